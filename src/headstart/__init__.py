@@ -1,0 +1,47 @@
+"""Headstart fine-tunes text models with the control arm included.
+
+    import headstart
+
+    study = headstart.load_study("study.yaml", ["seeds=5"])
+    results = headstart.run(study)
+    results.findings.summary
+
+Names are loaded when they are first used, so that `import headstart` costs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headstart.config.load import load_study as load_study
+    from headstart.config.study import Study as Study
+    from headstart.errors import HeadstartError as HeadstartError
+    from headstart.experiment import Plan as Plan
+    from headstart.experiment import Results as Results
+    from headstart.experiment import plan as plan
+    from headstart.experiment import run as run
+    from headstart.prediction import predict as predict
+
+_HOME = {
+    "HeadstartError": "headstart.errors",
+    "Plan": "headstart.experiment",
+    "Results": "headstart.experiment",
+    "Study": "headstart.config.study",
+    "load_study": "headstart.config.load",
+    "plan": "headstart.experiment",
+    "predict": "headstart.prediction",
+    "run": "headstart.experiment",
+}
+__all__ = ["HeadstartError", "Plan", "Results", "Study", "load_study", "plan", "predict", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'headstart' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,168 @@
+"""The command line: each command parses its words, calls one function, and prints what it gives."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    from headstart.config.study import Study
+
+app = typer.Typer(
+    name="headstart",
+    help="Fine-tune text models with the control arm included.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Keys to set, such as seeds=5.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON on standard output.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"headstart {version('headstart')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Fine-tune text models with the control arm included."""
+
+
+@app.command()
+def init(
+    data: Annotated[Path, typer.Argument(help="A data file or folder.", show_default=False)],
+    model: Annotated[str, typer.Option(help="Checkpoint: folder, hub id, or asset:name.")] = "asset:minilm",
+    text: Annotated[str | None, typer.Option(help="Column of texts, where the guess is wrong.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of labels, where the guess is wrong.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("study.yaml"),
+) -> None:
+    """Look at labelled texts and write a commented study file."""
+    from headstart.data.starter import guess, write_study
+    from headstart.errors import OutputError
+    from headstart.store.files import write_text
+
+    if output.exists():
+        raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")
+    here = output.resolve().parent
+    folder = Path(model).expanduser()
+    found = guess(data, text, label)
+    model = str(folder.resolve()) if folder.is_dir() else model
+    write_text(output, write_study(found, model=model, out=f"runs/{output.stem}", relative_to=here))
+    typer.echo(f"wrote {output}; next: headstart plan {output}")
+
+
+@app.command()
+def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Check the study and its data, and list its runs, without training."""
+    from headstart.config.load import load_study
+
+    loaded = load_study(study, overrides or ())
+    from headstart.experiment import plan as make_plan
+    from headstart.report.plan import plan_view
+
+    made = make_plan(loaded, _say)
+    if as_json:
+        _print_json(made.facts)
+    else:
+        Console().print(plan_view(loaded, made.facts))
+
+
+@app.command()
+def run(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Train what is missing of the study, and print what it found."""
+    from headstart.config.load import load_study
+
+    _run(load_study(study, overrides or ()), as_json=as_json)
+
+
+@app.command()
+def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Run a real study of five minutes: pretrained against random weights and a bag of words."""
+    from headstart.config.load import load_study
+
+    with as_file(files("headstart.config") / "demo.yaml") as file:
+        out = [] if any(o.startswith("out=") for o in overrides or ()) else ["out=headstart-demo"]
+        study = load_study(file, [*out, *(overrides or ())])
+    _run(study, as_json=as_json)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A saved model.", show_default=False)],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, TSV, JSONL or Parquet.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, of the same format.")],
+    text: Annotated[str | None, typer.Option(help="Column of texts; the study's where absent.")] = None,
+) -> None:
+    """Label a file of texts with a saved model."""
+    from headstart.prediction import predict as label_file
+
+    rows = label_file(model, source, output, text=text)
+    typer.echo(f"labelled {rows} rows: {output}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of study files, for editors."""
+    from headstart.config.study import Study
+
+    _print_json(Study.model_json_schema())
+
+
+def _run(study: Study, *, as_json: bool) -> None:
+    from headstart.experiment import run as run_study
+    from headstart.report.progress import StudyProgress
+    from headstart.report.table import closing
+
+    try:
+        results = run_study(study, StudyProgress)
+    except KeyboardInterrupt:
+        _say("interrupted; what is done is kept, and the same command goes on from there")
+        raise typer.Exit(130) from None
+    if as_json:
+        _print_json(results.facts)
+    else:
+        Console().print(closing(results.findings, results.out))
+    if results.findings.failed:
+        raise typer.Exit(1)
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+
+
+def _say(sentence: str) -> None:
+    Console(stderr=True).print(Text(sentence, style="dim"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and give its exit code; a user's mistake is one message and code 2."""
+    try:
+        app(arguments)
+    except HeadstartError as error:
+        Console(stderr=True).print(
+            Text("error: ", style="bold red").append(str(error), style="not bold default")
+        )
+        return 2
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

@@ -1,0 +1,256 @@
+"""Reads a study file (YAML 1.2) into a `Study`; reports every mistake at once with key and line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from headstart.config.study import WORDS, Arm, Study, default_arms
+from headstart.errors import Problem, StudyError
+
+_PATHS = ("train", "valid", "test", "path")
+_FROM_TYPES = re.compile(r"^(Value error|Assertion failed), ")
+#: What pydantic puts into an error's location for a union or a constraint.
+_TYPE_NAME = re.compile(r"int|str|float|(tuple\[|literal\[|function-|constrained).*")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where each key of a study stands, for messages: the tree with its lines, and the overridden keys."""
+
+    name: str
+    tree: Any
+    overridden: frozenset[str]
+
+    def where(self, location: Sequence[str | int]) -> str:
+        """`file:line` of the deepest part of `location` that the file holds, unless an override wrote it."""
+        section = f"{_dotted(location)}."
+        if any(section.startswith(f"{key}.") for key in self.overridden):
+            return "command line"
+        # A section that the file has not, an override made.
+        if not _holds(self.tree, location) and any(key.startswith(section) for key in self.overridden):
+            return "command line"
+        line = _line(self.tree, location)
+        return f"{self.name}:{line}" if line else self.name
+
+
+def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
+    """Read the study at `path`, with `key=value` overrides applied.
+
+    Paths in the file are relative to it, those of overrides to the current folder.
+
+    Raises:
+        StudyError: with every problem found, each with its line and key.
+    """
+    file = Path(path)
+    tree = _parse(file)
+    changes = dict(_override(text) for text in overrides)
+    plain = _plain(tree)
+    if plain.get("arms") is None and any(key.startswith("arms.") for key in changes):
+        plain["arms"] = default_arms()  # an override changes one arm; it does not drop the others
+    for key, value in changes.items():
+        _assign(plain, key, value)
+    source = _Source(str(path), tree, frozenset(changes))
+    _absolute(plain, file.resolve().parent, changes)
+    return _validate(plain, source)
+
+
+def study_from(values: Mapping[str, Any]) -> Study:
+    """A study from plain values, such as those of `<out>/study.yaml`; errors name the keys."""
+    return _validate(dict(values), _Source("study", None, frozenset()))
+
+
+def dump_study(study: Study) -> str:
+    """The study as YAML with every default filled in; `load_study` reads it back to an equal study."""
+    buffer = StringIO()
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    values = study.model_dump(mode="json")
+    _drop_unset(values["training"])
+    for arm, typed in zip(values["arms"].values(), study.arms.values(), strict=True):
+        arm["training"] = {k: v for k, v in arm["training"].items() if k in typed.training.model_fields_set}
+    if not any(arm["method"] == "bag-of-words" for arm in values["arms"].values()):
+        values["arms"].setdefault(WORDS, None)  # a study may call another arm `words`
+    yaml.dump(values, buffer)
+    return buffer.getvalue()
+
+
+def _drop_unset(training: dict[str, Any]) -> None:
+    """Epochs and steps exclude each other: only the one in force is written."""
+    training.pop("epochs" if training.get("steps") is not None else "steps", None)
+
+
+def _parse(file: Path) -> Any:
+    try:
+        tree = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise StudyError((Problem(str(file), "", f"cannot be read: {reason}"),)) from error
+    except (YAMLError, ValueError) as error:  # ValueError: a date such as 2020-13-45
+        raise StudyError((_syntax(file, error),)) from error
+    if not isinstance(tree, CommentedMap):
+        raise StudyError((Problem(str(file), "", "holds no study: lines of `key: value` expected"),))
+    return tree
+
+
+def _syntax(file: Path, error: Exception) -> Problem:
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    what = error.problem if isinstance(error, MarkedYAMLError) else str(error)
+    return Problem(f"{file}:{mark.line + 1}" if mark else str(file), "", f"not YAML: {what}")
+
+
+def _override(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise StudyError((Problem("command line", text, "`key=value` expected, such as seeds=5"),))
+    try:
+        return key.strip(), _plain(YAML(typ="rt").load(value))
+    except (YAMLError, ValueError) as error:
+        raise StudyError((Problem("command line", key, f"{value!r} is not a YAML value"),)) from error
+
+
+def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for name in parents:
+        if not isinstance(tree.get(name), dict):
+            tree[name] = {}
+        tree = tree[name]
+    tree[last] = value
+
+
+def _plain(node: Any) -> Any:
+    """ruamel's annotated nodes as plain dicts, lists and scalars."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _absolute(plain: dict[str, Any], base: Path, changes: Mapping[str, Any]) -> None:
+    """Make paths absolute: those of the file against its folder, overridden ones against the current one."""
+
+    def anchor(key: str) -> Path:
+        return Path.cwd() if any(f"{key}.".startswith(f"{change}.") for change in changes) else base
+
+    given = plain.get("data")
+    data: dict[str, Any] = given if isinstance(given, dict) else {}
+    for name in _PATHS:
+        if isinstance(data.get(name), str):
+            data[name] = str(anchor(f"data.{name}") / Path(data[name]).expanduser())
+    _if_folder(data, "hub", anchor("data.hub"))
+    _if_folder(plain, "model", anchor("model"))
+    for name, arm in (plain.get("arms") or {}).items() if isinstance(plain.get("arms"), dict) else ():
+        _if_folder(arm, "init", anchor(f"arms.{name}.init"))
+    out = plain.get("out", Study.model_fields["out"].default)
+    if isinstance(out, str):
+        plain["out"] = str(anchor("out") / Path(out).expanduser())
+
+
+def _if_folder(section: Any, key: str, base: Path) -> None:
+    """A checkpoint or data set may be a folder or an id: it is a folder where one is there or it looks so."""
+    value = section.get(key) if isinstance(section, dict) else None
+    if not isinstance(value, str) or value in ("", "pretrained", "random"):
+        return
+    path = base / Path(value).expanduser()
+    if path.exists() or value.startswith((".", "/", "~")):
+        section[key] = str(path.resolve())
+
+
+def _validate(values: dict[str, Any], source: _Source) -> Study:
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        raise StudyError(tuple(_problem(item, source) for item in _unique(error))) from error
+
+
+def _unique(error: ValidationError) -> list[Any]:
+    """One entry a location: a union reports once for each of its types."""
+    seen: dict[tuple[Any, ...], Any] = {}
+    for item in error.errors(include_url=False):
+        seen.setdefault(_location(item), item)
+    return list(seen.values())
+
+
+def _location(item: Any) -> tuple[int | str, ...]:
+    """Where the error stands, without type names; an arm's name and an unknown key are the user's words."""
+    loc = item["loc"]
+    own = {1} if loc[:1] == ("arms",) else set()
+    own |= {len(loc) - 1} if item["type"] == "extra_forbidden" else set()
+    return tuple(part for i, part in enumerate(loc) if i in own or not _TYPE_NAME.fullmatch(str(part)))
+
+
+def _problem(item: Any, source: _Source) -> Problem:
+    location = _location(item)
+    message = _FROM_TYPES.sub("", item["msg"])
+    if not location and ": " in message and message.split(": ")[0].replace(".", "").isidentifier():
+        key, _, message = message.partition(": ")
+        location = tuple(key.split("."))
+    if item["type"] == "extra_forbidden":
+        message = _unknown_key(location)
+    elif item["type"] == "missing":
+        message = "is missing"
+    elif item["type"] not in ("value_error", "assertion_error"):
+        message = f"{message[0].lower()}{message[1:]}, got {item['input']!r}"
+    return Problem(source.where(location), _dotted(location), message)
+
+
+def _unknown_key(location: Sequence[str | int]) -> str:
+    known = sorted(_keys_at(location[:-1]))
+    close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
+    return f"unknown key; {hint}"
+
+
+def _keys_at(location: Sequence[str | int]) -> set[str]:
+    """The keys that the section at `location` may hold."""
+    section: type[BaseModel] = Study
+    for part in location:
+        if section is Study and part == "arms":
+            section = Arm
+        elif part in section.model_fields:
+            kinds = get_args(section.model_fields[part].annotation) or (
+                section.model_fields[part].annotation,
+            )
+            section = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), section)
+    return set(section.model_fields)
+
+
+def _holds(tree: Any, location: Sequence[str | int]) -> bool:
+    for part in location:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
+
+
+def _line(tree: Any, location: Sequence[str | int]) -> int | None:
+    """The 1-based line of the deepest key of `location` present in `tree`."""
+    line = None
+    for part in location:
+        if isinstance(tree, CommentedMap) and part in tree:
+            # A key merged in by `<<` has no line here: that of its section stands.
+            line = (tree.lc.data or {}).get(part, [(line or 1) - 1])[0] + 1
+        elif isinstance(tree, CommentedSeq) and isinstance(part, int) and part < len(tree):
+            line = tree.lc.item(part)[0] + 1
+        else:
+            break
+        tree = tree[part]
+    return line
+
+
+def _dotted(location: Sequence[str | int]) -> str:
+    return ".".join(map(str, location))

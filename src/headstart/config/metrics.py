@@ -1,0 +1,26 @@
+"""Which metrics each task has, and which way is better; knows names only, computes nothing."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Task = Literal["classification", "multi-label", "regression"]
+
+#: The first of each row is the task's default for choosing the best epoch.
+METRICS: Final[dict[Task, tuple[str, ...]]] = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"),
+    "multi-label": ("macro_f1", "micro_f1", "exact_match", "loss"),
+    "regression": ("pearson", "spearman", "rmse", "mae", "loss"),
+}
+LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae"})
+#: Shares, shown as percentages; differences between them are "points".
+SHARES: Final = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "exact_match"})
+
+
+def better(metric: str, new: float, old: float | None) -> bool:
+    """Whether `new` beats `old` strictly, so that a tie keeps the earlier one."""
+    if new != new:
+        return False
+    if old is None or old != old:
+        return True
+    return new < old if metric in LOWER_IS_BETTER else new > old

@@ -1,0 +1,308 @@
+"""The study file as frozen types: every key, its default and its limits; knows nothing of files' contents."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from headstart.config.metrics import METRICS, Task
+
+Method = Literal["full", "bag-of-words"]
+Size = int | Literal["all"]
+
+#: Learning rate where the study names none: what suits the method (DESIGN: full 3e-5).
+LEARNING_RATE: Final[dict[Method, float]] = {"full": 3e-5, "bag-of-words": 0.0}
+WORDS: Final = "words"
+_ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Section(BaseModel):
+    """What all parts of a study share: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Split(Section):
+    """How texts are divided where the study names no file for a part."""
+
+    valid: float = Field(default=0.1, gt=0, lt=1, description="Share of the texts that go to validation.")
+    test: float = Field(default=0.2, gt=0, lt=1, description="Share of the texts that go to the test.")
+    seed: int = Field(default=0, ge=0, description="Seed of the division; one division serves all runs.")
+    group: str | None = Field(
+        default=None, description="Column that keeps rows together: no group stands in two parts."
+    )
+
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Split:
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid + test is {self.valid + self.test:g}; below 1 expected")
+        return self
+
+
+class Data(Section):
+    """Where labelled texts come from: files, one file to be split, a hub data set, or an asset."""
+
+    train: str | None = Field(default=None, description="File or folder of training texts.")
+    valid: str | None = Field(default=None, description="Validation texts; split off `train` where absent.")
+    test: str | None = Field(default=None, description="Test texts; split off `train` where absent.")
+    path: str | None = Field(default=None, description="One file or folder, to be split into three.")
+    hub: str | None = Field(default=None, description="Data-set id on the Hugging Face hub, or its folder.")
+    subset: str | None = Field(default=None, description="Configuration name of the hub data set.")
+    revision: str | None = Field(default=None, description="Commit or tag of the hub data set.")
+    asset: str | None = Field(default=None, description="Package-index data set, such as rotten-tomatoes.")
+    text: str | tuple[str, str] = Field(default="text", description="Text column, or two for a pair.")
+    label: str | tuple[str, ...] = Field(
+        default="label", description="Label column; for multi-label also a list of 0/1 columns."
+    )
+    label_separator: str = Field(
+        default="|", min_length=1, description="Between the labels of one multi-label cell."
+    )
+    split: Split = Split()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Data:
+        given = [k for k in ("train", "path", "hub", "asset") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"one of train, path, hub, asset expected, got {' and '.join(given) or 'none of them'}"
+            )
+        if given != ["train"] and (self.valid or self.test):
+            raise ValueError(f"valid and test go with train, not with {given[0]}")
+        if given != ["hub"] and (self.subset or self.revision):
+            raise ValueError(f"subset and revision go with hub, not with {given[0]}")
+        return self
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether each example holds two texts."""
+        return not isinstance(self.text, str)
+
+
+class Training(Section):
+    """One tuning run's settings. An arm may set some of them for itself."""
+
+    batch_size: int = Field(default=16, ge=1, description="Texts in one forward pass.")
+    accumulation: int = Field(default=1, ge=1, description="Batches whose gradients make one step.")
+    epochs: int = Field(default=3, ge=1, description="Passes over the training texts.")
+    steps: int | None = Field(default=None, ge=1, description="Optimiser steps, in place of epochs.")
+    learning_rate: float | None = Field(
+        default=None, gt=0, lt=10, description="Peak learning rate; what suits the method where absent."
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear", description="How the rate falls after the warm-up."
+    )
+    warmup: float = Field(default=0.06, ge=0, description="Below 1: share of all steps; else a count.")
+    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's; not on biases and norms.")
+    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
+    epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
+    clip: float = Field(default=1.0, ge=0, description="Largest norm of a run's gradient; 0 for none.")
+    max_length: int | None = Field(
+        default=None, ge=4, description="Most tokens of a text; 256, or what the model takes if less."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp64"] = Field(
+        default="auto", description="auto: bf16 where the hardware multiplies in it, else fp32."
+    )
+
+    @field_validator("betas")
+    @classmethod
+    def _betas_below_one(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= beta < 1 for beta in value):
+            raise ValueError(f"two numbers from 0 up to, not including, 1 expected, got {list(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _epochs_or_steps(self) -> Training:
+        if self.steps is not None and "epochs" in self.model_fields_set:
+            raise ValueError("epochs and steps both set; one of them expected")
+        return self
+
+    def override(self, other: Training) -> Training:
+        """These settings with those that `other` sets explicitly."""
+        chosen = {name: getattr(other, name) for name in other.model_fields_set}
+        kept = {name: getattr(self, name) for name in self.model_fields_set - chosen.keys()}
+        if chosen.get("steps") is not None:
+            kept.pop("epochs", None)
+        elif "epochs" in chosen:
+            kept.pop("steps", None)
+        return Training(**kept, **chosen)
+
+
+class Arm(Section):
+    """An initialisation and a tuning method, with what it sets for itself."""
+
+    init: str = Field(
+        default="pretrained",
+        min_length=1,
+        description="pretrained, random, or any checkpoint (folder, hub id, asset:name).",
+    )
+    method: Method = Field(default="full", description="How it is tuned.")
+    training: Training = Field(default=Training(), description="Settings that differ from the study's.")
+
+
+class Select(Section):
+    """How each run's best epoch is chosen."""
+
+    metric: str | None = Field(default=None, description="A metric of the task; its first where absent.")
+    on: Literal["valid"] = Field(default="valid", description="Never the test texts.")
+
+
+def _seeds(value: Any) -> Any:
+    """A count n stands for the seeds 0 to n-1."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValueError(f"at least 1 seed expected, got {value}")
+        return tuple(range(value))
+    return value
+
+
+def _one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, int | str) else value
+
+
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_seeds, json_schema_input_type=int | list[int])
+]
+Sizes = Annotated[tuple[Size, ...], BeforeValidator(_one_or_many, json_schema_input_type=Size | list[Size])]
+
+
+class Study(Section):
+    """One question, asked of data by arms over seeds: the whole study file."""
+
+    question: str = Field(default="", description="What the study asks, in words.")
+    task: Task = Field(default="classification", description="What is learnt from a text.")
+    data: Data
+    model: str = Field(min_length=1, description="Checkpoint: folder, hub id, or asset:name.")
+    arms: dict[str, Arm] = Field(
+        default_factory=lambda: {"pretrained": Arm(), "random": Arm(init="random")},
+        description="What is compared, by name; `words: null` takes the bag of words out.",
+    )
+    control: str | None = Field(
+        default=None, description="Arm that the others are held against; `random` where there is one."
+    )
+    confounded: bool = Field(
+        default=False, description="Allow arms that differ from the control in more than they claim."
+    )
+    seeds: Seeds = Field(default=(0, 1, 2), description="A count, or a list.")
+    sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")
+    training: Training = Training()
+    select: Select = Select()
+    curves: tuple[Literal["valid", "test"], ...] = Field(
+        default=("valid",), description="What is measured after each epoch; the test only on request."
+    )
+    workers: int | Literal["auto"] = Field(
+        default="auto", description="Processes that train at once on a CPU; auto: a short probe decides."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where runs train.")
+    out: str = Field(default="runs/study", description="Folder for everything the study leaves.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bag_of_words_unless_taken_out(cls, value: Any) -> Any:
+        return _with_words(value) if isinstance(value, dict) else value
+
+    @field_validator("arms")
+    @classmethod
+    def _names_fit_folders(cls, value: dict[str, Arm]) -> dict[str, Arm]:
+        bad = [name for name in value if not _ARM_NAME.fullmatch(name)]
+        if bad:
+            raise ValueError(f"arm name {bad[0]!r}: letters, digits, '_', '.' and '-' expected")
+        if not value:
+            raise ValueError("at least one arm expected")
+        return value
+
+    @field_validator("seeds", "sizes", "curves")
+    @classmethod
+    def _some_and_no_twins(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise ValueError("at least one expected, got an empty list")
+        if len(set(value)) < len(value):
+            raise ValueError(f"each at most once expected, got {list(value)}")
+        return value
+
+    @field_validator("sizes")
+    @classmethod
+    def _sizes_hold_texts(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
+        small = [size for size in value if size != "all" and size < 2]
+        if small:
+            raise ValueError(f"at least 2 texts expected, got {small[0]}")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _some_workers(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 0:
+            raise ValueError(f"'auto', 0 (train in this process) or more expected, got {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Study:
+        _check_metric(self)
+        _check_control(self)
+        _check_labels(self)
+        return self
+
+    @property
+    def metric(self) -> str:
+        """The metric that chooses each run's epoch and leads the tables."""
+        return self.select.metric or METRICS[self.task][0]
+
+    @property
+    def control_arm(self) -> str | None:
+        """The arm that the others are held against, or none where there is nothing to hold against."""
+        if self.control:
+            return self.control
+        neural = [name for name, arm in self.arms.items() if arm.method != "bag-of-words"]
+        at_random = [name for name in neural if self.arms[name].init == "random"]
+        others = at_random or [name for name in self.arms if name not in neural]
+        return others[0] if others and len(self.arms) > 1 else None
+
+
+def default_arms() -> dict[str, Any]:
+    """The arms of a study that names none, as plain values."""
+    return {"pretrained": {}, "random": {"init": "random"}}
+
+
+def _with_words(value: dict[str, Any]) -> dict[str, Any]:
+    """`value` with the bag-of-words arm added, unless its arms settle the matter."""
+    arms = value.get("arms")
+    arms = default_arms() if arms is None else arms
+    if not isinstance(arms, dict) or not arms:
+        return value
+    taken_out = WORDS in arms and arms[WORDS] in (None, False)
+    # `words: null` alone takes the words out of the arms that a study has by default.
+    kept = {name: arm for name, arm in arms.items() if not (name == WORDS and taken_out)} or default_arms()
+    if not (taken_out or _is_pair(value.get("data")) or any(map(_is_bag_of_words, kept.values()))):
+        kept.setdefault(WORDS, {"method": "bag-of-words"})
+    return {**value, "arms": kept}
+
+
+def _is_pair(data: Any) -> bool:
+    text = data.get("text") if isinstance(data, dict) else getattr(data, "text", None)
+    return text is not None and not isinstance(text, str)
+
+
+def _is_bag_of_words(arm: Any) -> bool:
+    method = arm.get("method") if isinstance(arm, dict) else getattr(arm, "method", None)
+    return bool(method == "bag-of-words")
+
+
+def _check_metric(study: Study) -> None:
+    if study.metric not in METRICS[study.task]:
+        raise ValueError(
+            f"select.metric: {study.metric!r} is no metric of {study.task}; "
+            f"one of {', '.join(METRICS[study.task])} expected"
+        )
+
+
+def _check_control(study: Study) -> None:
+    if study.control is not None and study.control not in study.arms:
+        raise ValueError(f"control: no arm is named {study.control!r}; the arms are {', '.join(study.arms)}")
+
+
+def _check_labels(study: Study) -> None:
+    if not isinstance(study.data.label, str) and study.task != "multi-label":
+        raise ValueError(f"data.label: a list of columns goes with task: multi-label, not with {study.task}")
+    if study.data.is_pair and any(map(_is_bag_of_words, study.arms.values())):
+        raise ValueError("arms: bag-of-words reads one text, and data.text names two columns")

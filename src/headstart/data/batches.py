@@ -1,0 +1,100 @@
+"""Cuts a run's texts into batches of like lengths and pads them; seed and epoch alone decide the order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.data.tokenise import Tokens
+from headstart.seeds import generator
+
+#: Texts are sorted by length inside windows of at most this many batches and 1 / WINDOW_SHARE of the texts:
+#: wide enough for little padding, narrow enough that an epoch's batches differ from the last one's.
+WINDOW_BATCHES = 50
+WINDOW_SHARE = 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B padded texts of T tokens: `ids`, `mask` and `types` have shape [B, T] and dtype int64.
+
+    `labels` has shape [B] or [B, C]; `types` is absent for models without token types.
+    """
+
+    ids: np.ndarray
+    mask: np.ndarray
+    types: np.ndarray | None
+    labels: np.ndarray
+
+
+def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """The batches of one epoch, each an array of text indices, in the order they are visited.
+
+    Which texts meet in a batch depends on (seed, epoch). Batches are then ranked by their longest text and
+    visited in an order of ranks that depends on the epoch alone, so that runs with other seeds meet
+    batches of like lengths at the same step, whether they train together or not.
+    """
+    shuffled = generator(seed, "order", epoch).permutation(len(lengths))
+    width = _window(len(lengths), batch_size)
+    batches = [
+        batch
+        for start in range(0, len(lengths), width)
+        for batch in _slices(_by_length(shuffled[start : start + width], lengths), batch_size)
+    ]
+    ranked = sorted(batches, key=lambda batch: (int(lengths[batch].max()), len(batch)))
+    return [ranked[rank] for rank in generator(0, "batches", epoch).permutation(len(ranked))]
+
+
+def _window(count: int, batch_size: int) -> int:
+    """Texts sorted together: a whole number of batches."""
+    most = min(WINDOW_BATCHES, max(1, count // (WINDOW_SHARE * batch_size)))
+    return batch_size * most
+
+
+def _by_length(index: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    return np.asarray(index[np.argsort(lengths[index], kind="stable")])
+
+
+def _slices(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (index[start : start + size] for start in range(0, len(index), size))
+
+
+def batches_in_epoch(count: int, batch_size: int) -> int:
+    """How many batches `epoch_order` makes of `count` texts."""
+    return -(-count // batch_size)
+
+
+def pad(tokens: Tokens, index: Sequence[int] | np.ndarray, labels: np.ndarray, pad_id: int) -> Batch:
+    """The texts at `index`, padded on the right to the longest of them; `labels` are theirs already."""
+    starts, lengths = tokens.starts, tokens.lengths
+    longest = int(lengths[index].max())
+    ids = np.full((len(index), longest), pad_id, np.int64)
+    mask = np.zeros((len(index), longest), np.int64)
+    types = None if tokens.types is None else np.zeros((len(index), longest), np.int64)
+    for row, i in enumerate(index):
+        span = slice(starts[i], starts[i + 1])
+        ids[row, : lengths[i]] = tokens.ids[span]
+        mask[row, : lengths[i]] = 1
+        if types is not None and tokens.types is not None:
+            types[row, : lengths[i]] = tokens.types[span]
+    return Batch(ids, mask, types, labels)
+
+
+def reading_order(lengths: np.ndarray, most_tokens: int, window: int) -> Iterator[list[np.ndarray]]:
+    """Batches for evaluation, window by window in the texts' own order: by length inside a window,
+    and each batch of at most `most_tokens` tokens with its padding (one text at least)."""
+    for start in range(0, len(lengths), window):
+        index = _by_length(np.arange(start, min(start + window, len(lengths))), lengths)
+        yield _within(index, lengths, most_tokens)
+
+
+def _within(index: np.ndarray, lengths: np.ndarray, most_tokens: int) -> list[np.ndarray]:
+    """Cut ascending-length `index` so that rows times longest stays within `most_tokens`."""
+    cuts, start = [], 0
+    for stop in range(1, len(index) + 1):
+        if stop - start > 1 and (stop - start) * int(lengths[index[stop - 1]]) > most_tokens:
+            cuts.append(index[start : stop - 1])
+            start = stop - 1
+    return [*cuts, index[start:]]

@@ -1,0 +1,80 @@
+"""The types that labelled texts travel in; reads nothing and checks nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from headstart.config.metrics import Task
+from headstart.records import Notice
+
+#: A single text, or the two texts of a pair.
+Text = str | tuple[str, str]
+Part = Literal["train", "valid", "test"]
+PARTS: tuple[Part, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a source as read: `where` is `file:line` for messages, `id` its index in the source."""
+
+    id: int
+    where: str
+    text: Text
+    label: object
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N labelled texts of one part.
+
+    `labels` has shape [N] and dtype int64 (class index) for classification, [N, C] and float32 (0 or 1)
+    for multi-label, [N] and float32 for regression.
+    """
+
+    texts: Sequence[Text]
+    labels: np.ndarray
+    ids: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, index: np.ndarray) -> Examples:
+        """The examples at `index`, in that order."""
+        texts = [self.texts[i] for i in index]
+        return Examples(texts, self.labels[index], [self.ids[i] for i in index])
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The three parts of a study's data, the names of its classes, and what is worth a warning.
+
+    `label_names` is empty for regression.
+    """
+
+    task: Task
+    parts: dict[Part, Examples]
+    label_names: tuple[str, ...]
+    notices: tuple[Notice, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all texts and labels, part by part: the data's name in every record."""
+        sha = hashlib.sha256("\x1f".join(self.label_names).encode())
+        for part in PARTS:
+            sha.update(part.encode())
+            for text in self.parts[part].texts:
+                sha.update(("\x1f".join(text) if isinstance(text, tuple) else text).encode() + b"\x1e")
+            sha.update(np.ascontiguousarray(self.parts[part].labels).tobytes())
+        return sha.hexdigest()
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a model gives for one text: C classes, or 1 for regression."""
+        return max(len(self.label_names), 1)

@@ -1,0 +1,106 @@
+"""Divides rows into parts, and training texts into nested subsets; every division is a function of a seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from headstart.config.study import Size, Split
+from headstart.data.corpus import PARTS, Examples, Part, Row
+from headstart.errors import DataError
+from headstart.seeds import generator
+
+
+def fill_parts(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> dict[Part, list[Row]]:
+    """All three parts: those given, and those not given split off the training rows.
+
+    Stratified by label for classification; whole groups at a time where the rows have groups.
+
+    Raises:
+        DataError: too few rows, or too few groups, to leave something in every part.
+    """
+    wanted: dict[Part, float] = {"valid": rule.valid, "test": rule.test}
+    shares = {part: share for part, share in wanted.items() if part not in rows}
+    if not shares:
+        return rows
+    grouped = any(row.group is not None for row in rows["train"])
+    deal = _by_group if grouped else _by_row
+    dealt = deal(rows["train"], shares, rule.seed, stratify=stratify)
+    if not all(dealt.values()):
+        what = "groups" if grouped else "rows"
+        raise DataError(
+            f"{len(rows['train'])} rows are too few {what} to split into {', '.join(dealt)}",
+            where="data.split",
+            fix="give more rows, or name a file for each part",
+        )
+    return {part: dealt.get(part, rows.get(part, [])) for part in PARTS}
+
+
+def _by_row(
+    rows: list[Row], shares: dict[Part, float], seed: int, *, stratify: bool
+) -> dict[Part, list[Row]]:
+    strata = [str(row.label) if stratify else "" for row in rows]
+    order = stratified_order(strata, generator(seed, "split"))
+    return _cut([rows[i] for i in order], shares)
+
+
+def _cut(rows: list[Row], shares: dict[Part, float]) -> dict[Part, list[Row]]:
+    """Consecutive pieces of `rows` for `shares`, the rest for training; each in its source's order."""
+    parts: dict[Part, list[Row]] = {}
+    start = 0
+    for part, share in shares.items():
+        stop = start + round(share * len(rows))
+        parts[part] = rows[start:stop]
+        start = stop
+    parts["train"] = rows[start:]
+    return {part: sorted(found, key=lambda row: row.id) for part, found in parts.items()}
+
+
+def _by_group(
+    rows: list[Row], shares: dict[Part, float], seed: int, *, stratify: bool
+) -> dict[Part, list[Row]]:
+    """Groups in random order, each to the first part that still wants it; classes balance on average."""
+    members: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        members[str(row.group)].append(row)
+    names = sorted(members)
+    wanted = {part: share * len(rows) for part, share in shares.items()}
+    parts: dict[Part, list[Row]] = {**{part: [] for part in shares}, "train": []}
+    for i in generator(seed, "split").permutation(len(names)):
+        group = members[names[i]]
+        part: Part = next((p for p in wanted if len(parts[p]) + len(group) / 2 <= wanted[p]), "train")
+        parts[part].extend(group)
+    return {part: sorted(found, key=lambda row: row.id) for part, found in parts.items()}
+
+
+def stratified_order(strata: Sequence[Hashable], draws: np.random.Generator) -> np.ndarray:
+    """A random order of the indices 0..N-1, shape [N], each of whose prefixes is stratified.
+
+    The i-th member (in random order) of a stratum with n members is placed near (i + 1/2) / n, so a prefix
+    of length m holds about m * n / N of them: prefixes are nested subsets with the whole's proportions.
+    """
+    shuffled = draws.permutation(len(strata))
+    totals: dict[Hashable, int] = defaultdict(int)
+    for stratum in strata:
+        totals[stratum] += 1
+    seen: dict[Hashable, int] = defaultdict(int)
+    place = np.empty(len(strata))
+    for position, i in enumerate(shuffled):
+        place[position] = (seen[strata[i]] + 0.5) / totals[strata[i]]
+        seen[strata[i]] += 1
+    # Equal places (equal strata) keep the shuffled order, for a stable sort does.
+    return np.asarray(shuffled[np.argsort(place, kind="stable")])
+
+
+def subset(train: Examples, size: Size, seed: int) -> np.ndarray:
+    """Indices, shape [n] and ascending, of a run's training texts: for one seed, each size holds the smaller.
+
+    Stratified by class for classification.
+    """
+    if size == "all":
+        return np.arange(len(train))
+    by_class = train.labels.ndim == 1 and train.labels.dtype == np.int64
+    strata = train.labels.tolist() if by_class else [0] * len(train)
+    return np.sort(stratified_order(strata, generator(seed, "subset"))[:size])

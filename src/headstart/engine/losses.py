@@ -1,0 +1,31 @@
+"""The loss of each text by task, never reduced: whoever sums decides the weights."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from headstart.config.metrics import Task
+
+
+def text_losses(logits: torch.Tensor, labels: torch.Tensor, task: Task) -> torch.Tensor:
+    """Losses, shape [n], of logits [n, C] against labels [n] or [n, C]; at least float32.
+
+    Cross-entropy for classification, binary cross-entropy meant over the C labels for multi-label,
+    squared error of the one output for regression: what transformers' models compute themselves.
+    """
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    if task == "classification":
+        return F.cross_entropy(logits, labels, reduction="none")
+    labels = labels.to(logits.dtype)
+    if task == "multi-label":
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(-1)
+    return F.mse_loss(logits.squeeze(-1), labels, reduction="none")
+
+
+def probabilities(logits: torch.Tensor, task: Task) -> torch.Tensor:
+    """What a model says, [n, C]: class probabilities, label probabilities, or for regression the number."""
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    if task == "classification":
+        return logits.softmax(-1)
+    return logits.sigmoid() if task == "multi-label" else logits

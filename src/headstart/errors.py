@@ -1,0 +1,93 @@
+"""The one tree of errors a user can meet: each says what was got, where, what was expected and what to do.
+
+    HeadstartError
+    ├── StudyError        the study file, or a `key=value` beside it: every problem at once
+    ├── DataError         a data file: unreadable, a column missing, labels that cannot be learnt
+    ├── ModelError        a checkpoint: not found, not loadable, too short for the texts
+    ├── AssetError        a package-index asset: no index, wrong checksum
+    ├── OutputError       the output folder: another study, not writable
+    ├── TrainingError     a run that cannot go on: loss not finite, a worker that died
+    └── MissingExtraError an optional dependency that is not installed
+
+Anything else that escapes is a bug of Headstart and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class HeadstartError(Exception):
+    """What a user did that cannot work, in one message of at most four parts."""
+
+    def __init__(
+        self, got: str, *, where: str | None = None, expected: str | None = None, fix: str | None = None
+    ) -> None:
+        self.got, self.where, self.expected, self.fix = got, where, expected, fix
+        super().__init__(got)
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.got}" if self.where else self.got
+        parts = [("expected", self.expected), ("to mend it", self.fix)]
+        return "\n".join([head, *(f"  {name}: {text}" for name, text in parts if text)])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default rebuilds from `args`, which loses the keyword parts on the way out of a worker.
+        return _rebuild, (type(self), dict(self.__dict__))
+
+
+def _rebuild(kind: type[HeadstartError], state: dict[str, object]) -> HeadstartError:
+    error = kind.__new__(kind)
+    error.__dict__.update(state)
+    error.args = (state.get("got"),)
+    return error
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a study: `where` is `file:line` or `command line`, `key` is dotted."""
+
+    where: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.key}: {self.message}" if self.key else f"{self.where}: {self.message}"
+
+
+class StudyError(HeadstartError):
+    """The study is not one that can be run; carries every problem found."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(map(str, problems)))
+
+
+class DataError(HeadstartError):
+    """A data file cannot be used."""
+
+
+class ModelError(HeadstartError):
+    """A checkpoint cannot be used."""
+
+
+class AssetError(HeadstartError):
+    """A package-index asset cannot be fetched or is not what it should be."""
+
+
+class OutputError(HeadstartError):
+    """The output folder cannot be used."""
+
+
+class TrainingError(HeadstartError):
+    """A run cannot go on."""
+
+
+class MissingExtraError(HeadstartError):
+    """An optional dependency is needed and absent."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed",
+            fix=f"pip install 'headstart[{extra}]'",
+        )

@@ -1,0 +1,94 @@
+"""Makes ready, once, what all runs of a study share: corpus, checkpoints, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headstart.config.expand import Run
+from headstart.config.study import Study
+from headstart.data.assets import Announce
+from headstart.data.checks import load_corpus
+from headstart.data.corpus import PARTS, Corpus, Part
+from headstart.data.tokenise import Tokens, tokenise
+from headstart.errors import ModelError
+from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.records import Notice
+
+#: A share of cut texts above this is worth a warning.
+TRUNCATED = 0.01
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything but the runs: picklable, and small where tokens lie in the cache.
+
+    `tokens` is keyed by (checkpoint, token limit).
+    """
+
+    study: Study
+    corpus: Corpus
+    checkpoints: dict[str, Checkpoint]
+    tokens: dict[tuple[str, int], dict[Part, Tokens]]
+    notices: tuple[Notice, ...]
+    commit: str | None = None
+
+    def tokens_of(self, run: Run) -> dict[Part, Tokens]:
+        """The tokens that `run` trains on and is measured with."""
+        return self.tokens[_tokens_key(run, self.checkpoints)]
+
+
+def prepare(
+    study: Study, runs: Sequence[Run], *, commit: str | None = None, announce: Announce = lambda _: None
+) -> Prepared:
+    """Read and check the data, open the checkpoints, tokenise.
+
+    Raises:
+        DataError, ModelError, AssetError: as their readers say; ModelError also where a random control has
+            another architecture than an arm it is held against.
+    """
+    corpus = load_corpus(study)
+    neural = [run for run in runs if run.method != "bag-of-words"]
+    names = dict.fromkeys(run.checkpoint for run in neural)
+    checkpoints = {name: open_checkpoint(name, study.task, corpus.label_names, announce) for name in names}
+    _check_same_architecture(study, neural, checkpoints)
+    tokens = {}
+    for key in dict.fromkeys(_tokens_key(run, checkpoints) for run in neural):
+        name, limit = key
+        tokenizer = checkpoints[name].tokenizer
+        tokens[key] = {part: tokenise(corpus.parts[part].texts, tokenizer, limit) for part in PARTS}
+    notices = (*corpus.notices, *_truncation(tokens))
+    return Prepared(study, corpus, checkpoints, tokens, notices, commit)
+
+
+def _tokens_key(run: Run, checkpoints: dict[str, Checkpoint]) -> tuple[str, int]:
+    return run.checkpoint, checkpoints[run.checkpoint].length(run.training.max_length)
+
+
+def _check_same_architecture(study: Study, runs: Sequence[Run], checkpoints: dict[str, Checkpoint]) -> None:
+    """Random weights are a control for their own architecture only."""
+    control = study.control_arm
+    of_arm = {run.arm: checkpoints[run.checkpoint] for run in runs}
+    if study.confounded or control not in of_arm or study.arms[control].init != "random":
+        return
+    for name, checkpoint in of_arm.items():
+        theirs = of_arm[control].shape
+        differ = [k for k, v in checkpoint.shape.items() if theirs.get(k) != v]
+        if differ:
+            shown = ", ".join(f"{k} {checkpoint.shape[k]} against {theirs.get(k)}" for k in differ[:3])
+            raise ModelError(
+                f"another architecture than its control {control}: {shown}",
+                where=f"arms.{name}.init",
+                expected="a checkpoint of the architecture of `model`",
+                fix="set `model` to it, or `confounded: true`",
+            )
+
+
+def _truncation(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> list[Notice]:
+    notices = []
+    for (_, limit), parts in tokens.items():
+        cut, texts = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
+        if cut > TRUNCATED * texts:
+            share = f"{100 * cut / texts:.1f}%"
+            notices.append(Notice(kind="truncated", text=f"{cut} texts ({share}) are cut at {limit} tokens"))
+    return list(dict.fromkeys(notices))

@@ -1,0 +1,92 @@
+"""A process that does nothing but train: takes packs and probes through a pipe, sends back what happens."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.config.expand import Pack, Run
+from headstart.engine.memory import keep_freed_memory
+from headstart.execute.pack import carry_out
+from headstart.execute.prepare import Prepared
+from headstart.execute.probe import Probe, time_steps
+from headstart.records import EpochPoint, RunRecord
+from headstart.store.runs import RunStore
+
+#: Seconds between two messages about steps of one run.
+_EVERY = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pack to train with `threads` threads (0: as torch has it) while `workers` processes train in all."""
+
+    pack: Pack
+    threads: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class Message:
+    """One call of a watcher's method, to be made again in the parent."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+class _Sender:
+    """A watcher that sends what it is told; steps at most every `_EVERY` seconds and the last."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._last = pipe, 0.0
+
+    def started(self, run: Run) -> None:
+        self._pipe.send(Message("started", (run,)))
+
+    def step(self, run: Run, step: int, total: int, loss: float) -> None:
+        now = time.monotonic()
+        if now - self._last > _EVERY or step == total:
+            self._last = now
+            self._pipe.send(Message("step", (run, step, total, loss)))
+
+    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
+        self._pipe.send(Message("epoch", (run, point, best)))
+
+    def ended(self, record: RunRecord) -> None:
+        self._pipe.send(Message("ended", (record,)))
+
+
+def serve(pipe: Connection, prepared: Prepared, out: Path) -> None:
+    """Do what comes through the pipe until it closes or None comes.
+
+    A Job is answered by watcher messages and then "idle"; a Probe by seconds per step.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    keep_freed_memory()
+    store = RunStore(out)
+    for task in _tasks(pipe):
+        if task.threads:
+            torch.set_num_threads(task.threads)
+        if isinstance(task, Job):
+            carry_out(task.pack, prepared, store, task.workers, _Sender(pipe))
+            pipe.send("idle")
+        else:
+            pipe.send(time_steps(task, prepared))
+
+
+def _tasks(pipe: Connection) -> Iterator[Job | Probe]:
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        if task is None:
+            return
+        yield task

@@ -1,0 +1,201 @@
+"""The whole of a study on one page: runs that are missing, packs, records, findings.
+
+study.yaml -> Study -> [Run] -> [Pack] -> RunRecord per run -> Findings -> results.json
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.config.expand import Run, expand, packs
+from headstart.config.study import Study
+from headstart.data.corpus import PARTS
+from headstart.engine.device import choose_device
+from headstart.errors import HeadstartError
+from headstart.execute.local import Crew, carry_out_all, warm_up
+from headstart.execute.pack import Watcher
+from headstart.execute.prepare import Prepared, prepare
+from headstart.records import SCHEMA_VERSION, EpochPoint, RunRecord
+from headstart.report.card import model_card
+from headstart.report.findings import Findings, find
+from headstart.report.progress import duration
+from headstart.store.provenance import git_commit
+from headstart.store.runs import RunStore, missing
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `run` would do: the runs still to be made, those done, and what is known of the data."""
+
+    study: Study
+    runs: tuple[Run, ...]
+    done: frozenset[str]
+    prepared: Prepared
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The plan as plain values, for `--json`."""
+        corpus = self.prepared.corpus
+        return {
+            "task": self.study.task,
+            "texts": {part: len(corpus.parts[part]) for part in PARTS},
+            "labels": list(corpus.label_names),
+            "warnings": [notice.model_dump() for notice in self.prepared.notices],
+            "runs": [
+                {"arm": r.arm, "size": r.size, "seed": r.seed, "done": r.key in self.done} for r in self.runs
+            ],
+            "tokens": {
+                f"{name} (at most {limit})": round(float(tokens["train"].lengths.mean()), 1)
+                for (name, limit), tokens in self.prepared.tokens.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study that ended: its findings, and the folder that holds everything."""
+
+    findings: Findings
+    out: Path
+
+    @property
+    def records(self) -> tuple[RunRecord, ...]:
+        """One record for each run."""
+        return self.findings.records
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The content of `results.json`."""
+        return _facts(self.findings)
+
+
+def plan(study: Study, say: Say = lambda _: None) -> Plan:
+    """Check the study and its data and list its runs, without training and without writing.
+
+    Raises:
+        HeadstartError: whatever would keep the study from being run.
+    """
+    runs = expand(study)
+    prepared = prepare(study, runs, announce=say)
+    return Plan(study, runs, frozenset(RunStore(Path(study.out)).done()), prepared)
+
+
+def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results:
+    """Train what is missing of the study, and say what it found.
+
+    Runs that are done in `study.out` are kept; one that failed is tried again.
+
+    Args:
+        watch: makes, from the number of runs and the metric, a context manager that is a `Watcher` with
+            `say(sentence)`; `headstart.report.progress.StudyProgress` is one. Silence by default.
+
+    Raises:
+        HeadstartError: whatever keeps the study from being run; a single run that fails is recorded.
+    """
+    began, store = time.monotonic(), RunStore(Path(study.out))
+    runs = expand(study)
+    if study.workers != 0:
+        warm_up()
+    store.check(study)
+    with (watch or _Nobody)(len(missing([r.key for r in runs], store.done())), study.metric) as watcher:
+        prepared = prepare(study, runs, commit=git_commit(Path.cwd()), announce=watcher.say)
+        store.open(study)
+        _train_missing(runs, prepared, store, watcher)
+        findings = _conclude(study, prepared, store)
+        watcher.say(f"{len(findings.records)} runs, {duration(time.monotonic() - began)}")
+    if all(record.status == "failed" for record in findings.records):
+        raise HeadstartError(
+            f"every run failed; the first: {findings.records[0].error}",
+            where=str(store.out),
+            fix="the records below runs/ hold the traces; mend the cause and run again",
+        )
+    return Results(findings, store.out)
+
+
+def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, watcher: Any) -> None:
+    study = prepared.study
+    wanted = set(missing([run.key for run in runs], store.done()))
+    todo = packs(tuple(run for run in runs if run.key in wanted))
+    if not todo:
+        return
+    device = choose_device(study.device).type
+    crew = carry_out_all(
+        todo,
+        prepared,
+        store,
+        workers=study.workers,
+        device=device,
+        watcher=_Promoting(watcher, store, prepared),
+    )
+    watcher.say(_how(crew))
+
+
+def _how(crew: Crew) -> str:
+    if not crew.workers:
+        return "trained in this process"
+    threads = f" of {crew.threads} threads" if crew.threads else ""
+    return f"trained by {crew.workers} worker processes{threads} ({crew.reason})"
+
+
+class _Promoting:
+    """A watcher that, before it passes an ended run on, lets its model become its arm's best."""
+
+    def __init__(self, watcher: Watcher, store: RunStore, prepared: Prepared) -> None:
+        self._watcher, self._store, self._prepared = watcher, store, prepared
+        self.started, self.step, self.epoch = watcher.started, watcher.step, watcher.epoch
+
+    def ended(self, record: RunRecord) -> None:
+        study, names = self._prepared.study, self._prepared.corpus.label_names
+        self._store.promote(record, study, lambda r: model_card(r, study, names))
+        self._watcher.ended(record)
+
+
+class _Nobody:
+    """A watcher that wants to know nothing."""
+
+    def __init__(self, runs: int, metric: str) -> None:
+        """Takes what any watcher is made from."""
+
+    def __enter__(self) -> _Nobody:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end."""
+
+    def say(self, sentence: str) -> None:
+        """Not told to anybody."""
+
+    def started(self, run: Run) -> None:
+        """Not told to anybody."""
+
+    def step(self, run: Run, step: int, total: int, loss: float) -> None:
+        """Not told to anybody."""
+
+    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
+        """Not told to anybody."""
+
+    def ended(self, record: RunRecord) -> None:
+        """Not told to anybody."""
+
+
+def _conclude(study: Study, prepared: Prepared, store: RunStore) -> Findings:
+    findings = find(study, list(store.records()), prepared.notices)
+    store.write_json("results.json", _facts(findings))
+    return findings
+
+
+def _facts(findings: Findings) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": findings.study.model_dump(mode="json"),
+        "runs": [record.model_dump(mode="json") for record in findings.records],
+        "summary": [row.model_dump(mode="json") for row in findings.summary],
+        "contrasts": [row.model_dump(mode="json") for row in findings.contrasts],
+        "warnings": [notice.model_dump(mode="json") for notice in findings.notices],
+    }

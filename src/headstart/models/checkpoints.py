@@ -1,0 +1,172 @@
+"""Finds a checkpoint's configuration, tokenizer and limits; loads no weights and runs none of its code."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from headstart.config.metrics import Task
+from headstart.data.assets import Announce, fetch_model, is_asset
+from headstart.errors import ModelError
+
+_PROBLEM_TYPES: dict[Task, str] = {
+    "classification": "single_label_classification",
+    "multi-label": "multi_label_classification",
+    "regression": "regression",
+}
+#: What a tokenizer without a limit of its own reports is near 1e30.
+_NO_LIMIT = 10**6
+_DEFAULT_LENGTH = 256
+#: Parts of a configuration that say nothing about the network's shape.
+_NOT_SHAPE = frozenset(
+    {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "id2label", "label2id"}
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint ready to be made into a model: picklable, so that worker processes can be handed it."""
+
+    name: str
+    location: str
+    config: Any
+    tokenizer: Any
+    longest: int
+    digest: str
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The configuration without what differs between checkpoints of one architecture."""
+        return {k: v for k, v in self.config.to_dict().items() if k not in _NOT_SHAPE}
+
+    def length(self, asked: int | None) -> int:
+        """The token limit for `training.max_length`, or what suits where it is not set.
+
+        Raises:
+            ModelError: more than the model takes.
+        """
+        if asked is not None and asked > self.longest:
+            raise ModelError(
+                f"max_length {asked} is more than {self.name} takes",
+                where="training.max_length",
+                expected=f"at most {self.longest}",
+            )
+        return asked or min(_DEFAULT_LENGTH, self.longest)
+
+
+def locate(name: str, announce: Announce = lambda _: None) -> str:
+    """The folder or hub id behind a checkpoint's name in a study."""
+    return str(fetch_model(name, announce)) if is_asset(name) else name
+
+
+def open_checkpoint(
+    name: str, task: Task, label_names: tuple[str, ...], announce: Announce = lambda _: None
+) -> Checkpoint:
+    """Configuration and tokenizer of checkpoint `name`, set up for the task's outputs.
+
+    Raises:
+        ModelError: nothing can be found there, or it is of no family with a classification head.
+    """
+    location = locate(name, announce)
+    with _explained(name), quiet():
+        config = AutoConfig.from_pretrained(location, **_outputs(task, label_names))
+        tokenizer = AutoTokenizer.from_pretrained(location)
+    _settle_padding(config, tokenizer, name)
+    return Checkpoint(
+        name, location, config, tokenizer, _longest(config, tokenizer, name), _digest(location, config)
+    )
+
+
+def _outputs(task: Task, label_names: tuple[str, ...]) -> dict[str, Any]:
+    if task == "regression":
+        return {"num_labels": 1, "problem_type": _PROBLEM_TYPES[task]}
+    names = dict(enumerate(label_names))
+    return {
+        "num_labels": len(names),
+        "problem_type": _PROBLEM_TYPES[task],
+        "id2label": names,
+        "label2id": {label: i for i, label in names.items()},
+    }
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Whatever the library says of a checkpoint that is not there or not whole, as one error of ours."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"no usable checkpoint: {str(error).strip().splitlines()[0]}",
+            where=name,
+            expected="a folder with config.json, weights and tokenizer, a hub id that can be reached, "
+            "or asset:minilm",
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """transformers' reports and bars held back: what is worth saying, Headstart says itself."""
+    logger = logging.getLogger("transformers")
+    before, bars = logger.level, transformers_logging.is_progress_bar_enabled()
+    logger.setLevel(logging.ERROR)
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _settle_padding(config: Any, tokenizer: Any, name: str) -> None:
+    """Models of causal families often have no padding token; their end token serves, masked by position."""
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token is None:
+            raise ModelError("its tokenizer has neither a padding nor an end token", where=name)
+        tokenizer.pad_token = tokenizer.eos_token
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = tokenizer.pad_token_id
+
+
+def _longest(config: Any, tokenizer: Any, name: str) -> int:
+    """Most tokens that the model takes: the smaller of the tokenizer's word and the position table's size."""
+    skeleton = _skeleton(config, name)
+    offsets = [
+        module.padding_idx + 1
+        for path, module in skeleton.named_modules()
+        if isinstance(module, torch.nn.Embedding)
+        and path.endswith("position_embeddings")
+        and module.padding_idx is not None
+    ]
+    # RoBERTa and its kin count positions from padding_idx + 1, so the table's first rows are never reached.
+    positions = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
+    limits = (positions - max(offsets, default=0), int(tokenizer.model_max_length))
+    return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
+
+
+def _skeleton(config: Any, name: str) -> torch.nn.Module:
+    """The network without memory for its weights."""
+    with _explained(name), quiet(), torch.device("meta"):
+        module: torch.nn.Module = AutoModelForSequenceClassification.from_config(config)
+    return module
+
+
+def _digest(location: str, config: Any) -> str:
+    """What tells two checkpoints apart: the hub's commit, or the SHA-256 of a folder's weight files."""
+    folder = Path(location)
+    if not folder.is_dir():
+        return str(getattr(config, "_commit_hash", None) or "unknown")
+    sha = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        with file.open("rb") as weights:
+            sha.update(hashlib.file_digest(weights, "sha256").digest())
+    return sha.hexdigest()

@@ -1,0 +1,96 @@
+"""Makes the model a run starts from: a checkpoint's weights, or random ones that its seed alone decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from headstart.errors import ModelError
+from headstart.models.checkpoints import Checkpoint, quiet
+from headstart.records import Parameters
+from headstart.seeds import Purpose, derive
+
+
+def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.nn.Module:
+    """A classification model in float32, on the CPU, in training mode.
+
+    Both initialisations take the head (and whatever else the checkpoint lacks) from one draw keyed by
+    (seed, "head"), so arms that share a seed share it; the random body comes from (seed, "init").
+
+    Raises:
+        ModelError: the checkpoint does not hold this architecture's body.
+    """
+    fresh = draw(checkpoint.config, seed, "head")
+    if pretrained:
+        return _with_missing_from(fresh, checkpoint)
+    body = draw(checkpoint.config, seed, "init")
+    prefix = f"{body.base_model_prefix}."
+    head = {name: value for name, value in fresh.state_dict().items() if not name.startswith(prefix)}
+    body.load_state_dict(head, strict=False)
+    return as_module(body)
+
+
+def as_module(model: Any) -> torch.nn.Module:
+    """The library's untyped model, typed."""
+    assert isinstance(model, torch.nn.Module)
+    return model
+
+
+def draw(config: Any, seed: int, purpose: Purpose) -> Any:
+    """The library's own random initialisation, as a function of (seed, purpose).
+
+    The library draws from torch's global generator: it is forked, seeded, and put back.
+    """
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.manual_seed(derive(seed, purpose, bits=64) >> 1)
+        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    return model.train()
+
+
+def _with_missing_from(fresh: Any, checkpoint: Checkpoint) -> torch.nn.Module:
+    model, report = _load(checkpoint)
+    missing = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
+    _refuse_foreign_body(model, missing, checkpoint)
+    drawn = fresh.state_dict()
+    model.load_state_dict({name: drawn[name] for name in missing}, strict=False)
+    return as_module(model.train())
+
+
+def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                checkpoint.location,
+                config=checkpoint.config,
+                dtype=torch.float32,
+                output_loading_info=True,
+                # A head for other labels is replaced; a body of other sizes is refused below.
+                ignore_mismatched_sizes=True,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"weights cannot be loaded: {str(error).strip().splitlines()[0]}",
+            where=checkpoint.name,
+            expected="model.safetensors beside config.json",
+        ) from error
+    return model, report
+
+
+def _refuse_foreign_body(model: Any, missing: set[str], checkpoint: Checkpoint) -> None:
+    """A checkpoint may lack the head and the pooler, which masked-language models have not; nothing else."""
+    prefix = f"{model.base_model_prefix}."
+    foreign = sorted(name for name in missing if name.startswith(prefix) and "pooler" not in name)
+    if foreign:
+        raise ModelError(
+            f"{len(foreign)} weights of the body are absent or of another size, such as {foreign[0]}",
+            where=checkpoint.name,
+            expected=f"weights of a {checkpoint.config.model_type} with the sizes in its config.json",
+        )
+
+
+def count(model: torch.nn.Module) -> Parameters:
+    """Parameters of `model`, tied ones once."""
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return Parameters(total=sum(n for n, _ in sizes), trainable=sum(n for n, free in sizes if free))

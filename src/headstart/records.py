@@ -1,0 +1,133 @@
+"""What goes to disk about runs, as frozen types with a schema version; computes nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+Scores = dict[str, float]
+
+
+class Record(BaseModel):
+    """Base of all that is written: frozen, unknown keys kept out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Notice(Record):
+    """Something about the data worth a warning: a short kind and a whole sentence."""
+
+    kind: str
+    text: str
+
+
+class EpochPoint(Record):
+    """What one epoch gave: mean training loss per text, the last rate used, and the metrics asked for."""
+
+    epoch: int
+    step: int
+    train_loss: float
+    learning_rate: float
+    valid: Scores
+    test: Scores | None = None
+    seconds: float
+
+
+class Selection(Record):
+    """The rule that chose a run's epoch, in words that the table can repeat."""
+
+    metric: str
+    on: Literal["valid"] = "valid"
+    rule: str
+
+
+class Parameters(Record):
+    """Numbers in the model, and those that training may change."""
+
+    total: int
+    trainable: int
+
+
+class Execution(Record):
+    """How a run was computed: what bits depend on besides the seed."""
+
+    device: str
+    precision: str
+    threads: int
+    workers: int
+
+
+class Provenance(Record):
+    """What made a run: versions, machine, the study's commit, and hashes of data and checkpoint."""
+
+    headstart: str
+    python: str
+    torch: str
+    transformers: str
+    numpy: str
+    platform: str
+    processor: str
+    commit: str | None
+    data: str
+    checkpoint: str | None
+    started: str
+
+
+class RunRecord(Record):
+    """One run, done or failed. Its presence on disk with status `done` means the run is complete."""
+
+    schema_version: int = SCHEMA_VERSION
+    arm: str
+    size: int | Literal["all"]
+    seed: int
+    status: Literal["done", "failed"]
+    texts: int
+    best_epoch: int | None = None
+    selection: Selection | None = None
+    valid: Scores | None = None
+    test: Scores | None = None
+    epochs: tuple[EpochPoint, ...] = ()
+    chosen: dict[str, float | str] = {}
+    parameters: Parameters | None = None
+    seconds: float = 0.0
+    peak_memory_bytes: int | None = None
+    execution: Execution | None = None
+    provenance: Provenance | None = None
+    error: str | None = None
+    trace: str | None = None
+
+    @property
+    def key(self) -> str:
+        """`arm/size/seed`."""
+        return f"{self.arm}/{self.size}/{self.seed}"
+
+
+class SummaryRow(Record):
+    """One arm's test metric over its seeds; `std` is the sample's, `low` and `high` a 95% t interval."""
+
+    arm: str
+    size: int | Literal["all"]
+    metric: str
+    n: int
+    mean: float
+    std: float | None
+    std_population: float
+    low: float | None
+    high: float | None
+
+
+class Contrast(Record):
+    """The difference between an arm and its control, paired by seed, with a 95% interval."""
+
+    arm: str
+    control: str
+    size: int | Literal["all"]
+    metric: str
+    n: int
+    difference: float
+    low: float | None
+    high: float | None
+    p: float | None
+    verdict: Literal["better", "worse", "undecided"]

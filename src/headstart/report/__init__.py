@@ -1,0 +1,1 @@
+"""What a study found, in words and tables; reads records, never models."""

@@ -1,0 +1,132 @@
+"""Records become findings: summaries, contrasts, and what they mean in sentences a person can repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.config.metrics import LOWER_IS_BETTER, SHARES
+from headstart.config.study import Size, Study
+from headstart.records import Contrast, Notice, RunRecord, SummaryRow
+from headstart.stats.contrast import paired_difference
+from headstart.stats.summary import summarise
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the tables, the sentences and `results.json` say."""
+
+    study: Study
+    records: tuple[RunRecord, ...]
+    summary: tuple[SummaryRow, ...]
+    contrasts: tuple[Contrast, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def failed(self) -> tuple[RunRecord, ...]:
+        """The runs that did not end."""
+        return tuple(record for record in self.records if record.status == "failed")
+
+    def values(self, arm: str, size: Size, metric: str) -> dict[int, float]:
+        """The test metric of the arm's completed runs by seed."""
+        return {
+            record.seed: record.test[metric]
+            for record in self.records
+            if record.arm == arm and record.size == size and record.status == "done" and record.test
+        }
+
+
+def find(study: Study, records: Sequence[RunRecord], notices: Sequence[Notice]) -> Findings:
+    """The findings of `study` from its records."""
+    wanted = {(arm, size, seed) for arm in study.arms for size in study.sizes for seed in study.seeds}
+    own = sorted((r for r in records if (r.arm, r.size, r.seed) in wanted), key=_place(study))
+    bare = Findings(study, tuple(own), (), (), tuple(notices))
+    return Findings(study, tuple(own), tuple(_summary(bare)), tuple(_contrasts(bare)), tuple(notices))
+
+
+def _place(study: Study) -> Callable[[RunRecord], tuple[int, int, int]]:
+    """Sort key: records in the study's own order."""
+    arms, sizes, seeds = list(study.arms), list(study.sizes), list(study.seeds)
+    return lambda r: (sizes.index(r.size), arms.index(r.arm), seeds.index(r.seed))
+
+
+def _metrics(findings: Findings) -> list[str]:
+    tested = [record.test for record in findings.records if record.test]
+    return list(tested[0]) if tested else []
+
+
+def _cells(findings: Findings) -> Iterator[tuple[Size, str, str]]:
+    for size in findings.study.sizes:
+        for arm in findings.study.arms:
+            for metric in _metrics(findings):
+                yield size, arm, metric
+
+
+def _summary(findings: Findings) -> Iterator[SummaryRow]:
+    for size, arm, metric in _cells(findings):
+        values = findings.values(arm, size, metric)
+        if values:
+            figures = summarise(np.array(list(values.values())))
+            yield SummaryRow(arm=arm, size=size, metric=metric, **figures.__dict__)
+
+
+def _contrasts(findings: Findings) -> Iterator[Contrast]:
+    control = findings.study.control_arm
+    for size, arm, metric in _cells(findings):
+        if control is None or arm == control:
+            continue
+        mine, theirs = findings.values(arm, size, metric), findings.values(control, size, metric)
+        shared = sorted(mine.keys() & theirs.keys())
+        if shared:
+            found = paired_difference(
+                np.array([mine[s] for s in shared]),
+                np.array([theirs[s] for s in shared]),
+                lower_is_better=metric in LOWER_IS_BETTER,
+            )
+            yield Contrast(arm=arm, control=control, size=size, metric=metric, **found.__dict__)
+
+
+def number(metric: str, value: float | None, *, signed: bool = False) -> str:
+    """A metric's value as people write it: shares as percentages with one decimal."""
+    if value is None:
+        return "-"
+    scaled, digits = (100 * value, 1) if metric in SHARES else (value, 3)
+    return f"{scaled:{'+' if signed else ''}.{digits}f}"
+
+
+def unit(metric: str) -> str:
+    """What a difference of the metric is counted in."""
+    return "points" if metric in SHARES else metric
+
+
+def meaning(findings: Findings) -> list[str]:
+    """What the study says, one sentence for each arm held against the control, at its largest size."""
+    metric, size = findings.study.metric, findings.study.sizes[-1]
+    rows = [c for c in findings.contrasts if c.metric == metric and c.size == size]
+    sentences = [_sentence(row, findings) for row in rows]
+    if any(row.n < 2 for row in rows):
+        sentences.append("One seed says nothing about chance: run with seeds=3 or more.")
+    return sentences
+
+
+def _sentence(row: Contrast, findings: Findings) -> str:
+    mine, theirs = (_mean(findings, arm, row) for arm in (row.arm, row.control))
+    gap = f"{number(row.metric, abs(row.difference))} {unit(row.metric)}"
+    ends = f"{number(row.metric, row.low, signed=True)} to {number(row.metric, row.high, signed=True)}"
+    same = "the same with every seed" if row.n > 1 else "one seed"
+    interval = f" (95% interval {ends}, {row.n} seeds)" if row.low is not None else f" ({same})"
+    against = f"{mine} against {theirs} {row.metric} on test"
+    if row.verdict == "undecided":
+        return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
+    word = "beats" if row.verdict == "better" else "is behind"
+    return f"{row.arm} {word} {row.control} by {gap}: {against}{interval}."
+
+
+def _mean(findings: Findings, arm: str, row: Contrast) -> str:
+    return next(
+        number(row.metric, s.mean)
+        for s in findings.summary
+        if (s.arm, s.size, s.metric) == (arm, row.size, row.metric)
+    )

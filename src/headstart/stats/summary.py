@@ -1,0 +1,45 @@
+"""What the seeds of one arm say together: mean, deviations and an interval; nothing about differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Figures of S values. `std` is the sample's (S - 1), absent for one value, as is the interval."""
+
+    n: int
+    mean: float
+    std: float | None
+    std_population: float
+    low: float | None
+    high: float | None
+
+
+def summarise(values: np.ndarray) -> Summary:
+    """Mean and deviations of `values`, shape [S], with Student's t interval for the mean.
+
+    mean +- t(S-1) std / sqrt(S): right for normal values; with few seeds it is wide, as it should be.
+    """
+    n = len(values)
+    std = float(np.std(values, ddof=1)) if n > 1 else None
+    low, high = mean_interval(values)
+    return Summary(n, float(np.mean(values)), std, float(np.std(values)), low, high)
+
+
+def mean_interval(values: np.ndarray) -> tuple[float | None, float | None]:
+    """Student's t interval of level 95% for the mean of `values` [S]; nothing for one value.
+
+    Nothing either where all values are equal: a method without randomness says nothing about chance, and
+    an interval of no width would claim certainty.
+    """
+    if len(values) < 2 or np.ptp(values) == 0:
+        return None, None
+    found = stats.ttest_1samp(values, 0.0).confidence_interval(LEVEL)
+    return float(found.low), float(found.high)

@@ -1,0 +1,61 @@
+"""What made a run: versions, machine and commit; asks packages for their versions without importing them."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from headstart.records import Provenance
+
+
+def provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Provenance:
+    """Where a run that starts now comes from, given the digests of its data and checkpoint."""
+    return Provenance(
+        **{name: _version(name) for name in ("headstart", "torch", "transformers", "numpy")},
+        python=platform.python_version(),
+        platform=platform.platform(),
+        processor=processor(),
+        commit=commit,
+        data=data,
+        checkpoint=checkpoint,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@cache
+def processor() -> str:
+    """The processor's name, as well as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit of the repository around `folder`, with `+` where files differ from it; None without git."""
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.strip() + ("+" if changed.strip() else "")
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=5
+    )
+    return done.stdout

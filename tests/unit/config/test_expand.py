@@ -1,0 +1,128 @@
+"""A study stands for arm x size x seed runs, and an arm that changes more than its claim is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headstart.config.expand import Run, expand, packs, settings
+from headstart.config.study import Study
+from headstart.errors import StudyError
+
+RANDOM = {"init": "random"}
+
+
+def study(**values: Any) -> Study:
+    return Study.model_validate({"data": {"path": "a.csv"}, "model": "m", **values})
+
+
+def runs_of(arm: str, found: Study) -> list[Run]:
+    return [run for run in expand(found) if run.arm == arm]
+
+
+def test_runs_are_every_arm_size_and_seed() -> None:
+    assert len(expand(study(seeds=4, sizes=[10, "all"]))) == 3 * 2 * 4
+
+
+def test_runs_go_seed_by_seed_then_size_then_arm() -> None:
+    found = study(seeds=[5, 1], sizes=[10, "all"], arms={"b": {}, "a": RANDOM, "words": None})
+    keys = ["b/10/5", "a/10/5", "b/all/5", "a/all/5", "b/10/1", "a/10/1", "b/all/1", "a/all/1"]
+    assert [run.key for run in expand(found)] == keys
+
+
+def test_every_run_has_its_own_key() -> None:
+    keys = [run.key for run in expand(study(seeds=3, sizes=[2, 20, "all"]))]
+    assert len(set(keys)) == len(keys) == 27
+
+
+def test_run_carries_what_its_arm_starts_from() -> None:
+    arms = {"a": {}, "r": RANDOM, "other": {"init": "org/x"}}
+    found = {run.arm: (run.checkpoint, run.pretrained) for run in expand(study(arms=arms, seeds=1))}
+    assert found == {"a": ("m", True), "r": ("m", False), "other": ("org/x", True), "words": ("", False)}
+
+
+def test_each_run_is_a_pack_of_its_own() -> None:
+    runs = expand(study(seeds=2))
+    assert [pack.runs for pack in packs(runs)] == [(run,) for run in runs]
+
+
+def test_learning_rate_defaults_to_what_suits_the_method() -> None:
+    found = study(seeds=1)
+    rates = {run.arm: run.training.learning_rate for run in expand(found)}
+    assert rates == {"pretrained": 3e-5, "random": 3e-5, "words": 0.0}
+
+
+def test_learning_rate_of_the_study_is_every_arms() -> None:
+    found = study(training={"learning_rate": 1e-5})
+    assert {run.training.learning_rate for run in expand(found)} == {1e-5}
+
+
+def test_learning_rate_of_the_arm_wins() -> None:
+    arms = {"a": {"training": {"learning_rate": 1e-4}}, "r": RANDOM}
+    found = study(arms=arms, training={"learning_rate": 1e-5}, confounded=True)
+    assert runs_of("a", found)[0].training.learning_rate == 1e-4
+    assert runs_of("r", found)[0].training.learning_rate == 1e-5
+
+
+def test_settings_of_the_study_reach_every_run() -> None:
+    found = study(training={"batch_size": 8, "steps": 100})
+    assert {(run.training.batch_size, run.training.steps) for run in expand(found)} == {(8, 100)}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("epochs", 5, "is 5 for a and 3 for its control r"),
+        ("batch_size", 4, "is 4 for a and 16 for its control r"),
+        ("learning_rate", 1e-4, "is 0.0001 for a and 3e-05 for its control r"),
+        ("weight_decay", 0.1, "is 0.1 for a and 0.01 for its control r"),
+        ("steps", 100, "is 100 for a and None for its control r"),
+    ],
+)
+def test_arm_that_differs_from_its_control_is_refused(field: str, value: float, said: str) -> None:
+    found = study(arms={"a": {"training": {field: value}}, "r": RANDOM})
+    with pytest.raises(StudyError) as caught:
+        expand(found)
+    (problem,) = caught.value.problems
+    assert problem.key == f"arms.a.training.{field}"
+    assert problem.message.startswith(said)
+    assert "`confounded: true`" in problem.message
+
+
+def test_every_difference_is_reported_at_once() -> None:
+    arms = {"a": {"training": {"epochs": 5, "clip": 0}}, "b": {"training": {"warmup": 10}}, "r": RANDOM}
+    with pytest.raises(StudyError) as caught:
+        expand(study(arms=arms))
+    keys = [problem.key for problem in caught.value.problems]
+    assert keys == ["arms.a.training.epochs", "arms.a.training.clip", "arms.b.training.warmup"]
+
+
+def test_difference_of_the_control_itself_is_refused() -> None:
+    with pytest.raises(StudyError, match=r"arms\.a\.training\.epochs: is 3 for a and 9 for its control r"):
+        expand(study(arms={"a": {}, "r": {**RANDOM, "training": {"epochs": 9}}}))
+
+
+def test_confounded_study_is_let_through() -> None:
+    found = study(arms={"a": {"training": {"epochs": 5}}, "r": RANDOM}, confounded=True)
+    assert runs_of("a", found)[0].training.epochs == 5
+
+
+def test_spelling_out_the_controls_value_is_no_difference() -> None:
+    arms = {"a": {"training": {"epochs": 3, "learning_rate": 3e-5}}, "r": RANDOM}
+    assert settings(study(arms=arms), study(arms=arms).arms["a"]).epochs == 3
+    assert len(expand(study(arms=arms, seeds=1))) == 3
+
+
+def test_bag_of_words_may_differ_from_the_control() -> None:
+    arms = {"a": {}, "r": RANDOM, "bag": {"method": "bag-of-words", "training": {"epochs": 1}}}
+    assert len(expand(study(arms=arms, seeds=1))) == 3
+
+
+def test_bag_of_words_as_control_claims_nothing() -> None:
+    arms = {"a": {"training": {"epochs": 5}}, "b": {"init": "org/x"}}
+    assert len(expand(study(arms=arms, seeds=1))) == 3
+
+
+def test_runs_are_equal_for_equal_studies() -> None:
+    assert expand(study()) == expand(study())

@@ -1,0 +1,273 @@
+"""A study file is read with 1.2's numbers, overrides and anchored paths; every mistake is named at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headstart.config.expand import expand
+from headstart.config.load import dump_study, load_study, study_from
+from headstart.config.study import Study
+from headstart.errors import StudyError
+
+BASE = "data: {path: a.csv}\nmodel: m\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "study.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def problems(folder: Path, text: str, *overrides: str) -> list[str]:
+    """The problems of a study, without the folder's name."""
+    with pytest.raises(StudyError) as caught:
+        load_study(write(folder, text), overrides)
+    return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("written", ["1e-5", "1E-5", "0.00001", "1.0e-5", "'1e-5'"])
+def test_rate_without_a_dot_is_a_number(tmp_path: Path, written: str) -> None:
+    study = load_study(write(tmp_path, BASE + f"training: {{learning_rate: {written}}}\n"))
+    assert study.training.learning_rate == 1e-5
+
+
+def test_yaml_1_1_booleans_are_words(tmp_path: Path) -> None:
+    assert load_study(write(tmp_path, BASE + "question: no\n")).question == "no"
+
+
+def test_byte_order_mark_is_dropped(tmp_path: Path) -> None:
+    assert load_study(write(tmp_path, "\ufeff" + BASE)).model == "m"
+
+
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
+    text = BASE + "seeds: 0\ntraining:\n  epoch: 3\n  batch_size: 0\narms:\n  random:\n    methd: full\n"
+    assert problems(tmp_path, text) == [
+        "study.yaml:9: arms.random.methd: unknown key; did you mean 'method'?",
+        "study.yaml:3: seeds: at least 1 seed expected, got 0",
+        "study.yaml:6: training.batch_size: input should be greater than or equal to 1, got 0",
+        "study.yaml:5: training.epoch: unknown key; did you mean 'epochs'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("model: ''", "study.yaml:2: model: string should have at least 1 character, got ''"),
+        ("data: 3", "study.yaml:2: data: input should be a valid dictionary or instance of Data, got 3"),
+        ("sizes: [2, abc]", "study.yaml:2: sizes.1: input should be a valid integer"),
+        ("sizes: [2, 2]", "study.yaml:2: sizes: each at most once expected, got [2, 2]"),
+        ("curves: [train]", "study.yaml:2: curves.0: input should be 'valid' or 'test', got 'train'"),
+        ("select: {metric: bleu}", "study.yaml:2: select.metric: 'bleu' is no metric of classification"),
+        ("control: x", "study.yaml:2: control: no arm is named 'x'"),
+        ("arms: 3", "study.yaml:2: arms: input should be a valid dictionary, got 3"),
+        ("arms: {}", "study.yaml:2: arms: at least one arm expected"),
+        ("arms: {a b: {}}", "study.yaml:2: arms: arm name 'a b': letters, digits"),
+        ("training: {betas: [0.9]}", "study.yaml:2: training.betas.1: is missing"),
+        ("workers: many", "study.yaml:2: workers: input should be a valid integer"),
+    ],
+)
+def test_mistake_is_named_with_line_and_key(tmp_path: Path, line: str, message: str) -> None:
+    rest = {"data": "{path: a.csv}", "model": "m"}
+    rest.pop(line.split(":")[0], None)
+    text = "# a comment\n" + line + "\n" + "".join(f"{key}: {value}\n" for key, value in rest.items())
+    (found,) = problems(tmp_path, text)
+    assert found.startswith(message)
+
+
+def test_line_is_that_of_the_list_item(tmp_path: Path) -> None:
+    assert problems(tmp_path, BASE + "seeds:\n  - 1\n  - x\n")[0].startswith("study.yaml:5: seeds.1: ")
+
+
+def test_key_close_to_none_lists_the_known_ones(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, BASE + "select: {zzzzzz: 1}\n")
+    assert found == "study.yaml:3: select.zzzzzz: unknown key; the keys here are metric, on"
+
+
+@pytest.mark.parametrize("key", ["strategy", "interval", "int", "str", "floats"])
+def test_unknown_key_named_like_a_type_is_named(tmp_path: Path, key: str) -> None:
+    (found,) = problems(tmp_path, BASE + f"{key}: 3\n")
+    assert found.startswith(f"study.yaml:3: {key}: unknown key; ")
+
+
+@pytest.mark.parametrize("arm", ["strong", "int8", "float", "tuple_1", "constrained"])
+def test_arm_named_like_a_type_keeps_its_name_in_messages(tmp_path: Path, arm: str) -> None:
+    text = BASE + f"arms:\n  {arm}:\n    training: {{epochs: 0}}\n"
+    (found,) = problems(tmp_path, text)
+    assert found.startswith(f"study.yaml:5: arms.{arm}.training.epochs: input should be")
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    assert problems(tmp_path, "seeds: 1\n") == [
+        "study.yaml: data: is missing",
+        "study.yaml: model: is missing",
+    ]
+
+
+def test_duplicate_key_is_refused_with_its_line(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, BASE + "model: x\n")
+    assert found.startswith('study.yaml:3: not YAML: found duplicate key "model"')
+
+
+def test_broken_yaml_is_named_with_its_line(tmp_path: Path) -> None:
+    assert problems(tmp_path, BASE + "seeds: [1\nsizes: 3\n")[0].startswith("study.yaml:4: not YAML: ")
+
+
+def test_impossible_date_is_no_traceback(tmp_path: Path) -> None:
+    assert problems(tmp_path, BASE + "question: 2020-13-45\n")[0].startswith("study.yaml: not YAML: month")
+
+
+def test_mistake_in_a_merged_key_names_the_section(tmp_path: Path) -> None:
+    text = BASE + "training: &t {epochs: 0}\narms:\n  a:\n    training:\n      <<: *t\n"
+    assert [found.split(" ")[0] for found in problems(tmp_path, text)] == ["study.yaml:6:", "study.yaml:3:"]
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "words\n", "3\n"])
+def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path, text) == ["study.yaml: holds no study: lines of `key: value` expected"]
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"none\.yaml: cannot be read: No such file or directory"):
+        load_study(tmp_path / "none.yaml")
+
+
+def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_bytes(b"question: caf\xe9\n")
+    with pytest.raises(StudyError, match="cannot be read: not UTF-8 text"):
+        load_study(file)
+
+
+def test_values_without_a_file_are_named_by_key() -> None:
+    with pytest.raises(StudyError, match=r"^study: modle: unknown key; did you mean 'model'\?"):
+        study_from({"data": {"path": "a.csv"}, "model": "m", "modle": "m"})
+
+
+def test_override_wins_over_the_file(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, BASE + "seeds: 2\n"), ["seeds=5"])
+    assert study.seeds == (0, 1, 2, 3, 4)
+
+
+def test_override_makes_the_sections_it_needs(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, BASE), ["training.learning_rate=3e-5", "data.split.seed=7"])
+    assert (study.training.learning_rate, study.data.split.seed) == (3e-5, 7)
+
+
+def test_override_leaves_the_keys_beside_it(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, BASE + "training: {epochs: 9}\n"), ["training.batch_size=4"])
+    assert (study.training.epochs, study.training.batch_size) == (9, 4)
+
+
+def test_override_takes_any_yaml_value(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, BASE), ["sizes=[10, all]", "question=a = b"])
+    assert (study.sizes, study.question) == ((10, "all"), "a = b")
+
+
+@pytest.mark.parametrize("override", ["arms.words=null", "arms.words=", "arms.words=false"])
+@pytest.mark.parametrize("arms", ["", "arms:\n", "arms: {pretrained: {}, random: {init: random}}\n"])
+def test_override_takes_the_bag_of_words_out(tmp_path: Path, arms: str, override: str) -> None:
+    assert list(load_study(write(tmp_path, BASE + arms), [override]).arms) == ["pretrained", "random"]
+
+
+def test_override_of_one_default_arm_keeps_the_others(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, BASE), ["arms.random.training.learning_rate=1e-4"])
+    assert list(study.arms) == ["pretrained", "random", "words"]
+    assert study.arms["random"].init == "random"
+    assert study.arms["random"].training.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seeds", "command line: seeds: `key=value` expected, such as seeds=5"),
+        ("=5", "command line: =5: `key=value` expected, such as seeds=5"),
+        ("seeds=[1", "command line: seeds: '[1' is not a YAML value"),
+        ("seeds=0", "command line: seeds: at least 1 seed expected, got 0"),
+        ("training.epochs=0", "command line: training.epochs: input should be greater than or equal to 1"),
+        ("training={epochs: 0}", "command line: training.epochs: input should be greater than"),
+        ("trainin.epochs=1", "command line: trainin: unknown key; did you mean 'training'?"),
+        ("data.split.valid=0.9", "command line: data.split: valid + test is 1.1; below 1 expected"),
+        ("model=", "command line: model: input should be a valid string, got None"),
+    ],
+)
+def test_mistake_of_an_override_stands_on_the_command_line(
+    tmp_path: Path, override: str, message: str
+) -> None:
+    (found,) = problems(tmp_path, BASE + "seeds: 3\n", override)
+    assert found.startswith(message)
+
+
+def test_paths_are_relative_to_the_study_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    text = "data: {train: a.csv, valid: sub/b.csv, test: /abs/c.csv}\nmodel: m\nout: results\n"
+    study = load_study(write(tmp_path, text))
+    assert (study.data.train, study.data.valid) == (str(tmp_path / "a.csv"), str(tmp_path / "sub/b.csv"))
+    assert (study.data.test, study.out) == ("/abs/c.csv", str(tmp_path / "results"))
+
+
+def test_default_out_is_beside_the_study_file(tmp_path: Path) -> None:
+    assert load_study(write(tmp_path, BASE)).out == str(tmp_path / "runs/study")
+
+
+@pytest.mark.parametrize("override", ["data.path=b.csv", "data={path: b.csv}"])
+def test_overridden_paths_are_relative_to_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    study = load_study(write(tmp_path, BASE), [override, "out=results"])
+    assert (study.data.path, study.out) == (str(here / "b.csv"), str(here / "results"))
+
+
+def test_checkpoint_is_a_folder_where_one_is_there(tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    text = "data: {path: a.csv}\nmodel: small\narms: {a: {init: org/small}, b: {init: ./absent}}\n"
+    study = load_study(write(tmp_path, text))
+    assert study.model == str(tmp_path / "small")
+    assert (study.arms["a"].init, study.arms["b"].init) == ("org/small", str(tmp_path / "absent"))
+
+
+def test_init_random_is_never_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "random").mkdir()
+    assert load_study(write(tmp_path, BASE)).arms["random"].init == "random"
+
+
+ROUND_TRIPS = {
+    "defaults": "",
+    "steps": "training: {steps: 100, learning_rate: 1e-5}\n",
+    "arm steps": "confounded: true\narms: {a: {training: {steps: 9}}, random: {init: random}}\n",
+    "arm back to epochs": "confounded: true\ntraining: {steps: 9}\narms: {a: {training: {steps: null}}}\n",
+    "words taken out": "arms: {pretrained: {}, words: null}\n",
+    "another arm called words": "arms: {words: {init: random}, a: {}}\n",
+    "bag of words under another name": "arms: {a: {}, bag: {method: bag-of-words}}\n",
+    "strings that look like others": "question: '1e-5'\ncontrol: '7'\narms: {'7': {init: 'null'}}\n",
+    "a long question": f"question: '{'Is it: # true? ' * 20}'\n",
+    "unicode": "question: Les critiques françaises \U0001f600 aident-elles ?\n",
+    "lists": "seeds: [4, 2]\nsizes: [10, all]\ncurves: [valid, test]\nworkers: 2\n",
+    "multi-label": "task: multi-label\nselect: {metric: micro_f1}\n",
+}
+
+
+@pytest.mark.parametrize("more", ROUND_TRIPS.values(), ids=ROUND_TRIPS.keys())
+def test_dumped_study_reads_back_equal(tmp_path: Path, more: str) -> None:
+    study = load_study(write(tmp_path, BASE + more))
+    (tmp_path / "elsewhere").mkdir()
+    again = load_study(write(tmp_path / "elsewhere", dump_study(study)))
+    assert again == study
+    assert expand(again) == expand(study)
+
+
+def test_dumped_pair_study_reads_back_equal(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, "data: {train: a.csv, test: b.csv, text: [a, b]}\nmodel: m\n"))
+    assert load_study(write(tmp_path, dump_study(study))) == study
+
+
+def test_dump_spells_out_the_defaults() -> None:
+    text = dump_study(Study.model_validate({"data": {"path": "a.csv"}, "model": "m"}))
+    assert "  batch_size: 16\n" in text
+    assert "seeds:\n  - 0\n  - 1\n  - 2\n" in text
+    assert "    method: bag-of-words\n" in text
