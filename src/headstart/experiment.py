@@ -50,6 +50,7 @@ class Plan:
             "runs": [
                 {"arm": r.arm, "size": r.size, "seed": r.seed, "done": r.key in self.done} for r in self.runs
             ],
+            "packs": [[run.key for run in pack.runs] for pack in packs(self.runs)],
             "tokens": {
                 f"{name} (at most {limit})": round(float(tokens["train"].lengths.mean()), 1)
                 for (name, limit), tokens in self.prepared.tokens.items()
@@ -106,6 +107,8 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
     with (watch or _Nobody)(len(missing([r.key for r in runs], store.done())), study.metric) as watcher:
         prepared = prepare(study, runs, commit=git_commit(Path.cwd()), announce=watcher.say)
         store.open(study)
+        made = Plan(study, runs, frozenset(store.done()), prepared)
+        store.write_json("plan.json", made.facts)
         _train_missing(runs, prepared, store, watcher)
         findings = _conclude(study, prepared, store)
         watcher.say(f"{len(findings.records)} runs, {duration(time.monotonic() - began)}")

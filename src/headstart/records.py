@@ -95,6 +95,7 @@ class RunRecord(Record):
     peak_memory_bytes: int | None = None
     execution: Execution | None = None
     provenance: Provenance | None = None
+    warnings: tuple[Notice, ...] = ()
     error: str | None = None
     trace: str | None = None
 

@@ -67,8 +67,12 @@ def carry_out(
         records = _carry_out(pack, prepared, store, workers, watcher)
     except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
         records = [failed(run, prepared, error) for run in pack.runs]
-    spent = {"seconds": time.perf_counter() - started, "peak_memory_bytes": peak_bytes()}
-    records = [record.model_copy(update=spent) for record in records]
+    rest = {
+        "seconds": time.perf_counter() - started,
+        "peak_memory_bytes": peak_bytes(),
+        "warnings": prepared.notices,
+    }
+    records = [record.model_copy(update=rest) for record in records]
     for record in records:
         store.write(record)
         watcher.ended(record)

@@ -1,0 +1,38 @@
+"""Evaluation gives each text its own logits, in the texts' order, whatever the batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import headstart.engine.evaluate as module
+from tiny import PAD, tiny_model, tiny_tokens
+
+
+@pytest.mark.parametrize(("most", "window"), [(4096, 4096), (64, 10), (1, 3)])
+def test_logits_come_in_the_order_of_the_texts(
+    most: int, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_TOKENS", most)
+    monkeypatch.setattr(module, "WINDOW", window)
+    model, tokens = tiny_model(dropout=0.3), tiny_tokens(25)
+    windows = list(
+        module.window_logits(model, tokens, pad_id=PAD, device=torch.device("cpu"), precision="fp64")
+    )
+    found = torch.cat([logits for _, logits in windows])
+    covered = np.concatenate([np.arange(25)[where] for where, _ in windows])
+    assert covered.tolist() == list(range(25))
+    model.eval()
+    for i in range(25):
+        ids = torch.from_numpy(np.array(tokens.ids[tokens.starts[i] : tokens.starts[i + 1]], np.int64))[None]
+        with torch.no_grad():
+            assert torch.allclose(model(input_ids=ids).logits[0], found[i], atol=1e-12)
+
+
+def test_the_model_is_left_in_training_mode() -> None:
+    model = tiny_model()
+    list(
+        module.window_logits(model, tiny_tokens(3), pad_id=PAD, device=torch.device("cpu"), precision="fp64")
+    )
+    assert model.training

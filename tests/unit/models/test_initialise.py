@@ -1,0 +1,108 @@
+"""Initialisation: what a seed decides, what arms share, and what a checkpoint must hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModel, RobertaConfig
+
+from headstart.errors import ModelError
+from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.models.initialise import count, initialise
+
+NAMES = ("bad", "good")
+
+
+@pytest.fixture
+def checkpoint(tiny_model: Path) -> Checkpoint:
+    """The tiny checkpoint, opened for two classes."""
+    return open_checkpoint(str(tiny_model), "classification", NAMES)
+
+
+def _weights(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> dict[str, torch.Tensor]:
+    return initialise(checkpoint, pretrained=pretrained, seed=seed).state_dict()
+
+
+def _head(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in weights.items() if name.startswith("classifier")}
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
+    checkpoint: Checkpoint, pretrained: bool
+) -> None:
+    first = _weights(checkpoint, pretrained=pretrained, seed=1)
+    torch.rand(3)
+    assert _same(first, _weights(checkpoint, pretrained=pretrained, seed=1))
+    assert not _same(first, _weights(checkpoint, pretrained=pretrained, seed=2))
+
+
+def test_arms_that_share_a_seed_share_the_head_and_nothing_else(checkpoint: Checkpoint) -> None:
+    pretrained = _weights(checkpoint, pretrained=True, seed=5)
+    random = _weights(checkpoint, pretrained=False, seed=5)
+    assert _head(pretrained)
+    assert _same(_head(pretrained), _head(random))
+    name = "bert.embeddings.word_embeddings.weight"
+    assert not torch.equal(pretrained[name], random[name])
+
+
+def test_pretrained_takes_the_checkpoints_body(checkpoint: Checkpoint, tiny_model: Path) -> None:
+    body = AutoModel.from_pretrained(tiny_model).state_dict()
+    found = _weights(checkpoint, pretrained=True, seed=0)
+    shared = [name for name in body if f"bert.{name}" in found]
+    assert len(shared) > 20
+    assert all(torch.equal(body[name], found[f"bert.{name}"]) for name in shared)
+
+
+def test_torchs_own_generator_is_left_alone(checkpoint: Checkpoint) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(4)
+    torch.manual_seed(0)
+    initialise(checkpoint, pretrained=True, seed=1)
+    initialise(checkpoint, pretrained=False, seed=1)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_a_model_starts_in_float32_and_training_mode(checkpoint: Checkpoint) -> None:
+    model = initialise(checkpoint, pretrained=True, seed=0)
+    assert model.training
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_a_body_of_other_sizes_is_refused(checkpoint: Checkpoint) -> None:
+    checkpoint.config.intermediate_size += 1
+    with pytest.raises(ModelError, match="weights of the body are absent or of another size"):
+        initialise(checkpoint, pretrained=True, seed=0)
+
+
+def test_roberta_small_has_the_published_number_of_parameters() -> None:
+    """22,829,056 with biases and norms, without pooler and heads (ALTEGRAD 2023, lab 4); transformers adds
+    one token type of 512 numbers, which fairseq's RoBERTa has not."""
+    config = RobertaConfig(
+        vocab_size=32_000,
+        hidden_size=512,
+        max_position_embeddings=258,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        intermediate_size=512,
+        type_vocab_size=1,
+    )
+    with torch.device("meta"):
+        model = AutoModel.from_config(config, add_pooling_layer=False)
+    assert count(model).total == count(model).trainable == 22_829_056 + 512
+
+
+def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_roberta: Path) -> None:
+    """RoBERTa counts positions from padding_idx + 1: 66 positions hold 64 tokens."""
+    opened = open_checkpoint(str(tiny_roberta), "classification", NAMES)
+    assert opened.longest == 64
+    assert opened.length(None) == 64
+    with pytest.raises(ModelError, match="max_length 65 is more than"):
+        opened.length(65)
