@@ -151,7 +151,7 @@ def _print_json(facts: dict[str, Any]) -> None:
 
 
 def _say(sentence: str) -> None:
-    Console(stderr=True).print(Text(sentence, style="dim"))
+    Console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -159,8 +159,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         app(arguments)
     except HeadstartError as error:
+        # Not broken into lines of 80 where there is no terminal: a path in it must stay one path.
         Console(stderr=True).print(
-            Text("error: ", style="bold red").append(str(error), style="not bold default")
+            Text("error: ", style="bold red").append(str(error), style="not bold default"), soft_wrap=True
         )
         return 2
     except SystemExit as end:

@@ -82,9 +82,11 @@ def plan(study: Study, say: Say = lambda _: None) -> Plan:
     Raises:
         HeadstartError: whatever would keep the study from being run.
     """
-    runs = expand(study)
+    runs, store = expand(study), RunStore(Path(study.out))
+    store.check(study)
     prepared = prepare(study, runs, announce=say)
-    return Plan(study, runs, frozenset(RunStore(Path(study.out)).done()), prepared)
+    store.check_sources(prepared.corpus.digest, prepared.digests)
+    return Plan(study, runs, frozenset(store.done()), prepared)
 
 
 def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results:
@@ -106,6 +108,7 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
     store.check(study)
     with (watch or _Nobody)(len(missing([r.key for r in runs], store.done())), study.metric) as watcher:
         prepared = prepare(study, runs, commit=git_commit(Path.cwd()), announce=watcher.say)
+        store.check_sources(prepared.corpus.digest, prepared.digests)
         store.open(study)
         made = Plan(study, runs, frozenset(store.done()), prepared)
         store.write_json("plan.json", made.facts)
@@ -123,6 +126,9 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
 
 def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, watcher: Any) -> None:
     study = prepared.study
+    promoting = _Promoting(watcher, store, prepared)
+    for record in store.done().values():
+        promoting.promote(record)  # an earlier call may have ended between a run and its promotion
     wanted = set(missing([run.key for run in runs], store.done()))
     todo = packs(tuple(run for run in runs if run.key in wanted))
     if not todo:
@@ -134,7 +140,7 @@ def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, wat
         store,
         workers=study.workers,
         device=device,
-        watcher=_Promoting(watcher, store, prepared),
+        watcher=promoting,
     )
     watcher.say(_how(crew))
 
@@ -142,8 +148,12 @@ def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, wat
 def _how(crew: Crew) -> str:
     if not crew.workers:
         return "trained in this process"
-    threads = f" of {crew.threads} threads" if crew.threads else ""
-    return f"trained by {crew.workers} worker processes{threads} ({crew.reason})"
+    threads = f" of {_count(crew.threads, 'thread')}" if crew.threads else ""
+    return f"trained by {_count(crew.workers, 'worker process')}{threads} ({crew.reason})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}{'es' if what.endswith('s') else 's'}"
 
 
 class _Promoting:
@@ -154,9 +164,12 @@ class _Promoting:
         self.started, self.step, self.epoch = watcher.started, watcher.step, watcher.epoch
 
     def ended(self, record: RunRecord) -> None:
+        self.promote(record)
+        self._watcher.ended(record)
+
+    def promote(self, record: RunRecord) -> None:
         study, names = self._prepared.study, self._prepared.corpus.label_names
         self._store.promote(record, study, lambda r: model_card(r, study, names))
-        self._watcher.ended(record)
 
 
 class _Nobody:

@@ -24,7 +24,7 @@ from headstart.data.tokenise import encode
 from headstart.engine.device import Precision, choose_device, choose_precision
 from headstart.engine.evaluate import window_logits
 from headstart.engine.losses import probabilities
-from headstart.errors import DataError, ModelError
+from headstart.errors import DataError, ModelError, OutputError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint, quiet
 from headstart.store.files import whole_file
 from headstart.store.predictions import prediction_columns
@@ -123,13 +123,17 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
     Raises:
         DataError: a file that cannot be read, a column that is absent, or columns already there.
         ModelError: no model in the folder.
+        OutputError: `target` cannot be written.
     """
     _check_formats(source, target)
     rows = iter(read_cells(source))
     first = list(islice(rows, 1))
     labeller = open_model(model, text)
-    with _writer(source, target, labeller) as write:
-        return sum(_chunk(chunk, labeller, write) for chunk in _chunks(first, rows))
+    try:
+        with _writer(source, target, labeller) as write:
+            return sum(_chunk(chunk, labeller, write) for chunk in _chunks(first, rows))
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", where=str(target)) from error
 
 
 def _check_formats(source: Path, target: Path) -> None:
@@ -155,7 +159,7 @@ def _chunks(first: list[Cells], rows: Iterator[Cells]) -> Iterator[list[Cells]]:
 
 
 def _chunk(chunk: list[Cells], labeller: Labeller, write: Callable[[_Rows], None]) -> int:
-    texts = [text_of(cells, labeller.text, where) for where, cells in chunk]
+    texts = [text_of(cells, labeller.text, where, "--text") for where, cells in chunk]
     labels = labeller.label(texts)
     where, cells = chunk[0]
     clash = sorted(cells.keys() & labels[0].keys())

@@ -89,7 +89,7 @@ class RunRecord(Record):
     valid: Scores | None = None
     test: Scores | None = None
     epochs: tuple[EpochPoint, ...] = ()
-    chosen: dict[str, float | str] = {}
+    chosen: dict[str, int | float | str] = {}
     parameters: Parameters | None = None
     seconds: float = 0.0
     peak_memory_bytes: int | None = None

@@ -34,13 +34,14 @@ def _batches(member: Member, setting: Setting) -> list[dict[str, torch.Tensor]]:
     return made
 
 
-class _GivenBatches(Trainer):
+class _GivenBatches(Trainer):  # type: ignore[misc]
     """A Trainer that takes its batches in the order given."""
 
     given: list[dict[str, torch.Tensor]]
 
     def get_train_dataloader(self) -> Any:
-        return torch.utils.data.DataLoader(self.given, batch_size=None, shuffle=False)
+        batches: Any = self.given
+        return torch.utils.data.DataLoader(batches, batch_size=None, shuffle=False)
 
 
 def _train_with_trainer(

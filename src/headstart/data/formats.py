@@ -58,7 +58,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[Cells]]:
     return {**readers, **lines}[suffix]
 
 
-def _raw_lines(path: Path) -> Iterator[str]:
+def raw_lines(path: Path) -> Iterator[str]:
     """The file's lines as they come, line ends kept, a byte-order mark dropped; never the whole file at once.
 
     The line of the first undecodable byte is named.
@@ -86,12 +86,12 @@ def _decoded(raw: bytes, path: Path, line: int) -> str:
 def _lines(path: Path) -> Iterator[str]:
     """The file's lines without their ends, LF or CRLF."""
     # Not splitlines(): a text may hold U+2028 and other characters that it takes for line ends.
-    return (line.removesuffix("\n").removesuffix("\r") for line in _raw_lines(path))
+    return (line.removesuffix("\n").removesuffix("\r") for line in raw_lines(path))
 
 
 def _csv(path: Path) -> Iterator[Cells]:
     csv.field_size_limit(_CELL_LIMIT)
-    reader = csv.reader(_raw_lines(path), strict=True)
+    reader = csv.reader(raw_lines(path), strict=True)
     try:
         header = next(reader, [])
         start = reader.line_num + 1
@@ -172,4 +172,4 @@ def _folder_per_class(folder: Path) -> Iterator[Cells]:
             expected="one sub-folder for each class, its name the label, with one .txt file for each text",
         )
     for label, file in files:
-        yield str(file), {"text": "".join(_raw_lines(file)).strip(), "label": label}
+        yield str(file), {"text": "".join(raw_lines(file)).strip(), "label": label}

@@ -69,15 +69,15 @@ def _row(index: int, where: str, cells: dict[str, Any], data: Data, group: str |
     )
 
 
-def text_of(cells: dict[str, Any], column: str | tuple[str, str], where: str) -> Text:
-    """The text, or pair of texts, of one row.
+def text_of(cells: dict[str, Any], column: str | tuple[str, str], where: str, key: str = "data.text") -> Text:
+    """The text, or pair of texts, of one row; `key` is what the user sets to name another column.
 
     Raises:
         DataError: a column is absent, or a cell holds no text.
     """
     if isinstance(column, str):
-        return _string(_cell(cells, column, where, "data.text"), column, where)
-    first, second = (_string(_cell(cells, c, where, "data.text"), c, where) for c in column)
+        return _string(_cell(cells, column, where, key), column, where)
+    first, second = (_string(_cell(cells, c, where, key), c, where) for c in column)
     return first, second
 
 

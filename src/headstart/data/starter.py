@@ -188,7 +188,7 @@ def write_study(found: Guess, *, model: str, out: str, relative_to: Path) -> str
 
 
 def _question(model: str) -> str:
-    return f"Does pretraining ({model.removeprefix('asset:')}) help on my texts?"
+    return f"Does pretraining ({Path(model.removeprefix('asset:')).name}) help on my texts?"
 
 
 def _split_lines(found: Guess) -> list[str]:

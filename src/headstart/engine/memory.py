@@ -6,7 +6,6 @@ Meant for a process that does nothing but train: the setting lasts as long as th
 from __future__ import annotations
 
 import ctypes
-import resource
 import sys
 from pathlib import Path
 
@@ -43,6 +42,8 @@ def peak_bytes() -> int:
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
+        import resource  # not on every system
+
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -19,8 +19,9 @@ from typing import Literal
 import psutil
 
 from headstart.config.expand import Pack, Run
+from headstart.engine.schedule import total_steps
 from headstart.errors import HeadstartError, TrainingError
-from headstart.execute.pack import Watcher, carry_out, failed
+from headstart.execute.pack import Watcher, carry_out, failed, texts_of
 from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Probe, Timing
 from headstart.execute.worker import Job, Message, serve
@@ -28,6 +29,8 @@ from headstart.store.runs import RunStore
 
 #: Of the memory that is free, the share that workers may fill.
 _MEMORY_SHARE = 0.8
+#: Steps of a whole study below which a probe of some tens would cost more than it can save.
+_WORTH_A_PROBE = 200
 _MODULES = "headstart.execute.worker"
 
 
@@ -45,6 +48,7 @@ def warm_up() -> None:
 
     Workers are forked from one server process that has loaded everything once.
     """
+    _refuse_bootstrapping()
     context = _context()
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload([_MODULES])
@@ -79,7 +83,6 @@ def carry_out_all(
         for pack in packs:
             carry_out(pack, prepared, store, 1, watcher)
         return Crew(0, 0, "asked for")
-    _refuse_bootstrapping()
     with _Workers(prepared, store) as pool:
         crew = _choose_crew(packs, pool, workers, device)
         pool.resize(crew.workers)
@@ -111,7 +114,14 @@ def _choose_crew(packs: Sequence[Pack], pool: _Workers, asked: int | Literal["au
     most = min(cores(), len(neural))
     if most < 2:
         return Crew(1, cores(), "one run at a time")
+    if _steps(neural, pool.prepared) < _WORTH_A_PROBE:
+        return Crew(most, max(1, cores() // most), "too few steps for a probe")
     return _probe(neural[0], pool, most)
+
+
+def _steps(runs: Sequence[Run], prepared: Prepared) -> int:
+    """Optimiser steps of all runs together."""
+    return sum(total_steps(run.training, texts_of(run, prepared)) for run in runs)
 
 
 def _probe(run: Run, pool: _Workers, most: int) -> Crew:
@@ -149,13 +159,7 @@ class _Worker:
         self.pack: Pack | None = None
 
     def stop(self) -> None:
-        """End the process; an idle one by word, a busy one by force."""
-        if self.pack is None and self.process.is_alive():
-            try:
-                self.pipe.send(None)
-                self.process.join(5)
-            except OSError:
-                pass
+        """End the process, whatever it does: what it has not finished is not on disk."""
         self.process.terminate()
         self.process.join()
         self.pipe.close()
@@ -165,7 +169,7 @@ class _Workers:
     """A pool of workers; leaving its context ends them, whatever they do."""
 
     def __init__(self, prepared: Prepared, store: RunStore) -> None:
-        self._prepared, self._store = prepared, store
+        self.prepared, self._store = prepared, store
         self._context = _context()
         self._workers: list[_Worker] = []
 
@@ -180,7 +184,7 @@ class _Workers:
         while len(self._workers) > count:
             self._workers.pop().stop()
         while len(self._workers) < count:
-            self._workers.append(_Worker(self._context, self._prepared, self._store))
+            self._workers.append(_Worker(self._context, self.prepared, self._store))
 
     def ask(self, probes: Sequence[Probe]) -> list[Timing]:
         """Have the first workers time a probe each, all at once; empty where one of them died."""
@@ -229,9 +233,9 @@ class _Workers:
                 where=f"run {run.key}",
                 fix="if memory ran out: lower workers or training.batch_size, then run again",
             )
-            record = failed(run, self._prepared, error)
+            record = failed(run, self.prepared, error)
             self._store.write(record)
             watcher.ended(record)
         worker.pack = None
-        self._workers[self._workers.index(worker)] = _Worker(self._context, self._prepared, self._store)
+        self._workers[self._workers.index(worker)] = _Worker(self._context, self.prepared, self._store)
         worker.stop()

@@ -88,14 +88,15 @@ def failed(run: Run, prepared: Prepared, error: BaseException) -> RunRecord:
         size=run.size,
         seed=run.seed,
         status="failed",
-        texts=_texts_of(run, prepared),
+        texts=texts_of(run, prepared),
         provenance=_provenance(run, prepared),
         error=what,
         trace=trace,
     )
 
 
-def _texts_of(run: Run, prepared: Prepared) -> int:
+def texts_of(run: Run, prepared: Prepared) -> int:
+    """How many training texts the run learns from."""
     return len(prepared.corpus.parts["train"]) if run.size == "all" else run.size
 
 

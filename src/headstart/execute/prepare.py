@@ -13,6 +13,7 @@ from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.models.initialise import initialise
 from headstart.records import Notice
 
 #: A share of cut texts above this is worth a warning.
@@ -33,6 +34,11 @@ class Prepared:
     notices: tuple[Notice, ...]
     commit: str | None = None
 
+    @property
+    def digests(self) -> frozenset[str]:
+        """What tells the study's checkpoints from others."""
+        return frozenset(checkpoint.digest for checkpoint in self.checkpoints.values())
+
     def tokens_of(self, run: Run) -> dict[Part, Tokens]:
         """The tokens that `run` trains on and is measured with."""
         return self.tokens[_tokens_key(run, self.checkpoints)]
@@ -44,14 +50,17 @@ def prepare(
     """Read and check the data, open the checkpoints, tokenise.
 
     Raises:
-        DataError, ModelError, AssetError: as their readers say; ModelError also where a random control has
-            another architecture than an arm it is held against.
+        DataError, ModelError, AssetError: as their readers say, weights included; ModelError also where a
+            random control has another architecture than an arm it is held against.
     """
     corpus = load_corpus(study)
     neural = [run for run in runs if run.method != "bag-of-words"]
     names = dict.fromkeys(run.checkpoint for run in neural)
     checkpoints = {name: open_checkpoint(name, study.task, corpus.label_names, announce) for name in names}
     _check_same_architecture(study, neural, checkpoints)
+    # A study must not fail in its third hour for what its first second could tell.
+    for name in dict.fromkeys(run.checkpoint for run in neural if run.pretrained):
+        initialise(checkpoints[name], pretrained=True, seed=0)
     tokens = {}
     for key in dict.fromkeys(_tokens_key(run, checkpoints) for run in neural):
         name, limit = key

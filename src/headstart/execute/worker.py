@@ -64,7 +64,7 @@ class _Sender:
 
 
 def serve(pipe: Connection, prepared: Prepared, out: Path) -> None:
-    """Do what comes through the pipe until it closes or None comes.
+    """Do what comes through the pipe until it closes.
 
     A Job is answered by watcher messages and then "idle"; a Probe by seconds per step.
     """
@@ -86,7 +86,5 @@ def _tasks(pipe: Connection) -> Iterator[Job | Probe]:
         try:
             task = pipe.recv()
         except (EOFError, KeyboardInterrupt):
-            return
-        if task is None:
             return
         yield task

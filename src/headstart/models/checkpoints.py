@@ -34,7 +34,10 @@ _NOT_SHAPE = frozenset(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint ready to be made into a model: picklable, so that worker processes can be handed it."""
+    """A checkpoint ready to be made into a model: picklable, so that worker processes can be handed it.
+
+    `keeps_head`: it was tuned for these very labels, and its head comes along; any other head is drawn anew.
+    """
 
     name: str
     location: str
@@ -42,6 +45,7 @@ class Checkpoint:
     tokenizer: Any
     longest: int
     digest: str
+    keeps_head: bool
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -78,12 +82,27 @@ def open_checkpoint(
     """
     location = locate(name, announce)
     with _explained(name), quiet():
+        own = AutoConfig.from_pretrained(location)
         config = AutoConfig.from_pretrained(location, **_outputs(task, label_names))
         tokenizer = AutoTokenizer.from_pretrained(location)
     _settle_padding(config, tokenizer, name)
     return Checkpoint(
-        name, location, config, tokenizer, _longest(config, tokenizer, name), _digest(location, config)
+        name=name,
+        location=location,
+        config=config,
+        tokenizer=tokenizer,
+        longest=_longest(config, tokenizer, name),
+        digest=_digest(location, config),
+        keeps_head=_same_outputs(own, task, label_names),
     )
+
+
+def _same_outputs(own: Any, task: Task, label_names: tuple[str, ...]) -> bool:
+    """Whether a checkpoint's configuration names these labels, in this order, for this task."""
+    if task == "regression":
+        return bool(own.problem_type == _PROBLEM_TYPES[task])
+    fits = own.problem_type in (None, _PROBLEM_TYPES[task])
+    return fits and own.id2label == dict(enumerate(label_names))
 
 
 def _outputs(task: Task, label_names: tuple[str, ...]) -> dict[str, Any]:
@@ -115,14 +134,16 @@ def _explained(name: str) -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """transformers' reports and bars held back: what is worth saying, Headstart says itself."""
-    logger = logging.getLogger("transformers")
-    before, bars = logger.level, transformers_logging.is_progress_bar_enabled()
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    before, bars = [logger.level for logger in loggers], transformers_logging.is_progress_bar_enabled()
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
         if bars:
             transformers_logging.enable_progress_bar()
 

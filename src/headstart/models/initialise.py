@@ -17,7 +17,8 @@ def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.
     """A classification model in float32, on the CPU, in training mode.
 
     Both initialisations take the head (and whatever else the checkpoint lacks) from one draw keyed by
-    (seed, "head"), so arms that share a seed share it; the random body comes from (seed, "init").
+    (seed, "head"), so arms that share a seed share it; the random body comes from (seed, "init"). A head
+    that the checkpoint was tuned with is kept only where it is for the study's very labels.
 
     Raises:
         ModelError: the checkpoint does not hold this architecture's body.
@@ -26,10 +27,15 @@ def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.
     if pretrained:
         return _with_missing_from(fresh, checkpoint)
     body = draw(checkpoint.config, seed, "init")
-    prefix = f"{body.base_model_prefix}."
-    head = {name: value for name, value in fresh.state_dict().items() if not name.startswith(prefix)}
-    body.load_state_dict(head, strict=False)
+    drawn = fresh.state_dict()
+    body.load_state_dict({name: drawn[name] for name in _head(fresh)}, strict=False)
     return as_module(body)
+
+
+def _head(model: Any) -> set[str]:
+    """Names of the weights that lie outside the model's body."""
+    prefix = f"{model.base_model_prefix}."
+    return {name for name in model.state_dict() if not name.startswith(prefix)}
 
 
 def as_module(model: Any) -> torch.nn.Module:
@@ -54,6 +60,8 @@ def _with_missing_from(fresh: Any, checkpoint: Checkpoint) -> torch.nn.Module:
     missing = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
     _refuse_foreign_body(model, missing, checkpoint)
     drawn = fresh.state_dict()
+    if not checkpoint.keeps_head:
+        missing |= _head(fresh)
     model.load_state_dict({name: drawn[name] for name in missing}, strict=False)
     return as_module(model.train())
 

@@ -46,7 +46,7 @@ class StudyProgress:
 
     def say(self, sentence: str) -> None:
         """One line of news, above the bars."""
-        self._console.print(Text(sentence, style="dim"))
+        self._print(Text(sentence, style="dim"))
 
     def started(self, run: Run) -> None:
         """A run began."""
@@ -77,7 +77,11 @@ class StudyProgress:
         if record.key in self._lines:
             self._bars.remove_task(self._lines.pop(record.key))
         self._bars.update(self._study, completed=self._ended, note=self._left())
-        self._console.print(Text(_line(record, self._metric), style="red" if record.error else ""))
+        self._print(Text(_line(record, self._metric), style="red" if record.error else ""))
+
+    def _print(self, line: Text) -> None:
+        # In a log one piece of news is one line, however long.
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def _left(self) -> str:
         """The time left, if the rest goes as fast as what is done."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from headstart.config.expand import settings
 from headstart.config.load import dump_study, load_study
 from headstart.config.metrics import better
 from headstart.config.study import Study
@@ -52,6 +53,26 @@ class RunStore:
                 expected="an empty or new folder",
                 fix="name another one: out=FOLDER",
             )
+
+    def check_sources(self, data: str, checkpoints: frozenset[str]) -> None:
+        """See that the runs that are done learnt from these very texts and checkpoints, by their digests.
+
+        Raises:
+            OutputError: a file was changed since.
+        """
+        for record in self.done().values():
+            made = record.provenance
+            if made is None:
+                continue
+            known = made.checkpoint is None or made.checkpoint in checkpoints
+            if made.data != data or not known:
+                other = "another checkpoint" if made.data == data else "other data"
+                raise OutputError(
+                    f"run {record.key} was made from {other}: a file was changed since",
+                    where=str(self.out),
+                    expected="the same files while a study grows",
+                    fix="put the files back, or name another folder: out=FOLDER",
+                )
 
     def open(self, study: Study) -> None:
         """Check the folder, create it where it is new, and write the study into it.
@@ -112,7 +133,7 @@ class RunStore:
             return False
         best = self.out / "models" / record.arm
         value = record.valid[metric]
-        if not better(metric, value, _held(best)):
+        if not _beats(metric, value, record.key, best):
             shutil.rmtree(candidate)
             return False
         write_text(candidate / "README.md", card(record))
@@ -129,12 +150,14 @@ class RunStore:
         return path
 
 
-def _held(model: Path) -> float | None:
-    """The valid metric of the model in that folder, if there is one."""
+def _beats(metric: str, value: float, key: str, model: Path) -> bool:
+    """Whether run `key` replaces the model in that folder; of equals the one with the smaller key stays."""
     try:
-        return float(json.loads((model / "headstart.json").read_text(encoding="utf-8"))["valid"])
+        held = json.loads((model / "headstart.json").read_text(encoding="utf-8"))
+        old, holder = float(held["valid"]), str(held["run"])
     except (OSError, ValueError, KeyError):
-        return None
+        return True
+    return better(metric, value, old) or (value == old and key < holder)
 
 
 def _replace_folder(new: Path, target: Path) -> None:
@@ -170,19 +193,30 @@ def _refuse_another(earlier: Study, study: Study, out: Path) -> None:
 
 
 def _changes(earlier: Study, study: Study) -> Iterator[str]:
-    old, new = _flat(earlier.model_dump(mode="json")), _flat(study.model_dump(mode="json"))
+    """What differs between two studies in a way that would change, or lose, runs that are done."""
+    old, new = _identity(earlier), _identity(study)
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key) and not _harmless(key, old, new):
-            yield f"{key} was {old.get(key)}, is {new.get(key)}"
+        arm = key.partition("\0")[0] if "\0" in key else None
+        if old.get(key) != new.get(key) and (arm is None or arm in earlier.arms):
+            shown = f"arms.{key}".replace("\0", ".") if arm else key
+            yield f"{shown} was {old.get(key)}, is {new.get(key)}"
+    for key in _MAY_GROW:
+        gone = [value for value in getattr(earlier, key) if value not in getattr(study, key)]
+        if gone:
+            yield f"{key} held {gone}, and {'does' if len(gone) == 1 else 'do'} no more"
 
 
-def _harmless(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    if key in _FREE:
-        return True
-    if key in _MAY_GROW:
-        return set(old[key]) <= set(new[key])
-    added_arm = key.startswith("arms.") and f"arms.{key.split('.')[1]}.init" not in old
-    return added_arm or key.startswith("out")
+def _identity(study: Study) -> dict[str, Any]:
+    """All that decides a run, flat: each arm with its settings as they are in force.
+
+    Keys of arms are `<arm>\\0<key>`, for an arm's name may hold a dot.
+    """
+    values = study.model_dump(mode="json", exclude={"arms", "training", "out", *_MAY_GROW, *_FREE})
+    flat = _flat(values)
+    for name, arm in study.arms.items():
+        own = {"init": arm.init, "method": arm.method, **settings(study, arm).model_dump(mode="json")}
+        flat |= {f"{name}\0{key}": value for key, value in own.items()}
+    return flat
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

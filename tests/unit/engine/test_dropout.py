@@ -34,7 +34,7 @@ def test_the_kept_share_is_within_four_deviations(p: float) -> None:
 def test_what_stays_is_scaled_so_that_the_mean_stays() -> None:
     with KeyedDropout((0,), 0):
         dropped = F.dropout(torch.ones(N), 0.2)
-    assert set(dropped.unique().tolist()) == {0.0, 1.25}
+    assert set(dropped.tolist()) == {0.0, 1.25}
 
 
 def test_masks_of_seeds_steps_and_sites_are_pairwise_independent() -> None:
@@ -71,9 +71,9 @@ def _attention_inputs() -> tuple[torch.Tensor, ...]:
 
 
 def test_attention_gradients_pass_with_a_fixed_mask() -> None:
-    def attended(*qkv: torch.Tensor) -> torch.Tensor:
+    def attended(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         with KeyedDropout((0, 1), 0):
-            return F.scaled_dot_product_attention(*qkv, dropout_p=0.3)
+            return F.scaled_dot_product_attention(q, k, v, dropout_p=0.3)
 
     assert torch.autograd.gradcheck(attended, _attention_inputs())
 

@@ -61,6 +61,19 @@ def test_pretrained_takes_the_checkpoints_body(checkpoint: Checkpoint, tiny_mode
     assert all(torch.equal(body[name], found[f"bert.{name}"]) for name in shared)
 
 
+def test_a_head_comes_along_only_for_the_very_same_labels(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    tuned: Any = initialise(checkpoint, pretrained=True, seed=3)
+    tuned.save_pretrained(tmp_path)
+    checkpoint.tokenizer.save_pretrained(tmp_path)
+    same = open_checkpoint(str(tmp_path), "classification", NAMES)
+    other = open_checkpoint(str(tmp_path), "classification", ("cold", "warm"))
+    assert _same(_head(_weights(same, pretrained=True, seed=0)), _head(tuned.state_dict()))
+    assert not _same(_head(_weights(other, pretrained=True, seed=0)), _head(tuned.state_dict()))
+    assert _same(
+        _head(_weights(other, pretrained=True, seed=0)), _head(_weights(other, pretrained=False, seed=0))
+    )
+
+
 def test_torchs_own_generator_is_left_alone(checkpoint: Checkpoint) -> None:
     torch.manual_seed(0)
     expected = torch.rand(4)

