@@ -161,15 +161,15 @@ def _chunks(first: list[Cells], rows: Iterator[Cells]) -> Iterator[list[Cells]]:
 def _chunk(chunk: list[Cells], labeller: Labeller, write: Callable[[_Rows], None]) -> int:
     texts = [text_of(cells, labeller.text, where, "--text") for where, cells in chunk]
     labels = labeller.label(texts)
-    where, cells = chunk[0]
-    clash = sorted(cells.keys() & labels[0].keys())
-    if clash:
-        raise DataError(
-            f"column {clash[0]!r} is there already",
-            where=where,
-            expected="a name that is free",
-            fix="rename it",
-        )
+    for where, cells in chunk:
+        clash = sorted(cells.keys() & labels[0].keys())
+        if clash:
+            raise DataError(
+                f"column {clash[0]!r} is there already",
+                where=where,
+                expected="a name that is free",
+                fix="rename it",
+            )
     write([{**cells, **label} for (_, cells), label in zip(chunk, labels, strict=True)])
     return len(chunk)
 

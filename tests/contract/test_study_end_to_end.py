@@ -256,7 +256,7 @@ def test_changed_key_is_refused(
     main(["run", str(study_file(arms=WORDS))])
     before = written(tmp_path / "out")
     assert main(["run", str(study_file(arms=WORDS)), "training.batch_size=4"]) == 2
-    assert "what differs: training.batch_size was 8, is 4" in capsys.readouterr().err
+    assert "what differs: arms.words.batch_size was 8, is 4" in capsys.readouterr().err
     assert written(tmp_path / "out") == before
 
 

@@ -19,6 +19,7 @@ from headstart.config.study import WORDS, Arm, Study, default_arms
 from headstart.errors import Problem, StudyError
 
 _PATHS = ("train", "valid", "test", "path")
+_RIVALS = {"epochs": "steps", "steps": "epochs"}
 _FROM_TYPES = re.compile(r"^(Value error|Assertion failed), ")
 #: What pydantic puts into an error's location for a union or a constraint.
 _TYPE_NAME = re.compile(r"int|str|float|(tuple\[|literal\[|function-|constrained).*")
@@ -47,7 +48,8 @@ class _Source:
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     """Read the study at `path`, with `key=value` overrides applied.
 
-    Paths in the file are relative to it, those of overrides to the current folder.
+    Paths in the file are relative to it, those of overrides to the current folder. `epochs` and `steps`
+    exclude each other: an override of one takes the other out of the file.
 
     Raises:
         StudyError: with every problem found, each with its line and key.
@@ -60,6 +62,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         plain["arms"] = default_arms()  # an override changes one arm; it does not drop the others
     for key, value in changes.items():
         _assign(plain, key, value)
+    _drop_rivals(plain, changes)
     source = _Source(str(path), tree, frozenset(changes))
     _absolute(plain, file.resolve().parent, changes)
     return _validate(plain, source)
@@ -128,6 +131,19 @@ def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[last] = value
 
 
+def _drop_rivals(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """`training.steps=100` beside the file's `epochs: 3` means 100 steps, and the other way round."""
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        rival = _RIVALS.get(last)
+        if rival is None or value is None or ".".join([*parents, rival]) in changes:
+            continue
+        section: Any = tree
+        for name in parents:
+            section = section[name]
+        section.pop(rival, None)
+
+
 def _plain(node: Any) -> Any:
     """ruamel's annotated nodes as plain dicts, lists and scalars."""
     if isinstance(node, Mapping):
@@ -174,7 +190,8 @@ def _validate(values: dict[str, Any], source: _Source) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        raise StudyError(tuple(_problem(item, source) for item in _unique(error))) from error
+        found = (problem for item in _unique(error) for problem in _problems(item, source))
+        raise StudyError(tuple(found)) from error
 
 
 def _unique(error: ValidationError) -> list[Any]:
@@ -191,6 +208,12 @@ def _location(item: Any) -> tuple[int | str, ...]:
     own = {1} if loc[:1] == ("arms",) else set()
     own |= {len(loc) - 1} if item["type"] == "extra_forbidden" else set()
     return tuple(part for i, part in enumerate(loc) if i in own or not _TYPE_NAME.fullmatch(str(part)))
+
+
+def _problems(item: Any, source: _Source) -> list[Problem]:
+    """One problem; or one a line, where the study as a whole was judged."""
+    lines = item["msg"].splitlines() if not _location(item) else [item["msg"]]
+    return [_problem({**item, "msg": line}, source) for line in lines]
 
 
 def _problem(item: Any, source: _Source) -> Problem:

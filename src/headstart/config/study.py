@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -15,7 +16,8 @@ Size = int | Literal["all"]
 #: Learning rate where the study names none: what suits the method (DESIGN: full 3e-5).
 LEARNING_RATE: Final[dict[Method, float]] = {"full": 3e-5, "bag-of-words": 0.0}
 WORDS: Final = "words"
-_ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+#: No dot, which parts the keys of an override.
+_ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class Section(BaseModel):
@@ -167,6 +169,12 @@ Seeds = Annotated[
 Sizes = Annotated[tuple[Size, ...], BeforeValidator(_one_or_many, json_schema_input_type=Size | list[Size])]
 
 
+def _words_may_be_null(schema: dict[str, Any]) -> None:
+    """In the JSON schema of `arms`, null or false for the bag of words, which is taken out before typing."""
+    arm = schema["additionalProperties"]
+    schema["properties"] = {WORDS: {"anyOf": [arm, {"type": "null"}, {"const": False}]}}
+
+
 class Study(Section):
     """One question, asked of data by arms over seeds: the whole study file."""
 
@@ -177,6 +185,7 @@ class Study(Section):
     arms: dict[str, Arm] = Field(
         default_factory=lambda: {"pretrained": Arm(), "random": Arm(init="random")},
         description="What is compared, by name; `words: null` takes the bag of words out.",
+        json_schema_extra=_words_may_be_null,
     )
     control: str | None = Field(
         default=None, description="Arm that the others are held against; `random` where there is one."
@@ -207,7 +216,7 @@ class Study(Section):
     def _names_fit_folders(cls, value: dict[str, Arm]) -> dict[str, Arm]:
         bad = [name for name in value if not _ARM_NAME.fullmatch(name)]
         if bad:
-            raise ValueError(f"arm name {bad[0]!r}: letters, digits, '_', '.' and '-' expected")
+            raise ValueError(f"arm name {bad[0]!r}: letters, digits, '_' and '-' expected")
         if not value:
             raise ValueError("at least one arm expected")
         return value
@@ -238,9 +247,9 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Study:
-        _check_metric(self)
-        _check_control(self)
-        _check_labels(self)
+        problems = [*_check_metric(self), *_check_control(self), *_check_labels(self)]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     @property
@@ -288,21 +297,24 @@ def _is_bag_of_words(arm: Any) -> bool:
     return bool(method == "bag-of-words")
 
 
-def _check_metric(study: Study) -> None:
+# Each check gives its problems as `key: message`, a line each.
+
+
+def _check_metric(study: Study) -> Iterator[str]:
     if study.metric not in METRICS[study.task]:
-        raise ValueError(
+        yield (
             f"select.metric: {study.metric!r} is no metric of {study.task}; "
             f"one of {', '.join(METRICS[study.task])} expected"
         )
 
 
-def _check_control(study: Study) -> None:
+def _check_control(study: Study) -> Iterator[str]:
     if study.control is not None and study.control not in study.arms:
-        raise ValueError(f"control: no arm is named {study.control!r}; the arms are {', '.join(study.arms)}")
+        yield f"control: no arm is named {study.control!r}; the arms are {', '.join(study.arms)}"
 
 
-def _check_labels(study: Study) -> None:
+def _check_labels(study: Study) -> Iterator[str]:
     if not isinstance(study.data.label, str) and study.task != "multi-label":
-        raise ValueError(f"data.label: a list of columns goes with task: multi-label, not with {study.task}")
+        yield f"data.label: a list of columns goes with task: multi-label, not with {study.task}"
     if study.data.is_pair and any(map(_is_bag_of_words, study.arms.values())):
-        raise ValueError("arms: bag-of-words reads one text, and data.text names two columns")
+        yield "arms: bag-of-words reads one text, and data.text names two columns"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ from headstart.records import Notice
 
 #: A class this many times rarer than the commonest one is worth a warning.
 IMBALANCE = 10
+#: Labels of a regression are kept in float32.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def load_corpus(study: Study) -> Corpus:
@@ -35,7 +36,7 @@ def load_corpus(study: Study) -> Corpus:
     names = _label_names(rows, study)
     parts = {part: _examples(rows[part], names, study) for part in PARTS}
     _check_learnable(parts["train"], names, study)
-    notices = (*_duplicates(rows), *_leaks(rows), *_imbalance(parts["train"], names, study.task))
+    notices = (*_duplicates(rows), *_leaks(rows, study), *_imbalance(parts["train"], names, study.task))
     return Corpus(study.task, parts, names, notices)
 
 
@@ -97,9 +98,20 @@ def _name(row: Row) -> str:
             expected="one label a text",
             fix="set task: multi-label",
         )
-    value = row.label
+    return _written(row.label)
+
+
+def _written(value: object) -> str:
     # A column of class indices that pandas once wrote with gaps comes back as 0.0, 1.0.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def _listed(value: object, row: Row) -> str:
+    if _is_nothing(value):
+        raise DataError(
+            f"{value!r} in a list of labels", where=row.where, expected="names; an empty list for none"
+        )
+    return _written(value)
 
 
 def _names(row: Row, separator: str) -> list[str]:
@@ -107,7 +119,7 @@ def _names(row: Row, separator: str) -> list[str]:
     if isinstance(row.label, dict):
         return [column for column, value in row.label.items() if _flag(value, column, row)]
     if isinstance(row.label, list):
-        return [str(name) for name in row.label]
+        return [_listed(name, row) for name in row.label]
     if row.label is None or (isinstance(row.label, float) and math.isnan(row.label)):
         raise DataError("no labels (null or NaN)", where=row.where, expected="labels, or an empty cell")
     return [name for part in str(row.label).split(separator) if (name := part.strip())]
@@ -126,6 +138,10 @@ def _number(row: Row) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(f"label {row.label!r}", where=row.where, expected="a finite number")
+    if abs(value) > LARGEST:
+        raise DataError(
+            f"label {row.label!r} is too large", where=row.where, expected=f"at most {LARGEST:.2g} (32 bits)"
+        )
     return value
 
 
@@ -152,8 +168,9 @@ def _key(text: Text) -> str:
     return "\x1f".join(" ".join(one.split()) for one in ((text,) if isinstance(text, str) else text))
 
 
-def _label_key(row: Row) -> str:
-    return json.dumps(row.label, sort_keys=True, default=str)
+def _label_key(row: Row, study: Study) -> tuple[str | float, ...]:
+    """The label as the study sees it: 1 in one file and "1" in another are one class."""
+    return (_number(row),) if study.task == "regression" else tuple(sorted(set(_all_names(row, study))))
 
 
 def _duplicates(rows: dict[Part, list[Row]]) -> Iterator[Notice]:
@@ -167,14 +184,14 @@ def _duplicates(rows: dict[Part, list[Row]]) -> Iterator[Notice]:
             )
 
 
-def _leaks(rows: dict[Part, list[Row]]) -> Iterator[Notice]:
+def _leaks(rows: dict[Part, list[Row]], study: Study) -> Iterator[Notice]:
     """Texts of valid or test that training shows too, with the same or with another label."""
-    seen: dict[str, set[str]] = defaultdict(set)
+    seen: dict[str, set[tuple[str | float, ...]]] = defaultdict(set)
     for row in rows["train"]:
-        seen[_key(row.text)].add(_label_key(row))
+        seen[_key(row.text)].add(_label_key(row, study))
     for part in ("valid", "test"):
         leaked = [row for row in rows[part] if _key(row.text) in seen]
-        others = sum(_label_key(row) not in seen[_key(row.text)] for row in leaked)
+        others = sum(_label_key(row, study) not in seen[_key(row.text)] for row in leaked)
         if leaked:
             also = f", {others} of them with another label" if others else ""
             share = _share(len(leaked), rows[part])

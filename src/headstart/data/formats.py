@@ -126,12 +126,25 @@ def _json_lines(path: Path) -> Iterator[Cells]:
         try:
             cells = json.loads(line)
         except json.JSONDecodeError as error:
+            if number == 1 and line.lstrip().startswith("["):
+                raise _one_array(path) from error
             raise DataError(f"not JSON: {error.msg}", where=f"{path}:{number}") from error
+        if number == 1 and isinstance(cells, list) and path.suffix.lower() == ".json":
+            raise _one_array(path)
         if not isinstance(cells, dict):
             raise DataError(
                 f"a JSON {type(cells).__name__}", where=f"{path}:{number}", expected="one object a line"
             )
         yield f"{path}:{number}", cells
+
+
+def _one_array(path: Path) -> DataError:
+    return DataError(
+        "one JSON array, not lines",
+        where=str(path),
+        expected="one object a line (JSON Lines)",
+        fix=f"jq -c '.[]' {path.name} > {path.stem}.jsonl",
+    )
 
 
 def _parquet(path: Path) -> Iterator[Cells]:

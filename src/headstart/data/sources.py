@@ -33,7 +33,7 @@ def load_rows(data: Data) -> dict[Part, list[Row]]:
         return {"train": _rows(fetch_data(data.asset), data, group="group")}
     paths = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
     return {
-        part: _rows(read_cells(Path(path), columns(data)), data)
+        part: _rows(read_cells(Path(path), _all_columns(data)), data)
         for part in PARTS
         if (path := paths[part]) is not None
     }
@@ -42,6 +42,12 @@ def load_rows(data: Data) -> dict[Part, list[Row]]:
 def columns(data: Data) -> tuple[str, ...]:
     """The columns that the study reads: texts, then labels."""
     return (*text_columns(data), *((data.label,) if isinstance(data.label, str) else data.label))
+
+
+def _all_columns(data: Data) -> tuple[str, ...]:
+    """`columns`, and that of the groups: each has its file where files stand in parallel."""
+    group = data.split.group
+    return columns(data) if group is None else tuple(dict.fromkeys((*columns(data), group)))
 
 
 def text_columns(data: Data) -> tuple[str, ...]:
@@ -65,8 +71,19 @@ def _row(index: int, where: str, cells: dict[str, Any], data: Data, group: str |
         where=where,
         text=text_of(cells, data.text, where),
         label=label,
-        group=None if group is None else str(_cell(cells, group, where, "data.split.group")),
+        group=None if group is None else _group(_cell(cells, group, where, "data.split.group"), group, where),
     )
+
+
+def _group(value: Any, column: str, where: str) -> str:
+    if value is None or value != value or not str(value).strip():
+        raise DataError(
+            f"no group (empty, null or NaN) in column {column!r}",
+            where=where,
+            expected="the name of what must not stand in two parts",
+            fix="name each such row by itself, or unset data.split.group",
+        )
+    return str(value)
 
 
 def text_of(cells: dict[str, Any], column: str | tuple[str, str], where: str, key: str = "data.text") -> Text:

@@ -212,7 +212,8 @@ def _max_length(found: Guess) -> int:
 
 def _relative(path: Path, base: Path) -> str:
     absolute = path.resolve()
-    return str(absolute.relative_to(base) if absolute.is_relative_to(base) else absolute)
+    near = str(absolute.relative_to(base) if absolute.is_relative_to(base) else absolute)
+    return str(absolute) if near.startswith("~") else near  # a study's `~` is the user's home
 
 
 def _quoted(text: str) -> str:

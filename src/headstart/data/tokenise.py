@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -71,7 +72,9 @@ def _digest(texts: Sequence[Text], tokenizer: Any, max_length: int) -> str:
 def _fingerprint(tokenizer: Any) -> str:
     """Everything the ids depend on: the fast tokenizer's whole state, else its class and vocabulary."""
     if tokenizer.is_fast:
-        state = tokenizer.backend_tokenizer.to_str()
+        whole = json.loads(tokenizer.backend_tokenizer.to_str())
+        # The limits of its last call stay in a tokenizer: they are no part of what it is.
+        state = json.dumps({key: whole[key] for key in whole if key not in ("truncation", "padding")})
     else:
         state = repr((type(tokenizer).__name__, sorted(tokenizer.get_vocab().items())))
     names = (state, str(tokenizer.model_input_names), str(tokenizer.special_tokens_map))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.config.metrics import LOWER_IS_BETTER, SHARES
+from headstart.config.metrics import LOWER_IS_BETTER, SHARES, better
 from headstart.config.study import Size, Study
 from headstart.records import Contrast, Notice, RunRecord, SummaryRow
 from headstart.stats.contrast import paired_difference
@@ -105,10 +105,22 @@ def meaning(findings: Findings) -> list[str]:
     """What the study says, one sentence for each arm held against the control, at its largest size."""
     metric, size = findings.study.metric, findings.study.sizes[-1]
     rows = [c for c in findings.contrasts if c.metric == metric and c.size == size]
-    sentences = [_sentence(row, findings) for row in rows]
+    sentences = [_sentence(row, findings) for row in rows] + list(_behind_words(findings, size))
     if any(row.n < 2 for row in rows):
         sentences.append("One seed says nothing about chance: run with seeds=3 or more.")
     return sentences
+
+
+def _behind_words(findings: Findings, size: Size) -> Iterator[str]:
+    """Tuned pretrained models that a bag of words equals or beats: worth knowing before anything else."""
+    study, metric = findings.study, findings.study.metric
+    means = {s.arm: s.mean for s in findings.summary if (s.size, s.metric) == (size, metric)}
+    for words in (name for name, arm in study.arms.items() if arm.method == "bag-of-words" and name in means):
+        for name, arm in study.arms.items():
+            pretrained = arm.method != "bag-of-words" and arm.init != "random" and name in means
+            if pretrained and not better(metric, means[name], means[words]):
+                mine, theirs = number(metric, means[name]), number(metric, means[words])
+                yield f"{name} does not beat the bag of words ({words}): {mine} against {theirs}."
 
 
 def _sentence(row: Contrast, findings: Findings) -> str:

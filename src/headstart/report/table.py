@@ -20,7 +20,7 @@ _NOTICE_STYLE = "yellow"
 def closing(findings: Findings, out: Path) -> RenderableType:
     """Everything said when a study ends: the table, its meaning, warnings, failures, where to look next."""
     parts: list[RenderableType] = [results_table(findings)]
-    parts += [Text(sentence) for sentence in meaning(findings)]
+    parts += [Text(), *(Text(sentence) for sentence in meaning(findings))]
     parts += [Text(f"! {notice.text}", style=_NOTICE_STYLE) for notice in findings.notices]
     parts += [Text(f"failed: {r.key}: {r.error}", style="red") for r in findings.failed]
     return Group(*parts, Text(), *_next_steps(findings, out))

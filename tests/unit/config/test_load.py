@@ -271,3 +271,42 @@ def test_dump_spells_out_the_defaults() -> None:
     assert "  batch_size: 16\n" in text
     assert "seeds:\n  - 0\n  - 1\n  - 2\n" in text
     assert "    method: bag-of-words\n" in text
+
+
+def test_override_of_steps_takes_the_files_epochs_out(tmp_path: Path) -> None:
+    text = BASE + "training: {epochs: 5, batch_size: 4}\n"
+    training = load_study(write(tmp_path, text), ["training.steps=100"]).training
+    assert (training.steps, "epochs" in training.model_fields_set, training.batch_size) == (100, False, 4)
+
+
+def test_override_of_epochs_takes_the_files_steps_out(tmp_path: Path) -> None:
+    text = BASE + "arms:\n  random: {init: random, training: {steps: 9}}\n"
+    study = load_study(write(tmp_path, text), ["arms.random.training.epochs=2"])
+    training = study.arms["random"].training
+    assert (training.steps, training.epochs) == (None, 2)
+
+
+def test_steps_set_to_null_leave_the_files_epochs(tmp_path: Path) -> None:
+    text = BASE + "training: {epochs: 5}\n"
+    assert load_study(write(tmp_path, text), ["training.steps=null"]).training.epochs == 5
+
+
+def test_both_as_overrides_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="epochs and steps both set"):
+        load_study(write(tmp_path, BASE), ["training.steps=9", "training.epochs=2"])
+
+
+def test_parts_that_do_not_fit_are_told_all_at_once(tmp_path: Path) -> None:
+    text = "data: {path: a.csv, label: [x, y]}\nmodel: m\nselect: {metric: bleu}\ncontrol: nobody\n"
+    found = problems(tmp_path, text)
+    assert [problem.partition(": ")[0] for problem in found] == [
+        "study.yaml:3",
+        "study.yaml:4",
+        "study.yaml:1",
+    ]
+    assert [problem.split(": ")[1] for problem in found] == ["select.metric", "control", "data.label"]
+
+
+def test_arm_name_with_a_dot_is_refused(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, BASE + "arms: {v1.5: {}}\n")
+    assert found == "study.yaml:3: arms: arm name 'v1.5': letters, digits, '_' and '-' expected"

@@ -301,3 +301,8 @@ def test_schema_judges_examples(more: dict[str, Any], valid: bool) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     example = {"data": {"path": "a.csv"}, "model": "m", **more}
     assert jsonschema.Draft202012Validator(Study.model_json_schema()).is_valid(example) is valid
+
+
+def test_schema_lets_the_words_be_taken_out() -> None:
+    words = Study.model_json_schema()["properties"]["arms"]["properties"]["words"]
+    assert words == {"anyOf": [{"$ref": "#/$defs/Arm"}, {"type": "null"}, {"const": False}]}

@@ -304,3 +304,37 @@ def test_digest_is_the_same_for_the_same_data(tmp_path: Path) -> None:
 def test_digest_depends_on_all_of_the_data(tmp_path: Path, other: list[Line]) -> None:
     same: list[Line] = [("v", "x")]
     assert corpus(tmp_path, PLAIN, same, same).digest != corpus(tmp_path, other, same, same).digest
+
+
+@pytest.mark.parametrize(("train", "valid"), [(1, "1"), (1.0, 1), (" x", "x")])
+def test_leak_with_the_same_label_written_otherwise_is_no_other_label(
+    tmp_path: Path, train: object, valid: object
+) -> None:
+    found = corpus(tmp_path, [("a", train), ("b", "y")], valid=[("a", valid)])
+    assert notices(found, "leak") == ["1 text of valid (100.0%) is in train too"]
+
+
+def test_leak_of_the_same_labels_in_another_order_is_no_other_label(tmp_path: Path) -> None:
+    found = corpus(tmp_path, [("a", ["x", "y"]), ("b", ["x"])], valid=[("a", ["y", "x"])], task="multi-label")
+    assert notices(found, "leak") == ["1 text of valid (100.0%) is in train too"]
+
+
+def test_leak_of_the_same_number_is_no_other_label(tmp_path: Path) -> None:
+    found = corpus(tmp_path, [("a", 1), ("b", 2)], valid=[("a", "1.0")], task="regression")
+    assert notices(found, "leak") == ["1 text of valid (100.0%) is in train too"]
+
+
+def test_names_in_a_list_are_stripped(tmp_path: Path) -> None:
+    found = corpus(tmp_path, [("a", [" x", "y "]), ("b", ["x", 1.0])], task="multi-label")
+    assert found.label_names == ("1", "x", "y")
+
+
+@pytest.mark.parametrize("name", [None, "", " ", float("nan")])
+def test_name_in_a_list_that_is_none_is_refused(tmp_path: Path, name: object) -> None:
+    error = refused(tmp_path, [("a", ["x", name]), ("b", ["x"])], task="multi-label")
+    assert (error.got, error.where) == (f"{name!r} in a list of labels", f"{tmp_path}/train.jsonl:1")
+
+
+def test_regression_label_beyond_32_bits_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, [("a", 1), ("b", -1e39)], task="regression")
+    assert (error.got, error.where) == ("label -1e+39 is too large", f"{tmp_path}/train.jsonl:2")

@@ -257,3 +257,12 @@ def test_absent_path_names_what_may_be_there(tmp_path: Path) -> None:
 def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         list(raw_lines(tmp_path))
+
+
+@pytest.mark.parametrize("text", ['[{"text": "a"}, {"text": "b"}]', '[\n {"text": "a"}\n]\n'])
+def test_one_json_array_is_told_from_lines(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        list(read_cells(tmp_path / "a.json"))
+    assert caught.value.got == "one JSON array, not lines"
+    assert caught.value.fix == "jq -c '.[]' a.json > a.jsonl"

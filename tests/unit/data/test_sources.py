@@ -186,3 +186,26 @@ def test_hub_data_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingExtraError, match="'datasets'") as caught:
         load_rows(data(hub="org/x"))
     assert caught.value.fix == "pip install 'headstart[hub]'"
+
+
+@pytest.mark.parametrize("group", ["null", '""', "NaN"])
+def test_row_without_a_group_is_refused(tmp_path: Path, group: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "a", "label": 1, "film": {group}}}\n', encoding="utf-8")
+    data = Data.model_validate({"path": str(tmp_path / "a.jsonl"), "split": {"group": "film"}})
+    with pytest.raises(DataError, match=r"no group .* in column 'film'"):
+        load_rows(data)
+
+
+def test_groups_of_parallel_files_have_their_file(tmp_path: Path) -> None:
+    for column, lines in {"text": "a\nb\n", "label": "0\n1\n", "film": "x\ny\n"}.items():
+        (tmp_path / f"t.{column}").write_text(lines, encoding="utf-8")
+    data = Data.model_validate({"path": str(tmp_path / "t"), "split": {"group": "film"}})
+    assert [row.group for row in load_rows(data)["train"]] == ["x", "y"]
+
+
+def test_missing_file_of_groups_is_named(tmp_path: Path) -> None:
+    for column in ("text", "label"):
+        (tmp_path / f"t.{column}").write_text("a\n", encoding="utf-8")
+    data = Data.model_validate({"path": str(tmp_path / "t"), "split": {"group": "film"}})
+    with pytest.raises(DataError, match=r"parallel files t\.text \+ t\.label \+ t\.film"):
+        load_rows(data)

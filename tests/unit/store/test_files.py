@@ -9,6 +9,12 @@ import pytest
 from headstart.store.files import whole_file, write_text
 
 
+def _write_half(path: Path) -> None:
+    with whole_file(path) as scratch:
+        scratch.write_text("half")
+        raise ZeroDivisionError
+
+
 def test_text_is_written_with_the_folders_it_needs(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b" / "c.txt", "déjà\n")
     assert (tmp_path / "a/b/c.txt").read_bytes() == b"d\xc3\xa9j\xc3\xa0\n"
@@ -25,17 +31,15 @@ def test_file_is_readable_by_others(tmp_path: Path) -> None:
 
 
 def test_failing_block_leaves_neither_file_nor_scratch(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "a.txt") as scratch:
-        scratch.write_text("half")
-        _ = 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        _write_half(tmp_path / "a.txt")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_failing_block_leaves_the_file_that_was_there(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "a.txt") as scratch:
-        scratch.write_text("half")
-        _ = 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        _write_half(tmp_path / "a.txt")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 

@@ -79,9 +79,8 @@ def test_study_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"seeds": [1, 2]}, "seeds was [0, 1, 2], is [1, 2]"),
+        ({"seeds": [1, 2]}, "seeds held [0], and does no more"),
         ({"model": "n"}, "model was m, is n"),
-        ({"training": {"epochs": 4}}, "training.epochs was 3, is 4"),
         ({"data": {"path": "/b.csv"}}, "data.path was /a.csv, is /b.csv"),
         ({"select": {"metric": "mcc"}}, "select.metric was None, is mcc"),
         ({"curves": ["valid", "test"]}, "curves was ['valid'], is ['valid', 'test']"),
@@ -96,7 +95,7 @@ def test_other_study_is_refused_with_what_differs(tmp_path: Path, changes: dict[
 
 def test_everything_that_differs_is_told(tmp_path: Path) -> None:
     store = opened(tmp_path / "out")
-    with pytest.raises(OutputError, match="model was m, is n; training.epochs was 3, is 4"):
+    with pytest.raises(OutputError, match=r"model was m, is n; arms\.pretrained\.epochs was 3, is 4; "):
         store.check(study(tmp_path / "out", model="n", training={"epochs": 4}))
 
 

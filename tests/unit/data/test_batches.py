@@ -1,0 +1,107 @@
+"""Batches hold texts of like lengths; seed and epoch alone decide which texts meet, and when."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.data.batches import batches_in_epoch, epoch_order, pad, reading_order
+from headstart.data.tokenise import Tokens
+
+LENGTHS = np.random.default_rng(0).integers(3, 100, 203)
+
+
+def order(seed: int = 0, epoch: int = 1, size: int = 8) -> list[list[int]]:
+    return [batch.tolist() for batch in epoch_order(LENGTHS, size, seed, epoch)]
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("size", [1, 8, 203, 500])
+def test_every_text_is_visited_once_an_epoch(size: int, epoch: int) -> None:
+    visited = [i for batch in order(epoch=epoch, size=size) for i in batch]
+    assert sorted(visited) == list(range(203))
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 203), (8, 26), (203, 1), (500, 1)])
+def test_batches_are_full_but_for_one(size: int, count: int) -> None:
+    sizes = sorted(map(len, order(size=size)), reverse=True)
+    assert (len(sizes), batches_in_epoch(203, size)) == (count, count)
+    assert set(sizes[:-1]) <= {size}
+
+
+def test_same_seed_and_epoch_give_the_same_order() -> None:
+    assert order(3, 2) == order(3, 2)
+
+
+def test_other_seed_makes_other_batches() -> None:
+    assert set(map(frozenset, order(0))) != set(map(frozenset, order(1)))
+
+
+def test_other_epoch_makes_other_batches() -> None:
+    assert set(map(frozenset, order(epoch=1))) != set(map(frozenset, order(epoch=2)))
+
+
+def ranks(seed: int, epoch: int) -> list[int]:
+    """The rank, by its longest text, of each batch in the order of visits."""
+    found = epoch_order(np.arange(10, 210), 10, seed, epoch)
+    longest = [int(batch.max()) for batch in found]
+    return [sorted(longest).index(value) for value in longest]
+
+
+def test_order_of_ranks_depends_on_the_epoch_alone() -> None:
+    assert ranks(0, 1) == ranks(7, 1)
+    assert ranks(0, 1) != ranks(0, 2)
+
+
+def test_batches_hold_like_lengths() -> None:
+    padded = sum(len(batch) * int(LENGTHS[batch].max()) for batch in epoch_order(LENGTHS, 8, 0, 1))
+    shuffled = np.random.default_rng(0).permutation(203)
+    unsorted = sum(
+        len(batch) * int(LENGTHS[batch].max()) for batch in np.array_split(shuffled, batches_in_epoch(203, 8))
+    )
+    assert padded < 1.2 * LENGTHS.sum() < unsorted
+
+
+TOKENS = Tokens(np.arange(10, 20, dtype=np.int32), np.array([0, 3, 4, 10]), None, 0)
+
+
+def test_padding_is_on_the_right_and_masked() -> None:
+    batch = pad(TOKENS, [1, 0], np.array([5, 6]), pad_id=1)
+    assert batch.ids.tolist() == [[13, 1, 1], [10, 11, 12]]
+    assert batch.mask.tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert (batch.types, batch.labels.tolist()) == (None, [5, 6])
+
+
+def test_arrays_are_what_a_model_takes() -> None:
+    batch = pad(TOKENS, np.array([2, 1]), np.zeros((2, 4)), pad_id=0)
+    assert batch.ids.shape == (2, 6)
+    assert {batch.ids.dtype, batch.mask.dtype} == {np.dtype(np.int64)}
+    assert batch.labels.shape == (2, 4)
+
+
+def test_token_types_are_padded_with_zero() -> None:
+    types = np.array([0, 0, 1, 0, 0, 0, 0, 1, 1, 1], np.int8)
+    batch = pad(Tokens(TOKENS.ids, TOKENS.starts, types, 0), [0, 2], np.zeros(2), pad_id=1)
+    assert batch.types is not None
+    assert batch.types.tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
+
+
+def test_reading_covers_every_text_window_by_window() -> None:
+    windows = list(reading_order(LENGTHS, 256, 50))
+    covered = [sorted(i for batch in window for i in batch.tolist()) for window in windows]
+    assert covered == [list(range(start, min(start + 50, 203))) for start in range(0, 203, 50)]
+
+
+def test_reading_respects_the_limit_of_tokens() -> None:
+    batches = [batch for window in reading_order(LENGTHS, 256, 50) for batch in window]
+    assert max(len(batch) * int(LENGTHS[batch].max()) for batch in batches) <= 256
+
+
+def test_text_above_the_limit_is_read_alone() -> None:
+    (window,) = reading_order(np.array([5, 300, 5]), 100, 10)
+    assert [batch.tolist() for batch in window] == [[0, 2], [1]]
+
+
+def test_reading_fills_its_batches() -> None:
+    (window,) = reading_order(np.full(10, 10), 40, 10)
+    assert [len(batch) for batch in window] == [4, 4, 2]

@@ -1,0 +1,128 @@
+"""Texts are tokenised once: the cache is keyed by all that the ids depend on."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from headstart.data import tokenise as module
+from headstart.data.tokenise import Tokens, encode, tokenise
+
+TEXTS = ["good film", "bad", "the story was warm and witty"]
+
+
+@pytest.fixture
+def tokenizer(tiny_model: Path) -> Any:
+    return AutoTokenizer.from_pretrained(tiny_model)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
+    return tmp_path / "tokens"
+
+
+def ids(tokens: Tokens) -> list[list[int]]:
+    return [tokens.ids[a:b].tolist() for a, b in zip(tokens.starts, tokens.starts[1:], strict=False)]
+
+
+def test_ids_are_the_tokenizers(tokenizer: Any) -> None:
+    assert ids(tokenise(TEXTS, tokenizer, 64)) == tokenizer(TEXTS)["input_ids"]
+
+
+def test_lengths_are_those_of_the_texts(tokenizer: Any) -> None:
+    tokens = tokenise(TEXTS, tokenizer, 64)
+    assert (len(tokens), tokens.lengths.tolist(), tokens.truncated) == (3, [4, 3, 8], 0)
+
+
+def test_texts_are_cut_and_counted(tokenizer: Any) -> None:
+    tokens = tokenise(TEXTS, tokenizer, 4)
+    assert (tokens.lengths.tolist(), tokens.truncated) == ([4, 3, 4], 1)
+
+
+def test_text_of_just_the_limit_is_not_cut(tokenizer: Any) -> None:
+    assert tokenise(TEXTS, tokenizer, 8).truncated == 0
+
+
+def test_pairs_have_types(tokenizer: Any) -> None:
+    tokens = tokenise([("good film", "bad")], tokenizer, 64)
+    assert tokens.types is not None
+    assert tokens.types.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_roberta_has_no_types(tiny_roberta: Path) -> None:
+    assert tokenise(TEXTS, AutoTokenizer.from_pretrained(tiny_roberta), 64).types is None
+
+
+def test_texts_met_before_are_not_encoded_again(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tokenise(TEXTS, tokenizer, 64)
+    monkeypatch.setattr(module, "encode", None)
+    again = tokenise(TEXTS, tokenizer, 64)
+    assert (again.folder, ids(again)) == (first.folder, ids(first))
+
+
+@pytest.mark.parametrize(
+    "texts", [["good film", "bad", "the story"], TEXTS[:2], TEXTS[::-1], [("good", "film")]]
+)
+def test_other_texts_have_another_key(tokenizer: Any, texts: list[Any]) -> None:
+    assert tokenise(texts, tokenizer, 64).folder != tokenise(TEXTS, tokenizer, 64).folder
+
+
+def test_pair_and_its_joined_text_have_different_keys(tokenizer: Any) -> None:
+    pair = tokenise([("good", "film")], tokenizer, 64)
+    assert pair.folder != tokenise(["good film"], tokenizer, 64).folder
+
+
+def test_other_limit_has_another_key(tokenizer: Any) -> None:
+    assert tokenise(TEXTS, tokenizer, 63).folder != tokenise(TEXTS, tokenizer, 64).folder
+
+
+def test_other_tokenizer_has_another_key(tokenizer: Any, tiny_roberta: Path) -> None:
+    other = AutoTokenizer.from_pretrained(tiny_roberta)
+    assert tokenise(TEXTS, other, 64).folder != tokenise(TEXTS, tokenizer, 64).folder
+
+
+def test_added_word_has_another_key(tokenizer: Any) -> None:
+    before = tokenise(TEXTS, tokenizer, 64)
+    tokenizer.add_tokens(["cinema"])
+    assert tokenise(TEXTS, tokenizer, 64).folder != before.folder
+
+
+def test_key_does_not_depend_on_what_was_encoded_before(tokenizer: Any, tiny_model: Path) -> None:
+    encode(TEXTS, tokenizer, 3)
+    fresh = AutoTokenizer.from_pretrained(tiny_model)
+    assert tokenise(TEXTS, tokenizer, 64).folder == tokenise(TEXTS, fresh, 64).folder
+
+
+def test_tokens_travel_by_the_name_of_their_folder(tokenizer: Any) -> None:
+    long = tokenise(["good " * 50] * 200, tokenizer, 64)
+    sent = pickle.dumps(long)
+    assert len(sent) < 1000
+    assert ids(pickle.loads(sent)) == ids(long)
+
+
+def test_tokens_in_memory_travel_whole(tokenizer: Any) -> None:
+    tokens = encode(TEXTS, tokenizer, 4)
+    again = pickle.loads(pickle.dumps(tokens))
+    assert (tokens.folder, ids(again), again.truncated) == (None, ids(tokens), 1)
+
+
+def test_many_texts_are_encoded_in_chunks(tokenizer: Any) -> None:
+    texts = [f"good {i}" for i in range(2500)]
+    assert len(tokenise(texts, tokenizer, 64)) == 2500
+
+
+def test_cache_forgets_what_was_used_longest_ago(
+    tokenizer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_OLDEST_KEPT", 2)
+    made = [tokenise([f"good {i}"], tokenizer, 64).folder for i in range(5)]
+    assert {path.name for path in cache.iterdir()} <= {folder.name for folder in made[2:] if folder}
+    assert made[4] is not None
+    assert np.load(made[4] / "ids.npy").size == 4

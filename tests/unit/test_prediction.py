@@ -1,0 +1,186 @@
+"""A file is labelled with a saved model: same format out, own columns kept, predictions added."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from headstart import prediction
+from headstart.errors import DataError, ModelError
+from headstart.prediction import open_model, predict
+
+TEXTS = ["good film", 'a "bad" story, and dull', "warm"]
+
+
+def saved(
+    folder: Path, tiny_model: Path, problem: str, names: list[str], notes: dict[str, Any] | None = None
+) -> Path:
+    """A model with a drawn head for these labels."""
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        tiny_model,
+        num_labels=len(names),
+        problem_type=problem,
+        id2label=dict(enumerate(names)),
+        label2id={name: i for i, name in enumerate(names)},
+        ignore_mismatched_sizes=True,
+    )
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(folder)
+    if notes is not None:
+        (folder / "headstart.json").write_text(json.dumps(notes), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    folder = tmp_path_factory.mktemp("classifier")
+    return saved(folder, tiny_model, "single_label_classification", ["bad", "so so", "good"])
+
+
+def probabilities(model: Path, text: str) -> list[float]:
+    """What transformers gives for the text by itself."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network = AutoModelForSequenceClassification.from_pretrained(model).eval()
+    with torch.inference_mode():
+        found: list[float] = network(**tokenizer(text, return_tensors="pt")).logits.softmax(-1)[0].tolist()
+    return found
+
+
+def labelled(model: Path, folder: Path, texts: list[str] = TEXTS) -> list[dict[str, Any]]:
+    source = folder / "in.jsonl"
+    source.write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts)))
+    assert predict(model, source, folder / "out.jsonl") == len(texts)
+    return [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_probabilities_are_those_of_transformers(classifier: Path, tmp_path: Path) -> None:
+    rows = labelled(classifier, tmp_path)
+    for text, row in zip(TEXTS, rows, strict=True):
+        assert [row[f"p_{name}"] for name in ("bad", "so so", "good")] == pytest.approx(
+            probabilities(classifier, text), abs=2e-2
+        )
+
+
+def test_rows_keep_their_order_and_columns(classifier: Path, tmp_path: Path) -> None:
+    rows = labelled(classifier, tmp_path)
+    assert [(row["id"], row["text"]) for row in rows] == list(enumerate(TEXTS))
+    assert list(rows[0]) == ["id", "text", "predicted", "p_bad", "p_so so", "p_good"]
+    assert all(row["predicted"] in ("bad", "so so", "good") for row in rows)
+
+
+def test_csv_comes_back_as_csv(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('text,n\n"good, ""very""\nfilm",07\nbad,\n', encoding="utf-8")
+    assert predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv") == 2
+    written = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    assert written.startswith('text,n,predicted,p_bad,p_so so,p_good\n"good, ""very""\nfilm",07,')
+    assert written.splitlines()[3].startswith("bad,,")
+
+
+def test_tsv_keeps_bare_quotation_marks(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.tsv").write_text('n\ttext\n1\t"good film\n', encoding="utf-8")
+    predict(classifier, tmp_path / "in.tsv", tmp_path / "out.tsv")
+    header, line = (tmp_path / "out.tsv").read_text(encoding="utf-8").splitlines()
+    assert header == "n\ttext\tpredicted\tp_bad\tp_so so\tp_good"
+    assert line.startswith('1\t"good film\t')
+
+
+def test_parquet_keeps_its_types(classifier: Path, tmp_path: Path) -> None:
+    table = pa.table({"text": TEXTS, "n": pa.array([1, 2, None], pa.int16())})
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert predict(classifier, tmp_path / "in.parquet", tmp_path / "out.parquet") == 3
+    found = pq.read_table(tmp_path / "out.parquet")
+    assert found.select(["text", "n"]).equals(table)
+    assert found.schema.field("p_so so").type == pa.float64()
+
+
+def test_text_by_itself_gets_the_same_answer(
+    classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = labelled(classifier, tmp_path)
+    monkeypatch.setattr(prediction, "CHUNK", 1)
+    alone = labelled(classifier, tmp_path)
+    assert [row["p_good"] for row in alone] == pytest.approx([row["p_good"] for row in whole], abs=2e-2)
+
+
+def test_notes_name_the_columns_and_the_limit(tiny_model: Path, tmp_path: Path) -> None:
+    notes = {"text": ["a", "b"], "max_length": 7}
+    model = saved(tmp_path / "m", tiny_model, "single_label_classification", ["n", "y"], notes)
+    labeller = open_model(model)
+    assert (labeller.text, labeller.max_length) == (("a", "b"), 7)
+    (tmp_path / "in.jsonl").write_text('{"a": "good", "b": "bad"}\n', encoding="utf-8")
+    assert predict(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 1
+
+
+def test_column_may_be_named(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("body\ngood\n", encoding="utf-8")
+    assert predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv", text="body") == 1
+
+
+def test_several_labels_are_joined_in_a_table(tiny_model: Path, tmp_path: Path) -> None:
+    model = saved(tmp_path / "m", tiny_model, "multi_label_classification", ["a", "b", "c"])
+    (tmp_path / "in.csv").write_text("text\ngood\n", encoding="utf-8")
+    predict(model, tmp_path / "in.csv", tmp_path / "out.csv")
+    header, line = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    cells = dict(zip(header.split(","), line.split(","), strict=True))
+    expected = [name for name in "abc" if float(cells[f"p_{name}"]) > 0.5]
+    assert cells["predicted"] == "|".join(expected)
+
+
+def test_several_labels_are_a_list_in_json(tiny_model: Path, tmp_path: Path) -> None:
+    model = saved(tmp_path / "m", tiny_model, "multi_label_classification", ["a", "b", "c"])
+    (row,) = labelled(model, tmp_path, ["good"])
+    assert row["predicted"] == [name for name in "abc" if row[f"p_{name}"] > 0.5]
+
+
+def test_regression_gives_a_number(tiny_model: Path, tmp_path: Path) -> None:
+    (row,) = labelled(saved(tmp_path / "m", tiny_model, "regression", ["LABEL_0"]), tmp_path, ["good"])
+    assert list(row) == ["id", "text", "predicted"]
+    assert isinstance(row["predicted"], float)
+
+
+def test_model_without_a_head_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no saved model"):
+        open_model(tmp_path)
+
+
+def test_unreadable_notes_are_named(tiny_model: Path, tmp_path: Path) -> None:
+    model = saved(tmp_path / "m", tiny_model, "single_label_classification", ["n", "y"])
+    (model / "headstart.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"headstart\.json cannot be read"):
+        open_model(model)
+
+
+def test_late_mistake_leaves_no_output(
+    classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "CHUNK", 1)
+    (tmp_path / "in.jsonl").write_text('{"text": "good"}\n{"text": ""}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="empty text"):
+        predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_empty_file_is_labelled_as_it_is(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("", encoding="utf-8")
+    assert predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 0
+
+
+def test_rows_with_keys_of_their_own_are_written_whole(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "a", "x": 1}\n{"text": "b", "y": [2]}\n', encoding="utf-8")
+    predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [list(row)[:2] for row in rows] == [["text", "x"], ["text", "y"]]
+
+
+def test_column_there_in_a_later_row_is_refused(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "a"}\n{"text": "b", "predicted": 1}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"in\.jsonl:2: column 'predicted' is there already"):
+        predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
