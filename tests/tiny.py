@@ -16,6 +16,7 @@ from headstart.data.tokenise import Tokens
 from headstart.engine.train import Setting, Texts
 from headstart.records import EpochPoint
 
+torch.set_num_threads(1)  # products this small gain nothing from threads, and lose on a busy machine
 VOCABULARY = 50
 PAD = 1
 _SHAPE = {

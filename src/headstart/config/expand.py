@@ -71,19 +71,28 @@ def settings(study: Study, arm: Arm) -> Training:
 def check_control(study: Study) -> None:
     """Refuse arms that differ from the control in settings besides their own claim.
 
+    Raises:
+        StudyError: with every such setting.
+    """
+    problems = tuple(Problem("study", key, message) for key, message in confounded(study))
+    if problems:
+        raise StudyError(problems)
+
+
+def confounded(study: Study) -> list[tuple[str, str]]:
+    """The settings, as (key, message), in which arms differ from the control besides their own claim.
+
     An arm claims its initialisation and its method; the method brings its learning rate and weight
     decay along. Anything else that differs (epochs, batch size, ...) would be credited to the claim.
     """
     control = study.control_arm
     if control is None or study.confounded or study.arms[control].method == "bag-of-words":
-        return
-    problems = tuple(
-        Problem("study", f"arms.{name}.training.{field}", _confounded(name, control, mine, theirs))
+        return []
+    return [
+        (f"arms.{name}.training.{field}", _confounded(name, control, mine, theirs))
         for name, arm in study.arms.items()
         for field, mine, theirs in _differences(study, arm, study.arms[control])
-    )
-    if problems:
-        raise StudyError(problems)
+    ]
 
 
 def _differences(study: Study, arm: Arm, control: Arm) -> list[tuple[str, object, object]]:

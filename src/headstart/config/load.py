@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from headstart.config.expand import confounded
 from headstart.config.study import WORDS, Arm, Study, default_arms
 from headstart.errors import Problem, StudyError
 
@@ -65,7 +66,11 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     _drop_rivals(plain, changes)
     source = _Source(str(path), tree, frozenset(changes))
     _absolute(plain, file.resolve().parent, changes)
-    return _validate(plain, source)
+    study = _validate(plain, source)
+    unfair = confounded(study)
+    if unfair:
+        raise StudyError(tuple(Problem(source.where(key.split(".")), key, why) for key, why in unfair))
+    return study
 
 
 def study_from(values: Mapping[str, Any]) -> Study:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -205,7 +206,8 @@ class _Workers:
             for worker in self._workers:
                 if worker.pack is None and waiting:
                     worker.pack = waiting.popleft()
-                    worker.pipe.send(Job(worker.pack, crew.threads, crew.workers))
+                    with suppress(OSError):  # one that died idle is heard of below
+                        worker.pipe.send(Job(worker.pack, crew.threads, crew.workers))
             busy = {worker.pipe: worker for worker in self._workers if worker.pack}
             for pipe in wait(list(busy)):
                 assert isinstance(pipe, Connection)

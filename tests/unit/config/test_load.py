@@ -172,7 +172,8 @@ def test_override_takes_the_bag_of_words_out(tmp_path: Path, arms: str, override
 
 
 def test_override_of_one_default_arm_keeps_the_others(tmp_path: Path) -> None:
-    study = load_study(write(tmp_path, BASE), ["arms.random.training.learning_rate=1e-4"])
+    changes = ["arms.random.training.learning_rate=1e-4", "confounded=true"]
+    study = load_study(write(tmp_path, BASE), changes)
     assert list(study.arms) == ["pretrained", "random", "words"]
     assert study.arms["random"].init == "random"
     assert study.arms["random"].training.learning_rate == 1e-4
