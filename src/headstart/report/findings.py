@@ -130,6 +130,11 @@ def _sentence(row: Contrast, findings: Findings) -> str:
     same = "the same with every seed" if row.n > 1 else "one seed"
     interval = f" (95% interval {ends}, {row.n} seeds)" if row.low is not None else f" ({same})"
     against = f"{mine} against {theirs} {row.metric} on test"
+    if row.low is None and row.n > 1 and row.difference:
+        side = "above" if row.difference > 0 else "below"
+        return (
+            f"{row.arm} is {gap} {side} {row.control} with every seed alike, so without interval: {against}."
+        )
     if row.verdict == "undecided":
         return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
     word = "beats" if row.verdict == "better" else "is behind"
