@@ -126,16 +126,15 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
 
 def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, watcher: Any) -> None:
     study = prepared.study
-    promoting = _Promoting(watcher, store, prepared)
-    for record in store.done().values():
+    promoting, done = _Promoting(watcher, store, prepared), store.done()
+    for record in done.values():
         promoting.promote(record)  # an earlier call may have ended between a run and its promotion
-    wanted = set(missing([run.key for run in runs], store.done()))
-    todo = packs(tuple(run for run in runs if run.key in wanted))
-    if not todo:
+    left = tuple(run for run in runs if run.key not in done)
+    if not left:
         return
     device = choose_device(study.device).type
     crew = carry_out_all(
-        todo,
+        packs(left),
         prepared,
         store,
         workers=study.workers,
