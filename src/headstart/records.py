@@ -10,6 +10,12 @@ SCHEMA_VERSION = 1
 Scores = dict[str, float]
 
 
+def run_key(arm: str, size: int | str, seed: int, setting: tuple[tuple[str, float], ...]) -> str:
+    """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it."""
+    point = ",".join(f"{name}={value:g}" for name, value in setting)
+    return f"{arm}/{size}/{seed}/{point}" if point else f"{arm}/{size}/{seed}"
+
+
 class Record(BaseModel):
     """Base of all that is written: frozen, unknown keys kept out."""
 
@@ -82,6 +88,7 @@ class RunRecord(Record):
     arm: str
     size: int | Literal["all"]
     seed: int
+    setting: dict[str, float] = {}
     status: Literal["done", "failed"]
     texts: int
     best_epoch: int | None = None
@@ -101,8 +108,8 @@ class RunRecord(Record):
 
     @property
     def key(self) -> str:
-        """`arm/size/seed`."""
-        return f"{self.arm}/{self.size}/{self.seed}"
+        """As `Run.key`."""
+        return run_key(self.arm, self.size, self.seed, tuple(self.setting.items()))
 
 
 class SummaryRow(Record):

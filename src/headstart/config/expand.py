@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from headstart.config.study import LEARNING_RATE, Arm, Method, Size, Study, Training
 from headstart.errors import Problem, StudyError
+from headstart.records import run_key
 
+#: One point of a tuned arm's grid, as (name, value) in the order of `Training`'s fields; empty where none is tuned.
+Setting = tuple[tuple[str, float], ...]
 #: What a tuning method brings along: where methods differ, these may differ with them.
 _OF_THE_METHOD = frozenset({"learning_rate", "weight_decay"})
 
@@ -22,11 +25,12 @@ class Run:
     checkpoint: str
     pretrained: bool
     training: Training
+    setting: Setting = ()
 
     @property
     def key(self) -> str:
-        """`arm/size/seed`, which is also the run's folder below `runs/`."""
-        return f"{self.arm}/{self.size}/{self.seed}"
+        """`arm/size/seed`, with the point of the grid in a tuned arm: the run's folder below `runs/`."""
+        return run_key(self.arm, self.size, self.seed, self.setting)
 
 
 @dataclass(frozen=True)

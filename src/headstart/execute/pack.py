@@ -87,6 +87,7 @@ def failed(run: Run, prepared: Prepared, error: BaseException) -> RunRecord:
         arm=run.arm,
         size=run.size,
         seed=run.seed,
+        setting=dict(run.setting),
         status="failed",
         texts=texts_of(run, prepared),
         provenance=_provenance(run, prepared),
@@ -180,6 +181,7 @@ def _finish(member: Member, prepared: Prepared, store: RunStore, setting: Settin
         arm=run.arm,
         size=run.size,
         seed=run.seed,
+        setting=dict(run.setting),
         status="done",
         texts=len(member.index),
         best_epoch=best.epoch,
@@ -237,6 +239,7 @@ def _bag_of_words(run: Run, prepared: Prepared, store: RunStore, workers: int) -
         arm=run.arm,
         size=run.size,
         seed=run.seed,
+        setting=dict(run.setting),
         status="done",
         texts=len(train_texts),
         selection=selection(study.metric).model_copy(
