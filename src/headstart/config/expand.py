@@ -8,7 +8,7 @@ from headstart.config.study import LEARNING_RATE, Arm, Method, Size, Study, Trai
 from headstart.errors import Problem, StudyError
 from headstart.records import run_key
 
-#: One point of a tuned arm's grid, as (name, value) in the order of `Training`'s fields; empty where none is tuned.
+#: One point of a tuned arm's grid, as (name, value) in the order of `Training`; empty where none is tuned.
 Setting = tuple[tuple[str, float], ...]
 #: What a tuning method brings along: where methods differ, these may differ with them.
 _OF_THE_METHOD = frozenset({"learning_rate", "weight_decay"})
