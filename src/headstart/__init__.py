@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
+    from headstart.engine.stack import Stack as Stack
+    from headstart.engine.stack import stack as stack
+    from headstart.engine.stack import unstack as unstack
     from headstart.errors import HeadstartError as HeadstartError
     from headstart.experiment import Plan as Plan
     from headstart.experiment import Results as Results
@@ -28,13 +31,28 @@ _HOME = {
     "HeadstartError": "headstart.errors",
     "Plan": "headstart.experiment",
     "Results": "headstart.experiment",
+    "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
     "load_study": "headstart.config.load",
     "plan": "headstart.experiment",
     "predict": "headstart.prediction",
     "run": "headstart.experiment",
+    "stack": "headstart.engine.stack",
+    "unstack": "headstart.engine.stack",
 }
-__all__ = ["HeadstartError", "Plan", "Results", "Study", "load_study", "plan", "predict", "run"]
+__all__ = [
+    "HeadstartError",
+    "Plan",
+    "Results",
+    "Stack",
+    "Study",
+    "load_study",
+    "plan",
+    "predict",
+    "run",
+    "stack",
+    "unstack",
+]
 
 
 def __getattr__(name: str) -> Any:

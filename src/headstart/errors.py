@@ -4,6 +4,7 @@
     ├── StudyError        the study file, or a `key=value` beside it: every problem at once
     ├── DataError         a data file: unreadable, a column missing, labels that cannot be learnt
     ├── ModelError        a checkpoint: not found, not loadable, too short for the texts
+    │   └── StackError    models that cannot be stacked into one
     ├── AssetError        a package-index asset: no index, wrong checksum
     ├── OutputError       the output folder: another study, not writable
     ├── TrainingError     a run that cannot go on: loss not finite, a worker that died
@@ -69,6 +70,10 @@ class DataError(HeadstartError):
 
 class ModelError(HeadstartError):
     """A checkpoint cannot be used."""
+
+
+class StackError(ModelError):
+    """Models cannot be stacked into one module that computes exactly what they do."""
 
 
 class AssetError(HeadstartError):

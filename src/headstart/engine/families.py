@@ -1,0 +1,85 @@
+"""The few families that use a layer's weights past its forward method, and how each is told of members.
+
+Relative positions are the same for all rows of a batch, so these models compute with them once, without
+rows; stacked, they are computed once a member and repeated for its rows. The arithmetic stays the family's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MethodType, SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def adapt(model: nn.Module) -> None:
+    """Teach the modules of a stacked model that need it, in place."""
+    for module in model.modules():
+        for method, stacked in _METHODS.get(type(module).__name__, {}).items():
+            # Bound, not closed over: a copy of the model then has methods of its own.
+            setattr(module, method, MethodType(stacked, module))
+
+
+def release(model: nn.Module) -> None:
+    """Take away what `adapt` taught."""
+    for module in model.modules():
+        for method in _METHODS.get(type(module).__name__, ()):
+            vars(module).pop(method, None)
+
+
+def repeat_for_rows(x: torch.Tensor, rows: int) -> torch.Tensor:
+    """[R, ...] -> [R*B, ...]: each member's own, for each of its rows."""
+    return x.repeat_interleave(rows // x.shape[0], dim=0)
+
+
+def _mpnet_bias(encoder: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """MPNet's position bias, [R*B, heads, T, T], from an embedding of buckets [T, T]."""
+    table = encoder.relative_attention_bias.weight  # [R, buckets, heads]
+    members, buckets, heads = table.shape
+    side_by_side = table.transpose(0, 1).reshape(buckets, members * heads)
+    one = SimpleNamespace(
+        relative_position_bucket=encoder.relative_position_bucket,
+        relative_attention_bias=lambda ids: nn.functional.embedding(ids, side_by_side),
+    )
+    bias = type(encoder).compute_position_bias(one, x[:1], *args, **kwargs)  # [1, R*heads, T, T]
+    return repeat_for_rows(bias.view(members, heads, *bias.shape[-2:]), x.shape[0])
+
+
+def _deberta_bias(
+    attention: Any, query: torch.Tensor, key: torch.Tensor, positions: Any, table: torch.Tensor, factor: int
+) -> Any:
+    """DeBERTa's disentangled attention, from relative embeddings `table` [R, 2 spans, D]."""
+    heads = attention.num_attention_heads
+    rows = query.shape[0] // heads
+
+    def transpose_for_scores(x: torch.Tensor, _: int) -> torch.Tensor:
+        split = x.view(*x.shape[:2], heads, -1).transpose(1, 2)  # [R, heads, 2 spans, D / heads]
+        return repeat_for_rows(split, rows).flatten(0, 1)
+
+    one = SimpleNamespace(**_settings(attention), transpose_for_scores=transpose_for_scores)
+    # All rows are there already: the family repeats what it has for query rows // heads, which is 1 now.
+    one.num_attention_heads = query.shape[0]
+    for name in ("query_proj", "key_proj", "pos_key_proj", "pos_query_proj"):
+        if hasattr(attention, name):
+            setattr(one, name, _of_members(getattr(attention, name)))
+    return type(attention).disentangled_attention_bias(
+        one, query, key, positions, table.transpose(0, 1), factor
+    )
+
+
+def _of_members(layer: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The family hands over [1, 2 spans, R, D]; the layer wants rows grouped by member."""
+    return lambda x: layer(x.squeeze(0).transpose(0, 1))
+
+
+def _settings(module: Any) -> dict[str, Any]:
+    """The module's plain values."""
+    return {k: v for k, v in vars(module).items() if isinstance(v, bool | int | str | list | tuple)}
+
+
+_METHODS: dict[str, dict[str, Callable[..., Any]]] = {
+    "MPNetEncoder": {"compute_position_bias": _mpnet_bias},
+    "DisentangledSelfAttention": {"disentangled_attention_bias": _deberta_bias},
+}

@@ -1,0 +1,280 @@
+"""Stacks R models of one architecture into one module and takes them apart; refuses what would not be exact.
+
+Every layer with weights is replaced by one that holds all R sets of them; the rest of the model runs
+unchanged on a batch of [R*B, ...], rows grouped by member. Each stack is checked against its members.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from headstart.engine.families import adapt, release
+from headstart.engine.layers import (
+    Rows,
+    StackedConv1D,
+    StackedEmbedding,
+    StackedLayer,
+    StackedLinear,
+    StackedNorm,
+    stacked_parameter,
+)
+from headstart.errors import StackError
+from headstart.models.vocabulary import CompactEmbedding
+
+#: What a configuration may hold differently in two members: names, not shape.
+_NAMES = frozenset({"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"})
+_CHECK_ROWS, _CHECK_TOKENS = 2, 7
+#: Differences between two orders of summation, in units of the number format's last place.
+_ROUNDING = 1e4
+
+
+class Stack(nn.Module):
+    """R models as one: a batch of [R*B, ...] in, the model's own output of [R*B, ...] out.
+
+    Parameters bear the names they have in one model below `model.`, with a leading dimension R.
+    """
+
+    def __init__(self, model: nn.Module, rows: Rows) -> None:
+        super().__init__()
+        self.model, self._rows = model, rows
+
+    @property
+    def members(self) -> int:
+        """R: how many models are in the stack."""
+        return len(next(self.parameters()))
+
+    @property
+    def config(self) -> Any:
+        """The members' common configuration."""
+        return self.model.config
+
+    def forward(self, input_ids: torch.Tensor, **inputs: Any) -> Any:
+        """What the model computes of `input_ids` [R*B, T] and other inputs of as many rows.
+
+        Raises:
+            ValueError: rows cannot be shared out, or `labels` came along: the model would take the
+                mean over all members' losses, where each needs its own. Compute it from the logits.
+        """
+        if inputs.get("labels") is not None:
+            raise ValueError("a stack computes logits; give each member its own loss from its own rows")
+        if len(input_ids) % self.members:
+            raise ValueError(f"{len(input_ids)} rows cannot be shared out to {self.members} members")
+        self._rows.count = len(input_ids)
+        return self.model(input_ids=input_ids, **inputs)
+
+
+def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
+    """One module that computes what the R `models` compute, each on its own rows of the batch.
+
+    Weights are copied. With `check`, a small batch goes through the stack and through the first and the
+    last model, and their outputs must agree.
+
+    Raises:
+        StackError: the models differ in architecture or constants, one has weights outside the layers
+            that can be stacked, or the outputs do not agree.
+    """
+    if not models:
+        raise StackError("no models given", expected="at least one")
+    _refuse_different(models)
+    reason = unstackable(models[0])
+    if reason is not None:
+        raise StackError(reason, where=_name(models[0]))
+    rows = Rows()
+    module = Stack(_replaced(models, rows), rows).train(models[0].training)
+    adapt(module)
+    if check:
+        _refuse_disagreement(module, models)
+    return module
+
+
+def unstack(module: Stack, r: int) -> nn.Module:
+    """Member r of a stack as an ordinary model with copies of its weights.
+
+    Raises:
+        IndexError: there is no such member.
+    """
+    if not 0 <= r < module.members:
+        raise IndexError(f"member {r} of a stack of {module.members}")
+    known: dict[int, Any] = {}
+    for layer in (m for m in module.model.modules() if isinstance(m, StackedLayer)):
+        known[id(layer)] = _own_layer(layer, r, known)
+    # What is known already is taken as the copy of what it stands for: no stacked weight is copied.
+    plain: nn.Module = copy.deepcopy(module.model, known)
+    release(plain)
+    return plain
+
+
+def _own_layer(layer: Any, r: int, known: dict[int, Any]) -> nn.Module:
+    """Member r's layer; weights that are tied in the stack are tied again."""
+    own: nn.Module = layer.member(r)
+    for name, value in layer.named_parameters(recurse=False):
+        setattr(own, name, known.setdefault(id(value), getattr(own, name)))
+    return own
+
+
+def unstackable(model: nn.Module) -> str | None:
+    """Why models like this one cannot be stacked, or None. Weights are not looked at: meta tensors do."""
+    held = {id(p) for m in model.modules() if _kind(m) for p in m.parameters(recurse=False)}
+    for path, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if id(parameter) not in held:
+                where = f"{path}.{name}" if path else name
+                return (
+                    f"its {where} is held by a {type(module).__name__}; only weights of Linear, Embedding, "
+                    "LayerNorm, RMSNorm and Conv1D are stacked"
+                )
+    return None
+
+
+def _name(model: nn.Module) -> str:
+    return type(model).__name__
+
+
+def _kind(module: nn.Module) -> str | None:
+    """Which stacked layer can stand for `module`."""
+    if type(module) is nn.Linear or _is_tied_linear(module):
+        return "linear"
+    if isinstance(module, Conv1D):
+        return "conv1d"
+    if isinstance(module, CompactEmbedding) or _is_embedding(module):
+        return "embedding"
+    return "norm" if _is_norm(module) else None
+
+
+def _is_tied_linear(module: nn.Module) -> bool:
+    """torch's own variant that is a Linear in all but name."""
+    return type(module) is nn.modules.linear.NonDynamicallyQuantizableLinear
+
+
+def _is_embedding(module: nn.Module) -> bool:
+    """An embedding that looks rows up and does nothing else; families subclass it without changing that."""
+    if not isinstance(module, nn.Embedding) or type(module).forward is not nn.Embedding.forward:
+        return False
+    return module.max_norm is None and not module.scale_grad_by_freq and not module.sparse
+
+
+def _is_norm(module: nn.Module) -> bool:
+    """A LayerNorm or RMSNorm, whatever the family calls it: nothing but a scale and perhaps a shift."""
+    own = dict(module.named_parameters(recurse=False))
+    flat = all(p.dim() == 1 for p in own.values())
+    named = type(module).__name__.lower().endswith("norm") and own.keys() <= {"weight", "bias"}
+    return named and "weight" in own and flat and not any(True for _ in module.children())
+
+
+def _refuse_different(models: Sequence[nn.Module]) -> None:
+    first = models[0]
+    for r, model in enumerate(models[1:], start=1):
+        differ = next(_differences(first, model), None)
+        if differ is not None:
+            raise StackError(
+                f"model {r} differs from model 0: {differ}",
+                where=_name(first),
+                expected="models of one architecture",
+            )
+
+
+def _differences(one: nn.Module, other: nn.Module) -> Iterator[str]:
+    if type(one) is not type(other):
+        yield f"{_name(other)} instead of {_name(one)}"
+        return
+    ours, theirs = _settings(one), _settings(other)
+    yield from (f"{k} {theirs.get(k)} instead of {v}" for k, v in ours.items() if theirs.get(k) != v)
+    shapes, others = ({n: p.shape for n, p in m.named_parameters()} for m in (one, other))
+    yield from (
+        f"{n} of shape {tuple(others.get(n, ()))} instead of {tuple(s)}"
+        for n, s in shapes.items()
+        if others.get(n) != s
+    )
+    constants = dict(other.named_buffers())
+    for name, buffer in one.named_buffers():
+        if name not in constants or not torch.equal(buffer, constants[name]):
+            yield f"another {name}"
+
+
+def _settings(model: Any) -> dict[str, Any]:
+    config = getattr(model, "config", None)
+    return {k: v for k, v in config.to_dict().items() if k not in _NAMES} if config is not None else {}
+
+
+def _replaced(models: Sequence[nn.Module], rows: Rows) -> nn.Module:
+    """A copy of the first model in which every layer with weights holds those of all models."""
+    known: dict[int, Any] = {}
+    for path, layer in models[0].named_modules(remove_duplicate=False):
+        own = [model.get_submodule(path) for model in models]
+        for name, parameter in layer.named_parameters(recurse=False):
+            if id(parameter) not in known:
+                known[id(parameter)] = stacked_parameter([m.get_parameter(name) for m in own])
+        if _kind(layer) and id(layer) not in known:
+            known[id(layer)] = _stacked_layer(layer, known, rows)
+    return copy.deepcopy(models[0], known)
+
+
+def _stacked_layer(layer: Any, known: dict[int, Any], rows: Rows) -> StackedLayer:
+    weights = {name: known[id(value)] for name, value in layer.named_parameters(recurse=False)}
+    kind = _kind(layer)
+    if kind == "linear":
+        return StackedLinear(layer, weights)
+    if kind == "conv1d":
+        return StackedConv1D(layer, weights)
+    if kind == "embedding":
+        return StackedEmbedding(layer, weights, rows)
+    return StackedNorm(layer, weights)
+
+
+def _refuse_disagreement(module: Stack, models: Sequence[nn.Module]) -> None:
+    """Run a small batch through the stack and through its first and last members."""
+    batch = _small_batch(models[0])
+    together = {name: rows.repeat(len(models), 1) for name, rows in batch.items()}
+    try:
+        stacked = _outputs(module, together).chunk(len(models))
+        gaps = [_gap(stacked[r], _outputs(models[r], batch)) for r in {0, len(models) - 1}]
+    # Whatever the family's own code makes of layers it does not expect.
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
+        what = f"its code does not work on stacked layers: {str(error).splitlines()[0]}"
+        raise StackError(what, where=_name(models[0])) from error
+    if not max(gaps) <= 1:
+        raise StackError(
+            "stacked, it computes something else: this family uses its layers in a way of its own",
+            where=_name(models[0]),
+        )
+
+
+def _small_batch(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Two rows of seven ids that the model knows, the second padded; drawn the same way each time."""
+    table: Any = model.get_input_embeddings()  # type: ignore[operator]
+    known = torch.arange(table.num_embeddings)
+    if isinstance(table, CompactEmbedding):
+        known = table.ids().cpu()
+    draw = torch.Generator().manual_seed(0)
+    ids = known[torch.randint(len(known), (_CHECK_ROWS, _CHECK_TOKENS), generator=draw)]
+    mask = torch.ones_like(ids)
+    padding = getattr(getattr(model, "config", None), "pad_token_id", None)
+    if padding is not None:
+        mask[1, -_CHECK_TOKENS // 3 :] = 0
+        ids[mask == 0] = padding
+    device = next(model.parameters()).device
+    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+
+
+def _outputs(module: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """What the model says, without dropout: logits, or the last hidden states of a model without a head."""
+    was = module.training
+    try:
+        with torch.no_grad():
+            outputs = module.eval()(**inputs)
+    finally:
+        module.train(was)
+    found: torch.Tensor = outputs.logits if "logits" in outputs else outputs[0]
+    return found
+
+
+def _gap(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The largest difference, in units of what rounding explains."""
+    allowed = _ROUNDING * torch.finfo(other.dtype).eps * (1 + float(other.abs().max()))
+    return float((one - other).abs().max()) / allowed
