@@ -150,7 +150,7 @@ def lead(wanted: Options, arguments: Sequence[str]) -> None:
 
 def describe_machine() -> dict[str, str]:
     """What the numbers depend on besides the code."""
-    from headstart.execute.local import cores
+    from headstart.execute.crew import cores
     from headstart.store.provenance import git_commit, processor
 
     found = {name: version(name) for name in ("torch", "transformers", "accelerate")}

@@ -2,51 +2,121 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForSequenceClassification, BertConfig, RobertaConfig
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from headstart.config.expand import Run
 from headstart.config.metrics import METRICS, Task
 from headstart.config.study import Training
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
-from headstart.engine.train import Setting, Texts
+from headstart.engine.member import Member, Setting, Texts
+from headstart.engine.stack import stack
+from headstart.engine.train import train
+from headstart.engine.weights import Weights
 from headstart.records import EpochPoint
+from headstart.tuning.full import decaying
 
 torch.set_num_threads(1)  # products this small gain nothing from threads, and lose on a busy machine
 VOCABULARY = 50
 PAD = 1
-_SHAPE = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "max_position_embeddings": 40,
-    "pad_token_id": PAD,
-}
 _PROBLEMS = {
     "classification": "single_label_classification",
     "multi-label": "multi_label_classification",
     "regression": "regression",
 }
+_BODY = {"vocab_size": VOCABULARY, "pad_token_id": PAD, "bos_token_id": 2, "eos_token_id": 3}
+_SHAPE = _BODY | {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+    "max_position_embeddings": 40,
+}
+_RELATIVE = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
+_GROUPED = _SHAPE | {"num_key_value_heads": 1}
+
+
+def _two(p: float) -> dict[str, float]:
+    """What most families call their dropout."""
+    return {"hidden_dropout_prob": p, "attention_probs_dropout_prob": p}
+
+
+#: By name, the model type and, for a share of dropout, the configuration.
+FAMILIES: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
+    "bert": ("bert", lambda p: _SHAPE | _two(p)),
+    "roberta": ("roberta", lambda p: _SHAPE | _two(p)),
+    "camembert": ("camembert", lambda p: _SHAPE | _two(p)),
+    "xlm-roberta": ("xlm-roberta", lambda p: _SHAPE | _two(p)),
+    "distilbert": (
+        "distilbert",
+        lambda p: (
+            _BODY
+            | {"dim": 32, "hidden_dim": 48, "n_layers": 2, "n_heads": 2, "max_position_embeddings": 40}
+            | {"dropout": p, "attention_dropout": p, "seq_classif_dropout": p}
+        ),
+    ),
+    "electra": ("electra", lambda p: _SHAPE | _two(p) | {"embedding_size": 16}),
+    "albert": ("albert", lambda p: _SHAPE | _two(p) | {"embedding_size": 16, "classifier_dropout_prob": p}),
+    "deberta-v2": (
+        "deberta-v2",
+        lambda p: (
+            _SHAPE
+            | _two(p)
+            | _RELATIVE
+            | {"share_att_key": True, "position_buckets": 8, "norm_rel_ebd": "layer_norm"}
+        ),
+    ),
+    "deberta-v2, keys of its own": (
+        "deberta-v2",
+        lambda p: _SHAPE | _two(p) | _RELATIVE | {"share_att_key": False},
+    ),
+    "modernbert": (
+        "modernbert",
+        lambda p: (
+            _SHAPE
+            | {"cls_token_id": 2, "sep_token_id": 3, "global_attn_every_n_layers": 2, "local_attention": 8}
+            | {"attention_dropout": p, "embedding_dropout": p, "mlp_dropout": p, "classifier_dropout": p}
+        ),
+    ),
+    "mpnet": ("mpnet", lambda p: _SHAPE | _two(p)),
+    "gpt2": (
+        "gpt2",
+        lambda p: (
+            _BODY
+            | {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 40}
+            | {"resid_pdrop": p, "embd_pdrop": p, "attn_pdrop": p}
+        ),
+    ),
+    "bloom": (
+        "bloom",
+        lambda p: (
+            _BODY
+            | {"hidden_size": 32, "n_layer": 2, "n_head": 2, "hidden_dropout": p, "attention_dropout": p}
+        ),
+    ),
+    "llama": ("llama", lambda p: _GROUPED | {"attention_dropout": p}),
+    "qwen2": ("qwen2", lambda p: _GROUPED | {"attention_dropout": p}),
+    "qwen3": ("qwen3", lambda p: _GROUPED | {"attention_dropout": p, "head_dim": 16}),
+}
+
+
+def tiny_config(family: str, dropout: float = 0.0, **more: Any) -> Any:
+    """The configuration of a family's tiny model."""
+    kind, values = FAMILIES[family]
+    return AutoConfig.for_model(kind, **values(dropout), **more)
 
 
 def tiny_model(
     family: str = "bert", task: Task = "classification", seed: int = 0, dropout: float = 0.0
 ) -> Any:
     """A random classification model with 3 outputs (1 for regression), float64, training mode."""
-    kind = {"bert": BertConfig, "roberta": RobertaConfig}[family]
-    config = kind(
-        **_SHAPE,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        num_labels=1 if task == "regression" else 3,
-        problem_type=_PROBLEMS[task],
-    )
+    outputs = 1 if task == "regression" else 3
+    config = tiny_config(family, dropout, num_labels=outputs, problem_type=_PROBLEMS[task])
     torch.manual_seed(seed)
     return AutoModelForSequenceClassification.from_config(config).double().train()
 
@@ -96,6 +166,35 @@ def tiny_run(seed: int = 0, **training: Any) -> Run:
     return Run("arm", "all", seed, "full", "tiny", True, settings)
 
 
+def tiny_weights(models: Sequence[Any]) -> Weights:
+    """The models' weights, for the model itself or a stack of them."""
+    module = stack(models) if len(models) > 1 else models[0]
+    return Weights(module, decaying(models[0]))
+
+
+def trained(
+    runs: Sequence[Run],
+    models: Sequence[Any],
+    setting: Setting | None = None,
+    heard: Listening | None = None,
+    index: Sequence[np.ndarray] | None = None,
+) -> tuple[list[Member], Weights]:
+    """The runs' members, trained to the end as one, each on the texts of its `index`, or on all."""
+    setting = setting or tiny_setting()
+    index = index or [np.arange(len(setting.parts["train"].tokens))] * len(runs)
+    members = [Member(run, own) for run, own in zip(runs, index, strict=True)]
+    weights = tiny_weights(models)
+    train(members, weights, setting, heard or Listening())
+    return members, weights
+
+
+def gap(one: torch.Tensor | None, other: torch.Tensor | None) -> float:
+    """The largest difference of two tensors."""
+    assert one is not None
+    assert other is not None
+    return float((one - other).abs().max().detach())
+
+
 class Listening:
     """A listener that remembers."""
 
@@ -104,6 +203,7 @@ class Listening:
         self.rates: list[float] = []
         self.points: list[EpochPoint] = []
         self.best: list[EpochPoint] = []
+        self.states: list[int] = []
 
     def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
         """Remember loss and rate."""
@@ -114,3 +214,7 @@ class Listening:
         """Remember the point, and which was best so far."""
         self.points.append(point)
         self.best.append(best)
+
+    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Remember the step."""
+        self.states.append(member.steps)

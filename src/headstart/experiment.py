@@ -6,23 +6,25 @@ study.yaml -> Study -> [Run] -> [Pack] -> RunRecord per run -> Findings -> resul
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headstart.config.expand import Run, expand, packs
+from headstart.config.expand import Run, expand
 from headstart.config.study import Study
 from headstart.data.corpus import PARTS
-from headstart.engine.device import choose_device
 from headstart.errors import HeadstartError
-from headstart.execute.local import Crew, carry_out_all, warm_up
+from headstart.execute.crew import Crew
+from headstart.execute.group import groups
+from headstart.execute.local import carry_out_all, warm_up
 from headstart.execute.pack import Watcher
 from headstart.execute.prepare import Prepared, prepare
-from headstart.records import SCHEMA_VERSION, EpochPoint, RunRecord
+from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord
 from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
 from headstart.report.progress import duration
+from headstart.report.tuning import best_run, rule
 from headstart.store.provenance import git_commit
 from headstart.store.runs import RunStore, missing
 
@@ -48,9 +50,14 @@ class Plan:
             "labels": list(corpus.label_names),
             "warnings": [notice.model_dump() for notice in self.prepared.notices],
             "runs": [
-                {"arm": r.arm, "size": r.size, "seed": r.seed, "done": r.key in self.done} for r in self.runs
+                {"arm": r.arm, "size": r.size, "seed": r.seed, "setting": dict(r.setting)}
+                | {"key": r.key, "done": r.key in self.done}
+                for r in self.runs
             ],
-            "packs": [[run.key for run in pack.runs] for pack in packs(self.runs)],
+            "groups": [
+                {"runs": [run.key for run in group.runs], "alone": group.reason}
+                for group in groups(self.runs, self.prepared)
+            ],
             "tokens": {
                 f"{name} (at most {limit})": round(float(tokens["train"].lengths.mean()), 1)
                 for (name, limit), tokens in self.prepared.tokens.items()
@@ -125,30 +132,22 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
 
 
 def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, watcher: Any) -> None:
-    study = prepared.study
     promoting, done = _Promoting(watcher, store, prepared), store.done()
     for record in done.values():
         promoting.promote(record)  # an earlier call may have ended between a run and its promotion
     left = tuple(run for run in runs if run.key not in done)
     if not left:
         return
-    device = choose_device(study.device).type
-    crew = carry_out_all(
-        packs(left),
-        prepared,
-        store,
-        workers=study.workers,
-        device=device,
-        watcher=promoting,
-    )
+    crew = carry_out_all(left, prepared, store, promoting)
     watcher.say(_how(crew))
 
 
 def _how(crew: Crew) -> str:
+    packs = f", at most {crew.pack} runs as one" if crew.pack > 1 else ""
     if not crew.workers:
-        return "trained in this process"
+        return f"trained in this process{packs}"
     threads = f" of {_count(crew.threads, 'thread')}" if crew.threads else ""
-    return f"trained by {_count(crew.workers, 'worker process')}{threads} ({crew.reason})"
+    return f"trained by {_count(crew.workers, 'worker process')}{threads}{packs} ({crew.reason})"
 
 
 def _count(number: int, what: str) -> str:
@@ -201,8 +200,24 @@ class _Nobody:
 
 def _conclude(study: Study, prepared: Prepared, store: RunStore) -> Findings:
     findings = find(study, list(store.records()), prepared.notices)
+    gone = tuple(_settle(findings, store, prepared.corpus.label_names))
+    findings = replace(findings, notices=(*findings.notices, *gone))
     store.write_json("results.json", _facts(findings))
     return findings
+
+
+def _settle(findings: Findings, store: RunStore, label_names: tuple[str, ...]) -> Iterator[Notice]:
+    """Let each tuned arm have the model of its best run; a notice where that was deleted."""
+    study = findings.study
+    for arm in dict.fromkeys(row.arm for row in findings.tuning):
+        best = best_run(study, findings.records, findings.tuning, arm)
+        there = store.settle(arm, best, lambda record: model_card(record, study, label_names))
+        if best is not None and not there:
+            yield Notice(
+                kind="model-gone",
+                text=f"{arm}: the model of its best run, {best.key}, was deleted, so models/{arm} "
+                f"is not there; to have it, delete runs/{best.key} and run again",
+            )
 
 
 def _facts(findings: Findings) -> dict[str, Any]:
@@ -212,5 +227,9 @@ def _facts(findings: Findings) -> dict[str, Any]:
         "runs": [record.model_dump(mode="json") for record in findings.records],
         "summary": [row.model_dump(mode="json") for row in findings.summary],
         "contrasts": [row.model_dump(mode="json") for row in findings.contrasts],
+        "tuning": {
+            "rule": rule(findings.study.metric),
+            "grid": [row.model_dump(mode="json") for row in findings.tuning],
+        },
         "warnings": [notice.model_dump(mode="json") for notice in findings.notices],
     }

@@ -57,12 +57,18 @@ class Parameters(Record):
 
 
 class Execution(Record):
-    """How a run was computed: what bits depend on besides the seed."""
+    """How a run was computed: what bits depend on besides the seed.
+
+    `pack` is how many runs trained as one with it, itself among them; `vocabulary` how many rows of the
+    embedding were trained, where those that no text uses were kept out.
+    """
 
     device: str
     precision: str
     threads: int
     workers: int
+    pack: int = 1
+    vocabulary: int | None = None
 
 
 class Provenance(Record):
@@ -124,6 +130,20 @@ class SummaryRow(Record):
     std_population: float
     low: float | None
     high: float | None
+
+
+class GridRow(Record):
+    """One setting that a tuned arm tried: its valid metric over the `n` seeds that ended."""
+
+    arm: str
+    size: int | Literal["all"]
+    setting: dict[str, float]
+    metric: str
+    n: int
+    mean: float | None
+    std: float | None
+    failed: int
+    chosen: bool
 
 
 class Contrast(Record):

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,65 @@ def test_a_model_that_was_not_promoted_is_promoted_by_the_next_call(ended: Path)
     best.rename(out / "runs" / "pretrained" / "all" / "0" / "model")
     assert main(["run", str(ended)]) == 0
     assert json.loads((best / "headstart.json").read_text("utf-8"))["run"] == "pretrained/all/0"
+
+
+class _InterruptedError(BaseException):
+    """What a key stroke or a lost machine does."""
+
+
+def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have every state kept, and training end with the given epoch; gives the steps made since."""
+    from headstart.execute import keep
+    from headstart.execute.pack import _Curves
+
+    monkeypatch.setattr(keep, "EVERY", 0.0)
+    monkeypatch.setattr(keep, "SHARE", float("inf"))
+    told, step, steps = _Curves.epoch, _Curves.step, list[int]()
+
+    def on_epoch(self: Any, run: Any, point: Any, best: Any) -> None:
+        told(self, run, point, best)
+        if point.epoch == epoch and steps:
+            raise _InterruptedError
+
+    def on_step(self: Any, run: Any, number: int, *rest: Any) -> None:
+        steps.append(number)
+        step(self, run, number, *rest)
+
+    monkeypatch.setattr(_Curves, "epoch", on_epoch)
+    monkeypatch.setattr(_Curves, "step", on_step)
+    return steps
+
+
+@pytest.mark.parametrize("pack", [1, 2])
+def test_a_run_goes_on_where_it_was_interrupted(
+    pack: int, study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {
+        "arms": {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None},
+        "training": {"epochs": 4, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp64"},
+        "pack": pack,
+    }
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "halted").mkdir()
+    assert main(["run", str(study_in(tmp_path / "whole", **changes))]) == 0
+    file = study_in(tmp_path / "halted", **changes)
+    with monkeypatch.context() as patch:
+        _interrupt_at(3, patch)
+        with pytest.raises(_InterruptedError):
+            main(["run", str(file)])
+        states = list((tmp_path / "halted" / "out" / "runs").glob("*/all/0/checkpoint/state.safetensors"))
+        assert len(states) == pack
+    with monkeypatch.context() as patch:
+        steps = _interrupt_at(99, patch)
+        assert main(["run", str(file)]) == 0
+    assert min(steps[:pack]) == 17, "the first two epochs, of 8 steps, are not made again"
+    assert _figures(tmp_path / "halted") == _figures(tmp_path / "whole")
+    assert not list((tmp_path / "halted" / "out" / "runs").glob("*/*/*/checkpoint"))
+
+
+def _figures(folder: Path) -> list[Any]:
+    runs = json.loads((folder / "out" / "results.json").read_text("utf-8"))["runs"]
+    return [[run["arm"], run["test"], run["best_epoch"], [e["valid"] for e in run["epochs"]]] for run in runs]
 
 
 def test_confounded_arms_are_named_by_line(study_file: StudyFile, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from headstart import load_study, run
 from headstart.cli import main
 from headstart.config.expand import Run
-from headstart.execute.local import cores
+from headstart.execute.crew import cores
 from headstart.records import EpochPoint, RunRecord
 
 StudyFile = Callable[..., Path]
@@ -255,8 +255,8 @@ def test_changed_key_is_refused(
 ) -> None:
     main(["run", str(study_file(arms=WORDS))])
     before = written(tmp_path / "out")
-    assert main(["run", str(study_file(arms=WORDS)), "training.batch_size=4"]) == 2
-    assert "what differs: arms.words.batch_size was 8, is 4" in capsys.readouterr().err
+    assert main(["run", str(study_file(arms=WORDS)), "select.metric=macro_f1"]) == 2
+    assert "what differs: select.metric was None, is macro_f1" in capsys.readouterr().err
     assert written(tmp_path / "out") == before
 
 
@@ -270,8 +270,8 @@ def test_plan_tells_what_is_done_and_writes_nothing(
     assert main(["plan", str(file), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["runs"] == [
-        {"arm": "words", "size": "all", "seed": 0, "done": True},
-        {"arm": "words", "size": "all", "seed": 1, "done": False},
+        {"arm": "words", "size": "all", "seed": 0, "setting": {}, "key": "words/all/0", "done": True},
+        {"arm": "words", "size": "all", "seed": 1, "setting": {}, "key": "words/all/1", "done": False},
     ]
     assert (facts["texts"], facts["labels"]) == ({"train": 60, "valid": 20, "test": 24}, ["bad", "good"])
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

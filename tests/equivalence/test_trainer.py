@@ -14,9 +14,10 @@ from transformers import Trainer, TrainingArguments
 from headstart.config.metrics import Task
 from headstart.config.study import Training
 from headstart.data.batches import pad
+from headstart.engine.member import Member, Setting, member_turns
 from headstart.engine.step import forward_inputs
-from headstart.engine.train import Member, Setting, member_turns, train_turns
-from tiny import PAD, tiny_model, tiny_run, tiny_setting
+from headstart.engine.train import single_steps
+from tiny import PAD, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
 
 STEPS = 20
 
@@ -95,18 +96,14 @@ def test_twenty_steps_end_with_the_trainers_weights(
     run = tiny_run(steps=STEPS, **settings)
     model = tiny_model(family, task)
     theirs, start = copy.deepcopy(model), copy.deepcopy(model)
-    member = Member(run, model, np.arange(60))
+    member = Member(run, np.arange(60))
     batches = _batches(member, setting)
 
-    made = sum(1 for _ in train_turns(member, member_turns(member, setting), setting))
+    made = sum(1 for _ in single_steps([member], tiny_weights([model]), setting))
     _train_with_trainer(theirs, batches, run.training, tmp_path)
 
     assert made == STEPS
-    mine, other = dict(member.model.named_parameters()), dict(theirs.named_parameters())
-    gaps = {name: _gap(mine[name], other[name]) for name in mine}
-    assert max(_gap(p, mine[name]) for name, p in start.named_parameters()) > 1e-3
+    mine, other = dict(model.named_parameters()), dict(theirs.named_parameters())
+    gaps = {name: gap(mine[name], other[name]) for name in mine}
+    assert max(gap(p, mine[name]) for name, p in start.named_parameters()) > 1e-3
     assert max(gaps.values()) < 1e-9, max(gaps, key=lambda name: gaps[name])
-
-
-def _gap(one: torch.Tensor, other: torch.Tensor) -> float:
-    return float((one - other).abs().max().detach())

@@ -1,8 +1,9 @@
-"""A study becomes its runs (arm x size x seed) and packs; refuses arms that claim less than they change."""
+"""A study becomes its runs (arm x size x seed x setting) and packs; refuses unfair comparisons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 from headstart.config.study import LEARNING_RATE, Arm, Method, Size, Study, Training
 from headstart.errors import Problem, StudyError
@@ -35,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Pack:
-    """Runs of one architecture and one method that train at once; today packs hold one run."""
+    """Runs of one architecture and one method that train at once, stacked into one module."""
 
     runs: tuple[Run, ...]
 
@@ -48,16 +49,12 @@ def expand(study: Study) -> tuple[Run, ...]:
     """
     check_control(study)
     return tuple(
-        _run(study, name, arm, size, seed)
+        _run(study, name, size, seed, point)
         for seed in study.seeds
         for size in study.sizes
         for name, arm in study.arms.items()
+        for point in grid(study, arm)
     )
-
-
-def packs(runs: tuple[Run, ...]) -> tuple[Pack, ...]:
-    """The packs in which runs train: one each, until the stacked engine groups them."""
-    return tuple(Pack((run,)) for run in runs)
 
 
 def checkpoint(study: Study, arm: Arm) -> str:
@@ -65,8 +62,22 @@ def checkpoint(study: Study, arm: Arm) -> str:
     return study.model if arm.init in ("pretrained", "random") else arm.init
 
 
+def axes(study: Study, arm: Arm) -> dict[str, tuple[float, ...]]:
+    """What the arm tries, as values by key; empty where it tries nothing."""
+    tune = None if arm.method == "bag-of-words" else arm.tune or study.tune
+    return tune.axes if tune else {}
+
+
+def grid(study: Study, arm: Arm) -> tuple[Setting, ...]:
+    """The settings that the arm tries, in order; the one empty setting where it tries nothing."""
+    return tuple(product(*([(name, v) for v in values] for name, values in axes(study, arm).items())))
+
+
 def settings(study: Study, arm: Arm) -> Training:
-    """The arm's settings over the study's, with the learning rate that suits the method where none is set."""
+    """The arm's settings over the study's, with the learning rate that suits the method where none is set.
+
+    A tuned arm's grid is not in them: each of its runs has a point of it in place of these values.
+    """
     training = study.training.override(arm.training)
     rate = training.learning_rate or LEARNING_RATE[arm.method]
     return training.model_copy(update={"learning_rate": rate})
@@ -87,15 +98,16 @@ def confounded(study: Study) -> list[tuple[str, str]]:
     """The settings, as (key, message), in which arms differ from the control besides their own claim.
 
     An arm claims its initialisation and its method; the method brings its learning rate and weight
-    decay along. Anything else that differs (epochs, batch size, ...) would be credited to the claim.
+    decay along. Anything else that differs (epochs, batch size, ..., and how much was tried) would be
+    credited to the claim.
     """
     control = study.control_arm
     if control is None or study.confounded or study.arms[control].method == "bag-of-words":
         return []
     return [
-        (f"arms.{name}.training.{field}", _confounded(name, control, mine, theirs))
+        (f"arms.{name}.{key}", _confounded(name, control, mine, theirs, "grid" if key == "tune" else "value"))
         for name, arm in study.arms.items()
-        for field, mine, theirs in _differences(study, arm, study.arms[control])
+        for key, mine, theirs in _differences(study, arm, study.arms[control])
     ]
 
 
@@ -103,22 +115,37 @@ def _differences(study: Study, arm: Arm, control: Arm) -> list[tuple[str, object
     if arm.method == "bag-of-words":
         return []
     mine, theirs = settings(study, arm), settings(study, control)
-    free = _OF_THE_METHOD if arm.method != control.method else frozenset()
-    return [
-        (name, getattr(mine, name), getattr(theirs, name))
+    tried, against = axes(study, arm), axes(study, control)
+    # Values that a grid replaces do not count; the grids themselves do.
+    free = _OF_THE_METHOD if arm.method != control.method else tried.keys() | against.keys()
+    unequal = [
+        (f"training.{name}", getattr(mine, name), getattr(theirs, name))
         for name in Training.model_fields
         if name not in free and getattr(mine, name) != getattr(theirs, name)
     ]
+    if arm.method == control.method and not _same_grid(tried, against):
+        unequal.append(("tune", _in_words(tried), _in_words(against)))
+    return unequal
 
 
-def _confounded(name: str, control: str, mine: object, theirs: object) -> str:
+def _same_grid(one: dict[str, tuple[float, ...]], other: dict[str, tuple[float, ...]]) -> bool:
+    return {key: set(values) for key, values in one.items()} == {k: set(v) for k, v in other.items()}
+
+
+def _in_words(tried: dict[str, tuple[float, ...]]) -> str:
+    shown = (f"{name} {', '.join(f'{value:g}' for value in values)}" for name, values in tried.items())
+    return " x ".join(shown) or "no grid"
+
+
+def _confounded(name: str, control: str, mine: object, theirs: object, what: str) -> str:
     return (
         f"is {mine} for {name} and {theirs} for its control {control}: the difference between them would be "
-        f"credited to {name}; give both the same value, or set `confounded: true`"
+        f"credited to {name}; give both the same {what}, or set `confounded: true`"
     )
 
 
-def _run(study: Study, name: str, arm: Arm, size: Size, seed: int) -> Run:
+def _run(study: Study, name: str, size: Size, seed: int, point: Setting) -> Run:
+    arm = study.arms[name]
     return Run(
         arm=name,
         size=size,
@@ -126,5 +153,6 @@ def _run(study: Study, name: str, arm: Arm, size: Size, seed: int) -> Run:
         method=arm.method,
         checkpoint="" if arm.method == "bag-of-words" else checkpoint(study, arm),
         pretrained=arm.init != "random" and arm.method != "bag-of-words",
-        training=settings(study, arm),
+        training=settings(study, arm).model_copy(update=dict(point)),
+        setting=point,
     )

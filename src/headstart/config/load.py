@@ -21,6 +21,8 @@ from headstart.errors import Problem, StudyError
 
 _PATHS = ("train", "valid", "test", "path")
 _RIVALS = {"epochs": "steps", "steps": "epochs"}
+#: A key at the head of a message about the study as a whole; arms' names may hold a hyphen.
+_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _FROM_TYPES = re.compile(r"^(Value error|Assertion failed), ")
 #: What pydantic puts into an error's location for a union or a constraint.
 _TYPE_NAME = re.compile(r"int|str|float|(tuple\[|literal\[|function-|constrained).*")
@@ -224,7 +226,7 @@ def _problems(item: Any, source: _Source) -> list[Problem]:
 def _problem(item: Any, source: _Source) -> Problem:
     location = _location(item)
     message = _FROM_TYPES.sub("", item["msg"])
-    if not location and ": " in message and message.split(": ")[0].replace(".", "").isidentifier():
+    if not location and ": " in message and _KEY.fullmatch(message.split(": ")[0]):
         key, _, message = message.partition(": ")
         location = tuple(key.split("."))
     if item["type"] == "extra_forbidden":
@@ -245,11 +247,10 @@ def _unknown_key(location: Sequence[str | int]) -> str:
 
 def _keys_at(location: Sequence[str | int]) -> set[str]:
     """The keys that the section at `location` may hold."""
-    section: type[BaseModel] = Study
-    for part in location:
-        if section is Study and part == "arms":
-            section = Arm
-        elif part in section.model_fields:
+    in_arm = location[:1] == ("arms",)
+    section: type[BaseModel] = Arm if in_arm else Study
+    for part in location[2:] if in_arm else location:  # an arm may be named like a section
+        if part in section.model_fields:
             kinds = get_args(section.model_fields[part].annotation) or (
                 section.model_fields[part].annotation,
             )

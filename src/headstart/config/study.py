@@ -16,8 +16,15 @@ Size = int | Literal["all"]
 #: Learning rate where the study names none: what suits the method (DESIGN: full 3e-5).
 LEARNING_RATE: Final[dict[Method, float]] = {"full": 3e-5, "bag-of-words": 0.0}
 WORDS: Final = "words"
+#: What `tune` can try values of, outermost first; keys of `Training`.
+TUNED: Final = ("learning_rate", "weight_decay")
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+#: Limits that `training` and `tune` share.
+Rate = Annotated[float, Field(gt=0, lt=10)]
+Decay = Annotated[float, Field(ge=0)]
 
 
 class Section(BaseModel):
@@ -89,17 +96,22 @@ class Training(Section):
     accumulation: int = Field(default=1, ge=1, description="Batches whose gradients make one step.")
     epochs: int = Field(default=3, ge=1, description="Passes over the training texts.")
     steps: int | None = Field(default=None, ge=1, description="Optimiser steps, in place of epochs.")
-    learning_rate: float | None = Field(
-        default=None, gt=0, lt=10, description="Peak learning rate; what suits the method where absent."
+    learning_rate: Rate | None = Field(
+        default=None, description="Peak learning rate; what suits the method where absent."
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="How the rate falls after the warm-up."
     )
     warmup: float = Field(default=0.06, ge=0, description="Below 1: share of all steps; else a count.")
-    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's; not on biases and norms.")
+    weight_decay: Decay = Field(default=0.01, description="AdamW's; not on biases and norms.")
     betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
     epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
     clip: float = Field(default=1.0, ge=0, description="Largest norm of a run's gradient; 0 for none.")
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="Epochs without a better valid metric that end a run; none by default.",
+    )
     max_length: int | None = Field(
         default=None, ge=4, description="Most tokens of a text; 256, or what the model takes if less."
     )
@@ -131,6 +143,34 @@ class Training(Section):
         return Training(**kept, **chosen)
 
 
+class Tune(Section):
+    """The grid of settings that an arm tries; its best on valid speaks for it."""
+
+    learning_rate: tuple[Rate, ...] | None = Field(default=None, description="Peak learning rates to try.")
+    weight_decay: tuple[Decay, ...] | None = Field(default=None, description="Weight decays to try.")
+
+    @field_validator(*TUNED)
+    @classmethod
+    def _some_and_no_twins(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value == ():
+            raise ValueError("at least one expected, got an empty list")
+        # A value names its runs' folder with six digits.
+        if value and len({f"{one:g}" for one in value}) < len(value):
+            raise ValueError(f"each at most once expected, got {list(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _something_to_try(self) -> Tune:
+        if not self.axes:
+            raise ValueError(f"{' or '.join(TUNED)} expected, or both, got neither")
+        return self
+
+    @property
+    def axes(self) -> dict[str, tuple[float, ...]]:
+        """The values to try by key, outermost first."""
+        return {name: values for name in TUNED if (values := getattr(self, name)) is not None}
+
+
 class Arm(Section):
     """An initialisation and a tuning method, with what it sets for itself."""
 
@@ -141,6 +181,7 @@ class Arm(Section):
     )
     method: Method = Field(default="full", description="How it is tuned.")
     training: Training = Field(default=Training(), description="Settings that differ from the study's.")
+    tune: Tune | None = Field(default=None, description="The arm's own grid, in place of the study's.")
 
 
 class Select(Section):
@@ -196,12 +237,23 @@ class Study(Section):
     seeds: Seeds = Field(default=(0, 1, 2), description="A count, or a list.")
     sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")
     training: Training = Training()
+    tune: Tune | None = Field(
+        default=None, description="Settings that each arm tries; each gets its own best, chosen on valid."
+    )
     select: Select = Select()
     curves: tuple[Literal["valid", "test"], ...] = Field(
         default=("valid",), description="What is measured after each epoch; the test only on request."
     )
     workers: int | Literal["auto"] = Field(
         default="auto", description="Processes that train at once on a CPU; auto: a short probe decides."
+    )
+    pack: int | Literal["auto"] = Field(
+        default="auto", description="Most runs that train as one; auto: a probe decides; 1: each by itself."
+    )
+    vocabulary: Literal["used", "full"] = Field(
+        default="used",
+        description="used: embedding rows that no text of the study uses are kept out of training, exactly; "
+        "full: they stay in.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where runs train.")
     out: str = Field(default="runs/study", description="Folder for everything the study leaves.")
@@ -238,6 +290,13 @@ class Study(Section):
             raise ValueError(f"at least 2 texts expected, got {small[0]}")
         return value
 
+    @field_validator("pack")
+    @classmethod
+    def _some_runs(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f"'auto', or 1 or more expected, got {value}")
+        return value
+
     @field_validator("workers")
     @classmethod
     def _some_workers(cls, value: int | str) -> int | str:
@@ -247,7 +306,7 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Study:
-        problems = [*_check_metric(self), *_check_control(self), *_check_labels(self)]
+        problems = [*_check_metric(self), *_check_control(self), *_check_labels(self), *_check_tune(self)]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -318,3 +377,18 @@ def _check_labels(study: Study) -> Iterator[str]:
         yield f"data.label: a list of columns goes with task: multi-label, not with {study.task}"
     if study.data.is_pair and any(map(_is_bag_of_words, study.arms.values())):
         yield "arms: bag-of-words reads one text, and data.text names two columns"
+
+
+def _check_tune(study: Study) -> Iterator[str]:
+    for name, arm in study.arms.items():
+        if arm.method == "bag-of-words":
+            if arm.tune is not None:
+                yield f"arms.{name}.tune: a bag of words chooses its own strength on valid; no grid expected"
+            continue
+        grid = arm.tune or study.tune
+        for key in grid.axes if grid else ():
+            if key in arm.training.model_fields_set and getattr(arm.training, key) is not None:
+                yield (
+                    f"arms.{name}.training.{key}: is set beside a grid that tries values of it; "
+                    f"give the arm its own grid: arms.{name}.tune"
+                )

@@ -33,8 +33,9 @@ def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> 
     """The batches of one epoch, each an array of text indices, in the order they are visited.
 
     Which texts meet in a batch depends on (seed, epoch). Batches are then ranked by their longest text and
-    visited in an order of ranks that depends on the epoch alone, so that runs with other seeds meet
-    batches of like lengths at the same step, whether they train together or not.
+    visited in an order of ranks that depends on how many batches came before alone: batch j of a run, over
+    all its epochs, has about the quantile of length that the j-th number of one fixed stream says. So runs
+    with other seeds or fewer texts meet like lengths at a step, whether they train together or not.
     """
     shuffled = generator(seed, "order", epoch).permutation(len(lengths))
     width = _window(len(lengths), batch_size)
@@ -44,7 +45,16 @@ def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> 
         for batch in _slices(_by_length(shuffled[start : start + width], lengths), batch_size)
     ]
     ranked = sorted(batches, key=lambda batch: (int(lengths[batch].max()), len(batch)))
-    return [ranked[rank] for rank in generator(0, "batches", epoch).permutation(len(ranked))]
+    return [ranked[rank] for rank in _visits((epoch - 1) * len(ranked), len(ranked))]
+
+
+def _visits(before: int, count: int) -> np.ndarray:
+    """The rank of each of `count` batches when `before` have been visited: a uniform permutation, [count].
+
+    The ranks of numbers of a stream among themselves: each is near `count` times the number itself.
+    """
+    quantiles = generator(0, "batches").random(before + count)[before:]
+    return np.argsort(np.argsort(quantiles))
 
 
 def _window(count: int, batch_size: int) -> int:

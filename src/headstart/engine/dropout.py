@@ -8,7 +8,9 @@ after a restart. Thresholds have 16 bits: the dropped share is within 1e-5 of p.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,25 +18,41 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
+from headstart.errors import StackError
 from headstart.seeds import derive, raw_16_bit
 
 _LEVELS = 1 << 16
 
 
+@dataclass(frozen=True)
+class Draw:
+    """What one member's masks are a function of: its seed, the forward passes with gradient that it has made
+    before, and the shape [rows, tokens] of its own part of the batch, before the pack pads it."""
+
+    seed: int
+    step: int
+    rows: int
+    tokens: int
+
+
 class KeyedDropout(TorchFunctionMode):
     """Context of one forward pass: replaces what torch would draw for dropout by keyed masks.
 
-    The leading dimension of whatever is dropped out holds rows grouped by member, [R*B, ...].
+    The leading dimension of whatever is dropped out holds rows grouped by member, [R*B, ...], or is the
+    members', [R, ...]. What the pack pads, rows up to B and tokens up to T, is dropped and costs no number:
+    so a member's own texts meet the same masks beside any others.
 
     Args:
-        seeds: the run seed of each of the R members.
-        step: the number of forward passes with gradient that the members have made before.
+        draws: the R members'.
+        rows: B, rows of each member in this pass.
+        tokens: T.
     """
 
-    def __init__(self, seeds: Sequence[int], step: int) -> None:
+    def __init__(self, draws: Sequence[Draw], rows: int, tokens: int) -> None:
         super().__init__()
-        self._keys = [derive(seed, "dropout") for seed in seeds]
-        self._step, self._site = step, 0
+        self._draws, self._rows, self._tokens = draws, rows, tokens
+        self._keys = [derive(draw.seed, "dropout") for draw in draws]
+        self._site = 0
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -90,28 +108,75 @@ class KeyedDropout(TorchFunctionMode):
         # Autocast would lift the softmax to float32 and bring its result down again; torch's bfloat16
         # softmax computes in float32 inside.
         with torch.autocast(query.device.type, enabled=False):
-            weights = torch.softmax(_masked_scores(scores, attn_mask, is_causal), dim=-1)
+            weights = _attention_weights(scores, attn_mask, is_causal)
         return self._dropout(weights, dropout_p) @ value
 
     def _mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
         """Ones for what stays and zeros for what is dropped, in the shape and dtype of `like`."""
-        threshold = round(p * _LEVELS)
-        counter = (self._site, self._step, 0)
+        threshold, site = round(p * _LEVELS), self._site
         self._site += 1
-        each = like.numel() // len(self._keys)
-        kept = np.concatenate([raw_16_bit(key, counter, each) for key in self._keys]) >= threshold
-        return torch.from_numpy(kept).view(like.shape).to(like.device, like.dtype)
+        whole = (like.shape[0] // len(self._draws), *like.shape[1:])
+        parts = []
+        for key, draw in zip(self._keys, self._draws, strict=True):
+            own = self._own_shape(like.shape, draw)
+            kept = raw_16_bit(key, (site, draw.step, 0), math.prod(own)) >= threshold
+            parts.append(_padded(kept.reshape(own), whole))
+        mask = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return torch.from_numpy(mask).view(like.shape).to(like.device, like.dtype)
+
+    def _own_shape(self, shape: torch.Size, draw: Draw) -> tuple[int, ...]:
+        """The shape that a tensor of `shape` has when the member is alone."""
+        members, per_row = len(self._draws), shape[0] / (len(self._draws) * self._rows)
+        if members == 1 and (draw.rows, draw.tokens) == (self._rows, self._tokens):
+            return tuple(shape)
+        if per_row.is_integer():
+            own = [int(per_row) * draw.rows, *shape[1:]]
+            for dimension in _token_dimensions(shape, int(per_row), self._tokens):
+                own[dimension] = draw.tokens
+            return tuple(own)
+        if shape[0] == members:
+            return tuple(shape[1:])
+        raise StackError(
+            f"dropout over a tensor of shape {tuple(shape)}; {members} members have {self._rows} rows each",
+            expected="rows grouped by member in the first dimension",
+        )
 
 
-def _masked_scores(scores: torch.Tensor, mask: torch.Tensor | None, is_causal: bool) -> torch.Tensor:
-    """Attention scores [..., L, S] with a boolean (True is kept) or additive mask applied."""
+def _token_dimensions(shape: torch.Size, per_row: int, tokens: int) -> tuple[int, ...]:
+    """Which dimensions are tokens': two of attention weights [rows, (heads,) T, T], else the second."""
+    is_attention = len(shape) == 4 or (len(shape) == 3 and per_row > 1)
+    if is_attention and shape[-1] == shape[-2] == tokens:
+        return (len(shape) - 2, len(shape) - 1)
+    return (1,) if len(shape) > 2 and shape[1] == tokens else ()
+
+
+def _padded(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """`mask` in the first corner of zeros of `shape`, its members' own where shapes have no rows."""
+    if math.prod(shape) == mask.size:
+        return mask.reshape(shape)
+    whole = np.zeros(shape, bool)
+    whole[tuple(map(slice, mask.shape))] = mask
+    return whole
+
+
+def _attention_weights(scores: torch.Tensor, mask: torch.Tensor | None, is_causal: bool) -> torch.Tensor:
+    """Softmax of attention scores [..., L, S] under a boolean (True is kept) or additive mask.
+
+    A row of which nothing is kept, such as padding in a local window, gives zeros, as torch's kernels do.
+    """
     if is_causal:
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
     if mask is None:
-        return scores
+        return torch.softmax(scores, dim=-1)
+    kept = mask if mask.dtype == torch.bool else mask != float("-inf")
     if mask.dtype == torch.bool:
-        return scores.masked_fill(~mask, float("-inf"))
-    return scores + mask.to(scores.dtype)
+        scores = scores.masked_fill(~mask, float("-inf"))
+    else:
+        scores = scores + mask.to(scores.dtype)
+    empty = ~kept.any(-1, keepdim=True)
+    if not empty.any():
+        return torch.softmax(scores, dim=-1)
+    return torch.softmax(scores.masked_fill(empty, 0), dim=-1).masked_fill(empty, 0)
 
 
 class _Masked(torch.autograd.Function):

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from headstart.config.metrics import Task
-from headstart.data.batches import pad, reading_order
+from headstart.data.batches import Batch, pad, reading_order
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision, autocast
 from headstart.engine.metrics import meter
+from headstart.engine.stack import Stack
 from headstart.engine.step import forward_inputs
 from headstart.records import Scores
 
@@ -25,15 +26,26 @@ def window_logits(
     module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
 ) -> Iterator[tuple[slice, torch.Tensor]]:
     """Logits in the order of the texts: (which texts, float32 or float64 [n, C] on the CPU) per window."""
+    windows = member_logits(module, tokens, pad_id=pad_id, device=device, precision=precision)
+    return ((where, logits[0]) for where, logits in windows)
+
+
+def member_logits(
+    module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
+) -> Iterator[tuple[slice, torch.Tensor]]:
+    """As `window_logits`, for each member of a stack on the same texts: [R, n, C]; a plain model is R = 1."""
     was_training = module.training
     module.eval()
+    members = module.members if isinstance(module, Stack) else 1
+    most = max(1, MOST_TOKENS // members)
     try:
         start = 0
-        for batches in reading_order(tokens.lengths, MOST_TOKENS, WINDOW):
+        for batches in reading_order(tokens.lengths, most, WINDOW):
             index = np.concatenate(batches)
-            logits = torch.cat([_logits(module, tokens, b, pad_id, device, precision) for b in batches])
+            parts = [_logits(module, members, pad(tokens, b, b, pad_id), device, precision) for b in batches]
+            logits = torch.cat(parts, dim=1)
             ordered = torch.empty_like(logits)
-            ordered[torch.from_numpy(index - start)] = logits
+            ordered[:, torch.from_numpy(index - start)] = logits
             yield slice(start, start + len(index)), ordered
             start += len(index)
     finally:
@@ -41,17 +53,15 @@ def window_logits(
 
 
 def _logits(
-    module: torch.nn.Module,
-    tokens: Tokens,
-    index: np.ndarray,
-    pad_id: int,
-    device: torch.device,
-    precision: Precision,
+    module: torch.nn.Module, members: int, batch: Batch, device: torch.device, precision: Precision
 ) -> torch.Tensor:
-    batch = pad(tokens, index, index, pad_id)
+    """[R, n, C] of a batch of n texts, which every member reads."""
+    inputs = forward_inputs(batch, device)
+    inputs = {name: rows.repeat(members, 1) for name, rows in inputs.items()} if members > 1 else inputs
     with torch.inference_mode(), autocast(device, precision):
-        logits: torch.Tensor = module(**forward_inputs(batch, device)).logits
-    return logits.to("cpu", torch.float64 if precision == "fp64" else torch.float32)
+        logits: torch.Tensor = module(**inputs).logits
+    by_member = logits.view(members, -1, logits.shape[-1])
+    return by_member.to("cpu", torch.float64 if precision == "fp64" else torch.float32)
 
 
 def evaluate(
@@ -64,9 +74,11 @@ def evaluate(
     pad_id: int,
     device: torch.device,
     precision: Precision,
-) -> Scores:
-    """The task's metrics of `module` on N texts with labels [N] or [N, C]."""
-    counted = meter(task, classes)
-    for where, logits in window_logits(module, tokens, pad_id=pad_id, device=device, precision=precision):
-        counted.add(logits, torch.from_numpy(labels[where]))
-    return counted.scores()
+) -> list[Scores]:
+    """The task's metrics on N texts with labels [N] or [N, C], for each member of `module`."""
+    members = module.members if isinstance(module, Stack) else 1
+    counted = [meter(task, classes) for _ in range(members)]
+    for where, logits in member_logits(module, tokens, pad_id=pad_id, device=device, precision=precision):
+        for one, own in zip(counted, logits, strict=True):
+            one.add(own, torch.from_numpy(labels[where]))
+    return [one.scores() for one in counted]

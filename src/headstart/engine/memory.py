@@ -9,9 +9,13 @@ import ctypes
 import sys
 from pathlib import Path
 
+import torch
+
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _KEEP, _PAD = 2**31 - 1, 64 << 20
+#: What torch's allocator for the CPU says, in its two forms.
+_NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def keep_freed_memory() -> bool:
@@ -48,3 +52,10 @@ def peak_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(peak.split()[1]) * 1024
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that a device, or this machine, has no memory left to give."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)

@@ -7,7 +7,7 @@ unchanged on a batch of [R*B, ...], rows grouped by member. Each stack is checke
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -89,7 +89,7 @@ def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
     module = Stack(_replaced(models, rows), rows).train(models[0].training)
     adapt(module)
     if check:
-        _refuse_disagreement(module, models)
+        agree(module, {0: models[0], len(models) - 1: models[-1]})
     return module
 
 
@@ -185,16 +185,26 @@ def _differences(one: nn.Module, other: nn.Module) -> Iterator[str]:
         return
     ours, theirs = _settings(one), _settings(other)
     yield from (f"{k} {theirs.get(k)} instead of {v}" for k, v in ours.items() if theirs.get(k) != v)
-    shapes, others = ({n: p.shape for n, p in m.named_parameters()} for m in (one, other))
-    yield from (
-        f"{n} of shape {tuple(others.get(n, ()))} instead of {tuple(s)}"
-        for n, s in shapes.items()
-        if others.get(n) != s
-    )
+    own, others = (dict(m.named_parameters()) for m in (one, other))
+    yield from (f"{n}, which model 0 lacks or has tied" for n in others.keys() - own.keys())
+    for name, parameter in own.items():
+        mine, its = _form(parameter), _form(others.get(name))
+        yield from (f"{name} of {k} {its[k]} instead of {v}" for k, v in mine.items() if its[k] != v)
     constants = dict(other.named_buffers())
     for name, buffer in one.named_buffers():
         if name not in constants or not torch.equal(buffer, constants[name]):
             yield f"another {name}"
+
+
+def _form(parameter: nn.Parameter | None) -> dict[str, Any]:
+    """All that must agree between members' parameters but their numbers."""
+    if parameter is None:
+        return {"shape": (), "dtype": None, "requires_grad": None}
+    return {
+        "shape": tuple(parameter.shape),
+        "dtype": parameter.dtype,
+        "requires_grad": parameter.requires_grad,
+    }
 
 
 def _settings(model: Any) -> dict[str, Any]:
@@ -227,21 +237,26 @@ def _stacked_layer(layer: Any, known: dict[int, Any], rows: Rows) -> StackedLaye
     return StackedNorm(layer, weights)
 
 
-def _refuse_disagreement(module: Stack, models: Sequence[nn.Module]) -> None:
-    """Run a small batch through the stack and through its first and last members."""
-    batch = _small_batch(models[0])
-    together = {name: rows.repeat(len(models), 1) for name, rows in batch.items()}
+def agree(module: Stack, models: Mapping[int, nn.Module]) -> None:
+    """Run a small batch through the stack and through some members' own models, which must give the same.
+
+    Raises:
+        StackError: they do not.
+    """
+    first = next(iter(models.values()))
+    batch = _small_batch(first)
+    together = {name: rows.repeat(module.members, 1) for name, rows in batch.items()}
     try:
-        stacked = _outputs(module, together).chunk(len(models))
-        gaps = [_gap(stacked[r], _outputs(models[r], batch)) for r in {0, len(models) - 1}]
+        stacked = _outputs(module, together).chunk(module.members)
+        gaps = [_gap(stacked[r], _outputs(model, batch)) for r, model in models.items()]
     # Whatever the family's own code makes of layers it does not expect.
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
         what = f"its code does not work on stacked layers: {str(error).splitlines()[0]}"
-        raise StackError(what, where=_name(models[0])) from error
+        raise StackError(what, where=_name(first)) from error
     if not max(gaps) <= 1:
         raise StackError(
             "stacked, it computes something else: this family uses its layers in a way of its own",
-            where=_name(models[0]),
+            where=_name(first),
         )
 
 

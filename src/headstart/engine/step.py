@@ -14,28 +14,22 @@ import torch
 from headstart.config.metrics import Task
 from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
-from headstart.engine.dropout import KeyedDropout
+from headstart.engine.dropout import Draw, KeyedDropout
 from headstart.engine.losses import text_losses
 
 
 @dataclass(frozen=True)
-class Rows:
-    """One forward pass: batch of [R*B, T] and the `weights` [R, B] that its texts have in each loss.
+class Pass:
+    """One forward pass: batch of [R*B, T], the `weights` [R, B] of its texts in each loss, and R `draws`.
 
     A text's weight is 1 over the texts that its member learns from in this step, so that a member's
-    losses add up to its mean over all of them, however many passes share the step.
+    losses add up to its mean over all of them, however many passes share the step. A row that only
+    fills a member up to B weighs nothing.
     """
 
     batch: Batch
     weights: np.ndarray
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """Mean loss [R] and norm of the gradient before clipping [R] of each member."""
-
-    losses: np.ndarray
-    norms: np.ndarray
+    draws: tuple[Draw, ...]
 
 
 def forward_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
@@ -46,45 +40,36 @@ def forward_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor
 
 def gradients(
     module: torch.nn.Module,
-    passes: Sequence[Rows],
-    seeds: Sequence[int],
+    passes: Sequence[Pass],
     *,
-    first_pass: int,
     task: Task,
     device: torch.device,
     precision: Precision,
 ) -> np.ndarray:
-    """Add the gradient of the summed losses to the parameters; gives each member's mean loss, [R].
-
-    Args:
-        seeds: the R members' seeds, which key their dropout.
-        first_pass: forward passes that the members have made before this step.
-    """
-    total = torch.zeros(len(seeds), dtype=torch.float64)
-    for i, rows in enumerate(passes):
-        inputs = forward_inputs(rows.batch, device)
-        with KeyedDropout(seeds, first_pass + i), autocast(device, precision):
+    """Add the gradient of the summed losses to the parameters; gives each member's mean loss, [R]."""
+    total = torch.zeros(len(passes[0].draws), dtype=torch.float64)
+    for one in passes:
+        members, rows = one.weights.shape
+        inputs = forward_inputs(one.batch, device)
+        with KeyedDropout(one.draws, rows, one.batch.ids.shape[1]), autocast(device, precision):
             logits = module(**inputs).logits
-        losses = text_losses(logits, torch.from_numpy(rows.batch.labels).to(device), task)
-        weights = torch.from_numpy(rows.weights).to(device, losses.dtype)
-        by_member = (losses.view(len(seeds), -1) * weights).sum(-1)
+        losses = text_losses(logits, torch.from_numpy(one.batch.labels).to(device), task)
+        weights = torch.from_numpy(one.weights).to(device, losses.dtype)
+        by_member = (losses.view(members, rows) * weights).sum(-1)
         by_member.sum().backward()  # type: ignore[no-untyped-call]
         total += by_member.detach().to("cpu", torch.float64)
     return total.numpy()
 
 
-def update(
-    optimiser: torch.optim.Optimizer, parameters: Sequence[torch.nn.Parameter], *, rate: float, clip: float
-) -> float:
+def update(optimiser: torch.optim.Optimizer, *, rate: float, clip: float) -> float:
     """Clip one member's gradient to norm `clip` (0 for no clipping), step at `rate`; gives the norm before.
 
     A norm that is not finite leaves the weights as they are: the caller fails the member.
     """
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, clip or float("inf")))
+    leaves = [leaf for group in optimiser.param_groups for leaf in group["params"]]
+    norm = float(torch.nn.utils.clip_grad_norm_(leaves, clip or float("inf")))
     if np.isfinite(norm):
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
-    # Kept and zeroed, not freed: fresh memory for the gradients of a large embedding is page faults.
-    optimiser.zero_grad(set_to_none=False)
     return norm

@@ -1,53 +1,34 @@
 """Trains the members of a pack to the end: steps, an evaluation each epoch, and the best epoch kept.
 
-Each member has its own data order, rate, clip, best epoch and fate: one whose loss is no longer finite
-leaves the pack with an error, and the others go on.
+Each member has its own data order, rate, clip, best epoch and fate: one that has ended leaves the pack with
+its weights and moments, and one whose loss is no longer finite leaves it with an error; the others go on.
+Where memory runs out, the pack goes on in halves from the very step.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.config.metrics import LOWER_IS_BETTER, Task, better
-from headstart.data.batches import epoch_order, pad
+from headstart.config.metrics import better
+from headstart.data.batches import pad
 from headstart.data.corpus import Part
-from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision, weights_dtype
+from headstart.engine.dropout import Draw
 from headstart.engine.evaluate import evaluate
-from headstart.engine.optimiser import adamw
-from headstart.engine.schedule import learning_rate, total_steps
-from headstart.engine.step import Rows, gradients, update
+from headstart.engine.member import Member, Setting, Turn, member_turns
+from headstart.engine.memory import is_out_of_memory
+from headstart.engine.optimiser import adamw, rebind
+from headstart.engine.schedule import learning_rate
+from headstart.engine.step import Pass, gradients, update
+from headstart.engine.weights import Weights
 from headstart.errors import TrainingError
-from headstart.records import EpochPoint, Scores, Selection
-
-
-@dataclass(frozen=True)
-class Texts:
-    """One part of the data as the engine needs it: N tokenised texts and labels [N] or [N, C]."""
-
-    tokens: Tokens
-    labels: np.ndarray
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all members of a pack share."""
-
-    task: Task
-    classes: int
-    pad_id: int
-    metric: str
-    curves: tuple[Part, ...]
-    parts: dict[Part, Texts]
-    device: torch.device
-    precision: Precision
+from headstart.records import EpochPoint, Scores
 
 
 class Listener(Protocol):
@@ -59,89 +40,52 @@ class Listener(Protocol):
     def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
         """An epoch ended; `best` is the one that the selection rule would choose so far."""
 
-
-@dataclass
-class Member:
-    """A run while it trains: its model, which texts it learns from, and what it has reached."""
-
-    run: Run
-    model: torch.nn.Module
-    index: np.ndarray
-    optimiser: torch.optim.AdamW = field(init=False)
-    points: list[EpochPoint] = field(default_factory=list)
-    best: EpochPoint | None = None
-    best_weights: dict[str, torch.Tensor] | None = None
-    error: TrainingError | None = None
-    passes: int = 0
-    steps: int = 0
-
-    def __post_init__(self) -> None:
-        self.optimiser = adamw(self.model, self.run.training)
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.total = total_steps(self.run.training, len(self.index))
-        self.losses: list[float] = []
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One member's share of one step: its passes as text indices, and whether an epoch ends with it."""
-
-    epoch: int
-    passes: list[np.ndarray]
-    ends_epoch: bool
-
-
-def selection(metric: str) -> Selection:
-    """The rule by which each run's epoch is chosen, in words."""
-    extreme = "lowest" if metric in LOWER_IS_BETTER else "highest"
-    return Selection(metric=metric, rule=f"epoch of the {extreme} valid {metric}, the earlier of equals")
+    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """An epoch ended and the run goes on from here: `weights` [P] and moments may be copied away."""
 
 
 def train(
     members: Sequence[Member],
-    module: torch.nn.Module,
+    weights: Weights,
     setting: Setting,
     listener: Listener,
+    *,
+    optimisers: Sequence[torch.optim.Optimizer] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> None:
-    """Train every member to its last step; afterwards each holds its points, and its best weights are loaded.
+    """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
 
-    `module` computes [R*B, T] -> logits [R*B, C] with the members' own weights: for one member, its model.
-    A member that fails has `error` set, and no best epoch is claimed for it.
+    A member that fails has `error` set, and no weights are claimed for it.
+
+    Args:
+        weights: the members' own, in their order, for a plain model of one or a stack of R.
+        optimisers: of members that go on from a checkpoint; new ones by default.
     """
     turns = [member_turns(member, setting) for member in members]
-    started = clock()
-    module.train()
-    for shares in zip(*turns, strict=True):
-        _one_step(members, module, shares, setting, listener)
-        for member, turn in zip(members, shares, strict=True):
-            if turn.ends_epoch and member.error is None:
-                _close_epoch(member, turn.epoch, setting, listener, clock() - started)
-        if all(member.error for member in members):
-            return
-    for member in members:
-        _restore_best(member)
+    optimisers = optimisers or fresh_optimisers(members, weights)
+    packs = [_Pack(list(members), weights, list(turns), list(optimisers), setting, listener, clock)]
+    while packs:
+        packs = packs.pop().go_on() + packs
 
 
-def member_turns(member: Member, setting: Setting) -> Iterator[Turn]:
-    """The member's steps in order, as a function of its seed and settings alone."""
-    training, lengths = member.run.training, setting.parts["train"].tokens.lengths[member.index]
-    made, epoch = 0, 0
-    while made < member.total:
-        epoch += 1
-        order = epoch_order(lengths, training.batch_size, member.run.seed, epoch)
-        steps = [order[i : i + training.accumulation] for i in range(0, len(order), training.accumulation)]
-        for i, passes in enumerate(steps[: member.total - made], start=1):
-            last = i == len(steps) or made + i == member.total
-            yield Turn(epoch, [member.index[batch] for batch in passes], last)
-        made += len(steps)
+def fresh_optimisers(members: Sequence[Member], weights: Weights) -> list[torch.optim.Optimizer]:
+    """An optimiser for each member, before its first step."""
+    return [adamw(weights.leaves(r), member.run.training) for r, member in enumerate(members)]
 
 
-def train_turns(member: Member, turns: Iterator[Turn], setting: Setting) -> Iterator[None]:
-    """Make the given steps of one member, yielding after each; evaluates nothing and tells nobody."""
-    member.model.train()
-    for turn in turns:
-        _one_step([member], member.model, [turn], setting, _Silence())
+def single_steps(members: Sequence[Member], weights: Weights, setting: Setting) -> Iterator[None]:
+    """Make the members' steps until the first ends, yielding after each; evaluate nothing, tell nobody.
+
+    Raises:
+        MemoryError: there is not enough for one.
+    """
+    turns = [member_turns(member, setting) for member in members]
+    optimisers = fresh_optimisers(members, weights)
+    pack = _Pack(list(members), weights, turns, optimisers, setting, _Silence(), time.perf_counter)
+    weights.module.train()
+    for shares in zip(*turns, strict=False):
+        if not pack.step(shares):
+            raise MemoryError("no memory for a step of these members")
         yield
 
 
@@ -154,45 +98,177 @@ class _Silence:
     def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
         """Not told to anybody."""
 
+    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Not told to anybody."""
 
-def _one_step(
-    members: Sequence[Member],
-    module: torch.nn.Module,
-    shares: Sequence[Turn],
-    setting: Setting,
-    listener: Listener,
-) -> None:
-    losses = gradients(
-        module,
-        _passes(shares, setting),
-        [member.run.seed for member in members],
-        first_pass=members[0].passes,
-        task=setting.task,
-        device=setting.device,
-        precision=setting.precision,
-    )
-    for member, turn, loss in zip(members, shares, losses, strict=True):
-        rate = learning_rate(member.run.training, member.steps, member.total)
-        norm = update(member.optimiser, member.parameters, rate=rate, clip=member.run.training.clip)
+
+class _Pack:
+    """Members that train at once, the i-th with row i of the weights, turn i and optimiser i."""
+
+    def __init__(
+        self,
+        members: list[Member],
+        weights: Weights,
+        turns: list[Iterator[Turn]],
+        optimisers: list[torch.optim.Optimizer],
+        setting: Setting,
+        listener: Listener,
+        clock: Callable[[], float],
+    ) -> None:
+        self.members, self._weights, self._turns, self._optimisers = members, weights, turns, optimisers
+        self._setting, self._listener, self._clock = setting, listener, clock
+
+    def go_on(self) -> list[_Pack]:
+        """Train to the end; or, where memory runs out, to there, and give the halves that are to go on."""
+        began = self._clock()
+        before = {id(member): member.seconds for member in self.members}
+        self._weights.point()
+        self._weights.module.train()
+        while self.members:
+            shares = [next(turns) for turns in self._turns]
+            if not self.step(shares):
+                return self._halves(shares)
+            for member in self.members:
+                member.seconds = before[id(member)] + self._clock() - began
+            self._close_epochs(shares)
+            self._release()
+        return []
+
+    def step(self, shares: Sequence[Turn]) -> bool:
+        """Make one step; False, with nothing changed, where memory does not hold it."""
+        setting = self._setting
+        try:
+            losses = gradients(
+                self._weights.module,
+                _passes(self.members, shares, setting),
+                task=setting.task,
+                device=setting.device,
+                precision=setting.precision,
+            )
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._weights.grads.zero_()
+            return False
+        for member, turn, loss, optimiser in zip(self.members, shares, losses, self._optimisers, strict=True):
+            self._update(member, turn, float(loss), optimiser)
+        # Zeroed and kept, not freed: fresh memory for the gradients of a large embedding is page faults.
+        self._weights.grads.zero_()
+        return True
+
+    def _update(self, member: Member, turn: Turn, loss: float, optimiser: torch.optim.Optimizer) -> None:
+        rate = member.rate
+        norm = update(optimiser, rate=rate, clip=member.run.training.clip)
         member.steps += 1
         member.passes += len(turn.passes)
-        member.losses.append(float(loss))
+        member.losses.append(loss)
         if not np.isfinite(norm) or not np.isfinite(loss):
-            member.error = _diverged(member, float(loss), norm)
-        listener.step(member.run, member.steps, member.total, float(loss), rate)
+            member.error = _diverged(member, loss, norm)
+        self._listener.step(member.run, member.steps, member.total, loss, rate)
+
+    def _close_epochs(self, shares: Sequence[Turn]) -> None:
+        """Measure the members whose epoch ends here, all at once."""
+        rows = [r for r, turn in enumerate(shares) if turn.ends_epoch and not self.members[r].error]
+        if not rows:
+            return
+        scores = {part: self._measure(rows, part) for part in ("valid", *self._setting.curves)}
+        for i, r in enumerate(rows):
+            own = {part: found[i] for part, found in scores.items()}
+            self._close_epoch(r, shares[r].epoch, own)
+
+    def _measure(self, rows: list[int], part: Part) -> list[Scores]:
+        if len(rows) == len(self.members):
+            return measure(self._weights.module, part, self._setting)
+        self._weights.part(rows).point()
+        try:
+            return measure(self._weights.module, part, self._setting)
+        finally:
+            self._weights.point()
+
+    def _close_epoch(self, r: int, epoch: int, scores: dict[Part, Scores]) -> None:
+        member, metric = self.members[r], self._setting.metric
+        point = EpochPoint(
+            epoch=epoch,
+            step=member.steps,
+            train_loss=float(np.mean(member.losses[member.points[-1].step if member.points else 0 :])),
+            learning_rate=learning_rate(member.run.training, member.steps - 1, member.total),
+            valid=scores["valid"],
+            test=scores.get("test"),
+            seconds=member.seconds,
+        )
+        member.points.append(point)
+        if member.best is None or better(metric, point.valid[metric], member.best.valid[metric]):
+            _keep(member, point, self._weights.values[r])
+        assert member.best is not None
+        self._listener.epoch(member.run, point, member.best)
+        if not member.has_ended:
+            self._listener.state(member, self._weights.values[r], self._optimisers[r])
+
+    def _release(self) -> None:
+        """Let members that have ended leave, with the weights of their best epoch."""
+        staying = [r for r, member in enumerate(self.members) if not member.has_ended]
+        if len(staying) == len(self.members):
+            return
+        for r, member in enumerate(self.members):
+            if member.has_ended and member.error is None:
+                last = self._weights.values[r]
+                member.weights = last.clone() if member.best_weights is None else member.best_weights
+            if member.has_ended:
+                member.best_weights = None
+        if staying:
+            self._weights.take(staying)
+        self._choose(staying)
+
+    def _choose(self, rows: Sequence[int]) -> None:
+        """Go on with these members: the weights have been taken already."""
+        self.members = [self.members[r] for r in rows]
+        self._turns = [self._turns[r] for r in rows]
+        self._optimisers = [self._optimisers[r] for r in rows]
+        for r, optimiser in enumerate(self._optimisers):
+            rebind(optimiser, self._weights.leaves(r))
+
+    def _halves(self, shares: Sequence[Turn]) -> list[_Pack]:
+        """Two packs that begin with the step that memory did not hold; a single member fails."""
+        turns = [chain([share], rest) for share, rest in zip(shares, self._turns, strict=True)]
+        count = len(self.members)
+        if count == 1:
+            self.members[0].error = _too_large(self.members[0])
+            return []
+        parts = [self._half(rows, turns) for rows in (range(count // 2), range(count // 2, count))]
+        self._weights.let_go()
+        return parts
+
+    def _half(self, rows: Sequence[int], turns: Sequence[Iterator[Turn]]) -> _Pack:
+        members = [self.members[r] for r in rows]
+        optimisers = [self._optimisers[r] for r in rows]
+        weights = self._weights.part(rows)
+        for r, optimiser in enumerate(optimisers):
+            rebind(optimiser, weights.leaves(r))
+        own = [turns[r] for r in rows]
+        return _Pack(members, weights, own, optimisers, self._setting, self._listener, self._clock)
 
 
-def _passes(shares: Sequence[Turn], setting: Setting) -> list[Rows]:
+def _passes(members: Sequence[Member], shares: Sequence[Turn], setting: Setting) -> list[Pass]:
     """The members' passes side by side: the i-th passes of all make the i-th batch, grouped by member."""
-    train, rows = setting.parts["train"], []
-    for together in zip(*(turn.passes for turn in shares), strict=True):
-        index = np.concatenate(together)
-        weights = [
-            np.full(len(own), 1 / sum(map(len, turn.passes)))
-            for own, turn in zip(together, shares, strict=True)
-        ]
-        rows.append(Rows(pad(train.tokens, index, train.labels[index], setting.pad_id), np.stack(weights)))
-    return rows
+    count = max(len(turn.passes) for turn in shares)
+    return [_pass(members, shares, i, setting) for i in range(count)]
+
+
+def _pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Setting) -> Pass:
+    """The i-th batch. A member with fewer texts than others repeats some, which weigh nothing."""
+    train = setting.parts["train"]
+    own = [turn.passes[i] if i < len(turn.passes) else turn.passes[0][:0] for turn in shares]
+    rows = max(map(len, own))
+    filled = [np.resize(o if len(o) else t.passes[0], rows) for o, t in zip(own, shares, strict=True)]
+    weights = np.zeros((len(members), rows))
+    for r, turn in enumerate(shares):
+        weights[r, : len(own[r])] = 1 / sum(map(len, turn.passes))
+    draws = tuple(
+        Draw(m.run.seed, m.passes + i, len(o), int(train.tokens.lengths[o].max(initial=0)))
+        for m, o in zip(members, own, strict=True)
+    )
+    index = np.concatenate(filled)
+    return Pass(pad(train.tokens, index, train.labels[index], setting.pad_id), weights, draws)
 
 
 def _diverged(member: Member, loss: float, norm: float) -> TrainingError:
@@ -204,31 +280,19 @@ def _diverged(member: Member, loss: float, norm: float) -> TrainingError:
     )
 
 
-def _close_epoch(member: Member, epoch: int, setting: Setting, listener: Listener, seconds: float) -> None:
-    scores = {part: measure(member.model, part, setting) for part in ("valid", *setting.curves)}
-    point = EpochPoint(
-        epoch=epoch,
-        step=member.steps,
-        train_loss=float(np.mean(member.losses)),
-        learning_rate=learning_rate(member.run.training, member.steps - 1, member.total),
-        valid=scores["valid"],
-        test=scores.get("test"),
-        seconds=seconds,
+def _too_large(member: Member) -> TrainingError:
+    return TrainingError(
+        f"memory ran out at step {member.steps + 1} of {member.total}",
+        where=f"run {member.run.key}",
+        fix="lower training.batch_size (and raise training.accumulation), or training.max_length",
     )
-    member.losses.clear()
-    member.points.append(point)
-    old = member.best.valid[setting.metric] if member.best else None
-    if member.best is None or better(setting.metric, point.valid[setting.metric], old):
-        _keep(member, point)
-    assert member.best is not None
-    listener.epoch(member.run, point, member.best)
 
 
-def measure(model: torch.nn.Module, part: Part, setting: Setting) -> Scores:
-    """The metrics of `model` on one part."""
+def measure(module: torch.nn.Module, part: Part, setting: Setting) -> list[Scores]:
+    """The metrics of each member of `module` on one part."""
     texts = setting.parts[part]
     return evaluate(
-        model,
+        module,
         texts.tokens,
         texts.labels,
         task=setting.task,
@@ -239,26 +303,12 @@ def measure(model: torch.nn.Module, part: Part, setting: Setting) -> Scores:
     )
 
 
-def _keep(member: Member, point: EpochPoint) -> None:
+def _keep(member: Member, point: EpochPoint, weights: torch.Tensor) -> None:
     """Remember this epoch's weights, in the memory of the last ones kept. The last epoch needs no copy."""
     member.best = point
     if member.steps == member.total:
         member.best_weights = None
-        return
-    now = member.model.state_dict()
-    if member.best_weights is None:
-        member.best_weights = {name: value.clone() for name, value in now.items()}
-        return
-    for name, value in now.items():
-        member.best_weights[name].copy_(value)
-
-
-def _restore_best(member: Member) -> None:
-    if member.error is None and member.best_weights is not None:
-        member.model.load_state_dict(member.best_weights)
-    member.best_weights = None
-
-
-def prepare_model(model: torch.nn.Module, setting: Setting) -> torch.nn.Module:
-    """`model` on the setting's device, in the number format its weights are kept in."""
-    return model.to(setting.device, weights_dtype(setting.precision))
+    elif member.best_weights is None:
+        member.best_weights = weights.clone()
+    else:
+        member.best_weights.copy_(weights)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
 from headstart.config.expand import Pack, Run
 from headstart.config.metrics import better
-from headstart.data.corpus import PARTS, Examples
+from headstart.data.corpus import Examples
 from headstart.data.splits import subset
-from headstart.engine.device import choose_device, choose_precision
 from headstart.engine.evaluate import window_logits
 from headstart.engine.losses import probabilities
-from headstart.engine.memory import peak_bytes, reset_peak
+from headstart.engine.member import Member, Setting, selection
+from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
 from headstart.engine.metrics import Meter, meter
-from headstart.engine.train import Member, Setting, Texts, prepare_model, selection, train
+from headstart.engine.schedule import learning_rate
+from headstart.engine.train import fresh_optimisers, train
+from headstart.engine.weights import Weights
 from headstart.errors import HeadstartError, TrainingError
+from headstart.execute.assemble import members_of, setting_of, trained_model, trained_rows, weights_of
+from headstart.execute.group import halves
+from headstart.execute.keep import Keeper
 from headstart.execute.prepare import Prepared
 from headstart.models.bag_of_words import BagOfWords, fit_path
-from headstart.models.initialise import count, initialise
+from headstart.models.initialise import count
 from headstart.models.save import save_model
 from headstart.records import EpochPoint, Execution, Parameters, Provenance, RunRecord, Scores
 from headstart.store.predictions import predictions_file
@@ -63,10 +69,14 @@ def carry_out(
         watcher.started(run)
     reset_peak()
     started = time.perf_counter()
+    smaller: list[Pack] = []
     try:
         records = _carry_out(pack, prepared, store, workers, watcher)
     except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
+        smaller = _smaller(pack, error)
         records = [failed(run, prepared, error) for run in pack.runs]
+    if smaller:  # outside of the handler, whose error holds on to what filled the memory
+        return [r for part in smaller for r in carry_out(part, prepared, store, workers, watcher)]
     rest = {
         "seconds": time.perf_counter() - started,
         "peak_memory_bytes": peak_bytes(),
@@ -77,6 +87,13 @@ def carry_out(
         store.write(record)
         watcher.ended(record)
     return records
+
+
+def _smaller(pack: Pack, error: Exception) -> list[Pack]:
+    """What to try instead of a pack that could not be made or trained: halves, or each run by itself."""
+    if len(pack.runs) == 1:
+        return []
+    return halves(pack) if is_out_of_memory(error) else [Pack((run,)) for run in pack.runs]
 
 
 def failed(run: Run, prepared: Prepared, error: BaseException) -> RunRecord:
@@ -107,43 +124,26 @@ def _carry_out(
     if pack.runs[0].method == "bag-of-words":
         return [_bag_of_words(run, prepared, store, workers) for run in pack.runs]
     setting = setting_of(pack.runs[0], prepared)
-    members = [member_of(run, prepared, setting) for run in pack.runs]
-    with _Curves(members, store, setting.metric, watcher) as listener:
-        train(members, members[0].model, setting, listener)
-    return [_finish(member, prepared, store, setting, workers) for member in members]
-
-
-def setting_of(run: Run, prepared: Prepared) -> Setting:
-    """What the engine needs to know of the study, for a pack of runs like `run`."""
-    study, corpus = prepared.study, prepared.corpus
-    device = choose_device(study.device)
-    tokens = prepared.tokens_of(run)
-    return Setting(
-        task=study.task,
-        classes=corpus.outputs,
-        pad_id=prepared.checkpoints[run.checkpoint].tokenizer.pad_token_id,
-        metric=study.metric,
-        curves=study.curves,
-        parts={part: Texts(tokens[part], corpus.parts[part].labels) for part in PARTS},
-        device=device,
-        precision=choose_precision(run.training.precision, device),
-    )
-
-
-def member_of(run: Run, prepared: Prepared, setting: Setting) -> Member:
-    """The run with its model as its seed and arm initialise it."""
-    checkpoint = prepared.checkpoints[run.checkpoint]
-    model = initialise(checkpoint, pretrained=run.pretrained, seed=run.seed)
-    index = subset(prepared.corpus.parts["train"], run.size, run.seed)
-    return Member(run, prepare_model(model, setting), index)
+    members = members_of(pack.runs, prepared)
+    weights = weights_of(pack.runs, prepared, setting)
+    optimisers = fresh_optimisers(members, weights)
+    keeper = Keeper(members, weights, prepared, setting, store)
+    with _Curves(members, store, setting.metric, watcher, keeper) as listener:
+        for member in keeper.go_on(members, weights, optimisers):
+            listener.repeat(member)
+        train(members, weights, setting, listener, optimisers=optimisers)
+    finish = _Finish(prepared, store, setting, weights, _execution(setting, pack, prepared, workers))
+    return [_ended(member, finish, prepared) for member in members]
 
 
 class _Curves(ExitStack):
-    """Hands what the engine says on to each run's TensorBoard file and to the watcher."""
+    """Hands what the engine says on to each run's TensorBoard file, to the watcher and to the disk."""
 
-    def __init__(self, members: Sequence[Member], store: RunStore, metric: str, watcher: Watcher) -> None:
+    def __init__(
+        self, members: Sequence[Member], store: RunStore, metric: str, watcher: Watcher, keeper: Keeper
+    ) -> None:
         super().__init__()
-        self._watcher = watcher
+        self._watcher, self._keeper, self._metric = watcher, keeper, metric
         self._boards = {
             member.run.key: self.enter_context(TensorBoard(store.curves_folder(member.run.key), metric))
             for member in members
@@ -157,47 +157,97 @@ class _Curves(ExitStack):
         self._boards[run.key].epoch(point, best)
         self._watcher.epoch(run, point, best)
 
+    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Kept on disk from time to time."""
+        self._keeper.keep(member, weights, optimiser)
 
-def _finish(member: Member, prepared: Prepared, store: RunStore, setting: Setting, workers: int) -> RunRecord:
-    """Test the member at its selected epoch, write predictions and model, and make its record."""
-    run, best = member.run, member.best
-    if member.error is not None or best is None:
-        return failed(run, prepared, member.error or TrainingError("no epoch ended", where=run.key))
-    tokens = setting.parts["test"].tokens
-    windows = window_logits(
-        member.model, tokens, pad_id=setting.pad_id, device=setting.device, precision=setting.precision
-    )
-    test = _write_predictions(windows, prepared, store, run)
-    checkpoint = prepared.checkpoints[run.checkpoint]
-    limit = checkpoint.length(run.training.max_length)
-    save_model(
-        member.model,
-        checkpoint,
-        store.run_folder(run.key) / "model",
-        examples=prepared.corpus.parts["test"].texts[:_EXAMPLES],
-        max_length=limit,
-    )
-    return RunRecord(
-        arm=run.arm,
-        size=run.size,
-        seed=run.seed,
-        setting=dict(run.setting),
-        status="done",
-        texts=len(member.index),
-        best_epoch=best.epoch,
-        selection=selection(setting.metric),
-        valid=best.valid,
-        test=test,
-        epochs=tuple(member.points),
-        chosen={"max_length": limit},
-        parameters=count(member.model),
-        execution=_execution(str(setting.device), setting.precision, workers),
-        provenance=_provenance(run, prepared),
-    )
+    def repeat(self, member: Member) -> None:
+        """Draw again what the run had drawn when its state was kept."""
+        run, board = member.run, self._boards[member.run.key]
+        for step, loss in enumerate(member.losses, start=1):
+            board.step(step, loss, learning_rate(run.training, step - 1, member.total))
+        best = member.points[0]
+        for point in member.points:
+            if better(self._metric, point.valid[self._metric], best.valid[self._metric]):
+                best = point
+            self.epoch(run, point, best)
 
 
-def _execution(device: str, precision: str, workers: int) -> Execution:
-    return Execution(device=device, precision=precision, threads=torch.get_num_threads(), workers=workers)
+def _ended(member: Member, finish: Callable[[Member], RunRecord], prepared: Prepared) -> RunRecord:
+    """The member's record; what goes wrong with one says nothing of the others."""
+    try:
+        return finish(member)
+    except Exception as error:  # noqa: BLE001 - as above
+        return failed(member.run, prepared, error)
+
+
+@dataclass(frozen=True)
+class _Finish:
+    """Makes an ended member's record: tests it at its selected epoch, writes predictions and model."""
+
+    prepared: Prepared
+    store: RunStore
+    setting: Setting
+    weights: Weights
+    execution: Execution
+
+    def __call__(self, member: Member) -> RunRecord:
+        run, best = member.run, member.best
+        if member.error is not None or best is None:
+            error = member.error or TrainingError("no epoch ended", where=run.key)
+            return failed(run, self.prepared, error)
+        model = trained_model(member, self.weights, self.prepared, self.setting)
+        test = self._test(model, run)
+        limit = self._save(model, run)
+        return RunRecord(
+            arm=run.arm,
+            size=run.size,
+            seed=run.seed,
+            setting=dict(run.setting),
+            status="done",
+            texts=len(member.index),
+            best_epoch=best.epoch,
+            selection=selection(self.setting.metric),
+            valid=best.valid,
+            test=test,
+            epochs=tuple(member.points),
+            chosen={"max_length": limit},
+            parameters=count(model),
+            execution=self.execution,
+            provenance=_provenance(run, self.prepared),
+        )
+
+    def _test(self, model: torch.nn.Module, run: Run) -> Scores:
+        setting = self.setting
+        tokens = setting.parts["test"].tokens
+        windows = window_logits(
+            model, tokens, pad_id=setting.pad_id, device=setting.device, precision=setting.precision
+        )
+        return _write_predictions(windows, self.prepared, self.store, run)
+
+    def _save(self, model: torch.nn.Module, run: Run) -> int:
+        """Save the model; gives the most tokens of a text that it was tuned with."""
+        checkpoint = self.prepared.checkpoints[run.checkpoint]
+        limit = checkpoint.length(run.training.max_length)
+        save_model(
+            model,
+            checkpoint,
+            self.store.run_folder(run.key) / "model",
+            examples=self.prepared.corpus.parts["test"].texts[:_EXAMPLES],
+            max_length=limit,
+        )
+        return limit
+
+
+def _execution(setting: Setting, pack: Pack, prepared: Prepared, workers: int) -> Execution:
+    return Execution(
+        device=str(setting.device),
+        precision=setting.precision,
+        threads=torch.get_num_threads(),
+        workers=workers,
+        pack=len(pack.runs),
+        vocabulary=trained_rows(pack.runs[0], prepared),
+    )
 
 
 def _provenance(run: Run, prepared: Prepared) -> Provenance:
@@ -249,7 +299,7 @@ def _bag_of_words(run: Run, prepared: Prepared, store: RunStore, workers: int) -
         test=_write_predictions(windows, prepared, store, run),
         chosen={"inverse_regularisation": strength},
         parameters=Parameters(total=model.parameters, trainable=model.parameters),
-        execution=_execution("cpu", "fp64", workers),
+        execution=Execution(device="cpu", precision="fp64", threads=torch.get_num_threads(), workers=workers),
         provenance=_provenance(run, prepared),
     )
 

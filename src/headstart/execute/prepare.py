@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from headstart.config.expand import Run
 from headstart.config.study import Study
 from headstart.data.assets import Announce
@@ -14,6 +16,7 @@ from headstart.data.tokenise import Tokens, tokenise
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import initialise
+from headstart.models.vocabulary import used_ids
 from headstart.records import Notice
 
 #: A share of cut texts above this is worth a warning.
@@ -24,13 +27,15 @@ TRUNCATED = 0.01
 class Prepared:
     """Everything but the runs: picklable, and small where tokens lie in the cache.
 
-    `tokens` is keyed by (checkpoint, token limit).
+    `tokens` is keyed by (checkpoint, token limit), and so is `vocabulary`: the ids in use, ascending, or
+    None where the whole table trains.
     """
 
     study: Study
     corpus: Corpus
     checkpoints: dict[str, Checkpoint]
     tokens: dict[tuple[str, int], dict[Part, Tokens]]
+    vocabulary: dict[tuple[str, int], np.ndarray | None]
     notices: tuple[Notice, ...]
     commit: str | None = None
 
@@ -42,6 +47,10 @@ class Prepared:
     def tokens_of(self, run: Run) -> dict[Part, Tokens]:
         """The tokens that `run` trains on and is measured with."""
         return self.tokens[_tokens_key(run, self.checkpoints)]
+
+    def vocabulary_of(self, run: Run) -> np.ndarray | None:
+        """The ids whose embedding rows `run` trains; None for all."""
+        return self.vocabulary[_tokens_key(run, self.checkpoints)]
 
 
 def prepare(
@@ -66,8 +75,14 @@ def prepare(
         name, limit = key
         tokenizer = checkpoints[name].tokenizer
         tokens[key] = {part: tokenise(corpus.parts[part].texts, tokenizer, limit) for part in PARTS}
+    vocabulary = {
+        key: used_ids(parts.values(), checkpoints[key[0]].tokenizer.pad_token_id)
+        if study.vocabulary == "used"
+        else None
+        for key, parts in tokens.items()
+    }
     notices = (*corpus.notices, *_truncation(tokens))
-    return Prepared(study, corpus, checkpoints, tokens, notices, commit)
+    return Prepared(study, corpus, checkpoints, tokens, vocabulary, notices, commit)
 
 
 def _tokens_key(run: Run, checkpoints: dict[str, Checkpoint]) -> tuple[str, int]:

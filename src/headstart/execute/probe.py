@@ -1,4 +1,4 @@
-"""Times a few real steps of a run, to choose between one process with all threads and one worker a core."""
+"""Times a few real steps of runs, alone or as a pack; what they learn is forgotten."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from headstart.config.expand import Run
-from headstart.engine.memory import peak_bytes
-from headstart.engine.train import member_turns, train_turns
-from headstart.execute.pack import member_of, setting_of
+from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
+from headstart.engine.train import single_steps
+from headstart.errors import StackError
+from headstart.execute.assemble import members_of, setting_of, weights_of
 from headstart.execute.prepare import Prepared
 
 #: Steps that fill caches and memory first, steps timed then, and seconds after which none is begun.
@@ -19,9 +20,9 @@ WARM, STEPS, PATIENCE = 4, 10, 12.0
 
 @dataclass(frozen=True)
 class Probe:
-    """Steps of `run` to be timed with `threads` threads."""
+    """Steps of `runs`, trained as one, to be timed with `threads` threads (0: as torch has it)."""
 
-    run: Run
+    runs: tuple[Run, ...]
     threads: int
 
 
@@ -34,11 +35,17 @@ class Timing:
 
 
 def time_steps(probe: Probe, prepared: Prepared) -> Timing:
-    """Make the first steps of the probe's run and forget them."""
-    setting = setting_of(probe.run, prepared)
-    member = member_of(probe.run, prepared, setting)
-    turns = islice(member_turns(member, setting), WARM + STEPS)
-    marks = list(_until_patience_ends(train_turns(member, turns, setting)))
+    """Make the first steps of the probe's runs and forget them; infinite seconds where memory runs out."""
+    reset_peak()
+    setting = setting_of(probe.runs[0], prepared)
+    try:
+        weights = weights_of(probe.runs, prepared, setting)
+        steps = single_steps(members_of(probe.runs, prepared), weights, setting)
+        marks = list(_until_patience_ends(islice(steps, WARM + STEPS)))
+    except (RuntimeError, MemoryError, StackError) as error:
+        if not isinstance(error, StackError) and not is_out_of_memory(error):
+            raise
+        return Timing(float("inf"), peak_bytes())
     spans = [b - a for a, b in pairwise(marks)]
     timed = spans[WARM - 1 :] or spans[-1:]  # a run of few steps, or of very long ones, has few to time
     return Timing(sum(timed) / len(timed) if timed else 0.0, peak_bytes())

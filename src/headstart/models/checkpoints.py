@@ -52,6 +52,10 @@ class Checkpoint:
         """The configuration without what differs between checkpoints of one architecture."""
         return {k: v for k, v in self.config.to_dict().items() if k not in _NOT_SHAPE}
 
+    def skeleton(self) -> torch.nn.Module:
+        """The network without memory for its weights."""
+        return _skeleton(self.config, self.name)
+
     def length(self, asked: int | None) -> int:
         """The token limit for `training.max_length`, or what suits where it is not set.
 

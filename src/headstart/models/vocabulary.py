@@ -154,9 +154,10 @@ def restore(model: Any, whole: Any, decay: float) -> None:
     assert isinstance(rows, CompactEmbedding)
     assert len(rows.lookup) == table.num_embeddings
     with torch.no_grad():
-        # Decayed before a lower precision rounds it.
+        # Decayed in the finer of the two formats.
+        table.to(rows.weight.device, torch.promote_types(table.weight.dtype, rows.weight.dtype))
         table.weight.mul_(decay)
-        table.to(rows.weight.device, rows.weight.dtype)
+        table.to(rows.weight.dtype)
         table.weight[rows.ids()] = rows.weight
     table.weight.requires_grad_(rows.weight.requires_grad)
     model.set_input_embeddings(table)

@@ -6,6 +6,7 @@ from io import StringIO
 
 from ruamel.yaml import YAML
 
+from headstart.config.expand import grid
 from headstart.config.study import Study
 from headstart.records import RunRecord
 from headstart.report.findings import number
@@ -14,8 +15,8 @@ _BODY = """
 # {arm}, from the study “{question}”
 
 Tuned from `{checkpoint}` ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
-{texts} training texts, seed {seed}, epoch {epoch}. Of the arm's runs, this is the one with the best
-valid {metric}; the test texts chose nothing.
+{texts} training texts, seed {seed}, epoch {epoch}.
+{tuned}Of the arm's runs{there}, this is the one with the best valid {metric}; the test texts chose nothing.
 
 | part | {metric} |
 | --- | --- |
@@ -48,12 +49,23 @@ def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) ->
         texts=record.texts,
         seed=record.seed,
         epoch=record.best_epoch,
+        tuned=_tuned(record, study),
+        there=" with the setting chosen" if record.setting else "",
         metric=study.metric,
         valid=number(study.metric, record.valid[study.metric]),
         test=number(study.metric, record.test[study.metric]),
         labels=", ".join(f"`{name}`" for name in label_names) or "a number",
     )
     return f"---\n{_metadata()}---\n{body}"
+
+
+def _tuned(record: RunRecord, study: Study) -> str:
+    """How a tuned arm came by this setting, as a sentence; nothing for other arms."""
+    if not record.setting:
+        return ""
+    setting = " and ".join(f"{name} {value:g}" for name, value in record.setting.items())
+    tried = len(grid(study, study.arms[record.arm]))
+    return f"Chosen on valid: {setting}, of {tried} {'setting' if tried == 1 else 'settings'} tried.\n"
 
 
 def _metadata() -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from headstart.config.expand import grid
 from headstart.config.metrics import LOWER_IS_BETTER, SHARES, better
 from headstart.config.study import Size, Study
-from headstart.records import Contrast, Notice, RunRecord, SummaryRow
+from headstart.records import Contrast, GridRow, Notice, RunRecord, SummaryRow, run_key
+from headstart.report.tuning import edges, grid_rows
 from headstart.stats.contrast import paired_difference
 from headstart.stats.summary import summarise
 
@@ -23,33 +25,43 @@ class Findings:
     summary: tuple[SummaryRow, ...]
     contrasts: tuple[Contrast, ...]
     notices: tuple[Notice, ...]
+    tuning: tuple[GridRow, ...] = ()
 
     @property
     def failed(self) -> tuple[RunRecord, ...]:
         """The runs that did not end."""
         return tuple(record for record in self.records if record.status == "failed")
 
+    def setting(self, arm: str, size: Size) -> dict[str, float] | None:
+        """The setting that speaks for the arm: empty where none is tuned, none where nothing ended."""
+        tried = [row for row in self.tuning if (row.arm, row.size) == (arm, size)]
+        return next((row.setting for row in tried if row.chosen), None) if tried else {}
+
     def values(self, arm: str, size: Size, metric: str) -> dict[int, float]:
-        """The test metric of the arm's completed runs by seed."""
+        """The test metric by seed of the arm's completed runs, in a tuned arm those of its chosen setting."""
+        place = arm, size, self.setting(arm, size)
         return {
             record.seed: record.test[metric]
             for record in self.records
-            if record.arm == arm and record.size == size and record.status == "done" and record.test
+            if (record.arm, record.size, record.setting) == place and record.status == "done" and record.test
         }
 
 
 def find(study: Study, records: Sequence[RunRecord], notices: Sequence[Notice]) -> Findings:
     """The findings of `study` from its records."""
-    wanted = {(arm, size, seed) for arm in study.arms for size in study.sizes for seed in study.seeds}
-    own = sorted((r for r in records if (r.arm, r.size, r.seed) in wanted), key=_place(study))
-    bare = Findings(study, tuple(own), (), (), tuple(notices))
-    return Findings(study, tuple(own), tuple(_summary(bare)), tuple(_contrasts(bare)), tuple(notices))
+    place = {key: i for i, key in enumerate(_wanted(study))}
+    own = tuple(sorted((r for r in records if r.key in place), key=lambda r: place[r.key]))
+    tuning = tuple(grid_rows(study, own))
+    bare = Findings(study, own, (), (), (*notices, *edges(study, tuning)), tuning)
+    return replace(bare, summary=tuple(_summary(bare)), contrasts=tuple(_contrasts(bare)))
 
 
-def _place(study: Study) -> Callable[[RunRecord], tuple[int, int, int]]:
-    """Sort key: records in the study's own order."""
-    arms, sizes, seeds = list(study.arms), list(study.sizes), list(study.seeds)
-    return lambda r: (sizes.index(r.size), arms.index(r.arm), seeds.index(r.seed))
+def _wanted(study: Study) -> Iterator[str]:
+    """The keys of the study's runs, in the order of its tables."""
+    for size in study.sizes:
+        for name, arm in study.arms.items():
+            for point in grid(study, arm):
+                yield from (run_key(name, size, seed, point) for seed in study.seeds)
 
 
 def _metrics(findings: Findings) -> list[str]:

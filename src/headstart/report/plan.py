@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from headstart.config.expand import settings
-from headstart.config.study import Study
+from headstart.config.expand import axes, settings
+from headstart.config.study import Arm, Study
+from headstart.report.tuning import SHORT
 
 
 def plan_view(study: Study, facts: Mapping[str, Any]) -> RenderableType:
@@ -22,7 +23,7 @@ def plan_view(study: Study, facts: Mapping[str, Any]) -> RenderableType:
         parts.append(Text(study.question, style="bold"))
     parts += [Text(line) for line in _data_lines(facts)]
     parts += [Text(f"! {warning['text']}", style="yellow") for warning in facts["warnings"]]
-    parts += [_runs_table(study, facts), Text(_todo(facts))]
+    parts += [_runs_table(study, facts), *map(Text, _left(study, facts))]
     return Group(*parts)
 
 
@@ -36,18 +37,18 @@ def _data_lines(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _runs_table(study: Study, facts: Mapping[str, Any]) -> Table:
-    table = Table("arm", "starts from", "method", "rate", "sizes", "runs", "done")
+    shown = _settings_shown(study)
+    table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
     total = Counter(run["arm"] for run in facts["runs"])
     done = Counter(run["arm"] for run in facts["runs"] if run["done"])
     for name, arm in study.arms.items():
         words = arm.method == "bag-of-words"
-        rate = "-" if words else f"{settings(study, arm).learning_rate:g}"
         control = " (control)" if name == study.control_arm else ""
         table.add_row(
             escape(name) + control,
             "-" if words else escape(arm.init),
             arm.method,
-            rate,
+            *("-" if words else _values(study, arm, name) for name in shown.values()),
             ", ".join(map(str, study.sizes)),
             str(total[name]),
             str(done[name]),
@@ -55,10 +56,29 @@ def _runs_table(study: Study, facts: Mapping[str, Any]) -> Table:
     return table
 
 
-def _todo(facts: Mapping[str, Any]) -> str:
-    left = sum(not run["done"] for run in facts["runs"])
-    return (
-        f"{left} of {len(facts['runs'])} runs to train, each alone (packs of one)"
-        if left
-        else "all runs done"
-    )
+def _settings_shown(study: Study) -> dict[str, str]:
+    """The columns of settings, as heading and key: the rate, and whatever else an arm tries."""
+    tried = {key for arm in study.arms.values() for key in axes(study, arm)}
+    return {short: key for key, short in SHORT.items() if key == "learning_rate" or key in tried}
+
+
+def _values(study: Study, arm: Arm, key: str) -> str:
+    """The values of a setting that the arm tries, or the one that it has."""
+    values = axes(study, arm).get(key) or (getattr(settings(study, arm), key),)
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _left(study: Study, facts: Mapping[str, Any]) -> Iterator[str]:
+    """What is still to train, and which of it can train as one."""
+    done = {key for run in facts["runs"] if run["done"] for key in [run["key"]]}
+    if len(done) == len(facts["runs"]):
+        yield "all runs done"
+        return
+    yield f"{len(facts['runs']) - len(done)} of {len(facts['runs'])} runs to train"
+    for group in facts["groups"]:
+        arms = ", ".join(dict.fromkeys(key.partition("/")[0] for key in group["runs"]))
+        count = sum(key not in done for key in group["runs"])
+        if group["alone"] is None and count > 1:
+            yield f"  {arms}: up to {count} can train as one; a probe decides how many do"
+        elif group["alone"] and any(study.arms[arm].method != "bag-of-words" for arm in arms.split(", ")):
+            yield f"  {arms}: each by itself, for {group['alone']}"

@@ -49,9 +49,11 @@ class StudyProgress:
         self._print(Text(sentence, style="dim"))
 
     def started(self, run: Run) -> None:
-        """A run began."""
+        """A run began, perhaps anew."""
         self._shares[run.key] = 0.0
-        self._lines[run.key] = self._bars.add_task(f"  {run.key}", total=None, note="")
+        if run.key in self._lines:
+            self._bars.remove_task(self._lines[run.key])
+        self._lines[run.key] = self._bars.add_task(f"  {_name(run)}", total=None, note="")
 
     def step(self, run: Run, step: int, total: int, loss: float) -> None:
         """A run made a step."""
@@ -98,6 +100,12 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _name(run: Run) -> str:
+    """The run's key, with the bare values of its setting: short enough for a line that holds a bar too."""
+    values = ",".join(f"{value:g}" for _, value in run.setting)
+    return f"{run.arm}/{run.size}/{run.seed} {values}".rstrip()
 
 
 def _line(record: RunRecord, metric: str) -> str:

@@ -11,8 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from headstart.config.study import Size
+from headstart.config.study import Size, Study
+from headstart.records import GridRow
 from headstart.report.findings import Findings, meaning, number, unit
+from headstart.report.tuning import in_words, rule
 
 _NOTICE_STYLE = "yellow"
 
@@ -20,6 +22,7 @@ _NOTICE_STYLE = "yellow"
 def closing(findings: Findings, out: Path) -> RenderableType:
     """Everything said when a study ends: the table, its meaning, warnings, failures, where to look next."""
     parts: list[RenderableType] = [results_table(findings)]
+    parts += [Text(), grid_table(findings)] if findings.tuning else []
     parts += [Text(), *(Text(sentence) for sentence in meaning(findings))]
     parts += [Text(f"! {notice.text}", style=_NOTICE_STYLE) for notice in findings.notices]
     parts += [Text(f"failed: {r.key}: {r.error}", style="red") for r in findings.failed]
@@ -44,10 +47,47 @@ def results_table(findings: Findings) -> Table:
     return table
 
 
+def grid_table(findings: Findings) -> Table:
+    """What the tuned arms tried: per arm and size the valid metric at each setting, `*` at the chosen one."""
+    study = findings.study
+    table = Table(title=f"valid {study.metric} at each setting tried", title_justify="left")
+    table.add_column("arm", style="bold", no_wrap=True)
+    if len(study.sizes) > 1:
+        table.add_column("texts", justify="right", no_wrap=True)
+    points = list(dict.fromkeys(in_words(row.setting) for row in findings.tuning))
+    for point in points:
+        table.add_column(point.replace(", ", "\n"), justify="right", overflow="fold")
+    for cells in _grid_rows(findings, points):
+        table.add_row(*cells)
+    table.caption = f"* is the setting chosen: {rule(study.metric)}. The test has no say."
+    table.caption_justify = "left"
+    return table
+
+
+def _grid_rows(findings: Findings, points: list[str]) -> Iterator[list[str | Text]]:
+    study = findings.study
+    for arm, size in dict.fromkeys((row.arm, row.size) for row in findings.tuning):
+        mine = [row for row in findings.tuning if (row.arm, row.size) == (arm, size)]
+        cells = {in_words(row.setting): _grid_cell(row, study) for row in mine}
+        head: list[str | Text] = [escape(arm), *([str(size)] if len(study.sizes) > 1 else [])]
+        yield [*head, *(cells.get(point, "") for point in points)]
+
+
+def _grid_cell(row: GridRow, study: Study) -> Text:
+    if row.mean is None:
+        return Text("failed" if row.failed else "-")
+    spread = f" ± {number(row.metric, row.std)}" if row.std is not None else ""
+    part = f" ({row.n} of {len(study.seeds)})" if row.n < len(study.seeds) else ""
+    mark, style = ("* ", "bold") if row.chosen else ("", "")
+    return Text(f"{mark}{number(row.metric, row.mean)}{spread}{part}", style=style)
+
+
 def _columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
     yield "arm", "bold"
     if len(findings.study.sizes) > 1:
         yield "texts", None
+    if findings.tuning:
+        yield "chosen", None
     yield f"test {findings.study.metric}", None
     yield "each seed", "dim"
     if findings.study.control_arm:
@@ -66,6 +106,8 @@ def _row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     yield escape(arm)
     if len(findings.study.sizes) > 1:
         yield str(size)
+    if findings.tuning:
+        yield in_words(findings.setting(arm, size) or {}) or "-"
     yield _mean(findings, arm, size)
     yield " ".join(number(metric, values.get(seed)) for seed in findings.study.seeds)
     if findings.study.control_arm:

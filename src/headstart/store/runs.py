@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from headstart.config.expand import settings
+from headstart.config.expand import axes, settings
 from headstart.config.load import dump_study, load_study
 from headstart.config.metrics import better
 from headstart.config.study import Study
@@ -24,7 +24,9 @@ from headstart.store.files import write_text
 
 #: What may change between two calls on one folder: it adds runs, or touches no number.
 _MAY_GROW = ("seeds", "sizes")
-_FREE = ("question", "workers")
+_FREE = ("question", "workers", "pack", "vocabulary")
+
+_CHECKPOINT = "checkpoint"
 
 
 class RunStore:
@@ -87,23 +89,34 @@ class RunStore:
             raise OutputError(f"cannot be written: {error.strerror}", where=str(self.out)) from error
 
     def run_folder(self, key: str) -> Path:
-        """`runs/<arm>/<size>/<seed>`."""
+        """`runs/<arm>/<size>/<seed>`, and in a tuned arm `/<setting>` below it."""
         return self.out / "runs" / key
 
     def curves_folder(self, key: str) -> Path:
-        """`tensorboard/<arm>/<size>/<seed>`."""
+        """`tensorboard/<arm>/<size>/<seed>`, and in a tuned arm `/<setting>` below it."""
         return self.out / "tensorboard" / key
 
+    def checkpoint_folder(self, key: str) -> Path:
+        """Where an unfinished run keeps its state: `checkpoint` in its folder."""
+        return self.run_folder(key) / _CHECKPOINT
+
     def start(self, key: str) -> Path:
-        """An empty folder for run `key`: what an earlier, unfinished try left is removed."""
-        for folder in (self.run_folder(key), self.curves_folder(key)):
-            shutil.rmtree(folder, ignore_errors=True)
-        self.run_folder(key).mkdir(parents=True)
-        return self.run_folder(key)
+        """A folder for run `key` with nothing but the state that an earlier, unfinished try may have left."""
+        folder = self.run_folder(key)
+        shutil.rmtree(self.curves_folder(key), ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in folder.iterdir():
+            if entry.is_dir() and entry.name != _CHECKPOINT:
+                shutil.rmtree(entry)
+            elif entry.is_file():
+                entry.unlink()
+        return folder
 
     def write(self, record: RunRecord) -> None:
-        """Write a run's record, which completes it."""
+        """Write a run's record, which completes it; one that is done needs its state no more."""
         write_text(self.run_folder(record.key) / "record.json", record.model_dump_json(indent=1) + "\n")
+        if record.status == "done":
+            shutil.rmtree(self.checkpoint_folder(record.key), ignore_errors=True)
 
     def records(self) -> Iterator[RunRecord]:
         """Every record in the folder, in the order of their paths.
@@ -111,7 +124,8 @@ class RunStore:
         Raises:
             OutputError: a record cannot be read.
         """
-        for file in sorted(self.out.glob("runs/*/*/*/record.json")):
+        depths = ("runs/*/*/*/record.json", "runs/*/*/*/*/record.json")
+        for file in sorted(file for depth in depths for file in self.out.glob(depth)):
             try:
                 yield RunRecord.model_validate_json(file.read_bytes())
             except ValidationError as error:
@@ -126,28 +140,84 @@ class RunStore:
         return {record.key: record for record in self.records() if record.status == "done"}
 
     def promote(self, record: RunRecord, study: Study, card: Callable[[RunRecord], str]) -> bool:
-        """Make run `record`'s model its arm's best, if it is; says whether it was. The loser is removed."""
-        metric = study.metric
+        """Make run `record`'s model its arm's best, if it is; says whether it was. The loser is removed.
+
+        In a tuned arm the best of each size and setting stays in its run's folder, for `settle` to choose.
+        """
         candidate = self.run_folder(record.key) / "model"
         if not candidate.is_dir() or record.valid is None:
             return False
-        best = self.out / "models" / record.arm
-        value = record.valid[metric]
-        if not _beats(metric, value, record.key, best):
+        rivals = self._rivals(record)
+        value = record.valid[study.metric]
+        if not all(_beats(study.metric, value, record.key, rival) for rival in rivals):
             shutil.rmtree(candidate)
             return False
-        write_text(candidate / "README.md", card(record))
-        held: dict[str, Any] = {"run": record.key, "metric": metric, "valid": value, "text": study.data.text}
-        held["max_length"] = record.chosen.get("max_length")
-        write_text(candidate / "headstart.json", json.dumps(held, indent=1) + "\n")
-        _replace_folder(candidate, best)
+        _describe(candidate, record, study)
+        if record.setting:
+            for rival in rivals:
+                if rival != self._model(record.arm):  # what was promoted stays until `settle` has another
+                    shutil.rmtree(rival)
+        else:
+            write_text(candidate / "README.md", card(record))
+            _replace_folder(candidate, self._model(record.arm))
         return True
+
+    def settle(self, arm: str, record: RunRecord | None, card: Callable[[RunRecord], str]) -> bool:
+        """Make the model of run `record` the tuned arm's; one of another run goes back to that run's folder.
+
+        Says whether the arm has that model now: where it was deleted, no other takes its place.
+        """
+        promoted, held = self._model(arm), _held(self._model(arm))
+        stays = record is not None and held == record.key
+        if promoted.is_dir() and not stays:
+            self._put_back(promoted, held)
+        if record is None:
+            return False
+        kept = promoted if stays else self.run_folder(record.key) / "model"
+        if kept.is_dir():
+            write_text(kept / "README.md", card(record))
+            if not stays:
+                _replace_folder(kept, promoted)
+        return promoted.is_dir()
+
+    def _model(self, arm: str) -> Path:
+        return self.out / "models" / arm
+
+    def _kept(self, key: str) -> list[Path]:
+        """The models of run `key`'s arm, size and setting that lie in run folders."""
+        own = self.run_folder(key)
+        return list(own.parent.parent.glob(f"*/{own.name}/model"))
+
+    def _rivals(self, record: RunRecord) -> list[Path]:
+        """The models that `record`'s is held against: its arm's, or in a tuned arm those of its setting."""
+        promoted = self._model(record.arm)
+        if not record.setting:
+            return [promoted]
+        rivals = [model for model in self._kept(record.key) if model.parent != self.run_folder(record.key)]
+        held = _held(promoted)
+        return [*rivals, promoted] if held and _seedless(held) == _seedless(record.key) else rivals
+
+    def _put_back(self, model: Path, key: str | None) -> None:
+        """Move a promoted model to its run's folder, unless a better one of its setting is kept."""
+        if key is None or self._kept(key) or not self.run_folder(key).is_dir():
+            shutil.rmtree(model)
+        else:
+            (model / "README.md").unlink(missing_ok=True)
+            model.rename(self.run_folder(key) / "model")
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> Path:
         """Write `<out>/<name>` and give its path."""
         path = self.out / name
         write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
         return path
+
+
+def _describe(model: Path, record: RunRecord, study: Study) -> None:
+    """Write beside the weights which run they are of, and what `predict` needs to know."""
+    assert record.valid is not None
+    held: dict[str, Any] = {"run": record.key, "metric": study.metric, "valid": record.valid[study.metric]}
+    held |= {"text": study.data.text, "max_length": record.chosen.get("max_length")}
+    write_text(model / "headstart.json", json.dumps(held, indent=1) + "\n")
 
 
 def _beats(metric: str, value: float, key: str, model: Path) -> bool:
@@ -158,6 +228,20 @@ def _beats(metric: str, value: float, key: str, model: Path) -> bool:
     except (OSError, ValueError, KeyError):
         return True
     return better(metric, value, old) or (value == old and key < holder)
+
+
+def _held(model: Path) -> str | None:
+    """The key of the run whose model lies in that folder."""
+    try:
+        return str(json.loads((model / "headstart.json").read_text(encoding="utf-8"))["run"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _seedless(key: str) -> list[str]:
+    """Arm, size and setting of a tuned arm's run."""
+    arm, size, _, *setting = key.split("/")
+    return [arm, size, *setting]
 
 
 def _replace_folder(new: Path, target: Path) -> None:
@@ -187,7 +271,7 @@ def _refuse_another(earlier: Study, study: Study, out: Path) -> None:
         raise OutputError(
             "the folder holds another study; what differs: " + "; ".join(changed),
             where=str(out),
-            expected="the same study; more seeds, sizes and arms are welcome",
+            expected="the same study; more seeds, sizes, arms and values to tune are welcome",
             fix="undo the change, or name another folder: out=FOLDER",
         )
 
@@ -200,10 +284,20 @@ def _changes(earlier: Study, study: Study) -> Iterator[str]:
         if old.get(key) != new.get(key) and (arm is None or arm in earlier.arms):
             shown = f"arms.{key}".replace("\0", ".") if arm else key
             yield f"{shown} was {old.get(key)}, is {new.get(key)}"
-    for key in _MAY_GROW:
-        gone = [value for value in getattr(earlier, key) if value not in getattr(study, key)]
+    now = dict(_growing(study))
+    for key, before in _growing(earlier):
+        gone = [value for value in before if value not in now.get(key, before)]
         if gone:
             yield f"{key} held {gone}, and {'does' if len(gone) == 1 else 'do'} no more"
+
+
+def _growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What may get more values, by key: each value stands for runs."""
+    for key in _MAY_GROW:
+        yield key, getattr(study, key)
+    for name, arm in study.arms.items():
+        for tuned, values in axes(study, arm).items():
+            yield f"arms.{name}.tune.{tuned}", values
 
 
 def _identity(study: Study) -> dict[str, Any]:
@@ -211,10 +305,14 @@ def _identity(study: Study) -> dict[str, Any]:
 
     Keys of arms are `<arm>\\0<key>`, for an arm's name may hold a dot.
     """
-    values = study.model_dump(mode="json", exclude={"arms", "training", "out", *_MAY_GROW, *_FREE})
+    apart = {"arms", "training", "tune", "out", *_MAY_GROW, *_FREE}
+    values = study.model_dump(mode="json", exclude=apart)
     flat = _flat(values)
     for name, arm in study.arms.items():
-        own = {"init": arm.init, "method": arm.method, **settings(study, arm).model_dump(mode="json")}
+        own = {"init": arm.init, "method": arm.method}
+        if arm.method != "bag-of-words":  # which reads none of these settings
+            own |= settings(study, arm).model_dump(mode="json")
+            own |= dict.fromkeys(axes(study, arm), "tuned")  # what a grid replaces decides nothing
         flat |= {f"{name}\0{key}": value for key, value in own.items()}
     return flat
 

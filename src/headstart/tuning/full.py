@@ -10,18 +10,16 @@ import torch
 _NO_DECAY_NAMES = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", re.IGNORECASE)
 
 
-def parameter_groups(model: torch.nn.Module) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
-    """The trainable parameters as (those that decay, those that do not), each in the model's order."""
+def decaying(model: torch.nn.Module) -> frozenset[str]:
+    """The names of the trainable parameters of `model` that decay."""
     norms = {
         id(parameter)
         for module in model.modules()
         if isinstance(module, torch.nn.LayerNorm)
         for parameter in module.parameters(recurse=False)
     }
-    decay: list[torch.nn.Parameter] = []
-    plain: list[torch.nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            exempt = id(parameter) in norms or _NO_DECAY_NAMES.search(name)
-            (plain if exempt else decay).append(parameter)
-    return decay, plain
+    return frozenset(
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and id(parameter) not in norms and not _NO_DECAY_NAMES.search(name)
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headstart.config.expand import Run, expand, packs, settings
+from headstart.config.expand import Run, confounded, expand, settings
 from headstart.config.study import Study
 from headstart.errors import StudyError
 
@@ -40,11 +40,6 @@ def test_run_carries_what_its_arm_starts_from() -> None:
     arms = {"a": {}, "r": RANDOM, "other": {"init": "org/x"}}
     found = {run.arm: (run.checkpoint, run.pretrained) for run in expand(study(arms=arms, seeds=1))}
     assert found == {"a": ("m", True), "r": ("m", False), "other": ("org/x", True), "words": ("", False)}
-
-
-def test_each_run_is_a_pack_of_its_own() -> None:
-    runs = expand(study(seeds=2))
-    assert [pack.runs for pack in packs(runs)] == [(run,) for run in runs]
 
 
 def test_learning_rate_defaults_to_what_suits_the_method() -> None:
@@ -126,3 +121,98 @@ def test_bag_of_words_as_control_claims_nothing() -> None:
 
 def test_runs_are_equal_for_equal_studies() -> None:
     assert expand(study()) == expand(study())
+
+
+RATES = {"learning_rate": [1e-5, 3e-5]}
+
+
+def test_grid_is_the_product_with_rates_outermost() -> None:
+    found = study(seeds=1, tune={"weight_decay": [0.1, 0.01], **RATES}, arms={"a": {}, "words": None})
+    assert [run.key for run in expand(found)] == [
+        f"a/all/0/learning_rate={rate},weight_decay={decay}"
+        for rate in ("1e-05", "3e-05")
+        for decay in ("0.1", "0.01")
+    ]
+
+
+def test_settings_of_the_grid_are_in_force() -> None:
+    found = study(tune=RATES, training={"learning_rate": 7e-5, "epochs": 9}, seeds=1)
+    runs = runs_of("random", found)
+    assert [(run.training.learning_rate, run.training.epochs) for run in runs] == [(1e-5, 9), (3e-5, 9)]
+    assert [run.setting for run in runs] == [(("learning_rate", 1e-5),), (("learning_rate", 3e-5),)]
+
+
+def test_runs_of_a_grid_go_seed_by_seed_then_size_then_arm() -> None:
+    found = study(seeds=2, sizes=[10, "all"], tune=RATES, arms={"a": {}, "r": RANDOM, "words": None})
+    runs = expand(found)
+    places = [(run.seed, run.size, run.arm, run.training.learning_rate) for run in runs]
+    assert places == [
+        (seed, size, arm, rate)
+        for seed in (0, 1)
+        for size in (10, "all")
+        for arm in ("a", "r")
+        for rate in (1e-5, 3e-5)
+    ]
+
+
+def test_bag_of_words_is_not_tuned() -> None:
+    assert [run.setting for run in runs_of("words", study(seeds=1, tune=RATES))] == [()]
+
+
+def test_grid_of_the_arm_replaces_the_studys() -> None:
+    arms = {"a": {"tune": {"weight_decay": [0.1]}}, "r": RANDOM}
+    found = study(arms=arms, tune=RATES, seeds=1, confounded=True)
+    assert [run.setting for run in runs_of("a", found)] == [(("weight_decay", 0.1),)]
+    assert len(runs_of("r", found)) == 2
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "said"),
+    [
+        ({"tune": RATES}, {}, "is learning_rate 1e-05, 3e-05 for a and no grid for its control r"),
+        ({}, {"tune": RATES}, "is no grid for a and learning_rate 1e-05, 3e-05 for its control r"),
+        (
+            {"tune": RATES},
+            {"tune": {"learning_rate": [1e-5, 1e-4]}},
+            "is learning_rate 1e-05, 3e-05 for a and learning_rate 1e-05, 0.0001 for its control r",
+        ),
+        (
+            {"tune": RATES},
+            {"training": {"learning_rate": 1e-3}},
+            "is learning_rate 1e-05, 3e-05 for a and no grid for its control r",
+        ),
+        (
+            {"tune": RATES | {"weight_decay": [0.1]}},
+            {"tune": RATES},
+            "is learning_rate 1e-05, 3e-05 x weight_decay 0.1 for a and learning_rate",
+        ),
+    ],
+)
+def test_arm_that_is_tuned_otherwise_than_its_control_is_refused(
+    mine: dict[str, Any], theirs: dict[str, Any], said: str
+) -> None:
+    arms = {"a": mine, "r": RANDOM | theirs}
+    with pytest.raises(StudyError) as caught:
+        expand(study(arms=arms))
+    (problem,) = caught.value.problems
+    assert problem.key == "arms.a.tune"
+    assert problem.message.startswith(said)
+    assert "give both the same grid, or set `confounded: true`" in problem.message
+    assert expand(study(arms=arms, confounded=True))
+
+
+def test_arms_tuned_alike_may_write_their_grids_in_any_order() -> None:
+    arms = {"a": {"tune": {"learning_rate": [3e-5, 1e-5]}}, "r": RANDOM | {"tune": RATES}}
+    assert len(expand(study(arms=arms, seeds=1))) == 5
+
+
+def test_arm_of_another_method_may_have_another_grid() -> None:
+    found = study(arms={"a": {"tune": RATES}, "r": RANDOM, "words": None}, training={"learning_rate": 1e-5})
+    other = found.arms["a"].model_copy(update={"method": "another"})
+    assert confounded(found.model_copy(update={"arms": {**found.arms, "a": other}})) == []
+
+
+def test_difference_that_no_grid_replaces_is_still_refused() -> None:
+    arms = {"a": {"training": {"weight_decay": 0.1}}, "r": RANDOM}
+    with pytest.raises(StudyError, match=r"arms\.a\.training\.weight_decay: is 0\.1 for a and 0\.01"):
+        expand(study(arms=arms, tune=RATES))

@@ -311,3 +311,58 @@ def test_parts_that_do_not_fit_are_told_all_at_once(tmp_path: Path) -> None:
 def test_arm_name_with_a_dot_is_refused(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, BASE + "arms: {v1.5: {}}\n")
     assert found == "study.yaml:3: arms: arm name 'v1.5': letters, digits, '_' and '-' expected"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tune: {}\n", "study.yaml:3: tune: learning_rate or weight_decay expected, or both, got neither"),
+        ("tune:\n  learning_rat: [1]\n", "study.yaml:4: tune.learning_rat: unknown key; did you mean"),
+        (
+            "tune:\n  learning_rate:\n  - 1e-5\n  - 99\n",
+            "study.yaml:6: tune.learning_rate.1: input should be",
+        ),
+        ("tune: {learning_rate: 1e-5}\n", "study.yaml:3: tune.learning_rate: input should be a valid tuple"),
+        (
+            "arms:\n  words:\n    method: bag-of-words\n    tune: {weight_decay: [1]}\n",
+            "study.yaml:6: arms.words.tune: a bag of words chooses its own strength",
+        ),
+        (
+            "tune: {learning_rate: [1e-5]}\narms:\n  my-arm:\n    training: {learning_rate: 1e-4}\n",
+            "study.yaml:6: arms.my-arm.training.learning_rate: is set beside a grid",
+        ),
+        (
+            "arms:\n  a:\n    tune: {learning_rate: [1e-5]}\n  r: {init: random}\n",
+            "study.yaml:5: arms.a.tune: is learning_rate 1e-05 for a and no grid for its control r",
+        ),
+        (
+            "arms:\n  tune:\n    metod: full\n",
+            "study.yaml:5: arms.tune.metod: unknown key; did you mean 'method'",
+        ),
+    ],
+)
+def test_mistake_in_a_grid_is_named_with_line_and_key(tmp_path: Path, text: str, said: str) -> None:
+    (found,) = problems(tmp_path, BASE + text)
+    assert found.startswith(said)
+
+
+def test_rate_of_an_override_beside_a_grid_is_named(tmp_path: Path) -> None:
+    text = BASE + "tune: {learning_rate: [1e-5]}\narms: {a: {}}\n"
+    (found,) = problems(tmp_path, text, "arms.a.training.learning_rate=1e-4")
+    assert found.startswith("command line: arms.a.training.learning_rate: is set beside a grid")
+
+
+def test_grid_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    text = BASE + "tune: {learning_rate: [1e-5, 0.00003]}\narms: {a: {tune: {weight_decay: [0, 0.1]}}}\n"
+    study = load_study(write(tmp_path, text))
+    assert load_study(write(tmp_path, dump_study(study))) == study
+    assert study.arms["a"].tune is not None
+    assert study.arms["a"].tune.weight_decay == (0, 0.1)
+
+
+def test_grid_can_be_set_and_taken_out_from_the_command_line(tmp_path: Path) -> None:
+    file = write(tmp_path, BASE + "tune: {learning_rate: [1e-5]}\n")
+    grown = load_study(file, ["tune.learning_rate=[1e-5, 1e-4]"]).tune
+    assert grown is not None
+    assert grown.learning_rate == (1e-5, 1e-4)
+    assert load_study(file, ["tune=null"]).tune is None

@@ -306,3 +306,59 @@ def test_schema_judges_examples(more: dict[str, Any], valid: bool) -> None:
 def test_schema_lets_the_words_be_taken_out() -> None:
     words = Study.model_json_schema()["properties"]["arms"]["properties"]["words"]
     assert words == {"anyOf": [{"$ref": "#/$defs/Arm"}, {"type": "null"}, {"const": False}]}
+
+
+def test_grid_is_read_in_its_order() -> None:
+    found = study(tune={"weight_decay": [0.1, 0.01], "learning_rate": [3e-5, 1e-5]}).tune
+    assert found is not None
+    assert list(found.axes.items()) == [("learning_rate", (3e-5, 1e-5)), ("weight_decay", (0.1, 0.01))]
+
+
+def test_nothing_is_tuned_unless_asked_for() -> None:
+    assert (study().tune, study().arms["random"].tune) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("tune", "said"),
+    [
+        ({}, "learning_rate or weight_decay expected, or both, got neither"),
+        ({"learning_rate": []}, "at least one expected, got an empty list"),
+        ({"learning_rate": [1e-5, 1e-5]}, r"each at most once expected, got \[1e-05, 1e-05\]"),
+        ({"learning_rate": [1e-5, 1.0000001e-5]}, "each at most once expected"),
+        ({"learning_rate": [0]}, "greater than 0"),
+        ({"learning_rate": [10]}, "less than 10"),
+        ({"weight_decay": [-0.1]}, "greater than or equal to 0"),
+        ({"epochs": [3]}, "Extra inputs are not permitted"),
+    ],
+)
+def test_grid_that_cannot_be_tried_is_refused(tune: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        study(tune=tune)
+
+
+def test_bag_of_words_has_no_grid() -> None:
+    with pytest.raises(ValidationError, match=r"arms\.words\.tune: a bag of words chooses its own strength"):
+        study(arms={"a": {}, "words": {**BAG, "tune": {"weight_decay": [0.1]}}})
+
+
+@pytest.mark.parametrize("where", ["study", "arm"])
+def test_arm_sets_nothing_that_its_grid_tries(where: str) -> None:
+    grid = {"tune": {"learning_rate": [1e-5, 1e-4]}}
+    arm = {"training": {"learning_rate": 1e-4}} | (grid if where == "arm" else {})
+    said = r"arms\.a\.training\.learning_rate: is set beside a grid .*: arms\.a\.tune"
+    with pytest.raises(ValidationError, match=said):
+        study(arms={"a": arm}, **(grid if where == "study" else {}))
+
+
+def test_arm_may_set_what_its_grid_does_not_try() -> None:
+    arms = {"a": {"training": {"learning_rate": 1e-4}}, "bag": BAG | {"training": {"weight_decay": 1}}}
+    assert study(arms=arms, tune={"weight_decay": [0.1]}).arms["a"].training.learning_rate == 1e-4
+
+
+def test_rate_of_the_study_may_stand_beside_a_grid() -> None:
+    arms = {"a": {"training": {"learning_rate": None}}}
+    assert study(training={"learning_rate": 1e-5}, tune={"learning_rate": [1e-4]}, arms=arms).tune is not None
+
+
+def test_vocabulary_in_use_is_trained_unless_asked_otherwise() -> None:
+    assert (study().vocabulary, study(vocabulary="full").vocabulary) == ("used", "full")

@@ -53,6 +53,23 @@ def test_order_of_ranks_depends_on_the_epoch_alone() -> None:
     assert ranks(0, 1) != ranks(0, 2)
 
 
+def quantiles(texts: int, epochs: int) -> np.ndarray:
+    """Of each batch of a run in the order of visits, the share of its epoch's batches that are shorter."""
+    found = []
+    for epoch in range(1, epochs + 1):
+        longest = [int(batch.max()) for batch in epoch_order(np.arange(10, 10 + texts), 10, 0, epoch)]
+        found += [sorted(longest).index(value) / len(longest) for value in longest]
+    return np.array(found)
+
+
+def test_runs_of_other_sizes_meet_like_lengths_at_a_step() -> None:
+    small, large = quantiles(400, 10), quantiles(1000, 4)
+    assert len(small) == len(large) == 400
+    assert np.abs(small - large).mean() < 0.08
+    shifted = np.abs(small - np.roll(large, 1)).mean()
+    assert shifted > 0.25, "the case must tell agreement from chance"
+
+
 def test_batches_hold_like_lengths() -> None:
     padded = sum(len(batch) * int(LENGTHS[batch].max()) for batch in epoch_order(LENGTHS, 8, 0, 1))
     shuffled = np.random.default_rng(0).permutation(203)

@@ -2,85 +2,278 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-import headstart.execute.local as local
-from headstart.config.expand import Pack
+from headstart.config.expand import Run
+from headstart.config.study import Training
+from headstart.execute import crew as crews
+from headstart.execute.crew import Crew, choose_crew
+from headstart.execute.group import Group
 from headstart.execute.probe import Probe, Timing
 from tiny import tiny_run
 
 GIB = 2**30
+TEXTS = 600
+WORDS = Run("words", "all", 0, "bag-of-words", "", False, Training())
+DEAD = None
 
 
 class _Pool:
-    """Answers probes with given timings: seconds a step of workers together, and of one alone."""
+    """Answers probes from a table: seconds a step by (runs in the pack, threads); DEAD ends the process."""
 
-    def __init__(self, together: float, alone: float, memory: int = GIB) -> None:
-        self.seconds = {1: together, 2: alone}
-        self.memory, self.asked = memory, 0
-        self.prepared = SimpleNamespace(corpus=SimpleNamespace(parts={"train": range(600)}))
+    def __init__(
+        self, seconds: Mapping[tuple[int, int], float | None], memory: Mapping[int, float] | None = None
+    ) -> None:
+        self.seconds, self.memory = seconds, memory or {}
+        self.asked: list[tuple[int, int, int]] = []
+        self.processes = 0
 
     def resize(self, count: int) -> None:
         """Processes cost nothing here."""
+        self.processes = count
 
     def ask(self, probes: Sequence[Probe]) -> list[Timing]:
-        """As many answers as probes; threads tell which configuration is asked about."""
-        self.asked += 1
-        return [Timing(self.seconds[probe.threads], self.memory) for probe in probes]
+        """As many answers as probes, or none."""
+        assert len(probes) <= self.processes, "asked more processes than there are"
+        first = probes[0]
+        self.asked.append((len(probes), len(first.runs), first.threads))
+        seconds = self.seconds[len(first.runs), first.threads]
+        if seconds is DEAD:
+            self.processes = 0
+            return []
+        return [Timing(seconds, int(self.memory.get(len(first.runs), 1) * GIB))] * len(probes)
+
+    @property
+    def packs(self) -> list[int]:
+        """The sizes asked about after the two probes of workers, which tell of packs of one."""
+        return [runs for _, runs, _ in self.asked[2:]]
 
 
 @pytest.fixture(autouse=True)
-def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "cores", lambda: 2)
-    memory = SimpleNamespace(available=8 * GIB)
-    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cores, and 8 GiB free."""
+    monkeypatch.setattr(crews, "cores", lambda: 2)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
 
 
 def _crew(
-    pool: _Pool, runs: int = 4, asked: Any = "auto", device: str = "cpu", **training: Any
-) -> local.Crew:
-    packs = [Pack((tiny_run(seed, **training),)) for seed in range(runs)]
-    return local._choose_crew(packs, pool, asked, device)  # type: ignore[arg-type]
+    pool: _Pool, runs: int = 4, reason: str | None = None, more: Sequence[Group] = (), **asked: Any
+) -> Crew:
+    """The crew for so many runs of one group, and `more`; the study asks for workers and packs or for 1."""
+    choice: dict[str, Any] = {"workers": "auto", "pack": 1, "device": "cpu"}
+    choice |= {key: asked.pop(key) for key in choice.keys() & asked.keys()}
+    group = Group(tuple(tiny_run(seed, **asked) for seed in range(runs)), reason)
+    groups = [group, *more]
+    texts = {run.key: TEXTS for one in groups for run in one.runs}
+    return choose_crew(groups, texts, pool, **choice)
+
+
+# Processes
+
+
+def _two_or_one(together: float | None, alone: float | None, memory: float = 1) -> _Pool:
+    """Timings of two workers with a thread each, and of one with both."""
+    return _Pool({(1, 1): together, (1, 2): alone}, {1: memory})
 
 
 def test_workers_side_by_side_win_where_their_steps_add_up_to_more() -> None:
-    crew = _crew(_Pool(together=0.19, alone=0.10))
-    assert (crew.workers, crew.threads) == (2, 1)
+    crew = _crew(_two_or_one(together=0.19, alone=0.10))
+    assert (crew.workers, crew.threads, crew.pack) == (2, 1, 1)
     assert crew.reason == "probe: 2 workers 95 ms a step, one process 100 ms"
 
 
 def test_one_process_wins_where_threads_pay_more() -> None:
-    crew = _crew(_Pool(together=0.21, alone=0.10))
+    crew = _crew(_two_or_one(together=0.21, alone=0.10))
     assert (crew.workers, crew.threads) == (1, 2)
+    assert crew.reason == "probe: 2 workers 105 ms a step, one process 100 ms"
+
+
+def test_both_cases_are_probed_with_all_their_threads() -> None:
+    pool = _two_or_one(together=0.19, alone=0.10)
+    _crew(pool)
+    assert pool.asked == [(2, 1, 1), (1, 1, 2)]
 
 
 def test_workers_that_memory_does_not_hold_are_not_chosen() -> None:
-    crew = _crew(_Pool(together=0.1, alone=0.1, memory=20 * GIB))
+    crew = _crew(_two_or_one(together=0.1, alone=0.1, memory=20))
     assert (crew.workers, crew.threads) == (1, 2)
     assert "memory holds 1 of 2 workers" in crew.reason
 
 
+@pytest.mark.parametrize(
+    ("together", "alone"),
+    [
+        (DEAD, 0.1),
+        (0.1, DEAD),
+    ],
+)
+def test_a_probe_that_died_leaves_one_process(together: float | None, alone: float | None) -> None:
+    crew = _crew(_two_or_one(together, alone))
+    assert (crew.workers, crew.threads) == (1, 2)
+    assert crew.reason == "the probe failed; one process with all threads"
+
+
 def test_few_steps_are_not_probed() -> None:
-    pool = _Pool(together=9.0, alone=0.1)
-    crew = _crew(pool, steps=20)
-    assert (crew.workers, pool.asked) == (2, 0)
+    pool = _two_or_one(together=9.0, alone=0.1)
+    crew = _crew(pool, steps=20, pack="auto")
+    assert (crew.workers, crew.threads, crew.pack, pool.asked) == (2, 1, 1, [])
+    assert crew.reason == "too few steps for a probe"
+
+
+def test_steps_are_counted_over_the_whole_study() -> None:
+    """Ten runs of 20 steps are worth a probe where one is not."""
+    pool = _two_or_one(together=9.0, alone=0.1)
+    assert _crew(pool, runs=10, steps=20).workers == 1
+    assert pool.asked
 
 
 def test_one_run_takes_all_threads_without_a_probe() -> None:
-    pool = _Pool(together=0.1, alone=0.1)
-    crew = _crew(pool, runs=1)
-    assert (crew.workers, crew.threads, pool.asked) == (1, 2, 0)
+    pool = _two_or_one(together=0.1, alone=0.1)
+    crew = _crew(pool, runs=1, pack="auto")
+    assert (crew.workers, crew.threads, crew.pack, pool.asked) == (1, 2, 1, [])
+    assert crew.reason == "one run at a time"
 
 
 @pytest.mark.parametrize(("asked", "workers", "threads"), [(1, 1, 2), (2, 2, 1), (9, 4, 1)])
-def test_what_the_study_asks_for_is_done(asked: int, workers: int, threads: int) -> None:
-    crew = _crew(_Pool(0.1, 0.1), asked=asked)
-    assert (crew.workers, crew.threads) == (workers, threads)
+def test_workers_that_the_study_asks_for_are_obeyed(asked: int, workers: int, threads: int) -> None:
+    pool = _two_or_one(0.1, 0.1)
+    crew = _crew(pool, workers=asked)
+    assert (crew.workers, crew.threads, crew.reason, pool.asked) == (workers, threads, "asked for", [])
 
 
 def test_a_gpu_is_used_by_one_process() -> None:
-    assert _crew(_Pool(0.1, 0.1), device="cuda").workers == 1
+    crew = _crew(_two_or_one(0.1, 0.1), device="cuda")
+    assert (crew.workers, crew.threads, crew.reason) == (1, 0, "one process on cuda")
+
+
+def test_a_bag_of_words_needs_no_probe() -> None:
+    crew = choose_crew([Group((WORDS,), "it is fitted")], {}, _Pool({}), workers=4, pack=4, device="cpu")
+    assert (crew.workers, crew.threads, crew.pack) == (1, 2, 1)
+    assert crew.reason == "a bag of words needs no more"
+
+
+# Packs
+
+
+def _packs(*seconds: float | None, memory: dict[int, float] | None = None) -> _Pool:
+    """One process of two threads wins; steps of packs of 1, 2, 4, 8 in it take so long."""
+    table = {(2**i, 2): s for i, s in enumerate(seconds)}
+    return _Pool({**table, (1, 1): 9.0}, memory)
+
+
+def test_a_pack_is_doubled_while_a_step_of_a_run_gets_cheaper() -> None:
+    pool = _packs(0.100, 0.160, 0.240, 0.400)
+    crew = _crew(pool, runs=8, pack="auto")
+    assert (crew.workers, crew.pack, pool.packs) == (1, 8, [2, 4, 8])
+    assert crew.reason == (
+        "probe: 2 workers 4500 ms a step, one process 100 ms; "
+        "a step of a run: 1 run 100 ms, 2 as one 80 ms, 4 as one 60 ms, 8 as one 50 ms"
+    )
+
+
+def test_it_stops_where_a_larger_one_is_slower() -> None:
+    pool = _packs(0.100, 0.160, 0.360, 0.1)
+    crew = _crew(pool, runs=8, pack="auto")
+    assert (crew.pack, pool.packs) == (2, [2, 4])
+    assert crew.reason.endswith("2 as one 80 ms, 4 as one 90 ms")
+
+
+@pytest.mark.parametrize(("seconds", "pack"), [(0.1904, 2), (0.1906, 1)])
+def test_a_larger_pack_must_be_five_per_cent_faster(seconds: float, pack: int) -> None:
+    assert _crew(_packs(0.100, seconds), runs=2, pack="auto").pack == pack
+
+
+def test_it_stops_where_memory_does_not_hold_it() -> None:
+    pool = _Pool({(1, 1): 0.01, (1, 2): 0.1, (2, 1): 0.011, (4, 1): 0.001}, {1: 1, 2: 2, 4: 20})
+    crew = _crew(pool, runs=16, pack="auto")
+    assert (crew.workers, crew.pack) == (2, 2)
+    assert crew.reason.endswith("4 as one out of memory")
+
+
+def test_it_stops_where_the_step_itself_ran_out_of_memory() -> None:
+    crew = _crew(_packs(0.1, 0.11, float("inf")), runs=8, pack="auto")
+    assert crew.pack == 2
+    assert crew.reason.endswith("2 as one 55 ms, 4 as one out of memory")
+
+
+def test_it_stops_where_the_probe_dies_and_the_crew_lives_on() -> None:
+    pool = _packs(0.1, 0.11, DEAD)
+    crew = _crew(pool, runs=8, pack="auto")
+    assert (crew.workers, crew.pack, pool.processes) == (1, 2, 1)
+
+
+def test_models_that_cannot_be_stacked_after_all_train_alone() -> None:
+    """Their probe says so with infinite seconds."""
+    crew = _crew(_packs(0.1, float("inf")), runs=8, pack="auto")
+    assert crew.pack == 1
+
+
+@pytest.mark.parametrize(("runs", "sizes"), [(2, [2]), (3, [2, 3]), (6, [2, 4, 6])])
+def test_no_pack_is_larger_than_its_group(runs: int, sizes: list[int]) -> None:
+    table = {(n, 2): 0.1 for n in range(1, 7)}
+    pool = _Pool({**table, (1, 1): 9.0})
+    assert _crew(pool, runs=runs, pack="auto").pack == sizes[-1]
+    assert pool.packs == sizes
+
+
+def test_a_group_is_shared_out_to_all_workers() -> None:
+    """Six runs for two workers: packs of more than three would leave one of them idle."""
+    pool = _Pool({(n, 1): 0.1 for n in (1, 2, 3)} | {(1, 2): 0.2})
+    crew = _crew(pool, runs=6, pack="auto")
+    assert (crew.workers, crew.pack) == (2, 3)
+    assert pool.asked == [(2, 1, 1), (1, 1, 2), (2, 2, 1), (2, 3, 1)]
+
+
+def test_workers_that_have_a_run_each_form_no_packs() -> None:
+    pool = _two_or_one(together=0.1, alone=0.1)
+    assert _crew(pool, runs=2, pack="auto").pack == 1
+    assert pool.packs == []
+
+
+def test_runs_that_must_be_alone_are_not_probed_in_packs() -> None:
+    pool = _two_or_one(together=9.0, alone=0.1)
+    assert _crew(pool, runs=8, reason="its weight is elsewhere", pack="auto").pack == 1
+    assert pool.packs == []
+
+
+def test_the_largest_group_is_probed() -> None:
+    others = Group(tuple(tiny_run(seed) for seed in range(8)))
+    pool = _packs(0.1, 0.11, 0.12, 0.13)
+    assert _crew(pool, runs=2, more=[others, Group((WORDS,) * 20, "fitted")], pack="auto").pack == 8
+
+
+def test_a_group_that_can_be_packed_is_probed_beside_a_larger_one_that_cannot() -> None:
+    packable = Group(tuple(tiny_run(seed) for seed in range(4)))
+    pool = _packs(0.1, 0.11, 0.12)
+    assert _crew(pool, runs=6, reason="its weight is elsewhere", more=[packable], pack="auto").pack == 4
+
+
+@pytest.mark.parametrize("pack", [1, 3, 64])
+def test_packs_that_the_study_asks_for_are_obeyed(pack: int) -> None:
+    pool = _two_or_one(together=0.19, alone=0.1)
+    crew = _crew(pool, runs=8, pack=pack)
+    assert (crew.workers, crew.pack, pool.packs) == (2, pack, [])
+
+
+def test_both_can_be_asked_for_without_any_probe() -> None:
+    pool = _Pool({})
+    crew = _crew(pool, runs=8, workers=2, pack=4)
+    assert (crew.workers, crew.threads, crew.pack, pool.asked) == (2, 1, 4, [])
+
+
+def test_on_a_gpu_packs_are_probed_in_its_one_process() -> None:
+    pool = _Pool({(1, 0): 0.1, (2, 0): 0.101, (4, 0): 0.102})
+    crew = _crew(pool, device="cuda", pack="auto")
+    assert (crew.workers, crew.threads, crew.pack) == (1, 0, 4)
+    assert crew.reason == "one process on cuda; a step of a run: 1 run 100 ms, 2 as one 50 ms, 4 as one 26 ms"
+
+
+def test_workers_asked_for_are_those_that_time_the_packs() -> None:
+    pool = _Pool({(1, 1): 0.1, (2, 1): 0.3, (4, 1): 0.1})
+    crew = _crew(pool, runs=8, workers=2, pack="auto")
+    assert (crew.workers, crew.pack) == (2, 1)
+    assert pool.asked == [(2, 1, 1), (2, 2, 1)]

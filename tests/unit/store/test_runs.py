@@ -18,7 +18,9 @@ def study(out: Path, **changes: Any) -> Study:
     return Study.model_validate({"data": {"path": "/a.csv"}, "model": "m", "out": str(out)} | changes)
 
 
-def record(seed: int = 0, *, status: str = "done", valid: float | None = 0.5, arm: str = "a") -> RunRecord:
+def record(
+    seed: int = 0, *, status: str = "done", valid: float | None = 0.5, arm: str = "a", **more: Any
+) -> RunRecord:
     scores = None if valid is None else {"accuracy": valid}
     return RunRecord.model_validate(
         {
@@ -29,6 +31,7 @@ def record(seed: int = 0, *, status: str = "done", valid: float | None = 0.5, ar
             "texts": 8,
             "valid": scores,
             "test": scores,
+            **more,
         }
     )
 
@@ -68,6 +71,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
         {"sizes": [10, "all"]},
         {"question": "Another?"},
         {"workers": 2},
+        {"vocabulary": "full"},
         {"arms": {"pretrained": {}, "random": {"init": "random"}, "more": {"init": "org/x"}}},
     ],
 )
@@ -179,3 +183,149 @@ def test_record_without_a_model_promotes_nothing(tmp_path: Path) -> None:
 def test_json_is_written_for_people_too(tmp_path: Path) -> None:
     path = RunStore(tmp_path).write_json("facts.json", {"question": "Où ?"})
     assert path.read_text(encoding="utf-8") == '{\n "question": "Où ?"\n}\n'
+
+
+# Grids
+
+RATES = {"learning_rate": [1e-5, 1e-4]}
+LOW, HIGH = {"learning_rate": 1e-5}, {"learning_rate": 1e-4}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tune": {"learning_rate": [1e-3, 1e-4, 1e-5]}},
+        {"training": {"learning_rate": 0.5}},
+        {"seeds": 5},
+        {"tune": None, "arms": {"pretrained": {"tune": RATES}, "random": {"init": "random", "tune": RATES}}},
+    ],
+)
+def test_grid_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
+    opened(tmp_path / "out", tune=RATES).check(study(tmp_path / "out", **{"tune": RATES} | changes))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (RATES, {"learning_rate": [1e-5]}, ".tune.learning_rate held [0.0001], and does no more"),
+        (None, RATES, ".learning_rate was 3e-05, is tuned"),
+        (RATES, None, ".learning_rate was tuned, is 3e-05"),
+        (RATES, RATES | {"weight_decay": [0.01]}, ".weight_decay was 0.01, is tuned"),
+    ],
+)
+def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, told: str) -> None:
+    store = opened(tmp_path / "out", tune=before)
+    with pytest.raises(OutputError) as caught:
+        store.check(study(tmp_path / "out", tune=after))
+    differs = caught.value.got.partition("what differs: ")[2]
+    assert differs == "; ".join(f"arms.{arm}{told}" for arm in ("pretrained", "random"))
+
+
+def test_records_lie_at_both_depths(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for one in (record(0), record(0, arm="b", setting=LOW), record(1, arm="b", setting=HIGH)):
+        store.write(one)
+    assert list(store.done()) == [
+        "a/all/0",
+        "b/all/0/learning_rate=1e-05",
+        "b/all/1/learning_rate=0.0001",
+    ]
+
+
+def ended(store: RunStore, seed: int, setting: dict[str, float], valid: float) -> RunRecord:
+    """A run of the tuned arm `a` that ended, its model in its folder, and was put up for promotion."""
+    made = record(seed, valid=valid, setting=setting)
+    model = store.run_folder(made.key) / "model"
+    model.mkdir(parents=True)
+    (model / "weights").write_text(made.key)
+    store.write(made)
+    store.promote(made, study(store.out, arms={"a": {}}, tune=RATES), lambda _: "card")
+    return made
+
+
+def models(store: RunStore) -> set[str]:
+    """The keys of the runs whose models lie in their folders."""
+    return {
+        path.parent.relative_to(store.out / "runs").as_posix() for path in store.out.glob("runs/**/model")
+    }
+
+
+def test_best_model_of_each_setting_is_kept_in_its_run(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    runs = [
+        ended(store, s, r, v) for s, r, v in ((0, LOW, 0.9), (0, HIGH, 0.2), (1, LOW, 0.8), (1, HIGH, 0.3))
+    ]
+    assert models(store) == {runs[0].key, runs[3].key}
+    assert not (tmp_path / "models").exists()
+
+
+def test_sizes_do_not_compete_in_a_tuned_arm(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    large = ended(store, 0, LOW, 0.5)
+    store.settle("a", large, lambda _: "card")
+    for size, valid in ((4, 0.4), (5, 0.3)):
+        small = record(0, valid=valid, setting=LOW, size=size)
+        (store.run_folder(small.key) / "model").mkdir(parents=True)
+        assert store.promote(small, study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
+    assert len(models(store)) == 2
+
+
+def test_promoting_again_changes_nothing(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    made = ended(store, 0, LOW, 0.5)
+    assert store.promote(made, study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
+    assert models(store) == {made.key}
+
+
+def test_settling_promotes_the_named_run_with_its_card(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    low, high = ended(store, 0, LOW, 0.9), ended(store, 0, HIGH, 0.2)
+    assert store.settle("a", high, lambda r: f"card of {r.key}")
+    assert (tmp_path / "models/a/weights").read_text() == high.key
+    assert (tmp_path / "models/a/README.md").read_text() == f"card of {high.key}"
+    assert models(store) == {low.key}
+
+
+def test_settling_anew_puts_the_earlier_model_back(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    low, high = ended(store, 0, LOW, 0.9), ended(store, 0, HIGH, 0.2)
+    for one in (high, low, low):
+        assert store.settle("a", one, lambda _: "card")
+    assert (tmp_path / "models/a/weights").read_text() == low.key
+    assert models(store) == {high.key}
+    assert not (store.run_folder(high.key) / "model/README.md").exists()
+
+
+def test_better_run_of_the_promoted_setting_takes_its_place(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    store.settle("a", ended(store, 0, LOW, 0.5), lambda _: "card")
+    better = ended(store, 1, LOW, 0.6)
+    assert (tmp_path / "models/a/weights").read_text() == "a/all/0/learning_rate=1e-05"
+    assert store.settle("a", better, lambda _: "card")
+    assert (tmp_path / "models/a/weights").read_text() == better.key
+    assert models(store) == set()
+
+
+def test_worse_run_of_the_promoted_setting_is_removed(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    first = ended(store, 0, LOW, 0.5)
+    store.settle("a", first, lambda _: "card")
+    ended(store, 1, LOW, 0.4)
+    assert models(store) == set()
+    assert store.settle("a", first, lambda _: "card")
+
+
+def test_model_that_is_gone_leaves_no_wrong_one(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    low, high = ended(store, 0, LOW, 0.9), ended(store, 0, HIGH, 0.2)
+    store.settle("a", low, lambda _: "card")
+    (store.run_folder(high.key) / "model/weights").unlink()
+    (store.run_folder(high.key) / "model/headstart.json").unlink()
+    (store.run_folder(high.key) / "model").rmdir()
+    assert not store.settle("a", high, lambda _: "card")
+    assert not (tmp_path / "models/a").exists()
+    assert models(store) == {low.key}
+
+
+def test_arm_of_which_nothing_ended_has_no_model(tmp_path: Path) -> None:
+    assert not RunStore(tmp_path).settle("a", None, lambda _: "card")

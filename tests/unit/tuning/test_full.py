@@ -7,24 +7,21 @@ from pathlib import Path
 import pytest
 from transformers import Trainer, TrainingArguments
 
-from headstart.tuning.full import parameter_groups
+from headstart.tuning.full import decaying
 from tiny import tiny_model
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 def test_the_trainer_decays_the_same_parameters(family: str, tmp_path: Path) -> None:
     model = tiny_model(family)
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    decay, plain = parameter_groups(model)
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to=[])
     theirs = Trainer(model=model, args=arguments).get_decay_parameter_names(model)
-    assert {names[id(p)] for p in decay} == set(theirs)
-    assert {names[id(p)] for p in (*decay, *plain)} == set(names.values())
+    assert decaying(model) == set(theirs)
+    assert decaying(model) < {name for name, _ in model.named_parameters()}
 
 
 def test_frozen_parameters_do_not_train() -> None:
     model = tiny_model()
     for parameter in model.bert.parameters():
         parameter.requires_grad = False
-    decay, plain = parameter_groups(model)
-    assert len(decay) == len(plain) == 1
+    assert decaying(model) == {"classifier.weight"}

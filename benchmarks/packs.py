@@ -1,0 +1,896 @@
+"""Measures a run-step, and memory a run, of runs one after another, stacked as one, and in processes at once.
+
+    python benchmarks/packs.py --shapes tiny,minilm --lengths 16,128 --members 1,2,4,8 --json packs.json
+
+Beside them Hugging Face's Trainer makes the same steps, and the matrix products of a step, and its
+optimiser, are timed alone: what no way of grouping runs can save. Models are random and texts are random ids
+of one length: nothing is downloaded, nothing is learned, and no accuracy is claimed. Every participant of
+every round is a fresh process that prints one line of JSON. Refuses texts longer than a shape takes, and
+what memory would not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+    from headstart.engine.member import Member, Setting
+    from headstart.engine.weights import Weights
+
+Kind = Literal["one", "stack", "trainer", "products", "optimiser"]
+
+#: Steps that fill caches and memory before any is timed.
+WARM = 3
+#: A larger pack must make run-steps this much faster: less is noise, and a small pack frees memory.
+GAIN = 1.05
+#: Of the memory that is free, the share that a participant may fill.
+MEMORY_SHARE = 0.8
+#: Batches of texts that a run goes through, and steps of the schedule that it never reaches the end of.
+TEXT_BATCHES = 32
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a random model; `family` is its model type."""
+
+    family: Literal["bert", "roberta"]
+    layers: int
+    width: int
+    inner: int
+    heads: int
+    vocabulary: int
+    longest: int
+
+    def config(self) -> Any:
+        """The library's configuration of it, with two labels and the family's own dropout of 0.1."""
+        from transformers import AutoConfig
+
+        positions = self.longest + (2 if self.family == "roberta" else 0)  # it counts from its padding id on
+        return AutoConfig.for_model(
+            self.family,
+            num_hidden_layers=self.layers,
+            hidden_size=self.width,
+            intermediate_size=self.inner,
+            num_attention_heads=self.heads,
+            vocab_size=self.vocabulary,
+            max_position_embeddings=positions,
+            num_labels=2,
+        )
+
+    def model(self, seed: int) -> Any:
+        """A random classification model in training mode."""
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        torch.manual_seed(seed)
+        return AutoModelForSequenceClassification.from_config(self.config(), dtype=torch.float32).train()
+
+
+SHAPES = {
+    "tiny": Shape("bert", 2, 128, 512, 2, 30_522, 512),
+    "minilm": Shape("bert", 6, 384, 1536, 12, 30_522, 512),
+    "roberta-small": Shape("roberta", 4, 512, 512, 8, 32_000, 256),
+    "bert-base": Shape("bert", 12, 768, 3072, 12, 30_522, 512),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one process measures: `members` runs of one shape, on texts of `length` tokens.
+
+    With `waits` it says `ready` after its warm-up and times its steps once it reads a line: so that
+    several begin at once.
+    """
+
+    kind: Kind
+    shape: str
+    length: int
+    batch: int
+    members: int
+    steps: int
+    threads: int
+    precision: Literal["fp32", "bf16"]
+    device: Literal["cpu", "cuda"]
+    vocabulary: int | None = None
+    waits: bool = False
+
+    @property
+    def sizes(self) -> Shape:
+        """The shape, with the vocabulary that was asked for."""
+        shape = SHAPES[self.shape]
+        return replace(shape, vocabulary=self.vocabulary) if self.vocabulary else shape
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Milliseconds of a run-step, and of a fresh process the peak of memory, in MiB a run.
+
+    `base` is what a process holds before it has a model; `failed` says why nothing was measured.
+    """
+
+    ms: float
+    mib: float = 0.0
+    base: float = 0.0
+    failed: str = ""
+
+
+#: What one round found, by participant: `one 1`, `stack 4`, `processes 4`, `trainer 1`, `products 4`, ...
+Round = dict[str, Outcome]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured, and how often."""
+
+    shapes: list[str]
+    members: list[int]
+    lengths: list[int]
+    batch: int
+    steps: int
+    rounds: int
+    precision: Literal["auto", "fp32", "bf16"]
+    device: Literal["auto", "cpu", "cuda"]
+    threads: int
+    processes: int
+    vocabulary: int | None
+    json: Path | None
+    cell: str | None
+
+
+def options(arguments: Sequence[str]) -> Options:
+    """The command line, checked."""
+    parser = _parser()
+    found = Options(**vars(parser.parse_args(arguments)))
+    for name in found.shapes:
+        if name not in SHAPES:
+            parser.error(f"--shapes {name}: some of {', '.join(SHAPES)} expected")
+        if max(found.lengths) > SHAPES[name].longest:
+            parser.error(
+                f"--lengths {max(found.lengths)}: {name} takes {SHAPES[name].longest} tokens at most"
+            )
+    least = min(*found.members, *found.lengths, found.batch, found.steps, found.rounds, found.threads)
+    if least < 1:
+        parser.error(f"{least}: a count of at least 1 expected")
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    from headstart.execute.crew import cores
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    add, usable = parser.add_argument, cores()
+    add("--shapes", type=_words, default=["tiny", "minilm"], help=f"some of {','.join(SHAPES)}")
+    add("--members", type=_counts, default=[1, 2, 4, 8], help="how many runs at once; 1,2,4,8 by default")
+    add("--lengths", type=_counts, default=[16, 128], help="tokens of each text; 16,128 by default")
+    add("--batch", type=int, default=8, help="texts of a run's step")
+    add("--steps", type=int, default=10, help=f"steps timed, after {WARM} that are not")
+    add("--rounds", type=int, default=3, help="each holds every participant once, in turn")
+    add("--precision", choices=["auto", "fp32", "bf16"], default="auto", help="auto: as Headstart chooses")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add("--threads", type=int, default=usable, help=f"of each process but those at once; here {usable}")
+    add("--processes", type=int, default=4 * usable, help="most processes at once; four a core by default")
+    add("--vocabulary", type=int, help="rows of the embedding in place of a shape's own, as if compacted")
+    add("--json", type=Path, help="file for the numbers")
+    add("--cell", help=argparse.SUPPRESS)
+    return parser
+
+
+def _words(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _counts(text: str) -> list[int]:
+    return sorted({int(word) for word in text.split(",")})
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Be one participant, or lead the rounds."""
+    wanted = options(arguments)
+    if wanted.cell is None:
+        lead(wanted)
+    else:
+        print(json.dumps(be(Cell(**json.loads(wanted.cell)))))
+
+
+# --- the rounds ---------------------------------------------------------------------------------------
+
+
+def lead(wanted: Options) -> None:
+    """A table for each shape and length, as soon as its rounds are over, and the file of numbers."""
+    cell = first_cell(wanted)
+    machine = describe_machine(cell)
+    print(" | ".join(f"{key}: {value}" for key, value in machine.items()), flush=True)
+    tables = []
+    for shape in wanted.shapes:
+        for length in wanted.lengths:
+            own = replace(cell, shape=shape, length=length)
+            rounds = [measure_round(own, wanted, number) for number in range(wanted.rounds)]
+            print(table(own, rounds, wanted.members), flush=True)
+            tables.append(numbers(own, rounds, wanted.members))
+            if wanted.json is not None:
+                whole = {"machine": machine, "options": _shown(wanted), "tables": tables}
+                wanted.json.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
+
+
+def first_cell(wanted: Options) -> Cell:
+    """A cell with what the whole command shares: device and number format as Headstart would choose them."""
+    from headstart.engine.device import choose_device, choose_precision
+
+    device = choose_device(wanted.device)
+    precision = choose_precision(wanted.precision, device)
+    assert precision != "fp64"
+    return Cell(
+        kind="one",
+        shape=wanted.shapes[0],
+        length=wanted.lengths[0],
+        batch=wanted.batch,
+        members=1,
+        steps=wanted.steps,
+        threads=wanted.threads,
+        precision=precision,
+        device="cuda" if device.type == "cuda" else "cpu",
+        vocabulary=wanted.vocabulary,
+    )
+
+
+def describe_machine(cell: Cell) -> dict[str, str]:
+    """What the numbers depend on besides the code."""
+    import torch
+
+    from headstart.execute.crew import cores
+    from headstart.store.provenance import git_commit, processor
+
+    device = torch.cuda.get_device_name() if cell.device == "cuda" else "cpu"
+    return {
+        "processor": processor(),
+        "usable cores": str(cores()),
+        "device": device,
+        "number format": cell.precision,
+        "threads": str(cell.threads),
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
+        **{name: version(name) for name in ("torch", "transformers", "accelerate")},
+        "commit": str(git_commit(Path(__file__).parent)),
+        "load before": f"{os.getloadavg()[0]:.2f}",
+    }
+
+
+def _shown(wanted: Options) -> dict[str, Any]:
+    return {key: value for key, value in asdict(wanted).items() if key not in ("json", "cell")}
+
+
+def measure_round(cell: Cell, wanted: Options, number: int) -> Round:
+    """Every participant once; packs and processes of one R side by side, in turns from few and from many."""
+    one = alone(cell)
+    if one.failed:
+        raise SystemExit(f"one run of {cell.shape} failed: {one.failed}")
+    found = {"one 1": one, "stack 1": one, "trainer 1": alone(replace(cell, kind="trainer"))}
+    for members in wanted.members[:: -1 if number % 2 else 1]:
+        if members > 1:
+            found[f"stack {members}"] = stacked(replace(cell, kind="stack", members=members), one)
+        if members <= wanted.processes:
+            found[f"processes {members}"] = processes(cell, members, one)
+    return found | floors(cell, [m for m in wanted.members if not found[f"stack {m}"].failed])
+
+
+def alone(cell: Cell) -> Outcome:
+    """What one process measures by itself."""
+    (said,) = at_once([cell])
+    found = _outcome(said, cell.members) if "failed" not in said else _failure(said["failed"])
+    return _told(cell, f"{cell.kind} {cell.members}", found)
+
+
+def _told(cell: Cell, name: str, found: Outcome) -> Outcome:
+    """The outcome, once whoever waits for the table has seen it."""
+    what = found.failed or f"{found.ms:.2f} ms a run-step, {found.mib:.0f} MiB a run"
+    print(f"{cell.shape}, {cell.length} tokens, {name}: {what}", file=sys.stderr, flush=True)
+    return found
+
+
+def _outcome(said: dict[str, Any], members: int) -> Outcome:
+    """The median step, shared out to the members."""
+    marks = said["marks"]
+    spans = [after - before for before, after in pairwise(marks)]
+    ms = 1e3 * statistics.median(spans) / members
+    return Outcome(ms, said["peak"] / MIB / members, said["base"] / MIB)
+
+
+def _failure(why: str) -> Outcome:
+    return Outcome(float("inf"), float("nan"), failed=why)
+
+
+def stacked(cell: Cell, one: Outcome) -> Outcome:
+    """R runs as one, where memory should hold them: each needs what a run has above its process's base."""
+    if cell.device == "cpu" and one.base + cell.members * (one.mib - one.base) > _free_mib():
+        return _failure("no memory")
+    return alone(cell)
+
+
+def processes(cell: Cell, count: int, one: Outcome) -> Outcome:
+    """`count` processes of one thread at once: from the first's begin to the last's end, a run-step."""
+    if cell.device == "cpu" and count * one.mib > _free_mib():
+        return _failure("no memory")
+    said = at_once([replace(cell, threads=1, waits=True)] * count)
+    failures = [own["failed"] for own in said if "failed" in own]
+    if failures:
+        return _failure(failures[0])
+    seconds = max(own["marks"][-1] for own in said) - min(own["marks"][0] for own in said)
+    mib = statistics.mean(own["peak"] for own in said) / MIB
+    found = Outcome(1e3 * seconds / (count * cell.steps), mib, said[0]["base"] / MIB)
+    return _told(cell, f"processes {count}", found)
+
+
+def _free_mib() -> float:
+    import psutil
+
+    return MEMORY_SHARE * float(psutil.virtual_memory().available) / MIB
+
+
+def floors(cell: Cell, members: Sequence[int]) -> Round:
+    """The matrix products of R runs' step alone, and one run's clipping and update alone."""
+    found = {f"products {r}": alone(replace(cell, kind="products", members=r)) for r in members}
+    return found | {"optimiser 1": alone(replace(cell, kind="optimiser"))}
+
+
+def at_once(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """What a fresh process for each cell says, all started together; none is left behind."""
+    with ExitStack() as stack:
+        started = [_Process(cell, stack) for cell in cells]
+        for process in started:
+            process.await_ready()
+        for process in started:
+            process.begin()
+        return [process.result() for process in started]
+
+
+class _Process:
+    """A process that measures one cell; killed when its `stack` closes."""
+
+    def __init__(self, cell: Cell, stack: ExitStack) -> None:
+        self._cell, self._heard = cell, ""
+        errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the stack closes it
+        self._errors = stack.enter_context(errors)
+        self._own = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, __file__, "--cell", json.dumps(asdict(cell))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+            )
+        )
+        stack.callback(self._own.kill)
+
+    def await_ready(self) -> None:
+        """Return once the process waits for the others, or has failed before."""
+        if self._cell.waits:
+            assert self._own.stdout is not None
+            self._heard = self._own.stdout.readline()
+
+    def begin(self) -> None:
+        """Let it time its steps."""
+        if self._heard == "ready\n":
+            assert self._own.stdin is not None
+            self._own.stdin.write("go\n")
+            self._own.stdin.flush()
+
+    def result(self) -> dict[str, Any]:
+        """The line that it says in the end, or why there is none."""
+        lines = (self._heard + self._own.communicate()[0]).splitlines()
+        if self._own.returncode == -9:
+            return {"failed": "killed"}  # by the system, which ran out of memory
+        if self._own.returncode:
+            self._errors.seek(0)
+            raise SystemExit(
+                f"{self._cell} ended with {self._own.returncode}:\n{self._errors.read()[-4000:]}"
+            )
+        said: dict[str, Any] = json.loads(lines[-1])
+        return said
+
+
+# --- the numbers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Span:
+    """A figure over rounds: the median, the least and the greatest."""
+
+    median: float
+    least: float
+    greatest: float
+
+    def __str__(self) -> str:
+        digits = 0 if self.median >= 100 else 1 if self.median >= 10 else 2
+        if self.median == float("inf"):
+            return "no memory"
+        return f"{self.median:.{digits}f} [{self.least:.{digits}f}-{self.greatest:.{digits}f}]"
+
+
+def span(values: Sequence[float]) -> Span:
+    """The values' span."""
+    return Span(statistics.median(values), min(values), max(values))
+
+
+def times(rounds: Sequence[Round], name: str) -> Span | None:
+    """Milliseconds of a run-step; None where the participant was not asked."""
+    found = [own[name].ms for own in rounds if name in own]
+    return span(found) if found else None
+
+
+def ratio(rounds: Sequence[Round], slower: str, faster: str) -> Span | None:
+    """How many times the run-steps of `slower` the participant `faster` makes, round by round."""
+    both = [(own[slower], own[faster]) for own in rounds if slower in own and faster in own]
+    found = [one.ms / other.ms for one, other in both if not one.failed and not other.failed]
+    return span(found) if found else None
+
+
+def memory(rounds: Sequence[Round], name: str) -> float | None:
+    """MiB a run, the most over rounds."""
+    found = [own[name].mib for own in rounds if name in own and not own[name].failed]
+    return max(found, default=None)
+
+
+_COLUMNS = (
+    ("R", 3),
+    ("(a) one by one", 18),
+    ("(b) as one", 18),
+    ("(c) processes", 18),
+    ("(d) Trainer", 18),
+    ("a/b", 18),
+    ("a/c", 18),
+    ("d/b", 18),
+    ("b MiB", 7),
+    ("c MiB", 7),
+    ("products", 18),
+    ("of b", 6),
+)
+
+
+def table(cell: Cell, rounds: Sequence[Round], members: Sequence[int]) -> str:
+    """One shape's and one length's table, and below it what it says."""
+    peaks = f"(a) {_plain(memory(rounds, 'one 1'))}, (d) {_plain(memory(rounds, 'trainer 1'))}"
+    head = (
+        f"\n{cell.shape}, batch {cell.batch}, {cell.length} tokens, {cell.precision}: ms a run-step, median "
+        f"over rounds ({len(rounds)}) [least-greatest]; MiB a run at the peak, {peaks}; "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
+    lines = ["".join(f"{name:>{width}}" for name, width in _COLUMNS)]
+    lines += [_line(rounds, r) for r in members]
+    return "\n".join([head, *lines, *sentences(rounds, members)])
+
+
+def _line(rounds: Sequence[Round], r: int) -> str:
+    stack, apart, trainer = f"stack {r}", f"processes {r}", "trainer 1"
+    share = ratio(rounds, f"products {r}", stack)
+    cells = (
+        r,
+        times(rounds, "one 1"),
+        times(rounds, stack),
+        times(rounds, apart),
+        times(rounds, trainer),
+        ratio(rounds, "one 1", stack),
+        ratio(rounds, "one 1", apart),
+        ratio(rounds, trainer, stack),
+        _plain(memory(rounds, stack)),
+        _plain(memory(rounds, apart)),
+        times(rounds, f"products {r}"),
+        f"{share.median:.0%}" if share else None,
+    )
+    return "".join(f"{'-' if c is None else c!s:>{w}}" for c, (_, w) in zip(cells, _COLUMNS, strict=True))
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def sentences(rounds: Sequence[Round], members: Sequence[int]) -> list[str]:
+    """Where packing stops paying, how processes do, and what bounds a step."""
+    best, stop = crossover(gains(rounds, members))
+    bounds = [bound(rounds, 1, "one by one")] if "products 1" in rounds[0] else []
+    if best > 1:
+        bounds.append(bound(rounds, best, f"{best} as one"))
+    return [
+        verdict(rounds, members, best, stop),
+        *doubt(rounds, members),
+        beside(rounds, members, best),
+        *bounds,
+    ]
+
+
+def doubt(rounds: Sequence[Round], members: Sequence[int]) -> list[str]:
+    """Which packs pay in one round and not in another: the verdict rests on them and is not settled."""
+    found = {r: ratio(rounds, "one 1", f"stack {r}") for r in members if r > 1}
+    unsure = [str(r) for r, own in found.items() if own and own.least < GAIN <= own.greatest]
+    if len(rounds) == 1:
+        return ["one round settles nothing: ask for more"]
+    return [f"not settled: rounds disagree on whether R = {', '.join(unsure)} pays"] if unsure else []
+
+
+def gains(rounds: Sequence[Round], members: Sequence[int]) -> dict[int, float]:
+    """By R, how many times the run-steps of one after another a pack of R makes; 1 for a pack of one."""
+    found = {r: ratio(rounds, "one 1", f"stack {r}") for r in members}
+    return {1: 1.0} | {r: own.median for r, own in found.items() if own and r > 1}
+
+
+def crossover(found: dict[int, float]) -> tuple[int, int | None]:
+    """The smallest pack that is about as good as any, and the R at which more runs no longer pay, if tried.
+
+    About as good: none is faster by `GAIN`.
+    """
+    most = max(found.values())
+    best = min(r for r, gain in found.items() if gain * GAIN >= most)
+    larger = [r for r in found if r > best]
+    return best, min(larger, default=None)
+
+
+def verdict(rounds: Sequence[Round], members: Sequence[int], best: int, stop: int | None) -> str:
+    """The crossover in words."""
+    packs = {r: gain for r, gain in gains(rounds, members).items() if r > 1}
+    if not packs:
+        return "no packs were measured"
+    shown = {r: f"{ratio(rounds, 'one 1', f'stack {r}')} times" for r in packs}
+    if best == 1:
+        r = max(packs, key=lambda r: packs[r])
+        return (
+            "packing does not pay on this machine for this shape: "
+            f"{r} as one, the best, make {shown[r]} the run-steps of one by one"
+        )
+    gained = f"{best} as one make {shown[best]} the run-steps of one by one"
+    if stop is None:
+        return f"packing still pays at R = {best}, the most that was measured: {gained}"
+    return f"packing stops paying at R = {stop}: {gained}, {stop} as one {shown[stop]}"
+
+
+def beside(rounds: Sequence[Round], members: Sequence[int], best: int) -> str:
+    """The best count of processes, against one by one and against the pack."""
+    found = {r: own for r in members if (own := times(rounds, f"processes {r}"))}
+    if not found:
+        return "processes at once were not tried"
+    r = min(found, key=lambda r: found[r].median)
+    against, pack = ratio(rounds, "one 1", f"processes {r}"), ratio(rounds, f"stack {best}", f"processes {r}")
+    assert against is not None
+    assert pack is not None
+    than = "one by one" if best == 1 else f"one by one, {pack.median:.2f} times that of {best} as one"
+    return f"processes of one thread at once make, at best with R = {r}, {against.median:.2f} times {than}"
+
+
+def bound(rounds: Sequence[Round], r: int, words: str) -> str:
+    """How much of a run-step the floors explain."""
+    products = ratio(rounds, f"products {r}", f"stack {r}")
+    optimiser = ratio(rounds, "optimiser 1", f"stack {r}")
+    assert products is not None
+    assert optimiser is not None
+    parts = {"matrix products": products.median, "clipping and AdamW": optimiser.median}
+    parts["the rest (element-wise work, dropout, Python)"] = max(0.0, 1 - sum(parts.values()))
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in parts.items())
+    most = max(parts, key=lambda name: parts[name])
+    return f"{words}: {shares} of the step; bound by {most.partition(' (')[0]}"
+
+
+def numbers(cell: Cell, rounds: Sequence[Round], members: Sequence[int]) -> dict[str, Any]:
+    """Everything measured of one shape and length, for `--json`."""
+    best, stop = crossover(gains(rounds, members))
+    return {
+        "shape": {"name": cell.shape, **asdict(cell.sizes)},
+        "length": cell.length,
+        "batch": cell.batch,
+        "rounds": [{name: _finite(outcome) for name, outcome in found.items()} for found in rounds],
+        "median_ms": {name: _number(own) for name in rounds[0] if (own := times(rounds, name))},
+        "gain_over_one_by_one": gains(rounds, members),
+        "best_pack": best,
+        "stops_paying_at": stop,
+        "sentences": sentences(rounds, members),
+    }
+
+
+def _finite(outcome: Outcome) -> dict[str, Any]:
+    """JSON has neither infinity nor nan."""
+    own = asdict(outcome)
+    return own | {"ms": None, "mib": None} if outcome.failed else own
+
+
+def _number(own: Span) -> float | None:
+    return own.median if own.median < float("inf") else None
+
+
+# --- one participant ----------------------------------------------------------------------------------
+
+
+def be(cell: Cell) -> dict[str, Any]:
+    """Measure one cell in this process: marks around its steps in seconds, and the peak of its memory."""
+    import torch
+
+    from headstart.engine.memory import is_out_of_memory, keep_freed_memory, peak_bytes
+
+    torch.set_num_threads(cell.threads)
+    if cell.kind != "trainer":
+        keep_freed_memory()
+    measure = {"one": headstart_steps, "stack": headstart_steps, "trainer": trainer_steps}.get(
+        cell.kind, floor
+    )
+    _load(cell)
+    base = peak_bytes()
+    try:
+        marks = measure(cell)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {"failed": "no memory"}
+    return {"marks": marks, "base": base, "peak": _peak(cell)}
+
+
+def _load(cell: Cell) -> None:
+    """Everything that the cell imports, so that `base` counts it; products alone need none of it."""
+    if cell.kind == "products":
+        return
+    from transformers import BertForSequenceClassification, RobertaForSequenceClassification  # noqa: F401
+
+    import headstart.engine.train  # noqa: F401
+
+    if cell.kind == "trainer":
+        from transformers import Trainer  # noqa: F401
+
+
+def _peak(cell: Cell) -> int:
+    """Of the process; on a GPU, of what torch took of it."""
+    import torch
+
+    from headstart.engine.memory import peak_bytes
+
+    return torch.cuda.max_memory_reserved() if cell.device == "cuda" else peak_bytes()
+
+
+def now(cell: Cell) -> float:
+    """Seconds on a clock that all processes share, once the device has done what it was told."""
+    import torch
+
+    if cell.device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def timed(steps: Iterator[None], cell: Cell) -> list[float]:
+    """Warm up, wait for the others if need be, and mark the time before the first and after each step."""
+    for _ in islice(steps, WARM):
+        pass
+    if cell.waits:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    marks = [now(cell)]
+    for _ in islice(steps, cell.steps):
+        marks.append(now(cell))  # noqa: PERF401 - a list comprehension would do, and would hide the clock
+    return marks
+
+
+def headstart_steps(cell: Cell) -> list[float]:
+    """(a) and (b): Headstart's own steps, of a plain model or of a stack."""
+    from headstart.engine.train import single_steps
+
+    setting = setting_of(cell)
+    return timed(single_steps(members_of(cell), weights_of(cell, setting), setting), cell)
+
+
+def token_ids(cell: Cell) -> Any:
+    """Random texts of one length, [N, T], without special or padding ids."""
+    import numpy as np
+
+    draws = np.random.default_rng(0)
+    return draws.integers(5, cell.sizes.vocabulary, (TEXT_BATCHES * cell.batch, cell.length), np.int32)
+
+
+def labels(cell: Cell) -> Any:
+    """Random labels, [N]."""
+    import numpy as np
+
+    return np.random.default_rng(1).integers(0, 2, TEXT_BATCHES * cell.batch)
+
+
+def setting_of(cell: Cell) -> Setting:
+    """What the engine needs to know."""
+    import numpy as np
+    import torch
+
+    from headstart.data.tokenise import Tokens
+    from headstart.engine.member import Setting, Texts
+
+    ids = token_ids(cell)
+    texts = Texts(Tokens(ids.ravel(), cell.length * np.arange(len(ids) + 1), None, 0), labels(cell))
+    return Setting(
+        task="classification",
+        classes=2,
+        pad_id=cell.sizes.config().pad_token_id,
+        metric="accuracy",
+        curves=(),
+        parts={"train": texts, "valid": texts, "test": texts},
+        device=torch.device(cell.device),
+        precision=cell.precision,
+    )
+
+
+def members_of(cell: Cell) -> list[Member]:
+    """R runs, each with its seed; their schedule is longer than what is timed."""
+    import numpy as np
+
+    from headstart.config.expand import Run
+    from headstart.config.study import Training
+    from headstart.engine.member import Member
+
+    steps = 2 * (WARM + cell.steps)
+    training = Training(batch_size=cell.batch, steps=steps, learning_rate=1e-4, precision=cell.precision)
+    index = np.arange(TEXT_BATCHES * cell.batch)
+    return [
+        Member(Run("arm", "all", seed, "full", cell.shape, False, training), index)
+        for seed in range(cell.members)
+    ]
+
+
+def weights_of(cell: Cell, setting: Setting) -> Weights:
+    """The runs' first weights, put together as Headstart puts them: a plain model for one, else a stack."""
+    from headstart.engine.stack import stack
+    from headstart.engine.weights import Weights
+    from headstart.tuning.full import decaying
+
+    first = cell.sizes.model(0).to(setting.device)
+    module = stack([first] * cell.members) if cell.kind == "stack" else first
+    weights = Weights(module, decaying(first))
+    for r in range(1, cell.members):
+        weights.fill(r, cell.sizes.model(r).to(setting.device))
+    return weights
+
+
+# --- Trainer ------------------------------------------------------------------------------------------
+
+
+def trainer_steps(cell: Cell) -> list[float]:
+    """(d): the library's own loop on the same texts, with the same rate, betas, decay and clipping."""
+    from transformers import Trainer, TrainerCallback, default_data_collator
+
+    marks: list[float] = []
+
+    class Marks(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            marks.append(now(cell))
+
+    with tempfile.TemporaryDirectory() as out:
+        trainer = Trainer(
+            model=cell.sizes.model(0),
+            args=_arguments(cell, out),
+            data_collator=default_data_collator,
+            train_dataset=_rows(cell),
+            callbacks=[Marks()],
+        )
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - no path
+            said, sys.stdout = sys.stdout, nowhere  # it prints its logs; stdout is for the one line
+            try:
+                trainer.train()
+            finally:
+                sys.stdout = said
+    return marks[WARM - 1 :]
+
+
+def _rows(cell: Cell) -> list[dict[str, Any]]:
+    return [
+        {"input_ids": ids, "attention_mask": [1] * cell.length, "label": label}
+        for ids, label in zip(token_ids(cell).tolist(), labels(cell).tolist(), strict=True)
+    ]
+
+
+def _arguments(cell: Cell, out: str) -> Any:
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        output_dir=out,
+        max_steps=WARM + cell.steps,
+        per_device_train_batch_size=cell.batch,
+        learning_rate=1e-4,
+        warmup_steps=0.06,
+        weight_decay=0.01,
+        adam_beta2=0.98,
+        adam_epsilon=1e-6,
+        bf16=cell.precision == "bf16",
+        use_cpu=cell.device == "cpu",
+        dataloader_pin_memory=cell.device != "cpu",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+# --- the floor ----------------------------------------------------------------------------------------
+
+
+def floor(cell: Cell) -> list[float]:
+    """The matrix products of R members' step, or one run's clipping and update."""
+    make = product_steps(cell) if cell.kind == "products" else optimiser_steps(cell)
+    return timed(_forever(make), cell)
+
+
+def _forever(make: Callable[[], None]) -> Iterator[None]:
+    while True:
+        make()
+        yield
+
+
+def product_steps(cell: Cell) -> Callable[[], None]:
+    """Forward and backward of every product of a step, each layer with weights of its own."""
+    operands = [_operands(shape, cell) for shape in product_shapes(cell)]
+
+    def make() -> None:
+        for a, b, _ in operands:
+            a @ b
+        for a, b, gradient in reversed(operands):
+            gradient @ b.mT
+            a.mT @ gradient
+
+    return make
+
+
+def product_shapes(cell: Cell) -> list[tuple[int, int, int, int]]:
+    """[K, N, I] times [K, I, O] as (K, N, I, O): of linear maps K is R, of attention rows and heads.
+
+    The pooler's and the head's are left out: they see one token of each text.
+    """
+    shape, r, tokens = cell.sizes, cell.members, cell.batch * cell.length
+    rows, each = r * cell.batch * shape.heads, shape.width // shape.heads
+    square = (r, tokens, shape.width, shape.width)
+    attention = [(rows, cell.length, each, cell.length), (rows, cell.length, cell.length, each)]
+    inner = [(r, tokens, shape.width, shape.inner), (r, tokens, shape.inner, shape.width)]
+    return [*[square] * 3, *attention, square, *inner] * shape.layers
+
+
+def _operands(shape: tuple[int, int, int, int], cell: Cell) -> tuple[torch.Tensor, ...]:
+    """Both factors and the product's gradient, in the step's number format; one set of them is no batch.
+
+    Linear weights lie as their layers hold them, [O, I].
+    """
+    import torch
+
+    many, rows, inner, outer = shape
+    dtype = torch.bfloat16 if cell.precision == "bf16" else torch.float32
+    sizes = ((many, rows, inner), (many, outer, inner), (many, rows, outer))
+    a, b, gradient = (torch.randn(*size, device=cell.device).to(dtype) for size in sizes)
+    found = (a, b.mT, gradient)
+    return tuple(t[0] for t in found) if many == 1 else found
+
+
+def optimiser_steps(cell: Cell) -> Callable[[], None]:
+    """Clipping, AdamW and zeroed gradients of as many numbers as one run has."""
+    import torch
+
+    from headstart.engine.optimiser import adamw
+    from headstart.engine.step import update
+
+    with torch.device("meta"):
+        count = sum(p.numel() for p in cell.sizes.model(0).parameters())
+    leaves = [torch.zeros(size, device=cell.device, requires_grad=True) for size in (count, 1)]
+    grads = [torch.zeros_like(leaf).fill_(1e-3) for leaf in leaves]
+    optimiser = adamw(leaves, members_of(cell)[0].run.training)
+
+    def make() -> None:
+        for leaf, gradient in zip(leaves, grads, strict=True):
+            leaf.grad = gradient
+        update(optimiser, rate=1e-4, clip=1.0)
+        for gradient in grads:
+            gradient.zero_()
+
+    return make
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,93 @@
+"""A member's state at the end of an epoch, in one file: enough to go on in any pack as if never stopped.
+
+Draws are functions of seed and step, so there is no generator to save. A file of another run, of other
+texts or of another layout is not taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from headstart.engine.member import Member
+from headstart.engine.weights import Weights
+from headstart.records import EpochPoint
+
+_FILE = "state.safetensors"
+_POINTS = TypeAdapter(list[EpochPoint])
+
+
+def save_state(
+    folder: Path, identity: str, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer
+) -> None:
+    """Write the member's weights [P], its best ones and its moments; the file there before stays until then.
+
+    Args:
+        identity: all that the state depends on; only a run with the same one can go on from it.
+    """
+    tensors = {"weights": weights.contiguous()}
+    if member.best_weights is not None:
+        tensors["best"] = member.best_weights
+    for i, state in enumerate(optimiser.state[leaf] for leaf in _leaves(optimiser)):
+        tensors |= {f"{i}.{name}": value.contiguous() for name, value in state.items()}
+    progress = {
+        "identity": identity,
+        "steps": str(member.steps),
+        "passes": str(member.passes),
+        "seconds": str(member.seconds),
+        "best": str(member.best.epoch if member.best else 0),
+        "losses": json.dumps(member.losses),
+        "points": _POINTS.dump_json(member.points).decode(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f".{_FILE}"
+    save_file(tensors, scratch, metadata=progress)
+    scratch.replace(folder / _FILE)
+
+
+def load_state(
+    folder: Path, identity: str, member: Member, weights: Weights, r: int, optimiser: torch.optim.Optimizer
+) -> bool:
+    """Let member r of `weights` go on from the state in `folder`; False where there is none of this run."""
+    try:
+        with safe_open(folder / _FILE, framework="pt") as file:
+            progress = file.metadata() or {}
+            if progress.get("identity") != identity:
+                return False
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError):
+        return False
+    device = weights.values.device
+    weights.values[r] = tensors.pop("weights").to(device)
+    best = tensors.pop("best", None)
+    member.best_weights = None if best is None else best.to(device)
+    _load_moments(tensors, optimiser, device)
+    _load_progress(progress, member)
+    return True
+
+
+def _load_moments(
+    tensors: dict[str, torch.Tensor], optimiser: torch.optim.Optimizer, device: torch.device
+) -> None:
+    leaves = _leaves(optimiser)
+    for name, value in tensors.items():
+        i, _, kind = name.partition(".")
+        optimiser.state[leaves[int(i)]][kind] = value.to(device)
+
+
+def _load_progress(progress: dict[str, str], member: Member) -> None:
+    member.steps, member.passes = int(progress["steps"]), int(progress["passes"])
+    member.seconds = float(progress["seconds"])
+    member.losses = json.loads(progress["losses"])
+    member.points = _POINTS.validate_json(progress["points"])
+    member.best = next((p for p in member.points if p.epoch == int(progress["best"])), None)
+
+
+def _leaves(optimiser: torch.optim.Optimizer) -> Sequence[torch.Tensor]:
+    return [leaf for group in optimiser.param_groups for leaf in group["params"]]

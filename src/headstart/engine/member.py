@@ -1,0 +1,113 @@
+"""A run while it trains: what it learns from, how far it is, and its steps, which its seed alone decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from headstart.config.expand import Run
+from headstart.config.metrics import LOWER_IS_BETTER, Task
+from headstart.data.batches import epoch_order
+from headstart.data.corpus import Part
+from headstart.data.tokenise import Tokens
+from headstart.engine.device import Precision
+from headstart.engine.schedule import learning_rate, total_steps
+from headstart.errors import TrainingError
+from headstart.records import EpochPoint, Selection
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One part of the data as the engine needs it: N tokenised texts and labels [N] or [N, C]."""
+
+    tokens: Tokens
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all members of a pack share."""
+
+    task: Task
+    classes: int
+    pad_id: int
+    metric: str
+    curves: tuple[Part, ...]
+    parts: dict[Part, Texts]
+    device: torch.device
+    precision: Precision
+
+
+@dataclass
+class Member:
+    """A run while it trains, wherever its weights lie.
+
+    `weights` [P] are those of its best epoch once it has ended well; `best_weights` hold them until then,
+    unless the last epoch is the best one. `losses` are those of all its steps.
+    """
+
+    run: Run
+    index: np.ndarray
+    points: list[EpochPoint] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    best: EpochPoint | None = None
+    best_weights: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
+    error: TrainingError | None = None
+    passes: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """Steps that the run makes if nothing stops it."""
+        return total_steps(self.run.training, len(self.index))
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return learning_rate(self.run.training, self.steps, self.total)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no step is left to it."""
+        return self.error is not None or self.steps == self.total or self._is_out_of_patience
+
+    @property
+    def _is_out_of_patience(self) -> bool:
+        patience = self.run.training.patience
+        if patience is None or self.best is None:
+            return False
+        return self.points[-1].epoch - self.best.epoch >= patience
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One member's share of one step: its passes as text indices, and whether an epoch ends with it."""
+
+    epoch: int
+    passes: list[np.ndarray]
+    ends_epoch: bool
+
+
+def selection(metric: str) -> Selection:
+    """The rule by which each run's epoch is chosen, in words."""
+    extreme = "lowest" if metric in LOWER_IS_BETTER else "highest"
+    return Selection(metric=metric, rule=f"epoch of the {extreme} valid {metric}, the earlier of equals")
+
+
+def member_turns(member: Member, setting: Setting) -> Iterator[Turn]:
+    """The member's steps from the epoch it has reached, as a function of its seed and settings alone."""
+    training, lengths = member.run.training, setting.parts["train"].tokens.lengths[member.index]
+    made, total, epoch = member.steps, member.total, len(member.points)
+    while made < total:
+        epoch += 1
+        order = epoch_order(lengths, training.batch_size, member.run.seed, epoch)
+        steps = [order[i : i + training.accumulation] for i in range(0, len(order), training.accumulation)]
+        for i, passes in enumerate(steps[: total - made], start=1):
+            last = i == len(steps) or made + i == total
+            yield Turn(epoch, [member.index[batch] for batch in passes], last)
+        made += len(steps)

@@ -1,0 +1,162 @@
+"""The trainable weights of R members in one buffer, gradients beside it; members can be taken out.
+
+A member's weights are one row, those that decay before those that do not: clipping and the optimiser see
+two vectors a member, whatever the model. The module's parameters are views of the buffer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+
+from headstart.engine.stack import Stack
+
+#: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
+_ALIGNMENT = 16
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a parameter lies in every member's row, and its shape in one model."""
+
+    name: str
+    start: int
+    shape: torch.Size
+
+    @property
+    def stop(self) -> int:
+        """The number after its last."""
+        return self.start + math.prod(self.shape)
+
+
+@dataclass
+class _Into:
+    """Where the module's gradients go: one for all `Weights` that share a module."""
+
+    grads: torch.Tensor
+
+
+class Weights:
+    """Buffers [R, P] of `values` and `grads`, and the module that computes with them.
+
+    `decaying` is the part of a row, from its start, that decays. A plain model is a module of one member.
+
+    Args:
+        module: a plain model, or a `Stack` of R; its parameters become views of the buffer.
+        decaying: the names in one model of the parameters that decay.
+    """
+
+    def __init__(self, module: nn.Module, decaying: Collection[str]) -> None:
+        self.module = module
+        members = module.members if isinstance(module, Stack) else 1
+        # A stack's names are those of one model below `model.`, its shapes have the members before them.
+        self._stacked = isinstance(module, Stack)
+        base = module.model if isinstance(module, Stack) else module
+        trained = {name: p for name, p in base.named_parameters() if p.requires_grad}
+        order = sorted(trained, key=lambda name: name not in decaying)
+        self._parameters = [trained[name] for name in order]
+        self.slots, end = _slots({name: self._shape(trained[name]) for name in order})
+        border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
+        self.decaying, self.exempt = slice(0, border), slice(border, end)
+        first = self._parameters[0]
+        self.values = torch.zeros(members, end, dtype=first.dtype, device=first.device)
+        self.grads = torch.zeros_like(self.values)
+        self._into = _Into(self.grads)
+        self._adopt()
+        for slot, parameter in zip(self.slots, self._parameters, strict=True):
+            # Without a reference to this object, which holds the module: a circle would keep both in memory.
+            collect = partial(_collect, self._into, slot, self._stacked)
+            parameter.register_post_accumulate_grad_hook(collect)  # type: ignore[no-untyped-call]
+
+    def _shape(self, parameter: nn.Parameter) -> torch.Size:
+        return parameter.shape[1:] if self._stacked else parameter.shape
+
+    def _adopt(self) -> None:
+        """Copy each parameter into the buffer and let go of its own memory, one after the other."""
+        for slot, parameter in zip(self.slots, self._parameters, strict=True):
+            view = _view(self.values, slot, self._stacked)
+            view.copy_(parameter.detach())
+            parameter.data = view
+
+    @property
+    def decays(self) -> frozenset[str]:
+        """The names of the parameters that decay."""
+        return frozenset(slot.name for slot in self.slots if slot.start < self.decaying.stop)
+
+    def fill(self, r: int, model: nn.Module) -> None:
+        """Give member r the weights of a plain model of the same architecture."""
+        own = dict(model.named_parameters())
+        with torch.no_grad():
+            for slot in self.slots:
+                self.values[r, slot.start : slot.stop] = own[slot.name].detach().flatten()
+
+    def named(self, row: torch.Tensor) -> dict[str, torch.Tensor]:
+        """A member's row [P] as the parameters of one model: views by name."""
+        return {slot.name: row[slot.start : slot.stop].view(slot.shape) for slot in self.slots}
+
+    def leaves(self, r: int) -> list[torch.Tensor]:
+        """Member r's weights as an optimiser wants them: what decays and what does not, with gradients."""
+        parts = []
+        for part in (self.decaying, self.exempt):
+            leaf = self.values[r, part].detach().requires_grad_()
+            leaf.grad = self.grads[r, part]
+            parts.append(leaf)
+        return parts
+
+    def take(self, rows: Sequence[int]) -> None:
+        """Go on with these members alone, in this order; gradients start at zero.
+
+        Leaves made before are of no use afterwards.
+        """
+        self.values = self.values[list(rows)]
+        self.grads = torch.zeros_like(self.values)
+        self.point()
+
+    def part(self, rows: Sequence[int]) -> Weights:
+        """A copy of these members' weights for the same module, which it does not touch until `point`."""
+        other: Weights = object.__new__(Weights)
+        other.__dict__ |= self.__dict__
+        other.values = self.values[list(rows)]
+        other.grads = torch.zeros_like(other.values)
+        return other
+
+    def let_go(self) -> None:
+        """Give the memory back: these members' weights have been copied elsewhere. Slots stay known."""
+        self.values, self.grads = self.values[:0].clone(), self.grads[:0].clone()
+        self._into.grads = self.grads
+        for slot, parameter in zip(self.slots, self._parameters, strict=True):
+            shape = (0, *slot.shape) if self._stacked else slot.shape
+            parameter.data = self.values.new_empty(shape)
+
+    def point(self) -> None:
+        """Have the module compute with these members' weights."""
+        self._into.grads = self.grads
+        for slot, parameter in zip(self.slots, self._parameters, strict=True):
+            parameter.data = _view(self.values, slot, self._stacked)
+
+
+def _view(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:
+    """All members' numbers of one parameter, [R, *shape], or those of a plain model, [*shape]."""
+    part = buffer[:, slot.start : slot.stop]
+    return part.view(len(buffer), *slot.shape) if stacked else part[0].view(slot.shape)
+
+
+def _collect(into: _Into, slot: Slot, stacked: bool, parameter: nn.Parameter) -> None:
+    """Add a gradient to the buffer as soon as it is whole, and let go of its own memory."""
+    assert parameter.grad is not None
+    _view(into.grads, slot, stacked).add_(parameter.grad)
+    parameter.grad = None
+
+
+def _slots(shapes: Mapping[str, torch.Size]) -> tuple[list[Slot], int]:
+    """Each parameter's place in a row, one after the other, and the row's length."""
+    slots, end = [], 0
+    for name, shape in shapes.items():
+        slots.append(Slot(name, end, shape))
+        end = -(-slots[-1].stop // _ALIGNMENT) * _ALIGNMENT
+    return slots, end

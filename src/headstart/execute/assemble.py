@@ -1,0 +1,114 @@
+"""Makes one module of a pack's runs, which trains, and of each trained member a whole model again."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from headstart.config.expand import Run
+from headstart.data.corpus import PARTS
+from headstart.data.splits import subset
+from headstart.engine.device import choose_device, choose_precision, weights_dtype
+from headstart.engine.member import Member, Setting, Texts
+from headstart.engine.schedule import learning_rate
+from headstart.engine.stack import agree, stack
+from headstart.engine.weights import Weights
+from headstart.execute.prepare import Prepared
+from headstart.models.initialise import initialise
+from headstart.models.vocabulary import compact, decay_factor, restore
+from headstart.tuning.full import decaying
+
+
+def setting_of(run: Run, prepared: Prepared) -> Setting:
+    """What the engine needs to know of the study, for a pack of runs like `run`."""
+    study, corpus = prepared.study, prepared.corpus
+    device = choose_device(study.device)
+    tokens = prepared.tokens_of(run)
+    return Setting(
+        task=study.task,
+        classes=corpus.outputs,
+        pad_id=prepared.checkpoints[run.checkpoint].tokenizer.pad_token_id,
+        metric=study.metric,
+        curves=study.curves,
+        parts={part: Texts(tokens[part], corpus.parts[part].labels) for part in PARTS},
+        device=device,
+        precision=choose_precision(run.training.precision, device),
+    )
+
+
+def members_of(runs: Sequence[Run], prepared: Prepared) -> list[Member]:
+    """The runs before their first step, each with the texts that it learns from."""
+    train = prepared.corpus.parts["train"]
+    return [Member(run, subset(train, run.size, run.seed)) for run in runs]
+
+
+def weights_of(runs: Sequence[Run], prepared: Prepared, setting: Setting) -> Weights:
+    """The runs' first weights, as their seeds and arms say, for a module that computes all of them.
+
+    One run is a plain model; more are a stack. Models are made one at a time: memory never holds all of
+    them beside the stack.
+
+    Raises:
+        StackError: the architecture cannot be stacked.
+    """
+    first = _initial(runs[0], prepared, setting)
+    if len(runs) == 1:
+        return Weights(first, decaying(first))
+    module = stack([first] * len(runs), check=False)
+    weights, last = Weights(module, decaying(first)), first
+    for r, run in enumerate(runs[1:], start=1):
+        last = _initial(run, prepared, setting)
+        weights.fill(r, last)
+    agree(module, {0: first, len(runs) - 1: last})  # with weights of their own, or mixed-up rows go unseen
+    return weights
+
+
+def _initial(run: Run, prepared: Prepared, setting: Setting) -> torch.nn.Module:
+    """The run's model as it trains: only embedding rows in use, on the device, in the weights' format."""
+    model = initialise(prepared.checkpoints[run.checkpoint], pretrained=run.pretrained, seed=run.seed)
+    ids = prepared.vocabulary_of(run)
+    if ids is not None:
+        compact(model, ids)
+    return model.to(setting.device, weights_dtype(setting.precision))
+
+
+def trained_model(member: Member, weights: Weights, prepared: Prepared, setting: Setting) -> torch.nn.Module:
+    """The member's model at its best epoch, whole: what no text of the study uses has decayed as it would.
+
+    Such rows are those that the run began with, which its seed gives again, times what AdamW leaves of a
+    weight without gradient.
+    """
+    assert member.weights is not None
+    run, ids = member.run, prepared.vocabulary_of(member.run)
+    whole = initialise(prepared.checkpoints[run.checkpoint], pretrained=run.pretrained, seed=run.seed)
+    model = copy.deepcopy(whole) if ids is not None else whole
+    is_compact = ids is not None and compact(model, ids) is None
+    model.to(setting.device, weights_dtype(setting.precision))
+    trained = weights.named(member.weights)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in trained:
+                parameter.copy_(trained[name])
+    if is_compact:
+        restore(model, whole, _decay(member, weights, model))
+    return model
+
+
+def _decay(member: Member, weights: Weights, model: torch.nn.Module) -> float:
+    """What training up to the best epoch leaves of an embedding row that no text uses."""
+    table = model.get_input_embeddings().weight  # type: ignore[operator]
+    name = next(name for name, parameter in model.named_parameters() if parameter is table)
+    if name not in weights.decays or member.best is None:
+        return 1.0
+    training = member.run.training
+    rates = (learning_rate(training, step, member.total) for step in range(member.best.step))
+    return decay_factor(rates, training.weight_decay)
+
+
+def trained_rows(run: Run, prepared: Prepared) -> int | None:
+    """How many embedding rows the run trains, where those that no text uses are kept out; for its record."""
+    ids: np.ndarray | None = prepared.vocabulary_of(run) if run.checkpoint else None
+    return None if ids is None else len(ids)

@@ -1,0 +1,80 @@
+"""Decides when a run's state is worth writing, and what it depends on; another run's state is not taken."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from headstart.config.expand import Run
+from headstart.engine.checkpoint import load_state, save_state
+from headstart.engine.member import Member, Setting
+from headstart.engine.weights import Weights
+from headstart.execute.prepare import Prepared
+from headstart.store.runs import RunStore
+
+#: Seconds of training that may be lost, and the share of the time that writing may take.
+EVERY, SHARE = 60.0, 0.05
+
+
+class Keeper:
+    """Writes the states of a pack's members at the ends of their epochs: seldom enough not to be felt."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        weights: Weights,
+        prepared: Prepared,
+        setting: Setting,
+        store: RunStore,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._identity = {m.run.key: _identity(m.run, prepared, setting, weights) for m in members}
+        self._store, self._clock = store, clock
+        self._began, self._spent = clock(), 0.0
+        self._last = dict.fromkeys(self._identity, self._began)
+
+    def keep(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Write the member's state if the last one is old enough."""
+        key, now = member.run.key, self._clock()
+        if now - self._last[key] < EVERY or self._spent > SHARE * (now - self._began):
+            return
+        save_state(self._store.checkpoint_folder(key), self._identity[key], member, weights, optimiser)
+        self._last[key] = self._clock()
+        self._spent += self._last[key] - now
+
+    def go_on(
+        self, members: Sequence[Member], weights: Weights, optimisers: Sequence[torch.optim.Optimizer]
+    ) -> list[Member]:
+        """Let every member go on from the state that is on disk; gives those that do."""
+        return [
+            member
+            for r, (member, optimiser) in enumerate(zip(members, optimisers, strict=True))
+            if load_state(
+                self._store.checkpoint_folder(member.run.key),
+                self._identity[member.run.key],
+                member,
+                weights,
+                r,
+                optimiser,
+            )
+        ]
+
+
+def _identity(run: Run, prepared: Prepared, setting: Setting, weights: Weights) -> str:
+    """The digest of everything that a state is a function of."""
+    ids = prepared.vocabulary_of(run)
+    parts = (
+        "1",
+        run.key,
+        run.training.model_dump_json(),
+        setting.precision,
+        setting.metric,
+        prepared.corpus.digest,
+        prepared.checkpoints[run.checkpoint].digest,
+        "" if ids is None else hashlib.sha256(ids.tobytes()).hexdigest(),
+        str(weights.slots),
+    )
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,0 +1,340 @@
+"""Whole studies in packs: the numbers, models and curves of runs by themselves, and workers that die."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from headstart import load_study, run
+from headstart.cli import main
+from headstart.config.expand import Run, expand
+from headstart.execute.local import _Workers
+from headstart.execute.prepare import prepare
+from headstart.execute.probe import Probe
+from headstart.records import EpochPoint, RunRecord
+from headstart.store.runs import RunStore
+
+StudyFile = Callable[..., Path]
+PAIR: dict[str, Any] = {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}
+TRAINING: dict[str, Any] = {
+    "epochs": 2,
+    "batch_size": 8,
+    "learning_rate": 3e-3,
+    "weight_decay": 0.3,
+    "precision": "fp64",
+}
+KEYS = [
+    f"{arm}/{size}/{seed}" for arm in ("pretrained", "random") for size in ("20", "all") for seed in (0, 1)
+]
+STEPS = {"20": 6, "all": 16}
+TABLE = "bert.embeddings.word_embeddings.weight"
+#: What says how and when a run was made, and no more.
+_CIRCUMSTANCES = {"seconds", "peak_memory_bytes", "execution", "provenance"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """In this process and in workers: products this small gain nothing from more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headstart.execute.crew.cores", lambda: 1)
+        yield
+    torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A study that was run."""
+
+    out: Path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The content of `results.json`."""
+        facts: dict[str, Any] = json.loads((self.out / "results.json").read_text(encoding="utf-8"))
+        return facts
+
+    @property
+    def records(self) -> dict[str, RunRecord]:
+        """The records by run."""
+        return {record.key: record for record in RunStore(self.out).records()}
+
+    def said(self, key: str) -> list[float]:
+        """A run's probabilities of the first label for all test texts."""
+        columns = pq.read_table(self.out / "runs" / key / "predictions.parquet").to_pydict()
+        return list(columns["p_bad"])
+
+    def model(self, arm: str) -> dict[str, torch.Tensor]:
+        """The weights of the arm's best model."""
+        return load_file(self.out / "models" / arm / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def make(study_in: StudyFile, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Done]:
+    """Runs a study of two arms, two sizes and two seeds in this process, with changes."""
+
+    def of(**changes: Any) -> Done:
+        folder = tmp_path_factory.mktemp("study")
+        common = {"arms": PAIR, "sizes": [20, "all"], "seeds": [0, 1], "training": TRAINING}
+        assert main(["run", str(study_in(folder, **{**common, **changes}))]) == 0
+        return Done(folder / "out")
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def alone(make: Callable[..., Done]) -> Done:
+    return make(pack=1)
+
+
+@pytest.fixture(scope="module")
+def packed(make: Callable[..., Done]) -> Done:
+    return make(pack=4)
+
+
+def _numbers(facts: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value in `facts` with its path, but those that say how it was computed."""
+    if isinstance(facts, Mapping):
+        for key, value in facts.items():
+            if key not in _CIRCUMSTANCES:
+                yield from _numbers(value, f"{where}.{key}")
+    elif isinstance(facts, list):
+        for i, value in enumerate(facts):
+            yield from _numbers(value, f"{where}[{i}]")
+    else:
+        yield where, facts
+
+
+def _assert_same_numbers(one: Done, other: Done) -> None:
+    for part in ("runs", "summary", "contrasts", "tuning"):
+        found, expected = dict(_numbers(one.facts[part])), dict(_numbers(other.facts[part]))
+        assert found.keys() == expected.keys()
+        differ = {where: (found[where], value) for where, value in expected.items() if found[where] != value}
+        assert not {
+            where: pair for where, pair in differ.items() if pair[0] != pytest.approx(pair[1], abs=1e-9)
+        }
+    for key in other.records:
+        assert one.said(key) == pytest.approx(other.said(key), abs=1e-9)
+
+
+# The same study, packed
+
+
+def test_a_packed_study_gives_the_numbers_of_runs_by_themselves(packed: Done, alone: Done) -> None:
+    assert sorted(packed.records) == sorted(alone.records) == sorted(KEYS)
+    _assert_same_numbers(packed, alone)
+
+
+def test_the_numbers_compared_are_many_and_unlike(alone: Done) -> None:
+    """Else equality would say nothing."""
+    losses = [record.test["loss"] for record in alone.records.values() if record.test]
+    assert len(set(losses)) == len(KEYS)
+    assert sum(isinstance(value, float) for _, value in _numbers(alone.facts["runs"])) > 8 * 15
+
+
+def test_records_tell_the_pack_they_trained_in(packed: Done, alone: Done) -> None:
+    for study, size in ((packed, 4), (alone, 1)):
+        assert {r.execution.pack for r in study.records.values() if r.execution} == {size}
+
+
+@pytest.mark.parametrize("arm", ["pretrained", "random"])
+def test_saved_models_are_equal(packed: Done, alone: Done, arm: str) -> None:
+    found, expected = packed.model(arm), alone.model(arm)
+    assert found.keys() == expected.keys()
+    assert max(float((found[name] - value).abs().max()) for name, value in expected.items()) < 1e-6
+    notes = [
+        json.loads((done.out / "models" / arm / "headstart.json").read_text("utf-8"))
+        for done in (packed, alone)
+    ]
+    assert notes[0] == {**notes[1], "valid": pytest.approx(notes[1]["valid"], abs=1e-9)}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_run_has_a_curve_of_its_own(packed: Done, alone: Done, key: str) -> None:
+    curves = []
+    for study in (packed, alone):
+        (file,) = (study.out / "tensorboard" / key).iterdir()
+        events = EventAccumulator(str(file))
+        events.Reload()
+        curves.append(
+            {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+        )
+    found, expected = curves
+    assert found.keys() == expected.keys()
+    assert [step for step, _ in found["train/loss"]] == list(range(1, STEPS[key.split("/")[1]] + 1))
+    for tag, points in expected.items():
+        assert found[tag] == [(step, pytest.approx(value, abs=1e-6)) for step, value in points]
+
+
+# The vocabulary
+
+
+@pytest.fixture(scope="module")
+def full(make: Callable[..., Done]) -> Done:
+    return make(pack=4, vocabulary="full")
+
+
+def test_a_full_vocabulary_gives_the_same_numbers(packed: Done, full: Done) -> None:
+    _assert_same_numbers(packed, full)
+
+
+def _unused(out: Path) -> torch.Tensor:
+    """The ids that no text of the study uses, by the tokens of its own preparation."""
+    study = load_study(out / "study.yaml")
+    prepared = prepare(study, expand(study))
+    (ids,) = prepared.vocabulary.values()
+    assert ids is not None
+    (checkpoint,) = prepared.checkpoints.values()
+    return torch.tensor(sorted(set(range(checkpoint.config.vocab_size)) - set(ids.tolist())))
+
+
+def test_records_tell_how_many_rows_were_trained(packed: Done, full: Done) -> None:
+    rows = len(full.model("random")[TABLE])
+    (used,) = {r.execution.vocabulary for r in packed.records.values() if r.execution}
+    assert used == rows - len(_unused(packed.out)) < rows
+    assert {r.execution.vocabulary for r in full.records.values() if r.execution} == {None}
+
+
+@pytest.mark.parametrize("arm", ["pretrained", "random"])
+def test_rows_that_no_text_uses_have_decayed_as_in_full_training(packed: Done, full: Done, arm: str) -> None:
+    found, expected = packed.model(arm), full.model(arm)
+    assert {name: x.shape for name, x in found.items()} == {name: x.shape for name, x in expected.items()}
+    assert max(float((found[name] - value).abs().max()) for name, value in expected.items()) < 1e-6
+
+
+def test_in_float64_they_have_decayed_in_float64(packed: Done, full: Done) -> None:
+    assert float((packed.model("random")[TABLE] - full.model("random")[TABLE]).abs().max()) < 1e-9
+
+
+def test_they_did_decay(packed: Done, tiny_model: Path) -> None:
+    unused = _unused(packed.out)
+    begun = load_file(tiny_model / "model.safetensors")[TABLE].double()[unused]
+    ended = packed.model("pretrained")[TABLE].double()[unused]
+    factor = ended / begun
+    known = begun.abs() > 1e-3
+    assert known.any()
+    assert float(factor[known].std()) < 1e-6
+    assert 0.5 < float(factor[known].mean()) < 0.9999
+
+
+# Workers
+
+
+def test_two_workers_train_packs_of_two(make: Callable[..., Done], alone: Done) -> None:
+    done = make(workers=2, pack=2)
+    executed = [r.execution for r in done.records.values() if r.execution]
+    assert {(one.workers, one.pack) for one in executed} == {(2, 2)}
+    _assert_same_numbers(done, alone)
+
+
+class _Killing:
+    """A watcher that kills the one worker at the first steps it hears of, so many times."""
+
+    times = 1
+
+    def __init__(self, runs: int, metric: str) -> None:
+        self.killed, self.last = 0, 0
+
+    def __enter__(self) -> _Killing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end."""
+
+    def say(self, sentence: str) -> None:
+        """Not told to anybody."""
+
+    def started(self, run: Run) -> None:
+        """Not told to anybody."""
+
+    def step(self, run: Run, step: int, total: int, loss: float) -> None:
+        """Kill the worker, unless it is one that was killed already."""
+        (worker,) = multiprocessing.active_children()
+        if self.killed < self.times and worker.pid != self.last:
+            self.killed, self.last = self.killed + 1, worker.pid or 0
+            worker.kill()
+
+    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
+        """Not told to anybody."""
+
+    def ended(self, record: RunRecord) -> None:
+        """Not told to anybody."""
+
+
+class _KillingTwice(_Killing):
+    """Ends a half, too."""
+
+    times = 2
+
+
+class _KillingThrice(_Killing):
+    """Ends a run that was alone by then."""
+
+    times = 3
+
+
+def _killed(study_in: StudyFile, folder: Path, watcher: type[_Killing]) -> tuple[RunRecord, ...]:
+    training = {**TRAINING, "epochs": 8}
+    file = study_in(folder, arms=PAIR, seeds=[0, 1], training=training, workers=1, pack=4)
+    return run(load_study(file), watcher).records
+
+
+def _sizes(records: tuple[RunRecord, ...]) -> list[int]:
+    return sorted(record.execution.pack for record in records if record.execution)
+
+
+@pytest.mark.parametrize(("watcher", "sizes"), [(_Killing, [2, 2, 2, 2]), (_KillingTwice, [1, 1, 2, 2])])
+def test_a_pack_whose_worker_was_killed_goes_on_in_halves(
+    study_in: StudyFile, tmp_path: Path, watcher: type[_Killing], sizes: list[int]
+) -> None:
+    records = _killed(study_in, tmp_path, watcher)
+    assert [record.status for record in records] == ["done"] * 4
+    assert _sizes(records) == sizes
+
+
+def test_a_run_whose_worker_was_killed_while_it_was_alone_has_failed(
+    study_in: StudyFile, tmp_path: Path
+) -> None:
+    records = _killed(study_in, tmp_path, _KillingThrice)
+    (lost,) = (record for record in records if record.status == "failed")
+    assert "its process was killed by signal 9" in str(lost.error)
+    assert _sizes(records) == [1, 2, 2]
+
+
+def test_a_pool_whose_worker_died_in_a_probe_can_be_asked_again(study_in: StudyFile, tmp_path: Path) -> None:
+    """As the crew does: two workers at once, and then one alone."""
+    study = load_study(study_in(tmp_path, arms=PAIR))
+    runs = expand(study)
+    probe = Probe(runs[:1], 1)
+    with _Workers(prepare(study, runs), RunStore(Path(study.out))) as pool:
+        pool.resize(1)
+        (worker,) = multiprocessing.active_children()
+        worker.kill()
+        worker.join()
+        assert pool.ask([probe]) == []
+        pool.ask([probe])
+
+
+# The plan
+
+
+def test_the_plan_shows_which_runs_can_train_as_one(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = {**PAIR, "words": {"method": "bag-of-words"}}
+    assert main(["plan", str(study_in(tmp_path, arms=arms, seeds=[0, 1])), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["groups"] == [
+        {"runs": ["pretrained/all/0", "random/all/0", "pretrained/all/1", "random/all/1"], "alone": None},
+        {"runs": ["words/all/0", "words/all/1"], "alone": "a bag of words is fitted"},
+    ]

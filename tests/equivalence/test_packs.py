@@ -1,0 +1,108 @@
+"""A pack is its runs: members trained as one equal the same runs alone, in every family, dropout on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.config.expand import Run
+from headstart.engine.member import Member
+from headstart.engine.train import fresh_optimisers, train
+from headstart.engine.weights import Weights
+from tiny import FAMILIES, Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
+
+SMALL = np.arange(7, 40)
+#: Other seeds, rates, clips, decays, schedules; fewer texts; one that runs out of patience.
+RUNS = (
+    (tiny_run(0, steps=20), np.arange(60)),
+    (tiny_run(1, steps=20, learning_rate=3e-3, clip=0.1, schedule="cosine"), SMALL),
+    (tiny_run(2, steps=30, learning_rate=1e-12, patience=1), np.arange(60)),
+    (tiny_run(3, steps=20, weight_decay=0.3, betas=(0.8, 0.99)), np.arange(60)),
+    (tiny_run(0, epochs=2, learning_rate=2e-3, warmup=0), SMALL),
+)
+OVERFLOWING, LAST_SOUND_STEP = 3, 13
+
+
+class _Pack:
+    """The given runs, trained as one; what is left of them can be looked at."""
+
+    def __init__(self, family: str, which: Sequence[int]) -> None:
+        models = [tiny_model(family, seed=50 + r, dropout=0.2) for r in which]
+        self.members = [Member(RUNS[r][0], RUNS[r][1]) for r in which]
+        self.heard = _Hearing()
+        weights = tiny_weights(models)
+        self.optimisers = fresh_optimisers(self.members, weights)
+        if OVERFLOWING in which:
+            place = which.index(OVERFLOWING)
+            self.optimisers[place].register_step_post_hook(_overflow(weights, self.members[place]))
+        train(self.members, weights, tiny_setting(), self.heard, optimisers=self.optimisers)
+
+    def moments(self, place: int) -> list[torch.Tensor]:
+        states = self.optimisers[place].state.values()
+        return [value for state in states for value in state.values()]
+
+
+class _Hearing(Listening):
+    """Keeps every run's losses apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_run: dict[int, list[float]] = {}
+
+    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
+        self.by_run.setdefault(id(run), []).append(loss)
+
+
+def _overflow(weights: Weights, member: Member) -> Callable[..., None]:
+    """A hook that makes the member's weights infinite after so many of its steps."""
+    counter = itertools.count(1)
+
+    def hook(optimiser: torch.optim.Optimizer, *_: object) -> None:
+        if next(counter) == LAST_SOUND_STEP:
+            with torch.no_grad():
+                optimiser.param_groups[0]["params"][0].fill_(float("inf"))
+
+    return hook
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_members_of_a_pack_are_the_runs_they_are_alone(family: str) -> None:
+    pack = _Pack(family, range(len(RUNS)))
+    for place in range(len(RUNS)):
+        alone = _Pack(family, [place])
+        mine, own = pack.members[place], alone.members[0]
+        assert (mine.steps, mine.passes, bool(mine.error)) == (own.steps, own.passes, bool(own.error))
+        losses = pack.heard.by_run[id(mine.run)], alone.heard.by_run[id(own.run)]
+        assert np.allclose(*losses, rtol=0, atol=1e-9, equal_nan=True)
+        if place != OVERFLOWING:
+            assert gap(mine.weights, own.weights) < 1e-9
+            assert max(map(gap, pack.moments(place), alone.moments(0))) < 1e-9
+            assert [_scores(p) for p in mine.points] == [
+                pytest.approx(_scores(p), abs=1e-9) for p in own.points
+            ]
+
+
+def _scores(point: Any) -> dict[str, float]:
+    return {"step": point.step, "train": point.train_loss, **point.valid}
+
+
+def test_the_case_holds_what_it_should() -> None:
+    """Runs that end at three different steps, one of them stopped, one failed; other weights for each."""
+    pack = _Pack("bert", range(len(RUNS)))
+    assert [member.steps for member in pack.members] == [20, 20, 20, LAST_SOUND_STEP + 1, 12]
+    assert [member.error is not None for member in pack.members] == [r == OVERFLOWING for r in range(5)]
+    assert pack.members[2].has_ended
+    assert pack.members[2].steps < pack.members[2].total
+    ended = [member.weights for member in pack.members if member.weights is not None]
+    assert all(gap(a, b) > 1e-3 for a, b in itertools.combinations(ended, 2))
+
+
+@pytest.mark.parametrize("which", [(1, 0), (0, 4, 1), (4, 1, 2, 0)])
+def test_a_run_is_the_same_in_any_pack(which: tuple[int, ...]) -> None:
+    alone, pack = _Pack("roberta", [1]), _Pack("roberta", which)
+    assert gap(pack.members[which.index(1)].weights, alone.members[0].weights) < 1e-9

@@ -1,0 +1,92 @@
+"""A run that goes on from its state is the run that was never stopped, in whatever pack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.engine.checkpoint import load_state, save_state
+from headstart.engine.member import Member
+from headstart.engine.train import fresh_optimisers, train
+from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
+
+RUN = tiny_run(3, epochs=5, learning_rate=3e-2)
+
+
+class _Saving(Listening):
+    """Saves the state at the end of one epoch."""
+
+    def __init__(self, folder: Path, epoch: int) -> None:
+        super().__init__()
+        self._folder, self._epoch = folder, epoch
+
+    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+        if len(member.points) == self._epoch:
+            save_state(self._folder, "it", member, weights, optimiser)
+
+
+def _whole(folder: Path, epoch: int) -> Member:
+    """The run from its first to its last step, its state written at the end of `epoch`."""
+    member = Member(RUN, np.arange(60))
+    train([member], tiny_weights([tiny_model(dropout=0.2)]), tiny_setting(), _Saving(folder, epoch))
+    return member
+
+
+def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, Listening, bool]:
+    """The run from its state on, beside fresh ones."""
+    members = [Member(RUN, np.arange(60))]
+    members += [Member(tiny_run(50 + i, epochs=1), np.arange(60)) for i in range(others)]
+    weights = tiny_weights([tiny_model(seed=90 + i, dropout=0.2) for i in range(1 + others)])
+    optimisers, heard = fresh_optimisers(members, weights), Listening()
+    found = load_state(folder, identity, members[0], weights, 0, optimisers[0])
+    train(members, weights, tiny_setting(), heard, optimisers=optimisers)
+    return members[0], heard, found
+
+
+@pytest.mark.parametrize("epoch", [1, 3, 4])
+def test_going_on_gives_the_same_bits(epoch: int, tmp_path: Path) -> None:
+    whole = _whole(tmp_path, epoch)
+    rest, heard, found = _rest(tmp_path)
+    assert found
+    assert len(heard.losses) == 10 * (5 - epoch)
+    assert whole.weights is not None
+    assert rest.weights is not None
+    assert torch.equal(rest.weights, whole.weights)
+    assert rest.losses == whole.losses
+    assert [p.model_dump(exclude={"seconds"}) for p in rest.points] == [
+        p.model_dump(exclude={"seconds"}) for p in whole.points
+    ]
+    assert rest.best is not None
+    assert whole.best is not None
+    assert rest.best.epoch == whole.best.epoch
+
+
+def test_the_case_exercises_a_best_epoch_before_the_state(tmp_path: Path) -> None:
+    best = _whole(tmp_path, 4).best
+    assert best is not None
+    assert best.epoch < 4
+
+
+def test_going_on_in_a_pack_gives_the_same_run(tmp_path: Path) -> None:
+    whole = _whole(tmp_path, 2)
+    rest, _, found = _rest(tmp_path, others=2)
+    assert found
+    assert gap(rest.weights, whole.weights) < 1e-9
+
+
+def test_another_runs_state_is_not_taken(tmp_path: Path) -> None:
+    _whole(tmp_path, 2)
+    rest, heard, found = _rest(tmp_path, identity="another")
+    assert not found
+    assert len(heard.losses) == rest.total
+
+
+def test_no_state_or_half_of_one_is_no_state(tmp_path: Path) -> None:
+    assert not _rest(tmp_path)[2]
+    _whole(tmp_path, 2)
+    file = tmp_path / "state.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    assert not _rest(tmp_path)[2]

@@ -1,0 +1,257 @@
+"""A pack carried out: every run recorded once, and smaller packs where one was too large."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from headstart import load_study
+from headstart.config.expand import Pack, Run, expand
+from headstart.engine.train import train
+from headstart.errors import ModelError, StackError
+from headstart.execute import pack as packs
+from headstart.execute.assemble import weights_of
+from headstart.execute.pack import carry_out
+from headstart.execute.prepare import Prepared, prepare
+from headstart.execute.probe import Probe, time_steps
+from headstart.models.save import save_model
+from headstart.records import EpochPoint, RunRecord
+from headstart.store.runs import RunStore
+
+TEXTS, BATCH, EPOCHS = 60, 8, 2
+STEPS = EPOCHS * -(-TEXTS // BATCH)
+TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": 3e-3, "precision": "fp64"}
+
+
+class _Watching:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.starts: list[str] = []
+        self.ends: list[str] = []
+
+    def started(self, run: Run) -> None:
+        """Remember the run."""
+        self.starts.append(run.key)
+
+    def step(self, run: Run, step: int, total: int, loss: float) -> None:
+        """Not remembered."""
+
+    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
+        """Not remembered."""
+
+    def ended(self, record: RunRecord) -> None:
+        """Remember the run."""
+        self.ends.append(record.key)
+
+
+class _Study:
+    """Runs of two arms, two seeds, made ready and carried out as one pack."""
+
+    def __init__(self, file: Path) -> None:
+        study = load_study(file)
+        self.runs = expand(study)
+        self.prepared: Prepared = prepare(study, self.runs)
+        self.store, self.watching = RunStore(Path(study.out)), _Watching()
+        self.store.open(study)
+
+    def carry_out(self) -> dict[str, RunRecord]:
+        """The records by run, as they lie on disk."""
+        given = carry_out(Pack(self.runs), self.prepared, self.store, 1, self.watching)
+        found = {record.key: record for record in self.store.records()}
+        assert sorted(record.key for record in given) == sorted(found)
+        assert {record.key: record for record in given} == found
+        return found
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Products this small gain nothing from more, and lose on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def study(study_file: Callable[..., Path]) -> _Study:
+    arms = {"tuned": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}
+    return _Study(study_file(arms=arms, seeds=[0, 1], training=TRAINING))
+
+
+def _packs(records: dict[str, RunRecord]) -> list[int]:
+    """The size of each run's pack, as its record tells."""
+    return [record.execution.pack for record in records.values() if record.execution]
+
+
+def _limit_weights(patch: pytest.MonkeyPatch, most: int, error: Callable[[], Exception]) -> list[int]:
+    """Let the making of packs of more than `most` fail; gives the sizes tried."""
+    tried: list[int] = []
+
+    def limited(runs: Sequence[Run], *rest: Any) -> Any:
+        tried.append(len(runs))
+        if len(runs) > most:
+            raise error()
+        return weights_of(runs, *rest)
+
+    patch.setattr(packs, "weights_of", limited)
+    return tried
+
+
+def _no_memory() -> Exception:
+    return torch.OutOfMemoryError("CUDA out of memory")
+
+
+def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
+    """Every run is done, with one record, one curve of all its steps, its predictions, and no rest."""
+    assert sorted(records) == sorted(run.key for run in study.runs)
+    assert {record.status for record in records.values()} == {"done"}
+    assert sorted(study.watching.ends) == sorted(records)
+    for key in records:
+        (events,) = study.store.curves_folder(key).iterdir()
+        curve = EventAccumulator(str(events))
+        curve.Reload()
+        assert [event.step for event in curve.Scalars("train/loss")] == list(range(1, STEPS + 1))
+        names = {path.name for path in study.store.run_folder(key).iterdir()}
+        assert names == {"record.json", "predictions.parquet", "model"}
+
+
+def test_a_pack_gives_every_run_its_record_curve_and_model(study: _Study) -> None:
+    records = study.carry_out()
+    _assert_whole(study, records)
+    assert _packs(records) == [4] * 4
+    assert study.watching.starts == [run.key for run in study.runs]
+    assert len({record.valid["loss"] for record in records.values() if record.valid}) == 4
+
+
+@pytest.mark.parametrize(
+    ("most", "tried", "sizes"),
+    [(3, [4, 2, 2], [2] * 4), (1, [4, 2, 1, 1, 2, 1, 1], [1] * 4)],
+)
+def test_a_pack_too_large_for_memory_goes_on_in_halves(
+    study: _Study, monkeypatch: pytest.MonkeyPatch, most: int, tried: list[int], sizes: list[int]
+) -> None:
+    made = _limit_weights(monkeypatch, most, _no_memory)
+    records = study.carry_out()
+    assert made == tried
+    assert _packs(records) == sizes
+    _assert_whole(study, records)
+
+
+def test_models_that_cannot_be_stacked_after_all_train_one_by_one(
+    study: _Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = _limit_weights(monkeypatch, 1, lambda: StackError("stacked, it computes something else"))
+    records = study.carry_out()
+    assert made == [4, 1, 1, 1, 1]
+    assert _packs(records) == [1] * 4
+    _assert_whole(study, records)
+
+
+def test_memory_that_runs_out_after_some_epochs_starts_halves_afresh(
+    study: _Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside a step, where the engine does not go on in halves itself; nothing of the first try is left."""
+    sizes: list[int] = []
+
+    def failing(members: Sequence[Any], *rest: Any, **more: Any) -> None:
+        sizes.append(len(members))
+        train(members, *rest, **more)
+        if len(members) > 2:
+            raise _no_memory()
+
+    monkeypatch.setattr(packs, "train", failing)
+    records = study.carry_out()
+    assert sizes == [4, 2, 2]
+    _assert_whole(study, records)
+
+
+def test_the_memory_of_a_pack_is_free_before_its_halves_are_made(
+    study: _Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else halves are tried where even less memory is left than the whole pack had."""
+    held: list[Any] = []
+    alive: list[int] = []
+
+    def failing(members: Sequence[Any], weights: Any, *rest: Any, **more: Any) -> None:
+        gc.collect()
+        alive.append(sum(ref() is not None for ref in held))
+        held.append(weakref.ref(weights))
+        if len(members) > 2:
+            raise _no_memory()
+        train(members, weights, *rest, **more)
+
+    monkeypatch.setattr(packs, "train", failing)
+    study.carry_out()
+    assert alive == [0, 0, 0]
+
+
+def test_a_single_run_that_memory_does_not_hold_has_failed(
+    study: _Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _limit_weights(monkeypatch, 0, _no_memory)
+    records = study.carry_out()
+    assert sorted(study.watching.ends) == sorted(records)
+    for record in records.values():
+        assert record.status == "failed"
+        assert "OutOfMemoryError: CUDA out of memory" in str(record.error)
+
+
+def test_a_bug_fails_every_run_with_its_trace(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _limit_weights(monkeypatch, 0, lambda: ZeroDivisionError("one by nothing"))
+    records = study.carry_out()
+    assert made[0] == 4
+    assert len(records) == 4
+    for record in records.values():
+        assert (record.status, record.error) == ("failed", "ZeroDivisionError: one by nothing")
+        assert "Traceback" in str(record.trace)
+
+
+def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = study.runs[1].key
+
+    def failing(model: Any, checkpoint: Any, folder: Path, **more: Any) -> None:
+        if folder == study.store.run_folder(lost) / "model":
+            raise ModelError("the saved model gives other logits")
+        save_model(model, checkpoint, folder, **more)
+
+    monkeypatch.setattr(packs, "save_model", failing)
+    records = study.carry_out()
+    assert [key for key, record in records.items() if record.status == "failed"] == [lost]
+
+
+# The probe
+
+
+def test_a_probe_times_a_pack_and_keeps_nothing(study: _Study) -> None:
+    timing = time_steps(Probe(study.runs, 0), study.prepared)
+    assert 0 < timing.seconds < 60
+    assert timing.peak_memory_bytes > 0
+    assert list(study.store.records()) == []
+
+
+@pytest.mark.parametrize("error", [_no_memory, lambda: StackError("stacked, it computes something else")])
+def test_a_probe_of_a_pack_that_cannot_be_made_takes_for_ever(
+    study: _Study, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise error()
+
+    monkeypatch.setattr("headstart.execute.probe.weights_of", failing)
+    assert time_steps(Probe(study.runs, 0), study.prepared).seconds == float("inf")
+
+
+def test_a_probe_does_not_hide_a_bug(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> Any:
+        raise RuntimeError("mat1 and mat2")
+
+    monkeypatch.setattr("headstart.execute.probe.weights_of", failing)
+    with pytest.raises(RuntimeError, match="mat1"):
+        time_steps(Probe(study.runs, 0), study.prepared)
