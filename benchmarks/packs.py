@@ -742,15 +742,19 @@ def members_of(cell: Cell) -> list[Member]:
 
 def weights_of(cell: Cell, setting: Setting) -> Weights:
     """The runs' first weights, put together as Headstart puts them: a plain model for one, else a stack."""
-    from headstart.engine.stack import stack
+    from headstart.engine.stack import agree, stack
     from headstart.engine.weights import Weights
     from headstart.tuning.full import decaying
 
     first = cell.sizes.model(0).to(setting.device)
-    module = stack([first] * cell.members) if cell.kind == "stack" else first
-    weights = Weights(module, decaying(first))
+    if cell.kind == "one":
+        return Weights(first, decaying(first))
+    module = stack([first] * cell.members, check=False)
+    weights, last = Weights(module, decaying(first)), first
     for r in range(1, cell.members):
-        weights.fill(r, cell.sizes.model(r).to(setting.device))
+        last = cell.sizes.model(r).to(setting.device)
+        weights.fill(r, last)
+    agree(module, {0: first, cell.members - 1: last})
     return weights
 
 
