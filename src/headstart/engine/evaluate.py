@@ -12,7 +12,7 @@ from headstart.data.batches import Batch, pad, reading_order
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision, autocast
 from headstart.engine.metrics import meter
-from headstart.engine.stack import Stack
+from headstart.engine.stack import members_in
 from headstart.engine.step import forward_inputs
 from headstart.records import Scores
 
@@ -36,7 +36,7 @@ def member_logits(
     """As `window_logits`, for each member of a stack on the same texts: [R, n, C]; a plain model is R = 1."""
     was_training = module.training
     module.eval()
-    members = module.members if isinstance(module, Stack) else 1
+    members = members_in(module)
     most = max(1, MOST_TOKENS // members)
     try:
         start = 0
@@ -76,8 +76,7 @@ def evaluate(
     precision: Precision,
 ) -> list[Scores]:
     """The task's metrics on N texts with labels [N] or [N, C], for each member of `module`."""
-    members = module.members if isinstance(module, Stack) else 1
-    counted = [meter(task, classes) for _ in range(members)]
+    counted = [meter(task, classes) for _ in range(members_in(module))]
     for where, logits in member_logits(module, tokens, pad_id=pad_id, device=device, precision=precision):
         for one, own in zip(counted, logits, strict=True):
             one.add(own, torch.from_numpy(labels[where]))

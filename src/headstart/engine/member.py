@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.config.metrics import LOWER_IS_BETTER, Task
+from headstart.config.metrics import LOWER_IS_BETTER, Task, better
 from headstart.data.batches import epoch_order
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
@@ -91,6 +91,11 @@ class Turn:
     epoch: int
     passes: list[np.ndarray]
     ends_epoch: bool
+
+
+def improves(point: EpochPoint, best: EpochPoint | None, metric: str) -> bool:
+    """Whether `point` is chosen over the best epoch before it: of equals the earlier stays."""
+    return best is None or better(metric, point.valid[metric], best.valid[metric])
 
 
 def selection(metric: str) -> Selection:

@@ -25,10 +25,9 @@ from headstart.engine.layers import (
     stacked_parameter,
 )
 from headstart.errors import StackError
+from headstart.models.checkpoints import NAMES
 from headstart.models.vocabulary import CompactEmbedding
 
-#: What a configuration may hold differently in two members: names, not shape.
-_NAMES = frozenset({"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"})
 _CHECK_ROWS, _CHECK_TOKENS = 2, 7
 #: Differences between two orders of summation, in units of the number format's last place.
 _ROUNDING = 1e4
@@ -67,6 +66,11 @@ class Stack(nn.Module):
             raise ValueError(f"{len(input_ids)} rows cannot be shared out to {self.members} members")
         self._rows.count = len(input_ids)
         return self.model(input_ids=input_ids, **inputs)
+
+
+def members_in(module: nn.Module) -> int:
+    """How many members a module has: those of a stack, or one, a plain model."""
+    return module.members if isinstance(module, Stack) else 1
 
 
 def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
@@ -209,7 +213,7 @@ def _form(parameter: nn.Parameter | None) -> dict[str, Any]:
 
 def _settings(model: Any) -> dict[str, Any]:
     config = getattr(model, "config", None)
-    return {k: v for k, v in config.to_dict().items() if k not in _NAMES} if config is not None else {}
+    return {k: v for k, v in config.to_dict().items() if k not in NAMES} if config is not None else {}
 
 
 def _replaced(models: Sequence[nn.Module], rows: Rows) -> nn.Module:
@@ -263,9 +267,8 @@ def agree(module: Stack, models: Mapping[int, nn.Module]) -> None:
 def _small_batch(model: nn.Module) -> dict[str, torch.Tensor]:
     """Two rows of seven ids that the model knows, the second padded; drawn the same way each time."""
     table: Any = model.get_input_embeddings()  # type: ignore[operator]
-    known = torch.arange(table.num_embeddings)
-    if isinstance(table, CompactEmbedding):
-        known = table.ids().cpu()
+    is_compact = isinstance(table, CompactEmbedding)
+    known = table.ids().cpu() if is_compact else torch.arange(table.num_embeddings)
     draw = torch.Generator().manual_seed(0)
     ids = known[torch.randint(len(known), (_CHECK_ROWS, _CHECK_TOKENS), generator=draw)]
     mask = torch.ones_like(ids)

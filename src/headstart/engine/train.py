@@ -16,12 +16,11 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.config.metrics import better
 from headstart.data.batches import pad
 from headstart.data.corpus import Part
 from headstart.engine.dropout import Draw
 from headstart.engine.evaluate import evaluate
-from headstart.engine.member import Member, Setting, Turn, member_turns
+from headstart.engine.member import Member, Setting, Turn, improves, member_turns
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.optimiser import adamw, rebind
 from headstart.engine.schedule import learning_rate
@@ -63,7 +62,7 @@ def train(
     """
     turns = [member_turns(member, setting) for member in members]
     optimisers = optimisers or fresh_optimisers(members, weights)
-    packs = [_Pack(list(members), weights, list(turns), list(optimisers), setting, listener, clock)]
+    packs = [_Pack(list(members), weights, turns, list(optimisers), setting, listener, clock)]
     while packs:
         packs = packs.pop().go_on() + packs
 
@@ -135,7 +134,7 @@ class _Pack:
         return []
 
     def step(self, shares: Sequence[Turn]) -> bool:
-        """Make one step; False, with nothing changed, where memory does not hold it."""
+        """Make one step; False, with no weight changed, where memory does not hold it."""
         setting = self._setting
         try:
             losses = gradients(
@@ -148,7 +147,6 @@ class _Pack:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._weights.grads.zero_()
             return False
         for member, turn, loss, optimiser in zip(self.members, shares, losses, self._optimisers, strict=True):
             self._update(member, turn, float(loss), optimiser)
@@ -186,7 +184,7 @@ class _Pack:
             self._weights.point()
 
     def _close_epoch(self, r: int, epoch: int, scores: dict[Part, Scores]) -> None:
-        member, metric = self.members[r], self._setting.metric
+        member = self.members[r]
         point = EpochPoint(
             epoch=epoch,
             step=member.steps,
@@ -197,7 +195,7 @@ class _Pack:
             seconds=member.seconds,
         )
         member.points.append(point)
-        if member.best is None or better(metric, point.valid[metric], member.best.valid[metric]):
+        if improves(point, member.best, self._setting.metric):
             _keep(member, point, self._weights.values[r])
         assert member.best is not None
         self._listener.epoch(member.run, point, member.best)
@@ -229,7 +227,9 @@ class _Pack:
 
     def _halves(self, shares: Sequence[Turn]) -> list[_Pack]:
         """Two packs that begin with the step that memory did not hold; a single member fails."""
-        turns = [chain([share], rest) for share, rest in zip(shares, self._turns, strict=True)]
+        turns: list[Iterator[Turn]] = [
+            chain([share], rest) for share, rest in zip(shares, self._turns, strict=True)
+        ]
         count = len(self.members)
         if count == 1:
             self.members[0].error = _too_large(self.members[0])
@@ -238,14 +238,11 @@ class _Pack:
         self._weights.let_go()
         return parts
 
-    def _half(self, rows: Sequence[int], turns: Sequence[Iterator[Turn]]) -> _Pack:
-        members = [self.members[r] for r in rows]
-        optimisers = [self._optimisers[r] for r in rows]
-        weights = self._weights.part(rows)
-        for r, optimiser in enumerate(optimisers):
-            rebind(optimiser, weights.leaves(r))
-        own = [turns[r] for r in rows]
-        return _Pack(members, weights, own, optimisers, self._setting, self._listener, self._clock)
+    def _half(self, rows: Sequence[int], turns: list[Iterator[Turn]]) -> _Pack:
+        weights, optimisers = self._weights.part(rows), self._optimisers
+        half = _Pack(self.members, weights, turns, optimisers, self._setting, self._listener, self._clock)
+        half._choose(rows)
+        return half
 
 
 def _passes(members: Sequence[Member], shares: Sequence[Turn], setting: Setting) -> list[Pass]:

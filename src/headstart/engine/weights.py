@@ -7,14 +7,15 @@ two vectors a member, whatever the model. The module's parameters are views of t
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import nn
 
-from headstart.engine.stack import Stack
+from headstart.engine.stack import Stack, agree, members_in, stack
+from headstart.tuning.full import decaying
 
 #: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
 _ALIGNMENT = 16
@@ -53,7 +54,6 @@ class Weights:
 
     def __init__(self, module: nn.Module, decaying: Collection[str]) -> None:
         self.module = module
-        members = module.members if isinstance(module, Stack) else 1
         # A stack's names are those of one model below `model.`, its shapes have the members before them.
         self._stacked = isinstance(module, Stack)
         base = module.model if isinstance(module, Stack) else module
@@ -64,7 +64,7 @@ class Weights:
         border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
         self.decaying, self.exempt = slice(0, border), slice(border, end)
         first = self._parameters[0]
-        self.values = torch.zeros(members, end, dtype=first.dtype, device=first.device)
+        self.values = torch.zeros(members_in(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
         self._into = _Into(self.grads)
         self._adopt()
@@ -138,6 +138,26 @@ class Weights:
         self._into.grads = self.grads
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             parameter.data = _view(self.values, slot, self._stacked)
+
+
+def weights_together(models: Iterator[nn.Module], count: int) -> Weights:
+    """The weights of `count` models, which are made one at a time: memory never holds all beside the stack.
+
+    One is a plain model; more are a stack, checked against its first and last members.
+
+    Raises:
+        StackError: the architecture cannot be stacked.
+    """
+    first = next(models)
+    if count == 1:
+        return Weights(first, decaying(first))
+    module = stack([first] * count, check=False)
+    weights, last = Weights(module, decaying(first)), first
+    for r, last in enumerate(models, start=1):
+        weights.fill(r, last)
+    # With weights of their own: among equal models, rows that meet another member's go unseen.
+    agree(module, {0: first, count - 1: last})
+    return weights
 
 
 def _view(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from headstart.config.expand import Run
@@ -14,12 +13,10 @@ from headstart.data.splits import subset
 from headstart.engine.device import choose_device, choose_precision, weights_dtype
 from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.schedule import learning_rate
-from headstart.engine.stack import agree, stack
-from headstart.engine.weights import Weights
+from headstart.engine.weights import Weights, weights_together
 from headstart.execute.prepare import Prepared
 from headstart.models.initialise import initialise
 from headstart.models.vocabulary import compact, decay_factor, restore
-from headstart.tuning.full import decaying
 
 
 def setting_of(run: Run, prepared: Prepared) -> Setting:
@@ -48,31 +45,23 @@ def members_of(runs: Sequence[Run], prepared: Prepared) -> list[Member]:
 def weights_of(runs: Sequence[Run], prepared: Prepared, setting: Setting) -> Weights:
     """The runs' first weights, as their seeds and arms say, for a module that computes all of them.
 
-    One run is a plain model; more are a stack. Models are made one at a time: memory never holds all of
-    them beside the stack.
-
     Raises:
         StackError: the architecture cannot be stacked.
     """
-    first = _initial(runs[0], prepared, setting)
-    if len(runs) == 1:
-        return Weights(first, decaying(first))
-    module = stack([first] * len(runs), check=False)
-    weights, last = Weights(module, decaying(first)), first
-    for r, run in enumerate(runs[1:], start=1):
-        last = _initial(run, prepared, setting)
-        weights.fill(r, last)
-    agree(module, {0: first, len(runs) - 1: last})  # with weights of their own, or mixed-up rows go unseen
-    return weights
+    return weights_together((_initial(run, prepared, setting) for run in runs), len(runs))
 
 
 def _initial(run: Run, prepared: Prepared, setting: Setting) -> torch.nn.Module:
     """The run's model as it trains: only embedding rows in use, on the device, in the weights' format."""
-    model = initialise(prepared.checkpoints[run.checkpoint], pretrained=run.pretrained, seed=run.seed)
-    ids = prepared.vocabulary_of(run)
+    model, ids = _whole(run, prepared), prepared.vocabulary_of(run)
     if ids is not None:
         compact(model, ids)
     return model.to(setting.device, weights_dtype(setting.precision))
+
+
+def _whole(run: Run, prepared: Prepared) -> torch.nn.Module:
+    """The run's model before its first step, a function of its arm and seed."""
+    return initialise(prepared.checkpoints[run.checkpoint], pretrained=run.pretrained, seed=run.seed)
 
 
 def trained_model(member: Member, weights: Weights, prepared: Prepared, setting: Setting) -> torch.nn.Module:
@@ -83,7 +72,7 @@ def trained_model(member: Member, weights: Weights, prepared: Prepared, setting:
     """
     assert member.weights is not None
     run, ids = member.run, prepared.vocabulary_of(member.run)
-    whole = initialise(prepared.checkpoints[run.checkpoint], pretrained=run.pretrained, seed=run.seed)
+    whole = _whole(run, prepared)
     model = copy.deepcopy(whole) if ids is not None else whole
     is_compact = ids is not None and compact(model, ids) is None
     model.to(setting.device, weights_dtype(setting.precision))
@@ -110,5 +99,5 @@ def _decay(member: Member, weights: Weights, model: torch.nn.Module) -> float:
 
 def trained_rows(run: Run, prepared: Prepared) -> int | None:
     """How many embedding rows the run trains, where those that no text uses are kept out; for its record."""
-    ids: np.ndarray | None = prepared.vocabulary_of(run) if run.checkpoint else None
+    ids = prepared.vocabulary_of(run)
     return None if ids is None else len(ids)

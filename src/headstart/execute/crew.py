@@ -101,9 +101,8 @@ def _probe_processes(run: Run, prober: Prober, most: int) -> Crew:
     each = max(1, cores() // most)
     prober.resize(most)
     together = prober.ask([Probe((run,), each)] * most)
-    prober.resize(1)  # a probe that killed a process has left none
+    prober.resize(most)  # a probe that killed a process has left none
     alone = prober.ask([Probe((run,), cores())])
-    prober.resize(most)
     if not together or not alone:
         return Crew(1, cores(), "the probe failed; one process with all threads")
     shared, single = _mean(together) / most, alone[0].seconds

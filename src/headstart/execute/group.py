@@ -11,7 +11,6 @@ from itertools import pairwise
 from headstart.config.expand import Pack, Run
 from headstart.engine.stack import unstackable
 from headstart.execute.prepare import Prepared
-from headstart.models.checkpoints import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def groups(runs: Sequence[Run], prepared: Prepared) -> list[Group]:
     together: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         together[_shared(run, prepared)].append(run)
-    reasons = {name: _reason(checkpoint) for name, checkpoint in prepared.checkpoints.items()}
+    reasons = {name: unstackable(one.skeleton()) for name, one in prepared.checkpoints.items()}
     return [Group(tuple(own), _why_alone(own[0], reasons)) for own in together.values()]
 
 
@@ -71,7 +70,3 @@ def _shared(run: Run, prepared: Prepared) -> str:
 
 def _why_alone(run: Run, reasons: dict[str, str | None]) -> str | None:
     return "a bag of words is fitted" if run.method == "bag-of-words" else reasons[run.checkpoint]
-
-
-def _reason(checkpoint: Checkpoint) -> str | None:
-    return unstackable(checkpoint.skeleton())

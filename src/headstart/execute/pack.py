@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -17,7 +17,7 @@ from headstart.data.corpus import Examples
 from headstart.data.splits import subset
 from headstart.engine.evaluate import window_logits
 from headstart.engine.losses import probabilities
-from headstart.engine.member import Member, Setting, selection
+from headstart.engine.member import Member, Setting, improves, selection
 from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
 from headstart.engine.metrics import Meter, meter
 from headstart.engine.schedule import learning_rate
@@ -100,16 +100,19 @@ def failed(run: Run, prepared: Prepared, error: BaseException) -> RunRecord:
     """The record of a run that `error` ended. A mistake has no trace worth reading; a bug has."""
     trace = None if isinstance(error, HeadstartError) else "".join(traceback.format_exception(error))
     what = str(error) if isinstance(error, HeadstartError) else f"{type(error).__name__}: {error}"
+    return _record(run, prepared, status="failed", error=what, trace=trace)
+
+
+def _record(run: Run, prepared: Prepared, **found: Any) -> RunRecord:
+    """What every record says of its run, with what was found."""
     return RunRecord(
         arm=run.arm,
         size=run.size,
         seed=run.seed,
         setting=dict(run.setting),
-        status="failed",
         texts=texts_of(run, prepared),
         provenance=_provenance(run, prepared),
-        error=what,
-        trace=trace,
+        **found,
     )
 
 
@@ -166,10 +169,10 @@ class _Curves(ExitStack):
         run, board = member.run, self._boards[member.run.key]
         for step, loss in enumerate(member.losses, start=1):
             board.step(step, loss, learning_rate(run.training, step - 1, member.total))
-        best = member.points[0]
+        best: EpochPoint | None = None
         for point in member.points:
-            if better(self._metric, point.valid[self._metric], best.valid[self._metric]):
-                best = point
+            best = point if improves(point, best, self._metric) else best
+            assert best is not None
             self.epoch(run, point, best)
 
 
@@ -199,13 +202,10 @@ class _Finish:
         model = trained_model(member, self.weights, self.prepared, self.setting)
         test = self._test(model, run)
         limit = self._save(model, run)
-        return RunRecord(
-            arm=run.arm,
-            size=run.size,
-            seed=run.seed,
-            setting=dict(run.setting),
+        return _record(
+            run,
+            self.prepared,
             status="done",
-            texts=len(member.index),
             best_epoch=best.epoch,
             selection=selection(self.setting.metric),
             valid=best.valid,
@@ -214,7 +214,6 @@ class _Finish:
             chosen={"max_length": limit},
             parameters=count(model),
             execution=self.execution,
-            provenance=_provenance(run, self.prepared),
         )
 
     def _test(self, model: torch.nn.Module, run: Run) -> Scores:
@@ -285,13 +284,10 @@ def _bag_of_words(run: Run, prepared: Prepared, store: RunStore, workers: int) -
     strength, model, valid = best
     test = corpus.parts["test"]
     windows = iter([(slice(0, len(test)), model.logits(test))])
-    return RunRecord(
-        arm=run.arm,
-        size=run.size,
-        seed=run.seed,
-        setting=dict(run.setting),
+    return _record(
+        run,
+        prepared,
         status="done",
-        texts=len(train_texts),
         selection=selection(study.metric).model_copy(
             update={"rule": f"regularisation strength with the best valid {study.metric}"}
         ),
@@ -300,7 +296,6 @@ def _bag_of_words(run: Run, prepared: Prepared, store: RunStore, workers: int) -
         chosen={"inverse_regularisation": strength},
         parameters=Parameters(total=model.parameters, trainable=model.parameters),
         execution=Execution(device="cpu", precision="fp64", threads=torch.get_num_threads(), workers=workers),
-        provenance=_provenance(run, prepared),
     )
 
 

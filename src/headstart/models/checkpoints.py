@@ -26,10 +26,10 @@ _PROBLEM_TYPES: dict[Task, str] = {
 #: What a tokenizer without a limit of its own reports is near 1e30.
 _NO_LIMIT = 10**6
 _DEFAULT_LENGTH = 256
+#: Parts of a configuration that name something, and may differ between equal networks.
+NAMES = frozenset({"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"})
 #: Parts of a configuration that say nothing about the network's shape.
-_NOT_SHAPE = frozenset(
-    {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "id2label", "label2id"}
-)
+_NOT_SHAPE = NAMES | {"id2label", "label2id"}
 
 
 @dataclass(frozen=True)

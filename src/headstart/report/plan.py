@@ -70,7 +70,7 @@ def _values(study: Study, arm: Arm, key: str) -> str:
 
 def _left(study: Study, facts: Mapping[str, Any]) -> Iterator[str]:
     """What is still to train, and which of it can train as one."""
-    done = {key for run in facts["runs"] if run["done"] for key in [run["key"]]}
+    done = {run["key"] for run in facts["runs"] if run["done"]}
     if len(done) == len(facts["runs"]):
         yield "all runs done"
         return

@@ -167,7 +167,8 @@ class RunStore:
 
         Says whether the arm has that model now: where it was deleted, no other takes its place.
         """
-        promoted, held = self._model(arm), _held(self._model(arm))
+        promoted = self._model(arm)
+        held, _ = _held(promoted) or (None, None)
         stays = record is not None and held == record.key
         if promoted.is_dir() and not stays:
             self._put_back(promoted, held)
@@ -195,7 +196,7 @@ class RunStore:
             return [promoted]
         rivals = [model for model in self._kept(record.key) if model.parent != self.run_folder(record.key)]
         held = _held(promoted)
-        return [*rivals, promoted] if held and _seedless(held) == _seedless(record.key) else rivals
+        return [*rivals, promoted] if held and _seedless(held[0]) == _seedless(record.key) else rivals
 
     def _put_back(self, model: Path, key: str | None) -> None:
         """Move a promoted model to its run's folder, unless a better one of its setting is kept."""
@@ -222,18 +223,18 @@ def _describe(model: Path, record: RunRecord, study: Study) -> None:
 
 def _beats(metric: str, value: float, key: str, model: Path) -> bool:
     """Whether run `key` replaces the model in that folder; of equals the one with the smaller key stays."""
-    try:
-        held = json.loads((model / "headstart.json").read_text(encoding="utf-8"))
-        old, holder = float(held["valid"]), str(held["run"])
-    except (OSError, ValueError, KeyError):
+    held = _held(model)
+    if held is None:
         return True
+    holder, old = held
     return better(metric, value, old) or (value == old and key < holder)
 
 
-def _held(model: Path) -> str | None:
-    """The key of the run whose model lies in that folder."""
+def _held(model: Path) -> tuple[str, float] | None:
+    """The key of the run whose model lies in that folder, and its valid metric."""
     try:
-        return str(json.loads((model / "headstart.json").read_text(encoding="utf-8"))["run"])
+        held = json.loads((model / "headstart.json").read_text(encoding="utf-8"))
+        return str(held["run"]), float(held["valid"])
     except (OSError, ValueError, KeyError):
         return None
 
