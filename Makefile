@@ -27,6 +27,7 @@ format: $(VENV)/.dev         ## Put the code in shape
 bench: $(VENV)/.dev          ## Every benchmark against its peer, in one interleaved run (hours on 2 cores)
 	$(BIN)/python benchmarks/study_vs_trainer.py
 	$(BIN)/python benchmarks/packs.py
+	$(BIN)/python benchmarks/vocabulary.py
 
 clean:                       ## Remove the environment and what tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -19,9 +19,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from machine import machine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,8 +133,8 @@ def main(arguments: Sequence[str]) -> None:
 
 def lead(wanted: Options, arguments: Sequence[str]) -> None:
     """All rounds, their table, and the file of numbers."""
-    machine = describe_machine()
-    print(" | ".join(f"{key}: {value}" for key, value in machine.items()))
+    described = describe_machine()
+    print(" | ".join(f"{key}: {value}" for key, value in described.items()))
     rounds: list[dict[Name, Outcome]] = []
     with tempfile.TemporaryDirectory(prefix="study-vs-trainer-") as scratch:
         corpus = write_corpus(wanted, Path(scratch))
@@ -145,18 +146,14 @@ def lead(wanted: Options, arguments: Sequence[str]) -> None:
             check_same_data(rounds[-1])
     print(table(rounds, wanted))
     if wanted.json is not None:
-        wanted.json.write_text(json.dumps(numbers(rounds, wanted, machine), indent=1) + "\n", "utf-8")
+        wanted.json.write_text(json.dumps(numbers(rounds, wanted, described), indent=1) + "\n", "utf-8")
 
 
 def describe_machine() -> dict[str, str]:
     """What the numbers depend on besides the code."""
-    from headstart.execute.crew import cores
-    from headstart.store.provenance import git_commit, processor
+    from headstart.store.provenance import processor
 
-    found = {name: version(name) for name in ("torch", "transformers", "accelerate")}
-    load = f"{os.getloadavg()[0]:.2f}"
-    commit = str(git_commit(Path(__file__).parent))
-    return {"cpu": processor(), "usable cores": str(cores()), "load before": load, **found, "commit": commit}
+    return {"cpu": processor(), **machine()}
 
 
 def write_corpus(wanted: Options, folder: Path) -> Path:
@@ -313,12 +310,12 @@ def _ratio_line(rounds: Sequence[dict[Name, Outcome]], other: Name) -> str:
 
 
 def numbers(
-    rounds: Sequence[dict[Name, Outcome]], wanted: Options, machine: dict[str, str]
+    rounds: Sequence[dict[Name, Outcome]], wanted: Options, described: dict[str, str]
 ) -> dict[str, Any]:
     """Everything measured, for `--json`."""
     hidden = ("json", "participant", "corpus")
     return {
-        "machine": machine,
+        "machine": described,
         "options": {key: value for key, value in asdict(wanted).items() if key not in hidden},
         "rounds": [{name: asdict(outcome) for name, outcome in found.items()} for found in rounds],
         "median_seconds": {

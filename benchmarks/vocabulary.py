@@ -13,24 +13,20 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-SHAPES = {"xlm-roberta-base": ("xlm-roberta", 250_002), "bert-base": ("bert", 30_522)}
-WARM = 2
+from cells import SHAPES, Cell, members_of, setting_of, timed
+
 GIB = 2**30
 
 
-def measure(shape: str, rows: int | None, arguments: argparse.Namespace) -> dict[str, float]:
-    """In this process: milliseconds a step and the peak of memory, with `rows` of the table, or the whole."""
+def measure(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
+    """Here: milliseconds a step and the peak of memory, with the rows in use or with the whole table."""
     import numpy as np
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    from headstart.engine.member import Member
     from headstart.engine.memory import keep_freed_memory, peak_bytes, reset_peak
     from headstart.engine.train import single_steps
     from headstart.engine.weights import Weights
@@ -39,18 +35,14 @@ def measure(shape: str, rows: int | None, arguments: argparse.Namespace) -> dict
 
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
-    family, vocabulary = SHAPES[shape]
-    config = AutoConfig.for_model(family, vocab_size=vocabulary, max_position_embeddings=514, pad_token_id=1)
-    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32).train()
-    used = np.arange(arguments.rows)
-    if rows is not None:
-        assert compact(model, used) is None
-    setting, run = _setting(arguments, len(used))
+    cell = _cell(arguments)
+    model = SHAPES[arguments.shape].model(0)
+    if kind == "used":
+        assert compact(model, np.arange(arguments.rows)) is None
     weights = Weights(model, decaying(model))
     reset_peak()
-    steps = single_steps([Member(run, np.arange(64))], weights, setting)
-    marks = [time.perf_counter() for _ in islice(steps, WARM + 1 + arguments.steps)]
-    spans = [b - a for a, b in pairwise(marks)][WARM:]
+    marks = timed(single_steps(members_of(cell), weights, setting_of(cell)), cell)
+    spans = [b - a for a, b in pairwise(marks)]
     return {
         "ms": 1e3 * statistics.median(spans),
         "gib": peak_bytes() / GIB,
@@ -58,33 +50,20 @@ def measure(shape: str, rows: int | None, arguments: argparse.Namespace) -> dict
     }
 
 
-def _setting(arguments: argparse.Namespace, ids: int) -> tuple[Any, Any]:
-    """64 texts of equal length, of ids that the small table has too, and a run on them."""
-    import numpy as np
-    import torch
-
-    from headstart.config.expand import Run
-    from headstart.config.study import Training
-    from headstart.data.tokenise import Tokens
-    from headstart.engine.member import Setting, Texts
-
-    count, length = 64, arguments.length
-    draws = np.random.default_rng(0)
-    starts = np.arange(count + 1) * length
-    tokens = Tokens(draws.integers(5, ids, count * length).astype(np.int32), starts, None, 0)
-    texts = Texts(tokens, draws.integers(0, 2, count))
-    setting = Setting(
-        task="classification",
-        classes=2,
-        pad_id=1,
-        metric="accuracy",
-        curves=("valid",),
-        parts=dict.fromkeys(("train", "valid", "test"), texts),
-        device=torch.device("cpu"),
+def _cell(arguments: argparse.Namespace) -> Cell:
+    """Texts of the ids that the small table has too."""
+    return Cell(
+        kind="one",
+        shape=arguments.shape,
+        length=arguments.length,
+        batch=arguments.batch,
+        members=1,
+        steps=arguments.steps,
+        threads=arguments.threads,
         precision=arguments.precision,
+        device="cpu",
+        vocabulary=arguments.rows,
     )
-    training = Training(batch_size=arguments.batch, steps=1000, learning_rate=1e-5)
-    return setting, Run("arm", "all", 0, "full", "random", False, training)
 
 
 def _in_fresh_process(words: Sequence[str], kind: str) -> dict[str, float]:
@@ -116,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--shape", choices=SHAPES, default="xlm-roberta-base")
+    parser.add_argument("--shape", choices=("xlm-roberta-base", "bert-base"), default="xlm-roberta-base")
     parser.add_argument("--rows", type=int, default=20_000, help="ids that the texts use")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--length", type=int, default=128)
@@ -128,8 +107,7 @@ def main() -> None:
     parser.add_argument("--cell", choices=("full", "used"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.cell:
-        rows = arguments.rows if arguments.cell == "used" else None
-        print(json.dumps(measure(arguments.shape, rows, arguments)))
+        print(json.dumps(measure(arguments.cell, arguments)))
         return
     words = sys.argv[1:]
     rounds = [
