@@ -105,9 +105,12 @@ def test_attention_without_what_is_dropped_is_torchs(
     options: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     q, k, v = _attention_inputs()
-    monkeypatch.setattr(KeyedDropout, "_mask", lambda self, like, p: torch.ones_like(like) * (1 - p))
+    monkeypatch.setattr(
+        KeyedDropout, "_mask", lambda self, like, p: torch.full_like(like, -1, dtype=torch.int64)
+    )
     with _keyed(0, 1):
-        ours = F.scaled_dot_product_attention(q, k, v, dropout_p=0.4, **options)  # type: ignore[arg-type]
+        # All stays, and is scaled by 1 / (1 - p).
+        ours = 0.6 * F.scaled_dot_product_attention(q, k, v, dropout_p=0.4, **options)  # type: ignore[arg-type]
     theirs = F.scaled_dot_product_attention(q, k, v, **options)  # type: ignore[arg-type]
     assert float((ours - theirs).detach().abs().max()) < 1e-12
     for mine, other in zip(*(torch.autograd.grad(x.sum(), (q, k, v)) for x in (ours, theirs)), strict=True):
