@@ -150,8 +150,7 @@ class _Pack:
             return False
         for member, turn, loss, optimiser in zip(self.members, shares, losses, self._optimisers, strict=True):
             self._update(member, turn, float(loss), optimiser)
-        # Zeroed and kept, not freed: fresh memory for the gradients of a large embedding is page faults.
-        self._weights.grads.zero_()
+        self._weights.forget_gradients()
         return True
 
     def _update(self, member: Member, turn: Turn, loss: float, optimiser: torch.optim.Optimizer) -> None:

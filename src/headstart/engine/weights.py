@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import nn
 
 from headstart.engine.stack import Stack, agree, members_in, stack
+from headstart.models.vocabulary import CompactEmbedding, input_embedding
 from headstart.tuning.full import decaying
 
 #: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
@@ -37,9 +38,13 @@ class Slot:
 
 @dataclass
 class _Into:
-    """Where the module's gradients go: one for all `Weights` that share a module."""
+    """Where the module's gradients go: one for all `Weights` that share a module.
+
+    `rows` are those of an embedding's gradient that a step has touched, by the slot's start.
+    """
 
     grads: torch.Tensor
+    rows: dict[int, list[torch.Tensor]] = field(default_factory=dict)
 
 
 class Weights:
@@ -68,6 +73,7 @@ class Weights:
         self.grads = torch.zeros_like(self.values)
         self._into = _Into(self.grads)
         self._adopt()
+        _by_row(base)
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             # Without a reference to this object, which holds the module: a circle would keep both in memory.
             collect = partial(_collect, self._into, slot, self._stacked)
@@ -107,6 +113,21 @@ class Weights:
             leaf.grad = self.grads[r, part]
             parts.append(leaf)
         return parts
+
+    def forget_gradients(self) -> None:
+        """Zero the gradients in place: of an embedding's, the rows that the last passes touched.
+
+        Kept, not freed: fresh memory for those of a large embedding is page faults.
+        """
+        start = 0
+        for slot in self.slots:
+            touched = self._into.rows.pop(slot.start, None)
+            if touched is None:
+                continue
+            self.grads[:, start : slot.start].zero_()
+            _view(self.grads, slot, self._stacked)[torch.cat(touched)] = 0
+            start = slot.stop
+        self.grads[:, start:].zero_()
 
     def take(self, rows: Sequence[int]) -> None:
         """Go on with these members alone, in this order; gradients start at zero.
@@ -168,9 +189,22 @@ def _view(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:
 
 def _collect(into: _Into, slot: Slot, stacked: bool, parameter: nn.Parameter) -> None:
     """Add a gradient to the buffer as soon as it is whole, and let go of its own memory."""
-    assert parameter.grad is not None
-    _view(into.grads, slot, stacked).add_(parameter.grad)
+    grad, view = parameter.grad, _view(into.grads, slot, stacked)
+    assert grad is not None
+    if grad.is_sparse:
+        rows = grad._indices()[0]
+        view.index_add_(0, rows, grad._values())
+        into.rows.setdefault(slot.start, []).append(rows)
+    else:
+        view.add_(grad)
     parameter.grad = None
+
+
+def _by_row(model: nn.Module) -> None:
+    """Have a plain input embedding's gradient hold the rows of its batch alone; a tied table's is whole."""
+    embedding = input_embedding(model)
+    if isinstance(embedding, nn.Embedding | CompactEmbedding) and embedding.weight.requires_grad:
+        embedding.sparse = True
 
 
 def _slots(shapes: Mapping[str, torch.Size]) -> tuple[list[Slot], int]:

@@ -51,10 +51,11 @@ class CompactEmbedding(nn.Module):
         self.register_buffer("lookup", lookup, persistent=False)
         self.padding_idx = None if table.padding_idx is None else int(lookup[table.padding_idx])
         self.num_embeddings, self.embedding_dim = self.weight.shape
+        self.sparse = False
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Ids of the whole table, [...], to their vectors, [..., D]."""
-        return F.embedding(self.lookup[ids], self.weight, self.padding_idx)
+        return F.embedding(self.lookup[ids], self.weight, self.padding_idx, sparse=self.sparse)
 
     def ids(self) -> torch.Tensor:
         """The id of each row, [U]."""
@@ -92,7 +93,7 @@ def compact(model: Any, ids: np.ndarray) -> str | None:
     Raises:
         ModelError: there are ids that the table has no row for.
     """
-    table = _input_embedding(model)
+    table = input_embedding(model)
     reason = _obstacle(model, table)
     if reason is not None:
         return reason
@@ -104,11 +105,11 @@ def compact(model: Any, ids: np.ndarray) -> str | None:
     return None
 
 
-def _input_embedding(model: Any) -> Any:
+def input_embedding(model: Any) -> Any:
     """The model's input embedding, or None for an architecture that does not say which it is."""
     try:
         return model.get_input_embeddings()
-    except NotImplementedError:
+    except (AttributeError, NotImplementedError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import weakref
@@ -203,6 +204,28 @@ def test_gradients_of_two_passes_add_up_in_the_buffer(count: int) -> None:
         assert all(parameter.grad is None for parameter in weights.module.parameters())
     assert gap(weights.grads, _expected(weights, models, *batches)) < 1e-9
     assert gap(weights.grads, _expected(weights, models, batches[0])) > 1e-6
+
+
+@members
+def test_forgotten_gradients_are_zero_and_the_next_step_is_whole(count: int) -> None:
+    weights, models = _made(count)
+    for batch in (_ids(2 * count), _ids(4 * count)):  # two passes, which touch other embedding rows
+        _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
+    weights.forget_gradients()
+    assert not weights.grads.any()
+    batch = _ids(2 * count)
+    _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
+    assert gap(weights.grads, _expected(weights, models, batch)) < 1e-9
+
+
+def test_a_tied_table_has_its_whole_gradient() -> None:
+    model = AutoModelForCausalLM.from_config(tiny_config("gpt2")).double().eval()
+    assert model.lm_head.weight is model.get_input_embeddings().weight
+    weights, plain = tiny_weights([copy.deepcopy(model)]), [model]
+    _loss(weights.module(_ids(2)).logits).backward()  # type: ignore[no-untyped-call]
+    assert gap(weights.grads, _expected(weights, plain, _ids(2))) < 1e-9
+    weights.forget_gradients()
+    assert not weights.grads.any()
 
 
 @pytest.mark.parametrize("family", ["albert", "deberta-v2"])
