@@ -45,9 +45,7 @@ class Shape:
         """The library's configuration of it, with two labels and the family's own dropout of 0.1."""
         from transformers import AutoConfig
 
-        positions = self.longest + (
-            0 if self.family == "bert" else 2
-        )  # RoBERTas count from their padding id on
+        before = 0 if self.family == "bert" else 2  # RoBERTas count from their padding id on
         return AutoConfig.for_model(
             self.family,
             num_hidden_layers=self.layers,
@@ -55,7 +53,7 @@ class Shape:
             intermediate_size=self.inner,
             num_attention_heads=self.heads,
             vocab_size=self.vocabulary,
-            max_position_embeddings=positions,
+            max_position_embeddings=self.longest + before,
             num_labels=2,
         )
 
