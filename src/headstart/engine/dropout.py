@@ -53,6 +53,7 @@ class KeyedDropout(TorchFunctionMode):
         self._draws, self._rows, self._tokens = draws, rows, tokens
         self._keys = [derive(draw.seed, "dropout") for draw in draws]
         self._site = 0
+        self._last: tuple[Any, int, Any] = (None, 0, None)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -108,8 +109,31 @@ class KeyedDropout(TorchFunctionMode):
         # Autocast would lift the softmax to float32 and bring its result down again; torch's bfloat16
         # softmax computes in float32 inside.
         with torch.autocast(query.device.type, enabled=False):
-            weights = _attention_weights(scores, attn_mask, is_causal)
-        return self._dropout(weights, dropout_p) @ value
+            weights = self._softmax(scores, attn_mask, is_causal)
+        if dropout_p >= 1:
+            return (weights * 0) @ value
+        # Scaled by 1 / (1 - p) where it costs T x D numbers, not T x T.
+        kept = _Masked.apply(weights, self._mask(weights, dropout_p), 1.0)  # type: ignore[no-untyped-call]
+        return kept @ (value * (1 / (1 - dropout_p)))  # type: ignore[no-any-return]
+
+    def _softmax(self, scores: torch.Tensor, mask: torch.Tensor | None, is_causal: bool) -> torch.Tensor:
+        """Softmax of attention scores [..., L, S], which it overwrites, under a mask as torch takes it.
+
+        A row of which nothing is kept, such as padding in a local window, gives zeros, as torch's kernels do.
+        """
+        if is_causal:
+            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        if mask is None:
+            return torch.softmax(scores, dim=-1)
+        bias, empty = self._bias_of(mask, scores.dtype)
+        weights = torch.softmax(scores.add_(bias), dim=-1)
+        return weights if empty is None else weights.masked_fill(empty, 0)
+
+    def _bias_of(self, mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """`_bias` of the mask, which all layers of a model often share: made once then."""
+        if mask is not self._last[0] or mask._version != self._last[1]:
+            self._last = (mask, mask._version, _bias(mask, dtype))
+        return self._last[2]
 
     def _mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
         """All bits for what stays, none for what is dropped: `like`'s shape, integers of its dtype's size."""
@@ -160,24 +184,20 @@ def _padded(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return whole
 
 
-def _attention_weights(scores: torch.Tensor, mask: torch.Tensor | None, is_causal: bool) -> torch.Tensor:
-    """Softmax of attention scores [..., L, S] under a boolean (True is kept) or additive mask.
+def _bias(mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """What to add to scores for a boolean (True is kept) or additive mask, and its rows of nothing, if any.
 
-    A row of which nothing is kept, such as padding in a local window, gives zeros, as torch's kernels do.
+    Such a row adds zeros: a softmax over nothing but -inf is not a number.
     """
-    if is_causal:
-        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if mask is None:
-        return torch.softmax(scores, dim=-1)
-    kept = mask if mask.dtype == torch.bool else mask != float("-inf")
     if mask.dtype == torch.bool:
-        scores = scores.masked_fill(~mask, float("-inf"))
+        empty = ~mask.any(-1, keepdim=True)
+        bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, float("-inf"))
     else:
-        scores = scores + mask.to(scores.dtype)
-    empty = ~kept.any(-1, keepdim=True)
+        empty = (mask == float("-inf")).all(-1, keepdim=True)
+        bias = mask.to(dtype)
     if not empty.any():
-        return torch.softmax(scores, dim=-1)
-    return torch.softmax(scores.masked_fill(empty, 0), dim=-1).masked_fill(empty, 0)
+        return bias, None
+    return bias.masked_fill(empty, 0), empty
 
 
 class _Masked(torch.autograd.Function):
@@ -191,13 +211,17 @@ class _Masked(torch.autograd.Function):
         ctx.save_for_backward(mask)
         ctx.scale = scale
         # The scale is applied by itself: 1 / 0.9 rounded to bfloat16 first would shift every number by 0.2%.
-        return _masked(x, mask).mul_(scale)
+        return _scaled(_masked(x, mask), scale)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (mask,) = ctx.saved_tensors
-        return _masked(grad, mask).mul_(ctx.scale), None, None
+        return _scaled(_masked(grad, mask), ctx.scale), None, None
 
 
 def _masked(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return x.view(mask.dtype).bitwise_and(mask).view(x.dtype)
+
+
+def _scaled(x: torch.Tensor, scale: float) -> torch.Tensor:
+    return x if scale == 1 else x.mul_(scale)
