@@ -14,6 +14,9 @@ from headstart.seeds import generator
 #: wide enough for little padding, narrow enough that an epoch's batches differ from the last one's.
 WINDOW_BATCHES = 50
 WINDOW_SHARE = 2
+#: Lengths that batches may have between a power of two and the next: a sixteenth of padding at most, and few
+#: enough sizes of tensors that memory freed by one step fits the next.
+LENGTHS_PER_OCTAVE = 16
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,22 @@ def batches_in_epoch(count: int, batch_size: int) -> int:
     return -(-count // batch_size)
 
 
+def padded_length(tokens: Tokens, index: Sequence[int] | np.ndarray) -> int:
+    """T of a batch of the texts at `index`: the longest's, rounded up to one of `LENGTHS_PER_OCTAVE`.
+
+    Never more than the longest of all texts, which the model is known to take; 0 for no texts.
+    """
+    longest = int(tokens.lengths[index].max(initial=0))
+    multiple = max(1, (1 << longest.bit_length()) // (2 * LENGTHS_PER_OCTAVE))
+    return min(-(-longest // multiple) * multiple, tokens.longest)
+
+
 def pad(tokens: Tokens, index: Sequence[int] | np.ndarray, labels: np.ndarray, pad_id: int) -> Batch:
-    """The texts at `index`, padded on the right to the longest of them; `labels` are theirs already."""
+    """The texts at `index`, padded on the right to `padded_length`; `labels` are theirs already."""
     starts, lengths = tokens.starts, tokens.lengths
-    longest = int(lengths[index].max())
-    ids = np.full((len(index), longest), pad_id, np.int64)
-    mask = np.zeros((len(index), longest), np.int64)
-    types = None if tokens.types is None else np.zeros((len(index), longest), np.int64)
+    shape = (len(index), padded_length(tokens, index))
+    ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
+    types = None if tokens.types is None else np.zeros(shape, np.int64)
     for row, i in enumerate(index):
         span = slice(starts[i], starts[i + 1])
         ids[row, : lengths[i]] = tokens.ids[span]

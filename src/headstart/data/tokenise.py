@@ -46,6 +46,11 @@ class Tokens:
         """Tokens of each text, shape [N]."""
         return np.diff(self.starts)
 
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest text."""
+        return int(self.lengths.max(initial=0))
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is not None:
             return _open, (self.folder,)

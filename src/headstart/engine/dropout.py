@@ -1,7 +1,7 @@
 """Dropout whose masks are a pure function of (run seed, step, site), for any model; leaves evaluation alone.
 
 Inside `KeyedDropout` every `F.dropout` and every dropout within `scaled_dot_product_attention` draws its
-mask from Philox (Salmon et al. 2011), keyed by the member's seed and counted by step and site, a site
+mask from a stream of its own, named by the member's seed, the step and the site, a site
 being the order of the call within a forward pass. So a run drops the same numbers alone, beside others and
 after a restart. Thresholds have 16 bits: the dropped share is within 1e-5 of p.
 """
@@ -53,7 +53,8 @@ class KeyedDropout(TorchFunctionMode):
         self._draws, self._rows, self._tokens = draws, rows, tokens
         self._keys = [derive(draw.seed, "dropout") for draw in draws]
         self._site = 0
-        self._last: tuple[Any, int, Any] = (None, 0, None)
+        self._masked_with: tuple[torch.Tensor, int] | None = None
+        self._bias: tuple[torch.Tensor, torch.Tensor | None]
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -131,9 +132,10 @@ class KeyedDropout(TorchFunctionMode):
 
     def _bias_of(self, mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
         """`_bias` of the mask, which all layers of a model often share: made once then."""
-        if mask is not self._last[0] or mask._version != self._last[1]:
-            self._last = (mask, mask._version, _bias(mask, dtype))
-        return self._last[2]
+        last, version = self._masked_with or (None, 0)
+        if mask is not last or mask._version != version:
+            self._masked_with, self._bias = (mask, mask._version), _bias(mask, dtype)
+        return self._bias
 
     def _mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
         """All bits for what stays, none for what is dropped: `like`'s shape, integers of its dtype's size."""
@@ -203,7 +205,7 @@ def _bias(mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.T
 class _Masked(torch.autograd.Function):
     """x where the mask has bits, else 0, times scale; its gradient from the same mask.
 
-    The numbers' own bits are masked: torch turns booleans into floats slower than Philox draws them.
+    The numbers' own bits are masked: torch turns booleans into floats slower than they are drawn.
     """
 
     @staticmethod

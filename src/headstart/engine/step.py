@@ -10,12 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.utils import get_total_norm
 
 from headstart.config.metrics import Task
 from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
 from headstart.engine.dropout import Draw, KeyedDropout
 from headstart.engine.losses import text_losses
+
+#: What torch's `clip_grad_norm_` adds to the norm.
+_CLIP_EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,28 @@ def update(optimiser: torch.optim.Optimizer, *, rate: float, clip: float) -> flo
     A norm that is not finite leaves the weights as they are: the caller fails the member.
     """
     leaves = [leaf for group in optimiser.param_groups for leaf in group["params"]]
-    norm = float(torch.nn.utils.clip_grad_norm_(leaves, clip or float("inf")))
-    if np.isfinite(norm):
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        optimiser.step()
+    norm = float(get_total_norm([leaf.grad for leaf in leaves]))
+    if not np.isfinite(norm):
+        return norm
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    _divide_by(optimiser, leaves, max(1.0, (norm + _CLIP_EPSILON) / clip) if clip else 1.0)
+    optimiser.step()
     return norm
+
+
+def _divide_by(optimiser: torch.optim.Optimizer, leaves: Sequence[torch.Tensor], scale: float) -> None:
+    """Have the next step see gradients divided by `scale`.
+
+    By what a loss scaler uses: the optimiser divides while it reads, without a pass of its own. That
+    number is float32, so double precision is divided here.
+    """
+    optimiser.grad_scale = None  # type: ignore[attr-defined]
+    if scale == 1:
+        return
+    if leaves[0].dtype == torch.float64:
+        for leaf in leaves:
+            assert leaf.grad is not None
+            leaf.grad.div_(scale)
+    else:
+        optimiser.grad_scale = torch.tensor(scale, device=leaves[0].device)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.data.batches import pad
+from headstart.data.batches import pad, padded_length
 from headstart.data.corpus import Part
 from headstart.engine.dropout import Draw
 from headstart.engine.evaluate import evaluate
@@ -260,7 +260,7 @@ def _pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Se
     for r, turn in enumerate(shares):
         weights[r, : len(own[r])] = 1 / sum(map(len, turn.passes))
     draws = tuple(
-        Draw(m.run.seed, m.passes + i, len(o), int(train.tokens.lengths[o].max(initial=0)))
+        Draw(m.run.seed, m.passes + i, len(o), padded_length(train.tokens, o))
         for m, o in zip(members, own, strict=True)
     )
     index = np.concatenate(filled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.data.batches import batches_in_epoch, epoch_order, pad, reading_order
+from headstart.data.batches import batches_in_epoch, epoch_order, pad, padded_length, reading_order
 from headstart.data.tokenise import Tokens
 
 LENGTHS = np.random.default_rng(0).integers(3, 100, 203)
@@ -94,6 +94,31 @@ def test_arrays_are_what_a_model_takes() -> None:
     assert batch.ids.shape == (2, 6)
     assert {batch.ids.dtype, batch.mask.dtype} == {np.dtype(np.int64)}
     assert batch.labels.shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("longest", "padded"),
+    [(1, 1), (31, 31), (32, 32), (33, 34), (63, 64), (64, 64), (65, 68), (129, 136), (255, 256), (257, 272)],
+)
+def test_lengths_of_batches_are_few(longest: int, padded: int) -> None:
+    """The three texts are the batch's longest, a shorter one, and one that allows any padding."""
+    lengths = [longest, 1, 1000]
+    tokens = Tokens(np.zeros(sum(lengths), np.int32), np.cumsum([0, *lengths]), None, 0)
+    assert padded_length(tokens, [0, 1]) == padded
+    assert pad(tokens, [0, 1], np.zeros(2), pad_id=1).mask.sum(1).tolist() == [longest, 1]
+
+
+def test_no_batch_is_longer_than_the_longest_text() -> None:
+    """A model may have no position for more."""
+    tokens = Tokens(np.zeros(130, np.int32), np.array([0, 129, 130]), None, 0)
+    assert pad(tokens, [0, 1], np.zeros(2), pad_id=1).ids.shape == (2, 129)
+
+
+def test_lengths_of_batches_waste_a_sixteenth_at_most() -> None:
+    tokens = Tokens(np.zeros(1, np.int32), np.concatenate([[0], np.cumsum(np.arange(1, 2000))]), None, 0)
+    padded = np.array([padded_length(tokens, [i]) for i in range(1024)])
+    assert (padded / tokens.lengths[:1024]).max() <= 1 + 1 / 16
+    assert len(set(padded.tolist())) <= 16 * 10
 
 
 def test_token_types_are_padded_with_zero() -> None:
