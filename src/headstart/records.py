@@ -60,7 +60,8 @@ class Execution(Record):
     """How a run was computed: what bits depend on besides the seed.
 
     `pack` is how many runs trained as one with it, itself among them; `vocabulary` how many rows of the
-    embedding were trained, where those that no text uses were kept out.
+    embedding were trained, where those that no text uses were kept out; `pinned` whether its process kept to
+    processors of its own.
     """
 
     device: str
@@ -69,6 +70,7 @@ class Execution(Record):
     workers: int
     pack: int = 1
     vocabulary: int | None = None
+    pinned: bool = False
 
 
 class Provenance(Record):

@@ -14,9 +14,9 @@ from headstart.seeds import generator
 #: wide enough for little padding, narrow enough that an epoch's batches differ from the last one's.
 WINDOW_BATCHES = 50
 WINDOW_SHARE = 2
-#: Lengths that batches may have between a power of two and the next: a sixteenth of padding at most, and few
+#: Lengths that batches may have between a power of two and the next: an eighth of padding at most, and few
 #: enough sizes of tensors that memory freed by one step fits the next.
-LENGTHS_PER_OCTAVE = 16
+LENGTHS_PER_OCTAVE = 8
 
 
 @dataclass(frozen=True)

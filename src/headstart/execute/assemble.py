@@ -10,7 +10,7 @@ import torch
 from headstart.config.expand import Run
 from headstart.data.corpus import PARTS
 from headstart.data.splits import subset
-from headstart.engine.device import choose_device, choose_precision, weights_dtype
+from headstart.engine.device import choose_device, weights_dtype
 from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.schedule import learning_rate
 from headstart.engine.weights import Weights, weights_together
@@ -22,7 +22,6 @@ from headstart.models.vocabulary import compact, decay_factor, restore
 def setting_of(run: Run, prepared: Prepared) -> Setting:
     """What the engine needs to know of the study, for a pack of runs like `run`."""
     study, corpus = prepared.study, prepared.corpus
-    device = choose_device(study.device)
     tokens = prepared.tokens_of(run)
     return Setting(
         task=study.task,
@@ -31,8 +30,8 @@ def setting_of(run: Run, prepared: Prepared) -> Setting:
         metric=study.metric,
         curves=study.curves,
         parts={part: Texts(tokens[part], corpus.parts[part].labels) for part in PARTS},
-        device=device,
-        precision=choose_precision(run.training.precision, device),
+        device=choose_device(study.device),
+        precision=prepared.precision_of(run),
     )
 
 

@@ -16,6 +16,7 @@ import psutil
 from headstart.config.expand import Run
 from headstart.engine.schedule import total_steps
 from headstart.execute.group import Group
+from headstart.execute.pin import usable
 from headstart.execute.probe import Probe, Timing
 
 #: Of the memory that is free, the share that workers may fill.
@@ -51,9 +52,8 @@ class Prober(Protocol):
 
 
 def cores() -> int:
-    """Processors that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    """How many processors this process may use."""
+    return len(usable()) or os.cpu_count() or 1
 
 
 def choose_crew(
@@ -107,7 +107,7 @@ def _probe_processes(run: Run, prober: Prober, most: int) -> Crew:
         return Crew(1, cores(), "the probe failed; one process with all threads")
     shared, single = _mean(together) / most, alone[0].seconds
     measured = f"probe: {most} workers {_ms(shared)} a step, one process {_ms(single)}"
-    fits = _fitting(max(t.peak_memory_bytes for t in together))
+    fits = _fitting(max(t.peak_memory_bytes for t in together), most)
     if fits < most:
         return Crew(1, cores(), f"{measured}; memory holds {fits} of {most} workers")
     if shared < single:
@@ -137,15 +137,15 @@ def _time_packs(crew: Crew, runs: Sequence[Run], prober: Prober) -> float:
     if not timings:
         prober.resize(crew.workers)
         return float("inf")
-    if _fitting(max(t.peak_memory_bytes for t in timings)) < crew.workers:
+    if _fitting(max(t.peak_memory_bytes for t in timings), crew.workers) < crew.workers:
         return float("inf")
     return _mean(timings) / len(runs) / crew.workers
 
 
-def _fitting(bytes_each: int) -> int:
-    """How many workers memory holds: those that the probe started are in use already."""
+def _fitting(bytes_each: int, started: int) -> int:
+    """How many workers memory holds: what those `started` for the probe hold is theirs again."""
     free = psutil.virtual_memory().available
-    return max(1, int(_MEMORY_SHARE * (free + bytes_each) // bytes_each))
+    return max(1, int(_MEMORY_SHARE * (free + started * bytes_each) // bytes_each))
 
 
 def _mean(timings: Sequence[Timing]) -> float:

@@ -10,6 +10,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -20,6 +21,7 @@ from headstart.errors import HeadstartError, TrainingError
 from headstart.execute.crew import Crew, choose_crew
 from headstart.execute.group import groups, halves, packs
 from headstart.execute.pack import Watcher, carry_out, failed, texts_of
+from headstart.execute.pin import share
 from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Probe, Timing
 from headstart.execute.worker import Job, Message, serve
@@ -120,8 +122,8 @@ class _Workers:
         self.resize(max(len(self._workers), len(probes)))  # where one died, all were ended
         asked = self._workers[: len(probes)]
         try:
-            for worker, probe in zip(asked, probes, strict=True):
-                worker.pipe.send(probe)
+            for place, (worker, probe) in enumerate(zip(asked, probes, strict=True)):
+                worker.pipe.send(replace(probe, processors=share(place, len(probes))))
             return [worker.pipe.recv() for worker in asked]
         except (EOFError, OSError):
             self.resize(0)
@@ -132,11 +134,12 @@ class _Workers:
         self._waiting = deque(packs)
         self.resize(crew.workers)
         while self._waiting or any(worker.pack for worker in self._workers):
-            for worker in self._workers:
+            for place, worker in enumerate(self._workers):
                 if worker.pack is None and self._waiting:
                     worker.pack = self._waiting.popleft()
+                    job = Job(worker.pack, crew.threads, crew.workers, share(place, crew.workers))
                     with suppress(OSError):  # one that died idle is heard of below
-                        worker.pipe.send(Job(worker.pack, crew.threads, crew.workers))
+                        worker.pipe.send(job)
             busy = {worker.pipe: worker for worker in self._workers if worker.pack}
             for pipe in wait(list(busy)):
                 assert isinstance(pipe, Connection)

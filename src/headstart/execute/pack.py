@@ -27,6 +27,7 @@ from headstart.errors import HeadstartError, TrainingError
 from headstart.execute.assemble import members_of, setting_of, trained_model, trained_rows, weights_of
 from headstart.execute.group import halves
 from headstart.execute.keep import Keeper
+from headstart.execute.pin import is_pinned
 from headstart.execute.prepare import Prepared
 from headstart.models.bag_of_words import BagOfWords, fit_path
 from headstart.models.initialise import count
@@ -246,6 +247,7 @@ def _execution(setting: Setting, pack: Pack, prepared: Prepared, workers: int) -
         workers=workers,
         pack=len(pack.runs),
         vocabulary=trained_rows(pack.runs[0], prepared),
+        pinned=is_pinned(),
     )
 
 

@@ -13,6 +13,7 @@ from headstart.data.assets import Announce
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens, tokenise
+from headstart.engine.device import Precision, choose_device, choose_precision
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import initialise
@@ -28,7 +29,8 @@ class Prepared:
     """Everything but the runs: picklable, and small where tokens lie in the cache.
 
     `tokens` is keyed by (checkpoint, token limit), and so is `vocabulary`: the ids in use, ascending, or
-    None where the whole table trains.
+    None where the whole table trains. `precision` is what runs that leave it open compute in: decided once,
+    so that all processes agree.
     """
 
     study: Study
@@ -37,7 +39,13 @@ class Prepared:
     tokens: dict[tuple[str, int], dict[Part, Tokens]]
     vocabulary: dict[tuple[str, int], np.ndarray | None]
     notices: tuple[Notice, ...]
+    precision: Precision = "fp32"
     commit: str | None = None
+
+    def precision_of(self, run: Run) -> Precision:
+        """The number format of the run's products."""
+        asked = run.training.precision
+        return self.precision if asked == "auto" else asked
 
     @property
     def digests(self) -> frozenset[str]:
@@ -82,7 +90,8 @@ def prepare(
         for key, parts in tokens.items()
     }
     notices = (*corpus.notices, *_truncation(tokens))
-    return Prepared(study, corpus, checkpoints, tokens, vocabulary, notices, commit)
+    precision = choose_precision("auto", choose_device(study.device)) if neural else "fp32"
+    return Prepared(study, corpus, checkpoints, tokens, vocabulary, notices, precision, commit)
 
 
 def _tokens_key(run: Run, checkpoints: dict[str, Checkpoint]) -> tuple[str, int]:

@@ -20,10 +20,12 @@ WARM, STEPS, PATIENCE = 4, 10, 12.0
 
 @dataclass(frozen=True)
 class Probe:
-    """Steps of `runs`, trained as one, to be timed with `threads` threads (0: as torch has it)."""
+    """Steps of `runs`, trained as one, to be timed with `threads` threads (0: as torch has it) on
+    `processors` (none: as the process is)."""
 
     runs: tuple[Run, ...]
     threads: int
+    processors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

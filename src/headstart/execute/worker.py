@@ -15,6 +15,7 @@ import torch
 from headstart.config.expand import Pack, Run
 from headstart.engine.memory import keep_freed_memory
 from headstart.execute.pack import carry_out
+from headstart.execute.pin import pin
 from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Probe, time_steps
 from headstart.records import EpochPoint, RunRecord
@@ -26,11 +27,13 @@ _EVERY = 0.2
 
 @dataclass(frozen=True)
 class Job:
-    """A pack to train with `threads` threads (0: as torch has it) while `workers` processes train in all."""
+    """A pack to train with `threads` threads (0: as torch has it) on `processors` (none: as the process is),
+    while `workers` processes train in all."""
 
     pack: Pack
     threads: int
     workers: int
+    processors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def serve(pipe: Connection, prepared: Prepared, out: Path) -> None:
     keep_freed_memory()
     store = RunStore(out)
     for task in _tasks(pipe):
+        pin(task.processors)
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, Job):

@@ -13,7 +13,7 @@ from headstart.engine.member import Member
 from headstart.engine.train import fresh_optimisers, train
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
 
-RUN = tiny_run(3, epochs=5, learning_rate=3e-2)
+RUN = tiny_run(1, epochs=5, learning_rate=3e-2)
 
 
 class _Saving(Listening):

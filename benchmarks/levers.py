@@ -1,0 +1,444 @@
+"""What one process of `cpu.py` is: steps of one subject with some of the levers, timed and counted.
+
+Every participant starts from the same weights and learns from the same texts. Nothing is downloaded but
+the two small assets of the embedded demonstration.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    from headstart.data.batches import Batch
+    from headstart.engine.member import Member, Setting
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+#: Steps that fill caches and memory before any is timed.
+WARM = 4
+BATCH, RATE = 8, 1e-4
+Name = Literal["books", "rotten", "bert-base"]
+
+
+@dataclass(frozen=True)
+class Levers:
+    """What a step has of Headstart; without any it is that of the usual script.
+
+    `buckets`: batches of like lengths, else all padded to the longest that is allowed. `few`: few lengths of
+    batches. `masks`: own dropout. `bf16`: autocast. `memory`: freed memory kept. `flat`: weights and
+    gradients in one buffer, clipped and updated by the fused optimiser. `rows`: only embedding rows in use.
+    """
+
+    buckets: bool = False
+    masks: bool = False
+    bf16: bool = False
+    memory: bool = False
+    few: bool = False
+    flat: bool = False
+    rows: bool = False
+
+
+#: In the order in which the ladder adds them.
+ORDER = ("buckets", "masks", "bf16", "memory", "few", "flat", "rows")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one process is: `kind` with `levers` where it is a loop of our own, on `threads` threads.
+
+    With `waits` it says `ready` after its warm-up and goes on once it reads a line.
+    """
+
+    kind: Literal["loop", "headstart", "trainer", "floor"]
+    subject: Name
+    steps: int
+    threads: int
+    levers: Levers = Levers()
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and its texts: `model` gives the same fresh weights at each call; `most` tokens are allowed."""
+
+    model: Callable[[], Any]
+    member: Member
+    setting: Setting
+    most: int
+
+
+class Silence:
+    """A listener that wants to know nothing."""
+
+    def step(self, *_: Any) -> None:
+        """Not told to anybody."""
+
+    def epoch(self, *_: Any) -> None:
+        """Not told to anybody."""
+
+    def state(self, *_: Any) -> None:
+        """Not told to anybody."""
+
+
+# --- subjects -----------------------------------------------------------------------------------------
+
+
+def missing(name: Name) -> str | None:
+    """What the subject needs and this machine lacks, or None."""
+    if name == "books" and not (SHARED / "data" / "books_fr").is_dir():
+        return f"needs {SHARED / 'data' / 'books_fr'} and {SHARED / 'models' / 'roberta-small-fr'}"
+    return None
+
+
+def subject(name: Name) -> Subject:
+    """The subject `name`."""
+    return _random_base() if name == "bert-base" else run_of(name)
+
+
+def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int = 3) -> Subject:
+    """The pretrained run of one seed, as a study of `texts` texts (all by default) would train it."""
+    import headstart
+    from headstart.config.expand import expand
+    from headstart.execute.assemble import members_of, setting_of
+    from headstart.execute.prepare import prepare
+    from headstart.models.initialise import initialise
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.yaml"
+        path.write_text(_study(name, seed, texts, epochs), encoding="utf-8")
+        study = headstart.load_study(path)
+    run = next(run for run in expand(study) if run.arm == "pretrained")
+    prepared = prepare(study, [run])
+    checkpoint = prepared.checkpoints[run.checkpoint]
+    return Subject(
+        model=lambda: initialise(checkpoint, pretrained=True, seed=run.seed).float().train(),
+        member=members_of([run], prepared)[0],
+        setting=setting_of(run, prepared),
+        most=run.training.max_length or 0,
+    )
+
+
+def _study(name: Name, seed: int, texts: int | None, epochs: int) -> str:
+    books = SHARED / "data" / "books_fr"
+    parts = ", ".join(f"{part}: {books / part}.jsonl" for part in ("train", "valid", "test"))
+    data = f"{{{parts}}}" if name == "books" else "{asset: rotten-tomatoes}"
+    model = SHARED / "models" / "roberta-small-fr" if name == "books" else "asset:minilm"
+    length = 256 if name == "books" else 128
+    training = f"batch_size: {BATCH}, epochs: {epochs}, learning_rate: {RATE}, max_length: {length}"
+    return "\n".join(
+        [
+            "question: Which levers make a step fast?",
+            f"data: {data}",
+            f"model: {model}",
+            "arms: {pretrained: {init: pretrained}, random: {init: random}}",
+            f"seeds: [{seed}]",
+            f"sizes: [{texts or 'all'}]",
+            f"training: {{{training}}}",
+        ]
+    )
+
+
+def _random_base() -> Subject:
+    """A random BERT-base on random texts of 128 tokens."""
+    from cells import Cell, members_of, setting_of
+    from headstart.engine.device import choose_precision
+
+    cell = Cell("one", "bert-base", 128, BATCH, 1, 200, 1, "bf16", "cpu")
+    setting = setting_of(cell)
+    object.__setattr__(setting, "precision", choose_precision("auto", setting.device))
+    return Subject(lambda: cell.sizes.model(0), members_of(cell)[0], setting, 128)
+
+
+def batches(chosen: Subject, *, bucketed: bool) -> Iterator[np.ndarray]:
+    """The texts of each step: as a run visits them, or any texts together, epoch after epoch."""
+    from headstart.engine.member import member_turns
+
+    turns = (index for turn in member_turns(chosen.member, chosen.setting) for index in turn.passes)
+    if bucketed:
+        yield from turns
+    shuffled = np.random.default_rng(0).permutation(chosen.member.index)
+    while True:
+        yield from np.split(shuffled, range(BATCH, len(shuffled), BATCH))
+
+
+# --- timing -------------------------------------------------------------------------------------------
+
+
+def be(part: Part) -> dict[str, Any]:
+    """Measure one participant in this process: ms a step, tokens a step, page faults a step, peak memory."""
+    import torch
+
+    from headstart.engine.memory import keep_freed_memory, peak_bytes
+
+    torch.set_num_threads(part.threads)
+    if part.kind in ("headstart", "floor") or part.levers.memory:
+        keep_freed_memory()
+    chosen = subject(part.subject)
+    tokens: list[int] = []
+    if part.kind == "trainer":
+        found = trainer_marks(part, chosen, tokens)
+    else:
+        steps = {"loop": loop, "headstart": headstart_steps, "floor": floor}[part.kind]
+        found = _timed(steps(part, chosen, tokens), part)
+    timed = tokens[WARM : WARM + part.steps]
+    return {**found, "tokens": float(np.mean(timed)), "peak": peak_bytes() / 2**20}
+
+
+def _timed(steps: Iterator[None], part: Part) -> dict[str, float]:
+    for _ in islice(steps, WARM):
+        pass
+    if part.waits:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    faults, began = _faults(), time.perf_counter()
+    for _ in islice(steps, part.steps):
+        pass
+    seconds = time.perf_counter() - began
+    return {"ms": 1e3 * seconds / part.steps, "faults": (_faults() - faults) / part.steps}
+
+
+def _faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+# --- our loop, lever by lever -------------------------------------------------------------------------
+
+
+def loop(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
+    """The usual script's loop with the levers of `part`."""
+    import torch
+
+    levers, model = part.levers, chosen.model()
+    if levers.rows:
+        use_rows_in_use(model, chosen.setting)
+    module, act = (_flat if levers.flat else _usual)(model, chosen)
+    texts = chosen.setting.parts["train"]
+    for step, index in enumerate(batches(chosen, bucketed=levers.buckets)):
+        batch = _batch(chosen, index, levers)
+        tokens.append(batch.ids.size)
+        with _masks(levers, batch, step), _format(levers):
+            logits = module(**_inputs(batch)).logits
+        labels = torch.from_numpy(texts.labels[index])
+        torch.nn.functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
+        act()
+        yield
+
+
+def use_rows_in_use(model: Any, setting: Setting) -> None:
+    """Leave the model the embedding rows that its texts use."""
+    from headstart.models.vocabulary import compact, used_ids
+
+    compact(model, used_ids([texts.tokens for texts in setting.parts.values()], setting.pad_id))
+
+
+def _usual(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
+    act = usual(model, chosen.member)
+    return model, lambda: act(RATE)
+
+
+def usual(model: Any, member: Member) -> Callable[[float], None]:
+    """Clipping and torch's AdamW as scripts use it, over the model's own tensors: a step at a given rate."""
+    import torch
+
+    from headstart.tuning.full import decaying
+
+    training, names = member.run.training, decaying(model)
+    groups = [
+        {"params": [p for n, p in model.named_parameters() if (n in names) == decays], "weight_decay": decay}
+        for decays, decay in ((True, training.weight_decay), (False, 0.0))
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=RATE, betas=training.betas, eps=training.epsilon)
+
+    def act(rate: float) -> None:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return act
+
+
+def _flat(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
+    """Headstart's buffers and optimiser."""
+    from headstart.engine.optimiser import adamw
+    from headstart.engine.step import update
+    from headstart.engine.weights import Weights
+    from headstart.tuning.full import decaying
+
+    training, weights = chosen.member.run.training, Weights(model, decaying(model))
+    optimiser = adamw(weights.leaves(0), training)
+
+    def act() -> None:
+        update(optimiser, rate=RATE, clip=training.clip)
+        weights.forget_gradients()
+
+    return weights.module, act
+
+
+def _batch(chosen: Subject, index: np.ndarray, levers: Levers) -> Batch:
+    """The texts as the levers have them padded."""
+    from headstart.data.batches import Batch, pad
+
+    texts = chosen.setting.parts["train"]
+    batch = pad(texts.tokens, index, texts.labels[index], chosen.setting.pad_id)
+    longest = int(texts.tokens.lengths[index].max())
+    width = batch.ids.shape[1] if levers.few else longest if levers.buckets else chosen.most
+
+    def fit(rows: np.ndarray, fill: int) -> np.ndarray:
+        return np.pad(rows[:, :width], ((0, 0), (0, max(0, width - rows.shape[1]))), constant_values=fill)
+
+    types = None if batch.types is None else fit(batch.types, 0)
+    return Batch(fit(batch.ids, chosen.setting.pad_id), fit(batch.mask, 0), types, batch.labels)
+
+
+def _inputs(batch: Batch) -> dict[str, torch.Tensor]:
+    import torch
+
+    from headstart.engine.step import forward_inputs
+
+    return forward_inputs(batch, torch.device("cpu"))
+
+
+def _masks(levers: Levers, batch: Batch, step: int) -> Any:
+    from headstart.engine.dropout import Draw, KeyedDropout
+
+    rows, length = batch.ids.shape
+    return KeyedDropout([Draw(0, step, rows, length)], rows, length) if levers.masks else nullcontext()
+
+
+def _format(levers: Levers) -> Any:
+    import torch
+
+    from headstart.engine.device import autocast
+
+    return autocast(torch.device("cpu"), "bf16") if levers.bf16 else nullcontext()
+
+
+# --- Headstart, Trainer, and the floor ----------------------------------------------------------------
+
+
+def headstart_steps(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
+    """The steps that a study makes."""
+    from headstart.data.batches import padded_length
+    from headstart.engine.train import single_steps
+    from headstart.engine.weights import Weights
+    from headstart.tuning.full import decaying
+
+    model, train = chosen.model(), chosen.setting.parts["train"].tokens
+    use_rows_in_use(model, chosen.setting)
+    visits = islice(batches(chosen, bucketed=True), WARM + part.steps)
+    tokens.extend(len(index) * padded_length(train, index) for index in visits)
+    return single_steps([chosen.member], Weights(model, decaying(model)), chosen.setting)
+
+
+def trainer_marks(part: Part, chosen: Subject, tokens: list[int]) -> dict[str, float]:
+    """The library's own loop, padded by us to the same lengths: ms and page faults a step."""
+    import torch
+    from transformers import Trainer, TrainerCallback
+
+    marks: list[tuple[float, int]] = []
+
+    class Marks(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            marks.append((time.perf_counter(), _faults()))
+
+    def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        index = np.array([row["index"] for row in rows])
+        batch = _batch(chosen, index, part.levers)
+        tokens.append(batch.ids.size)
+        return {**_inputs(batch), "labels": torch.from_numpy(batch.labels)}
+
+    lengths = chosen.setting.parts["train"].tokens.lengths
+    rows = [{"index": int(i), "input_ids": range(int(lengths[i]))} for i in chosen.member.index]
+    with tempfile.TemporaryDirectory() as out:
+        arguments = _arguments(part, chosen, out)
+        trainer = Trainer(
+            chosen.model(), arguments, data_collator=collate, train_dataset=rows, callbacks=[Marks()]
+        )
+        with redirect_stdout(StringIO()):  # it prints its logs; stdout is for the one line
+            trainer.train()
+    (began, before), (ended, after) = marks[WARM - 1], marks[-1]
+    return {"ms": 1e3 * (ended - began) / part.steps, "faults": (after - before) / part.steps}
+
+
+def _arguments(part: Part, chosen: Subject, out: str) -> Any:
+    from transformers import TrainingArguments
+
+    training = chosen.member.run.training
+    return TrainingArguments(
+        output_dir=out,
+        max_steps=WARM + part.steps,
+        per_device_train_batch_size=BATCH,
+        train_sampling_strategy="group_by_length" if part.levers.buckets else "random",
+        remove_unused_columns=False,
+        learning_rate=RATE,
+        weight_decay=training.weight_decay,
+        adam_beta1=training.betas[0],
+        adam_beta2=training.betas[1],
+        adam_epsilon=training.epsilon,
+        max_grad_norm=training.clip,
+        bf16=part.levers.bf16,
+        use_cpu=True,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def floor(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
+    """The matrix products of the same steps, forward and backward, and nothing else.
+
+    Every layer's weights are its own; activations are slices of a few buffers, for a product's time does
+    not depend on its numbers. Pooler and head, which see one token of each text, are left out.
+    """
+    import torch
+
+    config = chosen.model().config
+    dtype = torch.bfloat16 if part.levers.bf16 else torch.float32
+    wide, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
+    shapes = [(wide, wide)] * 4 + [(inner, wide), (wide, inner)]
+    weights = [torch.randn(*shape).to(dtype) for shape in shapes * config.num_hidden_layers]
+    states = {n: torch.randn(BATCH * chosen.most, n).to(dtype) for n in (wide, inner)}
+    weighted = torch.randn(BATCH * heads * chosen.most**2).to(dtype)
+    lengths = chosen.setting.parts["train"].tokens.lengths
+    for index in batches(chosen, bucketed=True):
+        rows, longest = len(index), int(lengths[index].max())
+        tokens.append(rows * longest)
+        _linear_products(weights, {n: x[: rows * longest] for n, x in states.items()})
+        each = states[wide].view(-1)[: rows * longest * wide].view(rows * heads, longest, wide // heads)
+        many = weighted[: rows * heads * longest**2].view(rows * heads, longest, longest)
+        for _ in range(config.num_hidden_layers):
+            _attention_products(each, many)
+        yield
+
+
+def _linear_products(weights: list[torch.Tensor], states: dict[int, torch.Tensor]) -> None:
+    for weight in weights:
+        states[weight.shape[1]] @ weight.t()
+    for weight in reversed(weights):
+        gradient = states[weight.shape[0]]
+        gradient @ weight
+        gradient.t() @ states[weight.shape[1]]
+
+
+def _attention_products(each: torch.Tensor, many: torch.Tensor) -> None:
+    """q k', p v, and the two gradients of each: [rows * heads, T, D / heads] and [rows * heads, T, T]."""
+    for _ in range(2):
+        each @ each.mT
+    for matrix in (many, many.mT, many, many.mT):
+        matrix @ each

@@ -1,0 +1,59 @@
+"""bf16 is chosen where the processor says it has it and is seen to be faster in it; a study may overrule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from headstart.engine import device
+from headstart.engine.device import choose_precision
+
+_CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_probe() -> Iterator[None]:
+    device._is_faster_in_bf16.cache_clear()
+    yield
+    device._is_faster_in_bf16.cache_clear()
+
+
+def _machine(monkeypatch: pytest.MonkeyPatch, *, has: bool, bf16: float) -> list[torch.dtype]:
+    """A processor whose products take 1 s in float32 and `bf16` in that; gives what is timed."""
+    timed: list[torch.dtype] = []
+
+    def seconds(dtype: torch.dtype) -> float:
+        timed.append(dtype)
+        return bf16 if dtype == torch.bfloat16 else 1.0
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has})
+    monkeypatch.setattr(device, "_seconds", seconds)
+    return timed
+
+
+@pytest.mark.parametrize(("bf16", "chosen"), [(0.5, "bf16"), (0.95, "fp32"), (30.0, "fp32")])
+def test_instructions_alone_do_not_decide(monkeypatch: pytest.MonkeyPatch, bf16: float, chosen: str) -> None:
+    timed = _machine(monkeypatch, has=True, bf16=bf16)
+    assert choose_precision("auto", _CPU) == chosen
+    choose_precision("auto", _CPU)
+    assert len(timed) == 2, "asked once a process"
+
+
+def test_a_processor_without_it_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = _machine(monkeypatch, has=False, bf16=0.1)
+    assert choose_precision("auto", _CPU) == "fp32"
+    assert not timed
+
+
+@pytest.mark.parametrize("asked", ["fp32", "bf16", "fp64"])
+def test_the_study_may_overrule(monkeypatch: pytest.MonkeyPatch, asked: device.Precision) -> None:
+    timed = _machine(monkeypatch, has=True, bf16=0.5)
+    assert choose_precision(asked, _CPU) == asked
+    assert not timed
+
+
+def test_the_real_probe_takes_little_time() -> None:
+    assert 0 < device._seconds(torch.float32) < 1
+    assert 0 < device._seconds(torch.bfloat16) < 5
