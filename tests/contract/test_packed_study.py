@@ -19,6 +19,7 @@ from headstart import load_study, run
 from headstart.cli import main
 from headstart.config.expand import Run, expand
 from headstart.execute.local import _Workers
+from headstart.execute.pin import usable
 from headstart.execute.prepare import prepare
 from headstart.execute.probe import Probe
 from headstart.records import EpochPoint, RunRecord
@@ -235,6 +236,7 @@ def test_two_workers_train_packs_of_two(make: Callable[..., Done], alone: Done) 
     done = make(workers=2, pack=2)
     executed = [r.execution for r in done.records.values() if r.execution]
     assert {(one.workers, one.pack) for one in executed} == {(2, 2)}
+    assert {one.pinned for one in executed} == {len(usable()) > 1}
     _assert_same_numbers(done, alone)
 
 
