@@ -36,15 +36,16 @@ def choose_precision(asked: Literal["auto", "fp32", "bf16", "fp64"], device: tor
     """bf16 for auto where the hardware multiplies faster in it; weights and moments stay float32 then."""
     if asked != "auto":
         return asked
-    return "bf16" if _multiplies_in_bf16(device) else "fp32"
+    is_faster = has_bf16(device) and (device.type != "cpu" or _is_faster_in_bf16())
+    return "bf16" if is_faster else "fp32"
 
 
-def _multiplies_in_bf16(device: torch.device) -> bool:
+def has_bf16(device: torch.device) -> bool:
+    """Whether the hardware has instructions for products in bf16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
-    has = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_tile"))
-    return has and _is_faster_in_bf16()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_tile"))
 
 
 @cache

@@ -22,7 +22,7 @@ from headstart.execute.crew import Crew, choose_crew
 from headstart.execute.group import groups, halves, packs
 from headstart.execute.pack import Watcher, carry_out, failed, texts_of
 from headstart.execute.pin import share
-from headstart.execute.prepare import Prepared
+from headstart.execute.prepare import Prepared, as_begun
 from headstart.execute.probe import Probe, Timing
 from headstart.execute.worker import Job, Message, serve
 from headstart.store.runs import RunStore
@@ -52,6 +52,7 @@ def _context() -> BaseContext:
 
 def carry_out_all(runs: Sequence[Run], prepared: Prepared, store: RunStore, watcher: Watcher) -> Crew:
     """Train the runs as the study's `workers` and `pack` say, and give with what crew."""
+    prepared = as_begun(prepared, store.done().values())
     study, grouped = prepared.study, groups(runs, prepared)
     if study.workers == 0:
         crew = Crew(0, 0, "asked for", 1 if study.pack == "auto" else study.pack)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from headstart.config.expand import Run
-from headstart.config.study import Study
+from headstart.config.expand import Run, settings
+from headstart.config.study import Arm, Study
 from headstart.data.assets import Announce
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens, tokenise
-from headstart.engine.device import Precision, choose_device, choose_precision
+from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import initialise
 from headstart.models.vocabulary import used_ids
-from headstart.records import Notice
+from headstart.records import Notice, RunRecord
 
 #: A share of cut texts above this is worth a warning.
 TRUNCATED = 0.01
@@ -90,8 +90,28 @@ def prepare(
         for key, parts in tokens.items()
     }
     notices = (*corpus.notices, *_truncation(tokens))
-    precision = choose_precision("auto", choose_device(study.device)) if neural else "fp32"
+    is_open = any(run.training.precision == "auto" for run in neural)
+    precision = choose_precision("auto", choose_device(study.device)) if is_open else "fp32"
     return Prepared(study, corpus, checkpoints, tokens, vocabulary, notices, precision, commit)
+
+
+def as_begun(prepared: Prepared, done: Iterable[RunRecord]) -> Prepared:
+    """The same, going on in the precision of runs that are `done`, so that arms stay comparable.
+
+    Not where the hardware lacks it: to emulate bf16 can take many times as long.
+    """
+    study = prepared.study
+    is_open = {name: _leaves_precision_open(study, arm) for name, arm in study.arms.items()}
+    used = {r.execution.precision for r in done if r.execution and is_open.get(r.arm)}
+    if used == {"fp32"}:
+        return replace(prepared, precision="fp32")
+    if used == {"bf16"} and has_bf16(choose_device(study.device)):
+        return replace(prepared, precision="bf16")
+    return prepared
+
+
+def _leaves_precision_open(study: Study, arm: Arm) -> bool:
+    return arm.method != "bag-of-words" and settings(study, arm).precision == "auto"
 
 
 def _tokens_key(run: Run, checkpoints: dict[str, Checkpoint]) -> tuple[str, int]:

@@ -104,7 +104,7 @@ def test_workers_that_memory_does_not_hold_are_not_chosen() -> None:
     assert "memory holds 1 of 2 workers" in crew.reason
 
 
-@pytest.mark.parametrize(("memory", "workers"), [(10, 2), (12, 2), (14, 1)])
+@pytest.mark.parametrize(("memory", "workers"), [(10, 2), (12, 2), (20, 1)])
 def test_what_the_probed_workers_hold_is_theirs_again(memory: float, workers: int) -> None:
     """With 8 GiB free beside two of 12, four fifths of 32 hold two; counting one of them, they would not."""
     assert _crew(_two_or_one(together=0.1, alone=0.1, memory=memory)).workers == workers

@@ -1,0 +1,108 @@
+"""One precision for all runs that leave it open: chosen once, and that of the runs which are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart import load_study
+from headstart.config.expand import expand
+from headstart.engine.device import Precision
+from headstart.execute import prepare as module
+from headstart.execute.prepare import Prepared, as_begun, prepare
+from headstart.records import Execution, RunRecord
+
+StudyFile = Callable[..., Path]
+ARMS = {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}
+OPEN = {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3}
+
+
+def _prepared(file: Path) -> Prepared:
+    study = load_study(file)
+    return prepare(study, expand(study))
+
+
+def _done(prepared: Prepared, arm: str, precision: str, seed: int = 0) -> RunRecord:
+    from headstart.execute.pack import failed
+
+    run = next(run for run in expand(prepared.study) if run.arm == arm)
+    record = failed(replace(run, seed=seed), prepared, ValueError())
+    how = Execution(device="cpu", precision=precision, threads=1, workers=1)
+    return record.model_copy(update={"status": "done", "execution": how})
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of a machine that has bf16 and is faster in it."""
+    asked: list[str] = []
+
+    def choose(precision: str, _: Any) -> str:
+        asked.append(precision)
+        return "bf16"
+
+    monkeypatch.setattr(module, "choose_precision", choose)
+    monkeypatch.setattr(module, "has_bf16", lambda _: True)
+    return asked
+
+
+def test_the_precision_is_decided_once_for_all_runs(study_file: StudyFile, asked: list[str]) -> None:
+    prepared = _prepared(study_file(arms=ARMS, seeds=[0, 1], training=OPEN))
+    assert {prepared.precision_of(run) for run in expand(prepared.study)} == {"bf16"}
+    assert asked == ["auto"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp64"])
+def test_the_study_may_overrule_it_without_a_probe(
+    study_file: StudyFile, asked: list[str], precision: Precision
+) -> None:
+    training = {**OPEN, "precision": precision}
+    prepared = _prepared(study_file(arms=ARMS, training=training))
+    assert {prepared.precision_of(run) for run in expand(prepared.study)} == {precision}
+    assert asked == []
+
+
+def test_a_bag_of_words_asks_nothing(study_file: StudyFile, asked: list[str]) -> None:
+    _prepared(study_file(arms={"bag": {"method": "bag-of-words"}, "words": None}, training=OPEN))
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("done", "expected"),
+    [
+        ([], "bf16"),
+        (["fp32"], "fp32"),
+        (["bf16"], "bf16"),
+        (["bf16", "fp32"], "bf16"),  # mixed already: as this machine has it
+    ],
+)
+def test_a_study_goes_on_in_the_precision_it_began_in(
+    study_file: StudyFile, asked: list[str], done: list[str], expected: str
+) -> None:
+    prepared = _prepared(study_file(arms=ARMS, training=OPEN))
+    records = [_done(prepared, "pretrained", one, seed) for seed, one in enumerate(done)]
+    assert as_begun(prepared, records).precision == expected
+
+
+@pytest.mark.parametrize(("has", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_bf16_is_gone_on_with_where_the_hardware_has_it(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch, asked: list[str], has: bool, expected: str
+) -> None:
+    monkeypatch.setattr(module, "has_bf16", lambda _: has)
+    prepared = replace(_prepared(study_file(arms=ARMS, training=OPEN)), precision="fp32")
+    assert as_begun(prepared, [_done(prepared, "random", "bf16")]).precision == expected
+
+
+def test_runs_that_name_their_precision_say_nothing_of_the_others(
+    study_file: StudyFile, asked: list[str]
+) -> None:
+    """Nor does a bag of words, which has double precision of its own."""
+    arms = {**ARMS, "bag": {"method": "bag-of-words"}}
+    prepared = _prepared(study_file(arms=arms, training=OPEN))
+    assert as_begun(prepared, [_done(prepared, "bag", "fp64")]).precision == "bf16"
+    exact = _prepared(study_file(arms=ARMS, training={**OPEN, "precision": "fp32"}))
+    began = replace(exact, precision="bf16")
+    assert as_begun(began, [_done(exact, "random", "fp32")]).precision == "bf16"
