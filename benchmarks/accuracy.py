@@ -2,37 +2,50 @@
 
     python benchmarks/accuracy.py --seeds 10 --texts 400 --epochs 3
 
-Both sides of a pair have the same initial weights, head, texts, data order and schedule. One is the usual
+All ways of one seed have the same initial weights, head, texts, data order and schedule. One is the usual
 loop (fp32, torch's dropout and AdamW, whole vocabulary), the other what a study does. Each goes back to its
-best epoch on valid and is tested once.
+best epoch on valid and is tested once. `--apart` adds the two between them: the usual loop in bf16, and
+Headstart in fp32. Refuses a subject that this machine lacks.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from levers import SHARED, run_of
+from levers import missing, run_of
 from machine import machine
 
 if TYPE_CHECKING:
     from headstart.data.corpus import Part
     from headstart.engine.member import Member, Setting
+    from levers import Name, Subject
+
+_USUAL, _USUAL_BF16, _HEADSTART_FP32, _HEADSTART = "usual fp32", "usual bf16", "Headstart fp32", "Headstart"
 
 
 @dataclass(frozen=True)
 class Options:
     """The command line."""
 
-    subject: str
+    subject: Name
     seeds: int
     texts: int
     epochs: int
+    apart: bool
+    json: Path | None
+
+    @property
+    def ways(self) -> list[str]:
+        """How each seed is run, the usual way first."""
+        return [_USUAL, *([_USUAL_BF16, _HEADSTART_FP32] if self.apart else []), _HEADSTART]
 
 
 def options(arguments: Sequence[str]) -> Options:
@@ -43,53 +56,84 @@ def options(arguments: Sequence[str]) -> Options:
     add("--seeds", type=int, default=10)
     add("--texts", type=int, default=400, help="that each run learns from")
     add("--epochs", type=int, default=3)
+    add("--apart", action="store_true", help="bf16 and the other levers apart from each other too")
+    add("--json", type=Path, help="file for the numbers")
     found = Options(**vars(parser.parse_args(arguments)))
     if found.seeds < 2 or min(found.texts, found.epochs) < 1:
         parser.error("at least 2 seeds, 1 text and 1 epoch expected")
-    if found.subject == "books" and not SHARED.is_dir():
-        parser.error(f"--subject books needs {SHARED}")
+    why = missing(found.subject)
+    if why is not None:
+        parser.error(f"--subject {found.subject}: {why}")
     return found
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Train the pairs and print the difference with its interval."""
+    """Train every seed in every way and print the differences with their intervals."""
     wanted = options(arguments)
     print("  ".join(f"{name}: {value}" for name, value in machine().items()))
-    print(f"{'seed':>4}{'fp32, torch':>14}{'all levers':>14}", flush=True)
-    pairs = np.array([_pair(seed, wanted) for seed in range(wanted.seeds)])
-    print(conclusion(100 * pairs[:, 0], 100 * pairs[:, 1]))
+    print(f"{wanted.subject}: test accuracy, {wanted.texts} training texts, epochs: {wanted.epochs}")
+    print("seed" + "".join(f"{way:>16}" for way in wanted.ways), flush=True)
+    rows = [_row(seed, wanted) for seed in range(wanted.seeds)]
+    if wanted.json is not None:
+        found = {"machine": machine(), "ways": wanted.ways, "accuracy": rows}
+        wanted.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"the most frequent label of test alone: {100 * _most_frequent(wanted):.2f}")
+    columns = 100 * np.array(rows).T
+    print("mean" + "".join(f"{own.mean():16.2f}" for own in columns))
+    print("sd  " + "".join(f"{own.std(ddof=1):16.2f}" for own in columns))
+    for way, own in zip(wanted.ways[1:], columns[1:], strict=True):
+        print(conclusion(way, columns[0], own))
 
 
-def conclusion(plain: np.ndarray, fast: np.ndarray) -> str:
-    """Mean and deviation of each, and the paired difference with its 95% t interval, in points."""
+def conclusion(way: str, usual: np.ndarray, other: np.ndarray) -> str:
+    """The paired difference with its 95% t interval, in points; equal pairs have an interval of one point."""
     from scipy import stats
 
-    gain = fast - plain
-    low, high = stats.ttest_rel(fast, plain).confidence_interval(0.95)
-    means = f"{plain.mean():.2f} +- {plain.std(ddof=1):.2f} and {fast.mean():.2f} +- {fast.std(ddof=1):.2f}"
+    gain = other - usual
+    low, high = stats.ttest_rel(other, usual).confidence_interval(0.95) if gain.std() else (gain[0], gain[0])
+    says = "none seen" if low <= 0 <= high else "seen"
     return (
-        f"test accuracy {means}; difference {gain.mean():+.2f} points, 95% interval [{low:+.2f}, {high:+.2f}]"
+        f"{way} minus {_USUAL}: {gain.mean():+.2f} points, 95% interval [{low:+.2f}, {high:+.2f}], "
+        f"{len(gain)} pairs: difference {says}"
     )
 
 
-def _pair(seed: int, wanted: Options) -> tuple[float, float]:
-    """Test accuracy of the two."""
-    name: Any = wanted.subject
-    chosen = run_of(name, seed=seed, texts=wanted.texts, epochs=wanted.epochs)
-    plain = _usual_run(chosen.model(), chosen.member, replace(chosen.setting, precision="fp32"))
-    fast = _headstart_run(chosen.model(), chosen.member, chosen.setting)
-    print(f"{seed:4}{100 * plain:14.2f}{100 * fast:14.2f}", flush=True)
-    return plain, fast
+def _most_frequent(wanted: Options) -> float:
+    """Its share: ways that get no further have learned nothing, and differ in nothing for that reason."""
+    labels = run_of(wanted.subject).setting.parts["test"].labels
+    return float(np.bincount(labels).max() / len(labels))
 
 
-def _usual_run(model: Any, member: Member, setting: Setting) -> float:
-    """The usual script's run: fp32, torch's dropout and AdamW, best epoch on valid."""
+def _row(seed: int, wanted: Options) -> list[float]:
+    """Test accuracy of each way."""
+    chosen = run_of(wanted.subject, seed=seed, texts=wanted.texts, epochs=wanted.epochs)
+    print(f"{seed:4}", end="", flush=True)
+    found = []
+    for way in wanted.ways:
+        found.append(_accuracy_of(way, chosen))
+        print(f"{100 * found[-1]:16.2f}", end="", flush=True)
+    print(flush=True)
+    return found
+
+
+def _accuracy_of(way: str, chosen: Subject) -> float:
+    fp32, bf16 = (replace(chosen.setting, precision=precision) for precision in ("fp32", "bf16"))
+    if way == _USUAL:
+        return _usual_run(chosen, fp32)
+    if way == _USUAL_BF16:
+        return _usual_run(chosen, bf16)
+    return _headstart_run(chosen, fp32 if way == _HEADSTART_FP32 else chosen.setting)
+
+
+def _usual_run(chosen: Subject, setting: Setting) -> float:
+    """The usual script's run: torch's dropout and AdamW, best epoch on valid."""
     import torch
 
     from headstart.engine.member import member_turns
     from headstart.engine.schedule import learning_rate
     from levers import usual
 
+    model, member = chosen.model(), _fresh(chosen)
     torch.manual_seed(member.run.seed)
     step_of, best, kept = usual(model, member), -1.0, {}
     for made, turn in enumerate(member_turns(member, setting)):
@@ -104,29 +148,37 @@ def _usual_run(model: Any, member: Member, setting: Setting) -> float:
     return _accuracy(model, "test", setting)
 
 
+def _fresh(chosen: Subject) -> Member:
+    """The run before its first step."""
+    from headstart.engine.member import Member
+
+    return Member(chosen.member.run, chosen.member.index)
+
+
 def _backward(model: Any, index: np.ndarray, setting: Setting) -> None:
     import torch
 
     from headstart.data.batches import pad
+    from headstart.engine.device import autocast
     from headstart.engine.step import forward_inputs
 
     texts = setting.parts["train"]
     batch = pad(texts.tokens, index, texts.labels[index], setting.pad_id)
-    logits = model(**forward_inputs(batch, setting.device)).logits
+    with autocast(setting.device, setting.precision):
+        logits = model(**forward_inputs(batch, setting.device)).logits
     labels = torch.from_numpy(batch.labels)
-    torch.nn.functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
+    torch.nn.functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
 
 
-def _headstart_run(model: Any, member: Member, setting: Setting) -> float:
+def _headstart_run(chosen: Subject, setting: Setting) -> float:
     """The run as a study makes it."""
     from headstart.engine.train import train
-    from headstart.engine.weights import Weights
-    from headstart.tuning.full import decaying
-    from levers import Silence, use_rows_in_use
+    from levers import Silence
 
-    use_rows_in_use(model, setting)
-    weights = Weights(model, decaying(model))
+    weights, member = chosen.weights(), _fresh(chosen)
     train([member], weights, setting, Silence())
+    if member.error is not None:
+        raise SystemExit(str(member.error))
     assert member.weights is not None
     weights.values[0] = member.weights
     return _accuracy(weights.module, "test", setting)

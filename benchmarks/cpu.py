@@ -1,10 +1,10 @@
 """Times a training step on a CPU lever by lever, beside `Trainer` and the floor of its matrix products.
 
-    python benchmarks/cpu.py --subjects books,rotten,bert-base --steps 46 --rounds 2
+    python benchmarks/cpu.py --subjects books,rotten,bert-base --steps 96 --rounds 2 --json cpu.json
 
 Participants are processes of their own, each once a round, in turn: the usual script's loop, the same with
 levers added one after the other, each lever alone, Headstart's own steps, `Trainer`, and the products of the
-very same batches. A step that is always padded to the longest length is timed for fewer steps.
+very same batches. Where all steps are alike, fewer are timed. Leaves out subjects that this machine lacks.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, get_args
 
-from levers import ORDER, Levers, Name, Part, be, missing
+from levers import BATCH, ORDER, Levers, Name, Part, be, missing
 from machine import machine
 
-#: A step always padded alike needs fewer to be timed: one of so many.
-_PADDED_SHARE = 4
+#: Where all steps are alike, one of so many is timed, and at least so many.
+_ALIKE_SHARE, _ALIKE_LEAST = 4, 20
 _WORDS = {
     "buckets": "length buckets",
     "masks": "own dropout",
@@ -33,10 +34,17 @@ _WORDS = {
     "flat": "flat weights, fused AdamW",
     "rows": "embedding rows in use",
 }
-_HEADSTART, _TWO, _FLOOR = "Headstart", "Headstart, a process a core", "floor: products alone"
-_FLOOR_EACH = f"{_FLOOR}, a process a core"
+_EACH = "a process a core"
+_HEADSTART, _FLOOR = "Headstart", "floor: products alone"
+_MANY, _FLOOR_MANY = f"{_HEADSTART}, {_EACH}", f"{_FLOOR}, {_EACH}"
 _PADDED, _GROUPED = "Trainer, padded", "Trainer, by length"
-_GROUPED_BF16 = "Trainer, by length, bf16"
+_PADDED_BF16, _GROUPED_BF16 = f"{_PADDED}, bf16", f"{_GROUPED}, bf16"
+_GROUPED_MANY = f"{_GROUPED_BF16}, {_EACH}"
+#: Peers by the name of their column: how many times as fast as they a participant is.
+_PEERS = {"padded": _PADDED, "pad bf16": _PADDED_BF16, "length": _GROUPED, "len bf16": _GROUPED_BF16}
+#: What is aimed at on books: times as fast as a peer, and times the floor.
+_FASTER = {_PADDED: 7.0, _GROUPED: 2.5, _GROUPED_BF16: 1.7}
+_OVER_FLOOR = 1.7
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def options(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add, names = parser.add_argument, list(get_args(Name))
     add("--subjects", type=lambda text: text.split(","), default=names, help=f"some of {','.join(names)}")
-    add("--steps", type=int, default=46, help="steps timed, after 4 that are not")
+    add("--steps", type=int, default=96, help="steps timed, after 4 that are not: 96 are an epoch of books")
     add("--rounds", type=int, default=2, help="each holds every participant once")
     add("--threads", type=int, default=cores(), help="of each process but those at once")
     add("--only", type=lambda text: text.split(","), default=[], help="words: participants that hold one")
@@ -81,9 +89,15 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps(be(Part(**{**given, "levers": Levers(**given["levers"])}))))
         return
     print("  ".join(f"{name}: {value}" for name, value in machine().items()))
-    numbers = {name: lead(name, wanted) for name in wanted.subjects}
-    if wanted.json is not None:
-        wanted.json.write_text(json.dumps({"machine": machine(), **numbers}, indent=2), encoding="utf-8")
+    numbers: dict[str, Any] = {"machine": machine()}
+
+    def keep(name: Name, rounds: Rounds) -> None:
+        numbers[name] = rounds
+        if wanted.json is not None:
+            wanted.json.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+    for name in wanted.subjects:
+        lead(name, wanted, keep)
 
 
 # --- the participants ---------------------------------------------------------------------------------
@@ -114,22 +128,29 @@ def _own(base: Part, threads: int) -> dict[str, list[Part]]:
     headstart, floor = replace(base, kind="headstart"), replace(base, kind="floor", levers=bf16)
     return {
         _HEADSTART: [headstart],
-        _TWO: [replace(headstart, threads=1, waits=True)] * threads,
+        _MANY: _many(headstart, threads),
         _FLOOR: [floor],
         f"{_FLOOR}, fp32": [replace(floor, levers=Levers())],
-        _FLOOR_EACH: [replace(floor, threads=1, waits=True)] * threads,
+        _FLOOR_MANY: _many(floor, threads),
     }
 
 
+def _many(part: Part, count: int) -> list[Part]:
+    """So many at once, of one thread each."""
+    return [replace(part, threads=1, waits=True)] * count
+
+
 def _trainers(base: Part) -> dict[str, list[Part]]:
-    """`Trainer` as it comes, by length, and both with bf16=True."""
+    """`Trainer` as it comes, by length, both with bf16=True, and the fastest as a process a core too."""
     trainer = replace(base, kind="trainer")
-    grouped = Levers(buckets=True)
+    grouped = replace(trainer, levers=Levers(buckets=True))
+    grouped_bf16 = replace(trainer, levers=Levers(buckets=True, bf16=True))
     return {
         _PADDED: [trainer],
-        f"{_PADDED}, bf16": [replace(trainer, levers=Levers(bf16=True))],
-        _GROUPED: [replace(trainer, levers=grouped)],
-        _GROUPED_BF16: [replace(trainer, levers=replace(grouped, bf16=True))],
+        _PADDED_BF16: [replace(trainer, levers=Levers(bf16=True))],
+        _GROUPED: [grouped],
+        _GROUPED_BF16: [grouped_bf16],
+        _GROUPED_MANY: _many(grouped_bf16, base.threads),
     }
 
 
@@ -141,82 +162,109 @@ def _has_bf16() -> bool:
 
 def _fewer(part: Part) -> Part:
     """Fewer steps where all are alike."""
-    if part.kind in ("headstart", "floor") or part.levers.buckets:
+    varies = part.kind in ("headstart", "floor") or part.levers.buckets
+    if varies and part.subject != "bert-base":
         return part
-    return replace(part, steps=max(4, part.steps // _PADDED_SHARE))
+    return replace(part, steps=min(part.steps, max(_ALIKE_LEAST, part.steps // _ALIKE_SHARE)))
 
 
 # --- the rounds ---------------------------------------------------------------------------------------
 
 
-def lead(subject: Name, wanted: Options) -> dict[str, Any]:
+Outcome = dict[str, float]
+Rounds = list[dict[str, Outcome]]
+
+
+def lead(subject: Name, wanted: Options, keep: Callable[[Name, Rounds], None]) -> None:
     """Time all participants of a subject, round after round, and print what was found."""
     why = missing(subject)
     if why is not None:
-        print(f"\n{subject}: left out, {why}")
-        return {}
+        print(f"\n{subject}: left out, {why}", flush=True)
+        return
     parts = participants(subject, wanted)
-    rounds: list[dict[str, dict[str, float]]] = []
+    if not parts:
+        raise SystemExit(f"--only {','.join(wanted.only)}: no participant's name holds one of these")
+    rounds: Rounds = []
     for number in range(wanted.rounds):
         order = list(parts) if number % 2 == 0 else list(reversed(parts))
         rounds.append({name: _told(name, at_once(parts[name])) for name in order})
-    print(f"\n{subject}: {wanted.steps} steps of 8 texts, {wanted.threads} threads, {wanted.rounds} rounds")
+        keep(subject, rounds)
+    what = f"{wanted.steps} steps of {BATCH} texts, {wanted.threads} threads, rounds: {wanted.rounds}"
+    print(f"\n{subject}: {what}")
     print(table(rounds, list(parts)))
-    print("\n".join(aims(rounds)))
-    return {name: [one[name] for one in rounds] for name in parts}
+    print("\n".join(conclusions(rounds, has_aims=subject == "books")), flush=True)
 
 
-def _told(name: str, found: dict[str, float]) -> dict[str, float]:
+def _told(name: str, found: Outcome) -> Outcome:
     print(f"  {name}: {found['ms']:.1f} ms", file=sys.stderr, flush=True)
     return found
 
 
-def at_once(parts: Sequence[Part]) -> dict[str, float]:
-    """Processes that begin together; milliseconds are those of a step of any, so divided by their number."""
-    started = [_start(part) for part in parts]
-    for process, part in zip(started, parts, strict=True):
-        if part.waits:
-            assert process.stdout is not None
-            process.stdout.readline()
-    found = []
-    for process, part in zip(started, parts, strict=True):
-        if part.waits:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-    for process in started:
-        said, _ = process.communicate()
-        if process.returncode:
-            raise SystemExit(f"a participant ended with code {process.returncode}")
-        found.append(json.loads(said.strip().splitlines()[-1]))
+def at_once(parts: Sequence[Part]) -> Outcome:
+    """Processes that begin together: `ms` a step of any, from the first's begin to the last's end."""
+    with ExitStack() as stack:
+        started = [_start(part, stack) for part in parts]
+        waiting = [own for own, part in zip(started, parts, strict=True) if part.waits]
+        ready = [_line_of(own) for own in waiting]
+        for own, line in zip(waiting, ready, strict=True):
+            if line == "ready\n":
+                _tell(own)
+        found = [_result(own) for own in started]
+    seconds = max(one.pop("ended") for one in found) - min(one.pop("began") for one in found)
     mean = {key: sum(one[key] for one in found) / len(found) for key in found[0]}
-    return {**mean, "ms": mean["ms"] / len(found)}
+    return {"ms": 1e3 * seconds / (parts[0].steps * len(found)), **mean, "processes": float(len(found))}
 
 
-def _start(part: Part) -> subprocess.Popen[str]:
+def _start(part: Part, stack: ExitStack) -> subprocess.Popen[str]:
+    """A process that is `part`, killed when the stack closes."""
     command = [sys.executable, __file__, "--part", json.dumps(asdict(part))]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    stack.enter_context(process)
+    stack.callback(process.kill)
+    return process
+
+
+def _line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def _tell(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def _result(process: subprocess.Popen[str]) -> Outcome:
+    """The line that it says in the end; what went wrong stands on stderr."""
+    said, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"a participant ended with code {process.returncode}")
+    found: Outcome = json.loads(said.strip().splitlines()[-1])
+    return found
 
 
 # --- the report ---------------------------------------------------------------------------------------
 
 
-Rounds = Sequence[dict[str, dict[str, float]]]
+_HEAD = f"{'':42}{'ms a step':>10}{'spread':>14}{'tokens':>8}{'x floor':>9}"
+_TAIL = f"{'faults':>8}{'peak MiB':>10}"
 
 
 def table(rounds: Rounds, names: Sequence[str]) -> str:
     """A line for each participant: medians over the rounds."""
-    head = f"{'':36}{'ms a step':>11}{'spread':>13}{'tokens':>8}{'x floor':>9}{'faults':>8}{'peak MiB':>10}"
-    return "\n".join([head, *(_line(rounds, name) for name in names)])
+    peers = "".join(f"{name:>9}" for name in _PEERS)
+    above = f"{'times as fast as Trainer:':>{len(_HEAD) + len(peers)}}"
+    return "\n".join([above, _HEAD + peers + _TAIL, *(_line(rounds, name) for name in names)])
 
 
 def _line(rounds: Rounds, name: str) -> str:
     ms = [one[name]["ms"] for one in rounds]
-    floor = ratio(rounds, name, _FLOOR)
     spread = f"{min(ms):.1f}-{max(ms):.1f}"
     tokens, faults, peak = (middle(rounds, name, key) for key in ("tokens", "faults", "peak"))
-    against = "" if floor is None else f"{floor:.2f}"
-    return f"{name:36}{median(ms):11.1f}{spread:>13}{tokens:8.0f}{against:>9}{faults:8.0f}{peak:10.0f}"
+    against = [ratio(rounds, name, _FLOOR), *(ratio(rounds, peer, name) for peer in _PEERS.values())]
+    shown = "".join(f"{'' if one is None else f'{one:.2f}':>9}" for one in against)
+    return f"{name:42}{median(ms):10.1f}{spread:>14}{tokens:8.0f}{shown}{faults:8.0f}{peak:10.0f}"
 
 
 def middle(rounds: Rounds, name: str, key: str) -> float:
@@ -224,30 +272,76 @@ def middle(rounds: Rounds, name: str, key: str) -> float:
     return median(one[name][key] for one in rounds)
 
 
-def ratio(rounds: Rounds, slower: str, faster: str) -> float | None:
-    """How many times the one's step is the other's: the median of the rounds' own ratios."""
+def ratio(rounds: Rounds, slower: str, faster: str, *, per: str | None = None) -> float | None:
+    """How many times the one's step is the other's: the median of the rounds' own ratios.
+
+    `per` is what the milliseconds are divided by first, such as `texts` for the tokens without padding.
+    """
     if not {slower, faster} <= set(rounds[0]):
         return None
-    return median(one[slower]["ms"] / one[faster]["ms"] for one in rounds)
+
+    def cost(one: Outcome) -> float:
+        return one["ms"] / (one[per] if per else 1)
+
+    return median(cost(one[slower]) / cost(one[faster]) for one in rounds)
 
 
-def aims(rounds: Rounds) -> list[str]:
-    """What Headstart's best way of training came to, against peers and floor, with the aim on books."""
-    ways = [name for name in (_HEADSTART, _TWO) if name in rounds[0]]
-    if not ways:
-        return []
-    best = min(ways, key=lambda name: middle(rounds, name, "ms"))
-    lines = [f"{best}:"]
-    for peer, aim in ((_PADDED, 7.0), (_GROUPED, 2.5), (_GROUPED_BF16, 1.7)):
-        times = ratio(rounds, peer, best)
-        lines += [] if times is None else [f"  {times:5.2f} times as fast as {peer} (aim on books: {aim})"]
-    for way, under in ((_HEADSTART, _FLOOR), (_TWO, _FLOOR), (_TWO, _FLOOR_EACH)):
-        above = ratio(rounds, way, under)
-        lines += [] if above is None else [f"  {above:5.2f} times '{under}': {way} (aim on books: 1.7)"]
-    if _PADDED in rounds[0] and _HEADSTART in rounds[0]:
-        own, theirs = (middle(rounds, name, "peak") for name in (_HEADSTART, _PADDED))
-        lines.append(f"  peak memory {own:.0f} MiB, Trainer's {theirs:.0f} (aim: no higher)")
-    return lines
+def conclusions(rounds: Rounds, *, has_aims: bool) -> list[str]:
+    """Each way in which Headstart trains against peers, floor and memory, and whether an aim is reached."""
+    found = []
+    for way, floors in ((_HEADSTART, [_FLOOR]), (_MANY, [_FLOOR, _FLOOR_MANY])):
+        if way not in rounds[0]:
+            continue
+        found.append(f"{way}:")
+        found += [_above(rounds, way, floor, has_aims) for floor in floors if floor in rounds[0]]
+        found += [_against(rounds, way, peer, has_aims) for peer in _FASTER if peer in rounds[0]]
+        found += [_memory(rounds, way, peer, has_aims) for peer in _FASTER if peer in rounds[0]]
+    if {_MANY, _GROUPED_MANY} <= set(rounds[0]):
+        found.append(f"both {_EACH}:")
+        found.append(_against(rounds, _MANY, _GROUPED_MANY, has_aims=False))
+    return [*found, *_texts(rounds)]
+
+
+def _above(rounds: Rounds, way: str, floor: str, has_aims: bool) -> str:
+    times = ratio(rounds, way, floor)
+    assert times is not None
+    return (
+        f"  {times:5.2f} times '{floor}'{_verdict(times <= _OVER_FLOOR, f'at most {_OVER_FLOOR}', has_aims)}"
+    )
+
+
+def _against(rounds: Rounds, way: str, peer: str, has_aims: bool) -> str:
+    """Text of the steps timed may differ, for each has an order of its own: both ratios count."""
+    times, fair = ratio(rounds, peer, way), ratio(rounds, peer, way, per="texts")
+    assert times is not None
+    assert fair is not None
+    aim = _FASTER.get(peer, 0.0)
+    return (
+        f"  {times:5.2f} times as fast as {peer}, {fair:.2f} for as many tokens of text"
+        f"{_verdict(min(times, fair) >= aim, f'at least {aim}', has_aims)}"
+    )
+
+
+def _memory(rounds: Rounds, way: str, peer: str, has_aims: bool) -> str:
+    """Peak of all processes, each counted whole: pages that they share are counted twice."""
+    own, count = middle(rounds, way, "peak"), middle(rounds, way, "processes")
+    theirs = middle(rounds, peer, "peak")
+    shown = f"{own:.0f} MiB" if count == 1 else f"{count:.0f} x {own:.0f} MiB"
+    return f"  peak memory {shown}, {peer} {theirs:.0f}{_verdict(count * own <= theirs, 'no more', has_aims)}"
+
+
+def _verdict(is_reached: bool, aim: str, has_aims: bool) -> str:
+    return f" (aim: {aim}): {'reached' if is_reached else 'missed'}" if has_aims else ""
+
+
+def _texts(rounds: Rounds) -> list[str]:
+    """What the steps timed held of text, beside what the data hold: where they differ, time more steps."""
+    names = [name for name in (_HEADSTART, _PADDED, _GROUPED) if name in rounds[0]]
+    return [
+        f"{name}: {middle(rounds, name, 'texts'):.0f} tokens of text in a step timed, "
+        f"{middle(rounds, name, 'data'):.0f} in one of all texts"
+        for name in names
+    ]
 
 
 if __name__ == "__main__":

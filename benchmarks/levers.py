@@ -1,7 +1,7 @@
 """What one process of `cpu.py` is: steps of one subject with some of the levers, timed and counted.
 
 Every participant starts from the same weights and learns from the same texts. Nothing is downloaded but
-the two small assets of the embedded demonstration.
+the two small assets of the embedded demonstration. Refuses to time fewer steps than it was asked for.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
     from headstart.data.batches import Batch
     from headstart.engine.member import Member, Setting
+    from headstart.engine.weights import Weights
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 #: Steps that fill caches and memory before any is timed.
 WARM = 4
 BATCH, RATE = 8, 1e-4
+#: Epochs, and steps, of a timed run: more than anybody times.
+_EPOCHS, _STEPS = 1000, 100_000
 Name = Literal["books", "rotten", "bert-base"]
 
 
@@ -72,12 +75,34 @@ class Part:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and its texts: `model` gives the same fresh weights at each call; `most` tokens are allowed."""
+    """A model and its texts: `model` gives the same fresh weights at each call; `most` tokens are allowed.
+
+    `weights` gives them as a study trains them: in one buffer, of embeddings the rows in use.
+    """
 
     model: Callable[[], Any]
+    weights: Callable[[], Weights]
     member: Member
     setting: Setting
     most: int
+
+
+@dataclass
+class Seen:
+    """What each step so far has read: `padded` tokens are computed with, `texts` are the texts' own."""
+
+    padded: list[int]
+    texts: list[int]
+
+    def add(self, padded: int, texts: int) -> None:
+        """One more step."""
+        self.padded.append(padded)
+        self.texts.append(texts)
+
+    def means(self, steps: int) -> dict[str, float]:
+        """Those of the steps timed."""
+        timed = slice(WARM, WARM + steps)
+        return {"tokens": float(np.mean(self.padded[timed])), "texts": float(np.mean(self.texts[timed]))}
 
 
 class Silence:
@@ -97,22 +122,32 @@ class Silence:
 
 
 def missing(name: Name) -> str | None:
-    """What the subject needs and this machine lacks, or None."""
-    if name == "books" and not (SHARED / "data" / "books_fr").is_dir():
-        return f"needs {SHARED / 'data' / 'books_fr'} and {SHARED / 'models' / 'roberta-small-fr'}"
+    """What the subject needs and this machine lacks, or None; assets are fetched here, once for all."""
+    from headstart.data.assets import fetch_data, fetch_model
+    from headstart.errors import AssetError
+
+    books = (SHARED / "data" / "books_fr", SHARED / "models" / "roberta-small-fr")
+    if name == "books" and not all(folder.is_dir() for folder in books):
+        return f"needs {books[0]} and {books[1]}"
+    if name == "rotten":
+        try:
+            fetch_model("minilm")
+            next(fetch_data("rotten-tomatoes"))
+        except AssetError as error:
+            return str(error)
     return None
 
 
 def subject(name: Name) -> Subject:
     """The subject `name`."""
-    return _random_base() if name == "bert-base" else run_of(name)
+    return _random_base() if name == "bert-base" else run_of(name, epochs=_EPOCHS)
 
 
 def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int = 3) -> Subject:
     """The pretrained run of one seed, as a study of `texts` texts (all by default) would train it."""
     import headstart
     from headstart.config.expand import expand
-    from headstart.execute.assemble import members_of, setting_of
+    from headstart.execute.assemble import members_of, setting_of, weights_of
     from headstart.execute.prepare import prepare
     from headstart.models.initialise import initialise
 
@@ -122,11 +157,12 @@ def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int =
         study = headstart.load_study(path)
     run = next(run for run in expand(study) if run.arm == "pretrained")
     prepared = prepare(study, [run])
-    checkpoint = prepared.checkpoints[run.checkpoint]
+    checkpoint, setting = prepared.checkpoints[run.checkpoint], setting_of(run, prepared)
     return Subject(
         model=lambda: initialise(checkpoint, pretrained=True, seed=run.seed).float().train(),
+        weights=lambda: weights_of([run], prepared, setting),
         member=members_of([run], prepared)[0],
-        setting=setting_of(run, prepared),
+        setting=setting,
         most=run.training.max_length or 0,
     )
 
@@ -147,6 +183,7 @@ def _study(name: Name, seed: int, texts: int | None, epochs: int) -> str:
             f"seeds: [{seed}]",
             f"sizes: [{texts or 'all'}]",
             f"training: {{{training}}}",
+            "device: cpu",
         ]
     )
 
@@ -155,11 +192,19 @@ def _random_base() -> Subject:
     """A random BERT-base on random texts of 128 tokens."""
     from cells import Cell, members_of, setting_of
     from headstart.engine.device import choose_precision
+    from headstart.engine.weights import Weights
+    from headstart.tuning.full import decaying
 
-    cell = Cell("one", "bert-base", 128, BATCH, 1, 200, 1, "bf16", "cpu")
+    cell = Cell("one", "bert-base", 128, BATCH, 1, _STEPS, 1, "bf16", "cpu")
     setting = setting_of(cell)
-    object.__setattr__(setting, "precision", choose_precision("auto", setting.device))
-    return Subject(lambda: cell.sizes.model(0), members_of(cell)[0], setting, 128)
+    setting = replace(setting, precision=choose_precision("auto", setting.device))
+
+    def weights() -> Weights:
+        model = cell.sizes.model(0)
+        use_rows_in_use(model, setting)
+        return Weights(model, decaying(model))
+
+    return Subject(lambda: cell.sizes.model(0), weights, members_of(cell)[0], setting, 128)
 
 
 def batches(chosen: Subject, *, bucketed: bool) -> Iterator[np.ndarray]:
@@ -169,6 +214,7 @@ def batches(chosen: Subject, *, bucketed: bool) -> Iterator[np.ndarray]:
     turns = (index for turn in member_turns(chosen.member, chosen.setting) for index in turn.passes)
     if bucketed:
         yield from turns
+        return
     shuffled = np.random.default_rng(0).permutation(chosen.member.index)
     while True:
         yield from np.split(shuffled, range(BATCH, len(shuffled), BATCH))
@@ -177,8 +223,12 @@ def batches(chosen: Subject, *, bucketed: bool) -> Iterator[np.ndarray]:
 # --- timing -------------------------------------------------------------------------------------------
 
 
-def be(part: Part) -> dict[str, Any]:
-    """Measure one participant in this process: ms a step, tokens a step, page faults a step, peak memory."""
+def be(part: Part) -> dict[str, float]:
+    """Measure one participant in this process.
+
+    Seconds of `began` and `ended` are on a clock that all processes share, `faults` are page faults a step,
+    `peak` is MiB, `tokens` and `texts` are a step's with padding and without, `data` those of all texts.
+    """
     import torch
 
     from headstart.engine.memory import keep_freed_memory, peak_bytes
@@ -186,28 +236,33 @@ def be(part: Part) -> dict[str, Any]:
     torch.set_num_threads(part.threads)
     if part.kind in ("headstart", "floor") or part.levers.memory:
         keep_freed_memory()
-    chosen = subject(part.subject)
-    tokens: list[int] = []
+    chosen, seen = subject(part.subject), Seen([], [])
     if part.kind == "trainer":
-        found = trainer_marks(part, chosen, tokens)
+        found = trainer_marks(part, chosen, seen)
     else:
         steps = {"loop": loop, "headstart": headstart_steps, "floor": floor}[part.kind]
-        found = _timed(steps(part, chosen, tokens), part)
-    timed = tokens[WARM : WARM + part.steps]
-    return {**found, "tokens": float(np.mean(timed)), "peak": peak_bytes() / 2**20}
+        found = _timed(steps(part, chosen, seen), part)
+    lengths = chosen.setting.parts["train"].tokens.lengths[chosen.member.index]
+    data = {"data": BATCH * float(np.mean(lengths)), "peak": peak_bytes() / 2**20}
+    return {**found, **seen.means(part.steps), **data}
 
 
 def _timed(steps: Iterator[None], part: Part) -> dict[str, float]:
-    for _ in islice(steps, WARM):
-        pass
+    warm = sum(1 for _ in islice(steps, WARM))
     if part.waits:
-        print("ready", flush=True)
-        sys.stdin.readline()
+        _await_others(sys.stdout)
     faults, began = _faults(), time.perf_counter()
-    for _ in islice(steps, part.steps):
-        pass
-    seconds = time.perf_counter() - began
-    return {"ms": 1e3 * seconds / part.steps, "faults": (_faults() - faults) / part.steps}
+    made = sum(1 for _ in islice(steps, part.steps))
+    ended = time.perf_counter()
+    if warm + made < WARM + part.steps:
+        raise ValueError(f"{WARM} + {part.steps} steps asked for, {warm + made} made")
+    return {"began": began, "ended": ended, "faults": (_faults() - faults) / part.steps}
+
+
+def _await_others(out: TextIO) -> None:
+    """Say that the warm-up is over, and return once told to go on."""
+    print("ready", file=out, flush=True)
+    sys.stdin.readline()
 
 
 def _faults() -> int:
@@ -217,7 +272,7 @@ def _faults() -> int:
 # --- our loop, lever by lever -------------------------------------------------------------------------
 
 
-def loop(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
+def loop(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
     """The usual script's loop with the levers of `part`."""
     import torch
 
@@ -228,7 +283,7 @@ def loop(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
     texts = chosen.setting.parts["train"]
     for step, index in enumerate(batches(chosen, bucketed=levers.buckets)):
         batch = _batch(chosen, index, levers)
-        tokens.append(batch.ids.size)
+        seen.add(batch.ids.size, int(batch.mask.sum()))
         with _masks(levers, batch, step), _format(levers):
             logits = module(**_inputs(batch)).logits
         labels = torch.from_numpy(texts.labels[index])
@@ -331,48 +386,47 @@ def _format(levers: Levers) -> Any:
 # --- Headstart, Trainer, and the floor ----------------------------------------------------------------
 
 
-def headstart_steps(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
+def headstart_steps(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
     """The steps that a study makes."""
     from headstart.data.batches import padded_length
     from headstart.engine.train import single_steps
-    from headstart.engine.weights import Weights
-    from headstart.tuning.full import decaying
 
-    model, train = chosen.model(), chosen.setting.parts["train"].tokens
-    use_rows_in_use(model, chosen.setting)
-    visits = islice(batches(chosen, bucketed=True), WARM + part.steps)
-    tokens.extend(len(index) * padded_length(train, index) for index in visits)
-    return single_steps([chosen.member], Weights(model, decaying(model)), chosen.setting)
+    train = chosen.setting.parts["train"].tokens
+    for index in islice(batches(chosen, bucketed=True), WARM + part.steps):
+        seen.add(len(index) * padded_length(train, index), int(train.lengths[index].sum()))
+    return single_steps([chosen.member], chosen.weights(), chosen.setting)
 
 
-def trainer_marks(part: Part, chosen: Subject, tokens: list[int]) -> dict[str, float]:
-    """The library's own loop, padded by us to the same lengths: ms and page faults a step."""
+def trainer_marks(part: Part, chosen: Subject, seen: Seen) -> dict[str, float]:
+    """The library's own loop, padded by us to the same lengths."""
     import torch
     from transformers import Trainer, TrainerCallback
 
     marks: list[tuple[float, int]] = []
+    out = sys.stdout
 
     class Marks(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
+            if part.waits and len(marks) == WARM - 1:
+                _await_others(out)
             marks.append((time.perf_counter(), _faults()))
 
     def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        index = np.array([row["index"] for row in rows])
-        batch = _batch(chosen, index, part.levers)
-        tokens.append(batch.ids.size)
+        batch = _batch(chosen, np.array([row["index"] for row in rows]), part.levers)
+        seen.add(batch.ids.size, int(batch.mask.sum()))
         return {**_inputs(batch), "labels": torch.from_numpy(batch.labels)}
 
     lengths = chosen.setting.parts["train"].tokens.lengths
     rows = [{"index": int(i), "input_ids": range(int(lengths[i]))} for i in chosen.member.index]
-    with tempfile.TemporaryDirectory() as out:
-        arguments = _arguments(part, chosen, out)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = _arguments(part, chosen, folder)
         trainer = Trainer(
             chosen.model(), arguments, data_collator=collate, train_dataset=rows, callbacks=[Marks()]
         )
         with redirect_stdout(StringIO()):  # it prints its logs; stdout is for the one line
             trainer.train()
-    (began, before), (ended, after) = marks[WARM - 1], marks[-1]
-    return {"ms": 1e3 * (ended - began) / part.steps, "faults": (after - before) / part.steps}
+    (began, before), (ended, after) = marks[WARM - 1], marks[WARM - 1 + part.steps]
+    return {"began": began, "ended": ended, "faults": (after - before) / part.steps}
 
 
 def _arguments(part: Part, chosen: Subject, out: str) -> Any:
@@ -400,7 +454,7 @@ def _arguments(part: Part, chosen: Subject, out: str) -> Any:
     )
 
 
-def floor(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
+def floor(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
     """The matrix products of the same steps, forward and backward, and nothing else.
 
     Every layer's weights are its own; activations are slices of a few buffers, for a product's time does
@@ -418,7 +472,7 @@ def floor(part: Part, chosen: Subject, tokens: list[int]) -> Iterator[None]:
     lengths = chosen.setting.parts["train"].tokens.lengths
     for index in batches(chosen, bucketed=True):
         rows, longest = len(index), int(lengths[index].max())
-        tokens.append(rows * longest)
+        seen.add(rows * longest, int(lengths[index].sum()))
         _linear_products(weights, {n: x[: rows * longest] for n, x in states.items()})
         each = states[wide].view(-1)[: rows * longest * wide].view(rows * heads, longest, wide // heads)
         many = weighted[: rows * heads * longest**2].view(rows * heads, longest, longest)

@@ -50,8 +50,16 @@ def has_bf16(device: torch.device) -> bool:
 
 @cache
 def _is_faster_in_bf16() -> bool:
-    """Whether products are: a processor may have the instructions, and the library no kernels for them."""
-    return _seconds(torch.bfloat16) < _FASTER * _seconds(torch.float32)
+    """Whether products are: a processor may have the instructions, and the library no kernels for them.
+
+    By one thread: on a busy machine several are timed waiting for each other, and either format may win.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _seconds(torch.bfloat16) < _FASTER * _seconds(torch.float32)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _seconds(dtype: torch.dtype) -> float:

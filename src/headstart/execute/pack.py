@@ -297,7 +297,13 @@ def _bag_of_words(run: Run, prepared: Prepared, store: RunStore, workers: int) -
         test=_write_predictions(windows, prepared, store, run),
         chosen={"inverse_regularisation": strength},
         parameters=Parameters(total=model.parameters, trainable=model.parameters),
-        execution=Execution(device="cpu", precision="fp64", threads=torch.get_num_threads(), workers=workers),
+        execution=Execution(
+            device="cpu",
+            precision="fp64",
+            threads=torch.get_num_threads(),
+            workers=workers,
+            pinned=is_pinned(),
+        ),
     )
 
 

@@ -54,6 +54,28 @@ def test_the_study_may_overrule(monkeypatch: pytest.MonkeyPatch, asked: device.P
     assert not timed
 
 
+def test_the_probe_is_by_one_thread_and_leaves_the_threads_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where it fails."""
+    seen: list[int] = []
+
+    def fail(_: torch.dtype) -> float:
+        seen.append(torch.get_num_threads())
+        raise RuntimeError
+
+    _machine(monkeypatch, has=True, bf16=0.5)
+    monkeypatch.setattr(device, "_seconds", fail)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(RuntimeError):
+            choose_precision("auto", _CPU)
+        assert (seen, torch.get_num_threads()) == ([1], 3)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_real_probe_takes_little_time() -> None:
     assert 0 < device._seconds(torch.float32) < 1
     assert 0 < device._seconds(torch.bfloat16) < 5
