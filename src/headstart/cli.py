@@ -121,6 +121,22 @@ def predict(
 
 
 @app.command()
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A saved adapter.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to its base's weights.")] = False,
+) -> None:
+    """Write an adapter and its base as one whole model, which loads without PEFT."""
+    from headstart.errors import HeadstartError
+    from headstart.exporting import export_merged
+
+    if not merge:
+        raise HeadstartError("nothing else than merging is known", where="export", fix="add --merge")
+    export_merged(model, output)
+    typer.echo(f"wrote {output}")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of study files, for editors."""
     from headstart.config.study import Study

@@ -20,6 +20,7 @@ from headstart.execute.group import groups
 from headstart.execute.local import carry_out_all, warm_up
 from headstart.execute.pack import Watcher
 from headstart.execute.prepare import Prepared, prepare
+from headstart.execute.probing import encode_for_probes
 from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord
 from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
@@ -138,6 +139,7 @@ def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, wat
     left = tuple(run for run in runs if run.key not in done)
     if not left:
         return
+    encode_for_probes(left, prepared, watcher.say)
     crew = carry_out_all(left, prepared, store, promoting)
     watcher.say(_how(crew))
 

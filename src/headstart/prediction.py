@@ -17,17 +17,21 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from headstart.config.metrics import Task
+from headstart.data.assets import is_asset
 from headstart.data.corpus import Text
 from headstart.data.formats import Cells, read_cells
 from headstart.data.sources import text_of
 from headstart.data.tokenise import encode
-from headstart.engine.device import Precision, choose_device, choose_precision
+from headstart.engine.device import Precision, choose_device, choose_precision, compute_format
 from headstart.engine.evaluate import window_logits
 from headstart.engine.losses import probabilities
 from headstart.errors import DataError, ModelError, OutputError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint, quiet
 from headstart.store.files import whole_file
 from headstart.store.predictions import prediction_columns
+from headstart.tuning.adapters import is_adapter, load_adapter
+from headstart.tuning.probe import FILE as PROBE
+from headstart.tuning.probe import load_probed
 
 #: Rows read, labelled and written at once.
 CHUNK = 2048
@@ -82,13 +86,10 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
         raise ModelError(
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
         )
-    notes = _notes(folder)
-    with quiet():
-        module = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
-    config = module.config
-    task = _TASKS.get(config.problem_type or "", "classification" if config.num_labels > 1 else "regression")
-    names = tuple(config.id2label[i] for i in range(config.num_labels)) if task != "regression" else ()
-    device = choose_device("auto")
+    notes, device = notes_of(folder), choose_device("auto")
+    precision = choose_precision("auto", device)
+    module = load_saved(folder, notes, precision)
+    task, names = task_of(module.config)
     checkpoint = open_checkpoint(str(folder), task, names)
     columns = text or notes.get("text", "text")
     return Labeller(
@@ -99,11 +100,37 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
         text=tuple(columns) if isinstance(columns, list) else columns,
         max_length=notes.get("max_length") or checkpoint.length(None),
         device=device,
-        precision=choose_precision("auto", device),
+        precision=precision,
     )
 
 
-def _notes(folder: Path) -> dict[str, Any]:
+def task_of(config: Any) -> tuple[Task, tuple[str, ...]]:
+    """What a model of this configuration was tuned for, and the names of its classes."""
+    task = _TASKS.get(config.problem_type or "", "classification" if config.num_labels > 1 else "regression")
+    return task, tuple(config.id2label[i] for i in range(config.num_labels)) if task != "regression" else ()
+
+
+def load_saved(folder: Path, notes: dict[str, Any], precision: Precision) -> Any:
+    """The classification model in `folder`, on the CPU: a whole one, or an adapter or probe on its base.
+
+    Args:
+        notes: what Headstart noted beside the weights.
+        precision: of products with a base in four bits.
+
+    Raises:
+        ModelError: an adapter's base is not where it was.
+    """
+    base = str(notes.get("base", ""))
+    if (folder / PROBE).is_file():
+        return load_probed(folder, base)
+    if not is_adapter(folder):
+        with quiet():
+            return AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
+    four_bits = compute_format(precision) if notes.get("method") == "qlora" else None
+    return load_adapter(folder, base if is_asset(base) else None, four_bits)
+
+
+def notes_of(folder: Path) -> dict[str, Any]:
     """What Headstart noted beside the weights; nothing for a model made elsewhere."""
     try:
         notes = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
-from headstart.config.study import LEARNING_RATE, Arm, Method, Size, Study, Training
+from headstart.config.study import LEARNING_RATE, Arm, Lora, Method, Probe, Size, Study, Training
 from headstart.errors import Problem, StudyError
 from headstart.records import run_key
 
@@ -17,7 +19,10 @@ _OF_THE_METHOD = frozenset({"learning_rate", "weight_decay"})
 
 @dataclass(frozen=True)
 class Run:
-    """One arm, trained on `size` texts with one seed; `training` has every value settled."""
+    """One arm, trained on `size` texts with one seed; `training` has every value settled.
+
+    `lora`, `probe` and `peft` are the methods' own settings; those of other methods are None.
+    """
 
     arm: str
     size: Size
@@ -27,6 +32,9 @@ class Run:
     pretrained: bool
     training: Training
     setting: Setting = ()
+    lora: Lora | None = None
+    probe: Probe | None = None
+    peft: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
@@ -155,4 +163,7 @@ def _run(study: Study, name: str, size: Size, seed: int, point: Setting) -> Run:
         pretrained=arm.init != "random" and arm.method != "bag-of-words",
         training=settings(study, arm).model_copy(update=dict(point)),
         setting=point,
+        lora=arm.lora,
+        probe=arm.probe,
+        peft=arm.peft,
     )

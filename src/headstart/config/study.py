@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
@@ -10,11 +11,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from headstart.config.metrics import METRICS, Task
 
-Method = Literal["full", "bag-of-words"]
+Method = Literal["full", "lora", "qlora", "probe", "peft", "bag-of-words"]
 Size = int | Literal["all"]
 
-#: Learning rate where the study names none: what suits the method (DESIGN: full 3e-5).
-LEARNING_RATE: Final[dict[Method, float]] = {"full": 3e-5, "bag-of-words": 0.0}
+#: Learning rate where the study names none: what suits the method.
+LEARNING_RATE: Final[dict[Method, float]] = {
+    "full": 3e-5,
+    "lora": 2e-4,
+    "qlora": 2e-4,
+    "probe": 1e-3,
+    "peft": 2e-4,
+    "bag-of-words": 0.0,
+}
+#: Sections of an arm that are one method's, or two methods', own.
+SECTIONS: Final[dict[str, tuple[Method, ...]]] = {
+    "lora": ("lora", "qlora"),
+    "probe": ("probe",),
+    "peft": ("peft",),
+}
 WORDS: Final = "words"
 #: What `tune` can try values of, outermost first; keys of `Training`.
 TUNED: Final = ("learning_rate", "weight_decay")
@@ -171,6 +185,41 @@ class Tune(Section):
         return {name: values for name in TUNED if (values := getattr(self, name)) is not None}
 
 
+class Lora(Section):
+    """Low-rank adapters: W x + scale B A x with W frozen (Hu et al. 2021, "LoRA", section 4.1)."""
+
+    r: int = Field(default=16, ge=1, description="Rank: rows of A, columns of B.")
+    alpha: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="The update is scaled by alpha / r; 2 r, so 2, where absent."
+    )
+    dropout: float = Field(default=0.05, ge=0, lt=1, description="On what A reads.")
+    target: Literal["attention", "mlp", "all"] | tuple[str, ...] | None = Field(
+        default=None,
+        description="Layers with an adapter: a role, or names; by default what PEFT chooses for the model.",
+    )
+    bias: Literal["none", "all", "lora_only"] = Field(
+        default="none", description="Biases that train too: none, all, or those of layers with an adapter."
+    )
+    rslora: bool = Field(
+        default=False, description="Scale by alpha / sqrt(r) (Kalajdzievski 2023, rank-stabilised LoRA)."
+    )
+
+    @property
+    def scale(self) -> float:
+        """What B A x is multiplied by."""
+        alpha = 2.0 * self.r if self.alpha is None else self.alpha
+        return alpha / (math.sqrt(self.r) if self.rslora else self.r)
+
+
+class Probe(Section):
+    """A linear classifier on the frozen encoder's features."""
+
+    pooling: Literal["cls", "mean"] = Field(
+        default="mean",
+        description="A text's features: its first token's, or the mean over its tokens.",
+    )
+
+
 class Arm(Section):
     """An initialisation and a tuning method, with what it sets for itself."""
 
@@ -182,6 +231,35 @@ class Arm(Section):
     method: Method = Field(default="full", description="How it is tuned.")
     training: Training = Field(default=Training(), description="Settings that differ from the study's.")
     tune: Tune | None = Field(default=None, description="The arm's own grid, in place of the study's.")
+    lora: Lora | None = Field(default=None, description="Settings of the methods lora and qlora.")
+    probe: Probe | None = Field(default=None, description="Settings of the method probe.")
+    peft: dict[str, Any] | None = Field(
+        default=None, description="Any configuration of PEFT's, for the method peft: peft_type and its keys."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_section(cls, value: Any) -> Any:
+        """The method's own section, with its defaults where the arm leaves it out."""
+        if not isinstance(value, dict):
+            return value
+        own = [s for s, methods in SECTIONS.items() if value.get("method", "full") in methods and s != "peft"]
+        return {**{name: {} for name in own if value.get(name) is None}, **_given(value)}
+
+    @model_validator(mode="after")
+    def _sections_fit_the_method(self) -> Arm:
+        for name, methods in SECTIONS.items():
+            if getattr(self, name) is not None and self.method not in methods:
+                raise ValueError(f"{name} goes with method: {' or '.join(methods)}, not with {self.method}")
+        if self.method == "peft" and "peft_type" not in (self.peft or {}):
+            raise ValueError(
+                "method peft needs a section peft with peft_type, such as peft: {peft_type: IA3}"
+            )
+        return self
+
+
+def _given(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: own for key, own in value.items() if not (key in SECTIONS and own is None)}
 
 
 class Select(Section):
@@ -306,7 +384,8 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Study:
-        problems = [*_check_metric(self), *_check_control(self), *_check_labels(self), *_check_tune(self)]
+        checks = (_check_metric, _check_control, _check_labels, _check_tune, _check_methods)
+        problems = [problem for check in checks for problem in check(self)]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -392,3 +471,12 @@ def _check_tune(study: Study) -> Iterator[str]:
                     f"arms.{name}.training.{key}: is set beside a grid that tries values of it; "
                     f"give the arm its own grid: arms.{name}.tune"
                 )
+
+
+def _check_methods(study: Study) -> Iterator[str]:
+    for name, arm in study.arms.items():
+        if arm.method == "qlora" and arm.init == "random":
+            yield (
+                f"arms.{name}.init: four-bit random weights are nobody's base; "
+                "give a random arm method: lora, or full"
+            )

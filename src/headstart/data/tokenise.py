@@ -62,7 +62,7 @@ def tokenise(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Tokens:
     folder = cache_folder() / "tokens" / _digest(texts, tokenizer, max_length)
     if not (folder / "starts.npy").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _forget_oldest(folder.parent)
+        forget_oldest(folder.parent)
         _write(folder, encode(texts, tokenizer, max_length))
     return _open(folder)
 
@@ -149,8 +149,11 @@ def _open(folder: Path) -> Tokens:
     )
 
 
-def _forget_oldest(folder: Path) -> None:
-    """Keep the cache small: the entries used longest ago go."""
+def forget_oldest(folder: Path) -> None:
+    """Keep a folder of the cache small: the entries used longest ago go."""
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     for entry in sorted(entries, key=lambda e: e.stat().st_mtime)[: -_OLDEST_KEPT or None]:
-        shutil.rmtree(entry, ignore_errors=True)
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)

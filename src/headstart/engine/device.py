@@ -81,3 +81,8 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def weights_dtype(precision: Precision) -> torch.dtype:
     """What weights and moments are kept in."""
     return torch.float64 if precision == "fp64" else torch.float32
+
+
+def compute_format(precision: Precision) -> torch.dtype:
+    """What products with four-bit weights are computed in."""
+    return torch.bfloat16 if precision == "bf16" else torch.float32

@@ -29,6 +29,17 @@ def release(model: nn.Module) -> None:
             vars(module).pop(method, None)
 
 
+def obstacle(model: nn.Module) -> str | None:
+    """Why a model of these families cannot be stacked as it is frozen, or None."""
+    for module in model.modules():
+        table = getattr(module, "rel_embeddings", None)
+        if table is not None and not table.weight.requires_grad:
+            return (
+                "its frozen relative positions are one tensor for all rows, which dropout must draw for each"
+            )
+    return None
+
+
 def repeat_for_rows(x: torch.Tensor, rows: int) -> torch.Tensor:
     """[R, ...] -> [R*B, ...]: each member's own, for each of its rows."""
     return x.repeat_interleave(rows // x.shape[0], dim=0)
@@ -36,7 +47,10 @@ def repeat_for_rows(x: torch.Tensor, rows: int) -> torch.Tensor:
 
 def _mpnet_bias(encoder: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """MPNet's position bias, [R*B, heads, T, T], from an embedding of buckets [T, T]."""
-    table = encoder.relative_attention_bias.weight  # [R, buckets, heads]
+    table = encoder.relative_attention_bias.weight  # [R, buckets, heads], or of all members [buckets, heads]
+    if table.dim() == 2:
+        shared: torch.Tensor = type(encoder).compute_position_bias(encoder, x, *args, **kwargs)
+        return shared
     members, buckets, heads = table.shape
     side_by_side = table.transpose(0, 1).reshape(buckets, members * heads)
     one = SimpleNamespace(

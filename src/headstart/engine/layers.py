@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from headstart.models.vocabulary import CompactEmbedding
+from headstart.tuning.rescale import Rescale
 
 
 class Rows:
@@ -130,6 +131,35 @@ class StackedNorm(StackedLayer):
         self._neutral[0]._apply(fn)  # type: ignore[no-untyped-call]
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
+
+
+class StackedRescale(StackedLayer):
+    """R sets of constants, factor [R] or [R, D] and perhaps shift [R, D], after a pattern `Rescale`."""
+
+    factor: torch.Tensor
+    shift: torch.Tensor | None
+
+    def __init__(self, own: Sequence[Rescale]) -> None:
+        super().__init__(own[0], {})
+        shifts = [one.shift for one in own if one.shift is not None]
+        self.register_buffer("factor", torch.stack([one.factor for one in own]), persistent=False)
+        self.register_buffer("shift", torch.stack(shifts) if shifts else None, persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        grouped = by_member(x, len(self.factor))
+        if self.shift is not None:
+            grouped = grouped - self.shift.unsqueeze(1)
+        scaled = grouped * self.factor.view(len(self.factor), 1, -1)
+        return scaled.to(x.dtype).view(x.shape)
+
+    @property
+    def constants(self) -> dict[str, torch.Tensor]:
+        """The buffers whose rows are the members'."""
+        return dict(self.named_buffers(recurse=False))
+
+    def member(self, r: int) -> nn.Module:
+        """Member r's own layer."""
+        return Rescale(*(value[r].clone() for value in self.constants.values())).train(self.training)
 
 
 def _without_weights(layer: nn.Module) -> nn.Module:

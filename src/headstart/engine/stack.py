@@ -1,7 +1,8 @@
 """Stacks R models of one architecture into one module and takes them apart; refuses what would not be exact.
 
 Every layer with weights is replaced by one that holds all R sets of them; the rest of the model runs
-unchanged on a batch of [R*B, ...], rows grouped by member. Each stack is checked against its members.
+unchanged on a batch of [R*B, ...], rows grouped by member. Frozen weights that all members have in common
+are held once. Each stack is checked against its members.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from headstart.engine.families import adapt, release
+from headstart.engine.families import adapt, obstacle, release
 from headstart.engine.layers import (
     Rows,
     StackedConv1D,
@@ -22,11 +23,13 @@ from headstart.engine.layers import (
     StackedLayer,
     StackedLinear,
     StackedNorm,
+    StackedRescale,
     stacked_parameter,
 )
 from headstart.errors import StackError
 from headstart.models.checkpoints import NAMES
 from headstart.models.vocabulary import CompactEmbedding
+from headstart.tuning.rescale import Rescale
 
 _CHECK_ROWS, _CHECK_TOKENS = 2, 7
 #: Differences between two orders of summation, in units of the number format's last place.
@@ -36,17 +39,13 @@ _ROUNDING = 1e4
 class Stack(nn.Module):
     """R models as one: a batch of [R*B, ...] in, the model's own output of [R*B, ...] out.
 
-    Parameters bear the names they have in one model below `model.`, with a leading dimension R.
+    Parameters bear the names they have in one model below `model.`, with a leading dimension R; those that
+    are frozen and equal in all models are shared, and have none. `members` is R.
     """
 
-    def __init__(self, model: nn.Module, rows: Rows) -> None:
+    def __init__(self, model: nn.Module, rows: Rows, members: int) -> None:
         super().__init__()
-        self.model, self._rows = model, rows
-
-    @property
-    def members(self) -> int:
-        """R: how many models are in the stack."""
-        return len(next(self.parameters()))
+        self.model, self._rows, self.members = model, rows, members
 
     @property
     def config(self) -> Any:
@@ -90,7 +89,7 @@ def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
     if reason is not None:
         raise StackError(reason, where=_name(models[0]))
     rows = Rows()
-    module = Stack(_replaced(models, rows), rows).train(models[0].training)
+    module = Stack(_replaced(models, rows), rows, len(models)).train(models[0].training)
     adapt(module)
     if check:
         agree(module, {0: models[0], len(models) - 1: models[-1]})
@@ -127,13 +126,13 @@ def unstackable(model: nn.Module) -> str | None:
     held = {id(p) for m in model.modules() if _kind(m) for p in m.parameters(recurse=False)}
     for path, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
-            if id(parameter) not in held:
+            if parameter.requires_grad and id(parameter) not in held:
                 where = f"{path}.{name}" if path else name
                 return (
                     f"its {where} is held by a {type(module).__name__}; only weights of Linear, Embedding, "
                     "LayerNorm, RMSNorm and Conv1D are stacked"
                 )
-    return None
+    return obstacle(model)
 
 
 def _name(model: nn.Module) -> str:
@@ -148,6 +147,8 @@ def _kind(module: nn.Module) -> str | None:
         return "conv1d"
     if isinstance(module, CompactEmbedding) or _is_embedding(module):
         return "embedding"
+    if isinstance(module, Rescale):
+        return "rescale"
     return "norm" if _is_norm(module) else None
 
 
@@ -194,10 +195,16 @@ def _differences(one: nn.Module, other: nn.Module) -> Iterator[str]:
     for name, parameter in own.items():
         mine, its = _form(parameter), _form(others.get(name))
         yield from (f"{name} of {k} {its[k]} instead of {v}" for k, v in mine.items() if its[k] != v)
-    constants = dict(other.named_buffers())
-    for name, buffer in one.named_buffers():
+    mine, constants = _constants(one), _constants(other)
+    for name, buffer in mine.items():
         if name not in constants or not torch.equal(buffer, constants[name]):
             yield f"another {name}"
+
+
+def _constants(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What nobody trains and all members must have in common."""
+    own = {id(buffer) for m in model.modules() if isinstance(m, Rescale) for buffer in m.buffers()}
+    return {name: buffer for name, buffer in model.named_buffers() if id(buffer) not in own}
 
 
 def _form(parameter: nn.Parameter | None) -> dict[str, Any]:
@@ -221,17 +228,31 @@ def _replaced(models: Sequence[nn.Module], rows: Rows) -> nn.Module:
     known: dict[int, Any] = {}
     for path, layer in models[0].named_modules(remove_duplicate=False):
         own = [model.get_submodule(path) for model in models]
+        is_shared = _is_shared(own)
         for name, parameter in layer.named_parameters(recurse=False):
             if id(parameter) not in known:
-                known[id(parameter)] = stacked_parameter([m.get_parameter(name) for m in own])
-        if _kind(layer) and id(layer) not in known:
-            known[id(layer)] = _stacked_layer(layer, known, rows)
+                every = [m.get_parameter(name) for m in own]
+                known[id(parameter)] = parameter if is_shared else stacked_parameter(every)
+        if _kind(layer) and not is_shared and id(layer) not in known:
+            known[id(layer)] = _stacked_layer(own, known, rows)
     return copy.deepcopy(models[0], known)
 
 
-def _stacked_layer(layer: Any, known: dict[int, Any], rows: Rows) -> StackedLayer:
+def _is_shared(own: Sequence[nn.Module]) -> bool:
+    """Whether a layer's weights, those of each model, are frozen and the same, so that one set serves all."""
+    first = list(own[0].parameters(recurse=False))
+    if not first or any(p.requires_grad for p in first):
+        return False
+    others = (list(layer.parameters(recurse=False)) for layer in own[1:] if layer is not own[0])
+    return all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
+
+
+def _stacked_layer(own: Sequence[Any], known: dict[int, Any], rows: Rows) -> StackedLayer:
+    layer = own[0]
     weights = {name: known[id(value)] for name, value in layer.named_parameters(recurse=False)}
     kind = _kind(layer)
+    if kind == "rescale":
+        return StackedRescale(own)
     if kind == "linear":
         return StackedLinear(layer, weights)
     if kind == "conv1d":

@@ -14,9 +14,11 @@ from functools import partial
 import torch
 from torch import nn
 
+from headstart.engine.layers import StackedRescale
 from headstart.engine.stack import Stack, agree, members_in, stack
 from headstart.models.vocabulary import CompactEmbedding, input_embedding
 from headstart.tuning.full import decaying
+from headstart.tuning.rescale import Rescale
 
 #: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
 _ALIGNMENT = 16
@@ -72,6 +74,8 @@ class Weights:
         self.values = torch.zeros(members_in(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
         self._into = _Into(self.grads)
+        self._rescales = [m for m in base.modules() if isinstance(m, StackedRescale)]
+        self._constants = [layer.constants for layer in self._rescales]
         self._adopt()
         _by_row(base)
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
@@ -100,6 +104,10 @@ class Weights:
         with torch.no_grad():
             for slot in self.slots:
                 self.values[r, slot.start : slot.stop] = own[slot.name].detach().flatten()
+            plain = [m for m in model.modules() if isinstance(m, Rescale)]
+            for constants, one in zip(self._constants, plain, strict=True):
+                for name, value in constants.items():
+                    value[r] = one.get_buffer(name)
 
     def named(self, row: torch.Tensor) -> dict[str, torch.Tensor]:
         """A member's row [P] as the parameters of one model: views by name."""
@@ -136,6 +144,7 @@ class Weights:
         """
         self.values = self.values[list(rows)]
         self.grads = torch.zeros_like(self.values)
+        self._take_constants(rows)
         self.point()
 
     def part(self, rows: Sequence[int]) -> Weights:
@@ -144,7 +153,11 @@ class Weights:
         other.__dict__ |= self.__dict__
         other.values = self.values[list(rows)]
         other.grads = torch.zeros_like(other.values)
+        other._take_constants(rows)
         return other
+
+    def _take_constants(self, rows: Sequence[int]) -> None:
+        self._constants = [{name: own[list(rows)] for name, own in one.items()} for one in self._constants]
 
     def let_go(self) -> None:
         """Give the memory back: these members' weights have been copied elsewhere. Slots stay known."""
@@ -159,6 +172,11 @@ class Weights:
         self._into.grads = self.grads
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             parameter.data = _view(self.values, slot, self._stacked)
+        for layer, constants in zip(self._rescales, self._constants, strict=True):
+            for name, value in constants.items():
+                setattr(layer, name, value)
+        if isinstance(self.module, Stack):
+            self.module.members = len(self.values)
 
 
 def weights_together(models: Iterator[nn.Module], count: int) -> Weights:

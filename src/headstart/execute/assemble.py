@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -14,15 +14,21 @@ from headstart.engine.device import choose_device, weights_dtype
 from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.schedule import learning_rate
 from headstart.engine.weights import Weights, weights_together
+from headstart.execute.methods import tuned
 from headstart.execute.prepare import Prepared
+from headstart.execute.probing import probe, row_tokens
 from headstart.models.initialise import initialise
 from headstart.models.vocabulary import compact, decay_factor, restore
+from headstart.tuning.lora import narrow_base
 
 
 def setting_of(run: Run, prepared: Prepared) -> Setting:
     """What the engine needs to know of the study, for a pack of runs like `run`."""
     study, corpus = prepared.study, prepared.corpus
-    tokens = prepared.tokens_of(run)
+    tokens = prepared.tokens_of(run) if run.probe is None else row_tokens(prepared)
+    precision = prepared.precision_of(run)
+    if run.probe is not None and precision == "bf16":
+        precision = "fp32"  # products as small as a probe's gain nothing
     return Setting(
         task=study.task,
         classes=corpus.outputs,
@@ -31,7 +37,7 @@ def setting_of(run: Run, prepared: Prepared) -> Setting:
         curves=study.curves,
         parts={part: Texts(tokens[part], corpus.parts[part].labels) for part in PARTS},
         device=choose_device(study.device),
-        precision=prepared.precision_of(run),
+        precision=precision,
     )
 
 
@@ -47,19 +53,25 @@ def weights_of(runs: Sequence[Run], prepared: Prepared, setting: Setting) -> Wei
     Raises:
         StackError: the architecture cannot be stacked.
     """
-    return weights_together((_initial(run, prepared, setting) for run in runs), len(runs))
+    rank = max((run.lora.r for run in runs if run.lora), default=0)
+    weights = weights_together((_initial(run, prepared, setting, rank) for run in runs), len(runs))
+    if setting.precision == "bf16":
+        narrow_base(weights.module)
+    return weights
 
 
-def _initial(run: Run, prepared: Prepared, setting: Setting) -> torch.nn.Module:
+def _initial(run: Run, prepared: Prepared, setting: Setting, rank: int) -> torch.nn.Module:
     """The run's model as it trains: only embedding rows in use, on the device, in the weights' format."""
-    model, ids = _whole(run, prepared), prepared.vocabulary_of(run)
+    if run.probe is not None:
+        return probe(run, prepared).to(setting.device, weights_dtype(setting.precision))
+    model, ids = whole(run, prepared), prepared.vocabulary_of(run)
     if ids is not None:
         compact(model, ids)
-    return model.to(setting.device, weights_dtype(setting.precision))
+    return tuned(model, run, prepared.lacking(run), setting.device, setting.precision, rank)
 
 
-def _whole(run: Run, prepared: Prepared) -> torch.nn.Module:
-    """The run's model before its first step, a function of its arm and seed."""
+def whole(run: Run, prepared: Prepared) -> torch.nn.Module:
+    """The run's model before its first step, a function of its arm and seed; no method has touched it."""
     return initialise(prepared.checkpoints[run.checkpoint], pretrained=run.pretrained, seed=run.seed)
 
 
@@ -71,18 +83,29 @@ def trained_model(member: Member, weights: Weights, prepared: Prepared, setting:
     """
     assert member.weights is not None
     run, ids = member.run, prepared.vocabulary_of(member.run)
-    whole = _whole(run, prepared)
-    model = copy.deepcopy(whole) if ids is not None else whole
-    is_compact = ids is not None and compact(model, ids) is None
+    if ids is None:
+        return _with(weights.named(member.weights), _initial(run, prepared, setting, rank=0))
+    first = whole(run, prepared)
+    model = copy.deepcopy(first)
+    is_compact = compact(model, ids) is None
     model.to(setting.device, weights_dtype(setting.precision))
-    trained = weights.named(member.weights)
+    _with(weights.named(member.weights), model)
+    if is_compact:
+        restore(model, first, _decay(member, weights, model))
+    return model
+
+
+def _with(trained: Mapping[str, torch.Tensor], model: torch.nn.Module) -> torch.nn.Module:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in trained:
-                parameter.copy_(trained[name])
-    if is_compact:
-        restore(model, whole, _decay(member, weights, model))
+                parameter.copy_(_own_part(trained[name], parameter))
     return model
+
+
+def _own_part(value: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """The first rows and columns of an adapter that its pack made wider than it is."""
+    return value[tuple(map(slice, own.shape))]
 
 
 def _decay(member: Member, weights: Weights, model: torch.nn.Module) -> float:

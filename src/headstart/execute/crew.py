@@ -66,9 +66,9 @@ def choose_crew(
     device: str,
 ) -> Crew:
     """The crew for a study that asks for `workers` and `pack`; `texts` is how many each run learns from."""
-    neural = [group for group in groups if group.runs[0].method != "bag-of-words"]
+    neural = [group for group in groups if group.runs[0].method not in ("bag-of-words", "probe")]
     if not neural:
-        return Crew(1, cores(), "a bag of words needs no more")
+        return _quick(groups, workers)
     largest = max(neural, key=lambda group: (group.most, len(group.runs)))
     steps = sum(total_steps(run.training, texts[run.key]) for group in neural for run in group.runs)
     count = sum(len(group.runs) for group in neural)
@@ -79,6 +79,15 @@ def choose_crew(
     if share < 2 or steps < _WORTH_A_PROBE:
         return crew
     return _with_packs(crew, largest.runs, share, prober)
+
+
+def _quick(groups: Sequence[Group], asked: int | Auto) -> Crew:
+    """For probes and bags of words alone, which take seconds."""
+    probes = sum(len(group.runs) for group in groups if group.runs[0].method == "probe")
+    if not probes:
+        return Crew(1, cores(), "a bag of words needs no more")
+    count = max(1, min(probes, cores() if asked == "auto" else asked))
+    return Crew(count, max(1, cores() // count), "probes need no more")
 
 
 def _processes(runs: int, first: Run, steps: int, prober: Prober, asked: int | Auto, device: str) -> Crew:

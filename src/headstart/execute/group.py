@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from headstart.config.expand import Pack, Run
+from headstart.config.study import Method
 from headstart.engine.stack import unstackable
 from headstart.execute.prepare import Prepared
+from headstart.tuning.lora import adapt
+
+#: Methods that take seconds, the quickest last.
+_QUICK: dict[Method, int] = {"probe": 1, "bag-of-words": 2}
 
 
 @dataclass(frozen=True)
@@ -29,22 +34,26 @@ class Group:
 def groups(runs: Sequence[Run], prepared: Prepared) -> list[Group]:
     """The runs, grouped by all that the members of a pack share: architecture, tokens, batches, format.
 
-    Arms of one architecture go together whatever they start from, with any seed, size, rate and length.
+    Arms of one architecture go together whatever they start from, with any seed, size, rate and length;
+    adapters go together over one base, with any rank and scale.
     """
     together: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         together[_shared(run, prepared)].append(run)
-    reasons = {name: unstackable(one.skeleton()) for name, one in prepared.checkpoints.items()}
-    return [Group(tuple(own), _why_alone(own[0], reasons)) for own in together.values()]
+    return [Group(tuple(own), _why_alone(own[0], prepared)) for own in together.values()]
 
 
-def packs(groups: Sequence[Group], size: int) -> list[Pack]:
-    """Packs of at most `size` runs, a group's as even as can be; groups of a bag of words last.
+def packs(groups: Sequence[Group], size: int, probes: int = 1) -> list[Pack]:
+    """Packs of at most `size` runs, or of `probes` where that is more, a group's as even as can be.
 
-    These take seconds and fill the gap while the last long pack ends.
+    Probes and bags of words come last: they take seconds and fill the gap while the last long pack ends.
     """
-    ordered = sorted(groups, key=lambda group: group.runs[0].method == "bag-of-words")
-    return [Pack(part) for group in ordered for part in _parts(group.runs, min(size, group.most))]
+    ordered = sorted(groups, key=lambda group: _QUICK.get(group.runs[0].method, 0))
+    return [Pack(part) for group in ordered for part in _parts(group.runs, _most(group, size, probes))]
+
+
+def _most(group: Group, size: int, probes: int) -> int:
+    return min(max(size, probes) if group.runs[0].method == "probe" else size, group.most)
 
 
 def halves(pack: Pack) -> list[Pack]:
@@ -65,8 +74,28 @@ def _shared(run: Run, prepared: Prepared) -> str:
     checkpoint, training = prepared.checkpoints[run.checkpoint], run.training
     tokens = [str(part.folder) for part in prepared.tokens_of(run).values()]
     batches = [training.batch_size, training.accumulation, training.precision]
-    return json.dumps([run.method, checkpoint.shape, tokens, batches], sort_keys=True, default=str)
+    base = _base(run, prepared)
+    return json.dumps([run.method, checkpoint.shape, tokens, batches, base], sort_keys=True, default=str)
 
 
-def _why_alone(run: Run, reasons: dict[str, str | None]) -> str | None:
-    return "a bag of words is fitted" if run.method == "bag-of-words" else reasons[run.checkpoint]
+def _base(run: Run, prepared: Prepared) -> list[object]:
+    """What runs must have in common to share a frozen base: its weights, and which parts of it train."""
+    if run.method == "full":
+        return []
+    weights = prepared.checkpoints[run.checkpoint].digest if run.pretrained else f"random, seed {run.seed}"
+    if run.lora is not None:
+        return [weights, run.lora.model_dump(exclude={"r", "alpha", "rslora"})]
+    return [weights, run.probe.model_dump() if run.probe is not None else run.peft]
+
+
+def _why_alone(run: Run, prepared: Prepared) -> str | None:
+    if run.method == "bag-of-words":
+        return "a bag of words is fitted"
+    if run.method == "peft":
+        return "PEFT's own layers are not stacked"
+    if run.method == "probe":
+        return None
+    skeleton = prepared.checkpoints[run.checkpoint].skeleton()
+    if run.lora is not None:
+        adapt(skeleton, run.lora, run.seed)
+    return unstackable(skeleton)

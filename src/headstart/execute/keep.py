@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 
@@ -70,6 +71,9 @@ def _identity(run: Run, prepared: Prepared, setting: Setting, weights: Weights) 
         "1",
         run.key,
         run.training.model_dump_json(),
+        run.lora.model_dump_json() if run.lora else "",
+        run.probe.model_dump_json() if run.probe else "",
+        json.dumps(run.peft, sort_keys=True, default=str),
         setting.precision,
         setting.metric,
         prepared.corpus.digest,

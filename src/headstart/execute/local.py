@@ -28,6 +28,8 @@ from headstart.execute.worker import Job, Message, serve
 from headstart.store.runs import RunStore
 
 _MODULES = "headstart.execute.worker"
+#: Probes that train as one where the study leaves it open: a step costs what calling its operators costs.
+_PROBES = 32
 
 
 def warm_up() -> None:
@@ -54,9 +56,10 @@ def carry_out_all(runs: Sequence[Run], prepared: Prepared, store: RunStore, watc
     """Train the runs as the study's `workers` and `pack` say, and give with what crew."""
     prepared = as_begun(prepared, store.done().values())
     study, grouped = prepared.study, groups(runs, prepared)
+    probes = _PROBES if study.pack == "auto" else 1
     if study.workers == 0:
         crew = Crew(0, 0, "asked for", 1 if study.pack == "auto" else study.pack)
-        for pack in packs(grouped, crew.pack):
+        for pack in packs(grouped, crew.pack, probes):
             carry_out(pack, prepared, store, 1, watcher)
         return crew
     texts = {run.key: texts_of(run, prepared) for run in runs}
@@ -64,7 +67,7 @@ def carry_out_all(runs: Sequence[Run], prepared: Prepared, store: RunStore, watc
         device = choose_device(study.device).type
         crew = choose_crew(grouped, texts, pool, workers=study.workers, pack=study.pack, device=device)
         pool.resize(0)  # a process that has probed keeps the memory of its largest pack
-        pool.carry_out(packs(grouped, crew.pack), crew, watcher)
+        pool.carry_out(packs(grouped, crew.pack, probes), crew, watcher)
     return crew
 
 

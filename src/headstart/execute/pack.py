@@ -24,22 +24,25 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import fresh_optimisers, train
 from headstart.engine.weights import Weights
 from headstart.errors import HeadstartError, TrainingError
-from headstart.execute.assemble import members_of, setting_of, trained_model, trained_rows, weights_of
+from headstart.execute.assemble import (
+    members_of,
+    setting_of,
+    trained_model,
+    trained_rows,
+    weights_of,
+)
 from headstart.execute.group import halves
 from headstart.execute.keep import Keeper
 from headstart.execute.pin import is_pinned
 from headstart.execute.prepare import Prepared
+from headstart.execute.saving import save_trained
 from headstart.models.bag_of_words import BagOfWords, fit_path
 from headstart.models.initialise import count
-from headstart.models.save import save_model
 from headstart.records import EpochPoint, Execution, Parameters, Provenance, RunRecord, Scores
 from headstart.store.predictions import predictions_file
 from headstart.store.provenance import provenance
 from headstart.store.runs import RunStore
 from headstart.store.trackers import TensorBoard
-
-#: Test texts whose logits a saved model must give again.
-_EXAMPLES = 8
 
 
 class Watcher(Protocol):
@@ -213,7 +216,7 @@ class _Finish:
             test=test,
             epochs=tuple(member.points),
             chosen={"max_length": limit},
-            parameters=count(model),
+            parameters=self._count(model, run),
             execution=self.execution,
         )
 
@@ -225,18 +228,20 @@ class _Finish:
         )
         return _write_predictions(windows, self.prepared, self.store, run)
 
+    def _count(self, model: torch.nn.Module, run: Run) -> Parameters:
+        """A probe's table of features is none of its parameters; its encoder's are."""
+        if run.probe is None:
+            return count(model)
+        own = count(model).trainable
+        body: Any = self.prepared.checkpoints[run.checkpoint].skeleton()
+        return Parameters(total=count(body.base_model).total + own, trainable=own)
+
     def _save(self, model: torch.nn.Module, run: Run) -> int:
         """Save the model; gives the most tokens of a text that it was tuned with."""
         checkpoint = self.prepared.checkpoints[run.checkpoint]
-        limit = checkpoint.length(run.training.max_length)
-        save_model(
-            model,
-            checkpoint,
-            self.store.run_folder(run.key) / "model",
-            examples=self.prepared.corpus.parts["test"].texts[:_EXAMPLES],
-            max_length=limit,
-        )
-        return limit
+        folder = self.store.run_folder(run.key) / "model"
+        save_trained(model, run, self.prepared, self.setting.precision, folder)
+        return checkpoint.length(run.training.max_length)
 
 
 def _execution(setting: Setting, pack: Pack, prepared: Prepared, workers: int) -> Execution:

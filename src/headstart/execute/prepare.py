@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
 from headstart.errors import ModelError
+from headstart.execute.methods import check_methods
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.initialise import initialise
+from headstart.models.initialise import absent
 from headstart.models.vocabulary import used_ids
 from headstart.records import Notice, RunRecord
 
@@ -29,8 +30,8 @@ class Prepared:
     """Everything but the runs: picklable, and small where tokens lie in the cache.
 
     `tokens` is keyed by (checkpoint, token limit), and so is `vocabulary`: the ids in use, ascending, or
-    None where the whole table trains. `precision` is what runs that leave it open compute in: decided once,
-    so that all processes agree.
+    None where the whole table trains. `absent` are the names of the weights that a checkpoint lacks.
+    `precision` is what runs that leave it open compute in: decided once, so that all processes agree.
     """
 
     study: Study
@@ -39,6 +40,7 @@ class Prepared:
     tokens: dict[tuple[str, int], dict[Part, Tokens]]
     vocabulary: dict[tuple[str, int], np.ndarray | None]
     notices: tuple[Notice, ...]
+    absent: dict[str, frozenset[str]] = field(default_factory=dict)
     precision: Precision = "fp32"
     commit: str | None = None
 
@@ -46,6 +48,10 @@ class Prepared:
         """The number format of the run's products."""
         asked = run.training.precision
         return self.precision if asked == "auto" else asked
+
+    def lacking(self, run: Run) -> frozenset[str]:
+        """The names of the weights that the run's checkpoint lacks, where its method asks."""
+        return self.absent.get(run.checkpoint, frozenset())
 
     @property
     def digests(self) -> frozenset[str]:
@@ -57,8 +63,8 @@ class Prepared:
         return self.tokens[_tokens_key(run, self.checkpoints)]
 
     def vocabulary_of(self, run: Run) -> np.ndarray | None:
-        """The ids whose embedding rows `run` trains; None for all."""
-        return self.vocabulary[_tokens_key(run, self.checkpoints)]
+        """The ids whose embedding rows `run` trains; None for all, or where the method trains none."""
+        return None if run.method != "full" else self.vocabulary[_tokens_key(run, self.checkpoints)]
 
 
 def prepare(
@@ -76,8 +82,9 @@ def prepare(
     checkpoints = {name: open_checkpoint(name, study.task, corpus.label_names, announce) for name in names}
     _check_same_architecture(study, neural, checkpoints)
     # A study must not fail in its third hour for what its first second could tell.
-    for name in dict.fromkeys(run.checkpoint for run in neural if run.pretrained):
-        initialise(checkpoints[name], pretrained=True, seed=0)
+    loaded = [run.checkpoint for run in neural if run.pretrained or run.method != "full"]
+    lacking = {name: absent(checkpoints[name]) for name in dict.fromkeys(loaded)}
+    check_methods(neural, checkpoints, lacking)
     tokens = {}
     for key in dict.fromkeys(_tokens_key(run, checkpoints) for run in neural):
         name, limit = key
@@ -92,7 +99,7 @@ def prepare(
     notices = (*corpus.notices, *_truncation(tokens))
     is_open = any(run.training.precision == "auto" for run in neural)
     precision = choose_precision("auto", choose_device(study.device)) if is_open else "fp32"
-    return Prepared(study, corpus, checkpoints, tokens, vocabulary, notices, precision, commit)
+    return Prepared(study, corpus, checkpoints, tokens, vocabulary, notices, lacking, precision, commit)
 
 
 def as_begun(prepared: Prepared, done: Iterable[RunRecord]) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -25,11 +26,20 @@ def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.
     """
     fresh = draw(checkpoint.config, seed, "head")
     if pretrained:
-        return _with_missing_from(fresh, checkpoint)
+        return _with_missing_from(fresh, checkpoint)[0]
     body = draw(checkpoint.config, seed, "init")
     drawn = fresh.state_dict()
     body.load_state_dict({name: drawn[name] for name in _head(fresh)}, strict=False)
     return as_module(body)
+
+
+def absent(checkpoint: Checkpoint) -> frozenset[str]:
+    """Names of the weights that the checkpoint does not bring along: the head's, and perhaps a pooler's.
+
+    Raises:
+        ModelError: the checkpoint does not hold this architecture's body.
+    """
+    return _with_missing_from(draw(checkpoint.config, 0, "head"), checkpoint)[1]
 
 
 def _head(model: Any) -> set[str]:
@@ -55,7 +65,8 @@ def draw(config: Any, seed: int, purpose: Purpose) -> Any:
     return model.train()
 
 
-def _with_missing_from(fresh: Any, checkpoint: Checkpoint) -> torch.nn.Module:
+def _with_missing_from(fresh: Any, checkpoint: Checkpoint) -> tuple[torch.nn.Module, frozenset[str]]:
+    """The checkpoint's model with what it lacks from `fresh`, and the names of that."""
     model, report = _load(checkpoint)
     missing = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
     _refuse_foreign_body(model, missing, checkpoint)
@@ -63,7 +74,7 @@ def _with_missing_from(fresh: Any, checkpoint: Checkpoint) -> torch.nn.Module:
     if not checkpoint.keeps_head:
         missing |= _head(fresh)
     model.load_state_dict({name: drawn[name] for name in missing}, strict=False)
-    return as_module(model.train())
+    return as_module(model.train()), frozenset(missing)
 
 
 def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
@@ -99,6 +110,12 @@ def _refuse_foreign_body(model: Any, missing: set[str], checkpoint: Checkpoint) 
 
 
 def count(model: torch.nn.Module) -> Parameters:
-    """Parameters of `model`, tied ones once."""
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    """Parameters of `model`, tied ones once, and each of those that lie two to a byte."""
+    sizes = [(numbers_in(p), p.requires_grad) for p in model.parameters()]
     return Parameters(total=sum(n for n, _ in sizes), trainable=sum(n for n, free in sizes if free))
+
+
+def numbers_in(parameter: torch.Tensor) -> int:
+    """How many weights a parameter holds: in four bits, two lie in each byte that torch counts."""
+    packed = getattr(parameter, "quant_state", None)
+    return parameter.numel() if packed is None else math.prod(packed.shape)

@@ -33,9 +33,27 @@ def save_model(
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         loaded = AutoModelForSequenceClassification.from_pretrained(folder, dtype=model.dtype)
+    compare(model, loaded, checkpoint, folder, examples=examples, max_length=max_length)
+
+
+def compare(
+    model: Any,
+    loaded: Any,
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    examples: Sequence[Text],
+    max_length: int,
+) -> None:
+    """See that `loaded`, with the tokenizer in `folder`, gives the logits that `model` gives for `examples`.
+
+    Raises:
+        ModelError: it does not.
+    """
+    with quiet():
         tokenizer_again = AutoTokenizer.from_pretrained(folder)
-    ours = _logits(model, tokenizer, examples, max_length)
-    theirs = _logits(loaded.to(model.device), tokenizer_again, examples, max_length)
+    ours = _logits(model, checkpoint.tokenizer, examples, max_length)
+    theirs = _logits(loaded.to(_device(model)), tokenizer_again, examples, max_length)
     gap = float((ours - theirs).abs().max())
     if not gap <= TOLERANCE * max(1.0, float(ours.abs().max())):
         raise ModelError(
@@ -47,10 +65,14 @@ def save_model(
 
 def _logits(model: Any, tokenizer: Any, texts: Sequence[Text], max_length: int) -> torch.Tensor:
     encoded = encode_batch(texts, tokenizer, max_length)
-    batch = tokenizer.pad(encoded, return_tensors="pt").to(model.device)
+    batch = tokenizer.pad(encoded, return_tensors="pt").to(_device(model))
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         logits: torch.Tensor = model(**batch).logits
     model.train(was_training)
     return logits.double().cpu()
+
+
+def _device(model: torch.nn.Module) -> torch.device:
+    return next(model.parameters()).device

@@ -14,10 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from headstart.config.expand import axes, settings
+from headstart.config.expand import axes, checkpoint, settings
 from headstart.config.load import dump_study, load_study
 from headstart.config.metrics import better
-from headstart.config.study import Study
+from headstart.config.study import SECTIONS, Study
 from headstart.errors import HeadstartError, OutputError
 from headstart.records import RunRecord
 from headstart.store.files import write_text
@@ -218,6 +218,8 @@ def _describe(model: Path, record: RunRecord, study: Study) -> None:
     assert record.valid is not None
     held: dict[str, Any] = {"run": record.key, "metric": study.metric, "valid": record.valid[study.metric]}
     held |= {"text": study.data.text, "max_length": record.chosen.get("max_length")}
+    arm = study.arms[record.arm]
+    held |= {"method": arm.method, "base": checkpoint(study, arm)}
     write_text(model / "headstart.json", json.dumps(held, indent=1) + "\n")
 
 
@@ -314,6 +316,7 @@ def _identity(study: Study) -> dict[str, Any]:
         if arm.method != "bag-of-words":  # which reads none of these settings
             own |= settings(study, arm).model_dump(mode="json")
             own |= dict.fromkeys(axes(study, arm), "tuned")  # what a grid replaces decides nothing
+            own |= arm.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
         flat |= {f"{name}\0{key}": value for key, value in own.items()}
     return flat
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -154,6 +155,16 @@ def test_workers_that_the_study_asks_for_are_obeyed(asked: int, workers: int, th
 def test_a_gpu_is_used_by_one_process() -> None:
     crew = _crew(_two_or_one(0.1, 0.1), device="cuda")
     assert (crew.workers, crew.threads, crew.reason) == (1, 0, "one process on cuda")
+
+
+def test_probes_take_a_core_each_and_are_not_probed() -> None:
+    runs = tuple(replace(tiny_run(seed), method="probe") for seed in range(5))
+    pool = _Pool({})
+    crew = choose_crew([Group(runs), Group((WORDS,))], {}, pool, workers="auto", pack="auto", device="cpu")
+    assert (crew.workers, crew.threads, crew.pack) == (2, 1, 1)
+    assert not pool.asked
+    crew = choose_crew([Group(runs[:1])], {}, pool, workers=4, pack="auto", device="cpu")
+    assert (crew.workers, crew.threads) == (1, 2)
 
 
 def test_a_bag_of_words_needs_no_probe() -> None:

@@ -21,7 +21,7 @@ from headstart.execute.assemble import weights_of
 from headstart.execute.pack import carry_out
 from headstart.execute.prepare import Prepared, prepare
 from headstart.execute.probe import Probe, time_steps
-from headstart.models.save import save_model
+from headstart.execute.saving import save_trained
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
 
@@ -217,12 +217,12 @@ def test_a_bug_fails_every_run_with_its_trace(study: _Study, monkeypatch: pytest
 def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = study.runs[1].key
 
-    def failing(model: Any, checkpoint: Any, folder: Path, **more: Any) -> None:
-        if folder == study.store.run_folder(lost) / "model":
+    def failing(model: Any, run: Run, *more: Any) -> None:
+        if run.key == lost:
             raise ModelError("the saved model gives other logits")
-        save_model(model, checkpoint, folder, **more)
+        save_trained(model, run, *more)
 
-    monkeypatch.setattr(packs, "save_model", failing)
+    monkeypatch.setattr(packs, "save_trained", failing)
     records = study.carry_out()
     assert [key for key, record in records.items() if record.status == "failed"] == [lost]
 

@@ -1,0 +1,198 @@
+"""Adapters in PEFT's format: made, saved with their head, proved by loading them again, and merged.
+
+Refuses a folder whose base model cannot be found. PEFT itself writes, reads and merges.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers.pytorch_utils import Conv1D
+
+from headstart.config.study import Lora
+from headstart.data.corpus import Text
+from headstart.errors import ModelError
+from headstart.models.checkpoints import Checkpoint, locate, quiet
+from headstart.models.save import compare
+from headstart.seeds import derive
+from headstart.tuning.lora import peft, targets, trained_modules
+from headstart.tuning.quantise import quantise
+
+CONFIG = "adapter_config.json"
+
+
+def lora_config(model: Any, lora: Lora, fresh: Collection[str] = ()) -> Any:
+    """The PEFT configuration of what `tuning.lora.adapt` does to `model`, a model before it is adapted."""
+    paths = targets(model, lora)
+    return peft().LoraConfig(
+        task_type="SEQ_CLS",
+        r=lora.r,
+        lora_alpha=2 * lora.r if lora.alpha is None else lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=_short_names(model, paths),
+        modules_to_save=trained_modules(model, fresh),
+        bias=lora.bias,
+        use_rslora=lora.rslora,
+        fan_in_fan_out=isinstance(model.get_submodule(paths[0]), Conv1D),
+    )
+
+
+def _short_names(model: nn.Module, paths: Sequence[str]) -> list[str]:
+    """The last parts of the paths where these name the same layers, as people write them; else the paths."""
+    names = sorted({path.rpartition(".")[2] for path in paths})
+    meant = [p for p, m in model.named_modules() if p.rpartition(".")[2] in names and not list(m.children())]
+    return names if set(meant) == set(paths) else list(paths)
+
+
+def as_peft(base: Any, tuned: nn.Module, lora: Lora, fresh: Collection[str] = ()) -> Any:
+    """`base`, a model before it is adapted, as a `PeftModel` with the adapters and the head of `tuned`."""
+    modules = trained_modules(base, fresh)
+    with _without_remarks():
+        model = peft().get_peft_model(base, lora_config(base, lora, fresh))
+    state = model.state_dict()
+    with torch.no_grad():
+        for name, value in tuned.named_parameters():
+            if value.requires_grad:
+                state[_peft_name(name, modules)].copy_(_own_rank(name, value.detach(), lora.r))
+    return model
+
+
+def _own_rank(name: str, value: torch.Tensor, rank: int) -> torch.Tensor:
+    """What of an adapter's weight is its own, where a pack widened it."""
+    if name.endswith(".lora_A.weight"):
+        return value[:rank]
+    return value[:, :rank] if name.endswith(".lora_B.weight") else value
+
+
+def _peft_name(name: str, modules: Sequence[str]) -> str:
+    """What PEFT calls our parameter `name`."""
+    for kind in ("lora_A", "lora_B"):
+        name = name.replace(f".{kind}.weight", f".{kind}.default.weight")
+    name = name.replace(".base.", ".base_layer.")
+    for module in modules:
+        if name.startswith(f"{module}."):
+            name = f"{module}.modules_to_save.default.{name.removeprefix(module + '.')}"
+            break
+    return f"base_model.model.{name}"
+
+
+def wrap(base: Any, config: Mapping[str, Any], seed: int, fresh: Collection[str] = ()) -> Any:
+    """`base` as a `PeftModel` of any configuration of PEFT's; what that draws is a function of the seed.
+
+    Raises:
+        ModelError: PEFT refuses the configuration, in its own words.
+    """
+    library = peft()
+    given = {"task_type": "SEQ_CLS", **config}
+    try:
+        made = library.get_peft_config(given)
+        if hasattr(made, "modules_to_save"):
+            made.modules_to_save = [*(made.modules_to_save or ()), *trained_modules(base, fresh)]
+        with _without_remarks(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "lora", bits=64) >> 1)
+            return library.get_peft_model(base, made).train()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"PEFT refuses it: {type(error).__name__}: {error}",
+            where="arms.*.peft",
+            expected="a configuration of PEFT's, such as {peft_type: IA3, target_modules: [query]}",
+        ) from error
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """PEFT's warnings held back: they are about settings that Headstart has made."""
+    with warnings.catch_warnings(), quiet():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def save_adapter(
+    model: Any,
+    tuned: nn.Module,
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    examples: Sequence[Text],
+    max_length: int,
+    four_bits: torch.dtype | None = None,
+) -> None:
+    """Write a `PeftModel`'s adapter and head, the configuration with label names, and the tokenizer.
+
+    Then load all of it on a fresh base and compare the logits of `examples` with those of `tuned`, the model
+    as it was trained.
+
+    Args:
+        four_bits: the format of products with a four-bit base, where it has one.
+
+    Raises:
+        ModelError: the loaded model does not give the same logits.
+    """
+    with _without_remarks():
+        model.peft_config["default"].base_model_name_or_path = checkpoint.location
+        model.save_pretrained(folder)
+        checkpoint.config.save_pretrained(folder)
+        checkpoint.tokenizer.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is written later
+    loaded = load_adapter(folder, four_bits=four_bits)
+    compare(tuned, loaded, checkpoint, folder, examples=examples, max_length=max_length)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether the folder holds an adapter and not a whole model."""
+    return (folder / CONFIG).is_file()
+
+
+def load_adapter(folder: Path, base: str | None = None, four_bits: torch.dtype | None = None) -> Any:
+    """The classification model of an adapter's folder: its base, found where it says, with adapter and head.
+
+    Args:
+        base: name of the base checkpoint, where it is to be found elsewhere.
+        four_bits: put the base into four bits, with products in this format.
+
+    Raises:
+        ModelError: the base is not there, or is another one.
+    """
+    location = locate(base or _base_of(folder))
+    try:
+        with _without_remarks(), torch.random.fork_rng(devices=[]):
+            config = AutoConfig.from_pretrained(folder)
+            plain = AutoModelForSequenceClassification.from_pretrained(
+                location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
+            )
+            if four_bits is not None:
+                quantise(plain, plain.device, four_bits)
+            return peft().PeftModel.from_pretrained(plain, folder).eval()
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelError(
+            f"its base model {location} cannot be used: {str(error).strip().splitlines()[0]}",
+            where=str(folder),
+            expected="the checkpoint that the adapter was trained on",
+            fix=f"put it back, or name it as base_model_name_or_path in {CONFIG}",
+        ) from error
+
+
+def _base_of(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{CONFIG} cannot be read", where=str(folder), expected="PEFT's file") from error
+
+
+def can_merge(model: Any) -> bool:
+    """Whether what a `PeftModel` has learnt can be put into its base's weights."""
+    return hasattr(model.base_model, "merge_and_unload")
+
+
+def merged(model: Any) -> Any:
+    """A `PeftModel` as a plain model whose weights hold the adapter; the adapter is gone afterwards."""
+    with _without_remarks():
+        return model.merge_and_unload()

@@ -1,0 +1,206 @@
+"""Low-rank adapters beside frozen layers (Hu et al. 2021, "LoRA"); refuses targets that match nothing.
+
+An adapted layer computes W x + b + scale * B A dropout(x) with W frozen. What PEFT computes, in layers that
+a stack can hold: R members share the frozen base and each has its own A and B.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from headstart.config.study import Lora
+from headstart.errors import MissingExtraError, ModelError
+from headstart.seeds import derive
+from headstart.tuning.rescale import Rescale
+
+#: Names of query and value layers, for families that PEFT's table does not know.
+_QUERY_AND_VALUE = frozenset(
+    "query value q v q_proj v_proj q_lin v_lin query_proj value_proj in_proj Wqkv c_attn".split()  # noqa: SIM905
+)
+_IN_ATTENTION = re.compile(r"(?:^|[._])att(?:n|ention)(?:$|[._])", re.IGNORECASE)
+_IN_BLOCK = re.compile(r"\.\d+\.")
+
+
+class LoraLinear(nn.Module):
+    """A frozen linear layer and its adapter: A [r, in] starts at random, B [out, r] at zero."""
+
+    def __init__(self, base: nn.Module, lora: Lora) -> None:
+        super().__init__()
+        width, height = _sizes(base)
+        like = next(base.parameters())
+        self.base = base
+        self.lora_A = nn.Linear(width, lora.r, bias=False, device=like.device)
+        self.lora_B = nn.Linear(lora.r, height, bias=False, device=like.device)
+        self.rescale = Rescale(torch.tensor(lora.scale, dtype=torch.float64))
+        self.dropout = lora.dropout
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x [..., in] -> [..., out]."""
+        result: torch.Tensor = self.base(x)
+        dropped = F.dropout(x, self.dropout, self.training)
+        update: torch.Tensor = self.rescale(self.lora_B(self.lora_A(dropped)))
+        return result + update.to(result.dtype)
+
+
+def _sizes(layer: Any) -> tuple[int, int]:
+    """How many numbers a linear layer takes and gives."""
+    if isinstance(layer, Conv1D):
+        return int(layer.weight.shape[0]), int(layer.weight.shape[1])
+    return int(layer.in_features), int(layer.out_features)
+
+
+def adapt(model: Any, lora: Lora, seed: int, fresh: Collection[str] = ()) -> None:
+    """Freeze `model` and give its target layers adapters, in place; what lies outside its body trains.
+
+    A is drawn as PEFT draws it, He's uniform with a = sqrt(5), by (seed, "lora", path of the layer).
+
+    Args:
+        fresh: names of weights that the checkpoint lacks: their modules train too.
+
+    Raises:
+        ModelError: no layer matches a target.
+    """
+    paths = targets(model, lora)
+    trained = trained_modules(model, fresh)
+    model.requires_grad_(False)
+    for name in trained:
+        model.get_submodule(name).requires_grad_(True)
+    for path in paths:
+        layer = LoraLinear(model.get_submodule(path), lora)
+        _draw(layer, seed, path)
+        _free_biases(layer.base, lora.bias == "lora_only")
+        model.set_submodule(path, layer)
+    _free_biases(model, lora.bias == "all")
+
+
+def _draw(layer: LoraLinear, seed: int, path: str) -> None:
+    draws = torch.Generator().manual_seed(derive(seed, "lora", path, bits=64) >> 1)
+    drawn = torch.empty(layer.lora_A.weight.shape)
+    nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=draws)
+    with torch.no_grad():
+        layer.lora_A.weight.copy_(drawn)
+        layer.lora_B.weight.zero_()
+
+
+def _free_biases(module: nn.Module, wanted: bool) -> None:
+    for name, parameter in module.named_parameters():
+        if wanted and name.rpartition(".")[2] == "bias":
+            parameter.requires_grad_(True)
+
+
+def trained_modules(model: Any, fresh: Collection[str] = ()) -> list[str]:
+    """The modules that train whole beside adapters: those outside the body, and those of `fresh` weights."""
+    body = f"{model.base_model_prefix}."
+    names = [name for name, _ in model.named_parameters()]
+    outside = [name.split(".")[0] for name in names if not name.startswith(body)]
+    return list(dict.fromkeys([*outside, *(_above_pooler(n) for n in sorted(fresh) if n.startswith(body))]))
+
+
+def _above_pooler(name: str) -> str:
+    """`bert.pooler` of `bert.pooler.dense.weight`: the module, not its parts."""
+    return re.sub(r"(pooler)\..*", r"\1", name)
+
+
+def targets(model: Any, lora: Lora) -> list[str]:
+    """The paths of the layers that get adapters, in the model's order.
+
+    Raises:
+        ModelError: a name matches no layer; says which names and roles there are.
+    """
+    linear = list(linear_layers(model))
+    wanted = lora.target if lora.target is not None else _default(model, linear)
+    if isinstance(wanted, str):
+        found = [path for path in linear if _IN_BLOCK.search(path) and _has_role(path, wanted)]
+        unmatched = [] if found else [wanted]
+    else:
+        found = [path for path in linear if any(_matches(path, name) for name in wanted)]
+        unmatched = [name for name in wanted if not any(_matches(path, name) for path in linear)]
+    if unmatched:
+        there = dict.fromkeys(path.rpartition(".")[2] for path in linear)
+        raise ModelError(
+            f"no linear layer of a {model.config.model_type} is called {', '.join(map(repr, unmatched))}",
+            where="lora.target",
+            expected=f"attention, mlp, all, or some of {', '.join(there)}",
+        )
+    return found
+
+
+def linear_layers(model: Any) -> Iterator[str]:
+    """Paths of the body's linear layers, the pooler's apart."""
+    body = f"{model.base_model_prefix}."
+    for path, module in model.named_modules():
+        linear = isinstance(module, nn.Linear | Conv1D)
+        if linear and path.startswith(body) and ".pooler" not in path:
+            yield path
+
+
+def _matches(path: str, name: str) -> bool:
+    """As PEFT compares: the whole path, or its last parts."""
+    return path == name or path.endswith(f".{name}")
+
+
+def _has_role(path: str, role: str) -> bool:
+    if role == "all":
+        return True
+    return bool(_IN_ATTENTION.search(path)) == (role == "attention")
+
+
+def _default(model: Any, linear: list[str]) -> tuple[str, ...] | str:
+    """PEFT's choice for the architecture; for one that it does not know, query and value by any name."""
+    constants = peft().utils.constants
+    known = constants.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING.get(model.config.model_type)
+    if known is not None and not isinstance(known, str):
+        return tuple(known)
+    last = {path.rpartition(".")[2] for path in linear}
+    return tuple(sorted(last & _QUERY_AND_VALUE)) or "attention"
+
+
+def widen(model: nn.Module, rank: int) -> None:
+    """Let every adapter have `rank` rows in A and columns in B, in place; the new ones are zero.
+
+    They stay zero: B's are multiplied by A's and the other way round, so neither ever has a gradient.
+    """
+    for layer in adapters(model).values():
+        for linear, dimension in ((layer.lora_A, 0), (layer.lora_B, 1)):
+            weight = linear.weight.detach()
+            shape = list(weight.shape)
+            shape[dimension] = rank
+            wide = weight.new_zeros(shape)
+            wide.narrow(dimension, 0, weight.shape[dimension]).copy_(weight)
+            linear.weight = nn.Parameter(wide)
+
+
+def adapters(model: nn.Module) -> dict[str, LoraLinear]:
+    """The adapted layers by path."""
+    return {path: module for path, module in model.named_modules() if isinstance(module, LoraLinear)}
+
+
+def narrow_base(model: nn.Module) -> None:
+    """Keep frozen linear layers in bfloat16, in place: what autocast would make of them at each step."""
+    for module in model.modules():
+        own = list(module.parameters(recurse=False))
+        is_linear = type(module) is nn.Linear or isinstance(module, Conv1D)
+        if is_linear and not any(p.requires_grad for p in own):
+            module.to(torch.bfloat16)
+
+
+def peft() -> Any:
+    """The PEFT library.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import peft as library
+        import peft.utils.constants
+    except ImportError as error:
+        raise MissingExtraError("peft", "lora", "LoRA") from error
+    return library

@@ -1,0 +1,59 @@
+"""Four-bit weights for a frozen body: NF4 blocks with double quantisation (Dettmers et al. 2023, "QLoRA").
+
+bitsandbytes does the work, on CUDA and on CPUs. Nothing that is quantised can train; adapters beside it can.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from headstart.errors import MissingExtraError
+from headstart.tuning.lora import linear_layers
+
+
+def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:
+    """Put the linear layers of the model's body into four bits, in place, on `device`.
+
+    Args:
+        compute: format of their products.
+
+    Raises:
+        MissingExtraError: bitsandbytes is not installed.
+    """
+    for path in list(linear_layers(model)):
+        layer = model.get_submodule(path)
+        if type(layer) is nn.Linear:  # GPT-2's Conv1D lies the other way, and bitsandbytes has none
+            model.set_submodule(path, _in_four_bits(layer, device, compute))
+
+
+def _in_four_bits(layer: nn.Linear, device: torch.device, compute: torch.dtype) -> nn.Module:
+    library = bitsandbytes()
+    has_bias = layer.bias is not None
+    with torch.device("meta"):
+        small = library.nn.Linear4bit(
+            layer.in_features, layer.out_features, bias=has_bias, compute_dtype=compute, quant_type="nf4"
+        )
+    small.weight = library.nn.Params4bit(
+        layer.weight.detach(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=small
+    )
+    small.bias = layer.bias
+    # Repacked for inference at the first evaluation, weights could train no adapter afterwards.
+    small.support_avx512bf16_for_cpu = False
+    quantised: nn.Module = small.to(device)
+    return quantised.train(layer.training)
+
+
+def bitsandbytes() -> Any:
+    """The bitsandbytes library.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import bitsandbytes as library
+    except ImportError as error:
+        raise MissingExtraError("bitsandbytes", "qlora", "4-bit weights") from error
+    return library

@@ -1,0 +1,315 @@
+"""Whole studies of adapters: trained in packs, saved with their head, loaded by PEFT itself, merged, used."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.preprocessing import StandardScaler
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+
+from headstart.cli import main
+from headstart.config.expand import Run
+from headstart.execute import probing
+from headstart.execute.prepare import Prepared
+from headstart.records import RunRecord
+from headstart.store.runs import RunStore
+
+peft = pytest.importorskip("peft")
+StudyFile = Callable[..., Path]
+
+ARMS: dict[str, Any] = {
+    "full": {"init": "pretrained"},
+    "lora": {"method": "lora", "lora": {"r": 4, "dropout": 0.1}},
+    "narrow": {"method": "lora", "lora": {"r": 2, "alpha": 8, "dropout": 0.1}},
+    "everywhere": {"method": "lora", "lora": {"r": 2, "target": "all", "bias": "all"}},
+    "random": {"init": "random", "method": "lora", "lora": {"r": 4, "dropout": 0.1}},
+    "ia3": {
+        "method": "peft",
+        "peft": {"peft_type": "IA3", "target_modules": ["key", "dense"], "feedforward_modules": ["dense"]},
+    },
+    "probe": {"method": "probe"},
+    "first": {"method": "probe", "probe": {"pooling": "cls"}},
+    "random-probe": {"init": "random", "method": "probe"},
+    "words": None,
+}
+#: Query and value of two layers, 32 wide; the head of two classes.
+_HEAD = 2 * 32 + 2
+
+
+def _adapter(r: int) -> int:
+    return 2 * 2 * r * (32 + 32) + _HEAD
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Products this small gain nothing from more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def done(study_in: StudyFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a study of all methods, in packs."""
+    folder = tmp_path_factory.mktemp("methods")
+    training = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-2, "precision": "fp32"}
+    arms = {**ARMS, "full": {"init": "pretrained", "training": {"learning_rate": 3e-3}}}
+    study = study_in(
+        folder, arms=arms, seeds=[0, 1], training=training, pack=8, confounded=True, control="random"
+    )
+    assert main(["run", str(study)]) == 0
+    return folder / "out"
+
+
+def _records(out: Path) -> dict[str, RunRecord]:
+    return {record.key: record for record in RunStore(out).records()}
+
+
+def test_every_method_learns(done: Path) -> None:
+    for key, record in _records(done).items():
+        assert record.test is not None
+        assert record.test["accuracy"] > (0.4 if "probe" in key else 0.6), key
+
+
+def test_records_count_what_trains(done: Path) -> None:
+    trainable = {
+        r.arm: (r.parameters.trainable, r.parameters.total) for r in _records(done).values() if r.parameters
+    }
+    whole = trainable["full"][1]
+    for arm in ("probe", "first", "random-probe"):
+        assert trainable[arm] == (_HEAD, whole)
+    assert trainable["full"][0] == whole
+    for arm, rank in (("lora", 4), ("narrow", 2), ("random", 4)):
+        assert trainable[arm] == (_adapter(rank), whole + _adapter(rank) - _HEAD)
+
+
+def test_ranks_share_a_pack_and_bases_do_not(done: Path) -> None:
+    packs = {key: record.execution.pack for key, record in _records(done).items() if record.execution}
+    assert {packs[f"{arm}/all/{seed}"] for arm in ("lora", "narrow") for seed in (0, 1)} == {4}
+    assert {packs[f"random/all/{seed}"] for seed in (0, 1)} == {1}  # each seed has a body of its own
+    assert {packs[f"ia3/all/{seed}"] for seed in (0, 1)} == {1}
+    assert {packs[f"probe/all/{seed}"] for seed in (0, 1)} == {2}
+
+
+def _said(out: Path, key: str) -> torch.Tensor:
+    columns = pq.read_table(out / "runs" / key / "predictions.parquet").to_pydict()
+    return torch.tensor([columns["p_bad"], columns["p_good"]], dtype=torch.float64).T
+
+
+def _test_texts(out: Path) -> list[str]:
+    return _texts(out.parent / "reviews" / "test.jsonl")
+
+
+def _probabilities(model: Any, folder: Path, texts: list[str]) -> torch.Tensor:
+    batch = AutoTokenizer.from_pretrained(folder)(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        probabilities: torch.Tensor = model.eval()(**batch).logits.double().softmax(-1)
+    return probabilities
+
+
+@pytest.mark.parametrize("arm", ["lora", "narrow", "everywhere", "ia3"])
+def test_peft_itself_loads_the_adapter_with_its_head(done: Path, tiny_model: Path, arm: str) -> None:
+    """As its documentation says: a fresh base of as many labels, then `PeftModel.from_pretrained`."""
+    folder = done / "models" / arm
+    base = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=2)
+    model = peft.PeftModel.from_pretrained(base, folder)
+    run = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["run"]
+    again = _probabilities(model, folder, _test_texts(done))
+    assert float((again - _said(done, run)).abs().max()) < 1e-4
+    assert AutoConfig.from_pretrained(folder).id2label == {0: "bad", 1: "good"}
+    assert not (folder / "model.safetensors").exists()
+
+
+def test_adapters_over_random_weights_are_merged(done: Path) -> None:
+    folder = done / "models" / "random"
+    assert not (folder / "adapter_config.json").exists()
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    run = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["run"]
+    assert float((_probabilities(model, folder, _test_texts(done)) - _said(done, run)).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("arm", ["probe", "first", "random-probe"])
+def test_a_probe_is_scikit_learns_features_and_weights(done: Path, tmp_path: Path, arm: str) -> None:
+    """Features by transformers' own body, standardised by scikit-learn, times the weights in the file."""
+    folder = done / "models" / arm
+    source = done.parent / "reviews"
+    run = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["run"]
+    said = _said(done, run)
+    held = load_file(folder / "probe.safetensors")
+    train, test = (_features(folder, _texts(source / f"{part}.jsonl"), arm) for part in ("train", "test"))
+    scaler = StandardScaler().fit(train.numpy())
+    features = torch.from_numpy(scaler.transform(test.numpy()))
+    logits = features @ held["classifier.weight"].double().T + held["classifier.bias"].double()
+    assert float((logits.softmax(-1) - said).abs().max()) < 1e-4
+    assert main(["predict", str(folder), str(source / "test.jsonl"), "-o", str(tmp_path / "o.jsonl")]) == 0
+    lines = (tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["p_good"] for line in lines] == pytest.approx(said[:, 1].tolist(), abs=0.02)
+    assert (folder / "model.safetensors").exists() == (arm == "random-probe")
+
+
+def _features(folder: Path, texts: list[str], arm: str) -> torch.Tensor:
+    base = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["base"]
+    model = AutoModel.from_pretrained(folder if arm == "random-probe" else base).eval()
+    batch = AutoTokenizer.from_pretrained(folder)(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        states = model(**batch).last_hidden_state.double()
+    mask = batch["attention_mask"].unsqueeze(-1)
+    found: torch.Tensor = states[:, 0] if arm == "first" else (states * mask).sum(1) / mask.sum(1)
+    return found
+
+
+def _texts(file: Path) -> list[str]:
+    return [json.loads(line)["text"] for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_encoders_run_once(
+    study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For all seeds and sizes, and never again."""
+    seen: list[str] = []
+    real = probing._encode
+
+    def count(run: Run, prepared: Prepared) -> np.ndarray:
+        seen.append(run.arm)
+        return real(run, prepared)
+
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(probing, "_encode", count)
+    arms = {"probe": {"method": "probe"}, "random": ARMS["random-probe"], "words": None}
+    study = study_in(tmp_path, arms=arms, seeds=[0, 1], sizes=[20, 40, "all"])
+    assert main(["run", str(study)]) == 0
+    assert sorted(seen) == ["probe", "random", "random"]
+    assert "encoding 104 texts once with each of 3 encoders" in " ".join(capsys.readouterr().err.split())
+    assert main(["run", str(study), f"out={tmp_path / 'again'}"]) == 0
+    assert len(seen) == 3
+
+
+def test_packed_probes_are_the_runs_they_are_alone(study_in: StudyFile, tmp_path: Path) -> None:
+    found = []
+    for pack in (1, 8):
+        folder = tmp_path / str(pack)
+        folder.mkdir()
+        training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp64"}
+        arms = {"probe": {"method": "probe"}, "words": None}
+        study = study_in(folder, arms=arms, seeds=[0, 1], sizes=[20, "all"], training=training, pack=pack)
+        assert main(["run", str(study)]) == 0
+        found.append({key: _said(folder / "out", key) for key in _records(folder / "out")})
+    assert len(found[0]) == 4
+    assert max(float((found[0][key] - found[1][key]).abs().max()) for key in found[0]) < 1e-9
+    assert float((found[0]["probe/20/0"] - found[0]["probe/20/1"]).abs().max()) > 1e-4
+
+
+@pytest.mark.parametrize("arm", ["lora", "ia3"])
+def test_predict_and_export(done: Path, tmp_path: Path, arm: str) -> None:
+    model, whole = done / "models" / arm, tmp_path / "whole"
+    assert main(["export", str(model), "--merge", "-o", str(whole)]) == 0
+    assert not (whole / "adapter_config.json").exists()
+    source = done.parent / "reviews" / "test.jsonl"
+    said = []
+    for folder in (model, whole):
+        assert main(["predict", str(folder), str(source), "-o", str(tmp_path / "out.jsonl")]) == 0
+        lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+        said.append([json.loads(line)["p_good"] for line in lines])
+    run = json.loads((model / "headstart.json").read_text(encoding="utf-8"))["run"]
+    assert said[0] == pytest.approx(_said(done, run)[:, 1].tolist(), abs=0.02)  # predict may take bf16
+    assert said[1] == pytest.approx(said[0], abs=0.02)
+
+
+def test_a_packed_adapter_is_the_run_it_is_alone(study_in: StudyFile, tmp_path: Path) -> None:
+    found = []
+    for pack in (1, 4):
+        folder = tmp_path / str(pack)
+        folder.mkdir()
+        training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp64"}
+        arms = {name: ARMS[name] for name in ("lora", "narrow", "words")}
+        study = study_in(folder, arms=arms, seeds=[0, 1], training=training, pack=pack)
+        assert main(["run", str(study)]) == 0
+        out = folder / "out"
+        found.append({key: _said(out, key) for key in _records(out)})
+    assert found[0].keys() == found[1].keys()
+    assert max(float((found[0][key] - found[1][key]).abs().max()) for key in found[0]) < 1e-9
+
+
+def test_seeds_decide_adapters(done: Path) -> None:
+    assert float((_said(done, "lora/all/0") - _said(done, "lora/all/1")).abs().max()) > 1e-3
+
+
+# What people get wrong
+
+
+def _refused(study: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["run", str(study)]) == 2
+    assert not (study.parent / "out").exists()
+    return " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ({"method": "lora", "lora": {"target": ["q_proj"]}}, ["arms.a.lora.target", "q_proj", "query, key"]),
+        ({"method": "full", "lora": {"r": 4}}, ["lora goes with method: lora or qlora, not with full"]),
+        ({"method": "lora", "lora": {"rank": 4}}, ["arms.a.lora.rank", "r"]),
+        ({"method": "lora", "lora": {"r": 0}}, ["arms.a.lora.r"]),
+        ({"method": "peft"}, ["arms.a: method peft needs", "peft_type: IA3"]),
+        ({"method": "peft", "peft": {"peft_type": "NONE_SUCH"}}, ["arms.a.peft", "PEFT refuses it"]),
+        ({"method": "peft", "peft": {"peft_type": "IA3", "colour": 1}}, ["arms.a.peft", "colour"]),
+        (
+            {
+                "method": "peft",
+                "init": "random",
+                "peft": {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2},
+            },
+            ["arms.a.peft", "cannot be merged"],
+        ),
+        ({"method": "qlora", "init": "random"}, ["arms.a.init", "lora, or full"]),
+    ],
+)
+def test_mistakes_are_one_message(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], arm: Any, words: list[str]
+) -> None:
+    said = _refused(study_in(tmp_path, arms={"a": arm, "words": None}), capsys)
+    assert all(word in said for word in words), said
+    assert "Traceback" not in said
+
+
+def test_a_missing_library_is_named(
+    study_in: StudyFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "peft", None)
+    said = _refused(study_in(tmp_path, arms={"a": {"method": "lora"}, "words": None}), capsys)
+    assert "pip install 'headstart[lora]'" in said
+
+
+def test_an_adapter_without_its_base_says_where_it_should_be(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "moved"
+    folder.mkdir()
+    for file in (done / "models" / "lora").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = str(tmp_path / "nowhere")
+    (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    source = tmp_path / "texts.csv"
+    with source.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["text"], ["good"]])
+    assert main(["predict", str(folder), str(source), "-o", str(tmp_path / "out.csv")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+    assert main(["export", str(folder), "--merge", "-o", str(tmp_path / "whole")]) == 2
+    assert not (tmp_path / "whole").exists()
+    assert main(["export", str(done / "models" / "full"), "--merge", "-o", str(tmp_path / "whole")]) == 2
+    assert "holds no adapter" in capsys.readouterr().err

@@ -1,0 +1,203 @@
+"""Adapters equal PEFT's own: logits, gradients and weights after 20 steps, alone and in packs, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.config.study import Lora
+from headstart.engine.dropout import Draw, KeyedDropout
+from headstart.engine.evaluate import window_logits
+from headstart.engine.member import Member
+from headstart.engine.stack import unstackable
+from headstart.engine.train import train
+from headstart.engine.weights import Weights, weights_together
+from headstart.errors import StackError
+from headstart.tuning.adapters import _peft_name, as_peft, lora_config, merged
+from headstart.tuning.full import decaying
+from headstart.tuning.lora import adapt, targets, widen
+from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
+
+peft = pytest.importorskip("peft")
+
+#: Family, and the targets that PEFT's table gives it; None where the table does not know it.
+CHOSEN = {
+    "bert": ["query", "value"],
+    "roberta": ["query", "value"],
+    "bloom": ["query_key_value"],
+    "llama": ["q_proj", "v_proj"],
+    "gpt2": ["c_attn"],
+    "distilbert": None,
+    "modernbert": None,
+}
+#: What else some families have outside their body.
+_HEADS = ("pre_classifier", "head")
+
+
+def _adapted(family: str, lora: Lora, seed: int, *, rank: int = 0) -> Any:
+    """A tiny model of the family with adapters; one base for all seeds, B not zero, a head of its own."""
+    model = tiny_model(family, seed=7, dropout=0.1)
+    adapt(model, lora, seed)
+    model.double()
+    draws = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in model.parameters():
+            if value.requires_grad:
+                value.copy_(torch.randn(value.shape, generator=draws, dtype=value.dtype) * 0.1)
+    if rank:
+        widen(model, rank)
+    return model
+
+
+def _ours(family: str, lora: Lora, seed: int) -> tuple[Any, Any]:
+    """Our adapted model, and PEFT's with the same numbers."""
+    ours = _adapted(family, lora, seed)
+    theirs = as_peft(tiny_model(family, seed=7, dropout=0.1), ours, lora)
+    return ours, theirs.train()
+
+
+def _batch() -> dict[str, torch.Tensor]:
+    ids = torch.randint(4, 50, (6, 9), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    ids[1, 5:] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+@pytest.mark.parametrize("family", CHOSEN)
+def test_targets_are_pefts_choice(family: str) -> None:
+    model = tiny_model(family)
+    named = {path.rpartition(".")[2] for path in targets(model, Lora())}
+    table = peft.utils.constants.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+    assert table.get(model.config.model_type) == CHOSEN[family]
+    if CHOSEN[family] is not None:
+        assert named == set(CHOSEN[family] or ())
+    assert named
+
+
+@pytest.mark.parametrize("family", CHOSEN)
+@pytest.mark.parametrize("lora", [Lora(r=3, alpha=5), Lora(r=4, rslora=True, bias="lora_only", target="all")])
+def test_logits_and_gradients_are_pefts(family: str, lora: Lora) -> None:
+    ours, theirs = _ours(family, lora, 3)
+    logits = []
+    for model in (ours, theirs):
+        with KeyedDropout([Draw(3, 0, 6, 9)], 6, 9):
+            out = model(**_batch()).logits
+        out.square().sum().backward()
+        logits.append(out)
+    assert gap(*logits) < 1e-9
+    assert float(logits[0].detach().abs().max()) > 1e-3
+    own, other = ({n: p for n, p in m.named_parameters() if p.requires_grad} for m in (ours, theirs))
+    assert len(own) == len(other)
+    for name, value in own.items():
+        assert gap(value.grad, other[_peft_name(name, ["classifier", "score", *_HEADS])].grad) < 1e-9, name
+    assert max(float(value.grad.abs().max()) for value in own.values()) > 1e-3
+
+
+def _trained(models: Sequence[Any], runs: Sequence[Any]) -> tuple[list[Member], Weights]:
+    setting = tiny_setting()
+    index = np.arange(len(setting.parts["train"].tokens))
+    members = [Member(run, index) for run in runs]
+    weights = weights_together(iter(models), len(models))
+    train(members, weights, setting, Listening())
+    return members, weights
+
+
+@pytest.mark.parametrize("family", CHOSEN)
+def test_twenty_steps_are_those_of_pefts_own_model(family: str) -> None:
+    """PEFT's module trained by the engine that is tested against the Hugging Face Trainer."""
+    lora, run = Lora(r=3, alpha=5, dropout=0.1), tiny_run(3, steps=20, weight_decay=0.1)
+    ours, theirs = _ours(family, lora, 3)
+    (one,), mine = _trained([ours], [run])
+    (other,), its = _trained([theirs], [run])
+    assert one.losses == pytest.approx(other.losses, abs=1e-9)
+    assert one.losses[0] != one.losses[-1]
+    assert one.weights is not None
+    assert other.weights is not None
+    named, theirs_named = mine.named(one.weights), its.named(other.weights)
+    assert len(named) == len(theirs_named)
+    for name, value in named.items():
+        assert gap(value, theirs_named[_peft_name(name, ["classifier", "score", *_HEADS])]) < 1e-9, name
+
+
+RANKS = (Lora(r=2, alpha=3), Lora(r=5, alpha=20), Lora(r=3, rslora=True))
+
+
+@pytest.mark.parametrize("family", [*CHOSEN, "mpnet", "albert"])
+def test_members_of_a_pack_share_a_base_and_are_the_runs_they_are_alone(family: str) -> None:
+    """With ranks, scales, rates and seeds of their own."""
+    runs = [
+        tiny_run(0, steps=20),
+        tiny_run(1, steps=12, learning_rate=3e-3, clip=0.1),
+        tiny_run(2, steps=20, weight_decay=0.3),
+    ]
+    widest = max(lora.r for lora in RANKS)
+    together = [_adapted(family, lora, r, rank=widest) for r, lora in enumerate(RANKS)]
+    members, weights = _trained(together, runs)
+    for r, (lora, run) in enumerate(zip(RANKS, runs, strict=True)):
+        (alone,), own = _trained([_adapted(family, lora, r)], [run])
+        assert members[r].losses == pytest.approx(alone.losses, abs=1e-9)
+        row = members[r].weights
+        assert row is not None
+        assert alone.weights is not None
+        packed = weights.named(row)
+        for name, value in own.named(alone.weights).items():
+            part = packed[name][tuple(map(slice, value.shape))]
+            assert gap(part, value) < 1e-9, name
+            assert float(packed[name].abs().sum() - part.abs().sum()) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("family", ["deberta-v2", "deberta-v2, keys of its own"])
+def test_what_must_be_alone_says_so(family: str) -> None:
+    lora = Lora(r=2)
+    reason = unstackable(_adapted(family, lora, 0))
+    assert reason is not None
+    assert "relative positions" in reason
+    with pytest.raises(StackError, match="relative positions"):
+        weights_together((_adapted(family, lora, r) for r in range(2)), 2)
+    (alone,), _ = _trained([_adapted(family, lora, 0)], [tiny_run(0, steps=3)])
+    assert len(alone.losses) == 3
+
+
+def test_the_base_is_held_once() -> None:
+    lora = Lora(r=2)
+    weights = weights_together((_adapted("bert", lora, r) for r in range(4)), 4)
+    base = sum(p.numel() for p in tiny_model("bert").bert.parameters())
+    stacked = sum(p.numel() for p in weights.module.parameters())
+    trained = sum(p.numel() for p in weights.module.parameters() if p.requires_grad)
+    assert stacked == base + trained
+    assert not any(p.requires_grad for n, p in weights.module.named_parameters() if "base" in n)
+
+
+def test_merged_equals_unmerged() -> None:
+    for family in CHOSEN:
+        lora = Lora(r=3, alpha=5)
+        ours, theirs = _ours(family, lora, 3)
+        setting = tiny_setting()
+        tokens = setting.parts["test"].tokens
+        how: dict[str, Any] = {"pad_id": 1, "device": setting.device, "precision": "fp64"}
+        said = [next(iter(window_logits(m, tokens, **how)))[1] for m in (ours, theirs, merged(theirs))]
+        assert gap(said[0], said[1]) < 1e-9
+        assert gap(said[0], said[2]) < 1e-9
+
+
+def test_the_configuration_says_what_people_write() -> None:
+    found = lora_config(tiny_model("bert"), Lora(r=4, alpha=6, target=("query", "value")))
+    assert sorted(found.target_modules) == ["query", "value"]
+    assert found.modules_to_save == ["classifier"]
+    assert (found.r, found.lora_alpha, found.lora_dropout, found.bias) == (4, 6, 0.05, "none")
+    # "dense" alone would name the pooler's too.
+    dense = lora_config(tiny_model("bert"), Lora(target=("dense",)))
+    assert all("." in name for name in dense.target_modules)
+    assert not any("pooler" in name for name in dense.target_modules)
+
+
+def test_what_trains_decays_as_the_trainer_decides() -> None:
+    model = _adapted("bert", Lora(bias="all"), 0)
+    names = decaying(model)
+    assert any(name.endswith("lora_A.weight") for name in names)
+    assert not any(name.endswith("bias") for name in names)

@@ -1,0 +1,114 @@
+"""Four-bit bases: adapters train beside them, evaluation harms nothing, weights are counted as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.config.study import Lora
+from headstart.engine.member import Member
+from headstart.engine.train import train
+from headstart.engine.weights import weights_together
+from headstart.models.initialise import count
+from headstart.tuning.lora import adapt, widen
+from headstart.tuning.quantise import quantise
+from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
+
+bitsandbytes = pytest.importorskip("bitsandbytes")
+pytest.importorskip("peft")
+_CPU = torch.device("cpu")
+
+
+def _in_four_bits(family: str, seed: int = 0, r: int = 4) -> Any:
+    model = tiny_model(family, seed=7).float()
+    quantise(model, _CPU, torch.float32)
+    adapt(model, Lora(r=r, dropout=0.0), seed)
+    return model
+
+
+def _batch() -> dict[str, torch.Tensor]:
+    ids = torch.randint(4, 50, (4, 9), generator=torch.Generator().manual_seed(1))
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def _gradients(model: Any) -> dict[str, torch.Tensor]:
+    model.zero_grad(set_to_none=True)
+    model(**_batch()).logits.square().sum().backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.requires_grad}
+
+
+@pytest.mark.parametrize("family", ["bloom", "llama", "bert"])
+@pytest.mark.parametrize("compute", [torch.float32, torch.bfloat16])
+def test_an_evaluation_changes_no_gradient(family: str, compute: torch.dtype) -> None:
+    """bitsandbytes repacks weights for inference on some processors; training must not meet them so."""
+    model = tiny_model(family, seed=7).float()
+    quantise(model, _CPU, compute)
+    adapt(model, Lora(dropout=0.0), 0)
+    before = _gradients(model)
+    model.eval()
+    with torch.no_grad():
+        model(**_batch())
+    model.train()
+    after = _gradients(model)
+    assert max(float(value.abs().max()) for value in before.values()) > 0
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_weights_are_counted_as_they_are() -> None:
+    whole = count(tiny_model("bloom"))
+    model = tiny_model("bloom", seed=7).float()
+    quantise(model, _CPU, torch.float32)
+    assert sum(p.numel() for p in model.parameters()) < whole.total  # two to a byte: the naive count
+    assert count(model).total == whole.total
+    adapted = _in_four_bits("bloom", r=4)
+    trained = 2 * 4 * (32 + 96) + 3 * 32  # two layers of query_key_value, and the head
+    assert count(adapted).trainable == trained
+    assert count(adapted).total == whole.total + 2 * 4 * (32 + 96)
+
+
+def test_logits_are_those_of_weights_rounded_to_nf4() -> None:
+    """bitsandbytes' own dequantisation, put into the plain model."""
+    model, plain = tiny_model("llama", seed=7).float(), tiny_model("llama", seed=7).float()
+    quantise(model, _CPU, torch.float32)
+    rounded = 0
+    for path, layer in model.named_modules():
+        if isinstance(layer, bitsandbytes.nn.Linear4bit):
+            weight = bitsandbytes.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+            plain.get_submodule(path).weight.data = weight
+            rounded += 1
+    assert rounded == 2 * 7
+    with torch.no_grad():
+        assert gap(model.eval()(**_batch()).logits, plain.eval()(**_batch()).logits) < 1e-5
+
+
+@pytest.mark.parametrize("family", ["bloom", "bert"])
+def test_its_loss_falls(family: str) -> None:
+    setting = tiny_setting()
+    object.__setattr__(setting, "precision", "fp32")
+    member = Member(tiny_run(0, steps=150, learning_rate=3e-2), np.arange(60))
+    train([member], weights_together(iter([_in_four_bits(family)]), 1), setting, Listening())
+    assert member.error is None
+    assert np.mean(member.losses[-10:]) < 0.8 * np.mean(member.losses[:10])
+
+
+def test_a_pack_shares_its_four_bit_base() -> None:
+    setting = tiny_setting()
+    object.__setattr__(setting, "precision", "fp32")
+    losses = []
+    for ranks in ((2, 4), (2,), (4,)):
+        models = [_in_four_bits("bloom", seed=r, r=r) for r in ranks]
+        for model in models:
+            widen(model, max(ranks))
+        members = [Member(tiny_run(r, steps=10, learning_rate=1e-2), np.arange(60)) for r in ranks]
+        weights = weights_together(iter(models), len(models))
+        held = [p for p in weights.module.parameters() if getattr(p, "quant_state", None) is not None]
+        assert len(held) == 2 * 4
+        train(members, weights, setting, Listening())
+        losses.append([member.losses for member in members])
+    together, first, second = losses
+    assert together[0] == pytest.approx(first[0], abs=1e-4)
+    assert together[1] == pytest.approx(second[0], abs=1e-4)
+    assert together[0] != pytest.approx(together[1], abs=1e-4)
