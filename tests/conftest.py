@@ -87,6 +87,31 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_bloom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random BLOOM of 2 layers, 32 wide, that reads bytes; its padding token is its end token."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {name: i for i, name in enumerate(["<unk>", "<s>", "</s>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    folder = tmp_path_factory.mktemp("tiny-bloom")
+    names = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
+    config = BloomConfig(
+        vocab_size=len(vocabulary), hidden_size=32, n_layer=2, n_head=2, initializer_range=0.1, **ids
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        BloomForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
 def _fast(tokenizer: Any, names: dict[str, str], *, types: bool) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 

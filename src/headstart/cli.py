@@ -121,13 +121,37 @@ def predict(
 
 
 @app.command()
+def generate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder, adapter, hub id or asset.")],
+    prompt: Annotated[str | None, typer.Argument(help="The prompt; else --file.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="CSV, TSV, JSONL or Parquet.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, with --file.")] = None,
+    column: Annotated[str, typer.Option(help="Column of prompts.")] = "prompt",
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer.")] = 128,
+    temperature: Annotated[float, typer.Option(min=0, help="0: greedily; above: drawn.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Likeliest tokens drawn from, by share.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+) -> None:
+    """Answer a prompt, as the model was taught to, or a file of prompts."""
+    from headstart.engine.generate import Manner
+    from headstart.generation import answer_file, open_speaker
+
+    if (prompt is None) == (file is None) or (file is None) != (output is None):
+        raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
+    manner = Manner(max_new_tokens, temperature, top_p, seed)
+    if file is not None and output is not None:
+        typer.echo(f"answered {answer_file(model, file, output, manner, column=column)} prompts: {output}")
+    elif prompt is not None:
+        open_speaker(model).answer([prompt], manner, aloud=True)
+
+
+@app.command()
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A saved adapter.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to its base's weights.")] = False,
 ) -> None:
     """Write an adapter and its base as one whole model, which loads without PEFT."""
-    from headstart.errors import HeadstartError
     from headstart.exporting import export_merged
 
     if not merge:

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from transformers import AutoConfig
+
 from headstart.data.corpus import Text
 from headstart.errors import ModelError, OutputError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
@@ -35,8 +37,8 @@ def export_merged(model: Path, target: Path) -> None:
     if target.exists():
         raise OutputError("is there already", where=str(target), fix="name another folder: -o FOLDER")
     notes = notes_of(model)
-    whole = merged(load_saved(model, notes | {"method": "lora"}, "fp32"))
-    task, names = task_of(whole.config)
+    task, names = task_of(AutoConfig.from_pretrained(model), model)
+    whole = merged(load_saved(model, notes | {"method": "lora"}, "fp32", task))
     checkpoint = open_checkpoint(str(model), task, names)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".export-"))

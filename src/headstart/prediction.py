@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from transformers import AutoModelForSequenceClassification
 
 from headstart.config.metrics import Task
 from headstart.data.assets import is_asset
 from headstart.data.corpus import Text
-from headstart.data.formats import Cells, read_cells
+from headstart.data.formats import Cells
 from headstart.data.sources import text_of
 from headstart.data.tokenise import encode
 from headstart.engine.device import Precision, choose_device, choose_precision, compute_format
 from headstart.engine.evaluate import window_logits
 from headstart.engine.losses import probabilities
-from headstart.errors import DataError, ModelError, OutputError
+from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint, quiet
-from headstart.store.files import whole_file
 from headstart.store.predictions import prediction_columns
+from headstart.store.tables import add_columns, check_formats
 from headstart.tuning.adapters import is_adapter, load_adapter
 from headstart.tuning.probe import FILE as PROBE
 from headstart.tuning.probe import load_probed
 
-#: Rows read, labelled and written at once.
-CHUNK = 2048
-_FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 _TASKS: dict[str, Task] = {
     "single_label_classification": "classification",
     "multi_label_classification": "multi-label",
@@ -87,9 +79,13 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
         )
     notes, device = notes_of(folder), choose_device("auto")
+    if notes.get("task") == "instruction":
+        raise ModelError(
+            "a causal language model, which labels nothing", where=str(folder), fix="headstart generate"
+        )
     precision = choose_precision("auto", device)
     module = load_saved(folder, notes, precision)
-    task, names = task_of(module.config)
+    task, names = task_of(module.config, folder)
     checkpoint = open_checkpoint(str(folder), task, names)
     columns = text or notes.get("text", "text")
     return Labeller(
@@ -104,14 +100,18 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
     )
 
 
-def task_of(config: Any) -> tuple[Task, tuple[str, ...]]:
-    """What a model of this configuration was tuned for, and the names of its classes."""
+def task_of(config: Any, folder: Path) -> tuple[Task, tuple[str, ...]]:
+    """What the model in `folder`, of this configuration, was tuned for, and the names of its classes."""
+    if notes_of(folder).get("task") == "instruction":
+        return "instruction", ()
     task = _TASKS.get(config.problem_type or "", "classification" if config.num_labels > 1 else "regression")
     return task, tuple(config.id2label[i] for i in range(config.num_labels)) if task != "regression" else ()
 
 
-def load_saved(folder: Path, notes: dict[str, Any], precision: Precision) -> Any:
-    """The classification model in `folder`, on the CPU: a whole one, or an adapter or probe on its base.
+def load_saved(
+    folder: Path, notes: dict[str, Any], precision: Precision, task: Task = "classification"
+) -> Any:
+    """The model in `folder`, on the CPU: a whole one, or an adapter or probe on its base.
 
     Args:
         notes: what Headstart noted beside the weights.
@@ -127,7 +127,7 @@ def load_saved(folder: Path, notes: dict[str, Any], precision: Precision) -> Any
         with quiet():
             return AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
     four_bits = compute_format(precision) if notes.get("method") == "qlora" else None
-    return load_adapter(folder, base if is_asset(base) else None, four_bits)
+    return load_adapter(folder, base if is_asset(base) else None, task, four_bits)
 
 
 def notes_of(folder: Path) -> dict[str, Any]:
@@ -152,97 +152,19 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
         ModelError: no model in the folder.
         OutputError: `target` cannot be written.
     """
-    _check_formats(source, target)
-    rows = iter(read_cells(source))
-    first = list(islice(rows, 1))
-    labeller = open_model(model, text)
-    try:
-        with _writer(source, target, labeller) as write:
-            return sum(_chunk(chunk, labeller, write) for chunk in _chunks(first, rows))
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(target)) from error
+    check_formats(source, target)
+    labeller: list[Labeller] = []  # opened when the file is known to be one
+
+    def label(chunk: list[Cells]) -> _Rows:
+        if not labeller:
+            labeller.append(open_model(model, text))
+        own = labeller[0]
+        return own.label([text_of(cells, own.text, where, "--text") for where, cells in chunk])
+
+    return add_columns(source, target, label, lambda: _fields(labeller[0]))
 
 
-def _check_formats(source: Path, target: Path) -> None:
-    if source.suffix.lower() not in _FORMATS:
-        raise DataError(
-            f"unknown format {source.suffix or '(no suffix)'}",
-            where=str(source),
-            expected=", ".join(_FORMATS),
-        )
-    if target.suffix.lower() != source.suffix.lower():
-        raise DataError(
-            f"output {target.name} for input {source.name}",
-            where=str(target),
-            expected=f"the same format: {source.suffix}",
-        )
-
-
-def _chunks(first: list[Cells], rows: Iterator[Cells]) -> Iterator[list[Cells]]:
-    chunk = [*first, *islice(rows, CHUNK - len(first))]
-    while chunk:
-        yield chunk
-        chunk = list(islice(rows, CHUNK))
-
-
-def _chunk(chunk: list[Cells], labeller: Labeller, write: Callable[[_Rows], None]) -> int:
-    texts = [text_of(cells, labeller.text, where, "--text") for where, cells in chunk]
-    labels = labeller.label(texts)
-    for where, cells in chunk:
-        clash = sorted(cells.keys() & labels[0].keys())
-        if clash:
-            raise DataError(
-                f"column {clash[0]!r} is there already",
-                where=where,
-                expected="a name that is free",
-                fix="rename it",
-            )
-    write([{**cells, **label} for (_, cells), label in zip(chunk, labels, strict=True)])
-    return len(chunk)
-
-
-@contextmanager
-def _writer(source: Path, target: Path, labeller: Labeller) -> Iterator[Callable[[_Rows], None]]:
-    """A function that appends rows to what becomes `target` when all is written."""
-    with whole_file(target) as scratch:
-        if target.suffix.lower() == ".parquet":
-            with pq.ParquetWriter(scratch, _schema(source, labeller)) as parquet:
-                yield lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema=parquet.schema))
-        else:
-            with scratch.open("w", encoding="utf-8", newline="") as file:
-                yield _json_writer(file) if target.suffix.lower() == ".jsonl" else _table_writer(file, target)
-
-
-def _schema(source: Path, labeller: Labeller) -> pa.Schema:
+def _fields(labeller: Labeller) -> list[pa.Field]:
     predicted = {"regression": pa.float64(), "multi-label": pa.list_(pa.string())}
-    fields = [("predicted", predicted.get(labeller.task, pa.string()))]
-    fields += [(f"p_{name}", pa.float64()) for name in labeller.names]
-    return pa.schema([*pq.read_schema(source), *(pa.field(name, kind) for name, kind in fields)])
-
-
-def _json_writer(file: Any) -> Callable[[_Rows], None]:
-    return lambda rows: file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def _table_writer(file: Any, target: Path) -> Callable[[_Rows], None]:
-    """CSV, or TSV, whose header comes with the first rows; several labels of one text are joined by `|`."""
-    tabs = target.suffix.lower() == ".tsv"
-    writer = (
-        csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
-        if tabs
-        else csv.writer(file, lineterminator="\n")
-    )
-    headed = False
-
-    def write(rows: _Rows) -> None:
-        nonlocal headed
-        if not headed:
-            writer.writerow(rows[0])
-            headed = True
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
-
-    return write
-
-
-def _cell(value: Any) -> Any:
-    return "|".join(map(str, value)) if isinstance(value, list) else value
+    shares = [pa.field(f"p_{name}", pa.float64()) for name in labeller.names]
+    return [pa.field("predicted", predicted.get(labeller.task, pa.string())), *shares]

@@ -73,6 +73,16 @@ class Execution(Record):
     pinned: bool = False
 
 
+class Sample(Record):
+    """A prompt as a language model answered it before training and after, and whether it then stopped."""
+
+    prompt: str
+    before: str
+    after: str
+    stopped_before: bool
+    stopped_after: bool
+
+
 class Provenance(Record):
     """What made a run: versions, machine, the study's commit, and hashes of data and checkpoint."""
 
@@ -110,6 +120,7 @@ class RunRecord(Record):
     peak_memory_bytes: int | None = None
     execution: Execution | None = None
     provenance: Provenance | None = None
+    samples: tuple[Sample, ...] = ()
     warnings: tuple[Notice, ...] = ()
     error: str | None = None
     trace: str | None = None

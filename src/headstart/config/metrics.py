@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Task = Literal["classification", "multi-label", "regression"]
+Task = Literal["classification", "multi-label", "regression", "instruction"]
 
 #: The first of each row is the task's default for choosing the best epoch.
 METRICS: Final[dict[Task, tuple[str, ...]]] = {
     "classification": ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"),
     "multi-label": ("macro_f1", "micro_f1", "exact_match", "loss"),
     "regression": ("pearson", "spearman", "rmse", "mae", "loss"),
+    "instruction": ("loss", "perplexity", "token_accuracy"),
 }
-LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae"})
+#: What only answers show, and so what no epoch is chosen by: measured once, at the selected epoch.
+OF_ANSWERS: Final = ("exact_match", "chrf", "stopped")
+LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae", "perplexity"})
 #: Shares, shown as percentages; differences between them are "points".
-SHARES: Final = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "exact_match"})
+SHARES: Final = frozenset(
+    {"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "exact_match", "token_accuracy", "stopped"}
+)
 
 
 def better(metric: str, new: float, old: float | None) -> bool:

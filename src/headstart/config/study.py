@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from headstart.config.metrics import METRICS, Task
 
-Method = Literal["full", "lora", "qlora", "probe", "peft", "bag-of-words"]
+Method = Literal["full", "lora", "qlora", "probe", "peft", "none", "bag-of-words"]
 Size = int | Literal["all"]
 
 #: Learning rate where the study names none: what suits the method.
@@ -21,6 +21,7 @@ LEARNING_RATE: Final[dict[Method, float]] = {
     "qlora": 2e-4,
     "probe": 1e-3,
     "peft": 2e-4,
+    "none": 0.0,
     "bag-of-words": 0.0,
 }
 #: Sections of an arm that are one method's, or two methods', own.
@@ -78,6 +79,11 @@ class Data(Section):
     text: str | tuple[str, str] = Field(default="text", description="Text column, or two for a pair.")
     label: str | tuple[str, ...] = Field(
         default="label", description="Label column; for multi-label also a list of 0/1 columns."
+    )
+    prompt: str = Field(default="prompt", description="Column of prompts, for task instruction.")
+    response: str = Field(default="response", description="Column of responses, for task instruction.")
+    messages: str | None = Field(
+        default=None, description="Column of lists of {role, content}, in place of prompt and response."
     )
     label_separator: str = Field(
         default="|", min_length=1, description="Between the labels of one multi-label cell."
@@ -262,6 +268,27 @@ def _given(value: dict[str, Any]) -> dict[str, Any]:
     return {key: own for key, own in value.items() if not (key in SECTIONS and own is None)}
 
 
+class Prompts(Section):
+    """How a causal model reads prompts and responses, and what of them it learns."""
+
+    template: str = Field(
+        default="human",
+        min_length=1,
+        description="human: `<human>: ...` and `<assistant>: ...`; chat: the tokenizer's own chat template; "
+        "else the path of a Jinja template.",
+    )
+    loss: Literal["response", "all"] = Field(
+        default="response", description="Tokens that carry loss: the responses' with their end token, or all."
+    )
+
+
+class Generation(Section):
+    """How test prompts are answered at the selected epoch: greedily."""
+
+    max_new_tokens: int = Field(default=64, ge=1, description="Most tokens of an answer.")
+    texts: int = Field(default=100, ge=0, description="Test prompts that are answered and compared; 0: none.")
+
+
 class Select(Section):
     """How each run's best epoch is chosen."""
 
@@ -317,6 +344,11 @@ class Study(Section):
     training: Training = Training()
     tune: Tune | None = Field(
         default=None, description="Settings that each arm tries; each gets its own best, chosen on valid."
+    )
+    prompts: Prompts = Field(default=Prompts(), description="For task instruction.")
+    generation: Generation = Field(default=Generation(), description="For task instruction.")
+    samples: tuple[str, ...] = Field(
+        default=(), description="Prompts to be answered before training and after; for task instruction."
     )
     select: Select = Select()
     curves: tuple[Literal["valid", "test"], ...] = Field(
@@ -384,8 +416,7 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Study:
-        checks = (_check_metric, _check_control, _check_labels, _check_tune, _check_methods)
-        problems = [problem for check in checks for problem in check(self)]
+        problems = [problem for check in _CHECKS for problem in check(self)]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -420,6 +451,7 @@ def _with_words(value: dict[str, Any]) -> dict[str, Any]:
     taken_out = WORDS in arms and arms[WORDS] in (None, False)
     # `words: null` alone takes the words out of the arms that a study has by default.
     kept = {name: arm for name, arm in arms.items() if not (name == WORDS and taken_out)} or default_arms()
+    taken_out = taken_out or value.get("task") == "instruction"
     if not (taken_out or _is_pair(value.get("data")) or any(map(_is_bag_of_words, kept.values()))):
         kept.setdefault(WORDS, {"method": "bag-of-words"})
     return {**value, "arms": kept}
@@ -480,3 +512,24 @@ def _check_methods(study: Study) -> Iterator[str]:
                 f"arms.{name}.init: four-bit random weights are nobody's base; "
                 "give a random arm method: lora, or full"
             )
+
+
+def _check_instruction(study: Study) -> Iterator[str]:
+    is_instruction = study.task == "instruction"
+    for name, arm in study.arms.items():
+        if is_instruction and arm.method in ("probe", "bag-of-words"):
+            yield f"arms.{name}.method: {arm.method} gives classes, and task: instruction wants answers"
+        if not is_instruction and arm.method == "none":
+            yield f"arms.{name}.method: none goes with task: instruction; a head has to learn"
+    if study.samples and not is_instruction:
+        yield f"samples: prompts go with task: instruction, not with {study.task}"
+
+
+_CHECKS: Final = (
+    _check_metric,
+    _check_control,
+    _check_labels,
+    _check_tune,
+    _check_methods,
+    _check_instruction,
+)

@@ -23,13 +23,19 @@ LENGTHS_PER_OCTAVE = 8
 class Batch:
     """B padded texts of T tokens: `ids`, `mask` and `types` have shape [B, T] and dtype int64.
 
-    `labels` has shape [B] or [B, C]; `types` is absent for models without token types.
+    `labels` has shape [B] or [B, C]; `types` is absent for models without token types. `targets`, of
+    instruction alone, has shape [B, T]: the id that the model should say after each token, or -100 for none.
     """
 
     ids: np.ndarray
     mask: np.ndarray
     types: np.ndarray | None
     labels: np.ndarray
+    targets: np.ndarray | None = None
+
+
+#: What torch's cross-entropy passes over.
+NO_TARGET = -100
 
 
 def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -101,7 +107,27 @@ def pad(tokens: Tokens, index: Sequence[int] | np.ndarray, labels: np.ndarray, p
         mask[row, : lengths[i]] = 1
         if types is not None and tokens.types is not None:
             types[row, : lengths[i]] = tokens.types[span]
-    return Batch(ids, mask, types, labels)
+    return Batch(ids, mask, types, labels, _targets(tokens, index, ids))
+
+
+def _targets(tokens: Tokens, index: Sequence[int] | np.ndarray, ids: np.ndarray) -> np.ndarray | None:
+    """For each token the next one's id where that carries loss; by position, whatever the padding id is."""
+    if tokens.targets is None:
+        return None
+    targets = np.full(ids.shape, NO_TARGET, np.int64)
+    for row, i in enumerate(index):
+        flags = tokens.targets[tokens.starts[i] + 1 : tokens.starts[i + 1]]
+        said = np.flatnonzero(flags)
+        targets[row, said] = ids[row, said + 1]
+    return targets
+
+
+def target_counts(tokens: Tokens) -> np.ndarray:
+    """How many tokens of each text carry loss, [N]: the first has none before it, and is never said."""
+    if tokens.targets is None:
+        return np.ones(len(tokens), np.int64)
+    counts = np.add.reduceat(tokens.targets.astype(np.int64), tokens.starts[:-1])
+    return np.asarray(counts - tokens.targets[tokens.starts[:-1]])
 
 
 def reading_order(lengths: np.ndarray, most_tokens: int, window: int) -> Iterator[list[np.ndarray]]:

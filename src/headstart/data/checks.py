@@ -29,7 +29,9 @@ def load_corpus(study: Study) -> Corpus:
         DataError: anything that makes the study meaningless: empty text, a missing column, a label that
             training never shows, a single class, a number that is none.
     """
-    rows = fill_parts(load_rows(study.data), study.data.split, stratify=study.task == "classification")
+    rows = fill_parts(
+        load_rows(study.data, study.task), study.data.split, stratify=study.task == "classification"
+    )
     for part in PARTS:
         if not rows[part]:
             raise DataError("no rows", where=f"data, part {part}", expected="at least one")
@@ -43,6 +45,8 @@ def load_corpus(study: Study) -> Corpus:
 def _examples(rows: Sequence[Row], names: tuple[str, ...], study: Study) -> Examples:
     index = {name: i for i, name in enumerate(names)}
     texts, ids = [row.text for row in rows], [row.id for row in rows]
+    if study.task == "instruction":
+        return Examples(texts, np.zeros(len(rows), np.int64), ids)
     if study.task == "regression":
         return Examples(texts, np.array([_number(row) for row in rows], np.float32), ids)
     if study.task == "classification":
@@ -55,7 +59,7 @@ def _examples(rows: Sequence[Row], names: tuple[str, ...], study: Study) -> Exam
 
 def _label_names(rows: dict[Part, list[Row]], study: Study) -> tuple[str, ...]:
     """The classes of the training rows, in order; a class met elsewhere only is an error."""
-    if study.task == "regression":
+    if study.task in ("regression", "instruction"):
         return ()
     known = {name for row in rows["train"] for name in _all_names(row, study)}
     for part in ("valid", "test"):
@@ -170,6 +174,8 @@ def _key(text: Text) -> str:
 
 def _label_key(row: Row, study: Study) -> tuple[str | float, ...]:
     """The label as the study sees it: 1 in one file and "1" in another are one class."""
+    if study.task == "instruction":
+        return ()
     return (_number(row),) if study.task == "regression" else tuple(sorted(set(_all_names(row, study))))
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from headstart.config.metrics import Task
 from headstart.records import Notice
 
-#: A single text, or the two texts of a pair.
-Text = str | tuple[str, str]
+#: A single text, the two texts of a pair, or a conversation: role, content, role, content, ...
+Text = str | tuple[str, ...]
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
@@ -35,7 +35,7 @@ class Examples:
     """N labelled texts of one part.
 
     `labels` has shape [N] and dtype int64 (class index) for classification, [N, C] and float32 (0 or 1)
-    for multi-label, [N] and float32 for regression.
+    for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64.
     """
 
     texts: Sequence[Text]

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from headstart.config.metrics import Task
 from headstart.config.study import Data
 from headstart.data.assets import fetch_data
+from headstart.data.conversations import conversation_of
 from headstart.data.corpus import PARTS, Part, Row, Text
 from headstart.data.formats import Cells, read_cells
 from headstart.errors import DataError, MissingExtraError
@@ -21,33 +23,36 @@ _HUB_PARTS: dict[Part, tuple[str, ...]] = {
 }
 
 
-def load_rows(data: Data) -> dict[Part, list[Row]]:
+def load_rows(data: Data, task: Task = "classification") -> dict[Part, list[Row]]:
     """The rows of each part that the study names; parts that it does not name are absent.
 
     Raises:
         DataError: a file is absent or unreadable, or a column is not in it.
     """
     if data.hub is not None:
-        return {part: _rows(cells, data) for part, cells in _hub(data).items()}
+        return {part: _rows(cells, data, task) for part, cells in _hub(data).items()}
     if data.asset is not None:
-        return {"train": _rows(fetch_data(data.asset), data, group="group")}
+        return {"train": _rows(fetch_data(data.asset), data, task, group="group")}
     paths = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
     return {
-        part: _rows(read_cells(Path(path), _all_columns(data)), data)
+        part: _rows(read_cells(Path(path), _all_columns(data, task)), data, task)
         for part in PARTS
         if (path := paths[part]) is not None
     }
 
 
-def columns(data: Data) -> tuple[str, ...]:
+def columns(data: Data, task: Task = "classification") -> tuple[str, ...]:
     """The columns that the study reads: texts, then labels."""
+    if task == "instruction":
+        return (data.prompt, data.response) if data.messages is None else (data.messages,)
     return (*text_columns(data), *((data.label,) if isinstance(data.label, str) else data.label))
 
 
-def _all_columns(data: Data) -> tuple[str, ...]:
+def _all_columns(data: Data, task: Task) -> tuple[str, ...]:
     """`columns`, and that of the groups: each has its file where files stand in parallel."""
     group = data.split.group
-    return columns(data) if group is None else tuple(dict.fromkeys((*columns(data), group)))
+    own = columns(data, task)
+    return own if group is None else tuple(dict.fromkeys((*own, group)))
 
 
 def text_columns(data: Data) -> tuple[str, ...]:
@@ -55,24 +60,26 @@ def text_columns(data: Data) -> tuple[str, ...]:
     return (data.text,) if isinstance(data.text, str) else data.text
 
 
-def _rows(cells: Iterable[Cells], data: Data, group: str | None = None) -> list[Row]:
+def _rows(cells: Iterable[Cells], data: Data, task: Task, group: str | None = None) -> list[Row]:
     group = data.split.group or group
-    return [_row(i, where, found, data, group) for i, (where, found) in enumerate(cells)]
+    return [_row(i, where, found, data, task, group) for i, (where, found) in enumerate(cells)]
 
 
-def _row(index: int, where: str, cells: dict[str, Any], data: Data, group: str | None) -> Row:
-    label = (
-        _cell(cells, data.label, where, "data.label")
-        if isinstance(data.label, str)
-        else {column: _cell(cells, column, where, "data.label") for column in data.label}
-    )
+def _row(index: int, where: str, cells: dict[str, Any], data: Data, task: Task, group: str | None) -> Row:
+    talks = task == "instruction"
     return Row(
         id=index,
         where=where,
-        text=text_of(cells, data.text, where),
-        label=label,
+        text=conversation_of(cells, data, where) if talks else text_of(cells, data.text, where),
+        label=None if talks else _label(cells, data, where),
         group=None if group is None else _group(_cell(cells, group, where, "data.split.group"), group, where),
     )
+
+
+def _label(cells: dict[str, Any], data: Data, where: str) -> Any:
+    if isinstance(data.label, str):
+        return _cell(cells, data.label, where, "data.label")
+    return {column: _cell(cells, column, where, "data.label") for column in data.label}
 
 
 def _group(value: Any, column: str, where: str) -> str:

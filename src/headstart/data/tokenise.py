@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 
 from headstart.data.assets import cache_folder
 from headstart.data.corpus import Text
+
+Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
 
 _CHUNK = 1024
 _FORMAT = "tokens-1"
@@ -29,7 +31,8 @@ class Tokens:
 
     `ids` and `types` (token type ids, absent for models without them) have shape [sum of lengths];
     `starts` has shape [N+1]; `truncated` is the number of texts that were cut. Tokens that lie in `folder`
-    travel to another process as its name.
+    travel to another process as its name. `targets`, of instruction alone, has the shape of `ids`: whether
+    a token carries loss.
     """
 
     ids: np.ndarray
@@ -37,6 +40,7 @@ class Tokens:
     types: np.ndarray | None
     truncated: int
     folder: Path | None = None
+    targets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -54,21 +58,31 @@ class Tokens:
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is not None:
             return _open, (self.folder,)
-        return Tokens, (self.ids, self.starts, self.types, self.truncated)
+        return Tokens, (self.ids, self.starts, self.types, self.truncated, None, self.targets)
 
 
-def tokenise(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Tokens:
-    """Token ids of `texts`, from the cache where these texts were met before with this tokenizer."""
-    folder = cache_folder() / "tokens" / _digest(texts, tokenizer, max_length)
+def tokenise(
+    texts: Sequence[Text],
+    tokenizer: Any,
+    max_length: int,
+    how: Encode | None = None,
+    fingerprint: str = "",
+) -> Tokens:
+    """Token ids of `texts`, from the cache where these texts were met before with this tokenizer.
+
+    Args:
+        how: another way of encoding than `encode`, told from others by its `fingerprint`.
+    """
+    folder = cache_folder() / "tokens" / _digest(texts, tokenizer, max_length, fingerprint)
     if not (folder / "starts.npy").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
         forget_oldest(folder.parent)
-        _write(folder, encode(texts, tokenizer, max_length))
+        _write(folder, (how or encode)(texts, tokenizer, max_length))
     return _open(folder)
 
 
-def _digest(texts: Sequence[Text], tokenizer: Any, max_length: int) -> str:
-    sha = hashlib.sha256(f"{_FORMAT} {max_length} {_fingerprint(tokenizer)}".encode())
+def _digest(texts: Sequence[Text], tokenizer: Any, max_length: int, more: str) -> str:
+    sha = hashlib.sha256(f"{_FORMAT} {max_length} {_fingerprint(tokenizer)}{more}".encode())
     for text in texts:
         sha.update(("\x1f".join(text) if isinstance(text, tuple) else text).encode() + b"\x1e")
     return sha.hexdigest()[:32]
@@ -130,6 +144,8 @@ def _write(folder: Path, tokens: Tokens) -> None:
     np.save(scratch / "truncated.npy", np.array(tokens.truncated))
     if tokens.types is not None:
         np.save(scratch / "types.npy", tokens.types)
+    if tokens.targets is not None:
+        np.save(scratch / "targets.npy", tokens.targets)
     np.save(scratch / "starts.npy", tokens.starts)
     try:
         scratch.replace(folder)
@@ -139,13 +155,14 @@ def _write(folder: Path, tokens: Tokens) -> None:
 
 def _open(folder: Path) -> Tokens:
     os.utime(folder)
-    types = folder / "types.npy"
+    types, targets = folder / "types.npy", folder / "targets.npy"
     return Tokens(
         ids=np.load(folder / "ids.npy", mmap_mode="r"),
         starts=np.load(folder / "starts.npy"),
         types=np.load(types, mmap_mode="r") if types.is_file() else None,
         truncated=int(np.load(folder / "truncated.npy")),
         folder=folder,
+        targets=np.load(targets, mmap_mode="r") if targets.is_file() else None,
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 
 from headstart.config.metrics import Task
-from headstart.data.batches import Batch, pad, reading_order
+from headstart.data.batches import Batch, pad, reading_order, target_counts
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision, autocast
+from headstart.engine.losses import token_losses
 from headstart.engine.metrics import meter
 from headstart.engine.stack import members_in
 from headstart.engine.step import forward_inputs
@@ -20,6 +22,8 @@ from headstart.records import Scores
 MOST_TOKENS = 4096
 #: Texts whose logits are held at once, to be put back into their order.
 WINDOW = 4096
+#: Of larger ones the perplexity has no number.
+_LARGEST_LOSS = 700.0
 
 
 def window_logits(
@@ -75,9 +79,53 @@ def evaluate(
     device: torch.device,
     precision: Precision,
 ) -> list[Scores]:
-    """The task's metrics on N texts with labels [N] or [N, C], for each member of `module`."""
+    """The task's metrics on N texts with labels [N] or [N, C], for each member of `module`.
+
+    For instruction: mean loss, perplexity and accuracy of the tokens that carry loss.
+    """
+    if task == "instruction":
+        return token_scores(module, tokens, pad_id=pad_id, device=device, precision=precision)
     counted = [meter(task, classes) for _ in range(members_in(module))]
     for where, logits in member_logits(module, tokens, pad_id=pad_id, device=device, precision=precision):
         for one, own in zip(counted, logits, strict=True):
             one.add(own, torch.from_numpy(labels[where]))
     return [one.scores() for one in counted]
+
+
+def token_scores(
+    module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
+) -> list[Scores]:
+    """Loss, perplexity exp(loss) and accuracy per token that carries loss, for each member of `module`."""
+    was_training, members = module.training, members_in(module)
+    module.eval()
+    sums = np.zeros((members, 2))
+    try:
+        for window in reading_order(tokens.lengths, max(1, MOST_TOKENS // members), WINDOW):
+            for index in window:
+                sums += _token_sums(module, members, pad(tokens, index, index, pad_id), device, precision)
+    finally:
+        module.train(was_training)
+    losses, rights = (sums / max(1, int(target_counts(tokens).sum()))).T
+    return [
+        {"loss": float(loss), "perplexity": _perplexity(loss), "token_accuracy": float(right)}
+        for loss, right in zip(losses, rights, strict=True)
+    ]
+
+
+def _perplexity(loss: float) -> float:
+    """exp(loss); infinite where that has no number."""
+    return math.exp(loss) if loss < _LARGEST_LOSS else math.inf
+
+
+def _token_sums(
+    module: torch.nn.Module, members: int, batch: Batch, device: torch.device, precision: Precision
+) -> np.ndarray:
+    """Sums over the batch's targets, [R, 2]: of losses, and of tokens that were the likeliest."""
+    assert batch.targets is not None
+    inputs = {name: rows.repeat(members, 1) for name, rows in forward_inputs(batch, device).items()}
+    targets = torch.from_numpy(batch.targets).to(device).repeat(members, 1)
+    with torch.inference_mode(), autocast(device, precision):
+        logits = module(**inputs).logits
+    losses = token_losses(logits, targets).double().view(members, -1).sum(-1)
+    rights = ((logits.argmax(-1) == targets) & (targets >= 0)).view(members, -1).sum(-1)
+    return torch.stack([losses, rights.double()], 1).cpu().numpy()

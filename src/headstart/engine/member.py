@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from headstart.config.expand import Run
 from headstart.config.metrics import LOWER_IS_BETTER, Task, better
-from headstart.data.batches import epoch_order
+from headstart.data.batches import epoch_order, target_counts
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision
@@ -25,6 +26,11 @@ class Texts:
 
     tokens: Tokens
     labels: np.ndarray
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """What each text's loss is a sum over, [N]: itself, or its tokens that carry loss."""
+        return target_counts(self.tokens)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ _CLIP_EPSILON = 1e-6
 class Pass:
     """One forward pass: batch of [R*B, T], the `weights` [R, B] of its texts in each loss, and R `draws`.
 
-    A text's weight is 1 over the texts that its member learns from in this step, so that a member's
-    losses add up to its mean over all of them, however many passes share the step. A row that only
-    fills a member up to B weighs nothing.
+    A text's weight is 1 over the texts that its member learns from in this step (for instruction: over the
+    tokens that carry loss), so that a member's losses add up to its mean over all of them, however many
+    passes share the step. A row that only fills a member up to B weighs nothing.
     """
 
     batch: Batch
@@ -40,6 +40,11 @@ def forward_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor
     """The batch as keyword arguments of a Hugging Face model."""
     arrays = {"input_ids": batch.ids, "attention_mask": batch.mask, "token_type_ids": batch.types}
     return {k: torch.from_numpy(v).to(device) for k, v in arrays.items() if v is not None}
+
+
+def labels_of(batch: Batch) -> np.ndarray:
+    """What the logits are held against: the texts' labels, or the tokens to be said."""
+    return batch.labels if batch.targets is None else batch.targets
 
 
 def gradients(
@@ -57,7 +62,7 @@ def gradients(
         inputs = forward_inputs(one.batch, device)
         with KeyedDropout(one.draws, rows, one.batch.ids.shape[1]), autocast(device, precision):
             logits = module(**inputs).logits
-        losses = text_losses(logits, torch.from_numpy(one.batch.labels).to(device), task)
+        losses = text_losses(logits, torch.from_numpy(labels_of(one.batch)).to(device), task)
         weights = torch.from_numpy(one.weights).to(device, losses.dtype)
         by_member = (losses.view(members, rows) * weights).sum(-1)
         by_member.sum().backward()  # type: ignore[no-untyped-call]

@@ -258,7 +258,8 @@ def _pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Se
     filled = [np.resize(o if len(o) else t.passes[0], rows) for o, t in zip(own, shares, strict=True)]
     weights = np.zeros((len(members), rows))
     for r, turn in enumerate(shares):
-        weights[r, : len(own[r])] = 1 / sum(map(len, turn.passes))
+        counts = sum(int(train.targets[passed].sum()) for passed in turn.passes)
+        weights[r, : len(own[r])] = 1 / max(1, counts)
     draws = tuple(
         Draw(m.run.seed, m.passes + i, len(o), padded_length(train.tokens, o))
         for m, o in zip(members, own, strict=True)

@@ -54,14 +54,17 @@ def weights_of(runs: Sequence[Run], prepared: Prepared, setting: Setting) -> Wei
         StackError: the architecture cannot be stacked.
     """
     rank = max((run.lora.r for run in runs if run.lora), default=0)
-    weights = weights_together((_initial(run, prepared, setting, rank) for run in runs), len(runs))
+    weights = weights_together((initial(run, prepared, setting, rank) for run in runs), len(runs))
     if setting.precision == "bf16":
         narrow_base(weights.module)
     return weights
 
 
-def _initial(run: Run, prepared: Prepared, setting: Setting, rank: int) -> torch.nn.Module:
-    """The run's model as it trains: only embedding rows in use, on the device, in the weights' format."""
+def initial(run: Run, prepared: Prepared, setting: Setting, rank: int = 0) -> torch.nn.Module:
+    """The run's model before its first step, as it trains: on the device, in the weights' format.
+
+    Of embeddings it has only the rows in use; adapters are as wide as `rank` at least.
+    """
     if run.probe is not None:
         return probe(run, prepared).to(setting.device, weights_dtype(setting.precision))
     model, ids = whole(run, prepared), prepared.vocabulary_of(run)
@@ -84,7 +87,7 @@ def trained_model(member: Member, weights: Weights, prepared: Prepared, setting:
     assert member.weights is not None
     run, ids = member.run, prepared.vocabulary_of(member.run)
     if ids is None:
-        return _with(weights.named(member.weights), _initial(run, prepared, setting, rank=0))
+        return _with(weights.named(member.weights), initial(run, prepared, setting))
     first = whole(run, prepared)
     model = copy.deepcopy(first)
     is_compact = compact(model, ids) is None

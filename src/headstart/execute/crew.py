@@ -66,7 +66,7 @@ def choose_crew(
     device: str,
 ) -> Crew:
     """The crew for a study that asks for `workers` and `pack`; `texts` is how many each run learns from."""
-    neural = [group for group in groups if group.runs[0].method not in ("bag-of-words", "probe")]
+    neural = [group for group in groups if group.runs[0].method not in ("bag-of-words", "probe", "none")]
     if not neural:
         return _quick(groups, workers)
     largest = max(neural, key=lambda group: (group.most, len(group.runs)))

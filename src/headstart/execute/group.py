@@ -15,7 +15,7 @@ from headstart.execute.prepare import Prepared
 from headstart.tuning.lora import adapt
 
 #: Methods that take seconds, the quickest last.
-_QUICK: dict[Method, int] = {"probe": 1, "bag-of-words": 2}
+_QUICK: dict[Method, int] = {"none": 1, "probe": 1, "bag-of-words": 2}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _shared(run: Run, prepared: Prepared) -> str:
 
 def _base(run: Run, prepared: Prepared) -> list[object]:
     """What runs must have in common to share a frozen base: its weights, and which parts of it train."""
-    if run.method == "full":
+    if run.method in ("full", "none"):
         return []
     weights = prepared.checkpoints[run.checkpoint].digest if run.pretrained else f"random, seed {run.seed}"
     if run.lora is not None:
@@ -91,6 +91,8 @@ def _base(run: Run, prepared: Prepared) -> list[object]:
 def _why_alone(run: Run, prepared: Prepared) -> str | None:
     if run.method == "bag-of-words":
         return "a bag of words is fitted"
+    if run.method == "none":
+        return "nothing trains"
     if run.method == "peft":
         return "PEFT's own layers are not stacked"
     if run.method == "probe":

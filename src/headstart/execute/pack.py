@@ -15,7 +15,7 @@ from headstart.config.expand import Pack, Run
 from headstart.config.metrics import better
 from headstart.data.corpus import Examples
 from headstart.data.splits import subset
-from headstart.engine.evaluate import window_logits
+from headstart.engine.evaluate import token_scores, window_logits
 from headstart.engine.losses import probabilities
 from headstart.engine.member import Member, Setting, improves, selection
 from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
@@ -24,7 +24,9 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import fresh_optimisers, train
 from headstart.engine.weights import Weights
 from headstart.errors import HeadstartError, TrainingError
+from headstart.execute.answering import samples, test_scores
 from headstart.execute.assemble import (
+    initial,
     members_of,
     setting_of,
     trained_model,
@@ -38,7 +40,16 @@ from headstart.execute.prepare import Prepared
 from headstart.execute.saving import save_trained
 from headstart.models.bag_of_words import BagOfWords, fit_path
 from headstart.models.initialise import count
-from headstart.records import EpochPoint, Execution, Parameters, Provenance, RunRecord, Scores
+from headstart.records import (
+    EpochPoint,
+    Execution,
+    Parameters,
+    Provenance,
+    RunRecord,
+    Sample,
+    Scores,
+    Selection,
+)
 from headstart.store.predictions import predictions_file
 from headstart.store.provenance import provenance
 from headstart.store.runs import RunStore
@@ -131,6 +142,8 @@ def _carry_out(
     if pack.runs[0].method == "bag-of-words":
         return [_bag_of_words(run, prepared, store, workers) for run in pack.runs]
     setting = setting_of(pack.runs[0], prepared)
+    if pack.runs[0].method == "none":
+        return [_untrained(run, prepared, store, setting, workers) for run in pack.runs]
     members = members_of(pack.runs, prepared)
     weights = weights_of(pack.runs, prepared, setting)
     optimisers = fresh_optimisers(members, weights)
@@ -139,7 +152,8 @@ def _carry_out(
         for member in keeper.go_on(members, weights, optimisers):
             listener.repeat(member)
         train(members, weights, setting, listener, optimisers=optimisers)
-    finish = _Finish(prepared, store, setting, weights, _execution(setting, pack, prepared, workers))
+    execution = _execution(setting, pack.runs[0], prepared, workers, len(pack.runs))
+    finish = _Finish(prepared, store, setting, weights, execution)
     return [_ended(member, finish, prepared) for member in members]
 
 
@@ -205,6 +219,7 @@ class _Finish:
             return failed(run, self.prepared, error)
         model = trained_model(member, self.weights, self.prepared, self.setting)
         test = self._test(model, run)
+        said = self._samples(model, run)
         limit = self._save(model, run)
         return _record(
             run,
@@ -214,6 +229,7 @@ class _Finish:
             selection=selection(self.setting.metric),
             valid=best.valid,
             test=test,
+            samples=said,
             epochs=tuple(member.points),
             chosen={"max_length": limit},
             parameters=self._count(model, run),
@@ -222,11 +238,25 @@ class _Finish:
 
     def _test(self, model: torch.nn.Module, run: Run) -> Scores:
         setting = self.setting
+        if setting.task == "instruction":
+            file = self.store.run_folder(run.key) / "predictions.parquet"
+            return test_scores(model, run, self.prepared, setting, file)
         tokens = setting.parts["test"].tokens
         windows = window_logits(
             model, tokens, pad_id=setting.pad_id, device=setting.device, precision=setting.precision
         )
         return _write_predictions(windows, self.prepared, self.store, run)
+
+    def _samples(self, model: torch.nn.Module, run: Run) -> tuple[Sample, ...]:
+        """Answered before and after, and shown side by side among the curves."""
+        if not self.prepared.study.samples:
+            return ()
+        before = initial(run, self.prepared, self.setting)
+        said = samples(before, model, run, self.prepared, self.setting)
+        with TensorBoard(self.store.curves_folder(run.key), self.setting.metric) as board:
+            for i, sample in enumerate(said):
+                board.sample(i, sample)
+        return said
 
     def _count(self, model: torch.nn.Module, run: Run) -> Parameters:
         """A probe's table of features is none of its parameters; its encoder's are."""
@@ -244,14 +274,35 @@ class _Finish:
         return checkpoint.length(run.training.max_length)
 
 
-def _execution(setting: Setting, pack: Pack, prepared: Prepared, workers: int) -> Execution:
+def _untrained(run: Run, prepared: Prepared, store: RunStore, setting: Setting, workers: int) -> RunRecord:
+    """The record of a language model that is only asked."""
+    model = initial(run, prepared, setting)
+    texts = {part: setting.parts[part].tokens for part in ("valid", "test")}
+    how: dict[str, Any] = {"pad_id": setting.pad_id, "device": setting.device, "precision": setting.precision}
+    (valid,) = token_scores(model, texts["valid"], **how)
+    file = store.run_folder(run.key) / "predictions.parquet"
+    return _record(
+        run,
+        prepared,
+        status="done",
+        best_epoch=0,
+        selection=Selection(metric=setting.metric, rule="no training: the checkpoint as it is"),
+        valid=valid,
+        test=test_scores(model, run, prepared, setting, file),
+        samples=samples(model, model, run, prepared, setting),
+        parameters=Parameters(total=count(model).total, trainable=0),
+        execution=_execution(setting, run, prepared, workers, 1),
+    )
+
+
+def _execution(setting: Setting, run: Run, prepared: Prepared, workers: int, pack: int) -> Execution:
     return Execution(
         device=str(setting.device),
         precision=setting.precision,
         threads=torch.get_num_threads(),
         workers=workers,
-        pack=len(pack.runs),
-        vocabulary=trained_rows(pack.runs[0], prepared),
+        pack=pack,
+        vocabulary=trained_rows(run, prepared),
         pinned=is_pinned(),
     )
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from headstart.config.expand import Run, settings
 from headstart.config.study import Arm, Study
 from headstart.data.assets import Announce
+from headstart.data.batches import target_counts
 from headstart.data.checks import load_corpus
-from headstart.data.corpus import PARTS, Corpus, Part
+from headstart.data.corpus import PARTS, Corpus, Part, Text
+from headstart.data.prompts import encode_conversations, set_template
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
-from headstart.errors import ModelError
+from headstart.errors import DataError, ModelError
 from headstart.execute.methods import check_methods
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import absent
@@ -80,6 +84,9 @@ def prepare(
     neural = [run for run in runs if run.method != "bag-of-words"]
     names = dict.fromkeys(run.checkpoint for run in neural)
     checkpoints = {name: open_checkpoint(name, study.task, corpus.label_names, announce) for name in names}
+    if study.task == "instruction":
+        for checkpoint in checkpoints.values():
+            set_template(checkpoint.tokenizer, study.prompts)
     _check_same_architecture(study, neural, checkpoints)
     # A study must not fail in its third hour for what its first second could tell.
     loaded = [run.checkpoint for run in neural if run.pretrained or run.method != "full"]
@@ -89,14 +96,14 @@ def prepare(
     for key in dict.fromkeys(_tokens_key(run, checkpoints) for run in neural):
         name, limit = key
         tokenizer = checkpoints[name].tokenizer
-        tokens[key] = {part: tokenise(corpus.parts[part].texts, tokenizer, limit) for part in PARTS}
+        tokens[key] = {part: _tokens(corpus.parts[part].texts, tokenizer, limit, study) for part in PARTS}
     vocabulary = {
         key: used_ids(parts.values(), checkpoints[key[0]].tokenizer.pad_token_id)
-        if study.vocabulary == "used"
+        if study.vocabulary == "used" and study.task != "instruction"
         else None
         for key, parts in tokens.items()
     }
-    notices = (*corpus.notices, *_truncation(tokens))
+    notices = (*corpus.notices, *_truncation(tokens), *_nothing_to_say(tokens))
     is_open = any(run.training.precision == "auto" for run in neural)
     precision = choose_precision("auto", choose_device(study.device)) if is_open else "fp32"
     return Prepared(study, corpus, checkpoints, tokens, vocabulary, notices, lacking, precision, commit)
@@ -121,6 +128,14 @@ def _leaves_precision_open(study: Study, arm: Arm) -> bool:
     return arm.method != "bag-of-words" and settings(study, arm).precision == "auto"
 
 
+def _tokens(texts: Sequence[Text], tokenizer: Any, limit: int, study: Study) -> Tokens:
+    if study.task != "instruction":
+        return tokenise(texts, tokenizer, limit)
+    all_tokens = study.prompts.loss == "all"
+    how = partial(encode_conversations, all_tokens=all_tokens)
+    return tokenise(texts, tokenizer, limit, how, f"{tokenizer.chat_template} {all_tokens}")
+
+
 def _tokens_key(run: Run, checkpoints: dict[str, Checkpoint]) -> tuple[str, int]:
     return run.checkpoint, checkpoints[run.checkpoint].length(run.training.max_length)
 
@@ -142,6 +157,25 @@ def _check_same_architecture(study: Study, runs: Sequence[Run], checkpoints: dic
                 expected="a checkpoint of the architecture of `model`",
                 fix="set `model` to it, or `confounded: true`",
             )
+
+
+def _nothing_to_say(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> Iterator[Notice]:
+    """Examples whose prompts leave no room for an answer.
+
+    Raises:
+        DataError: all of them.
+    """
+    for (_, limit), parts in tokens.items():
+        empty = int((target_counts(parts["train"]) == 0).sum())
+        if empty == len(parts["train"]):
+            raise DataError(
+                f"no prompt leaves room for an answer in {limit} tokens",
+                where="training.max_length",
+                fix="set training.max_length higher",
+            )
+        if empty:
+            what = f"{empty} prompts of train leave no room for an answer in {limit} tokens"
+            yield Notice(kind="no-room", text=f"{what}: nothing is learnt from them")
 
 
 def _truncation(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> list[Notice]:

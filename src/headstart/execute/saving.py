@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from headstart.config.expand import Run
+from headstart.data.corpus import Text
 from headstart.engine.device import Precision, compute_format
 from headstart.errors import ModelError
 from headstart.execute.assemble import whole
@@ -38,7 +40,7 @@ def save_trained(model: Any, run: Run, prepared: Prepared, precision: Precision,
         return
     checkpoint = prepared.checkpoints[run.checkpoint]
     how: dict[str, Any] = {
-        "examples": prepared.corpus.parts["test"].texts[:_EXAMPLES],
+        "examples": _examples(prepared),
         "max_length": checkpoint.length(run.training.max_length),
     }
     if run.method == "full":
@@ -52,6 +54,12 @@ def save_trained(model: Any, run: Run, prepared: Prepared, precision: Precision,
         save_adapter(adapter, model, checkpoint, folder, four_bits=four_bits, **how)
     else:
         save_model(merged(adapter), checkpoint, folder, **how)
+
+
+def _examples(prepared: Prepared) -> Sequence[Text]:
+    """Texts to compare logits with: of a conversation, the first message."""
+    texts = prepared.corpus.parts["test"].texts[:_EXAMPLES]
+    return [text[1] for text in texts] if prepared.study.task == "instruction" else texts
 
 
 def _save_probe(model: Probe, run: Run, prepared: Prepared, folder: Path) -> None:

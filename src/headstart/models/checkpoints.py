@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 from transformers.utils import logging as transformers_logging
 
 from headstart.config.metrics import Task
 from headstart.data.assets import Announce, fetch_model, is_asset
 from headstart.errors import ModelError
 
-_PROBLEM_TYPES: dict[Task, str] = {
+_PROBLEM_TYPES: dict[str, str] = {
     "classification": "single_label_classification",
     "multi-label": "multi_label_classification",
     "regression": "regression",
@@ -46,6 +51,17 @@ class Checkpoint:
     longest: int
     digest: str
     keeps_head: bool
+    task: Task = "classification"
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether it is made into a model that says the next token."""
+        return self.task == "instruction"
+
+    @property
+    def library(self) -> Any:
+        """The library's class that makes models of it."""
+        return library_class(self.task)
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -54,7 +70,7 @@ class Checkpoint:
 
     def skeleton(self) -> torch.nn.Module:
         """The network without memory for its weights."""
-        return _skeleton(self.config, self.name)
+        return _skeleton(self.config, self.name, self.task)
 
     def length(self, asked: int | None) -> int:
         """The token limit for `training.max_length`, or what suits where it is not set.
@@ -69,6 +85,11 @@ class Checkpoint:
                 expected=f"at most {self.longest}",
             )
         return asked or min(_DEFAULT_LENGTH, self.longest)
+
+
+def library_class(task: Task) -> Any:
+    """The class of transformers that makes models for a task."""
+    return AutoModelForCausalLM if task == "instruction" else AutoModelForSequenceClassification
 
 
 def locate(name: str, announce: Announce = lambda _: None) -> str:
@@ -95,14 +116,17 @@ def open_checkpoint(
         location=location,
         config=config,
         tokenizer=tokenizer,
-        longest=_longest(config, tokenizer, name),
+        longest=_longest(config, tokenizer, name, task),
         digest=_digest(location, config),
         keeps_head=_same_outputs(own, task, label_names),
+        task=task,
     )
 
 
 def _same_outputs(own: Any, task: Task, label_names: tuple[str, ...]) -> bool:
     """Whether a checkpoint's configuration names these labels, in this order, for this task."""
+    if task == "instruction":
+        return True
     if task == "regression":
         return bool(own.problem_type == _PROBLEM_TYPES[task])
     fits = own.problem_type in (None, _PROBLEM_TYPES[task])
@@ -110,6 +134,8 @@ def _same_outputs(own: Any, task: Task, label_names: tuple[str, ...]) -> bool:
 
 
 def _outputs(task: Task, label_names: tuple[str, ...]) -> dict[str, Any]:
+    if task == "instruction":
+        return {}
     if task == "regression":
         return {"num_labels": 1, "problem_type": _PROBLEM_TYPES[task]}
     names = dict(enumerate(label_names))
@@ -162,9 +188,9 @@ def _settle_padding(config: Any, tokenizer: Any, name: str) -> None:
         config.pad_token_id = tokenizer.pad_token_id
 
 
-def _longest(config: Any, tokenizer: Any, name: str) -> int:
+def _longest(config: Any, tokenizer: Any, name: str, task: Task) -> int:
     """Most tokens that the model takes: the smaller of the tokenizer's word and the position table's size."""
-    skeleton = _skeleton(config, name)
+    skeleton = _skeleton(config, name, task)
     offsets = [
         module.padding_idx + 1
         for path, module in skeleton.named_modules()
@@ -178,10 +204,10 @@ def _longest(config: Any, tokenizer: Any, name: str) -> int:
     return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
 
 
-def _skeleton(config: Any, name: str) -> torch.nn.Module:
+def _skeleton(config: Any, name: str, task: Task) -> torch.nn.Module:
     """The network without memory for its weights."""
     with _explained(name), quiet(), torch.device("meta"):
-        module: torch.nn.Module = AutoModelForSequenceClassification.from_config(config)
+        module: torch.nn.Module = library_class(task).from_config(config)
     return module
 
 

@@ -15,16 +15,19 @@ from headstart.seeds import Purpose, derive
 
 
 def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.nn.Module:
-    """A classification model in float32, on the CPU, in training mode.
+    """A model in float32, on the CPU, in training mode.
 
     Both initialisations take the head (and whatever else the checkpoint lacks) from one draw keyed by
     (seed, "head"), so arms that share a seed share it; the random body comes from (seed, "init"). A head
-    that the checkpoint was tuned with is kept only where it is for the study's very labels.
+    that the checkpoint was tuned with is kept only where it is for the study's very labels. A causal model's
+    head is part of it.
 
     Raises:
         ModelError: the checkpoint does not hold this architecture's body.
     """
-    fresh = draw(checkpoint.config, seed, "head")
+    if checkpoint.is_causal and not pretrained:
+        return as_module(draw(checkpoint.config, seed, "init", checkpoint.library))
+    fresh = draw(checkpoint.config, seed, "head", checkpoint.library)
     if pretrained:
         return _with_missing_from(fresh, checkpoint)[0]
     body = draw(checkpoint.config, seed, "init")
@@ -39,7 +42,7 @@ def absent(checkpoint: Checkpoint) -> frozenset[str]:
     Raises:
         ModelError: the checkpoint does not hold this architecture's body.
     """
-    return _with_missing_from(draw(checkpoint.config, 0, "head"), checkpoint)[1]
+    return _with_missing_from(draw(checkpoint.config, 0, "head", checkpoint.library), checkpoint)[1]
 
 
 def _head(model: Any) -> set[str]:
@@ -54,14 +57,14 @@ def as_module(model: Any) -> torch.nn.Module:
     return model
 
 
-def draw(config: Any, seed: int, purpose: Purpose) -> Any:
+def draw(config: Any, seed: int, purpose: Purpose, library: Any = AutoModelForSequenceClassification) -> Any:
     """The library's own random initialisation, as a function of (seed, purpose).
 
     The library draws from torch's global generator: it is forked, seeded, and put back.
     """
     with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(derive(seed, purpose, bits=64) >> 1)
-        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        model = library.from_config(config, dtype=torch.float32)
     return model.train()
 
 
@@ -80,7 +83,7 @@ def _with_missing_from(fresh: Any, checkpoint: Checkpoint) -> tuple[torch.nn.Mod
 def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
     try:
         with quiet(), torch.random.fork_rng(devices=[]):
-            model, report = AutoModelForSequenceClassification.from_pretrained(
+            model, report = checkpoint.library.from_pretrained(
                 checkpoint.location,
                 config=checkpoint.config,
                 dtype=torch.float32,
@@ -100,7 +103,8 @@ def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
 def _refuse_foreign_body(model: Any, missing: set[str], checkpoint: Checkpoint) -> None:
     """A checkpoint may lack the head and the pooler, which masked-language models have not; nothing else."""
     prefix = f"{model.base_model_prefix}."
-    foreign = sorted(name for name in missing if name.startswith(prefix) and "pooler" not in name)
+    own = {name for name in missing if name.startswith(prefix) and "pooler" not in name}
+    foreign = sorted(missing if checkpoint.is_causal else own)
     if foreign:
         raise ModelError(
             f"{len(foreign)} weights of the body are absent or of another size, such as {foreign[0]}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoTokenizer
 
 from headstart.data.corpus import Text
 from headstart.data.tokenise import encode_batch
@@ -32,7 +32,7 @@ def save_model(
     with quiet():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        loaded = AutoModelForSequenceClassification.from_pretrained(folder, dtype=model.dtype)
+        loaded = checkpoint.library.from_pretrained(folder, dtype=model.dtype)
     compare(model, loaded, checkpoint, folder, examples=examples, max_length=max_length)
 
 

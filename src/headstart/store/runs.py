@@ -219,7 +219,7 @@ def _describe(model: Path, record: RunRecord, study: Study) -> None:
     held: dict[str, Any] = {"run": record.key, "metric": study.metric, "valid": record.valid[study.metric]}
     held |= {"text": study.data.text, "max_length": record.chosen.get("max_length")}
     arm = study.arms[record.arm]
-    held |= {"method": arm.method, "base": checkpoint(study, arm)}
+    held |= {"task": study.task, "method": arm.method, "base": checkpoint(study, arm)}
     write_text(model / "headstart.json", json.dumps(held, indent=1) + "\n")
 
 

@@ -14,16 +14,17 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig
 from transformers.pytorch_utils import Conv1D
 
+from headstart.config.metrics import Task
 from headstart.config.study import Lora
 from headstart.data.corpus import Text
 from headstart.errors import ModelError
-from headstart.models.checkpoints import Checkpoint, locate, quiet
+from headstart.models.checkpoints import Checkpoint, library_class, locate, quiet
 from headstart.models.save import compare
 from headstart.seeds import derive
-from headstart.tuning.lora import peft, targets, trained_modules
+from headstart.tuning.lora import is_causal, peft, targets, trained_modules
 from headstart.tuning.quantise import quantise
 
 CONFIG = "adapter_config.json"
@@ -33,16 +34,20 @@ def lora_config(model: Any, lora: Lora, fresh: Collection[str] = ()) -> Any:
     """The PEFT configuration of what `tuning.lora.adapt` does to `model`, a model before it is adapted."""
     paths = targets(model, lora)
     return peft().LoraConfig(
-        task_type="SEQ_CLS",
+        task_type=_task_type(model),
         r=lora.r,
         lora_alpha=2 * lora.r if lora.alpha is None else lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=_short_names(model, paths),
-        modules_to_save=trained_modules(model, fresh),
+        modules_to_save=trained_modules(model, fresh) or None,
         bias=lora.bias,
         use_rslora=lora.rslora,
         fan_in_fan_out=isinstance(model.get_submodule(paths[0]), Conv1D),
     )
+
+
+def _task_type(model: Any) -> str:
+    return "CAUSAL_LM" if is_causal(model) else "SEQ_CLS"
 
 
 def _short_names(model: nn.Module, paths: Sequence[str]) -> list[str]:
@@ -91,11 +96,11 @@ def wrap(base: Any, config: Mapping[str, Any], seed: int, fresh: Collection[str]
         ModelError: PEFT refuses the configuration, in its own words.
     """
     library = peft()
-    given = {"task_type": "SEQ_CLS", **config}
+    given = {"task_type": _task_type(base), **config}
     try:
         made = library.get_peft_config(given)
         if hasattr(made, "modules_to_save"):
-            made.modules_to_save = [*(made.modules_to_save or ()), *trained_modules(base, fresh)]
+            made.modules_to_save = [*(made.modules_to_save or ()), *trained_modules(base, fresh)] or None
         with _without_remarks(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "lora", bits=64) >> 1)
             return library.get_peft_model(base, made).train()
@@ -142,7 +147,7 @@ def save_adapter(
         checkpoint.config.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is written later
-    loaded = load_adapter(folder, four_bits=four_bits)
+    loaded = load_adapter(folder, task=checkpoint.task, four_bits=four_bits)
     compare(tuned, loaded, checkpoint, folder, examples=examples, max_length=max_length)
 
 
@@ -151,8 +156,13 @@ def is_adapter(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
-def load_adapter(folder: Path, base: str | None = None, four_bits: torch.dtype | None = None) -> Any:
-    """The classification model of an adapter's folder: its base, found where it says, with adapter and head.
+def load_adapter(
+    folder: Path,
+    base: str | None = None,
+    task: Task = "classification",
+    four_bits: torch.dtype | None = None,
+) -> Any:
+    """The model of an adapter's folder: its base, found where it says, with adapter and head.
 
     Args:
         base: name of the base checkpoint, where it is to be found elsewhere.
@@ -165,7 +175,7 @@ def load_adapter(folder: Path, base: str | None = None, four_bits: torch.dtype |
     try:
         with _without_remarks(), torch.random.fork_rng(devices=[]):
             config = AutoConfig.from_pretrained(folder)
-            plain = AutoModelForSequenceClassification.from_pretrained(
+            plain = library_class(task).from_pretrained(
                 location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
             )
             if four_bits is not None:

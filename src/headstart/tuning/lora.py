@@ -97,11 +97,21 @@ def _free_biases(module: nn.Module, wanted: bool) -> None:
 
 
 def trained_modules(model: Any, fresh: Collection[str] = ()) -> list[str]:
-    """The modules that train whole beside adapters: those outside the body, and those of `fresh` weights."""
+    """The modules that train whole beside adapters: those outside the body, and those of `fresh` weights.
+
+    None of a causal language model, whose head the checkpoint has.
+    """
+    if is_causal(model):
+        return []
     body = f"{model.base_model_prefix}."
     names = [name for name, _ in model.named_parameters()]
     outside = [name.split(".")[0] for name in names if not name.startswith(body)]
     return list(dict.fromkeys([*outside, *(_above_pooler(n) for n in sorted(fresh) if n.startswith(body))]))
+
+
+def is_causal(model: Any) -> bool:
+    """Whether the model says the next token."""
+    return model.get_output_embeddings() is not None
 
 
 def _above_pooler(name: str) -> str:

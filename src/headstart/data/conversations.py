@@ -1,0 +1,101 @@
+"""Reads prompts and responses, or lists of messages, as conversations; refuses what nobody could learn from.
+
+A conversation travels as one flat tuple: role, content, role, content, ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from headstart.config.study import Data
+from headstart.data.corpus import Text
+from headstart.errors import DataError
+
+ROLES = ("system", "user", "assistant")
+
+
+def conversation_of(cells: Mapping[str, Any], data: Data, where: str) -> Text:
+    """The conversation of one row, which ends with what the assistant says.
+
+    Raises:
+        DataError: a column is absent, a cell holds no text, or no message is the assistant's.
+    """
+    if data.messages is None:
+        prompt = _text(_cell(cells, data.prompt, where, "data.prompt"), f"column {data.prompt!r}", where)
+        response = _text(
+            _cell(cells, data.response, where, "data.response"), f"column {data.response!r}", where
+        )
+        return ("user", prompt, "assistant", response)
+    return _of_messages(_cell(cells, data.messages, where, "data.messages"), data.messages, where)
+
+
+def turns(text: Text) -> Iterator[tuple[str, str]]:
+    """A conversation's messages as (role, content)."""
+    assert not isinstance(text, str)
+    return zip(text[::2], text[1::2], strict=True)
+
+
+def prompt_of(text: Text) -> Text:
+    """A conversation without its last answer."""
+    assert not isinstance(text, str)
+    return text[:-2]
+
+
+def _of_messages(value: Any, column: str, where: str) -> Text:
+    listed = _listed(value, column, where)
+    flat: list[str] = []
+    for i, message in enumerate(listed, start=1):
+        place = f"message {i} of column {column!r}"
+        if not isinstance(message, Mapping) or not {"role", "content"} <= message.keys():
+            raise DataError(f"{place} is {message!r}", where=where, expected="{role: ..., content: ...}")
+        if message["role"] not in ROLES:
+            raise DataError(f"{place} has role {message['role']!r}", where=where, expected=", ".join(ROLES))
+        flat += [message["role"], _text(message["content"], place, where)]
+    return _ending_with_an_answer(flat, column, where)
+
+
+def _listed(value: Any, column: str, where: str) -> Sequence[Any]:
+    """The messages, which a CSV cell holds as JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise DataError(f"column {column!r} is not JSON", where=where, expected="a list") from error
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise DataError(f"{value!r} in column {column!r}", where=where, expected="a list of messages")
+    return value
+
+
+def _ending_with_an_answer(flat: list[str], column: str, where: str) -> Text:
+    """Without what stands behind the last answer, of which nothing could be learnt."""
+    answers = [i for i, role in enumerate(flat[::2]) if role == "assistant"]
+    if not answers or answers == [0]:
+        raise DataError(
+            f"no message of the assistant after another's in column {column!r}",
+            where=where,
+            expected="a prompt and an answer at least",
+        )
+    return tuple(flat[: 2 * answers[-1] + 2])
+
+
+def _cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any:
+    if column not in cells:
+        raise DataError(
+            f"no column {column!r}",
+            where=where,
+            expected=f"one of the columns there: {', '.join(map(str, cells))}",
+            fix=f"set {key}",
+        )
+    return cells[column]
+
+
+def _text(value: Any, place: str, where: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{value!r} in {place}", where=where, expected="a text that is not empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"half a character in {place}", where=where, expected="whole ones") from error
+    return value

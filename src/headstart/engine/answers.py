@@ -1,0 +1,25 @@
+"""How answers compare with the responses expected: exactly, by characters, and whether they stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sacrebleu.metrics import CHRF
+
+from headstart.engine.generate import Answer
+from headstart.records import Scores
+
+
+def answer_scores(said: Sequence[Answer], expected: Sequence[str]) -> Scores:
+    """Exact match (share), chrF2 (0 to 100; Popovic 2015, by sacrebleu) and share that stopped; none of none.
+
+    White space at the ends does not count.
+    """
+    if not said:
+        return {}
+    texts = [one.text for one in said]
+    return {
+        "exact_match": sum(a == b.strip() for a, b in zip(texts, expected, strict=True)) / len(said),
+        "chrf": CHRF().corpus_score(texts, [list(expected)]).score,
+        "stopped": sum(one.stopped for one in said) / len(said),
+    }

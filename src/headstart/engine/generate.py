@@ -1,0 +1,107 @@
+"""Answers prompts with a causal model: the library's `generate`, several at a time, padded on the left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from headstart.engine.device import Precision, autocast
+from headstart.models.checkpoints import quiet
+
+#: Prompts answered at once.
+_TOGETHER = 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said, and whether it stopped by itself."""
+
+    text: str
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How answers are found: greedily, or where `temperature` is above 0 drawn, by `seed`."""
+
+    max_new_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+def answers(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    tokenizer: Any,
+    manner: Manner,
+    precision: Precision,
+    streamer: Any = None,
+) -> list[Answer]:
+    """The model's answer to each prompt, which are token ids.
+
+    An answer has stopped if it ends with the end token; white space around it is taken off.
+    """
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    found: dict[int, Answer] = {}
+    with _ready(model, manner.seed):
+        for start in range(0, len(order), _TOGETHER):
+            own = order[start : start + _TOGETHER]
+            said = _generate(model, [prompts[i] for i in own], tokenizer, manner, precision, streamer)
+            found |= dict(zip(own, (_answer(ids, tokenizer) for ids in said), strict=True))
+    return [found[i] for i in range(len(prompts))]
+
+
+def _generate(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    tokenizer: Any,
+    manner: Manner,
+    precision: Precision,
+    streamer: Any,
+) -> Iterator[list[int]]:
+    """The ids behind each prompt."""
+    device = next(model.parameters()).device
+    width = max(map(len, prompts))
+    ids = torch.full((len(prompts), width), tokenizer.pad_token_id)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = torch.tensor(prompt)
+        mask[row, width - len(prompt) :] = 1
+    how: dict[str, Any] = {"do_sample": False}
+    if manner.temperature:
+        how = {"do_sample": True, "temperature": manner.temperature, "top_p": manner.top_p, "top_k": 0}
+    with torch.inference_mode(), autocast(device, precision), quiet():
+        whole = model.generate(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            max_new_tokens=manner.max_new_tokens,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            streamer=streamer,
+            **how,
+        )
+    return (row[width:].tolist() for row in whole)
+
+
+def _answer(ids: list[int], tokenizer: Any) -> Answer:
+    stopped = tokenizer.eos_token_id in ids
+    own = ids[: ids.index(tokenizer.eos_token_id)] if stopped else ids
+    return Answer(tokenizer.decode(own, skip_special_tokens=True).strip(), stopped)
+
+
+@contextmanager
+def _ready(model: Any, seed: int) -> Iterator[None]:
+    """Evaluation mode, and torch's generator forked and seeded; both put back afterwards."""
+    was = model.training
+    model.eval()
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        model.train(was)

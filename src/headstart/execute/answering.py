@@ -1,0 +1,78 @@
+"""What a tuned language model says: test prompts answered and compared, samples before training and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headstart.config.expand import Run
+from headstart.data.conversations import prompt_of
+from headstart.data.corpus import Text
+from headstart.data.prompts import ask
+from headstart.engine.answers import answer_scores
+from headstart.engine.evaluate import token_scores
+from headstart.engine.generate import Answer, Manner, answers
+from headstart.engine.member import Setting
+from headstart.execute.prepare import Prepared
+from headstart.records import Sample, Scores
+from headstart.store.files import whole_file
+
+
+def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, file: Path) -> Scores:
+    """The metrics of the test texts' tokens, and of the answers to the first of their prompts.
+
+    Writes those prompts, the responses expected and the answers to the Parquet file `file`.
+    """
+    (scores,) = token_scores(
+        model,
+        setting.parts["test"].tokens,
+        pad_id=setting.pad_id,
+        device=setting.device,
+        precision=setting.precision,
+    )
+    test = prepared.corpus.parts["test"]
+    texts = list(test.texts[: prepared.study.generation.texts])
+    said = answer(model, [prompt_of(text) for text in texts], run, prepared, setting)
+    expected = [text[-1].strip() for text in texts]
+    with whole_file(file) as scratch:
+        columns = {
+            "id": pa.array(test.ids[: len(texts)], pa.int64()),
+            "prompt": pa.array([text[-3] for text in texts], pa.string()),
+            "response": pa.array(expected, pa.string()),
+            "answer": pa.array([one.text for one in said], pa.string()),
+            "stopped": pa.array([one.stopped for one in said], pa.bool_()),
+        }
+        pq.write_table(pa.table(columns), scratch)
+    return scores | answer_scores(said, expected)
+
+
+def answer(
+    model: Any, conversations: Sequence[Text], run: Run, prepared: Prepared, setting: Setting
+) -> list[Answer]:
+    """The model's answers, greedily."""
+    tokenizer = prepared.checkpoints[run.checkpoint].tokenizer
+    prompts = [ask(conversation, tokenizer) for conversation in conversations]
+    manner = Manner(max_new_tokens=prepared.study.generation.max_new_tokens)
+    return answers(model, prompts, tokenizer, manner, setting.precision)
+
+
+def samples(before: Any, after: Any, run: Run, prepared: Prepared, setting: Setting) -> tuple[Sample, ...]:
+    """The study's sample prompts, answered by the model as it was and as it is."""
+    asked: list[Text] = [("user", prompt) for prompt in prepared.study.samples]
+    if not asked:
+        return ()
+    pairs = zip(*(answer(model, asked, run, prepared, setting) for model in (before, after)), strict=True)
+    return tuple(
+        Sample(
+            prompt=prompt,
+            before=was.text,
+            after=now.text,
+            stopped_before=was.stopped,
+            stopped_after=now.stopped,
+        )
+        for prompt, (was, now) in zip(prepared.study.samples, pairs, strict=True)
+    )

@@ -1,0 +1,109 @@
+"""Answers a prompt, or a file of them, with a causal model or adapter; refuses one without an end token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from transformers import AutoTokenizer, TextStreamer
+
+from headstart.config.study import Prompts
+from headstart.data.formats import Cells
+from headstart.data.prompts import ask, set_template
+from headstart.engine.device import Precision, choose_device, choose_precision, compute_format
+from headstart.engine.generate import Answer, Manner, answers
+from headstart.errors import DataError, ModelError
+from headstart.models.checkpoints import library_class, locate, quiet
+from headstart.prediction import notes_of
+from headstart.store.tables import add_columns, check_formats
+from headstart.tuning.adapters import is_adapter, load_adapter
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A causal model ready to answer."""
+
+    model: Any
+    tokenizer: Any
+    precision: Precision
+
+    def answer(self, prompts: list[str], manner: Manner, *, aloud: bool = False) -> list[Answer]:
+        """The answer to each prompt; `aloud` prints one prompt's answer as it comes."""
+        streamer = TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if aloud else None
+        asked = [ask(("user", prompt), self.tokenizer) for prompt in prompts]
+        return answers(self.model, asked, self.tokenizer, manner, self.precision, streamer)
+
+
+def open_speaker(name: str) -> Speaker:
+    """The model called `name`: a folder that a study left, an adapter's, a hub id or an asset.
+
+    Raises:
+        ModelError: there is none, or it has no end token.
+    """
+    device = choose_device("auto")
+    precision = choose_precision("auto", device)
+    location = locate(name)
+    folder = Path(location)
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(location)
+            if is_adapter(folder):
+                model = _adapted(folder, precision)
+            else:
+                model = library_class("instruction").from_pretrained(location, dtype=torch.float32)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"no usable causal model: {str(error).strip().splitlines()[0]}",
+            where=name,
+            expected="a folder such as OUT/models/ARM of a study with task: instruction, or a hub id",
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    set_template(tokenizer, Prompts(template="chat" if tokenizer.chat_template else "human"))
+    return Speaker(model.to(device).eval(), tokenizer, precision)
+
+
+def _adapted(folder: Path, precision: Precision) -> Any:
+    notes = notes_of(folder)
+    base = str(notes.get("base", ""))
+    four_bits = compute_format(precision) if notes.get("method") == "qlora" else None
+    return load_adapter(
+        folder, base if base.startswith("asset:") else None, task="instruction", four_bits=four_bits
+    )
+
+
+def answer_file(name: str, source: Path, target: Path, manner: Manner, *, column: str = "prompt") -> int:
+    """Answer the prompts in a column of `source`; gives the number of rows.
+
+    `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or
+    not at all.
+
+    Raises:
+        DataError, ModelError, OutputError: as `headstart.prediction.predict`.
+    """
+    check_formats(source, target)
+    speaker: list[Speaker] = []  # opened when the first prompts are known to be some
+
+    def answer(chunk: list[Cells]) -> list[dict[str, Any]]:
+        prompts = [_prompt(cells, column, where) for where, cells in chunk]
+        if not speaker:
+            speaker.append(open_speaker(name))
+        return [{"answer": one.text, "stopped": one.stopped} for one in speaker[0].answer(prompts, manner)]
+
+    fields = [pa.field("answer", pa.string()), pa.field("stopped", pa.bool_())]
+    return add_columns(source, target, answer, lambda: fields)
+
+
+def _prompt(cells: dict[str, Any], column: str, where: str) -> str:
+    value = cells.get(column)
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(
+            f"no prompt in column {column!r}",
+            where=where,
+            expected=f"a text; the columns there: {', '.join(map(str, cells))}",
+            fix="name the column: --column",
+        )
+    return value

@@ -1,0 +1,137 @@
+"""Adds columns to a file of rows, a chunk at a time: same format out, whole or not at all.
+
+Refuses another format than the source's, and columns that are there already.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headstart.data.formats import Cells, read_cells
+from headstart.errors import DataError, OutputError
+from headstart.store.files import whole_file
+
+#: Rows read and written at once.
+CHUNK = 2048
+_FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+_Rows = list[dict[str, Any]]
+
+
+def check_formats(source: Path, target: Path) -> None:
+    """See that both are of one format that can be written.
+
+    Raises:
+        DataError: they are not.
+    """
+    if source.suffix.lower() not in _FORMATS:
+        raise DataError(
+            f"unknown format {source.suffix or '(no suffix)'}",
+            where=str(source),
+            expected=", ".join(_FORMATS),
+        )
+    if target.suffix.lower() != source.suffix.lower():
+        raise DataError(
+            f"output {target.name} for input {source.name}",
+            where=str(target),
+            expected=f"the same format: {source.suffix}",
+        )
+
+
+def add_columns(
+    source: Path,
+    target: Path,
+    make: Callable[[list[Cells]], _Rows],
+    fields: Callable[[], Sequence[pa.Field]],
+) -> int:
+    """Write `source` with what `make` gives for each chunk of its rows to `target`; gives their number.
+
+    Args:
+        fields: the new columns, for Parquet; asked after the first chunk was made.
+
+    Raises:
+        DataError: a file that cannot be read, or columns that are there already.
+        OutputError: `target` cannot be written.
+    """
+    chunks = _chunks(iter(read_cells(source)))
+    first = next(chunks)
+    made = _joined(first, make(first))
+    try:
+        with _writer(source, target, fields) as write:
+            write(made)
+            count = len(made)
+            for chunk in chunks:
+                write(_joined(chunk, make(chunk)))
+                count += len(chunk)
+            return count
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", where=str(target)) from error
+
+
+def _chunks(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
+    for row in rows:
+        yield list(islice(chain([row], rows), CHUNK))
+
+
+def _joined(chunk: list[Cells], added: _Rows) -> _Rows:
+    for where, cells in chunk:
+        clash = sorted(cells.keys() & added[0].keys())
+        if clash:
+            raise DataError(
+                f"column {clash[0]!r} is there already",
+                where=where,
+                expected="a name that is free",
+                fix="rename it",
+            )
+    return [{**cells, **more} for (_, cells), more in zip(chunk, added, strict=True)]
+
+
+@contextmanager
+def _writer(
+    source: Path, target: Path, fields: Callable[[], Sequence[pa.Field]]
+) -> Iterator[Callable[[_Rows], None]]:
+    """A function that appends rows to what becomes `target` when all is written."""
+    with whole_file(target) as scratch:
+        if target.suffix.lower() == ".parquet":
+            schema = pa.schema([*pq.read_schema(source), *fields()])
+            with pq.ParquetWriter(scratch, schema) as parquet:
+                yield lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema=schema))
+        else:
+            with scratch.open("w", encoding="utf-8", newline="") as file:
+                yield _json_writer(file) if target.suffix.lower() == ".jsonl" else _table_writer(file, target)
+
+
+def _json_writer(file: Any) -> Callable[[_Rows], None]:
+    return lambda rows: file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _table_writer(file: Any, target: Path) -> Callable[[_Rows], None]:
+    """CSV, or TSV, whose header comes with the first rows; several labels of one text are joined by `|`."""
+    tabs = target.suffix.lower() == ".tsv"
+    writer = (
+        csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
+        if tabs
+        else csv.writer(file, lineterminator="\n")
+    )
+    headed = False
+
+    def write(rows: _Rows) -> None:
+        nonlocal headed
+        if not headed:
+            writer.writerow(rows[0])
+            headed = True
+        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+
+    return write
+
+
+def _cell(value: Any) -> Any:
+    return "|".join(map(str, value)) if isinstance(value, list) else value
