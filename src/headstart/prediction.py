@@ -159,7 +159,8 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
         if not labeller:
             labeller.append(open_model(model, text))
         own = labeller[0]
-        return own.label([text_of(cells, own.text, where, "--text") for where, cells in chunk])
+        texts = [text_of(cells, own.text, where, "--text") for where, cells in chunk]
+        return own.label(texts) if texts else []
 
     return add_columns(source, target, label, lambda: _fields(labeller[0]))
 

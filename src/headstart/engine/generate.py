@@ -49,8 +49,10 @@ def answers(
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     found: dict[int, Answer] = {}
     with _ready(model, manner.seed):
-        for start in range(0, len(order), _TOGETHER):
-            own = order[start : start + _TOGETHER]
+        # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
+        size = 1 if precision == "fp64" else _TOGETHER
+        for start in range(0, len(order), size):
+            own = order[start : start + size]
             said = _generate(model, [prompts[i] for i in own], tokenizer, manner, precision, streamer)
             found |= dict(zip(own, (_answer(ids, tokenizer) for ids in said), strict=True))
     return [found[i] for i in range(len(prompts))]

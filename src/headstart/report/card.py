@@ -26,6 +26,9 @@ Tuned from `{checkpoint}` ({init}) with [Headstart](https://pypi.org/project/hea
 The test figure is this one run's. The study's `results.json` has every seed, the control arm and the
 intervals: quote those.
 
+{use}"""
+
+_LABELS = """\
 Labels: {labels}.
 
 ```python
@@ -33,6 +36,27 @@ from transformers import pipeline
 pipeline("text-classification", model="THIS_FOLDER")("a text")
 ```
 """
+_CHAT = """\
+It answers prompts written by the chat template that its tokenizer has.
+
+```python
+from transformers import pipeline
+pipeline("text-generation", model="THIS_FOLDER")([{"role": "user", "content": "a prompt"}])
+```
+"""
+_ADAPTER = """\
+{what}
+
+This folder holds an adapter, not a whole model. `headstart {command}` loads it with its base, as does PEFT's
+`PeftModel.from_pretrained` on a model made with this folder's `config.json`. To make it whole:
+`headstart export --merge`.
+"""
+_PROBE = """\
+Labels: {labels}.
+
+This folder holds a linear probe, not a whole model: `headstart predict` loads it with its encoder.
+"""
+_PIPELINE = {"instruction": "text-generation"}
 
 
 def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
@@ -54,9 +78,21 @@ def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) ->
         metric=study.metric,
         valid=number(study.metric, record.valid[study.metric]),
         test=number(study.metric, record.test[study.metric]),
-        labels=", ".join(f"`{name}`" for name in label_names) or "a number",
+        use=_use(record, study, label_names),
     )
-    return f"---\n{_metadata()}---\n{body}"
+    return f"---\n{_metadata(study)}---\n{body}"
+
+
+def _use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
+    """How the model is loaded and asked."""
+    labels, talks = ", ".join(f"`{name}`" for name in label_names) or "a number", study.task == "instruction"
+    arm = study.arms[record.arm]
+    if arm.method == "probe":
+        return _PROBE.format(labels=labels)
+    if arm.method in ("lora", "qlora", "peft") and arm.init != "random":
+        what = "It answers prompts." if talks else f"Labels: {labels}."
+        return _ADAPTER.format(what=what, command="generate" if talks else "predict")
+    return _CHAT if talks else _LABELS.format(labels=labels)
 
 
 def _tuned(record: RunRecord, study: Study) -> str:
@@ -68,9 +104,8 @@ def _tuned(record: RunRecord, study: Study) -> str:
     return f"Chosen on valid: {setting}, of {tried} {'setting' if tried == 1 else 'settings'} tried.\n"
 
 
-def _metadata() -> str:
+def _metadata(study: Study) -> str:
+    tag = _PIPELINE.get(study.task, "text-classification")
     buffer = StringIO()
-    YAML().dump(
-        {"library_name": "transformers", "pipeline_tag": "text-classification", "tags": ["headstart"]}, buffer
-    )
+    YAML().dump({"library_name": "transformers", "pipeline_tag": tag, "tags": ["headstart"]}, buffer)
     return buffer.getvalue()

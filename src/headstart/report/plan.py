@@ -31,7 +31,8 @@ def _data_lines(facts: Mapping[str, Any]) -> list[str]:
     texts = ", ".join(f"{count} {part}" for part, count in facts["texts"].items())
     labels = facts["labels"]
     shown = ", ".join(labels[:12]) + (f", and {len(labels) - 12} more" if len(labels) > 12 else "")
-    what = f"{len(labels)} labels: {shown}" if labels else "a number"
+    open_ended = "an answer" if facts["task"] == "instruction" else "a number"
+    what = f"{len(labels)} labels: {shown}" if labels else open_ended
     lengths = [f"tokens a text: {mean} on average for {name}" for name, mean in facts["tokens"].items()]
     return [f"{facts['task']}, {what}", f"texts: {texts}", *lengths]
 

@@ -133,12 +133,18 @@ def _difference(findings: Findings, arm: str, size: Size) -> str:
     return "control" if arm == findings.study.control_arm else "-"
 
 
+def _use(study: Study, model: Path) -> tuple[str, str]:
+    if study.task == "instruction":
+        return "ask it", f'headstart generate {model} "a prompt"'
+    return "label texts", f"headstart predict {model} FILE -o OUT"
+
+
 def _next_steps(findings: Findings, out: Path) -> Iterator[RenderableType]:
     saved = [arm for arm in findings.study.arms if (out / "models" / arm).is_dir()]
     steps = [("curves", f"tensorboard --logdir {_near(out / 'tensorboard')}")]
     steps += [("model", str(_near(out / "models" / arm))) for arm in saved[:1]]
     if saved:
-        steps.append(("label texts", f"headstart predict {_near(out / 'models' / saved[0])} FILE -o OUT"))
+        steps.append(_use(findings.study, _near(out / "models" / saved[0])))
     steps.append(("all figures", str(_near(out / "results.json"))))
     table = Table.grid(padding=(0, 2))
     for name, command in steps:

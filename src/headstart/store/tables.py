@@ -62,11 +62,12 @@ def add_columns(
         OutputError: `target` cannot be written.
     """
     chunks = _chunks(iter(read_cells(source)))
-    first = next(chunks)
+    first: list[Cells] = next(chunks, [])  # of no rows `make` still says what it would add
     made = _joined(first, make(first))
     try:
         with _writer(source, target, fields) as write:
-            write(made)
+            if made:
+                write(made)
             count = len(made)
             for chunk in chunks:
                 write(_joined(chunk, make(chunk)))

@@ -5,6 +5,7 @@ bitsandbytes does the work, on CUDA and on CPUs. Nothing that is quantised can t
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -52,6 +53,8 @@ def bitsandbytes() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
+    # It warns of kernels on a hub that it does not need.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         import bitsandbytes as library
     except ImportError as error:

@@ -1,0 +1,284 @@
+"""Whole studies of a language model: tuned, asked, saved, loaded by the ecosystem, asked again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from ruamel.yaml import YAML
+from sacrebleu.metrics import CHRF
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from headstart.cli import main
+from headstart.records import RunRecord
+from headstart.store.runs import RunStore
+
+peft = pytest.importorskip("peft")
+Write = Callable[..., Path]
+ARMS: dict[str, Any] = {
+    "base": {"method": "none"},
+    "full": {},
+    "lora": {"method": "lora", "lora": {"r": 8, "target": "all"}},
+    "narrow": {"method": "lora", "lora": {"r": 2, "target": "all"}},
+    "random": {"init": "random"},
+}
+SAMPLES = ["say a 80", "say b 81"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Products this small gain nothing from more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _rows(start: int, count: int) -> Iterator[dict[str, str]]:
+    for i in range(start, start + count):
+        yield {"prompt": f"say {'ab'[i % 2]} {i}", "response": "ab"[i % 2] * 3}
+
+
+def _write(folder: Path, tiny_bloom: Path, **changes: Any) -> Path:
+    for start, part, count in ((10, "train", 50), (60, "valid", 8), (68, "test", 12)):
+        lines = (json.dumps(row) + "\n" for row in _rows(start, count))
+        (folder / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
+    study = {
+        "task": "instruction",
+        "data": {part: str(folder / f"{part}.jsonl") for part in ("train", "valid", "test")},
+        "model": str(tiny_bloom),
+        "arms": {"full": {}, "base": {"method": "none"}},
+        "control": "base",
+        "seeds": [0],
+        "training": {"epochs": 30, "batch_size": 4, "learning_rate": 5e-3, "precision": "fp32"},
+        "generation": {"max_new_tokens": 8},
+        "workers": 0,
+        "device": "cpu",
+        "out": str(folder / "out"),
+    } | changes
+    with (folder / "study.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump(study, stream)
+    return folder / "study.yaml"
+
+
+@pytest.fixture(scope="module")
+def done(tiny_bloom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a study of all methods, in packs."""
+    folder = tmp_path_factory.mktemp("speech")
+    study = _write(folder, tiny_bloom, arms=ARMS, seeds=[0, 1], samples=SAMPLES, pack=4, confounded=True)
+    assert main(["run", str(study)]) == 0
+    return folder / "out"
+
+
+def _records(out: Path) -> dict[str, RunRecord]:
+    return {record.key: record for record in RunStore(out).records()}
+
+
+def test_answers_are_learnt_and_stop(done: Path) -> None:
+    for key in ("full/all/0", "full/all/1"):
+        test = _records(done)[key].test
+        assert test is not None
+        assert test["exact_match"] == test["stopped"] == 1.0
+        assert test["chrf"] == pytest.approx(100)
+        assert test["token_accuracy"] == 1.0
+        assert test["perplexity"] < 1.5
+    base = _records(done)["base/all/0"]
+    assert base.test is not None
+    assert base.test["exact_match"] == base.test["stopped"] == 0.0
+    assert (base.best_epoch, base.parameters.trainable if base.parameters else None) == (0, 0)
+
+
+def test_arms_differ_and_packs_share(done: Path) -> None:
+    records = _records(done)
+    packs = {key: record.execution.pack for key, record in records.items() if record.execution}
+    assert packs["full/all/0"] == packs["lora/all/1"] == packs["narrow/all/0"] == 4
+    losses = [record.test["loss"] for key, record in records.items() if record.test and "base" not in key]
+    assert len(set(losses)) == len(losses) == 8
+    lowest = {arm: records[f"{arm}/all/0"].test for arm in ("base", "narrow", "lora", "full")}
+    found = [scores["loss"] for scores in lowest.values() if scores]
+    assert found == sorted(found, reverse=True)
+
+
+def test_figures_are_those_of_the_answers_written(done: Path) -> None:
+    record = _records(done)["lora/all/0"]
+    assert record.test is not None
+    rows = pq.read_table(done / "runs" / "lora/all/0" / "predictions.parquet").to_pylist()
+    assert len(rows) == 12
+    assert [row["prompt"] for row in rows[:2]] == ["say a 68", "say b 69"]
+    exact = sum(row["answer"] == row["response"] for row in rows) / len(rows)
+    assert record.test["exact_match"] == pytest.approx(exact)
+    assert record.test["stopped"] == pytest.approx(sum(row["stopped"] for row in rows) / len(rows))
+    score = CHRF().corpus_score([row["answer"] for row in rows], [[row["response"] for row in rows]]).score
+    assert record.test["chrf"] == pytest.approx(score)
+
+
+def test_samples_stand_side_by_side(done: Path) -> None:
+    record = _records(done)["full/all/0"]
+    assert [(s.prompt, s.after, s.stopped_after) for s in record.samples] == [
+        ("say a 80", "aaa", True),
+        ("say b 81", "bbb", True),
+    ]
+    assert not any(s.stopped_before or s.before == s.after for s in record.samples)
+    events = EventAccumulator(str(done / "tensorboard" / "full/all/0"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 391))
+    tags = events.Tags()["tensors"]
+    assert tags == ["samples/0", "samples/1"]
+    (text,) = events.Tensors("samples/0")[0].tensor_proto.string_val
+    assert b"say a 80" in text
+    assert b"| after | aaa | yes |" in text
+
+
+def _ask(model: Any, folder: Path) -> str:
+    """As the ecosystem asks: the tokenizer's own chat template, the model's own generate."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    asked = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "say b 77"}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
+    )
+    said = model.generate(**asked, max_new_tokens=8, do_sample=False, eos_token_id=tokenizer.eos_token_id)
+    text: str = tokenizer.decode(said[0, asked["input_ids"].shape[1] :])
+    return text
+
+
+def test_the_library_loads_and_asks_the_tuned_model(done: Path) -> None:
+    folder = done / "models" / "full"
+    assert _ask(AutoModelForCausalLM.from_pretrained(folder), folder) == " bbb</s>"
+
+
+def test_peft_loads_the_adapter(done: Path, tiny_bloom: Path) -> None:
+    folder = done / "models" / "lora"
+    base = AutoModelForCausalLM.from_pretrained(tiny_bloom)
+    before = _ask(base, folder)
+    model = peft.PeftModel.from_pretrained(base, folder)
+    assert _ask(model.eval(), folder) != before
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (config["task_type"], config["r"], config["lora_alpha"]) == ("CAUSAL_LM", 8, 16)
+
+
+@pytest.mark.parametrize("arm", ["full", "lora"])
+def test_generate_answers_prompts_and_files(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arm: str
+) -> None:
+    model = str(done / "models" / arm)
+    assert main(["generate", model, "say b 77", "--max-new-tokens", "8"]) == 0
+    aloud = capsys.readouterr().out.strip()
+    source = done.parent / "test.jsonl"
+    files = ["-f", str(source), "-o", str(tmp_path / "o.jsonl"), "--max-new-tokens", "8"]
+    assert main(["generate", model, *files]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines()]
+    run = json.loads((done / "models" / arm / "headstart.json").read_text(encoding="utf-8"))["run"]
+    expected = pq.read_table(done / "runs" / run / "predictions.parquet").to_pylist()
+    if arm == "full":
+        assert aloud == "bbb"
+        assert [(r["answer"], r["stopped"]) for r in rows] == [(e["answer"], e["stopped"]) for e in expected]
+    assert [r["prompt"] for r in rows] == [e["prompt"] for e in expected]
+
+
+def test_an_adapter_is_merged_into_a_whole_model(done: Path, tmp_path: Path) -> None:
+    folder, whole = done / "models" / "lora", tmp_path / "whole"
+    assert main(["export", str(folder), "--merge", "-o", str(whole)]) == 0
+    base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    adapted = peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder).eval()
+    merged = AutoModelForCausalLM.from_pretrained(whole).eval()
+    ids = torch.arange(5, 40)[None]
+    with torch.inference_mode():
+        assert float((adapted(ids).logits - merged(ids).logits).abs().max()) < 1e-4
+    assert _ask(merged, whole) == _ask(adapted, folder)
+
+
+def test_the_card_and_the_table_say_how_to_ask(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(done.parent / "study.yaml")]) == 0
+    assert "headstart generate" in capsys.readouterr().out
+    assert "text-generation" in (done / "models" / "full" / "README.md").read_text(encoding="utf-8")
+    assert "PeftModel" in (done / "models" / "lora" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_four_bit_base(tiny_bloom: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    arms = {"qlora": {"method": "qlora", "lora": {"r": 8, "target": "all"}}, "base": {"method": "none"}}
+    assert main(["run", str(_write(tmp_path, tiny_bloom, arms=arms))]) == 0
+    record = _records(tmp_path / "out")["qlora/all/0"]
+    assert record.parameters is not None
+    assert record.epochs[-1].train_loss < 0.8 * record.epochs[0].train_loss
+    whole = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(tiny_bloom).parameters())
+    assert record.parameters.total == whole + record.parameters.trainable
+    assert main(["generate", str(tmp_path / "out/models/qlora"), "say a 1", "--max-new-tokens", "4"]) == 0
+
+
+def test_messages_and_templates(tiny_bloom: Path, tmp_path: Path) -> None:
+    study = _write(tmp_path, tiny_bloom)
+    for part in ("train", "valid", "test"):
+        rows = map(json.loads, (tmp_path / f"{part}.jsonl").read_text(encoding="utf-8").splitlines())
+        said = (
+            [{"role": "user", "content": r["prompt"]}, {"role": "assistant", "content": r["response"]}]
+            for r in rows
+        )
+        lines = (json.dumps({"messages": messages}) + "\n" for messages in said)
+        (tmp_path / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
+    own = tmp_path / "own.jinja"
+    own.write_text(
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]{% endif %}",
+        encoding="utf-8",
+    )
+    changes = ["data.messages=messages", f"prompts.template={own}"]
+    assert main(["run", str(study), *changes]) == 0
+    record = _records(tmp_path / "out")["full/all/0"]
+    assert record.test is not None
+    assert record.test["exact_match"] == 1.0
+    kept = (tmp_path / "out/models/full/chat_template.jinja").read_text(encoding="utf-8")
+    assert kept == own.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arms": {"p": {"method": "probe"}}, "control": None}, ["arms.p.method", "wants answers"]),
+        ({"prompts": {"template": "chat"}}, ["no chat template"]),
+        ({"prompts": {"template": "none.jinja"}}, ["none.jinja", "cannot be read"]),
+        ({"training": {"max_length": 8}}, ["leaves room for an answer in 8 tokens"]),
+        ({"select": {"metric": "accuracy"}}, ["select.metric", "perplexity"]),
+        ({"task": "classification", "samples": ["x"]}, ["samples", "task: instruction"]),
+    ],
+)
+def test_mistakes_are_one_message(
+    tiny_bloom: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any],
+    words: list[str],
+) -> None:
+    assert main(["run", str(_write(tmp_path, tiny_bloom, **changes))]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert all(word in said for word in words), said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["x"], ["x", "a prompt", "-f", "f.csv"], ["x", "-f", "f.csv"]])
+def test_generate_wants_a_prompt_or_a_file(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", *arguments]) == 2
+    assert "a prompt, or --file with -o" in capsys.readouterr().err
+
+
+def test_predict_and_generate_know_their_models(
+    done: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = done.parent / "test.jsonl"
+    assert main(["predict", str(done / "models/full"), str(source), "-o", str(tmp_path / "o.jsonl")]) == 2
+    assert "headstart generate" in capsys.readouterr().err
+    assert main(["generate", str(tmp_path / "nowhere"), "a prompt"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"prompt": ""}\n', encoding="utf-8")
+    assert main(["generate", str(done / "models/full"), "-f", str(bad), "-o", str(tmp_path / "o.jsonl")]) == 2
+    assert "bad.jsonl:1" in capsys.readouterr().err
+    assert not (tmp_path / "o.jsonl").exists()
