@@ -135,6 +135,10 @@ class Training(Section):
     max_length: int | None = Field(
         default=None, ge=4, description="Most tokens of a text; 256, or what the model takes if less."
     )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Compute activations again in the backward pass: same numbers, less memory, more time.",
+    )
     precision: Literal["auto", "fp32", "bf16", "fp64"] = Field(
         default="auto", description="auto: bf16 where the hardware multiplies in it, else fp32."
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,15 @@ class Draw:
     tokens: int
 
 
+#: The forward passes that are under way, the innermost last.
+_active: list[KeyedDropout] = []
+
+
+def recompute_contexts() -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
+    """For `torch.utils.checkpoint`: the contexts of a part's forward pass, and of its repetition."""
+    return nullcontext(), _active[-1].again() if _active else nullcontext()
+
+
 class KeyedDropout(TorchFunctionMode):
     """Context of one forward pass: replaces what torch would draw for dropout by keyed masks.
 
@@ -55,6 +65,21 @@ class KeyedDropout(TorchFunctionMode):
         self._site = 0
         self._masked_with: tuple[torch.Tensor, int] | None = None
         self._bias: tuple[torch.Tensor, torch.Tensor | None]
+
+    def __enter__(self) -> KeyedDropout:
+        _active.append(self)
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        _active.pop()
+
+    def again(self) -> KeyedDropout:
+        """A context for repeating what the forward pass computes from here on: same masks."""
+        other = KeyedDropout(self._draws, self._rows, self._tokens)
+        other._site = self._site
+        return other
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

@@ -15,7 +15,7 @@ from headstart.engine.device import Precision, autocast
 from headstart.engine.losses import token_losses
 from headstart.engine.metrics import meter
 from headstart.engine.stack import members_in
-from headstart.engine.step import forward_inputs
+from headstart.engine.step import forward_inputs, spoken
 from headstart.records import Scores
 
 #: Tokens in one forward pass: enough to keep the processor busy, few enough to stay in its caches.
@@ -123,9 +123,10 @@ def _token_sums(
     """Sums over the batch's targets, [R, 2]: of losses, and of tokens that were the likeliest."""
     assert batch.targets is not None
     inputs = {name: rows.repeat(members, 1) for name, rows in forward_inputs(batch, device).items()}
-    targets = torch.from_numpy(batch.targets).to(device).repeat(members, 1)
+    more, targets = spoken(module, batch, device)
+    targets = targets.repeat(members, 1)
     with torch.inference_mode(), autocast(device, precision):
-        logits = module(**inputs).logits
+        logits = module(**inputs, **more).logits
     losses = token_losses(logits, targets).double().view(members, -1).sum(-1)
     rights = ((logits.argmax(-1) == targets) & (targets >= 0)).view(members, -1).sum(-1)
     return torch.stack([losses, rights.double()], 1).cpu().numpy()

@@ -8,8 +8,11 @@ from __future__ import annotations
 import ctypes
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+
+from headstart.engine.dropout import recompute_contexts
 
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -52,6 +55,19 @@ def peak_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(peak.split()[1]) * 1024
+
+
+def recompute_blocks(model: Any) -> bool:
+    """Have a model of transformers compute its blocks again in the backward pass; False where it cannot.
+
+    With the dropout masks of the first time: they are drawn by place, and a repetition knows its own.
+    """
+    if not getattr(model, "supports_gradient_checkpointing", False):
+        return False
+    # Called so since transformers 5.2x; the older name warns.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False, "context_fn": recompute_contexts})
+    return True
 
 
 def is_out_of_memory(error: BaseException) -> bool:

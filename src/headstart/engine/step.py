@@ -5,8 +5,11 @@ Shapes: R members, B rows each, T tokens, C classes. Rows are grouped by member:
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +20,7 @@ from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
 from headstart.engine.dropout import Draw, KeyedDropout
 from headstart.engine.losses import text_losses
+from headstart.engine.stack import Stack
 
 #: What torch's `clip_grad_norm_` adds to the norm.
 _CLIP_EPSILON = 1e-6
@@ -42,9 +46,36 @@ def forward_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor
     return {k: torch.from_numpy(v).to(device) for k, v in arrays.items() if v is not None}
 
 
-def labels_of(batch: Batch) -> np.ndarray:
-    """What the logits are held against: the texts' labels, or the tokens to be said."""
-    return batch.labels if batch.targets is None else batch.targets
+def spoken(
+    module: torch.nn.Module, batch: Batch, device: torch.device
+) -> tuple[dict[str, Any], torch.Tensor]:
+    """What a model is asked for besides its inputs, and what its logits are held against.
+
+    Of a causal model: no keys and values, for nothing is generated from this pass; and where the family's
+    own method allows it, logits at those places alone that some row says something at. A large vocabulary's
+    logits of all tokens would fill the memory.
+    """
+    if batch.targets is None:
+        return {}, torch.from_numpy(batch.labels).to(device)
+    more: dict[str, Any] = {"use_cache": False}
+    targets = batch.targets
+    model: Any = module.model if isinstance(module, Stack) else _unwrapped(module)
+    if _can_choose_places(model.__class__):
+        places = np.flatnonzero((targets >= 0).any(0))
+        more["logits_to_keep"] = torch.from_numpy(places).to(device)
+        targets = targets[:, places]
+    return more, torch.from_numpy(targets).to(device)
+
+
+def _unwrapped(module: Any) -> Any:
+    """The model inside PEFT's."""
+    return module.get_base_model() if hasattr(module, "get_base_model") else module
+
+
+@cache
+def _can_choose_places(family: type) -> bool:
+    forward: Any = family.forward  # type: ignore[attr-defined]
+    return "logits_to_keep" in inspect.signature(forward).parameters
 
 
 def gradients(
@@ -61,8 +92,9 @@ def gradients(
         members, rows = one.weights.shape
         inputs = forward_inputs(one.batch, device)
         with KeyedDropout(one.draws, rows, one.batch.ids.shape[1]), autocast(device, precision):
-            logits = module(**inputs).logits
-        losses = text_losses(logits, torch.from_numpy(labels_of(one.batch)).to(device), task)
+            more, labels = spoken(module, one.batch, device)
+            logits = module(**inputs, **more).logits
+        losses = text_losses(logits, labels, task)
         weights = torch.from_numpy(one.weights).to(device, losses.dtype)
         by_member = (losses.view(members, rows) * weights).sum(-1)
         by_member.sum().backward()  # type: ignore[no-untyped-call]

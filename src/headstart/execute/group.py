@@ -73,9 +73,10 @@ def _shared(run: Run, prepared: Prepared) -> str:
         return run.method
     checkpoint, training = prepared.checkpoints[run.checkpoint], run.training
     tokens = [str(part.folder) for part in prepared.tokens_of(run).values()]
-    batches = [training.batch_size, training.accumulation, training.precision]
+    alike = {"batch_size", "accumulation", "precision", "gradient_checkpointing"}
+    chosen = training.model_dump(include=alike)
     base = _base(run, prepared)
-    return json.dumps([run.method, checkpoint.shape, tokens, batches, base], sort_keys=True, default=str)
+    return json.dumps([run.method, checkpoint.shape, tokens, chosen, base], sort_keys=True, default=str)
 
 
 def _base(run: Run, prepared: Prepared) -> list[object]:

@@ -30,7 +30,13 @@ def check_methods(
         MissingExtraError: a library that a method needs is not installed.
     """
     for run in {run.arm: run for run in runs}.values():
-        model = checkpoints[run.checkpoint].skeleton()
+        model: Any = checkpoints[run.checkpoint].skeleton()
+        if run.training.gradient_checkpointing and not model.supports_gradient_checkpointing:
+            raise ModelError(
+                f"a {model.config.model_type} cannot compute its activations again",
+                where=f"arms.{run.arm}.training.gradient_checkpointing",
+                fix="set it to false",
+            )
         if run.lora is not None:
             peft()
             if run.method == "qlora":
