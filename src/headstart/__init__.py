@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from headstart.experiment import Results as Results
     from headstart.experiment import plan as plan
     from headstart.experiment import run as run
+    from headstart.exporting import export as export
+    from headstart.generation import generate as generate
     from headstart.prediction import predict as predict
 
 _HOME = {
@@ -33,6 +35,8 @@ _HOME = {
     "Results": "headstart.experiment",
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
+    "export": "headstart.exporting",
+    "generate": "headstart.generation",
     "load_study": "headstart.config.load",
     "plan": "headstart.experiment",
     "predict": "headstart.prediction",
@@ -46,6 +50,8 @@ __all__ = [
     "Results",
     "Stack",
     "Study",
+    "export",
+    "generate",
     "load_study",
     "plan",
     "predict",

@@ -152,11 +152,11 @@ def export(
     merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to its base's weights.")] = False,
 ) -> None:
     """Write an adapter and its base as one whole model, which loads without PEFT."""
-    from headstart.exporting import export_merged
+    from headstart.exporting import export as export_model
 
     if not merge:
         raise HeadstartError("nothing else than merging is known", where="export", fix="add --merge")
-    export_merged(model, output)
+    export_model(model, output)
     typer.echo(f"wrote {output}")
 
 

@@ -20,7 +20,7 @@ from headstart.tuning.adapters import is_adapter, merged
 _EXAMPLES: tuple[Text, ...] = ("Yes.", "This is a sentence of some words.", "0123 4567 89")
 
 
-def export_merged(model: Path, target: Path) -> None:
+def export(model: Path, target: Path) -> None:
     """Write the adapter in folder `model` and its base, merged, to folder `target`: whole or not at all.
 
     The base of a four-bit adapter is taken in full precision, as PEFT does, so that its logits shift by what

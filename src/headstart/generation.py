@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,17 @@ def _adapted(folder: Path, precision: Precision) -> Any:
     return load_adapter(
         folder, base if base.startswith("asset:") else None, task="instruction", four_bits=four_bits
     )
+
+
+def generate(model: str, prompts: Sequence[str], manner: Manner | None = None) -> list[Answer]:
+    """The answers of `model` (a folder that a study left, an adapter's, a hub id or an asset) to `prompts`.
+
+    Greedily and of 64 tokens at most, unless `manner` says otherwise.
+
+    Raises:
+        ModelError: there is no such model, or it has no end token.
+    """
+    return open_speaker(model).answer(list(prompts), manner or Manner())
 
 
 def answer_file(name: str, source: Path, target: Path, manner: Manner, *, column: str = "prompt") -> int:

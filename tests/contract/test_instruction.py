@@ -15,6 +15,7 @@ from sacrebleu.metrics import CHRF
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+import headstart
 from headstart.cli import main
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
@@ -181,6 +182,14 @@ def test_generate_answers_prompts_and_files(
         assert aloud == "bbb"
         assert [(r["answer"], r["stopped"]) for r in rows] == [(e["answer"], e["stopped"]) for e in expected]
     assert [r["prompt"] for r in rows] == [e["prompt"] for e in expected]
+
+
+def test_the_same_from_python(done: Path, tmp_path: Path) -> None:
+    model = done / "models" / "full"
+    (answer,) = headstart.generate(str(model), ["say b 77"])
+    assert (answer.text, answer.stopped) == ("bbb", True)
+    headstart.export(done / "models" / "lora", tmp_path / "whole")
+    assert (tmp_path / "whole" / "model.safetensors").is_file()
 
 
 def test_an_adapter_is_merged_into_a_whole_model(done: Path, tmp_path: Path) -> None:

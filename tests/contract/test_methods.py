@@ -244,6 +244,35 @@ def test_seeds_decide_adapters(done: Path) -> None:
     assert float((_said(done, "lora/all/0") - _said(done, "lora/all/1")).abs().max()) > 1e-3
 
 
+@pytest.mark.parametrize("task", ["regression", "multi-label"])
+def test_other_tasks_and_pairs_of_texts(study_in: StudyFile, tmp_path: Path, task: str) -> None:
+    file = tmp_path / "pairs.jsonl"
+    with file.open("w", encoding="utf-8") as out:
+        for i in range(60):
+            label = i % 7 / 2 if task == "regression" else ["one", "two"][: i % 3]
+            row = {
+                "a": f"film {'good' if i % 2 else 'bad'}",
+                "b": f"the {'story ' * (i % 7)}",
+                "label": label,
+            }
+            out.write(json.dumps(row) + "\n")
+    arms = {name: ARMS[name] for name in ("lora", "probe", "ia3")} | {"words": None}
+    data = {"path": str(file), "text": ["a", "b"]}
+    study = study_in(tmp_path, task=task, data=data, arms=arms, sizes=[20, "all"], pack=4)
+    assert main(["run", str(study)]) == 0
+    records = _records(tmp_path / "out")
+    assert len(records) == 6
+    assert all(record.status == "done" for record in records.values())
+    for arm in ("lora", "probe", "ia3"):
+        model = str(tmp_path / "out" / "models" / arm)
+        with file.open(encoding="utf-8") as lines:
+            rows = [{k: v for k, v in json.loads(line).items() if k != "label"} for line in lines]
+        (tmp_path / "in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+        assert main(["predict", model, str(tmp_path / "in.jsonl"), "-o", str(tmp_path / f"{arm}.jsonl")]) == 0
+        first = json.loads((tmp_path / f"{arm}.jsonl").read_text(encoding="utf-8").splitlines()[0])
+        assert isinstance(first["predicted"], float if task == "regression" else list)
+
+
 # What people get wrong
 
 
