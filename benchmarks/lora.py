@@ -48,6 +48,7 @@ SHAPES = {
     "long": Shape(6, 256, 4, 256),
     "wide": Shape(4, 1024, 2, 16),
     "wide, 4 bits": Shape(4, 1024, 2, 16, four_bits=True),
+    "few tokens, 4 bits": Shape(4, 1024, 1, 8, four_bits=True),
 }
 
 
