@@ -254,6 +254,7 @@ def test_messages_and_templates(tiny_bloom: Path, tmp_path: Path) -> None:
         ({"arms": {"p": {"method": "probe"}}, "control": None}, ["arms.p.method", "wants answers"]),
         ({"prompts": {"template": "chat"}}, ["no chat template"]),
         ({"prompts": {"template": "none.jinja"}}, ["none.jinja", "cannot be read"]),
+        ({"prompts": {"packing": True}}, ["prompts.packing", "would see each other"]),
         ({"training": {"max_length": 8}}, ["leaves room for an answer in 8 tokens"]),
         ({"select": {"metric": "accuracy"}}, ["select.metric", "perplexity"]),
         ({"task": "classification", "samples": ["x"]}, ["samples", "task: instruction"]),

@@ -284,6 +284,9 @@ class Prompts(Section):
     loss: Literal["response", "all"] = Field(
         default="response", description="Tokens that carry loss: the responses' with their end token, or all."
     )
+    packing: bool = Field(
+        default=False, description="Short texts of a batch share a row, and do not see each other."
+    )
 
 
 class Generation(Section):

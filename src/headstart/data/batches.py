@@ -25,6 +25,7 @@ class Batch:
 
     `labels` has shape [B] or [B, C]; `types` is absent for models without token types. `targets`, of
     instruction alone, has shape [B, T]: the id that the model should say after each token, or -100 for none.
+    `positions` [B, T] begin anew with each text of a row that holds several.
     """
 
     ids: np.ndarray
@@ -32,6 +33,7 @@ class Batch:
     types: np.ndarray | None
     labels: np.ndarray
     targets: np.ndarray | None = None
+    positions: np.ndarray | None = None
 
 
 #: What torch's cross-entropy passes over.
@@ -120,6 +122,39 @@ def _targets(tokens: Tokens, index: Sequence[int] | np.ndarray, ids: np.ndarray)
         said = np.flatnonzero(flags)
         targets[row, said] = ids[row, said + 1]
     return targets
+
+
+def shared_rows(lengths: np.ndarray, index: np.ndarray, width: int) -> list[np.ndarray]:
+    """The texts at `index` in rows of `width` tokens at most: the longest first, each where it first fits."""
+    rows: list[list[int]] = []
+    room: list[int] = []
+    for i in sorted(index.tolist(), key=lambda i: -int(lengths[i])):
+        place = next((row for row, left in enumerate(room) if left >= lengths[i]), len(rows))
+        if place == len(rows):
+            rows.append([])
+            room.append(width)
+        rows[place].append(i)
+        room[place] -= int(lengths[i])
+    return [np.array(row) for row in rows]
+
+
+def pad_shared(tokens: Tokens, rows: Sequence[np.ndarray], width: int, pad_id: int) -> Batch:
+    """Rows of several texts each, [B, width]; what is padded is a text of its own, which says nothing."""
+    shape = (len(rows), width)
+    ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
+    targets, positions = np.full(shape, NO_TARGET, np.int64), np.zeros(shape, np.int64)
+    for row, texts in enumerate(rows):
+        start = 0
+        for i in texts:
+            own = pad(tokens, [i], np.zeros(1), pad_id)
+            stop = start + int(tokens.lengths[i])
+            assert own.targets is not None
+            for whole, part in ((ids, own.ids), (mask, own.mask), (targets, own.targets)):
+                whole[row, start:stop] = part[0, : stop - start]
+            positions[row, start:stop] = np.arange(stop - start)
+            start = stop
+        positions[row, start:] = np.arange(width - start)
+    return Batch(ids, mask, None, np.zeros(len(rows)), targets, positions)
 
 
 def target_counts(tokens: Tokens) -> np.ndarray:

@@ -45,6 +45,7 @@ class Setting:
     parts: dict[Part, Texts]
     device: torch.device
     precision: Precision
+    shares_rows: bool = False
 
 
 @dataclass

@@ -42,6 +42,9 @@ class Pass:
 
 def forward_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
     """The batch as keyword arguments of a Hugging Face model."""
+    if batch.positions is not None:  # from which the library knows where a text begins
+        shared = {"input_ids": batch.ids, "position_ids": batch.positions}
+        return {k: torch.from_numpy(v).to(device) for k, v in shared.items()}
     arrays = {"input_ids": batch.ids, "attention_mask": batch.mask, "token_type_ids": batch.types}
     return {k: torch.from_numpy(v).to(device) for k, v in arrays.items() if v is not None}
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.data.batches import pad, padded_length
+from headstart.data.batches import pad, pad_shared, padded_length, shared_rows
 from headstart.data.corpus import Part
 from headstart.engine.dropout import Draw
 from headstart.engine.evaluate import evaluate
@@ -252,6 +252,8 @@ def _passes(members: Sequence[Member], shares: Sequence[Turn], setting: Setting)
 
 def _pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Setting) -> Pass:
     """The i-th batch. A member with fewer texts than others repeats some, which weigh nothing."""
+    if setting.shares_rows:
+        return _shared_pass(members, shares, i, setting)
     train = setting.parts["train"]
     own = [turn.passes[i] if i < len(turn.passes) else turn.passes[0][:0] for turn in shares]
     rows = max(map(len, own))
@@ -266,6 +268,26 @@ def _pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Se
     )
     index = np.concatenate(filled)
     return Pass(pad(train.tokens, index, train.labels[index], setting.pad_id), weights, draws)
+
+
+def _shared_pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Setting) -> Pass:
+    """As `_pass`, with short texts of a member's batch in one row; a row that only fills weighs nothing."""
+    train = setting.parts["train"]
+    own = [turn.passes[i] if i < len(turn.passes) else turn.passes[0][:0] for turn in shares]
+    widths = [padded_length(train.tokens, index) for index in own]
+    rows = [shared_rows(train.tokens.lengths, o, width) for o, width in zip(own, widths, strict=True)]
+    count = max(map(len, rows))
+    weights, filled = np.zeros((len(members), count)), []
+    for r, (turn, mine) in enumerate(zip(shares, rows, strict=True)):
+        targets = sum(int(train.targets[passed].sum()) for passed in turn.passes)
+        weights[r, : len(mine)] = 1 / max(1, targets)
+        filled += [*mine, *[turn.passes[0][:1]] * (count - len(mine))]
+    draws = tuple(
+        Draw(m.run.seed, m.passes + i, len(mine), width)
+        for m, mine, width in zip(members, rows, widths, strict=True)
+    )
+    width = max([*widths, *(padded_length(train.tokens, row) for row in filled if len(row) == 1)])
+    return Pass(pad_shared(train.tokens, filled, width, setting.pad_id), weights, draws)
 
 
 def _diverged(member: Member, loss: float, norm: float) -> TrainingError:

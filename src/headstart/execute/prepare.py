@@ -18,10 +18,11 @@ from headstart.data.corpus import PARTS, Corpus, Part, Text
 from headstart.data.prompts import encode_conversations, set_template
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
+from headstart.engine.sharing import refuse_leaks
 from headstart.errors import DataError, ModelError
 from headstart.execute.methods import check_methods
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.initialise import absent
+from headstart.models.initialise import absent, initialise
 from headstart.models.vocabulary import used_ids
 from headstart.records import Notice, RunRecord
 
@@ -87,6 +88,9 @@ def prepare(
     if study.task == "instruction":
         for checkpoint in checkpoints.values():
             set_template(checkpoint.tokenizer, study.prompts)
+            if study.prompts.packing:
+                model = initialise(checkpoint, pretrained=False, seed=0)
+                refuse_leaks(model, checkpoint.tokenizer.pad_token_id)
     _check_same_architecture(study, neural, checkpoints)
     # A study must not fail in its third hour for what its first second could tell.
     loaded = [run.checkpoint for run in neural if run.pretrained or run.method != "full"]

@@ -1,0 +1,50 @@
+"""Sees whether texts that share a row see each other in a model; refuses families in which they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart.data.batches import pad, pad_shared
+from headstart.data.tokenise import Tokens
+from headstart.engine.step import forward_inputs
+from headstart.errors import ModelError
+
+_LENGTHS = (5, 3)
+#: Differences between two orders of summation, as a share of the largest logit.
+_ROUNDING = 1e-4
+
+
+def refuse_leaks(model: Any, pad_id: int) -> None:
+    """Compute two short texts in one row and apart: the library knows by their positions where one begins.
+
+    Raises:
+        ModelError: the second is another one for the first's presence, as where positions are not read.
+    """
+    together, apart = _logits(model, pad_id)
+    gap = max(float((a - b).abs().max()) for a, b in zip(together, apart, strict=True))
+    if not gap <= _ROUNDING * max(1.0, max(float(one.abs().max()) for one in apart)):
+        raise ModelError(
+            f"in a {model.config.model_type}, texts that share a row would see each other",
+            where="prompts.packing",
+            fix="set it to false: texts of like lengths meet in a batch anyway",
+        )
+
+
+def _logits(model: Any, pad_id: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Of each text, in a shared row and by itself; [T, V]."""
+    ids = np.random.default_rng(0).integers(0, model.config.vocab_size, sum(_LENGTHS)).astype(np.int32)
+    tokens = Tokens(ids, np.cumsum([0, *_LENGTHS]), None, 0, targets=np.ones(len(ids), bool))
+    device, was = next(model.parameters()).device, model.training
+    model.eval()
+    with torch.inference_mode():
+        row = pad_shared(tokens, [np.arange(len(_LENGTHS))], sum(_LENGTHS) + 1, pad_id)
+        shared = model(**forward_inputs(row, device), use_cache=False).logits[0, : len(ids)]
+        alone = []
+        for i, length in enumerate(_LENGTHS):
+            one = forward_inputs(pad(tokens, [i], np.zeros(1), pad_id), device)
+            alone.append(model(input_ids=one["input_ids"][:, :length], use_cache=False).logits[0])
+    model.train(was)
+    return list(shared.split(list(_LENGTHS))), alone
