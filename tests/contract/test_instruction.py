@@ -89,6 +89,10 @@ def test_answers_are_learnt_and_stop(done: Path) -> None:
         assert test["chrf"] == pytest.approx(100)
         assert test["token_accuracy"] == 1.0
         assert test["perplexity"] < 1.5
+        valid = _records(done)[key].valid
+        assert valid is not None
+        assert valid.keys() == test.keys()
+        assert valid["stopped"] == 1.0
     base = _records(done)["base/all/0"]
     assert base.test is not None
     assert base.test["exact_match"] == base.test["stopped"] == 0.0

@@ -290,10 +290,12 @@ class Prompts(Section):
 
 
 class Generation(Section):
-    """How test prompts are answered at the selected epoch: greedily."""
+    """How prompts of valid and test are answered at the selected epoch: greedily."""
 
     max_new_tokens: int = Field(default=64, ge=1, description="Most tokens of an answer.")
-    texts: int = Field(default=100, ge=0, description="Test prompts that are answered and compared; 0: none.")
+    texts: int = Field(
+        default=100, ge=0, description="Prompts of a part that are answered and compared; 0: none."
+    )
 
 
 class Select(Section):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from headstart.config.expand import Run
 from headstart.data.conversations import prompt_of
-from headstart.data.corpus import Text
+from headstart.data.corpus import Part, Text
 from headstart.data.prompts import ask
 from headstart.engine.answers import answer_scores
 from headstart.engine.evaluate import token_scores
@@ -34,13 +34,11 @@ def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, file
         device=setting.device,
         precision=setting.precision,
     )
-    test = prepared.corpus.parts["test"]
-    texts = list(test.texts[: prepared.study.generation.texts])
-    said = answer(model, [prompt_of(text) for text in texts], run, prepared, setting)
+    ids, texts, said = _answered("test", model, run, prepared, setting)
     expected = [text[-1].strip() for text in texts]
     with whole_file(file) as scratch:
         columns = {
-            "id": pa.array(test.ids[: len(texts)], pa.int64()),
+            "id": pa.array(ids, pa.int64()),
             "prompt": pa.array([text[-3] for text in texts], pa.string()),
             "response": pa.array(expected, pa.string()),
             "answer": pa.array([one.text for one in said], pa.string()),
@@ -48,6 +46,22 @@ def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, file
         }
         pq.write_table(pa.table(columns), scratch)
     return scores | answer_scores(said, expected)
+
+
+def valid_answers(model: Any, run: Run, prepared: Prepared, setting: Setting) -> Scores:
+    """The metrics of the answers to the first valid prompts, at the selected epoch; they choose nothing."""
+    _, texts, said = _answered("valid", model, run, prepared, setting)
+    return answer_scores(said, [text[-1].strip() for text in texts])
+
+
+def _answered(
+    part: Part, model: Any, run: Run, prepared: Prepared, setting: Setting
+) -> tuple[list[int], list[Text], list[Answer]]:
+    """Ids, conversations and answers of the first texts of one part."""
+    examples, most = prepared.corpus.parts[part], prepared.study.generation.texts
+    texts = list(examples.texts[:most])
+    said = answer(model, [prompt_of(text) for text in texts], run, prepared, setting)
+    return list(examples.ids[:most]), texts, said
 
 
 def answer(

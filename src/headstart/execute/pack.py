@@ -24,7 +24,7 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import fresh_optimisers, train
 from headstart.engine.weights import Weights
 from headstart.errors import HeadstartError, TrainingError
-from headstart.execute.answering import samples, test_scores
+from headstart.execute.answering import samples, test_scores, valid_answers
 from headstart.execute.assemble import (
     initial,
     members_of,
@@ -220,6 +220,9 @@ class _Finish:
         model = trained_model(member, self.weights, self.prepared, self.setting)
         test = self._test(model, run)
         said = self._samples(model, run)
+        answered = {}
+        if self.setting.task == "instruction":
+            answered = valid_answers(model, run, self.prepared, self.setting)
         limit = self._save(model, run)
         return _record(
             run,
@@ -227,7 +230,7 @@ class _Finish:
             status="done",
             best_epoch=best.epoch,
             selection=selection(self.setting.metric),
-            valid=best.valid,
+            valid=best.valid | answered,
             test=test,
             samples=said,
             epochs=tuple(member.points),
@@ -287,7 +290,7 @@ def _untrained(run: Run, prepared: Prepared, store: RunStore, setting: Setting, 
         status="done",
         best_epoch=0,
         selection=Selection(metric=setting.metric, rule="no training: the checkpoint as it is"),
-        valid=valid,
+        valid=valid | valid_answers(model, run, prepared, setting),
         test=test_scores(model, run, prepared, setting, file),
         samples=samples(model, model, run, prepared, setting),
         parameters=Parameters(total=count(model).total, trainable=0),
