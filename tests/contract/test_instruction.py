@@ -252,13 +252,37 @@ def test_messages_and_templates(tiny_bloom: Path, tmp_path: Path) -> None:
     assert kept == own.read_text(encoding="utf-8")
 
 
+def test_texts_may_share_rows(tiny_bloom: Path, tmp_path: Path) -> None:
+    """The same losses, for a batch is what it was; alone, adapted, and through PEFT's own model."""
+    arms: dict[str, Any] = {
+        "full": {},
+        "lora": {"method": "lora", "lora": {"r": 2, "dropout": 0.0}},
+        "ia3": {"method": "peft", "peft": {"peft_type": "IA3"}},
+    }
+    losses = []
+    for shares in (False, True):
+        folder = tmp_path / str(shares)
+        folder.mkdir()
+        changes = {
+            "arms": arms,
+            "control": "full",
+            "prompts": {"packing": shares},
+            "pack": 2,
+            "seeds": [0, 1],
+        }
+        assert main(["run", str(_write(folder, tiny_bloom, **changes)), "training.epochs=2"]) == 0
+        records = _records(folder / "out")
+        losses.append({key: record.epochs[-1].train_loss for key, record in records.items()})
+    assert len(losses[0]) == 6
+    assert losses[1] == pytest.approx(losses[0], abs=2e-3)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"arms": {"p": {"method": "probe"}}, "control": None}, ["arms.p.method", "wants answers"]),
         ({"prompts": {"template": "chat"}}, ["no chat template"]),
         ({"prompts": {"template": "none.jinja"}}, ["none.jinja", "cannot be read"]),
-        ({"prompts": {"packing": True}}, ["prompts.packing", "would see each other"]),
         ({"training": {"max_length": 8}}, ["leaves room for an answer in 8 tokens"]),
         ({"select": {"metric": "accuracy"}}, ["select.metric", "perplexity"]),
         ({"task": "classification", "samples": ["x"]}, ["samples", "task: instruction"]),

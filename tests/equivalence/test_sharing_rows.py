@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_language_models import _model, _setting, _tokens
+from test_language_models import ROUNDED, _model, _setting, _tokens
 
 from headstart.data.batches import NO_TARGET, pad_shared, shared_rows
 from headstart.data.tokenise import Tokens
+from headstart.engine.families import teach_positions
 from headstart.engine.losses import token_losses
 from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.sharing import refuse_leaks
@@ -21,7 +22,7 @@ from headstart.engine.weights import weights_together
 from headstart.errors import ModelError
 from tiny import Listening, gap, tiny_run
 
-FAMILIES = ("llama", "gpt2")
+FAMILIES = ("llama", "gpt2", "bloom")
 _CPU = torch.device("cpu")
 
 
@@ -55,17 +56,20 @@ def _losses(model: Any, tokens: Tokens) -> torch.Tensor:
 @pytest.mark.parametrize("changed", [0, 1])
 def test_changing_one_leaves_the_other_alone(family: str, changed: int) -> None:
     model, tokens = _model(family).eval(), _tokens(2)
+    teach_positions(model)
     ids = tokens.ids.copy()
     span = slice(tokens.starts[changed], tokens.starts[changed + 1])
     ids[span] = 4 + (ids[span] + 7) % 40
     before, after = _losses(model, tokens), _losses(model, replace(tokens, ids=ids))
-    assert gap(before[1 - changed], after[1 - changed]) < 1e-12
+    assert gap(before[1 - changed], after[1 - changed]) < ROUNDED[family]
     assert gap(before[changed], after[changed]) > 1e-3
 
 
 def _trained(family: str, seeds: list[int], setting: Setting) -> list[Member]:
     members = [Member(tiny_run(seed, steps=10, batch_size=5), np.arange(40 - 7 * seed)) for seed in seeds]
     weights = weights_together((_model(family, seed) for seed in seeds), len(seeds))
+    if setting.shares_rows:
+        teach_positions(weights.module)
     train(members, weights, setting, Listening())
     return members
 
@@ -77,10 +81,10 @@ def test_steps_are_those_of_texts_apart(family: str) -> None:
     pack = _trained(family, [0, 1], shared)
     for seed in (0, 1):
         (alone,), (mine,) = (_trained(family, [seed], setting) for setting in (apart, shared))
-        assert mine.losses == pytest.approx(alone.losses, abs=1e-9)
-        assert gap(mine.weights, alone.weights) < 1e-9
-        assert pack[seed].losses == pytest.approx(alone.losses, abs=1e-9)
-        assert gap(pack[seed].weights, alone.weights) < 1e-9
+        assert mine.losses == pytest.approx(alone.losses, abs=ROUNDED[family])
+        assert gap(mine.weights, alone.weights) < ROUNDED[family]
+        assert pack[seed].losses == pytest.approx(alone.losses, abs=ROUNDED[family])
+        assert gap(pack[seed].weights, alone.weights) < ROUNDED[family]
 
 
 def test_rows_are_fewer() -> None:
@@ -100,6 +104,8 @@ def test_families_that_can(family: str) -> None:
     refuse_leaks(_model(family), 1)
 
 
-def test_families_that_cannot_are_refused() -> None:
+def test_families_that_cannot_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A BLOOM that nobody taught reads no positions."""
+    monkeypatch.setattr("headstart.engine.sharing.teach_positions", lambda _: None)
     with pytest.raises(ModelError, match="would see each other"):
         refuse_leaks(_model("bloom"), 1)

@@ -7,6 +7,7 @@ rows; stacked, they are computed once a member and repeated for its rows. The ar
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import MethodType, SimpleNamespace
 from typing import Any
 
@@ -38,6 +39,44 @@ def obstacle(model: nn.Module) -> str | None:
                 "its frozen relative positions are one tensor for all rows, which dropout must draw for each"
             )
     return None
+
+
+def teach_positions(model: nn.Module) -> None:
+    """Have a BLOOM, plain or stacked, take `position_ids` that begin anew with each text of a row, in place.
+
+    Its ALiBi adds slope * key position to scores, which within one text differs from its own by a constant
+    alone (Press et al. 2022, section 3): so all that texts need is not to see each other.
+    """
+    for whole in [m for m in model.modules() if type(m).__name__ == "BloomForCausalLM"]:
+        held: list[torch.Tensor | None] = [None]
+        # Set on the object: PEFT calls `forward` past a module's hooks.
+        setattr(whole, "forward", partial(_with_positions, held, whole.forward))  # noqa: B010 - mypy knows a method
+        blocks: Any = whole.transformer.h  # type: ignore[union-attr]
+        for block in blocks:
+            block.register_forward_pre_hook(partial(_hand_over, held), with_kwargs=True)
+
+
+def _with_positions(
+    held: list[torch.Tensor | None], forward: Any, *inputs: Any, position_ids: Any = None, **more: Any
+) -> Any:
+    held[0] = None if position_ids is None else _own_text(position_ids)
+    return forward(*inputs, **more)
+
+
+def _hand_over(held: list[torch.Tensor | None], _: nn.Module, inputs: Any, more: dict[str, Any]) -> Any:
+    same = held[0]
+    if same is None:
+        return None
+    kind = inputs[0].dtype
+    mask = torch.zeros(same.shape, dtype=kind, device=same.device)
+    return inputs, more | {"attention_mask": mask.masked_fill_(~same, torch.finfo(kind).min)}
+
+
+def _own_text(positions: torch.Tensor) -> torch.Tensor:
+    """Which earlier tokens [rows, 1, T, T] are of the same text, for positions [rows, T]."""
+    text = (positions == 0).cumsum(-1)
+    same = text[:, None, :, None] == text[:, None, None, :]
+    return same & torch.ones(same.shape[-2:], dtype=torch.bool, device=same.device).tril()
 
 
 def repeat_for_rows(x: torch.Tensor, rows: int) -> torch.Tensor:

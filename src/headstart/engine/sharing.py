@@ -9,6 +9,7 @@ import torch
 
 from headstart.data.batches import pad, pad_shared
 from headstart.data.tokenise import Tokens
+from headstart.engine.families import teach_positions
 from headstart.engine.step import forward_inputs
 from headstart.errors import ModelError
 
@@ -23,6 +24,7 @@ def refuse_leaks(model: Any, pad_id: int) -> None:
     Raises:
         ModelError: the second is another one for the first's presence, as where positions are not read.
     """
+    teach_positions(model)
     together, apart = _logits(model, pad_id)
     gap = max(float((a - b).abs().max()) for a, b in zip(together, apart, strict=True))
     if not gap <= _ROUNDING * max(1.0, max(float(one.abs().max()) for one in apart)):

@@ -11,6 +11,7 @@ from headstart.config.expand import Run
 from headstart.data.corpus import PARTS
 from headstart.data.splits import subset
 from headstart.engine.device import choose_device, weights_dtype
+from headstart.engine.families import teach_positions
 from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.memory import recompute_blocks
 from headstart.engine.schedule import learning_rate
@@ -60,6 +61,8 @@ def weights_of(runs: Sequence[Run], prepared: Prepared, setting: Setting) -> Wei
     weights = weights_together((initial(run, prepared, setting, rank) for run in runs), len(runs))
     if setting.precision == "bf16":
         narrow_base(weights.module)
+    if setting.shares_rows:
+        teach_positions(weights.module)
     if runs[0].training.gradient_checkpointing:
         recompute_blocks(weights.module.model if isinstance(weights.module, Stack) else weights.module)
     return weights
