@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from transformers import AutoTokenizer, TextStreamer
 from headstart.config.study import Prompts
 from headstart.data.formats import Cells
 from headstart.data.prompts import ask, set_template
-from headstart.engine.device import Precision, choose_device, choose_precision, compute_format
+from headstart.engine.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, Manner, answers
 from headstart.errors import DataError, ModelError
 from headstart.models.checkpoints import library_class, locate, quiet
-from headstart.prediction import notes_of
+from headstart.prediction import load_saved, notes_of
 from headstart.store.tables import add_columns, check_formats
-from headstart.tuning.adapters import is_adapter, load_adapter
+from headstart.tuning.adapters import is_adapter
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def open_speaker(name: str) -> Speaker:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(location)
             if is_adapter(folder):
-                model = _adapted(folder, precision)
+                model = load_saved(folder, notes_of(folder), precision, "instruction")
             else:
                 model = library_class("instruction").from_pretrained(location, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
@@ -65,15 +66,6 @@ def open_speaker(name: str) -> Speaker:
         tokenizer.pad_token = tokenizer.eos_token
     set_template(tokenizer, Prompts(template="chat" if tokenizer.chat_template else "human"))
     return Speaker(model.to(device).eval(), tokenizer, precision)
-
-
-def _adapted(folder: Path, precision: Precision) -> Any:
-    notes = notes_of(folder)
-    base = str(notes.get("base", ""))
-    four_bits = compute_format(precision) if notes.get("method") == "qlora" else None
-    return load_adapter(
-        folder, base if base.startswith("asset:") else None, task="instruction", four_bits=four_bits
-    )
 
 
 def generate(model: str, prompts: Sequence[str], manner: Manner | None = None) -> list[Answer]:
@@ -97,13 +89,11 @@ def answer_file(name: str, source: Path, target: Path, manner: Manner, *, column
         DataError, ModelError, OutputError: as `headstart.prediction.predict`.
     """
     check_formats(source, target)
-    speaker: list[Speaker] = []  # opened when the first prompts are known to be some
+    opened = cache(partial(open_speaker, name))  # when the first prompts are known to be some
 
     def answer(chunk: list[Cells]) -> list[dict[str, Any]]:
         prompts = [_prompt(cells, column, where) for where, cells in chunk]
-        if not speaker:
-            speaker.append(open_speaker(name))
-        return [{"answer": one.text, "stopped": one.stopped} for one in speaker[0].answer(prompts, manner)]
+        return [{"answer": one.text, "stopped": one.stopped} for one in opened().answer(prompts, manner)]
 
     fields = [pa.field("answer", pa.string()), pa.field("stopped", pa.bool_())]
     return add_columns(source, target, answer, lambda: fields)

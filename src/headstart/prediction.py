@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 import torch
-from transformers import AutoModelForSequenceClassification
 
 from headstart.config.metrics import Task
 from headstart.data.assets import is_asset
@@ -21,7 +21,7 @@ from headstart.engine.device import Precision, choose_device, choose_precision, 
 from headstart.engine.evaluate import window_logits
 from headstart.engine.losses import probabilities
 from headstart.errors import ModelError
-from headstart.models.checkpoints import Checkpoint, open_checkpoint, quiet
+from headstart.models.checkpoints import Checkpoint, library_class, open_checkpoint, quiet
 from headstart.store.predictions import prediction_columns
 from headstart.store.tables import add_columns, check_formats
 from headstart.tuning.adapters import is_adapter, load_adapter
@@ -125,7 +125,7 @@ def load_saved(
         return load_probed(folder, base)
     if not is_adapter(folder):
         with quiet():
-            return AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
+            return library_class(task).from_pretrained(folder, dtype=torch.float32)
     four_bits = compute_format(precision) if notes.get("method") == "qlora" else None
     return load_adapter(folder, base if is_asset(base) else None, task, four_bits)
 
@@ -153,16 +153,14 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
         OutputError: `target` cannot be written.
     """
     check_formats(source, target)
-    labeller: list[Labeller] = []  # opened when the file is known to be one
+    opened = cache(partial(open_model, model, text))  # when the file is known to be one
 
     def label(chunk: list[Cells]) -> _Rows:
-        if not labeller:
-            labeller.append(open_model(model, text))
-        own = labeller[0]
+        own = opened()
         texts = [text_of(cells, own.text, where, "--text") for where, cells in chunk]
         return own.label(texts) if texts else []
 
-    return add_columns(source, target, label, lambda: _fields(labeller[0]))
+    return add_columns(source, target, label, lambda: _fields(opened()))
 
 
 def _fields(labeller: Labeller) -> list[pa.Field]:

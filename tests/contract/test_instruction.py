@@ -21,6 +21,7 @@ from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 
 peft = pytest.importorskip("peft")
+pytestmark = pytest.mark.usefixtures("one_thread")
 Write = Callable[..., Path]
 ARMS: dict[str, Any] = {
     "base": {"method": "none"},
@@ -30,15 +31,6 @@ ARMS: dict[str, Any] = {
     "random": {"init": "random"},
 }
 SAMPLES = ["say a 80", "say b 81"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Products this small gain nothing from more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _rows(start: int, count: int) -> Iterator[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 
 peft = pytest.importorskip("peft")
+pytestmark = pytest.mark.usefixtures("one_thread")
 StudyFile = Callable[..., Path]
 
 ARMS: dict[str, Any] = {
@@ -47,15 +48,6 @@ _HEAD = 2 * 32 + 2
 
 def _adapter(r: int) -> int:
     return 2 * 2 * r * (32 + 32) + _HEAD
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Products this small gain nothing from more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -194,16 +186,21 @@ def test_encoders_run_once(
     assert len(seen) == 3
 
 
-def test_packed_probes_are_the_runs_they_are_alone(study_in: StudyFile, tmp_path: Path) -> None:
+def _said_in_packs(write: StudyFile, folder: Path, packs: tuple[int, ...], **study: Any) -> list[Any]:
+    """What every run of a study says, by key, for each size of packs."""
+    training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp64"}
     found = []
-    for pack in (1, 8):
-        folder = tmp_path / str(pack)
-        folder.mkdir()
-        training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp64"}
-        arms = {"probe": {"method": "probe"}, "words": None}
-        study = study_in(folder, arms=arms, seeds=[0, 1], sizes=[20, "all"], training=training, pack=pack)
-        assert main(["run", str(study)]) == 0
-        found.append({key: _said(folder / "out", key) for key in _records(folder / "out")})
+    for pack in packs:
+        own = folder / str(pack)
+        own.mkdir()
+        assert main(["run", str(write(own, seeds=[0, 1], training=training, pack=pack, **study))]) == 0
+        found.append({key: _said(own / "out", key) for key in _records(own / "out")})
+    return found
+
+
+def test_packed_probes_are_the_runs_they_are_alone(study_in: StudyFile, tmp_path: Path) -> None:
+    arms = {"probe": {"method": "probe"}, "words": None}
+    found = _said_in_packs(study_in, tmp_path, (1, 8), arms=arms, sizes=[20, "all"])
     assert len(found[0]) == 4
     assert max(float((found[0][key] - found[1][key]).abs().max()) for key in found[0]) < 1e-9
     assert float((found[0]["probe/20/0"] - found[0]["probe/20/1"]).abs().max()) > 1e-4
@@ -226,16 +223,8 @@ def test_predict_and_export(done: Path, tmp_path: Path, arm: str) -> None:
 
 
 def test_a_packed_adapter_is_the_run_it_is_alone(study_in: StudyFile, tmp_path: Path) -> None:
-    found = []
-    for pack in (1, 4):
-        folder = tmp_path / str(pack)
-        folder.mkdir()
-        training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp64"}
-        arms = {name: ARMS[name] for name in ("lora", "narrow", "words")}
-        study = study_in(folder, arms=arms, seeds=[0, 1], training=training, pack=pack)
-        assert main(["run", str(study)]) == 0
-        out = folder / "out"
-        found.append({key: _said(out, key) for key in _records(out)})
+    arms = {name: ARMS[name] for name in ("lora", "narrow", "words")}
+    found = _said_in_packs(study_in, tmp_path, (1, 4), arms=arms)
     assert found[0].keys() == found[1].keys()
     assert max(float((found[0][key] - found[1][key]).abs().max()) for key in found[0]) < 1e-9
 

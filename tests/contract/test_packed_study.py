@@ -44,14 +44,11 @@ _CIRCUMSTANCES = {"seconds", "peak_memory_bytes", "execution", "provenance"}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """In this process and in workers: products this small gain nothing from more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _one_thread(one_thread: None) -> Iterator[None]:
+    """In workers too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headstart.execute.crew.cores", lambda: 1)
         yield
-    torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ METRICS: Final[dict[Task, tuple[str, ...]]] = {
     "regression": ("pearson", "spearman", "rmse", "mae", "loss"),
     "instruction": ("loss", "perplexity", "token_accuracy"),
 }
-#: What only answers show, and so what no epoch is chosen by: measured once, at the selected epoch.
-OF_ANSWERS: Final = ("exact_match", "chrf", "stopped")
 LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae", "perplexity"})
 #: Shares, shown as percentages; differences between them are "points".
 SHARES: Final = frozenset(

@@ -253,8 +253,9 @@ class Arm(Section):
         """The method's own section, with its defaults where the arm leaves it out."""
         if not isinstance(value, dict):
             return value
-        own = [s for s, methods in SECTIONS.items() if value.get("method", "full") in methods and s != "peft"]
-        return {**{name: {} for name in own if value.get(name) is None}, **_given(value)}
+        method = value.get("method", "full")
+        defaults: dict[str, Any] = {name: {} for name in ("lora", "probe") if method in SECTIONS[name]}
+        return defaults | {key: own for key, own in value.items() if key not in SECTIONS or own is not None}
 
     @model_validator(mode="after")
     def _sections_fit_the_method(self) -> Arm:
@@ -266,10 +267,6 @@ class Arm(Section):
                 "method peft needs a section peft with peft_type, such as peft: {peft_type: IA3}"
             )
         return self
-
-
-def _given(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: own for key, own in value.items() if not (key in SECTIONS and own is None)}
 
 
 class Prompts(Section):

@@ -11,6 +11,7 @@ from typing import Any
 
 from headstart.config.study import Data
 from headstart.data.corpus import Text
+from headstart.data.formats import cell_of
 from headstart.errors import DataError
 
 ROLES = ("system", "user", "assistant")
@@ -23,12 +24,12 @@ def conversation_of(cells: Mapping[str, Any], data: Data, where: str) -> Text:
         DataError: a column is absent, a cell holds no text, or no message is the assistant's.
     """
     if data.messages is None:
-        prompt = _text(_cell(cells, data.prompt, where, "data.prompt"), f"column {data.prompt!r}", where)
+        prompt = _text(cell_of(cells, data.prompt, where, "data.prompt"), f"column {data.prompt!r}", where)
         response = _text(
-            _cell(cells, data.response, where, "data.response"), f"column {data.response!r}", where
+            cell_of(cells, data.response, where, "data.response"), f"column {data.response!r}", where
         )
         return ("user", prompt, "assistant", response)
-    return _of_messages(_cell(cells, data.messages, where, "data.messages"), data.messages, where)
+    return _of_messages(cell_of(cells, data.messages, where, "data.messages"), data.messages, where)
 
 
 def turns(text: Text) -> Iterator[tuple[str, str]]:
@@ -78,17 +79,6 @@ def _ending_with_an_answer(flat: list[str], column: str, where: str) -> Text:
             expected="a prompt and an answer at least",
         )
     return tuple(flat[: 2 * answers[-1] + 2])
-
-
-def _cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any:
-    if column not in cells:
-        raise DataError(
-            f"no column {column!r}",
-            where=where,
-            expected=f"one of the columns there: {', '.join(map(str, cells))}",
-            fix=f"set {key}",
-        )
-    return cells[column]
 
 
 def _text(value: Any, place: str, where: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,22 @@ Cells = tuple[str, dict[str, Any]]
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json"})
 SUFFIXES = TEXT_SUFFIXES | {".parquet"}
 _CELL_LIMIT = 2**31 - 1
+
+
+def cell_of(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any:
+    """One row's cell; `key` is what the user sets to name another column.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    if column not in cells:
+        raise DataError(
+            f"no column {column!r}",
+            where=where,
+            expected=f"one of the columns there: {', '.join(map(str, cells))}",
+            fix=f"set {key}",
+        )
+    return cells[column]
 
 
 def read_cells(path: Path, columns: tuple[str, ...] = ()) -> Iterator[Cells]:

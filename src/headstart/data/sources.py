@@ -12,7 +12,7 @@ from headstart.config.study import Data
 from headstart.data.assets import fetch_data
 from headstart.data.conversations import conversation_of
 from headstart.data.corpus import PARTS, Part, Row, Text
-from headstart.data.formats import Cells, read_cells
+from headstart.data.formats import Cells, cell_of, read_cells
 from headstart.errors import DataError, MissingExtraError
 
 #: Names that public data sets give to the validation part.
@@ -72,17 +72,18 @@ def _row(index: int, where: str, cells: dict[str, Any], data: Data, task: Task, 
         where=where,
         text=conversation_of(cells, data, where) if talks else text_of(cells, data.text, where),
         label=None if talks else _label(cells, data, where),
-        group=None if group is None else _group(_cell(cells, group, where, "data.split.group"), group, where),
+        group=None if group is None else _group(cells, group, where),
     )
 
 
 def _label(cells: dict[str, Any], data: Data, where: str) -> Any:
     if isinstance(data.label, str):
-        return _cell(cells, data.label, where, "data.label")
-    return {column: _cell(cells, column, where, "data.label") for column in data.label}
+        return cell_of(cells, data.label, where, "data.label")
+    return {column: cell_of(cells, column, where, "data.label") for column in data.label}
 
 
-def _group(value: Any, column: str, where: str) -> str:
+def _group(cells: dict[str, Any], column: str, where: str) -> str:
+    value = cell_of(cells, column, where, "data.split.group")
     if value is None or value != value or not str(value).strip():
         raise DataError(
             f"no group (empty, null or NaN) in column {column!r}",
@@ -100,20 +101,9 @@ def text_of(cells: dict[str, Any], column: str | tuple[str, str], where: str, ke
         DataError: a column is absent, or a cell holds no text.
     """
     if isinstance(column, str):
-        return _string(_cell(cells, column, where, key), column, where)
-    first, second = (_string(_cell(cells, c, where, key), c, where) for c in column)
+        return _string(cell_of(cells, column, where, key), column, where)
+    first, second = (_string(cell_of(cells, c, where, key), c, where) for c in column)
     return first, second
-
-
-def _cell(cells: dict[str, Any], column: str, where: str, key: str) -> Any:
-    if column not in cells:
-        raise DataError(
-            f"no column {column!r}",
-            where=where,
-            expected=f"one of the columns there: {', '.join(map(str, cells))}",
-            fix=f"set {key}",
-        )
-    return cells[column]
 
 
 def _string(value: Any, column: str, where: str) -> str:

@@ -14,6 +14,7 @@ from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision, autocast
 from headstart.engine.losses import token_losses
 from headstart.engine.metrics import meter
+from headstart.engine.modes import evaluating
 from headstart.engine.stack import members_in
 from headstart.engine.step import forward_inputs, spoken
 from headstart.records import Scores
@@ -38,11 +39,9 @@ def member_logits(
     module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
 ) -> Iterator[tuple[slice, torch.Tensor]]:
     """As `window_logits`, for each member of a stack on the same texts: [R, n, C]; a plain model is R = 1."""
-    was_training = module.training
-    module.eval()
     members = members_in(module)
     most = max(1, MOST_TOKENS // members)
-    try:
+    with evaluating(module):
         start = 0
         for batches in reading_order(tokens.lengths, most, WINDOW):
             index = np.concatenate(batches)
@@ -52,20 +51,23 @@ def member_logits(
             ordered[:, torch.from_numpy(index - start)] = logits
             yield slice(start, start + len(index)), ordered
             start += len(index)
-    finally:
-        module.train(was_training)
 
 
 def _logits(
     module: torch.nn.Module, members: int, batch: Batch, device: torch.device, precision: Precision
 ) -> torch.Tensor:
     """[R, n, C] of a batch of n texts, which every member reads."""
-    inputs = forward_inputs(batch, device)
-    inputs = {name: rows.repeat(members, 1) for name, rows in inputs.items()} if members > 1 else inputs
+    inputs = _for_every_member(batch, members, device)
     with torch.inference_mode(), autocast(device, precision):
         logits: torch.Tensor = module(**inputs).logits
     by_member = logits.view(members, -1, logits.shape[-1])
     return by_member.to("cpu", torch.float64 if precision == "fp64" else torch.float32)
+
+
+def _for_every_member(batch: Batch, members: int, device: torch.device) -> dict[str, torch.Tensor]:
+    """The batch's rows once for each member."""
+    inputs = forward_inputs(batch, device)
+    return {name: rows.repeat(members, 1) for name, rows in inputs.items()} if members > 1 else inputs
 
 
 def evaluate(
@@ -96,15 +98,12 @@ def token_scores(
     module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
 ) -> list[Scores]:
     """Loss, perplexity exp(loss) and accuracy per token that carries loss, for each member of `module`."""
-    was_training, members = module.training, members_in(module)
-    module.eval()
+    members = members_in(module)
     sums = np.zeros((members, 2))
-    try:
+    with evaluating(module):
         for window in reading_order(tokens.lengths, max(1, MOST_TOKENS // members), WINDOW):
             for index in window:
                 sums += _token_sums(module, members, pad(tokens, index, index, pad_id), device, precision)
-    finally:
-        module.train(was_training)
     losses, rights = (sums / max(1, int(target_counts(tokens).sum()))).T
     return [
         {"loss": float(loss), "perplexity": _perplexity(loss), "token_accuracy": float(right)}
@@ -122,7 +121,7 @@ def _token_sums(
 ) -> np.ndarray:
     """Sums over the batch's targets, [R, 2]: of losses, and of tokens that were the likeliest."""
     assert batch.targets is not None
-    inputs = {name: rows.repeat(members, 1) for name, rows in forward_inputs(batch, device).items()}
+    inputs = _for_every_member(batch, members, device)
     more, targets = spoken(module, batch, device)
     targets = targets.repeat(members, 1)
     with torch.inference_mode(), autocast(device, precision):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from headstart.engine.device import Precision, autocast
+from headstart.engine.modes import evaluating
 from headstart.models.checkpoints import quiet
 
 #: Prompts answered at once.
@@ -48,7 +48,8 @@ def answers(
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     found: dict[int, Answer] = {}
-    with _ready(model, manner.seed):
+    with evaluating(model), torch.random.fork_rng():
+        torch.manual_seed(manner.seed)
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _TOGETHER
         for start in range(0, len(order), size):
@@ -94,16 +95,3 @@ def _answer(ids: list[int], tokenizer: Any) -> Answer:
     stopped = tokenizer.eos_token_id in ids
     own = ids[: ids.index(tokenizer.eos_token_id)] if stopped else ids
     return Answer(tokenizer.decode(own, skip_special_tokens=True).strip(), stopped)
-
-
-@contextmanager
-def _ready(model: Any, seed: int) -> Iterator[None]:
-    """Evaluation mode, and torch's generator forked and seeded; both put back afterwards."""
-    was = model.training
-    model.eval()
-    try:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            yield
-    finally:
-        model.train(was)

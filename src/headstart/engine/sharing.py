@@ -10,6 +10,7 @@ import torch
 from headstart.data.batches import pad, pad_shared
 from headstart.data.tokenise import Tokens
 from headstart.engine.families import teach_positions
+from headstart.engine.modes import evaluating
 from headstart.engine.step import forward_inputs
 from headstart.errors import ModelError
 
@@ -39,14 +40,12 @@ def _logits(model: Any, pad_id: int) -> tuple[list[torch.Tensor], list[torch.Ten
     """Of each text, in a shared row and by itself; [T, V]."""
     ids = np.random.default_rng(0).integers(0, model.config.vocab_size, sum(_LENGTHS)).astype(np.int32)
     tokens = Tokens(ids, np.cumsum([0, *_LENGTHS]), None, 0, targets=np.ones(len(ids), bool))
-    device, was = next(model.parameters()).device, model.training
-    model.eval()
-    with torch.inference_mode():
+    device = next(model.parameters()).device
+    with evaluating(model), torch.inference_mode():
         row = pad_shared(tokens, [np.arange(len(_LENGTHS))], sum(_LENGTHS) + 1, pad_id)
         shared = model(**forward_inputs(row, device), use_cache=False).logits[0, : len(ids)]
         alone = []
         for i, length in enumerate(_LENGTHS):
             one = forward_inputs(pad(tokens, [i], np.zeros(1), pad_id), device)
             alone.append(model(input_ids=one["input_ids"][:, :length], use_cache=False).logits[0])
-    model.train(was)
     return list(shared.split(list(_LENGTHS))), alone

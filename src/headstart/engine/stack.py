@@ -26,6 +26,7 @@ from headstart.engine.layers import (
     StackedRescale,
     stacked_parameter,
 )
+from headstart.engine.modes import evaluating
 from headstart.errors import StackError
 from headstart.models.checkpoints import NAMES
 from headstart.models.vocabulary import CompactEmbedding
@@ -303,12 +304,8 @@ def _small_batch(model: nn.Module) -> dict[str, torch.Tensor]:
 
 def _outputs(module: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """What the model says, without dropout: logits, or the last hidden states of a model without a head."""
-    was = module.training
-    try:
-        with torch.no_grad():
-            outputs = module.eval()(**inputs)
-    finally:
-        module.train(was)
+    with evaluating(module), torch.no_grad():
+        outputs = module(**inputs)
     found: torch.Tensor = outputs.logits if "logits" in outputs else outputs[0]
     return found
 

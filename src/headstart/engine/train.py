@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.data.batches import pad, pad_shared, padded_length, shared_rows
+from headstart.data.batches import Batch, pad, pad_shared, padded_length, shared_rows
 from headstart.data.corpus import Part
 from headstart.engine.dropout import Draw
 from headstart.engine.evaluate import evaluate
@@ -252,42 +252,42 @@ def _passes(members: Sequence[Member], shares: Sequence[Turn], setting: Setting)
 
 def _pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Setting) -> Pass:
     """The i-th batch. A member with fewer texts than others repeats some, which weigh nothing."""
-    if setting.shares_rows:
-        return _shared_pass(members, shares, i, setting)
     train = setting.parts["train"]
     own = [turn.passes[i] if i < len(turn.passes) else turn.passes[0][:0] for turn in shares]
-    rows = max(map(len, own))
-    filled = [np.resize(o if len(o) else t.passes[0], rows) for o, t in zip(own, shares, strict=True)]
-    weights = np.zeros((len(members), rows))
+    counts, batch = (_rows_shared if setting.shares_rows else _rows_apart)(own, shares, setting)
+    weights = np.zeros((len(members), max(counts)))
     for r, turn in enumerate(shares):
-        counts = sum(int(train.targets[passed].sum()) for passed in turn.passes)
-        weights[r, : len(own[r])] = 1 / max(1, counts)
-    draws = tuple(
-        Draw(m.run.seed, m.passes + i, len(o), padded_length(train.tokens, o))
-        for m, o in zip(members, own, strict=True)
-    )
-    index = np.concatenate(filled)
-    return Pass(pad(train.tokens, index, train.labels[index], setting.pad_id), weights, draws)
-
-
-def _shared_pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Setting) -> Pass:
-    """As `_pass`, with short texts of a member's batch in one row; a row that only fills weighs nothing."""
-    train = setting.parts["train"]
-    own = [turn.passes[i] if i < len(turn.passes) else turn.passes[0][:0] for turn in shares]
-    widths = [padded_length(train.tokens, index) for index in own]
-    rows = [shared_rows(train.tokens.lengths, o, width) for o, width in zip(own, widths, strict=True)]
-    count = max(map(len, rows))
-    weights, filled = np.zeros((len(members), count)), []
-    for r, (turn, mine) in enumerate(zip(shares, rows, strict=True)):
         targets = sum(int(train.targets[passed].sum()) for passed in turn.passes)
-        weights[r, : len(mine)] = 1 / max(1, targets)
-        filled += [*mine, *[turn.passes[0][:1]] * (count - len(mine))]
+        weights[r, : counts[r]] = 1 / max(1, targets)
     draws = tuple(
-        Draw(m.run.seed, m.passes + i, len(mine), width)
-        for m, mine, width in zip(members, rows, widths, strict=True)
+        Draw(m.run.seed, m.passes + i, count, padded_length(train.tokens, o))
+        for m, count, o in zip(members, counts, own, strict=True)
     )
-    width = max([*widths, *(padded_length(train.tokens, row) for row in filled if len(row) == 1)])
-    return Pass(pad_shared(train.tokens, filled, width, setting.pad_id), weights, draws)
+    return Pass(batch, weights, draws)
+
+
+def _rows_apart(
+    own: Sequence[np.ndarray], shares: Sequence[Turn], setting: Setting
+) -> tuple[list[int], Batch]:
+    """A row for each of the members' `own` texts: how many rows are each member's, and the batch."""
+    train, counts = setting.parts["train"], list(map(len, own))
+    filled = [np.resize(o if len(o) else t.passes[0], max(counts)) for o, t in zip(own, shares, strict=True)]
+    index = np.concatenate(filled)
+    return counts, pad(train.tokens, index, train.labels[index], setting.pad_id)
+
+
+def _rows_shared(
+    own: Sequence[np.ndarray], shares: Sequence[Turn], setting: Setting
+) -> tuple[list[int], Batch]:
+    """As `_rows_apart`, with short texts of a member in one row."""
+    tokens = setting.parts["train"].tokens
+    widths = [padded_length(tokens, index) for index in own]
+    rows = [shared_rows(tokens.lengths, o, width) for o, width in zip(own, widths, strict=True)]
+    counts = list(map(len, rows))
+    spare = [[turn.passes[0][:1]] * (max(counts) - count) for turn, count in zip(shares, counts, strict=True)]
+    filled = [row for mine, more in zip(rows, spare, strict=True) for row in (*mine, *more)]
+    width = max([*widths, *(padded_length(tokens, row) for more in spare for row in more)])
+    return counts, pad_shared(tokens, filled, width, setting.pad_id)
 
 
 def _diverged(member: Member, loss: float, norm: float) -> TrainingError:

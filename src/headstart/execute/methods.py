@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,14 +11,11 @@ from torch import nn
 
 from headstart.config.expand import Run
 from headstart.engine.device import Precision, compute_format, weights_dtype
-from headstart.errors import HeadstartError, ModelError
+from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint
 from headstart.tuning.adapters import can_merge, wrap
 from headstart.tuning.lora import adapt, peft, targets, widen
 from headstart.tuning.quantise import bitsandbytes, quantise
-
-#: Texts whose logits a saved probe must give again.
-_EXAMPLES = 8
 
 
 def check_methods(
@@ -41,31 +39,31 @@ def check_methods(
             peft()
             if run.method == "qlora":
                 bitsandbytes()
-            _named(run, "lora.target", lambda model=model, run=run: targets(model, run.lora))
+            with _named(f"arms.{run.arm}.lora.target"):
+                targets(model, run.lora)
         if run.peft is not None:
-            fresh = absent[run.checkpoint]
-            _named(run, "peft", lambda model=model, run=run, fresh=fresh: _try(model, run, fresh))
+            with _named(f"arms.{run.arm}.peft"):
+                _check_peft(model, run.peft, run.pretrained, absent[run.checkpoint])
 
 
-def _named(run: Run, key: str, check: Any) -> None:
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """What is wrong with a model or its method, said of the key that chose it."""
     try:
-        check()
+        yield
     except ModelError as error:
-        raise _at(error, f"arms.{run.arm}.{key}") from error
+        raise ModelError(error.got, where=where, expected=error.expected, fix=error.fix) from error
 
 
-def _try(model: nn.Module, run: Run, absent: Collection[str]) -> None:
-    assert run.peft is not None
-    wrapped = wrap(model, run.peft, 0, absent)
-    if not run.pretrained and not can_merge(wrapped):
+def _check_peft(
+    model: nn.Module, config: Mapping[str, Any], pretrained: bool, absent: Collection[str]
+) -> None:
+    wrapped = wrap(model, config, 0, absent)
+    if not pretrained and not can_merge(wrapped):
         raise ModelError(
             "it cannot be merged into random weights, and these are nobody's base",
             expected="a type that can be merged, such as LORA or IA3, or pretrained weights",
         )
-
-
-def _at(error: HeadstartError, where: str) -> ModelError:
-    return ModelError(error.got, where=where, expected=error.expected, fix=error.fix)
 
 
 def tuned(

@@ -66,15 +66,8 @@ def as_peft(base: Any, tuned: nn.Module, lora: Lora, fresh: Collection[str] = ()
     with torch.no_grad():
         for name, value in tuned.named_parameters():
             if value.requires_grad:
-                state[_peft_name(name, modules)].copy_(_own_rank(name, value.detach(), lora.r))
+                state[_peft_name(name, modules)].copy_(value)
     return model
-
-
-def _own_rank(name: str, value: torch.Tensor, rank: int) -> torch.Tensor:
-    """What of an adapter's weight is its own, where a pack widened it."""
-    if name.endswith(".lora_A.weight"):
-        return value[:rank]
-    return value[:, :rank] if name.endswith(".lora_B.weight") else value
 
 
 def _peft_name(name: str, modules: Sequence[str]) -> str:

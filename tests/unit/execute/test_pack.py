@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
 
 TEXTS, BATCH, EPOCHS = 60, 8, 2
+pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = EPOCHS * -(-TEXTS // BATCH)
 TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": 3e-3, "precision": "fp64"}
 
@@ -69,15 +70,6 @@ class _Study:
         assert sorted(record.key for record in given) == sorted(found)
         assert {record.key: record for record in given} == found
         return found
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Products this small gain nothing from more, and lose on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
