@@ -108,7 +108,7 @@ FAMILIES: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
 def tiny_config(family: str, dropout: float = 0.0, **more: Any) -> Any:
     """The configuration of a family's tiny model."""
     kind, values = FAMILIES[family]
-    return AutoConfig.for_model(kind, **values(dropout), **more)
+    return AutoConfig.for_model(kind, **(values(dropout) | more))
 
 
 def tiny_model(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from headstart.exporting import export as export
     from headstart.generation import generate as generate
     from headstart.prediction import predict as predict
+    from headstart.sizing import explain_lora as explain_lora
+    from headstart.sizing import params as params
 
 _HOME = {
     "HeadstartError": "headstart.errors",
@@ -35,9 +37,11 @@ _HOME = {
     "Results": "headstart.experiment",
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
+    "explain_lora": "headstart.sizing",
     "export": "headstart.exporting",
     "generate": "headstart.generation",
     "load_study": "headstart.config.load",
+    "params": "headstart.sizing",
     "plan": "headstart.experiment",
     "predict": "headstart.prediction",
     "run": "headstart.experiment",
@@ -50,9 +54,11 @@ __all__ = [
     "Results",
     "Stack",
     "Study",
+    "explain_lora",
     "export",
     "generate",
     "load_study",
+    "params",
     "plan",
     "predict",
     "run",

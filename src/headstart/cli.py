@@ -161,6 +161,70 @@ def export(
 
 
 @app.command()
+def params(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder, config.json, hub id or asset.")],
+    omit: Annotated[
+        str, typer.Option(help="Left out of the total: biases, norms, pooler, head, lm-head, or any part.")
+    ] = "",
+    lora: Annotated[
+        str | None, typer.Option(help="Adapters to add, such as r=16,target=query_key_value.")
+    ] = None,
+    bits: Annotated[int, typer.Option(help="How weights are kept: 4, 16 or 32 bits.")] = 32,
+    head: Annotated[
+        str | None, typer.Option(help="none, masked-lm, causal-lm or classification; else the model's own.")
+    ] = None,
+    labels: Annotated[int | None, typer.Option(min=1, help="Outputs of a classification head.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count a model's parameters, by formula and by walking its modules, from its configuration alone."""
+    from headstart.config.inline import lora_from
+    from headstart.report.params import params_view
+    from headstart.sizing import params as count_params
+
+    names = [name.strip() for name in omit.split(",") if name.strip()]
+    adapters = lora_from(lora) if lora is not None else None
+    sizes = count_params(
+        model,
+        omit=names,
+        lora=adapters,
+        bits=_one_of(bits, (4, 16, 32), "--bits"),
+        head=_one_of(head, (None, "none", "masked-lm", "causal-lm", "classification"), "--head"),
+        labels=labels,
+    )
+    if as_json:
+        _print_json(sizes.facts)
+    else:
+        Console().print(params_view(sizes.facts))
+
+
+@app.command()
+def explain(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="What to explain: lora.")],
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Whose numbers; else an example's.")
+    ] = None,
+    lora: Annotated[str | None, typer.Option(help="Settings, such as r=16,target=query_key_value.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page as Markdown.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Explain what a method's settings do, with the numbers of a model at hand."""
+    from rich.markdown import Markdown
+
+    from headstart.config.inline import lora_from
+    from headstart.report.explain import page
+    from headstart.sizing import explain_lora
+
+    _one_of(topic, ("lora",), "explain")
+    facts = explain_lora(model, lora_from(lora) if lora is not None else None)
+    if as_json:
+        _print_json(facts)
+    elif markdown:
+        typer.echo(page(facts), nl=False)
+    else:
+        Console().print(Markdown(page(facts)))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of study files, for editors."""
     from headstart.config.study import Study
@@ -184,6 +248,13 @@ def _run(study: Study, *, as_json: bool) -> None:
         Console().print(closing(results.findings, results.out))
     if results.findings.failed:
         raise typer.Exit(1)
+
+
+def _one_of(value: Any, known: tuple[Any, ...], where: str) -> Any:
+    if value not in known:
+        shown = ", ".join(str(one) for one in known if one is not None)
+        raise HeadstartError(f"{value!r} is not known", where=where, expected=f"one of {shown}")
+    return value
 
 
 def _print_json(facts: dict[str, Any]) -> None:

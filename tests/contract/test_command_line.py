@@ -376,3 +376,63 @@ def test_schema_is_json_on_standard_output() -> None:
     done = headstart("schema")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["title"] == "Study"
+
+
+# Parameters and explanations
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--omit", "heads"], "--omit: no part is called 'heads'"),
+        (["--bits", "8"], "--bits: 8 is not known"),
+        (["--head", "tail"], "--head: 'tail' is not known"),
+        (["--lora", "rank=3"], "--lora: rank: "),
+        (["--lora", "target=nix"], "lora.target: no linear layer of a bert is called 'nix'"),
+    ],
+)
+def test_params_says_what_it_does_not_know(
+    refused: Refused, tiny_model: Path, words: list[str], message: str
+) -> None:
+    assert message in refused("params", tiny_model, *words)
+
+
+@pytest.mark.parametrize(
+    "config", ["{", "[]", '{"model_type": "none"}', "{}", '{"model_type": "bert", "hidden_size": "x"}']
+)
+def test_params_of_what_is_no_configuration(refused: Refused, tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config, encoding="utf-8")
+    assert f"{tmp_path}: " in refused("params", tmp_path)
+
+
+def test_params_of_what_is_not_there(refused: Refused, tmp_path: Path) -> None:
+    assert "nowhere: no usable checkpoint" in refused("params", tmp_path / "nowhere")
+
+
+def test_params_prints_facts(tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["params", str(tiny_model), "--json", "--lora", "r=2"]) == 0
+    facts = json.loads(capfd.readouterr().out)
+    assert facts["total"] == sum(part["count"] for part in facts["parts"])
+    assert facts["trainable"] == facts["lora"]["trainable"]
+
+
+def test_params_shows_a_table_no_wider_than_a_terminal(
+    tiny_model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["params", str(tiny_model), "--omit", "norms"]) == 0
+    shown = capfd.readouterr().out
+    assert "D·F" in shown
+    assert "formulas and walk agree" in shown
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_explain_knows_its_topics(refused: Refused) -> None:
+    assert "one of lora" in refused("explain", "adam")
+
+
+def test_explain_shows_a_page(tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "lora", str(tiny_model)]) == 0
+    assert "What LoRA's settings do" in capfd.readouterr().out
+    assert main(["explain", "lora", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["lora"]["trainable"] == 1_572_864

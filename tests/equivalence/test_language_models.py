@@ -19,7 +19,7 @@ from headstart.engine.generate import Manner, answers
 from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.train import train
 from headstart.engine.weights import weights_together
-from headstart.models.initialise import count
+from headstart.models.count import count
 from headstart.tuning.adapters import as_peft, lora_config
 from headstart.tuning.lora import adapt
 from tiny import FAMILIES, Listening, gap, tiny_config, tiny_run, tiny_setting, tiny_tokens

@@ -39,7 +39,7 @@ from headstart.execute.pin import is_pinned
 from headstart.execute.prepare import Prepared
 from headstart.execute.saving import save_trained
 from headstart.models.bag_of_words import BagOfWords, fit_path
-from headstart.models.initialise import count
+from headstart.models.count import count
 from headstart.records import (
     EpochPoint,
     Execution,

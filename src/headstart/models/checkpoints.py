@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -28,6 +29,7 @@ _PROBLEM_TYPES: dict[str, str] = {
     "multi-label": "multi_label_classification",
     "regression": "regression",
 }
+_EXPECTED = "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
 #: What a tokenizer without a limit of its own reports is near 1e30.
 _NO_LIMIT = 10**6
 _DEFAULT_LENGTH = 256
@@ -106,7 +108,7 @@ def open_checkpoint(
         ModelError: nothing can be found there, or it is of no family with a classification head.
     """
     location = locate(name, announce)
-    with _explained(name), quiet():
+    with explained(name), quiet():
         own = AutoConfig.from_pretrained(location)
         config = AutoConfig.from_pretrained(location, **_outputs(task, label_names))
         tokenizer = AutoTokenizer.from_pretrained(location)
@@ -148,16 +150,15 @@ def _outputs(task: Task, label_names: tuple[str, ...]) -> dict[str, Any]:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def explained(name: str, expected: str = _EXPECTED) -> Iterator[None]:
     """Whatever the library says of a checkpoint that is not there or not whole, as one error of ours."""
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise ModelError(
             f"no usable checkpoint: {str(error).strip().splitlines()[0]}",
             where=name,
-            expected="a folder with config.json, weights and tokenizer, a hub id that can be reached, "
-            "or asset:minilm",
+            expected=expected,
         ) from error
 
 
@@ -206,7 +207,7 @@ def _longest(config: Any, tokenizer: Any, name: str, task: Task) -> int:
 
 def _skeleton(config: Any, name: str, task: Task) -> torch.nn.Module:
     """The network without memory for its weights."""
-    with _explained(name), quiet(), torch.device("meta"):
+    with explained(name), quiet(), torch.device("meta"):
         module: torch.nn.Module = library_class(task).from_config(config)
     return module
 

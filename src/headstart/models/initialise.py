@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -10,7 +9,6 @@ from transformers import AutoModelForSequenceClassification
 
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, quiet
-from headstart.records import Parameters
 from headstart.seeds import Purpose, derive
 
 
@@ -111,15 +109,3 @@ def _refuse_foreign_body(model: Any, missing: set[str], checkpoint: Checkpoint) 
             where=checkpoint.name,
             expected=f"weights of a {checkpoint.config.model_type} with the sizes in its config.json",
         )
-
-
-def count(model: torch.nn.Module) -> Parameters:
-    """Parameters of `model`, tied ones once, and each of those that lie two to a byte."""
-    sizes = [(numbers_in(p), p.requires_grad) for p in model.parameters()]
-    return Parameters(total=sum(n for n, _ in sizes), trainable=sum(n for n, free in sizes if free))
-
-
-def numbers_in(parameter: torch.Tensor) -> int:
-    """How many weights a parameter holds: in four bits, two lie in each byte that torch counts."""
-    packed = getattr(parameter, "quant_state", None)
-    return parameter.numel() if packed is None else math.prod(packed.shape)

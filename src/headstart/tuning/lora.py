@@ -6,6 +6,7 @@ a stack can hold: R members share the frozen base and each has its own A and B.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Collection, Iterator
@@ -34,7 +35,7 @@ class LoraLinear(nn.Module):
 
     def __init__(self, base: nn.Module, lora: Lora) -> None:
         super().__init__()
-        width, height = _sizes(base)
+        width, height = linear_sizes(base)
         like = next(base.parameters())
         self.base = base
         self.lora_A = nn.Linear(width, lora.r, bias=False, device=like.device)
@@ -50,7 +51,7 @@ class LoraLinear(nn.Module):
         return result + update.to(result.dtype)
 
 
-def _sizes(layer: Any) -> tuple[int, int]:
+def linear_sizes(layer: Any) -> tuple[int, int]:
     """How many numbers a linear layer takes and gives."""
     if isinstance(layer, Conv1D):
         return int(layer.weight.shape[0]), int(layer.weight.shape[1])
@@ -202,12 +203,18 @@ def narrow_base(model: nn.Module) -> None:
             module.to(torch.bfloat16)
 
 
+def hush() -> None:
+    """Hold back what bitsandbytes says when it is imported, by PEFT too: of kernels that it does not need."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
 def peft() -> Any:
     """The PEFT library.
 
     Raises:
         MissingExtraError: it is not installed.
     """
+    hush()
     try:
         import peft as library
         import peft.utils.constants

@@ -5,14 +5,14 @@ bitsandbytes does the work, on CUDA and on CPUs. Nothing that is quantised can t
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
 from headstart.errors import MissingExtraError
-from headstart.tuning.lora import linear_layers
+from headstart.tuning.lora import hush, linear_layers
 
 
 def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:
@@ -24,10 +24,25 @@ def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:
     Raises:
         MissingExtraError: bitsandbytes is not installed.
     """
-    for path in list(linear_layers(model)):
-        layer = model.get_submodule(path)
-        if type(layer) is nn.Linear:  # GPT-2's Conv1D lies the other way, and bitsandbytes has none
-            model.set_submodule(path, _in_four_bits(layer, device, compute))
+    for path in list(quantised(model)):
+        model.set_submodule(path, _in_four_bits(model.get_submodule(path), device, compute))
+
+
+def quantised(model: Any) -> Iterator[str]:
+    """Paths of the layers that `quantise` puts into four bits."""
+    for path in linear_layers(model):
+        # GPT-2's Conv1D lies the other way, and bitsandbytes has none.
+        if type(model.get_submodule(path)) is nn.Linear:
+            yield path
+
+
+def four_bit_bytes(numbers: int) -> int:
+    """Memory of so many weights of one layer: about 4.127 bits each (Dettmers et al. 2023, section 3).
+
+    Half a byte a weight; for each block of 64 a scale in 8 bits; for each 256 of these a scale in 32 bits.
+    """
+    scales = -(-numbers // 64)
+    return -(-numbers // 2) + scales + 4 * -(-scales // 256)
 
 
 def _in_four_bits(layer: nn.Linear, device: torch.device, compute: torch.dtype) -> nn.Module:
@@ -53,8 +68,7 @@ def bitsandbytes() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    # It warns of kernels on a hub that it does not need.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    hush()
     try:
         import bitsandbytes as library
     except ImportError as error:

@@ -11,7 +11,8 @@ from transformers import AutoModel, RobertaConfig
 
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.initialise import count, initialise
+from headstart.models.count import count
+from headstart.models.initialise import initialise
 
 NAMES = ("bad", "good")
 

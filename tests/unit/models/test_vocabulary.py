@@ -24,7 +24,7 @@ from transformers import (
 from headstart.data.tokenise import Tokens
 from headstart.errors import ModelError
 from headstart.models import vocabulary
-from headstart.models.initialise import count
+from headstart.models.count import count
 from headstart.models.vocabulary import CompactEmbedding, compact, decay_factor, restore, used_ids
 
 VOCABULARY, PAD = 50, 1

@@ -12,7 +12,7 @@ from headstart.config.study import Lora
 from headstart.engine.member import Member
 from headstart.engine.train import train
 from headstart.engine.weights import weights_together
-from headstart.models.initialise import count
+from headstart.models.count import count
 from headstart.tuning.lora import adapt, widen
 from headstart.tuning.quantise import quantise
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting

@@ -1,0 +1,44 @@
+"""LoRA's settings on one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from headstart.config.inline import lora_from
+from headstart.config.study import Lora
+from headstart.errors import HeadstartError
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("r=16,target=query_key_value", Lora(r=16, target=("query_key_value",))),
+        ("target=query,value,r=8", Lora(r=8, target=("query", "value"))),
+        ("target=all", Lora(target="all")),
+        (
+            " r = 4 , alpha = 32 , dropout=0 , bias=all , rslora=true",
+            Lora(r=4, alpha=32, dropout=0, bias="all", rslora=True),
+        ),
+    ],
+)
+def test_a_line_is_read(text: str, settings: Lora) -> None:
+    assert lora_from(text) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "'' is no key=value"),
+        ("query", "'query' is no key=value"),
+        ("r=16,value", "'value' is no key=value"),
+        ("rank=16", "rank: "),
+        ("r=0", "r: "),
+        ("r=sixteen", "r: "),
+        ("bias=some", "bias: "),
+    ],
+)
+def test_what_is_no_setting_is_refused(text: str, message: str) -> None:
+    with pytest.raises(HeadstartError) as caught:
+        lora_from(text)
+    assert caught.value.got.startswith(message)
+    assert "r, alpha, dropout" in str(caught.value)

@@ -1,0 +1,167 @@
+"""Parameters counted by formula and by walking: equal for every family, published totals, loud where not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+)
+
+from headstart.errors import HeadstartError, ModelError
+from headstart.models.anatomy import Head
+from headstart.models.count import FAMILIES as KNOWN
+from headstart.models.count import by_hand, census, count, head_of
+from tiny import FAMILIES, tiny_config
+
+HEADS: dict[Head, Any] = {
+    "none": AutoModel,
+    "masked-lm": AutoModelForMaskedLM,
+    "causal-lm": AutoModelForCausalLM,
+    "classification": AutoModelForSequenceClassification,
+}
+PUBLISHED = json.loads((Path(__file__).parent / "published.json").read_text(encoding="utf-8"))
+#: What changes a family's parts, besides a tiny model's own settings.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "albert": {"num_hidden_groups": 2, "inner_group_num": 2},
+    "bert": {"type_vocab_size": 1},
+    "deberta-v2": {"conv_kernel_size": 3, "type_vocab_size": 2, "position_biased_input": True},
+    "electra": {"embedding_size": 32},
+    "gpt2": {"n_inner": 20},
+    "llama": {"attention_bias": True, "mlp_bias": True},
+    "modernbert": {"attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True},
+    "qwen3": {"attention_bias": True},
+}
+
+
+def build(config: Any, head: Head) -> Any:
+    with torch.device("meta"):
+        return HEADS[head].from_config(config)
+
+
+@pytest.mark.parametrize("untied", [{}, {"tie_word_embeddings": False}], ids=["tied", "untied"])
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_formulas_and_walk_agree_for_every_family(family: str, head: Head, untied: dict[str, bool]) -> None:
+    config = tiny_config(family, **untied)
+    try:
+        model = build(config, head)
+    except ValueError:
+        pytest.skip(f"transformers has no {family} with head {head}")
+    assert census(model, config, head).total == count(model).total
+
+
+@pytest.mark.parametrize("head", ["none", "classification"])
+@pytest.mark.parametrize("family", VARIANTS)
+def test_formulas_follow_what_a_configuration_changes(family: str, head: Head) -> None:
+    config = tiny_config(family, **VARIANTS[family])
+    model = build(config, head)
+    assert census(model, config, head).total == count(model).total
+    assert census(model, config, head).total != count(build(tiny_config(family), head)).total
+
+
+def test_every_family_with_formulas_is_tested_here() -> None:
+    assert {tiny_config(family).model_type for family in FAMILIES} == set(KNOWN)
+
+
+@pytest.mark.parametrize("case", PUBLISHED, ids=lambda case: str(case["name"]))
+def test_published_totals_come_out(case: dict[str, Any]) -> None:
+    config = AutoConfig.for_model(**case["config"])
+    assert census(build(config, case["head"]), config, case["head"]).total == case["total"]
+
+
+@pytest.fixture
+def roberta_small() -> tuple[Any, Any]:
+    """The RoBERTa-small of the French book reviews, as a masked language model."""
+    config = AutoConfig.for_model(
+        "roberta",
+        vocab_size=32_000,
+        hidden_size=512,
+        max_position_embeddings=258,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        intermediate_size=512,
+        type_vocab_size=1,
+        architectures=["RobertaForMaskedLM"],
+    )
+    return build(config, head_of(config)), config
+
+
+def test_roberta_small_comes_out_as_by_hand(roberta_small: tuple[Any, Any]) -> None:
+    counted = census(*roberta_small, "masked-lm").without(["biases", "norms", "lm-head"])
+    assert counted.total == 22_807_552
+    assert by_hand(counted) == "16,384,000 + 132,096 + 4 x 1,572,864"
+
+
+def test_roberta_small_with_biases_and_norms(roberta_small: tuple[Any, Any]) -> None:
+    """22,829,056 is ALTEGRAD 2023's lab 4, of fairseq, which has no token types."""
+    counted = census(*roberta_small, "masked-lm")
+    assert counted.without(["token-type-embedding", "pooler", "head", "lm-head"]).total == 22_829_056
+    assert counted.without(["lm-head"]).total == 22_829_056 + 512
+
+
+def test_a_table_of_one_row_is_a_bias_and_one_of_two_is_not() -> None:
+    kinds = {}
+    for rows in (1, 2):
+        config = tiny_config("bert", type_vocab_size=rows)
+        counted = census(build(config, "none"), config, "none")
+        kinds[rows] = next(row.kind for row in counted.rows if row.part == "token-type embedding")
+    assert kinds == {1: "biases", 2: "weights"}
+
+
+def test_tied_weights_are_shown_and_not_counted() -> None:
+    config = tiny_config("camembert")  # its language-model head stands before its body
+    counted = census(build(config, "masked-lm"), config, "masked-lm")
+    values = {(row.place, row.part): row.value for row in counted.rows}
+    assert values["lm-head", "decoder"] == 0
+    assert values["embeddings", "token embedding"] == 50 * 32
+
+
+def test_an_odd_module_fails_loudly() -> None:
+    config = tiny_config("bert")
+    model = build(config, "none")
+    model.encoder.layer[1].extra = nn.Linear(3, 3, device="meta")
+    with pytest.raises(ModelError, match=r"encoder\.layer\.\*\.extra\.weight has 9 and no formula") as caught:
+        census(model, config, "none")
+    assert "formulas and walk do not agree" in str(caught.value)
+
+
+def test_a_layer_of_another_size_fails_loudly() -> None:
+    config = tiny_config("llama")
+    model = build(config, "causal-lm")
+    model.model.layers[0].mlp.up_proj = nn.Linear(32, 47, bias=False, device="meta")
+    with pytest.raises(ModelError, match=r"feed-forward in \(block\) has 3,040, and D·F gives 3,072"):
+        census(model, config, "causal-lm")
+
+
+def test_a_part_that_is_not_there_fails_loudly() -> None:
+    config = tiny_config("roberta")
+    with pytest.raises(ModelError, match=r"pooler \(pooler\) has 0, and D² gives 1,024"):
+        census(build(config, "classification"), config, "none")
+
+
+def test_a_family_without_formulas_is_named_with_its_walked_total() -> None:
+    config = AutoConfig.for_model("vit", hidden_size=32, num_hidden_layers=1, intermediate_size=32)
+    with torch.device("meta"):
+        model = AutoModel.from_config(config)
+    total = sum(p.numel() for p in model.parameters())
+    with pytest.raises(ModelError, match=f"no formulas are known for a vit, which has {total:,} parameters"):
+        census(model, config, "none")
+
+
+def test_what_is_omitted_must_be_there() -> None:
+    config = tiny_config("bert")
+    counted = census(build(config, "none"), config, "none")
+    assert counted.without([]).total == counted.total
+    assert counted.without(["blocks", "embeddings", "pooler"]).total == 0
+    with pytest.raises(HeadstartError, match="no part is called 'heads'"):
+        counted.without(["heads"])
