@@ -72,15 +72,22 @@ def init(
 
 
 @app.command()
-def plan(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Check the study and its data, and list its runs, without training."""
+def plan(
+    study: StudyFile,
+    overrides: Overrides = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Make a few real steps: memory measured, time expected.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the study and its data, and list its runs and their cost, without training."""
     from headstart.config.load import load_study
 
     loaded = load_study(study, overrides or ())
     from headstart.experiment import plan as make_plan
     from headstart.report.plan import plan_view
 
-    made = make_plan(loaded, _say)
+    made = make_plan(loaded, _say, probe=probe)
     if as_json:
         _print_json(made.facts)
     else:

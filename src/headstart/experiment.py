@@ -14,32 +14,37 @@ from typing import Any
 from headstart.config.expand import Run, expand
 from headstart.config.study import Study
 from headstart.data.corpus import PARTS
+from headstart.data.statistics import label_summary, length_summary
 from headstart.errors import HeadstartError
 from headstart.execute.crew import Crew
-from headstart.execute.group import groups
-from headstart.execute.local import carry_out_all, warm_up
+from headstart.execute.forecast import Forecast, forecast
+from headstart.execute.local import carry_out_all, measured, process_bytes, warm_up
 from headstart.execute.pack import Watcher
-from headstart.execute.prepare import Prepared, prepare
+from headstart.execute.prepare import Prepared, as_begun, prepare
 from headstart.execute.probing import encode_for_probes
-from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord
+from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord, duration
 from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
-from headstart.report.progress import duration
 from headstart.report.tuning import best_run, rule
 from headstart.store.provenance import git_commit
 from headstart.store.runs import RunStore, missing
+from headstart.tuning.lora import peft
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What `run` would do: the runs still to be made, those done, and what is known of the data."""
+    """What `run` would do: the runs still to be made, those done, what is known of the data, and the cost.
+
+    `outlook` is of the runs that are left: what they need, and with a probe the steps that were timed.
+    """
 
     study: Study
     runs: tuple[Run, ...]
     done: frozenset[str]
     prepared: Prepared
+    outlook: Forecast
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -49,18 +54,22 @@ class Plan:
             "task": self.study.task,
             "texts": {part: len(corpus.parts[part]) for part in PARTS},
             "labels": list(corpus.label_names),
-            "warnings": [notice.model_dump() for notice in self.prepared.notices],
+            "label_statistics": label_summary(corpus),
+            "warnings": [n.model_dump() for n in (*self.prepared.notices, *self.outlook.notices)],
             "runs": [
                 {"arm": r.arm, "size": r.size, "seed": r.seed, "setting": dict(r.setting)}
                 | {"key": r.key, "done": r.key in self.done}
                 for r in self.runs
             ],
-            "groups": [
-                {"runs": [run.key for run in group.runs], "alone": group.reason}
-                for group in groups(self.runs, self.prepared)
-            ],
+            "parameters": self.outlook.parameters,
+            "groups": self.outlook.groups,
+            "cost": self.outlook.cost,
             "tokens": {
                 f"{name} (at most {limit})": round(float(tokens["train"].lengths.mean()), 1)
+                for (name, limit), tokens in self.prepared.tokens.items()
+            },
+            "lengths": {
+                f"{name} (at most {limit})": length_summary(tokens, limit)
                 for (name, limit), tokens in self.prepared.tokens.items()
             },
         }
@@ -84,17 +93,32 @@ class Results:
         return _facts(self.findings)
 
 
-def plan(study: Study, say: Say = lambda _: None) -> Plan:
-    """Check the study and its data and list its runs, without training and without writing.
+def plan(study: Study, say: Say = lambda _: None, *, probe: bool = False) -> Plan:
+    """Check the study and its data, list its runs and what they will cost, without training or writing.
+
+    Args:
+        probe: make a few real steps of each kind of run and forget them: memory measured, time expected.
 
     Raises:
         HeadstartError: whatever would keep the study from being run.
     """
     runs, store = expand(study), RunStore(Path(study.out))
+    process = _process_bytes(runs)
     store.check(study)
     prepared = prepare(study, runs, announce=say)
     store.check_sources(prepared.corpus.digest, prepared.digests)
-    return Plan(study, runs, frozenset(store.done()), prepared)
+    done = store.done()
+    prepared = as_begun(prepared, done.values())
+    left = tuple(run for run in runs if run.key not in done)
+    seen = forecast(runs, left, prepared, process, store.out)
+    return Plan(study, runs, frozenset(done), prepared, measured(seen, store, say) if probe else seen)
+
+
+def _process_bytes(runs: Iterable[Run]) -> int:
+    """What a process holds before it has a model, with the libraries that these runs ask for."""
+    if any(run.lora or run.peft for run in runs):
+        peft()
+    return process_bytes()
 
 
 def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results:
@@ -114,15 +138,21 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
     if study.workers != 0:
         warm_up()
     store.check(study)
+    process = _process_bytes(runs)
     with (watch or _Nobody)(len(missing([r.key for r in runs], store.done())), study.metric) as watcher:
         prepared = prepare(study, runs, commit=git_commit(Path.cwd()), announce=watcher.say)
         store.check_sources(prepared.corpus.digest, prepared.digests)
         store.open(study)
-        made = Plan(study, runs, frozenset(store.done()), prepared)
-        store.write_json("plan.json", made.facts)
-        _train_missing(runs, prepared, store, watcher)
+        done = store.done()
+        prepared = as_begun(prepared, done.values())
+        left = tuple(run for run in runs if run.key not in done)
+        seen = forecast(runs, left, prepared, process, store.out)
+        for notice in seen.notices:
+            watcher.say(notice.text)
+        store.write_json("plan.json", Plan(study, runs, frozenset(done), prepared, seen).facts)
+        expected = _train_missing(seen, store, watcher)
         findings = _conclude(study, prepared, store)
-        watcher.say(f"{len(findings.records)} runs, {duration(time.monotonic() - began)}")
+        watcher.say(f"{len(findings.records)} runs, {duration(time.monotonic() - began)}{expected}")
     if all(record.status == "failed" for record in findings.records):
         raise HeadstartError(
             f"every run failed; the first: {findings.records[0].error}",
@@ -132,16 +162,17 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
     return Results(findings, store.out)
 
 
-def _train_missing(runs: Iterable[Run], prepared: Prepared, store: RunStore, watcher: Any) -> None:
-    promoting, done = _Promoting(watcher, store, prepared), store.done()
-    for record in done.values():
+def _train_missing(seen: Forecast, store: RunStore, watcher: Any) -> str:
+    """Train them; gives what was expected, in words, for what it took to be held against."""
+    promoting = _Promoting(watcher, store, seen.prepared)
+    for record in store.done().values():
         promoting.promote(record)  # an earlier call may have ended between a run and its promotion
-    left = tuple(run for run in runs if run.key not in done)
-    if not left:
-        return
-    encode_for_probes(left, prepared, watcher.say)
-    crew = carry_out_all(left, prepared, store, promoting)
+    if not seen.left:
+        return ""
+    encode_for_probes(seen.left, seen.prepared, watcher.say)
+    crew, seconds = carry_out_all(seen, store, promoting, watcher.say)
     watcher.say(_how(crew))
+    return f" (expected: {duration(seconds.low)} to {duration(seconds.high)})" if seconds else ""
 
 
 def _how(crew: Crew) -> str:

@@ -16,6 +16,14 @@ def run_key(arm: str, size: int | str, seed: int, setting: tuple[tuple[str, floa
     return f"{arm}/{size}/{seed}/{point}" if point else f"{arm}/{size}/{seed}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 class Record(BaseModel):
     """Base of all that is written: frozen, unknown keys kept out."""
 
@@ -73,6 +81,23 @@ class Execution(Record):
     pinned: bool = False
 
 
+class Range(Record):
+    """From `low` to `high`, both as likely as not to be passed by little."""
+
+    low: float
+    high: float
+
+
+class Estimate(Record):
+    """What a run was expected to take before it began; null where nothing was known.
+
+    Of a run in a pack, what the whole pack takes, as its `seconds` and `peak_memory_bytes` are.
+    """
+
+    memory_bytes: Range | None = None
+    seconds: Range | None = None
+
+
 class Sample(Record):
     """A prompt as a language model answered it before training and after, and whether it then stopped."""
 
@@ -118,6 +143,7 @@ class RunRecord(Record):
     parameters: Parameters | None = None
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
+    estimate: Estimate | None = None
     execution: Execution | None = None
     provenance: Provenance | None = None
     samples: tuple[Sample, ...] = ()

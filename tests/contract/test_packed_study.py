@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from headstart import load_study, run
 from headstart.cli import main
 from headstart.config.expand import Run, expand
-from headstart.execute.local import _Workers
+from headstart.execute.local import Workers
 from headstart.execute.pin import usable
 from headstart.execute.prepare import prepare
 from headstart.execute.probe import Probe
@@ -40,7 +40,7 @@ KEYS = [
 STEPS = {"20": 6, "all": 16}
 TABLE = "bert.embeddings.word_embeddings.weight"
 #: What says how and when a run was made, and no more.
-_CIRCUMSTANCES = {"seconds", "peak_memory_bytes", "execution", "provenance"}
+_CIRCUMSTANCES = {"seconds", "peak_memory_bytes", "estimate", "execution", "provenance"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -316,7 +316,7 @@ def test_a_pool_whose_worker_died_in_a_probe_can_be_asked_again(study_in: StudyF
     study = load_study(study_in(tmp_path, arms=PAIR))
     runs = expand(study)
     probe = Probe(runs[:1], 1)
-    with _Workers(prepare(study, runs), RunStore(Path(study.out))) as pool:
+    with Workers(prepare(study, runs), RunStore(Path(study.out))) as pool:
         pool.resize(1)
         (worker,) = multiprocessing.active_children()
         worker.kill()
@@ -333,7 +333,8 @@ def test_the_plan_shows_which_runs_can_train_as_one(
 ) -> None:
     arms = {**PAIR, "words": {"method": "bag-of-words"}}
     assert main(["plan", str(study_in(tmp_path, arms=arms, seeds=[0, 1])), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["groups"] == [
+    groups = json.loads(capsys.readouterr().out)["groups"]
+    assert [{key: group[key] for key in ("runs", "alone")} for group in groups] == [
         {"runs": ["pretrained/all/0", "random/all/0", "pretrained/all/1", "random/all/1"], "alone": None},
         {"runs": ["words/all/0", "words/all/1"], "alone": "a bag of words is fitted"},
     ]

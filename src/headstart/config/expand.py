@@ -9,7 +9,7 @@ from typing import Any
 
 from headstart.config.study import LEARNING_RATE, Arm, Lora, Method, Probe, Size, Study, Training
 from headstart.errors import Problem, StudyError
-from headstart.records import run_key
+from headstart.records import Estimate, run_key
 
 #: One point of a tuned arm's grid, as (name, value) in the order of `Training`; empty where none is tuned.
 Setting = tuple[tuple[str, float], ...]
@@ -44,9 +44,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Pack:
-    """Runs of one architecture and one method that train at once, stacked into one module."""
+    """Runs of one architecture and one method that train at once, stacked into one module.
+
+    `estimate` is what was expected of it before it began.
+    """
 
     runs: tuple[Run, ...]
+    estimate: Estimate | None = None
 
 
 def expand(study: Study) -> tuple[Run, ...]:

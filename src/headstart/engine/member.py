@@ -47,6 +47,12 @@ class Setting:
     precision: Precision
     shares_rows: bool = False
 
+    @property
+    def measured(self) -> tuple[Part, ...]:
+        """The parts that are measured after each epoch, each once: valid always."""
+        parts: tuple[Part, ...] = ("valid", *self.curves)
+        return tuple(dict.fromkeys(parts))
+
 
 @dataclass
 class Member:

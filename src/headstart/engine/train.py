@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Protocol
 
 import numpy as np
@@ -72,13 +72,19 @@ def fresh_optimisers(members: Sequence[Member], weights: Weights) -> list[torch.
     return [adamw(weights.leaves(r), member.run.training) for r, member in enumerate(members)]
 
 
-def single_steps(members: Sequence[Member], weights: Weights, setting: Setting) -> Iterator[None]:
+def single_steps(
+    members: Sequence[Member], weights: Weights, setting: Setting, *, longest_first: bool = False
+) -> Iterator[None]:
     """Make the members' steps until the first ends, yielding after each; evaluate nothing, tell nobody.
+
+    Args:
+        longest_first: begin with the longest step of the first epoch, which then comes twice.
 
     Raises:
         MemoryError: there is not enough for one.
     """
-    turns = [member_turns(member, setting) for member in members]
+    order = turns_with_longest if longest_first else member_turns
+    turns = [order(member, setting) for member in members]
     optimisers = fresh_optimisers(members, weights)
     pack = _Pack(list(members), weights, turns, optimisers, setting, _Silence(), time.perf_counter)
     weights.module.train()
@@ -86,6 +92,19 @@ def single_steps(members: Sequence[Member], weights: Weights, setting: Setting) 
         if not pack.step(shares):
             raise MemoryError("no memory for a step of these members")
         yield
+
+
+def turns_with_longest(member: Member, setting: Setting) -> Iterator[Turn]:
+    """The member's steps after the longest of its first epoch, which so comes twice."""
+    epoch = takewhile(lambda turn: turn.epoch == 1, member_turns(member, setting))
+    longest = max(epoch, key=lambda turn: turn_tokens(turn, setting))
+    return chain([longest], member_turns(member, setting))
+
+
+def turn_tokens(turn: Turn, setting: Setting) -> int:
+    """Tokens of a member's share of a step, padding included: what its time grows with."""
+    tokens = setting.parts["train"].tokens
+    return sum(len(index) * padded_length(tokens, index) for index in turn.passes)
 
 
 class _Silence:
@@ -168,7 +187,7 @@ class _Pack:
         rows = [r for r, turn in enumerate(shares) if turn.ends_epoch and not self.members[r].error]
         if not rows:
             return
-        scores = {part: self._measure(rows, part) for part in ("valid", *self._setting.curves)}
+        scores = {part: self._measure(rows, part) for part in self._setting.measured}
         for i, r in enumerate(rows):
             own = {part: found[i] for part, found in scores.items()}
             self._close_epoch(r, shares[r].epoch, own)

@@ -41,7 +41,7 @@ def setting_of(run: Run, prepared: Prepared) -> Setting:
         parts={part: Texts(tokens[part], corpus.parts[part].labels) for part in PARTS},
         device=choose_device(study.device),
         precision=precision,
-        shares_rows=study.prompts.packing and study.task == "instruction",
+        shares_rows=prepared.shares_rows,
     )
 
 

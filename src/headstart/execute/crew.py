@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import psutil
@@ -32,13 +32,20 @@ Auto = Literal["auto"]
 @dataclass(frozen=True)
 class Crew:
     """How the study is trained: `workers` processes (0: this one) of `threads` threads (0: as torch has it),
-    at most `pack` runs as one, and why. `seconds` is what a step of one run costs so, where it was probed."""
+    at most `pack` runs as one, and why.
+
+    `seconds` is what a step of one run costs so, where it was probed; `timings` are then the probe's, of
+    packs of `timed_runs` runs that began with the run of the key `timed`.
+    """
 
     workers: int
     threads: int
     reason: str
     pack: int = 1
     seconds: float | None = None
+    timings: tuple[Timing, ...] = field(default=(), compare=False)
+    timed: str = field(default="", compare=False)
+    timed_runs: int = field(default=1, compare=False)
 
 
 class Prober(Protocol):
@@ -64,15 +71,20 @@ def choose_crew(
     workers: int | Auto,
     pack: int | Auto,
     device: str,
+    bytes_each: int = 0,
 ) -> Crew:
-    """The crew for a study that asks for `workers` and `pack`; `texts` is how many each run learns from."""
+    """The crew for a study that asks for `workers` and `pack`; `texts` is how many each run learns from.
+
+    `bytes_each` is what a process is expected to need: no more are tried than memory then holds.
+    """
     neural = [group for group in groups if group.runs[0].method not in ("bag-of-words", "probe", "none")]
     if not neural:
         return _quick(groups, workers)
     largest = max(neural, key=lambda group: (group.most, len(group.runs)))
     steps = sum(total_steps(run.training, texts[run.key]) for group in neural for run in group.runs)
     count = sum(len(group.runs) for group in neural)
-    crew = _processes(count, largest.runs[0], steps, prober, workers, device)
+    fits = _fitting(bytes_each, 0) if bytes_each else count
+    crew = _processes(count, fits, largest.runs[0], steps, prober, workers, device)
     if pack != "auto":
         return replace(crew, pack=pack)
     share = -(-largest.most // max(1, crew.workers))
@@ -90,7 +102,9 @@ def _quick(groups: Sequence[Group], asked: int | Auto) -> Crew:
     return Crew(count, max(1, cores() // count), "probes need no more")
 
 
-def _processes(runs: int, first: Run, steps: int, prober: Prober, asked: int | Auto, device: str) -> Crew:
+def _processes(
+    runs: int, fits: int, first: Run, steps: int, prober: Prober, asked: int | Auto, device: str
+) -> Crew:
     """How many processes, with packs of one."""
     if asked != "auto":
         count = max(1, min(asked, runs))
@@ -100,6 +114,9 @@ def _processes(runs: int, first: Run, steps: int, prober: Prober, asked: int | A
     most = min(cores(), runs)
     if most < 2:
         return Crew(1, cores(), "one run at a time")
+    if fits < 2:
+        return Crew(1, cores(), f"memory holds one of {most} workers")
+    most = min(most, fits)
     if steps < _WORTH_A_PROBE:
         return Crew(most, max(1, cores() // most), "too few steps for a probe")
     return _probe_processes(first, prober, most)
@@ -118,37 +135,42 @@ def _probe_processes(run: Run, prober: Prober, most: int) -> Crew:
     measured = f"probe: {most} workers {_ms(shared)} a step, one process {_ms(single)}"
     fits = _fitting(max(t.peak_memory_bytes for t in together), most)
     if fits < most:
-        return Crew(1, cores(), f"{measured}; memory holds {fits} of {most} workers")
+        reason = f"{measured}; memory holds {fits} of {most} workers"
+        return Crew(1, cores(), reason, 1, single, tuple(alone), run.key)
     if shared < single:
-        return Crew(most, each, measured, seconds=shared)
-    return Crew(1, cores(), measured, seconds=single)
+        return Crew(most, each, measured, 1, shared, tuple(together), run.key)
+    return Crew(1, cores(), measured, 1, single, tuple(alone), run.key)
 
 
 def _with_packs(crew: Crew, runs: Sequence[Run], most: int, prober: Prober) -> Crew:
     """Double the pack while a step of one run in it gets cheaper and memory holds it."""
     prober.resize(crew.workers)
-    best = crew.seconds or _time_packs(crew, runs[:1], prober)
+    best, timings = crew.seconds, crew.timings
+    if best is None:
+        best, timings = _time_packs(crew, runs[:1], prober)
     tried = [f"1 run {_ms(best)}"]
     size = 1
     while size < most:
         larger = min(2 * size, most)
-        seconds = _time_packs(crew, runs[:larger], prober)
+        seconds, found = _time_packs(crew, runs[:larger], prober)
         tried.append(f"{larger} as one {_ms(seconds)}")
         if not seconds * _GAIN < best:
             break
-        size, best = larger, seconds
-    return replace(crew, pack=size, reason=f"{crew.reason}; a step of a run: {', '.join(tried)}")
+        size, best, timings = larger, seconds, found
+    reason = f"{crew.reason}; a step of a run: {', '.join(tried)}"
+    return replace(crew, pack=size, reason=reason, timings=timings, timed=runs[0].key, timed_runs=size)
 
 
-def _time_packs(crew: Crew, runs: Sequence[Run], prober: Prober) -> float:
-    """Seconds that a step of one run costs in packs of these in all workers; infinite if it cannot be."""
+def _time_packs(crew: Crew, runs: Sequence[Run], prober: Prober) -> tuple[float, tuple[Timing, ...]]:
+    """Seconds that a step of one run costs in packs of these in all workers, infinite if it cannot be; and
+    what was timed."""
     timings = prober.ask([Probe(tuple(runs), crew.threads)] * crew.workers)
     if not timings:
         prober.resize(crew.workers)
-        return float("inf")
+        return float("inf"), ()
     if _fitting(max(t.peak_memory_bytes for t in timings), crew.workers) < crew.workers:
-        return float("inf")
-    return _mean(timings) / len(runs) / crew.workers
+        return float("inf"), ()
+    return _mean(timings) / len(runs) / crew.workers, tuple(timings)
 
 
 def _fitting(bytes_each: int, started: int) -> int:

@@ -20,10 +20,14 @@ _QUICK: dict[Method, int] = {"none": 1, "probe": 1, "bag-of-words": 2}
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that can be members of one pack, in the study's order; or, with a reason, each alone."""
+    """Runs that can be members of one pack, in the study's order; or, with a reason, each alone.
+
+    Groups of one `shape` need the same memory and time: they differ in the numbers of their bases.
+    """
 
     runs: tuple[Run, ...]
     reason: str | None = None
+    shape: str = ""
 
     @property
     def most(self) -> int:
@@ -40,7 +44,9 @@ def groups(runs: Sequence[Run], prepared: Prepared) -> list[Group]:
     together: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         together[_shared(run, prepared)].append(run)
-    return [Group(tuple(own), _why_alone(own[0], prepared)) for own in together.values()]
+    return [
+        Group(tuple(own), _why_alone(own[0], prepared), _shape(own[0], prepared)) for own in together.values()
+    ]
 
 
 def packs(groups: Sequence[Group], size: int, probes: int = 1) -> list[Pack]:
@@ -69,24 +75,27 @@ def _parts(runs: tuple[Run, ...], size: int) -> list[tuple[Run, ...]]:
 
 def _shared(run: Run, prepared: Prepared) -> str:
     """What two runs must have in common to meet in a pack, as one string."""
+    return json.dumps([_shape(run, prepared), _base(run, prepared)], sort_keys=True, default=str)
+
+
+def _shape(run: Run, prepared: Prepared) -> str:
+    """What decides how large and how long a step is, as one string."""
     if run.method == "bag-of-words":
         return run.method
     checkpoint, training = prepared.checkpoints[run.checkpoint], run.training
     tokens = [str(part.folder) for part in prepared.tokens_of(run).values()]
     alike = {"batch_size", "accumulation", "precision", "gradient_checkpointing"}
     chosen = training.model_dump(include=alike)
-    base = _base(run, prepared)
-    return json.dumps([run.method, checkpoint.shape, tokens, chosen, base], sort_keys=True, default=str)
+    adapters = [run.lora.model_dump(exclude={"r", "alpha", "rslora"}) if run.lora else run.peft]
+    return json.dumps([run.method, checkpoint.shape, tokens, chosen, adapters], sort_keys=True, default=str)
 
 
 def _base(run: Run, prepared: Prepared) -> list[object]:
     """What runs must have in common to share a frozen base: its weights, and which parts of it train."""
-    if run.method in ("full", "none"):
+    if run.method in ("full", "none", "bag-of-words"):
         return []
     weights = prepared.checkpoints[run.checkpoint].digest if run.pretrained else f"random, seed {run.seed}"
-    if run.lora is not None:
-        return [weights, run.lora.model_dump(exclude={"r", "alpha", "rslora"})]
-    return [weights, run.probe.model_dump() if run.probe is not None else run.peft]
+    return [weights, run.probe.model_dump() if run.probe is not None else None]
 
 
 def _why_alone(run: Run, prepared: Prepared) -> str | None:

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
+import psutil
+
 from headstart.config.expand import Pack, Run
 from headstart.engine.device import choose_device
 from headstart.errors import HeadstartError, TrainingError
 from headstart.execute.crew import Crew, choose_crew
-from headstart.execute.group import groups, halves, packs
+from headstart.execute.expect import Outlook, timed
+from headstart.execute.forecast import Forecast, expected_seconds, in_words
+from headstart.execute.group import halves
+from headstart.execute.needs import STEPWISE
 from headstart.execute.pack import Watcher, carry_out, failed, texts_of
 from headstart.execute.pin import share
-from headstart.execute.prepare import Prepared, as_begun
+from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Probe, Timing
 from headstart.execute.worker import Job, Message, serve
+from headstart.records import Range
 from headstart.store.runs import RunStore
 
 _MODULES = "headstart.execute.worker"
-#: Probes that train as one where the study leaves it open: a step costs what calling its operators costs.
-_PROBES = 32
 
 
 def warm_up() -> None:
@@ -52,23 +56,95 @@ def _context() -> BaseContext:
     return multiprocessing.get_context("forkserver" if "forkserver" in known else "spawn")
 
 
-def carry_out_all(runs: Sequence[Run], prepared: Prepared, store: RunStore, watcher: Watcher) -> Crew:
-    """Train the runs as the study's `workers` and `pack` say, and give with what crew."""
-    prepared = as_begun(prepared, store.done().values())
-    study, grouped = prepared.study, groups(runs, prepared)
-    probes = _PROBES if study.pack == "auto" else 1
-    if study.workers == 0:
-        crew = Crew(0, 0, "asked for", 1 if study.pack == "auto" else study.pack)
-        for pack in packs(grouped, crew.pack, probes):
+def process_bytes() -> int:
+    """Resident memory of this process, which a worker's is like before it has a model."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def carry_out_all(
+    seen: Forecast, store: RunStore, watcher: Watcher, announce: Callable[[str], None]
+) -> tuple[Crew, Range | None]:
+    """Train the runs that are left as the study's `workers` and `pack` say.
+
+    `announce` is told what is expected before the first run begins. Gives with what crew, and the seconds
+    that were expected, where steps were timed.
+    """
+    prepared = seen.prepared
+    if prepared.study.workers == 0:
+        crew = in_this_process(prepared)
+        packs = _announced(seen, crew, announce)
+        for pack in packs:
             carry_out(pack, prepared, store, 1, watcher)
-        return crew
-    texts = {run.key: texts_of(run, prepared) for run in runs}
-    with _Workers(prepared, store) as pool:
-        device = choose_device(study.device).type
-        crew = choose_crew(grouped, texts, pool, workers=study.workers, pack=study.pack, device=device)
+        return crew, None
+    with Workers(prepared, store) as pool:
+        crew = choose(seen, pool)
         pool.resize(0)  # a process that has probed keeps the memory of its largest pack
-        pool.carry_out(packs(grouped, crew.pack, probes), crew, watcher)
-    return crew
+        packs = _announced(replace(seen, found=tuple(timed(seen.found, crew))), crew, announce)
+        pool.carry_out(packs, crew, watcher)
+    return crew, expected_seconds(packs, crew)
+
+
+def _announced(seen: Forecast, crew: Crew, announce: Callable[[str], None]) -> list[Pack]:
+    packs = seen.packs(crew)
+    expected = in_words(packs, crew)
+    if expected:
+        announce(expected)
+    return packs
+
+
+def in_this_process(prepared: Prepared) -> Crew:
+    """The crew of a study with `workers: 0`."""
+    return Crew(0, 0, "asked for", 1 if prepared.study.pack == "auto" else prepared.study.pack)
+
+
+def choose(seen: Forecast, pool: Workers) -> Crew:
+    """The crew for what is to be trained, by timing real steps in the pool's processes."""
+    study = seen.prepared.study
+    texts = {run.key: texts_of(run, seen.prepared) for run in seen.left}
+    needs = [memory.low for one in seen.found if (memory := one.memory(1)) is not None]
+    return choose_crew(
+        [one.group for one in seen.found],
+        texts,
+        pool,
+        workers=study.workers,
+        pack=study.pack,
+        device=choose_device(study.device).type,
+        bytes_each=int(max(needs, default=0)),
+    )
+
+
+def measured(seen: Forecast, store: RunStore, announce: Callable[[str], None]) -> Forecast:
+    """The forecast with real steps of each kind of run, soon forgotten, and the crew that they choose."""
+    if not any(_makes_steps(one) for one in seen.found):
+        return seen
+    announce("making a few steps of each kind of run")
+    with Workers(seen.prepared, store) as pool:
+        crew = in_this_process(seen.prepared) if seen.prepared.study.workers == 0 else choose(seen, pool)
+        known: dict[str, Outlook] = {}
+        found = []
+        for one in timed(seen.found, crew):
+            like = known.get(one.group.shape)
+            if like is not None:
+                one = replace(one, timings=like.timings, pack=like.pack)
+            elif not one.timings and _makes_steps(one):
+                one = _timed_now(one, crew, pool)
+            known[one.group.shape] = one
+            found.append(one)
+    return replace(seen, found=tuple(found), crew=crew)
+
+
+def _makes_steps(one: Outlook) -> bool:
+    return one.group.runs[0].method in STEPWISE
+
+
+def _timed_now(one: Outlook, crew: Crew, pool: Workers) -> Outlook:
+    """A few steps in fresh processes, of the largest pack that the crew would train."""
+    runs = one.group.runs[: min(crew.pack, one.group.most)]
+    workers = max(1, min(crew.workers, len(one.group.runs)))
+    pool.resize(0)
+    pool.resize(workers)
+    timings = pool.ask([Probe(runs, crew.threads)] * workers)
+    return replace(one, timings=tuple(timings), pack=len(runs))
 
 
 def _refuse_bootstrapping() -> None:
@@ -99,7 +175,7 @@ class _Worker:
         self.pipe.close()
 
 
-class _Workers:
+class Workers:
     """A pool of workers; leaving its context ends them, whatever they do."""
 
     def __init__(self, prepared: Prepared, store: RunStore) -> None:
@@ -108,7 +184,7 @@ class _Workers:
         self._workers: list[_Worker] = []
         self._waiting: deque[Pack] = deque()
 
-    def __enter__(self) -> _Workers:
+    def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -95,6 +95,7 @@ def carry_out(
     rest = {
         "seconds": time.perf_counter() - started,
         "peak_memory_bytes": peak_bytes(),
+        "estimate": pack.estimate,
         "warnings": prepared.notices,
     }
     records = [record.model_copy(update=rest) for record in records]

@@ -54,6 +54,11 @@ class Prepared:
         asked = run.training.precision
         return self.precision if asked == "auto" else asked
 
+    @property
+    def shares_rows(self) -> bool:
+        """Whether short texts of a batch share a row."""
+        return self.study.prompts.packing and self.study.task == "instruction"
+
     def lacking(self, run: Run) -> frozenset[str]:
         """The names of the weights that the run's checkpoint lacks, where its method asks."""
         return self.absent.get(run.checkpoint, frozenset())

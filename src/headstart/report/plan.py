@@ -1,4 +1,4 @@
-"""What `headstart plan` shows: the data as read, warnings, and the runs with what is done of them."""
+"""What `headstart plan` shows: the data as read, warnings, the runs with what is done of them, the cost."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rich.text import Text
 
 from headstart.config.expand import axes, settings
 from headstart.config.study import Arm, Study
+from headstart.report.cost import cost_lines, cost_table
+from headstart.report.texts import label_view, length_lines
 from headstart.report.tuning import SHORT
 
 
@@ -22,8 +24,11 @@ def plan_view(study: Study, facts: Mapping[str, Any]) -> RenderableType:
     if study.question:
         parts.append(Text(study.question, style="bold"))
     parts += [Text(line) for line in _data_lines(facts)]
+    parts += [*label_view(facts), *map(Text, length_lines(facts))]
     parts += [Text(f"! {warning['text']}", style="yellow") for warning in facts["warnings"]]
     parts += [_runs_table(study, facts), *map(Text, _left(study, facts))]
+    if "cost" in facts:
+        parts += [cost_table(study, facts), *map(Text, cost_lines(facts["cost"]))]
     return Group(*parts)
 
 
@@ -33,8 +38,7 @@ def _data_lines(facts: Mapping[str, Any]) -> list[str]:
     shown = ", ".join(labels[:12]) + (f", and {len(labels) - 12} more" if len(labels) > 12 else "")
     open_ended = "an answer" if facts["task"] == "instruction" else "a number"
     what = f"{len(labels)} labels: {shown}" if labels else open_ended
-    lengths = [f"tokens a text: {mean} on average for {name}" for name, mean in facts["tokens"].items()]
-    return [f"{facts['task']}, {what}", f"texts: {texts}", *lengths]
+    return [f"{facts['task']}, {what}", f"texts: {texts}"]
 
 
 def _runs_table(study: Study, facts: Mapping[str, Any]) -> Table:

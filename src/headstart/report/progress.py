@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from headstart.config.expand import Run
-from headstart.records import EpochPoint, RunRecord
+from headstart.records import EpochPoint, RunRecord, duration
 from headstart.report.findings import number
 
 
@@ -92,14 +92,6 @@ class StudyProgress:
             return ""
         left = (time.monotonic() - self._began) * (self._runs - done) / done
         return f"about {duration(left)} left"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _name(run: Run) -> str:

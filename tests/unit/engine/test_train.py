@@ -64,6 +64,19 @@ def test_the_test_is_not_touched_unless_asked() -> None:
     assert heard.points[0].test is None
 
 
+@pytest.mark.parametrize("curves", [("valid",), ("valid", "test"), ("test",)])
+def test_each_part_is_measured_once_an_epoch(curves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def counting(module: Any, part: Any, setting: Any) -> Any:
+        measured.append(part)
+        return measure(module, part, setting)
+
+    monkeypatch.setattr("headstart.engine.train.measure", counting)
+    trained([tiny_run(epochs=2)], [tiny_model()], tiny_setting(curves=curves))
+    assert sorted(measured) == sorted([*{"valid", *curves}] * 2)
+
+
 def test_afterwards_a_member_holds_the_weights_of_its_best_epoch() -> None:
     setting, heard, model = tiny_setting(curves=("valid", "test")), Listening(), tiny_model()
     (member,), weights = trained([tiny_run(epochs=6, learning_rate=3e-2)], [model], setting, heard)

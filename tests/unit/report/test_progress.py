@@ -9,8 +9,8 @@ from rich.console import Console
 
 from headstart.config.expand import Run
 from headstart.config.study import Training
-from headstart.records import EpochPoint, RunRecord
-from headstart.report.progress import StudyProgress, duration
+from headstart.records import EpochPoint, RunRecord, duration
+from headstart.report.progress import StudyProgress
 
 RUN = Run("tuned", "all", 0, "full", "m", True, Training())
 

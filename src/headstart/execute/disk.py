@@ -1,0 +1,67 @@
+"""How much disk a study's output takes: models, predictions, curves, and the states of unfinished runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from headstart.config.expand import Run
+from headstart.engine.schedule import total_steps
+from headstart.execute.needs import STEPWISE, parameters_of
+from headstart.execute.prepare import Prepared
+
+#: A row of predictions apart from its probabilities, and what a step adds to curves, in bytes.
+_ROW: Final = 24
+_STEP: Final = 100
+
+
+def disk_bytes(runs: Sequence[Run], prepared: Prepared) -> int:
+    """What the output folder takes when all runs have ended."""
+    models = sum(_model_bytes(run, prepared) for run in _kept(runs))
+    rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
+    return models + len(runs) * rows + _STEP * sum(_steps(run, prepared) for run in runs)
+
+
+def state_bytes(runs: Sequence[Run], prepared: Prepared) -> int:
+    """The largest state that a run keeps while it is unfinished: weights, best weights and two moments."""
+    arms = {run.arm: run for run in runs if run.method in STEPWISE}
+    sizes = (parameters_of(run, prepared) for run in arms.values())
+    return max((16 * one.trainable for one in sizes if one), default=0)
+
+
+def folder_bytes(folder: Path) -> int:
+    """What files below a folder take."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def free_bytes(folder: Path) -> int:
+    """What is free where a folder is, or will be."""
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    return shutil.disk_usage(there).free
+
+
+def _kept(runs: Sequence[Run]) -> list[Run]:
+    """A run for each model that stays: one an arm, in a tuned arm of each size and setting."""
+    places = {(run.arm, run.size, run.setting) if run.setting else run.arm: run for run in runs}
+    return list(places.values())
+
+
+def _model_bytes(run: Run, prepared: Prepared) -> int:
+    parameters = parameters_of(run, prepared)
+    if parameters is None or run.method == "none":
+        return 0
+    is_whole = run.method == "full" or not run.pretrained
+    weights = 4 * (parameters.total if is_whole else parameters.trainable)
+    return weights + folder_bytes_of_tokenizer(Path(prepared.checkpoints[run.checkpoint].location))
+
+
+def folder_bytes_of_tokenizer(folder: Path) -> int:
+    """What a checkpoint's tokenizer takes, which is saved with each model."""
+    return sum(file.stat().st_size for file in folder.glob("tokenizer*") if file.is_file())
+
+
+def _steps(run: Run, prepared: Prepared) -> int:
+    texts = len(prepared.corpus.parts["train"]) if run.size == "all" else run.size
+    return total_steps(run.training, texts) if run.method in STEPWISE else 0

@@ -1,0 +1,35 @@
+"""Small bars for a terminal: one line a bar, its length in eighths of a character."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+#: Characters of the longest bar.
+WIDTH = 24
+
+
+def bar(share: float, width: int = WIDTH) -> str:
+    """A bar of `share`, from 0 to 1, of `width` characters; what is above nothing shows."""
+    eighths = max(round(share * width * 8), 1 if share > 0 else 0)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def histogram_lines(bars: Sequence[Mapping[str, Any]], width: int = WIDTH) -> list[str]:
+    """A line for each bar {`from`, `to`, `count`}: its range, the bar, and how many it holds."""
+    most = max((one["count"] for one in bars), default=0)
+    names = _ranges(bars)
+    wide = max(map(len, names), default=0)
+    return [
+        f"{name:>{wide}}  {bar(one['count'] / most if most else 0, width)} {one['count']:,}"
+        for name, one in zip(names, bars, strict=True)
+    ]
+
+
+def _ranges(bars: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whole numbers as `4 - 29`, both in the bar; others as `0.5 to 1.5`."""
+    if all(float(one[end]).is_integer() for one in bars for end in ("from", "to")):
+        pairs = [(int(one["from"]), int(one["to"]) - 1) for one in bars]
+        return [f"{low}" if low == high else f"{low} - {high}" for low, high in pairs]
+    return [f"{one['from']:.3g} to {one['to']:.3g}" for one in bars]

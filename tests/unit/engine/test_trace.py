@@ -1,0 +1,114 @@
+"""A step without numbers needs the bytes that a step with numbers does, for every family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from headstart.config.study import Lora
+from headstart.data.batches import Batch
+from headstart.engine import trace as traces
+from headstart.engine.trace import LiveBytes, trace
+from headstart.tuning.lora import adapt
+from tiny import FAMILIES, PAD, VOCABULARY, tiny_config
+
+ROWS, TOKENS, READ = 4, 16, 6
+
+
+def batch(rows: int = ROWS, targets: bool = False) -> Batch:
+    """Random rows, of which the first is shorter."""
+    draws = np.random.default_rng(0)
+    ids = draws.integers(4, VOCABULARY, (rows, TOKENS))
+    mask = np.ones_like(ids)
+    ids[0, -2:], mask[0, -2:] = PAD, 0
+    own = np.where(draws.random(ids.shape) < 0.5, ids, -100) if targets else None
+    return Batch(ids, mask, None, np.zeros(rows, np.int64), own)
+
+
+def make(family: str, dropout: float = 0.1, library: Any = AutoModelForSequenceClassification) -> Any:
+    """A random model in float32."""
+    return library.from_config(tiny_config(family, dropout), dtype=torch.float32)
+
+
+class _Numbers(LiveBytes):  # type: ignore[no-untyped-call]
+    """Counts bytes of real tensors, which have the numbers they are asked for."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default or traces._chooses(func, args):
+            return func(*args, **(kwargs or {}))
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+
+def truly(
+    own: Callable[[], Any], precision: Any = "fp32", task: Any = "classification", **targets: bool
+) -> int:
+    """The bytes that a step needs, counted while it computes."""
+    with _Numbers() as live:
+        model = own().train()
+        traces._without_table_gradient(model)
+        return traces._peak(live, lambda: traces._step(model, batch(**targets), task, precision))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_step_without_numbers_needs_what_a_step_needs(family: str) -> None:
+    traced = trace(lambda: make(family), batch(), batch(READ), "classification", "fp32").step
+    assert traced == pytest.approx(truly(lambda: make(family)), rel=0.03)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp64"])
+def test_other_formats_need_what_they_need(precision: Any) -> None:
+    dtype = torch.float64 if precision == "fp64" else torch.float32
+
+    def own() -> Any:
+        return AutoModelForSequenceClassification.from_config(tiny_config("roberta", 0.1), dtype=dtype)
+
+    traced = trace(own, batch(), batch(READ), "classification", precision)
+    assert traced.step == pytest.approx(truly(own, precision), rel=0.03)
+
+
+@pytest.mark.parametrize("family", ["bloom", "gpt2", "llama"])
+def test_a_causal_model_needs_logits_where_something_is_said(family: str) -> None:
+    def own() -> Any:
+        return make(family, library=AutoModelForCausalLM)
+
+    traced = trace(own, batch(targets=True), batch(READ, targets=True), "instruction", "fp32").step
+    assert traced == pytest.approx(truly(own, task="instruction", targets=True), rel=0.03)
+
+
+def test_adapters_need_less_than_full_tuning() -> None:
+    def adapted() -> Any:
+        model = make("bert")
+        adapt(model, Lora(r=2), 0)
+        return model
+
+    full = trace(lambda: make("bert"), batch(), batch(READ), "classification", "fp32").step
+    own = trace(adapted, batch(), batch(READ), "classification", "fp32").step
+    assert own < full
+    assert own == pytest.approx(truly(adapted), rel=0.03)
+
+
+def test_twice_the_rows_need_twice_the_memory() -> None:
+    one, two = (trace(lambda: make("bert"), batch(r), batch(r), "classification", "fp32") for r in (8, 16))
+    assert two.step == pytest.approx(2 * one.step, rel=0.1)
+    assert two.evaluation == pytest.approx(2 * one.evaluation, rel=0.1)
+    assert one.evaluation < one.step
+
+
+def test_it_draws_and_computes_nothing() -> None:
+    before = torch.get_rng_state()
+    trace(lambda: make("bert"), batch(), batch(READ), "classification", "fp32")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_that_has_to_see_numbers_is_an_error_that_can_be_caught() -> None:
+    class Odd(torch.nn.Module):
+        def forward(self, input_ids: torch.Tensor, **_: Any) -> Any:
+            return torch.unique(input_ids)
+
+    with pytest.raises(RuntimeError):
+        trace(Odd, batch(), batch(READ), "classification", "fp32")
