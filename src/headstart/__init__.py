@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headstart.comparison import Comparison as Comparison
+    from headstart.comparison import compare as compare
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
     from headstart.engine.stack import Stack as Stack
@@ -28,38 +30,48 @@ if TYPE_CHECKING:
     from headstart.exporting import export as export
     from headstart.generation import generate as generate
     from headstart.prediction import predict as predict
+    from headstart.sample_size import power_assumed as power_assumed
+    from headstart.sample_size import power_measured as power_measured
     from headstart.sizing import explain_lora as explain_lora
     from headstart.sizing import params as params
 
 _HOME = {
+    "Comparison": "headstart.comparison",
     "HeadstartError": "headstart.errors",
     "Plan": "headstart.experiment",
     "Results": "headstart.experiment",
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
+    "compare": "headstart.comparison",
     "explain_lora": "headstart.sizing",
     "export": "headstart.exporting",
     "generate": "headstart.generation",
     "load_study": "headstart.config.load",
     "params": "headstart.sizing",
     "plan": "headstart.experiment",
+    "power_assumed": "headstart.sample_size",
+    "power_measured": "headstart.sample_size",
     "predict": "headstart.prediction",
     "run": "headstart.experiment",
     "stack": "headstart.engine.stack",
     "unstack": "headstart.engine.stack",
 }
 __all__ = [
+    "Comparison",
     "HeadstartError",
     "Plan",
     "Results",
     "Stack",
     "Study",
+    "compare",
     "explain_lora",
     "export",
     "generate",
     "load_study",
     "params",
     "plan",
+    "power_assumed",
+    "power_measured",
     "predict",
     "run",
     "stack",

@@ -232,6 +232,83 @@ def explain(
 
 
 @app.command()
+def compare(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A study's folder, or a file of scores.")],
+    metric: Annotated[str | None, typer.Option(help="The study's, or the only column, by default.")] = None,
+    control: Annotated[str | None, typer.Option(help="Arm that the others are held against.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(min=0, help="Points (or the metric's unit) that do not matter.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare arms over seeds and test texts, with intervals, corrected tests and verdicts."""
+    from headstart.comparison import compare as compare_arms
+    from headstart.comparison import sentences
+    from headstart.report.comparison import comparison_view, latex, markdown
+
+    made = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
+    notes = list(sentences(made))
+    if as_json:
+        _print_json(made.facts)
+    elif as_markdown or as_latex:
+        typer.echo((latex if as_latex else markdown)(made.facts, notes), nl=False)
+    else:
+        Console().print(comparison_view(made.facts, notes))
+
+
+@app.command()
+def power(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[SOURCE]", help="A study's folder, or a file of single results.")
+    ] = None,
+    gap: Annotated[float | None, typer.Option(min=0, help="Difference to be shown, in points.")] = None,
+    texts: Annotated[int | None, typer.Option(min=2, help="Test texts; a study's own by default.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds; 3, or a study's own, by default.")] = None,
+    accuracy: Annotated[float, typer.Option(min=0, max=100, help="Assumed, in percent.")] = 80.0,
+    disagree: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, help="Percent of texts on which two models differ in being right."),
+    ] = None,
+    seed_std: Annotated[float, typer.Option(min=0, help="Assumed deviation over seeds, in points.")] = 1.0,
+    metric: Annotated[str | None, typer.Option(help="A study's metric.")] = None,
+    control: Annotated[str | None, typer.Option(help="Arm that the others are held against.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many seeds or test texts would show a difference, before a study or after it."""
+    from headstart import sample_size
+    from headstart.report.power import leaderboard_view, power_view
+
+    if source is not None and source.is_file():
+        if texts is None:
+            raise HeadstartError("the number of test texts is needed", where="power", fix="add --texts N")
+        limit, ranks = sample_size.leaderboard(source, texts, disagree=disagree)
+        rows = [rank.__dict__ for rank in ranks]
+        shown: Any = leaderboard_view(limit, rows, texts)
+        facts: dict[str, Any] = {"texts": texts, "limit": limit, "ranks": rows}
+    elif source is not None:
+        name, found = sample_size.power_measured(
+            source, gap=gap, seeds=seeds, texts=texts, metric=metric, control=control
+        )
+        facts = {"metric": name, "contrasts": [one.facts for one in found]}
+        shown = power_view(name, facts["contrasts"])
+    elif texts is None:
+        raise HeadstartError("a study's folder, or --texts N, expected", where="power")
+    else:
+        one = sample_size.power_assumed(
+            texts=texts, seeds=seeds or 3, gap=gap, accuracy=accuracy, disagree=disagree, seed_std=seed_std
+        )
+        facts = {"metric": "accuracy", "contrasts": [one.facts]}
+        shown = power_view("accuracy", facts["contrasts"])
+    if as_json:
+        _print_json(facts)
+    else:
+        Console().print(shown)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of study files, for editors."""
     from headstart.config.study import Study

@@ -436,3 +436,35 @@ def test_explain_shows_a_page(tiny_model: Path, capfd: pytest.CaptureFixture[str
     assert "What LoRA's settings do" in capfd.readouterr().out
     assert main(["explain", "lora", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["lora"]["trainable"] == 1_572_864
+
+
+# What a plan shows
+
+
+def test_a_plan_shows_labels_lengths_and_cost(
+    study_file: StudyFile, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(study_file())]) == 0
+    shown = capfd.readouterr().out
+    for words in ("50.0%", "tokens a text of train", "█", "parameters", "memory:", "disk:", "--probe"):
+        assert words in shown
+    assert "…" not in shown
+
+
+def test_a_plan_with_a_probe_tells_the_time(study_file: StudyFile, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(study_file(workers=1)), "--probe"]) == 0
+    shown = capfd.readouterr().out
+    assert "time: " in shown
+    assert "GiB" in shown
+    assert "1 at a time" in shown
+
+
+def test_a_plan_of_numbers_shows_how_they_lie(
+    study_file: StudyFile, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"text": f"a good film {i}", "label": i / 10} for i in range(40)]
+    data = {"path": jsonl(tmp_path / "numbers.jsonl", rows)}
+    assert main(["plan", str(study_file(task="regression", data=data))]) == 0
+    shown = capfd.readouterr().out
+    assert "labels of train: " in shown
+    assert " to " in shown

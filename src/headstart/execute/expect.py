@@ -19,8 +19,10 @@ from headstart.records import Estimate, Notice, Range
 #: operators need inside, and what the allocator keeps between steps of other lengths. See docs/plan.md, where
 #: these, `LIBRARIES` and `AGAIN` were measured.
 HELD: Final = {True: 1.75, False: 1.35}
-#: Bytes that libraries hold once they have computed: kernels for each length of a batch, and their threads.
+#: Bytes that libraries hold once they have computed: kernels for each length of a batch, and what the loading
+#: of a model leaves; at most, and for small models so many for each byte in use.
 LIBRARIES: Final = 390 << 20
+_SMALL: Final = 1.5
 #: Whole models that are there at once when a run begins and ends.
 _WHOLE: Final = 2
 #: How a process grows with the packs that it trains one after another, on average.
@@ -44,8 +46,10 @@ class Outlook:
         own = self.need
         if own is None:
             return None
+        weights = own.shared + runs * own.member
         at_work = max(HELD[own.narrow] * max(runs * own.step, own.evaluation), _WHOLE * own.whole)
-        return around(AGAIN * (self.process + LIBRARIES + own.shared + runs * own.member + at_work))
+        libraries = min(LIBRARIES, _SMALL * (weights + runs * own.step))
+        return around(AGAIN * (self.process + libraries + weights + at_work))
 
     @property
     def measured(self) -> int | None:

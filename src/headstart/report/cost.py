@@ -50,10 +50,9 @@ def _measured(group: Mapping[str, Any]) -> str:
 def cost_lines(cost: Mapping[str, Any]) -> Iterator[str]:
     yield f"memory: {cost['memory']['free_bytes'] / 2**30:.1f} GiB free"
     disk = cost["disk"]
-    states = (
-        f", and up to {size(disk['state_bytes'])} a run while it is unfinished" if disk["state_bytes"] else ""
-    )
-    yield f"disk: {size(disk['bytes'])} in the end{states}; {size(disk['free_bytes'])} free"
+    yield f"disk: {size(disk['bytes'])} in the end; {size(disk['free_bytes'])} free"
+    if disk["state_bytes"]:
+        yield f"  and up to {size(disk['state_bytes'])} for each run while it is unfinished"
     crew, seconds = cost["crew"], cost["seconds"]
     if crew is None:
         yield "time: not known; --probe makes a few steps of each kind of run to tell"

@@ -90,17 +90,13 @@ def _lora_lines(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _costs(own: Mapping[str, Any]) -> Table:
-    table = Table(
-        title="what other settings would cost, all else as asked", title_justify="left", title_style="dim"
-    )
-    table.add_column("setting")
-    table.add_column("weights that train", justify="right")
+    """What each other setting would cost, all else as asked."""
+    table = Table("other settings", box=box.SIMPLE_HEAD)
+    table.add_column("would train", justify="right")
     for rank, number in own["ranks"].items():
         table.add_row(f"r={rank}", f"{number:,}")
-    table.add_section()
     for role, number in own["targets"].items():
         table.add_row(f"target={role}", f"{number:,}")
-    table.add_section()
     for kind, number in own["bias"].items():
         table.add_row(f"bias={kind}", f"+{number:,}")
     return table
@@ -110,13 +106,10 @@ def _memory(facts: Mapping[str, Any]) -> Iterator[str]:
     own = facts["memory"]
     in_four = f", {own['quantised']:,} of them in 4 bits and the rest in 32" if own["quantised"] else ""
     bits = "" if in_four else f" in {own['bits']} bits"
-    yield f"weights take {size(own['weight_bytes'])}{bits}{in_four}"
-    full = size(own["full_training_bytes"])
+    yield f"all weights take {size(own['weight_bytes'])}{bits}{in_four}"
     if "lora" in facts:
-        mine = size(own["training_bytes"])
-        yield f"weights, gradients and AdamW's moments: {mine} so, {full} in full tuning; activations on top"
-    else:
-        yield f"weights, gradients and AdamW's moments of full tuning: {full}; activations on top"
+        yield f"training so, without activations: {size(own['training_bytes'])}"
+    yield f"full tuning, without activations: {size(own['full_training_bytes'])}"
 
 
 def size(count: float) -> str:

@@ -53,9 +53,7 @@ def length_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """How long texts are in tokens, for each tokenizer and limit."""
     for name, found in facts.get("lengths", {}).items():
         own = found["parts"]["train"]
-        cut = sum(part["cut"] for part in found["parts"].values())
-        yield f"tokens a text of train, for {name}:"
         middle = f"mean {own['mean']:.1f}, median {own['median']:.0f}"
-        ends = f"95% of texts up to {own['p95']:.0f}, longest {own['max']:.0f}"
-        yield f"  {middle}, {ends}" + (f"; {cut} texts of all parts are cut" if cut else "")
+        yield f"tokens a text of train, for {name}:"
+        yield f"  {middle}, 95% of texts up to {own['p95']:.0f}, longest {own['max']:.0f}"
         yield from (f"  {line}" for line in histogram_lines(found["histogram"]))

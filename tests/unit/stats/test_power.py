@@ -1,0 +1,93 @@
+"""Power against closed forms, scipy's noncentral t and simulation; what is needed is enough."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from headstart.stats.crossed import crossed_interval
+from headstart.stats.power import Variances, assumed, detectable, measured, power, seeds_needed, texts_needed
+
+PARTS = Variances(seeds=0.01**2, texts=0.2, rest=0.1)
+
+
+def test_without_texts_it_is_the_power_of_a_paired_t_test() -> None:
+    parts = Variances(seeds=1.0, texts=0.0, rest=0.0)
+    shift = 1.5 / np.sqrt(1 / 5)
+    limit = stats.t.ppf(0.975, 4)
+    expected = 1 - stats.nct.cdf(limit, 4, shift) + stats.nct.cdf(-limit, 4, shift)
+    assert power(1.5, parts, 5, 1_000_000) == pytest.approx(expected)
+
+
+def test_without_a_difference_it_is_the_level() -> None:
+    assert power(0.0, PARTS, 5, 500) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_it_is_how_often_the_interval_leaves_zero_out(seeds: int) -> None:
+    draws, texts, gap = np.random.default_rng(seeds), 200, 0.12
+    parts = Variances(seeds=0.03**2, texts=0.2, rest=0.3)
+    shown = []
+    for _ in range(600):
+        a = np.sqrt(parts.seeds) * draws.normal(size=(seeds, 1))
+        b = np.sqrt(parts.texts) * draws.normal(size=(1, texts))
+        found = crossed_interval(gap + a + b + np.sqrt(parts.rest) * draws.normal(size=(seeds, texts)))
+        shown.append(found is not None and found.low > 0)
+    assert np.mean(shown) == pytest.approx(power(gap, parts, seeds, texts), abs=0.06)
+
+
+def test_what_is_detectable_is_shown_as_often_as_asked() -> None:
+    for seeds in (1, 3, 10):
+        gap = detectable(PARTS, seeds, 1000)
+        assert power(gap, PARTS, seeds, 1000) == pytest.approx(0.8)
+
+
+def test_what_is_needed_is_enough_and_one_less_is_not() -> None:
+    seeds = seeds_needed(0.034, PARTS, 2000)
+    assert seeds is not None
+    assert power(0.034, PARTS, seeds, 2000) >= 0.8 > power(0.034, PARTS, seeds - 1, 2000)
+    texts = texts_needed(0.05, PARTS, 5)
+    assert texts is not None
+    assert power(0.05, PARTS, 5, texts) >= 0.8 > power(0.05, PARTS, 5, texts - 1)
+
+
+def test_seeds_cannot_buy_back_a_small_test_set() -> None:
+    small = Variances(seeds=0.001**2, texts=0.2, rest=0.0)
+    assert seeds_needed(0.02, small, 200) is None
+    assert small.binds(3, 200) == "texts"
+    assert texts_needed(0.02, small, 3) is not None
+
+
+def test_texts_cannot_buy_back_few_seeds() -> None:
+    noisy = Variances(seeds=0.05**2, texts=0.1, rest=0.0)
+    assert texts_needed(0.02, noisy, 3) is None
+    assert noisy.binds(3, 100_000) == "seeds"
+
+
+def test_variances_are_found_again_in_gaps() -> None:
+    draws, parts = np.random.default_rng(0), Variances(seeds=4.0, texts=1.0, rest=2.0)
+    found = []
+    for _ in range(50):
+        a, b = 2 * draws.normal(size=(8, 1)), draws.normal(size=(1, 60))
+        found.append(measured(a + b + np.sqrt(2) * draws.normal(size=(8, 60))))
+    for name in ("seeds", "texts", "rest"):
+        mean = np.mean([getattr(one, name) for one in found])
+        assert mean == pytest.approx(getattr(parts, name), rel=0.2)
+
+
+def test_gaps_without_variation_have_no_variances() -> None:
+    assert measured(np.zeros((3, 5))) is None
+
+
+def test_assumed_variances_are_those_of_independent_models_unless_told() -> None:
+    assert assumed(0.5, None, 0.0).texts == 0.5
+    assert assumed(0.8, 0.1, 0.02) == Variances(0.02**2, 0.1, 0.0)
+
+
+def test_a_leaderboards_noise() -> None:
+    """Single results near 50% on 1,319 questions: one's own deviation is 1.4 points, a gap's 1.9."""
+    parts = assumed(0.5, None, 0.0)
+    assert np.sqrt(0.25 / 1319) == pytest.approx(0.0138, abs=1e-4)
+    assert parts.error(1, 1319) == pytest.approx(0.0195, abs=1e-4)
+    assert power(0.018, parts, 1, 1319) < 0.2

@@ -1,0 +1,208 @@
+"""Comparisons of a table and of a study's folder: the laboratory's numbers, known texts, mistakes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import headstart
+from headstart.cli import main
+from headstart.comparison import compare
+from headstart.errors import HeadstartError
+from headstart.stats.crossed import crossed_interval
+
+StudyFile = Callable[..., Path]
+LAB = """arm,seed,accuracy
+random,0,62.5
+random,1,64.5
+random,2,63.5
+pretrained,0,81.5
+pretrained,1,78
+pretrained,2,82.5
+"""
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """Accuracies of a lab report: 3 seeds, French book reviews."""
+    file = tmp_path / "scores.csv"
+    file.write_text(LAB, encoding="utf-8")
+    return file
+
+
+def test_the_laboratorys_numbers(lab: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """63.5 +- 0.8 and 80.7 +- 1.9 (population), and 17.2 points between them."""
+    assert main(["compare", str(lab)]) == 0
+    shown = " ".join(capfd.readouterr().out.split())
+    assert "random 3 63.5 ± 1.0 ± 0.8" in shown
+    assert "pretrained 3 80.7 ± 2.4 ± 1.9" in shown
+    assert "pretrained +17.2 +9.3 to +25.1 0.011 0.250" in shown
+    assert "cannot go below p = 0.25" in shown
+    assert "better" in shown
+
+
+def test_a_tables_shares_may_be_percentages_or_not(lab: Path, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in LAB.splitlines()[1:]]
+    shares = "".join(f"{arm},{seed},{float(value) / 100}\n" for arm, seed, value in rows)
+    (tmp_path / "shares.csv").write_text("arm,seed,accuracy\n" + shares, encoding="utf-8")
+    one, other = compare(lab), compare(tmp_path / "shares.csv")
+    assert [s.mean for s in one.summaries] == pytest.approx([s.mean for s in other.summaries])
+
+
+def test_another_control_turns_the_difference_round(lab: Path) -> None:
+    (_, one), (_, other) = compare(lab).contrasts[0], compare(lab, control="pretrained").contrasts[0]
+    assert one.difference == pytest.approx(-other.difference)
+    assert (one.verdict, other.verdict) == ("better", "worse")
+
+
+def test_sizes_are_compared_apart(tmp_path: Path) -> None:
+    rows = [
+        f"{arm},{size},{seed},{0.5 + 0.01 * seed + lift}"
+        for arm, lift in (("random", 0), ("tuned", 0.1))
+        for size in (10, 20)
+        for seed in range(3)
+    ]
+    file = tmp_path / "sizes.csv"
+    file.write_text("arm,size,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
+    assert [(s.arm, s.size) for s, _ in compare(file).contrasts] == [("tuned", 10), ("tuned", 20)]
+
+
+def test_a_margin_is_in_points(tmp_path: Path) -> None:
+    rows = [
+        f"{arm},{seed},{value}"
+        for arm, own in (("random", (80.0, 80.1, 80.2)), ("tuned", (80.1, 80.1, 80.3)))
+        for seed, value in enumerate(own)
+    ]
+    file = tmp_path / "close.csv"
+    file.write_text("arm,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
+    assert compare(file, margin=0.5).contrasts[0][1].verdict == "no difference"
+    assert compare(file, margin=0.1).contrasts[0][1].verdict == "undecided"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, study_in: StudyFile) -> Path:
+    """The output of a small study of two seeds."""
+    where = tmp_path_factory.mktemp("compared")
+    headstart.run(headstart.load_study(study_in(where, seeds=[0, 1, 2])))
+    return where / "out"
+
+
+def test_a_studys_texts_are_known(folder: Path) -> None:
+    made = compare(folder)
+    assert made.control == "random"
+    (one, found), *_ = made.contrasts
+    assert found.texts == 24
+    right = {}
+    for arm in ("pretrained", "random"):
+        tables = [
+            pq.read_table(folder / "runs" / arm / "all" / str(seed) / "predictions.parquet")
+            for seed in range(3)
+        ]
+        right[arm] = np.array([np.array(t["label"]) == np.array(t["predicted"]) for t in tables], float)
+    oracle = crossed_interval(right[one.arm] - right["random"])
+    assert oracle is not None
+    assert (found.difference, found.low, found.high) == pytest.approx((oracle.mean, oracle.low, oracle.high))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "loss"])
+def test_scores_of_texts_average_to_the_metric(folder: Path, metric: str) -> None:
+    for one in compare(folder, metric=metric).scores:
+        for seed, texts in one.by_text.items():
+            assert np.mean(list(texts.values())) == pytest.approx(one.by_seed[seed], abs=1e-5)
+
+
+def test_a_metric_that_is_no_mean_of_texts_is_compared_over_seeds(folder: Path) -> None:
+    assert {found.texts for _, found in compare(folder, metric="macro_f1").contrasts} == {None}
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_gives_others(folder: Path) -> None:
+    one, same, other = (compare(folder, seed=seed).contrasts[0][1] for seed in (1, 1, 2))
+    assert one == same
+    assert (one.bootstrap_low, one.bootstrap_high) != (other.bootstrap_low, other.bootstrap_high)
+    assert (one.low, one.high) == (other.low, other.high)
+
+
+def test_facts_are_plain_values(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(folder), "--json"]) == 0
+    facts = json.loads(capfd.readouterr().out)
+    assert {row["arm"] for row in facts["summary"]} == {"pretrained", "random", "words"}
+    assert all(row["verdict"] for row in facts["contrasts"])
+
+
+def test_markdown_and_latex_hold_the_same_cells(lab: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(lab), "--markdown"]) == 0
+    assert "| random | 3 | 63.5 ± 1.0 | ± 0.8 |" in capfd.readouterr().out
+    assert main(["compare", str(lab), "--latex"]) == 0
+    written = capfd.readouterr().out
+    assert r"random & 3 & 63.5 $\pm$ 1.0 & $\pm$ 0.8" in written
+    assert written.count(r"\begin{tabular}") == written.count(r"\end{tabular}") == 2
+    assert r"95\%" in written
+
+
+def test_comparing_needs_no_torch(lab: Path) -> None:
+    import subprocess
+    import sys
+
+    code = f"import sys, headstart; headstart.compare({str(lab)!r}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "message"),
+    [
+        ("arm,seed,accuracy\n", [], "no rows"),
+        ("arm,seed\na,0\n", [], "columns none besides arm and seed"),
+        ("arm,seed,accuracy,loss\na,0,1,2\n", [], "columns accuracy, loss besides arm and seed"),
+        ("arm,accuracy\na,0.5\n", [], "no column 'seed'"),
+        ("arm,seed,accuracy\na,x,0.5\n", [], "seed 'x'"),
+        ("arm,seed,accuracy\na,0,high\n", [], "score 'high'"),
+        ("arm,seed,accuracy\na,0,nan\n", [], "score 'nan'"),
+        ("arm,seed,accuracy\na,0,0.5\na,0,0.6\n", [], "a has seed 0 twice"),
+        (LAB, ["--control", "nobody"], "no arm is called 'nobody'"),
+        (LAB, ["--metric", "mcc"], "no column 'mcc'"),
+    ],
+)
+def test_mistakes_are_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, words: list[str], message: str
+) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text(text, encoding="utf-8")
+    assert main(["compare", str(file), *words]) == 2
+    assert message in capfd.readouterr().err
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HeadstartError, match="holds no study"):
+        compare(tmp_path)
+
+
+def test_a_metric_that_no_run_has_is_refused(folder: Path) -> None:
+    with pytest.raises(HeadstartError, match="no run has a test 'rmse'"):
+        compare(folder, metric="rmse")
+
+
+def test_one_seed_is_said_to_say_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text("arm,seed,accuracy\nrandom,0,60\ntuned,0,70\n", encoding="utf-8")
+    assert main(["compare", str(file)]) == 0
+    assert "One seed says nothing about chance" in capfd.readouterr().out
+
+
+def test_names_are_escaped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "odd.csv"
+    rows: Any = "".join(
+        f"{arm},{seed},{0.5 + seed / 10}\n" for arm in ("random", "[red]a_b|c&d") for seed in range(2)
+    )
+    file.write_text("arm,seed,accuracy\n" + rows, encoding="utf-8")
+    assert main(["compare", str(file)]) == 0
+    assert "[red]a_b|c&d" in capfd.readouterr().out
+    assert main(["compare", str(file), "--latex"]) == 0
+    assert r"[red]a\_b|c\&d" in capfd.readouterr().out
+    assert main(["compare", str(file), "--markdown"]) == 0
+    assert r"[red]a_b\|c&d" in capfd.readouterr().out
