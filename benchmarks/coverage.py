@@ -2,9 +2,9 @@
 
     python benchmarks/coverage.py --repeats 2000
 
-Right and wrong answers of two arms are drawn from a model whose truth is known: a text has a difficulty, a
-seed and an arm shift all of a model's answers, and each answer has noise of its own. Printed is the share of
-95% intervals that hold the true difference, and their mean width in points.
+Right and wrong answers of two arms are drawn from a model whose truth is known: a text has a difficulty,
+part of it an arm's own, a seed shifts all of a model's answers, and each answer has noise of its own. Printed
+is the share of 95% intervals that hold the true difference, and their mean width in points.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from headstart.stats.crossed import crossed_interval, multi_bootstrap, percentil
 from headstart.stats.summary import mean_interval
 
 Interval = tuple[float, float] | None
-#: Deviation of a seed's and arm's own shift, in units of the noise of an answer: models that differ little
-#: and much.
+#: In units of an answer's noise: what an arm is better by, how much arms differ in what they find hard.
+LIFT, LEAN = 0.2, 0.5
+#: Deviation of a seed's own shift: models that differ little and much.
 SHIFTS = {"small": 0.03, "middle": 0.1, "large": 0.3}
 
 
 def answers(draws: np.random.Generator, seeds: int, texts: int, shift: float) -> np.ndarray:
-    """Gaps [S, N], right minus wrong, of two arms that share texts; their true mean is 0.05 about."""
+    """Gaps [S, N], right minus wrong, of two arms that share texts; their true mean is about 0.05."""
     hard = draws.normal(size=texts)
-    made = [_right(draws, hard, lift, seeds, shift) for lift in (0.2, 0.0)]
+    made = [_right(draws, hard + LEAN * draws.normal(size=texts), lift, seeds, shift) for lift in (LIFT, 0.0)]
     return np.asarray(made[0] - made[1])
 
 
@@ -38,8 +39,7 @@ def _right(draws: np.random.Generator, hard: np.ndarray, lift: float, seeds: int
 
 def truth(shift: float) -> float:
     """The expected gap: each answer is right with the chance of a normal sum being above zero."""
-    deviation = np.sqrt(2 + shift**2)
-    return float(stats.norm.cdf(0.2 / deviation) - 0.5)
+    return float(stats.norm.cdf(LIFT / np.sqrt(2 + LEAN**2 + shift**2)) - 0.5)
 
 
 def seeds_alone(gaps: np.ndarray, _: np.random.Generator) -> Interval:

@@ -98,7 +98,7 @@ def _plain(one: Worth) -> dict[str, Any]:
     for name in ("worth", "low", "high"):
         value = getattr(one, name)
         facts[name] = None if value in beyond else value
-        facts[f"{name}_beyond"] = beyond.get(value)
+        facts[f"{name}_beyond"] = None if value is None else beyond.get(value)
     return facts
 
 
@@ -114,8 +114,7 @@ def compare(
 
     Args:
         source: `<out>` of a study, or a CSV, TSV, JSON Lines or Parquet file; a column `size` is optional,
-        and shares
-            above 1 are taken as percentages.
+            and shares above 1 are taken as percentages.
         metric: the study's, or the only further column, by default.
         control: the study's by default; of a table `random`, or else its first arm.
         margin: differences within this are none that matter: points for shares (0.5 is half a point), else

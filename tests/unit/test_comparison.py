@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,11 @@ def test_sizes_are_compared_apart(tmp_path: Path) -> None:
     ]
     file = tmp_path / "sizes.csv"
     file.write_text("arm,size,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
-    assert [(s.arm, s.size) for s, _ in compare(file).contrasts] == [("tuned", 10), ("tuned", 20)]
+    made = compare(file)
+    assert [(s.arm, s.size) for s, _ in made.contrasts] == [("tuned", 10), ("tuned", 20)]
+    assert [(one.labels, one.worth) for one in made.worth["tuned"]] == [(10, math.inf), (20, math.inf)]
+    facts = made.facts["label_worth"][0]
+    assert (facts["worth"], facts["worth_beyond"]) == (None, "more than the largest size")
 
 
 def test_a_margin_is_in_points(tmp_path: Path) -> None:
@@ -133,6 +138,23 @@ def test_facts_are_plain_values(folder: Path, capfd: pytest.CaptureFixture[str])
     facts = json.loads(capfd.readouterr().out)
     assert {row["arm"] for row in facts["summary"]} == {"pretrained", "random", "words"}
     assert all(row["verdict"] for row in facts["contrasts"])
+
+
+def test_label_worth_is_shown_beyond_what_was_run_as_such(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"{arm},{size},{seed},{start + size / 100 + seed / 100}"
+        for arm, start in (("random", 0.3), ("tuned", 0.4))
+        for size in (10, 20, 30)
+        for seed in range(3)
+    ]
+    file = tmp_path / "curve.csv"
+    file.write_text("arm,size,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
+    assert main(["compare", str(file)]) == 0
+    shown = " ".join(capfd.readouterr().out.split())
+    assert "tuned 10 51.0 20" in shown
+    assert "tuned 30 71.0 over 30" in shown
 
 
 def test_markdown_and_latex_hold_the_same_cells(lab: Path, capfd: pytest.CaptureFixture[str]) -> None:

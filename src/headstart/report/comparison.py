@@ -92,7 +92,7 @@ def _arms(facts: dict[str, Any], sized: bool) -> Rows:
                 *([str(row["size"])] if sized else []),
                 str(row["n"]),
                 f"{mean} ± {std}" if row["std"] is not None else mean,
-                f"± {number(metric, row['std_population'])}",
+                f"± {number(metric, row['std_population'])}" if row["n"] > 1 else "-",
                 _interval(metric, row["low"], row["high"]),
                 f"{row['worst_seed']}, {row['best_seed']}",
             ]
@@ -135,6 +135,8 @@ def _labels(row: dict[str, Any], name: str, facts: dict[str, Any]) -> str:
     own = [one["labels"] for one in facts["label_worth"] if one["arm"] == row["arm"]]
     if row[name] is not None:
         return f"{row[name]:,.0f}"
+    if row[f"{name}_beyond"] is None:
+        return "-"
     return f"over {max(own):,}" if row[f"{name}_beyond"].startswith("more") else f"under {min(own):,}"
 
 

@@ -34,8 +34,8 @@ class Worth:
     labels: int
     score: float
     worth: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     @property
     def times(self) -> float:
@@ -67,15 +67,19 @@ def label_worth(
     sign = -1.0 if lower_is_better else 1.0
     found = _worths(labels, sign * arm.mean(1), sign * control.mean(1))
     seeds = arm.shape[1]
+    if seeds < 2:
+        return [_worth(*one, None, None) for one in zip(labels, arm.mean(1), found, strict=True)]
     chosen = generator.integers(0, seeds, (draws, seeds))
     resampled = np.array(
         [_worths(labels, sign * arm[:, own].mean(1), sign * control[:, own].mean(1)) for own in chosen]
     )
     ends = [_quantile(resampled, share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)]
-    return [
-        Worth(int(n), float(score), float(worth), float(low), float(high))
-        for n, score, worth, low, high in zip(labels, arm.mean(1), found, *ends, strict=True)
-    ]
+    return [_worth(*one) for one in zip(labels, arm.mean(1), found, *ends, strict=True)]
+
+
+def _worth(labels: int, score: float, worth: float, low: float | None, high: float | None) -> Worth:
+    ends = (None if end is None else float(end) for end in (low, high))
+    return Worth(int(labels), float(score), float(worth), *ends)
 
 
 def _worths(labels: np.ndarray, arm: np.ndarray, control: np.ndarray) -> np.ndarray:

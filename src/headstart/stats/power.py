@@ -44,9 +44,8 @@ def assumed(accuracy: float, disagree: float | None, seed_std: float) -> Varianc
 
     Args:
         accuracy: share of texts that the models get right, about.
-        disagree: share of texts on which two models differ in being right; where it is not known, that of
-        models
-            which err independently, 2 p (1 - p), the largest there is without harm on purpose.
+        disagree: share of texts on which two models differ in being right; by default that of models which
+            err independently, 2 p (1 - p).
         seed_std: deviation over seeds of the difference, as a share.
     """
     differ = 2 * accuracy * (1 - accuracy) if disagree is None else disagree

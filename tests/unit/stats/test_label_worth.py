@@ -56,6 +56,8 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         control = column(0.5, 0.6, 0.7, 0.8, seeds=8) + 0.01 * own.normal(size=(4, 8))
         arm = column(0.65, 0.7, 0.75, 0.8, seeds=8) + 0.01 * own.normal(size=(4, 8))
         first = label_worth(LABELS, arm, control, own, draws=300)[0]
+        assert first.low is not None
+        assert first.high is not None
         held.append(first.low <= truth <= first.high)
     assert np.mean(held) > 0.85  # percentiles of 8 seeds: a little narrow, as docs/statistics.md says
 
@@ -67,6 +69,12 @@ def test_draws_come_from_the_generator() -> None:
     one, same, other = (label_worth(LABELS, arm, control, np.random.default_rng(s)) for s in (1, 1, 2))
     assert one == same
     assert one != other
+
+
+def test_one_seed_has_no_interval() -> None:
+    scores = column(0.5, 0.6, 0.7, 0.8, seeds=1)
+    found = label_worth(LABELS, scores, scores, draws())
+    assert [(one.worth, one.low, one.high) for one in found] == [(n, None, None) for n in LABELS.tolist()]
 
 
 @pytest.mark.parametrize("labels", [[100], [200, 100, 400, 800], [100, 100, 200, 300]])
