@@ -100,18 +100,26 @@ def timed(found: Sequence[Outlook], crew: Crew) -> list[Outlook]:
     return [replace(one, **how) if one.group.runs[0].key == crew.timed else one for one in found]
 
 
-def too_large(found: Sequence[Outlook], free: int) -> Iterator[Notice]:
-    """What memory cannot hold, with the setting to change."""
+def too_large(found: Sequence[Outlook], free: int, pack: int = 1, processes: int = 1) -> Iterator[Notice]:
+    """What memory cannot hold, with the setting to change: a pack, or as many processes as are asked for."""
     for one in found:
-        memory = one.memory(1)
-        if memory is None or one.need is None or memory.low <= free:
+        memory = one.memory(min(pack, one.group.most))
+        if memory is None or memory.low * max(1, processes) <= free:
             continue
         arms = ", ".join(dict.fromkeys(run.arm for run in one.group.runs))
         size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB"
-        yield Notice(
-            kind="memory",
-            text=f"a run of {arms} needs {size}, and {free / 2**30:.1f} GiB are free: {_remedy(one)}",
-        )
+        what = f"{pack} runs of {arms} as one need" if pack > 1 else f"a run of {arms} needs"
+        many = f"; {processes} processes at once are asked for" if processes > 1 else ""
+        remedy = _fewer(memory.low, free, pack, processes) or _remedy(one)
+        text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{many}: {remedy}"
+        yield Notice(kind="memory", text=text)
+
+
+def _fewer(each: float, free: int, pack: int, processes: int) -> str | None:
+    """Where less at once would do."""
+    if processes > 1 and each <= free:
+        return f"lower workers to {int(free // each)}"
+    return "lower pack" if pack > 1 else None
 
 
 def _remedy(one: Outlook) -> str:

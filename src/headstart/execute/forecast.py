@@ -49,7 +49,17 @@ class Forecast:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What does not fit, with the setting to change."""
-        return (*too_large(self.found, self.free_memory), *self._full_disk())
+        study = self.prepared.study
+        processes = study.workers if isinstance(study.workers, int) else 1
+        return (*too_large(self.found, self.free_memory, self.pack, processes), *self._full_disk())
+
+    @property
+    def pack(self) -> int:
+        """How many runs train as one, as far as it is known: asked for, or chosen by a probe."""
+        asked = self.prepared.study.pack
+        if asked != "auto":
+            return asked
+        return self.crew.pack if self.crew else 1
 
     def _full_disk(self) -> tuple[Notice, ...]:
         if self.disk <= self.free_disk:
@@ -64,8 +74,8 @@ class Forecast:
 
     @property
     def groups(self) -> list[dict[str, Any]]:
-        """The runs that can train as one, or why each is alone, and what one run needs, as plain values."""
-        return [_group_facts(one) for one in self.found]
+        """The runs that can train as one, or why each is alone, and what a pack needs, as plain values."""
+        return [_group_facts(one, min(self.pack, one.group.most)) for one in self.found]
 
     @property
     def cost(self) -> dict[str, Any]:
@@ -89,11 +99,12 @@ def _dumped(span: Range | None) -> dict[str, float] | None:
     return span.model_dump() if span else None
 
 
-def _group_facts(one: Outlook) -> dict[str, Any]:
+def _group_facts(one: Outlook, pack: int) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "runs": [run.key for run in one.group.runs],
         "alone": one.group.reason,
-        "memory_bytes": _dumped(one.memory(1)),
+        "pack": pack,
+        "memory_bytes": _dumped(one.memory(pack)),
     }
     if not one.timings:
         return facts

@@ -24,7 +24,7 @@ def cost_table(study: Study, facts: Mapping[str, Any]) -> Table:
         own = facts["parameters"].get(arm)
         group = _group_of(arm, facts["groups"])
         counted = (f"{own['total']:,}", f"{own['trainable']:,}") if own else ("-", "-")
-        table.add_row(escape(arm), *counted, _span(group.get("memory_bytes")), _measured(group))
+        table.add_row(escape(arm), *counted, _span(group), _measured(group))
     return table
 
 
@@ -34,8 +34,11 @@ def _group_of(arm: str, groups: Sequence[Mapping[str, Any]]) -> Mapping[str, Any
     return next(own, {})
 
 
-def _span(span: Mapping[str, float] | None) -> str:
-    return f"{span['low'] / 2**30:.1f} to {span['high'] / 2**30:.1f} GiB" if span else "-"
+def _span(group: Mapping[str, Any]) -> str:
+    """What a process is expected to hold, that trains one run or several as one."""
+    span = group.get("memory_bytes")
+    runs = f", {group['pack']} as one" if group.get("pack", 1) > 1 else ""
+    return f"{span['low'] / 2**30:.1f} to {span['high'] / 2**30:.1f} GiB{runs}" if span else "-"
 
 
 def _measured(group: Mapping[str, Any]) -> str:

@@ -102,6 +102,26 @@ def test_what_does_not_fit_is_said_with_the_setting_to_change(
     assert "training.batch_size" in notice["text"]
 
 
+def test_more_processes_than_memory_holds_are_said(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low = made(study_file).facts["groups"][0]["memory_bytes"]["low"]
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2.5 * low))
+    assert not [w for w in made(study_file, workers=2).facts["warnings"] if w["kind"] == "memory"]
+    (notice,) = [w for w in made(study_file, workers=4).facts["warnings"] if w["kind"] == "memory"]
+    assert "lower workers to 2" in notice["text"]
+
+
+def test_a_pack_that_is_asked_for_needs_more(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {pack: made(study_file, pack=pack, seeds=[0, 1]).facts["groups"][0] for pack in (1, 4)}
+    assert groups[4]["pack"] == 4
+    assert groups[4]["memory_bytes"]["low"] > groups[1]["memory_bytes"]["low"]
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10))
+    (notice,) = [w for w in made(study_file, pack=4, seeds=[0, 1]).facts["warnings"] if w["kind"] == "memory"]
+    assert "4 runs of pretrained, random as one need" in notice["text"]
+    assert "lower pack" in notice["text"]
+
+
 def test_a_full_disk_is_said(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     (notice,) = [w for w in made(study_file).facts["warnings"] if w["kind"] == "disk"]
