@@ -278,34 +278,24 @@ def power(
     as_json: AsJson = False,
 ) -> None:
     """How many seeds or test texts would show a difference, before a study or after it."""
-    from headstart import sample_size
-    from headstart.report.power import leaderboard_view, power_view
+    from headstart.report.power import view
+    from headstart.sample_size import power_facts
 
-    if source is not None and source.is_file():
-        if texts is None:
-            raise HeadstartError("the number of test texts is needed", where="power", fix="add --texts N")
-        limit, ranks = sample_size.leaderboard(source, texts, disagree=disagree)
-        rows = [rank.__dict__ for rank in ranks]
-        shown: Any = leaderboard_view(limit, rows, texts)
-        facts: dict[str, Any] = {"texts": texts, "limit": limit, "ranks": rows}
-    elif source is not None:
-        name, found = sample_size.power_measured(
-            source, gap=gap, seeds=seeds, texts=texts, metric=metric, control=control
-        )
-        facts = {"metric": name, "contrasts": [one.facts for one in found]}
-        shown = power_view(name, facts["contrasts"])
-    elif texts is None:
-        raise HeadstartError("a study's folder, or --texts N, expected", where="power")
-    else:
-        one = sample_size.power_assumed(
-            texts=texts, seeds=seeds or 3, gap=gap, accuracy=accuracy, disagree=disagree, seed_std=seed_std
-        )
-        facts = {"metric": "accuracy", "contrasts": [one.facts]}
-        shown = power_view("accuracy", facts["contrasts"])
+    facts = power_facts(
+        source,
+        gap=gap,
+        texts=texts,
+        seeds=seeds,
+        accuracy=accuracy,
+        disagree=disagree,
+        seed_std=seed_std,
+        metric=metric,
+        control=control,
+    )
     if as_json:
         _print_json(facts)
     else:
-        Console().print(shown)
+        Console().print(view(facts))
 
 
 @app.command()

@@ -61,6 +61,41 @@ class Strength:
         }
 
 
+def power_facts(
+    source: Path | None,
+    *,
+    gap: float | None,
+    texts: int | None,
+    seeds: int | None,
+    accuracy: float,
+    disagree: float | None,
+    seed_std: float,
+    metric: str | None,
+    control: str | None,
+) -> dict[str, Any]:
+    """What `headstart power` answers, as plain values: of a study, of a leaderboard, or of assumptions.
+
+    Raises:
+        HeadstartError: neither a study nor a number of texts is given.
+    """
+    if source is not None and source.is_dir():
+        name, found = power_measured(
+            source, gap=gap, seeds=seeds, texts=texts, metric=metric, control=control
+        )
+        return {"metric": name, "contrasts": [one.facts for one in found]}
+    if texts is None:
+        raise HeadstartError(
+            "the number of test texts is needed", where="power", fix="add --texts N, or name a study's folder"
+        )
+    if source is not None:
+        limit, ranks = leaderboard(source, texts, disagree=disagree)
+        return {"texts": texts, "limit": limit, "ranks": [rank.__dict__ for rank in ranks]}
+    one = power_assumed(
+        texts=texts, seeds=seeds or 3, gap=gap, accuracy=accuracy, disagree=disagree, seed_std=seed_std
+    )
+    return {"metric": "accuracy", "contrasts": [one.facts]}
+
+
 def power_assumed(
     *,
     texts: int,

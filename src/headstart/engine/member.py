@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, takewhile
 
 import numpy as np
 import torch
 
 from headstart.config.expand import Run
 from headstart.config.metrics import LOWER_IS_BETTER, Task, better
-from headstart.data.batches import epoch_order, target_counts
+from headstart.data.batches import epoch_order, padded_length, target_counts
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision
@@ -129,3 +130,16 @@ def member_turns(member: Member, setting: Setting) -> Iterator[Turn]:
             last = i == len(steps) or made + i == total
             yield Turn(epoch, [member.index[batch] for batch in passes], last)
         made += len(steps)
+
+
+def turns_with_longest(member: Member, setting: Setting) -> Iterator[Turn]:
+    """The member's steps after the longest of its first epoch, which so comes twice."""
+    epoch = takewhile(lambda turn: turn.epoch == 1, member_turns(member, setting))
+    longest = max(epoch, key=lambda turn: turn_tokens(turn, setting))
+    return chain([longest], member_turns(member, setting))
+
+
+def turn_tokens(turn: Turn, setting: Setting) -> int:
+    """Tokens of a member's share of a step, padding included: what its time grows with."""
+    tokens = setting.parts["train"].tokens
+    return sum(len(index) * padded_length(tokens, index) for index in turn.passes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, takewhile
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from headstart.data.batches import Batch, pad, pad_shared, padded_length, shared
 from headstart.data.corpus import Part
 from headstart.engine.dropout import Draw
 from headstart.engine.evaluate import evaluate
-from headstart.engine.member import Member, Setting, Turn, improves, member_turns
+from headstart.engine.member import Member, Setting, Turn, improves, member_turns, turns_with_longest
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.optimiser import adamw, rebind
 from headstart.engine.schedule import learning_rate
@@ -92,19 +92,6 @@ def single_steps(
         if not pack.step(shares):
             raise MemoryError("no memory for a step of these members")
         yield
-
-
-def turns_with_longest(member: Member, setting: Setting) -> Iterator[Turn]:
-    """The member's steps after the longest of its first epoch, which so comes twice."""
-    epoch = takewhile(lambda turn: turn.epoch == 1, member_turns(member, setting))
-    longest = max(epoch, key=lambda turn: turn_tokens(turn, setting))
-    return chain([longest], member_turns(member, setting))
-
-
-def turn_tokens(turn: Turn, setting: Setting) -> int:
-    """Tokens of a member's share of a step, padding included: what its time grows with."""
-    tokens = setting.parts["train"].tokens
-    return sum(len(index) * padded_length(tokens, index) for index in turn.passes)
 
 
 class _Silence:

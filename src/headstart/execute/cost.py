@@ -14,8 +14,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from headstart.config.expand import Run
-from headstart.engine.member import member_turns
-from headstart.engine.train import turn_tokens
+from headstart.engine.member import member_turns, turn_tokens
 from headstart.execute.assemble import members_of, setting_of
 from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Timing, reading_tokens

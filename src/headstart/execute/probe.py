@@ -13,10 +13,10 @@ from headstart.config.expand import Run
 from headstart.data.batches import padded_length, reading_order
 from headstart.data.tokenise import Tokens
 from headstart.engine.evaluate import MOST_TOKENS, evaluate
-from headstart.engine.member import Setting
+from headstart.engine.member import Setting, turn_tokens, turns_with_longest
 from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
 from headstart.engine.stack import members_in
-from headstart.engine.train import single_steps, turn_tokens, turns_with_longest
+from headstart.engine.train import single_steps
 from headstart.engine.weights import Weights
 from headstart.errors import StackError
 from headstart.execute.assemble import members_of, setting_of, weights_of

@@ -14,8 +14,11 @@ from rich.text import Text
 from headstart.report.findings import number, unit
 
 
-def power_view(metric: str, found: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """The facts of `Strength`s for a terminal."""
+def view(facts: Mapping[str, Any]) -> RenderableType:
+    """What `headstart.sample_size.power_facts` gives, for a terminal."""
+    if "ranks" in facts:
+        return _leaderboard(facts["limit"], facts["ranks"], facts["texts"])
+    metric, found = facts["metric"], facts["contrasts"]
     return Group(
         _detectable_table(metric, found), *(Text(line) for one in found for line in _lines(metric, one))
     )
@@ -56,7 +59,7 @@ def _seeds(count: int) -> str:
     return f"{count:,} seed" if count == 1 else f"{count:,} seeds"
 
 
-def leaderboard_view(limit: float, ranks: Sequence[Mapping[str, Any]], texts: int) -> RenderableType:
+def _leaderboard(limit: float, ranks: Sequence[Mapping[str, Any]], texts: int) -> RenderableType:
     """Which of the best results chance alone could have put behind the first."""
     table = Table("result", box=box.SIMPLE_HEAD)
     for name in ("score", "behind the first", "could be noise"):
