@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headstart.comparison import Comparison as Comparison
     from headstart.comparison import compare as compare
+    from headstart.comparison import compare_studies as compare_studies
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
     from headstart.engine.stack import Stack as Stack
@@ -43,6 +44,7 @@ _HOME = {
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
     "compare": "headstart.comparison",
+    "compare_studies": "headstart.comparison",
     "explain_lora": "headstart.sizing",
     "export": "headstart.exporting",
     "generate": "headstart.generation",
@@ -64,6 +66,7 @@ __all__ = [
     "Stack",
     "Study",
     "compare",
+    "compare_studies",
     "explain_lora",
     "export",
     "generate",

@@ -234,6 +234,9 @@ def explain(
 @app.command()
 def compare(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A study's folder, or a file of scores.")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[OTHER]", help="Another study on the same test texts.")
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="The study's, or the only column, by default.")] = None,
     control: Annotated[str | None, typer.Option(help="Arm that the others are held against.")] = None,
     margin: Annotated[
@@ -246,10 +249,13 @@ def compare(
 ) -> None:
     """Compare arms over seeds and test texts, with intervals, corrected tests and verdicts."""
     from headstart.comparison import compare as compare_arms
-    from headstart.comparison import sentences
+    from headstart.comparison import compare_studies, sentences
     from headstart.report.comparison import comparison_view, latex, markdown
 
-    made = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
+    if other is None:
+        made = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
+    else:
+        made = compare_studies(source, other, metric=metric, margin=margin, seed=seed)
     notes = list(sentences(made))
     if as_json:
         _print_json(made.facts)

@@ -21,20 +21,24 @@ from headstart.stats.label_worth import Worth, label_worth
 from headstart.stats.summary import Summary, summarise
 from headstart.stats.versus import Versus, judged, versus
 from headstart.store.runs import RunStore
-from headstart.store.scores import text_scores
+from headstart.store.scores import text_scores, texts_digest
 
 _OWN_COLUMNS = ("arm", "seed", "size")
 
 
 @dataclass
 class Scores:
-    """What an arm scored with so many training `labels`, by seed; and by test text (ids) where known."""
+    """What an arm scored with so many training `labels`, by seed; and by test text (ids) where known.
+
+    `tested_on` tells one set of test texts from another.
+    """
 
     arm: str
     size: Size
     labels: int | None = None
     by_seed: dict[int, float] = field(default_factory=dict)
     by_text: dict[int, Mapping[int, float]] = field(default_factory=dict)
+    tested_on: str | None = None
 
     @property
     def extremes(self) -> tuple[int, int]:
@@ -45,14 +49,17 @@ class Scores:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores of one metric, summed up by arm and size, and each arm's contrast with the control."""
+    """Scores of one metric, summed up by arm and size, and each arm's contrast with its control.
+
+    `control` is None where two studies are compared: an arm's is then its namesake in the first.
+    """
 
     source: str
     metric: str
-    control: str
+    control: str | None
     scores: tuple[Scores, ...]
     summaries: tuple[Summary, ...]
-    contrasts: tuple[tuple[Scores, Versus], ...]
+    contrasts: tuple[tuple[Scores, Scores, Versus], ...]
     margin: float | None
     worth: Mapping[str, Sequence[Worth]] = field(default_factory=dict)
 
@@ -70,14 +77,8 @@ class Comparison:
                 for s, own in zip(self.scores, self.summaries, strict=True)
             ],
             "contrasts": [
-                {
-                    "arm": s.arm,
-                    "control": self.control,
-                    "size": s.size,
-                    **own.__dict__,
-                    "mcnemar": list(own.mcnemar),
-                }
-                for s, own in self.contrasts
+                {"arm": s.arm, "control": against.arm, "size": s.size} | own.facts
+                for s, against, own in self.contrasts
             ],
             "label_worth": [
                 {"arm": arm, "control": self.control, **_plain(one)}
@@ -124,31 +125,74 @@ def compare(
     Raises:
         HeadstartError: there are no scores, no such metric or control, or a row that cannot be read.
     """
-    path = Path(source)
-    found, metric, usual = _of_study(path, metric) if path.is_dir() else _of_table(path, metric)
+    found, metric, usual = _read(Path(source), metric)
     control = control or usual
     arms = list(dict.fromkeys(one.arm for one in found))
     if control not in arms:
         raise HeadstartError(
             f"no arm is called {control!r}", where="--control", expected=f"one of {', '.join(arms)}"
         )
-    generator = np.random.default_rng(seed)
     controls = {one.size: one for one in found if one.arm == control}
     pairs = [(one, controls[one.size]) for one in found if one.arm != control and one.size in controls]
-    made = [(one, _versus(one, against, generator)) for one, against in pairs]
-    kept = [(one, own) for one, own in made if own is not None]
+    generator = np.random.default_rng(seed)
+    contrasts = _contrasts(pairs, metric, margin, generator)
+    worth = dict(_worth(found, control, metric, generator))
+    return Comparison(str(source), metric, control, tuple(found), _summaries(found), contrasts, margin, worth)
+
+
+def compare_studies(
+    one: str | Path,
+    other: str | Path,
+    *,
+    metric: str | None = None,
+    margin: float | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two studies on the same test texts: each arm of `other` with its namesake in `one`.
+
+    Raises:
+        HeadstartError: as `compare`; they were tested on other texts, or share no arm.
+    """
+    first, metric, _ = _read(Path(one), metric)
+    second, _, _ = _read(Path(other), metric)
+    tested = {scores.tested_on for scores in (*first, *second)} - {None}
+    if len(tested) > 1:
+        raise HeadstartError(
+            "the two were tested on other texts, so their scores cannot be paired",
+            where=f"{one} and {other}",
+            expected="the same test file, in the same order",
+        )
+    there = {(scores.arm, scores.size): scores for scores in first}
+    pairs = [(scores, there[key]) for scores in second if (key := (scores.arm, scores.size)) in there]
+    if not pairs:
+        raise HeadstartError("they share no arm of the same size", where=f"{one} and {other}")
+    for letter, scores in (("A", first), ("B", second)):
+        for each in scores:
+            each.arm = f"{each.arm} ({letter})"
+    found = [*first, *second]
+    contrasts = _contrasts(pairs, metric, margin, np.random.default_rng(seed))
+    return Comparison(f"A {one}, B {other}", metric, None, tuple(found), _summaries(found), contrasts, margin)
+
+
+def _read(path: Path, metric: str | None) -> tuple[list[Scores], str, str]:
+    """The scores of a study's folder or of a table, their metric, and the usual control."""
+    return _of_study(path, metric) if path.is_dir() else _of_table(path, metric)
+
+
+def _summaries(found: Sequence[Scores]) -> tuple[Summary, ...]:
+    return tuple(summarise(np.array(list(one.by_seed.values()))) for one in found)
+
+
+def _contrasts(
+    pairs: Sequence[tuple[Scores, Scores]], metric: str, margin: float | None, generator: np.random.Generator
+) -> tuple[tuple[Scores, Scores, Versus], ...]:
+    """Those that have a seed in common, corrected for their number, with verdicts."""
+    made = [(one, against, _versus(one, against, generator)) for one, against in pairs]
+    kept = [(one, against, own) for one, against, own in made if own is not None]
     scaled = margin / 100 if margin is not None and metric in SHARES else margin
-    final = judged([own for _, own in kept], lower_is_better=metric in LOWER_IS_BETTER, margin=scaled)
-    return Comparison(
-        source=str(source),
-        metric=metric,
-        control=control,
-        scores=tuple(found),
-        summaries=tuple(summarise(np.array(list(one.by_seed.values()))) for one in found),
-        contrasts=tuple((one, own) for (one, _), own in zip(kept, final, strict=True)),
-        margin=margin,
-        worth=dict(_worth(found, control, metric, generator)),
-    )
+    lower = metric in LOWER_IS_BETTER
+    final = judged([own for *_, own in kept], lower_is_better=lower, margin=scaled)
+    return tuple((one, against, own) for (one, against, _), own in zip(kept, final, strict=True))
 
 
 def _worth(
@@ -220,6 +264,7 @@ def _of_study(folder: Path, metric: str | None) -> tuple[list[Scores], str, str]
             setting = tuple((findings.setting(arm, size) or {}).items())
             for seed in one.by_seed:
                 file = store.run_folder(run_key(arm, size, seed, setting)) / "predictions.parquet"
+                one.tested_on = one.tested_on or texts_digest(file)
                 scores = text_scores(file, metric)
                 if scores is not None:
                     one.by_text[seed] = scores
@@ -287,7 +332,7 @@ def _number(value: object, where: str) -> float:
 
 def sentences(made: Comparison) -> Iterator[str]:
     """What the contrasts rest on, said out loud."""
-    few = {own.n: own.least for _, own in made.contrasts}
+    few = {own.n: own.least for *_, own in made.contrasts}
     for seeds, least in few.items():
         if seeds == 1:
             yield "One seed says nothing about chance: no interval."
@@ -296,12 +341,8 @@ def sentences(made: Comparison) -> Iterator[str]:
                 f"With {seeds} paired seeds a test of signs cannot go below p = {least:.3g}: verdicts rest "
                 "on differences being roughly normal. With 6 seeds it can reach 0.031."
             )
-    if any(own.texts is None for _, own in made.contrasts):
+    if any(own.texts is None for *_, own in made.contrasts):
         yield "Test texts are not known here: intervals are about these very texts."
-    yield from _binding(made.contrasts)
-
-
-def _binding(contrasts: Sequence[tuple[Scores, Versus]]) -> Iterator[str]:
-    undecided = [own for _, own in contrasts if own.verdict == "undecided" and own.binds]
+    undecided = [own for *_, own in made.contrasts if own.verdict == "undecided" and own.binds]
     if any(own.binds == "texts" for own in undecided):
         yield "Where nothing is decided and the texts bind, more seeds cannot help: more test texts would."

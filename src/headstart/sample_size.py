@@ -139,8 +139,7 @@ def power_measured(
     made = compare(source, metric=metric, control=control)
     scaled = gap / 100 if gap is not None and made.metric in SHARES else gap
     found = []
-    for one, _ in made.contrasts:
-        against = next(s for s in made.scores if s.arm == made.control and s.size == one.size)
+    for one, against, _ in made.contrasts:
         strength = _strength(one, against, scaled, seeds, texts)
         found += [strength] if strength else []
     if not found:

@@ -57,7 +57,7 @@ def test_a_tables_shares_may_be_percentages_or_not(lab: Path, tmp_path: Path) ->
 
 
 def test_another_control_turns_the_difference_round(lab: Path) -> None:
-    (_, one), (_, other) = compare(lab).contrasts[0], compare(lab, control="pretrained").contrasts[0]
+    (*_, one), (*_, other) = compare(lab).contrasts[0], compare(lab, control="pretrained").contrasts[0]
     assert one.difference == pytest.approx(-other.difference)
     assert (one.verdict, other.verdict) == ("better", "worse")
 
@@ -72,7 +72,7 @@ def test_sizes_are_compared_apart(tmp_path: Path) -> None:
     file = tmp_path / "sizes.csv"
     file.write_text("arm,size,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
     made = compare(file)
-    assert [(s.arm, s.size) for s, _ in made.contrasts] == [("tuned", 10), ("tuned", 20)]
+    assert [(s.arm, s.size) for s, *_ in made.contrasts] == [("tuned", 10), ("tuned", 20)]
     assert [(one.labels, one.worth) for one in made.worth["tuned"]] == [(10, math.inf), (20, math.inf)]
     facts = made.facts["label_worth"][0]
     assert (facts["worth"], facts["worth_beyond"]) == (None, "more than the largest size")
@@ -86,8 +86,8 @@ def test_a_margin_is_in_points(tmp_path: Path) -> None:
     ]
     file = tmp_path / "close.csv"
     file.write_text("arm,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
-    assert compare(file, margin=0.5).contrasts[0][1].verdict == "no difference"
-    assert compare(file, margin=0.1).contrasts[0][1].verdict == "undecided"
+    assert compare(file, margin=0.5).contrasts[0][-1].verdict == "no difference"
+    assert compare(file, margin=0.1).contrasts[0][-1].verdict == "undecided"
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, study_in: StudyFile) -> Pat
 def test_a_studys_texts_are_known(folder: Path) -> None:
     made = compare(folder)
     assert made.control == "random"
-    (one, found), *_ = made.contrasts
+    (one, _, found), *_ = made.contrasts
     assert found.texts == 24
     right = {}
     for arm in ("pretrained", "random"):
@@ -123,11 +123,11 @@ def test_scores_of_texts_average_to_the_metric(folder: Path, metric: str) -> Non
 
 
 def test_a_metric_that_is_no_mean_of_texts_is_compared_over_seeds(folder: Path) -> None:
-    assert {found.texts for _, found in compare(folder, metric="macro_f1").contrasts} == {None}
+    assert {found.texts for *_, found in compare(folder, metric="macro_f1").contrasts} == {None}
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_gives_others(folder: Path) -> None:
-    one, same, other = (compare(folder, seed=seed).contrasts[0][1] for seed in (1, 1, 2))
+    one, same, other = (compare(folder, seed=seed).contrasts[0][-1] for seed in (1, 1, 2))
     assert one == same
     assert (one.bootstrap_low, one.bootstrap_high) != (other.bootstrap_low, other.bootstrap_high)
     assert (one.low, one.high) == (other.low, other.high)
@@ -173,6 +173,32 @@ def test_comparing_needs_no_torch(lab: Path) -> None:
 
     code = f"import sys, headstart; headstart.compare({str(lab)!r}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_two_studies_are_compared_arm_by_arm(
+    folder: Path, tmp_path: Path, study_in: StudyFile, capfd: pytest.CaptureFixture[str]
+) -> None:
+    longer = {"epochs": 2, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
+    headstart.run(headstart.load_study(study_in(tmp_path, seeds=[0, 1, 2], training=longer)))
+    made = headstart.compare_studies(folder, tmp_path / "out")
+    assert [(one.arm, against.arm) for one, against, _ in made.contrasts] == [
+        (f"{arm} (B)", f"{arm} (A)") for arm in ("pretrained", "random", "words")
+    ]
+    assert {found.texts for *_, found in made.contrasts} == {24}
+    assert made.contrasts[-1][-1].difference == 0  # the bag of words is the same in both
+    assert main(["compare", str(folder), str(tmp_path / "out")]) == 0
+    assert "B against A" in capfd.readouterr().out
+
+
+def test_studies_of_other_test_texts_are_refused(folder: Path, tmp_path: Path, study_in: StudyFile) -> None:
+    file = study_in(tmp_path, seeds=[0])
+    test = tmp_path / "reviews" / "test.jsonl"
+    test.write_text(
+        "".join(test.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8"
+    )
+    headstart.run(headstart.load_study(file))
+    with pytest.raises(HeadstartError, match="tested on other texts"):
+        headstart.compare_studies(folder, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,8 @@ def _arms(facts: dict[str, Any], sized: bool) -> Rows:
 
 def _contrasts(facts: dict[str, Any], sized: bool) -> Rows:
     what = [unit(facts["metric"]), "95%", "p, Holm", "p, signs", "P(above)", "verdict"]
-    head = [f"against {facts['control']}", *(["texts"] if sized else []), *what]
+    against = f"against {facts['control']}" if facts["control"] else "B against A"
+    head = [against, *(["texts"] if sized else []), *what]
     return [head, *(_contrast(row, facts["metric"], sized) for row in facts["contrasts"])]
 
 

@@ -46,6 +46,11 @@ class Versus:
     binds: Literal["seeds", "texts"] | None
     verdict: Verdict = "undecided"
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """Plain values."""
+        return {**self.__dict__, "mcnemar": list(self.mcnemar)}
+
 
 def versus(arm: np.ndarray, control: np.ndarray, generator: np.random.Generator, draws: int = 2000) -> Versus:
     """`arm` against `control`, both [S] scores by seed, or [S, N] scores by seed and text; no verdict yet.

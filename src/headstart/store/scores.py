@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,21 @@ def text_scores(file: Path, metric: str) -> Mapping[int, float] | None:
         raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
     values = score(table)
     return None if values is None else dict(zip(table["id"].to_pylist(), values.tolist(), strict=True))
+
+
+def texts_digest(file: Path) -> str | None:
+    """What tells one set of test texts from another: SHA-256 of ids and labels; None without predictions.
+
+    Raises:
+        OutputError: the file cannot be read.
+    """
+    if not file.is_file():
+        return None
+    try:
+        table = pq.read_table(file, columns=["id", "label"])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
+    return hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()
 
 
 def _right(table: pa.Table) -> np.ndarray | None:
