@@ -24,7 +24,7 @@ from headstart.stats.power import (
 )
 
 #: Numbers of seeds that a table shows.
-SEEDS = (1, 3, 5, 10, 20, 50)
+SEEDS = (1, 3, 5, 10, 50)
 
 
 @dataclass(frozen=True)

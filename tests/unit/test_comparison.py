@@ -43,7 +43,7 @@ def test_the_laboratorys_numbers(lab: Path, capfd: pytest.CaptureFixture[str]) -
     shown = " ".join(capfd.readouterr().out.split())
     assert "random 3 63.5 ± 1.0 ± 0.8" in shown
     assert "pretrained 3 80.7 ± 2.4 ± 1.9" in shown
-    assert "pretrained +17.2 +9.3 to +25.1 0.011 0.250" in shown
+    assert "pretrained +17.2 +9.3 to +25.1 0.011 0.250 better" in shown
     assert "cannot go below p = 0.25" in shown
     assert "better" in shown
 

@@ -24,7 +24,7 @@ def comparison_view(facts: dict[str, Any], notes: Sequence[str]) -> RenderableTy
 def _rich(rows: Rows) -> Table:
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True)
     for i, name in enumerate(rows[0]):
-        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=i == 0)
+        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=name in (rows[0][0], "95%"))
     for row in rows[1:]:
         table.add_row(*map(escape, row))
     return table
@@ -101,7 +101,7 @@ def _arms(facts: dict[str, Any], sized: bool) -> Rows:
 
 
 def _contrasts(facts: dict[str, Any], sized: bool) -> Rows:
-    what = [unit(facts["metric"]), "95%", "p, Holm", "p, signs", "P(above)", "verdict"]
+    what = [unit(facts["metric"]), "95%", "p, Holm", "p, signs", "verdict"]
     against = f"against {facts['control']}" if facts["control"] else "B against A"
     head = [against, *(["texts"] if sized else []), *what]
     return [head, *(_contrast(row, facts["metric"], sized) for row in facts["contrasts"])]
@@ -115,7 +115,6 @@ def _contrast(row: dict[str, Any], metric: str, sized: bool) -> list[str]:
         _interval(metric, row["low"], row["high"], signed=True),
         _p(row["corrected"]),
         _p(row["signs"]),
-        "-" if row["chance"] is None else f"{row['chance']:.3f}",
         row["verdict"],
     ]
 

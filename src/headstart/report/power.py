@@ -27,7 +27,7 @@ def view(facts: Mapping[str, Any]) -> RenderableType:
 def _detectable_table(metric: str, found: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True)
     table.title, table.title_justify = f"smallest difference shown four times in five, {unit(metric)}", "left"
-    table.add_column("contrast")
+    table.add_column("contrast", no_wrap=True)
     table.add_column("texts", justify="right")
     for seeds in found[0]["detectable_by_seeds"]:
         table.add_column(f"{seeds} seed{'s' if seeds != '1' else ''}", justify="right")

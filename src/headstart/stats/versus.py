@@ -55,13 +55,14 @@ class Versus:
 def versus(arm: np.ndarray, control: np.ndarray, generator: np.random.Generator, draws: int = 2000) -> Versus:
     """`arm` against `control`, both [S] scores by seed, or [S, N] scores by seed and text; no verdict yet.
 
-    One seed, or gaps that are all equal, have no interval: they say nothing about chance.
+    One seed has no interval, nor have gaps that are equal with every seed and, where texts are known, on
+    every text: they say nothing about chance. Methods without randomness still vary over texts.
     """
     gaps = arm - control
     by_seed = gaps if gaps.ndim == 1 else gaps.mean(1)
     varies = len(by_seed) > 1 and bool(np.ptp(by_seed) > 0)
     seeds = mean_interval(by_seed)
-    spread = _over_both(gaps) if varies else None
+    spread = _over_both(gaps) if varies or (gaps.ndim == 2 and len(gaps) > 1) else None
     boot = (
         percentile_interval(multi_bootstrap(gaps, generator, draws))
         if spread and gaps.ndim == 2
@@ -88,6 +89,7 @@ def versus(arm: np.ndarray, control: np.ndarray, generator: np.random.Generator,
 
 
 def _over_both(gaps: np.ndarray) -> Spread | None:
+    """Over seeds and texts, or over seeds alone where no texts are known."""
     if gaps.ndim == 2 and gaps.shape[1] > 1:
         return crossed_interval(gaps)
     low, high = mean_interval(gaps.reshape(-1))

@@ -54,6 +54,16 @@ def test_equal_gaps_have_no_interval(gap: float) -> None:
     assert (found.low, found.p, found.signs, found.verdict) == (None, None, None, "undecided")
 
 
+def test_methods_without_randomness_still_vary_over_texts() -> None:
+    """A bag of words against a model that always says the same: alike with every seed, not on every text."""
+    arm, control = (np.repeat(right(share, seed, seeds=1), 3, axis=0) for share, seed in ((0.9, 1), (0.5, 2)))
+    (found,) = judged([versus(arm, control, draws())])
+    assert (found.seeds_low, found.signs) == (None, None)
+    assert found.low is not None
+    assert found.verdict == "better"
+    assert found.binds == "texts"
+
+
 def test_one_seed_has_no_interval() -> None:
     (found,) = judged([versus(right(0.8, 1, seeds=1), right(0.7, 2, seeds=1), draws())])
     assert (found.low, found.verdict) == (None, "undecided")
