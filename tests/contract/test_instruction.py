@@ -312,3 +312,24 @@ def test_predict_and_generate_know_their_models(
     assert main(["generate", str(done / "models/full"), "-f", str(bad), "-o", str(tmp_path / "o.jsonl")]) == 2
     assert "bad.jsonl:1" in capsys.readouterr().err
     assert not (tmp_path / "o.jsonl").exists()
+
+
+def test_a_language_models_plan_knows_what_it_costs(tiny_bloom: Path, tmp_path: Path) -> None:
+    arms = {"base": {"method": "none"}, "full": {}, "lora": {"method": "lora", "lora": {"r": 2}}}
+    packing = {"packing": True}
+    study = headstart.load_study(_write(tmp_path, tiny_bloom, arms=arms, prompts=packing, confounded=True))
+    facts = headstart.plan(study, probe=True).facts
+    known = {group["runs"][0].partition("/")[0]: group for group in facts["groups"]}
+    assert known["base"]["memory_bytes"] is None
+    assert known["lora"]["memory_bytes"]["low"] > 0
+    assert known["full"]["measured"]["seconds_a_step"] > 0
+    assert facts["parameters"]["base"]["trainable"] == 0
+    assert facts["parameters"]["lora"]["trainable"] == 2 * 2 * (32 + 96)
+    assert facts["label_statistics"] == {}
+    assert facts["cost"]["seconds"]["low"] > 0
+
+
+def test_records_of_language_models_hold_estimate_and_truth(done: Path) -> None:
+    for record in _records(done).values():
+        assert record.estimate is not None
+        assert (record.estimate.memory_bytes is None) == (record.arm == "base")
