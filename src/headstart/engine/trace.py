@@ -1,12 +1,12 @@
-"""The memory of a training step without making one: it runs on tensors without numbers, and live bytes count.
+"""The memory of a training step without making one: it runs on tensors without numbers.
 
 Operators see shapes alone (torch's fake tensors), so a step of any model takes a second and no memory. What
-an operator needs inside, and what the allocator wastes, is not seen.
+the backward pass needs is kept by the forward pass, and torch tells each time (`saved_tensors_hooks`); what
+an operator needs for itself, and what the allocator wastes, is not seen.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,62 +14,61 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakIdKeyDictionary
 
 from headstart.config.metrics import Task
 from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
 from headstart.engine.dropout import Draw, KeyedDropout
 from headstart.engine.losses import text_losses
-from headstart.engine.modes import evaluating
 from headstart.engine.step import forward_inputs, spoken
 from headstart.models.vocabulary import input_embedding
 
 _CPU = torch.device("cpu")
 
 
-class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the storages that are alive, `now` and at their `peak`.
+class Kept:
+    """Bytes of the storages that a forward pass keeps for the backward pass, each once; weights apart."""
 
-    A number that a program asks of a tensor without numbers is 0; a choice of elements by truth takes
-    `chosen` of them, or all.
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.bytes = 0
+        # Held, so that none is freed and another takes its address.
+        self._storages = [value.untyped_storage() for value in (*model.parameters(), *model.buffers())]
+        self._seen = {storage._cdata for storage in self._storages}
+
+    def pack(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Count a tensor that is being kept."""
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._seen:
+            self._seen.add(storage._cdata)
+            self._storages.append(storage)
+            self.bytes += storage.nbytes()
+        return tensor
+
+
+class _Guesses(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Answers what a program asks of tensors without numbers.
+
+    A number is 0; a choice of elements by truth takes `chosen` of them, or all.
     """
 
-    def __init__(self, chosen: int | None = None) -> None:
+    def __init__(self, chosen: int | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.peak = 0
         self.chosen = chosen
-        self._seen: Any = WeakIdKeyDictionary()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             return 0
-        found = self._choice(*args) if _chooses(func, args) else func(*args, **(kwargs or {}))
-        for one in tree_leaves(found):
-            if isinstance(one, torch.Tensor):
-                self._count(one.untyped_storage())
-        return found
+        return self._choice(*args) if _chooses(func, args) else func(*args, **(kwargs or {}))
 
     def _choice(self, x: torch.Tensor, index: Any) -> torch.Tensor:
         """What x[mask] has the shape of."""
         (mask,) = index
         count = mask.numel() if self.chosen is None else min(self.chosen, mask.numel())
         return x.flatten(0, mask.dim() - 1)[:count].clone()
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        if storage in self._seen:
-            return
-        self._seen[storage] = None
-        weakref.finalize(storage, self._free, storage.nbytes())
-        self.now += storage.nbytes()
-        self.peak = max(self.peak, self.now)
-
-    def _free(self, size: int) -> None:
-        self.now -= size
 
 
 def _chooses(func: Any, args: tuple[Any, ...]) -> bool:
@@ -89,10 +88,14 @@ class _Shapes(KeyedDropout):
 
 @dataclass(frozen=True)
 class Traced:
-    """Bytes on top of the weights, at the peak of a step and of an evaluation."""
+    """Bytes on top of the weights: what a step keeps, and the logits of an evaluation in all their copies."""
 
     step: int
     evaluation: int
+
+
+#: Copies of an evaluation's logits that are there at once: the model's, in a wide format, and in use.
+_COPIES = 3
 
 
 def trace(
@@ -104,19 +107,35 @@ def trace(
         make: gives the model as it trains; it is called where tensors have no numbers.
         batch: the largest that it trains on, and `reading` that it is evaluated on.
     """
-    with _without_numbers(_said(batch)) as live:
+    with _without_numbers(_said(batch)):
         model = make().train()
         _without_table_gradient(model)
-        step = _peak(live, lambda: _step(model, batch, task, precision))
-        with evaluating(model):
-            evaluation = _peak(live, lambda: _read(model, reading, precision))
-    return Traced(step, evaluation)
+        return Traced(kept(model, batch, task, precision), _COPIES * _logits_bytes(model, reading, precision))
+
+
+def kept(model: torch.nn.Module, batch: Batch, task: Task, precision: Precision) -> int:
+    """The bytes that a forward pass of `model` in training, with its loss, keeps for the backward pass."""
+    rows, tokens = batch.ids.shape
+    counted = Kept(model)
+    with saved_tensors_hooks(counted.pack, lambda tensor: tensor):
+        with _Shapes((Draw(0, 0, rows, tokens),), rows, tokens), autocast(_CPU, precision):
+            more, labels = spoken(model, batch, _CPU)
+            logits = model(**forward_inputs(batch, _CPU), **more).logits
+        text_losses(logits, labels, task).sum()
+    return counted.bytes
+
+
+def _logits_bytes(model: torch.nn.Module, batch: Batch, precision: Precision) -> int:
+    more, _ = spoken(model, batch, _CPU)
+    with torch.no_grad(), autocast(_CPU, precision):
+        logits = model.eval()(**forward_inputs(batch, _CPU), **more).logits
+    return int(logits.numel() * logits.element_size())
 
 
 @contextmanager
-def _without_numbers(chosen: int | None) -> Iterator[LiveBytes]:
-    with FakeTensorMode(allow_non_fake_inputs=True), LiveBytes(chosen) as live:
-        yield live
+def _without_numbers(chosen: int | None) -> Iterator[None]:
+    with FakeTensorMode(allow_non_fake_inputs=True), _Guesses(chosen):
+        yield
 
 
 def _said(batch: Batch) -> int | None:
@@ -132,32 +151,3 @@ def _without_table_gradient(model: Any) -> None:
     if weight is not None and not is_tied:
         table.sparse = False
         weight.requires_grad_(False)
-
-
-def _peak(live: LiveBytes, work: Callable[[], None]) -> int:
-    """The bytes that `work` needs at its peak, on top of what is there before it."""
-    before = live.peak = live.now
-    work()
-    return live.peak - before
-
-
-def _step(model: torch.nn.Module, batch: Batch, task: Task, precision: Precision) -> None:
-    """A forward and a backward pass; each gradient goes where gradients lie, which the caller counts."""
-    rows, tokens = batch.ids.shape
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.register_post_accumulate_grad_hook(_let_go)  # type: ignore[no-untyped-call]
-    with _Shapes((Draw(0, 0, rows, tokens),), rows, tokens), autocast(_CPU, precision):
-        more, labels = spoken(model, batch, _CPU)
-        logits = model(**forward_inputs(batch, _CPU), **more).logits
-    text_losses(logits, labels, task).sum().backward()  # type: ignore[no-untyped-call]
-
-
-def _let_go(parameter: torch.Tensor) -> None:
-    parameter.grad = None
-
-
-def _read(model: torch.nn.Module, batch: Batch, precision: Precision) -> None:
-    more, _ = spoken(model, batch, _CPU)
-    with torch.inference_mode(), autocast(_CPU, precision):
-        model(**forward_inputs(batch, _CPU), **more)

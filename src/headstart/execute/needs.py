@@ -7,7 +7,7 @@ step (traced on tensors without numbers), and what the allocator keeps. On anoth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from headstart.data.tokenise import Tokens
 from headstart.engine.device import choose_device, weights_dtype
 from headstart.engine.evaluate import MOST_TOKENS, WINDOW
 from headstart.engine.families import teach_positions
-from headstart.engine.memory import recompute_blocks
 from headstart.engine.trace import Traced, trace
 from headstart.execute.prepare import Prepared
 from headstart.models.checkpoints import quiet
@@ -30,6 +29,8 @@ from headstart.tuning.adapters import wrap
 from headstart.tuning.lora import adapt, linear_layers
 from headstart.tuning.quantise import four_bit_bytes, quantised
 
+#: Bytes of a number between blocks.
+_WIDEST = 4
 #: Methods that train a network step by step.
 STEPWISE = frozenset({"full", "lora", "qlora", "peft"})
 #: Values, gradients and two moments of a weight that trains, and those of the best epoch.
@@ -93,13 +94,24 @@ def need_of(runs: Sequence[Run], prepared: Prepared) -> Need | None:
 def _traced(run: Run, prepared: Prepared, rank: int) -> Traced:
     tokens = prepared.tokens_of(run)
     pad_id = prepared.checkpoints[run.checkpoint].tokenizer.pad_token_id
-    return trace(
+    batch = _largest_batch(tokens["train"], run, prepared, pad_id)
+    traced = trace(
         lambda: _without_numbers(run, prepared, rank),
-        _largest_batch(tokens["train"], run, prepared, pad_id),
+        batch,
         _largest_reading(tokens["valid"], pad_id),
         task=prepared.study.task,
         precision=prepared.precision_of(run),
     )
+    if not run.training.gradient_checkpointing:
+        return traced
+    return replace(traced, step=_recomputed(traced.step, batch, prepared.checkpoints[run.checkpoint].config))
+
+
+def _recomputed(step: int, batch: Batch, config: Any) -> int:
+    """What checkpointing leaves of a step: each block's input, and one block's share, computed again."""
+    blocks = int(config.num_hidden_layers)
+    inputs = blocks * batch.ids.size * int(config.hidden_size) * _WIDEST
+    return min(step, inputs + step // blocks)
 
 
 def _without_numbers(run: Run, prepared: Prepared, rank: int) -> torch.nn.Module:
@@ -115,8 +127,6 @@ def _without_numbers(run: Run, prepared: Prepared, rank: int) -> torch.nn.Module
         _narrow(model)
     if prepared.shares_rows:
         teach_positions(model)
-    if run.training.gradient_checkpointing:
-        recompute_blocks(model)
     assert isinstance(model, torch.nn.Module)
     return model
 
