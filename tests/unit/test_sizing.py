@@ -103,7 +103,7 @@ def test_facts_are_plain_values(config_file: Path) -> None:
     assert {"parts", "total", "trainable"} <= facts.keys()
     assert facts["total"] == sum(row["value"] for row in facts["parts"])
     assert all(row["value"] == row["count"] == row["each"] * row["times"] for row in facts["parts"])
-    assert set(facts["symbols"]) == {"V", "D", "L"}
+    assert set(facts["symbols"]) == {"V", "D", "L", "F"}
 
 
 def test_the_page_in_the_docs_is_what_the_command_prints() -> None:

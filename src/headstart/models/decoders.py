@@ -16,38 +16,34 @@ def _causal_head(config: Any, head: Head) -> Iterator[Section]:
         yield Section("head", (Layer("classifier", "score", "D·C"),))
 
 
+def _fused_block(names: tuple[str, str, str, str], norms: tuple[str, str]) -> Section:
+    """A block whose query, key and value are one layer, with biases everywhere."""
+    parts = ("query, key, value", "output", "feed-forward in", "feed-forward out")
+    sizes = (("3·D²", "3·D"), ("D²", "D"), ("D·F", "F"), ("D·F", "D"))
+    layers = (Layer(part, f"h.*.{n}", *size) for part, n, size in zip(parts, names, sizes, strict=True))
+    return Section("block", (*layers, *(Norm(f"h.*.{norm}") for norm in norms)), "L")
+
+
 def _gpt2(config: Any, head: Head, symbols: dict[str, int]) -> Iterator[Section]:
-    """Radford et al. 2019; query, key and value are one layer."""
+    """Radford et al. 2019."""
     symbols["F"] = config.n_inner or 4 * symbols["D"]
-    yield Section(
-        "embeddings", (Layer("token embedding", "wte", "V·D"), Layer("position embedding", "wpe", "P·D"))
-    )
-    block = (
-        Layer("query, key, value", "h.*.attn.c_attn", "3·D²", "3·D"),
-        Layer("output", "h.*.attn.c_proj", "D²", "D"),
-        Layer("feed-forward in", "h.*.mlp.c_fc", "D·F", "F"),
-        Layer("feed-forward out", "h.*.mlp.c_proj", "D·F", "D"),
-        Norm("h.*.ln_1"),
-        Norm("h.*.ln_2"),
-    )
-    yield Section("block", block, "L")
+    tables = (Layer("token embedding", "wte", "V·D"), Layer("position embedding", "wpe", "P·D"))
+    yield Section("embeddings", tables)
+    yield _fused_block(("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"), ("ln_1", "ln_2"))
     yield Section("body", (Norm("ln_f"),))
     yield from _causal_head(config, head)
 
 
 def _bloom(config: Any, head: Head, symbols: dict[str, int]) -> Iterator[Section]:
     """BigScience 2022: ALiBi in place of a position table, a norm after the embedding, F = 4 D."""
+    symbols["F"] = 4 * symbols["D"]
     table = Layer("token embedding", "word_embeddings", "V·D")
     yield Section("embeddings", (table, Norm("word_embeddings_layernorm")))
-    block = (
-        Layer("query, key, value", "h.*.self_attention.query_key_value", "3·D²", "3·D"),
-        Layer("output", "h.*.self_attention.dense", "D²", "D"),
-        Layer("feed-forward in", "h.*.mlp.dense_h_to_4h", "4·D²", "4·D"),
-        Layer("feed-forward out", "h.*.mlp.dense_4h_to_h", "4·D²", "D"),
-        Norm("h.*.input_layernorm"),
-        Norm("h.*.post_attention_layernorm"),
+    attention = ("self_attention.query_key_value", "self_attention.dense")
+    yield _fused_block(
+        (*attention, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),
+        ("input_layernorm", "post_attention_layernorm"),
     )
-    yield Section("block", block, "L")
     yield Section("body", (Norm("ln_f"),))
     yield from _causal_head(config, head)
 

@@ -109,6 +109,13 @@ def test_roberta_small_with_biases_and_norms(roberta_small: tuple[Any, Any]) -> 
     assert counted.without(["lm-head"]).total == 22_829_056 + 512
 
 
+def test_walking_alone_gives_the_published_number_too(roberta_small: tuple[Any, Any]) -> None:
+    """transformers adds one token type of 512 numbers, which fairseq's RoBERTa has not."""
+    with torch.device("meta"):
+        model = AutoModel.from_config(roberta_small[1], add_pooling_layer=False)
+    assert count(model).total == count(model).trainable == 22_829_056 + 512
+
+
 def test_a_table_of_one_row_is_a_bias_and_one_of_two_is_not() -> None:
     kinds = {}
     for rows in (1, 2):
