@@ -58,7 +58,10 @@ def _named(where: str) -> Iterator[None]:
 def _check_peft(
     model: nn.Module, config: Mapping[str, Any], pretrained: bool, absent: Collection[str]
 ) -> None:
-    wrapped = wrap(model, config, 0, absent)
+    try:
+        wrapped = wrap(model, config, 0, absent)
+    except (RuntimeError, NotImplementedError):  # it has to see the model's numbers, as singular vectors do
+        return
     if not pretrained and not can_merge(wrapped):
         raise ModelError(
             "it cannot be merged into random weights, and these are nobody's base",

@@ -20,6 +20,7 @@ from headstart.engine.device import choose_device, weights_dtype
 from headstart.engine.evaluate import MOST_TOKENS, WINDOW
 from headstart.engine.families import teach_positions
 from headstart.engine.trace import Traced, trace
+from headstart.errors import ModelError
 from headstart.execute.prepare import Prepared
 from headstart.models.checkpoints import quiet
 from headstart.models.count import count
@@ -54,7 +55,10 @@ class Need:
 
 
 def parameters_of(run: Run, prepared: Prepared) -> Parameters | None:
-    """The parameters of a run's model, total and trainable; None for a bag of words, which is fitted."""
+    """The parameters of a run's model, total and trainable.
+
+    None for a bag of words, which is fitted, and where PEFT has to see a model's numbers to wrap it.
+    """
     if run.method == "bag-of-words":
         return None
     checkpoint = prepared.checkpoints[run.checkpoint]
@@ -64,8 +68,10 @@ def parameters_of(run: Run, prepared: Prepared) -> Parameters | None:
         return Parameters(total=count(model.base_model).total + own, trainable=own)
     if run.method == "none":
         return Parameters(total=count(model).total, trainable=0)
-    with torch.device("meta"):
+    try:
         return count(_adapted(model, run, prepared, 0))
+    except (RuntimeError, NotImplementedError):  # such as an adapter that begins with singular vectors
+        return None
 
 
 def _adapted(model: Any, run: Run, prepared: Prepared, rank: int) -> Any:
@@ -86,9 +92,9 @@ def need_of(runs: Sequence[Run], prepared: Prepared) -> Need | None:
     rank = max((run.lora.r for run in runs if run.lora), default=0)
     try:
         traced = _traced(first, prepared, rank)
-    except (RuntimeError, NotImplementedError, TypeError):  # an operator that has to see numbers
+        return _static(first, prepared, rank, traced)
+    except (RuntimeError, NotImplementedError, TypeError, ModelError):  # something has to see numbers
         return None
-    return _static(first, prepared, rank, traced)
 
 
 def _traced(run: Run, prepared: Prepared, rank: int) -> Traced:
@@ -159,8 +165,7 @@ def _static(run: Run, prepared: Prepared, rank: int, traced: Traced) -> Need:
     model: Any = prepared.checkpoints[run.checkpoint].skeleton()
     width = weights_dtype(prepared.precision_of(run)).itemsize
     whole, unused = count(model).total, _unused(run, prepared, model)
-    with torch.device("meta"):
-        adapted = _adapted(prepared.checkpoints[run.checkpoint].skeleton(), run, prepared, rank)
+    adapted = _adapted(prepared.checkpoints[run.checkpoint].skeleton(), run, prepared, rank)
     frozen = 0 if run.method == "full" else _frozen_bytes(model, run, prepared)
     copies = _COPIES + (_BEST if run.training.epochs > 1 else 0)
     return Need(

@@ -92,6 +92,27 @@ def test_a_model_that_cannot_be_traced_has_no_estimate(
     assert {group["memory_bytes"] for group in facts["groups"] if group["alone"] is None} == {None}
 
 
+@pytest.mark.parametrize(
+    ("config", "is_known"),
+    [
+        ({"peft_type": "LORA", "init_lora_weights": "pissa", "r": 2, "target_modules": ["query"]}, False),
+        ({"peft_type": "BOFT", "target_modules": ["query"], "boft_block_size": 4}, True),
+        ({"peft_type": "LORA", "use_dora": True, "r": 2, "target_modules": ["query"]}, True),
+    ],
+    ids=["pissa", "boft", "dora"],
+)
+def test_adapters_that_have_to_see_numbers_are_planned_and_trained_too(
+    study_file: StudyFile, config: dict[str, Any], is_known: bool
+) -> None:
+    study = load_study(study_file(arms={"own": {"method": "peft", "peft": config}, "words": None}))
+    expected = plan(study).facts["parameters"]["own"]
+    (record,) = run(study).records
+    assert record.status == "done"
+    assert record.parameters is not None
+    assert (expected is not None) == is_known
+    assert expected is None or expected == record.parameters.model_dump()
+
+
 def test_what_does_not_fit_is_said_with_the_setting_to_change(
     study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
