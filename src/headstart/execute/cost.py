@@ -65,7 +65,7 @@ def work_of(run: Run, prepared: Prepared) -> Work:
     (member,) = members_of([run], prepared)
     turns = [(turn.epoch, turn_tokens(turn, setting)) for turn in member_turns(member, setting)]
     epochs = turns[-1][0]
-    read = {part: reading_tokens(texts.tokens) for part, texts in setting.parts.items()}
+    read = {part: reading_tokens(setting.parts[part].tokens) for part in {*setting.measured, "test"}}
     each = sum(read[part] for part in setting.measured)
     patience = run.training.patience
     least = 1.0 if patience is None else min(1.0, (1 + patience) / epochs)

@@ -16,6 +16,7 @@ import psutil
 from headstart.config.expand import Run
 from headstart.engine.schedule import total_steps
 from headstart.execute.group import Group
+from headstart.execute.needs import STEPWISE
 from headstart.execute.pin import usable
 from headstart.execute.probe import Probe, Timing
 
@@ -77,7 +78,7 @@ def choose_crew(
 
     `bytes_each` is what a process is expected to need: no more are tried than memory then holds.
     """
-    neural = [group for group in groups if group.runs[0].method not in ("bag-of-words", "probe", "none")]
+    neural = [group for group in groups if group.runs[0].method in STEPWISE]
     if not neural:
         return _quick(groups, workers)
     largest = max(neural, key=lambda group: (group.most, len(group.runs)))

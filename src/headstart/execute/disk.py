@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from headstart.config.expand import Run
 from headstart.engine.schedule import total_steps
-from headstart.execute.needs import STEPWISE, parameters_of
+from headstart.execute.needs import STEPWISE
+from headstart.execute.pack import texts_of
 from headstart.execute.prepare import Prepared
+from headstart.records import Parameters
+
+Sizes = Mapping[str, Parameters | None]
 
 #: A row of predictions apart from its probabilities, and what a step adds to curves, in bytes.
 _ROW: Final = 24
 _STEP: Final = 100
 
 
-def disk_bytes(runs: Sequence[Run], prepared: Prepared) -> int:
-    """What the output folder takes when all runs have ended."""
-    models = sum(_model_bytes(run, prepared) for run in _kept(runs))
+def disk_bytes(runs: Sequence[Run], prepared: Prepared, sizes: Sizes) -> int:
+    """What the output folder takes when all runs have ended; `sizes` are the parameters by arm."""
+    models = sum(_model_bytes(run, prepared, sizes) for run in _kept(runs))
     rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
-    return models + len(runs) * rows + _STEP * sum(_steps(run, prepared) for run in runs)
+    stepwise = [run for run in runs if run.method in STEPWISE]
+    steps = sum(total_steps(run.training, texts_of(run, prepared)) for run in stepwise)
+    return models + len(runs) * rows + _STEP * steps
 
 
-def state_bytes(runs: Sequence[Run], prepared: Prepared) -> int:
+def state_bytes(runs: Sequence[Run], sizes: Sizes) -> int:
     """The largest state that a run keeps while it is unfinished: weights, best weights and two moments."""
-    arms = {run.arm: run for run in runs if run.method in STEPWISE}
-    sizes = (parameters_of(run, prepared) for run in arms.values())
-    return max((16 * one.trainable for one in sizes if one), default=0)
-
-
-def folder_bytes(folder: Path) -> int:
-    """What files below a folder take."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    known = (sizes[run.arm] for run in runs if run.method in STEPWISE)
+    return max((16 * one.trainable for one in known if one), default=0)
 
 
 def free_bytes(folder: Path) -> int:
@@ -48,20 +48,15 @@ def _kept(runs: Sequence[Run]) -> list[Run]:
     return list(places.values())
 
 
-def _model_bytes(run: Run, prepared: Prepared) -> int:
-    parameters = parameters_of(run, prepared)
+def _model_bytes(run: Run, prepared: Prepared, sizes: Sizes) -> int:
+    parameters = sizes[run.arm]
     if parameters is None or run.method == "none":
         return 0
     is_whole = run.method == "full" or not run.pretrained
     weights = 4 * (parameters.total if is_whole else parameters.trainable)
-    return weights + folder_bytes_of_tokenizer(Path(prepared.checkpoints[run.checkpoint].location))
+    return weights + _tokenizer_bytes(Path(prepared.checkpoints[run.checkpoint].location))
 
 
-def folder_bytes_of_tokenizer(folder: Path) -> int:
+def _tokenizer_bytes(folder: Path) -> int:
     """What a checkpoint's tokenizer takes, which is saved with each model."""
     return sum(file.stat().st_size for file in folder.glob("tokenizer*") if file.is_file())
-
-
-def _steps(run: Run, prepared: Prepared) -> int:
-    texts = len(prepared.corpus.parts["train"]) if run.size == "all" else run.size
-    return total_steps(run.training, texts) if run.method in STEPWISE else 0

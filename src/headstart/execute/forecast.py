@@ -127,14 +127,14 @@ def forecast(
         process: bytes of a process before it has a model.
         out: the study's folder.
     """
-    first = {run.arm: run for run in runs}
+    sizes = {arm: parameters_of(run, prepared) for arm, run in {run.arm: run for run in runs}.items()}
     return Forecast(
         left=left,
         prepared=prepared,
         found=tuple(outlooks(groups(left, prepared), prepared, process)),
-        sizes={arm: parameters_of(run, prepared) for arm, run in first.items()},
-        disk=disk_bytes(left, prepared),
-        state=state_bytes(left, prepared),
+        sizes=sizes,
+        disk=disk_bytes(left, prepared, sizes),
+        state=state_bytes(left, sizes),
         free_disk=free_bytes(out),
         free_memory=int(psutil.virtual_memory().available),
     )

@@ -177,7 +177,7 @@ def by_hand(counted: Census) -> str:
     rest = [row for row in counted.rows if row not in block and row.value]
     parts = [f"{row.value:,}" for row in rest]
     if block:
-        at = next((i for i, row in enumerate(rest) if row.place not in ("embeddings",)), len(rest))
+        at = next((i for i, row in enumerate(rest) if row.place != "embeddings"), len(rest))
         parts.insert(at, f"{block[0].times} x {sum(row.each for row in block):,}")
     return " + ".join(parts)
 

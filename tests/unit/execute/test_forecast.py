@@ -13,7 +13,6 @@ import pytest
 from headstart import Plan, load_study, plan, run
 from headstart.config.expand import expand
 from headstart.execute import needs
-from headstart.execute.disk import folder_bytes
 from headstart.execute.needs import need_of, parameters_of
 from headstart.execute.prepare import prepare
 
@@ -31,6 +30,11 @@ ARMS: dict[str, Any] = {
     "words": {"method": "bag-of-words"},
 }
 GIB = 2**30
+
+
+def folder_bytes(folder: Path) -> int:
+    """What files below a folder take."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def made(study_file: StudyFile, **changes: Any) -> Plan:
