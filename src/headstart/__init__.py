@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headstart.comparison import compare_studies as compare_studies
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
+    from headstart.deciding import run_until as run_until
     from headstart.engine.stack import Stack as Stack
     from headstart.engine.stack import stack as stack
     from headstart.engine.stack import unstack as unstack
@@ -55,6 +56,7 @@ _HOME = {
     "power_measured": "headstart.sample_size",
     "predict": "headstart.prediction",
     "run": "headstart.experiment",
+    "run_until": "headstart.deciding",
     "stack": "headstart.engine.stack",
     "unstack": "headstart.engine.stack",
 }
@@ -77,6 +79,7 @@ __all__ = [
     "power_measured",
     "predict",
     "run",
+    "run_until",
     "stack",
     "unstack",
 ]

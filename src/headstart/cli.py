@@ -95,11 +95,24 @@ def plan(
 
 
 @app.command()
-def run(study: StudyFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+def run(
+    study: StudyFile,
+    overrides: Overrides = None,
+    until_decided: Annotated[
+        float | None,
+        typer.Option(metavar="POINTS", help="Add seeds until every interval is narrower than this."),
+    ] = None,
+    most_seeds: Annotated[int, typer.Option(min=1, help="Where adding seeds ends.")] = 20,
+    as_json: AsJson = False,
+) -> None:
     """Train what is missing of the study, and print what it found."""
     from headstart.config.load import load_study
 
-    _run(load_study(study, overrides or ()), as_json=as_json)
+    loaded = load_study(study, overrides or ())
+    if until_decided is None:
+        _run(loaded, as_json=as_json)
+    else:
+        _run(loaded, as_json=as_json, until=(until_decided, most_seeds))
 
 
 @app.command()
@@ -312,13 +325,17 @@ def schema() -> None:
     _print_json(Study.model_json_schema())
 
 
-def _run(study: Study, *, as_json: bool) -> None:
+def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None) -> None:
+    from headstart.deciding import run_until
     from headstart.experiment import run as run_study
     from headstart.report.progress import StudyProgress
     from headstart.report.table import closing
 
     try:
-        results = run_study(study, StudyProgress)
+        if until is None:
+            results = run_study(study, StudyProgress)
+        else:
+            results = run_until(study, until[0], most_seeds=until[1], watch=StudyProgress, say=_say)
     except KeyboardInterrupt:
         _say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(130) from None

@@ -22,7 +22,7 @@ from headstart.execute.local import carry_out_all, measured, process_bytes, warm
 from headstart.execute.pack import Watcher
 from headstart.execute.prepare import Prepared, as_begun, prepare
 from headstart.execute.probing import encode_for_probes
-from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord, duration
+from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord, Until, duration
 from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
 from headstart.report.tuning import best_run, rule
@@ -77,10 +77,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Results:
-    """A study that ended: its findings, and the folder that holds everything."""
+    """A study that ended: its findings, the folder that holds everything, and who trained it, if anybody."""
 
     findings: Findings
     out: Path
+    crew: Crew | None = None
 
     @property
     def records(self) -> tuple[RunRecord, ...]:
@@ -133,6 +134,22 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
     Raises:
         HeadstartError: whatever keeps the study from being run; a single run that fails is recorded.
     """
+    return carry_on(study, watch)
+
+
+def carry_on(
+    study: Study,
+    watch: Callable[[int, str], Any] | None = None,
+    *,
+    until: Until | None = None,
+    crew: Crew | None = None,
+) -> Results:
+    """As `run`, for a study that grows.
+
+    Args:
+        until: the rule by which its seeds are added, for the record.
+        crew: trains it, where one has been chosen before; else one is chosen.
+    """
     began, store = time.monotonic(), RunStore(Path(study.out))
     runs = expand(study)
     if study.workers != 0:
@@ -142,7 +159,7 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
     with (watch or _Nobody)(len(missing([r.key for r in runs], store.done())), study.metric) as watcher:
         prepared = prepare(study, runs, commit=git_commit(Path.cwd()), announce=watcher.say)
         store.check_sources(prepared.corpus.digest, prepared.digests)
-        store.open(study)
+        store.open(study, until)
         done = store.done()
         prepared = as_begun(prepared, done.values())
         left = tuple(run for run in runs if run.key not in done)
@@ -150,7 +167,7 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
         for notice in seen.notices:
             watcher.say(notice.text)
         store.write_json("plan.json", Plan(study, runs, frozenset(done), prepared, seen).facts)
-        expected = _train_missing(seen, store, watcher)
+        crew, expected = _train_missing(seen, store, watcher, crew)
         findings = _conclude(study, prepared, store)
         watcher.say(f"{len(findings.records)} runs, {duration(time.monotonic() - began)}{expected}")
     if all(record.status == "failed" for record in findings.records):
@@ -159,20 +176,22 @@ def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results
             where=str(store.out),
             fix="the records below runs/ hold the traces; mend the cause and run again",
         )
-    return Results(findings, store.out)
+    return Results(findings, store.out, crew)
 
 
-def _train_missing(seen: Forecast, store: RunStore, watcher: Any) -> str:
-    """Train them; gives what was expected, in words, for what it took to be held against."""
+def _train_missing(
+    seen: Forecast, store: RunStore, watcher: Any, crew: Crew | None
+) -> tuple[Crew | None, str]:
+    """Train them; gives who did, and what was expected, in words, for what it took to be held against."""
     promoting = _Promoting(watcher, store, seen.prepared)
     for record in store.done().values():
         promoting.promote(record)  # an earlier call may have ended between a run and its promotion
     if not seen.left:
-        return ""
+        return crew, ""
     encode_for_probes(seen.left, seen.prepared, watcher.say)
-    crew, seconds = carry_out_all(seen, store, promoting, watcher.say)
+    crew, seconds = carry_out_all(seen, store, promoting, watcher.say, crew)
     watcher.say(_how(crew))
-    return f" (expected: {duration(seconds.low)} to {duration(seconds.high)})" if seconds else ""
+    return crew, f" (expected: {duration(seconds.low)} to {duration(seconds.high)})" if seconds else ""
 
 
 def _how(crew: Crew) -> str:
@@ -232,7 +251,7 @@ class _Nobody:
 
 
 def _conclude(study: Study, prepared: Prepared, store: RunStore) -> Findings:
-    findings = find(study, list(store.records()), prepared.notices)
+    findings = find(study, list(store.records()), prepared.notices, store.predictions, store.until())
     gone = tuple(_settle(findings, store, prepared.corpus.label_names))
     findings = replace(findings, notices=(*findings.notices, *gone))
     store.write_json("results.json", _facts(findings))
@@ -254,12 +273,16 @@ def _settle(findings: Findings, store: RunStore, label_names: tuple[str, ...]) -
 
 
 def _facts(findings: Findings) -> dict[str, Any]:
+    until = findings.until
     return {
         "schema_version": SCHEMA_VERSION,
         "study": findings.study.model_dump(mode="json"),
         "runs": [record.model_dump(mode="json") for record in findings.records],
         "summary": [row.model_dump(mode="json") for row in findings.summary],
         "contrasts": [row.model_dump(mode="json") for row in findings.contrasts],
+        "label_worth": [row.model_dump(mode="json") for row in findings.label_worth],
+        "step_worth": [row.model_dump(mode="json") for row in findings.step_worth],
+        "until_decided": until.model_dump(mode="json") if until else None,
         "tuning": {
             "rule": rule(findings.study.metric),
             "grid": [row.model_dump(mode="json") for row in findings.tuning],

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
+Beyond = Literal["more than the largest", "less than the smallest"] | None
 Scores = dict[str, float]
 
 
@@ -158,7 +159,12 @@ class RunRecord(Record):
 
 
 class SummaryRow(Record):
-    """One arm's test metric over its seeds; `std` is the sample's, `low` and `high` a 95% t interval."""
+    """One arm's test metric over its seeds; `std` is the sample's, `low` and `high` a 95% t interval.
+
+    `texts_low` and `texts_high` are what other test texts would give these very models: a 95% bootstrap
+    interval of the mean, null where texts are not known. `worst_seed` and `best_seed` heed which way is
+    better.
+    """
 
     arm: str
     size: int | Literal["all"]
@@ -169,6 +175,10 @@ class SummaryRow(Record):
     std_population: float
     low: float | None
     high: float | None
+    texts_low: float | None = None
+    texts_high: float | None = None
+    worst_seed: int | None = None
+    best_seed: int | None = None
 
 
 class GridRow(Record):
@@ -185,16 +195,78 @@ class GridRow(Record):
     chosen: bool
 
 
+class SeedContrast(Record):
+    """As `stats.versus.SeedGap`, of the seed named."""
+
+    seed: int
+    difference: float
+    low: float | None
+    high: float | None
+    mcnemar: float | None
+
+
 class Contrast(Record):
-    """The difference between an arm and its control, paired by seed, with a 95% interval."""
+    """The difference between an arm and its control, as `stats.versus.Versus` explains it."""
 
     arm: str
     control: str
     size: int | Literal["all"]
     metric: str
     n: int
+    texts: int | None
     difference: float
     low: float | None
     high: float | None
     p: float | None
-    verdict: Literal["better", "worse", "undecided"]
+    corrected: float | None
+    verdict: Literal["better", "worse", "no difference", "undecided"]
+    seeds_low: float | None
+    seeds_high: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    sequence_low: float | None
+    sequence_high: float | None
+    signs: float | None
+    least: float
+    chance: float | None
+    binds: Literal["seeds", "texts"] | None
+    each_seed: tuple[SeedContrast, ...]
+
+
+class Until(Record):
+    """The rule by which seeds were added: until each contrast's sequence interval is narrower than `width`.
+
+    `width` is in points for shares, else in the metric's unit; there are at most `most_seeds`.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    metric: str
+    width: float
+    most_seeds: int
+
+
+class WorthRow(Record):
+    """What an arm's labels, or updates, are worth in those of its control, as `stats.worth.Worth` says.
+
+    Of `worth` and the ends of both intervals null is unknown, or beyond what the control was run with, from
+    `smallest` to `largest`; then `<name>_beyond` says on which side.
+    """
+
+    arm: str
+    control: str
+    size: int | Literal["all"]
+    metric: str
+    at: int
+    score: float
+    smallest: int
+    largest: int
+    worth: float | None
+    low: float | None
+    high: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    worth_beyond: Beyond = None
+    low_beyond: Beyond = None
+    high_beyond: Beyond = None
+    bootstrap_low_beyond: Beyond = None
+    bootstrap_high_beyond: Beyond = None

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from headstart.comparison import Scores, compare, text_table
+from headstart.comparison import compare
 from headstart.config.metrics import SHARES
 from headstart.data.formats import cell_of, read_cells
 from headstart.errors import DataError, HeadstartError
+from headstart.report.scores import Scores, sides
 from headstart.stats.power import (
     POWER,
     Variances,
@@ -146,7 +147,7 @@ def power_measured(
         raise HeadstartError(
             f"no contrast of {made.metric} has two seeds that differ, and predictions of the same texts",
             where=str(source),
-            expected="a study with seeds: 2 or more and a metric that is a mean over texts, such as accuracy",
+            expected="a study with seeds: 2 or more with their predictions, not of spearman",
         )
     return made.metric, found
 
@@ -154,10 +155,10 @@ def power_measured(
 def _strength(
     one: Scores, against: Scores, gap: float | None, seeds: int | None, texts: int | None
 ) -> Strength | None:
-    pair = text_table(one, against)
-    if pair is None or len(pair[0]) < 2:
+    mine, theirs = sides(one, against)
+    if mine.by_text is None or theirs.by_text is None or len(mine.by_text) < 2:
         return None
-    gaps = pair[0] - pair[1]
+    gaps = mine.by_text - theirs.by_text
     parts = measured(gaps)
     name = f"{one.arm} - {against.arm}" + ("" if one.size == "all" else f", {one.size} texts")
     return None if parts is None else Strength(name, parts, seeds or len(gaps), texts or gaps.shape[1], gap)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ def test_the_laboratorys_numbers(lab: Path, capfd: pytest.CaptureFixture[str]) -
     """63.5 +- 0.8 and 80.7 +- 1.9 (population), and 17.2 points between them."""
     assert main(["compare", str(lab)]) == 0
     shown = " ".join(capfd.readouterr().out.split())
+    assert "arm seeds accuracy pop. seeds texts best" in shown
     assert "random 3 63.5 ± 1.0 ± 0.8" in shown
     assert "pretrained 3 80.7 ± 2.4 ± 1.9" in shown
     assert "pretrained +17.2 +9.3 to +25.1 0.011 0.250 better" in shown
@@ -73,9 +73,9 @@ def test_sizes_are_compared_apart(tmp_path: Path) -> None:
     file.write_text("arm,size,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
     made = compare(file)
     assert [(s.arm, s.size) for s, *_ in made.contrasts] == [("tuned", 10), ("tuned", 20)]
-    assert [(one.labels, one.worth) for one in made.worth["tuned"]] == [(10, math.inf), (20, math.inf)]
+    assert [(row.at, row.worth) for row in made.label_worth] == [(10, None), (20, None)]
     facts = made.facts["label_worth"][0]
-    assert (facts["worth"], facts["worth_beyond"]) == (None, "more than the largest size")
+    assert (facts["worth_beyond"], facts["largest"]) == ("more than the largest", 20)
 
 
 def test_a_margin_is_in_points(tmp_path: Path) -> None:
@@ -115,15 +115,14 @@ def test_a_studys_texts_are_known(folder: Path) -> None:
     assert (found.difference, found.low, found.high) == pytest.approx((oracle.mean, oracle.low, oracle.high))
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "loss"])
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"])
 def test_scores_of_texts_average_to_the_metric(folder: Path, metric: str) -> None:
     for one in compare(folder, metric=metric).scores:
-        for seed, texts in one.by_text.items():
-            assert np.mean(list(texts.values())) == pytest.approx(one.by_seed[seed], abs=1e-5)
-
-
-def test_a_metric_that_is_no_mean_of_texts_is_compared_over_seeds(folder: Path) -> None:
-    assert {found.texts for *_, found in compare(folder, metric="macro_f1").contrasts} == {None}
+        assert one.measures.keys() == one.by_seed.keys()
+        for seed, measure in one.measures.items():
+            assert measure.by_text is not None
+            assert measure.by_text.mean() == pytest.approx(one.by_seed[seed], abs=1e-5)
+            assert measure.drawn(np.ones((1, one.texts)))[0] == pytest.approx(one.by_seed[seed], abs=1e-5)
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_gives_others(folder: Path) -> None:

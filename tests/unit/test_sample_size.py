@@ -86,8 +86,11 @@ def test_a_study_that_was_run_has_measured_variances(
     assert found[0].facts["gap"] == 0.05
     assert main(["power", str(where / "out"), "--gap", "5"]) == 0
     assert "smallest difference" in capfd.readouterr().out
-    with pytest.raises(HeadstartError, match="no contrast of macro_f1"):
-        power_measured(where / "out", metric="macro_f1")
+    assert power_measured(where / "out", metric="macro_f1")[1]
+    for file in (where / "out").rglob("predictions.parquet"):
+        file.unlink()
+    with pytest.raises(HeadstartError, match="no contrast of accuracy has two seeds"):
+        power_measured(where / "out")
 
 
 @pytest.mark.parametrize("words", [[], ["--gap", "2"]])

@@ -62,9 +62,13 @@ def process_bytes() -> int:
 
 
 def carry_out_all(
-    seen: Forecast, store: RunStore, watcher: Watcher, announce: Callable[[str], None]
+    seen: Forecast,
+    store: RunStore,
+    watcher: Watcher,
+    announce: Callable[[str], None],
+    crew: Crew | None = None,
 ) -> tuple[Crew, Range | None]:
-    """Train the runs that are left as the study's `workers` and `pack` say.
+    """Train the runs that are left as the study's `workers` and `pack` say, or as the `crew` that is given.
 
     `announce` is told what is expected before the first run begins. Gives with what crew, and the seconds
     that were expected, where steps were timed.
@@ -77,7 +81,7 @@ def carry_out_all(
             carry_out(pack, prepared, store, 1, watcher)
         return crew, None
     with Workers(prepared, store) as pool:
-        crew = choose(seen, pool)
+        crew = crew or choose(seen, pool)
         pool.resize(0)  # a process that has probed keeps the memory of its largest pack
         packs = _announced(replace(seen, found=tuple(timed(seen.found, crew))), crew, announce)
         pool.carry_out(packs, crew, watcher)

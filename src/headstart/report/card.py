@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from headstart.config.expand import grid
 from headstart.config.study import Study
 from headstart.records import RunRecord
-from headstart.report.findings import number
+from headstart.report.numbers import number
 
 _BODY = """
 # {arm}, from the study “{question}”

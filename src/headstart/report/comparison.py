@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,9 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from headstart.report.findings import number, unit
+from headstart.records import WorthRow
+from headstart.report.numbers import number, unit, worth_interval, worth_number
 
 Rows = list[list[str]]
+#: Columns whose cells stay on one line, and headings that take two on a terminal.
+_LONG: Final = frozenset({"95% seeds", "95% texts", "worst, best", "± pop."})
+_WHOLE: Final = _LONG | {"seeds", "texts", "95%", "95%, any time"}
 
 
 def comparison_view(facts: dict[str, Any], notes: Sequence[str]) -> RenderableType:
@@ -22,9 +26,11 @@ def comparison_view(facts: dict[str, Any], notes: Sequence[str]) -> RenderableTy
 
 
 def _rich(rows: Rows) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for i, name in enumerate(rows[0]):
-        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=name in (rows[0][0], "95%"))
+        short = "\n".join(name.split(" ", 1)) if name in _LONG else name
+        is_whole = i == 0 or name in _WHOLE
+        table.add_column(short, justify="left" if i == 0 else "right", no_wrap=is_whole)
     for row in rows[1:]:
         table.add_row(*map(escape, row))
     return table
@@ -63,81 +69,74 @@ def _latex(rows: Rows) -> str:
 
 
 def tables(facts: dict[str, Any]) -> Iterator[Rows]:
-    """Arms, and contrasts, each with its heading first."""
+    """Arms, contrasts, and worth in labels and in updates, each with its heading first."""
     sized = any(row["size"] != "all" for row in facts["summary"])
     yield _arms(facts, sized)
     if facts["contrasts"]:
         yield _contrasts(facts, sized)
     if facts["label_worth"]:
-        yield _worths(facts)
+        yield [_worth_head(facts, "label worth", "labels"), *(_worth(row) for row in facts["label_worth"])]
+    if facts["step_worth"]:
+        head = _worth_head(facts, "worth in updates", "updates", "valid ")
+        rows = [_sized(_worth(row), row["size"], sized) for row in facts["step_worth"]]
+        yield [_sized(head, "texts", sized), *rows]
+
+
+def _sized(cells: list[str], size: object, sized: bool) -> list[str]:
+    """With the number of texts after the arm, in studies that have several."""
+    return [cells[0], str(size), *cells[1:]] if sized else cells
 
 
 def _arms(facts: dict[str, Any], sized: bool) -> Rows:
     metric = facts["metric"]
-    head = [
-        "arm",
-        *(["texts"] if sized else []),
-        "seeds",
-        f"{metric} ± sample",
-        "± population",
-        "95% of mean",
-        "worst, best seed",
+    head = ["arm", "seeds", metric, "± pop.", "95% seeds", "95% texts", "worst, best"]
+    return [_sized(head, "texts", sized), *(_arm(row, metric, sized) for row in facts["summary"])]
+
+
+def _arm(row: dict[str, Any], metric: str, sized: bool) -> list[str]:
+    mean, std = number(metric, row["mean"]), number(metric, row["std"])
+    cells = [
+        row["arm"],
+        str(row["n"]),
+        f"{mean} ± {std}" if row["std"] is not None else mean,
+        f"± {number(metric, row['std_population'])}" if row["n"] > 1 else "-",
+        _interval(metric, row["low"], row["high"]),
+        _interval(metric, row["texts_low"], row["texts_high"]),
+        f"{row['worst_seed']}, {row['best_seed']}",
     ]
-    rows = [head]
-    for row in facts["summary"]:
-        mean, std = number(metric, row["mean"]), number(metric, row["std"])
-        rows.append(
-            [
-                row["arm"],
-                *([str(row["size"])] if sized else []),
-                str(row["n"]),
-                f"{mean} ± {std}" if row["std"] is not None else mean,
-                f"± {number(metric, row['std_population'])}" if row["n"] > 1 else "-",
-                _interval(metric, row["low"], row["high"]),
-                f"{row['worst_seed']}, {row['best_seed']}",
-            ]
-        )
-    return rows
+    return _sized(cells, row["size"], sized)
 
 
 def _contrasts(facts: dict[str, Any], sized: bool) -> Rows:
-    what = [unit(facts["metric"]), "95%", "p, Holm", "p, signs", "verdict"]
     against = f"against {facts['control']}" if facts["control"] else "B against A"
-    head = [against, *(["texts"] if sized else []), *what]
-    return [head, *(_contrast(row, facts["metric"], sized) for row in facts["contrasts"])]
+    is_sequential = facts["until_decided"] is not None
+    what = ["95%, any time", "seeds"] if is_sequential else ["95%", "p, Holm", "p, signs"]
+    head = _sized([against, unit(facts["metric"]), *what, "verdict"], "texts", sized)
+    return [head, *(_contrast(row, facts["metric"], sized, is_sequential) for row in facts["contrasts"])]
 
 
-def _contrast(row: dict[str, Any], metric: str, sized: bool) -> list[str]:
-    return [
-        row["arm"],
-        *([str(row["size"])] if sized else []),
-        number(metric, row["difference"], signed=True),
-        _interval(metric, row["low"], row["high"], signed=True),
-        _p(row["corrected"]),
-        _p(row["signs"]),
-        row["verdict"],
-    ]
+def _contrast(row: dict[str, Any], metric: str, sized: bool, is_sequential: bool) -> list[str]:
+    if is_sequential:
+        what = [_interval(metric, row["sequence_low"], row["sequence_high"], signed=True), str(row["n"])]
+    else:
+        what = [
+            _interval(metric, row["low"], row["high"], signed=True),
+            _p(row["corrected"]),
+            _p(row["signs"]),
+        ]
+    cells = [row["arm"], number(metric, row["difference"], signed=True), *what, row["verdict"]]
+    return _sized(cells, row["size"], sized)
 
 
-def _worths(facts: dict[str, Any]) -> Rows:
-    """How many labels the control needs for the same score."""
-    rows = [["label worth", "labels", f"{facts['metric']}", f"labels of {facts['control']}", "95%"]]
-    for row in facts["label_worth"]:
-        worth, low, high = (_labels(row, name, facts) for name in ("worth", "low", "high"))
-        score = number(facts["metric"], row["score"])
-        rows.append(
-            [row["arm"], f"{row['labels']:,}", score, worth, low if low == high else f"{low} to {high}"]
-        )
-    return rows
+def _worth_head(facts: dict[str, Any], title: str, what: str, part: str = "") -> list[str]:
+    return [title, what, f"{part}{facts['metric']}", f"{what} of {facts['control']}", "95%"]
 
 
-def _labels(row: dict[str, Any], name: str, facts: dict[str, Any]) -> str:
-    own = [one["labels"] for one in facts["label_worth"] if one["arm"] == row["arm"]]
-    if row[name] is not None:
-        return f"{row[name]:,.0f}"
-    if row[f"{name}_beyond"] is None:
-        return "-"
-    return f"over {max(own):,}" if row[f"{name}_beyond"].startswith("more") else f"under {min(own):,}"
+def _worth(row: dict[str, Any]) -> list[str]:
+    """How many labels, or updates, the control needs for the same score."""
+    own = WorthRow.model_validate(row)
+    at = f"{own.at:,}" if own.at else "-"
+    return [own.arm, at, number(own.metric, own.score), worth_number(own, "worth"), worth_interval(own)]
 
 
 def _interval(metric: str, low: float | None, high: float | None, *, signed: bool = False) -> str:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from headstart.report.findings import number, unit
+from headstart.report.numbers import number, unit
 
 
 def view(facts: Mapping[str, Any]) -> RenderableType:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from headstart.config.expand import Run
 from headstart.records import EpochPoint, RunRecord, duration
-from headstart.report.findings import number
+from headstart.report.numbers import number
 
 
 class StudyProgress:

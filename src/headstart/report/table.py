@@ -13,7 +13,9 @@ from rich.text import Text
 
 from headstart.config.study import Size, Study
 from headstart.records import GridRow
-from headstart.report.findings import Findings, meaning, number, unit
+from headstart.report.findings import Findings
+from headstart.report.meaning import interval, meaning
+from headstart.report.numbers import number, unit
 from headstart.report.tuning import in_words, rule
 
 _NOTICE_STYLE = "yellow"
@@ -127,9 +129,10 @@ def _difference(findings: Findings, arm: str, size: Size) -> str:
     metric = findings.study.metric
     for row in findings.contrasts:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
-            ends = (number(metric, end, signed=True) for end in (row.low, row.high))
-            interval = " [{}, {}]".format(*ends) if row.low is not None else ""
-            return escape(f"{number(metric, row.difference, signed=True)}{interval}")
+            low, high = interval(row, findings.until)
+            ends = (number(metric, end, signed=True) for end in (low, high))
+            shown = " [{}, {}]".format(*ends) if low is not None else ""
+            return escape(f"{number(metric, row.difference, signed=True)}{shown}")
     return "control" if arm == findings.study.control_arm else "-"
 
 

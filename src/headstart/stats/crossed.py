@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-LEVEL = 0.95
-#: Numbers that a bootstrap draws at a time.
-_CHUNK = 1 << 22
+from headstart.stats.summary import LEVEL, varies
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def crossed_interval(gaps: np.ndarray) -> Spread | None:
     e = float((rest**2).sum()) / ((seeds - 1) * (texts - 1))
     cells = seeds * texts
     total = max(a + b - e, a, b)
-    if total <= 0:
+    if not varies(gaps.ravel()):
         return None
     freedom = satterthwaite(total, a, b, e, seeds, texts)
     error = float(np.sqrt(total / cells))
@@ -76,27 +74,3 @@ def satterthwaite(total: float, a: float, b: float, e: float, seeds: int, texts:
     """Degrees of freedom of a sum of mean squares, never fewer than those of seeds."""
     parts = a**2 / (seeds - 1) + b**2 / (texts - 1) + e**2 / ((seeds - 1) * (texts - 1))
     return max(total**2 / parts, float(seeds - 1)) if parts > 0 else float(seeds - 1)
-
-
-def multi_bootstrap(gaps: np.ndarray, generator: np.random.Generator, draws: int = 2000) -> np.ndarray:
-    """Means of `draws` resamples of `gaps` [S, N], seeds and texts drawn with replacement, each by itself.
-
-    The multi-bootstrap of Sellam et al. 2022, "The MultiBERTs", section 3, for arms that share seeds. Its
-    percentiles are too narrow with few seeds (see docs/statistics.md); `crossed_interval` is not.
-    """
-    each = max(1, _CHUNK // gaps.shape[1])
-    means = [_resampled(gaps, generator, min(each, draws - start)) for start in range(0, draws, each)]
-    return np.concatenate(means)
-
-
-def _resampled(gaps: np.ndarray, generator: np.random.Generator, draws: int) -> np.ndarray:
-    seeds, texts = gaps.shape
-    of_texts = generator.multinomial(texts, np.full(texts, 1 / texts), size=draws) / texts  # [draws, N]
-    of_seeds = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds  # [draws, S]
-    return np.asarray(np.einsum("bs,bs->b", of_seeds, of_texts @ gaps.T))
-
-
-def percentile_interval(means: np.ndarray) -> tuple[float, float]:
-    """The middle 95% of resampled means."""
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)

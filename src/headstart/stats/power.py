@@ -14,7 +14,8 @@ from typing import Final, Literal
 import numpy as np
 from scipy import optimize, stats
 
-from headstart.stats.crossed import LEVEL, crossed_interval, satterthwaite
+from headstart.stats.crossed import crossed_interval, satterthwaite
+from headstart.stats.summary import LEVEL
 
 #: The usual chance of showing a difference that is there, and where the search for numbers ends.
 POWER: Final = 0.8

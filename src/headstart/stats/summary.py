@@ -8,6 +8,8 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+#: Values that differ by less, in units of the largest, are one: sums of equal numbers differ in a last digit.
+_SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,18 @@ def summarise(values: np.ndarray) -> Summary:
     return Summary(n, float(np.mean(values)), std, float(np.std(values)), low, high)
 
 
+def varies(values: np.ndarray) -> bool:
+    """Whether there are two values that differ by more than rounding."""
+    return len(values) > 1 and bool(np.ptp(values) > _SAME * max(1.0, float(np.abs(values).max())))
+
+
 def mean_interval(values: np.ndarray) -> tuple[float | None, float | None]:
     """Student's t interval of level 95% for the mean of `values` [S]; nothing for one value.
 
     Nothing either where all values are equal: a method without randomness says nothing about chance, and
     an interval of no width would claim certainty.
     """
-    if len(values) < 2 or np.ptp(values) == 0:
+    if not varies(values):
         return None, None
     found = stats.ttest_1samp(values, 0.0).confidence_interval(LEVEL)
     return float(found.low), float(found.high)

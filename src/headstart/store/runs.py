@@ -19,14 +19,17 @@ from headstart.config.load import dump_study, load_study
 from headstart.config.metrics import better
 from headstart.config.study import SECTIONS, Study
 from headstart.errors import HeadstartError, OutputError
-from headstart.records import RunRecord
+from headstart.records import RunRecord, Until
 from headstart.store.files import write_text
+from headstart.store.scores import Predictions, read_predictions
 
 #: What may change between two calls on one folder: it adds runs, or touches no number.
 _MAY_GROW = ("seeds", "sizes")
 _FREE = ("question", "workers", "pack", "vocabulary")
 
 _CHECKPOINT = "checkpoint"
+#: Says that seeds were added until contrasts were known, and by which rule.
+UNTIL = "until_decided.json"
 
 
 class RunStore:
@@ -56,6 +59,10 @@ class RunStore:
                 fix="name another one: out=FOLDER",
             )
 
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the study that the folder holds; none where it holds none."""
+        return _earlier(self.study_file).seeds if self.study_file.is_file() else ()
+
     def check_sources(self, data: str, checkpoints: frozenset[str]) -> None:
         """See that the runs that are done learnt from these very texts and checkpoints, by their digests.
 
@@ -76,8 +83,10 @@ class RunStore:
                     fix="put the files back, or name another folder: out=FOLDER",
                 )
 
-    def open(self, study: Study) -> None:
-        """Check the folder, create it where it is new, and write the study into it.
+    def open(self, study: Study, until: Until | None = None) -> None:
+        """Check the folder, create it where it is new, and write the study into it, and its rule if any.
+
+        A rule stays, though the study be run without it later: what was seen was seen.
 
         Raises:
             OutputError: as `check`, or it cannot be written.
@@ -85,6 +94,8 @@ class RunStore:
         self.check(study)
         try:
             write_text(self.study_file, dump_study(study))
+            if until is not None:
+                write_text(self.out / UNTIL, until.model_dump_json(indent=1) + "\n")
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror}", where=str(self.out)) from error
 
@@ -99,6 +110,28 @@ class RunStore:
     def checkpoint_folder(self, key: str) -> Path:
         """Where an unfinished run keeps its state: `checkpoint` in its folder."""
         return self.run_folder(key) / _CHECKPOINT
+
+    def predictions(self, key: str) -> Predictions | None:
+        """What the model of run `key` said of the test texts; None where that is not there.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        return read_predictions(self.run_folder(key) / "predictions.parquet")
+
+    def until(self) -> Until | None:
+        """The rule by which seeds were added to the study, if it was.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        file = self.out / UNTIL
+        if not file.is_file():
+            return None
+        try:
+            return Until.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            raise OutputError(f"no rule: {error.errors()[0]['msg']}", where=str(file)) from error
 
     def start(self, key: str) -> Path:
         """A folder for run `key` with nothing but the state that an earlier, unfinished try may have left."""

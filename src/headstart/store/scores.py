@@ -1,43 +1,46 @@
-"""Reads what runs scored on each test text, from their predictions; some metrics are no means of texts."""
+"""Reads what a run said of each test text, from its predictions, as arrays; computes no metric but losses."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headstart.errors import OutputError
 
+Kind = Literal["classes", "labels", "numbers", "answers"]
 #: Below this a probability counts as this: what the engine's loss does with a text it is sure to get wrong.
 _LEAST: Final = 1e-12
 
 
-def text_scores(file: Path, metric: str) -> Mapping[int, float] | None:
-    """Each test text's part of the metric by id: right or wrong, squared or absolute error, or loss.
+@dataclass(frozen=True)
+class Predictions:
+    """What is true of N test texts and what a model said of them.
 
-    None where the metric is no mean over texts, or the predictions were deleted.
-
-    Raises:
-        OutputError: the file cannot be read.
+    `true` and `said` are class numbers [N] below `classes`, 0 or 1 for each label [N, C], or numbers [N]; of
+    written answers `said` is 0 or 1 [N], whether it is the response expected, and `true` is 1. `losses` [N]
+    is None where probabilities are not known; `stopped` [N] is of answers alone. `digest` tells one set of
+    test texts, with their labels, from another.
     """
-    score = _SCORES.get(metric)
-    if score is None or not file.is_file():
-        return None
-    try:
-        table = pq.read_table(file)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
-    values = score(table)
-    return None if values is None else dict(zip(table["id"].to_pylist(), values.tolist(), strict=True))
+
+    kind: Kind
+    true: np.ndarray
+    said: np.ndarray
+    classes: int
+    digest: str
+    losses: np.ndarray | None = None
+    stopped: np.ndarray | None = None
 
 
-def texts_digest(file: Path) -> str | None:
-    """What tells one set of test texts from another: SHA-256 of ids and labels; None without predictions.
+def read_predictions(file: Path) -> Predictions | None:
+    """The predictions in `file`; None where it was deleted.
 
     Raises:
         OutputError: the file cannot be read.
@@ -45,44 +48,69 @@ def texts_digest(file: Path) -> str | None:
     if not file.is_file():
         return None
     try:
-        table = pq.read_table(file, columns=["id", "label"])
-    except (OSError, pa.ArrowInvalid) as error:
+        table = pq.read_table(file)
+        return _answers(table) if "answer" in table.column_names else _predictions(table)
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
-    return hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()
 
 
-def _right(table: pa.Table) -> np.ndarray | None:
-    """1 where the prediction is the label, all of it, else 0."""
-    if not {"label", "predicted"} <= set(table.column_names):
-        return None
-    pairs = zip(table["label"].to_pylist(), table["predicted"].to_pylist(), strict=True)
-    return np.array([_same(label, said) for label, said in pairs], float)
+def _predictions(table: pa.Table) -> Predictions:
+    names = [name.removeprefix("p_") for name in table.column_names if name.startswith("p_")]
+    kind = table.schema.field("label").type
+    if pa.types.is_string(kind):
+        return _classes(table, names)
+    return _labels(table, names) if pa.types.is_list(kind) else _numbers(table)
 
 
-def _same(label: object, said: object) -> bool:
-    """Lists of labels are sets."""
-    if isinstance(label, list) and isinstance(said, list):
-        return set(label) == set(said)
-    return label == said
+def _classes(table: pa.Table, names: Sequence[str]) -> Predictions:
+    true, said = (_places(table[column], names) for column in ("label", "predicted"))
+    shares = _shares(table, names)
+    losses = -np.log(np.maximum(shares[np.arange(len(true)), true], _LEAST))
+    return Predictions("classes", true, said, len(names), _digest(table, true, names), losses)
 
 
-def _loss(table: pa.Table) -> np.ndarray | None:
-    """Minus the logarithm of the label's probability."""
-    if not pa.types.is_string(table.schema.field("label").type):
-        return None
-    columns = {name: table[name].to_numpy() for name in table.column_names if name.startswith("p_")}
-    labels = table["label"].to_pylist()
-    said = np.array([columns[f"p_{label}"][i] for i, label in enumerate(labels)])
-    return np.asarray(-np.log(np.maximum(said, _LEAST)))
+def _labels(table: pa.Table, names: Sequence[str]) -> Predictions:
+    true, said = (_flags(table[column], names) for column in ("label", "predicted"))
+    shares = _shares(table, names)
+    right = np.where(true > 0, shares, 1 - shares)
+    losses = -np.log(np.maximum(right, _LEAST)).mean(1)
+    return Predictions("labels", true, said, len(names), _digest(table, true, names), losses)
 
 
-def _absolute(table: pa.Table) -> np.ndarray | None:
-    return np.asarray(np.abs(table["predicted"].to_numpy() - table["label"].to_numpy()))
+def _numbers(table: pa.Table) -> Predictions:
+    true, said = (table[column].to_numpy() for column in ("label", "predicted"))
+    return Predictions("numbers", true, said, 0, _digest(table, true, ()), (said - true) ** 2)
 
 
-_SCORES: Final[Mapping[str, Callable[[pa.Table], np.ndarray | None]]] = {
-    "accuracy": _right,
-    "exact_match": _right,
-    "loss": _loss,
-    "mae": _absolute,
-}
+def _answers(table: pa.Table) -> Predictions:
+    expected, said = table["response"], table["answer"]
+    right = pc.equal(pc.utf8_trim_whitespace(said), pc.utf8_trim_whitespace(expected))
+    stopped = table["stopped"].to_numpy().astype(float)
+    ones = np.ones(table.num_rows)
+    digest = _digest(table, ones, expected.to_pylist())
+    return Predictions("answers", ones, right.to_numpy().astype(float), 0, digest, stopped=stopped)
+
+
+def _places(column: pa.ChunkedArray | pa.Array, names: Sequence[str]) -> np.ndarray:
+    places = pc.index_in(column, value_set=pa.array(names, pa.string()))
+    if places.null_count:
+        raise KeyError("a label without a column of its probability")
+    return np.asarray(places.to_numpy().astype(np.int64))
+
+
+def _flags(column: pa.ChunkedArray, names: Sequence[str]) -> np.ndarray:
+    flags = np.zeros((len(column), len(names)), np.int8)
+    lists = column.combine_chunks()
+    flags[pc.list_parent_indices(lists).to_numpy(), _places(pc.list_flatten(lists), names)] = 1
+    return flags
+
+
+def _shares(table: pa.Table, names: Sequence[str]) -> np.ndarray:
+    return np.stack([table[f"p_{name}"].to_numpy() for name in names], 1)
+
+
+def _digest(table: pa.Table, true: np.ndarray, names: Sequence[str]) -> str:
+    """SHA-256 of ids and labels."""
+    ids = np.ascontiguousarray(table["id"].to_numpy())
+    parts = (ids.tobytes(), np.ascontiguousarray(true).tobytes(), repr(list(names)).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

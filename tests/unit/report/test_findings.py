@@ -8,7 +8,9 @@ import pytest
 
 from headstart.config.study import Study
 from headstart.records import RunRecord
-from headstart.report.findings import Findings, find, meaning, number, unit
+from headstart.report.findings import Findings, find
+from headstart.report.meaning import meaning
+from headstart.report.numbers import number, unit
 
 PRETRAINED = (0.815, 0.78, 0.825)
 RANDOM = (0.625, 0.645, 0.635)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.crossed import crossed_interval, multi_bootstrap, percentile_interval
+from headstart.stats.crossed import crossed_interval
 
 
 def gaps(
@@ -72,33 +72,3 @@ def test_the_interval_holds_what_it_claims(seeds: int, parts: tuple[float, float
     made = [crossed_interval(gaps(seeds, 100, draws, *scaled)) for _ in range(400)]
     covered = np.mean([one is not None and one.low <= 0 <= one.high for one in made])
     assert covered >= 0.93
-
-
-def test_the_multi_bootstrap_follows_its_definition() -> None:
-    """Its variance, over draws, is what resampling rows and columns of a table gives, by enumeration."""
-    table = np.array([[0.0, 1.0], [2.0, 5.0]])
-    means = multi_bootstrap(table, np.random.default_rng(0), 40_000)
-    every = [
-        np.mean([table[i, j] for i in rows for j in columns])
-        for rows in [(0, 0), (0, 1), (1, 0), (1, 1)]
-        for columns in [(0, 0), (0, 1), (1, 0), (1, 1)]
-    ]
-    assert np.mean(means) == pytest.approx(np.mean(every), abs=0.02)
-    assert np.var(means) == pytest.approx(np.var(every), rel=0.03)
-    assert set(np.round(np.unique(means), 6)) == set(np.round(every, 6))
-
-
-def test_a_bootstrap_is_a_function_of_its_generator() -> None:
-    table = gaps(3, 50, np.random.default_rng(1))
-    one, same, other = (multi_bootstrap(table, np.random.default_rng(s)) for s in (5, 5, 6))
-    assert np.array_equal(one, same)
-    assert not np.array_equal(one, other)
-
-
-def test_percentiles_are_the_middle_of_the_means() -> None:
-    assert percentile_interval(np.arange(1001)) == pytest.approx((25.0, 975.0))
-
-
-def test_many_texts_are_drawn_in_parts() -> None:
-    table = gaps(2, 3_000_000, np.random.default_rng(0))
-    assert len(multi_bootstrap(table, np.random.default_rng(0), 3)) == 3

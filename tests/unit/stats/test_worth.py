@@ -1,0 +1,135 @@
+"""Worth: inverted exactly between sizes, never beyond them, with an interval that holds the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.stats.worth import Curve, Worth, worths
+
+LABELS = np.array([100, 200, 400, 800])
+RISING = (0.5, 0.6, 0.7, 0.8)
+
+
+def draws(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def curve(*values: float, seeds: int = 3) -> Curve:
+    """Scores that are the same with every seed."""
+    return Curve(LABELS, np.repeat(np.array(values)[:, None], seeds, axis=1))
+
+
+def noisy(values: tuple[float, ...], own: np.random.Generator, seeds: int, std: float = 0.01) -> Curve:
+    return Curve(LABELS, np.array(values)[:, None] + std * own.normal(size=(4, seeds)))
+
+
+def labels_worth(arm: Curve, control: Curve, *, lower_is_better: bool = False) -> list[Worth]:
+    return worths(arm, control, draws(), lower_is_better=lower_is_better)
+
+
+def test_an_arm_that_is_its_control_is_worth_its_labels() -> None:
+    found = labels_worth(curve(*RISING), curve(*RISING))
+    assert [one.worth for one in found] == pytest.approx(LABELS)
+    assert [one.times for one in found] == pytest.approx([1, 1, 1, 1])
+
+
+def test_between_sizes_it_is_linear_in_the_logarithm() -> None:
+    (first, *_) = labels_worth(curve(0.65, 0.7, 0.75, 0.8), curve(*RISING))
+    assert first.worth == pytest.approx(np.sqrt(200 * 400))  # half way from 200 to 400
+
+
+def test_beyond_the_data_it_is_more_or_less_than() -> None:
+    found = labels_worth(curve(0.4, 0.5, 0.8, 0.9), curve(*RISING))
+    assert [one.worth for one in found] == [0.0, 100.0, 800.0, float("inf")]
+
+
+def test_a_curve_that_falls_is_made_monotone() -> None:
+    """0.7 and 0.6 become 0.65 both: the fewest labels that reach it are 200."""
+    found = labels_worth(curve(0.65, 0.65, 0.65, 0.65), curve(0.5, 0.7, 0.6, 0.8))
+    assert found[0].worth == pytest.approx(200)
+
+
+def test_a_loss_is_better_when_lower() -> None:
+    found = labels_worth(curve(0.35, 0.3, 0.25, 0.2), curve(0.5, 0.4, 0.3, 0.2), lower_is_better=True)
+    assert found[0].worth == pytest.approx(np.sqrt(200 * 400))
+
+
+def test_numbers_of_the_arm_need_not_be_the_controls() -> None:
+    end = Curve(np.array([50]), np.full((1, 3), 0.65))
+    (found,) = labels_worth(end, curve(*RISING))
+    assert found.at == 50
+    assert found.worth == pytest.approx(np.sqrt(200 * 400))
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_the_interval_holds_the_truth_as_often_as_it_says(seeds: int) -> None:
+    own, held = draws(seeds), []
+    truth = np.sqrt(200 * 400)
+    for _ in range(200):
+        arm = noisy((0.65, 0.7, 0.75, 0.8), own, seeds)
+        first = worths(arm, noisy(RISING, own, seeds), own, draws=20)[0]
+        assert first.low is not None
+        assert first.high is not None
+        held.append(first.low <= truth <= first.high)
+    assert np.mean(held) >= 0.93
+
+
+def test_the_interval_is_where_the_paired_t_test_does_not_reject() -> None:
+    """At its ends the control, read between its sizes, differs from the arm with p of 5%."""
+    from scipy import stats
+
+    own = draws(3)
+    arm, control = noisy((0.65, 0.7, 0.75, 0.8), own, 5), noisy(RISING, own, 5)
+    found = labels_worth(arm, control)[0]
+    for end in (found.low, found.high):
+        assert end is not None
+        there = [np.interp(np.log(end), np.log(LABELS), column) for column in control.by_seed.T]
+        p = stats.ttest_rel(arm.by_seed[0], there).pvalue
+        assert 0.02 < p <= 0.05  # rounded outwards to the next candidate
+
+
+def test_texts_widen_the_interval() -> None:
+    """Few texts, seeds that hardly differ: other texts would move the scores."""
+    own = draws(4)
+    made = []
+    for values in ((0.65, 0.7, 0.75, 0.8), RISING):
+        hard = own.random(200)
+        noise = 0.1 * own.normal(size=(4, 3, 200))
+        by_text = ((hard + noise) < np.array(values)[:, None, None]).astype(float)
+        made.append(Curve(LABELS, by_text.mean(2), by_text))
+    known = labels_worth(*made)[0]
+    unknown = labels_worth(*(Curve(one.at, one.by_seed) for one in made))[0]
+    assert known.low is not None
+    assert unknown.low is not None
+    assert known.low < unknown.low
+
+
+def test_a_score_that_may_be_beyond_says_so() -> None:
+    own = draws(5)
+    found = labels_worth(noisy((0.4, 0.5, 0.79, 0.9), own, 5, 0.03), noisy(RISING, own, 5, 0.03))
+    assert [(one.low, one.high) for one in (found[0], found[-1])] == [(0.0, 0.0), (np.inf, np.inf)]
+    assert found[2].high == np.inf
+    assert found[1].low == 0.0
+
+
+def test_draws_come_from_the_generator() -> None:
+    own = draws()
+    arm, control = (noisy((0.0, 0.1, 0.2, 0.3), own, 5, 0.05) for _ in range(2))
+    one, same, other = (worths(arm, control, draws(s)) for s in (1, 1, 2))
+    assert one == same
+    assert [w.bootstrap_low for w in one] != [w.bootstrap_low for w in other]
+    assert [w.low for w in one] == [w.low for w in other]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_scores_without_variation_have_no_interval(seeds: int) -> None:
+    found = labels_worth(curve(*RISING, seeds=seeds), curve(*RISING, seeds=seeds))
+    assert [(one.worth, one.low, one.high) for one in found] == [(n, None, None) for n in LABELS.tolist()]
+
+
+@pytest.mark.parametrize("labels", [[100], [200, 100, 400, 800], [100, 100, 200, 300]])
+def test_sizes_must_ascend(labels: list[int]) -> None:
+    flat = Curve(np.array(labels), np.full((len(labels), 3), 0.5))
+    with pytest.raises(ValueError, match="ascending sizes"):
+        worths(flat, flat, draws())
