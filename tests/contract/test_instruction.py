@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -113,6 +114,25 @@ def test_figures_are_those_of_the_answers_written(done: Path) -> None:
     assert record.test["stopped"] == pytest.approx(sum(row["stopped"] for row in rows) / len(rows))
     score = CHRF().corpus_score([row["answer"] for row in rows], [[row["response"] for row in rows]]).score
     assert record.test["chrf"] == pytest.approx(score)
+
+
+@pytest.mark.parametrize("metric", ["loss", "perplexity", "token_accuracy", "exact_match", "stopped"])
+def test_arms_are_compared_text_by_text(done: Path, metric: str) -> None:
+    """Sums over each text's tokens, and answers one by one, make the metrics that the records have."""
+    made = headstart.compare(done, metric=metric, control="random")
+    for scores in made.scores:
+        assert scores.texts == 12
+        for seed, measure in scores.measures.items():
+            assert measure.drawn(np.ones((1, 12)))[0] == pytest.approx(scores.by_seed[seed])
+            assert measure.by_text is not None
+            assert measure.by_text.mean() == pytest.approx(scores.by_seed[seed])
+        assert scores.measures.keys() == scores.by_seed.keys()
+    assert {found.texts for *_, found in made.contrasts} == {12}
+
+
+def test_chrf_is_compared_over_seeds_alone(done: Path) -> None:
+    made = headstart.compare(done, metric="chrf", control="random")
+    assert {found.texts for *_, found in made.contrasts} == {None}
 
 
 def test_samples_stand_side_by_side(done: Path) -> None:

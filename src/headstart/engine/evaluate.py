@@ -98,17 +98,28 @@ def token_scores(
     module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
 ) -> list[Scores]:
     """Loss, perplexity exp(loss) and accuracy per token that carries loss, for each member of `module`."""
+    sums = text_sums(module, tokens, pad_id=pad_id, device=device, precision=precision)
+    return [scores_of_sums(own, target_counts(tokens)) for own in sums]
+
+
+def scores_of_sums(sums: np.ndarray, counts: np.ndarray) -> Scores:
+    """The metrics of `token_scores` from one member's `text_sums` [N, 2] and the tokens of each text [N]."""
+    loss, right = sums.sum(0) / max(1, int(counts.sum()))
+    return {"loss": float(loss), "perplexity": _perplexity(loss), "token_accuracy": float(right)}
+
+
+def text_sums(
+    module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
+) -> np.ndarray:
+    """Sums over each text's targets, [R, N, 2]: of losses, and of tokens that were the likeliest."""
     members = members_in(module)
-    sums = np.zeros((members, 2))
+    sums = np.zeros((members, len(tokens.lengths), 2))
     with evaluating(module):
         for window in reading_order(tokens.lengths, max(1, MOST_TOKENS // members), WINDOW):
             for index in window:
-                sums += _token_sums(module, members, pad(tokens, index, index, pad_id), device, precision)
-    losses, rights = (sums / max(1, int(target_counts(tokens).sum()))).T
-    return [
-        {"loss": float(loss), "perplexity": _perplexity(loss), "token_accuracy": float(right)}
-        for loss, right in zip(losses, rights, strict=True)
-    ]
+                batch = pad(tokens, index, index, pad_id)
+                sums[:, index] = _token_sums(module, members, batch, device, precision)
+    return sums
 
 
 def _perplexity(loss: float) -> float:
@@ -119,13 +130,13 @@ def _perplexity(loss: float) -> float:
 def _token_sums(
     module: torch.nn.Module, members: int, batch: Batch, device: torch.device, precision: Precision
 ) -> np.ndarray:
-    """Sums over the batch's targets, [R, 2]: of losses, and of tokens that were the likeliest."""
+    """Sums over each text's targets, [R, B, 2]: of losses, and of tokens that were the likeliest."""
     assert batch.targets is not None
     inputs = _for_every_member(batch, members, device)
     more, targets = spoken(module, batch, device)
     targets = targets.repeat(members, 1)
     with torch.inference_mode(), autocast(device, precision):
         logits = module(**inputs, **more).logits
-    losses = token_losses(logits, targets).double().view(members, -1).sum(-1)
-    rights = ((logits.argmax(-1) == targets) & (targets >= 0)).view(members, -1).sum(-1)
-    return torch.stack([losses, rights.double()], 1).cpu().numpy()
+    losses = token_losses(logits, targets).double().sum(-1)
+    rights = ((logits.argmax(-1) == targets) & (targets >= 0)).sum(-1)
+    return torch.stack([losses, rights.double()], -1).view(members, -1, 2).cpu().numpy()

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headstart.config.expand import Run
+from headstart.data.batches import target_counts
 from headstart.data.conversations import prompt_of
 from headstart.data.corpus import Part, Text
 from headstart.data.prompts import ask
 from headstart.engine.answers import answer_scores
-from headstart.engine.evaluate import token_scores
+from headstart.engine.evaluate import scores_of_sums, text_sums
 from headstart.engine.generate import Answer, Manner, answers
 from headstart.engine.member import Setting
 from headstart.execute.prepare import Prepared
@@ -22,21 +24,28 @@ from headstart.records import Sample, Scores
 from headstart.store.files import whole_file
 
 
-def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, file: Path) -> Scores:
+def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, folder: Path) -> Scores:
     """The metrics of the test texts' tokens, and of the answers to the first of their prompts.
 
-    Writes those prompts, the responses expected and the answers to the Parquet file `file`.
+    Writes the sums over each text's tokens to `tokens.parquet` in the run's folder, and those prompts, the
+    responses expected and the answers to `predictions.parquet`.
     """
-    (scores,) = token_scores(
-        model,
-        setting.parts["test"].tokens,
-        pad_id=setting.pad_id,
-        device=setting.device,
-        precision=setting.precision,
+    tokens = setting.parts["test"].tokens
+    counts = target_counts(tokens)
+    (sums,) = text_sums(
+        model, tokens, pad_id=setting.pad_id, device=setting.device, precision=setting.precision
     )
+    with whole_file(folder / "tokens.parquet") as scratch:
+        ids = pa.array(prepared.corpus.parts["test"].ids, pa.int64())
+        own = {"tokens": counts, "loss": sums[:, 0], "right": sums[:, 1].astype(np.int64)}
+        pq.write_table(pa.table({"id": ids, **own}), scratch)
+    return scores_of_sums(sums, counts) | _answer_scores(model, run, prepared, setting, folder)
+
+
+def _answer_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, folder: Path) -> Scores:
     ids, texts, said = _answered("test", model, run, prepared, setting)
     expected = [text[-1].strip() for text in texts]
-    with whole_file(file) as scratch:
+    with whole_file(folder / "predictions.parquet") as scratch:
         columns = {
             "id": pa.array(ids, pa.int64()),
             "prompt": pa.array([text[-3] for text in texts], pa.string()),
@@ -45,7 +54,7 @@ def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, file
             "stopped": pa.array([one.stopped for one in said], pa.bool_()),
         }
         pq.write_table(pa.table(columns), scratch)
-    return scores | answer_scores(said, expected)
+    return answer_scores(said, expected)
 
 
 def valid_answers(model: Any, run: Run, prepared: Prepared, setting: Setting) -> Scores:

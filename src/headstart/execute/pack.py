@@ -243,8 +243,7 @@ class _Finish:
     def _test(self, model: torch.nn.Module, run: Run) -> Scores:
         setting = self.setting
         if setting.task == "instruction":
-            file = self.store.run_folder(run.key) / "predictions.parquet"
-            return test_scores(model, run, self.prepared, setting, file)
+            return test_scores(model, run, self.prepared, setting, self.store.run_folder(run.key))
         tokens = setting.parts["test"].tokens
         windows = window_logits(
             model, tokens, pad_id=setting.pad_id, device=setting.device, precision=setting.precision
@@ -284,7 +283,6 @@ def _untrained(run: Run, prepared: Prepared, store: RunStore, setting: Setting, 
     texts = {part: setting.parts[part].tokens for part in ("valid", "test")}
     how: dict[str, Any] = {"pad_id": setting.pad_id, "device": setting.device, "precision": setting.precision}
     (valid,) = token_scores(model, texts["valid"], **how)
-    file = store.run_folder(run.key) / "predictions.parquet"
     return _record(
         run,
         prepared,
@@ -292,7 +290,7 @@ def _untrained(run: Run, prepared: Prepared, store: RunStore, setting: Setting, 
         best_epoch=0,
         selection=Selection(metric=setting.metric, rule="no training: the checkpoint as it is"),
         valid=valid | valid_answers(model, run, prepared, setting),
-        test=test_scores(model, run, prepared, setting, file),
+        test=test_scores(model, run, prepared, setting, store.run_folder(run.key)),
         samples=samples(model, model, run, prepared, setting),
         parameters=Parameters(total=count(model).total, trainable=0),
         execution=_execution(setting, run, prepared, workers, 1),

@@ -21,8 +21,8 @@ from headstart.report.scores import Scores, draw_texts, summary_row
 from headstart.report.tuning import edges, grid_rows
 from headstart.store.scores import Predictions
 
-#: Gives what the model of a run's key said of the test texts, where that is known.
-Reader = Callable[[str], Predictions | None]
+#: Gives what the model of a run's key said of the test texts, as a metric has it, where that is known.
+Reader = Callable[[str, str], Predictions | None]
 #: Of what findings draw: the default of `headstart compare`, so that both say the same.
 _SEED = 0
 
@@ -82,7 +82,7 @@ class Findings:
                 runs = self.chosen(arm, size)
                 one = Scores(arm, size, runs[0].texts if runs else None, self.values(arm, size, metric))
                 for run in runs:
-                    one.add(run.seed, read(run.key), metric)
+                    one.add(run.seed, read(run.key, metric), metric)
                 found += [one] if runs else []
         return found
 
@@ -99,7 +99,7 @@ def find(
     study: Study,
     records: Sequence[RunRecord],
     notices: Sequence[Notice],
-    read: Reader = lambda _: None,
+    read: Reader = lambda *_: None,
     until: Until | None = None,
 ) -> Findings:
     """The findings of `study` from its records, and from the predictions that `read` knows.

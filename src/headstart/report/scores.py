@@ -11,7 +11,14 @@ import numpy as np
 from headstart.config.metrics import LOWER_IS_BETTER
 from headstart.config.study import Size
 from headstart.records import SummaryRow
-from headstart.stats.measures import Mean, Measure, class_measures, label_measures, number_measures
+from headstart.stats.measures import (
+    Mean,
+    Measure,
+    class_measures,
+    label_measures,
+    number_measures,
+    token_measures,
+)
 from headstart.stats.resample import percentile_interval, text_counts
 from headstart.stats.summary import summarise
 from headstart.stats.versus import Sides
@@ -53,6 +60,8 @@ class Scores:
 
 def measure(predictions: Predictions, metric: str) -> Measure | None:
     """The metric as a function of the texts; None where predictions do not tell it."""
+    if predictions.kind == "tokens" and predictions.losses is not None:
+        return token_measures(predictions.true, predictions.losses, predictions.said).get(metric)
     if metric == "loss" and predictions.losses is not None:
         return Mean(predictions.losses)
     return _measures(predictions).get(metric)

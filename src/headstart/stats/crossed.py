@@ -61,7 +61,7 @@ def crossed_interval(gaps: np.ndarray) -> Spread | None:
     e = float((rest**2).sum()) / ((seeds - 1) * (texts - 1))
     cells = seeds * texts
     total = max(a + b - e, a, b)
-    if not varies(gaps.ravel()):
+    if total <= 0 or not varies(gaps.ravel()):
         return None
     freedom = satterthwaite(total, a, b, e, seeds, texts)
     error = float(np.sqrt(total / cells))

@@ -121,6 +121,20 @@ def number_measures(true: np.ndarray, said: np.ndarray) -> Mapping[str, Measure]
     }
 
 
+def token_measures(tokens: np.ndarray, losses: np.ndarray, right: np.ndarray) -> Mapping[str, Measure]:
+    """Of a language model: how many tokens each text has, and sums [N] over them of losses and of hits."""
+    of_losses, of_hits = (np.stack([own, tokens], 1).astype(float) for own in (losses, right))
+    return {
+        "loss": OfSums(of_losses, _a_token),
+        "perplexity": OfSums(of_losses, lambda sums: np.exp(_a_token(sums))),
+        "token_accuracy": OfSums(of_hits, _a_token),
+    }
+
+
+def _a_token(sums: np.ndarray) -> np.ndarray:
+    return _share(sums[..., 0], sums[..., 1])
+
+
 def _one_hot(values: np.ndarray, classes: int) -> sparse.csr_array:
     texts = len(values)
     return sparse.csr_array((np.ones(texts), (np.arange(texts), values)), shape=(texts, classes))

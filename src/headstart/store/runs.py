@@ -111,13 +111,13 @@ class RunStore:
         """Where an unfinished run keeps its state: `checkpoint` in its folder."""
         return self.run_folder(key) / _CHECKPOINT
 
-    def predictions(self, key: str) -> Predictions | None:
-        """What the model of run `key` said of the test texts; None where that is not there.
+    def predictions(self, key: str, metric: str) -> Predictions | None:
+        """What the model of run `key` said of the test texts, as `metric` has it; None where it is not there.
 
         Raises:
             OutputError: it cannot be read.
         """
-        return read_predictions(self.run_folder(key) / "predictions.parquet")
+        return read_predictions(self.run_folder(key), metric)
 
     def until(self) -> Until | None:
         """The rule by which seeds were added to the study, if it was.

@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 
 from headstart.errors import OutputError
 
-Kind = Literal["classes", "labels", "numbers", "answers"]
+Kind = Literal["classes", "labels", "numbers", "answers", "tokens"]
+#: Metrics of a language model's tokens.
+OF_TOKENS: Final = frozenset({"loss", "perplexity", "token_accuracy"})
 #: Below this a probability counts as this: what the engine's loss does with a text it is sure to get wrong.
 _LEAST: Final = 1e-12
 
@@ -25,7 +27,8 @@ class Predictions:
     """What is true of N test texts and what a model said of them.
 
     `true` and `said` are class numbers [N] below `classes`, 0 or 1 for each label [N, C], or numbers [N]; of
-    written answers `said` is 0 or 1 [N], whether it is the response expected, and `true` is 1. `losses` [N]
+    written answers `said` is 0 or 1 [N], whether it is the response expected, and `true` is 1; of tokens
+    `true` is how many a text has, and `said` how many were the likeliest. `losses` [N], of tokens their sums,
     is None where probabilities are not known; `stopped` [N] is of answers alone. `digest` tells one set of
     test texts, with their labels, from another.
     """
@@ -39,16 +42,21 @@ class Predictions:
     stopped: np.ndarray | None = None
 
 
-def read_predictions(file: Path) -> Predictions | None:
-    """The predictions in `file`; None where it was deleted.
+def read_predictions(folder: Path, metric: str) -> Predictions | None:
+    """What a run's folder holds that `metric` is of; None where it was deleted.
 
     Raises:
         OutputError: the file cannot be read.
     """
+    file = folder / "tokens.parquet"
+    if metric not in OF_TOKENS or not file.is_file():
+        file = folder / "predictions.parquet"
     if not file.is_file():
         return None
     try:
         table = pq.read_table(file)
+        if "tokens" in table.column_names:
+            return _tokens(table)
         return _answers(table) if "answer" in table.column_names else _predictions(table)
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
@@ -89,6 +97,11 @@ def _answers(table: pa.Table) -> Predictions:
     ones = np.ones(table.num_rows)
     digest = _digest(table, ones, expected.to_pylist())
     return Predictions("answers", ones, right.to_numpy().astype(float), 0, digest, stopped=stopped)
+
+
+def _tokens(table: pa.Table) -> Predictions:
+    counts, right, losses = (table[name].to_numpy() for name in ("tokens", "right", "loss"))
+    return Predictions("tokens", counts, right, 0, _digest(table, counts, ()), losses)
 
 
 def _places(column: pa.ChunkedArray | pa.Array, names: Sequence[str]) -> np.ndarray:
