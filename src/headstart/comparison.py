@@ -172,6 +172,12 @@ class _Read:
 
 
 def _read(path: Path, metric: str | None) -> _Read:
+    if not path.exists():
+        raise HeadstartError(
+            "no such file or folder",
+            where=str(path),
+            expected="the `out` folder of `headstart run`, or a file with columns arm, seed and a metric",
+        )
     return _of_study(path, metric) if path.is_dir() else _Read(*read_scores(path, metric))
 
 

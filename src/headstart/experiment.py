@@ -103,7 +103,9 @@ def plan(study: Study, say: Say = lambda _: None, *, probe: bool = False) -> Pla
     Raises:
         HeadstartError: whatever would keep the study from being run.
     """
-    runs, store = expand(study), RunStore(Path(study.out))
+    store = RunStore(Path(study.out))
+    study = store.grown(study)
+    runs = expand(study)
     process = _process_bytes(runs)
     store.check(study)
     prepared = prepare(study, runs, announce=say)
@@ -151,6 +153,7 @@ def carry_on(
         crew: trains it, where one has been chosen before; else one is chosen.
     """
     began, store = time.monotonic(), RunStore(Path(study.out))
+    study = store.grown(study)
     runs = expand(study)
     if study.workers != 0:
         warm_up()

@@ -115,6 +115,17 @@ def test_a_studys_texts_are_known(folder: Path) -> None:
     assert (found.difference, found.low, found.high) == pytest.approx((oracle.mean, oracle.low, oracle.high))
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "loss"])
+def test_what_run_wrote_is_what_compare_says(folder: Path, metric: str) -> None:
+    """One study, one answer: the same intervals, p values and verdicts, to the last digit."""
+    written = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    said = json.loads(json.dumps(compare(folder, metric=metric).facts))
+    for part in ("summary", "contrasts"):
+        assert [row for row in written[part] if row["metric"] == metric] == said[part]
+    if metric == "accuracy":
+        assert (written["label_worth"], written["step_worth"]) == (said["label_worth"], said["step_worth"])
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"])
 def test_scores_of_texts_average_to_the_metric(folder: Path, metric: str) -> None:
     for one in compare(folder, metric=metric).scores:
@@ -227,6 +238,11 @@ def test_mistakes_are_named(
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HeadstartError, match="holds no study"):
         compare(tmp_path)
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(tmp_path / "nowhere")]) == 2
+    assert "the `out` folder of `headstart run`, or a file with columns" in capfd.readouterr().err
 
 
 def test_a_metric_that_no_run_has_is_refused(folder: Path) -> None:

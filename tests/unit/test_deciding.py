@@ -56,6 +56,17 @@ def test_its_verdict_is_the_sequences(decided: Path) -> None:
     assert row["verdict"] == (("better" if row["difference"] > 0 else "worse") if is_clear else "undecided")
 
 
+def test_run_without_the_rule_keeps_the_seeds_that_were_added(
+    decided: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The study file still names one: the same command shows what there is, and plans nothing more."""
+    assert len(load_study(decided / "study.yaml").seeds) == 1
+    assert main(["run", str(decided / "study.yaml")]) == 0
+    assert "95% at any number of seeds" in " ".join(capfd.readouterr().out.split())
+    assert load_study(decided / "out" / "study.yaml").seeds == tuple(range(7))
+    assert all(run["done"] for run in headstart.plan(load_study(decided / "study.yaml")).facts["runs"])
+
+
 def test_compare_says_that_seeds_were_added(decided: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(decided / "out")]) == 0
     shown = " ".join(capfd.readouterr().out.split())

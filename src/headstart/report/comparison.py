@@ -22,14 +22,15 @@ _WHOLE: Final = _LONG | {"seeds", "texts", "95%", "95%, any time"}
 
 def comparison_view(facts: dict[str, Any], notes: Sequence[str]) -> RenderableType:
     """Both tables and the notes, for a terminal."""
-    return Group(*(_rich(rows) for rows in tables(facts)), *(Text(note) for note in notes))
+    shown = [part for rows in tables(facts) for part in (_rich(rows), Text())]
+    return Group(*shown, *(Text(note) for note in notes))
 
 
 def _rich(rows: Rows) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
     for i, name in enumerate(rows[0]):
         short = "\n".join(name.split(" ", 1)) if name in _LONG else name
-        is_whole = i == 0 or name in _WHOLE
+        is_whole = i == 0 or name in _WHOLE or any("±" in row[i] for row in rows)
         table.add_column(short, justify="left" if i == 0 else "right", no_wrap=is_whole)
     for row in rows[1:]:
         table.add_row(*map(escape, row))

@@ -15,6 +15,7 @@ from headstart.stats.measures import (
     Mean,
     Measure,
     class_measures,
+    draw_all,
     label_measures,
     number_measures,
     token_measures,
@@ -86,13 +87,11 @@ def draw_texts(found: Iterable[Scores], generator: np.random.Generator) -> None:
         if one.measures and one.tested_on:
             tested[one.tested_on].append(one)
     for scores in tested.values():
-        parts: defaultdict[tuple[int, int], list[np.ndarray]] = defaultdict(list)
-        for counts in text_counts(scores[0].texts, generator):
-            for i, one in enumerate(scores):
-                for seed, measure in one.measures.items():
-                    parts[i, seed].append(measure.drawn(counts))
-        for (i, seed), drawn in parts.items():
-            scores[i].drawn[seed] = np.concatenate(drawn)
+        places = [(one, seed) for one in scores for seed in one.measures]
+        measures = [one.measures[seed] for one, seed in places]
+        chunks = [draw_all(measures, counts) for counts in text_counts(scores[0].texts, generator)]
+        for (one, seed), drawn in zip(places, zip(*chunks, strict=True), strict=True):
+            one.drawn[seed] = np.concatenate(drawn)
 
 
 def summary_row(one: Scores, metric: str) -> SummaryRow:

@@ -44,9 +44,20 @@ def results_table(findings: Findings) -> Table:
         table.add_section()
     table.caption = (
         f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation over seeds"
+        f"{_brackets(findings)}"
     )
     table.caption_justify = "left"
     return table
+
+
+def _brackets(findings: Findings) -> str:
+    """What the intervals cover."""
+    rows = [row for row in findings.contrasts if row.metric == findings.study.metric and row.low is not None]
+    if not rows:
+        return ""
+    if findings.until is not None:
+        return "; in brackets 95% at any number of seeds, of the median"
+    return "; in brackets 95% over seeds" + (" and test texts" if all(row.texts for row in rows) else "")
 
 
 def grid_table(findings: Findings) -> Table:

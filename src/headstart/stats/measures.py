@@ -6,7 +6,7 @@ weightings of the same texts at once. Shapes: N texts, C classes, D draws, K sum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
@@ -16,6 +16,9 @@ from scipy import sparse
 
 #: Rows of sums that are held at a time.
 _ROWS: Final = 1 << 12
+#: Columns that are multiplied at once, and classes above which a table of mostly zeros is kept sparse.
+_COLUMNS: Final = 512
+_FEW_CLASSES: Final = 20
 
 
 class Measure(Protocol):
@@ -65,6 +68,44 @@ class OfSums:
         metric = float(self.of(total))
         pseudo = texts * metric - (texts - 1) * without
         return np.asarray(pseudo + (metric - pseudo.mean()))
+
+
+def draw_all(measures: Sequence[Measure], counts: np.ndarray) -> list[np.ndarray]:
+    """`drawn` of each, those that are sums in a few large products: many models share the texts drawn."""
+    drawn: dict[int, np.ndarray] = {}
+    for group in _groups(measures):
+        columns = [_columns(measures[i]) for i in group]
+        ends = np.cumsum([own.shape[1] for own in columns])[:-1]
+        sums = np.split(counts @ np.concatenate(columns, 1), ends, axis=1)
+        drawn |= {i: _of(measures[i], own, counts) for i, own in zip(group, sums, strict=True)}
+    return [drawn[i] if i in drawn else one.drawn(counts) for i, one in enumerate(measures)]
+
+
+def _groups(measures: Sequence[Measure]) -> Iterator[list[int]]:
+    """Places of the measures that are dense sums, so many as make about `_COLUMNS` columns."""
+    group, columns = list[int](), 0
+    for i, one in enumerate(measures):
+        if isinstance(one, Mean) or (isinstance(one, OfSums) and isinstance(one.parts, np.ndarray)):
+            group.append(i)
+            columns += _columns(one).shape[1]
+        if columns >= _COLUMNS:
+            yield group
+            group, columns = [], 0
+    if group:
+        yield group
+
+
+def _columns(one: Measure) -> np.ndarray:
+    if isinstance(one, Mean):
+        return one.by_text[:, None]
+    assert isinstance(one, OfSums)
+    return _dense(one.parts)
+
+
+def _of(one: Measure, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    if isinstance(one, OfSums):
+        return one.of(sums)
+    return np.asarray(sums[:, 0] / counts.sum(1))
 
 
 @dataclass(frozen=True)
@@ -140,9 +181,10 @@ def _one_hot(values: np.ndarray, classes: int) -> sparse.csr_array:
     return sparse.csr_array((np.ones(texts), (np.arange(texts), values)), shape=(texts, classes))
 
 
-def _class_parts(true: sparse.csr_array, said: sparse.csr_array) -> sparse.csr_array:
+def _class_parts(true: sparse.csr_array, said: sparse.csr_array) -> np.ndarray | sparse.csr_array:
     """[N, 3 C]: by class, whether a text is of it and said to be, is of it, and is said to be."""
-    return sparse.csr_array(sparse.hstack([true.multiply(said), true, said]))
+    parts = sparse.csr_array(sparse.hstack([true.multiply(said), true, said]))
+    return parts.toarray() if true.shape[1] <= _FEW_CLASSES else parts
 
 
 def _counts(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

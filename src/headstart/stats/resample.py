@@ -18,8 +18,10 @@ def text_counts(texts: int, generator: np.random.Generator, draws: int = DRAWS) 
     """How often each of N texts is in each resample of N: counts [d, N], some draws at a time."""
     each = max(1, _CHUNK // texts)
     for start in range(0, draws, each):
-        size = min(each, draws - start)
-        yield generator.multinomial(texts, np.full(texts, 1 / texts), size=size).astype(float)
+        rows = range(start, min(start + each, draws))
+        yield (
+            np.stack([np.bincount(generator.integers(0, texts, texts), minlength=texts) for _ in rows]) * 1.0
+        )
 
 
 def over_seeds(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray:

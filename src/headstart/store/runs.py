@@ -63,6 +63,12 @@ class RunStore:
         """The seeds of the study that the folder holds; none where it holds none."""
         return _earlier(self.study_file).seeds if self.study_file.is_file() else ()
 
+    def grown(self, study: Study) -> Study:
+        """The study with the seeds that were added to it here, where a rule added them."""
+        if self.until() is None:
+            return study
+        return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.seeds())))})
+
     def check_sources(self, data: str, checkpoints: frozenset[str]) -> None:
         """See that the runs that are done learnt from these very texts and checkpoints, by their digests.
 

@@ -11,7 +11,14 @@ import pytest
 import sklearn.metrics as sk
 from scipy import stats
 
-from headstart.stats.measures import Measure, OfSums, class_measures, label_measures, number_measures
+from headstart.stats.measures import (
+    Measure,
+    OfSums,
+    class_measures,
+    draw_all,
+    label_measures,
+    number_measures,
+)
 from headstart.stats.resample import text_counts
 
 Metric = Callable[[np.ndarray, np.ndarray], Any]
@@ -109,6 +116,16 @@ def test_parts_are_the_jackknifes_pseudo_values(
     left = np.arange(TEXTS)[:, None] != np.arange(TEXTS)[None]
     pseudo = np.array([TEXTS * whole - (TEXTS - 1) * metric(data[0][keep], data[1][keep]) for keep in left])
     np.testing.assert_allclose(measure.by_text, pseudo - pseudo.mean() + whole, rtol=1e-8, atol=1e-9)
+
+
+def test_many_are_drawn_as_each_alone() -> None:
+    """In products of many columns, with more classes than are kept dense, and with what is no sum at all."""
+    draws = np.random.default_rng(3)
+    many = class_measures(draws.integers(0, 30, TEXTS), draws.integers(0, 30, TEXTS), 30)
+    measures = [*(case[0] for case in CASES), *many.values()] * 12
+    counts = next(iter(text_counts(TEXTS, np.random.default_rng(0), 20)))
+    for found, one in zip(draw_all(measures, counts), measures, strict=True):
+        np.testing.assert_allclose(found, one.drawn(counts), rtol=1e-12, atol=1e-12)
 
 
 def test_only_a_correlation_of_ranks_has_no_parts() -> None:
