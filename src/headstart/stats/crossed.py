@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from headstart.stats.summary import LEVEL, varies
+from headstart.stats.summary import t_limit, varies
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def crossed_interval(gaps: np.ndarray) -> Spread | None:
         return None
     freedom = satterthwaite(total, a, b, e, seeds, texts)
     error = float(np.sqrt(total / cells))
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    reach = t_limit(freedom) * error
     parts = (max(a - e, 0.0) / cells, max(b - e, 0.0) / cells, e / cells)
     return Spread(mean, error, freedom, mean - reach, mean + reach, *parts)
 
