@@ -117,23 +117,26 @@ def arms(options: argparse.Namespace) -> Iterator[list[str]]:
         for seeds in options.seeds:
             for name, shift in SHIFTS.items():
                 draws = np.random.default_rng([texts, seeds])
-                made = [_arm(draws, seeds, texts, shift) for _ in range(options.repeats)]
+                counts = np.concatenate(
+                    list(text_counts(texts, draws))
+                )  # of all repeats: a draw knows no data
+                made = [_arm(draws, counts, seeds, shift) for _ in range(options.repeats)]
                 cells = [_shares([one[i] for one in made]) for i in range(4)]
                 yield [str(texts), str(seeds), name, *cells]
 
 
 def _arm(
-    draws: np.random.Generator, seeds: int, texts: int, shift: float
+    draws: np.random.Generator, counts: np.ndarray, seeds: int, shift: float
 ) -> list[tuple[float, float | None, float | None]]:
     """Truth and ends of each of the four intervals."""
+    texts = counts.shape[1]
     true = (np.arange(texts) % 4 == 0).astype(int)
-    hard, own = draws.normal(size=texts), shift * draws.normal(size=seeds)
+    hard, own = draws.normal(size=texts), np.asarray(shift * draws.normal(size=seeds))
     right = hard[None] + 0.8 + own[:, None] + draws.normal(size=(seeds, texts)) > 0
     said = np.where(right, true[None], 1 - true[None])
     these_texts = stats.norm.cdf((hard + 0.8) / np.sqrt(1 + shift**2)).mean()
     each = stats.norm.cdf((0.8 + own) / np.sqrt(2))
     parts = [class_measures(true, row, 2) for row in said]
-    counts = next(iter(text_counts(texts, draws, 500)))
     drawn = {m: np.mean([one[m].drawn(counts) for one in parts], axis=0) for m in ("accuracy", "macro_f1")}
     table = np.array([one["macro_f1"].by_text for one in parts])
     return [

@@ -39,8 +39,8 @@ def _worth(row: WorthRow) -> str:
     score = number(row.metric, row.score)
     ends = worth_interval(row)
     interval = f" (95% {ends})" if ends != "-" else ""
-    needs = worth_number(row, "worth")
-    return f"{row.arm} with {row.at:,} labels: {row.metric} {score}; {row.control} needs {needs}{interval}."
+    needs = f"{row.control} needs {worth_number(row, 'worth')} for that{interval}"
+    return f"{row.arm} with {row.at:,} labels: {row.metric} {score}; {needs}."
 
 
 def _sentence(row: Contrast, findings: Findings) -> str:
