@@ -21,7 +21,7 @@ import numpy as np
 from scipy import stats
 
 from headstart.stats.crossed import crossed_interval
-from headstart.stats.measures import class_measures
+from headstart.stats.measures import Measure, class_measures, draw_all
 from headstart.stats.resample import multi_bootstrap, percentile_interval, text_counts
 from headstart.stats.sequence import fewest_seeds, sequence_interval
 from headstart.stats.summary import mean_interval
@@ -35,11 +35,22 @@ LIFT, LEAN = 0.2, 0.5
 SHIFTS = {"small": 0.03, "middle": 0.1, "large": 0.3}
 
 
-def answers(draws: np.random.Generator, seeds: int, texts: int, shift: float) -> np.ndarray:
-    """Gaps [S, N], right minus wrong, of two arms that share texts; their true mean is about 0.05."""
+def answers(draws: np.random.Generator, seeds: int, texts: int, shift: float) -> list[np.ndarray]:
+    """Right and wrong [S, N] of two arms that share texts; they differ by about 0.05."""
     hard = draws.normal(size=texts)
-    made = [_right(draws, hard + LEAN * draws.normal(size=texts), lift, seeds, shift) for lift in (LIFT, 0.0)]
-    return np.asarray(made[0] - made[1])
+    return [_right(draws, hard + LEAN * draws.normal(size=texts), lift, seeds, shift) for lift in (LIFT, 0.0)]
+
+
+def measures(right: np.ndarray) -> list[Mapping[str, Measure]]:
+    """Of models that are right so [S, N], a quarter of the texts being of class 1."""
+    true = (np.arange(right.shape[1]) % 4 == 0).astype(int)
+    said = np.where(right > 0, true[None], 1 - true[None])
+    return [class_measures(true, row, 2) for row in said]
+
+
+def macro_f1_parts(right: np.ndarray) -> np.ndarray:
+    """Their macro-F1 by text [S, N]."""
+    return np.array([own["macro_f1"].by_text for own in measures(right)])
 
 
 def _right(draws: np.random.Generator, hard: np.ndarray, lift: float, seeds: int, shift: float) -> np.ndarray:
@@ -76,18 +87,24 @@ CONTRASTS: Mapping[str, Method] = {
 
 
 def contrasts(options: argparse.Namespace) -> Iterator[list[str]]:
-    """Differences in accuracy."""
-    yield ["texts", "seeds", "shift", *CONTRASTS]
+    """Differences in accuracy, and of the default interval also in macro-F1."""
+    yield ["texts", "seeds", "shift", *CONTRASTS, "the same, macro-F1"]
     for texts in options.texts:
         for seeds in options.seeds:
             for name, shift in SHIFTS.items():
                 draws = np.random.default_rng([texts, seeds])
-                tables = [answers(draws, seeds, texts, shift) for _ in range(options.repeats)]
-                truth = expected(LIFT, shift) - 0.5
-                cells = [
-                    _cell([method(one, draws) for one in tables], truth) for method in CONTRASTS.values()
-                ]
-                yield [str(texts), str(seeds), name, *cells]
+                made = [answers(draws, seeds, texts, shift) for _ in range(options.repeats)]
+                yield [str(texts), str(seeds), name, *_contrast_cells(made, shift, draws)]
+
+
+def _contrast_cells(
+    made: Sequence[Sequence[np.ndarray]], shift: float, draws: np.random.Generator
+) -> Iterator[str]:
+    truth = expected(LIFT, shift) - 0.5
+    for method in CONTRASTS.values():
+        yield _cell([method(arm - control, draws) for arm, control in made], truth)
+    truth = _mean_macro_f1(LIFT, shift) - _mean_macro_f1(0.0, shift)
+    yield _cell([both(macro_f1_parts(arm) - macro_f1_parts(control), draws) for arm, control in made], truth)
 
 
 def _cell(made: Sequence[Ends], truth: float) -> str:
@@ -102,48 +119,31 @@ def arms(options: argparse.Namespace) -> Iterator[list[str]]:
     """One arm's mean: Student's t over seeds for these texts, the bootstrap over texts for these models.
 
     The truth is another for each: with these texts, the mean over all seeds; of these models, over all texts.
-    Of macro-F1 the last interval is over seeds and texts, as a contrast's is.
     """
-    yield [
-        "texts",
-        "seeds",
-        "shift",
-        "seeds, accuracy",
-        "texts, accuracy",
-        "texts, macro-F1",
-        "both, macro-F1",
-    ]
+    yield ["texts", "seeds", "shift", "seeds, accuracy", "texts, accuracy", "texts, macro-F1"]
     for texts in options.texts:
         for seeds in options.seeds:
             for name, shift in SHIFTS.items():
                 draws = np.random.default_rng([texts, seeds])
-                counts = np.concatenate(
-                    list(text_counts(texts, draws))
-                )  # of all repeats: a draw knows no data
+                # The same resamples in all repeats: they know no data.
+                counts = np.concatenate(list(text_counts(texts, draws)))
                 made = [_arm(draws, counts, seeds, shift) for _ in range(options.repeats)]
-                cells = [_shares([one[i] for one in made]) for i in range(4)]
-                yield [str(texts), str(seeds), name, *cells]
+                yield [str(texts), str(seeds), name, *(_shares([one[i] for one in made]) for i in range(3))]
 
 
 def _arm(
     draws: np.random.Generator, counts: np.ndarray, seeds: int, shift: float
 ) -> list[tuple[float, float | None, float | None]]:
-    """Truth and ends of each of the four intervals."""
-    texts = counts.shape[1]
-    true = (np.arange(texts) % 4 == 0).astype(int)
-    hard, own = draws.normal(size=texts), np.asarray(shift * draws.normal(size=seeds))
-    right = hard[None] + 0.8 + own[:, None] + draws.normal(size=(seeds, texts)) > 0
-    said = np.where(right, true[None], 1 - true[None])
+    """Truth and ends of each of the three intervals."""
+    hard, own = draws.normal(size=counts.shape[1:]), shift * draws.normal(size=(seeds,))
+    right = (hard[None] + 0.8 + own[:, None] + draws.normal(size=(seeds, len(hard))) > 0).astype(float)
     these_texts = stats.norm.cdf((hard + 0.8) / np.sqrt(1 + shift**2)).mean()
     each = stats.norm.cdf((0.8 + own) / np.sqrt(2))
-    parts = [class_measures(true, row, 2) for row in said]
-    drawn = {m: np.mean([one[m].drawn(counts) for one in parts], axis=0) for m in ("accuracy", "macro_f1")}
-    table = np.array([one["macro_f1"].by_text for one in parts])
+    drawn = draw_all([one[m] for one in measures(right) for m in ("accuracy", "macro_f1")], counts)
     return [
         (float(these_texts), *mean_interval(right.mean(1))),
-        (float(each.mean()), *percentile_interval(drawn["accuracy"])),
-        (float(_macro_f1(each).mean()), *percentile_interval(drawn["macro_f1"])),
-        (_mean_macro_f1(shift), *both(table, draws)),
+        (float(each.mean()), *percentile_interval(np.mean(drawn[::2], axis=0))),
+        (float(_macro_f1(each).mean()), *percentile_interval(np.mean(drawn[1::2], axis=0))),
     ]
 
 
@@ -154,10 +154,10 @@ def _macro_f1(right: np.ndarray) -> np.ndarray:
     return np.asarray(sum(2 * h / (t + s) for h, t, s in zip(hits, (0.75, 0.25), said, strict=True)) / 2)
 
 
-def _mean_macro_f1(shift: float) -> float:
-    """Over all seeds, by quadrature."""
+def _mean_macro_f1(lift: float, shift: float) -> float:
+    """Of an arm over all seeds, by quadrature."""
     places, weights = np.polynomial.hermite_e.hermegauss(40)
-    values = _macro_f1(stats.norm.cdf((0.8 + shift * places) / np.sqrt(2)))
+    values = _macro_f1(stats.norm.cdf((lift + shift * places) / np.sqrt(2 + LEAN**2)))
     return float((weights * values).sum() / weights.sum())
 
 
