@@ -21,6 +21,7 @@ from headstart.report.contrasts import (
     step_worths,
 )
 from headstart.report.findings import gather
+from headstart.report.meaning import TWO_SEEDS
 from headstart.report.numbers import unit
 from headstart.report.score_file import read_scores
 from headstart.report.scores import Scores, draw_texts, summary_row
@@ -216,6 +217,8 @@ def _of_seeds(made: Comparison) -> Iterator[str]:
     for seeds, least in few.items():
         if seeds == 1:
             yield "One seed says nothing about chance: no interval."
+        elif seeds == 2:
+            yield TWO_SEEDS
         elif least > 0.05:
             yield (
                 f"With {seeds} paired seeds a test of signs cannot go below p = {least:.3g}: verdicts rest "

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from headstart.config.metrics import better
 from headstart.config.study import Size
 from headstart.records import Contrast, Until, WorthRow
 from headstart.report.findings import Findings
 from headstart.report.numbers import number, unit, worth_interval, worth_number
+
+#: What its coverage by simulation shows (docs/statistics.md).
+TWO_SEEDS: Final = (
+    "Two seeds are few: where seeds differ much, a 95% interval of two holds in 88%. "
+    "Run with seeds=3 or more."
+)
 
 
 def meaning(findings: Findings) -> list[str]:
@@ -19,6 +26,8 @@ def meaning(findings: Findings) -> list[str]:
     sentences += [_worth(row) for row in findings.label_worth if row.size == findings.study.sizes[0]]
     if any(row.n < 2 for row in rows):
         sentences.append("One seed says nothing about chance: run with seeds=3 or more.")
+    elif any(row.n == 2 for row in rows):
+        sentences.append(TWO_SEEDS)
     return sentences
 
 

@@ -88,6 +88,11 @@ def test_one_seed_is_warned_of() -> None:
     ]
 
 
+def test_two_seeds_are_said_to_be_few() -> None:
+    assert meaning(found((0.9, 0.8), (0.5, 0.6), seeds=2))[-1].startswith("Two seeds are few")
+    assert not any("Two seeds" in sentence for sentence in meaning(found()))
+
+
 def test_failed_run_leaves_its_pair_out() -> None:
     findings = found((None, 0.78, 0.825))
     (row,) = (row for row in findings.contrasts if row.metric == "accuracy")
