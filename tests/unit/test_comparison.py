@@ -175,6 +175,8 @@ def test_markdown_and_latex_hold_the_same_cells(lab: Path, capfd: pytest.Capture
     assert r"random & 3 & 63.5 $\pm$ 1.0 & $\pm$ 0.8" in written
     assert written.count(r"\begin{tabular}") == written.count(r"\end{tabular}") == 2
     assert r"95\%" in written
+    rows = [line for line in written.splitlines() if "&" in line]
+    assert all(line.endswith(r" \\") and not line.endswith(r"\\\\") for line in rows)
 
 
 def test_comparing_needs_no_torch(lab: Path) -> None:

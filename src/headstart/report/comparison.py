@@ -63,7 +63,7 @@ _SPECIAL = str.maketrans(
 
 
 def _latex(rows: Rows) -> str:
-    lines = [" & ".join(cell.translate(_SPECIAL) for cell in row) + r" \\\\" for row in rows]
+    lines = [" & ".join(cell.translate(_SPECIAL) for cell in row) + r" \\" for row in rows]
     kinds = "l" + "r" * (len(rows[0]) - 1)
     inside = [lines[0], r"\hline", *lines[1:]]
     return "\n".join([rf"\begin{{tabular}}{{{kinds}}}", *inside, r"\end{tabular}"])
