@@ -109,10 +109,7 @@ def _contrast_cells(
 
 def _cell(made: Sequence[Ends], truth: float) -> str:
     """How many of those that there are hold the truth, and their mean width."""
-    known = [(low, high) for low, high in made if low is not None and high is not None]
-    held = 100 * float(np.mean([low <= truth <= high for low, high in known]))
-    width = 100 * float(np.mean([high - low for low, high in known]))
-    return f"{held:.1f}% ({width:.1f})"
+    return _shares([(truth, *ends) for ends in made])
 
 
 def arms(options: argparse.Namespace) -> Iterator[list[str]]:

@@ -7,24 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from headstart.config.load import load_study
 from headstart.errors import HeadstartError
 from headstart.records import RunRecord, SummaryRow, Until, WorthRow
-from headstart.report.contrasts import (
-    Pair,
-    against_control,
-    contrast_record,
-    contrasts,
-    label_worths,
-    step_worths,
-)
+from headstart.report.contrasts import Pair, against_control, contrast_record, held_against, worths_of
 from headstart.report.findings import gather
 from headstart.report.meaning import TWO_SEEDS
 from headstart.report.numbers import unit
 from headstart.report.score_file import read_scores
-from headstart.report.scores import Scores, draw_texts, summary_row
+from headstart.report.scores import Scores
 from headstart.stats.sequence import fewest_seeds
 from headstart.store.runs import RunStore
 
@@ -93,26 +84,25 @@ def compare(
         raise HeadstartError(
             f"no arm is called {control!r}", where="--control", expected=f"one of {', '.join(arms)}"
         )
-    draws = np.random.default_rng(seed)
-    draw_texts(found, draws)
-    made = contrasts(
+    summaries, made = held_against(
+        found,
         against_control(found, control),
         metric,
-        draws,
+        seed,
         margin=margin,
         is_sequential=read.until is not None,
     )
-    draws = np.random.default_rng(seed)  # as of its own: more contrasts change no worth
+    labels, steps = worths_of(found, read.runs, control, metric, seed)
     return Comparison(
         source=str(source),
         metric=metric,
         control=control,
         scores=tuple(found),
-        summaries=tuple(summary_row(one, metric) for one in found),
+        summaries=summaries,
         contrasts=made,
         margin=margin,
-        label_worth=tuple(label_worths(found, control, metric, draws)),
-        step_worth=tuple(step_worths(read.runs, control, metric, draws)),
+        label_worth=labels,
+        step_worth=steps,
         until=read.until,
     )
 
@@ -147,15 +137,15 @@ def compare_studies(
     for letter, read in (("A", first), ("B", second)):
         for each in read.found:
             each.arm = f"{each.arm} ({letter})"
-    draws, until = np.random.default_rng(seed), first.until or second.until
-    draw_texts(found, draws)
+    until = first.until or second.until
+    summaries, made = held_against(found, pairs, metric, seed, margin=margin, is_sequential=until is not None)
     return Comparison(
         source=f"A {one}, B {other}",
         metric=metric,
         control=None,
         scores=tuple(found),
-        summaries=tuple(summary_row(own, metric) for own in found),
-        contrasts=contrasts(pairs, metric, draws, margin=margin, is_sequential=until is not None),
+        summaries=summaries,
+        contrasts=made,
         margin=margin,
         until=until,
     )

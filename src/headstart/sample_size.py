@@ -12,7 +12,7 @@ from headstart.comparison import compare
 from headstart.config.metrics import SHARES
 from headstart.data.formats import cell_of, read_cells
 from headstart.errors import DataError, HeadstartError
-from headstart.report.scores import Scores, sides
+from headstart.report.scores import Scores, shared_seeds, sides
 from headstart.stats.power import (
     POWER,
     Variances,
@@ -155,7 +155,7 @@ def power_measured(
 def _strength(
     one: Scores, against: Scores, gap: float | None, seeds: int | None, texts: int | None
 ) -> Strength | None:
-    mine, theirs = sides(one, against)
+    mine, theirs = sides((one, against), shared_seeds(one, against))
     if mine.by_text is None or theirs.by_text is None or len(mine.by_text) < 2:
         return None
     gaps = mine.by_text - theirs.by_text

@@ -99,7 +99,8 @@ def token_scores(
 ) -> list[Scores]:
     """Loss, perplexity exp(loss) and accuracy per token that carries loss, for each member of `module`."""
     sums = text_sums(module, tokens, pad_id=pad_id, device=device, precision=precision)
-    return [scores_of_sums(own, target_counts(tokens)) for own in sums]
+    counts = target_counts(tokens)
+    return [scores_of_sums(own, counts) for own in sums]
 
 
 def scores_of_sums(sums: np.ndarray, counts: np.ndarray) -> Scores:

@@ -10,8 +10,8 @@ import numpy as np
 
 from headstart.config.metrics import LOWER_IS_BETTER, SHARES
 from headstart.config.study import Size
-from headstart.records import Beyond, Contrast, RunRecord, SeedContrast, WorthRow
-from headstart.report.scores import Scores, shared_seeds, side, sides
+from headstart.records import Beyond, Contrast, RunRecord, SeedContrast, SummaryRow, WorthRow
+from headstart.report.scores import Scores, draw_texts, shared_seeds, sides, stacked, summary_row
 from headstart.stats.versus import Versus, judged, versus
 from headstart.stats.worth import Curve, Worth, worths
 
@@ -33,11 +33,41 @@ def contrasts(
         is_sequential: as `stats.versus.judged`.
     """
     kept = [(one, against) for one, against in pairs if shared_seeds(one, against)]
-    made = [versus(*sides(one, against), generator, len(kept)) for one, against in kept]
+    made = [_versus(one, against, generator, len(kept)) for one, against in kept]
     scaled = margin / 100 if margin is not None and metric in SHARES else margin
     lower = metric in LOWER_IS_BETTER
     final = judged(made, lower_is_better=lower, margin=scaled, is_sequential=is_sequential)
     return tuple((one, against, own) for (one, against), own in zip(kept, final, strict=True))
+
+
+def _versus(one: Scores, against: Scores, generator: np.random.Generator, tests: int) -> Versus:
+    mine, theirs = sides((one, against), shared_seeds(one, against))
+    return versus(mine, theirs, generator, tests)
+
+
+def held_against(
+    found: Sequence[Scores],
+    pairs: Sequence[tuple[Scores, Scores]],
+    metric: str,
+    seed: int,
+    *,
+    margin: float | None = None,
+    is_sequential: bool = False,
+) -> tuple[tuple[SummaryRow, ...], tuple[Pair, ...]]:
+    """Scores summed up, and the pairs of them as `contrasts`; texts and seeds are drawn anew from `seed`."""
+    draws = np.random.default_rng(seed)
+    draw_texts(found, draws)
+    made = contrasts(pairs, metric, draws, margin=margin, is_sequential=is_sequential)
+    return tuple(summary_row(one, metric) for one in found), made
+
+
+def worths_of(
+    found: Sequence[Scores], runs: Sequence[RunRecord], control: str, metric: str, seed: int
+) -> tuple[tuple[WorthRow, ...], tuple[WorthRow, ...]]:
+    """In labels, of the scores, and in updates, of the runs; seeds are drawn anew from `seed`."""
+    draws = np.random.default_rng(seed)
+    labels = tuple(label_worths(found, control, metric, draws))
+    return labels, tuple(step_worths(runs, control, metric, draws))
 
 
 def against_control(found: Sequence[Scores], control: str) -> list[tuple[Scores, Scores]]:
@@ -80,18 +110,10 @@ def label_worths(
 
 def _curves(labels: np.ndarray, cells: Sequence[Sequence[Scores]], seeds: Sequence[int]) -> list[Curve]:
     """Both curves; with texts where all of them were tested on the same and each has parts by text."""
-    every = [cell for row in cells for cell in row]
-    is_known = len({cell.tested_on for cell in every}) == 1
-    is_known = is_known and all(seed in cell.measures for cell in every for seed in seeds)
-    rows = [[side(cell, seeds, is_known=is_known) for cell in row] for row in cells]
+    every = sides([cell for row in cells for cell in row], seeds)
+    rows = every[: len(labels)], every[len(labels) :]
     return [
-        Curve(
-            labels,
-            np.array([one.by_seed for one in row]),
-            np.array(texts)
-            if len(texts := [t for s in row if (t := s.by_text) is not None]) == len(row)
-            else None,
-        )
+        Curve(labels, np.array([one.by_seed for one in row]), stacked([one.by_text for one in row]))
         for row in rows
     ]
 

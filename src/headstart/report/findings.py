@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from headstart.config.expand import grid
 from headstart.config.study import Size, Study
 from headstart.records import Contrast, GridRow, Notice, RunRecord, SummaryRow, Until, WorthRow, run_key
-from headstart.report.contrasts import (
-    against_control,
-    contrast_record,
-    contrasts,
-    label_worths,
-    step_worths,
-)
-from headstart.report.scores import Scores, draw_texts, summary_row
+from headstart.report.contrasts import against_control, contrast_record, held_against, worths_of
+from headstart.report.scores import Scores
 from headstart.report.tuning import edges, grid_rows
 from headstart.store.scores import Predictions
 
@@ -108,37 +100,26 @@ def find(
         until: the rule by which seeds were added, which verdicts then allow for.
     """
     bare = replace(gather(study, records, notices), until=until)
-    made = [_of_metric(bare, metric, read) for metric in bare.metrics]
-    labels, steps = _worths(bare, read)
+    control = study.control_arm
+    summary, made = list[SummaryRow](), list[Contrast]()
+    labels: tuple[WorthRow, ...] = ()
+    steps: tuple[WorthRow, ...] = ()
+    for metric in bare.metrics:
+        scores = bare.scores(metric, read)
+        pairs = against_control(scores, control) if control else []
+        rows, own = held_against(scores, pairs, metric, _SEED, is_sequential=until is not None)
+        summary += rows
+        made += [contrast_record(*one, metric) for one in own]
+        if control and metric == study.metric:
+            labels, steps = worths_of(scores, bare.all_chosen, control, metric, _SEED)
     rank = {(size, arm): i for i, (size, arm) in enumerate(_cells(study))}
     return replace(
         bare,
-        summary=tuple(sorted((row for one, _ in made for row in one), key=lambda r: rank[r.size, r.arm])),
-        contrasts=tuple(sorted((row for _, one in made for row in one), key=lambda r: rank[r.size, r.arm])),
+        summary=tuple(sorted(summary, key=lambda row: rank[row.size, row.arm])),
+        contrasts=tuple(sorted(made, key=lambda row: rank[row.size, row.arm])),
         label_worth=labels,
         step_worth=steps,
     )
-
-
-def _of_metric(bare: Findings, metric: str, read: Reader) -> tuple[list[SummaryRow], list[Contrast]]:
-    """Summaries and contrasts of one metric."""
-    generator = np.random.default_rng(_SEED)
-    scores = bare.scores(metric, read)
-    draw_texts(scores, generator)
-    control = bare.study.control_arm
-    pairs = against_control(scores, control) if control else []
-    made = contrasts(pairs, metric, generator, is_sequential=bare.until is not None)
-    return [summary_row(one, metric) for one in scores], [contrast_record(*one, metric) for one in made]
-
-
-def _worths(bare: Findings, read: Reader) -> tuple[tuple[WorthRow, ...], tuple[WorthRow, ...]]:
-    """In labels and in updates, of the study's own metric."""
-    control, metric = bare.study.control_arm, bare.study.metric
-    if control is None or metric not in bare.metrics:
-        return (), ()
-    generator = np.random.default_rng(_SEED)
-    labels = tuple(label_worths(bare.scores(metric, read), control, metric, generator))
-    return labels, tuple(step_worths(bare.all_chosen, control, metric, generator))
 
 
 def _wanted(study: Study) -> Iterator[str]:

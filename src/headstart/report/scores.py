@@ -120,25 +120,24 @@ def shared_seeds(one: Scores, against: Scores) -> list[int]:
     return sorted(one.by_seed.keys() & against.by_seed.keys())
 
 
-def sides(one: Scores, against: Scores) -> tuple[Sides, Sides]:
-    """Both over the seeds that they share; over texts too where these are the same and known."""
-    seeds = shared_seeds(one, against)
-    is_same = one.tested_on == against.tested_on
-    is_known = is_same and all(seed in own.measures for own in (one, against) for seed in seeds)
-    mine, theirs = (side(own, seeds, is_known=is_known) for own in (one, against))
-    return mine, theirs
+def sides(cells: Sequence[Scores], seeds: Sequence[int]) -> list[Sides]:
+    """Each over these seeds; over texts too where all were tested on the same and what was said is known."""
+    is_known = len({own.tested_on for own in cells}) == 1
+    is_known = is_known and all(seed in own.measures for own in cells for seed in seeds)
+    return [_side(own, seeds) if is_known else Sides(_by_seed(own, seeds)) for own in cells]
 
 
-def side(one: Scores, seeds: Sequence[int], *, is_known: bool) -> Sides:
-    """The scores of these seeds; without texts where they are not known."""
-    by_seed = np.array([one.by_seed[seed] for seed in seeds])
-    if not is_known or not seeds:
-        return Sides(by_seed)
-    parts = [one.measures[seed].by_text for seed in seeds]
-    by_text = [part for part in parts if part is not None]
-    drawn = [one.drawn[seed] for seed in seeds if seed in one.drawn]
-    return Sides(
-        by_seed,
-        np.array(by_text) if len(by_text) == len(seeds) else None,
-        np.stack(drawn, axis=1) if len(drawn) == len(seeds) else None,
-    )
+def _side(one: Scores, seeds: Sequence[int]) -> Sides:
+    by_text = stacked([one.measures[seed].by_text for seed in seeds])
+    drawn = stacked([one.drawn.get(seed) for seed in seeds])
+    return Sides(_by_seed(one, seeds), by_text, None if drawn is None else drawn.T)
+
+
+def _by_seed(one: Scores, seeds: Sequence[int]) -> np.ndarray:
+    return np.array([one.by_seed[seed] for seed in seeds])
+
+
+def stacked(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """All of them in one array; None where there are none, or one is not known."""
+    known = [part for part in parts if part is not None]
+    return np.stack(known) if known and len(known) == len(parts) else None

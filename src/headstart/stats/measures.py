@@ -20,6 +20,9 @@ _ROWS: Final = 1 << 12
 _COLUMNS: Final = 512
 _FEW_CLASSES: Final = 20
 
+#: A measure's place, its parts [N, K] and what it is of their sums.
+_Sums = tuple[int, np.ndarray, Callable[[np.ndarray], np.ndarray]]
+
 
 class Measure(Protocol):
     """One model's metric on N texts."""
@@ -38,9 +41,18 @@ class Mean:
 
     by_text: np.ndarray
 
+    @property
+    def parts(self) -> np.ndarray:
+        """[N, 1], of which it is `of` the sum, as `OfSums`."""
+        return self.by_text[:, None]
+
+    def of(self, sums: np.ndarray) -> np.ndarray:
+        """The mean, of sums [..., 1] over as many texts as there are."""
+        return np.asarray(sums[..., 0] / len(self.by_text))
+
     def drawn(self, counts: np.ndarray) -> np.ndarray:
         """As `Measure`."""
-        return np.asarray(counts @ self.by_text / counts.sum(1))
+        return self.of(counts @ self.parts)
 
 
 @dataclass(frozen=True)
@@ -74,38 +86,24 @@ def draw_all(measures: Sequence[Measure], counts: np.ndarray) -> list[np.ndarray
     """`drawn` of each, those that are sums in a few large products: many models share the texts drawn."""
     drawn: dict[int, np.ndarray] = {}
     for group in _groups(measures):
-        columns = [_columns(measures[i]) for i in group]
-        ends = np.cumsum([own.shape[1] for own in columns])[:-1]
-        sums = np.split(counts @ np.concatenate(columns, 1), ends, axis=1)
-        drawn |= {i: _of(measures[i], own, counts) for i, own in zip(group, sums, strict=True)}
+        ends = np.cumsum([parts.shape[1] for _, parts, _ in group])[:-1]
+        sums = np.split(counts @ np.concatenate([parts for _, parts, _ in group], 1), ends, axis=1)
+        drawn |= {i: of(own) for (i, _, of), own in zip(group, sums, strict=True)}
     return [drawn[i] if i in drawn else one.drawn(counts) for i, one in enumerate(measures)]
 
 
-def _groups(measures: Sequence[Measure]) -> Iterator[list[int]]:
-    """Places of the measures that are dense sums, so many as make about `_COLUMNS` columns."""
-    group, columns = list[int](), 0
+def _groups(measures: Sequence[Measure]) -> Iterator[list[_Sums]]:
+    """The measures that are dense sums, so many at a time as make about `_COLUMNS` columns."""
+    group, columns = list[_Sums](), 0
     for i, one in enumerate(measures):
-        if isinstance(one, Mean) or (isinstance(one, OfSums) and isinstance(one.parts, np.ndarray)):
-            group.append(i)
-            columns += _columns(one).shape[1]
+        if isinstance(one, Mean | OfSums) and isinstance(one.parts, np.ndarray):
+            group.append((i, one.parts, one.of))
+            columns += one.parts.shape[1]
         if columns >= _COLUMNS:
             yield group
             group, columns = [], 0
     if group:
         yield group
-
-
-def _columns(one: Measure) -> np.ndarray:
-    if isinstance(one, Mean):
-        return one.by_text[:, None]
-    assert isinstance(one, OfSums)
-    return _dense(one.parts)
-
-
-def _of(one: Measure, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    if isinstance(one, OfSums):
-        return one.of(sums)
-    return np.asarray(sums[:, 0] / counts.sum(1))
 
 
 @dataclass(frozen=True)
