@@ -10,8 +10,8 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from headstart.config.expand import Run
-from headstart.config.metrics import METRICS, Task
 from headstart.config.study import Training
+from headstart.config.traits import TaskName, task_traits
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.engine.member import Member, Setting, Texts
@@ -112,7 +112,7 @@ def tiny_config(family: str, dropout: float = 0.0, **more: Any) -> Any:
 
 
 def tiny_model(
-    family: str = "bert", task: Task = "classification", seed: int = 0, dropout: float = 0.0
+    family: str = "bert", task: TaskName = "classification", seed: int = 0, dropout: float = 0.0
 ) -> Any:
     """A random classification model with 3 outputs (1 for regression), float64, training mode."""
     outputs = 1 if task == "regression" else 3
@@ -129,7 +129,7 @@ def tiny_tokens(count: int, seed: int = 0) -> Tokens:
     return Tokens(ids, np.concatenate([[0], np.cumsum(lengths)]), None, 0)
 
 
-def tiny_labels(count: int, task: Task, seed: int = 0) -> np.ndarray:
+def tiny_labels(count: int, task: TaskName, seed: int = 0) -> np.ndarray:
     """Random labels for `task`, as `Examples.labels`."""
     draws = np.random.default_rng(seed + 1)
     if task == "classification":
@@ -140,7 +140,7 @@ def tiny_labels(count: int, task: Task, seed: int = 0) -> np.ndarray:
 
 
 def tiny_setting(
-    task: Task = "classification", texts: int = 60, curves: tuple[Part, ...] = ("valid",)
+    task: TaskName = "classification", texts: int = 60, curves: tuple[Part, ...] = ("valid",)
 ) -> Setting:
     """A setting with `texts` training texts and 10 in each other part, on the CPU in float64."""
     sizes: dict[Part, int] = {"train": texts, "valid": 10, "test": 10}
@@ -152,7 +152,7 @@ def tiny_setting(
         task=task,
         classes=1 if task == "regression" else 3,
         pad_id=PAD,
-        metric=METRICS[task][0],
+        metric=task_traits(task).metrics[0],
         curves=curves,
         parts=parts,
         device=torch.device("cpu"),

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pyarrow as pa
 import torch
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.data.assets import is_asset
 from headstart.data.corpus import Text
 from headstart.data.formats import Cells
@@ -28,7 +28,7 @@ from headstart.tuning.adapters import is_adapter, load_adapter
 from headstart.tuning.probe import FILE as PROBE
 from headstart.tuning.probe import load_probed
 
-_TASKS: dict[str, Task] = {
+_TASKS: dict[str, TaskName] = {
     "single_label_classification": "classification",
     "multi_label_classification": "multi-label",
     "regression": "regression",
@@ -42,7 +42,7 @@ class Labeller:
 
     module: torch.nn.Module
     checkpoint: Checkpoint
-    task: Task
+    task: TaskName
     names: tuple[str, ...]
     text: str | tuple[str, str]
     max_length: int
@@ -100,7 +100,7 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
     )
 
 
-def task_of(config: Any, folder: Path) -> tuple[Task, tuple[str, ...]]:
+def task_of(config: Any, folder: Path) -> tuple[TaskName, tuple[str, ...]]:
     """What the model in `folder`, of this configuration, was tuned for, and the names of its classes."""
     if notes_of(folder).get("task") == "instruction":
         return "instruction", ()
@@ -109,7 +109,7 @@ def task_of(config: Any, folder: Path) -> tuple[Task, tuple[str, ...]]:
 
 
 def load_saved(
-    folder: Path, notes: dict[str, Any], precision: Precision, task: Task = "classification"
+    folder: Path, notes: dict[str, Any], precision: Precision, task: TaskName = "classification"
 ) -> Any:
     """The model in `folder`, on the CPU: a whole one, or an adapter or probe on its base.
 

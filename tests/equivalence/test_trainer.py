@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import Trainer, TrainingArguments
 
-from headstart.config.metrics import Task
 from headstart.config.study import Training
+from headstart.config.traits import TaskName
 from headstart.data.batches import pad
 from headstart.engine.member import Member, Setting, member_turns
 from headstart.engine.step import forward_inputs
@@ -90,7 +90,7 @@ def _train_with_trainer(
     ids=["linear", "cosine-clip", "constant-decay", "accumulation", "multi-label", "regression"],
 )
 def test_twenty_steps_end_with_the_trainers_weights(
-    family: str, task: Task, settings: dict[str, Any], tmp_path: Path
+    family: str, task: TaskName, settings: dict[str, Any], tmp_path: Path
 ) -> None:
     setting = tiny_setting(task)
     run = tiny_run(steps=STEPS, **settings)

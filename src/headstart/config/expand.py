@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from headstart.config.study import LEARNING_RATE, Arm, Lora, Method, Probe, Size, Study, Training
+from headstart.config.study import Arm, Lora, Probe, Size, Study, Training
+from headstart.config.traits import MethodName, method_traits
 from headstart.errors import Problem, StudyError
 from headstart.records import Estimate, run_key
 
@@ -27,7 +28,7 @@ class Run:
     arm: str
     size: Size
     seed: int
-    method: Method
+    method: MethodName
     checkpoint: str
     pretrained: bool
     training: Training
@@ -76,7 +77,7 @@ def checkpoint(study: Study, arm: Arm) -> str:
 
 def axes(study: Study, arm: Arm) -> dict[str, tuple[float, ...]]:
     """What the arm tries, as values by key; empty where it tries nothing."""
-    tune = None if arm.method == "bag-of-words" else arm.tune or study.tune
+    tune = None if not method_traits(arm.method).has_checkpoint else arm.tune or study.tune
     return tune.axes if tune else {}
 
 
@@ -91,7 +92,7 @@ def settings(study: Study, arm: Arm) -> Training:
     A tuned arm's grid is not in them: each of its runs has a point of it in place of these values.
     """
     training = study.training.override(arm.training)
-    rate = training.learning_rate or LEARNING_RATE[arm.method]
+    rate = training.learning_rate or method_traits(arm.method).learning_rate
     return training.model_copy(update={"learning_rate": rate})
 
 
@@ -114,7 +115,7 @@ def confounded(study: Study) -> list[tuple[str, str]]:
     credited to the claim.
     """
     control = study.control_arm
-    if control is None or study.confounded or study.arms[control].method == "bag-of-words":
+    if control is None or study.confounded or not method_traits(study.arms[control].method).has_checkpoint:
         return []
     return [
         (f"arms.{name}.{key}", _confounded(name, control, mine, theirs, "grid" if key == "tune" else "value"))
@@ -124,7 +125,7 @@ def confounded(study: Study) -> list[tuple[str, str]]:
 
 
 def _differences(study: Study, arm: Arm, control: Arm) -> list[tuple[str, object, object]]:
-    if arm.method == "bag-of-words":
+    if not method_traits(arm.method).has_checkpoint:
         return []
     mine, theirs = settings(study, arm), settings(study, control)
     tried, against = axes(study, arm), axes(study, control)
@@ -158,13 +159,14 @@ def _confounded(name: str, control: str, mine: object, theirs: object, what: str
 
 def _run(study: Study, name: str, size: Size, seed: int, point: Setting) -> Run:
     arm = study.arms[name]
+    traits = method_traits(arm.method)
     return Run(
         arm=name,
         size=size,
         seed=seed,
         method=arm.method,
-        checkpoint="" if arm.method == "bag-of-words" else checkpoint(study, arm),
-        pretrained=arm.init != "random" and arm.method != "bag-of-words",
+        checkpoint=checkpoint(study, arm) if traits.has_checkpoint else "",
+        pretrained=arm.init != "random" and traits.has_checkpoint,
         training=settings(study, arm).model_copy(update=dict(point)),
         setting=point,
         lora=arm.lora,

@@ -1,18 +1,9 @@
-"""Which metrics each task has, and which way is better; knows names only, computes nothing."""
+"""Which way a metric is better, and which are shares; knows names only, computes nothing."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-Task = Literal["classification", "multi-label", "regression", "instruction"]
-
-#: The first of each row is the task's default for choosing the best epoch.
-METRICS: Final[dict[Task, tuple[str, ...]]] = {
-    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"),
-    "multi-label": ("macro_f1", "micro_f1", "exact_match", "loss"),
-    "regression": ("pearson", "spearman", "rmse", "mae", "loss"),
-    "instruction": ("loss", "perplexity", "token_accuracy"),
-}
 LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae", "perplexity"})
 #: Shares, shown as percentages; differences between them are "points".
 SHARES: Final = frozenset(

@@ -7,29 +7,31 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-from headstart.config.metrics import METRICS, Task
+from headstart.config.traits import (
+    METHODS,
+    MethodName,
+    TaskName,
+    check_method,
+    check_task,
+    list_methods,
+    list_tasks,
+    task_traits,
+)
 
-Method = Literal["full", "lora", "qlora", "probe", "peft", "none", "bag-of-words"]
+_Method = Annotated[MethodName, AfterValidator(check_method), Field(json_schema_extra=list_methods)]
+_Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=list_tasks)]
 Size = int | Literal["all"]
 
-#: Learning rate where the study names none: what suits the method.
-LEARNING_RATE: Final[dict[Method, float]] = {
-    "full": 3e-5,
-    "lora": 2e-4,
-    "qlora": 2e-4,
-    "probe": 1e-3,
-    "peft": 2e-4,
-    "none": 0.0,
-    "bag-of-words": 0.0,
-}
-#: Sections of an arm that are one method's, or two methods', own.
-SECTIONS: Final[dict[str, tuple[Method, ...]]] = {
-    "lora": ("lora", "qlora"),
-    "probe": ("probe",),
-    "peft": ("peft",),
-}
 WORDS: Final = "words"
 #: What `tune` can try values of, outermost first; keys of `Training`.
 TUNED: Final = ("learning_rate", "weight_decay")
@@ -238,7 +240,7 @@ class Arm(Section):
         min_length=1,
         description="pretrained, random, or any checkpoint (folder, hub id, asset:name).",
     )
-    method: Method = Field(default="full", description="How it is tuned.")
+    method: _Method = Field(default="full", description="How it is tuned.")
     training: Training = Field(default=Training(), description="Settings that differ from the study's.")
     tune: Tune | None = Field(default=None, description="The arm's own grid, in place of the study's.")
     lora: Lora | None = Field(default=None, description="Settings of the methods lora and qlora.")
@@ -254,12 +256,16 @@ class Arm(Section):
         if not isinstance(value, dict):
             return value
         method = value.get("method", "full")
-        defaults: dict[str, Any] = {name: {} for name in ("lora", "probe") if method in SECTIONS[name]}
-        return defaults | {key: own for key, own in value.items() if key not in SECTIONS or own is not None}
+        own = METHODS[method].section if isinstance(method, str) and method in METHODS else None
+        # PEFT's section has no default: its type has to be named.
+        defaults: dict[str, Any] = {own: {}} if own in ("lora", "probe") else {}
+        sections = {traits.section for traits in METHODS.values()}
+        return defaults | {key: v for key, v in value.items() if key not in sections or v is not None}
 
     @model_validator(mode="after")
     def _sections_fit_the_method(self) -> Arm:
-        for name, methods in SECTIONS.items():
+        for name in dict.fromkeys(traits.section for traits in METHODS.values() if traits.section):
+            methods = [traits.name for traits in METHODS.values() if traits.section == name]
             if getattr(self, name) is not None and self.method not in methods:
                 raise ValueError(f"{name} goes with method: {' or '.join(methods)}, not with {self.method}")
         if self.method == "peft" and "peft_type" not in (self.peft or {}):
@@ -331,7 +337,7 @@ class Study(Section):
     """One question, asked of data by arms over seeds: the whole study file."""
 
     question: str = Field(default="", description="What the study asks, in words.")
-    task: Task = Field(default="classification", description="What is learnt from a text.")
+    task: _Task = Field(default="classification", description="What is learnt from a text.")
     data: Data
     model: str = Field(min_length=1, description="Checkpoint: folder, hub id, or asset:name.")
     arms: dict[str, Arm] = Field(
@@ -430,7 +436,7 @@ class Study(Section):
     @property
     def metric(self) -> str:
         """The metric that chooses each run's epoch and leads the tables."""
-        return self.select.metric or METRICS[self.task][0]
+        return self.select.metric or task_traits(self.task).metrics[0]
 
     @property
     def control_arm(self) -> str | None:
@@ -477,10 +483,10 @@ def _is_bag_of_words(arm: Any) -> bool:
 
 
 def _check_metric(study: Study) -> Iterator[str]:
-    if study.metric not in METRICS[study.task]:
+    if study.metric not in task_traits(study.task).metrics:
         yield (
             f"select.metric: {study.metric!r} is no metric of {study.task}; "
-            f"one of {', '.join(METRICS[study.task])} expected"
+            f"one of {', '.join(task_traits(study.task).metrics)} expected"
         )
 
 

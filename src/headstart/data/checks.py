@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from headstart.config.metrics import Task
 from headstart.config.study import Study
+from headstart.config.traits import TaskName
 from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row, Text
 from headstart.data.sources import load_rows
 from headstart.data.splits import fill_parts
@@ -207,7 +207,7 @@ def _leaks(rows: dict[Part, list[Row]], study: Study) -> Iterator[Notice]:
             )
 
 
-def _imbalance(train: Examples, names: tuple[str, ...], task: Task) -> Iterator[Notice]:
+def _imbalance(train: Examples, names: tuple[str, ...], task: TaskName) -> Iterator[Notice]:
     if task != "classification":
         return
     counts = Counter(train.labels.tolist())

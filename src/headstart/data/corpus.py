@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.records import Notice
 
 #: A single text, the two texts of a pair, or a conversation: role, content, role, content, ...
@@ -58,7 +58,7 @@ class Corpus:
     `label_names` is empty for regression.
     """
 
-    task: Task
+    task: TaskName
     parts: dict[Part, Examples]
     label_names: tuple[str, ...]
     notices: tuple[Notice, ...] = ()

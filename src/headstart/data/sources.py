@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from headstart.config.metrics import Task
 from headstart.config.study import Data
+from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
 from headstart.data.conversations import conversation_of
 from headstart.data.corpus import PARTS, Part, Row, Text
@@ -23,7 +23,7 @@ _HUB_PARTS: dict[Part, tuple[str, ...]] = {
 }
 
 
-def load_rows(data: Data, task: Task = "classification") -> dict[Part, list[Row]]:
+def load_rows(data: Data, task: TaskName = "classification") -> dict[Part, list[Row]]:
     """The rows of each part that the study names; parts that it does not name are absent.
 
     Raises:
@@ -41,14 +41,14 @@ def load_rows(data: Data, task: Task = "classification") -> dict[Part, list[Row]
     }
 
 
-def columns(data: Data, task: Task = "classification") -> tuple[str, ...]:
+def columns(data: Data, task: TaskName = "classification") -> tuple[str, ...]:
     """The columns that the study reads: texts, then labels."""
     if task == "instruction":
         return (data.prompt, data.response) if data.messages is None else (data.messages,)
     return (*text_columns(data), *((data.label,) if isinstance(data.label, str) else data.label))
 
 
-def _all_columns(data: Data, task: Task) -> tuple[str, ...]:
+def _all_columns(data: Data, task: TaskName) -> tuple[str, ...]:
     """`columns`, and that of the groups: each has its file where files stand in parallel."""
     group = data.split.group
     own = columns(data, task)
@@ -60,12 +60,12 @@ def text_columns(data: Data) -> tuple[str, ...]:
     return (data.text,) if isinstance(data.text, str) else data.text
 
 
-def _rows(cells: Iterable[Cells], data: Data, task: Task, group: str | None = None) -> list[Row]:
+def _rows(cells: Iterable[Cells], data: Data, task: TaskName, group: str | None = None) -> list[Row]:
     group = data.split.group or group
     return [_row(i, where, found, data, task, group) for i, (where, found) in enumerate(cells)]
 
 
-def _row(index: int, where: str, cells: dict[str, Any], data: Data, task: Task, group: str | None) -> Row:
+def _row(index: int, where: str, cells: dict[str, Any], data: Data, task: TaskName, group: str | None) -> Row:
     talks = task == "instruction"
     return Row(
         id=index,

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from headstart.config.metrics import METRICS, Task
+from headstart.config.traits import TaskName, task_traits
 from headstart.data.corpus import PARTS, Part
 from headstart.data.formats import SUFFIXES, read_cells
 from headstart.errors import DataError
@@ -45,7 +45,7 @@ class Guess:
     files: dict[str, Path]
     text: str
     label: str
-    task: Task
+    task: TaskName
     classes: dict[str, int]
     texts: int
     words: float
@@ -161,6 +161,7 @@ def _is_number(text: str) -> bool:
 
 def write_study(found: Guess, *, model: str, out: str, relative_to: Path) -> str:
     """The commented study file for `found`, with paths relative to the folder it will stand in."""
+    metrics = task_traits(found.task).metrics
     lines = [
         "# A Headstart study. Check it with `headstart plan`, train with `headstart run`.",
         f"question: {_quoted(_question(model))}",
@@ -181,7 +182,7 @@ def write_study(found: Guess, *, model: str, out: str, relative_to: Path) -> str
         "  epochs: 3                # the best one on valid is tested",
         "  learning_rate: 3e-5",
         f"  max_length: {_max_length(found):<14} # tokens; longer texts are cut",
-        f"select: {{metric: {METRICS[found.task][0]}}} # or {', '.join(METRICS[found.task][1:])}",
+        f"select: {{metric: {metrics[0]}}} # or {', '.join(metrics[1:])}",
         f"out: {_quoted(out)}",
     ]
     return "\n".join(lines) + "\n"

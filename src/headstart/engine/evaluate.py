@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.data.batches import Batch, pad, reading_order, target_counts
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision, autocast
@@ -75,7 +75,7 @@ def evaluate(
     tokens: Tokens,
     labels: np.ndarray,
     *,
-    task: Task,
+    task: TaskName,
     classes: int,
     pad_id: int,
     device: torch.device,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 
 
-def text_losses(logits: torch.Tensor, labels: torch.Tensor, task: Task) -> torch.Tensor:
+def text_losses(logits: torch.Tensor, labels: torch.Tensor, task: TaskName) -> torch.Tensor:
     """Losses, shape [n], of logits [n, C] against labels [n] or [n, C]; at least float32.
 
     For instruction: the sum of the token losses of logits [n, T, V] against the ids to be said [n, T], of
@@ -40,7 +40,7 @@ def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return losses.masked_scatter(said, F.cross_entropy(chosen, targets[said], reduction="none"))
 
 
-def probabilities(logits: torch.Tensor, task: Task) -> torch.Tensor:
+def probabilities(logits: torch.Tensor, task: TaskName) -> torch.Tensor:
     """What a model says, [n, C]: class probabilities, label probabilities, or for regression the number."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
     if task == "classification":

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.config.metrics import LOWER_IS_BETTER, Task, better
+from headstart.config.metrics import LOWER_IS_BETTER, better
+from headstart.config.traits import TaskName
 from headstart.data.batches import epoch_order, padded_length, target_counts
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
@@ -38,7 +39,7 @@ class Texts:
 class Setting:
     """What all members of a pack share."""
 
-    task: Task
+    task: TaskName
     classes: int
     pad_id: int
     metric: str

@@ -13,7 +13,7 @@ import sklearn.metrics as sk
 import torch
 from scipy import stats
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.engine.losses import text_losses
 from headstart.records import Scores
 
@@ -28,7 +28,7 @@ class Meter(Protocol):
         """The metrics of all that was counted."""
 
 
-def meter(task: Task, classes: int) -> Meter:
+def meter(task: TaskName, classes: int) -> Meter:
     """An empty meter for `task` with `classes` classes."""
     if task == "classification":
         return _ClassMeter(classes)
@@ -38,7 +38,7 @@ def meter(task: Task, classes: int) -> Meter:
 class _Loss:
     """The mean loss per text."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: TaskName) -> None:
         self._task, self._sum, self._count = task, 0.0, 0
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn.utils import get_total_norm
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
 from headstart.engine.dropout import Draw, KeyedDropout
@@ -85,7 +85,7 @@ def gradients(
     module: torch.nn.Module,
     passes: Sequence[Pass],
     *,
-    task: Task,
+    task: TaskName,
     device: torch.device,
     precision: Precision,
 ) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
 from headstart.engine.dropout import Draw, KeyedDropout
@@ -99,7 +99,7 @@ _COPIES = 3
 
 
 def trace(
-    make: Callable[[], torch.nn.Module], batch: Batch, reading: Batch, task: Task, precision: Precision
+    make: Callable[[], torch.nn.Module], batch: Batch, reading: Batch, task: TaskName, precision: Precision
 ) -> Traced:
     """The memory that a model of one run needs on top of its weights, gradients and moments.
 
@@ -113,7 +113,7 @@ def trace(
         return Traced(kept(model, batch, task, precision), _COPIES * _logits_bytes(model, reading, precision))
 
 
-def kept(model: torch.nn.Module, batch: Batch, task: Task, precision: Precision) -> int:
+def kept(model: torch.nn.Module, batch: Batch, task: TaskName, precision: Precision) -> int:
     """The bytes that a forward pass of `model` in training, with its loss, keeps for the backward pass."""
     rows, tokens = batch.ids.shape
     counted = Kept(model)

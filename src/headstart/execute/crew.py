@@ -14,9 +14,9 @@ from typing import Literal, Protocol
 import psutil
 
 from headstart.config.expand import Run
+from headstart.config.traits import method_traits
 from headstart.engine.schedule import total_steps
 from headstart.execute.group import Group
-from headstart.execute.needs import STEPWISE
 from headstart.execute.pin import usable
 from headstart.execute.probe import Probe, Timing
 
@@ -78,7 +78,7 @@ def choose_crew(
 
     `bytes_each` is what a process is expected to need: no more are tried than memory then holds.
     """
-    neural = [group for group in groups if group.runs[0].method in STEPWISE]
+    neural = [group for group in groups if method_traits(group.runs[0].method).has_steps]
     if not neural:
         return _quick(groups, workers)
     largest = max(neural, key=lambda group: (group.most, len(group.runs)))

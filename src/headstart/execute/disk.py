@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from headstart.config.expand import Run
+from headstart.config.traits import method_traits
 from headstart.engine.schedule import total_steps
-from headstart.execute.needs import STEPWISE
 from headstart.execute.pack import texts_of
 from headstart.execute.prepare import Prepared
 from headstart.records import Parameters
@@ -25,14 +25,14 @@ def disk_bytes(runs: Sequence[Run], prepared: Prepared, sizes: Sizes) -> int:
     """What the output folder takes when all runs have ended; `sizes` are the parameters by arm."""
     models = sum(_model_bytes(run, prepared, sizes) for run in _kept(runs))
     rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
-    stepwise = [run for run in runs if run.method in STEPWISE]
+    stepwise = [run for run in runs if method_traits(run.method).has_steps]
     steps = sum(total_steps(run.training, texts_of(run, prepared)) for run in stepwise)
     return models + len(runs) * rows + _STEP * steps
 
 
 def state_bytes(runs: Sequence[Run], sizes: Sizes) -> int:
     """The largest state that a run keeps while it is unfinished: weights, best weights and two moments."""
-    known = (sizes[run.arm] for run in runs if run.method in STEPWISE)
+    known = (sizes[run.arm] for run in runs if method_traits(run.method).has_steps)
     return max((16 * one.trainable for one in known if one), default=0)
 
 

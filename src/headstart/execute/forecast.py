@@ -10,12 +10,13 @@ from typing import Any
 import psutil
 
 from headstart.config.expand import Pack, Run
+from headstart.config.traits import method_traits
 from headstart.execute.cost import total_seconds
 from headstart.execute.crew import Crew
 from headstart.execute.disk import disk_bytes, free_bytes, state_bytes
 from headstart.execute.expect import Outlook, expected_packs, outlooks, too_large
 from headstart.execute.group import groups
-from headstart.execute.needs import STEPWISE, parameters_of
+from headstart.execute.needs import parameters_of
 from headstart.execute.prepare import Prepared
 from headstart.records import Notice, Parameters, Range, duration
 
@@ -142,7 +143,7 @@ def forecast(
 
 def expected_seconds(packs: Sequence[Pack], crew: Crew) -> Range | None:
     """What the packs take in all; None where steps of some that make steps were not timed."""
-    steps = [pack for pack in packs if pack.runs[0].method in STEPWISE]
+    steps = [pack for pack in packs if method_traits(pack.runs[0].method).has_steps]
     spans = [pack.estimate.seconds for pack in steps if pack.estimate and pack.estimate.seconds]
     if not spans or len(spans) < len(steps):
         return None

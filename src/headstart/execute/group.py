@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from headstart.config.expand import Pack, Run
-from headstart.config.study import Method
+from headstart.config.traits import method_traits
 from headstart.engine.stack import unstackable
 from headstart.execute.prepare import Prepared
 from headstart.tuning.lora import adapt
-
-#: Methods that take seconds, the quickest last.
-_QUICK: dict[Method, int] = {"none": 1, "probe": 1, "bag-of-words": 2}
 
 
 @dataclass(frozen=True)
@@ -54,12 +51,12 @@ def packs(groups: Sequence[Group], size: int, probes: int = 1) -> list[Pack]:
 
     Probes and bags of words come last: they take seconds and fill the gap while the last long pack ends.
     """
-    ordered = sorted(groups, key=lambda group: _QUICK.get(group.runs[0].method, 0))
+    ordered = sorted(groups, key=lambda group: method_traits(group.runs[0].method).queue)
     return [Pack(part) for group in ordered for part in _parts(group.runs, _most(group, size, probes))]
 
 
 def _most(group: Group, size: int, probes: int) -> int:
-    return min(max(size, probes) if group.runs[0].method == "probe" else size, group.most)
+    return min(max(size, probes) if method_traits(group.runs[0].method).is_tiny else size, group.most)
 
 
 def halves(pack: Pack) -> list[Pack]:

@@ -18,13 +18,13 @@ from multiprocessing.process import BaseProcess
 import psutil
 
 from headstart.config.expand import Pack, Run
+from headstart.config.traits import method_traits
 from headstart.engine.device import choose_device
 from headstart.errors import HeadstartError, TrainingError
 from headstart.execute.crew import Crew, choose_crew
 from headstart.execute.expect import Outlook, timed
 from headstart.execute.forecast import Forecast, expected_seconds, in_words
 from headstart.execute.group import halves
-from headstart.execute.needs import STEPWISE
 from headstart.execute.pack import Watcher, carry_out, failed, texts_of
 from headstart.execute.pin import share
 from headstart.execute.prepare import Prepared
@@ -138,7 +138,7 @@ def measured(seen: Forecast, store: RunStore, announce: Callable[[str], None]) -
 
 
 def _makes_steps(one: Outlook) -> bool:
-    return one.group.runs[0].method in STEPWISE
+    return method_traits(one.group.runs[0].method).has_steps
 
 
 def _timed_now(one: Outlook, crew: Crew, pool: Workers) -> Outlook:

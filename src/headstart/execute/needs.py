@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
+from headstart.config.traits import method_traits
 from headstart.data.batches import Batch, pad, pad_shared, padded_length, reading_order, shared_rows
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import choose_device, weights_dtype
@@ -32,8 +33,6 @@ from headstart.tuning.quantise import four_bit_bytes, quantised
 
 #: Bytes of a number between blocks.
 _WIDEST = 4
-#: Methods that train a network step by step.
-STEPWISE = frozenset({"full", "lora", "qlora", "peft"})
 #: Values, gradients and two moments of a weight that trains, and those of the best epoch.
 _COPIES, _BEST = 4, 1
 
@@ -87,7 +86,7 @@ def _adapted(model: Any, run: Run, prepared: Prepared, rank: int) -> Any:
 def need_of(runs: Sequence[Run], prepared: Prepared) -> Need | None:
     """What runs of one group need; None where it is not known: no steps, another device, an odd model."""
     first = runs[0]
-    if first.method not in STEPWISE or choose_device(prepared.study.device).type != "cpu":
+    if not method_traits(first.method).has_steps or choose_device(prepared.study.device).type != "cpu":
         return None
     rank = max((run.lora.r for run in runs if run.lora), default=0)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from headstart.data.batches import target_counts
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part, Text
 from headstart.data.prompts import encode_conversations, set_template
+from headstart.data.splits import subset
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
 from headstart.engine.sharing import refuse_leaks
@@ -75,6 +76,67 @@ class Prepared:
     def vocabulary_of(self, run: Run) -> np.ndarray | None:
         """The ids whose embedding rows `run` trains; None for all, or where the method trains none."""
         return None if run.method != "full" else self.vocabulary[_tokens_key(run, self.checkpoints)]
+
+    def of(self, run: Run) -> PreparedRun:
+        """The run with all that it needs of the study."""
+        return PreparedRun(run, self)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run with all that it needs: nobody looks anything up for it."""
+
+    run: Run
+    study: Prepared
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint whose architecture, and unless random whose weights, it starts from."""
+        return self.study.checkpoints[self.run.checkpoint]
+
+    @property
+    def checkpoint_digest(self) -> str | None:
+        """What tells its checkpoint from others; None for a method that starts from none."""
+        checkpoint = self.study.checkpoints.get(self.run.checkpoint)
+        return checkpoint.digest if checkpoint else None
+
+    @property
+    def precision(self) -> Precision:
+        """The number format of its products."""
+        return self.study.precision_of(self.run)
+
+    @property
+    def tokens(self) -> dict[Part, Tokens]:
+        """The tokens that it trains on and is measured with."""
+        return self.study.tokens_of(self.run)
+
+    @property
+    def used_ids(self) -> np.ndarray | None:
+        """The ids whose embedding rows it trains, ascending; None for all, or where it trains none."""
+        return self.study.vocabulary_of(self.run)
+
+    @property
+    def missing_keys(self) -> frozenset[str]:
+        """The names of the weights that its checkpoint lacks, where its method asks."""
+        return self.study.lacking(self.run)
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens of a text."""
+        return self.checkpoint.length(self.run.training.max_length)
+
+    @cached_property
+    def train_index(self) -> np.ndarray:
+        """The training examples that it learns from, by their place in the corpus."""
+        return subset(self.study.corpus.parts["train"], self.run.size, self.run.seed)
+
+    @property
+    def train_count(self) -> int:
+        """How many training examples it learns from."""
+        return len(self.study.corpus.parts["train"]) if self.run.size == "all" else self.run.size
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PreparedRun, (self.run, self.study)
 
 
 def prepare(

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.data.corpus import Examples
 
 #: Inverse strengths tried; for ridge the strengths are their inverses.
@@ -27,7 +27,7 @@ _ITERATIONS = 1000
 class BagOfWords:
     """A fitted baseline for `classes` classes."""
 
-    task: Task
+    task: TaskName
     classes: int
     vectorizer: TfidfVectorizer
     model: Any
@@ -52,7 +52,7 @@ class BagOfWords:
         return sum(np.size(getattr(p, k, ())) for p in parts for k in ("coef_", "intercept_"))
 
 
-def fit_path(train: Examples, task: Task, classes: int) -> list[tuple[float, BagOfWords]]:
+def fit_path(train: Examples, task: TaskName, classes: int) -> list[tuple[float, BagOfWords]]:
     """One fitted baseline for each strength, weakest regularisation last."""
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, strip_accents=None)
     features = vectorizer.fit_transform(train.texts)
@@ -62,7 +62,7 @@ def fit_path(train: Examples, task: Task, classes: int) -> list[tuple[float, Bag
     ]
 
 
-def _fit(features: Any, labels: np.ndarray, task: Task, strength: float) -> Any:
+def _fit(features: Any, labels: np.ndarray, task: TaskName, strength: float) -> Any:
     if task == "regression":
         return Ridge(alpha=1 / strength).fit(features, labels.astype(np.float64))
     logistic = LogisticRegression(C=strength, max_iter=_ITERATIONS)

@@ -20,7 +20,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.data.assets import Announce, fetch_model, is_asset
 from headstart.errors import ModelError
 
@@ -53,7 +53,7 @@ class Checkpoint:
     longest: int
     digest: str
     keeps_head: bool
-    task: Task = "classification"
+    task: TaskName = "classification"
 
     @property
     def is_causal(self) -> bool:
@@ -89,7 +89,7 @@ class Checkpoint:
         return asked or min(_DEFAULT_LENGTH, self.longest)
 
 
-def library_class(task: Task) -> Any:
+def library_class(task: TaskName) -> Any:
     """The class of transformers that makes models for a task."""
     return AutoModelForCausalLM if task == "instruction" else AutoModelForSequenceClassification
 
@@ -100,7 +100,7 @@ def locate(name: str, announce: Announce = lambda _: None) -> str:
 
 
 def open_checkpoint(
-    name: str, task: Task, label_names: tuple[str, ...], announce: Announce = lambda _: None
+    name: str, task: TaskName, label_names: tuple[str, ...], announce: Announce = lambda _: None
 ) -> Checkpoint:
     """Configuration and tokenizer of checkpoint `name`, set up for the task's outputs.
 
@@ -125,7 +125,7 @@ def open_checkpoint(
     )
 
 
-def _same_outputs(own: Any, task: Task, label_names: tuple[str, ...]) -> bool:
+def _same_outputs(own: Any, task: TaskName, label_names: tuple[str, ...]) -> bool:
     """Whether a checkpoint's configuration names these labels, in this order, for this task."""
     if task == "instruction":
         return True
@@ -135,7 +135,7 @@ def _same_outputs(own: Any, task: Task, label_names: tuple[str, ...]) -> bool:
     return fits and own.id2label == dict(enumerate(label_names))
 
 
-def _outputs(task: Task, label_names: tuple[str, ...]) -> dict[str, Any]:
+def _outputs(task: TaskName, label_names: tuple[str, ...]) -> dict[str, Any]:
     if task == "instruction":
         return {}
     if task == "regression":
@@ -189,7 +189,7 @@ def _settle_padding(config: Any, tokenizer: Any, name: str) -> None:
         config.pad_token_id = tokenizer.pad_token_id
 
 
-def _longest(config: Any, tokenizer: Any, name: str, task: Task) -> int:
+def _longest(config: Any, tokenizer: Any, name: str, task: TaskName) -> int:
     """Most tokens that the model takes: the smaller of the tokenizer's word and the position table's size."""
     skeleton = _skeleton(config, name, task)
     offsets = [
@@ -205,7 +205,7 @@ def _longest(config: Any, tokenizer: Any, name: str, task: Task) -> int:
     return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
 
 
-def _skeleton(config: Any, name: str, task: Task) -> torch.nn.Module:
+def _skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
     """The network without memory for its weights."""
     with explained(name), quiet(), torch.device("meta"):
         module: torch.nn.Module = library_class(task).from_config(config)

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.store.files import whole_file
 
 
 class PredictionsWriter:
     """Columns `id`, `label`, `predicted`, and for classes one probability column each, `p_<class>`."""
 
-    def __init__(self, writer: pq.ParquetWriter, task: Task, names: Sequence[str]) -> None:
+    def __init__(self, writer: pq.ParquetWriter, task: TaskName, names: Sequence[str]) -> None:
         self._writer, self._task, self._names = writer, task, names
 
     def add(self, ids: Sequence[int], labels: np.ndarray, said: np.ndarray) -> None:
@@ -35,7 +35,7 @@ class PredictionsWriter:
 
 
 @contextmanager
-def predictions_file(path: Path, task: Task, names: Sequence[str]) -> Iterator[PredictionsWriter]:
+def predictions_file(path: Path, task: TaskName, names: Sequence[str]) -> Iterator[PredictionsWriter]:
     """A writer whose file appears when the block ends well."""
     labels = {"classification": pa.string(), "multi-label": pa.list_(pa.string())}.get(task, pa.float64())
     fields = [("id", pa.int64()), ("label", labels), ("predicted", labels)]
@@ -44,7 +44,7 @@ def predictions_file(path: Path, task: Task, names: Sequence[str]) -> Iterator[P
         yield PredictionsWriter(writer, task, names)
 
 
-def prediction_columns(said: np.ndarray, task: Task, names: Sequence[str]) -> dict[str, pa.Array]:
+def prediction_columns(said: np.ndarray, task: TaskName, names: Sequence[str]) -> dict[str, pa.Array]:
     """`predicted` and the probabilities as columns, from what a model said of n texts, [n, C] or [n, 1]."""
     if task == "regression":
         return {"predicted": pa.array(said[:, 0].astype(np.float64))}

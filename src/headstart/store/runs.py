@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from headstart.config.expand import axes, checkpoint, settings
 from headstart.config.load import dump_study, load_study
 from headstart.config.metrics import better
-from headstart.config.study import SECTIONS, Study
+from headstart.config.study import Study
+from headstart.config.traits import METHODS, method_traits
 from headstart.errors import HeadstartError, OutputError
 from headstart.records import RunRecord, Until
 from headstart.store.files import write_text
@@ -28,6 +29,8 @@ _MAY_GROW = ("seeds", "sizes")
 _FREE = ("question", "workers", "pack", "vocabulary")
 
 _CHECKPOINT = "checkpoint"
+#: Sections of an arm that are some method's own.
+_SECTIONS = {traits.section for traits in METHODS.values() if traits.section}
 #: Says that seeds were added until contrasts were known, and by which rule.
 UNTIL = "until_decided.json"
 
@@ -352,10 +355,10 @@ def _identity(study: Study) -> dict[str, Any]:
     flat = _flat(values)
     for name, arm in study.arms.items():
         own = {"init": arm.init, "method": arm.method}
-        if arm.method != "bag-of-words":  # which reads none of these settings
+        if method_traits(arm.method).has_checkpoint:  # which reads none of these settings
             own |= settings(study, arm).model_dump(mode="json")
             own |= dict.fromkeys(axes(study, arm), "tuned")  # what a grid replaces decides nothing
-            own |= arm.model_dump(mode="json", include=set(SECTIONS), exclude_none=True)
+            own |= arm.model_dump(mode="json", include=_SECTIONS, exclude_none=True)
         flat |= {f"{name}\0{key}": value for key, value in own.items()}
     return flat
 

@@ -17,8 +17,8 @@ from torch import nn
 from transformers import AutoConfig
 from transformers.pytorch_utils import Conv1D
 
-from headstart.config.metrics import Task
 from headstart.config.study import Lora
+from headstart.config.traits import TaskName
 from headstart.data.corpus import Text
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, library_class, locate, quiet
@@ -152,7 +152,7 @@ def is_adapter(folder: Path) -> bool:
 def load_adapter(
     folder: Path,
     base: str | None = None,
-    task: Task = "classification",
+    task: TaskName = "classification",
     four_bits: torch.dtype | None = None,
 ) -> Any:
     """The model of an adapter's folder: its base, found where it says, with adapter and head.

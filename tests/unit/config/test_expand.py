@@ -208,7 +208,7 @@ def test_arms_tuned_alike_may_write_their_grids_in_any_order() -> None:
 
 def test_arm_of_another_method_may_have_another_grid() -> None:
     found = study(arms={"a": {"tune": RATES}, "r": RANDOM, "words": None}, training={"learning_rate": 1e-5})
-    other = found.arms["a"].model_copy(update={"method": "another"})
+    other = found.arms["a"].model_copy(update={"method": "lora"})
     assert confounded(found.model_copy(update={"arms": {**found.arms, "a": other}})) == []
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from headstart.config.metrics import METRICS, Task, better
+from headstart.config.metrics import better
 from headstart.config.study import Data, Split, Study, Training
+from headstart.config.traits import TASKS, TaskName, task_traits
 
 RANDOM = {"init": "random"}
 BAG = {"method": "bag-of-words"}
@@ -96,9 +97,9 @@ def test_each_task_has_its_own_metric(task: str, metric: str) -> None:
     assert study(task=task).metric == metric
 
 
-@pytest.mark.parametrize("task", list(METRICS))
-def test_every_metric_of_the_task_can_choose_the_epoch(task: Task) -> None:
-    for metric in METRICS[task]:
+@pytest.mark.parametrize("task", list(TASKS))
+def test_every_metric_of_the_task_can_choose_the_epoch(task: TaskName) -> None:
+    for metric in task_traits(task).metrics:
         assert study(task=task, select={"metric": metric}).metric == metric
 
 

@@ -11,13 +11,15 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from headstart.config.metrics import METRICS, Task
+from headstart.config.traits import TASKS, TaskName, task_traits
 from headstart.engine.metrics import meter
 
 N, C = 257, 4
 
 
-def _streamed(task: Task, logits: torch.Tensor, labels: torch.Tensor, batch: int = 32) -> dict[str, float]:
+def _streamed(
+    task: TaskName, logits: torch.Tensor, labels: torch.Tensor, batch: int = 32
+) -> dict[str, float]:
     counted = meter(task, logits.shape[1])
     for start in range(0, len(logits), batch):
         counted.add(logits[start : start + batch], labels[start : start + batch])
@@ -87,9 +89,9 @@ def test_a_constant_prediction_correlates_with_nothing() -> None:
     assert found["pearson"] == found["spearman"] == 0.0
 
 
-@pytest.mark.parametrize("task", [task for task in METRICS if task != "instruction"])
-def test_every_metric_that_a_study_may_name_is_measured(task: Task) -> None:
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "instruction"])
+def test_every_metric_that_a_study_may_name_is_measured(task: TaskName) -> None:
     labels = torch.tensor([0, 1, 2, 3]) if task == "classification" else torch.eye(4)
     labels = torch.arange(4.0) if task == "regression" else labels
     found = _streamed(task, torch.randn(4, 1 if task == "regression" else 4), labels)
-    assert tuple(found) == METRICS[task]
+    assert tuple(found) == task_traits(task).metrics

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.config.metrics import Task
+from headstart.config.traits import TaskName
 from headstart.store.predictions import prediction_columns, predictions_file
 
 
-def written(path: Path, task: Task, names: list[str], *windows: tuple[Any, Any, Any]) -> dict[str, list[Any]]:
+def written(
+    path: Path, task: TaskName, names: list[str], *windows: tuple[Any, Any, Any]
+) -> dict[str, list[Any]]:
     """What the file holds after these windows of (ids, labels, what the model said)."""
     with predictions_file(path, task, names) as out:
         for ids, labels, said in windows:

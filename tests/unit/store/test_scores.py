@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.config.metrics import METRICS, Task
+from headstart.config.traits import TaskName, task_traits
 from headstart.engine.losses import probabilities
 from headstart.engine.metrics import meter
 from headstart.errors import OutputError
@@ -20,7 +20,7 @@ NAMES = ("x", "y", "z")
 TEXTS = 40
 
 
-def data(task: Task, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def data(task: TaskName, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and labels, as a model of the task has them."""
     draws = torch.Generator().manual_seed(seed)
     if task == "regression":
@@ -33,7 +33,7 @@ def data(task: Task, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     ).double()
 
 
-def write(folder: Path, task: Task, seed: int = 0) -> dict[str, float]:
+def write(folder: Path, task: TaskName, seed: int = 0) -> dict[str, float]:
     """A run's predictions, and the metrics that the engine counts meanwhile."""
     logits, labels = data(task, seed)
     counted = meter(task, 3)
@@ -44,9 +44,9 @@ def write(folder: Path, task: Task, seed: int = 0) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("task", ["classification", "multi-label", "regression"])
-def test_every_metric_comes_out_as_the_engine_counted_it(tmp_path: Path, task: Task) -> None:
+def test_every_metric_comes_out_as_the_engine_counted_it(tmp_path: Path, task: TaskName) -> None:
     expected = write(tmp_path, task)
-    assert expected.keys() == set(METRICS[task])
+    assert expected.keys() == set(task_traits(task).metrics)
     for metric, value in expected.items():
         read = read_predictions(tmp_path, metric)
         assert read is not None

@@ -1,0 +1,224 @@
+"""What is known of methods and tasks without torch, by name: registered here in a line each.
+
+The objects that do the work lie in `headstart.methods` and `headstart.tasks`, one file each; `implementation`
+says where, and is imported when the object is first asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic_core import PydanticCustomError
+
+TaskName = str
+MethodName = str
+#: What stands in a task's label column: one class, a set of labels, a number, or nothing, for texts that are
+#: conversations of which the answers are learnt.
+LabelKind = Literal["class", "label-set", "number", "conversation"]
+#: What a method leaves in a model's folder: a whole model, an adapter or a probe beside its base, or nothing.
+Artifact = Literal["model", "adapter", "probe", "nothing"]
+
+
+@dataclass(frozen=True)
+class MethodTraits:
+    """A tuning method.
+
+    `section` names the arm's section that holds its settings. `learning_rate` is the one that suits it where
+    a study names none. `has_steps`: it trains a network step by step, so that its memory and time are worth
+    planning. `queue` is its place among packs: quick ones (higher) fill the gap while the last pack ends.
+    `is_tiny`: a step costs what calling its operators costs, so that many train as one. `has_checkpoint`: it
+    starts from a model, pretrained or random; else it reads texts alone, and none of `training`. `artifact`
+    is what it saves of a pretrained arm; a random arm's base is nowhere else, so that it is saved whole.
+    `cheaper` is the method to turn to where memory does not hold this one. `label_kinds` are those of the
+    tasks that it can learn.
+    """
+
+    name: str
+    implementation: str
+    learning_rate: float = 0.0
+    section: str | None = None
+    has_steps: bool = True
+    queue: int = 0
+    is_tiny: bool = False
+    has_checkpoint: bool = True
+    artifact: Artifact = "model"
+    cheaper: str | None = None
+    label_kinds: tuple[LabelKind, ...] = ("class", "label-set", "number", "conversation")
+
+
+@dataclass(frozen=True)
+class TaskTraits:
+    """A task.
+
+    `metrics`: the first is the default for choosing the best epoch. `labels` is what its label column holds.
+    `auto_class` is the class of transformers that makes its models, `problem_type` what such a model's
+    configuration calls the task. `pipeline` is the hub's word for what its models do.
+    """
+
+    name: str
+    implementation: str
+    metrics: tuple[str, ...]
+    labels: LabelKind
+    auto_class: str = "AutoModelForSequenceClassification"
+    problem_type: str | None = None
+    pipeline: str = "text-classification"
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels have names, and models an output for each."""
+        return self.labels in ("class", "label-set")
+
+    @property
+    def generates(self) -> bool:
+        """Whether models write answers to prompts."""
+        return self.labels == "conversation"
+
+
+METHODS: Final[dict[str, MethodTraits]] = {}
+TASKS: Final[dict[str, TaskTraits]] = {}
+
+
+def register_method(traits: MethodTraits) -> None:
+    """Make a method known by its name, in study files too."""
+    METHODS[traits.name] = traits
+
+
+def register_task(traits: TaskTraits) -> None:
+    """Make a task known by its name, in study files too."""
+    TASKS[traits.name] = traits
+
+
+def method_traits(name: str) -> MethodTraits:
+    """What is known of the method."""
+    return METHODS[name]
+
+
+def task_traits(name: str) -> TaskTraits:
+    """What is known of the task."""
+    return TASKS[name]
+
+
+def check_method(name: str) -> str:
+    """`name`, of a method that is known; for pydantic.
+
+    Raises:
+        PydanticCustomError: it is none.
+    """
+    return _check_known(name, METHODS)
+
+
+def check_task(name: str) -> str:
+    """`name`, of a task that is known; for pydantic.
+
+    Raises:
+        PydanticCustomError: it is none.
+    """
+    return _check_known(name, TASKS)
+
+
+def _check_known(name: str, known: dict[str, Any]) -> str:
+    if name not in known:
+        expected = " or ".join(filter(None, (", ".join(map(repr, list(known)[:-1])), repr(list(known)[-1]))))
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+    return name
+
+
+def list_methods(schema: dict[str, Any]) -> None:
+    """Name the methods in a JSON schema."""
+    schema["enum"] = list(METHODS)
+
+
+def list_tasks(schema: dict[str, Any]) -> None:
+    """Name the tasks in a JSON schema."""
+    schema["enum"] = list(TASKS)
+
+
+_LABELLED: Final[tuple[LabelKind, ...]] = ("class", "label-set", "number")
+
+register_method(MethodTraits("full", "headstart.methods.full:FULL", 3e-5, cheaper="lora"))
+register_method(
+    MethodTraits(
+        "lora", "headstart.methods.lora:LORA", 2e-4, section="lora", artifact="adapter", cheaper="qlora"
+    )
+)
+register_method(
+    MethodTraits("qlora", "headstart.methods.qlora:QLORA", 2e-4, section="lora", artifact="adapter")
+)
+register_method(
+    MethodTraits(
+        "probe",
+        "headstart.methods.probe:PROBE",
+        1e-3,
+        section="probe",
+        has_steps=False,
+        queue=1,
+        is_tiny=True,
+        artifact="probe",
+        label_kinds=_LABELLED,
+    )
+)
+register_method(
+    MethodTraits(
+        "peft", "headstart.methods.peft:PEFT", 2e-4, section="peft", artifact="adapter", cheaper="qlora"
+    )
+)
+register_method(
+    MethodTraits(
+        "none",
+        "headstart.methods.none:NONE",
+        has_steps=False,
+        queue=1,
+        artifact="nothing",
+        label_kinds=("conversation",),
+    )
+)
+register_method(
+    MethodTraits(
+        "bag-of-words",
+        "headstart.methods.bag_of_words:BAG_OF_WORDS",
+        has_steps=False,
+        queue=2,
+        has_checkpoint=False,
+        artifact="nothing",
+        label_kinds=_LABELLED,
+    )
+)
+
+register_task(
+    TaskTraits(
+        "classification",
+        "headstart.tasks.classification:CLASSIFICATION",
+        ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"),
+        "class",
+        problem_type="single_label_classification",
+    )
+)
+register_task(
+    TaskTraits(
+        "multi-label",
+        "headstart.tasks.multi_label:MULTI_LABEL",
+        ("macro_f1", "micro_f1", "exact_match", "loss"),
+        "label-set",
+        problem_type="multi_label_classification",
+    )
+)
+register_task(
+    TaskTraits(
+        "regression",
+        "headstart.tasks.regression:REGRESSION",
+        ("pearson", "spearman", "rmse", "mae", "loss"),
+        "number",
+        problem_type="regression",
+    )
+)
+register_task(
+    TaskTraits(
+        "instruction",
+        "headstart.tasks.instruction:INSTRUCTION",
+        ("loss", "perplexity", "token_accuracy"),
+        "conversation",
+        auto_class="AutoModelForCausalLM",
+        pipeline="text-generation",
+    )
+)

@@ -1,0 +1,52 @@
+"""What happens to runs while they train, as four frozen events; whoever listens is one function of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headstart.config.expand import Run
+from headstart.records import EpochPoint, RunRecord
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run began, perhaps anew."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A run made optimiser step `step` (1-based) of `total`, with the mean loss and the rate of that step."""
+
+    run: Run
+    step: int
+    total: int
+    loss: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """A run ended an epoch; `best` is the one that the selection rule would choose so far."""
+
+    run: Run
+    point: EpochPoint
+    best: EpochPoint
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """A run is done or failed."""
+
+    record: RunRecord
+
+
+Event = RunStarted | StepDone | EpochDone | RunEnded
+#: Takes every event; pipes, trackers, progress and a page's live view are such functions.
+OnEvent = Callable[[Event], None]
+
+
+def ignore_events(event: Event) -> None:
+    """Listen to nothing."""
