@@ -19,16 +19,14 @@ from headstart.errors import HeadstartError
 from headstart.execute.crew import Crew
 from headstart.execute.forecast import Forecast, forecast
 from headstart.execute.local import carry_out_all, measured, process_bytes, warm_up
-from headstart.execute.pack import Watcher
-from headstart.execute.prepare import Prepared, as_begun, prepare
-from headstart.execute.probing import encode_for_probes
+from headstart.prepared import PreparedStudy as Prepared
 from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord, Until, duration
 from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
 from headstart.report.tuning import best_run, rule
 from headstart.store.provenance import git_commit
 from headstart.store.runs import RunStore, missing
-from headstart.tuning.lora import peft
+from headstart.training.prepare import keep_precision, load_libraries, prepare_methods, prepare_study
 
 Say = Callable[[str], None]
 
@@ -108,10 +106,10 @@ def plan(study: Study, say: Say = lambda _: None, *, probe: bool = False) -> Pla
     runs = expand(study)
     process = _process_bytes(runs)
     store.check(study)
-    prepared = prepare(study, runs, announce=say)
+    prepared = prepare_study(study, runs, log=say)
     store.check_sources(prepared.corpus.digest, prepared.digests)
     done = store.done()
-    prepared = as_begun(prepared, done.values())
+    prepared = keep_precision(prepared, done.values())
     left = tuple(run for run in runs if run.key not in done)
     seen = forecast(runs, left, prepared, process, store.out)
     return Plan(study, runs, frozenset(done), prepared, measured(seen, store, say) if probe else seen)
@@ -119,8 +117,7 @@ def plan(study: Study, say: Say = lambda _: None, *, probe: bool = False) -> Pla
 
 def _process_bytes(runs: Iterable[Run]) -> int:
     """What a process holds before it has a model, with the libraries that these runs ask for."""
-    if any(run.lora or run.peft for run in runs):
-        peft()
+    load_libraries(runs)
     return process_bytes()
 
 
@@ -160,11 +157,11 @@ def carry_on(
     store.check(study)
     process = _process_bytes(runs)
     with (watch or _Nobody)(len(missing([r.key for r in runs], store.done())), study.metric) as watcher:
-        prepared = prepare(study, runs, commit=git_commit(Path.cwd()), announce=watcher.say)
+        prepared = prepare_study(study, runs, commit=git_commit(Path.cwd()), log=watcher.say)
         store.check_sources(prepared.corpus.digest, prepared.digests)
         store.open(study, until)
         done = store.done()
-        prepared = as_begun(prepared, done.values())
+        prepared = keep_precision(prepared, done.values())
         left = tuple(run for run in runs if run.key not in done)
         seen = forecast(runs, left, prepared, process, store.out)
         for notice in seen.notices:
@@ -191,7 +188,7 @@ def _train_missing(
         promoting.promote(record)  # an earlier call may have ended between a run and its promotion
     if not seen.left:
         return crew, ""
-    encode_for_probes(seen.left, seen.prepared, watcher.say)
+    prepare_methods([seen.prepared.select(run) for run in seen.left], watcher.say)
     crew, seconds = carry_out_all(seen, store, promoting, watcher.say, crew)
     watcher.say(_how(crew))
     return crew, f" (expected: {duration(seconds.low)} to {duration(seconds.high)})" if seconds else ""
@@ -212,7 +209,7 @@ def _count(number: int, what: str) -> str:
 class _Promoting:
     """A watcher that, before it passes an ended run on, lets its model become its arm's best."""
 
-    def __init__(self, watcher: Watcher, store: RunStore, prepared: Prepared) -> None:
+    def __init__(self, watcher: Any, store: RunStore, prepared: Prepared) -> None:
         self._watcher, self._store, self._prepared = watcher, store, prepared
         self.started, self.step, self.epoch = watcher.started, watcher.step, watcher.epoch
 

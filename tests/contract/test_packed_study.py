@@ -20,10 +20,10 @@ from headstart.cli import main
 from headstart.config.expand import Run, expand
 from headstart.execute.local import Workers
 from headstart.execute.pin import usable
-from headstart.execute.prepare import prepare
 from headstart.execute.probe import Probe
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 PAIR: dict[str, Any] = {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}
@@ -190,8 +190,8 @@ def test_a_full_vocabulary_gives_the_same_numbers(packed: Done, full: Done) -> N
 def _unused(out: Path) -> torch.Tensor:
     """The ids that no text of the study uses, by the tokens of its own preparation."""
     study = load_study(out / "study.yaml")
-    prepared = prepare(study, expand(study))
-    (ids,) = prepared.vocabulary.values()
+    prepared = prepare_study(study, expand(study))
+    (ids,) = prepared.used_ids.values()
     assert ids is not None
     (checkpoint,) = prepared.checkpoints.values()
     return torch.tensor(sorted(set(range(checkpoint.config.vocab_size)) - set(ids.tolist())))
@@ -316,7 +316,7 @@ def test_a_pool_whose_worker_died_in_a_probe_can_be_asked_again(study_in: StudyF
     study = load_study(study_in(tmp_path, arms=PAIR))
     runs = expand(study)
     probe = Probe(runs[:1], 1)
-    with Workers(prepare(study, runs), RunStore(Path(study.out))) as pool:
+    with Workers(prepare_study(study, runs), RunStore(Path(study.out))) as pool:
         pool.resize(1)
         (worker,) = multiprocessing.active_children()
         worker.kill()

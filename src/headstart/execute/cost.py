@@ -15,10 +15,10 @@ from scipy.optimize import nnls
 
 from headstart.config.expand import Run
 from headstart.engine.member import member_turns, turn_tokens
-from headstart.execute.assemble import members_of, setting_of
-from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Timing, reading_tokens
+from headstart.prepared import PreparedStudy as Prepared
 from headstart.records import Range
+from headstart.training.build import make_context, make_members
 
 #: What a shared machine's speed drifts by within an hour, as a share.
 DRIFT = 0.15
@@ -61,8 +61,8 @@ class Rates:
 
 def work_of(run: Run, prepared: Prepared) -> Work:
     """What a run will do, from its texts, its seed and its settings."""
-    setting = setting_of(run, prepared)
-    (member,) = members_of([run], prepared)
+    setting = make_context(prepared.select(run))
+    (member,) = make_members([prepared.select(run)])
     turns = [(turn.epoch, turn_tokens(turn, setting)) for turn in member_turns(member, setting)]
     epochs = turns[-1][0]
     read = {part: reading_tokens(setting.parts[part].tokens) for part in {*setting.measured, "test"}}

@@ -16,9 +16,9 @@ import psutil
 from headstart.config.expand import Run
 from headstart.config.traits import method_traits
 from headstart.engine.schedule import total_steps
-from headstart.execute.group import Group
 from headstart.execute.pin import usable
 from headstart.execute.probe import Probe, Timing
+from headstart.training.grouping import Group
 
 #: Of the memory that is free, the share that workers may fill.
 _MEMORY_SHARE = 0.8

@@ -10,8 +10,7 @@ from typing import Final
 from headstart.config.expand import Run
 from headstart.config.traits import method_traits
 from headstart.engine.schedule import total_steps
-from headstart.execute.pack import texts_of
-from headstart.execute.prepare import Prepared
+from headstart.prepared import PreparedStudy as Prepared
 from headstart.records import Parameters
 
 Sizes = Mapping[str, Parameters | None]
@@ -26,7 +25,7 @@ def disk_bytes(runs: Sequence[Run], prepared: Prepared, sizes: Sizes) -> int:
     models = sum(_model_bytes(run, prepared, sizes) for run in _kept(runs))
     rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
     stepwise = [run for run in runs if method_traits(run.method).has_steps]
-    steps = sum(total_steps(run.training, texts_of(run, prepared)) for run in stepwise)
+    steps = sum(total_steps(run.training, prepared.select(run).train_count) for run in stepwise)
     return models + len(runs) * rows + _STEP * steps
 
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 from headstart.config.expand import Pack, Run
 from headstart.execute.cost import pack_seconds, rates_of
 from headstart.execute.crew import Crew
-from headstart.execute.group import Group, packs
-from headstart.execute.needs import Need, need_of
-from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Timing
+from headstart.planning.memory import MemoryEstimate as Need
+from headstart.planning.memory import estimate_memory
+from headstart.prepared import PreparedStudy as Prepared
 from headstart.records import Estimate, Notice, Range
+from headstart.training.grouping import Group, cut_packs
 
 #: Bytes that a process holds for each byte of a step in use, by whether products are in 16 bits: what
 #: operators need inside, and what the allocator keeps between steps of other lengths. See docs/plan.md, where
@@ -77,7 +78,7 @@ def outlooks(groups: Sequence[Group], prepared: Prepared, process: int) -> list[
     for group in groups:
         key = group.shape
         if key not in known:
-            known[key] = need_of(group.runs, prepared)
+            known[key] = estimate_memory([prepared.select(run) for run in group.runs])
         found.append(Outlook(group, known[key], process))
     return found
 
@@ -85,7 +86,7 @@ def outlooks(groups: Sequence[Group], prepared: Prepared, process: int) -> list[
 def expected_packs(found: Sequence[Outlook], crew: Crew, probes: int, prepared: Prepared) -> list[Pack]:
     """The packs that the crew trains, each with what is expected of it."""
     of_run = {run.key: outlook for outlook in found for run in outlook.group.runs}
-    made = packs([outlook.group for outlook in found], crew.pack, probes)
+    made = cut_packs([outlook.group for outlook in found], crew.pack, probes)
     return [_expected(pack, of_run[pack.runs[0].key], prepared) for pack in made]
 
 

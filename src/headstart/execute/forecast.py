@@ -15,10 +15,10 @@ from headstart.execute.cost import total_seconds
 from headstart.execute.crew import Crew
 from headstart.execute.disk import disk_bytes, free_bytes, state_bytes
 from headstart.execute.expect import Outlook, expected_packs, outlooks, too_large
-from headstart.execute.group import groups
-from headstart.execute.needs import parameters_of
-from headstart.execute.prepare import Prepared
+from headstart.methods import load_method
+from headstart.prepared import PreparedStudy as Prepared
 from headstart.records import Notice, Parameters, Range, duration
+from headstart.training.grouping import group_runs
 
 #: Probes that train as one where the study leaves it open: a step costs what calling its operators costs.
 _PROBES = 32
@@ -128,11 +128,12 @@ def forecast(
         process: bytes of a process before it has a model.
         out: the study's folder.
     """
-    sizes = {arm: parameters_of(run, prepared) for arm, run in {run.arm: run for run in runs}.items()}
+    first = {run.arm: prepared.select(run) for run in runs}
+    sizes = {arm: load_method(one.run.method).count_parameters(one) for arm, one in first.items()}
     return Forecast(
         left=left,
         prepared=prepared,
-        found=tuple(outlooks(groups(left, prepared), prepared, process)),
+        found=tuple(outlooks(group_runs([prepared.select(run) for run in left]), prepared, process)),
         sizes=sizes,
         disk=disk_bytes(left, prepared, sizes),
         state=state_bytes(left, sizes),

@@ -14,6 +14,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import psutil
 
@@ -24,14 +25,15 @@ from headstart.errors import HeadstartError, TrainingError
 from headstart.execute.crew import Crew, choose_crew
 from headstart.execute.expect import Outlook, timed
 from headstart.execute.forecast import Forecast, expected_seconds, in_words
-from headstart.execute.group import halves
-from headstart.execute.pack import Watcher, carry_out, failed, texts_of
 from headstart.execute.pin import share
-from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Probe, Timing
-from headstart.execute.worker import Job, Message, serve
+from headstart.execute.worker import Job, Message, as_handler, serve
+from headstart.prepared import PreparedStudy as Prepared
 from headstart.records import Range
 from headstart.store.runs import RunStore
+from headstart.training.grouping import halve_pack
+from headstart.training.run_records import make_failed_record
+from headstart.training.train_pack import train_pack
 
 _MODULES = "headstart.execute.worker"
 
@@ -64,7 +66,7 @@ def process_bytes() -> int:
 def carry_out_all(
     seen: Forecast,
     store: RunStore,
-    watcher: Watcher,
+    watcher: Any,
     announce: Callable[[str], None],
     crew: Crew | None = None,
 ) -> tuple[Crew, Range | None]:
@@ -78,7 +80,7 @@ def carry_out_all(
         crew = in_this_process(prepared)
         packs = _announced(seen, crew, announce)
         for pack in packs:
-            carry_out(pack, prepared, store, 1, watcher)
+            train_pack(pack, prepared, store, 1, as_handler(watcher))
         return crew, None
     with Workers(prepared, store) as pool:
         crew = crew or choose(seen, pool)
@@ -104,7 +106,7 @@ def in_this_process(prepared: Prepared) -> Crew:
 def choose(seen: Forecast, pool: Workers) -> Crew:
     """The crew for what is to be trained, by timing real steps in the pool's processes."""
     study = seen.prepared.study
-    texts = {run.key: texts_of(run, seen.prepared) for run in seen.left}
+    texts = {run.key: seen.prepared.select(run).train_count for run in seen.left}
     needs = [memory.low for one in seen.found if (memory := one.memory(1)) is not None]
     return choose_crew(
         [one.group for one in seen.found],
@@ -213,7 +215,7 @@ class Workers:
             self.resize(0)
             return []
 
-    def carry_out(self, packs: Sequence[Pack], crew: Crew, watcher: Watcher) -> None:
+    def carry_out(self, packs: Sequence[Pack], crew: Crew, watcher: Any) -> None:
         """Hand the packs out, one to each idle worker, until all have ended."""
         self._waiting = deque(packs)
         self.resize(crew.workers)
@@ -229,7 +231,7 @@ class Workers:
                 assert isinstance(pipe, Connection)
                 self._hear(busy[pipe], watcher)
 
-    def _hear(self, worker: _Worker, watcher: Watcher) -> None:
+    def _hear(self, worker: _Worker, watcher: Any) -> None:
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
@@ -240,7 +242,7 @@ class Workers:
         else:
             worker.pack = None
 
-    def _replace(self, worker: _Worker, watcher: Watcher) -> None:
+    def _replace(self, worker: _Worker, watcher: Any) -> None:
         """Put a fresh worker in the place of one that died, and its pack in halves back into the queue.
 
         A run that was alone is recorded as failed.
@@ -249,19 +251,19 @@ class Workers:
         code = worker.process.exitcode or 0
         pack, worker.pack = worker.pack, None
         if pack is not None and len(pack.runs) > 1:
-            self._waiting.extendleft(reversed(halves(pack)))
+            self._waiting.extendleft(reversed(halve_pack(pack)))
         elif pack is not None:
             self._fail(pack.runs[0], code, watcher)
         self._workers[self._workers.index(worker)] = _Worker(self._context, self.prepared, self._store)
         worker.stop()
 
-    def _fail(self, run: Run, code: int, watcher: Watcher) -> None:
+    def _fail(self, run: Run, code: int, watcher: Any) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         error = TrainingError(
             f"its process {how}",
             where=f"run {run.key}",
             fix="if memory ran out: lower workers or training.batch_size, then run again",
         )
-        record = failed(run, self.prepared, error)
+        record = make_failed_record(self.prepared.select(run), error)
         self._store.write(record)
         watcher.ended(record)

@@ -13,14 +13,14 @@ from headstart.config.expand import Run
 from headstart.data.batches import padded_length, reading_order
 from headstart.data.tokenise import Tokens
 from headstart.engine.evaluate import MOST_TOKENS, evaluate
-from headstart.engine.member import Setting, turn_tokens, turns_with_longest
+from headstart.engine.member import Member, Setting, turn_tokens, turns_with_longest
 from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
 from headstart.engine.stack import members_in
 from headstart.engine.train import single_steps
 from headstart.engine.weights import Weights
 from headstart.errors import StackError
-from headstart.execute.assemble import members_of, setting_of, weights_of
-from headstart.execute.prepare import Prepared
+from headstart.prepared import PreparedStudy as Prepared
+from headstart.training.build import build_weights, make_context, make_members
 
 #: Steps that fill caches and memory first, steps timed then, and seconds after which none is begun.
 WARM, STEPS, PATIENCE = 4, 10, 12.0
@@ -58,11 +58,11 @@ def time_steps(probe: Probe, prepared: Prepared) -> Timing:
     """
     reset_peak()
     began = time.perf_counter()
-    setting = setting_of(probe.runs[0], prepared)
+    setting = make_context(prepared.select(probe.runs[0]))
     try:
-        weights = weights_of(probe.runs, prepared, setting)
+        weights = build_weights([prepared.select(run) for run in probe.runs], setting)
         start = time.perf_counter() - began
-        made = single_steps(members_of(probe.runs, prepared), weights, setting, longest_first=True)
+        made = single_steps(_members(probe, prepared), weights, setting, longest_first=True)
         spans = _until_patience_ends(islice(made, WARM + STEPS))
         steps = list(zip(_tokens(probe, prepared, setting), spans, strict=False))
         reading = _read(weights, setting)
@@ -73,6 +73,10 @@ def time_steps(probe: Probe, prepared: Prepared) -> Timing:
     timed = steps[WARM:] or steps[-1:]  # a run of few steps, or of very long ones, has few to time
     seconds = sum(span for _, span in timed) / len(timed) if timed else 0.0
     return Timing(seconds, peak_bytes(), tuple(timed), reading, start)
+
+
+def _members(probe: Probe, prepared: Prepared) -> list[Member]:
+    return make_members([prepared.select(run) for run in probe.runs])
 
 
 def _until_patience_ends(steps: Iterator[None]) -> Iterator[float]:
@@ -88,7 +92,7 @@ def _until_patience_ends(steps: Iterator[None]) -> Iterator[float]:
 
 def _tokens(probe: Probe, prepared: Prepared, setting: Setting) -> Iterator[int]:
     """The tokens of a run in each step, on average."""
-    turns = [turns_with_longest(member, setting) for member in members_of(probe.runs, prepared)]
+    turns = [turns_with_longest(member, setting) for member in _members(probe, prepared)]
     for shares in zip(*turns, strict=False):
         yield sum(turn_tokens(turn, setting) for turn in shares) // len(shares)
 
@@ -103,7 +107,7 @@ def _read(weights: Weights, setting: Setting) -> tuple[int, float]:
         _some(texts.tokens, few),
         texts.labels[few],
         task=setting.task,
-        classes=setting.classes,
+        outputs=setting.classes,
         pad_id=setting.pad_id,
         device=setting.device,
         precision=setting.precision,

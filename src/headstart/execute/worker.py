@@ -14,12 +14,13 @@ import torch
 
 from headstart.config.expand import Pack, Run
 from headstart.engine.memory import keep_freed_memory
-from headstart.execute.pack import carry_out
+from headstart.events import EpochDone, Event, OnEvent, RunStarted, StepDone
 from headstart.execute.pin import pin
-from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Probe, time_steps
+from headstart.prepared import PreparedStudy as Prepared
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
+from headstart.training.train_pack import train_pack
 
 #: Seconds between two messages about steps of one run.
 _EVERY = 0.2
@@ -66,6 +67,22 @@ class _Sender:
         self._pipe.send(Message("ended", (record,)))
 
 
+def as_handler(watcher: Any) -> OnEvent:
+    """Events as calls of a watcher's methods."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            watcher.started(event.run)
+        elif isinstance(event, StepDone):
+            watcher.step(event.run, event.step, event.total, event.loss)
+        elif isinstance(event, EpochDone):
+            watcher.epoch(event.run, event.point, event.best)
+        else:
+            watcher.ended(event.record)
+
+    return on_event
+
+
 def serve(pipe: Connection, prepared: Prepared, out: Path) -> None:
     """Do what comes through the pipe until it closes.
 
@@ -79,7 +96,7 @@ def serve(pipe: Connection, prepared: Prepared, out: Path) -> None:
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, Job):
-            carry_out(task.pack, prepared, store, task.workers, _Sender(pipe))
+            train_pack(task.pack, prepared, store, task.workers, as_handler(_Sender(pipe)))
             pipe.send("idle")
         else:
             pipe.send(time_steps(task, prepared))

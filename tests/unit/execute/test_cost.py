@@ -12,9 +12,10 @@ from headstart import load_study
 from headstart.config.expand import Run, expand
 from headstart.data.batches import epoch_order, padded_length
 from headstart.execute.cost import DRIFT, Rates, Work, pack_seconds, rates_of, total_seconds, work_of
-from headstart.execute.prepare import Prepared, prepare
 from headstart.execute.probe import Timing
+from headstart.prepared import PreparedStudy
 from headstart.records import Range
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 
@@ -57,29 +58,29 @@ def test_nothing_timed_is_nothing_known() -> None:
 
 
 @pytest.fixture
-def prepared(study_file: StudyFile) -> Callable[..., tuple[Run, Prepared]]:
+def prepared(study_file: StudyFile) -> Callable[..., tuple[Run, PreparedStudy]]:
     """The first run of a study with the tiny model, and what it shares."""
 
-    def make(**changes: object) -> tuple[Run, Prepared]:
+    def make(**changes: object) -> tuple[Run, PreparedStudy]:
         study = load_study(study_file(arms={"pretrained": {}, "words": None}, **changes))
         runs = expand(study)
-        return runs[0], prepare(study, runs)
+        return runs[0], prepare_study(study, runs)
 
     return make
 
 
-def test_work_is_every_token_of_every_batch(prepared: Callable[..., tuple[Run, Prepared]]) -> None:
+def test_work_is_every_token_of_every_batch(prepared: Callable[..., tuple[Run, PreparedStudy]]) -> None:
     run, ready = prepared(training={"epochs": 3, "batch_size": 8}, curves=["valid", "test"])
     work = work_of(run, ready)
-    tokens = ready.tokens_of(run)["train"]
+    tokens = ready.select(run).tokens["train"]
     batches = [b for epoch in (1, 2, 3) for b in epoch_order(tokens.lengths, 8, run.seed, epoch)]
     assert work.steps == len(batches) == 3 * 8
     assert work.tokens == sum(len(b) * padded_length(tokens, b) for b in batches)
-    valid, test = (int(ready.tokens_of(run)[part].lengths.sum()) for part in ("valid", "test"))
+    valid, test = (int(ready.select(run).tokens[part].lengths.sum()) for part in ("valid", "test"))
     assert 3 * (valid + test) + test <= work.reading <= 1.5 * (3 * (valid + test) + test)
 
 
-def test_patience_may_end_a_run_early(prepared: Callable[..., tuple[Run, Prepared]]) -> None:
+def test_patience_may_end_a_run_early(prepared: Callable[..., tuple[Run, PreparedStudy]]) -> None:
     run, ready = prepared(training={"epochs": 8, "patience": 1})
     assert work_of(run, ready).least == 2 / 8
     rates = Rates(0.1, 0, 0, 0, 0.1)

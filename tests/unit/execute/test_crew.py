@@ -13,8 +13,8 @@ from headstart.config.expand import Run
 from headstart.config.study import Training
 from headstart.execute import crew as crews
 from headstart.execute.crew import Crew, choose_crew
-from headstart.execute.group import Group
 from headstart.execute.probe import Probe, Timing
+from headstart.training.grouping import Group
 from tiny import tiny_run
 
 GIB = 2**30

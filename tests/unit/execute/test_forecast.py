@@ -12,9 +12,10 @@ import pytest
 
 from headstart import Plan, load_study, plan, run
 from headstart.config.expand import expand
-from headstart.execute import needs
-from headstart.execute.needs import need_of, parameters_of
-from headstart.execute.prepare import prepare
+from headstart.methods import load_method
+from headstart.planning import memory as needs
+from headstart.planning.memory import estimate_memory
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 IA3 = {"peft_type": "IA3", "target_modules": ["query"], "feedforward_modules": []}
@@ -62,7 +63,8 @@ def test_a_need_grows_with_batch_length_and_copies(study_file: StudyFile) -> Non
     def need(**training: Any) -> Any:
         study = load_study(study_file(arms={"full": {}, "words": None}, training={"epochs": 1} | training))
         runs = expand(study)
-        return need_of(runs, prepare(study, runs))
+        prepared = prepare_study(study, runs)
+        return estimate_memory([prepared.select(run) for run in runs])
 
     small, wide, long = need(batch_size=4), need(batch_size=16), need(batch_size=4, epochs=2)
     assert wide.step > 2 * small.step
@@ -75,11 +77,11 @@ def test_a_need_grows_with_batch_length_and_copies(study_file: StudyFile) -> Non
 def _trained(study_file: StudyFile) -> int:
     study = load_study(study_file(arms={"full": {}, "words": None}, vocabulary="full"))
     runs = expand(study)
-    ready = prepare(study, runs)
-    parameters = parameters_of(runs[0], ready)
+    ready = prepare_study(study, runs)
+    parameters = load_method("full").count_parameters(ready.select(runs[0]))
     assert parameters is not None
     used = load_study(study_file(arms={"full": {}, "words": None}))
-    ids = prepare(used, runs).vocabulary_of(runs[0])
+    ids = prepare_study(used, runs).select(runs[0]).used_ids
     assert ids is not None
     rows = len(ready.checkpoints[runs[0].checkpoint].tokenizer)
     return parameters.trainable - (rows - len(ids)) * 32
