@@ -20,10 +20,12 @@ from headstart.engine.losses import probabilities
 from headstart.engine.member import Member, Setting, improves, selection
 from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
 from headstart.engine.metrics import Meter, meter
+from headstart.engine.optim.create import create_optimiser
 from headstart.engine.schedule import learning_rate
-from headstart.engine.train import fresh_optimisers, train
+from headstart.engine.train import train
 from headstart.engine.weights import Weights
 from headstart.errors import HeadstartError, TrainingError
+from headstart.events import EpochDone, Event, StepDone
 from headstart.execute.answering import samples, test_scores, valid_answers
 from headstart.execute.assemble import (
     initial,
@@ -147,41 +149,36 @@ def _carry_out(
         return [_untrained(run, prepared, store, setting, workers) for run in pack.runs]
     members = members_of(pack.runs, prepared)
     weights = weights_of(pack.runs, prepared, setting)
-    optimisers = fresh_optimisers(members, weights)
+    optimiser = create_optimiser(weights, [run.training for run in pack.runs])
     keeper = Keeper(members, weights, prepared, setting, store)
-    with _Curves(members, store, setting.metric, watcher, keeper) as listener:
-        for member in keeper.go_on(members, weights, optimisers):
-            listener.repeat(member)
-        train(members, weights, setting, listener, optimisers=optimisers)
+    with _Curves(members, store, setting.metric, watcher) as curves:
+        for member in keeper.go_on(members, weights, optimiser):
+            curves.repeat(member)
+        train(members, weights, setting, curves.on_event, keeper.keep, optimiser=optimiser)
     execution = _execution(setting, pack.runs[0], prepared, workers, len(pack.runs))
     finish = _Finish(prepared, store, setting, weights, execution)
     return [_ended(member, finish, prepared) for member in members]
 
 
 class _Curves(ExitStack):
-    """Hands what the engine says on to each run's TensorBoard file, to the watcher and to the disk."""
+    """Hands the engine's events on to each run's TensorBoard file and to the watcher."""
 
-    def __init__(
-        self, members: Sequence[Member], store: RunStore, metric: str, watcher: Watcher, keeper: Keeper
-    ) -> None:
+    def __init__(self, members: Sequence[Member], store: RunStore, metric: str, watcher: Watcher) -> None:
         super().__init__()
-        self._watcher, self._keeper, self._metric = watcher, keeper, metric
+        self._watcher, self._metric = watcher, metric
         self._boards = {
             member.run.key: self.enter_context(TensorBoard(store.curves_folder(member.run.key), metric))
             for member in members
         }
 
-    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        self._boards[run.key].step(step, loss, rate)
-        self._watcher.step(run, step, total, loss)
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        self._boards[run.key].epoch(point, best)
-        self._watcher.epoch(run, point, best)
-
-    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
-        """Kept on disk from time to time."""
-        self._keeper.keep(member, weights, optimiser)
+    def on_event(self, event: Event) -> None:
+        """Show a step or an epoch."""
+        if isinstance(event, StepDone):
+            self._boards[event.run.key].step(event.step, event.loss, event.learning_rate)
+            self._watcher.step(event.run, event.step, event.total, event.loss)
+        elif isinstance(event, EpochDone):
+            self._boards[event.run.key].epoch(event.point, event.best)
+            self._watcher.epoch(event.run, event.point, event.best)
 
     def repeat(self, member: Member) -> None:
         """Draw again what the run had drawn when its state was kept."""
@@ -192,7 +189,7 @@ class _Curves(ExitStack):
         for point in member.points:
             best = point if improves(point, best, self._metric) else best
             assert best is not None
-            self.epoch(run, point, best)
+            self.on_event(EpochDone(run, point, best))
 
 
 def _ended(member: Member, finish: Callable[[Member], RunRecord], prepared: Prepared) -> RunRecord:
