@@ -14,8 +14,8 @@ from functools import partial
 import torch
 from torch import nn
 
-from headstart.engine.layers import StackedRescale
-from headstart.engine.stack import Stack, agree, members_in, stack
+from headstart.engine.layers import StackedAffine
+from headstart.engine.stack import Stack, check_agreement, members_in, stack
 from headstart.models.vocabulary import CompactEmbedding, input_embedding
 from headstart.tuning.full import decaying
 from headstart.tuning.rescale import Rescale
@@ -75,8 +75,8 @@ class Weights:
         self.values = torch.zeros(members_in(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
         self._sink = _GradientSink(self.grads)
-        self._rescales = [m for m in base.modules() if isinstance(m, StackedRescale)]
-        self._constants = [layer.constants for layer in self._rescales]
+        self._affines = [m for m in base.modules() if isinstance(m, StackedAffine)]
+        self._constants = [layer.constants for layer in self._affines]
         self._move_parameters()
         _use_sparse_gradients(base)
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
@@ -178,7 +178,7 @@ class Weights:
         self._sink.grads = self.grads
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             parameter.data = _view(self.values, slot, self._stacked)
-        for layer, constants in zip(self._rescales, self._constants, strict=True):
+        for layer, constants in zip(self._affines, self._constants, strict=True):
             for name, value in constants.items():
                 setattr(layer, name, value)
         if isinstance(self.module, Stack):
@@ -201,7 +201,7 @@ def weights_together(models: Iterator[nn.Module], count: int) -> Weights:
     for r, last in enumerate(models, start=1):
         weights.load_member(r, last)
     # Checked with the members' own weights: equal ones would hide rows that meet another member's.
-    agree(module, {0: first, count - 1: last})
+    check_agreement(module, {0: first, count - 1: last})
     return weights
 
 
