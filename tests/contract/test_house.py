@@ -79,7 +79,12 @@ def test_public_names_are_sorted_and_there() -> None:
     [
         "headstart",
         "headstart.cli",
+        "headstart.commands.demo",
+        "headstart.commands.init",
+        "headstart.commands.schema",
         "headstart.config.load",
+        "headstart.models.accounting.sizes",
+        "headstart.report.params",
         "headstart.report.table",
         "headstart.store.runs",
     ],

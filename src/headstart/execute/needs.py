@@ -23,8 +23,8 @@ from headstart.engine.families import teach_positions
 from headstart.engine.trace import Traced, trace
 from headstart.errors import ModelError
 from headstart.execute.prepare import Prepared
+from headstart.models.accounting.counts import count_parameters
 from headstart.models.checkpoints import quiet
-from headstart.models.count import count
 from headstart.models.vocabulary import compact, input_embedding
 from headstart.records import Parameters
 from headstart.tuning.adapters import wrap
@@ -64,11 +64,11 @@ def parameters_of(run: Run, prepared: Prepared) -> Parameters | None:
     model: Any = checkpoint.skeleton()
     if run.probe is not None:
         own = prepared.corpus.outputs * (checkpoint.config.hidden_size + 1)
-        return Parameters(total=count(model.base_model).total + own, trainable=own)
+        return Parameters(total=count_parameters(model.base_model).total + own, trainable=own)
     if run.method == "none":
-        return Parameters(total=count(model).total, trainable=0)
+        return Parameters(total=count_parameters(model).total, trainable=0)
     try:
-        return count(_adapted(model, run, prepared, 0))
+        return count_parameters(_adapted(model, run, prepared, 0))
     except (RuntimeError, NotImplementedError):  # such as an adapter that begins with singular vectors
         return None
 
@@ -163,13 +163,13 @@ def _largest_reading(tokens: Tokens, pad_id: int) -> Batch:
 def _static(run: Run, prepared: Prepared, rank: int, traced: Traced) -> Need:
     model: Any = prepared.checkpoints[run.checkpoint].skeleton()
     width = weights_dtype(prepared.precision_of(run)).itemsize
-    whole, unused = count(model).total, _unused(run, prepared, model)
+    whole, unused = count_parameters(model).total, _unused(run, prepared, model)
     adapted = _adapted(prepared.checkpoints[run.checkpoint].skeleton(), run, prepared, rank)
     frozen = 0 if run.method == "full" else _frozen_bytes(model, run, prepared)
     copies = _COPIES + (_BEST if run.training.epochs > 1 else 0)
     return Need(
         shared=frozen,
-        member=copies * width * (count(adapted).trainable - unused),
+        member=copies * width * (count_parameters(adapted).trainable - unused),
         step=traced.step,
         evaluation=traced.evaluation,
         whole=width * whole,
@@ -186,7 +186,7 @@ def _unused(run: Run, prepared: Prepared, model: Any) -> int:
 def _frozen_bytes(model: Any, run: Run, prepared: Prepared) -> int:
     """What a frozen base takes: linear layers in four bits or in the format of their products."""
     numbers = {path: int(model.get_submodule(path).weight.numel()) for path in linear_layers(model)}
-    rest = 4 * (count(model).total - sum(numbers.values()))
+    rest = 4 * (count_parameters(model).total - sum(numbers.values()))
     if run.method == "qlora":
         small = set(quantised(model))
         return rest + sum(four_bit_bytes(n) if path in small else 4 * n for path, n in numbers.items())

@@ -38,8 +38,8 @@ from headstart.execute.keep import Keeper
 from headstart.execute.pin import is_pinned
 from headstart.execute.prepare import Prepared
 from headstart.execute.saving import save_trained
+from headstart.models.accounting.counts import count_parameters
 from headstart.models.bag_of_words import BagOfWords, fit_path
-from headstart.models.count import count
 from headstart.records import (
     EpochPoint,
     Execution,
@@ -264,10 +264,10 @@ class _Finish:
     def _count(self, model: torch.nn.Module, run: Run) -> Parameters:
         """A probe's table of features is none of its parameters; its encoder's are."""
         if run.probe is None:
-            return count(model)
-        own = count(model).trainable
+            return count_parameters(model)
+        own = count_parameters(model).trainable
         body: Any = self.prepared.checkpoints[run.checkpoint].skeleton()
-        return Parameters(total=count(body.base_model).total + own, trainable=own)
+        return Parameters(total=count_parameters(body.base_model).total + own, trainable=own)
 
     def _save(self, model: torch.nn.Module, run: Run) -> int:
         """Save the model; gives the most tokens of a text that it was tuned with."""
@@ -292,7 +292,7 @@ def _untrained(run: Run, prepared: Prepared, store: RunStore, setting: Setting, 
         valid=valid | valid_answers(model, run, prepared, setting),
         test=test_scores(model, run, prepared, setting, store.run_folder(run.key)),
         samples=samples(model, model, run, prepared, setting),
-        parameters=Parameters(total=count(model).total, trainable=0),
+        parameters=Parameters(total=count_parameters(model).total, trainable=0),
         execution=_execution(setting, run, prepared, workers, 1),
     )
 

@@ -1,0 +1,1 @@
+"""Tuning methods: which parameters of a model train, and how they decay."""
