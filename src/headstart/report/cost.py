@@ -11,7 +11,7 @@ from rich.table import Table
 
 from headstart.config.study import Study
 from headstart.records import duration
-from headstart.report.params import size
+from headstart.report.units import format_bytes
 
 
 def cost_table(study: Study, facts: Mapping[str, Any]) -> Table:
@@ -53,9 +53,9 @@ def _measured(group: Mapping[str, Any]) -> str:
 def cost_lines(cost: Mapping[str, Any]) -> Iterator[str]:
     yield f"memory: {cost['memory']['free_bytes'] / 2**30:.1f} GiB free"
     disk = cost["disk"]
-    yield f"disk: {size(disk['bytes'])} in the end; {size(disk['free_bytes'])} free"
+    yield f"disk: {format_bytes(disk['bytes'])} in the end; {format_bytes(disk['free_bytes'])} free"
     if disk["state_bytes"]:
-        yield f"  and up to {size(disk['state_bytes'])} for each run while it is unfinished"
+        yield f"  and up to {format_bytes(disk['state_bytes'])} for each run while it is unfinished"
     crew, seconds = cost["crew"], cost["seconds"]
     if crew is None:
         yield "time: not known; --probe makes a few steps of each kind of run to tell"
