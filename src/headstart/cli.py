@@ -59,7 +59,7 @@ def init(
     """Look at labelled texts and write a commented study file."""
     from headstart.data.starter import guess, write_study
     from headstart.errors import OutputError
-    from headstart.store.files import write_text
+    from headstart.files import write_text
 
     if output.exists():
         raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")

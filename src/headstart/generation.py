@@ -15,12 +15,13 @@ from transformers import AutoTokenizer, TextStreamer
 from headstart.config.study import Prompts
 from headstart.data.formats import Cells
 from headstart.data.prompts import ask, set_template
+from headstart.data.tables import add_columns, check_formats
 from headstart.engine.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, Manner, answers
 from headstart.errors import DataError, ModelError
 from headstart.models.checkpoints import library_class, locate, quiet
-from headstart.prediction import load_saved, notes_of
-from headstart.store.tables import add_columns, check_formats
+from headstart.prediction import load_saved
+from headstart.store.model_notes import read_model_notes
 from headstart.tuning.adapters import is_adapter
 
 
@@ -53,7 +54,7 @@ def open_speaker(name: str) -> Speaker:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(location)
             if is_adapter(folder):
-                model = load_saved(folder, notes_of(folder), precision, "instruction")
+                model = load_saved(folder, read_model_notes(folder), precision, "instruction")
             else:
                 model = library_class("instruction").from_pretrained(location, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:

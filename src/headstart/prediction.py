@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,15 +14,16 @@ from headstart.config.traits import TaskName
 from headstart.data.assets import is_asset
 from headstart.data.corpus import Text
 from headstart.data.formats import Cells
-from headstart.data.sources import text_of
+from headstart.data.tables import add_columns, check_formats
+from headstart.data.texts import read_text
 from headstart.data.tokenise import encode
 from headstart.engine.device import Precision, choose_device, choose_precision, compute_format
 from headstart.engine.evaluate import window_logits
 from headstart.engine.losses import probabilities
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, library_class, open_checkpoint, quiet
-from headstart.store.predictions import prediction_columns
-from headstart.store.tables import add_columns, check_formats
+from headstart.store.model_notes import ModelNotes, read_model_notes
+from headstart.tasks.columns import prediction_columns
 from headstart.tuning.adapters import is_adapter, load_adapter
 from headstart.tuning.probe import FILE as PROBE
 from headstart.tuning.probe import load_probed
@@ -78,8 +78,8 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
         raise ModelError(
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
         )
-    notes, device = notes_of(folder), choose_device("auto")
-    if notes.get("task") == "instruction":
+    notes, device = read_model_notes(folder), choose_device("auto")
+    if notes.task == "instruction":
         raise ModelError(
             "a causal language model, which labels nothing", where=str(folder), fix="headstart generate"
         )
@@ -87,14 +87,13 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
     module = load_saved(folder, notes, precision)
     task, names = task_of(module.config, folder)
     checkpoint = open_checkpoint(str(folder), task, names)
-    columns = text or notes.get("text", "text")
     return Labeller(
         module=module.to(device).eval(),
         checkpoint=checkpoint,
         task=task,
         names=names,
-        text=tuple(columns) if isinstance(columns, list) else columns,
-        max_length=notes.get("max_length") or checkpoint.length(None),
+        text=text or notes.text or "text",
+        max_length=notes.max_length or checkpoint.length(None),
         device=device,
         precision=precision,
     )
@@ -102,14 +101,14 @@ def open_model(folder: Path, text: str | None = None) -> Labeller:
 
 def task_of(config: Any, folder: Path) -> tuple[TaskName, tuple[str, ...]]:
     """What the model in `folder`, of this configuration, was tuned for, and the names of its classes."""
-    if notes_of(folder).get("task") == "instruction":
+    if read_model_notes(folder).task == "instruction":
         return "instruction", ()
     task = _TASKS.get(config.problem_type or "", "classification" if config.num_labels > 1 else "regression")
     return task, tuple(config.id2label[i] for i in range(config.num_labels)) if task != "regression" else ()
 
 
 def load_saved(
-    folder: Path, notes: dict[str, Any], precision: Precision, task: TaskName = "classification"
+    folder: Path, notes: ModelNotes, precision: Precision, task: TaskName = "classification"
 ) -> Any:
     """The model in `folder`, on the CPU: a whole one, or an adapter or probe on its base.
 
@@ -120,25 +119,14 @@ def load_saved(
     Raises:
         ModelError: an adapter's base is not where it was.
     """
-    base = str(notes.get("base", ""))
+    base = notes.base or ""
     if (folder / PROBE).is_file():
         return load_probed(folder, base)
     if not is_adapter(folder):
         with quiet():
             return library_class(task).from_pretrained(folder, dtype=torch.float32)
-    four_bits = compute_format(precision) if notes.get("method") == "qlora" else None
+    four_bits = compute_format(precision) if notes.method == "qlora" else None
     return load_adapter(folder, base if is_asset(base) else None, task, four_bits)
-
-
-def notes_of(folder: Path) -> dict[str, Any]:
-    """What Headstart noted beside the weights; nothing for a model made elsewhere."""
-    try:
-        notes = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ModelError("headstart.json cannot be read", where=str(folder), fix="delete it") from error
-    return notes if isinstance(notes, dict) else {}
 
 
 def predict(model: Path, source: Path, target: Path, *, text: str | None = None) -> int:
@@ -157,7 +145,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
 
     def label(chunk: list[Cells]) -> _Rows:
         own = opened()
-        texts = [text_of(cells, own.text, where, "--text") for where, cells in chunk]
+        texts = [read_text(cells, own.text, where, "--text") for where, cells in chunk]
         return own.label(texts) if texts else []
 
     return add_columns(source, target, label, lambda: _fields(opened()))

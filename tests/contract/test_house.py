@@ -19,23 +19,25 @@ def _tree() -> dict[str, str]:
     """The files of the README's tree by path, with their purpose."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = readme[readme.index("src/headstart/\n") :].split("```")[0]
-    found, folder = {}, ""
+    files: dict[str, str] = {}
+    folders: list[str] = []
     for indent, name, purpose in re.findall(r"^( +)(\S+) +(.*)$", block, re.MULTILINE):
+        del folders[len(indent) // 2 - 1 :]  # a folder's entries stand two spaces to the right of it
         if name.endswith("/"):
-            folder = name
+            folders.append(name)
         else:
-            found[name if len(indent) == 2 else folder + name] = purpose
-    return found
+            files["".join([*folders, name])] = purpose
+    return files
 
 
 def test_the_readme_names_every_file_once_with_its_purpose() -> None:
-    files = {
+    sources = {
         str(path.relative_to(SOURCE))
         for path in SOURCE.rglob("*")
         if path.suffix in (".py", ".yaml") and path.name != "__init__.py"
     }
     tree = _tree()
-    assert set(tree) == files
+    assert set(tree) == sources
     assert all(tree.values())
 
 

@@ -104,7 +104,7 @@ def test_text_by_itself_gets_the_same_answer(
     classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = labelled(classifier, tmp_path)
-    monkeypatch.setattr("headstart.store.tables.CHUNK", 1)
+    monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
     alone = labelled(classifier, tmp_path)
     assert [row["p_good"] for row in alone] == pytest.approx([row["p_good"] for row in whole], abs=2e-2)
 
@@ -160,7 +160,7 @@ def test_unreadable_notes_are_named(tiny_model: Path, tmp_path: Path) -> None:
 def test_late_mistake_leaves_no_output(
     classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headstart.store.tables.CHUNK", 1)
+    monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
     (tmp_path / "in.jsonl").write_text('{"text": "good"}\n{"text": ""}\n', encoding="utf-8")
     with pytest.raises(DataError, match="empty text"):
         predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from headstart.config.expand import Run
 from headstart.data.batches import target_counts
@@ -21,7 +20,7 @@ from headstart.engine.generate import Answer, Manner, answers
 from headstart.engine.member import Setting
 from headstart.execute.prepare import Prepared
 from headstart.records import Sample, Scores
-from headstart.store.files import whole_file
+from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, write_table
 
 
 def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, folder: Path) -> Scores:
@@ -35,25 +34,27 @@ def test_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, fold
     (sums,) = text_sums(
         model, tokens, pad_id=setting.pad_id, device=setting.device, precision=setting.precision
     )
-    with whole_file(folder / "tokens.parquet") as scratch:
-        ids = pa.array(prepared.corpus.parts["test"].ids, pa.int64())
-        own = {"tokens": counts, "loss": sums[:, 0], "right": sums[:, 1].astype(np.int64)}
-        pq.write_table(pa.table({"id": ids, **own}), scratch)
+    columns = {
+        "id": pa.array(prepared.corpus.parts["test"].ids, pa.int64()),
+        "tokens": pa.array(counts),
+        "loss": pa.array(sums[:, 0]),
+        "right": pa.array(sums[:, 1].astype(np.int64)),
+    }
+    write_table(folder / TOKENS_FILE, columns)
     return scores_of_sums(sums, counts) | _answer_scores(model, run, prepared, setting, folder)
 
 
 def _answer_scores(model: Any, run: Run, prepared: Prepared, setting: Setting, folder: Path) -> Scores:
     ids, texts, said = _answered("test", model, run, prepared, setting)
     expected = [text[-1].strip() for text in texts]
-    with whole_file(folder / "predictions.parquet") as scratch:
-        columns = {
-            "id": pa.array(ids, pa.int64()),
-            "prompt": pa.array([text[-3] for text in texts], pa.string()),
-            "response": pa.array(expected, pa.string()),
-            "answer": pa.array([one.text for one in said], pa.string()),
-            "stopped": pa.array([one.stopped for one in said], pa.bool_()),
-        }
-        pq.write_table(pa.table(columns), scratch)
+    columns = {
+        "id": pa.array(ids, pa.int64()),
+        "prompt": pa.array([text[-3] for text in texts], pa.string()),
+        "response": pa.array(expected, pa.string()),
+        "answer": pa.array([one.text for one in said], pa.string()),
+        "stopped": pa.array([one.stopped for one in said], pa.bool_()),
+    }
+    write_table(folder / PREDICTIONS_FILE, columns)
     return answer_scores(said, expected)
 
 

@@ -13,6 +13,7 @@ import torch
 
 from headstart.config.expand import Pack, Run
 from headstart.config.metrics import better
+from headstart.config.traits import task_traits
 from headstart.data.corpus import Examples
 from headstart.data.splits import subset
 from headstart.engine.evaluate import token_scores, window_logits
@@ -24,6 +25,7 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import fresh_optimisers, train
 from headstart.engine.weights import Weights
 from headstart.errors import HeadstartError, TrainingError
+from headstart.events import EpochDone, StepDone
 from headstart.execute.answering import samples, test_scores, valid_answers
 from headstart.execute.assemble import (
     initial,
@@ -50,10 +52,11 @@ from headstart.records import (
     Scores,
     Selection,
 )
-from headstart.store.predictions import predictions_file
+from headstart.store.predictions import PREDICTIONS_FILE, open_predictions
 from headstart.store.provenance import provenance
 from headstart.store.runs import RunStore
-from headstart.store.trackers import TensorBoard
+from headstart.tasks.columns import make_columns
+from headstart.trackers.tensorboard import TensorBoardTracker
 
 
 class Watcher(Protocol):
@@ -167,16 +170,18 @@ class _Curves(ExitStack):
         super().__init__()
         self._watcher, self._keeper, self._metric = watcher, keeper, metric
         self._boards = {
-            member.run.key: self.enter_context(TensorBoard(store.curves_folder(member.run.key), metric))
+            member.run.key: self.enter_context(
+                TensorBoardTracker(store.curves_folder(member.run.key), metric)
+            )
             for member in members
         }
 
     def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        self._boards[run.key].step(step, loss, rate)
+        self._boards[run.key].on_event(StepDone(run, step, total, loss, rate))
         self._watcher.step(run, step, total, loss)
 
     def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        self._boards[run.key].epoch(point, best)
+        self._boards[run.key].on_event(EpochDone(run, point, best))
         self._watcher.epoch(run, point, best)
 
     def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
@@ -187,7 +192,8 @@ class _Curves(ExitStack):
         """Draw again what the run had drawn when its state was kept."""
         run, board = member.run, self._boards[member.run.key]
         for step, loss in enumerate(member.losses, start=1):
-            board.step(step, loss, learning_rate(run.training, step - 1, member.total))
+            rate = learning_rate(run.training, step - 1, member.total)
+            board.on_event(StepDone(run, step, member.total, loss, rate))
         best: EpochPoint | None = None
         for point in member.points:
             best = point if improves(point, best, self._metric) else best
@@ -256,9 +262,8 @@ class _Finish:
             return ()
         before = initial(run, self.prepared, self.setting)
         said = samples(before, model, run, self.prepared, self.setting)
-        with TensorBoard(self.store.curves_folder(run.key), self.setting.metric) as board:
-            for i, sample in enumerate(said):
-                board.sample(i, sample)
+        with TensorBoardTracker(self.store.curves_folder(run.key), self.setting.metric) as board:
+            board.write_samples(said)
         return said
 
     def _count(self, model: torch.nn.Module, run: Run) -> Parameters:
@@ -272,7 +277,7 @@ class _Finish:
     def _save(self, model: torch.nn.Module, run: Run) -> int:
         """Save the model; gives the most tokens of a text that it was tuned with."""
         checkpoint = self.prepared.checkpoints[run.checkpoint]
-        folder = self.store.run_folder(run.key) / "model"
+        folder = self.store.run_model_folder(run.key)
         save_trained(model, run, self.prepared, self.setting.precision, folder)
         return checkpoint.length(run.training.max_length)
 
@@ -324,8 +329,9 @@ def _write_predictions(
     """Measure and write the test predictions window by window; gives the metrics."""
     corpus, task = prepared.corpus, prepared.study.task
     test, counted = corpus.parts["test"], meter(task, corpus.outputs)
-    file = store.run_folder(run.key) / "predictions.parquet"
-    with predictions_file(file, task, corpus.label_names) as out:
+    file = store.run_folder(run.key) / PREDICTIONS_FILE
+    columns = make_columns(task_traits(task).labels, corpus.label_names)
+    with open_predictions(file, columns) as out:
         for where, logits in windows:
             counted.add(logits, torch.from_numpy(test.labels[where]))
             out.add(test.ids[where], test.labels[where], probabilities(logits, task).numpy())

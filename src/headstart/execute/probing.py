@@ -13,15 +13,16 @@ import numpy as np
 import torch
 
 from headstart.config.expand import Run
-from headstart.data.assets import Announce, cache_folder
+from headstart.data.assets import Announce
+from headstart.data.cache import cache_folder, forget_oldest
 from headstart.data.corpus import PARTS, Part
 from headstart.data.splits import subset
-from headstart.data.tokenise import Tokens, forget_oldest
+from headstart.data.tokenise import Tokens
 from headstart.engine.device import choose_device
 from headstart.engine.evaluate import window_logits
 from headstart.execute.prepare import Prepared
+from headstart.files import write_file_atomically
 from headstart.models.initialise import initialise
-from headstart.store.files import whole_file
 from headstart.tuning.probe import Pooled, Probe
 
 
@@ -43,7 +44,7 @@ def features(run: Run, prepared: Prepared) -> np.ndarray:
         file.parent.mkdir(parents=True, exist_ok=True)
         forget_oldest(file.parent)
         found = _encode(run, prepared)
-        with whole_file(file) as scratch, scratch.open("wb") as stream:
+        with write_file_atomically(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, found)
     loaded: np.ndarray = np.load(file, mmap_mode="r")
     return loaded

@@ -1,0 +1,1 @@
+"""What a study learns: one file and one object a task."""
