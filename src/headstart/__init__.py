@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.commands.explain import explain_lora as explain_lora
+    from headstart.commands.export import export as export
+    from headstart.commands.generate import generate as generate
     from headstart.commands.init import init as init
     from headstart.commands.params import params as params
+    from headstart.commands.predict import predict as predict
     from headstart.commands.schema import schema as schema
     from headstart.comparison import Comparison as Comparison
     from headstart.comparison import compare as compare
@@ -33,9 +36,6 @@ if TYPE_CHECKING:
     from headstart.experiment import Results as Results
     from headstart.experiment import plan as plan
     from headstart.experiment import run as run
-    from headstart.exporting import export as export
-    from headstart.generation import generate as generate
-    from headstart.prediction import predict as predict
     from headstart.sample_size import power_assumed as power_assumed
     from headstart.sample_size import power_measured as power_measured
 
@@ -49,15 +49,15 @@ _HOME = {
     "compare": "headstart.comparison",
     "compare_studies": "headstart.comparison",
     "explain_lora": "headstart.commands.explain",
-    "export": "headstart.exporting",
-    "generate": "headstart.generation",
+    "export": "headstart.commands.export",
+    "generate": "headstart.commands.generate",
     "init": "headstart.commands.init",
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
     "plan": "headstart.experiment",
     "power_assumed": "headstart.sample_size",
     "power_measured": "headstart.sample_size",
-    "predict": "headstart.prediction",
+    "predict": "headstart.commands.predict",
     "run": "headstart.experiment",
     "run_until": "headstart.deciding",
     "schema": "headstart.commands.schema",

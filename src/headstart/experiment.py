@@ -14,7 +14,7 @@ from typing import Any
 from headstart.config.expand import Run, expand
 from headstart.config.study import Study
 from headstart.data.corpus import PARTS
-from headstart.data.statistics import label_summary, length_summary
+from headstart.data.statistics import summarise_labels, summarise_lengths
 from headstart.errors import HeadstartError
 from headstart.execute.crew import Crew
 from headstart.execute.forecast import Forecast, forecast
@@ -25,7 +25,8 @@ from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
 from headstart.report.tuning import best_run, rule
 from headstart.store.provenance import git_commit
-from headstart.store.runs import RunStore, missing
+from headstart.store.records import list_missing
+from headstart.store.runs import RunStore
 from headstart.training.prepare import keep_precision, load_libraries, prepare_methods, prepare_study
 
 Say = Callable[[str], None]
@@ -52,7 +53,7 @@ class Plan:
             "task": self.study.task,
             "texts": {part: len(corpus.parts[part]) for part in PARTS},
             "labels": list(corpus.label_names),
-            "label_statistics": label_summary(corpus),
+            "label_statistics": summarise_labels(corpus).to_dict(),
             "warnings": [n.model_dump() for n in (*self.prepared.notices, *self.outlook.notices)],
             "runs": [
                 {"arm": r.arm, "size": r.size, "seed": r.seed, "setting": dict(r.setting)}
@@ -67,7 +68,7 @@ class Plan:
                 for (name, limit), tokens in self.prepared.tokens.items()
             },
             "lengths": {
-                f"{name} (at most {limit})": length_summary(tokens, limit)
+                f"{name} (at most {limit})": summarise_lengths(tokens, limit).to_dict()
                 for (name, limit), tokens in self.prepared.tokens.items()
             },
         }
@@ -156,7 +157,7 @@ def carry_on(
         warm_up()
     store.check(study)
     process = _process_bytes(runs)
-    with (watch or _Nobody)(len(missing([r.key for r in runs], store.done())), study.metric) as watcher:
+    with (watch or _Nobody)(len(list_missing([r.key for r in runs], store.done())), study.metric) as watcher:
         prepared = prepare_study(study, runs, commit=git_commit(Path.cwd()), log=watcher.say)
         store.check_sources(prepared.corpus.digest, prepared.digests)
         store.open(study, until)
