@@ -26,7 +26,7 @@ def write_file_atomically(path: Path) -> Iterator[Path]:
     Parent folders are created. A file that is already at `path` stays as it is until the new one is on disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_temporary_prefix(path))
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_make_prefix(path))
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -57,7 +57,7 @@ def write_folder_atomically(path: Path, *, keep_existing: bool = False) -> Itera
         FileExistsError: `path` is there already, and `keep_existing` is not set.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_temporary_prefix(path)))
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_make_prefix(path)))
     try:
         yield temporary
         temporary.chmod(FOLDER_MODE)
@@ -87,10 +87,11 @@ def replace_folder(new: Path, target: Path) -> None:
 
 def is_leftover(entry: Path, path: Path) -> bool:
     """Whether `entry` is what a process left that was killed while it wrote `path`."""
-    return entry.parent == path.parent and entry.name.startswith(_temporary_prefix(path))
+    return entry.parent == path.parent and entry.name.startswith(_make_prefix(path))
 
 
-def _temporary_prefix(path: Path) -> str:
+def _make_prefix(path: Path) -> str:
+    """How the names of the temporary neighbours of `path` begin."""
     return f".{path.name}-"
 
 

