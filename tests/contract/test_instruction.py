@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import headstart
 from headstart.cli import main
+from headstart.methods import base, peft_format
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 
@@ -35,8 +38,10 @@ SAMPLES = ["say a 80", "say b 81"]
 
 
 def _rows(start: int, count: int) -> Iterator[dict[str, str]]:
+    """Prompts whose letter no digit gives away: a model that learnt the numbers would answer wrongly."""
     for i in range(start, start + count):
-        yield {"prompt": f"say {'ab'[i % 2]} {i}", "response": "ab"[i % 2] * 3}
+        letter = "ab"[i.bit_count() % 2]
+        yield {"prompt": f"say {letter} {i}", "response": letter * 3}
 
 
 def _write(folder: Path, tiny_bloom: Path, **changes: Any) -> Path:
@@ -353,3 +358,32 @@ def test_records_of_language_models_hold_estimate_and_truth(done: Path) -> None:
     for record in _records(done).values():
         assert record.estimate is not None
         assert (record.estimate.memory_bytes is None) == (record.arm == "base")
+
+
+def test_a_lora_run_with_samples_builds_its_base_twice(
+    tiny_bloom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once to train, once to be asked before and after; the first is gone by then, none proves the save."""
+    built: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    real = base.initialise
+
+    def initialise(*given: Any, **named: Any) -> Any:
+        gc.collect()
+        alive.append(sum(reference() is not None for reference in built))
+        model = real(*given, **named)
+        built.append(weakref.ref(model))
+        return model
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the base was loaded once more")
+
+    monkeypatch.setattr(base, "initialise", initialise)
+    monkeypatch.setattr(peft_format, "load_adapter", refuse)
+    arms = {"lora": ARMS["lora"], "base": {"method": "none"}}
+    training = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "precision": "fp32"}
+    study = _write(tmp_path, tiny_bloom, arms=arms, samples=SAMPLES, training=training)
+    assert main(["run", str(study)]) == 0
+    record = _records(tmp_path / "out")["lora/all/0"]
+    assert [sample.prompt for sample in record.samples] == SAMPLES
+    assert alive == [0, 0, 0], "of two runs, one that trains and one that is asked as it is"
