@@ -338,11 +338,11 @@ def test_a_language_models_plan_knows_what_it_costs(tiny_bloom: Path, tmp_path: 
     arms = {"base": {"method": "none"}, "full": {}, "lora": {"method": "lora", "lora": {"r": 2}}}
     packing = {"packing": True}
     study = headstart.load_study(_write(tmp_path, tiny_bloom, arms=arms, prompts=packing, confounded=True))
-    facts = headstart.plan(study, probe=True).facts
+    facts = headstart.plan(study, probe=True).to_dict()
     known = {group["runs"][0].partition("/")[0]: group for group in facts["groups"]}
     assert known["base"]["memory_bytes"] is None
     assert known["lora"]["memory_bytes"]["low"] > 0
-    assert known["full"]["measured"]["seconds_a_step"] > 0
+    assert known["full"]["measured"]["seconds_per_step"] > 0
     assert facts["parameters"]["base"]["trainable"] == 0
     assert facts["parameters"]["lora"]["trainable"] == 2 * 2 * (32 + 96)
     assert facts["label_statistics"] == {}

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -24,6 +24,7 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import fresh_optimisers, train
 from headstart.engine.weights import Weights
 from headstart.errors import HeadstartError, TrainingError
+from headstart.events import EpochDone, OnEvent, RunEnded, RunStarted, StepDone
 from headstart.execute.answering import samples, test_scores, valid_answers
 from headstart.execute.assemble import (
     initial,
@@ -35,11 +36,11 @@ from headstart.execute.assemble import (
 )
 from headstart.execute.group import halves
 from headstart.execute.keep import Keeper
-from headstart.execute.pin import is_pinned
 from headstart.execute.prepare import Prepared
 from headstart.execute.saving import save_trained
 from headstart.models.bag_of_words import BagOfWords, fit_path
 from headstart.models.count import count
+from headstart.processors import is_pinned
 from headstart.records import (
     EpochPoint,
     Execution,
@@ -56,24 +57,8 @@ from headstart.store.runs import RunStore
 from headstart.store.trackers import TensorBoard
 
 
-class Watcher(Protocol):
-    """Is told of runs as they start, go on and end."""
-
-    def started(self, run: Run) -> None:
-        """A run began."""
-
-    def step(self, run: Run, step: int, total: int, loss: float) -> None:
-        """A run made a step."""
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """A run ended an epoch."""
-
-    def ended(self, record: RunRecord) -> None:
-        """A run is done or failed, and its record written."""
-
-
 def carry_out(
-    pack: Pack, prepared: Prepared, store: RunStore, workers: int, watcher: Watcher
+    pack: Pack, prepared: Prepared, store: RunStore, workers: int, on_event: OnEvent
 ) -> list[RunRecord]:
     """Train the pack's runs and write their folders; a run that fails is recorded and does not raise.
 
@@ -81,17 +66,17 @@ def carry_out(
     """
     for run in pack.runs:
         store.start(run.key)
-        watcher.started(run)
+        on_event(RunStarted(run))
     reset_peak()
     started = time.perf_counter()
     smaller: list[Pack] = []
     try:
-        records = _carry_out(pack, prepared, store, workers, watcher)
+        records = _carry_out(pack, prepared, store, workers, on_event)
     except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
         smaller = _smaller(pack, error)
         records = [failed(run, prepared, error) for run in pack.runs]
     if smaller:  # outside of the handler, whose error holds on to what filled the memory
-        return [r for part in smaller for r in carry_out(part, prepared, store, workers, watcher)]
+        return [r for part in smaller for r in carry_out(part, prepared, store, workers, on_event)]
     rest = {
         "seconds": time.perf_counter() - started,
         "peak_memory_bytes": peak_bytes(),
@@ -101,7 +86,7 @@ def carry_out(
     records = [record.model_copy(update=rest) for record in records]
     for record in records:
         store.write(record)
-        watcher.ended(record)
+        on_event(RunEnded(record))
     return records
 
 
@@ -138,7 +123,7 @@ def texts_of(run: Run, prepared: Prepared) -> int:
 
 
 def _carry_out(
-    pack: Pack, prepared: Prepared, store: RunStore, workers: int, watcher: Watcher
+    pack: Pack, prepared: Prepared, store: RunStore, workers: int, on_event: OnEvent
 ) -> list[RunRecord]:
     if pack.runs[0].method == "bag-of-words":
         return [_bag_of_words(run, prepared, store, workers) for run in pack.runs]
@@ -149,7 +134,7 @@ def _carry_out(
     weights = weights_of(pack.runs, prepared, setting)
     optimisers = fresh_optimisers(members, weights)
     keeper = Keeper(members, weights, prepared, setting, store)
-    with _Curves(members, store, setting.metric, watcher, keeper) as listener:
+    with _Curves(members, store, setting.metric, on_event, keeper) as listener:
         for member in keeper.go_on(members, weights, optimisers):
             listener.repeat(member)
         train(members, weights, setting, listener, optimisers=optimisers)
@@ -159,13 +144,13 @@ def _carry_out(
 
 
 class _Curves(ExitStack):
-    """Hands what the engine says on to each run's TensorBoard file, to the watcher and to the disk."""
+    """Hands what the engine says on to each run's TensorBoard file, to `on_event` and to the disk."""
 
     def __init__(
-        self, members: Sequence[Member], store: RunStore, metric: str, watcher: Watcher, keeper: Keeper
+        self, members: Sequence[Member], store: RunStore, metric: str, on_event: OnEvent, keeper: Keeper
     ) -> None:
         super().__init__()
-        self._watcher, self._keeper, self._metric = watcher, keeper, metric
+        self._on_event, self._keeper, self._metric = on_event, keeper, metric
         self._boards = {
             member.run.key: self.enter_context(TensorBoard(store.curves_folder(member.run.key), metric))
             for member in members
@@ -173,11 +158,11 @@ class _Curves(ExitStack):
 
     def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
         self._boards[run.key].step(step, loss, rate)
-        self._watcher.step(run, step, total, loss)
+        self._on_event(StepDone(run, step, total, loss, rate))
 
     def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
         self._boards[run.key].epoch(point, best)
-        self._watcher.epoch(run, point, best)
+        self._on_event(EpochDone(run, point, best))
 
     def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
         """Kept on disk from time to time."""

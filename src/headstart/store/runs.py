@@ -72,13 +72,13 @@ class RunStore:
             return study
         return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.seeds())))})
 
-    def check_sources(self, data: str, checkpoints: frozenset[str]) -> None:
-        """See that the runs that are done learnt from these very texts and checkpoints, by their digests.
+    def check_sources(self, done: Iterable[RunRecord], data: str, checkpoints: frozenset[str]) -> None:
+        """See that the runs that are `done` learnt from these very texts and checkpoints, by their digests.
 
         Raises:
             OutputError: a file was changed since.
         """
-        for record in self.done().values():
+        for record in done:
             made = record.provenance
             if made is None:
                 continue
@@ -371,8 +371,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def missing(keys: Iterable[str], done: Mapping[str, RunRecord]) -> list[str]:
-    """The keys without a completed run, in their order."""
-    return [key for key in keys if key not in done]

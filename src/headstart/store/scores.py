@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -42,17 +42,54 @@ class Predictions:
     stopped: np.ndarray | None = None
 
 
+class PredictionReader:
+    """Reads each run's predictions once, however many metrics are asked of them.
+
+    What is read is kept, so a run must have ended.
+    """
+
+    def __init__(self, folder_of: Callable[[str], Path]) -> None:
+        self._folder_of = folder_of
+        self._read: dict[Path, Predictions] = {}
+
+    def __call__(self, key: str, metric: str) -> Predictions | None:
+        """The predictions of run `key` that `metric` is of; None where they were deleted.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        file = find_predictions(self._folder_of(key), metric)
+        if file is None:
+            return None
+        if file not in self._read:
+            self._read[file] = read_predictions_file(file)
+        return self._read[file]
+
+
 def read_predictions(folder: Path, metric: str) -> Predictions | None:
     """What a run's folder holds that `metric` is of; None where it was deleted.
 
     Raises:
         OutputError: the file cannot be read.
     """
+    file = find_predictions(folder, metric)
+    return None if file is None else read_predictions_file(file)
+
+
+def find_predictions(folder: Path, metric: str) -> Path | None:
+    """The file of a run's folder that `metric` is of; None where it was deleted."""
     file = folder / "tokens.parquet"
     if metric not in OF_TOKENS or not file.is_file():
         file = folder / "predictions.parquet"
-    if not file.is_file():
-        return None
+    return file if file.is_file() else None
+
+
+def read_predictions_file(file: Path) -> Predictions:
+    """What is true of the test texts and what a model said of them, as a file holds it.
+
+    Raises:
+        OutputError: the file cannot be read.
+    """
     try:
         table = pq.read_table(file)
         if "tokens" in table.column_names:

@@ -16,13 +16,13 @@ from headstart import load_study
 from headstart.config.expand import Pack, Run, expand
 from headstart.engine.train import train
 from headstart.errors import ModelError, StackError
+from headstart.events import Event, RunEnded, RunStarted
 from headstart.execute import pack as packs
 from headstart.execute.assemble import weights_of
 from headstart.execute.pack import carry_out
 from headstart.execute.prepare import Prepared, prepare
-from headstart.execute.probe import Probe, time_steps
 from headstart.execute.saving import save_trained
-from headstart.records import EpochPoint, RunRecord
+from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 
 TEXTS, BATCH, EPOCHS = 60, 8, 2
@@ -32,25 +32,18 @@ TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": 3e-3, "preci
 
 
 class _Watching:
-    """A watcher that remembers."""
+    """Remembers the runs that started and ended."""
 
     def __init__(self) -> None:
         self.starts: list[str] = []
         self.ends: list[str] = []
 
-    def started(self, run: Run) -> None:
+    def on(self, event: Event) -> None:
         """Remember the run."""
-        self.starts.append(run.key)
-
-    def step(self, run: Run, step: int, total: int, loss: float) -> None:
-        """Not remembered."""
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """Not remembered."""
-
-    def ended(self, record: RunRecord) -> None:
-        """Remember the run."""
-        self.ends.append(record.key)
+        if isinstance(event, RunStarted):
+            self.starts.append(event.run.key)
+        elif isinstance(event, RunEnded):
+            self.ends.append(event.record.key)
 
 
 class _Study:
@@ -65,7 +58,7 @@ class _Study:
 
     def carry_out(self) -> dict[str, RunRecord]:
         """The records by run, as they lie on disk."""
-        given = carry_out(Pack(self.runs), self.prepared, self.store, 1, self.watching)
+        given = carry_out(Pack(self.runs), self.prepared, self.store, 1, self.watching.on)
         found = {record.key: record for record in self.store.records()}
         assert sorted(record.key for record in given) == sorted(found)
         assert {record.key: record for record in given} == found
@@ -217,33 +210,3 @@ def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pyte
     monkeypatch.setattr(packs, "save_trained", failing)
     records = study.carry_out()
     assert [key for key, record in records.items() if record.status == "failed"] == [lost]
-
-
-# The probe
-
-
-def test_a_probe_times_a_pack_and_keeps_nothing(study: _Study) -> None:
-    timing = time_steps(Probe(study.runs, 0), study.prepared)
-    assert 0 < timing.seconds < 60
-    assert timing.peak_memory_bytes > 0
-    assert list(study.store.records()) == []
-
-
-@pytest.mark.parametrize("error", [_no_memory, lambda: StackError("stacked, it computes something else")])
-def test_a_probe_of_a_pack_that_cannot_be_made_takes_for_ever(
-    study: _Study, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
-) -> None:
-    def failing(*_: Any) -> Any:
-        raise error()
-
-    monkeypatch.setattr("headstart.execute.probe.weights_of", failing)
-    assert time_steps(Probe(study.runs, 0), study.prepared).seconds == float("inf")
-
-
-def test_a_probe_does_not_hide_a_bug(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: Any) -> Any:
-        raise RuntimeError("mat1 and mat2")
-
-    monkeypatch.setattr("headstart.execute.probe.weights_of", failing)
-    with pytest.raises(RuntimeError, match="mat1"):
-        time_steps(Probe(study.runs, 0), study.prepared)
