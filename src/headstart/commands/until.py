@@ -129,11 +129,11 @@ def select_decided(findings: Findings) -> list[Contrast]:
 
 def is_decided(findings: Findings, rule: Until) -> bool:
     """Whether each contrast has an interval that is narrow enough."""
-    widths = [_width(row) for row in select_decided(findings)]
+    widths = [_measure_width(row) for row in select_decided(findings)]
     return bool(widths) and all(width is not None and width < rule.width for width in widths)
 
 
-def _width(row: Contrast) -> float | None:
+def _measure_width(row: Contrast) -> float | None:
     """In points for shares."""
     if row.sequence_low is None or row.sequence_high is None:
         return None
@@ -143,7 +143,7 @@ def _width(row: Contrast) -> float | None:
 def _describe_round(findings: Findings, rule: Until) -> str:
     """How far it has come, by the widest interval."""
     seeds = len(findings.study.seeds)
-    known = [(width, row) for row in select_decided(findings) if (width := _width(row)) is not None]
+    known = [(width, row) for row in select_decided(findings) if (width := _measure_width(row)) is not None]
     if not known:
         return f"{seeds} seeds: no interval yet"
     width, row = max(known, key=lambda pair: pair[0])

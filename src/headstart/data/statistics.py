@@ -105,8 +105,8 @@ class LengthStatistics:
         return {
             "limit": self.limit,
             "parts": {
-                part: {"mean": own.mean, "cut": own.cut, **asdict(own.quantiles)}
-                for part, own in self.parts.items()
+                part: {"mean": lengths.mean, "cut": lengths.cut, **asdict(lengths.quantiles)}
+                for part, lengths in self.parts.items()
             },
             "histogram": [bar.to_dict() for bar in self.histogram],
         }
@@ -129,8 +129,8 @@ class DataStatistics:
             "texts": self.examples,
             "labels": list(self.label_names),
             "label_statistics": self.labels.to_dict() if self.labels else {},
-            "tokens": {own.name: round(own.parts["train"].mean, 1) for own in self.lengths},
-            "lengths": {own.name: own.to_dict() for own in self.lengths},
+            "tokens": {of.name: round(of.parts["train"].mean, 1) for of in self.lengths},
+            "lengths": {of.name: of.to_dict() for of in self.lengths},
         }
 
 
@@ -148,8 +148,8 @@ def describe_data(corpus: Corpus, tokens: Mapping[tuple[str, int], Mapping[Part,
 def describe_labels(corpus: Corpus) -> LabelStatistics | None:
     """How often each label stands in each part, or how a regression's labels lie; None without labels."""
     if corpus.task == "regression":
-        quantiles = {part: _quantiles(corpus.parts[part].labels) for part in PARTS}
-        return LabelNumbers(quantiles, histogram(corpus.parts["train"].labels))
+        quantiles = {part: _compute_quantiles(corpus.parts[part].labels) for part in PARTS}
+        return LabelNumbers(quantiles, compute_histogram(corpus.parts["train"].labels))
     if not corpus.label_names:
         return None
     of_part = {part: _count_labels(corpus.parts[part], corpus) for part in PARTS}
@@ -169,17 +169,19 @@ def _count_labels(examples: Examples, corpus: Corpus) -> np.ndarray:
 def describe_lengths(tokenizer: str, limit: int, parts: Mapping[Part, Tokens]) -> LengthStatistics:
     """How long examples are in the tokens of one tokenizer, of which `limit` are kept."""
     of_part = {
-        part: PartLengths(float(tokens.lengths.mean()), int(tokens.truncated), _quantiles(tokens.lengths))
+        part: PartLengths(
+            float(tokens.lengths.mean()), int(tokens.truncated), _compute_quantiles(tokens.lengths)
+        )
         for part, tokens in parts.items()
     }
-    return LengthStatistics(tokenizer, limit, of_part, histogram(parts["train"].lengths))
+    return LengthStatistics(tokenizer, limit, of_part, compute_histogram(parts["train"].lengths))
 
 
-def _quantiles(values: np.ndarray) -> Quantiles:
+def _compute_quantiles(values: np.ndarray) -> Quantiles:
     return Quantiles(*map(float, np.quantile(values, _SHARES)))
 
 
-def histogram(values: np.ndarray, bins: int = BINS) -> tuple[Bar, ...]:
+def compute_histogram(values: np.ndarray, bins: int = BINS) -> tuple[Bar, ...]:
     """At most `bins` bars of one width, whole numbers in bars of whole widths.
 
     The last bar may be narrower, and of numbers that are not whole it holds its upper end too.

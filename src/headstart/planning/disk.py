@@ -30,30 +30,30 @@ def estimate_disk(
         parameters: by arm.
     """
     return DiskCost(
-        output_bytes=_output_bytes(runs, prepared, parameters),
-        state_bytes=_state_bytes(runs, parameters),
-        free_bytes=_free_bytes(out),
+        output_bytes=_estimate_output_bytes(runs, prepared, parameters),
+        state_bytes=_estimate_state_bytes(runs, parameters),
+        free_bytes=_measure_free_bytes(out),
     )
 
 
-def _output_bytes(
+def _estimate_output_bytes(
     runs: Sequence[Run], prepared: Prepared, parameters: Mapping[str, Parameters | None]
 ) -> int:
     """What the folder takes when all runs have ended."""
-    models = sum(_model_bytes(run, prepared, parameters[run.arm]) for run in _list_saved(runs))
+    models = sum(_estimate_model_bytes(run, prepared, parameters[run.arm]) for run in _list_saved(runs))
     rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
     stepping = [run for run in runs if method_traits(run.method).has_steps]
     steps = sum(total_steps(run.training, prepared.of(run).train_count) for run in stepping)
     return models + len(runs) * rows + _STEP * steps
 
 
-def _state_bytes(runs: Sequence[Run], parameters: Mapping[str, Parameters | None]) -> int:
+def _estimate_state_bytes(runs: Sequence[Run], parameters: Mapping[str, Parameters | None]) -> int:
     """The largest state that a run keeps while it is unfinished."""
     known = (parameters[run.arm] for run in runs if method_traits(run.method).has_steps)
     return max((_STATE * of_arm.trainable for of_arm in known if of_arm), default=0)
 
 
-def _free_bytes(folder: Path) -> int:
+def _measure_free_bytes(folder: Path) -> int:
     """What is free where a folder is, or will be."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     return shutil.disk_usage(there).free
@@ -65,15 +65,15 @@ def _list_saved(runs: Sequence[Run]) -> list[Run]:
     return list(places.values())
 
 
-def _model_bytes(run: Run, prepared: Prepared, parameters: Parameters | None) -> int:
+def _estimate_model_bytes(run: Run, prepared: Prepared, parameters: Parameters | None) -> int:
     traits = method_traits(run.method)
     if parameters is None or traits.artifact == "nothing":
         return 0
     is_whole = traits.artifact == "model" or not run.pretrained
     weights = 4 * (parameters.total if is_whole else parameters.trainable)
-    return weights + _tokenizer_bytes(Path(prepared.of(run).checkpoint.location))
+    return weights + _measure_tokenizer_bytes(Path(prepared.of(run).checkpoint.location))
 
 
-def _tokenizer_bytes(folder: Path) -> int:
+def _measure_tokenizer_bytes(folder: Path) -> int:
     """What a checkpoint's tokenizer takes, which is saved with each model."""
     return sum(file.stat().st_size for file in folder.glob("tokenizer*") if file.is_file())

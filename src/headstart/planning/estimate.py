@@ -16,7 +16,7 @@ from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCos
 from headstart.planning.disk import estimate_disk
 from headstart.planning.memory import estimate_process_memory, measure_free_memory, warn_of_memory
 from headstart.planning.placement import Placement
-from headstart.planning.step_benchmark import StepTimes
+from headstart.planning.step_benchmark import StepTimes, average_seconds, find_peak_bytes
 from headstart.planning.time_model import (
     estimate_pack_seconds,
     estimate_total_seconds,
@@ -45,27 +45,26 @@ class GroupEstimate:
         """Whether its runs train step by step."""
         return method_traits(self.group.runs[0].method).has_steps
 
-    def memory(self, runs: int) -> Range | None:
+    def estimate_memory(self, runs: int) -> Range | None:
         """Bytes of a process that trains so many of its runs as one."""
         return None if self.need is None else estimate_process_memory(self.need, self.process_bytes, runs)
 
-    def seconds(self, runs: Sequence[Run], prepared: Prepared) -> Range | None:
+    def estimate_seconds(self, runs: Sequence[Run], prepared: Prepared) -> Range | None:
         """What these of its runs take as one pack; None where no steps were timed."""
         model = fit_time_model(self.times, self.timed_runs)
         return estimate_pack_seconds(runs, model, prepared) if model else None
 
-    def cost(self, pack: int) -> GroupCost:
+    def to_cost(self, pack: int) -> GroupCost:
         """The same in plain types, for packs of at most so many."""
         pack = min(pack, self.group.most)
         keys = tuple(run.key for run in self.group.runs)
-        return GroupCost(keys, self.group.reason, pack, self.memory(pack), self._measured)
+        return GroupCost(keys, self.group.reason, pack, self.estimate_memory(pack), self._measured)
 
     @property
     def _measured(self) -> MeasuredSteps | None:
         if not self.times:
             return None
-        step = sum(one.seconds for one in self.times) / len(self.times)
-        return MeasuredSteps(max(one.peak_memory_bytes for one in self.times), step, self.timed_runs)
+        return MeasuredSteps(find_peak_bytes(self.times), average_seconds(self.times), self.timed_runs)
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,13 @@ class StudyEstimate:
     def _warn_of_memory(self) -> Iterator[Notice]:
         workers = self.prepared.study.workers
         processes = workers if isinstance(workers, int) else 1
-        for one in self.groups:
-            pack = min(self.pack, one.group.most)
-            memory = one.memory(pack)
-            if one.need is not None and memory is not None:
-                yield from warn_of_memory(one.group.runs, one.need, memory, self.free_memory, pack, processes)
+        for estimate in self.groups:
+            pack = min(self.pack, estimate.group.most)
+            memory = estimate.estimate_memory(pack)
+            if estimate.need is not None and memory is not None:
+                yield from warn_of_memory(
+                    estimate.group.runs, estimate.need, memory, self.free_memory, pack, processes
+                )
 
     def _warn_of_disk(self) -> Iterator[Notice]:
         written, free = self.disk.output_bytes, self.disk.free_bytes
@@ -115,28 +116,29 @@ class StudyEstimate:
     def with_placement(self, placement: Placement) -> StudyEstimate:
         """The same with a placement, and the steps that it was chosen by for the group that they are of."""
         measured = tuple(
-            replace(one, times=placement.times, timed_runs=placement.timed_runs)
-            if one.group.runs[0].key == placement.timed
-            else one
-            for one in self.groups
+            replace(estimate, times=placement.times, timed_runs=placement.timed_runs)
+            if estimate.group.runs[0].key == placement.timed
+            else estimate
+            for estimate in self.groups
         )
         return replace(self, groups=measured, placement=placement)
 
     def plan_packs(self, placement: Placement) -> list[Pack]:
         """The packs that are trained so, each with what is expected of it."""
         tiny = _TINY_AS_ONE if self.prepared.study.pack == "auto" else 1
-        of_run = {run.key: one for one in self.groups for run in one.group.runs}
-        cut = packs([one.group for one in self.groups], placement.pack, tiny)
+        of_run = {run.key: estimate for estimate in self.groups for run in estimate.group.runs}
+        cut = packs([estimate.group for estimate in self.groups], placement.pack, tiny)
         return [self._expect(pack, of_run[pack.runs[0].key]) for pack in cut]
 
     def _expect(self, pack: Pack, group: GroupEstimate) -> Pack:
-        memory, seconds = group.memory(len(pack.runs)), group.seconds(pack.runs, self.prepared)
+        memory = group.estimate_memory(len(pack.runs))
+        seconds = group.estimate_seconds(pack.runs, self.prepared)
         return replace(pack, estimate=Estimate(memory_bytes=memory, seconds=seconds))
 
     @property
     def cost(self) -> StudyCost:
         """The same in plain types."""
-        groups = tuple(one.cost(self.pack) for one in self.groups)
+        groups = tuple(estimate.to_cost(self.pack) for estimate in self.groups)
         cost = StudyCost(self.parameters, groups, self.free_memory, self.disk, self.placement)
         if self.placement is None:
             return cost

@@ -72,19 +72,19 @@ def warn_of_memory(
     size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB"
     what = f"{pack} runs of {arms} as one need" if pack > 1 else f"a run of {arms} needs"
     at_once = f"; {processes} processes at once are asked for" if processes > 1 else ""
-    remedy = _ask_for_less_at_once(memory.low, free, pack, processes) or _make_runs_smaller(runs[0], need)
+    remedy = _advise_less_at_once(memory.low, free, pack, processes) or _advise_smaller_runs(runs[0], need)
     text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{at_once}: {remedy}"
     yield Notice(kind="memory", text=text)
 
 
-def _ask_for_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:
+def _advise_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:
     """The setting to lower, where fewer runs at once would do."""
     if processes > 1 and bytes_each <= free:
         return f"lower workers to {int(free // bytes_each)}"
     return "lower pack" if pack > 1 else None
 
 
-def _make_runs_smaller(run: Run, need: Need) -> str:
+def _advise_smaller_runs(run: Run, need: Need) -> str:
     """The settings that would make a run alone need less."""
     if need.step > need.member + need.shared and run.training.batch_size > 1:
         ways = ["lower training.batch_size (and raise training.accumulation)", "lower training.max_length"]

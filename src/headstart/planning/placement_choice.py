@@ -17,7 +17,13 @@ from headstart.config.traits import method_traits
 from headstart.engine.schedule import total_steps
 from headstart.execute.group import Group
 from headstart.planning.placement import Placement
-from headstart.planning.step_benchmark import StepBenchmark, StepTimer, StepTimes
+from headstart.planning.step_benchmark import (
+    StepBenchmark,
+    StepTimer,
+    StepTimes,
+    average_seconds,
+    find_peak_bytes,
+)
 from headstart.processors import count_processors
 
 #: Of the memory that is free, the share that workers may fill.
@@ -98,12 +104,12 @@ def _time_workers(run: Run, timer: StepTimer, most: int) -> Placement:
     threads = max(1, every // most)
     together = timer.time_steps([StepBenchmark((run,), threads)] * most)
     # Counted before the others end: what they hold is part of what is counted as free.
-    fitting = _count_fitting(max(one.peak_memory_bytes for one in together), most) if together else most
+    fitting = _count_fitting(find_peak_bytes(together), most) if together else most
     alone = timer.time_steps([StepBenchmark((run,), every)])
     if not together or not alone:
         return Placement(1, every, "the probe failed; one process with all threads")
-    shared, single = _average(together) / most, alone[0].seconds
-    reason = f"probe: {most} workers {_in_ms(shared)} a step, one process {_in_ms(single)}"
+    shared, single = average_seconds(together) / most, alone[0].seconds
+    reason = f"probe: {most} workers {_format_ms(shared)} a step, one process {_format_ms(single)}"
     if fitting < most:
         reason = f"{reason}; memory holds {fitting} of {most} workers"
     elif shared < single:
@@ -116,12 +122,12 @@ def _choose_pack(placement: Placement, runs: Sequence[Run], most: int, timer: St
     best, times = placement.seconds, placement.times
     if best is None:
         best, times = _time_packs(placement, runs[:1], timer)
-    tried = [f"1 run {_in_ms(best)}"]
+    tried = [f"1 run {_format_ms(best)}"]
     size = 1
     while size < most:
         larger = min(2 * size, most)
         seconds, of_larger = _time_packs(placement, runs[:larger], timer)
-        tried.append(f"{larger} as one {_in_ms(seconds)}")
+        tried.append(f"{larger} as one {_format_ms(seconds)}")
         if not seconds * _GAIN < best:
             break
         size, best, times = larger, seconds, of_larger
@@ -137,9 +143,9 @@ def _time_packs(
     times = timer.time_steps([StepBenchmark(tuple(runs), placement.threads)] * placement.workers)
     if not times:
         return float("inf"), ()
-    if _count_fitting(max(one.peak_memory_bytes for one in times), placement.workers) < placement.workers:
+    if _count_fitting(find_peak_bytes(times), placement.workers) < placement.workers:
         return float("inf"), ()
-    return _average(times) / len(runs) / placement.workers, tuple(times)
+    return average_seconds(times) / len(runs) / placement.workers, tuple(times)
 
 
 def _count_fitting(bytes_each: int, started: int) -> int:
@@ -148,9 +154,5 @@ def _count_fitting(bytes_each: int, started: int) -> int:
     return max(1, int(_MEMORY_SHARE * (free + started * bytes_each) // bytes_each))
 
 
-def _average(times: Sequence[StepTimes]) -> float:
-    return sum(one.seconds for one in times) / len(times)
-
-
-def _in_ms(seconds: float) -> str:
+def _format_ms(seconds: float) -> str:
     return f"{1e3 * seconds:.0f} ms" if seconds < float("inf") else "out of memory"

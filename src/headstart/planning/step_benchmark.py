@@ -37,6 +37,16 @@ class StepTimes:
     start: float = 0.0
 
 
+def average_seconds(times: Sequence[StepTimes]) -> float:
+    """Seconds of a step on average over processes."""
+    return sum(process.seconds for process in times) / len(times)
+
+
+def find_peak_bytes(times: Sequence[StepTimes]) -> int:
+    """The most bytes that any of the processes held."""
+    return max(process.peak_memory_bytes for process in times)
+
+
 class StepTimer(Protocol):
     """Has processes that time steps; every backend is one."""
 

@@ -85,8 +85,8 @@ def count_workload(run: Run, prepared: Prepared) -> Workload:
 
 def fit_time_model(times: Sequence[StepTimes], runs: int) -> TimeModel | None:
     """What explains the times of packs of so many runs, from processes that worked at once; None without."""
-    steps = [step for one in times for step in one.steps]
-    evaluations = [one.evaluation for one in times if one.evaluation]
+    steps = [step for process in times for step in process.steps]
+    evaluations = [process.evaluation for process in times if process.evaluation]
     if not steps or not evaluations:
         return None
     tokens, seconds = np.array(steps, float).T
@@ -100,7 +100,7 @@ def fit_time_model(times: Sequence[StepTimes], runs: int) -> TimeModel | None:
         step=float(step),
         token=float(token),
         evaluation_token=sum(span for _, span in evaluations) / runs / sum(count for count, _ in evaluations),
-        start=float(np.mean([one.start for one in times])) / runs,
+        start=float(np.mean([process.start for process in times])) / runs,
         spread=float(np.hypot(DRIFT, 2 * error)),
     )
 

@@ -14,10 +14,10 @@ from headstart.data.statistics import (
     Bar,
     LabelCounts,
     LabelNumbers,
+    compute_histogram,
     describe_data,
     describe_labels,
     describe_lengths,
-    histogram,
 )
 from headstart.data.tokenise import Tokens
 from tiny import tiny_tokens
@@ -97,7 +97,7 @@ def test_numbers_and_sets_of_labels_become_plain_values_too() -> None:
 def test_whole_numbers_lie_in_bars_of_whole_widths(seed: int) -> None:
     draws = np.random.default_rng(seed)
     values = draws.integers(0, int(draws.integers(1, 300)), 500)
-    bars = histogram(values)
+    bars = compute_histogram(values)
     assert len(bars) <= BINS
     assert sum(bar.count for bar in bars) == 500
     for bar in bars:
@@ -107,5 +107,5 @@ def test_whole_numbers_lie_in_bars_of_whole_widths(seed: int) -> None:
 
 
 def test_equal_numbers_are_one_bar() -> None:
-    assert histogram(np.array([7, 7, 7])) == (Bar(7.0, 8.0, 3),)
-    assert sum(bar.count for bar in histogram(np.array([0.5, 0.5]))) == 2
+    assert compute_histogram(np.array([7, 7, 7])) == (Bar(7.0, 8.0, 3),)
+    assert sum(bar.count for bar in compute_histogram(np.array([0.5, 0.5]))) == 2
