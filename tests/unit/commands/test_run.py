@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart import load_study, plan, run
+from headstart.events import Event, RunEnded
 
 StudyFile = Callable[..., Path]
 ARMS = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
@@ -58,3 +59,15 @@ def test_records_that_were_told_of_are_those_on_disk(study_file: StudyFile, tmp_
     told = run(study)
     assert run(study).findings == told.findings
     assert run(study).to_dict() == told.to_dict()
+
+
+def test_a_model_is_promoted_before_its_end_is_told(study_file: StudyFile, tmp_path: Path) -> None:
+    """Who listens may open it."""
+    promoted: list[bool] = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            promoted.append((tmp_path / "out" / "models" / event.record.arm).is_dir())
+
+    run(load_study(study_file(arms={"pretrained": {}, "words": None})), on_event)
+    assert promoted == [True]

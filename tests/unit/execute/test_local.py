@@ -14,7 +14,6 @@ from headstart import load_study
 from headstart.config.expand import Pack, expand
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
-from headstart.execute.backend import split_lost_pack
 from headstart.execute.local import LocalBackend, preload_workers
 from headstart.execute.prepare import Prepared, prepare
 from headstart.planning.placement import Placement
@@ -101,24 +100,6 @@ def test_a_benchmark_that_kills_its_process_gives_nothing_and_the_next_begins_an
         assert 0 < times.seconds < 60
     finally:
         backend.stop()
-
-
-# A lost process
-
-
-def test_a_lost_pack_is_tried_again_in_halves(study: _Study) -> None:
-    halves = split_lost_pack(Pack(study.runs), "was killed", study.prepared, study.store, study.on)
-    assert halves == [Pack(study.runs[:2]), Pack(study.runs[2:])]
-    assert (study.ended, list(study.store.records())) == ([], [])
-
-
-def test_a_lost_run_has_failed_and_says_why(study: _Study) -> None:
-    lost = Pack(study.runs[:1])
-    assert split_lost_pack(lost, "was killed by signal 9", study.prepared, study.store, study.on) == []
-    (record,) = study.store.records()
-    assert (record.status, study.ended) == ("failed", ["words/all/0"])
-    assert "run words/all/0: its process was killed by signal 9" in str(record.error)
-    assert "lower workers or training.batch_size" in str(record.error)
 
 
 # A script without a guard
