@@ -201,11 +201,12 @@ def setting_of(cell: Cell) -> Setting:
 
     from headstart.data.tokenise import Tokens
     from headstart.engine.member import Setting, Texts
+    from headstart.tasks import load_task
 
     ids = token_ids(cell)
     texts = Texts(Tokens(ids.ravel(), cell.length * np.arange(len(ids) + 1), None, 0), labels(cell))
     return Setting(
-        task="classification",
+        task=load_task("classification"),
         classes=2,
         pad_id=cell.sizes.config().pad_token_id,
         metric="accuracy",

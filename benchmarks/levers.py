@@ -147,21 +147,21 @@ def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int =
     """The pretrained run of one seed, as a study of `texts` texts (all by default) would train it."""
     import headstart
     from headstart.config.expand import expand
-    from headstart.execute.assemble import members_of, setting_of, weights_of
-    from headstart.execute.prepare import prepare
     from headstart.models.initialise import initialise
+    from headstart.training.build import build_weights, make_context, make_members
+    from headstart.training.prepare import prepare_study
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_text(_study(name, seed, texts, epochs), encoding="utf-8")
         study = headstart.load_study(path)
     run = next(run for run in expand(study) if run.arm == "pretrained")
-    prepared = prepare(study, [run])
-    checkpoint, setting = prepared.checkpoints[run.checkpoint], setting_of(run, prepared)
+    prepared = prepare_study(study, [run]).select(run)
+    checkpoint, setting = prepared.checkpoint, make_context(prepared)
     return Subject(
         model=lambda: initialise(checkpoint, pretrained=True, seed=run.seed).float().train(),
-        weights=lambda: weights_of([run], prepared, setting),
-        member=members_of([run], prepared)[0],
+        weights=lambda: build_weights([prepared], setting),
+        member=make_members([prepared])[0],
         setting=setting,
         most=run.training.max_length or 0,
     )

@@ -125,8 +125,9 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
     from headstart.engine.member import Member, Setting, Texts
     from headstart.engine.train import single_steps
     from headstart.engine.weights import weights_together
-    from headstart.tuning.lora import adapt, narrow_base
-    from headstart.tuning.quantise import quantise
+    from headstart.methods.four_bits import quantise
+    from headstart.methods.lora_layers import adapt, narrow_base
+    from headstart.tasks import load_task
 
     ids = _texts(shape, part.steps)
     starts = np.arange(len(ids) + 1) * shape.tokens
@@ -134,7 +135,7 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
     texts = Texts(Tokens(ids.ravel(), starts, None, 0, targets=flags), np.zeros(len(ids), np.int64))
     cpu, lora = torch.device("cpu"), Lora(r=16)
     setting = Setting(
-        task="instruction",
+        task=load_task("instruction"),
         classes=1,
         pad_id=PAD,
         metric="loss",

@@ -19,6 +19,7 @@ from headstart.engine.stack import stack
 from headstart.engine.train import train
 from headstart.engine.weights import Weights
 from headstart.records import EpochPoint
+from headstart.tasks import load_task
 from headstart.tuning.full import decaying
 
 torch.set_num_threads(1)  # products this small gain nothing from threads, and lose on a busy machine
@@ -149,7 +150,7 @@ def tiny_setting(
         for i, (part, count) in enumerate(sizes.items())
     }
     return Setting(
-        task=task,
+        task=load_task(task),
         classes=1 if task == "regression" else 3,
         pad_id=PAD,
         metric=task_traits(task).metrics[0],

@@ -18,7 +18,6 @@ from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
-from headstart.execute.probing import encode_for_probes
 from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, expect_seconds
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
@@ -28,6 +27,7 @@ from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
 from headstart.report.results import dump_findings
 from headstart.report.tuning import best_run
+from headstart.training.prepare import prepare_methods
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _train(
             _promote(event.record, opened)
         on_event(event)
 
-    encode_for_probes(estimate.missing, opened.prepared, opened.log)
+    prepare_methods([opened.prepared.select(run) for run in estimate.missing], opened.log)
     placement = chosen or place_study(estimate, backend)
     if chosen is None:
         backend.stop()  # a process that has timed steps keeps the memory of its largest pack

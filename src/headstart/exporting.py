@@ -10,11 +10,11 @@ from transformers import AutoConfig
 
 from headstart.data.corpus import Text
 from headstart.errors import ModelError, OutputError
+from headstart.methods.peft_format import is_adapter, merged
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
 from headstart.prediction import load_saved, notes_of, task_of
 from headstart.store.files import write_text
-from headstart.tuning.adapters import is_adapter, merged
 
 #: Texts whose logits the written model must give again: any do, for unknown words have ids too.
 _EXAMPLES: tuple[Text, ...] = ("Yes.", "This is a sentence of some words.", "0123 4567 89")

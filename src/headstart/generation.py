@@ -18,10 +18,10 @@ from headstart.data.prompts import ask, set_template
 from headstart.engine.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, Manner, answers
 from headstart.errors import DataError, ModelError
+from headstart.methods.peft_format import is_adapter
 from headstart.models.checkpoints import library_class, locate, quiet
 from headstart.prediction import load_saved, notes_of
 from headstart.store.tables import add_columns, check_formats
-from headstart.tuning.adapters import is_adapter
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,15 @@ from headstart.data.sources import text_of
 from headstart.data.tokenise import encode
 from headstart.engine.device import Precision, choose_device, choose_precision, compute_format
 from headstart.engine.evaluate import window_logits
-from headstart.engine.losses import probabilities
 from headstart.errors import ModelError
+from headstart.methods.linear_probe import FILE as PROBE
+from headstart.methods.linear_probe import load_probed
+from headstart.methods.peft_format import is_adapter, load_adapter
 from headstart.models.checkpoints import Checkpoint, library_class, open_checkpoint, quiet
 from headstart.store.predictions import prediction_columns
 from headstart.store.tables import add_columns, check_formats
-from headstart.tuning.adapters import is_adapter, load_adapter
-from headstart.tuning.probe import FILE as PROBE
-from headstart.tuning.probe import load_probed
+from headstart.tasks import load_task
+from headstart.tasks.labelled import LabelledTask
 
 _TASKS: dict[str, TaskName] = {
     "single_label_classification": "classification",
@@ -60,7 +61,9 @@ class Labeller:
             device=self.device,
             precision=self.precision,
         )
-        said = torch.cat([probabilities(logits, self.task) for _, logits in windows])
+        task = load_task(self.task)
+        assert isinstance(task, LabelledTask)
+        said = torch.cat([task.compute_probabilities(logits) for _, logits in windows])
         columns = prediction_columns(said.numpy(), self.task, self.names)
         return cast(_Rows, pa.table(columns).to_pylist())
 

@@ -21,12 +21,12 @@ from transformers import (
 )
 
 from headstart.config.study import Lora
+from headstart.methods.four_bits import four_bit_bytes, quantised
+from headstart.methods.lora_layers import targets
 from headstart.models.anatomy import Head
 from headstart.models.checkpoints import explained, locate, quiet
 from headstart.models.count import Census, Row, by_hand, census, head_of
 from headstart.models.formulas import MEANINGS, symbols_in
-from headstart.tuning.lora import targets
-from headstart.tuning.quantise import four_bit_bytes, quantised
 from headstart.tuning.weigh import ROLES, Adapters, count_adapters
 
 Bits = Literal[4, 16, 32]

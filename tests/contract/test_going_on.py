@@ -79,8 +79,8 @@ class _InterruptedError(BaseException):
 
 def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have every state kept, and training end with the given epoch; gives the steps made since."""
-    from headstart.execute import keep
-    from headstart.execute.pack import _Curves
+    from headstart.training import resume as keep
+    from headstart.training.train_pack import _Curves
 
     monkeypatch.setattr(keep, "EVERY", 0.0)
     monkeypatch.setattr(keep, "SHARE", float("inf"))

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from headstart.cli import main
-from headstart.config.expand import Run
-from headstart.execute import probing
-from headstart.execute.prepare import Prepared
+from headstart.config.study import Probe
+from headstart.methods import features as probing
+from headstart.prepared import PreparedRun
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 
@@ -171,9 +171,9 @@ def test_encoders_run_once(
     seen: list[str] = []
     real = probing._encode
 
-    def count(run: Run, prepared: Prepared) -> np.ndarray:
-        seen.append(run.arm)
-        return real(run, prepared)
+    def count(prepared: PreparedRun, settings: Probe) -> np.ndarray:
+        seen.append(prepared.run.arm)
+        return real(prepared, settings)
 
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(probing, "_encode", count)
@@ -181,7 +181,7 @@ def test_encoders_run_once(
     study = study_in(tmp_path, arms=arms, seeds=[0, 1], sizes=[20, 40, "all"])
     assert main(["run", str(study)]) == 0
     assert sorted(seen) == ["probe", "random", "random"]
-    assert "encoding 104 texts once with each of 3 encoders" in " ".join(capsys.readouterr().err.split())
+    assert "encoding 104 examples once with each of 3 encoders" in " ".join(capsys.readouterr().err.split())
     assert main(["run", str(study), f"out={tmp_path / 'again'}"]) == 0
     assert len(seen) == 3
 

@@ -19,10 +19,10 @@ from headstart import load_study, run
 from headstart.cli import main
 from headstart.config.expand import expand
 from headstart.events import Event, StepDone
-from headstart.execute.prepare import prepare
 from headstart.processors import list_processors
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 PAIR: dict[str, Any] = {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}
@@ -189,8 +189,8 @@ def test_a_full_vocabulary_gives_the_same_numbers(packed: Done, full: Done) -> N
 def _unused(out: Path) -> torch.Tensor:
     """The ids that no text of the study uses, by the tokens of its own preparation."""
     study = load_study(out / "study.yaml")
-    prepared = prepare(study, expand(study))
-    (ids,) = prepared.vocabulary.values()
+    prepared = prepare_study(study, expand(study))
+    (ids,) = prepared.used_ids.values()
     assert ids is not None
     (checkpoint,) = prepared.checkpoints.values()
     return torch.tensor(sorted(set(range(checkpoint.config.vocab_size)) - set(ids.tolist())))

@@ -15,7 +15,7 @@ from headstart.engine.memory import recompute_blocks
 from headstart.engine.stack import Stack
 from headstart.engine.train import train
 from headstart.engine.weights import weights_together
-from headstart.tuning.lora import adapt
+from headstart.methods.lora_layers import adapt
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
 
 FAMILIES = ("bert", "roberta", "distilbert", "modernbert", "llama", "gpt2", "bloom", "deberta-v2")

@@ -14,14 +14,15 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from headstart.config.study import Lora
 from headstart.data.batches import pad
 from headstart.data.tokenise import Tokens
-from headstart.engine.evaluate import token_scores
+from headstart.engine.evaluate import evaluate
 from headstart.engine.generate import Manner, answers
 from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.train import train
 from headstart.engine.weights import weights_together
+from headstart.methods.lora_layers import adapt, trained_values
+from headstart.methods.peft_format import as_peft, lora_config
 from headstart.models.count import count
-from headstart.tuning.adapters import as_peft, lora_config
-from headstart.tuning.lora import adapt
+from headstart.tasks import load_task
 from tiny import FAMILIES, Listening, gap, tiny_config, tiny_run, tiny_setting, tiny_tokens
 
 FAMILIES_OF_SPEECH = ("bloom", "gpt2", "llama")
@@ -49,7 +50,7 @@ def _setting() -> Setting:
         part: Texts(_tokens(n, i), np.zeros(n, np.int64))
         for i, (part, n) in enumerate((("train", 40), ("valid", 9), ("test", 9)))
     }
-    return replace(tiny_setting(), task="instruction", classes=1, metric="loss", parts=parts)
+    return replace(tiny_setting(), task=load_task("instruction"), classes=1, metric="loss", parts=parts)
 
 
 def _labels(tokens: Tokens, i: int) -> torch.Tensor:
@@ -80,7 +81,16 @@ def test_scores_are_the_librarys_loss(family: str) -> None:
         counts += int((labels[1:] >= 0).sum())
         rights += int((out.logits[0, :-1].argmax(-1) == labels[1:]).sum())
     setting = _setting()
-    (found,) = token_scores(model, tokens, pad_id=END, device=setting.device, precision="fp64")
+    (found,) = evaluate(
+        model,
+        tokens,
+        np.zeros(len(tokens)),
+        task=load_task("instruction"),
+        outputs=1,
+        pad_id=END,
+        device=setting.device,
+        precision="fp64",
+    )
     assert found["loss"] == pytest.approx(sums / counts, abs=1e-9)
     assert found["perplexity"] == pytest.approx(np.exp(sums / counts), rel=1e-9)
     assert found["token_accuracy"] == pytest.approx(rights / counts, abs=1e-12)
@@ -230,7 +240,7 @@ def test_adapted_speakers_are_pefts(family: str) -> None:
         for name, value in ours.named_parameters():
             if name.endswith("lora_B.weight"):
                 value.normal_(generator=torch.Generator().manual_seed(1))
-    theirs = as_peft(_model(family), ours, lora)
+    theirs = as_peft(_model(family), trained_values(ours), lora)
     ids = _ids(_tokens(1), 0)
     with torch.no_grad():
         assert gap(ours(input_ids=ids).logits, theirs(input_ids=ids).logits) < 1e-9

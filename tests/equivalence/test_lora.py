@@ -17,9 +17,9 @@ from headstart.engine.stack import unstackable
 from headstart.engine.train import train
 from headstart.engine.weights import Weights, weights_together
 from headstart.errors import StackError
-from headstart.tuning.adapters import _peft_name, as_peft, lora_config, merged
+from headstart.methods.lora_layers import adapt, targets, trained_values, widen
+from headstart.methods.peft_format import _peft_name, as_peft, lora_config, merged
 from headstart.tuning.full import decaying
-from headstart.tuning.lora import adapt, targets, widen
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
 
 peft = pytest.importorskip("peft")
@@ -56,7 +56,7 @@ def _adapted(family: str, lora: Lora, seed: int, *, rank: int = 0) -> Any:
 def _ours(family: str, lora: Lora, seed: int) -> tuple[Any, Any]:
     """Our adapted model, and PEFT's with the same numbers."""
     ours = _adapted(family, lora, seed)
-    theirs = as_peft(tiny_model(family, seed=7, dropout=0.1), ours, lora)
+    theirs = as_peft(tiny_model(family, seed=7, dropout=0.1), trained_values(ours), lora)
     return ours, theirs.train()
 
 

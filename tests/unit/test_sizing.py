@@ -13,10 +13,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 from headstart.config.study import Lora
 from headstart.engine.device import compute_format
 from headstart.errors import ModelError
+from headstart.methods.four_bits import four_bit_bytes, quantise
 from headstart.models.count import count
 from headstart.report.explain import page
 from headstart.sizing import explain_lora, params
-from headstart.tuning.quantise import four_bit_bytes, quantise
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -24,14 +24,18 @@ Artifact = Literal["model", "adapter", "probe", "nothing"]
 class MethodTraits:
     """A tuning method.
 
-    `section` names the arm's section that holds its settings. `learning_rate` is the one that suits it where
-    a study names none. `has_steps`: it trains a network step by step, so that its memory and time are worth
-    planning. `queue` is its place among packs: quick ones (higher) fill the gap while the last pack ends.
-    `is_tiny`: a step costs what calling its operators costs, so that many train as one. `has_checkpoint`: it
-    starts from a model, pretrained or random; else it reads texts alone, and none of `training`. `artifact`
-    is what it saves of a pretrained arm; a random arm's base is nowhere else, so that it is saved whole.
-    `cheaper` is the method to turn to where memory does not hold this one. `label_kinds` are those of the
-    tasks that it can learn.
+    Attributes:
+        learning_rate: the one that suits it where a study names none.
+        section: the arm's section that holds its settings.
+        has_steps: it trains a network step by step, so that its memory and time are worth planning.
+        queue: its place among packs; quick ones (higher) fill the gap while the last pack ends.
+        is_tiny: a step costs what calling its operators costs, so that many train as one.
+        has_checkpoint: it starts from a model, pretrained or random; else it reads texts alone, and none of
+            `training`.
+        freezes_base: it trains none of the body's own weights: runs from one checkpoint may share them.
+        artifact: what it saves of a pretrained arm; a random arm's base is nowhere else, and is saved whole.
+        cheaper: the method to turn to where memory does not hold this one.
+        label_kinds: those of the tasks that it can learn.
     """
 
     name: str
@@ -42,6 +46,7 @@ class MethodTraits:
     queue: int = 0
     is_tiny: bool = False
     has_checkpoint: bool = True
+    freezes_base: bool = True
     artifact: Artifact = "model"
     cheaper: str | None = None
     label_kinds: tuple[LabelKind, ...] = ("class", "label-set", "number", "conversation")
@@ -51,9 +56,12 @@ class MethodTraits:
 class TaskTraits:
     """A task.
 
-    `metrics`: the first is the default for choosing the best epoch. `labels` is what its label column holds.
-    `auto_class` is the class of transformers that makes its models, `problem_type` what such a model's
-    configuration calls the task. `pipeline` is the hub's word for what its models do.
+    Attributes:
+        metrics: the first is the default for choosing the best epoch.
+        labels: what its label column holds.
+        auto_class: the class of transformers that makes its models.
+        problem_type: what such a model's configuration calls the task.
+        pipeline: the hub's word for what its models do.
     """
 
     name: str
@@ -136,7 +144,7 @@ def list_tasks(schema: dict[str, Any]) -> None:
 
 _LABELLED: Final[tuple[LabelKind, ...]] = ("class", "label-set", "number")
 
-register_method(MethodTraits("full", "headstart.methods.full:FULL", 3e-5, cheaper="lora"))
+register_method(MethodTraits("full", "headstart.methods.full:FULL", 3e-5, freezes_base=False, cheaper="lora"))
 register_method(
     MethodTraits(
         "lora", "headstart.methods.lora:LORA", 2e-4, section="lora", artifact="adapter", cheaper="qlora"

@@ -12,11 +12,11 @@ import torch
 
 from headstart.config.expand import Run
 from headstart.config.metrics import LOWER_IS_BETTER, better
-from headstart.config.traits import TaskName
 from headstart.data.batches import epoch_order, padded_length, target_counts
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision
+from headstart.engine.objective import Objective
 from headstart.engine.schedule import learning_rate, total_steps
 from headstart.errors import TrainingError
 from headstart.records import EpochPoint, Selection
@@ -39,7 +39,7 @@ class Texts:
 class Setting:
     """What all members of a pack share."""
 
-    task: TaskName
+    task: Objective
     classes: int
     pad_id: int
     metric: str

@@ -6,60 +6,51 @@ functions take as C*C weighted pairs; so no split's logits are ever held.
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+from collections.abc import Callable
 
 import numpy as np
 import sklearn.metrics as sk
 import torch
 from scipy import stats
 
-from headstart.config.traits import TaskName
-from headstart.engine.losses import text_losses
 from headstart.records import Scores
 
+#: Losses [n] of logits against labels.
+Losses = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-class Meter(Protocol):
-    """Takes logits [n, C] (or [n, 1]) with labels, and at the end gives the metrics."""
+
+class MeanLoss:
+    """The mean loss per example."""
+
+    def __init__(self, compute_losses: Losses) -> None:
+        self._compute, self._sum, self._count = compute_losses, 0.0, 0
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Count one batch."""
-
-    def scores(self) -> Scores:
-        """The metrics of all that was counted."""
-
-
-def meter(task: TaskName, classes: int) -> Meter:
-    """An empty meter for `task` with `classes` classes."""
-    if task == "classification":
-        return _ClassMeter(classes)
-    return _LabelMeter(classes) if task == "multi-label" else _NumberMeter()
-
-
-class _Loss:
-    """The mean loss per text."""
-
-    def __init__(self, task: TaskName) -> None:
-        self._task, self._sum, self._count = task, 0.0, 0
-
-    def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        self._sum += float(text_losses(logits, labels, self._task).sum())
+        self._sum += float(self._compute(logits, labels).sum())
         self._count += len(labels)
 
     @property
     def mean(self) -> float:
+        """Over all that was counted."""
         return self._sum / max(1, self._count)
 
 
-class _ClassMeter:
-    def __init__(self, classes: int) -> None:
-        self._loss = _Loss("classification")
+class ClassMeter:
+    """Of C classes told apart: logits [n, C] with class indices [n]."""
+
+    def __init__(self, classes: int, compute_losses: Losses) -> None:
+        self._loss = MeanLoss(compute_losses)
         self._table = np.zeros((classes, classes), np.int64)
 
-    def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        self._loss.add(logits, labels)
-        np.add.at(self._table, (labels.cpu().numpy(), logits.argmax(-1).cpu().numpy()), 1)
+    def add(self, outputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Count one batch."""
+        self._loss.add(outputs, labels)
+        np.add.at(self._table, (labels.cpu().numpy(), outputs.argmax(-1).cpu().numpy()), 1)
 
     def scores(self) -> Scores:
+        """`class_scores`, and the mean loss."""
         return {**class_scores(self._table), "loss": self._loss.mean}
 
 
@@ -83,20 +74,24 @@ def class_scores(table: np.ndarray) -> Scores:
     }
 
 
-class _LabelMeter:
-    def __init__(self, classes: int) -> None:
-        self._loss = _Loss("multi-label")
-        self._tables = np.zeros((classes, 2, 2), np.int64)
+class LabelSetMeter:
+    """Of C labels that an example has or has not: logits [n, C] with 0 or 1 [n, C]."""
+
+    def __init__(self, labels: int, compute_losses: Losses) -> None:
+        self._loss = MeanLoss(compute_losses)
+        self._tables = np.zeros((labels, 2, 2), np.int64)
         self._exact = self._count = 0
 
-    def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        self._loss.add(logits, labels)
-        true, predicted = labels.cpu().numpy().astype(int), (logits > 0).cpu().numpy().astype(int)
-        np.add.at(self._tables, (np.arange(true.shape[1])[None], true, predicted), 1)
-        self._exact += int((true == predicted).all(-1).sum())
-        self._count += len(true)
+    def add(self, outputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Count one batch."""
+        self._loss.add(outputs, labels)
+        y_true, y_pred = labels.cpu().numpy().astype(int), (outputs > 0).cpu().numpy().astype(int)
+        np.add.at(self._tables, (np.arange(y_true.shape[1])[None], y_true, y_pred), 1)
+        self._exact += int((y_true == y_pred).all(-1).sum())
+        self._count += len(y_true)
 
     def scores(self) -> Scores:
+        """Macro- and micro-F1, exact match, and the mean loss."""
         return {
             "macro_f1": float(np.mean([_binary_f1(table) for table in self._tables])),
             "micro_f1": _binary_f1(self._tables.sum(0)),
@@ -110,33 +105,64 @@ def _binary_f1(table: np.ndarray) -> float:
     return float(sk.f1_score(true, predicted, sample_weight=table.ravel(), zero_division=0))
 
 
-class _NumberMeter:
-    """Correlations need all predictions: one number a text is kept."""
+class NumberMeter:
+    """Of numbers: predictions [n, 1] with labels [n]. Correlations need all of them: each is kept."""
 
-    def __init__(self) -> None:
-        self._loss = _Loss("regression")
-        self._true: list[np.ndarray] = []
-        self._predicted: list[np.ndarray] = []
+    def __init__(self, compute_losses: Losses) -> None:
+        self._loss = MeanLoss(compute_losses)
+        self._y_true: list[np.ndarray] = []
+        self._y_pred: list[np.ndarray] = []
 
-    def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        self._loss.add(logits, labels)
-        self._true.append(labels.cpu().double().numpy())
-        self._predicted.append(logits.squeeze(-1).cpu().double().numpy())
+    def add(self, outputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Count one batch."""
+        self._loss.add(outputs, labels)
+        self._y_true.append(labels.cpu().double().numpy())
+        self._y_pred.append(outputs.squeeze(-1).cpu().double().numpy())
 
     def scores(self) -> Scores:
-        true, predicted = np.concatenate(self._true), np.concatenate(self._predicted)
-        return {**number_scores(true, predicted), "loss": self._loss.mean}
+        """`number_scores`, and the mean loss."""
+        y_true, y_pred = np.concatenate(self._y_true), np.concatenate(self._y_pred)
+        return {**number_scores(y_true, y_pred), "loss": self._loss.mean}
 
 
-def number_scores(true: np.ndarray, predicted: np.ndarray) -> Scores:
+class TokenMeter:
+    """Of a language model: sums [n, 2] over each example's tokens, of losses and of tokens that were the
+    likeliest, with the number of those tokens [n]."""
+
+    def __init__(self) -> None:
+        self._sums: list[np.ndarray] = []
+        self._counts: list[np.ndarray] = []
+
+    def add(self, outputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Count one batch."""
+        self._sums.append(outputs.numpy())
+        self._counts.append(labels.numpy())
+
+    def scores(self) -> Scores:
+        """As `token_scores`."""
+        return token_scores(np.concatenate(self._sums), np.concatenate(self._counts))
+
+
+#: Of larger losses the perplexity has no number.
+_LARGEST_LOSS = 700.0
+
+
+def token_scores(sums: np.ndarray, counts: np.ndarray) -> Scores:
+    """Loss, perplexity exp(loss) and accuracy per token, of sums [N, 2] and token counts [N] of examples."""
+    loss, hits = sums.sum(0) / max(1, int(counts.sum()))
+    perplexity = math.exp(loss) if loss < _LARGEST_LOSS else math.inf
+    return {"loss": float(loss), "perplexity": perplexity, "token_accuracy": float(hits)}
+
+
+def number_scores(y_true: np.ndarray, y_pred: np.ndarray) -> Scores:
     """Pearson's and Spearman's correlation, root mean squared and mean absolute error; arrays [N].
 
     A constant prediction correlates with nothing: 0, where scipy says undefined.
     """
-    varied = len(true) > 1 and np.ptp(true) > 0 and np.ptp(predicted) > 0
+    varied = len(y_true) > 1 and np.ptp(y_true) > 0 and np.ptp(y_pred) > 0
     return {
-        "pearson": float(stats.pearsonr(true, predicted).statistic) if varied else 0.0,
-        "spearman": float(stats.spearmanr(true, predicted).statistic) if varied else 0.0,
-        "rmse": float(sk.root_mean_squared_error(true, predicted)),
-        "mae": float(sk.mean_absolute_error(true, predicted)),
+        "pearson": float(stats.pearsonr(y_true, y_pred).statistic) if varied else 0.0,
+        "spearman": float(stats.spearmanr(y_true, y_pred).statistic) if varied else 0.0,
+        "rmse": float(sk.root_mean_squared_error(y_true, y_pred)),
+        "mae": float(sk.mean_absolute_error(y_true, y_pred)),
     }

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from torch.nn.utils import get_total_norm
 
-from headstart.config.traits import TaskName
 from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
 from headstart.engine.dropout import Draw, KeyedDropout
-from headstart.engine.losses import text_losses
+from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack
 
 #: What torch's `clip_grad_norm_` adds to the norm.
@@ -85,7 +84,7 @@ def gradients(
     module: torch.nn.Module,
     passes: Sequence[Pass],
     *,
-    task: TaskName,
+    task: Objective,
     device: torch.device,
     precision: Precision,
 ) -> np.ndarray:
@@ -97,7 +96,7 @@ def gradients(
         with KeyedDropout(one.draws, rows, one.batch.ids.shape[1]), autocast(device, precision):
             more, labels = spoken(module, one.batch, device)
             logits = module(**inputs, **more).logits
-        losses = text_losses(logits, labels, task)
+        losses = task.compute_losses(logits, labels)
         weights = torch.from_numpy(one.weights).to(device, losses.dtype)
         by_member = (losses.view(members, rows) * weights).sum(-1)
         by_member.sum().backward()  # type: ignore[no-untyped-call]

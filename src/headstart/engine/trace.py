@@ -17,11 +17,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from headstart.config.traits import TaskName
 from headstart.data.batches import Batch
 from headstart.engine.device import Precision, autocast
 from headstart.engine.dropout import Draw, KeyedDropout
-from headstart.engine.losses import text_losses
+from headstart.engine.objective import Objective
 from headstart.engine.step import forward_inputs, spoken
 from headstart.models.vocabulary import input_embedding
 
@@ -99,7 +98,7 @@ _COPIES = 3
 
 
 def trace(
-    make: Callable[[], torch.nn.Module], batch: Batch, reading: Batch, task: TaskName, precision: Precision
+    make: Callable[[], torch.nn.Module], batch: Batch, reading: Batch, task: Objective, precision: Precision
 ) -> Traced:
     """The memory that a model of one run needs on top of its weights, gradients and moments.
 
@@ -113,7 +112,7 @@ def trace(
         return Traced(kept(model, batch, task, precision), _COPIES * _logits_bytes(model, reading, precision))
 
 
-def kept(model: torch.nn.Module, batch: Batch, task: TaskName, precision: Precision) -> int:
+def kept(model: torch.nn.Module, batch: Batch, task: Objective, precision: Precision) -> int:
     """The bytes that a forward pass of `model` in training, with its loss, keeps for the backward pass."""
     rows, tokens = batch.ids.shape
     counted = Kept(model)
@@ -121,7 +120,7 @@ def kept(model: torch.nn.Module, batch: Batch, task: TaskName, precision: Precis
         with _Shapes((Draw(0, 0, rows, tokens),), rows, tokens), autocast(_CPU, precision):
             more, labels = spoken(model, batch, _CPU)
             logits = model(**forward_inputs(batch, _CPU), **more).logits
-        text_losses(logits, labels, task).sum()
+        task.compute_losses(logits, labels).sum()
     return counted.bytes
 
 

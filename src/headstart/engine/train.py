@@ -321,7 +321,7 @@ def measure(module: torch.nn.Module, part: Part, setting: Setting) -> list[Score
         texts.tokens,
         texts.labels,
         task=setting.task,
-        classes=setting.classes,
+        outputs=setting.classes,
         pad_id=setting.pad_id,
         device=setting.device,
         precision=setting.precision,

@@ -12,12 +12,12 @@ from typing import Protocol
 from headstart.config.expand import Pack
 from headstart.errors import TrainingError
 from headstart.events import OnEvent, RunEnded
-from headstart.execute.group import halves
-from headstart.execute.pack import failed
-from headstart.execute.prepare import Prepared
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepTimer
+from headstart.prepared import PreparedStudy
 from headstart.store.runs import RunStore
+from headstart.training.grouping import halve_pack
+from headstart.training.run_records import make_failed_record
 
 
 class Backend(StepTimer, Protocol):
@@ -32,7 +32,7 @@ class Backend(StepTimer, Protocol):
 
 
 def split_lost_pack(
-    pack: Pack, how: str, prepared: Prepared, store: RunStore, on_event: OnEvent
+    pack: Pack, how: str, study: PreparedStudy, store: RunStore, on_event: OnEvent
 ) -> list[Pack]:
     """What to try after the process that trained a pack died: its halves.
 
@@ -42,14 +42,14 @@ def split_lost_pack(
         how: the process ended, after "its process".
     """
     if len(pack.runs) > 1:
-        return halves(pack)
+        return halve_pack(pack)
     (run,) = pack.runs
     error = TrainingError(
         f"its process {how}",
         where=f"run {run.key}",
         fix="if memory ran out: lower workers or training.batch_size, then run again",
     )
-    record = failed(run, prepared, error)
+    record = make_failed_record(study.select(run), error)
     store.write(record)
     on_event(RunEnded(record))
     return []

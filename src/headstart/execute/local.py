@@ -19,13 +19,13 @@ from headstart.config.expand import Pack
 from headstart.errors import HeadstartError
 from headstart.events import OnEvent
 from headstart.execute.backend import Backend, split_lost_pack
-from headstart.execute.pack import carry_out
-from headstart.execute.prepare import Prepared
 from headstart.execute.worker import Job, JobDone, serve
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.prepared import PreparedStudy
 from headstart.processors import share_processors
 from headstart.store.runs import RunStore
+from headstart.training.train_pack import train_pack
 
 _MODULES = "headstart.execute.worker"
 
@@ -63,9 +63,9 @@ def _choose_context() -> BaseContext:
 
 
 @contextmanager
-def open_local_backend(prepared: Prepared, store: RunStore) -> Iterator[Backend]:
+def open_local_backend(study: PreparedStudy, store: RunStore) -> Iterator[Backend]:
     """A backend whose processes end with the block, whatever they do."""
-    backend = LocalBackend(prepared, store)
+    backend = LocalBackend(study, store)
     try:
         yield backend
     finally:
@@ -75,10 +75,10 @@ def open_local_backend(prepared: Prepared, store: RunStore) -> Iterator[Backend]
 class _Worker:
     """One process, its pipe, and the pack it has in hand."""
 
-    def __init__(self, context: BaseContext, prepared: Prepared, store: RunStore) -> None:
+    def __init__(self, context: BaseContext, study: PreparedStudy, store: RunStore) -> None:
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=serve, args=(theirs, prepared, store.out), daemon=True
+            target=serve, args=(theirs, study, store.out), daemon=True
         )
         self.process.start()
         theirs.close()
@@ -94,8 +94,8 @@ class _Worker:
 class LocalBackend:
     """Worker processes, begun when they are needed and kept until they are not."""
 
-    def __init__(self, prepared: Prepared, store: RunStore) -> None:
-        self._prepared, self._store = prepared, store
+    def __init__(self, study: PreparedStudy, store: RunStore) -> None:
+        self._study, self._store = study, store
         self._context = _choose_context()
         self._workers: list[_Worker] = []
         self._waiting: deque[Pack] = deque()
@@ -105,7 +105,7 @@ class LocalBackend:
         worker until all have ended."""
         if placement.workers == 0:
             for pack in packs:
-                carry_out(pack, self._prepared, self._store, 1, on_event)
+                train_pack(pack, self._study, self._store, 1, on_event)
             return
         self._waiting = deque(packs)
         self._resize(placement.workers)
@@ -143,7 +143,7 @@ class LocalBackend:
             self._workers.append(self._start_worker())
 
     def _start_worker(self) -> _Worker:
-        return _Worker(self._context, self._prepared, self._store)
+        return _Worker(self._context, self._study, self._store)
 
     def _hand_out(self, placement: Placement) -> None:
         """Give each idle worker a pack."""
@@ -174,7 +174,7 @@ class LocalBackend:
         pack, worker.pack = worker.pack, None
         if pack is not None:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-            again = split_lost_pack(pack, how, self._prepared, self._store, on_event)
+            again = split_lost_pack(pack, how, self._study, self._store, on_event)
             self._waiting.extendleft(reversed(again))
         self._workers[self._workers.index(worker)] = self._start_worker()
         worker.stop()

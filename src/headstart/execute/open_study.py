@@ -10,12 +10,13 @@ from pathlib import Path
 from headstart.config.expand import Run, expand
 from headstart.config.study import Study
 from headstart.events import Log, ignore_log
-from headstart.execute.prepare import Prepared, as_begun, prepare
-from headstart.planning.memory import measure_process_bytes
+from headstart.planning.process_memory import measure_process_bytes
+from headstart.prepared import PreparedStudy
 from headstart.records import RunRecord, Until
 from headstart.store.provenance import git_commit
 from headstart.store.runs import RunStore
 from headstart.store.scores import PredictionReader
+from headstart.training.prepare import keep_precision, prepare_study
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class OpenStudy:
 
     study: Study
     store: RunStore
-    prepared: Prepared
+    prepared: PreparedStudy
     records: dict[str, RunRecord]
     read_predictions: PredictionReader
     process_bytes: int
@@ -77,12 +78,12 @@ def open_study(study: Study, log: Log = ignore_log, rule: Until | None = None) -
     records = {record.key: record for record in store.records()}
     done = [record for record in records.values() if record.status == "done"]
     process_bytes = measure_process_bytes(runs)
-    prepared = prepare(study, runs, commit=git_commit(Path.cwd()), announce=log)
+    prepared = prepare_study(study, runs, commit=git_commit(Path.cwd()), log=log)
     store.check_sources(done, prepared.corpus.digest, prepared.digests)
     return OpenStudy(
         study=study,
         store=store,
-        prepared=as_begun(prepared, done),
+        prepared=keep_precision(prepared, done),
         records=records,
         read_predictions=PredictionReader(store.run_folder),
         process_bytes=process_bytes,

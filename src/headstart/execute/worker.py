@@ -15,12 +15,12 @@ import torch
 from headstart.config.expand import Pack
 from headstart.engine.memory import keep_freed_memory
 from headstart.events import Event, OnEvent, StepDone
-from headstart.execute.pack import carry_out
-from headstart.execute.prepare import Prepared
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import time_steps
+from headstart.prepared import PreparedStudy
 from headstart.processors import pin_process
 from headstart.store.runs import RunStore
+from headstart.training.train_pack import train_pack
 
 #: Seconds between two steps of one run that are told of.
 _EVERY: Final = 0.2
@@ -42,7 +42,7 @@ class JobDone:
     """The job that was sent last has ended, and all of its events were sent."""
 
 
-def serve(pipe: Connection, prepared: Prepared, out: Path) -> None:
+def serve(pipe: Connection, study: PreparedStudy, out: Path) -> None:
     """Do what comes through the pipe until it closes.
 
     A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes.
@@ -55,10 +55,10 @@ def serve(pipe: Connection, prepared: Prepared, out: Path) -> None:
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, Job):
-            carry_out(task.pack, prepared, store, task.workers, throttle_steps(pipe.send))
+            train_pack(task.pack, study, store, task.workers, throttle_steps(pipe.send))
             pipe.send(JobDone())
         else:
-            pipe.send(time_steps(task, prepared))
+            pipe.send(time_steps(task, study))
 
 
 def _receive_tasks(pipe: Connection) -> Iterator[Job | StepBenchmark]:

@@ -11,24 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from huggingface_hub.errors import StrictDataclassError
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-)
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from headstart.config.traits import TaskName
+from headstart.config.traits import TaskName, task_traits
 from headstart.data.assets import Announce, fetch_model, is_asset
 from headstart.errors import ModelError
 
-_PROBLEM_TYPES: dict[str, str] = {
-    "classification": "single_label_classification",
-    "multi-label": "multi_label_classification",
-    "regression": "regression",
-}
 _EXPECTED = "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
 #: What a tokenizer without a limit of its own reports is near 1e30.
 _NO_LIMIT = 10**6
@@ -58,7 +49,7 @@ class Checkpoint:
     @property
     def is_causal(self) -> bool:
         """Whether it is made into a model that says the next token."""
-        return self.task == "instruction"
+        return task_traits(self.task).generates
 
     @property
     def library(self) -> Any:
@@ -69,6 +60,11 @@ class Checkpoint:
     def shape(self) -> dict[str, Any]:
         """The configuration without what differs between checkpoints of one architecture."""
         return {k: v for k, v in self.config.to_dict().items() if k not in _NOT_SHAPE}
+
+    @property
+    def can_recompute(self) -> bool:
+        """Whether its network can compute activations again in the backward pass."""
+        return bool(getattr(self.skeleton(), "supports_gradient_checkpointing", False))
 
     def skeleton(self) -> torch.nn.Module:
         """The network without memory for its weights."""
@@ -91,7 +87,7 @@ class Checkpoint:
 
 def library_class(task: TaskName) -> Any:
     """The class of transformers that makes models for a task."""
-    return AutoModelForCausalLM if task == "instruction" else AutoModelForSequenceClassification
+    return getattr(transformers, task_traits(task).auto_class)
 
 
 def locate(name: str, announce: Announce = lambda _: None) -> str:
@@ -127,23 +123,26 @@ def open_checkpoint(
 
 def _same_outputs(own: Any, task: TaskName, label_names: tuple[str, ...]) -> bool:
     """Whether a checkpoint's configuration names these labels, in this order, for this task."""
-    if task == "instruction":
+    traits = task_traits(task)
+    if traits.generates:
         return True
-    if task == "regression":
-        return bool(own.problem_type == _PROBLEM_TYPES[task])
-    fits = own.problem_type in (None, _PROBLEM_TYPES[task])
+    if not traits.has_classes:
+        return bool(own.problem_type == traits.problem_type)
+    fits = own.problem_type in (None, traits.problem_type)
     return fits and own.id2label == dict(enumerate(label_names))
 
 
 def _outputs(task: TaskName, label_names: tuple[str, ...]) -> dict[str, Any]:
-    if task == "instruction":
+    """What a configuration says of a model's outputs for the task."""
+    traits = task_traits(task)
+    if traits.generates:
         return {}
-    if task == "regression":
-        return {"num_labels": 1, "problem_type": _PROBLEM_TYPES[task]}
+    if not traits.has_classes:
+        return {"num_labels": 1, "problem_type": traits.problem_type}
     names = dict(enumerate(label_names))
     return {
         "num_labels": len(names),
-        "problem_type": _PROBLEM_TYPES[task],
+        "problem_type": traits.problem_type,
         "id2label": names,
         "label2id": {label: i for i, label in names.items()},
     }

@@ -28,34 +28,28 @@ def save_model(
     Raises:
         ModelError: the loaded model does not give the same logits.
     """
-    tokenizer = checkpoint.tokenizer
+    expected = example_logits(model, checkpoint.tokenizer, examples=examples, max_length=max_length)
     with quiet():
         model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        checkpoint.tokenizer.save_pretrained(folder)
         loaded = checkpoint.library.from_pretrained(folder, dtype=model.dtype)
-    compare(model, loaded, checkpoint, folder, examples=examples, max_length=max_length)
+    loaded.to(_device(model))
+    compare_logits(expected, loaded, folder, examples=examples, max_length=max_length)
 
 
-def compare(
-    model: Any,
-    loaded: Any,
-    checkpoint: Checkpoint,
-    folder: Path,
-    *,
-    examples: Sequence[Text],
-    max_length: int,
+def compare_logits(
+    expected: torch.Tensor, loaded: Any, folder: Path, *, examples: Sequence[Text], max_length: int
 ) -> None:
-    """See that `loaded`, with the tokenizer in `folder`, gives the logits that `model` gives for `examples`.
+    """See that `loaded`, with the tokenizer in `folder`, gives the `expected` logits of `examples`.
 
     Raises:
         ModelError: it does not.
     """
     with quiet():
-        tokenizer_again = AutoTokenizer.from_pretrained(folder)
-    ours = _logits(model, checkpoint.tokenizer, examples, max_length)
-    theirs = _logits(loaded.to(_device(model)), tokenizer_again, examples, max_length)
-    gap = float((ours - theirs).abs().max())
-    if not gap <= TOLERANCE * max(1.0, float(ours.abs().max())):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    logits = example_logits(loaded, tokenizer, examples=examples, max_length=max_length)
+    gap = float((expected - logits).abs().max())
+    if not gap <= TOLERANCE * max(1.0, float(expected.abs().max())):
         raise ModelError(
             f"the saved model gives other logits when loaded again: they differ by up to {gap:g}",
             where=str(folder),
@@ -63,13 +57,13 @@ def compare(
         )
 
 
-def _logits(model: Any, tokenizer: Any, texts: Sequence[Text], max_length: int) -> torch.Tensor:
-    encoded = encode_batch(texts, tokenizer, max_length)
-    batch = tokenizer.pad(encoded, return_tensors="pt").to(_device(model))
+def example_logits(model: Any, tokenizer: Any, *, examples: Sequence[Text], max_length: int) -> torch.Tensor:
+    """The logits of a few examples, without dropout; float64 on the CPU."""
+    batch = tokenizer.pad(encode_batch(examples, tokenizer, max_length), return_tensors="pt")
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        logits: torch.Tensor = model(**batch).logits
+        logits: torch.Tensor = model(**batch.to(_device(model))).logits
     model.train(was_training)
     return logits.double().cpu()
 

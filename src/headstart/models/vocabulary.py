@@ -142,16 +142,16 @@ def _refuse_foreign_ids(ids: np.ndarray, table: nn.Embedding) -> None:
         )
 
 
-def restore(model: Any, whole: Any, decay: float) -> None:
+def restore(model: Any, table: Any, decay: float) -> None:
     """Give a compacted, trained `model` an ordinary embedding with all its rows again, in place.
 
     Args:
-        whole: anything with the input embedding that `model` had before `compact`, so the same seed's
-            fresh model. That table becomes the model's: `whole` is not to be used afterwards.
+        table: the input embedding that `model` had before `compact`, so the same seed's. It becomes the
+            model's: nobody else is to use it afterwards.
         decay: what training would have multiplied the rows left out by, see `decay_factor`; 1 for a table
             that was frozen or is exempt from decay.
     """
-    rows, table = model.get_input_embeddings(), whole.get_input_embeddings()
+    rows = model.get_input_embeddings()
     assert isinstance(rows, CompactEmbedding)
     assert len(rows.lookup) == table.num_embeddings
     with torch.no_grad():

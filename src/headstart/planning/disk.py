@@ -10,8 +10,8 @@ from typing import Final
 from headstart.config.expand import Run
 from headstart.config.traits import method_traits
 from headstart.engine.schedule import total_steps
-from headstart.execute.prepare import Prepared
 from headstart.planning.cost import DiskCost
+from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import Parameters
 
 #: A row of predictions apart from its probabilities, and what a step adds to curves, in bytes.
@@ -22,7 +22,7 @@ _STATE: Final = 16
 
 
 def estimate_disk(
-    runs: Sequence[Run], prepared: Prepared, parameters: Mapping[str, Parameters | None], out: Path
+    runs: Sequence[Run], prepared: PreparedStudy, parameters: Mapping[str, Parameters | None], out: Path
 ) -> DiskCost:
     """What the runs write to `out`.
 
@@ -37,13 +37,15 @@ def estimate_disk(
 
 
 def _estimate_output_bytes(
-    runs: Sequence[Run], prepared: Prepared, parameters: Mapping[str, Parameters | None]
+    runs: Sequence[Run], prepared: PreparedStudy, parameters: Mapping[str, Parameters | None]
 ) -> int:
     """What the folder takes when all runs have ended."""
-    models = sum(_estimate_model_bytes(run, prepared, parameters[run.arm]) for run in _list_saved(runs))
+    models = sum(
+        _estimate_model_bytes(prepared.select(run), parameters[run.arm]) for run in _list_saved(runs)
+    )
     rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
     stepping = [run for run in runs if method_traits(run.method).has_steps]
-    steps = sum(total_steps(run.training, prepared.of(run).train_count) for run in stepping)
+    steps = sum(total_steps(run.training, prepared.select(run).train_count) for run in stepping)
     return models + len(runs) * rows + _STEP * steps
 
 
@@ -65,13 +67,12 @@ def _list_saved(runs: Sequence[Run]) -> list[Run]:
     return list(places.values())
 
 
-def _estimate_model_bytes(run: Run, prepared: Prepared, parameters: Parameters | None) -> int:
-    traits = method_traits(run.method)
-    if parameters is None or traits.artifact == "nothing":
+def _estimate_model_bytes(prepared: PreparedRun, parameters: Parameters | None) -> int:
+    if parameters is None or prepared.method.artifact == "nothing":
         return 0
-    is_whole = traits.artifact == "model" or not run.pretrained
+    is_whole = prepared.method.artifact == "model" or not prepared.run.pretrained
     weights = 4 * (parameters.total if is_whole else parameters.trainable)
-    return weights + _measure_tokenizer_bytes(Path(prepared.of(run).checkpoint.location))
+    return weights + _measure_tokenizer_bytes(Path(prepared.checkpoint.location))
 
 
 def _measure_tokenizer_bytes(folder: Path) -> int:

@@ -9,20 +9,21 @@ from typing import Final
 
 from headstart.config.expand import Pack, Run
 from headstart.config.traits import method_traits
-from headstart.execute.group import Group, groups, packs
-from headstart.execute.needs import Need, need_of, parameters_of
-from headstart.execute.prepare import Prepared
+from headstart.methods import load_method
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
 from headstart.planning.disk import estimate_disk
-from headstart.planning.memory import estimate_process_memory, measure_free_memory, warn_of_memory
+from headstart.planning.memory import MemoryEstimate, estimate_memory
 from headstart.planning.placement import Placement
+from headstart.planning.process_memory import estimate_process_memory, measure_free_memory, warn_of_memory
 from headstart.planning.step_benchmark import StepTimes, average_seconds, find_peak_bytes
 from headstart.planning.time_model import (
     estimate_pack_seconds,
     estimate_total_seconds,
     fit_time_model,
 )
+from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import Estimate, Notice, Parameters, Range, duration
+from headstart.training.grouping import Group, cut_packs, group_runs
 
 #: Runs of a method whose steps are tiny that train as one where the study leaves it open: such a step costs
 #: what calling its operators costs.
@@ -35,7 +36,7 @@ class GroupEstimate:
     `timed_runs` runs."""
 
     group: Group
-    need: Need | None
+    need: MemoryEstimate | None
     process_bytes: int
     times: tuple[StepTimes, ...] = ()
     timed_runs: int = 1
@@ -49,10 +50,10 @@ class GroupEstimate:
         """Bytes of a process that trains so many of its runs as one."""
         return None if self.need is None else estimate_process_memory(self.need, self.process_bytes, runs)
 
-    def estimate_seconds(self, runs: Sequence[Run], prepared: Prepared) -> Range | None:
+    def estimate_seconds(self, runs: Sequence[PreparedRun]) -> Range | None:
         """What these of its runs take as one pack; None where no steps were timed."""
         model = fit_time_model(self.times, self.timed_runs)
-        return estimate_pack_seconds(runs, model, prepared) if model else None
+        return estimate_pack_seconds(runs, model) if model else None
 
     def to_cost(self, pack: int) -> GroupCost:
         """The same in plain types, for packs of at most so many."""
@@ -75,7 +76,7 @@ class StudyEstimate:
     """
 
     missing: tuple[Run, ...]
-    prepared: Prepared
+    prepared: PreparedStudy
     groups: tuple[GroupEstimate, ...]
     parameters: dict[str, Parameters | None]
     disk: DiskCost
@@ -127,12 +128,12 @@ class StudyEstimate:
         """The packs that are trained so, each with what is expected of it."""
         tiny = _TINY_AS_ONE if self.prepared.study.pack == "auto" else 1
         of_run = {run.key: estimate for estimate in self.groups for run in estimate.group.runs}
-        cut = packs([estimate.group for estimate in self.groups], placement.pack, tiny)
+        cut = cut_packs([estimate.group for estimate in self.groups], placement.pack, tiny)
         return [self._expect(pack, of_run[pack.runs[0].key]) for pack in cut]
 
     def _expect(self, pack: Pack, group: GroupEstimate) -> Pack:
         memory = group.estimate_memory(len(pack.runs))
-        seconds = group.estimate_seconds(pack.runs, self.prepared)
+        seconds = group.estimate_seconds([self.prepared.select(run) for run in pack.runs])
         return replace(pack, estimate=Estimate(memory_bytes=memory, seconds=seconds))
 
     @property
@@ -147,7 +148,7 @@ class StudyEstimate:
 
 
 def estimate_study(
-    runs: Sequence[Run], missing: tuple[Run, ...], prepared: Prepared, process_bytes: int, out: Path
+    runs: Sequence[Run], missing: tuple[Run, ...], prepared: PreparedStudy, process_bytes: int, out: Path
 ) -> StudyEstimate:
     """What is known before a step is made.
 
@@ -157,26 +158,25 @@ def estimate_study(
         process_bytes: of a process before it has a model.
         out: the study's folder.
     """
-    last_of_arm = {run.arm: run for run in runs}
-    parameters = {arm: parameters_of(run, prepared) for arm, run in last_of_arm.items()}
+    of_arm = {run.arm: prepared.select(run) for run in runs}
+    parameters = {arm: load_method(run.run.method).count_parameters(run) for arm, run in of_arm.items()}
     return StudyEstimate(
         missing=missing,
         prepared=prepared,
-        groups=tuple(_estimate_groups(groups(missing, prepared), prepared, process_bytes)),
+        groups=tuple(_estimate_groups([prepared.select(run) for run in missing], process_bytes)),
         parameters=parameters,
         disk=estimate_disk(missing, prepared, parameters, out),
         free_memory=measure_free_memory(),
     )
 
 
-def _estimate_groups(
-    groups: Sequence[Group], prepared: Prepared, process_bytes: int
-) -> Iterator[GroupEstimate]:
+def _estimate_groups(missing: Sequence[PreparedRun], process_bytes: int) -> Iterator[GroupEstimate]:
     """Groups of one shape need the same: it is computed once."""
-    needs: dict[str, Need | None] = {}
-    for group in groups:
+    of_run = {prepared.run.key: prepared for prepared in missing}
+    needs: dict[str, MemoryEstimate | None] = {}
+    for group in group_runs(missing):
         if group.shape not in needs:
-            needs[group.shape] = need_of(group.runs, prepared)
+            needs[group.shape] = estimate_memory([of_run[run.key] for run in group.runs])
         yield GroupEstimate(group, needs[group.shape], process_bytes)
 
 

@@ -21,7 +21,7 @@ def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
     alone = [estimate.estimate_memory(1) for estimate in study_estimate.groups]
     return choose_placement(
         [estimate.group for estimate in study_estimate.groups],
-        {run.key: prepared.of(run).train_count for run in study_estimate.missing},
+        {run.key: prepared.select(run).train_count for run in study_estimate.missing},
         timer,
         workers=study.workers,
         pack=study.pack,

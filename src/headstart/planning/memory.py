@@ -1,95 +1,147 @@
-"""The memory of a process that trains so many runs as one, from what each of them needs; warns of too much.
+"""What runs will need in memory before any of them begins; trains nothing.
 
-docs/plan.md says how the constants were measured.
+Memory is that of a process on the host: itself, weights with gradients and moments, the activations of a
+step (traced on tensors without numbers), and what the allocator keeps. On another device it is not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-import psutil
+import numpy as np
+import torch
 
-from headstart.config.expand import Run
-from headstart.config.traits import method_traits
-from headstart.execute.needs import Need
-from headstart.records import Notice, Range
-from headstart.tuning.lora import peft
+from headstart.data.batches import Batch, pad, pad_shared, padded_length, reading_order, shared_rows
+from headstart.data.tokenise import Tokens
+from headstart.engine.device import choose_device, weights_dtype
+from headstart.engine.evaluate import MOST_TOKENS, WINDOW
+from headstart.engine.families import teach_positions
+from headstart.engine.trace import Traced, trace
+from headstart.errors import ModelError
+from headstart.models.checkpoints import quiet
+from headstart.models.count import count
+from headstart.models.vocabulary import compact, input_embedding
+from headstart.prepared import PreparedRun
+from headstart.tasks import load_task
+from headstart.training.build import load_trained_method
 
-#: Bytes that a process holds for each byte of a step in use, by whether products are in 16 bits: what
-#: operators need inside, and what the allocator keeps between steps of other lengths.
-STEP_OVERHEAD: Final = {True: 1.75, False: 1.35}
-#: Bytes that libraries hold once they have computed: kernels for each length of a batch, and what the loading
-#: of a model leaves; at most, and for small models so many for each byte in use.
-LIBRARY_BYTES: Final = 390 << 20
-_LIBRARY_SHARE: Final = 1.5
-#: Whole models that are there at once when a run begins and ends.
-_WHOLE_MODELS: Final = 2
-#: How a process grows with the packs that it trains one after another, on average.
-GROWTH: Final = 1.07
-#: How far the truth lies from an estimate of memory, as a share.
-MARGIN: Final = 0.15
+#: Bytes of a number between blocks.
+_WIDEST = 4
+#: Values, gradients and two moments of a weight that trains, and those of the best epoch.
+_COPIES, _BEST = 4, 1
 
 
-def measure_process_bytes(runs: Sequence[Run]) -> int:
-    """Resident memory of this process, which a worker's is like before it has a model.
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes that runs of one group need, apart from their process.
 
-    The libraries that these runs ask for are loaded first.
+    `shared` is there once for a pack, `member` and `step` for each of its runs; `evaluation` is that of a
+    batch, which all share; `whole` is one whole model. `narrow` says that products are in 16 bits.
     """
-    if any(run.lora or run.peft for run in runs):
-        peft()
-    return int(psutil.Process().memory_info().rss)
+
+    shared: int
+    member: int
+    step: int
+    evaluation: int
+    whole: int
+    narrow: bool
 
 
-def measure_free_memory() -> int:
-    """Bytes that processes can still take."""
-    return int(psutil.virtual_memory().available)
+def estimate_memory(runs: Sequence[PreparedRun]) -> MemoryEstimate | None:
+    """What runs of one group need; None where it is not known: no steps, another device, an odd model."""
+    first = runs[0]
+    if not first.method.has_steps or choose_device(first.study.study.device).type != "cpu":
+        return None
+    rank = load_trained_method(first).select_rank([prepared.run for prepared in runs])
+    try:
+        return _estimate(first, rank, _trace(first, rank))
+    except (RuntimeError, NotImplementedError, TypeError, ModelError):  # something has to see numbers
+        return None
 
 
-def estimate_process_memory(need: Need, process_bytes: int, runs: int) -> Range:
-    """Bytes of a process that trains so many runs as one."""
-    weights = need.shared + runs * need.member
-    at_work = max(
-        STEP_OVERHEAD[need.narrow] * max(runs * need.step, need.evaluation), _WHOLE_MODELS * need.whole
+def _trace(prepared: PreparedRun, rank: int) -> Traced:
+    """A step of the largest batch, and an evaluation of the largest."""
+    tokens, training = prepared.tokens, prepared.run.training
+    pad_id = prepared.checkpoint.tokenizer.pad_token_id
+    batch = _make_largest_batch(tokens["train"], prepared, pad_id)
+    traced = trace(
+        lambda: _build_without_numbers(prepared, rank),
+        batch,
+        _make_largest_eval_batch(tokens["valid"], pad_id),
+        task=load_task(prepared.study.study.task),
+        precision=prepared.precision,
     )
-    libraries = min(LIBRARY_BYTES, _LIBRARY_SHARE * (weights + runs * need.step))
-    middle = GROWTH * (process_bytes + libraries + weights + at_work)
-    return Range(low=middle * (1 - MARGIN), high=middle * (1 + MARGIN))
+    if not training.gradient_checkpointing:
+        return traced
+    return replace(traced, step=_estimate_recomputed(traced.step, batch, prepared.checkpoint.config))
 
 
-def warn_of_memory(
-    runs: Sequence[Run], need: Need, memory: Range, free: int, pack: int, processes: int
-) -> Iterator[Notice]:
-    """Says where memory cannot hold what is asked for: a pack, or so many processes at once.
-
-    Args:
-        runs: of a group, each of which needs `need`.
-        memory: of a process that trains `pack` of them as one.
-    """
-    if memory.low * max(1, processes) <= free:
-        return
-    arms = ", ".join(dict.fromkeys(run.arm for run in runs))
-    size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB"
-    what = f"{pack} runs of {arms} as one need" if pack > 1 else f"a run of {arms} needs"
-    at_once = f"; {processes} processes at once are asked for" if processes > 1 else ""
-    remedy = _advise_less_at_once(memory.low, free, pack, processes) or _advise_smaller_runs(runs[0], need)
-    text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{at_once}: {remedy}"
-    yield Notice(kind="memory", text=text)
+def _estimate_recomputed(step: int, batch: Batch, config: Any) -> int:
+    """What checkpointing leaves of a step: each block's input, and one block's share, computed again."""
+    blocks = int(config.num_hidden_layers)
+    inputs = blocks * batch.ids.size * int(config.hidden_size) * _WIDEST
+    return min(step, inputs + step // blocks)
 
 
-def _advise_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:
-    """The setting to lower, where fewer runs at once would do."""
-    if processes > 1 and bytes_each <= free:
-        return f"lower workers to {int(free // bytes_each)}"
-    return "lower pack" if pack > 1 else None
+def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
+    """The run's model as it trains, to be called where tensors have no numbers."""
+    checkpoint, precision = prepared.checkpoint, prepared.precision
+    with quiet():
+        model = checkpoint.library.from_config(checkpoint.config, dtype=weights_dtype(precision))
+    if prepared.used_ids is not None:
+        compact(model, prepared.used_ids)
+    model = load_trained_method(prepared).adapt_model(model, prepared, rank)
+    if precision == "bf16":
+        _narrow_base(model)
+    if prepared.study.shares_rows:
+        teach_positions(model)
+    assert isinstance(model, torch.nn.Module)
+    return model
 
 
-def _advise_smaller_runs(run: Run, need: Need) -> str:
-    """The settings that would make a run alone need less."""
-    if need.step > need.member + need.shared and run.training.batch_size > 1:
-        ways = ["lower training.batch_size (and raise training.accumulation)", "lower training.max_length"]
-        if not run.training.gradient_checkpointing:
-            ways.append("set training.gradient_checkpointing: true")
-        return ", or ".join(ways)
-    cheaper = method_traits(run.method).cheaper
-    return f"choose a smaller model, or method: {cheaper}" if cheaper else "choose a smaller model"
+def _narrow_base(model: torch.nn.Module) -> None:
+    """As `narrow_base`, whose conversion in place tensors without numbers do not take."""
+    for module in model.modules():
+        if type(module) is torch.nn.Linear and not any(p.requires_grad for p in module.parameters()):
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                narrow = torch.nn.Parameter(parameter.detach().to(torch.bfloat16), requires_grad=False)
+                setattr(module, name, narrow)
+
+
+def _make_largest_batch(tokens: Tokens, prepared: PreparedRun, pad_id: int) -> Batch:
+    """The longest training examples in one batch: no batch of the run is larger."""
+    index = np.argsort(-tokens.lengths, kind="stable")[: prepared.run.training.batch_size]
+    if not prepared.study.shares_rows:
+        return pad(tokens, index, prepared.study.corpus.parts["train"].labels[index], pad_id)
+    width = padded_length(tokens, index)
+    return pad_shared(tokens, shared_rows(tokens.lengths, index, width), width, pad_id)
+
+
+def _make_largest_eval_batch(tokens: Tokens, pad_id: int) -> Batch:
+    batches = [batch for window in reading_order(tokens.lengths, MOST_TOKENS, WINDOW) for batch in window]
+    index = max(batches, key=lambda batch: len(batch) * padded_length(tokens, batch))
+    return pad(tokens, index, index, pad_id)
+
+
+def _estimate(prepared: PreparedRun, rank: int, traced: Traced) -> MemoryEstimate:
+    method, precision = load_trained_method(prepared), prepared.precision
+    skeleton: Any = prepared.checkpoint.skeleton()
+    width = weights_dtype(precision).itemsize
+    adapted = method.adapt_model(prepared.checkpoint.skeleton(), prepared, rank)
+    copies = _COPIES + (_BEST if prepared.run.training.epochs > 1 else 0)
+    return MemoryEstimate(
+        shared=method.estimate_frozen_bytes(skeleton, precision),
+        member=copies * width * (count(adapted).trainable - _count_unused(prepared, skeleton)),
+        step=traced.step,
+        evaluation=traced.evaluation,
+        whole=width * count(skeleton).total,
+        narrow=precision == "bf16",
+    )
+
+
+def _count_unused(prepared: PreparedRun, skeleton: Any) -> int:
+    """Weights of embedding rows that no example uses, which do not train."""
+    ids, table = prepared.used_ids, input_embedding(skeleton)
+    return 0 if ids is None or table is None else int(table.weight.numel()) - len(ids) * table.weight.shape[1]

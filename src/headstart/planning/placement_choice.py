@@ -15,7 +15,6 @@ import psutil
 from headstart.config.expand import Run
 from headstart.config.traits import method_traits
 from headstart.engine.schedule import total_steps
-from headstart.execute.group import Group
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import (
     StepBenchmark,
@@ -25,6 +24,7 @@ from headstart.planning.step_benchmark import (
     find_peak_bytes,
 )
 from headstart.processors import count_processors
+from headstart.training.grouping import Group
 
 #: Of the memory that is free, the share that workers may fill.
 _MEMORY_SHARE: Final = 0.8

@@ -14,13 +14,12 @@ from typing import Final
 import numpy as np
 from scipy.optimize import nnls
 
-from headstart.config.expand import Run
 from headstart.engine.member import member_turns, turn_tokens
-from headstart.execute.assemble import members_of, setting_of
-from headstart.execute.prepare import Prepared
 from headstart.planning.step_benchmark import StepTimes
 from headstart.planning.time_steps import count_evaluation_tokens
+from headstart.prepared import PreparedRun
 from headstart.records import Range
+from headstart.training.build import make_context, make_members
 
 #: What a shared machine's speed drifts by within an hour, as a share.
 DRIFT: Final = 0.15
@@ -63,17 +62,17 @@ class TimeModel:
         return steps + evaluations + (1 + _MODELS_AT_END) * self.start
 
 
-def count_workload(run: Run, prepared: Prepared) -> Workload:
+def count_workload(prepared: PreparedRun) -> Workload:
     """What a run will do, from its examples, its seed and its settings."""
-    setting = setting_of(run, prepared)
-    (member,) = members_of([run], prepared)
+    setting = make_context(prepared)
+    (member,) = make_members([prepared])
     turns = [(turn.epoch, turn_tokens(turn, setting)) for turn in member_turns(member, setting)]
     epochs = turns[-1][0]
     of_part = {
         part: count_evaluation_tokens(setting.parts[part].tokens) for part in {*setting.measured, "test"}
     }
     each_epoch = sum(of_part[part] for part in setting.measured)
-    patience = run.training.patience
+    patience = prepared.run.training.patience
     least = 1.0 if patience is None else min(1.0, (1 + patience) / epochs)
     return Workload(
         steps=len(turns),
@@ -105,9 +104,9 @@ def fit_time_model(times: Sequence[StepTimes], runs: int) -> TimeModel | None:
     )
 
 
-def estimate_pack_seconds(runs: Sequence[Run], model: TimeModel, prepared: Prepared) -> Range:
+def estimate_pack_seconds(runs: Sequence[PreparedRun], model: TimeModel) -> Range:
     """What a pack takes from its first step to its records."""
-    workloads = [count_workload(run, prepared) for run in runs]
+    workloads = [count_workload(run) for run in runs]
     seconds = [model.seconds(workload) for workload in workloads]
     least = sum(workload.least * span for workload, span in zip(workloads, seconds, strict=True))
     return Range(low=least * (1 - model.spread), high=sum(seconds) * (1 + model.spread))

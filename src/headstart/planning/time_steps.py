@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -18,9 +18,9 @@ from headstart.engine.stack import members_in
 from headstart.engine.train import single_steps
 from headstart.engine.weights import Weights
 from headstart.errors import StackError
-from headstart.execute.assemble import members_of, setting_of, weights_of
-from headstart.execute.prepare import Prepared
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.prepared import PreparedRun, PreparedStudy
+from headstart.training.build import build_weights, make_context, make_members
 
 #: Steps that fill caches and memory first, steps timed then, and seconds after which none is begun.
 WARM_UP_STEPS: Final = 4
@@ -28,21 +28,21 @@ TIMED_STEPS: Final = 10
 MOST_SECONDS: Final = 12.0
 
 
-def time_steps(benchmark: StepBenchmark, prepared: Prepared) -> StepTimes:
+def time_steps(benchmark: StepBenchmark, study: PreparedStudy) -> StepTimes:
     """Make the first steps of the benchmark's runs and forget them; infinite seconds where memory runs out.
 
     The first of them is the longest that a run can make, so that the peak of memory is that of training.
     """
     reset_peak()
     began = time.perf_counter()
-    setting = setting_of(benchmark.runs[0], prepared)
+    runs = [study.select(run) for run in benchmark.runs]
+    setting = make_context(runs[0])
     try:
-        weights = weights_of(benchmark.runs, prepared, setting)
+        weights = build_weights(runs, setting)
         start = time.perf_counter() - began
-        members = members_of(benchmark.runs, prepared)
-        endless = single_steps(members, weights, setting, longest_first=True)
+        endless = single_steps(make_members(runs), weights, setting, longest_first=True)
         spans = _time_each(islice(endless, WARM_UP_STEPS + TIMED_STEPS))
-        steps = list(zip(_count_step_tokens(benchmark, prepared, setting), spans, strict=False))
+        steps = list(zip(_count_step_tokens(runs, setting), spans, strict=False))
         evaluation = _time_evaluation(weights, setting)
     except (RuntimeError, MemoryError, StackError) as error:
         if not isinstance(error, StackError) and not is_out_of_memory(error):
@@ -64,9 +64,9 @@ def _time_each(steps: Iterator[None]) -> Iterator[float]:
             return
 
 
-def _count_step_tokens(benchmark: StepBenchmark, prepared: Prepared, setting: Setting) -> Iterator[int]:
+def _count_step_tokens(runs: Sequence[PreparedRun], setting: Setting) -> Iterator[int]:
     """The tokens of a run in each step, on average over the runs."""
-    turns = [turns_with_longest(member, setting) for member in members_of(benchmark.runs, prepared)]
+    turns = [turns_with_longest(member, setting) for member in make_members(runs)]
     for shares in zip(*turns, strict=False):
         yield sum(turn_tokens(turn, setting) for turn in shares) // len(shares)
 
@@ -82,7 +82,7 @@ def _time_evaluation(weights: Weights, setting: Setting) -> tuple[int, float]:
         tokens,
         valid.labels[index],
         task=setting.task,
-        classes=setting.classes,
+        outputs=setting.classes,
         pad_id=setting.pad_id,
         device=setting.device,
         precision=setting.precision,

@@ -10,7 +10,7 @@ import torch
 
 from headstart.config.study import Lora
 from headstart.errors import ModelError
-from headstart.tuning.lora import adapt, linear_sizes, targets, trained_modules
+from headstart.methods.lora_layers import adapt, linear_sizes, targets, trained_modules
 
 #: Ranks, targets and biases that a table of costs shows.
 RANKS, ROLES, BIASES = (4, 8, 16, 32, 64), ("attention", "mlp", "all"), ("none", "lora_only", "all")

@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow.parquet as parquet
 import pytest
 
-from headstart.execute import local, open_study, prepare
+from headstart.execute import local, open_study
 from headstart.records import RunRecord
+from headstart.training import prepare
 
 #: What is counted, by where it is called.
 _CALLS: dict[str, tuple[Any, str]] = {
-    "studies prepared": (open_study, "prepare"),
+    "studies prepared": (open_study, "prepare_study"),
     "data loaded": (prepare, "load_corpus"),
     "checkpoints opened": (prepare, "open_checkpoint"),
     "records parsed": (RunRecord, "model_validate_json"),

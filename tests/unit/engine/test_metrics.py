@@ -12,15 +12,14 @@ import torch.nn.functional as F
 from scipy import stats
 
 from headstart.config.traits import TASKS, TaskName, task_traits
-from headstart.engine.metrics import meter
+from headstart.records import Scores
+from headstart.tasks import load_task
 
 N, C = 257, 4
 
 
-def _streamed(
-    task: TaskName, logits: torch.Tensor, labels: torch.Tensor, batch: int = 32
-) -> dict[str, float]:
-    counted = meter(task, logits.shape[1])
+def _streamed(task: TaskName, logits: torch.Tensor, labels: torch.Tensor, batch: int = 32) -> Scores:
+    counted = load_task(task).make_meter(logits.shape[1])
     for start in range(0, len(logits), batch):
         counted.add(logits[start : start + batch], labels[start : start + batch])
     return counted.scores()
@@ -89,7 +88,7 @@ def test_a_constant_prediction_correlates_with_nothing() -> None:
     assert found["pearson"] == found["spearman"] == 0.0
 
 
-@pytest.mark.parametrize("task", [task for task in TASKS if task != "instruction"])
+@pytest.mark.parametrize("task", [name for name, traits in TASKS.items() if not traits.generates])
 def test_every_metric_that_a_study_may_name_is_measured(task: TaskName) -> None:
     labels = torch.tensor([0, 1, 2, 3]) if task == "classification" else torch.eye(4)
     labels = torch.arange(4.0) if task == "regression" else labels

@@ -14,7 +14,9 @@ from headstart.config.study import Lora
 from headstart.data.batches import Batch
 from headstart.engine import trace as traces
 from headstart.engine.trace import Kept, kept, trace
-from headstart.tuning.lora import adapt
+from headstart.methods.lora_layers import adapt
+from headstart.tasks import load_task
+from headstart.tasks.classification import CLASSIFICATION
 from tiny import FAMILIES, PAD, VOCABULARY, tiny_config
 
 ROWS, TOKENS, READ = 4, 16, 6
@@ -36,7 +38,7 @@ def make(family: str, dropout: float = 0.1, library: Any = AutoModelForSequenceC
 
 
 def truly(
-    own: Callable[[], Any], precision: Any = "fp32", task: Any = "classification", **targets: bool
+    own: Callable[[], Any], precision: Any = "fp32", task: Any = CLASSIFICATION, **targets: bool
 ) -> int:
     """The bytes that a forward pass keeps, counted while it computes."""
     model = own().train()
@@ -46,7 +48,7 @@ def truly(
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_step_without_numbers_keeps_what_a_step_keeps(family: str) -> None:
-    traced = trace(lambda: make(family), batch(), batch(READ), "classification", "fp32").step
+    traced = trace(lambda: make(family), batch(), batch(READ), CLASSIFICATION, "fp32").step
     assert traced == pytest.approx(truly(lambda: make(family)), rel=0.01)
 
 
@@ -57,7 +59,7 @@ def test_other_formats_keep_what_they_keep(precision: Any) -> None:
     def own() -> Any:
         return AutoModelForSequenceClassification.from_config(tiny_config("roberta", 0.1), dtype=dtype)
 
-    traced = trace(own, batch(), batch(READ), "classification", precision)
+    traced = trace(own, batch(), batch(READ), CLASSIFICATION, precision)
     assert traced.step == pytest.approx(truly(own, precision), rel=0.01)
 
 
@@ -66,8 +68,8 @@ def test_a_causal_model_needs_logits_where_something_is_said(family: str) -> Non
     def own() -> Any:
         return make(family, library=AutoModelForCausalLM)
 
-    traced = trace(own, batch(targets=True), batch(READ, targets=True), "instruction", "fp32").step
-    assert traced == pytest.approx(truly(own, task="instruction", targets=True), rel=0.01)
+    traced = trace(own, batch(targets=True), batch(READ, targets=True), load_task("instruction"), "fp32").step
+    assert traced == pytest.approx(truly(own, task=load_task("instruction"), targets=True), rel=0.01)
 
 
 def test_adapters_need_less_than_full_tuning() -> None:
@@ -76,14 +78,14 @@ def test_adapters_need_less_than_full_tuning() -> None:
         adapt(model, Lora(r=2), 0)
         return model
 
-    full = trace(lambda: make("bert"), batch(), batch(READ), "classification", "fp32").step
-    own = trace(adapted, batch(), batch(READ), "classification", "fp32").step
+    full = trace(lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32").step
+    own = trace(adapted, batch(), batch(READ), CLASSIFICATION, "fp32").step
     assert own < full
     assert own == pytest.approx(truly(adapted), rel=0.01)
 
 
 def test_twice_the_rows_keep_twice_the_memory() -> None:
-    one, two = (trace(lambda: make("bert"), batch(r), batch(r), "classification", "fp32") for r in (8, 16))
+    one, two = (trace(lambda: make("bert"), batch(r), batch(r), CLASSIFICATION, "fp32") for r in (8, 16))
     assert two.step == pytest.approx(2 * one.step, rel=0.1)
     assert (one.evaluation, two.evaluation) == (3 * 8 * 2 * 4, 3 * 16 * 2 * 4)
 
@@ -100,7 +102,7 @@ def test_weights_are_not_counted_and_views_of_one_tensor_once() -> None:
 
 def test_it_draws_and_computes_nothing() -> None:
     before = torch.get_rng_state()
-    trace(lambda: make("bert"), batch(), batch(READ), "classification", "fp32")
+    trace(lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32")
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -110,4 +112,4 @@ def test_a_model_that_has_to_see_numbers_is_an_error_that_can_be_caught() -> Non
             return torch.unique(input_ids)
 
     with pytest.raises(RuntimeError):
-        trace(Odd, batch(), batch(READ), "classification", "fp32")
+        trace(Odd, batch(), batch(READ), CLASSIFICATION, "fp32")

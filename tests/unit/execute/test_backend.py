@@ -12,12 +12,12 @@ from headstart.config.expand import Pack, expand
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend, split_lost_pack
 from headstart.execute.open_study import OpenStudy, open_study
-from headstart.execute.pack import carry_out
-from headstart.execute.prepare import prepare
 from headstart.experiment import run_missing
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.store.runs import RunStore
+from headstart.training.prepare import prepare_study
+from headstart.training.train_pack import train_pack
 
 StudyFile = Callable[..., Path]
 
@@ -32,7 +32,7 @@ class _Queue:
     def run_packs(self, packs: Sequence[Pack], placement: Placement, on_event: OnEvent) -> None:
         self.calls.append(f"run {[len(pack.runs) for pack in packs]} on {placement.workers}")
         for pack in packs:
-            carry_out(pack, self._opened.prepared, self._opened.store, placement.workers, on_event)
+            train_pack(pack, self._opened.prepared, self._opened.store, placement.workers, on_event)
 
     def time_steps(self, benchmarks: Sequence[StepBenchmark]) -> list[StepTimes]:
         """Packs of two are twice as fast a run-step."""
@@ -73,7 +73,7 @@ def lost(study_file: StudyFile) -> Callable[[int], tuple[list[Pack], Pack, RunSt
     """Loses a pack of so many bags of words; gives what to try, the pack, the store, and what ended."""
     study = load_study(study_file(arms={"words": {"method": "bag-of-words"}}, seeds=[0, 1, 2]))
     runs = expand(study)
-    prepared, store = prepare(study, runs), RunStore(Path(study.out))
+    prepared, store = prepare_study(study, runs), RunStore(Path(study.out))
     ended: list[str] = []
 
     def on_event(event: Event) -> None:

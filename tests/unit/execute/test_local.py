@@ -15,10 +15,11 @@ from headstart.config.expand import Pack, expand
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
 from headstart.execute.local import LocalBackend, preload_workers
-from headstart.execute.prepare import Prepared, prepare
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark
+from headstart.prepared import PreparedStudy
 from headstart.store.runs import RunStore
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 WORDS = {"words": {"method": "bag-of-words"}}
@@ -30,7 +31,7 @@ class _Study:
     def __init__(self, file: Path) -> None:
         study = load_study(file)
         self.runs = expand(study)
-        self.prepared: Prepared = prepare(study, self.runs)
+        self.prepared: PreparedStudy = prepare_study(study, self.runs)
         self.store = RunStore(Path(study.out))
         self.ended: list[str] = []
 

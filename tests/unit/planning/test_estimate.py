@@ -12,11 +12,11 @@ import pytest
 
 from headstart import Plan, load_study, plan, run
 from headstart.config.expand import expand
-from headstart.execute.prepare import prepare
 from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, expect_seconds
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepTimes
 from headstart.records import Range
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 GIB = 2**30
@@ -90,7 +90,7 @@ def estimate(study_file: StudyFile, tmp_path: Path) -> StudyEstimate:
     """Of two neural arms and a bag of words, two seeds each."""
     study = load_study(study_file(seeds=[0, 1], training={"epochs": 1, "batch_size": 8}))
     runs = expand(study)
-    return estimate_study(runs, runs, prepare(study, runs), 300 << 20, tmp_path)
+    return estimate_study(runs, runs, prepare_study(study, runs), 300 << 20, tmp_path)
 
 
 def test_packs_carry_what_is_expected_of_them(estimate: StudyEstimate) -> None:

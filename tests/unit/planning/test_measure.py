@@ -10,10 +10,10 @@ import pytest
 from headstart import load_study, plan
 from headstart.config.expand import expand
 from headstart.events import ignore_log
-from headstart.execute.prepare import prepare
 from headstart.planning.estimate import StudyEstimate, estimate_study
 from headstart.planning.measure import measure_groups, place_study
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 ARMS = {
@@ -48,7 +48,7 @@ def estimate(study_file: StudyFile, tmp_path: Path) -> Callable[..., StudyEstima
     def make(**changes: object) -> StudyEstimate:
         study = load_study(study_file(**{"arms": ARMS, "confounded": True, **changes}))
         runs = expand(study)
-        return estimate_study(runs, runs, prepare(study, runs), 0, tmp_path)
+        return estimate_study(runs, runs, prepare_study(study, runs), 0, tmp_path)
 
     return make
 

@@ -1,90 +1,117 @@
-"""Memory of a process, from what its runs need; and what does not fit, with the setting to change."""
+"""What runs need: parameters as records count them, memory as it grows, and what cannot be known."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from headstart.execute.needs import Need
-from headstart.planning.memory import (
-    GROWTH,
-    LIBRARY_BYTES,
-    MARGIN,
-    STEP_OVERHEAD,
-    estimate_process_memory,
-    warn_of_memory,
-)
-from headstart.records import Range
-from tiny import tiny_run
+from headstart import load_study, plan, run
+from headstart.config.expand import expand
+from headstart.methods import load_method
+from headstart.planning import memory
+from headstart.planning.memory import estimate_memory
+from headstart.training.prepare import prepare_study
 
-GIB = 2**30
-#: A process of 300 MiB; runs of 100 MiB each whose steps take 200 MiB beside it.
-PROCESS = 300 << 20
-NEED = Need(shared=0, member=100 << 20, step=200 << 20, evaluation=150 << 20, whole=25 << 20, narrow=False)
-
-
-def _middle(need: Need, runs: int) -> float:
-    span = estimate_process_memory(need, PROCESS, runs)
-    assert span.high / span.low == pytest.approx((1 + MARGIN) / (1 - MARGIN))
-    return (span.low + span.high) / 2
+StudyFile = Callable[..., Path]
+ARMS: dict[str, Any] = {
+    "full": {},
+    "random": {"init": "random"},
+    "lora": {"method": "lora", "lora": {"r": 2}},
+    "probe": {"method": "probe"},
+    "ia3": {
+        "method": "peft",
+        "peft": {"peft_type": "IA3", "target_modules": ["query"], "feedforward_modules": []},
+    },
+    "words": {"method": "bag-of-words"},
+}
 
 
-def test_memory_is_the_sum_that_the_documentation_states() -> None:
-    """1.07 x (process + libraries + weights + 1.35 x activations), with 390 MiB of libraries."""
-    assert (GROWTH, STEP_OVERHEAD[False], LIBRARY_BYTES) == (1.07, 1.35, 390 * 2**20)
-    assert _middle(NEED, 1) == pytest.approx(1.07 * (300 + 390 + 100 + 1.35 * 200) * 2**20)
+def test_parameters_are_those_that_records_count(study_file: StudyFile) -> None:
+    study = load_study(study_file(arms=ARMS))
+    expected = plan(study).cost.parameters
+    records = {record.arm: record for record in run(study).records}
+    assert expected.pop("words") is None
+    for arm, parameters in expected.items():
+        assert records[arm].parameters is not None
+        assert records[arm].parameters == parameters, arm
 
 
-def test_a_pack_multiplies_what_is_each_runs_own() -> None:
-    assert _middle(NEED, 3) == pytest.approx(1.07 * (300 + 390 + 300 + 1.35 * 600) * 2**20)
+def test_every_run_is_in_a_group_and_those_that_step_have_a_need(study_file: StudyFile) -> None:
+    groups = plan(load_study(study_file(arms=ARMS))).cost.groups
+    known = {key.partition("/")[0]: group.memory_bytes is not None for group in groups for key in group.runs}
+    assert known == {arm: arm in ("full", "random", "lora", "ia3") for arm in ARMS}
 
 
-def test_small_models_need_less_of_the_libraries() -> None:
-    small = Need(shared=0, member=10 << 20, step=20 << 20, evaluation=0, whole=1 << 20, narrow=False)
-    assert _middle(small, 1) == pytest.approx(1.07 * (300 + 1.5 * 30 + 10 + 1.35 * 20) * 2**20)
+def test_a_need_grows_with_batch_length_and_copies(study_file: StudyFile) -> None:
+    def need(**training: Any) -> Any:
+        study = load_study(study_file(arms={"full": {}, "words": None}, training={"epochs": 1} | training))
+        runs = expand(study)
+        prepared = prepare_study(study, runs)
+        return estimate_memory([prepared.select(run) for run in runs])
+
+    small, wide, long = need(batch_size=4), need(batch_size=16), need(batch_size=4, epochs=2)
+    assert wide.step > 2 * small.step
+    assert long.member == 5 * small.member / 4  # the weights of the best epoch
+    assert need(batch_size=4, max_length=6).step < small.step
+    assert need(batch_size=16, gradient_checkpointing=True).step < wide.step
+    assert small.member == 4 * 4 * _trained(study_file)
 
 
-def test_whole_models_or_an_evaluation_count_where_they_are_more_than_a_step() -> None:
-    large = Need(shared=0, member=0, step=1 << 20, evaluation=2 << 20, whole=900 << 20, narrow=True)
-    assert _middle(large, 1) == pytest.approx(1.07 * (300 + 1.5 * 1 + 2 * 900) * 2**20)
+def _trained(study_file: StudyFile) -> int:
+    study = load_study(study_file(arms={"full": {}, "words": None}, vocabulary="full"))
+    runs = expand(study)
+    prepared = prepare_study(study, runs)
+    parameters = load_method("full").count_parameters(prepared.select(runs[0]))
+    assert parameters is not None
+    used = load_study(study_file(arms={"full": {}, "words": None}))
+    ids = prepare_study(used, runs).select(runs[0]).used_ids
+    assert ids is not None
+    rows = len(prepared.checkpoints[runs[0].checkpoint].tokenizer)
+    return parameters.trainable - (rows - len(ids)) * 32
 
 
-def _warn(need: Need = NEED, *, low: float, free: float, **more: Any) -> list[str]:
-    """The warnings about a run, or `pack` as one, in so many processes; sizes in GiB."""
-    asked = {"pack": 1, "processes": 1} | {key: more.pop(key) for key in more.keys() & {"pack", "processes"}}
-    memory = Range(low=low * GIB, high=2 * low * GIB)
-    return [w.text for w in warn_of_memory([tiny_run(**more)], need, memory, int(free * GIB), **asked)]
+def test_a_model_that_cannot_be_traced_has_no_estimate(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a shape depends on data")
 
-
-def test_what_fits_is_not_mentioned() -> None:
-    assert _warn(low=1, free=1) == []
-    assert _warn(low=1, free=3, processes=3) == []
+    monkeypatch.setattr(memory, "trace", failing)
+    groups = plan(load_study(study_file())).cost.groups
+    assert {group.memory_bytes for group in groups if group.alone is None} == {None}
 
 
 @pytest.mark.parametrize(
-    ("need", "changes", "remedy"),
+    ("config", "is_known"),
     [
-        (
-            NEED,
-            {},
-            "lower training.batch_size (and raise training.accumulation), or lower training.max_length",
-        ),
-        (NEED, {"batch_size": 1}, "choose a smaller model, or method: lora"),
-        (Need(0, 9, 1, 0, 0, False), {}, "choose a smaller model, or method: lora"),
-        (NEED, {"pack": 4}, "lower pack"),
-        (NEED, {"processes": 4}, "lower workers to 2"),
+        ({"peft_type": "LORA", "init_lora_weights": "pissa", "r": 2, "target_modules": ["query"]}, False),
+        ({"peft_type": "BOFT", "target_modules": ["query"], "boft_block_size": 4}, True),
+        ({"peft_type": "LORA", "use_dora": True, "r": 2, "target_modules": ["query"]}, True),
     ],
+    ids=["pissa", "boft", "dora"],
 )
-def test_what_does_not_fit_names_the_setting_to_change(
-    need: Need, changes: dict[str, Any], remedy: str
+def test_adapters_that_have_to_see_numbers_are_planned_and_trained_too(
+    study_file: StudyFile, config: dict[str, Any], is_known: bool
 ) -> None:
-    free = 2.5 if "processes" in changes else 0.5
-    (text,) = _warn(need, low=1, free=free, **changes)
-    assert f"1.0 to 2.0 GiB, and {free:.1f} GiB are free" in text
-    assert remedy in text
+    study = load_study(study_file(arms={"own": {"method": "peft", "peft": config}, "words": None}))
+    expected = plan(study).cost.parameters["own"]
+    (record,) = run(study).records
+    assert record.status == "done"
+    assert record.parameters is not None
+    assert (expected is not None) == is_known
+    assert expected is None or expected == record.parameters
 
 
-def test_checkpointing_is_proposed_where_it_is_not_used_yet() -> None:
-    assert "gradient_checkpointing: true" in _warn(low=1, free=0)[0]
-    assert "gradient_checkpointing" not in _warn(low=1, free=0, gradient_checkpointing=True)[0]
+def test_records_hold_estimate_and_truth(study_file: StudyFile) -> None:
+    study = load_study(study_file(arms={"full": {}, "words": {"method": "bag-of-words"}}))
+    full, words = run(study).records
+    assert full.estimate is not None
+    assert full.estimate.memory_bytes is not None
+    assert full.estimate.memory_bytes.low < full.estimate.memory_bytes.high
+    assert full.estimate.seconds is None  # nothing was timed
+    assert full.peak_memory_bytes
+    assert words.estimate is not None
+    assert words.estimate.memory_bytes is None

@@ -11,11 +11,11 @@ import pytest
 
 from headstart.config.expand import Run
 from headstart.config.study import Training
-from headstart.execute.group import Group
 from headstart.planning import placement_choice
 from headstart.planning.placement import Placement
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.training.grouping import Group
 from tiny import tiny_run
 
 GIB = 2**30

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from headstart import load_study
-from headstart.config.expand import Run, expand
+from headstart.config.expand import expand
 from headstart.data.batches import epoch_order, padded_length
-from headstart.execute.prepare import Prepared, prepare
 from headstart.planning.step_benchmark import StepTimes
 from headstart.planning.time_model import (
     DRIFT,
@@ -22,7 +21,9 @@ from headstart.planning.time_model import (
     estimate_total_seconds,
     fit_time_model,
 )
+from headstart.prepared import PreparedRun
 from headstart.records import Range
+from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
 
@@ -68,33 +69,32 @@ def test_nothing_timed_is_nothing_known() -> None:
 
 
 @pytest.fixture
-def prepared(study_file: StudyFile) -> Callable[..., tuple[Run, Prepared]]:
-    """The first run of a study with the tiny model, and what it shares."""
+def prepare(study_file: StudyFile) -> Callable[..., PreparedRun]:
+    """The first run of a study with the tiny model, made ready."""
 
-    def make(**changes: object) -> tuple[Run, Prepared]:
+    def make(**changes: object) -> PreparedRun:
         study = load_study(study_file(arms={"pretrained": {}, "words": None}, **changes))
         runs = expand(study)
-        return runs[0], prepare(study, runs)
+        return prepare_study(study, runs).select(runs[0])
 
     return make
 
 
-def test_a_workload_is_every_token_of_every_batch(prepared: Callable[..., tuple[Run, Prepared]]) -> None:
-    run, ready = prepared(training={"epochs": 3, "batch_size": 8}, curves=["valid", "test"])
-    workload = count_workload(run, ready)
-    tokens = ready.tokens_of(run)["train"]
-    batches = [b for epoch in (1, 2, 3) for b in epoch_order(tokens.lengths, 8, run.seed, epoch)]
+def test_a_workload_is_every_token_of_every_batch(prepare: Callable[..., PreparedRun]) -> None:
+    prepared = prepare(training={"epochs": 3, "batch_size": 8}, curves=["valid", "test"])
+    workload = count_workload(prepared)
+    tokens = prepared.tokens["train"]
+    batches = [b for epoch in (1, 2, 3) for b in epoch_order(tokens.lengths, 8, prepared.run.seed, epoch)]
     assert workload.steps == len(batches) == 3 * 8
     assert workload.tokens == sum(len(b) * padded_length(tokens, b) for b in batches)
-    valid, test = (int(ready.tokens_of(run)[part].lengths.sum()) for part in ("valid", "test"))
+    valid, test = (int(prepared.tokens[part].lengths.sum()) for part in ("valid", "test"))
     assert 3 * (valid + test) + test <= workload.evaluation_tokens <= 1.5 * (3 * (valid + test) + test)
 
 
-def test_patience_may_end_a_run_early(prepared: Callable[..., tuple[Run, Prepared]]) -> None:
-    run, ready = prepared(training={"epochs": 8, "patience": 1})
-    assert count_workload(run, ready).least == 2 / 8
-    model = TimeModel(0.1, 0, 0, 0, 0.1)
-    span = estimate_pack_seconds([run], model, ready)
+def test_patience_may_end_a_run_early(prepare: Callable[..., PreparedRun]) -> None:
+    prepared = prepare(training={"epochs": 8, "patience": 1})
+    assert count_workload(prepared).least == 2 / 8
+    span = estimate_pack_seconds([prepared], TimeModel(0.1, 0, 0, 0, 0.1))
     assert span.high == pytest.approx(8 * 4 * 0.1 * 1.1)
     assert span.low == pytest.approx(2 / 8 * 8 * 4 * 0.1 * 0.9)
 

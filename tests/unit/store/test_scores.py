@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from headstart.config.traits import TaskName, task_traits
-from headstart.engine.losses import probabilities
-from headstart.engine.metrics import meter
 from headstart.errors import OutputError
 from headstart.report.scores import measure
 from headstart.store.predictions import predictions_file
 from headstart.store.scores import read_predictions
+from headstart.tasks import load_task
+from headstart.tasks.labelled import LabelledTask
 
 NAMES = ("x", "y", "z")
 TEXTS = 40
@@ -36,10 +36,12 @@ def data(task: TaskName, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def write(folder: Path, task: TaskName, seed: int = 0) -> dict[str, float]:
     """A run's predictions, and the metrics that the engine counts meanwhile."""
     logits, labels = data(task, seed)
-    counted = meter(task, 3)
+    own = load_task(task)
+    assert isinstance(own, LabelledTask)
+    counted = own.make_meter(3)
     counted.add(logits, labels)
     with predictions_file(folder / "predictions.parquet", task, () if task == "regression" else NAMES) as out:
-        out.add(range(TEXTS), labels.numpy(), probabilities(logits, task).numpy())
+        out.add(range(TEXTS), labels.numpy(), own.compute_probabilities(logits).numpy())
     return counted.scores()
 
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from headstart.config.study import Lora
 from headstart.errors import ModelError
-from headstart.tuning.adapters import lora_config
+from headstart.methods.peft_format import lora_config
 from headstart.tuning.weigh import BIASES, RANKS, ROLES, Adapters, count_adapters
 from tiny import tiny_config
 

@@ -194,6 +194,18 @@ def adapters(model: nn.Module) -> dict[str, LoraLinear]:
     return {path: module for path, module in model.named_modules() if isinstance(module, LoraLinear)}
 
 
+def trained_values(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What trains of a model, by name."""
+    return {name: value for name, value in model.named_parameters() if value.requires_grad}
+
+
+def eject_adapters(model: nn.Module) -> nn.Module:
+    """The model as it was before `adapt`, in place: base layers back in their places, adapters gone."""
+    for path, layer in adapters(model).items():
+        model.set_submodule(path, layer.base)
+    return model
+
+
 def narrow_base(model: nn.Module) -> None:
     """Keep frozen linear layers in bfloat16, in place: what autocast would make of them at each step."""
     for module in model.modules():

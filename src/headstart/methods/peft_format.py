@@ -19,13 +19,11 @@ from transformers.pytorch_utils import Conv1D
 
 from headstart.config.study import Lora
 from headstart.config.traits import TaskName
-from headstart.data.corpus import Text
 from headstart.errors import ModelError
+from headstart.methods.four_bits import quantise
+from headstart.methods.lora_layers import is_causal, peft, targets, trained_modules
 from headstart.models.checkpoints import Checkpoint, library_class, locate, quiet
-from headstart.models.save import compare
 from headstart.seeds import derive
-from headstart.tuning.lora import is_causal, peft, targets, trained_modules
-from headstart.tuning.quantise import quantise
 
 CONFIG = "adapter_config.json"
 
@@ -57,16 +55,15 @@ def _short_names(model: nn.Module, paths: Sequence[str]) -> list[str]:
     return names if set(meant) == set(paths) else list(paths)
 
 
-def as_peft(base: Any, tuned: nn.Module, lora: Lora, fresh: Collection[str] = ()) -> Any:
-    """`base`, a model before it is adapted, as a `PeftModel` with the adapters and the head of `tuned`."""
+def as_peft(base: Any, values: Mapping[str, torch.Tensor], lora: Lora, fresh: Collection[str] = ()) -> Any:
+    """`base`, a model before it is adapted, as a `PeftModel` with trained `values` of adapters and head."""
     modules = trained_modules(base, fresh)
     with _without_remarks():
         model = peft().get_peft_model(base, lora_config(base, lora, fresh))
     state = model.state_dict()
     with torch.no_grad():
-        for name, value in tuned.named_parameters():
-            if value.requires_grad:
-                state[_peft_name(name, modules)].copy_(value)
+        for name, value in values.items():
+            state[_peft_name(name, modules)].copy_(value)
     return model
 
 
@@ -113,35 +110,14 @@ def _without_remarks() -> Iterator[None]:
         yield
 
 
-def save_adapter(
-    model: Any,
-    tuned: nn.Module,
-    checkpoint: Checkpoint,
-    folder: Path,
-    *,
-    examples: Sequence[Text],
-    max_length: int,
-    four_bits: torch.dtype | None = None,
-) -> None:
-    """Write a `PeftModel`'s adapter and head, the configuration with label names, and the tokenizer.
-
-    Then load all of it on a fresh base and compare the logits of `examples` with those of `tuned`, the model
-    as it was trained.
-
-    Args:
-        four_bits: the format of products with a four-bit base, where it has one.
-
-    Raises:
-        ModelError: the loaded model does not give the same logits.
-    """
+def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
+    """Write a `PeftModel`'s adapter and head, the configuration with label names, and the tokenizer."""
     with _without_remarks():
         model.peft_config["default"].base_model_name_or_path = checkpoint.location
         model.save_pretrained(folder)
         checkpoint.config.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is written later
-    loaded = load_adapter(folder, task=checkpoint.task, four_bits=four_bits)
-    compare(tuned, loaded, checkpoint, folder, examples=examples, max_length=max_length)
 
 
 def is_adapter(folder: Path) -> bool:
@@ -171,9 +147,9 @@ def load_adapter(
             plain = library_class(task).from_pretrained(
                 location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
             )
-            if four_bits is not None:
-                quantise(plain, plain.device, four_bits)
-            return peft().PeftModel.from_pretrained(plain, folder).eval()
+        if four_bits is not None:
+            quantise(plain, plain.device, four_bits)
+        return attach_adapter(plain, folder)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(
             f"its base model {location} cannot be used: {str(error).strip().splitlines()[0]}",
@@ -181,6 +157,12 @@ def load_adapter(
             expected="the checkpoint that the adapter was trained on",
             fix=f"put it back, or name it as base_model_name_or_path in {CONFIG}",
         ) from error
+
+
+def attach_adapter(base: Any, folder: Path) -> Any:
+    """`base` with the adapter and the head that lie in `folder`, in evaluation mode."""
+    with _without_remarks(), torch.random.fork_rng(devices=[]):
+        return peft().PeftModel.from_pretrained(base, folder).eval()
 
 
 def _base_of(folder: Path) -> str:

@@ -12,25 +12,26 @@ import pytest
 from headstart import load_study
 from headstart.config.expand import expand
 from headstart.engine.device import Precision
-from headstart.execute import prepare as module
-from headstart.execute.prepare import Prepared, as_begun, prepare
+from headstart.prepared import PreparedStudy
 from headstart.records import Execution, RunRecord
+from headstart.training import prepare as module
+from headstart.training.prepare import keep_precision, prepare_study
 
 StudyFile = Callable[..., Path]
 ARMS = {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}
 OPEN = {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3}
 
 
-def _prepared(file: Path) -> Prepared:
+def _prepared(file: Path) -> PreparedStudy:
     study = load_study(file)
-    return prepare(study, expand(study))
+    return prepare_study(study, expand(study))
 
 
-def _done(prepared: Prepared, arm: str, precision: str, seed: int = 0) -> RunRecord:
-    from headstart.execute.pack import failed
+def _done(prepared: PreparedStudy, arm: str, precision: str, seed: int = 0) -> RunRecord:
+    from headstart.training.run_records import make_failed_record
 
     run = next(run for run in expand(prepared.study) if run.arm == arm)
-    record = failed(replace(run, seed=seed), prepared, ValueError())
+    record = make_failed_record(prepared.select(replace(run, seed=seed)), ValueError())
     how = Execution(device="cpu", precision=precision, threads=1, workers=1)
     return record.model_copy(update={"status": "done", "execution": how})
 
@@ -51,7 +52,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_precision_is_decided_once_for_all_runs(study_file: StudyFile, asked: list[str]) -> None:
     prepared = _prepared(study_file(arms=ARMS, seeds=[0, 1], training=OPEN))
-    assert {prepared.precision_of(run) for run in expand(prepared.study)} == {"bf16"}
+    assert {prepared.select(run).precision for run in expand(prepared.study)} == {"bf16"}
     assert asked == ["auto"]
 
 
@@ -61,7 +62,7 @@ def test_the_study_may_overrule_it_without_a_probe(
 ) -> None:
     training = {**OPEN, "precision": precision}
     prepared = _prepared(study_file(arms=ARMS, training=training))
-    assert {prepared.precision_of(run) for run in expand(prepared.study)} == {precision}
+    assert {prepared.select(run).precision for run in expand(prepared.study)} == {precision}
     assert asked == []
 
 
@@ -84,7 +85,7 @@ def test_a_study_goes_on_in_the_precision_it_began_in(
 ) -> None:
     prepared = _prepared(study_file(arms=ARMS, training=OPEN))
     records = [_done(prepared, "pretrained", one, seed) for seed, one in enumerate(done)]
-    assert as_begun(prepared, records).precision == expected
+    assert keep_precision(prepared, records).precision == expected
 
 
 @pytest.mark.parametrize(("has", "expected"), [(True, "bf16"), (False, "fp32")])
@@ -93,7 +94,7 @@ def test_bf16_is_gone_on_with_where_the_hardware_has_it(
 ) -> None:
     monkeypatch.setattr(module, "has_bf16", lambda _: has)
     prepared = replace(_prepared(study_file(arms=ARMS, training=OPEN)), precision="fp32")
-    assert as_begun(prepared, [_done(prepared, "random", "bf16")]).precision == expected
+    assert keep_precision(prepared, [_done(prepared, "random", "bf16")]).precision == expected
 
 
 def test_runs_that_name_their_precision_say_nothing_of_the_others(
@@ -102,7 +103,7 @@ def test_runs_that_name_their_precision_say_nothing_of_the_others(
     """Nor does a bag of words, which has double precision of its own."""
     arms = {**ARMS, "bag": {"method": "bag-of-words"}}
     prepared = _prepared(study_file(arms=arms, training=OPEN))
-    assert as_begun(prepared, [_done(prepared, "bag", "fp64")]).precision == "bf16"
+    assert keep_precision(prepared, [_done(prepared, "bag", "fp64")]).precision == "bf16"
     exact = _prepared(study_file(arms=ARMS, training={**OPEN, "precision": "fp32"}))
     began = replace(exact, precision="bf16")
-    assert as_begun(began, [_done(exact, "random", "fp32")]).precision == "bf16"
+    assert keep_precision(began, [_done(exact, "random", "fp32")]).precision == "bf16"

@@ -1,43 +1,41 @@
-"""Decides when a run's state is worth writing, and what it depends on; another run's state is not taken."""
+"""Saves training states of unfinished runs and resumes from them; another run's state is not taken."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 
 import torch
 
-from headstart.config.expand import Run
 from headstart.engine.checkpoint import load_state, save_state
 from headstart.engine.member import Member, Setting
 from headstart.engine.weights import Weights
-from headstart.execute.prepare import Prepared
+from headstart.methods import load_method
+from headstart.prepared import PreparedRun
 from headstart.store.runs import RunStore
 
 #: Seconds of training that may be lost, and the share of the time that writing may take.
 EVERY, SHARE = 60.0, 0.05
 
 
-class Keeper:
+class TrainingStateSaver:
     """Writes the states of a pack's members at the ends of their epochs: seldom enough not to be felt."""
 
     def __init__(
         self,
-        members: Sequence[Member],
+        runs: Sequence[PreparedRun],
         weights: Weights,
-        prepared: Prepared,
-        setting: Setting,
+        context: Setting,
         store: RunStore,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._identity = {m.run.key: _identity(m.run, prepared, setting, weights) for m in members}
+        self._identity = {prepared.run.key: _identify_state(prepared, context, weights) for prepared in runs}
         self._store, self._clock = store, clock
         self._began, self._spent = clock(), 0.0
         self._last = dict.fromkeys(self._identity, self._began)
 
-    def keep(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+    def save(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
         """Write the member's state if the last one is old enough."""
         key, now = member.run.key, self._clock()
         if now - self._last[key] < EVERY or self._spent > SHARE * (now - self._began):
@@ -46,7 +44,7 @@ class Keeper:
         self._last[key] = self._clock()
         self._spent += self._last[key] - now
 
-    def go_on(
+    def resume(
         self, members: Sequence[Member], weights: Weights, optimisers: Sequence[torch.optim.Optimizer]
     ) -> list[Member]:
         """Let every member go on from the state that is on disk; gives those that do."""
@@ -64,20 +62,19 @@ class Keeper:
         ]
 
 
-def _identity(run: Run, prepared: Prepared, setting: Setting, weights: Weights) -> str:
+def _identify_state(prepared: PreparedRun, context: Setting, weights: Weights) -> str:
     """The digest of everything that a state is a function of."""
-    ids = prepared.vocabulary_of(run)
+    run, ids = prepared.run, prepared.used_ids
     parts = (
-        "1",
+        "2",
         run.key,
+        run.method,
         run.training.model_dump_json(),
-        run.lora.model_dump_json() if run.lora else "",
-        run.probe.model_dump_json() if run.probe else "",
-        json.dumps(run.peft, sort_keys=True, default=str),
-        setting.precision,
-        setting.metric,
-        prepared.corpus.digest,
-        prepared.checkpoints[run.checkpoint].digest,
+        load_method(run.method).dump_settings(run),
+        context.precision,
+        context.metric,
+        prepared.study.corpus.digest,
+        prepared.checkpoint.digest,
         "" if ids is None else hashlib.sha256(ids.tobytes()).hexdigest(),
         str(weights.slots),
     )

@@ -1,4 +1,4 @@
-"""A pack carried out: every run recorded once, and smaller packs where one was too large."""
+"""A pack that trains: every run recorded once, and smaller packs where one was too large."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import headstart.training.train_pack as packs
 from headstart import load_study
-from headstart.config.expand import Pack, Run, expand
+from headstart.config.expand import Pack, expand
 from headstart.engine.train import train
 from headstart.errors import ModelError, StackError
 from headstart.events import Event, RunEnded, RunStarted
-from headstart.execute import pack as packs
-from headstart.execute.assemble import weights_of
-from headstart.execute.pack import carry_out
-from headstart.execute.prepare import Prepared, prepare
-from headstart.execute.saving import save_trained
+from headstart.methods.base import TrainedMethod
+from headstart.methods.full import Full
+from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
+from headstart.training.build import build_weights
+from headstart.training.prepare import prepare_study
+from headstart.training.train_pack import train_pack
 
 TEXTS, BATCH, EPOCHS = 60, 8, 2
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -31,15 +33,14 @@ STEPS = EPOCHS * -(-TEXTS // BATCH)
 TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": 3e-3, "precision": "fp64"}
 
 
-class _Watching:
-    """Remembers the runs that started and ended."""
+class _Heard:
+    """The keys of the runs that started and ended."""
 
     def __init__(self) -> None:
         self.starts: list[str] = []
         self.ends: list[str] = []
 
-    def on(self, event: Event) -> None:
-        """Remember the run."""
+    def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self.starts.append(event.run.key)
         elif isinstance(event, RunEnded):
@@ -52,13 +53,13 @@ class _Study:
     def __init__(self, file: Path) -> None:
         study = load_study(file)
         self.runs = expand(study)
-        self.prepared: Prepared = prepare(study, self.runs)
-        self.store, self.watching = RunStore(Path(study.out)), _Watching()
+        self.prepared: PreparedStudy = prepare_study(study, self.runs)
+        self.store, self.heard = RunStore(Path(study.out)), _Heard()
         self.store.open(study)
 
-    def carry_out(self) -> dict[str, RunRecord]:
+    def train(self) -> dict[str, RunRecord]:
         """The records by run, as they lie on disk."""
-        given = carry_out(Pack(self.runs), self.prepared, self.store, 1, self.watching.on)
+        given = train_pack(Pack(self.runs), self.prepared, self.store, 1, self.heard)
         found = {record.key: record for record in self.store.records()}
         assert sorted(record.key for record in given) == sorted(found)
         assert {record.key: record for record in given} == found
@@ -80,13 +81,13 @@ def _limit_weights(patch: pytest.MonkeyPatch, most: int, error: Callable[[], Exc
     """Let the making of packs of more than `most` fail; gives the sizes tried."""
     tried: list[int] = []
 
-    def limited(runs: Sequence[Run], *rest: Any) -> Any:
+    def limited(runs: Sequence[PreparedRun], *rest: Any) -> Any:
         tried.append(len(runs))
         if len(runs) > most:
             raise error()
-        return weights_of(runs, *rest)
+        return build_weights(runs, *rest)
 
-    patch.setattr(packs, "weights_of", limited)
+    patch.setattr(packs, "build_weights", limited)
     return tried
 
 
@@ -98,7 +99,7 @@ def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
     """Every run is done, with one record, one curve of all its steps, its predictions, and no rest."""
     assert sorted(records) == sorted(run.key for run in study.runs)
     assert {record.status for record in records.values()} == {"done"}
-    assert sorted(study.watching.ends) == sorted(records)
+    assert sorted(study.heard.ends) == sorted(records)
     for key in records:
         (events,) = study.store.curves_folder(key).iterdir()
         curve = EventAccumulator(str(events))
@@ -109,10 +110,10 @@ def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
 
 
 def test_a_pack_gives_every_run_its_record_curve_and_model(study: _Study) -> None:
-    records = study.carry_out()
+    records = study.train()
     _assert_whole(study, records)
     assert _packs(records) == [4] * 4
-    assert study.watching.starts == [run.key for run in study.runs]
+    assert study.heard.starts == [run.key for run in study.runs]
     assert len({record.valid["loss"] for record in records.values() if record.valid}) == 4
 
 
@@ -124,7 +125,7 @@ def test_a_pack_too_large_for_memory_goes_on_in_halves(
     study: _Study, monkeypatch: pytest.MonkeyPatch, most: int, tried: list[int], sizes: list[int]
 ) -> None:
     made = _limit_weights(monkeypatch, most, _no_memory)
-    records = study.carry_out()
+    records = study.train()
     assert made == tried
     assert _packs(records) == sizes
     _assert_whole(study, records)
@@ -134,7 +135,7 @@ def test_models_that_cannot_be_stacked_after_all_train_one_by_one(
     study: _Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = _limit_weights(monkeypatch, 1, lambda: StackError("stacked, it computes something else"))
-    records = study.carry_out()
+    records = study.train()
     assert made == [4, 1, 1, 1, 1]
     assert _packs(records) == [1] * 4
     _assert_whole(study, records)
@@ -153,7 +154,7 @@ def test_memory_that_runs_out_after_some_epochs_starts_halves_afresh(
             raise _no_memory()
 
     monkeypatch.setattr(packs, "train", failing)
-    records = study.carry_out()
+    records = study.train()
     assert sizes == [4, 2, 2]
     _assert_whole(study, records)
 
@@ -174,7 +175,7 @@ def test_the_memory_of_a_pack_is_free_before_its_halves_are_made(
         train(members, weights, *rest, **more)
 
     monkeypatch.setattr(packs, "train", failing)
-    study.carry_out()
+    study.train()
     assert alive == [0, 0, 0]
 
 
@@ -182,8 +183,8 @@ def test_a_single_run_that_memory_does_not_hold_has_failed(
     study: _Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _limit_weights(monkeypatch, 0, _no_memory)
-    records = study.carry_out()
-    assert sorted(study.watching.ends) == sorted(records)
+    records = study.train()
+    assert sorted(study.heard.ends) == sorted(records)
     for record in records.values():
         assert record.status == "failed"
         assert "OutOfMemoryError: CUDA out of memory" in str(record.error)
@@ -191,7 +192,7 @@ def test_a_single_run_that_memory_does_not_hold_has_failed(
 
 def test_a_bug_fails_every_run_with_its_trace(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
     made = _limit_weights(monkeypatch, 0, lambda: ZeroDivisionError("one by nothing"))
-    records = study.carry_out()
+    records = study.train()
     assert made[0] == 4
     assert len(records) == 4
     for record in records.values():
@@ -202,11 +203,11 @@ def test_a_bug_fails_every_run_with_its_trace(study: _Study, monkeypatch: pytest
 def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = study.runs[1].key
 
-    def failing(model: Any, run: Run, *more: Any) -> None:
-        if run.key == lost:
+    def failing(method: Full, model: Any, prepared: PreparedRun, *more: Any) -> None:
+        if prepared.run.key == lost:
             raise ModelError("the saved model gives other logits")
-        save_trained(model, run, *more)
+        TrainedMethod.save(method, model, prepared, *more)
 
-    monkeypatch.setattr(packs, "save_trained", failing)
-    records = study.carry_out()
+    monkeypatch.setattr(Full, "save", failing)
+    records = study.train()
     assert [key for key, record in records.items() if record.status == "failed"] == [lost]

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from headstart.data.corpus import Examples
-from headstart.models.bag_of_words import STRENGTHS, fit_path
+from headstart.methods.bag_of_words import STRENGTHS, fit_path
 
 TEXTS = ["good book", "very good", "bad book", "so bad", "good good film", "bad bad film", "odd film", "odd"]
 
@@ -24,18 +24,18 @@ def _features() -> object:
 
 def test_probabilities_are_logistic_regressions() -> None:
     labels = np.array([1, 1, 0, 0, 1, 0, 2, 2])
-    path = fit_path(_examples(labels), "classification", 3)
+    path = fit_path(_examples(labels), "class", 3)
     assert [strength for strength, _ in path] == list(STRENGTHS)
     for strength, model in path:
         expected = LogisticRegression(C=strength, max_iter=1000).fit(_features(), labels)
-        found = model.logits(_examples(labels)).softmax(-1).numpy()
+        found = model.predict_logits(_examples(labels)).softmax(-1).numpy()
         assert np.allclose(found, expected.predict_proba(_features()), atol=1e-9)
 
 
 def test_a_class_that_training_lacks_is_never_predicted() -> None:
     labels = np.array([2, 2, 0, 0, 2, 0, 0, 0])
-    _, model = fit_path(_examples(labels), "classification", 3)[-1]
-    logits = model.logits(_examples(labels))
+    _, model = fit_path(_examples(labels), "class", 3)[-1]
+    logits = model.predict_logits(_examples(labels))
     assert logits.shape == (8, 3)
     assert set(logits.argmax(-1).tolist()) == {0, 2}
     assert torch.isfinite(logits).all()
@@ -43,15 +43,15 @@ def test_a_class_that_training_lacks_is_never_predicted() -> None:
 
 def test_numbers_are_ridges() -> None:
     labels = np.array([5, 4, 1, 2, 5, 1, 3, 3], np.float32)
-    for strength, model in fit_path(_examples(labels), "regression", 1):
+    for strength, model in fit_path(_examples(labels), "number", 1):
         expected = Ridge(alpha=1 / strength).fit(_features(), labels.astype(float)).predict(_features())
-        assert np.allclose(model.logits(_examples(labels))[:, 0].numpy(), expected, atol=1e-9)
+        assert np.allclose(model.predict_logits(_examples(labels))[:, 0].numpy(), expected, atol=1e-9)
 
 
 def test_each_label_has_its_own_logistic_regression() -> None:
     labels = np.array([[1, 0], [1, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]], np.float32)
-    strength, model = fit_path(_examples(labels), "multi-label", 2)[2]
-    found = model.logits(_examples(labels)).sigmoid().numpy()
+    strength, model = fit_path(_examples(labels), "label-set", 2)[2]
+    found = model.predict_logits(_examples(labels)).sigmoid().numpy()
     for c in range(2):
         expected = LogisticRegression(C=strength, max_iter=1000).fit(_features(), labels[:, c].astype(int))
         assert np.allclose(found[:, c], expected.predict_proba(_features())[:, 1], atol=1e-9)
@@ -61,6 +61,6 @@ def test_each_label_has_its_own_logistic_regression() -> None:
     ("labels", "classes"), [([1, 1, 0, 0, 1, 0, 0, 1], 2), ([0, 1, 2, 0, 1, 2, 0, 1], 3)]
 )
 def test_parameters_are_coefficients_and_intercepts(labels: list[int], classes: int) -> None:
-    _, model = fit_path(_examples(np.array(labels)), "classification", classes)[0]
+    _, model = fit_path(_examples(np.array(labels)), "class", classes)[0]
     words = len(model.vectorizer.vocabulary_)
     assert model.parameters == (words + 1) * (1 if classes == 2 else classes)

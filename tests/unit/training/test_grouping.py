@@ -12,8 +12,8 @@ import pytest
 
 from headstart import load_study
 from headstart.config.expand import Pack, expand
-from headstart.execute.group import Group, groups, halves, packs
-from headstart.execute.prepare import prepare
+from headstart.training.grouping import Group, cut_packs, group_runs, halve_pack
+from headstart.training.prepare import prepare_study
 from tiny import tiny_run
 
 StudyFile = Callable[..., Path]
@@ -28,7 +28,8 @@ def grouped(study_file: StudyFile) -> Callable[..., list[Group]]:
     def make(**changes: Any) -> list[Group]:
         study = load_study(study_file(**{"arms": {**PAIR, "words": None}, **changes}))
         runs = expand(study)
-        return groups(runs, prepare(study, runs))
+        prepared = prepare_study(study, runs)
+        return group_runs([prepared.select(run) for run in runs])
 
     return make
 
@@ -144,7 +145,7 @@ def test_an_architecture_that_cannot_be_stacked_says_why(
     (group,) = grouped(model=str(folder), seeds=[0, 1])
     assert (len(group.runs), group.most) == (4, 1)
     assert str(group.reason).startswith("its deberta.encoder.layer.0.attention.self.q_bias is held by a ")
-    assert [len(pack.runs) for pack in packs([group], 4)] == [1] * 4
+    assert [len(pack.runs) for pack in cut_packs([group], 4)] == [1] * 4
 
 
 # Packs
@@ -171,24 +172,24 @@ def _sizes(found: list[Pack]) -> list[int]:
     ],
 )
 def test_a_group_is_cut_as_even_as_can_be(count: int, size: int, sizes: list[int]) -> None:
-    found = packs([_group(count)], size)
+    found = cut_packs([_group(count)], size)
     assert _sizes(found) == sizes
     assert [run for pack in found for run in pack.runs] == list(_group(count).runs)
 
 
 def test_packs_hold_runs_of_one_group_only() -> None:
     both = [_group(3), _group(5, first=3, batch_size=4)]
-    found = packs(both, 4)
+    found = cut_packs(both, 4)
     assert _sizes(found) == [3, 2, 3]
     assert all(len({run.training.batch_size for run in pack.runs}) == 1 for pack in found)
 
 
 def test_runs_that_must_be_alone_are_alone_in_any_size() -> None:
-    assert _sizes(packs([_group(3, "fitted"), _group(3)], 3)) == [1, 1, 1, 3]
+    assert _sizes(cut_packs([_group(3, "fitted"), _group(3)], 3)) == [1, 1, 1, 3]
 
 
 def test_bags_of_words_come_last(grouped: Callable[..., list[Group]]) -> None:
-    found = packs(grouped(arms={"words": WORDS, **PAIR}, seeds=[0, 1]), 2)
+    found = cut_packs(grouped(arms={"words": WORDS, **PAIR}, seeds=[0, 1]), 2)
     assert [[run.arm for run in pack.runs] for pack in found] == [
         ["tuned", "random"],
         ["tuned", "random"],
@@ -202,6 +203,6 @@ def test_bags_of_words_come_last(grouped: Callable[..., list[Group]]) -> None:
 )
 def test_halves_hold_all_runs_once(count: int, sizes: list[int]) -> None:
     pack = Pack(_group(count).runs)
-    found = halves(pack)
+    found = halve_pack(pack)
     assert _sizes(found) == sizes
     assert tuple(run for part in found for run in part.runs) == pack.runs

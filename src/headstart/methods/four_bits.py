@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from headstart.errors import MissingExtraError
-from headstart.tuning.lora import hush, linear_layers
+from headstart.methods.lora_layers import hush, linear_layers
 
 
 def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:

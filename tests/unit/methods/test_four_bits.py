@@ -12,9 +12,9 @@ from headstart.config.study import Lora
 from headstart.engine.member import Member
 from headstart.engine.train import train
 from headstart.engine.weights import weights_together
+from headstart.methods.four_bits import quantise
+from headstart.methods.lora_layers import adapt, widen
 from headstart.models.count import count
-from headstart.tuning.lora import adapt, widen
-from headstart.tuning.quantise import quantise
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
 
 bitsandbytes = pytest.importorskip("bitsandbytes")

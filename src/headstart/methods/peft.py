@@ -1,0 +1,100 @@
+"""Any configuration of PEFT's, trained as PEFT makes it; its layers are not stacked, so each run is alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from headstart.config.expand import Run
+from headstart.engine.device import Precision
+from headstart.errors import ModelError
+from headstart.methods.base import TrainedMethod, name_key, select_check
+from headstart.methods.lora import estimate_base_bytes, identify_frozen_weights
+from headstart.methods.lora_layers import peft
+from headstart.methods.peft_format import can_merge, load_adapter, merged, save_adapter, wrap
+from headstart.models.save import compare_logits, example_logits, save_model
+from headstart.prepared import PreparedRun
+from headstart.records import Parameters
+
+
+class PeftMethod(TrainedMethod):
+    """The section `peft` is PEFT's own configuration."""
+
+    name = "peft"
+
+    def load_libraries(self) -> None:
+        """PEFT."""
+        peft()
+
+    def check(self, run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
+        """PEFT must take the configuration; over random weights it must be one that can be merged."""
+        try:
+            _check_configuration(run, skeleton, missing_keys)
+        except ModelError as error:
+            raise name_key(error, f"arms.{run.arm}.peft") from error
+
+    def explain_alone(self, prepared: PreparedRun) -> str | None:
+        """Always."""
+        return "PEFT's own layers are not stacked"
+
+    def select_pack_settings(self, run: Run) -> object:
+        """The whole configuration."""
+        return run.peft
+
+    def identify_base(self, prepared: PreparedRun) -> object:
+        """As LoRA's."""
+        return identify_frozen_weights(prepared)
+
+    def dump_settings(self, run: Run) -> str:
+        """As JSON."""
+        return json.dumps(run.peft, sort_keys=True, default=str)
+
+    def adapt_model(self, model: Any, prepared: PreparedRun, rank: int = 0) -> Any:
+        """Wrapped by PEFT."""
+        return wrap(model, _settings(prepared.run), prepared.run.seed, prepared.missing_keys)
+
+    def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
+        """None where PEFT has to see a model's numbers, as for singular vectors."""
+        try:
+            return super().count_parameters(prepared)
+        except (RuntimeError, NotImplementedError):
+            return None
+
+    def estimate_frozen_bytes(self, skeleton: Any, precision: Precision) -> int:
+        """As LoRA's."""
+        return estimate_base_bytes(skeleton, precision)
+
+    def save(self, model: nn.Module, prepared: PreparedRun, precision: Precision, folder: Path) -> None:
+        """As PEFT's adapter; over random weights, which are nowhere else, merged into them."""
+        checkpoint, check = prepared.checkpoint, select_check(prepared)
+        if not prepared.run.pretrained:
+            save_model(merged(model), checkpoint, folder, **check)
+            return
+        expected = example_logits(model, checkpoint.tokenizer, **check)
+        save_adapter(model, checkpoint, folder)
+        loaded = load_adapter(folder, task=checkpoint.task)
+        compare_logits(expected, loaded.to(next(model.parameters()).device), folder, **check)
+
+
+def _check_configuration(run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
+    try:
+        wrapped = wrap(skeleton, _settings(run), run.seed, missing_keys)
+    except (RuntimeError, NotImplementedError):  # it has to see the model's numbers, as singular vectors do
+        return
+    if not run.pretrained and not can_merge(wrapped):
+        raise ModelError(
+            "it cannot be merged into random weights, and these are nobody's base",
+            expected="a type that can be merged, such as LORA or IA3, or pretrained weights",
+        )
+
+
+def _settings(run: Run) -> Mapping[str, Any]:
+    assert run.peft is not None
+    return run.peft
+
+
+PEFT = PeftMethod()

@@ -1,0 +1,131 @@
+"""A linear probe: a linear classifier on features that the frozen encoder computes once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.config.expand import Run
+from headstart.config.study import Probe as ProbeSettings
+from headstart.data.corpus import Part
+from headstart.data.tokenise import Tokens
+from headstart.engine.device import Precision, weights_dtype
+from headstart.errors import ModelError
+from headstart.events import Log
+from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model, copy_values
+from headstart.methods.features import index_rows, load_features, locate_features
+from headstart.methods.linear_probe import Probe, load_linear, save_linear
+from headstart.methods.lora import identify_frozen_weights
+from headstart.models.checkpoints import quiet
+from headstart.models.count import count
+from headstart.models.save import TOLERANCE
+from headstart.prepared import PreparedRun
+from headstart.records import Parameters
+
+#: Rows whose logits a saved probe must give again.
+_CHECK_ROWS = 8
+
+
+class ProbeMethod(TrainedMethod):
+    """Trains on rows of a table of features as on texts: each is one token, its row's number."""
+
+    name = "probe"
+
+    def prepare_runs(self, runs: Sequence[PreparedRun], log: Log) -> None:
+        """Have the features of all runs in the cache before the first of them trains."""
+        files = {locate_features(prepared, _settings(prepared.run)): prepared for prepared in runs}
+        waiting = [prepared for file, prepared in files.items() if not file.is_file()]
+        if waiting:
+            examples = sum(len(part) for part in waiting[0].study.corpus.parts.values())
+            encoders = "" if len(waiting) == 1 else f" with each of {len(waiting)} encoders"
+            log(f"encoding {examples} examples once{encoders}, for the probes")
+        for prepared in waiting:
+            load_features(prepared, _settings(prepared.run))
+
+    def select_tokens(self, prepared: PreparedRun) -> dict[Part, Tokens]:
+        """Rows of the table of features."""
+        return index_rows(prepared.study.corpus)
+
+    def select_precision(self, prepared: PreparedRun) -> Precision:
+        """float32 in place of bfloat16: products as small as a probe's gain nothing."""
+        return "fp32" if prepared.precision == "bf16" else prepared.precision
+
+    def explain_alone(self, prepared: PreparedRun) -> str | None:
+        """Never alone."""
+        return None
+
+    def identify_base(self, prepared: PreparedRun) -> object:
+        """The encoder's weights and its features."""
+        return [identify_frozen_weights(prepared), _settings(prepared.run).model_dump()]
+
+    def dump_settings(self, run: Run) -> str:
+        """As JSON."""
+        return _settings(run).model_dump_json()
+
+    def build_model(
+        self, prepared: PreparedRun, device: torch.device, precision: Precision, rank: int = 0
+    ) -> BuiltModel:
+        """The linear layer at zero, over the table of features."""
+        table = torch.from_numpy(np.array(load_features(prepared, _settings(prepared.run))))
+        rows = torch.from_numpy(prepared.train_index)
+        probe = Probe(table, rows, prepared.study.corpus.outputs)
+        return BuiltModel(probe.to(device, weights_dtype(precision)))
+
+    def restore_model(self, built: BuiltModel, values: Mapping[str, torch.Tensor], decay: float) -> nn.Module:
+        """The linear layer as trained."""
+        copy_values(values, built.module)
+        return built.module
+
+    def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
+        """The encoder's, and those of the linear layer, which train."""
+        outputs, width = prepared.study.corpus.outputs, prepared.checkpoint.config.hidden_size
+        return self._count_with_encoder(prepared, outputs * (width + 1))
+
+    def count_trained(self, model: nn.Module, prepared: PreparedRun) -> Parameters:
+        """The table of features is none of its parameters; the encoder's are."""
+        return self._count_with_encoder(prepared, count(model).trainable)
+
+    def _count_with_encoder(self, prepared: PreparedRun, trainable: int) -> Parameters:
+        skeleton: Any = prepared.checkpoint.skeleton()
+        return Parameters(total=count(skeleton.base_model).total + trainable, trainable=trainable)
+
+    def save(self, model: nn.Module, prepared: PreparedRun, precision: Precision, folder: Path) -> None:
+        """The linear layer with the encoder's configuration, and a random encoder, which is nowhere else."""
+        assert isinstance(model, Probe)
+        checkpoint = prepared.checkpoint
+        save_linear(model.linear, _settings(prepared.run).pooling, folder)
+        with quiet():
+            encoder: Any = checkpoint.config if prepared.run.pretrained else build_base_model(prepared)
+            encoder.save_pretrained(folder)
+            checkpoint.tokenizer.save_pretrained(folder)
+        _check_saved(model, folder)
+
+
+def _check_saved(model: Probe, folder: Path) -> None:
+    """Load the probe again and compare the logits of some rows.
+
+    Raises:
+        ModelError: they differ.
+    """
+    features = model.table.weight[:_CHECK_ROWS]
+    loaded = load_linear(folder)[0].to(features.device)
+    with torch.inference_mode():
+        gap = float((loaded(features.float()) - model.linear(features)).abs().max())
+    if not gap <= TOLERANCE:
+        raise ModelError(
+            f"the saved probe gives other logits when loaded again: they differ by up to {gap:g}",
+            where=str(folder),
+        )
+
+
+def _settings(run: Run) -> ProbeSettings:
+    assert run.probe is not None
+    return run.probe
+
+
+PROBE = ProbeMethod()

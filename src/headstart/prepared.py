@@ -1,0 +1,130 @@
+"""A study made ready: what all runs share, and each run with all that it needs. Makes nothing ready itself.
+
+Nothing here looks a run's things up in two places: whoever trains, plans or saves takes a `PreparedRun`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from headstart.config.expand import Run
+from headstart.config.study import Study
+from headstart.config.traits import MethodTraits, TaskTraits, method_traits, task_traits
+from headstart.data.corpus import Corpus, Part
+from headstart.data.splits import subset
+from headstart.data.tokenise import Tokens
+from headstart.engine.device import Precision
+from headstart.models.checkpoints import Checkpoint
+from headstart.records import Notice
+
+#: A checkpoint's name and a token limit: what tokens depend on.
+TokensKey = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class PreparedStudy:
+    """Everything but the runs: picklable, and small where tokens lie in the cache.
+
+    `tokens` is keyed by (checkpoint, token limit), and so is `used_ids`: the ids in use, ascending, or
+    None where the whole table trains. `missing_keys` are the names of the weights that a checkpoint lacks.
+    `precision` is what runs that leave it open compute in: decided once, so that all processes agree.
+    """
+
+    study: Study
+    corpus: Corpus
+    checkpoints: dict[str, Checkpoint]
+    tokens: dict[TokensKey, dict[Part, Tokens]]
+    used_ids: dict[TokensKey, np.ndarray | None]
+    notices: tuple[Notice, ...]
+    missing_keys: dict[str, frozenset[str]] = field(default_factory=dict)
+    precision: Precision = "fp32"
+    commit: str | None = None
+
+    @property
+    def task(self) -> TaskTraits:
+        """What is known of the study's task."""
+        return task_traits(self.study.task)
+
+    @property
+    def shares_rows(self) -> bool:
+        """Whether short examples of a batch share a row."""
+        return self.study.prompts.packing and self.task.generates
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """What tells the study's checkpoints from others."""
+        return frozenset(checkpoint.digest for checkpoint in self.checkpoints.values())
+
+    def select(self, run: Run) -> PreparedRun:
+        """The run with all that it needs of the study."""
+        return PreparedRun(run, self)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run with all that it needs."""
+
+    run: Run
+    study: PreparedStudy
+
+    @property
+    def method(self) -> MethodTraits:
+        """What is known of its method."""
+        return method_traits(self.run.method)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint whose architecture, and unless random whose weights, it starts from."""
+        return self.study.checkpoints[self.run.checkpoint]
+
+    @property
+    def checkpoint_digest(self) -> str | None:
+        """What tells its checkpoint from others; None for a method that starts from none."""
+        return self.checkpoint.digest if self.method.has_checkpoint else None
+
+    @property
+    def precision(self) -> Precision:
+        """The number format of its products."""
+        asked = self.run.training.precision
+        return self.study.precision if asked == "auto" else asked
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens of an example."""
+        return self.checkpoint.length(self.run.training.max_length)
+
+    @property
+    def tokens(self) -> dict[Part, Tokens]:
+        """The tokens that it trains on and is measured with."""
+        return self.study.tokens[self._tokens_key]
+
+    @property
+    def used_ids(self) -> np.ndarray | None:
+        """The ids whose embedding rows it trains, [U] ascending; None for all, or where it trains none."""
+        return None if self.method.freezes_base else self.study.used_ids[self._tokens_key]
+
+    @property
+    def missing_keys(self) -> frozenset[str]:
+        """The names of the weights that its checkpoint lacks, where its method asks."""
+        return self.study.missing_keys.get(self.run.checkpoint, frozenset())
+
+    @cached_property
+    def train_index(self) -> np.ndarray:
+        """The training examples that it learns from, by their place in the corpus; as its seed says."""
+        return subset(self.study.corpus.parts["train"], self.run.size, self.run.seed)
+
+    @property
+    def train_count(self) -> int:
+        """How many training examples it learns from."""
+        return len(self.study.corpus.parts["train"]) if self.run.size == "all" else self.run.size
+
+    @property
+    def _tokens_key(self) -> TokensKey:
+        return self.run.checkpoint, self.max_length
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PreparedRun, (self.run, self.study)  # without what is cached

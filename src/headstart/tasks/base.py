@@ -1,0 +1,83 @@
+"""What a task is: an objective that the engine trains, and what its models are asked before and after.
+
+A new task is one file like its neighbours and one registration in `config.traits`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart.config.study import Prompts
+from headstart.config.traits import TaskName, TaskTraits, task_traits
+from headstart.data.corpus import Text
+from headstart.data.tokenise import Tokens
+from headstart.engine.device import Precision
+from headstart.engine.generate import Answer
+from headstart.engine.member import Setting
+from headstart.engine.objective import Meter
+from headstart.models.checkpoints import Checkpoint
+from headstart.prepared import PreparedRun
+from headstart.records import Scores
+
+
+class Task(ABC):
+    """A task; `name` is that of its traits. Without state, so that one object serves all studies.
+
+    Shapes are those of `engine.objective`.
+    """
+
+    name: TaskName
+
+    @property
+    def traits(self) -> TaskTraits:
+        """What is known of it without torch."""
+        return task_traits(self.name)
+
+    @abstractmethod
+    def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """As `engine.objective.Objective`."""
+
+    @abstractmethod
+    def reduce_logits(self, logits: torch.Tensor, labels: torch.Tensor, precision: Precision) -> torch.Tensor:
+        """As `engine.objective.Objective`."""
+
+    @abstractmethod
+    def make_meter(self, outputs: int) -> Meter:
+        """As `engine.objective.Objective`."""
+
+    @abstractmethod
+    def select_meter_labels(self, tokens: Tokens, labels: np.ndarray) -> np.ndarray:
+        """As `engine.objective.Objective`."""
+
+    @abstractmethod
+    def encode(self, texts: Sequence[Text], tokenizer: Any, limit: int, prompts: Prompts) -> Tokens:
+        """Token ids of examples, at most `limit` each, from the cache where they were met before."""
+
+    @abstractmethod
+    def test(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path) -> Scores:
+        """The test metrics of a trained model; writes its predictions to the run's `folder`."""
+
+    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:  # noqa: B027 - most need none
+        """Set the checkpoint's tokenizer up for the task.
+
+        Raises:
+            DataError, ModelError: it does not fit.
+        """
+
+    def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> Scores:
+        """Metrics of the answers to valid prompts at the selected epoch; none unless the task has answers."""
+        return {}
+
+    def answer_samples(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> list[Answer]:
+        """The model's answers to the study's sample prompts; none unless the task has answers."""
+        return []
+
+    @abstractmethod
+    def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
+        """Plain texts (or pairs) of examples, for comparing a saved model's logits."""

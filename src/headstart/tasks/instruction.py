@@ -1,0 +1,154 @@
+"""Instruction tuning: a causal model learns the answers of conversations, and is asked its prompts again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from headstart.config.study import Prompts
+from headstart.data.batches import target_counts
+from headstart.data.conversations import prompt_of
+from headstart.data.corpus import Part, Text
+from headstart.data.prompts import ask, encode_conversations, set_template
+from headstart.data.tokenise import Tokens, tokenise
+from headstart.engine.answers import answer_scores
+from headstart.engine.device import Precision
+from headstart.engine.evaluate import window_outputs
+from headstart.engine.generate import Answer, Manner, answers
+from headstart.engine.losses import token_losses
+from headstart.engine.member import Setting
+from headstart.engine.metrics import TokenMeter, token_scores
+from headstart.engine.objective import Meter
+from headstart.engine.sharing import refuse_leaks
+from headstart.models.checkpoints import Checkpoint
+from headstart.models.initialise import initialise
+from headstart.prepared import PreparedRun
+from headstart.records import Scores
+from headstart.store.files import whole_file
+from headstart.tasks.base import Task
+
+
+class Instruction(Task):
+    """Logits [n, T, V] with the id that each token is to be followed by [n, T], below 0 for none."""
+
+    name = "instruction"
+
+    def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The sum of each conversation's token losses."""
+        return token_losses(logits, labels).sum(-1)
+
+    def reduce_logits(self, logits: torch.Tensor, labels: torch.Tensor, precision: Precision) -> torch.Tensor:
+        """Sums over each conversation's labelled tokens, [n, 2]: of losses, and of hits of the likeliest."""
+        losses = token_losses(logits, labels).double().sum(-1)
+        hits = ((logits.argmax(-1) == labels) & (labels >= 0)).sum(-1)
+        return torch.stack([losses, hits.double()], -1).cpu()
+
+    def make_meter(self, outputs: int) -> Meter:
+        """Loss, perplexity and accuracy per token."""
+        return TokenMeter()
+
+    def select_meter_labels(self, tokens: Tokens, labels: np.ndarray) -> np.ndarray:
+        """How many tokens of each conversation have a label."""
+        return target_counts(tokens)
+
+    def encode(self, texts: Sequence[Text], tokenizer: Any, limit: int, prompts: Prompts) -> Tokens:
+        """Conversations by the tokenizer's chat template, with the tokens that have a label."""
+        all_tokens = prompts.loss == "all"
+        encode = partial(encode_conversations, all_tokens=all_tokens)
+        return tokenise(texts, tokenizer, limit, encode, f"{tokenizer.chat_template} {all_tokens}")
+
+    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:
+        """Give the tokenizer its chat template; see that examples of one row do not see each other."""
+        set_template(checkpoint.tokenizer, prompts)
+        if prompts.packing:
+            model = initialise(checkpoint, pretrained=False, seed=0)
+            refuse_leaks(model, checkpoint.tokenizer.pad_token_id)
+
+    def test(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path) -> Scores:
+        """The metrics of the test conversations' tokens, and of the answers to the first of their prompts.
+
+        Writes the sums over each conversation's tokens to `tokens.parquet`, and those prompts, the responses
+        expected and the answers to `predictions.parquet`.
+        """
+        tokens = context.parts["test"].tokens
+        counts, sums = target_counts(tokens), self._sum_tokens(model, tokens, context)
+        columns = {
+            "id": pa.array(prepared.study.corpus.parts["test"].ids, pa.int64()),
+            "tokens": counts,
+            "loss": sums[:, 0],
+            "right": sums[:, 1].astype(np.int64),
+        }
+        with whole_file(folder / "tokens.parquet") as scratch:
+            pq.write_table(pa.table(columns), scratch)
+        return token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
+
+    def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: Setting) -> np.ndarray:
+        """`reduce_logits` of all conversations, [N, 2]."""
+        windows = window_outputs(
+            model,
+            tokens,
+            self.reduce_logits,
+            pad_id=context.pad_id,
+            device=context.device,
+            precision=context.precision,
+        )
+        return np.concatenate([sums[0].numpy() for _, sums in windows])
+
+    def _test_answers(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path
+    ) -> Scores:
+        ids, texts, answered = self._answer_part("test", model, prepared, context)
+        expected = [text[-1].strip() for text in texts]
+        columns = {
+            "id": pa.array(ids, pa.int64()),
+            "prompt": pa.array([text[-3] for text in texts], pa.string()),
+            "response": pa.array(expected, pa.string()),
+            "answer": pa.array([answer.text for answer in answered], pa.string()),
+            "stopped": pa.array([answer.stopped for answer in answered], pa.bool_()),
+        }
+        with whole_file(folder / "predictions.parquet") as scratch:
+            pq.write_table(pa.table(columns), scratch)
+        return answer_scores(answered, expected)
+
+    def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> Scores:
+        """Exact match, chrF and share that stopped; they choose nothing."""
+        _, texts, answered = self._answer_part("valid", model, prepared, context)
+        return answer_scores(answered, [text[-1].strip() for text in texts])
+
+    def _answer_part(
+        self, part: Part, model: torch.nn.Module, prepared: PreparedRun, context: Setting
+    ) -> tuple[list[int], list[Text], list[Answer]]:
+        """Ids, conversations and answers of the first examples of one part."""
+        examples, count = prepared.study.corpus.parts[part], prepared.study.study.generation.texts
+        texts = list(examples.texts[:count])
+        answered = _answer(model, [prompt_of(text) for text in texts], prepared, context)
+        return list(examples.ids[:count]), texts, answered
+
+    def answer_samples(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> list[Answer]:
+        """Greedily, as valid and test prompts are answered."""
+        conversations: list[Text] = [("user", prompt) for prompt in prepared.study.study.samples]
+        return _answer(model, conversations, prepared, context) if conversations else []
+
+    def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
+        """The first message of each conversation."""
+        return [text[1] for text in texts]
+
+
+def _answer(
+    model: torch.nn.Module, conversations: Sequence[Text], prepared: PreparedRun, context: Setting
+) -> list[Answer]:
+    """The model's answers, greedily."""
+    tokenizer = prepared.checkpoint.tokenizer
+    prompts = [ask(conversation, tokenizer) for conversation in conversations]
+    config = Manner(max_new_tokens=prepared.study.study.generation.max_new_tokens)
+    return answers(model, prompts, tokenizer, config, context.precision)
+
+
+INSTRUCTION = Instruction()

@@ -1,0 +1,70 @@
+"""What tasks with labels share: a vector of outputs for each example, and predictions in columns."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart.config.study import Prompts
+from headstart.data.corpus import Text
+from headstart.data.tokenise import Tokens, tokenise
+from headstart.engine.device import Precision
+from headstart.engine.evaluate import keep_logits, window_logits
+from headstart.engine.member import Setting
+from headstart.prepared import PreparedRun
+from headstart.records import Scores
+from headstart.store.predictions import predictions_file
+from headstart.tasks.base import Task
+
+#: Logits [n, C] of examples, and which they are, in order.
+Windows = Iterable[tuple[slice, torch.Tensor]]
+
+
+class LabelledTask(Task):
+    """A task whose models give C numbers an example, which labels are compared with."""
+
+    @abstractmethod
+    def compute_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """What a model predicts, [n, C]: probabilities of classes or of labels, or the number."""
+
+    def reduce_logits(self, logits: torch.Tensor, labels: torch.Tensor, precision: Precision) -> torch.Tensor:
+        """The logits themselves."""
+        return keep_logits(logits, labels, precision)
+
+    def select_meter_labels(self, tokens: Tokens, labels: np.ndarray) -> np.ndarray:
+        """The labels themselves."""
+        return labels
+
+    def encode(self, texts: Sequence[Text], tokenizer: Any, limit: int, prompts: Prompts) -> Tokens:
+        """As the tokenizer encodes texts and pairs."""
+        return tokenise(texts, tokenizer, limit)
+
+    def test(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path) -> Scores:
+        """Predicts the test examples, window by window."""
+        windows = window_logits(
+            model,
+            context.parts["test"].tokens,
+            pad_id=context.pad_id,
+            device=context.device,
+            precision=context.precision,
+        )
+        return self.write_predictions(windows, prepared, folder)
+
+    def write_predictions(self, windows: Windows, prepared: PreparedRun, folder: Path) -> Scores:
+        """Measure and write test predictions to `predictions.parquet` in `folder`; gives the metrics."""
+        corpus = prepared.study.corpus
+        test, meter = corpus.parts["test"], self.make_meter(corpus.outputs)
+        with predictions_file(folder / "predictions.parquet", self.name, corpus.label_names) as out:
+            for where, logits in windows:
+                meter.add(logits, torch.from_numpy(test.labels[where]))
+                out.add(test.ids[where], test.labels[where], self.compute_probabilities(logits).numpy())
+        return meter.scores()
+
+    def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
+        """The texts themselves."""
+        return texts

@@ -1,0 +1,1 @@
+"""One pack in this process: what its runs need, the module that trains, and the folders it leaves."""

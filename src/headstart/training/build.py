@@ -1,0 +1,106 @@
+"""Makes one module of a pack's runs, which trains, and of each trained member a whole model again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from headstart.data.corpus import PARTS
+from headstart.engine.device import choose_device
+from headstart.engine.families import teach_positions
+from headstart.engine.member import Member, Setting, Texts
+from headstart.engine.memory import recompute_blocks
+from headstart.engine.schedule import learning_rate
+from headstart.engine.stack import Stack
+from headstart.engine.weights import Weights, weights_together
+from headstart.methods import load_method
+from headstart.methods.base import BuiltModel, TrainedMethod
+from headstart.methods.lora_layers import narrow_base
+from headstart.models.vocabulary import decay_factor
+from headstart.prepared import PreparedRun
+from headstart.tasks import load_task
+
+
+def load_trained_method(prepared: PreparedRun) -> TrainedMethod:
+    """The object of the run's method, which trains by steps."""
+    method = load_method(prepared.run.method)
+    assert isinstance(method, TrainedMethod)
+    return method
+
+
+def make_context(prepared: PreparedRun) -> Setting:
+    """What the engine needs to know of the study, for a pack of runs like this one."""
+    study, corpus = prepared.study.study, prepared.study.corpus
+    method = load_method(prepared.run.method)
+    tokens, precision = prepared.tokens, prepared.precision
+    if isinstance(method, TrainedMethod):
+        tokens, precision = method.select_tokens(prepared), method.select_precision(prepared)
+    return Setting(
+        task=load_task(study.task),
+        classes=corpus.outputs,
+        pad_id=prepared.checkpoint.tokenizer.pad_token_id,
+        metric=study.metric,
+        curves=study.curves,
+        parts={part: Texts(tokens[part], corpus.parts[part].labels) for part in PARTS},
+        device=choose_device(study.device),
+        precision=precision,
+        shares_rows=prepared.study.shares_rows,
+    )
+
+
+def make_members(runs: Sequence[PreparedRun]) -> list[Member]:
+    """The runs before their first step, each with the examples that it learns from."""
+    return [Member(prepared.run, prepared.train_index) for prepared in runs]
+
+
+def build_weights(runs: Sequence[PreparedRun], context: Setting) -> Weights:
+    """The runs' first weights, as their seeds and arms say, for a module that computes all of them.
+
+    Raises:
+        StackError: the architecture cannot be stacked.
+    """
+    rank = load_trained_method(runs[0]).select_rank([prepared.run for prepared in runs])
+    weights = weights_together((build_model(prepared, context, rank).module for prepared in runs), len(runs))
+    if context.precision == "bf16":
+        narrow_base(weights.module)
+    if context.shares_rows:
+        teach_positions(weights.module)
+    if runs[0].run.training.gradient_checkpointing:
+        recompute_blocks(weights.module.model if isinstance(weights.module, Stack) else weights.module)
+    return weights
+
+
+def build_model(prepared: PreparedRun, context: Setting, rank: int = 0) -> BuiltModel:
+    """The run's model before its first step, as it trains: on the device, in the weights' format.
+
+    Adapters are as wide as `rank` at least.
+    """
+    method = load_trained_method(prepared)
+    return method.build_model(prepared, context.device, context.precision, rank)
+
+
+def restore_model(
+    built: BuiltModel, member: Member, weights: Weights, prepared: PreparedRun
+) -> torch.nn.Module:
+    """The member's model at its best epoch, whole, from one that was just built for it.
+
+    Embedding rows that no example uses are those that the run began with, which its seed gives again, times
+    what AdamW leaves of a weight without gradient.
+    """
+    assert member.weights is not None
+    decay = _compute_table_decay(member, weights, built)
+    return load_trained_method(prepared).restore_model(built, weights.named(member.weights), decay)
+
+
+def _compute_table_decay(member: Member, weights: Weights, built: BuiltModel) -> float:
+    """What training up to the best epoch leaves of an embedding row that no example uses."""
+    if built.table is None or member.best is None:
+        return 1.0
+    table = built.module.get_input_embeddings().weight  # type: ignore[operator]
+    name = next(name for name, parameter in built.module.named_parameters() if parameter is table)
+    if name not in weights.decays:
+        return 1.0
+    training = member.run.training
+    rates = (learning_rate(training, step, member.total) for step in range(member.best.step))
+    return decay_factor(rates, training.weight_decay)

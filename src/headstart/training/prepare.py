@@ -1,0 +1,211 @@
+"""Makes ready, once, what all runs of a study share: corpus, checkpoints, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from headstart.config.expand import Run, settings
+from headstart.config.study import Arm, Study
+from headstart.config.traits import method_traits, task_traits
+from headstart.data.batches import target_counts
+from headstart.data.checks import load_corpus
+from headstart.data.corpus import PARTS, Corpus, Part
+from headstart.data.tokenise import Tokens
+from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
+from headstart.errors import DataError, ModelError
+from headstart.events import Log, ignore_log
+from headstart.methods import load_method
+from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.models.initialise import absent
+from headstart.models.vocabulary import used_ids
+from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
+from headstart.records import Notice, RunRecord
+from headstart.tasks import load_task
+
+#: A share of cut examples above this is worth a warning.
+TRUNCATED = 0.01
+
+
+def prepare_study(
+    study: Study, runs: Sequence[Run], *, commit: str | None = None, log: Log = ignore_log
+) -> PreparedStudy:
+    """Read and check the data, open the checkpoints, tokenise.
+
+    Raises:
+        DataError, ModelError, AssetError: as their readers say, weights included; ModelError also where a
+            random control has another architecture than an arm it is compared with.
+    """
+    corpus = load_corpus(study)
+    neural = [run for run in runs if method_traits(run.method).has_checkpoint]
+    checkpoints = _open_checkpoints(neural, study, corpus, log)
+    _check_same_architecture(study, neural, checkpoints)
+    # A study must not fail in its third hour for what its first second could tell.
+    loaded = [run.checkpoint for run in neural if run.pretrained or method_traits(run.method).freezes_base]
+    missing_keys = {name: absent(checkpoints[name]) for name in dict.fromkeys(loaded)}
+    _check_methods(neural, checkpoints, missing_keys)
+    tokens = _tokenise(neural, study, corpus, checkpoints)
+    return PreparedStudy(
+        study=study,
+        corpus=corpus,
+        checkpoints=checkpoints,
+        tokens=tokens,
+        used_ids=_find_used_ids(study, tokens, checkpoints),
+        notices=(*corpus.notices, *_warn_of_truncation(tokens), *_warn_of_no_room(tokens)),
+        missing_keys=missing_keys,
+        precision=_choose_precision(study, neural),
+        commit=commit,
+    )
+
+
+def _open_checkpoints(runs: Sequence[Run], study: Study, corpus: Corpus, log: Log) -> dict[str, Checkpoint]:
+    names = dict.fromkeys(run.checkpoint for run in runs)
+    checkpoints = {name: open_checkpoint(name, study.task, corpus.label_names, log) for name in names}
+    for checkpoint in checkpoints.values():
+        load_task(study.task).check_checkpoint(checkpoint, study.prompts)
+    return checkpoints
+
+
+def _tokenise(
+    runs: Sequence[Run], study: Study, corpus: Corpus, checkpoints: Mapping[str, Checkpoint]
+) -> dict[TokensKey, dict[Part, Tokens]]:
+    task = load_task(study.task)
+    limits = [checkpoints[run.checkpoint].length(run.training.max_length) for run in runs]
+    keys = dict.fromkeys((run.checkpoint, limit) for run, limit in zip(runs, limits, strict=True))
+    return {
+        (name, limit): {
+            part: task.encode(corpus.parts[part].texts, checkpoints[name].tokenizer, limit, study.prompts)
+            for part in PARTS
+        }
+        for name, limit in keys
+    }
+
+
+def _find_used_ids(
+    study: Study, tokens: Mapping[TokensKey, Mapping[Part, Tokens]], checkpoints: Mapping[str, Checkpoint]
+) -> dict[TokensKey, np.ndarray | None]:
+    """The ids that occur; None where all rows train, as those of a model that generates must."""
+    if study.vocabulary != "used" or task_traits(study.task).generates:
+        return dict.fromkeys(tokens)
+    return {
+        key: used_ids(parts.values(), checkpoints[key[0]].tokenizer.pad_token_id)
+        for key, parts in tokens.items()
+    }
+
+
+def _choose_precision(study: Study, runs: Sequence[Run]) -> Precision:
+    is_open = any(run.training.precision == "auto" for run in runs)
+    return choose_precision("auto", choose_device(study.device)) if is_open else "fp32"
+
+
+def keep_precision(prepared: PreparedStudy, done: Iterable[RunRecord]) -> PreparedStudy:
+    """The same, going on in the precision of runs that are `done`, so that arms stay comparable.
+
+    Not where the hardware lacks it: to emulate bf16 can take many times as long.
+    """
+    study = prepared.study
+    is_open = {name: _leaves_precision_open(study, arm) for name, arm in study.arms.items()}
+    used = {r.execution.precision for r in done if r.execution and is_open.get(r.arm)}
+    if used == {"fp32"}:
+        return replace(prepared, precision="fp32")
+    if used == {"bf16"} and has_bf16(choose_device(study.device)):
+        return replace(prepared, precision="bf16")
+    return prepared
+
+
+def _leaves_precision_open(study: Study, arm: Arm) -> bool:
+    return method_traits(arm.method).has_checkpoint and settings(study, arm).precision == "auto"
+
+
+def prepare_methods(runs: Iterable[PreparedRun], log: Log) -> None:
+    """Have each method compute, once, what its runs share."""
+    of_method: dict[str, list[PreparedRun]] = {}
+    for prepared in runs:
+        of_method.setdefault(prepared.run.method, []).append(prepared)
+    for name, prepared_runs in of_method.items():
+        load_method(name).prepare_runs(prepared_runs, log)
+
+
+def load_libraries(runs: Iterable[Run]) -> None:
+    """Import what the runs' methods need, so that a process's memory can be told before it has a model.
+
+    Raises:
+        MissingExtraError: a library is not installed.
+    """
+    for name in {run.method for run in runs}:
+        load_method(name).load_libraries()
+
+
+def _check_methods(
+    runs: Sequence[Run],
+    checkpoints: Mapping[str, Checkpoint],
+    missing_keys: Mapping[str, frozenset[str]],
+) -> None:
+    """See, without memory for weights, that each arm's method fits its model.
+
+    Raises:
+        ModelError: it does not; names the arm.
+        MissingExtraError: a library that a method needs is not installed.
+    """
+    for run in {run.arm: run for run in runs}.values():
+        checkpoint = checkpoints[run.checkpoint]
+        if run.training.gradient_checkpointing and not checkpoint.can_recompute:
+            raise ModelError(
+                f"a {checkpoint.config.model_type} cannot compute its activations again",
+                where=f"arms.{run.arm}.training.gradient_checkpointing",
+                fix="set it to false",
+            )
+        missing = missing_keys.get(run.checkpoint, frozenset())
+        load_method(run.method).check(run, checkpoint.skeleton(), missing)
+
+
+def _check_same_architecture(
+    study: Study, runs: Sequence[Run], checkpoints: Mapping[str, Checkpoint]
+) -> None:
+    """Random weights are a control for their own architecture only."""
+    control = study.control_arm
+    of_arm = {run.arm: checkpoints[run.checkpoint] for run in runs}
+    if study.confounded or control not in of_arm or study.arms[control].init != "random":
+        return
+    for name, checkpoint in of_arm.items():
+        theirs = of_arm[control].shape
+        differ = [k for k, v in checkpoint.shape.items() if theirs.get(k) != v]
+        if differ:
+            shown = ", ".join(f"{k} {checkpoint.shape[k]} against {theirs.get(k)}" for k in differ[:3])
+            raise ModelError(
+                f"another architecture than its control {control}: {shown}",
+                where=f"arms.{name}.init",
+                expected="a checkpoint of the architecture of `model`",
+                fix="set `model` to it, or `confounded: true`",
+            )
+
+
+def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Iterator[Notice]:
+    """Examples whose prompts leave no room for an answer.
+
+    Raises:
+        DataError: all of them.
+    """
+    for (_, limit), parts in tokens.items():
+        empty = int((target_counts(parts["train"]) == 0).sum())
+        if empty == len(parts["train"]):
+            raise DataError(
+                f"no prompt leaves room for an answer in {limit} tokens",
+                where="training.max_length",
+                fix="set training.max_length higher",
+            )
+        if empty:
+            what = f"{empty} prompts of train leave no room for an answer in {limit} tokens"
+            yield Notice(kind="no-room", text=f"{what}: nothing is learnt from them")
+
+
+def _warn_of_truncation(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> list[Notice]:
+    notices = []
+    for (_, limit), parts in tokens.items():
+        cut, texts = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
+        if cut > TRUNCATED * texts:
+            share = f"{100 * cut / texts:.1f}%"
+            notices.append(Notice(kind="truncated", text=f"{cut} texts ({share}) are cut at {limit} tokens"))
+    return list(dict.fromkeys(notices))

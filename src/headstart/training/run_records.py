@@ -1,0 +1,166 @@
+"""Makes the records of runs: of those that failed, and of those that ended, tested at their best epoch."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from headstart.engine.generate import Answer
+from headstart.engine.member import Member, Setting, selection
+from headstart.engine.weights import Weights
+from headstart.errors import HeadstartError, TrainingError
+from headstart.methods.base import RunResult
+from headstart.prepared import PreparedRun
+from headstart.processors import is_pinned
+from headstart.records import Execution, RunRecord, Sample
+from headstart.store.provenance import provenance
+from headstart.store.runs import RunStore
+from headstart.store.trackers import TensorBoard
+from headstart.tasks import load_task
+from headstart.training.build import build_model, load_trained_method, restore_model
+
+
+def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
+    """What every record says of its run, with what was found."""
+    run = prepared.run
+    return RunRecord(
+        arm=run.arm,
+        size=run.size,
+        seed=run.seed,
+        setting=dict(run.setting),
+        texts=prepared.train_count,
+        provenance=provenance(
+            data=prepared.study.corpus.digest,
+            checkpoint=prepared.checkpoint_digest,
+            commit=prepared.study.commit,
+        ),
+        **fields,
+    )
+
+
+def make_failed_record(prepared: PreparedRun, error: BaseException) -> RunRecord:
+    """The record of a run that `error` ended. A mistake has no trace worth reading; a bug has."""
+    trace = None if isinstance(error, HeadstartError) else "".join(traceback.format_exception(error))
+    message = str(error) if isinstance(error, HeadstartError) else f"{type(error).__name__}: {error}"
+    return make_record(prepared, status="failed", error=message, trace=trace)
+
+
+def describe_execution(
+    device: str, precision: str, *, workers: int, pack: int = 1, vocabulary: int | None = None
+) -> Execution:
+    """How a run of this process was computed."""
+    return Execution(
+        device=device,
+        precision=precision,
+        threads=torch.get_num_threads(),
+        workers=workers,
+        pack=pack,
+        vocabulary=vocabulary,
+        pinned=is_pinned(),
+    )
+
+
+@dataclass(frozen=True)
+class PackFinisher:
+    """Makes the records of a pack's members: tests each at its best epoch, writes predictions and model."""
+
+    store: RunStore
+    context: Setting
+    weights: Weights
+    workers: int
+    pack: int
+
+    def finish(self, member: Member, prepared: PreparedRun) -> RunRecord:
+        """The member's record; what goes wrong with one says nothing of the others."""
+        try:
+            return self._finish(member, prepared)
+        except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
+            return make_failed_record(prepared, error)
+
+    def _finish(self, member: Member, prepared: PreparedRun) -> RunRecord:
+        context, best = self.context, member.best
+        if member.error is not None or best is None:
+            return make_failed_record(
+                prepared, member.error or TrainingError("no epoch ended", where=prepared.run.key)
+            )
+        task, method = load_task(prepared.study.study.task), load_trained_method(prepared)
+        folder = self.store.run_folder(prepared.run.key)
+        # One model is built and asked before it is given what was learnt: a second copy of the base would be
+        # as large as all that a pack of adapters holds.
+        built = build_model(prepared, context)
+        before = task.answer_samples(built.module, prepared, context)
+        model = restore_model(built, member, self.weights, prepared)
+        test = task.test(model, prepared, context, folder)
+        samples = pair_samples(prepared, before, task.answer_samples(model, prepared, context))
+        valid = best.valid | task.measure_answers(model, prepared, context)
+        parameters = method.count_trained(model, prepared)
+        method.save(model, prepared, context.precision, folder / "model")
+        draw_samples(samples, prepared, self.store, context.metric)
+        used_ids = prepared.used_ids
+        return make_record(
+            prepared,
+            status="done",
+            best_epoch=best.epoch,
+            selection=selection(context.metric),
+            valid=valid,
+            test=test,
+            samples=samples,
+            epochs=tuple(member.points),
+            chosen={"max_length": prepared.max_length},
+            parameters=parameters,
+            execution=describe_execution(
+                str(context.device),
+                context.precision,
+                workers=self.workers,
+                pack=self.pack,
+                vocabulary=None if used_ids is None else len(used_ids),
+            ),
+        )
+
+
+def make_result_record(prepared: PreparedRun, result: RunResult, store: RunStore, workers: int) -> RunRecord:
+    """The record of a run without steps. Its model is the same before and after."""
+    samples = pair_samples(prepared, result.answers, result.answers)
+    draw_samples(samples, prepared, store, prepared.study.study.metric)
+    return make_record(
+        prepared,
+        status="done",
+        best_epoch=result.best_epoch,
+        selection=result.selection,
+        valid=result.valid,
+        test=result.test,
+        samples=samples,
+        chosen=result.chosen,
+        parameters=result.parameters,
+        execution=describe_execution(result.device, result.precision, workers=workers),
+    )
+
+
+def pair_samples(
+    prepared: PreparedRun, before: Sequence[Answer], after: Sequence[Answer]
+) -> tuple[Sample, ...]:
+    """The study's sample prompts with the answers of a model as it was and as it is."""
+    prompts = prepared.study.study.samples if before else ()
+    return tuple(
+        Sample(
+            prompt=prompt,
+            before=was.text,
+            after=now.text,
+            stopped_before=was.stopped,
+            stopped_after=now.stopped,
+        )
+        for prompt, was, now in zip(prompts, before, after, strict=True)
+    )
+
+
+def draw_samples(samples: Sequence[Sample], prepared: PreparedRun, store: RunStore, metric: str) -> None:
+    """Show samples among the run's curves."""
+    if not samples:
+        return
+    with TensorBoard(store.curves_folder(prepared.run.key), metric) as board:
+        for number, sample in enumerate(samples):
+            board.sample(number, sample)

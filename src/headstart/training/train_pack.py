@@ -1,0 +1,135 @@
+"""Trains one pack in this process, tests each run once at its best epoch, and writes the runs' folders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import torch
+
+from headstart.config.expand import Pack, Run
+from headstart.engine.member import Member, improves
+from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
+from headstart.engine.schedule import learning_rate
+from headstart.engine.train import fresh_optimisers, train
+from headstart.events import EpochDone, OnEvent, RunEnded, RunStarted, StepDone
+from headstart.methods import load_method
+from headstart.methods.base import UntrainedMethod
+from headstart.prepared import PreparedRun, PreparedStudy
+from headstart.records import EpochPoint, RunRecord
+from headstart.store.runs import RunStore
+from headstart.store.trackers import TensorBoard
+from headstart.training.build import build_weights, make_context, make_members
+from headstart.training.grouping import halve_pack
+from headstart.training.resume import TrainingStateSaver
+from headstart.training.run_records import PackFinisher, make_failed_record, make_result_record
+
+
+def train_pack(
+    pack: Pack, study: PreparedStudy, store: RunStore, workers: int, on_event: OnEvent
+) -> list[RunRecord]:
+    """Train the pack's runs and write their folders; a run that fails is recorded and does not raise.
+
+    `workers` is how many processes train at once, for the record.
+    """
+    runs = [study.select(run) for run in pack.runs]
+    for run in pack.runs:
+        store.start(run.key)
+        on_event(RunStarted(run))
+    reset_peak()
+    started = time.perf_counter()
+    smaller: list[Pack] = []
+    try:
+        records = _run_methods(runs, store, workers, on_event)
+    except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
+        smaller = _cut_smaller(pack, error)
+        records = [make_failed_record(prepared, error) for prepared in runs]
+    if smaller:  # outside of the handler, whose error holds on to what filled the memory
+        return [r for part in smaller for r in train_pack(part, study, store, workers, on_event)]
+    shared = {
+        "seconds": time.perf_counter() - started,
+        "peak_memory_bytes": peak_bytes(),
+        "estimate": pack.estimate,
+        "warnings": study.notices,
+    }
+    records = [record.model_copy(update=shared) for record in records]
+    for record in records:
+        store.write(record)
+        on_event(RunEnded(record))
+    return records
+
+
+def _cut_smaller(pack: Pack, error: Exception) -> list[Pack]:
+    """What to try instead of a pack that could not be made or trained: halves, or each run by itself."""
+    if len(pack.runs) == 1:
+        return []
+    return halve_pack(pack) if is_out_of_memory(error) else [Pack((run,)) for run in pack.runs]
+
+
+def _run_methods(
+    runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent
+) -> list[RunRecord]:
+    method = load_method(runs[0].run.method)
+    if not isinstance(method, UntrainedMethod):
+        return _train_members(runs, store, workers, on_event)
+    context = make_context(runs[0]) if method.traits.has_checkpoint else None
+    results = [(run, method.run(run, context, store.run_folder(run.run.key))) for run in runs]
+    return [make_result_record(run, result, store, workers) for run, result in results]
+
+
+def _train_members(
+    runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent
+) -> list[RunRecord]:
+    context, members = make_context(runs[0]), make_members(runs)
+    weights = build_weights(runs, context)
+    optimisers = fresh_optimisers(members, weights)
+    saver = TrainingStateSaver(runs, weights, context, store)
+    with _Curves(members, store, context.metric, on_event, saver) as listener:
+        for member in saver.resume(members, weights, optimisers):
+            listener.repeat(member)
+        train(members, weights, context, listener, optimisers=optimisers)
+    finisher = PackFinisher(store, context, weights, workers, len(runs))
+    return [finisher.finish(member, run) for member, run in zip(members, runs, strict=True)]
+
+
+class _Curves(ExitStack):
+    """Hands events on to each run's TensorBoard file and to whoever listens."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        store: RunStore,
+        metric: str,
+        on_event: OnEvent,
+        saver: TrainingStateSaver,
+    ) -> None:
+        super().__init__()
+        self._on_event, self._saver, self._metric = on_event, saver, metric
+        self._boards = {
+            member.run.key: self.enter_context(TensorBoard(store.curves_folder(member.run.key), metric))
+            for member in members
+        }
+
+    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
+        self._boards[run.key].step(step, loss, rate)
+        self._on_event(StepDone(run, step, total, loss, rate))
+
+    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
+        self._boards[run.key].epoch(point, best)
+        self._on_event(EpochDone(run, point, best))
+
+    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+        """Kept on disk from time to time."""
+        self._saver.save(member, weights, optimiser)
+
+    def repeat(self, member: Member) -> None:
+        """Draw again what the run had drawn when its state was kept."""
+        run, board = member.run, self._boards[member.run.key]
+        for step, loss in enumerate(member.losses, start=1):
+            board.step(step, loss, learning_rate(run.training, step - 1, member.total))
+        best: EpochPoint | None = None
+        for point in member.points:
+            best = point if improves(point, best, self._metric) else best
+            assert best is not None
+            self.epoch(run, point, best)
