@@ -173,10 +173,10 @@ def _backward(model: Any, index: np.ndarray, setting: Setting) -> None:
 def _headstart_run(chosen: Subject, setting: Setting) -> float:
     """The run as a study makes it."""
     from headstart.engine.train import train
-    from levers import Silence
+    from headstart.events import ignore_events
 
     weights, member = chosen.weights(), _fresh(chosen)
-    train([member], weights, setting, Silence())
+    train([member], weights, setting, ignore_events)
     if member.error is not None:
         raise SystemExit(str(member.error))
     assert member.weights is not None

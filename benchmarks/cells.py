@@ -361,20 +361,19 @@ def optimiser_steps(cell: Cell) -> Callable[[], None]:
     """Clipping, AdamW and zeroed gradients of as many numbers as one run has."""
     import torch
 
-    from headstart.engine.optimiser import adamw
-    from headstart.engine.step import update
+    from headstart.engine.optim.create import create_optimiser
+    from headstart.engine.weights import Weights
 
     with torch.device("meta"):
         count = sum(p.numel() for p in cell.sizes.model(0).parameters())
-    leaves = [torch.zeros(size, device=cell.device, requires_grad=True) for size in (count, 1)]
-    grads = [torch.zeros_like(leaf).fill_(1e-3) for leaf in leaves]
-    optimiser = adamw(leaves, members_of(cell)[0].run.training)
+    sizes = {"decays": count, "exempt": 1}
+    parameters = {name: torch.nn.Parameter(torch.zeros(size)) for name, size in sizes.items()}
+    weights = Weights(torch.nn.ParameterDict(parameters).to(cell.device), {"decays"})
+    optimiser = create_optimiser(weights, [members_of(cell)[0].run.training])
+    weights.grads.fill_(1e-3)
 
     def make() -> None:
-        for leaf, gradient in zip(leaves, grads, strict=True):
-            leaf.grad = gradient
-        update(optimiser, rate=1e-4, clip=1.0)
-        for gradient in grads:
-            gradient.zero_()
+        optimiser.step([1e-4], [1.0])
+        weights.zero_gradients()
 
     return make

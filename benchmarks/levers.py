@@ -105,19 +105,6 @@ class Seen:
         return {"tokens": float(np.mean(self.padded[timed])), "texts": float(np.mean(self.texts[timed]))}
 
 
-class Silence:
-    """A listener that wants to know nothing."""
-
-    def step(self, *_: Any) -> None:
-        """Not told to anybody."""
-
-    def epoch(self, *_: Any) -> None:
-        """Not told to anybody."""
-
-    def state(self, *_: Any) -> None:
-        """Not told to anybody."""
-
-
 # --- subjects -----------------------------------------------------------------------------------------
 
 
@@ -329,17 +316,16 @@ def usual(model: Any, member: Member) -> Callable[[float], None]:
 
 def _flat(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
     """Headstart's buffers and optimiser."""
-    from headstart.engine.optimiser import adamw
-    from headstart.engine.step import update
+    from headstart.engine.optim.create import create_optimiser
     from headstart.engine.weights import Weights
     from headstart.tuning.full import decaying
 
     training, weights = chosen.member.run.training, Weights(model, decaying(model))
-    optimiser = adamw(weights.leaves(0), training)
+    optimiser = create_optimiser(weights, [training])
 
     def act() -> None:
-        update(optimiser, rate=RATE, clip=training.clip)
-        weights.forget_gradients()
+        optimiser.step([RATE], [training.clip])
+        weights.zero_gradients()
 
     return weights.module, act
 

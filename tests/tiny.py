@@ -18,6 +18,7 @@ from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.stack import stack
 from headstart.engine.train import train
 from headstart.engine.weights import Weights
+from headstart.events import EpochDone, Event, StepDone
 from headstart.records import EpochPoint
 from headstart.tasks import load_task
 from headstart.tuning.full import decaying
@@ -197,25 +198,26 @@ def gap(one: torch.Tensor | None, other: torch.Tensor | None) -> float:
 
 
 class Listening:
-    """A listener that remembers."""
+    """Takes the engine's events and remembers them, in order and by kind."""
 
     def __init__(self) -> None:
+        self.events: list[Event] = []
         self.losses: list[float] = []
         self.rates: list[float] = []
         self.points: list[EpochPoint] = []
         self.best: list[EpochPoint] = []
-        self.states: list[int] = []
 
-    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        """Remember loss and rate."""
-        self.losses.append(loss)
-        self.rates.append(rate)
+    def __call__(self, event: Event) -> None:
+        """Remember a step's loss and rate, or an epoch's point and which was best so far."""
+        self.events.append(event)
+        if isinstance(event, StepDone):
+            self.losses.append(event.loss)
+            self.rates.append(event.learning_rate)
+        elif isinstance(event, EpochDone):
+            self.points.append(event.point)
+            self.best.append(event.best)
 
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """Remember the point, and which was best so far."""
-        self.points.append(point)
-        self.best.append(best)
-
-    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
-        """Remember the step."""
-        self.states.append(member.steps)
+    def steps_of(self, run: Run) -> list[tuple[int, float]]:
+        """The number and the loss of each step of a run."""
+        steps = [event for event in self.events if isinstance(event, StepDone)]
+        return [(event.step, event.loss) for event in steps if event.run is run]

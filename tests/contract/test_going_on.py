@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from headstart.cli import main
+from headstart.events import EpochDone, Event, StepDone
 
 StudyFile = Callable[..., Path]
 
@@ -84,19 +85,16 @@ def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(keep, "EVERY", 0.0)
     monkeypatch.setattr(keep, "SHARE", float("inf"))
-    told, step, steps = _Curves.epoch, _Curves.step, list[int]()
+    show, steps = _Curves.on_event, list[int]()
 
-    def on_epoch(self: Any, run: Any, point: Any, best: Any) -> None:
-        told(self, run, point, best)
-        if point.epoch == epoch and steps:
+    def on_event(self: Any, event: Event) -> None:
+        if isinstance(event, StepDone):
+            steps.append(event.step)
+        show(self, event)
+        if isinstance(event, EpochDone) and event.point.epoch == epoch and steps:
             raise _InterruptedError
 
-    def on_step(self: Any, run: Any, number: int, *rest: Any) -> None:
-        steps.append(number)
-        step(self, run, number, *rest)
-
-    monkeypatch.setattr(_Curves, "epoch", on_epoch)
-    monkeypatch.setattr(_Curves, "step", on_step)
+    monkeypatch.setattr(_Curves, "on_event", on_event)
     return steps
 
 

@@ -19,13 +19,15 @@ def _tree() -> dict[str, str]:
     """The files of the README's tree by path, with their purpose."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = readme[readme.index("src/headstart/\n") :].split("```")[0]
-    found, folder = {}, ""
+    files: dict[str, str] = {}
+    folders: dict[int, str] = {}
     for indent, name, purpose in re.findall(r"^( +)(\S+) +(.*)$", block, re.MULTILINE):
+        path = folders.get(len(indent) - 2, "") + name
         if name.endswith("/"):
-            folder = name
+            folders[len(indent)] = path
         else:
-            found[name if len(indent) == 2 else folder + name] = purpose
-    return found
+            files[path] = purpose
+    return files
 
 
 def test_the_readme_names_every_file_once_with_its_purpose() -> None:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from headstart.cli import main
-from headstart.config.traits import METHODS, TASKS
+from headstart.config.traits import METHODS, TASKS, register_method, register_task
 from headstart.models.initialise import initialise
 from headstart.training.prepare import prepare_study
 
@@ -28,17 +28,12 @@ ARMS: dict[str, Any] = {
 @pytest.fixture
 def toys() -> Iterator[None]:
     """The toy method and the toy task, known for the length of a test."""
-    import toys.focal
-    import toys.head_only
-    from headstart.config.traits import register_method, register_task
+    from toys import focal, head_only
 
-    methods, tasks = dict(METHODS), dict(TASKS)
-    register_method(toys.head_only.TRAITS)
-    register_task(toys.focal.TRAITS)
+    register_method(head_only.TRAITS)
+    register_task(focal.TRAITS)
     yield
-    for known, before in ((METHODS, methods), (TASKS, tasks)):
-        known.clear()
-        known.update(before)
+    del METHODS[head_only.TRAITS.name], TASKS[focal.TRAITS.name]
 
 
 @pytest.mark.usefixtures("toys", "one_thread")
@@ -49,7 +44,7 @@ def test_a_study_of_a_new_method_and_a_new_task_runs_end_to_end(
     file = study_file(task="focal", arms=ARMS, seeds=[0, 1], training=training, workers=0, pack=2)
     assert main(["plan", str(file)]) == 0
     assert main(["run", str(file)]) == 0
-    out = Path(json.loads(json.dumps(str(tmp_path / "out"))))
+    out = tmp_path / "out"
     results = json.loads((out / "results.json").read_text("utf-8"))
     assert {run["status"] for run in results["runs"]} == {"done"}
     assert {run["arm"] for run in results["runs"]} == {*ARMS, "words"}

@@ -107,7 +107,7 @@ def test_steps_are_the_librarys_with_the_whole_batchs_tokens(family: str) -> Non
     theirs, losses = _by_hand(_model(family), Member(run, index), setting)
     assert member.losses == pytest.approx(losses, abs=1e-9)
     assert member.weights is not None
-    ours = weights.named(weights.values[0])
+    ours = weights.layout.view_parameters(weights.values[0])
     for name, value in theirs.named_parameters():
         assert gap(ours[name], value) < ROUNDED[family], name
 

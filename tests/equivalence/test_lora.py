@@ -118,7 +118,7 @@ def test_twenty_steps_are_those_of_pefts_own_model(family: str) -> None:
     assert one.losses[0] != one.losses[-1]
     assert one.weights is not None
     assert other.weights is not None
-    named, theirs_named = mine.named(one.weights), its.named(other.weights)
+    named, theirs_named = mine.layout.view_parameters(one.weights), its.layout.view_parameters(other.weights)
     assert len(named) == len(theirs_named)
     for name, value in named.items():
         assert gap(value, theirs_named[_peft_name(name, ["classifier", "score", *_HEADS])]) < 1e-9, name
@@ -144,8 +144,8 @@ def test_members_of_a_pack_share_a_base_and_are_the_runs_they_are_alone(family: 
         row = members[r].weights
         assert row is not None
         assert alone.weights is not None
-        packed = weights.named(row)
-        for name, value in own.named(alone.weights).items():
+        packed = weights.layout.view_parameters(row)
+        for name, value in own.layout.view_parameters(alone.weights).items():
             part = packed[name][tuple(map(slice, value.shape))]
             assert gap(part, value) < 1e-9, name
             assert float(packed[name].abs().sum() - part.abs().sum()) == pytest.approx(0, abs=1e-12)

@@ -12,8 +12,9 @@ from torch import nn
 
 from headstart.config.expand import Run
 from headstart.engine.member import Member
-from headstart.engine.train import fresh_optimisers, single_steps, train
+from headstart.engine.train import single_steps, train
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
+from watched import watched_optimiser
 
 Error = Callable[[], Exception]
 STEPS, BATCH = 24, 6
@@ -34,29 +35,20 @@ RUNS = (
 )
 
 
-class _Hearing(Listening):
-    """Keeps every run's steps apart."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.by_run: dict[int, list[tuple[int, float]]] = {}
-
-    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        self.by_run.setdefault(run.seed, []).append((step, loss))
-
-
 class _Scarce:
     """Lets training passes of a module fail where `fails` says so of their number and rows."""
 
     def __init__(self, module: nn.Module, fails: Callable[[int, int], bool], error: Error) -> None:
         self._fails, self._error = fails, error
         self.passes, self.rows, self.failed = 0, 0, 0
+        self.all_rows: list[int] = []
         module.register_forward_pre_hook(self.before, with_kwargs=True)
 
     def before(self, module: nn.Module, args: Any, inputs: dict[str, Any]) -> None:
         """Called before each forward pass."""
         if module.training:
             self.passes, self.rows = self.passes + 1, len(inputs["input_ids"])
+            self.all_rows.append(self.rows)
             self.check()
 
     def check(self, *_: object) -> None:
@@ -81,18 +73,25 @@ class _ScarceBehind(_Scarce):
 class _Trained:
     """The given runs, trained as one, with what was heard."""
 
-    def __init__(self, which: Sequence[int], scarce: Any = None, **training: Any) -> None:
+    def __init__(
+        self,
+        which: Sequence[int],
+        scarce: Any = None,
+        read_every: int | None = None,
+        overflows: dict[int, int] | None = None,
+        **training: Any,
+    ) -> None:
         self.members = [Member(_changed(RUNS[r][0], training), RUNS[r][1]) for r in which]
         weights = tiny_weights([tiny_model(seed=50 + r, dropout=0.2) for r in which])
         self.scarce: Any = scarce(weights.module) if scarce else None
-        self.optimisers = fresh_optimisers(self.members, weights)
-        self.heard = _Hearing()
+        self.optimiser = watched_optimiser(weights, self.members, overflows)
+        self.heard = Listening()
         setting = tiny_setting(curves=("valid", "test"))
-        train(self.members, weights, setting, self.heard, optimisers=self.optimisers)
+        train(self.members, weights, setting, self.heard, optimiser=self.optimiser, read_every=read_every)
 
     def moments(self, place: int) -> list[torch.Tensor]:
         """A member's moments, as they are after its last step."""
-        return [value for state in self.optimisers[place].state.values() for value in state.values()]
+        return list(self.optimiser.moments[place].values())
 
 
 def _changed(run: Run, training: dict[str, Any]) -> Run:
@@ -109,7 +108,7 @@ def _assert_as_alone(pack: _Trained, which: Sequence[int], **training: Any) -> N
         alone, mine = _Trained([r], **training), pack.members[place]
         own = alone.members[0]
         assert (mine.steps, mine.passes, mine.error) == (own.steps, own.passes, None)
-        heard, expected = (x.heard.by_run[RUNS[r][0].seed] for x in (pack, alone))
+        heard, expected = pack.heard.steps_of(mine.run), alone.heard.steps_of(own.run)
         assert [step for step, _ in heard] == [step for step, _ in expected]
         assert [loss for _, loss in heard] == pytest.approx([loss for _, loss in expected], abs=1e-9)
         assert gap(mine.weights, own.weights) < 1e-9
@@ -176,6 +175,29 @@ def test_the_others_go_on_beside_a_member_that_does_not_fit() -> None:
     assert len(failed) == 1
     (well,) = {0, 1} - set(failed)
     assert gap(pack.members[well].weights, _Trained([well]).members[0].weights) < 1e-9
+
+
+@pytest.mark.parametrize("kind", [_Scarce, _ScarceBehind])
+def test_members_of_halves_are_the_same_however_seldom_losses_are_read(kind: Any) -> None:
+    which = range(5)
+    scarce = lambda module: kind(module, _more_than(2 * BATCH, after=13), ERRORS[0])  # noqa: E731
+    pack = _Trained(which, scarce, read_every=4)
+    assert pack.scarce.failed == 2
+    _assert_as_alone(pack, which)
+
+
+def test_a_member_that_diverged_unread_makes_room_before_a_pack_is_halved() -> None:
+    """It diverges at its 2nd step, memory runs out at the 3rd, and losses are read every four steps."""
+    scarce = lambda module: _Scarce(module, lambda n, _: n == 3, ERRORS[0])  # noqa: E731
+    pack = _Trained(range(3), scarce, read_every=4, overflows={1: 1})
+    assert pack.scarce.failed == 1
+    assert pack.scarce.all_rows[2:4] == [3 * BATCH, 2 * BATCH], "the step is made again without it"
+    assert str(pack.members[1].error).startswith(
+        "run arm/all/1: loss nan with a gradient of norm nan at step 2"
+    )
+    for place in (0, 2):
+        alone = _Trained([place])
+        assert gap(pack.members[place].weights, alone.members[0].weights) < 1e-9
 
 
 def test_other_errors_are_not_taken_for_want_of_memory() -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from headstart.config.expand import Run
 from headstart.engine.member import Member
-from headstart.engine.train import fresh_optimisers, train
-from headstart.engine.weights import Weights
+from headstart.engine.train import train
 from tiny import FAMILIES, Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
+from watched import watched_optimiser
 
 SMALL = np.arange(7, 40)
 #: Other seeds, rates, clips, decays, schedules; fewer texts; one that runs out of patience.
@@ -31,43 +30,29 @@ OVERFLOWING, LAST_SOUND_STEP = 3, 13
 class _Pack:
     """The given runs, trained as one; what is left of them can be looked at."""
 
-    def __init__(self, family: str, which: Sequence[int]) -> None:
+    def __init__(self, family: str, which: Sequence[int], read_every: int | None = None) -> None:
         models = [tiny_model(family, seed=50 + r, dropout=0.2) for r in which]
         self.members = [Member(RUNS[r][0], RUNS[r][1]) for r in which]
-        self.heard = _Hearing()
+        self.heard = Listening()
         weights = tiny_weights(models)
-        self.optimisers = fresh_optimisers(self.members, weights)
-        if OVERFLOWING in which:
-            place = which.index(OVERFLOWING)
-            self.optimisers[place].register_step_post_hook(_overflow(weights, self.members[place]))
-        train(self.members, weights, tiny_setting(), self.heard, optimisers=self.optimisers)
+        overflows = {place: LAST_SOUND_STEP for place, r in enumerate(which) if r == OVERFLOWING}
+        self.optimiser = watched_optimiser(weights, self.members, overflows)
+        train(
+            self.members,
+            weights,
+            tiny_setting(),
+            self.heard,
+            optimiser=self.optimiser,
+            read_every=read_every,
+        )
+
+    def losses(self, place: int) -> list[float]:
+        """A member's, as they were told."""
+        return [loss for _, loss in self.heard.steps_of(self.members[place].run)]
 
     def moments(self, place: int) -> list[torch.Tensor]:
-        states = self.optimisers[place].state.values()
-        return [value for state in states for value in state.values()]
-
-
-class _Hearing(Listening):
-    """Keeps every run's losses apart."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.by_run: dict[int, list[float]] = {}
-
-    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        self.by_run.setdefault(id(run), []).append(loss)
-
-
-def _overflow(weights: Weights, member: Member) -> Callable[..., None]:
-    """A hook that makes the member's weights infinite after so many of its steps."""
-    counter = itertools.count(1)
-
-    def hook(optimiser: torch.optim.Optimizer, *_: object) -> None:
-        if next(counter) == LAST_SOUND_STEP:
-            with torch.no_grad():
-                optimiser.param_groups[0]["params"][0].fill_(float("inf"))
-
-    return hook
+        """A member's, as they are after its last step."""
+        return list(self.optimiser.moments[place].values())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -77,8 +62,7 @@ def test_members_of_a_pack_are_the_runs_they_are_alone(family: str) -> None:
         alone = _Pack(family, [place])
         mine, own = pack.members[place], alone.members[0]
         assert (mine.steps, mine.passes, bool(mine.error)) == (own.steps, own.passes, bool(own.error))
-        losses = pack.heard.by_run[id(mine.run)], alone.heard.by_run[id(own.run)]
-        assert np.allclose(*losses, rtol=0, atol=1e-9, equal_nan=True)
+        assert np.allclose(pack.losses(place), alone.losses(0), rtol=0, atol=1e-9, equal_nan=True)
         if place != OVERFLOWING:
             assert gap(mine.weights, own.weights) < 1e-9
             assert max(map(gap, pack.moments(place), alone.moments(0))) < 1e-9

@@ -1,13 +1,12 @@
-"""A member's state at the end of an epoch, in one file: enough to go on in any pack as if never stopped.
+"""A member's training state at the end of an epoch, in one file: enough to resume in any pack.
 
-Draws are functions of seed and step, so there is no generator to save. A file of another run, of other
-texts or of another layout is not taken.
+Dropout masks and data order are functions of seed and step, so there is no generator to save. A file of
+another run, of other data or of another layout is not taken.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from headstart.engine.member import Member
+from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
 from headstart.records import EpochPoint
 
@@ -23,19 +23,16 @@ _FILE = "state.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
 
 
-def save_state(
-    folder: Path, identity: str, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer
-) -> None:
+def save_state(folder: Path, identity: str, member: Member, weights: torch.Tensor, moments: Moments) -> None:
     """Write the member's weights [P], its best ones and its moments; the file there before stays until then.
 
     Args:
-        identity: all that the state depends on; only a run with the same one can go on from it.
+        identity: all that the state depends on; only a run with the same one can resume from it.
     """
     tensors = {"weights": weights.contiguous()}
     if member.best_weights is not None:
         tensors["best"] = member.best_weights
-    for i, state in enumerate(optimiser.state[leaf] for leaf in _leaves(optimiser)):
-        tensors |= {f"{i}.{name}": value.contiguous() for name, value in state.items()}
+    tensors |= {name: value.contiguous() for name, value in moments.items()}
     progress = {
         "identity": identity,
         "steps": str(member.steps),
@@ -52,9 +49,9 @@ def save_state(
 
 
 def load_state(
-    folder: Path, identity: str, member: Member, weights: Weights, r: int, optimiser: torch.optim.Optimizer
+    folder: Path, identity: str, member: Member, weights: Weights, r: int, optimiser: Optimiser
 ) -> bool:
-    """Let member r of `weights` go on from the state in `folder`; False where there is none of this run."""
+    """Let member r resume from the state in `folder`; False where there is none of this run."""
     try:
         with safe_open(folder / _FILE, framework="pt") as file:
             progress = file.metadata() or {}
@@ -67,27 +64,14 @@ def load_state(
     weights.values[r] = tensors.pop("weights").to(device)
     best = tensors.pop("best", None)
     member.best_weights = None if best is None else best.to(device)
-    _load_moments(tensors, optimiser, device)
-    _load_progress(progress, member)
+    optimiser.import_moments(r, tensors)  # what is left of the file's tensors
+    _restore_progress(member, progress)
     return True
 
 
-def _load_moments(
-    tensors: dict[str, torch.Tensor], optimiser: torch.optim.Optimizer, device: torch.device
-) -> None:
-    leaves = _leaves(optimiser)
-    for name, value in tensors.items():
-        i, _, kind = name.partition(".")
-        optimiser.state[leaves[int(i)]][kind] = value.to(device)
-
-
-def _load_progress(progress: dict[str, str], member: Member) -> None:
+def _restore_progress(member: Member, progress: dict[str, str]) -> None:
     member.steps, member.passes = int(progress["steps"]), int(progress["passes"])
     member.seconds = float(progress["seconds"])
     member.losses = json.loads(progress["losses"])
     member.points = _POINTS.validate_json(progress["points"])
     member.best = next((p for p in member.points if p.epoch == int(progress["best"])), None)
-
-
-def _leaves(optimiser: torch.optim.Optimizer) -> Sequence[torch.Tensor]:
-    return [leaf for group in optimiser.param_groups for leaf in group["params"]]

@@ -1,4 +1,4 @@
-"""The few families that use a layer's weights past its forward method, and how each is told of members.
+"""Patches for the few families that use a layer's weights past its forward method: they are told of members.
 
 Relative positions are the same for all rows of a batch, so these models compute with them once, without
 rows; stacked, they are computed once a member and repeated for its rows. The arithmetic stays the family's.
@@ -15,23 +15,23 @@ import torch
 from torch import nn
 
 
-def adapt(model: nn.Module) -> None:
-    """Teach the modules of a stacked model that need it, in place."""
+def patch_for_stack(model: nn.Module) -> None:
+    """Replace the methods of a stacked model that do not work on stacked layers, in place."""
     for module in model.modules():
-        for method, stacked in _METHODS.get(type(module).__name__, {}).items():
+        for method, stacked in _STACKED_METHODS.get(type(module).__name__, {}).items():
             # Bound, not closed over: a copy of the model then has methods of its own.
             setattr(module, method, MethodType(stacked, module))
 
 
-def release(model: nn.Module) -> None:
-    """Take away what `adapt` taught."""
+def unpatch(model: nn.Module) -> None:
+    """Give a model its own methods back after `patch_for_stack`."""
     for module in model.modules():
-        for method in _METHODS.get(type(module).__name__, ()):
+        for method in _STACKED_METHODS.get(type(module).__name__, ()):
             vars(module).pop(method, None)
 
 
-def obstacle(model: nn.Module) -> str | None:
-    """Why a model of these families cannot be stacked as it is frozen, or None."""
+def find_obstacle(model: nn.Module) -> str | None:
+    """Why a model of these families cannot be stacked with the parameters that it has frozen, or None."""
     for module in model.modules():
         table = getattr(module, "rel_embeddings", None)
         if table is not None and not table.weight.requires_grad:
@@ -42,40 +42,40 @@ def obstacle(model: nn.Module) -> str | None:
 
 
 def teach_positions(model: nn.Module) -> None:
-    """Have a BLOOM, plain or stacked, take `position_ids` that begin anew with each text of a row, in place.
+    """Have a BLOOM, plain or stacked, take `position_ids` that restart with each example of a row, in place.
 
-    Its ALiBi adds slope * key position to scores, which within one text differs from its own by a constant
-    alone (Press et al. 2022, section 3): so all that texts need is not to see each other.
+    Its ALiBi adds slope * key position to scores, which within one example differs from its own by a constant
+    alone (Press et al. 2022, section 3): so examples of a row need only not see each other.
     """
-    for whole in [m for m in model.modules() if type(m).__name__ == "BloomForCausalLM"]:
-        held: list[torch.Tensor | None] = [None]
+    for bloom in [m for m in model.modules() if type(m).__name__ == "BloomForCausalLM"]:
+        visible: list[torch.Tensor | None] = [None]  # a cell that `forward` fills and the blocks' hooks read
         # Set on the object: PEFT calls `forward` past a module's hooks.
-        setattr(whole, "forward", partial(_with_positions, held, whole.forward))  # noqa: B010 - mypy knows a method
-        blocks: Any = whole.transformer.h  # type: ignore[union-attr]
+        setattr(bloom, "forward", partial(_forward_with_positions, visible, bloom.forward))  # noqa: B010 - mypy knows a method
+        blocks: Any = bloom.transformer.h  # type: ignore[union-attr]
         for block in blocks:
-            block.register_forward_pre_hook(partial(_hand_over, held), with_kwargs=True)
+            block.register_forward_pre_hook(partial(_add_mask, visible), with_kwargs=True)
 
 
-def _with_positions(
-    held: list[torch.Tensor | None], forward: Any, *inputs: Any, position_ids: Any = None, **more: Any
+def _forward_with_positions(
+    visible: list[torch.Tensor | None], forward: Any, *inputs: Any, position_ids: Any = None, **more: Any
 ) -> Any:
-    held[0] = None if position_ids is None else _own_text(position_ids)
+    visible[0] = None if position_ids is None else _visible_tokens(position_ids)
     return forward(*inputs, **more)
 
 
-def _hand_over(held: list[torch.Tensor | None], _: nn.Module, inputs: Any, more: dict[str, Any]) -> Any:
-    same = held[0]
-    if same is None:
+def _add_mask(visible: list[torch.Tensor | None], _: nn.Module, inputs: Any, more: dict[str, Any]) -> Any:
+    seen = visible[0]
+    if seen is None:
         return None
-    kind = inputs[0].dtype
-    mask = torch.zeros(same.shape, dtype=kind, device=same.device)
-    return inputs, more | {"attention_mask": mask.masked_fill_(~same, torch.finfo(kind).min)}
+    dtype = inputs[0].dtype
+    mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return inputs, more | {"attention_mask": mask.masked_fill_(~seen, torch.finfo(dtype).min)}
 
 
-def _own_text(positions: torch.Tensor) -> torch.Tensor:
-    """Which earlier tokens [rows, 1, T, T] are of the same text, for positions [rows, T]."""
-    text = (positions == 0).cumsum(-1)
-    same = text[:, None, :, None] == text[:, None, None, :]
+def _visible_tokens(positions: torch.Tensor) -> torch.Tensor:
+    """Which tokens each token sees, [rows, 1, T, T]: earlier ones of its example, for positions [rows, T]."""
+    example = (positions == 0).cumsum(-1)
+    same = example[:, None, :, None] == example[:, None, None, :]
     return same & torch.ones(same.shape[-2:], dtype=torch.bool, device=same.device).tril()
 
 
@@ -92,11 +92,12 @@ def _mpnet_bias(encoder: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> tor
         return shared
     members, buckets, heads = table.shape
     side_by_side = table.transpose(0, 1).reshape(buckets, members * heads)
-    one = SimpleNamespace(
+    # The family's code runs on an object with one wide table that holds all members' heads side by side.
+    stand_in = SimpleNamespace(
         relative_position_bucket=encoder.relative_position_bucket,
         relative_attention_bias=lambda ids: nn.functional.embedding(ids, side_by_side),
     )
-    bias = type(encoder).compute_position_bias(one, x[:1], *args, **kwargs)  # [1, R*heads, T, T]
+    bias = type(encoder).compute_position_bias(stand_in, x[:1], *args, **kwargs)  # [1, R*heads, T, T]
     return repeat_for_rows(bias.view(members, heads, *bias.shape[-2:]), x.shape[0])
 
 
@@ -111,28 +112,28 @@ def _deberta_bias(
         split = x.view(*x.shape[:2], heads, -1).transpose(1, 2)  # [R, heads, 2 spans, D / heads]
         return repeat_for_rows(split, rows).flatten(0, 1)
 
-    one = SimpleNamespace(**_settings(attention), transpose_for_scores=transpose_for_scores)
+    stand_in = SimpleNamespace(**_plain_values(attention), transpose_for_scores=transpose_for_scores)
     # All rows are there already: the family repeats what it has for query rows // heads, which is 1 now.
-    one.num_attention_heads = query.shape[0]
+    stand_in.num_attention_heads = query.shape[0]
     for name in ("query_proj", "key_proj", "pos_key_proj", "pos_query_proj"):
         if hasattr(attention, name):
-            setattr(one, name, _of_members(getattr(attention, name)))
+            setattr(stand_in, name, _apply_by_member(getattr(attention, name)))
     return type(attention).disentangled_attention_bias(
-        one, query, key, positions, table.transpose(0, 1), factor
+        stand_in, query, key, positions, table.transpose(0, 1), factor
     )
 
 
-def _of_members(layer: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+def _apply_by_member(layer: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
     """The family hands over [1, 2 spans, R, D]; the layer wants rows grouped by member."""
     return lambda x: layer(x.squeeze(0).transpose(0, 1))
 
 
-def _settings(module: Any) -> dict[str, Any]:
+def _plain_values(module: Any) -> dict[str, Any]:
     """The module's plain values."""
     return {k: v for k, v in vars(module).items() if isinstance(v, bool | int | str | list | tuple)}
 
 
-_METHODS: dict[str, dict[str, Callable[..., Any]]] = {
+_STACKED_METHODS: dict[str, dict[str, Callable[..., Any]]] = {
     "MPNetEncoder": {"compute_position_bias": _mpnet_bias},
     "DisentangledSelfAttention": {"disentangled_attention_bias": _deberta_bias},
 }

@@ -1,7 +1,7 @@
 """Layers that hold the weights of R members; refuse inputs whose rows are not grouped by member.
 
 Shapes: R members, B rows each, T tokens, D width. An input's leading dimension is R*B, member by member.
-Each layer computes for every member what the layer it stands for computes, and `member(r)` gives that back.
+Each layer computes for every member what the layer it replaces computes; `extract_member` gives that back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Rows:
     count: int | None = None
 
 
-def by_member(x: torch.Tensor, members: int) -> torch.Tensor:
+def group_by_member(x: torch.Tensor, members: int) -> torch.Tensor:
     """[R*B, ..., D] as [R, N, D].
 
     Raises:
@@ -35,7 +35,7 @@ def by_member(x: torch.Tensor, members: int) -> torch.Tensor:
 
 
 class StackedLayer(nn.Module):
-    """Base of the layers: weights with a leading dimension R, and the layer they stand for, emptied."""
+    """Base of the layers: weights with a leading dimension R, and the layer they replace, without weights."""
 
     def __init__(self, plain: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
         super().__init__()
@@ -44,14 +44,14 @@ class StackedLayer(nn.Module):
         if "bias" not in weights:
             self.register_parameter("bias", None)
         # In a tuple: no submodule, so that it has no part in the stack's state or devices.
-        self._plain = (_without_weights(plain),)
+        self._plain = (_strip_weights(plain),)
 
-    def member(self, r: int) -> nn.Module:
+    def extract_member(self, r: int) -> nn.Module:
         """Member r's own layer, of the kind it had, with copies of its weights."""
         plain = copy.deepcopy(self._plain[0])
         for name, value in self.named_parameters(recurse=False):
-            own = nn.Parameter(value[r].detach().clone(), requires_grad=value.requires_grad)
-            setattr(plain, name, own)
+            copied = nn.Parameter(value[r].detach().clone(), requires_grad=value.requires_grad)
+            setattr(plain, name, copied)
         for name, constant in self.named_buffers(recurse=False):
             setattr(plain, name, constant.clone())
         return plain.train(self.training)
@@ -64,7 +64,7 @@ class StackedLinear(StackedLayer):
     bias: nn.Parameter | None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = _products(by_member(x, len(self.weight)), self.weight.transpose(1, 2), self.bias)
+        y = _batched_linear(group_by_member(x, len(self.weight)), self.weight.transpose(1, 2), self.bias)
         return y.view(*x.shape[:-1], -1)
 
 
@@ -75,7 +75,7 @@ class StackedConv1D(StackedLayer):
     bias: nn.Parameter
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = _products(by_member(x, len(self.weight)), self.weight, self.bias)
+        y = _batched_linear(group_by_member(x, len(self.weight)), self.weight, self.bias)
         return y.view(*x.shape[:-1], -1)
 
 
@@ -99,7 +99,7 @@ class StackedEmbedding(StackedLayer):
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         ids = self._for_every_row(ids)
         rows = ids if self.lookup is None else self.lookup[ids]
-        grouped = by_member(rows.unsqueeze(-1), len(self.weight)).squeeze(-1)
+        grouped = group_by_member(rows.unsqueeze(-1), len(self.weight)).squeeze(-1)
         y: torch.Tensor = _Lookup.apply(self.weight, grouped, self.padding_idx)  # type: ignore[no-untyped-call]
         return y.view(*ids.shape, -1)
 
@@ -118,35 +118,35 @@ class StackedNorm(StackedLayer):
 
     def __init__(self, plain: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
         super().__init__(plain, weights)
-        self._neutral = (_neutral(plain),)
+        self._normalise = (_create_normalisation(plain),)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        normal: torch.Tensor = self._neutral[0](x)
-        y = by_member(normal, len(self.weight)) * self.weight.unsqueeze(1)
+        normal: torch.Tensor = self._normalise[0](x)
+        y = group_by_member(normal, len(self.weight)) * self.weight.unsqueeze(1)
         if self.bias is not None:
             y = y + self.bias.unsqueeze(1)
         return y.to(normal.dtype).view(x.shape)
 
     def _apply(self, fn: Any, recurse: bool = True) -> StackedNorm:
-        self._neutral[0]._apply(fn)  # type: ignore[no-untyped-call]
+        self._normalise[0]._apply(fn)  # type: ignore[no-untyped-call]
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
 
-class StackedRescale(StackedLayer):
-    """R sets of constants, factor [R] or [R, D] and perhaps shift [R, D], after a pattern `Rescale`."""
+class StackedAffine(StackedLayer):
+    """R sets of constants, factor [R] or [R, D] and perhaps shift [R, D], of layers of the kind `Rescale`."""
 
     factor: torch.Tensor
     shift: torch.Tensor | None
 
-    def __init__(self, own: Sequence[Rescale]) -> None:
-        super().__init__(own[0], {})
-        shifts = [one.shift for one in own if one.shift is not None]
-        self.register_buffer("factor", torch.stack([one.factor for one in own]), persistent=False)
+    def __init__(self, layers: Sequence[Rescale]) -> None:
+        super().__init__(layers[0], {})
+        shifts = [layer.shift for layer in layers if layer.shift is not None]
+        self.register_buffer("factor", torch.stack([layer.factor for layer in layers]), persistent=False)
         self.register_buffer("shift", torch.stack(shifts) if shifts else None, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        grouped = by_member(x, len(self.factor))
+        grouped = group_by_member(x, len(self.factor))
         if self.shift is not None:
             grouped = grouped - self.shift.unsqueeze(1)
         scaled = grouped * self.factor.view(len(self.factor), 1, -1)
@@ -157,19 +157,19 @@ class StackedRescale(StackedLayer):
         """The buffers whose rows are the members'."""
         return dict(self.named_buffers(recurse=False))
 
-    def member(self, r: int) -> nn.Module:
+    def extract_member(self, r: int) -> nn.Module:
         """Member r's own layer."""
         return Rescale(*(value[r].clone() for value in self.constants.values())).train(self.training)
 
 
-def _without_weights(layer: nn.Module) -> nn.Module:
+def _strip_weights(layer: nn.Module) -> nn.Module:
     """A copy of `layer` whose parameters take no memory."""
-    known: dict[int, Any] = {id(p): nn.Parameter(p.detach().to("meta")) for p in layer.parameters()}
-    return copy.deepcopy(layer, known)
+    empty: dict[int, Any] = {id(p): nn.Parameter(p.detach().to("meta")) for p in layer.parameters()}
+    return copy.deepcopy(layer, empty)
 
 
-def _neutral(norm: nn.Module) -> nn.Module:
-    """`norm` with scale 1 and shift 0, that nothing trains."""
+def _create_normalisation(norm: nn.Module) -> nn.Module:
+    """A copy of `norm` with scale 1 and shift 0, which nothing trains."""
     plain = copy.deepcopy(norm).requires_grad_(False)
     with torch.no_grad():
         for name, value in plain.named_parameters():
@@ -177,7 +177,7 @@ def _neutral(norm: nn.Module) -> nn.Module:
     return plain
 
 
-def _products(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+def _batched_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     """x [R, N, in] times weight [R, in, out], plus bias [R, out]."""
     return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
 
@@ -207,6 +207,7 @@ class _Lookup(torch.autograd.Function):
         return dense.view(ctx.shape), None, None
 
 
-def stacked_parameter(own: Sequence[nn.Parameter]) -> nn.Parameter:
+def stack_parameters(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
     """R parameters of one shape as one, [R, *shape]."""
-    return nn.Parameter(torch.stack([p.detach() for p in own]), requires_grad=own[0].requires_grad)
+    values = torch.stack([p.detach() for p in parameters])
+    return nn.Parameter(values, requires_grad=parameters[0].requires_grad)

@@ -1,4 +1,4 @@
-"""A run while it trains: what it learns from, how far it is, and its steps, which its seed alone decides."""
+"""A run while it trains: its examples, its progress, and its batches, which its seed alone decides."""
 
 from __future__ import annotations
 
@@ -24,20 +24,24 @@ from headstart.records import EpochPoint, Selection
 
 @dataclass(frozen=True)
 class Texts:
-    """One part of the data as the engine needs it: N tokenised texts and labels [N] or [N, C]."""
+    """One part of the data as the engine needs it: N tokenised examples and labels [N] or [N, C]."""
 
     tokens: Tokens
     labels: np.ndarray
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """What each text's loss is a sum over, [N]: itself, or its tokens that carry loss."""
+        """How many terms each example's loss is a sum of, [N]: 1, or its tokens that count in the loss."""
         return target_counts(self.tokens)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all members of a pack share."""
+    """What all members of a pack share: task, data, device and number format.
+
+    `curves` are the parts measured after each epoch besides valid; `shares_rows` says that short examples of
+    a member are packed into one row of the batch.
+    """
 
     task: Objective
     classes: int
@@ -56,12 +60,22 @@ class Setting:
         return tuple(dict.fromkeys(parts))
 
 
+@dataclass(frozen=True)
+class StepMark:
+    """Where a member stands after a step: how many steps and forward passes, and the rate of that step."""
+
+    steps: int
+    passes: int
+    rate: float
+
+
 @dataclass
 class Member:
     """A run while it trains, wherever its weights lie.
 
     `weights` [P] are those of its best epoch once it has ended well; `best_weights` hold them until then,
-    unless the last epoch is the best one. `losses` are those of all its steps.
+    unless the last epoch is the best one. `steps` and `passes` count the steps made and their forward
+    passes; `losses` are those of all steps that have been read from the device.
     """
 
     run: Run
@@ -86,6 +100,17 @@ class Member:
         """The learning rate of the next step."""
         return learning_rate(self.run.training, self.steps, self.total)
 
+    def advance(self, passes: int) -> StepMark:
+        """Count a step that was made of so many forward passes."""
+        rate = self.rate
+        self.steps += 1
+        self.passes += passes
+        return StepMark(self.steps, self.passes, rate)
+
+    def rewind(self, mark: StepMark) -> None:
+        """Forget the steps made since `mark`."""
+        self.steps, self.passes = mark.steps, mark.passes
+
     @property
     def has_ended(self) -> bool:
         """Whether no step is left to it."""
@@ -101,7 +126,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Turn:
-    """One member's share of one step: its passes as text indices, and whether an epoch ends with it."""
+    """One member's batches of one step, as arrays of example indices, and whether an epoch ends with it."""
 
     epoch: int
     passes: list[np.ndarray]
@@ -122,25 +147,25 @@ def selection(metric: str) -> Selection:
 def member_turns(member: Member, setting: Setting) -> Iterator[Turn]:
     """The member's steps from the epoch it has reached, as a function of its seed and settings alone."""
     training, lengths = member.run.training, setting.parts["train"].tokens.lengths[member.index]
-    made, total, epoch = member.steps, member.total, len(member.points)
-    while made < total:
+    done, total, epoch = member.steps, member.total, len(member.points)
+    while done < total:
         epoch += 1
         order = epoch_order(lengths, training.batch_size, member.run.seed, epoch)
         steps = [order[i : i + training.accumulation] for i in range(0, len(order), training.accumulation)]
-        for i, passes in enumerate(steps[: total - made], start=1):
-            last = i == len(steps) or made + i == total
-            yield Turn(epoch, [member.index[batch] for batch in passes], last)
-        made += len(steps)
+        for i, batches in enumerate(steps[: total - done], start=1):
+            ends_epoch = i == len(steps) or done + i == total
+            yield Turn(epoch, [member.index[batch] for batch in batches], ends_epoch)
+        done += len(steps)
 
 
 def turns_with_longest(member: Member, setting: Setting) -> Iterator[Turn]:
     """The member's steps after the longest of its first epoch, which so comes twice."""
-    epoch = takewhile(lambda turn: turn.epoch == 1, member_turns(member, setting))
-    longest = max(epoch, key=lambda turn: turn_tokens(turn, setting))
+    first_epoch = takewhile(lambda turn: turn.epoch == 1, member_turns(member, setting))
+    longest = max(first_epoch, key=lambda turn: turn_tokens(turn, setting))
     return chain([longest], member_turns(member, setting))
 
 
 def turn_tokens(turn: Turn, setting: Setting) -> int:
-    """Tokens of a member's share of a step, padding included: what its time grows with."""
+    """Tokens of one member's step, padding included: what its time grows with."""
     tokens = setting.parts["train"].tokens
     return sum(len(index) * padded_length(tokens, index) for index in turn.passes)

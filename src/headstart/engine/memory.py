@@ -17,12 +17,12 @@ from headstart.engine.dropout import recompute_contexts
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _KEEP, _PAD = 2**31 - 1, 64 << 20
-#: What torch's allocator for the CPU says, in its two forms.
+#: The messages of torch's allocator for the CPU, in its two forms.
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def keep_freed_memory() -> bool:
-    """Have glibc keep big freed blocks instead of giving them back; says whether it could.
+    """Have glibc keep big freed blocks instead of giving them back to the system; False where it is not used.
 
     Each training step frees and asks again for gradients of tens of megabytes; given back and mapped
     afresh they cost a page fault every 4 KiB.
@@ -74,4 +74,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that a device, or this machine, has no memory left to give."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in _NO_MEMORY)

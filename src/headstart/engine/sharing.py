@@ -1,4 +1,4 @@
-"""Sees whether texts that share a row see each other in a model; refuses families in which they do."""
+"""Checks that examples packed into one row do not see each other; refuses families in which they do."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _ROUNDING = 1e-4
 
 
 def refuse_leaks(model: Any, pad_id: int) -> None:
-    """Compute two short texts in one row and apart: the library knows by their positions where one begins.
+    """Compute two short examples in one row and apart: the library knows by positions where one begins.
 
     Raises:
-        ModelError: the second is another one for the first's presence, as where positions are not read.
+        ModelError: an example's logits change with the other's presence, as where positions are not read.
     """
     teach_positions(model)
-    together, apart = _logits(model, pad_id)
-    gap = max(float((a - b).abs().max()) for a, b in zip(together, apart, strict=True))
-    if not gap <= _ROUNDING * max(1.0, max(float(one.abs().max()) for one in apart)):
+    packed, apart = _compute_logits(model, pad_id)
+    gap = max(float((a - b).abs().max()) for a, b in zip(packed, apart, strict=True))
+    if not gap <= _ROUNDING * max(1.0, max(float(logits.abs().max()) for logits in apart)):
         raise ModelError(
             f"in a {model.config.model_type}, texts that share a row would see each other",
             where="prompts.packing",
@@ -36,16 +36,16 @@ def refuse_leaks(model: Any, pad_id: int) -> None:
         )
 
 
-def _logits(model: Any, pad_id: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Of each text, in a shared row and by itself; [T, V]."""
+def _compute_logits(model: Any, pad_id: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Each example's logits [T, V], packed into one row and by itself."""
     ids = np.random.default_rng(0).integers(0, model.config.vocab_size, sum(_LENGTHS)).astype(np.int32)
     tokens = Tokens(ids, np.cumsum([0, *_LENGTHS]), None, 0, targets=np.ones(len(ids), bool))
     device = next(model.parameters()).device
     with evaluating(model), torch.inference_mode():
         row = pad_shared(tokens, [np.arange(len(_LENGTHS))], sum(_LENGTHS) + 1, pad_id)
-        shared = model(**forward_inputs(row, device), use_cache=False).logits[0, : len(ids)]
-        alone = []
+        packed = model(**forward_inputs(row, device), use_cache=False).logits[0, : len(ids)]
+        apart = []
         for i, length in enumerate(_LENGTHS):
-            one = forward_inputs(pad(tokens, [i], np.zeros(1), pad_id), device)
-            alone.append(model(input_ids=one["input_ids"][:, :length], use_cache=False).logits[0])
-    return list(shared.split(list(_LENGTHS))), alone
+            inputs = forward_inputs(pad(tokens, [i], np.zeros(1), pad_id), device)
+            apart.append(model(input_ids=inputs["input_ids"][:, :length], use_cache=False).logits[0])
+    return list(packed.split(list(_LENGTHS))), apart

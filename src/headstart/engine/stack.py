@@ -1,4 +1,4 @@
-"""Stacks R models of one architecture into one module and takes them apart; refuses what would not be exact.
+"""Stacks R models of one architecture into one module and extracts them; refuses what would not be exact.
 
 Every layer with weights is replaced by one that holds all R sets of them; the rest of the model runs
 unchanged on a batch of [R*B, ...], rows grouped by member. Frozen weights that all members have in common
@@ -15,16 +15,16 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from headstart.engine.families import adapt, obstacle, release
+from headstart.engine.families import find_obstacle, patch_for_stack, unpatch
 from headstart.engine.layers import (
     Rows,
+    StackedAffine,
     StackedConv1D,
     StackedEmbedding,
     StackedLayer,
     StackedLinear,
     StackedNorm,
-    StackedRescale,
-    stacked_parameter,
+    stack_parameters,
 )
 from headstart.engine.modes import evaluating
 from headstart.errors import StackError
@@ -33,7 +33,7 @@ from headstart.models.vocabulary import CompactEmbedding
 from headstart.tuning.rescale import Rescale
 
 _CHECK_ROWS, _CHECK_TOKENS = 2, 7
-#: Differences between two orders of summation, in units of the number format's last place.
+#: How far two orders of summation may differ, in units of the number format's last place.
 _ROUNDING = 1e4
 
 
@@ -88,12 +88,12 @@ def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
     _refuse_different(models)
     reason = unstackable(models[0])
     if reason is not None:
-        raise StackError(reason, where=_name(models[0]))
+        raise StackError(reason, where=_class_name(models[0]))
     rows = Rows()
-    module = Stack(_replaced(models, rows), rows, len(models)).train(models[0].training)
-    adapt(module)
+    module = Stack(_replace_layers(models, rows), rows, len(models)).train(models[0].training)
+    patch_for_stack(module)
     if check:
-        agree(module, {0: models[0], len(models) - 1: models[-1]})
+        check_agreement(module, {0: models[0], len(models) - 1: models[-1]})
     return module
 
 
@@ -105,42 +105,42 @@ def unstack(module: Stack, r: int) -> nn.Module:
     """
     if not 0 <= r < module.members:
         raise IndexError(f"member {r} of a stack of {module.members}")
-    known: dict[int, Any] = {}
+    copies: dict[int, Any] = {}
     for layer in (m for m in module.model.modules() if isinstance(m, StackedLayer)):
-        known[id(layer)] = _own_layer(layer, r, known)
-    # What is known already is taken as the copy of what it stands for: no stacked weight is copied.
-    plain: nn.Module = copy.deepcopy(module.model, known)
-    release(plain)
+        copies[id(layer)] = _extract_layer(layer, r, copies)
+    # deepcopy takes what its memo holds for the copy of the original: so no stacked weight is copied.
+    plain: nn.Module = copy.deepcopy(module.model, copies)
+    unpatch(plain)
     return plain
 
 
-def _own_layer(layer: Any, r: int, known: dict[int, Any]) -> nn.Module:
+def _extract_layer(layer: Any, r: int, copies: dict[int, Any]) -> nn.Module:
     """Member r's layer; weights that are tied in the stack are tied again."""
-    own: nn.Module = layer.member(r)
+    plain: nn.Module = layer.extract_member(r)
     for name, value in layer.named_parameters(recurse=False):
-        setattr(own, name, known.setdefault(id(value), getattr(own, name)))
-    return own
+        setattr(plain, name, copies.setdefault(id(value), getattr(plain, name)))
+    return plain
 
 
 def unstackable(model: nn.Module) -> str | None:
     """Why models like this one cannot be stacked, or None. Weights are not looked at: meta tensors do."""
-    held = {id(p) for m in model.modules() if _kind(m) for p in m.parameters(recurse=False)}
+    stackable = {id(p) for m in model.modules() if _layer_kind(m) for p in m.parameters(recurse=False)}
     for path, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
-            if parameter.requires_grad and id(parameter) not in held:
+            if parameter.requires_grad and id(parameter) not in stackable:
                 where = f"{path}.{name}" if path else name
                 return (
                     f"its {where} is held by a {type(module).__name__}; only weights of Linear, Embedding, "
                     "LayerNorm, RMSNorm and Conv1D are stacked"
                 )
-    return obstacle(model)
+    return find_obstacle(model)
 
 
-def _name(model: nn.Module) -> str:
+def _class_name(model: nn.Module) -> str:
     return type(model).__name__
 
 
-def _kind(module: nn.Module) -> str | None:
+def _layer_kind(module: nn.Module) -> str | None:
     """Which stacked layer can stand for `module`."""
     if type(module) is nn.Linear or _is_tied_linear(module):
         return "linear"
@@ -149,7 +149,7 @@ def _kind(module: nn.Module) -> str | None:
     if isinstance(module, CompactEmbedding) or _is_embedding(module):
         return "embedding"
     if isinstance(module, Rescale):
-        return "rescale"
+        return "affine"
     return "norm" if _is_norm(module) else None
 
 
@@ -167,48 +167,50 @@ def _is_embedding(module: nn.Module) -> bool:
 
 def _is_norm(module: nn.Module) -> bool:
     """A LayerNorm or RMSNorm, whatever the family calls it: nothing but a scale and perhaps a shift."""
-    own = dict(module.named_parameters(recurse=False))
-    flat = all(p.dim() == 1 for p in own.values())
-    named = type(module).__name__.lower().endswith("norm") and own.keys() <= {"weight", "bias"}
-    return named and "weight" in own and flat and not any(True for _ in module.children())
+    parameters = dict(module.named_parameters(recurse=False))
+    are_vectors = all(p.dim() == 1 for p in parameters.values())
+    is_named = type(module).__name__.lower().endswith("norm") and parameters.keys() <= {"weight", "bias"}
+    return is_named and "weight" in parameters and are_vectors and not any(True for _ in module.children())
 
 
 def _refuse_different(models: Sequence[nn.Module]) -> None:
     first = models[0]
     for r, model in enumerate(models[1:], start=1):
-        differ = next(_differences(first, model), None)
-        if differ is not None:
+        difference = next(_find_differences(first, model), None)
+        if difference is not None:
             raise StackError(
-                f"model {r} differs from model 0: {differ}",
-                where=_name(first),
+                f"model {r} differs from model 0: {difference}",
+                where=_class_name(first),
                 expected="models of one architecture",
             )
 
 
-def _differences(one: nn.Module, other: nn.Module) -> Iterator[str]:
-    if type(one) is not type(other):
-        yield f"{_name(other)} instead of {_name(one)}"
+def _find_differences(first: nn.Module, other: nn.Module) -> Iterator[str]:
+    """All that `other` would have to have in common with the first model of a stack, and has not."""
+    if type(first) is not type(other):
+        yield f"{_class_name(other)} instead of {_class_name(first)}"
         return
-    ours, theirs = _settings(one), _settings(other)
-    yield from (f"{k} {theirs.get(k)} instead of {v}" for k, v in ours.items() if theirs.get(k) != v)
-    own, others = (dict(m.named_parameters()) for m in (one, other))
-    yield from (f"{n}, which model 0 lacks or has tied" for n in others.keys() - own.keys())
-    for name, parameter in own.items():
-        mine, its = _form(parameter), _form(others.get(name))
-        yield from (f"{name} of {k} {its[k]} instead of {v}" for k, v in mine.items() if its[k] != v)
-    mine, constants = _constants(one), _constants(other)
-    for name, buffer in mine.items():
-        if name not in constants or not torch.equal(buffer, constants[name]):
+    wanted, config = _config_values(first), _config_values(other)
+    yield from (f"{k} {config.get(k)} instead of {v}" for k, v in wanted.items() if config.get(k) != v)
+    first_parameters, parameters = (dict(m.named_parameters()) for m in (first, other))
+    extra = parameters.keys() - first_parameters.keys()
+    yield from (f"{name}, which model 0 lacks or has tied" for name in extra)
+    for name, parameter in first_parameters.items():
+        form, its = _describe_parameter(parameter), _describe_parameter(parameters.get(name))
+        yield from (f"{name} of {k} {its[k]} instead of {v}" for k, v in form.items() if its[k] != v)
+    constants, others = _common_constants(first), _common_constants(other)
+    for name, buffer in constants.items():
+        if name not in others or not torch.equal(buffer, others[name]):
             yield f"another {name}"
 
 
-def _constants(model: nn.Module) -> dict[str, torch.Tensor]:
-    """What nobody trains and all members must have in common."""
+def _common_constants(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The buffers, which nothing trains: equal in all members, but for those of `Rescale`."""
     own = {id(buffer) for m in model.modules() if isinstance(m, Rescale) for buffer in m.buffers()}
     return {name: buffer for name, buffer in model.named_buffers() if id(buffer) not in own}
 
 
-def _form(parameter: nn.Parameter | None) -> dict[str, Any]:
+def _describe_parameter(parameter: nn.Parameter | None) -> dict[str, Any]:
     """All that must agree between members' parameters but their numbers."""
     if parameter is None:
         return {"shape": (), "dtype": None, "requires_grad": None}
@@ -219,41 +221,42 @@ def _form(parameter: nn.Parameter | None) -> dict[str, Any]:
     }
 
 
-def _settings(model: Any) -> dict[str, Any]:
+def _config_values(model: Any) -> dict[str, Any]:
     config = getattr(model, "config", None)
     return {k: v for k, v in config.to_dict().items() if k not in NAMES} if config is not None else {}
 
 
-def _replaced(models: Sequence[nn.Module], rows: Rows) -> nn.Module:
+def _replace_layers(models: Sequence[nn.Module], rows: Rows) -> nn.Module:
     """A copy of the first model in which every layer with weights holds those of all models."""
-    known: dict[int, Any] = {}
+    stacked: dict[int, Any] = {}
     for path, layer in models[0].named_modules(remove_duplicate=False):
-        own = [model.get_submodule(path) for model in models]
-        is_shared = _is_shared(own)
+        layers = [model.get_submodule(path) for model in models]
+        is_shared = _can_share(layers)
         for name, parameter in layer.named_parameters(recurse=False):
-            if id(parameter) not in known:
-                every = [m.get_parameter(name) for m in own]
-                known[id(parameter)] = parameter if is_shared else stacked_parameter(every)
-        if _kind(layer) and not is_shared and id(layer) not in known:
-            known[id(layer)] = _stacked_layer(own, known, rows)
-    return copy.deepcopy(models[0], known)
+            if id(parameter) not in stacked:  # a tied one is stacked once, and stays tied
+                every = [m.get_parameter(name) for m in layers]
+                stacked[id(parameter)] = parameter if is_shared else stack_parameters(every)
+        if _layer_kind(layer) and not is_shared and id(layer) not in stacked:
+            stacked[id(layer)] = _stack_layer(layers, stacked, rows)
+    # deepcopy takes what its memo holds for the copy of the original: here the stacked layer.
+    return copy.deepcopy(models[0], stacked)
 
 
-def _is_shared(own: Sequence[nn.Module]) -> bool:
+def _can_share(layers: Sequence[nn.Module]) -> bool:
     """Whether a layer's weights, those of each model, are frozen and the same, so that one set serves all."""
-    first = list(own[0].parameters(recurse=False))
+    first = list(layers[0].parameters(recurse=False))
     if not first or any(p.requires_grad for p in first):
         return False
-    others = (list(layer.parameters(recurse=False)) for layer in own[1:] if layer is not own[0])
+    others = (list(layer.parameters(recurse=False)) for layer in layers[1:] if layer is not layers[0])
     return all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
 
 
-def _stacked_layer(own: Sequence[Any], known: dict[int, Any], rows: Rows) -> StackedLayer:
-    layer = own[0]
-    weights = {name: known[id(value)] for name, value in layer.named_parameters(recurse=False)}
-    kind = _kind(layer)
-    if kind == "rescale":
-        return StackedRescale(own)
+def _stack_layer(layers: Sequence[Any], stacked: dict[int, Any], rows: Rows) -> StackedLayer:
+    layer = layers[0]
+    weights = {name: stacked[id(value)] for name, value in layer.named_parameters(recurse=False)}
+    kind = _layer_kind(layer)
+    if kind == "affine":
+        return StackedAffine(layers)
     if kind == "linear":
         return StackedLinear(layer, weights)
     if kind == "conv1d":
@@ -263,30 +266,30 @@ def _stacked_layer(own: Sequence[Any], known: dict[int, Any], rows: Rows) -> Sta
     return StackedNorm(layer, weights)
 
 
-def agree(module: Stack, models: Mapping[int, nn.Module]) -> None:
+def check_agreement(module: Stack, models: Mapping[int, nn.Module]) -> None:
     """Run a small batch through the stack and through some members' own models, which must give the same.
 
     Raises:
         StackError: they do not.
     """
     first = next(iter(models.values()))
-    batch = _small_batch(first)
-    together = {name: rows.repeat(module.members, 1) for name, rows in batch.items()}
+    batch = _create_check_batch(first)
+    repeated = {name: rows.repeat(module.members, 1) for name, rows in batch.items()}
     try:
-        stacked = _outputs(module, together).chunk(module.members)
-        gaps = [_gap(stacked[r], _outputs(model, batch)) for r, model in models.items()]
+        stacked = _compute_outputs(module, repeated).chunk(module.members)
+        gaps = [_measure_gap(stacked[r], _compute_outputs(model, batch)) for r, model in models.items()]
     # Whatever the family's own code makes of layers it does not expect.
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
-        what = f"its code does not work on stacked layers: {str(error).splitlines()[0]}"
-        raise StackError(what, where=_name(first)) from error
-    if not max(gaps) <= 1:
+        message = f"its code does not work on stacked layers: {str(error).splitlines()[0]}"
+        raise StackError(message, where=_class_name(first)) from error
+    if not max(gaps) <= 1:  # so written, it refuses a gap that is not a number, too
         raise StackError(
             "stacked, it computes something else: this family uses its layers in a way of its own",
-            where=_name(first),
+            where=_class_name(first),
         )
 
 
-def _small_batch(model: nn.Module) -> dict[str, torch.Tensor]:
+def _create_check_batch(model: nn.Module) -> dict[str, torch.Tensor]:
     """Two rows of seven ids that the model knows, the second padded; drawn the same way each time."""
     table: Any = model.get_input_embeddings()  # type: ignore[operator]
     is_compact = isinstance(table, CompactEmbedding)
@@ -302,15 +305,15 @@ def _small_batch(model: nn.Module) -> dict[str, torch.Tensor]:
     return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
 
 
-def _outputs(module: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """What the model says, without dropout: logits, or the last hidden states of a model without a head."""
+def _compute_outputs(module: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The outputs without dropout: logits, or the last hidden states of a model without a head."""
     with evaluating(module), torch.no_grad():
         outputs = module(**inputs)
-    found: torch.Tensor = outputs.logits if "logits" in outputs else outputs[0]
-    return found
+    tensor: torch.Tensor = outputs.logits if "logits" in outputs else outputs[0]
+    return tensor
 
 
-def _gap(one: torch.Tensor, other: torch.Tensor) -> float:
+def _measure_gap(outputs: torch.Tensor, expected: torch.Tensor) -> float:
     """The largest difference, in units of what rounding explains."""
-    allowed = _ROUNDING * torch.finfo(other.dtype).eps * (1 + float(other.abs().max()))
-    return float((one - other).abs().max()) / allowed
+    allowed = _ROUNDING * torch.finfo(expected.dtype).eps * (1 + float(expected.abs().max()))
+    return float((outputs - expected).abs().max()) / allowed

@@ -1,79 +1,82 @@
 """Trains the members of a pack to the end: steps, an evaluation each epoch, and the best epoch kept.
 
-Each member has its own data order, rate, clip, best epoch and fate: one that has ended leaves the pack with
-its weights and moments, and one whose loss is no longer finite leaves it with an error; the others go on.
-Where memory runs out, the pack goes on in halves from the very step.
+Each member has its own data order, rate, clip, best epoch and end: one that has ended leaves the pack with
+its weights and moments, and one whose loss is no longer finite leaves it with an error; the others continue.
+Where memory runs out, the pack continues in halves from the very step.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
 
 import numpy as np
 import torch
 
-from headstart.config.expand import Run
-from headstart.data.batches import Batch, pad, pad_shared, padded_length, shared_rows
 from headstart.data.corpus import Part
-from headstart.engine.dropout import Draw
 from headstart.engine.evaluate import evaluate
-from headstart.engine.member import Member, Setting, Turn, improves, member_turns, turns_with_longest
+from headstart.engine.member import (
+    Member,
+    Setting,
+    StepMark,
+    Turn,
+    improves,
+    member_turns,
+    turns_with_longest,
+)
 from headstart.engine.memory import is_out_of_memory
-from headstart.engine.optimiser import adamw, rebind
+from headstart.engine.micro_batches import build_micro_batches
+from headstart.engine.optim.base import Moments, Optimiser
+from headstart.engine.optim.create import create_optimiser
 from headstart.engine.schedule import learning_rate
-from headstart.engine.step import Pass, gradients, update
+from headstart.engine.step import accumulate_gradients
+from headstart.engine.step_ring import StepRing, steps_between_reads
 from headstart.engine.weights import Weights
 from headstart.errors import TrainingError
+from headstart.events import EpochDone, OnEvent, StepDone, ignore_events
 from headstart.records import EpochPoint, Scores
 
-
-class Listener(Protocol):
-    """Is told of a run's progress while it trains."""
-
-    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        """A step was made."""
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """An epoch ended; `best` is the one that the selection rule would choose so far."""
-
-    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
-        """An epoch ended and the run goes on from here: `weights` [P] and moments may be copied away."""
+#: Called with a member, its weights [P] and its moments at the end of an epoch from which it continues.
+SaveState = Callable[[Member, torch.Tensor, Moments], None]
 
 
 def train(
     members: Sequence[Member],
     weights: Weights,
-    setting: Setting,
-    listener: Listener,
+    context: Setting,
+    on_event: OnEvent,
+    save_state: SaveState | None = None,
     *,
-    optimisers: Sequence[torch.optim.Optimizer] | None = None,
+    optimiser: Optimiser | None = None,
+    read_every: int | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> None:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
 
-    A member that fails has `error` set, and no weights are claimed for it.
+    A member that fails has `error` set and no `weights`.
 
     Args:
-        weights: the members' own, in their order, for a plain model of one or a stack of R.
-        optimisers: of members that go on from a checkpoint; new ones by default.
+        weights: the members', in their order, for a plain model of one or a stack of R.
+        on_event: is told of each step (`StepDone`) and epoch (`EpochDone`), a run's steps in order.
+        save_state: may copy the state of a run away, to resume from.
+        optimiser: of members that resume; a new one by default.
+        read_every: steps after which losses are read, by default what suits the device. Nothing but the time
+            at which events come depends on it.
     """
-    turns = [member_turns(member, setting) for member in members]
-    optimisers = optimisers or fresh_optimisers(members, weights)
-    packs = [_Pack(list(members), weights, turns, list(optimisers), setting, listener, clock)]
-    while packs:
-        packs = packs.pop().go_on() + packs
-
-
-def fresh_optimisers(members: Sequence[Member], weights: Weights) -> list[torch.optim.Optimizer]:
-    """An optimiser for each member, before its first step."""
-    return [adamw(weights.leaves(r), member.run.training) for r, member in enumerate(members)]
+    read_every = read_every or steps_between_reads(context.device)
+    shared = _Shared(context, on_event, save_state, read_every, clock)
+    streams = [member_turns(member, context) for member in members]
+    optimiser = optimiser or create_optimiser(weights, [member.run.training for member in members])
+    trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
+    while trainers:
+        # A pack that ends leaves nothing, one that memory does not hold leaves the packs that take its place.
+        trainers = trainers.pop().run() + trainers
 
 
 def single_steps(
-    members: Sequence[Member], weights: Weights, setting: Setting, *, longest_first: bool = False
+    members: Sequence[Member], weights: Weights, context: Setting, *, longest_first: bool = False
 ) -> Iterator[None]:
     """Make the members' steps until the first ends, yielding after each; evaluate nothing, tell nobody.
 
@@ -81,254 +84,212 @@ def single_steps(
         longest_first: begin with the longest step of the first epoch, which then comes twice.
 
     Raises:
-        MemoryError: there is not enough for one.
+        MemoryError: there is not enough for a step.
     """
     order = turns_with_longest if longest_first else member_turns
-    turns = [order(member, setting) for member in members]
-    optimisers = fresh_optimisers(members, weights)
-    pack = _Pack(list(members), weights, turns, optimisers, setting, _Silence(), time.perf_counter)
-    weights.module.train()
-    for shares in zip(*turns, strict=False):
-        if not pack.step(shares):
+    streams = [order(member, context) for member in members]
+    optimiser = create_optimiser(weights, [member.run.training for member in members])
+    # Read after each step, whatever the device: who times the steps must wait until they are done.
+    shared = _Shared(context, ignore_events, None, 1, time.perf_counter)
+    trainer = PackTrainer(list(members), weights, optimiser, streams, shared)
+    trainer.start()
+    for step_batches in zip(*streams, strict=False):
+        if not trainer.step(step_batches):
             raise MemoryError("no memory for a step of these members")
+        trainer.read_steps()
         yield
 
 
-class _Silence:
-    """A listener that wants to know nothing."""
+@dataclass(frozen=True)
+class _Shared:
+    """What stays the same in whatever packs the members train."""
 
-    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        """Not told to anybody."""
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """Not told to anybody."""
-
-    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
-        """Not told to anybody."""
+    context: Setting
+    on_event: OnEvent
+    save_state: SaveState | None
+    read_every: int
+    clock: Callable[[], float]
 
 
-class _Pack:
-    """Members that train at once, the i-th with row i of the weights, turn i and optimiser i."""
+class PackTrainer:
+    """Members that train at once: the i-th has row i of the weights and of the optimiser, and stream i."""
 
     def __init__(
         self,
         members: list[Member],
         weights: Weights,
-        turns: list[Iterator[Turn]],
-        optimisers: list[torch.optim.Optimizer],
-        setting: Setting,
-        listener: Listener,
-        clock: Callable[[], float],
+        optimiser: Optimiser,
+        streams: list[Iterator[Turn]],
+        shared: _Shared,
     ) -> None:
-        self.members, self._weights, self._turns, self._optimisers = members, weights, turns, optimisers
-        self._setting, self._listener, self._clock = setting, listener, clock
+        self._members, self._weights, self._optimiser = members, weights, optimiser
+        self._streams, self._shared, self._context = streams, shared, shared.context
+        self._unread = StepRing(shared.read_every)
+        self._timed_until = 0.0
 
-    def go_on(self) -> list[_Pack]:
-        """Train to the end; or, where memory runs out, to there, and give the halves that are to go on."""
-        began = self._clock()
-        before = {id(member): member.seconds for member in self.members}
-        self._weights.point()
-        self._weights.module.train()
-        while self.members:
-            shares = [next(turns) for turns in self._turns]
-            if not self.step(shares):
-                return self._halves(shares)
-            for member in self.members:
-                member.seconds = before[id(member)] + self._clock() - began
-            self._close_epochs(shares)
-            self._release()
+    def run(self) -> list[PackTrainer]:
+        """Train to the end; or, where memory runs out, to there, and give the packs that continue."""
+        self.start()
+        while self._members:
+            step_batches = [next(stream) for stream in self._streams]
+            if not self.step(step_batches):
+                return self._split(step_batches)
+            # Read before an epoch closes, so that whoever diverged on the way is known and not evaluated.
+            if self._unread.is_full or any(batches.ends_epoch for batches in step_batches):
+                self.read_steps()
+                self._close_epochs(step_batches)
+                self._release_ended()
         return []
 
-    def step(self, shares: Sequence[Turn]) -> bool:
+    def start(self) -> None:
+        """Have the module train these members; their time counts from here."""
+        self._weights.bind()
+        self._weights.module.train()
+        self._timed_until = self._shared.clock()
+
+    def step(self, step_batches: Sequence[Turn]) -> bool:
         """Make one step; False, with no weight changed, where memory does not hold it."""
-        setting = self._setting
+        members, context = self._members, self._context
         try:
-            losses = gradients(
+            losses = accumulate_gradients(
                 self._weights.module,
-                _passes(self.members, shares, setting),
-                task=setting.task,
-                device=setting.device,
-                precision=setting.precision,
+                build_micro_batches(members, step_batches, context),
+                task=context.task,
+                device=context.device,
+                precision=context.precision,
             )
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return False
-        for member, turn, loss, optimiser in zip(self.members, shares, losses, self._optimisers, strict=True):
-            self._update(member, turn, float(loss), optimiser)
-        self._weights.forget_gradients()
+            return False  # and not on from here: the error holds on to all that the step has made
+        norms = self._optimiser.step([m.rate for m in members], [m.run.training.clip for m in members])
+        self._weights.zero_gradients()
+        marks = [m.advance(len(batches.passes)) for m, batches in zip(members, step_batches, strict=True)]
+        self._unread.push(losses, norms, marks)
         return True
 
-    def _update(self, member: Member, turn: Turn, loss: float, optimiser: torch.optim.Optimizer) -> None:
-        rate = member.rate
-        norm = update(optimiser, rate=rate, clip=member.run.training.clip)
-        member.steps += 1
-        member.passes += len(turn.passes)
-        member.losses.append(loss)
-        if not np.isfinite(norm) or not np.isfinite(loss):
-            member.error = _diverged(member, loss, norm)
-        self._listener.step(member.run, member.steps, member.total, loss, rate)
+    def read_steps(self) -> None:
+        """Take the losses of the steps since the last time: record them, tell them, find who diverged."""
+        for outcome in self._unread.read():
+            numbers = zip(outcome.losses.tolist(), outcome.norms.tolist(), outcome.marks, strict=True)
+            for member, (loss, norm, mark) in zip(self._members, numbers, strict=True):
+                # Steps that a member made after it had diverged, before anybody knew, are none.
+                if member.error is None:
+                    self._record_step(member, mark, loss, norm)
+        self._count_time()
 
-    def _close_epochs(self, shares: Sequence[Turn]) -> None:
-        """Measure the members whose epoch ends here, all at once."""
-        rows = [r for r, turn in enumerate(shares) if turn.ends_epoch and not self.members[r].error]
+    def _record_step(self, member: Member, mark: StepMark, loss: float, norm: float) -> None:
+        member.losses.append(loss)
+        if not np.isfinite(loss) or not np.isfinite(norm):
+            member.rewind(mark)
+            member.error = _divergence_error(member, loss, norm)
+        self._shared.on_event(StepDone(member.run, mark.steps, member.total, loss, mark.rate))
+
+    def _count_time(self) -> None:
+        """Every member takes all of the time: seconds are those that a run waits, not its share of them."""
+        now = self._shared.clock()
+        for member in self._members:
+            member.seconds += now - self._timed_until
+        self._timed_until = now
+
+    def _close_epochs(self, step_batches: Sequence[Turn]) -> None:
+        """Evaluate the members whose epoch ends here, all at once."""
+        rows = [r for r, m in enumerate(self._members) if step_batches[r].ends_epoch and not m.error]
         if not rows:
             return
-        scores = {part: self._measure(rows, part) for part in self._setting.measured}
+        scores = {part: self._evaluate(rows, part) for part in self._context.measured}
         for i, r in enumerate(rows):
-            own = {part: found[i] for part, found in scores.items()}
-            self._close_epoch(r, shares[r].epoch, own)
+            self._close_epoch(r, step_batches[r].epoch, {part: of_all[i] for part, of_all in scores.items()})
 
-    def _measure(self, rows: list[int], part: Part) -> list[Scores]:
-        if len(rows) == len(self.members):
-            return measure(self._weights.module, part, self._setting)
-        self._weights.part(rows).point()
+    def _evaluate(self, rows: list[int], part: Part) -> list[Scores]:
+        """The metrics of the members at `rows`, in this order."""
+        if len(rows) == len(self._members):
+            return measure(self._weights.module, part, self._context)
+        # A stack computes all its members or none: those whose epoch goes on are left out of a copy.
+        self._weights.copy_members(rows).bind()
         try:
-            return measure(self._weights.module, part, self._setting)
+            return measure(self._weights.module, part, self._context)
         finally:
-            self._weights.point()
+            self._weights.bind()
 
     def _close_epoch(self, r: int, epoch: int, scores: dict[Part, Scores]) -> None:
-        member = self.members[r]
-        point = EpochPoint(
-            epoch=epoch,
-            step=member.steps,
-            train_loss=float(np.mean(member.losses[member.points[-1].step if member.points else 0 :])),
-            learning_rate=learning_rate(member.run.training, member.steps - 1, member.total),
-            valid=scores["valid"],
-            test=scores.get("test"),
-            seconds=member.seconds,
-        )
+        member, weights = self._members[r], self._weights.values[r]
+        point = _epoch_point(member, epoch, scores)
         member.points.append(point)
-        if improves(point, member.best, self._setting.metric):
-            _keep(member, point, self._weights.values[r])
+        if improves(point, member.best, self._context.metric):
+            _keep_best(member, point, weights)
         assert member.best is not None
-        self._listener.epoch(member.run, point, member.best)
-        if not member.has_ended:
-            self._listener.state(member, self._weights.values[r], self._optimisers[r])
+        self._shared.on_event(EpochDone(member.run, point, member.best))
+        if self._shared.save_state is not None and not member.has_ended:
+            self._shared.save_state(member, weights, self._optimiser.export_moments(r))
 
-    def _release(self) -> None:
+    def _release_ended(self) -> None:
         """Let members that have ended leave, with the weights of their best epoch."""
-        staying = [r for r, member in enumerate(self.members) if not member.has_ended]
-        if len(staying) == len(self.members):
+        staying = [r for r, member in enumerate(self._members) if not member.has_ended]
+        if len(staying) == len(self._members):
             return
-        for r, member in enumerate(self.members):
-            if member.has_ended and member.error is None:
-                last = self._weights.values[r]
-                member.weights = last.clone() if member.best_weights is None else member.best_weights
+        for r, member in enumerate(self._members):
             if member.has_ended:
-                member.best_weights = None
+                _take_best(member, self._weights.values[r])
+        self._members = [self._members[r] for r in staying]
+        self._streams = [self._streams[r] for r in staying]
         if staying:
-            self._weights.take(staying)
-        self._choose(staying)
+            self._weights.select(staying)
+            self._optimiser = self._optimiser.select(staying, self._weights)
 
-    def _choose(self, rows: Sequence[int]) -> None:
-        """Go on with these members: the weights have been taken already."""
-        self.members = [self.members[r] for r in rows]
-        self._turns = [self._turns[r] for r in rows]
-        self._optimisers = [self._optimisers[r] for r in rows]
-        for r, optimiser in enumerate(self._optimisers):
-            rebind(optimiser, self._weights.leaves(r))
-
-    def _halves(self, shares: Sequence[Turn]) -> list[_Pack]:
-        """Two packs that begin with the step that memory did not hold; a single member fails."""
-        turns: list[Iterator[Turn]] = [
-            chain([share], rest) for share, rest in zip(shares, self._turns, strict=True)
-        ]
-        count = len(self.members)
+    def _split(self, step_batches: Sequence[Turn]) -> list[PackTrainer]:
+        """The packs that begin with the step that memory did not hold; a single member fails."""
+        again = zip(step_batches, self._streams, strict=True)
+        self._streams = [chain([batches], stream) for batches, stream in again]
+        self.read_steps()
+        if any(member.has_ended for member in self._members):
+            # Who diverged in a step not read so far makes room by leaving: without it the step may do.
+            self._release_ended()
+            return [self]
+        count = len(self._members)
         if count == 1:
-            self.members[0].error = _too_large(self.members[0])
+            self._members[0].error = _memory_error(self._members[0])
             return []
-        parts = [self._half(rows, turns) for rows in (range(count // 2), range(count // 2, count))]
-        self._weights.let_go()
-        return parts
+        halves = [self._copy_half(rows) for rows in (range(count // 2), range(count // 2, count))]
+        self._weights.free()
+        return halves
 
-    def _half(self, rows: Sequence[int], turns: list[Iterator[Turn]]) -> _Pack:
-        weights, optimisers = self._weights.part(rows), self._optimisers
-        half = _Pack(self.members, weights, turns, optimisers, self._setting, self._listener, self._clock)
-        half._choose(rows)
-        return half
-
-
-def _passes(members: Sequence[Member], shares: Sequence[Turn], setting: Setting) -> list[Pass]:
-    """The members' passes side by side: the i-th passes of all make the i-th batch, grouped by member."""
-    count = max(len(turn.passes) for turn in shares)
-    return [_pass(members, shares, i, setting) for i in range(count)]
+    def _copy_half(self, rows: Sequence[int]) -> PackTrainer:
+        weights = self._weights.copy_members(rows)
+        optimiser = self._optimiser.select(rows, weights)
+        members, streams = [self._members[r] for r in rows], [self._streams[r] for r in rows]
+        return PackTrainer(members, weights, optimiser, streams, self._shared)
 
 
-def _pass(members: Sequence[Member], shares: Sequence[Turn], i: int, setting: Setting) -> Pass:
-    """The i-th batch. A member with fewer texts than others repeats some, which weigh nothing."""
-    train = setting.parts["train"]
-    own = [turn.passes[i] if i < len(turn.passes) else turn.passes[0][:0] for turn in shares]
-    counts, batch = (_rows_shared if setting.shares_rows else _rows_apart)(own, shares, setting)
-    weights = np.zeros((len(members), max(counts)))
-    for r, turn in enumerate(shares):
-        targets = sum(int(train.targets[passed].sum()) for passed in turn.passes)
-        weights[r, : counts[r]] = 1 / max(1, targets)
-    draws = tuple(
-        Draw(m.run.seed, m.passes + i, count, padded_length(train.tokens, o))
-        for m, count, o in zip(members, counts, own, strict=True)
-    )
-    return Pass(batch, weights, draws)
-
-
-def _rows_apart(
-    own: Sequence[np.ndarray], shares: Sequence[Turn], setting: Setting
-) -> tuple[list[int], Batch]:
-    """A row for each of the members' `own` texts: how many rows are each member's, and the batch."""
-    train, counts = setting.parts["train"], list(map(len, own))
-    filled = [np.resize(o if len(o) else t.passes[0], max(counts)) for o, t in zip(own, shares, strict=True)]
-    index = np.concatenate(filled)
-    return counts, pad(train.tokens, index, train.labels[index], setting.pad_id)
-
-
-def _rows_shared(
-    own: Sequence[np.ndarray], shares: Sequence[Turn], setting: Setting
-) -> tuple[list[int], Batch]:
-    """As `_rows_apart`, with short texts of a member in one row."""
-    tokens = setting.parts["train"].tokens
-    widths = [padded_length(tokens, index) for index in own]
-    rows = [shared_rows(tokens.lengths, o, width) for o, width in zip(own, widths, strict=True)]
-    counts = list(map(len, rows))
-    spare = [[turn.passes[0][:1]] * (max(counts) - count) for turn, count in zip(shares, counts, strict=True)]
-    filled = [row for mine, more in zip(rows, spare, strict=True) for row in (*mine, *more)]
-    width = max([*widths, *(padded_length(tokens, row) for more in spare for row in more)])
-    return counts, pad_shared(tokens, filled, width, setting.pad_id)
-
-
-def _diverged(member: Member, loss: float, norm: float) -> TrainingError:
-    return TrainingError(
-        f"loss {loss:g} with a gradient of norm {norm:g} at step {member.steps} of {member.total}",
-        where=f"run {member.run.key}",
-        expected="finite numbers",
-        fix="lower training.learning_rate, or lengthen training.warmup",
-    )
-
-
-def _too_large(member: Member) -> TrainingError:
-    return TrainingError(
-        f"memory ran out at step {member.steps + 1} of {member.total}",
-        where=f"run {member.run.key}",
-        fix="lower training.batch_size (and raise training.accumulation), or training.max_length",
-    )
-
-
-def measure(module: torch.nn.Module, part: Part, setting: Setting) -> list[Scores]:
+def measure(module: torch.nn.Module, part: Part, context: Setting) -> list[Scores]:
     """The metrics of each member of `module` on one part."""
-    texts = setting.parts[part]
+    examples = context.parts[part]
     return evaluate(
         module,
-        texts.tokens,
-        texts.labels,
-        task=setting.task,
-        outputs=setting.classes,
-        pad_id=setting.pad_id,
-        device=setting.device,
-        precision=setting.precision,
+        examples.tokens,
+        examples.labels,
+        task=context.task,
+        outputs=context.classes,
+        pad_id=context.pad_id,
+        device=context.device,
+        precision=context.precision,
     )
 
 
-def _keep(member: Member, point: EpochPoint, weights: torch.Tensor) -> None:
+def _epoch_point(member: Member, epoch: int, scores: dict[Part, Scores]) -> EpochPoint:
+    first_step = member.points[-1].step if member.points else 0
+    return EpochPoint(
+        epoch=epoch,
+        step=member.steps,
+        train_loss=float(np.mean(member.losses[first_step:])),
+        learning_rate=learning_rate(member.run.training, member.steps - 1, member.total),
+        valid=scores["valid"],
+        test=scores.get("test"),
+        seconds=member.seconds,
+    )
+
+
+def _keep_best(member: Member, point: EpochPoint, weights: torch.Tensor) -> None:
     """Remember this epoch's weights, in the memory of the last ones kept. The last epoch needs no copy."""
     member.best = point
     if member.steps == member.total:
@@ -337,3 +298,27 @@ def _keep(member: Member, point: EpochPoint, weights: torch.Tensor) -> None:
         member.best_weights = weights.clone()
     else:
         member.best_weights.copy_(weights)
+
+
+def _take_best(member: Member, last: torch.Tensor) -> None:
+    """Give a member that has ended the weights of its best epoch: `last` where no others are kept."""
+    if member.error is None:
+        member.weights = last.clone() if member.best_weights is None else member.best_weights
+    member.best_weights = None
+
+
+def _divergence_error(member: Member, loss: float, norm: float) -> TrainingError:
+    return TrainingError(
+        f"loss {loss:g} with a gradient of norm {norm:g} at step {member.steps} of {member.total}",
+        where=f"run {member.run.key}",
+        expected="finite numbers",
+        fix="lower training.learning_rate, or lengthen training.warmup",
+    )
+
+
+def _memory_error(member: Member) -> TrainingError:
+    return TrainingError(
+        f"memory ran out at step {member.steps + 1} of {member.total}",
+        where=f"run {member.run.key}",
+        fix="lower training.batch_size (and raise training.accumulation), or training.max_length",
+    )

@@ -1,4 +1,4 @@
-"""The trainable weights of R members in one buffer, gradients beside it; members can be taken out.
+"""The trainable weights of R members in one buffer [R, P], gradients beside it; members can be selected.
 
 A member's weights are one row, those that decay before those that do not: clipping and the optimiser see
 two vectors a member, whatever the model. The module's parameters are views of the buffer.
@@ -14,8 +14,8 @@ from functools import partial
 import torch
 from torch import nn
 
-from headstart.engine.layers import StackedRescale
-from headstart.engine.stack import Stack, agree, members_in, stack
+from headstart.engine.layers import StackedAffine
+from headstart.engine.stack import Stack, check_agreement, members_in, stack
 from headstart.models.vocabulary import CompactEmbedding, input_embedding
 from headstart.tuning.full import decaying
 from headstart.tuning.rescale import Rescale
@@ -38,21 +38,42 @@ class Slot:
         return self.start + math.prod(self.shape)
 
 
+@dataclass(frozen=True)
+class WeightsLayout:
+    """How trainable parameters lie in a member's row [P]; those that decay come first, up to `border`.
+
+    All that is needed of `Weights` to make a trained row a model again, without the memory of any.
+    """
+
+    slots: tuple[Slot, ...]
+    border: int
+
+    @property
+    def decaying_names(self) -> frozenset[str]:
+        """The names of the parameters that decay."""
+        return frozenset(slot.name for slot in self.slots if slot.start < self.border)
+
+    def view_parameters(self, row: torch.Tensor) -> dict[str, torch.Tensor]:
+        """A member's row [P] as the parameters of one model: views by name."""
+        return {slot.name: row[slot.start : slot.stop].view(slot.shape) for slot in self.slots}
+
+
 @dataclass
-class _Into:
+class _GradientSink:
     """Where the module's gradients go: one for all `Weights` that share a module.
 
-    `rows` are those of an embedding's gradient that a step has touched, by the slot's start.
+    `touched` are the rows of an embedding's gradient that a step has written, by the slot's start.
     """
 
     grads: torch.Tensor
-    rows: dict[int, list[torch.Tensor]] = field(default_factory=dict)
+    touched: dict[int, list[torch.Tensor]] = field(default_factory=dict)
 
 
 class Weights:
     """Buffers [R, P] of `values` and `grads`, and the module that computes with them.
 
-    `decaying` is the part of a row, from its start, that decays. A plain model is a module of one member.
+    `decaying` are the columns, from the first, that decay; `exempt` are the others. A plain model is a module
+    of one member.
 
     Args:
         module: a plain model, or a `Stack` of R; its parameters become views of the buffer.
@@ -67,69 +88,68 @@ class Weights:
         trained = {name: p for name, p in base.named_parameters() if p.requires_grad}
         order = sorted(trained, key=lambda name: name not in decaying)
         self._parameters = [trained[name] for name in order]
-        self.slots, end = _slots({name: self._shape(trained[name]) for name in order})
+        self.slots, end = _lay_out({name: self._shape(trained[name]) for name in order})
         border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
         self.decaying, self.exempt = slice(0, border), slice(border, end)
         first = self._parameters[0]
         self.values = torch.zeros(members_in(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
-        self._into = _Into(self.grads)
-        self._rescales = [m for m in base.modules() if isinstance(m, StackedRescale)]
-        self._constants = [layer.constants for layer in self._rescales]
-        self._adopt()
-        _by_row(base)
+        self._sink = _GradientSink(self.grads)
+        self._affines = [m for m in base.modules() if isinstance(m, StackedAffine)]
+        self._constants = [layer.constants for layer in self._affines]
+        self._move_parameters()
+        _use_sparse_gradients(base)
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             # Without a reference to this object, which holds the module: a circle would keep both in memory.
-            collect = partial(_collect, self._into, slot, self._stacked)
+            collect = partial(_collect_gradient, self._sink, slot, self._stacked)
             parameter.register_post_accumulate_grad_hook(collect)  # type: ignore[no-untyped-call]
 
     def _shape(self, parameter: nn.Parameter) -> torch.Size:
         return parameter.shape[1:] if self._stacked else parameter.shape
 
-    def _adopt(self) -> None:
-        """Copy each parameter into the buffer and let go of its own memory, one after the other."""
+    def _move_parameters(self) -> None:
+        """Copy each parameter into the buffer and free its own memory, one after the other."""
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             view = _view(self.values, slot, self._stacked)
             view.copy_(parameter.detach())
             parameter.data = view
 
     @property
-    def decays(self) -> frozenset[str]:
-        """The names of the parameters that decay."""
-        return frozenset(slot.name for slot in self.slots if slot.start < self.decaying.stop)
+    def layout(self) -> WeightsLayout:
+        """How a member's weights lie in its row."""
+        return WeightsLayout(tuple(self.slots), self.decaying.stop)
 
-    def fill(self, r: int, model: nn.Module) -> None:
+    def load_member(self, r: int, model: nn.Module) -> None:
         """Give member r the weights of a plain model of the same architecture."""
-        own = dict(model.named_parameters())
+        parameters = dict(model.named_parameters())
         with torch.no_grad():
             for slot in self.slots:
-                self.values[r, slot.start : slot.stop] = own[slot.name].detach().flatten()
-            plain = [m for m in model.modules() if isinstance(m, Rescale)]
-            for constants, one in zip(self._constants, plain, strict=True):
+                self.values[r, slot.start : slot.stop] = parameters[slot.name].detach().flatten()
+            layers = [m for m in model.modules() if isinstance(m, Rescale)]
+            for constants, layer in zip(self._constants, layers, strict=True):
                 for name, value in constants.items():
-                    value[r] = one.get_buffer(name)
+                    value[r] = layer.get_buffer(name)
 
-    def named(self, row: torch.Tensor) -> dict[str, torch.Tensor]:
-        """A member's row [P] as the parameters of one model: views by name."""
-        return {slot.name: row[slot.start : slot.stop].view(slot.shape) for slot in self.slots}
+    def create_leaves(self, r: int) -> list[torch.Tensor]:
+        """Member r's weights as torch's optimisers want them: what decays and what does not, with gradients.
 
-    def leaves(self, r: int) -> list[torch.Tensor]:
-        """Member r's weights as an optimiser wants them: what decays and what does not, with gradients."""
-        parts = []
-        for part in (self.decaying, self.exempt):
-            leaf = self.values[r, part].detach().requires_grad_()
-            leaf.grad = self.grads[r, part]
-            parts.append(leaf)
-        return parts
+        Views of the buffers, of use until the members are selected or copied.
+        """
+        leaves = []
+        for columns in (self.decaying, self.exempt):
+            leaf = self.values[r, columns].detach().requires_grad_()
+            leaf.grad = self.grads[r, columns]
+            leaves.append(leaf)
+        return leaves
 
-    def forget_gradients(self) -> None:
+    def zero_gradients(self) -> None:
         """Zero the gradients in place: of an embedding's, the rows that the last passes touched.
 
-        Kept, not freed: fresh memory for those of a large embedding is page faults.
+        The memory is kept, not freed: fresh memory for a large embedding's gradient is page faults.
         """
         start = 0
         for slot in self.slots:
-            touched = self._into.rows.pop(slot.start, None)
+            touched = self._sink.touched.pop(slot.start, None)
             if touched is None:
                 continue
             self.grads[:, start : slot.start].zero_()
@@ -137,42 +157,44 @@ class Weights:
             start = slot.stop
         self.grads[:, start:].zero_()
 
-    def take(self, rows: Sequence[int]) -> None:
-        """Go on with these members alone, in this order; gradients start at zero.
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep the members at `rows` alone, in this order; gradients start at zero.
 
-        Leaves made before are of no use afterwards.
+        Leaves given out before are views of memory that nothing uses any more.
         """
         self.values = self.values[list(rows)]
         self.grads = torch.zeros_like(self.values)
-        self._take_constants(rows)
-        self.point()
+        self._select_constants(rows)
+        self.bind()
 
-    def part(self, rows: Sequence[int]) -> Weights:
-        """A copy of these members' weights for the same module, which it does not touch until `point`."""
+    def copy_members(self, rows: Sequence[int]) -> Weights:
+        """A copy of these members' weights for the same module, which it does not touch until `bind`."""
         other: Weights = object.__new__(Weights)
         other.__dict__ |= self.__dict__
         other.values = self.values[list(rows)]
         other.grads = torch.zeros_like(other.values)
-        other._take_constants(rows)
+        other._select_constants(rows)
         return other
 
-    def _take_constants(self, rows: Sequence[int]) -> None:
-        self._constants = [{name: own[list(rows)] for name, own in one.items()} for one in self._constants]
+    def _select_constants(self, rows: Sequence[int]) -> None:
+        self._constants = [
+            {name: value[list(rows)] for name, value in constants.items()} for constants in self._constants
+        ]
 
-    def let_go(self) -> None:
-        """Give the memory back: these members' weights have been copied elsewhere. Slots stay known."""
+    def free(self) -> None:
+        """Free the memory of weights and gradients, which have been copied elsewhere. Slots stay known."""
         self.values, self.grads = self.values[:0].clone(), self.grads[:0].clone()
-        self._into.grads = self.grads
+        self._sink.grads = self.grads
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             shape = (0, *slot.shape) if self._stacked else slot.shape
             parameter.data = self.values.new_empty(shape)
 
-    def point(self) -> None:
+    def bind(self) -> None:
         """Have the module compute with these members' weights."""
-        self._into.grads = self.grads
+        self._sink.grads = self.grads
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             parameter.data = _view(self.values, slot, self._stacked)
-        for layer, constants in zip(self._rescales, self._constants, strict=True):
+        for layer, constants in zip(self._affines, self._constants, strict=True):
             for name, value in constants.items():
                 setattr(layer, name, value)
         if isinstance(self.module, Stack):
@@ -180,9 +202,9 @@ class Weights:
 
 
 def weights_together(models: Iterator[nn.Module], count: int) -> Weights:
-    """The weights of `count` models, which are made one at a time: memory never holds all beside the stack.
+    """The weights of `count` models, which come one at a time: memory never holds all beside the stack.
 
-    One is a plain model; more are a stack, checked against its first and last members.
+    One stays a plain model; more become a stack, checked against its first and last members.
 
     Raises:
         StackError: the architecture cannot be stacked.
@@ -193,39 +215,39 @@ def weights_together(models: Iterator[nn.Module], count: int) -> Weights:
     module = stack([first] * count, check=False)
     weights, last = Weights(module, decaying(first)), first
     for r, last in enumerate(models, start=1):
-        weights.fill(r, last)
-    # With weights of their own: among equal models, rows that meet another member's go unseen.
-    agree(module, {0: first, count - 1: last})
+        weights.load_member(r, last)
+    # Checked with the members' own weights: equal ones would hide rows that meet another member's.
+    check_agreement(module, {0: first, count - 1: last})
     return weights
 
 
 def _view(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:
     """All members' numbers of one parameter, [R, *shape], or those of a plain model, [*shape]."""
-    part = buffer[:, slot.start : slot.stop]
-    return part.view(len(buffer), *slot.shape) if stacked else part[0].view(slot.shape)
+    columns = buffer[:, slot.start : slot.stop]
+    return columns.view(len(buffer), *slot.shape) if stacked else columns[0].view(slot.shape)
 
 
-def _collect(into: _Into, slot: Slot, stacked: bool, parameter: nn.Parameter) -> None:
-    """Add a gradient to the buffer as soon as it is whole, and let go of its own memory."""
-    grad, view = parameter.grad, _view(into.grads, slot, stacked)
+def _collect_gradient(sink: _GradientSink, slot: Slot, stacked: bool, parameter: nn.Parameter) -> None:
+    """Add a gradient to the buffer as soon as it is complete, and free its own memory."""
+    grad, view = parameter.grad, _view(sink.grads, slot, stacked)
     assert grad is not None
     if grad.is_sparse:
         rows = grad._indices()[0]
         view.index_add_(0, rows, grad._values())
-        into.rows.setdefault(slot.start, []).append(rows)
+        sink.touched.setdefault(slot.start, []).append(rows)
     else:
         view.add_(grad)
     parameter.grad = None
 
 
-def _by_row(model: nn.Module) -> None:
-    """Have a plain input embedding's gradient hold the rows of its batch alone; a tied table's is whole."""
+def _use_sparse_gradients(model: nn.Module) -> None:
+    """Have a plain input embedding's gradient hold the rows of its batch alone; a tied table's is dense."""
     embedding = input_embedding(model)
     if isinstance(embedding, nn.Embedding | CompactEmbedding) and embedding.weight.requires_grad:
         embedding.sparse = True
 
 
-def _slots(shapes: Mapping[str, torch.Size]) -> tuple[list[Slot], int]:
+def _lay_out(shapes: Mapping[str, torch.Size]) -> tuple[list[Slot], int]:
     """Each parameter's place in a row, one after the other, and the row's length."""
     slots, end = [], 0
     for name, shape in shapes.items():

@@ -13,7 +13,7 @@ from headstart.engine.member import Member, Setting, Texts
 from headstart.engine.memory import recompute_blocks
 from headstart.engine.schedule import learning_rate
 from headstart.engine.stack import Stack
-from headstart.engine.weights import Weights, weights_together
+from headstart.engine.weights import Weights, WeightsLayout, weights_together
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, TrainedMethod
 from headstart.methods.lora_layers import narrow_base
@@ -81,7 +81,7 @@ def build_model(prepared: PreparedRun, context: Setting, rank: int = 0) -> Built
 
 
 def restore_model(
-    built: BuiltModel, member: Member, weights: Weights, prepared: PreparedRun
+    built: BuiltModel, member: Member, layout: WeightsLayout, prepared: PreparedRun
 ) -> torch.nn.Module:
     """The member's model at its best epoch, whole, from one that was just built for it.
 
@@ -89,17 +89,17 @@ def restore_model(
     what AdamW leaves of a weight without gradient.
     """
     assert member.weights is not None
-    decay = _compute_table_decay(member, weights, built)
-    return load_trained_method(prepared).restore_model(built, weights.named(member.weights), decay)
+    decay = _compute_table_decay(member, layout, built)
+    return load_trained_method(prepared).restore_model(built, layout.view_parameters(member.weights), decay)
 
 
-def _compute_table_decay(member: Member, weights: Weights, built: BuiltModel) -> float:
+def _compute_table_decay(member: Member, layout: WeightsLayout, built: BuiltModel) -> float:
     """What training up to the best epoch leaves of an embedding row that no example uses."""
     if built.table is None or member.best is None:
         return 1.0
     table = built.module.get_input_embeddings().weight  # type: ignore[operator]
     name = next(name for name, parameter in built.module.named_parameters() if parameter is table)
-    if name not in weights.decays:
+    if name not in layout.decaying_names:
         return 1.0
     training = member.run.training
     rates = (learning_rate(training, step, member.total) for step in range(member.best.step))

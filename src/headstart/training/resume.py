@@ -10,6 +10,7 @@ import torch
 
 from headstart.engine.checkpoint import load_state, save_state
 from headstart.engine.member import Member, Setting
+from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
 from headstart.methods import load_method
 from headstart.prepared import PreparedRun
@@ -35,22 +36,20 @@ class TrainingStateSaver:
         self._began, self._spent = clock(), 0.0
         self._last = dict.fromkeys(self._identity, self._began)
 
-    def save(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+    def save(self, member: Member, weights: torch.Tensor, moments: Moments) -> None:
         """Write the member's state if the last one is old enough."""
         key, now = member.run.key, self._clock()
         if now - self._last[key] < EVERY or self._spent > SHARE * (now - self._began):
             return
-        save_state(self._store.checkpoint_folder(key), self._identity[key], member, weights, optimiser)
+        save_state(self._store.checkpoint_folder(key), self._identity[key], member, weights, moments)
         self._last[key] = self._clock()
         self._spent += self._last[key] - now
 
-    def resume(
-        self, members: Sequence[Member], weights: Weights, optimisers: Sequence[torch.optim.Optimizer]
-    ) -> list[Member]:
-        """Let every member go on from the state that is on disk; gives those that do."""
+    def resume(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> list[Member]:
+        """Let every member resume from the state that is on disk; gives those that do."""
         return [
             member
-            for r, (member, optimiser) in enumerate(zip(members, optimisers, strict=True))
+            for r, member in enumerate(members)
             if load_state(
                 self._store.checkpoint_folder(member.run.key),
                 self._identity[member.run.key],

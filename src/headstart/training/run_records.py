@@ -11,7 +11,7 @@ import torch
 
 from headstart.engine.generate import Answer
 from headstart.engine.member import Member, Setting, selection
-from headstart.engine.weights import Weights
+from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
 from headstart.methods.base import RunResult
 from headstart.prepared import PreparedRun
@@ -70,7 +70,7 @@ class PackFinisher:
 
     store: RunStore
     context: Setting
-    weights: Weights
+    layout: WeightsLayout
     workers: int
     pack: int
 
@@ -93,7 +93,7 @@ class PackFinisher:
         # as large as all that a pack of adapters holds.
         built = build_model(prepared, context)
         before = task.answer_samples(built.module, prepared, context)
-        model = restore_model(built, member, self.weights, prepared)
+        model = restore_model(built, member, self.layout, prepared)
         test = task.test(model, prepared, context, folder)
         samples = pair_samples(prepared, before, task.answer_samples(model, prepared, context))
         valid = best.valid | task.measure_answers(model, prepared, context)

@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-import torch
-
-from headstart.config.expand import Pack, Run
-from headstart.engine.member import Member, improves
+from headstart.config.expand import Pack
+from headstart.engine.member import Member, Setting, improves
 from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
+from headstart.engine.optim.create import create_optimiser
 from headstart.engine.schedule import learning_rate
-from headstart.engine.train import fresh_optimisers, train
-from headstart.events import EpochDone, OnEvent, RunEnded, RunStarted, StepDone
+from headstart.engine.train import train
+from headstart.engine.weights import WeightsLayout
+from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
 from headstart.methods import load_method
 from headstart.methods.base import UntrainedMethod
 from headstart.prepared import PreparedRun, PreparedStudy
@@ -82,49 +82,54 @@ def _train_members(
     runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent
 ) -> list[RunRecord]:
     context, members = make_context(runs[0]), make_members(runs)
-    weights = build_weights(runs, context)
-    optimisers = fresh_optimisers(members, weights)
-    saver = TrainingStateSaver(runs, weights, context, store)
-    with _Curves(members, store, context.metric, on_event, saver) as listener:
-        for member in saver.resume(members, weights, optimisers):
-            listener.repeat(member)
-        train(members, weights, context, listener, optimisers=optimisers)
-    finisher = PackFinisher(store, context, weights, workers, len(runs))
+    finisher = PackFinisher(
+        store, context, _train(runs, members, context, store, on_event), workers, len(runs)
+    )
     return [finisher.finish(member, run) for member, run in zip(members, runs, strict=True)]
 
 
-class _Curves(ExitStack):
-    """Hands events on to each run's TensorBoard file and to whoever listens."""
+def _train(
+    runs: Sequence[PreparedRun],
+    members: Sequence[Member],
+    context: Setting,
+    store: RunStore,
+    on_event: OnEvent,
+) -> WeightsLayout:
+    """Train the members; gives how each one's trained weights lie. The module itself is let go of here:
 
-    def __init__(
-        self,
-        members: Sequence[Member],
-        store: RunStore,
-        metric: str,
-        on_event: OnEvent,
-        saver: TrainingStateSaver,
-    ) -> None:
+    what a pack trained beside would be there twice while its members are made whole again.
+    """
+    weights = build_weights(runs, context)
+    optimiser = create_optimiser(weights, [prepared.run.training for prepared in runs])
+    saver = TrainingStateSaver(runs, weights, context, store)
+    with _Curves(runs, store, context.metric, on_event) as curves:
+        for member in saver.resume(members, weights, optimiser):
+            curves.repeat(member)
+        train(members, weights, context, curves.on_event, saver.save, optimiser=optimiser)
+    return weights.layout
+
+
+class _Curves(ExitStack):
+    """Hands the engine's events on to each run's TensorBoard file, and to whoever listens."""
+
+    def __init__(self, runs: Sequence[PreparedRun], store: RunStore, metric: str, on_event: OnEvent) -> None:
         super().__init__()
-        self._on_event, self._saver, self._metric = on_event, saver, metric
+        self._on_event, self._metric = on_event, metric
         self._boards = {
-            member.run.key: self.enter_context(TensorBoard(store.curves_folder(member.run.key), metric))
-            for member in members
+            prepared.run.key: self.enter_context(TensorBoard(store.curves_folder(prepared.run.key), metric))
+            for prepared in runs
         }
 
-    def step(self, run: Run, step: int, total: int, loss: float, rate: float) -> None:
-        self._boards[run.key].step(step, loss, rate)
-        self._on_event(StepDone(run, step, total, loss, rate))
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        self._boards[run.key].epoch(point, best)
-        self._on_event(EpochDone(run, point, best))
-
-    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
-        """Kept on disk from time to time."""
-        self._saver.save(member, weights, optimiser)
+    def on_event(self, event: Event) -> None:
+        """Draw a step or an epoch."""
+        if isinstance(event, StepDone):
+            self._boards[event.run.key].step(event.step, event.loss, event.learning_rate)
+        elif isinstance(event, EpochDone):
+            self._boards[event.run.key].epoch(event.point, event.best)
+        self._on_event(event)
 
     def repeat(self, member: Member) -> None:
-        """Draw again what the run had drawn when its state was kept."""
+        """Draw again what the run had drawn when its state was saved, and tell its epochs."""
         run, board = member.run, self._boards[member.run.key]
         for step, loss in enumerate(member.losses, start=1):
             board.step(step, loss, learning_rate(run.training, step - 1, member.total))
@@ -132,4 +137,4 @@ class _Curves(ExitStack):
         for point in member.points:
             best = point if improves(point, best, self._metric) else best
             assert best is not None
-            self.epoch(run, point, best)
+            self.on_event(EpochDone(run, point, best))

@@ -7,31 +7,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from headstart.engine.checkpoint import load_state, save_state
 from headstart.engine.member import Member
-from headstart.engine.train import fresh_optimisers, train
+from headstart.engine.optim.base import Moments
+from headstart.engine.optim.create import create_optimiser
+from headstart.engine.train import train
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
 
 RUN = tiny_run(1, epochs=5, learning_rate=3e-2)
 
 
-class _Saving(Listening):
-    """Saves the state at the end of one epoch."""
-
-    def __init__(self, folder: Path, epoch: int) -> None:
-        super().__init__()
-        self._folder, self._epoch = folder, epoch
-
-    def state(self, member: Member, weights: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
-        if len(member.points) == self._epoch:
-            save_state(self._folder, "it", member, weights, optimiser)
-
-
 def _whole(folder: Path, epoch: int) -> Member:
     """The run from its first to its last step, its state written at the end of `epoch`."""
-    member = Member(RUN, np.arange(60))
-    train([member], tiny_weights([tiny_model(dropout=0.2)]), tiny_setting(), _Saving(folder, epoch))
+    member, weights = Member(RUN, np.arange(60)), tiny_weights([tiny_model(dropout=0.2)])
+
+    def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
+        if len(member.points) == epoch:
+            save_state(folder, "it", member, row, moments)
+
+    train([member], weights, tiny_setting(), Listening(), save)
     return member
 
 
@@ -40,9 +36,9 @@ def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, 
     members = [Member(RUN, np.arange(60))]
     members += [Member(tiny_run(50 + i, epochs=1), np.arange(60)) for i in range(others)]
     weights = tiny_weights([tiny_model(seed=90 + i, dropout=0.2) for i in range(1 + others)])
-    optimisers, heard = fresh_optimisers(members, weights), Listening()
-    found = load_state(folder, identity, members[0], weights, 0, optimisers[0])
-    train(members, weights, tiny_setting(), heard, optimisers=optimisers)
+    optimiser, heard = create_optimiser(weights, [m.run.training for m in members]), Listening()
+    found = load_state(folder, identity, members[0], weights, 0, optimiser)
+    train(members, weights, tiny_setting(), heard, optimiser=optimiser)
     return members[0], heard, found
 
 
@@ -62,6 +58,22 @@ def test_going_on_gives_the_same_bits(epoch: int, tmp_path: Path) -> None:
     assert rest.best is not None
     assert whole.best is not None
     assert rest.best.epoch == whole.best.epoch
+
+
+def test_the_file_holds_weights_moments_and_progress(tmp_path: Path) -> None:
+    _whole(tmp_path, 4)
+    with safe_open(tmp_path / "state.safetensors", framework="pt") as file:
+        names, progress = set(file.keys()), file.metadata()
+    moments = {f"{i}.{name}" for i in (0, 1) for name in ("step", "exp_avg", "exp_avg_sq")}
+    assert names == {"weights", "best", *moments}
+    assert progress.keys() == {"identity", "steps", "passes", "seconds", "best", "losses", "points"}
+
+
+def test_the_state_is_offered_after_every_epoch_but_the_last() -> None:
+    seen: list[int] = []
+    member, weights = Member(RUN, np.arange(60)), tiny_weights([tiny_model()])
+    train([member], weights, tiny_setting(), Listening(), lambda member, *_: seen.append(member.steps))
+    assert seen == [10, 20, 30, 40]
 
 
 def test_the_case_exercises_a_best_epoch_before_the_state(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +9,9 @@ import pytest
 import torch
 
 from headstart.engine.member import Member, member_turns
-from headstart.engine.train import fresh_optimisers, measure, train
+from headstart.engine.train import measure, train
 from tiny import Listening, tiny_model, tiny_run, tiny_setting, tiny_weights, trained
+from watched import watched_optimiser
 
 
 def _trained(seed: int = 0, dropout: float = 0.2, **training: Any) -> tuple[Member, Listening]:
@@ -86,7 +85,7 @@ def test_afterwards_a_member_holds_the_weights_of_its_best_epoch() -> None:
     assert best.epoch == 1 + int(np.argmax(values))
     assert best.epoch < 6, "the case must exercise going back"
     assert member.weights is not None
-    model.load_state_dict(weights.named(member.weights), strict=False)
+    model.load_state_dict(weights.layout.view_parameters(member.weights), strict=False)
     assert measure(model, "valid", setting)[0]["accuracy"] == max(values)
     assert measure(model, "test", setting) == [best.test]
 
@@ -132,28 +131,14 @@ def test_a_partial_batch_weighs_its_texts_like_any_other() -> None:
 
 
 def test_a_run_that_diverges_is_failed_and_says_where() -> None:
-    member, model = Member(tiny_run(epochs=2), np.arange(60)), tiny_model()
-    weights = tiny_weights([model])
-    optimisers = fresh_optimisers([member], weights)
-    optimisers[0].register_step_post_hook(_overflow_after(13, model))
-    train([member], weights, tiny_setting(), Listening(), optimisers=optimisers)
+    member, weights = Member(tiny_run(epochs=2), np.arange(60)), tiny_weights([tiny_model()])
+    optimiser = watched_optimiser(weights, [member], {0: 13})
+    train([member], weights, tiny_setting(), Listening(), optimiser=optimiser)
     assert member.weights is None
     assert str(member.error).startswith(
         "run arm/all/0: loss nan with a gradient of norm nan at step 14 of 20"
     )
     assert len(member.points) == 1
-
-
-def _overflow_after(steps: int, model: torch.nn.Module) -> Callable[..., None]:
-    """A hook that makes a weight infinite after so many optimiser steps."""
-    counter = itertools.count(1)
-
-    def hook(*_: object) -> None:
-        if next(counter) == steps:
-            with torch.no_grad():
-                next(iter(model.parameters()))[4:].fill_(float("inf"))
-
-    return hook
 
 
 def test_an_index_restricts_what_is_learnt_from() -> None:

@@ -1,4 +1,4 @@
-"""Weights: one buffer whose views a module computes with, gradients beside it, members taken out."""
+"""Weights: one buffer whose views a module computes with, gradients beside it, members selected."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _assert_follows(weights: Weights, models: list[Any]) -> None:
 def test_what_decays_lies_before_what_does_not(count: int) -> None:
     weights, models = _made(count)
     decays = decaying(models[0])
-    assert weights.decays == decays
+    assert weights.layout.decaying_names == decays
     assert {slot.name for slot in weights.slots} == {name for name, _ in models[0].named_parameters()}
     for slot in weights.slots:
         part = weights.decaying if slot.name in decays else weights.exempt
@@ -88,7 +88,7 @@ def test_gaps_between_parameters_are_zero_and_stay_so() -> None:
 def test_a_row_holds_its_members_weights_by_name(count: int) -> None:
     weights, models = _made(count)
     for row, model in zip(weights.values, models, strict=True):
-        named = weights.named(row)
+        named = weights.layout.view_parameters(row)
         assert all(torch.equal(named[name], p) for name, p in model.named_parameters())
 
 
@@ -96,14 +96,14 @@ def test_a_model_of_which_nothing_decays() -> None:
     weights = Weights(stack(_models(2)), frozenset())
     assert weights.decaying == slice(0, 0)
     assert weights.exempt == slice(0, weights.values.shape[1])
-    assert [len(leaf) for leaf in weights.leaves(1)] == [0, weights.values.shape[1]]
+    assert [len(leaf) for leaf in weights.create_leaves(1)] == [0, weights.values.shape[1]]
 
 
 def test_a_model_of_which_everything_decays() -> None:
     models = _models(2)
     weights = Weights(stack(models), {name for name, _ in models[0].named_parameters()})
     assert weights.exempt == slice(weights.values.shape[1], weights.values.shape[1])
-    assert [len(leaf) for leaf in weights.leaves(0)] == [weights.values.shape[1], 0]
+    assert [len(leaf) for leaf in weights.create_leaves(0)] == [weights.values.shape[1], 0]
 
 
 @members
@@ -126,7 +126,7 @@ def test_tied_parameters_count_once(count: int, tied: bool) -> None:
     assert weights.values.shape == (count, expected)
     assert ("lm_head.weight" in {slot.name for slot in weights.slots}) != tied
     before = _says(weights, ids)
-    table = weights.named(weights.values[-1])["transformer.wte.weight"]
+    table = weights.layout.view_parameters(weights.values[-1])["transformer.wte.weight"]
     table[:4] *= 3  # ids that do not occur in the texts: read by the head alone
     changed = [gap(a, b) > 1e-6 for a, b in zip(_says(weights, ids), before, strict=True)]
     assert changed == [False] * (count - 1) + [tied]
@@ -151,17 +151,17 @@ def test_what_is_written_to_a_row_changes_that_member_alone(count: int) -> None:
 
 
 @members
-def test_fill_gives_a_member_a_models_weights(count: int) -> None:
+def test_load_member_gives_a_member_a_models_weights(count: int) -> None:
     weights, models = _made(count)
     models[count - 1] = tiny_model(seed=77).eval()
-    weights.fill(count - 1, models[count - 1])
+    weights.load_member(count - 1, models[count - 1])
     _assert_follows(weights, models)
 
 
 @members
 def test_leaves_are_the_members_weights_and_gradients(count: int) -> None:
     weights, models = _made(count)
-    leaves = weights.leaves(count - 1)
+    leaves = weights.create_leaves(count - 1)
     assert [len(leaf) for leaf in leaves] == [p.stop - p.start for p in (weights.decaying, weights.exempt)]
     assert all(leaf.is_leaf and leaf.requires_grad for leaf in leaves)
     weights.grads[count - 1] = 2.0
@@ -211,7 +211,7 @@ def test_forgotten_gradients_are_zero_and_the_next_step_is_whole(count: int) -> 
     weights, models = _made(count)
     for batch in (_ids(2 * count), _ids(4 * count)):  # two passes, which touch other embedding rows
         _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
-    weights.forget_gradients()
+    weights.zero_gradients()
     assert not weights.grads.any()
     batch = _ids(2 * count)
     _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
@@ -224,7 +224,7 @@ def test_a_tied_table_has_its_whole_gradient() -> None:
     weights, plain = tiny_weights([copy.deepcopy(model)]), [model]
     _loss(weights.module(_ids(2)).logits).backward()  # type: ignore[no-untyped-call]
     assert gap(weights.grads, _expected(weights, plain, _ids(2))) < 1e-9
-    weights.forget_gradients()
+    weights.zero_gradients()
     assert not weights.grads.any()
 
 
@@ -250,14 +250,14 @@ def test_what_nobody_holds_any_more_is_let_go(count: int) -> None:
         gc.enable()
 
 
-# Members taken out
+# Members selected
 
 
 @pytest.mark.parametrize("rows", [[0], [2], [0, 2], [2, 1], [2, 0, 1]])
-def test_taken_members_go_on_alone(rows: list[int]) -> None:
+def test_selected_members_go_on_alone(rows: list[int]) -> None:
     weights, models = _made()
     weights.grads += 1
-    weights.take(rows)
+    weights.select(rows)
     assert len(weights.values) == len(weights.grads) == len(rows)
     assert not weights.grads.any()
     chosen = [models[r] for r in rows]
@@ -267,55 +267,55 @@ def test_taken_members_go_on_alone(rows: list[int]) -> None:
     assert gap(weights.grads, _expected(weights, chosen, batch)) < 1e-9
 
 
-def test_members_can_be_taken_again_and_again() -> None:
+def test_members_can_be_selected_again_and_again() -> None:
     weights, models = _made(4)
-    weights.take([3, 1, 0])
-    weights.take([2, 0])
+    weights.select([3, 1, 0])
+    weights.select([2, 0])
     _assert_follows(weights, [models[0], models[3]])
 
 
-def test_a_part_leaves_the_module_alone_until_it_is_pointed_at() -> None:
+def test_a_copy_of_members_leaves_the_module_alone_until_it_is_bound() -> None:
     weights, models = _made()
-    part = weights.part([2, 0])
+    copied = weights.copy_members([2, 0])
     _assert_follows(weights, models)
-    part.point()
-    _assert_follows(part, [models[2], models[0]])
-    weights.point()
+    copied.bind()
+    _assert_follows(copied, [models[2], models[0]])
+    weights.bind()
     _assert_follows(weights, models)
 
 
-def test_a_part_is_a_copy() -> None:
+def test_copied_members_share_no_memory() -> None:
     weights, models = _made()
-    part = weights.part([1])
-    part.values += 1
+    copied = weights.copy_members([1])
+    copied.values += 1
     _assert_follows(weights, models)
-    part.point()
+    copied.bind()
     weights.values += 1
     with torch.no_grad():
         for parameter in models[1].parameters():
             parameter.add_(1)
-    _assert_follows(part, [models[1]])
+    _assert_follows(copied, [models[1]])
 
 
-def test_gradients_go_where_the_module_points() -> None:
+def test_gradients_go_to_the_weights_that_are_bound() -> None:
     weights, models = _made()
-    part, ids = weights.part([2, 0]), _ids(4)
-    part.point()
+    copied, ids = weights.copy_members([2, 0]), _ids(4)
+    copied.bind()
     _loss(weights.module(ids).logits).backward()  # type: ignore[no-untyped-call]
     assert not weights.grads.any()
-    assert gap(part.grads, _expected(part, [models[2], models[0]], ids)) < 1e-9
-    weights.point()
+    assert gap(copied.grads, _expected(copied, [models[2], models[0]], ids)) < 1e-9
+    weights.bind()
     batch = _ids(6)
     _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
     assert gap(weights.grads, _expected(weights, models, batch)) < 1e-9
 
 
-def test_a_part_can_be_taken_from() -> None:
+def test_copied_members_can_be_selected_from() -> None:
     weights, models = _made(4)
-    part = weights.part([3, 2, 0])
-    part.point()
-    part.take([2, 0])
-    _assert_follows(part, [models[0], models[3]])
+    copied = weights.copy_members([3, 2, 0])
+    copied.bind()
+    copied.select([2, 0])
+    _assert_follows(copied, [models[0], models[3]])
 
 
 def test_names_tell_members_of_all_sizes_alike() -> None:

@@ -1,8 +1,7 @@
-"""Keyed masks: met in number, independent of each other, and a pure function of seed, step and site."""
+"""Dropout under keyed masks: torch's own but for the masks, in every call and in its gradient."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from headstart.engine.dropout import Draw, KeyedDropout
-from headstart.errors import StackError
+from headstart.engine.dropout.host_masks import HostMasks
 from tiny import tiny_model
 
 N = 200_000
@@ -22,43 +21,10 @@ def _keyed(*seeds: int, step: int = 0, rows: int = 1, tokens: int = 0) -> KeyedD
     return KeyedDropout([Draw(seed, step, rows, tokens) for seed in seeds], rows, tokens)
 
 
-def _mask(seeds: tuple[int, ...], step: int, site: int = 0, p: float = 0.1) -> torch.Tensor:
-    """What the given site keeps, [R, N / R]."""
-    ones = torch.ones(len(seeds), N // len(seeds))
-    with _keyed(*seeds, step=step):
-        for _ in range(site + 1):
-            dropped = F.dropout(ones, p)
-    return dropped != 0
-
-
-@pytest.mark.parametrize("p", [0.1, 0.25, 0.5])
-def test_the_kept_share_is_within_four_deviations(p: float) -> None:
-    kept = _mask((0,), 0, p=p).float().mean().item()
-    assert abs(kept - (1 - p)) < 4 * (p * (1 - p) / N) ** 0.5
-
-
 def test_what_stays_is_scaled_so_that_the_mean_stays() -> None:
     with _keyed(0):
         dropped = F.dropout(torch.ones(N), 0.2)
     assert set(dropped.tolist()) == {0.0, 1.25}
-
-
-def test_masks_of_seeds_steps_and_sites_are_pairwise_independent() -> None:
-    masks = [_mask((seed,), step, site).flatten() for seed, step, site in itertools.product((0, 1), repeat=3)]
-    for one, other in itertools.combinations(masks, 2):
-        agreement = (one == other).float().mean().item()
-        expected = 0.9**2 + 0.1**2
-        assert abs(agreement - expected) < 4 * (expected * (1 - expected) / N) ** 0.5
-
-
-def test_a_member_drops_the_same_alone_and_beside_others() -> None:
-    alone, beside = _mask((7,), 3)[0, : N // 2], _mask((5, 7), 3)[1]
-    assert torch.equal(alone, beside)
-
-
-def test_the_same_key_gives_the_same_mask_and_another_step_another() -> None:
-    assert torch.equal(_mask((1,), 2), _mask((1,), 2))
-    assert not torch.equal(_mask((1,), 2), _mask((1,), 3))
 
 
 def test_gradients_pass_with_a_fixed_mask() -> None:
@@ -163,60 +129,23 @@ def test_a_whole_model_draws_from_no_other_generator(family: str) -> None:
     assert not np.array_equal(logits(0, 1), logits(1, 1))
 
 
-def _in_pack(shape: tuple[int, ...], tokens: int, place: int) -> torch.Tensor:
-    """What a member of 3 rows and 5 tokens keeps in a pack of 4 rows and `tokens`, [4, ...]."""
-    draws = [Draw(1, 0, 4, tokens), Draw(7, 0, 3, 5)] if place else [Draw(7, 0, 3, 5), Draw(1, 0, 4, tokens)]
-    with KeyedDropout(draws, 4, tokens):
-        dropped = F.dropout(torch.ones(shape), 0.5)
-    return dropped.view(2, -1, *shape[1:])[place] != 0
+def test_each_call_of_a_pass_is_a_site_and_a_repetition_continues_with_the_next() -> None:
+    ones = torch.ones(100)
+    with _keyed(3):
+        first, second, third = (F.dropout(ones, 0.5) for _ in range(3))
+    with _keyed(3) as part:
+        assert torch.equal(F.dropout(ones, 0.5), first)
+        repeated = part.again()
+        assert torch.equal(F.dropout(ones, 0.5), second)
+        with repeated:
+            assert torch.equal(F.dropout(ones, 0.5), second)
+            assert torch.equal(F.dropout(ones, 0.5), third)
+    assert not torch.equal(first, second)
 
 
-@pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize(
-    ("alone", "together", "corner"),
-    [
-        ((3, 5, 6), (8, 9, 6), (slice(3), slice(5))),
-        ((3, 5, 9), (8, 9, 9), (slice(3), slice(5))),
-        ((3, 2, 5, 5), (8, 2, 9, 9), (slice(3), slice(None), slice(5), slice(5))),
-        ((3, 9, 5, 5), (8, 9, 9, 9), (slice(3), slice(None), slice(5), slice(5))),
-        ((6, 5, 5), (16, 9, 9), (slice(6), slice(5), slice(5))),
-        ((3, 9), (8, 9), (slice(3),)),
-    ],
-    ids=[
-        "hidden",
-        "hidden as wide as long",
-        "attention",
-        "as many heads as tokens",
-        "flat attention",
-        "pooled",
-    ],
-)
-def test_what_a_pack_pads_costs_no_number(
-    alone: tuple[int, ...], together: tuple[int, ...], corner: tuple[slice, ...], place: int
-) -> None:
-    """Where widths or heads are as many as tokens, too: a shape must not be mistaken."""
-    with _keyed(7, rows=3, tokens=5):
-        own = F.dropout(torch.ones(alone), 0.5) != 0
-    assert torch.equal(_in_pack(together, 9, place)[corner], own)
-
-
-def test_tensors_without_rows_are_dropped_by_member() -> None:
-    with _keyed(7, rows=3, tokens=5):
-        own = F.dropout(torch.ones(11, 6), 0.5) != 0
-    with KeyedDropout([Draw(1, 0, 3, 5), Draw(7, 0, 3, 5)], 3, 5):
-        both = F.dropout(torch.ones(2, 11, 6), 0.5) != 0
-    assert torch.equal(both[1], own)
-
-
-def test_a_member_without_texts_in_a_pass_draws_nothing() -> None:
-    assert not _in_pack_of_none().any()
-
-
-def _in_pack_of_none() -> torch.Tensor:
-    with KeyedDropout([Draw(1, 0, 4, 9), Draw(7, 0, 0, 0)], 4, 9):
-        return F.dropout(torch.ones(8, 9, 6), 0.5)[4:]
-
-
-def test_rows_that_belong_to_nobody_are_refused() -> None:
-    with pytest.raises(StackError, match=r"shape \(7, 9\)"), _keyed(0, 1, 2, rows=2, tokens=9):
-        F.dropout(torch.ones(7, 9), 0.5)
+def test_its_masks_are_those_of_the_host_call_by_call() -> None:
+    masks = HostMasks([Draw(3, 2, 1, 0)], 1, 0)
+    ones = torch.ones(1, 100)
+    with _keyed(3, step=2, rows=1):
+        for site in range(3):
+            assert torch.equal(F.dropout(ones, 0.5) != 0, masks.draw(ones, 0.5, site) != 0)

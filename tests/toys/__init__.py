@@ -1,0 +1,1 @@
+"""Toy methods and tasks, a file each, that tests register."""
