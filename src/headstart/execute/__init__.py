@@ -1,1 +1,1 @@
-"""Runs studies: opened once, their packs handed to a backend; what a backend is, and the one of this machine."""
+"""Runs studies: opened once, their packs handed to a backend; what a backend is, and this machine's."""
