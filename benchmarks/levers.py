@@ -179,8 +179,8 @@ def _random_base() -> Subject:
     """A random BERT-base on random texts of 128 tokens."""
     from cells import Cell, members_of, setting_of
     from headstart.engine.device import choose_precision
+    from headstart.engine.optim.decay import decaying
     from headstart.engine.weights import Weights
-    from headstart.tuning.full import decaying
 
     cell = Cell("one", "bert-base", 128, BATCH, 1, _STEPS, 1, "bf16", "cpu")
     setting = setting_of(cell)
@@ -295,7 +295,7 @@ def usual(model: Any, member: Member) -> Callable[[float], None]:
     """Clipping and torch's AdamW as scripts use it, over the model's own tensors: a step at a given rate."""
     import torch
 
-    from headstart.tuning.full import decaying
+    from headstart.engine.optim.decay import decaying
 
     training, names = member.run.training, decaying(model)
     groups = [
@@ -317,8 +317,8 @@ def usual(model: Any, member: Member) -> Callable[[float], None]:
 def _flat(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
     """Headstart's buffers and optimiser."""
     from headstart.engine.optim.create import create_optimiser
+    from headstart.engine.optim.decay import decaying
     from headstart.engine.weights import Weights
-    from headstart.tuning.full import decaying
 
     training, weights = chosen.member.run.training, Weights(model, decaying(model))
     optimiser = create_optimiser(weights, [training])

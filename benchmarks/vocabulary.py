@@ -28,10 +28,10 @@ def measure(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
     import torch
 
     from headstart.engine.memory import keep_freed_memory, peak_bytes, reset_peak
+    from headstart.engine.optim.decay import decaying
     from headstart.engine.train import single_steps
     from headstart.engine.weights import Weights
     from headstart.models.vocabulary import compact
-    from headstart.tuning.full import decaying
 
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)

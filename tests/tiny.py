@@ -15,13 +15,13 @@ from headstart.config.traits import TaskName, task_traits
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.engine.member import Member, Setting, Texts
+from headstart.engine.optim.decay import decaying
 from headstart.engine.stack import stack
 from headstart.engine.train import train
 from headstart.engine.weights import Weights
 from headstart.events import EpochDone, Event, StepDone
 from headstart.records import EpochPoint
 from headstart.tasks import load_task
-from headstart.tuning.full import decaying
 
 torch.set_num_threads(1)  # products this small gain nothing from threads, and lose on a busy machine
 VOCABULARY = 50

@@ -15,8 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headstart.commands.explain import explain_lora as explain_lora
+    from headstart.commands.init import init as init
+    from headstart.commands.params import params as params
     from headstart.commands.plan import plan as plan
     from headstart.commands.run import run as run
+    from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
     from headstart.comparison import Comparison as Comparison
     from headstart.comparison import compare as compare
@@ -34,8 +38,6 @@ if TYPE_CHECKING:
     from headstart.prediction import predict as predict
     from headstart.sample_size import power_assumed as power_assumed
     from headstart.sample_size import power_measured as power_measured
-    from headstart.sizing import explain_lora as explain_lora
-    from headstart.sizing import params as params
 
 _HOME = {
     "Comparison": "headstart.comparison",
@@ -46,17 +48,19 @@ _HOME = {
     "Study": "headstart.config.study",
     "compare": "headstart.comparison",
     "compare_studies": "headstart.comparison",
-    "explain_lora": "headstart.sizing",
+    "explain_lora": "headstart.commands.explain",
     "export": "headstart.exporting",
     "generate": "headstart.generation",
+    "init": "headstart.commands.init",
     "load_study": "headstart.config.load",
-    "params": "headstart.sizing",
+    "params": "headstart.commands.params",
     "plan": "headstart.commands.plan",
     "power_assumed": "headstart.sample_size",
     "power_measured": "headstart.sample_size",
     "predict": "headstart.prediction",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
+    "schema": "headstart.commands.schema",
     "stack": "headstart.engine.stack",
     "unstack": "headstart.engine.stack",
 }
@@ -72,6 +76,7 @@ __all__ = [
     "explain_lora",
     "export",
     "generate",
+    "init",
     "load_study",
     "params",
     "plan",
@@ -80,6 +85,7 @@ __all__ = [
     "predict",
     "run",
     "run_until",
+    "schema",
     "stack",
     "unstack",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,17 +56,9 @@ def init(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("study.yaml"),
 ) -> None:
     """Look at labelled texts and write a commented study file."""
-    from headstart.data.starter import guess, write_study
-    from headstart.errors import OutputError
-    from headstart.store.files import write_text
+    from headstart.commands.init import init as write_study
 
-    if output.exists():
-        raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")
-    here = output.resolve().parent
-    folder = Path(model).expanduser()
-    found = guess(data, text, label)
-    model = str(folder.resolve()) if folder.is_dir() else model
-    write_text(output, write_study(found, model=model, out=f"runs/{output.stem}", relative_to=here))
+    write_study(data, output, model=model, text=text, label=label)
     typer.echo(f"wrote {output}; next: headstart plan {output}")
 
 
@@ -113,17 +104,6 @@ def run(
         _run(loaded, as_json=as_json)
     else:
         _run(loaded, as_json=as_json, until=(until_decided, most_seeds))
-
-
-@app.command()
-def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Run a real study of five minutes: pretrained against random weights and a bag of words."""
-    from headstart.config.load import load_study
-
-    with as_file(files("headstart.config") / "demo.yaml") as file:
-        out = [] if any(o.startswith("out=") for o in overrides or ()) else ["out=headstart-demo"]
-        study = load_study(file, [*out, *(overrides or ())])
-    _run(study, as_json=as_json)
 
 
 @app.command()
@@ -178,70 +158,6 @@ def export(
         raise HeadstartError("nothing else than merging is known", where="export", fix="add --merge")
     export_model(model, output)
     typer.echo(f"wrote {output}")
-
-
-@app.command()
-def params(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder, config.json, hub id or asset.")],
-    omit: Annotated[
-        str, typer.Option(help="Left out of the total: biases, norms, pooler, head, lm-head, or any part.")
-    ] = "",
-    lora: Annotated[
-        str | None, typer.Option(help="Adapters to add, such as r=16,target=query_key_value.")
-    ] = None,
-    bits: Annotated[int, typer.Option(help="How weights are kept: 4, 16 or 32 bits.")] = 32,
-    head: Annotated[
-        str | None, typer.Option(help="none, masked-lm, causal-lm or classification; else the model's own.")
-    ] = None,
-    labels: Annotated[int | None, typer.Option(min=1, help="Outputs of a classification head.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Count a model's parameters, by formula and by walking its modules, from its configuration alone."""
-    from headstart.config.inline import lora_from
-    from headstart.report.params import params_view
-    from headstart.sizing import params as count_params
-
-    names = [name.strip() for name in omit.split(",") if name.strip()]
-    adapters = lora_from(lora) if lora is not None else None
-    sizes = count_params(
-        model,
-        omit=names,
-        lora=adapters,
-        bits=_one_of(bits, (4, 16, 32), "--bits"),
-        head=_one_of(head, (None, "none", "masked-lm", "causal-lm", "classification"), "--head"),
-        labels=labels,
-    )
-    if as_json:
-        _print_json(sizes.facts)
-    else:
-        Console().print(params_view(sizes.facts))
-
-
-@app.command()
-def explain(
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="What to explain: lora.")],
-    model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="Whose numbers; else an example's.")
-    ] = None,
-    lora: Annotated[str | None, typer.Option(help="Settings, such as r=16,target=query_key_value.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page as Markdown.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Explain what a method's settings do, with the numbers of a model at hand."""
-    from rich.markdown import Markdown
-
-    from headstart.config.inline import lora_from
-    from headstart.report.explain import page
-    from headstart.sizing import explain_lora
-
-    _one_of(topic, ("lora",), "explain")
-    facts = explain_lora(model, lora_from(lora) if lora is not None else None)
-    if as_json:
-        _print_json(facts)
-    elif markdown:
-        typer.echo(page(facts), nl=False)
-    else:
-        Console().print(Markdown(page(facts)))
 
 
 @app.command()
@@ -318,11 +234,76 @@ def power(
 
 
 @app.command()
+def params(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder, config.json, hub id or asset.")],
+    omit: Annotated[
+        str, typer.Option(help="Left out of the total: biases, norms, pooler, head, lm-head, or any part.")
+    ] = "",
+    lora: Annotated[
+        str | None, typer.Option(help="Adapters to add, such as r=16,target=query_key_value.")
+    ] = None,
+    bits: Annotated[int, typer.Option(help="How weights are kept: 4, 16 or 32 bits.")] = 32,
+    head: Annotated[
+        str | None, typer.Option(help="none, masked-lm, causal-lm or classification; else the model's own.")
+    ] = None,
+    labels: Annotated[int | None, typer.Option(min=1, help="Outputs of a classification head.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count a model's parameters, by formula and by walking its modules, from its configuration alone."""
+    from headstart.commands.params import params as count_params
+    from headstart.config.inline import parse_lora
+    from headstart.report.params import render_params
+
+    parts = [name.strip() for name in omit.split(",") if name.strip()]
+    adapters = parse_lora(lora) if lora is not None else None
+    size = count_params(model, omit=parts, lora=adapters, bits=bits, head=head, labels=labels)
+    if as_json:
+        _print_json(size.to_dict())
+    else:
+        Console().print(render_params(size))
+
+
+@app.command()
+def explain(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="What to explain: lora.")],
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Whose numbers; else an example's.")
+    ] = None,
+    lora: Annotated[str | None, typer.Option(help="Settings, such as r=16,target=query_key_value.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page as Markdown.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Explain what a method's settings do, with the numbers of a model at hand."""
+    from rich.markdown import Markdown
+
+    from headstart.commands.explain import check_topic, explain_lora
+    from headstart.config.inline import parse_lora
+    from headstart.report.explain import render_lora_page
+
+    check_topic(topic)
+    explanation = explain_lora(model, parse_lora(lora) if lora is not None else None)
+    if as_json:
+        _print_json(explanation.to_dict())
+    elif markdown:
+        typer.echo(render_lora_page(explanation), nl=False)
+    else:
+        Console().print(Markdown(render_lora_page(explanation)))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of study files, for editors."""
-    from headstart.config.study import Study
+    from headstart.commands.schema import schema as make_schema
 
-    _print_json(Study.model_json_schema())
+    _print_json(make_schema())
+
+
+@app.command()
+def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Run a real study of five minutes: pretrained against random weights and a bag of words."""
+    from headstart.commands.demo import load_demo
+
+    _run(load_demo(overrides or ()), as_json=as_json)
 
 
 def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None) -> None:
@@ -349,15 +330,8 @@ def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None)
         raise typer.Exit(1)
 
 
-def _one_of(value: Any, known: tuple[Any, ...], where: str) -> Any:
-    if value not in known:
-        shown = ", ".join(str(one) for one in known if one is not None)
-        raise HeadstartError(f"{value!r} is not known", where=where, expected=f"one of {shown}")
-    return value
-
-
-def _print_json(facts: dict[str, Any]) -> None:
-    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+def _print_json(values: dict[str, Any]) -> None:
+    typer.echo(json.dumps(values, indent=1, ensure_ascii=False))
 
 
 def _log(sentence: str) -> None:

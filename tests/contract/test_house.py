@@ -1,10 +1,12 @@
-"""House rules that a machine can hold: the README's tree, a start without torch, sorted public names."""
+"""House rules that a machine can hold: README's tree, lists of layers, starts without torch, public names."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,32 +15,58 @@ import headstart
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "headstart"
+UNIT_TESTS = ROOT / "tests" / "unit"
+#: Where purposes begin in README's tree.
+COLUMN = 24
 
 
-def _tree() -> dict[str, str]:
-    """The files of the README's tree by path, with their purpose."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = readme[readme.index("src/headstart/\n") :].split("```")[0]
-    files: dict[str, str] = {}
-    folders: dict[int, str] = {}
-    for indent, name, purpose in re.findall(r"^( +)(\S+) +(.*)$", block, re.MULTILINE):
-        path = folders.get(len(indent) - 2, "") + name
-        if name.endswith("/"):
-            folders[len(indent)] = path
-        else:
-            files[path] = purpose
-    return files
+def read_purpose(path: Path) -> str:
+    """The first line of a module, or of a study file, without its full stop."""
+    first, _, _ = path.read_text(encoding="utf-8").partition("\n")
+    return first.removeprefix('"""').removeprefix("# ").removesuffix('"""').removesuffix(".")
 
 
-def test_the_readme_names_every_file_once_with_its_purpose() -> None:
-    files = {
-        str(path.relative_to(SOURCE))
-        for path in SOURCE.rglob("*")
-        if path.suffix in (".py", ".yaml") and path.name != "__init__.py"
-    }
-    tree = _tree()
-    assert set(tree) == files
-    assert all(tree.values())
+def draw_tree(folder: Path = SOURCE, indent: str = "  ") -> Iterator[str]:
+    """A line for each file below `folder`, then for each folder of modules its purpose and its own lines."""
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".py", ".yaml") and file.name != "__init__.py":
+            yield f"{indent}{file.name} ".ljust(COLUMN) + read_purpose(file)
+    for child in sorted(folder.iterdir()):
+        if (child / "__init__.py").is_file():
+            yield f"{indent}{child.name}/ ".ljust(COLUMN) + read_purpose(child / "__init__.py")
+            yield from draw_tree(child, indent + "  ")
+
+
+def write_layers() -> str:
+    """The layers of `pyproject.toml` from top to bottom, as README and CONTRIBUTING name them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    names = [", ".join(re.findall(r"\w+", re.sub(r"\(\w+\)", "", layer))) for layer in layers]
+    return " > ".join(name for name in names if name != "__main__")
+
+
+def list_blocks(document: str) -> list[str]:
+    """The fenced blocks of a document at the root."""
+    return (ROOT / document).read_text(encoding="utf-8").split("```")[1::2]
+
+
+def test_the_readmes_tree_is_that_of_the_first_lines() -> None:
+    tree = "\n".join(["src/headstart/", *draw_tree()])
+    blocks = [block.strip() for block in list_blocks("README.md")]
+    assert tree in blocks, f"README.md: the tree is to be\n\n{tree}\n"
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_layers_are_listed_as_import_linter_holds_them(document: str) -> None:
+    layers = write_layers()
+    blocks = [" ".join(block.split()) for block in list_blocks(document)]
+    assert layers in blocks, f"{document}: the layers are to be\n\n{layers}\n"
+
+
+def test_a_layer_is_a_module_of_the_package() -> None:
+    for name in re.findall(r"\w+", write_layers()):
+        assert (SOURCE / name).is_dir() or (SOURCE / f"{name}.py").is_file()
 
 
 def test_public_names_are_sorted_and_there() -> None:
@@ -51,11 +79,17 @@ def test_public_names_are_sorted_and_there() -> None:
     [
         "headstart",
         "headstart.cli",
-        "headstart.report.table",
-        "headstart.report.plan",
-        "headstart.events",
-        "headstart.store.runs",
+        "headstart.commands.demo",
+        "headstart.commands.init",
+        "headstart.commands.schema",
         "headstart.config.load",
+        "headstart.models.accounting.sizes",
+        "headstart.events",
+        "headstart.planning.plan",
+        "headstart.report.params",
+        "headstart.report.plan",
+        "headstart.report.table",
+        "headstart.store.runs",
     ],
 )
 def test_what_plans_and_reports_starts_without_torch(module: str) -> None:
@@ -63,6 +97,22 @@ def test_what_plans_and_reports_starts_without_torch(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_source_file_says_first_what_it_does() -> None:
-    silent = [path.name for path in SOURCE.rglob("*.py") if not path.read_text("utf-8").startswith('"""')]
-    assert silent == []
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_module_says_in_one_sentence_what_it_does(path: Path) -> None:
+    first, _, _ = path.read_text(encoding="utf-8").partition("\n")
+    assert re.fullmatch(r'"""\S.*\.("""(  # .*)?)?', first)
+
+
+def test_a_unit_test_stands_at_the_path_of_what_it_tests() -> None:
+    paths = [path.relative_to(UNIT_TESTS) for path in UNIT_TESTS.rglob("test_*.py")]
+    modules = {path: SOURCE / path.parent / path.name.removeprefix("test_") for path in paths}
+    lost = {str(path) for path, module in modules.items() if not module.is_file()}
+    assert lost - {"engine/test_update.py"} == set()
+
+
+@pytest.mark.parametrize("document", ["AGENTS.md", "CONTRIBUTING.md", "README.md"])
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", text)
+    assert links
+    assert [link for link in links if link and not (ROOT / link).exists()] == []

@@ -21,7 +21,7 @@ from headstart.engine.train import train
 from headstart.engine.weights import weights_together
 from headstart.methods.lora_layers import adapt, trained_values
 from headstart.methods.peft_format import as_peft, lora_config
-from headstart.models.count import count
+from headstart.models.accounting.counts import count_parameters
 from headstart.tasks import load_task
 from tiny import FAMILIES, Listening, gap, tiny_config, tiny_run, tiny_setting, tiny_tokens
 
@@ -221,9 +221,9 @@ def test_bloom_560m_has_the_numbers_that_are_published() -> None:
     )
     with torch.device("meta"):
         model, base = (AutoModelForCausalLM.from_config(config) for _ in range(2))
-    assert count(model).total == 559_214_592
+    assert count_parameters(model).total == 559_214_592
     adapt(model, Lora(r=16), 0)
-    found = count(model)
+    found = count_parameters(model)
     assert (found.trainable, found.total) == (1_572_864, 559_214_592 + 1_572_864)
     written = lora_config(base, Lora(r=16))
     assert written.target_modules == {"query_key_value"}

@@ -13,13 +13,13 @@ from headstart.config.study import Lora
 from headstart.engine.dropout import Draw, KeyedDropout
 from headstart.engine.evaluate import window_logits
 from headstart.engine.member import Member
+from headstart.engine.optim.decay import decaying
 from headstart.engine.stack import unstackable
 from headstart.engine.train import train
 from headstart.engine.weights import Weights, weights_together
 from headstart.errors import StackError
 from headstart.methods.lora_layers import adapt, targets, trained_values, widen
 from headstart.methods.peft_format import _peft_name, as_peft, lora_config, merged
-from headstart.tuning.full import decaying
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
 
 peft = pytest.importorskip("peft")

@@ -42,6 +42,10 @@ _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 #: Limits that `training` and `tune` share.
 Rate = Annotated[float, Field(gt=0, lt=10)]
 Decay = Annotated[float, Field(ge=0)]
+#: Layers that get an adapter, by what they do in a block.
+LoraRole = Literal["attention", "mlp", "all"]
+#: Biases that train beside adapters.
+LoraBias = Literal["none", "lora_only", "all"]
 
 
 class Section(BaseModel):
@@ -205,11 +209,11 @@ class Lora(Section):
         default=None, description="The update is scaled by alpha / r; 2 r, so 2, where absent."
     )
     dropout: float = Field(default=0.05, ge=0, lt=1, description="On what A reads.")
-    target: Literal["attention", "mlp", "all"] | tuple[str, ...] | None = Field(
+    target: LoraRole | tuple[str, ...] | None = Field(
         default=None,
         description="Layers with an adapter: a role, or names; by default what PEFT chooses for the model.",
     )
-    bias: Literal["none", "all", "lora_only"] = Field(
+    bias: LoraBias = Field(
         default="none", description="Biases that train too: none, all, or those of layers with an adapter."
     )
     rslora: bool = Field(

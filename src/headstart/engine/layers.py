@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from headstart.engine.affine import Rescale
 from headstart.models.vocabulary import CompactEmbedding
-from headstart.tuning.rescale import Rescale
 
 
 class Rows:

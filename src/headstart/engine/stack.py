@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from headstart.engine.affine import Rescale
 from headstart.engine.families import find_obstacle, patch_for_stack, unpatch
 from headstart.engine.layers import (
     Rows,
@@ -30,7 +31,6 @@ from headstart.engine.modes import evaluating
 from headstart.errors import StackError
 from headstart.models.checkpoints import NAMES
 from headstart.models.vocabulary import CompactEmbedding
-from headstart.tuning.rescale import Rescale
 
 _CHECK_ROWS, _CHECK_TOKENS = 2, 7
 #: How far two orders of summation may differ, in units of the number format's last place.

@@ -14,11 +14,11 @@ from functools import partial
 import torch
 from torch import nn
 
+from headstart.engine.affine import Rescale
 from headstart.engine.layers import StackedAffine
+from headstart.engine.optim.decay import decaying
 from headstart.engine.stack import Stack, check_agreement, members_in, stack
 from headstart.models.vocabulary import CompactEmbedding, input_embedding
-from headstart.tuning.full import decaying
-from headstart.tuning.rescale import Rescale
 
 #: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
 _ALIGNMENT = 16

@@ -24,7 +24,7 @@ from headstart.engine.member import Setting
 from headstart.engine.stack import unstackable
 from headstart.errors import ModelError
 from headstart.events import Log
-from headstart.models.count import count
+from headstart.models.accounting.counts import count_parameters
 from headstart.models.initialise import initialise
 from headstart.models.save import save_model
 from headstart.models.vocabulary import compact, input_embedding, restore
@@ -159,11 +159,11 @@ class TrainedMethod(Method):
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """Those of the adapted skeleton."""
-        return count(self.adapt_model(prepared.checkpoint.skeleton(), prepared))
+        return count_parameters(self.adapt_model(prepared.checkpoint.skeleton(), prepared))
 
     def count_trained(self, model: nn.Module, prepared: PreparedRun) -> Parameters:
         """Those of the trained model."""
-        return count(model)
+        return count_parameters(model)
 
     def estimate_frozen_bytes(self, skeleton: Any, precision: Precision) -> int:
         """Memory of the weights that a pack holds once, however many runs it has."""

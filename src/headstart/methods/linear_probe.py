@@ -18,9 +18,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from headstart.engine.affine import Rescale
 from headstart.errors import ModelError
 from headstart.models.checkpoints import locate, quiet
-from headstart.tuning.rescale import Rescale
 
 FILE = "probe.safetensors"
 Pooling = Literal["cls", "mean"]

@@ -23,7 +23,7 @@ from headstart.methods.lora_layers import (
     widen,
 )
 from headstart.methods.peft_format import as_peft, attach_adapter, merged, save_adapter
-from headstart.models.count import count
+from headstart.models.accounting.counts import count_parameters
 from headstart.models.save import compare_logits, example_logits, save_model
 from headstart.prepared import PreparedRun
 
@@ -98,7 +98,7 @@ def identify_frozen_weights(prepared: PreparedRun) -> str:
 def estimate_base_bytes(skeleton: Any, precision: Precision) -> int:
     """Memory of a frozen base: linear layers in the format of their products, the rest in float32."""
     linear = sum(int(skeleton.get_submodule(path).weight.numel()) for path in linear_layers(skeleton))
-    return 4 * (count(skeleton).total - linear) + linear * (2 if precision == "bf16" else 4)
+    return 4 * (count_parameters(skeleton).total - linear) + linear * (2 if precision == "bf16" else 4)
 
 
 def _settings(run: Run) -> Lora:

@@ -18,9 +18,9 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from headstart.config.study import Lora
+from headstart.engine.affine import Rescale
 from headstart.errors import MissingExtraError, ModelError
 from headstart.seeds import derive
-from headstart.tuning.rescale import Rescale
 
 #: Names of query and value layers, for families that PEFT's table does not know.
 _QUERY_AND_VALUE = frozenset(

@@ -8,7 +8,7 @@ from headstart.engine.device import weights_dtype
 from headstart.engine.evaluate import evaluate
 from headstart.engine.member import Setting
 from headstart.methods.base import RunResult, UntrainedMethod, build_base_model
-from headstart.models.count import count
+from headstart.models.accounting.counts import count_parameters
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters, Selection
 from headstart.tasks import load_task
@@ -25,7 +25,7 @@ class NoneMethod(UntrainedMethod):
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """Those of the checkpoint, none of which train."""
-        return Parameters(total=count(prepared.checkpoint.skeleton()).total, trainable=0)
+        return Parameters(total=count_parameters(prepared.checkpoint.skeleton()).total, trainable=0)
 
     def run(self, prepared: PreparedRun, context: Setting | None, folder: Path) -> RunResult:
         """Ask the checkpoint what a tuned model is asked."""
@@ -47,7 +47,7 @@ class NoneMethod(UntrainedMethod):
             selection=Selection(metric=context.metric, rule="no training: the checkpoint as it is"),
             valid=scores | task.measure_answers(model, prepared, context),
             test=task.test(model, prepared, context, folder),
-            parameters=Parameters(total=count(model).total, trainable=0),
+            parameters=Parameters(total=count_parameters(model).total, trainable=0),
             device=str(context.device),
             precision=context.precision,
             best_epoch=0,

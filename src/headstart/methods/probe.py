@@ -21,8 +21,8 @@ from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model, 
 from headstart.methods.features import index_rows, load_features, locate_features
 from headstart.methods.linear_probe import Probe, load_linear, save_linear
 from headstart.methods.lora import identify_frozen_weights
+from headstart.models.accounting.counts import count_parameters
 from headstart.models.checkpoints import quiet
-from headstart.models.count import count
 from headstart.models.save import TOLERANCE
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
@@ -88,11 +88,11 @@ class ProbeMethod(TrainedMethod):
 
     def count_trained(self, model: nn.Module, prepared: PreparedRun) -> Parameters:
         """The table of features is none of its parameters; the encoder's are."""
-        return self._count_with_encoder(prepared, count(model).trainable)
+        return self._count_with_encoder(prepared, count_parameters(model).trainable)
 
     def _count_with_encoder(self, prepared: PreparedRun, trainable: int) -> Parameters:
         skeleton: Any = prepared.checkpoint.skeleton()
-        return Parameters(total=count(skeleton.base_model).total + trainable, trainable=trainable)
+        return Parameters(total=count_parameters(skeleton.base_model).total + trainable, trainable=trainable)
 
     def save(self, model: nn.Module, prepared: PreparedRun, precision: Precision, folder: Path) -> None:
         """The linear layer with the encoder's configuration, and a random encoder, which is nowhere else."""

@@ -11,7 +11,7 @@ from headstart.engine.device import Precision, compute_format
 from headstart.methods.four_bits import bitsandbytes, four_bit_bytes, quantise, quantised
 from headstart.methods.lora import LoraMethod
 from headstart.methods.lora_layers import linear_layers
-from headstart.models.count import count
+from headstart.models.accounting.counts import count_parameters
 
 
 class QloraMethod(LoraMethod):
@@ -32,7 +32,7 @@ class QloraMethod(LoraMethod):
         """Layers in four bits, and the rest in float32."""
         weights = {path: int(skeleton.get_submodule(path).weight.numel()) for path in linear_layers(skeleton)}
         small = set(quantised(skeleton))
-        rest = 4 * (count(skeleton).total - sum(weights.values()))
+        rest = 4 * (count_parameters(skeleton).total - sum(weights.values()))
         return rest + sum(four_bit_bytes(n) if path in small else 4 * n for path, n in weights.items())
 
 

@@ -20,8 +20,8 @@ from headstart.engine.evaluate import MOST_TOKENS, WINDOW
 from headstart.engine.families import teach_positions
 from headstart.engine.trace import Traced, trace
 from headstart.errors import ModelError
+from headstart.models.accounting.counts import count_parameters
 from headstart.models.checkpoints import quiet
-from headstart.models.count import count
 from headstart.models.vocabulary import compact, input_embedding
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task
@@ -133,10 +133,10 @@ def _estimate(prepared: PreparedRun, rank: int, traced: Traced) -> MemoryEstimat
     copies = _COPIES + (_BEST if prepared.run.training.epochs > 1 else 0)
     return MemoryEstimate(
         shared=method.estimate_frozen_bytes(skeleton, precision),
-        member=copies * width * (count(adapted).trainable - _count_unused(prepared, skeleton)),
+        member=copies * width * (count_parameters(adapted).trainable - _count_unused(prepared, skeleton)),
         step=traced.step,
         evaluation=traced.evaluation,
-        whole=width * count(skeleton).total,
+        whole=width * count_parameters(skeleton).total,
         narrow=precision == "bf16",
     )
 

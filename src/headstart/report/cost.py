@@ -10,7 +10,7 @@ from rich.table import Table
 
 from headstart.planning.cost import GroupCost, MeasuredSteps, StudyCost
 from headstart.records import duration
-from headstart.report.params import size
+from headstart.report.units import format_bytes
 
 
 def render_cost_table(arms: Sequence[str], cost: StudyCost) -> Table:
@@ -55,9 +55,10 @@ def _describe_pack(runs: int) -> str:
 def describe_cost(cost: StudyCost) -> Iterator[str]:
     """Memory, disk and time in lines."""
     yield f"memory: {cost.free_memory / 2**30:.1f} GiB free"
-    yield f"disk: {size(cost.disk.output_bytes)} in the end; {size(cost.disk.free_bytes)} free"
-    if cost.disk.state_bytes:
-        yield f"  and up to {size(cost.disk.state_bytes)} for each run while it is unfinished"
+    disk = cost.disk
+    yield f"disk: {format_bytes(disk.output_bytes)} in the end; {format_bytes(disk.free_bytes)} free"
+    if disk.state_bytes:
+        yield f"  and up to {format_bytes(disk.state_bytes)} for each run while it is unfinished"
     placement, seconds = cost.placement, cost.seconds
     if placement is None:
         yield "time: not known; --probe makes a few steps of each kind of run to tell"

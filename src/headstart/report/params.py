@@ -1,17 +1,20 @@
-"""What `headstart params` shows: a table by part with formulas, the sum as by hand, memory, and adapters."""
+"""What `headstart params` shows: a table by part with formulas, the total as a sum, memory, and adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_PLACES = {
+from headstart.models.accounting.breakdown import PartCount, Place
+from headstart.models.accounting.sizes import LoraCount, ModelSize
+from headstart.report.units import format_bytes
+
+_PLACES: dict[Place, str] = {
     "embeddings": "embeddings",
     "block": "each layer",
     "body": "body",
@@ -21,101 +24,87 @@ _PLACES = {
 }
 
 
-def params_view(facts: Mapping[str, Any]) -> RenderableType:
-    """The facts of `Sizes` for a terminal."""
-    parts: list[RenderableType] = [_table(facts), *map(Text, _sums(facts))]
-    if "lora" in facts:
-        parts += [Text(), Text("LoRA", style="bold"), *map(Text, _lora_lines(facts)), _costs(facts["lora"])]
-    return Group(*parts, *map(Text, _memory(facts)))
+def render_params(size: ModelSize) -> RenderableType:
+    """A model's size for a terminal."""
+    elements: list[RenderableType] = [_render_parts(size), *map(Text, _describe_total(size))]
+    if size.lora:
+        elements += [Text(), Text("LoRA", style="bold"), *map(Text, _describe_lora(size, size.lora))]
+        elements += [_render_other_settings(size.lora)]
+    return Group(*elements, *map(Text, _describe_memory(size)))
 
 
-def _table(facts: Mapping[str, Any]) -> Table:
-    title = f"{facts['model']}: {facts['family']}, head: {facts['head']}"
+def _render_parts(size: ModelSize) -> Table:
+    title = f"{size.name}: {size.family}, head: {size.head}"
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name in ("part", "formula"):
         table.add_column(name, no_wrap=True)
     for name in ("parameters", "walked"):
         table.add_column(name, justify="right", no_wrap=True)
-    for (place, times), rows in groupby(facts["parts"], key=lambda row: (row["place"], row["times"])):
-        own = list(rows)
-        table.add_row(*_head_row(place, times, own), style="bold")
-        for row in own:
-            table.add_row(f"  {row['part']}", *_cells(row))
-    table.caption = Text(_legend(facts))
+    for (place, times), parts in groupby(size.counted.parts, key=lambda part: (part.place, part.times)):
+        section = list(parts)
+        table.add_row(*_format_place(place, times, section), style="bold")
+        for part in section:
+            table.add_row(f"  {part.part}", *_format_part(part))
+    legend = [f"{symbol} {value:,} {meaning}" for symbol, value, meaning in size.counted.legend]
+    table.caption = Text(", ".join(legend))
     table.caption_justify = "left"
     return table
 
 
-def _head_row(place: str, times: int, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """A place, and of a layer that stands several times its whole."""
+def _format_place(place: Place, times: int, parts: Sequence[PartCount]) -> tuple[str, ...]:
+    """A place, and of a layer that stands several times its total."""
     if place != "block":
         return _PLACES[place], "", "", ""
-    walked = sum(row["count"] for row in rows)
-    return _PLACES[place], "", f"{times} x {sum(row['each'] for row in rows):,}", f"{walked:,}"
+    each, walked = sum(part.each for part in parts), sum(part.count for part in parts)
+    return _PLACES[place], "", f"{times} x {each:,}", f"{walked:,}"
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    if not row["formula"]:
+def _format_part(part: PartCount) -> tuple[str, ...]:
+    if not part.formula:
         return "= token embedding", "0", "0"
-    times = f"{row['times']} x " if row["place"] == "block" else ""
-    return row["formula"], f"{times}{row['each']:,}", f"{row['count']:,}"
+    times = f"{part.times} x " if part.place == "block" else ""
+    return part.formula, f"{times}{part.each:,}", f"{part.count:,}"
 
 
-def _legend(facts: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{symbol} {value:,} {facts['meanings'][symbol]}" for symbol, value in facts["symbols"].items()
-    )
-
-
-def _sums(facts: Mapping[str, Any]) -> Iterator[str]:
-    total, hand = f"{facts['total']:,}", facts["by_hand"]
-    yield f"{total} parameters" + (f" = {hand}" if hand != total else "")
-    if facts["omitted"]:
-        yield f"left out: {', '.join(facts['omitted'])}"
+def _describe_total(size: ModelSize) -> Iterator[str]:
+    total, as_sum = f"{size.total:,}", size.counted.as_sum
+    yield f"{total} parameters" + (f" = {as_sum}" if as_sum != total else "")
+    if size.omitted:
+        yield f"left out: {', '.join(size.omitted)}"
     yield "formulas and walk agree on every part"
 
 
-def _lora_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    own, settings = facts["lora"], facts["lora"]["settings"]
-    names = dict.fromkeys(path.rpartition(".")[2] for path in own["layers"])
-    yield f"{len(own['layers'])} layers have an adapter: {', '.join(names)}"
-    yield f"{own['adapters']:,} adapter weights = {own['by_hand']}"
-    if own["head"]:
-        yield f"{own['head']:,} weights of the head train whole beside them"
-    if own["biases"]:
-        yield f"{own['biases']:,} biases train"
-    share = 100 * own["trainable"] / facts["total"] if facts["total"] else 0.0
-    yield f"{own['trainable']:,} trainable, {share:.2f}% of {facts['total']:,}; scale {settings['scale']:g}"
-    yield f"the adapter's file: {size(own['file_bytes'])}"
+def _describe_lora(size: ModelSize, lora: LoraCount) -> Iterator[str]:
+    yield f"{len(lora.layers)} layers have an adapter: {', '.join(lora.layer_names)}"
+    yield f"{lora.adapters:,} adapter weights = {lora.as_sum}"
+    if lora.head:
+        yield f"{lora.head:,} weights of the head train whole beside them"
+    if lora.biases:
+        yield f"{lora.biases:,} biases train"
+    share = 100 * lora.trainable / size.total if size.total else 0.0
+    yield (f"{lora.trainable:,} trainable, {share:.2f}% of {size.total:,}; scale {lora.settings.scale:g}")
+    yield f"the adapter's file: {format_bytes(lora.file_bytes)}"
 
 
-def _costs(own: Mapping[str, Any]) -> Table:
+def _render_other_settings(lora: LoraCount) -> Table:
     """What each other setting would cost, all else as asked."""
     table = Table("other settings", box=box.SIMPLE_HEAD)
     table.add_column("would train", justify="right")
-    for rank, number in own["ranks"].items():
-        table.add_row(f"r={rank}", f"{number:,}")
-    for role, number in own["targets"].items():
-        table.add_row(f"target={role}", f"{number:,}")
-    for kind, number in own["bias"].items():
-        table.add_row(f"bias={kind}", f"+{number:,}")
+    for rank, weights in lora.by_rank.items():
+        table.add_row(f"r={rank}", f"{weights:,}")
+    for role, target in lora.by_target.items():
+        table.add_row(f"target={role}", f"{target.weights:,}")
+    for bias, weights in lora.by_bias.items():
+        table.add_row(f"bias={bias}", f"+{weights:,}")
     return table
 
 
-def _memory(facts: Mapping[str, Any]) -> Iterator[str]:
-    own = facts["memory"]
-    in_four = f", {own['quantised']:,} of them in 4 bits and the rest in 32" if own["quantised"] else ""
-    bits = "" if in_four else f" in {own['bits']} bits"
-    yield f"all weights take {size(own['weight_bytes'])}{bits}{in_four}"
-    if "lora" in facts:
-        yield f"training so, without activations: {size(own['training_bytes'])}"
-    yield f"full tuning, without activations: {size(own['full_training_bytes'])}"
-
-
-def size(count: float) -> str:
-    """A number of bytes for people: `87.0 MiB`."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} bytes" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.2f} GiB"
+def _describe_memory(size: ModelSize) -> Iterator[str]:
+    weights = f"all weights take {format_bytes(size.weight_bytes)}"
+    if size.quantised:
+        yield f"{weights}, {size.quantised:,} of them in 4 bits and the rest in 32"
+    else:
+        yield f"{weights} in {size.bits} bits"
+    if size.lora:
+        yield f"training so, without activations: {format_bytes(size.training_bytes)}"
+    yield f"full tuning, without activations: {format_bytes(size.full_training_bytes)}"

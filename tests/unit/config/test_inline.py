@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.config.inline import lora_from
+from headstart.config.inline import parse_lora
 from headstart.config.study import Lora
 from headstart.errors import HeadstartError
 
@@ -22,7 +22,7 @@ from headstart.errors import HeadstartError
     ],
 )
 def test_a_line_is_read(text: str, settings: Lora) -> None:
-    assert lora_from(text) == settings
+    assert parse_lora(text) == settings
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,6 @@ def test_a_line_is_read(text: str, settings: Lora) -> None:
 )
 def test_what_is_no_setting_is_refused(text: str, message: str) -> None:
     with pytest.raises(HeadstartError) as caught:
-        lora_from(text)
+        parse_lora(text)
     assert caught.value.got.startswith(message)
     assert "r, alpha, dropout" in str(caught.value)

@@ -12,9 +12,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from headstart.engine.optim.decay import decaying
 from headstart.engine.stack import stack
 from headstart.engine.weights import Weights
-from headstart.tuning.full import decaying
 from tiny import VOCABULARY, gap, tiny_config, tiny_model, tiny_weights
 
 ALIGNED = 16

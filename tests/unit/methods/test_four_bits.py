@@ -14,7 +14,7 @@ from headstart.engine.train import train
 from headstart.engine.weights import weights_together
 from headstart.methods.four_bits import quantise
 from headstart.methods.lora_layers import adapt, widen
-from headstart.models.count import count
+from headstart.models.accounting.counts import count_parameters
 from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
 
 bitsandbytes = pytest.importorskip("bitsandbytes")
@@ -58,15 +58,15 @@ def test_an_evaluation_changes_no_gradient(family: str, compute: torch.dtype) ->
 
 
 def test_weights_are_counted_as_they_are() -> None:
-    whole = count(tiny_model("bloom"))
+    whole = count_parameters(tiny_model("bloom"))
     model = tiny_model("bloom", seed=7).float()
     quantise(model, _CPU, torch.float32)
     assert sum(p.numel() for p in model.parameters()) < whole.total  # two to a byte: the naive count
-    assert count(model).total == whole.total
+    assert count_parameters(model).total == whole.total
     adapted = _in_four_bits("bloom", r=4)
     trained = 2 * 4 * (32 + 96) + 3 * 32  # two layers of query_key_value, and the head
-    assert count(adapted).trainable == trained
-    assert count(adapted).total == whole.total + 2 * 4 * (32 + 96)
+    assert count_parameters(adapted).trainable == trained
+    assert count_parameters(adapted).total == whole.total + 2 * 4 * (32 + 96)
 
 
 def test_logits_are_those_of_weights_rounded_to_nf4() -> None:

@@ -24,7 +24,7 @@ from transformers import (
 from headstart.data.tokenise import Tokens
 from headstart.errors import ModelError
 from headstart.models import vocabulary
-from headstart.models.count import count
+from headstart.models.accounting.counts import count_parameters
 from headstart.models.vocabulary import CompactEmbedding, compact, decay_factor, restore, used_ids
 
 VOCABULARY, PAD = 50, 1
@@ -199,10 +199,10 @@ def test_the_padding_row_is_kept_without_being_asked_for() -> None:
 
 def test_only_the_rows_in_use_are_kept_in_memory() -> None:
     model = _model("bert")
-    whole = count(model).total
+    whole = count_parameters(model).total
     table = weakref.ref(model.get_input_embeddings().weight)
     assert compact(model, USED) is None
-    assert count(model).total == count(model).trainable == whole - len(UNUSED) * 32
+    assert count_parameters(model).total == count_parameters(model).trainable == whole - len(UNUSED) * 32
     gc.collect()
     assert table() is None
     assert model.get_input_embeddings().weight.untyped_storage().nbytes() == len(USED) * 32 * 8

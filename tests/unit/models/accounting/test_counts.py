@@ -18,16 +18,16 @@ from transformers import (
 )
 
 from headstart.errors import HeadstartError, ModelError
-from headstart.models.anatomy import Head
-from headstart.models.count import FAMILIES as KNOWN
-from headstart.models.count import by_hand, census, count, head_of
+from headstart.models.accounting.counts import FAMILIES as KNOWN
+from headstart.models.accounting.counts import count_by_part, count_parameters
+from headstart.models.accounting.heads import Head, read_head
 from tiny import FAMILIES, tiny_config
 
 HEADS: dict[Head, Any] = {
-    "none": AutoModel,
-    "masked-lm": AutoModelForMaskedLM,
-    "causal-lm": AutoModelForCausalLM,
-    "classification": AutoModelForSequenceClassification,
+    Head.NONE: AutoModel,
+    Head.MASKED_LM: AutoModelForMaskedLM,
+    Head.CAUSAL_LM: AutoModelForCausalLM,
+    Head.CLASSIFICATION: AutoModelForSequenceClassification,
 }
 PUBLISHED = json.loads((Path(__file__).parent / "published.json").read_text(encoding="utf-8"))
 #: What changes a family's parts, besides a tiny model's own settings.
@@ -57,16 +57,16 @@ def test_formulas_and_walk_agree_for_every_family(family: str, head: Head, untie
         model = build(config, head)
     except ValueError:
         pytest.skip(f"transformers has no {family} with head {head}")
-    assert census(model, config, head).total == count(model).total
+    assert count_by_part(model, config, head).total == count_parameters(model).total
 
 
-@pytest.mark.parametrize("head", ["none", "classification"])
+@pytest.mark.parametrize("head", [Head.NONE, Head.CLASSIFICATION])
 @pytest.mark.parametrize("family", VARIANTS)
 def test_formulas_follow_what_a_configuration_changes(family: str, head: Head) -> None:
     config = tiny_config(family, **VARIANTS[family])
-    model = build(config, head)
-    assert census(model, config, head).total == count(model).total
-    assert census(model, config, head).total != count(build(tiny_config(family), head)).total
+    model, plain = build(config, head), build(tiny_config(family), head)
+    counted = count_by_part(model, config, head)
+    assert counted.total == count_parameters(model).total != count_parameters(plain).total
 
 
 def test_every_family_with_formulas_is_tested_here() -> None:
@@ -75,8 +75,8 @@ def test_every_family_with_formulas_is_tested_here() -> None:
 
 @pytest.mark.parametrize("case", PUBLISHED, ids=lambda case: str(case["name"]))
 def test_published_totals_come_out(case: dict[str, Any]) -> None:
-    config = AutoConfig.for_model(**case["config"])
-    assert census(build(config, case["head"]), config, case["head"]).total == case["total"]
+    config, head = AutoConfig.for_model(**case["config"]), Head(case["head"])
+    assert count_by_part(build(config, head), config, head).total == case["total"]
 
 
 @pytest.fixture
@@ -93,67 +93,67 @@ def roberta_small() -> tuple[Any, Any]:
         type_vocab_size=1,
         architectures=["RobertaForMaskedLM"],
     )
-    return build(config, head_of(config)), config
+    return build(config, read_head(config)), config
 
 
 def test_roberta_small_comes_out_as_by_hand(roberta_small: tuple[Any, Any]) -> None:
-    counted = census(*roberta_small, "masked-lm").without(["biases", "norms", "lm-head"])
+    counted = count_by_part(*roberta_small, Head.MASKED_LM).omit(["biases", "norms", "lm-head"])
     assert counted.total == 22_807_552
-    assert by_hand(counted) == "16,384,000 + 132,096 + 4 x 1,572,864"
+    assert counted.as_sum == "16,384,000 + 132,096 + 4 x 1,572,864"
 
 
 def test_roberta_small_with_biases_and_norms(roberta_small: tuple[Any, Any]) -> None:
     """22,829,056 is ALTEGRAD 2023's lab 4, of fairseq, which has no token types."""
-    counted = census(*roberta_small, "masked-lm")
-    assert counted.without(["token-type-embedding", "pooler", "head", "lm-head"]).total == 22_829_056
-    assert counted.without(["lm-head"]).total == 22_829_056 + 512
+    counted = count_by_part(*roberta_small, Head.MASKED_LM)
+    assert counted.omit(["token-type-embedding", "pooler", "head", "lm-head"]).total == 22_829_056
+    assert counted.omit(["lm-head"]).total == 22_829_056 + 512
 
 
 def test_walking_alone_gives_the_published_number_too(roberta_small: tuple[Any, Any]) -> None:
     """transformers adds one token type of 512 numbers, which fairseq's RoBERTa has not."""
     with torch.device("meta"):
         model = AutoModel.from_config(roberta_small[1], add_pooling_layer=False)
-    assert count(model).total == count(model).trainable == 22_829_056 + 512
+    assert count_parameters(model).total == count_parameters(model).trainable == 22_829_056 + 512
 
 
 def test_a_table_of_one_row_is_a_bias_and_one_of_two_is_not() -> None:
     kinds = {}
     for rows in (1, 2):
         config = tiny_config("bert", type_vocab_size=rows)
-        counted = census(build(config, "none"), config, "none")
-        kinds[rows] = next(row.kind for row in counted.rows if row.part == "token-type embedding")
+        counted = count_by_part(build(config, Head.NONE), config, Head.NONE)
+        kinds[rows] = next(part.kind for part in counted.parts if part.part == "token-type embedding")
     assert kinds == {1: "biases", 2: "weights"}
 
 
 def test_tied_weights_are_shown_and_not_counted() -> None:
     config = tiny_config("camembert")  # its language-model head stands before its body
-    counted = census(build(config, "masked-lm"), config, "masked-lm")
-    values = {(row.place, row.part): row.value for row in counted.rows}
+    counted = count_by_part(build(config, Head.MASKED_LM), config, Head.MASKED_LM)
+    values = {(part.place, part.part): part.value for part in counted.parts}
     assert values["lm-head", "decoder"] == 0
     assert values["embeddings", "token embedding"] == 50 * 32
 
 
 def test_an_odd_module_fails_loudly() -> None:
     config = tiny_config("bert")
-    model = build(config, "none")
+    model = build(config, Head.NONE)
     model.encoder.layer[1].extra = nn.Linear(3, 3, device="meta")
     with pytest.raises(ModelError, match=r"encoder\.layer\.\*\.extra\.weight has 9 and no formula") as caught:
-        census(model, config, "none")
+        count_by_part(model, config, Head.NONE)
     assert "formulas and walk do not agree" in str(caught.value)
 
 
 def test_a_layer_of_another_size_fails_loudly() -> None:
     config = tiny_config("llama")
-    model = build(config, "causal-lm")
+    model = build(config, Head.CAUSAL_LM)
     model.model.layers[0].mlp.up_proj = nn.Linear(32, 47, bias=False, device="meta")
     with pytest.raises(ModelError, match=r"feed-forward in \(block\) has 3,040, and D·F gives 3,072"):
-        census(model, config, "causal-lm")
+        count_by_part(model, config, Head.CAUSAL_LM)
 
 
 def test_a_part_that_is_not_there_fails_loudly() -> None:
     config = tiny_config("roberta")
     with pytest.raises(ModelError, match=r"pooler \(pooler\) has 0, and D² gives 1,024"):
-        census(build(config, "classification"), config, "none")
+        count_by_part(build(config, Head.CLASSIFICATION), config, Head.NONE)
 
 
 def test_a_family_without_formulas_is_named_with_its_walked_total() -> None:
@@ -162,13 +162,13 @@ def test_a_family_without_formulas_is_named_with_its_walked_total() -> None:
         model = AutoModel.from_config(config)
     total = sum(p.numel() for p in model.parameters())
     with pytest.raises(ModelError, match=f"no formulas are known for a vit, which has {total:,} parameters"):
-        census(model, config, "none")
+        count_by_part(model, config, Head.NONE)
 
 
 def test_what_is_omitted_must_be_there() -> None:
     config = tiny_config("bert")
-    counted = census(build(config, "none"), config, "none")
-    assert counted.without([]).total == counted.total
-    assert counted.without(["blocks", "embeddings", "pooler"]).total == 0
+    counted = count_by_part(build(config, Head.NONE), config, Head.NONE)
+    assert counted.omit([]).total == counted.total
+    assert counted.omit(["blocks", "embeddings", "pooler"]).total == 0
     with pytest.raises(HeadstartError, match="no part is called 'heads'"):
-        counted.without(["heads"])
+        counted.omit(["heads"])

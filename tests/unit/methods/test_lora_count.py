@@ -12,14 +12,15 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from headstart.config.study import Lora
 from headstart.errors import ModelError
+from headstart.methods.lora_count import BIASES, RANKS, ROLES, count_lora
 from headstart.methods.peft_format import lora_config
-from headstart.tuning.weigh import BIASES, RANKS, ROLES, Adapters, count_adapters
+from headstart.models.accounting.sizes import LoraCount
 from tiny import tiny_config
 
 FAMILIES = ("bert", "roberta", "distilbert", "modernbert", "gpt2", "bloom", "llama")
 
 
-def make(family: str, library: Any = AutoModelForSequenceClassification, **more: Any) -> Any:
+def build_model(family: str, library: Any = AutoModelForSequenceClassification, **more: Any) -> Any:
     with torch.device("meta"):
         return library.from_config(tiny_config(family, **more))
 
@@ -29,7 +30,7 @@ def make(family: str, library: Any = AutoModelForSequenceClassification, **more:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_peft_trains_as_many(family: str, target: Any, bias: Any) -> None:
     lora = Lora(r=3, target=target, bias=bias)
-    counted = count_adapters(partial(make, family), lora)
+    counted = count_lora(partial(build_model, family), lora)
     base = AutoModelForSequenceClassification.from_config(tiny_config(family))
     theirs, _ = peft.get_peft_model(base, lora_config(base, lora)).get_nb_trainable_parameters()
     assert counted.trainable == theirs
@@ -37,7 +38,7 @@ def test_peft_trains_as_many(family: str, target: Any, bias: Any) -> None:
 
 @pytest.mark.parametrize("family", ["bloom", "gpt2", "llama"])
 def test_a_causal_models_head_stays_frozen(family: str) -> None:
-    counted = count_adapters(partial(make, family, AutoModelForCausalLM), Lora(r=2))
+    counted = count_lora(partial(build_model, family, AutoModelForCausalLM), Lora(r=2))
     assert counted.head == 0
     assert counted.trainable == counted.adapters
 
@@ -45,29 +46,34 @@ def test_a_causal_models_head_stays_frozen(family: str) -> None:
 def test_bloom_560m_comes_out_as_by_hand() -> None:
     shape = {"vocab_size": 250_880, "hidden_size": 1024, "n_layer": 24, "n_head": 16}
     lora = Lora(r=16, target=("query_key_value",))
-    counted = count_adapters(partial(make, "bloom", AutoModelForCausalLM, **shape), lora)
+    counted = count_lora(partial(build_model, "bloom", AutoModelForCausalLM, **shape), lora)
     assert counted.trainable == 1_572_864
-    assert counted.by_hand == "24 x 16 x (1,024 + 3,072)"
+    assert counted.as_sum == "24 x 16 x (1,024 + 3,072)"
     assert len(counted.layers) == 24
 
 
-def adapted(**settings: Any) -> Adapters:
-    return count_adapters(partial(make, "bert"), Lora.model_validate({"r": 4} | settings))
+def count_settings(**settings: Any) -> LoraCount:
+    return count_lora(partial(build_model, "bert"), Lora.model_validate({"r": 4} | settings))
 
 
 def test_other_settings_cost_what_they_give_when_asked_for() -> None:
-    counted = adapted()
-    assert counted.ranks == {rank: adapted(r=rank).adapters for rank in RANKS}
-    assert counted.roles == {role: adapted(target=role).adapters for role in ROLES}
-    assert counted.bias_kinds == {kind: adapted(bias=kind).biases for kind in BIASES}
+    counted = count_settings()
+    assert counted.by_rank == {rank: count_settings(r=rank).adapters for rank in RANKS}
+    assert {role: target.weights for role, target in counted.by_target.items()} == {
+        role: count_settings(target=role).adapters for role in ROLES
+    }
+    assert {role: target.layers for role, target in counted.by_target.items()} == {
+        role: len(count_settings(target=role).layers) for role in ROLES
+    }
+    assert counted.by_bias == {bias: count_settings(bias=bias).biases for bias in BIASES}
 
 
 def test_a_pooler_that_the_checkpoint_lacks_trains_whole() -> None:
-    kept = count_adapters(partial(make, "bert"), Lora(r=4))
-    lacked = count_adapters(partial(make, "bert"), Lora(r=4), has_pooler=False)
+    kept = count_lora(partial(build_model, "bert"), Lora(r=4))
+    lacked = count_lora(partial(build_model, "bert"), Lora(r=4), has_pooler=False)
     assert lacked.head - kept.head == 32 * 32 + 32
 
 
 def test_a_target_that_matches_nothing_is_refused() -> None:
     with pytest.raises(ModelError, match="no linear layer of a bert is called 'nix'"):
-        count_adapters(partial(make, "bert"), Lora(target=("nix",)))
+        count_lora(partial(build_model, "bert"), Lora(target=("nix",)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import Trainer, TrainingArguments
 
-from headstart.tuning.full import decaying
+from headstart.engine.optim.decay import decaying
 from tiny import tiny_model
 
 

@@ -34,32 +34,35 @@ def evaluate(formula: str, symbols: Mapping[str, int]) -> int:
     Raises:
         KeyError: a symbol has no value.
     """
-    return sum(math.prod(_factor(one, symbols) for one in product.split("·")) for product in _terms(formula))
+    return sum(
+        math.prod(_evaluate_factor(factor, symbols) for factor in product.split("·"))
+        for product in _split_products(formula)
+    )
 
 
-def _factor(text: str, symbols: Mapping[str, int]) -> int:
-    base = text.removesuffix("²")
+def _evaluate_factor(factor: str, symbols: Mapping[str, int]) -> int:
+    base = factor.removesuffix("²")
     value = int(base) if base.isdecimal() else symbols[base]
-    return value * value if base != text else value
+    return value * value if base != factor else value
 
 
-def _terms(formula: str) -> list[str]:
+def _split_products(formula: str) -> list[str]:
     return formula.split(" + ") if formula else []
 
 
-def total(formulas: Iterable[str]) -> str:
+def add_formulas(formulas: Iterable[str]) -> str:
     """The sum of formulas, like products together: `D` and `2·D + F` are `3·D + F`."""
-    counted: Counter[str] = Counter()
-    for product in (term for formula in formulas for term in _terms(formula)):
-        head, _, rest = product.partition("·")
-        if head.isdecimal():
-            counted[rest] += int(head)
+    counts: Counter[str] = Counter()
+    for product in (product for formula in formulas for product in _split_products(formula)):
+        factor, _, others = product.partition("·")
+        if factor.isdecimal():
+            counts[others] += int(factor)
         else:
-            counted[product] += 1
-    return " + ".join(product if n == 1 else f"{n}·{product}" for product, n in counted.items())
+            counts[product] += 1
+    return " + ".join(product if n == 1 else f"{n}·{product}" for product, n in counts.items())
 
 
-def symbols_in(formulas: Iterable[str]) -> list[str]:
+def list_symbols(formulas: Iterable[str]) -> list[str]:
     """The symbols that formulas use, in the order of `MEANINGS`."""
     used = {character for formula in formulas for character in formula}
     return [symbol for symbol in MEANINGS if symbol in used]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.models.formulas import evaluate, symbols_in, total
+from headstart.models.accounting.formulas import add_formulas, evaluate, list_symbols
 
 VALUES = {"D": 5, "F": 7, "V": 11}
 
@@ -23,14 +23,14 @@ def test_an_unknown_symbol_is_an_error() -> None:
 
 
 def test_like_products_are_added() -> None:
-    assert total(["D", "D", "F", "2·D"]) == "4·D + F"
-    assert total(["D²", "", "D"]) == "D² + D"
+    assert add_formulas(["D", "D", "F", "2·D"]) == "4·D + F"
+    assert add_formulas(["D²", "", "D"]) == "D² + D"
 
 
 def test_a_sum_of_formulas_is_the_sum_of_their_numbers() -> None:
     formulas = ["D", "3·D", "F", "D·F", "2·D·F"]
-    assert evaluate(total(formulas), VALUES) == sum(evaluate(one, VALUES) for one in formulas)
+    assert evaluate(add_formulas(formulas), VALUES) == sum(evaluate(formula, VALUES) for formula in formulas)
 
 
 def test_symbols_come_in_the_order_of_their_explanation() -> None:
-    assert symbols_in(["D·F", "V·D²"]) == ["V", "D", "F"]
+    assert list_symbols(["D·F", "V·D²"]) == ["V", "D", "F"]

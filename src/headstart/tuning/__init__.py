@@ -1,1 +1,0 @@
-"""Tuning methods: which parameters of a model train, and how they decay."""

@@ -1,0 +1,123 @@
+"""A study file is written that reads what was seen, whatever names and places there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart.commands.init import format_study, init
+from headstart.config.load import load_study
+from headstart.config.study import Study
+from headstart.data.guess import DataGuess, guess_data
+from headstart.errors import DataError, OutputError
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def write_table(path: Path) -> Path:
+    """Twenty reviews with two kinds of stars."""
+    lines = ["id,review,stars", *(f"{i},a film of {i} minutes,{i % 2}" for i in range(20)), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def make_study(guess: DataGuess, folder: Path) -> Study:
+    """The study that the written file holds, standing in `folder`."""
+    file = folder / "study.yaml"
+    text = format_study(guess, model="asset:minilm", out="runs/a", relative_to=folder)
+    file.write_text(text, encoding="utf-8")
+    return load_study(file)
+
+
+def test_written_study_reads_what_was_seen(tmp_path: Path) -> None:
+    study = make_study(guess_data(write_table(tmp_path / "a.csv")), tmp_path)
+    assert study.data.path == str(tmp_path / "a.csv")
+    assert (study.data.text, study.data.label) == ("review", "stars")
+    assert (list(study.arms), study.control, study.seeds) == (
+        ["pretrained", "random", "words"],
+        "random",
+        (0, 1, 2),
+    )
+    assert (study.training.learning_rate, study.training.max_length) == (3e-5, 64)
+    assert (study.data.split.valid, study.data.split.test) == (0.1, 0.2)
+
+
+def test_written_study_of_parts_needs_no_split(tmp_path: Path) -> None:
+    for part in ("train", "valid", "test"):
+        write_table(tmp_path / f"{part}.csv")
+    study = make_study(guess_data(tmp_path), tmp_path)
+    assert (study.data.train, study.data.test) == (str(tmp_path / "train.csv"), str(tmp_path / "test.csv"))
+    assert "split" not in (tmp_path / "study.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", ["regression", "multi-label"])
+def test_written_study_fits_its_task(tmp_path: Path, task: str) -> None:
+    label: Any = {"regression": float, "multi-label": lambda i: ["x"] if i % 2 else ["y"]}[task]
+    rows = [{"text": f"t {i}", "label": label(i)} for i in range(60)]
+    study = make_study(guess_data(write_jsonl(tmp_path / "a.jsonl", rows)), tmp_path)
+    assert study.task == task
+    assert study.metric == {"regression": "pearson", "multi-label": "macro_f1"}[task]
+
+
+@pytest.mark.parametrize("name", ["no", "a: b", "#1", "l'avis", "été", " x", "[a]", "1", "null", "~", "-"])
+def test_names_are_written_so_that_they_are_read_back(tmp_path: Path, name: str) -> None:
+    rows = [{name: f"text {i}", "label": i % 2} for i in range(10)]
+    folder = tmp_path / name
+    folder.mkdir()
+    study = make_study(guess_data(write_jsonl(folder / "a.jsonl", rows), text=name), tmp_path)
+    assert (study.data.text, study.data.path) == (name, str(folder / "a.jsonl"))
+
+
+def test_file_elsewhere_is_named_in_full(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    study = make_study(guess_data(write_table(tmp_path / "a.csv")), tmp_path / "here")
+    assert study.data.path == str(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(("words", "limit"), [(5, 64), (30, 128), (60, 256)])
+def test_limit_leaves_room_for_the_texts(tmp_path: Path, words: int, limit: int) -> None:
+    rows = [{"text": "a " * words + str(i), "label": i % 2} for i in range(10)]
+    study = make_study(guess_data(write_jsonl(tmp_path / "a.jsonl", rows)), tmp_path)
+    assert study.training.max_length == limit
+
+
+def test_the_file_is_written_beside_its_data(tmp_path: Path) -> None:
+    init(write_table(tmp_path / "a.csv"), tmp_path / "films.yaml")
+    study = load_study(tmp_path / "films.yaml")
+    assert (study.data.path, study.model) == (str(tmp_path / "a.csv"), "asset:minilm")
+    assert study.out == str(tmp_path / "runs" / "films")
+
+
+def test_a_model_in_a_folder_is_found_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("models", "studies"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    init(write_table(tmp_path / "a.csv"), tmp_path / "studies" / "study.yaml", model="models")
+    assert load_study(tmp_path / "studies" / "study.yaml").model == str(tmp_path / "models")
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    rows = [{"text": f"a {i}", "other": f"b {i}", "label": i % 2, "kind": "xyz"[i % 3]} for i in range(9)]
+    file = write_jsonl(tmp_path / "a.jsonl", rows)
+    init(file, tmp_path / "study.yaml", text="other", label="kind")
+    data = load_study(tmp_path / "study.yaml").data
+    assert (data.text, data.label) == ("other", "kind")
+
+
+def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match="is there already"):
+        init(write_table(tmp_path / "a.csv"), tmp_path / "study.yaml")
+    assert (tmp_path / "study.yaml").read_text(encoding="utf-8") == "mine"
+
+
+def test_nothing_is_written_of_data_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        init(tmp_path / "none.csv", tmp_path / "study.yaml")
+    assert list(tmp_path.iterdir()) == []

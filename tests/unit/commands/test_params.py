@@ -1,0 +1,115 @@
+"""`params` from a configuration alone: heads, bits as bitsandbytes has them, and memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from headstart.commands.params import params
+from headstart.config.study import Lora
+from headstart.engine.device import compute_format
+from headstart.errors import HeadstartError, ModelError
+from headstart.methods.four_bits import four_bit_bytes, quantise
+from headstart.models.accounting.counts import count_parameters
+from headstart.models.accounting.heads import Head
+
+
+def test_a_configuration_is_enough(bloom_config: Path) -> None:
+    for name in (bloom_config, bloom_config.parent):
+        size = params(name)
+        assert size.head is Head.CAUSAL_LM
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(bloom_config))
+        assert size.total == size.trainable == count_parameters(model).total
+        assert size.weight_bytes == 4 * size.total
+        assert params(name, bits=16).weight_bytes == 2 * size.total
+
+
+def test_a_head_and_labels_can_be_asked_for(bloom_config: Path) -> None:
+    body = params(bloom_config, head="none").total
+    assert params(bloom_config, head="classification", labels=7).total == body + 7 * 64
+    assert params(bloom_config, head=Head.CLASSIFICATION, labels=7).total == body + 7 * 64
+
+
+def test_a_head_that_the_family_has_not_is_refused(bloom_config: Path) -> None:
+    with pytest.raises(ModelError, match="no usable checkpoint"):
+        params(bloom_config, head="masked-lm")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"head": "tail"}, "'tail' is not known.*one of none, masked-lm, causal-lm, classification"),
+        ({"bits": 8}, "8 is not known.*one of 4, 16, 32"),
+        ({"omit": ["heads"]}, "no part is called 'heads'"),
+    ],
+)
+def test_what_is_not_known_is_refused(bloom_config: Path, words: dict[str, Any], message: str) -> None:
+    with pytest.raises(HeadstartError, match=f"(?s){message}"):
+        params(bloom_config, **words)
+
+
+def test_without_weights_there_is_no_need_of_a_tokenizer(tiny_model: Path) -> None:
+    size = params(tiny_model)
+    assert size.head is Head.CLASSIFICATION
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_model)
+    assert size.total == count_parameters(model).total
+
+
+def _count_bytes(model: Any) -> int:
+    """What weights take, constants of four-bit ones included, the code books that all share apart."""
+    held = 0
+    for parameter in model.parameters():
+        held += parameter.numel() * parameter.element_size()
+        state = getattr(parameter, "quant_state", None)
+        if state is not None:
+            held += state.absmax.numel() * state.absmax.element_size()
+            held += state.state2.absmax.numel() * state.state2.absmax.element_size()
+    return held
+
+
+def test_memory_in_four_bits_is_that_of_bitsandbytes(bloom_config: Path) -> None:
+    size = params(bloom_config, bits=4)
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(bloom_config))
+    quantise(model, torch.device("cpu"), compute_format("fp32"))
+    assert size.weight_bytes == _count_bytes(model)
+    assert size.quantised == 2 * 12 * 64 * 64
+    # Walking tensors would count half of them.
+    assert count_parameters(model).total == size.total
+
+
+def test_nf4_takes_the_papers_bits_a_weight() -> None:
+    """Dettmers et al. 2023, section 3: double quantisation takes 0.127 bits a parameter for constants."""
+    assert 8 * four_bit_bytes(1 << 24) / (1 << 24) == pytest.approx(4.127, abs=5e-4)
+
+
+def test_memory_of_training_counts_gradients_and_moments(bloom_config: Path) -> None:
+    size = params(bloom_config)
+    assert size.training_bytes == size.full_training_bytes == 16 * size.total
+    adapted = params(bloom_config, lora=Lora(r=2))
+    assert adapted.lora is not None
+    assert adapted.training_bytes == 4 * size.total + 16 * adapted.lora.adapters
+    assert adapted.full_training_bytes == size.full_training_bytes
+
+
+def test_lora_turns_a_masked_language_model_into_a_classifier(tiny_roberta: Path) -> None:
+    config = AutoConfig.from_pretrained(tiny_roberta, architectures=["RobertaForMaskedLM"])
+    config.save_pretrained(tiny_roberta.parent / "masked")
+    size = params(tiny_roberta.parent / "masked", lora=Lora(r=2))
+    assert size.head is Head.CLASSIFICATION
+
+
+def test_json_is_plain_values(bloom_config: Path) -> None:
+    size = params(bloom_config, omit=["biases"], lora=Lora(r=2))
+    values = json.loads(json.dumps(size.to_dict()))
+    assert values["head"] == "causal-lm"
+    assert values["total"] == size.total == sum(part["value"] for part in values["parts"])
+    assert all(part["value"] == part["count"] == part["each"] * part["times"] for part in values["parts"])
+    assert set(values["symbols"]) == set(values["meanings"]) == {"V", "D", "L", "F"}
+    assert size.lora is not None
+    assert values["lora"]["trainable"] == values["trainable"] == size.lora.trainable
+    assert values["lora"]["targets"]["all"] == size.lora.by_target["all"].weights
