@@ -89,10 +89,10 @@ def _bert_base(out: Path) -> Path:
 def measure(case: str, data: Path, model: str) -> dict[str, Any]:
     """Run a case here and give, for each record, what was expected and what was taken."""
     import headstart
-    from headstart.config.load import study_from
+    from headstart.config.study import Study
 
     with tempfile.TemporaryDirectory() as scratch:
-        results = headstart.run(study_from(study_of(case, data, model, Path(scratch))))
+        results = headstart.run(Study.model_validate(study_of(case, data, model, Path(scratch))))
         runs = [
             record.model_dump(include={"estimate", "peak_memory_bytes", "seconds"})
             for record in results.records

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.commands.explain import explain_lora as explain_lora
+    from headstart.commands.export import export as export
+    from headstart.commands.generate import generate as generate
     from headstart.commands.init import init as init
     from headstart.commands.params import params as params
     from headstart.commands.plan import plan as plan
+    from headstart.commands.predict import predict as predict
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
@@ -32,10 +35,7 @@ if TYPE_CHECKING:
     from headstart.engine.stack import unstack as unstack
     from headstart.errors import HeadstartError as HeadstartError
     from headstart.experiment import Results as Results
-    from headstart.exporting import export as export
-    from headstart.generation import generate as generate
     from headstart.planning.plan import Plan as Plan
-    from headstart.prediction import predict as predict
     from headstart.sample_size import power_assumed as power_assumed
     from headstart.sample_size import power_measured as power_measured
 
@@ -49,15 +49,15 @@ _HOME = {
     "compare": "headstart.comparison",
     "compare_studies": "headstart.comparison",
     "explain_lora": "headstart.commands.explain",
-    "export": "headstart.exporting",
-    "generate": "headstart.generation",
+    "export": "headstart.commands.export",
+    "generate": "headstart.commands.generate",
     "init": "headstart.commands.init",
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
     "plan": "headstart.commands.plan",
     "power_assumed": "headstart.sample_size",
     "power_measured": "headstart.sample_size",
-    "predict": "headstart.prediction",
+    "predict": "headstart.commands.predict",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
     "schema": "headstart.commands.schema",

@@ -114,7 +114,7 @@ def predict(
     text: Annotated[str | None, typer.Option(help="Column of texts; the study's where absent.")] = None,
 ) -> None:
     """Label a file of texts with a saved model."""
-    from headstart.prediction import predict as label_file
+    from headstart.commands.predict import predict as label_file
 
     rows = label_file(model, source, output, text=text)
     typer.echo(f"labelled {rows} rows: {output}")
@@ -133,16 +133,16 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
 ) -> None:
     """Answer a prompt, as the model was taught to, or a file of prompts."""
+    from headstart.commands.generate import generate_file, open_generator
     from headstart.engine.generate import Manner
-    from headstart.generation import answer_file, open_speaker
 
     if (prompt is None) == (file is None) or (file is None) != (output is None):
         raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
     manner = Manner(max_new_tokens, temperature, top_p, seed)
     if file is not None and output is not None:
-        typer.echo(f"answered {answer_file(model, file, output, manner, column=column)} prompts: {output}")
+        typer.echo(f"answered {generate_file(model, file, output, manner, column=column)} prompts: {output}")
     elif prompt is not None:
-        open_speaker(model).answer([prompt], manner, aloud=True)
+        open_generator(model).generate([prompt], manner, stream=True)
 
 
 @app.command()
@@ -152,7 +152,7 @@ def export(
     merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to its base's weights.")] = False,
 ) -> None:
     """Write an adapter and its base as one whole model, which loads without PEFT."""
-    from headstart.exporting import export as export_model
+    from headstart.commands.export import export as export_model
 
     if not merge:
         raise HeadstartError("nothing else than merging is known", where="export", fix="add --merge")

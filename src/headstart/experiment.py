@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headstart.data.statistics import describe_data
+from headstart.data.statistics import summarise_data
 from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
@@ -90,7 +90,7 @@ def estimate_missing(opened: OpenStudy) -> StudyEstimate:
 
 def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
     """What will be done, and what it will cost."""
-    data = describe_data(opened.prepared.corpus, opened.prepared.tokens)
+    data = summarise_data(opened.prepared.corpus, opened.prepared.tokens)
     warnings = (*opened.prepared.notices, *estimate.warnings)
     return Plan(opened.study, opened.runs, frozenset(opened.done), data, estimate.cost, warnings)
 

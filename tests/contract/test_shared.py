@@ -37,10 +37,10 @@ def test_french_reviews_train_from_a_half_precision_checkpoint(tmp_path: Path) -
 
 
 def test_fairseqs_parallel_files_are_read() -> None:
-    from headstart.config.load import study_from
+    from headstart.config.study import Study
     from headstart.data.checks import load_corpus
 
     data = {part: str(SHARED / "fairseq" / part) for part in ("train", "valid", "test")}
-    corpus = load_corpus(study_from({"data": {**data, "text": "review"}, "model": "none"}))
+    corpus = load_corpus(Study.model_validate({"data": {**data, "text": "review"}, "model": "none"}))
     assert corpus.label_names == ("-1", "1")
     assert [len(corpus.parts[part]) for part in ("train", "valid", "test")] == [300, 60, 100]

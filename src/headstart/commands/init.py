@@ -8,7 +8,7 @@ from pathlib import Path
 from headstart.config.traits import TASKS, task_traits
 from headstart.data.guess import DataGuess, guess_data
 from headstart.errors import OutputError
-from headstart.store.files import write_text
+from headstart.files import write_text
 
 #: Classes that a comment names.
 _CLASSES_SHOWN = 6

@@ -75,11 +75,6 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     return study
 
 
-def study_from(values: Mapping[str, Any]) -> Study:
-    """A study from plain values, such as those of `<out>/study.yaml`; errors name the keys."""
-    return _validate(dict(values), _Source("study", None, frozenset()))
-
-
 def dump_study(study: Study) -> str:
     """The study as YAML with every default filled in; `load_study` reads it back to an equal study."""
     buffer = StringIO()

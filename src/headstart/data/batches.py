@@ -24,7 +24,7 @@ class Batch:
     """B padded texts of T tokens: `ids`, `mask` and `types` have shape [B, T] and dtype int64.
 
     `labels` has shape [B] or [B, C]; `types` is absent for models without token types. `targets`, of
-    instruction alone, has shape [B, T]: the id that the model should say after each token, or -100 for none.
+    conversations alone, has shape [B, T]: the id that each token is to be followed by, or -100 for none.
     `positions` [B, T] begin anew with each text of a row that holds several.
     """
 
@@ -49,17 +49,17 @@ def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> 
     with other seeds or fewer texts meet like lengths at a step, whether they train together or not.
     """
     shuffled = generator(seed, "order", epoch).permutation(len(lengths))
-    width = _window(len(lengths), batch_size)
+    width = _choose_window(len(lengths), batch_size)
     batches = [
         batch
         for start in range(0, len(lengths), width)
-        for batch in _slices(_by_length(shuffled[start : start + width], lengths), batch_size)
+        for batch in _slice_batches(_sort_by_length(shuffled[start : start + width], lengths), batch_size)
     ]
     ranked = sorted(batches, key=lambda batch: (int(lengths[batch].max()), len(batch)))
-    return [ranked[rank] for rank in _visits((epoch - 1) * len(ranked), len(ranked))]
+    return [ranked[rank] for rank in _rank_visits((epoch - 1) * len(ranked), len(ranked))]
 
 
-def _visits(before: int, count: int) -> np.ndarray:
+def _rank_visits(before: int, count: int) -> np.ndarray:
     """The rank of each of `count` batches when `before` have been visited: a uniform permutation, [count].
 
     The ranks of numbers of a stream among themselves: each is near `count` times the number itself.
@@ -68,23 +68,18 @@ def _visits(before: int, count: int) -> np.ndarray:
     return np.argsort(np.argsort(quantiles))
 
 
-def _window(count: int, batch_size: int) -> int:
+def _choose_window(count: int, batch_size: int) -> int:
     """Texts sorted together: a whole number of batches."""
-    most = min(WINDOW_BATCHES, max(1, count // (WINDOW_SHARE * batch_size)))
-    return batch_size * most
+    batches = min(WINDOW_BATCHES, max(1, count // (WINDOW_SHARE * batch_size)))
+    return batch_size * batches
 
 
-def _by_length(index: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _sort_by_length(index: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.asarray(index[np.argsort(lengths[index], kind="stable")])
 
 
-def _slices(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def _slice_batches(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
     return (index[start : start + size] for start in range(0, len(index), size))
-
-
-def batches_in_epoch(count: int, batch_size: int) -> int:
-    """How many batches `epoch_order` makes of `count` texts."""
-    return -(-count // batch_size)
 
 
 def padded_length(tokens: Tokens, index: Sequence[int] | np.ndarray) -> int:
@@ -109,19 +104,21 @@ def pad(tokens: Tokens, index: Sequence[int] | np.ndarray, labels: np.ndarray, p
         mask[row, : lengths[i]] = 1
         if types is not None and tokens.types is not None:
             types[row, : lengths[i]] = tokens.types[span]
-    return Batch(ids, mask, types, labels, _targets(tokens, index, ids))
+    return Batch(ids, mask, types, labels, _make_token_labels(tokens, index, ids))
 
 
-def _targets(tokens: Tokens, index: Sequence[int] | np.ndarray, ids: np.ndarray) -> np.ndarray | None:
-    """For each token the next one's id where that carries loss; by position, whatever the padding id is."""
+def _make_token_labels(
+    tokens: Tokens, index: Sequence[int] | np.ndarray, ids: np.ndarray
+) -> np.ndarray | None:
+    """For each token the next one's id where the loss counts it; by position, whatever the padding id is."""
     if tokens.targets is None:
         return None
-    targets = np.full(ids.shape, NO_TARGET, np.int64)
+    token_labels = np.full(ids.shape, NO_TARGET, np.int64)
     for row, i in enumerate(index):
-        flags = tokens.targets[tokens.starts[i] + 1 : tokens.starts[i + 1]]
-        said = np.flatnonzero(flags)
-        targets[row, said] = ids[row, said + 1]
-    return targets
+        loss_mask = tokens.targets[tokens.starts[i] + 1 : tokens.starts[i + 1]]
+        places = np.flatnonzero(loss_mask)
+        token_labels[row, places] = ids[row, places + 1]
+    return token_labels
 
 
 def shared_rows(lengths: np.ndarray, index: np.ndarray, width: int) -> list[np.ndarray]:
@@ -139,26 +136,27 @@ def shared_rows(lengths: np.ndarray, index: np.ndarray, width: int) -> list[np.n
 
 
 def pad_shared(tokens: Tokens, rows: Sequence[np.ndarray], width: int, pad_id: int) -> Batch:
-    """Rows of several texts each, [B, width]; what is padded is a text of its own, which says nothing."""
+    """Rows of several texts each, [B, width]; the padding is a text of its own, which the loss leaves out."""
     shape = (len(rows), width)
     ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
-    targets, positions = np.full(shape, NO_TARGET, np.int64), np.zeros(shape, np.int64)
+    token_labels, positions = np.full(shape, NO_TARGET, np.int64), np.zeros(shape, np.int64)
     for row, texts in enumerate(rows):
         start = 0
         for i in texts:
-            own = pad(tokens, [i], np.zeros(1), pad_id)
+            alone = pad(tokens, [i], np.zeros(1), pad_id)
             stop = start + int(tokens.lengths[i])
-            assert own.targets is not None
-            for whole, part in ((ids, own.ids), (mask, own.mask), (targets, own.targets)):
-                whole[row, start:stop] = part[0, : stop - start]
+            assert alone.targets is not None
+            pairs = (ids, alone.ids), (mask, alone.mask), (token_labels, alone.targets)
+            for packed, values in pairs:
+                packed[row, start:stop] = values[0, : stop - start]
             positions[row, start:stop] = np.arange(stop - start)
             start = stop
         positions[row, start:] = np.arange(width - start)
-    return Batch(ids, mask, None, np.zeros(len(rows)), targets, positions)
+    return Batch(ids, mask, None, np.zeros(len(rows)), token_labels, positions)
 
 
 def target_counts(tokens: Tokens) -> np.ndarray:
-    """How many tokens of each text carry loss, [N]: the first has none before it, and is never said."""
+    """How many tokens of each text the loss counts, [N]: not the first, which no token comes before."""
     if tokens.targets is None:
         return np.ones(len(tokens), np.int64)
     counts = np.add.reduceat(tokens.targets.astype(np.int64), tokens.starts[:-1])
@@ -169,11 +167,11 @@ def reading_order(lengths: np.ndarray, most_tokens: int, window: int) -> Iterato
     """Batches for evaluation, window by window in the texts' own order: by length inside a window,
     and each batch of at most `most_tokens` tokens with its padding (one text at least)."""
     for start in range(0, len(lengths), window):
-        index = _by_length(np.arange(start, min(start + window, len(lengths))), lengths)
-        yield _within(index, lengths, most_tokens)
+        index = _sort_by_length(np.arange(start, min(start + window, len(lengths))), lengths)
+        yield _cut_batches(index, lengths, most_tokens)
 
 
-def _within(index: np.ndarray, lengths: np.ndarray, most_tokens: int) -> list[np.ndarray]:
+def _cut_batches(index: np.ndarray, lengths: np.ndarray, most_tokens: int) -> list[np.ndarray]:
     """Cut ascending-length `index` so that rows times longest stays within `most_tokens`."""
     cuts, start = [], 0
     for stop in range(1, len(index) + 1):

@@ -12,27 +12,26 @@ from typing import Any
 from headstart.config.study import Data
 from headstart.data.corpus import Text
 from headstart.data.formats import cell_of
+from headstart.data.texts import check_encodable
 from headstart.errors import DataError
 
 ROLES = ("system", "user", "assistant")
 
 
-def conversation_of(cells: Mapping[str, Any], data: Data, where: str) -> Text:
+def read_conversation(cells: Mapping[str, Any], data: Data, where: str) -> Text:
     """The conversation of one row, which ends with what the assistant says.
 
     Raises:
         DataError: a column is absent, a cell holds no text, or no message is the assistant's.
     """
     if data.messages is None:
-        prompt = _text(cell_of(cells, data.prompt, where, "data.prompt"), f"column {data.prompt!r}", where)
-        response = _text(
-            cell_of(cells, data.response, where, "data.response"), f"column {data.response!r}", where
-        )
+        prompt = _read_cell(cells, data.prompt, where, "data.prompt")
+        response = _read_cell(cells, data.response, where, "data.response")
         return ("user", prompt, "assistant", response)
-    return _of_messages(cell_of(cells, data.messages, where, "data.messages"), data.messages, where)
+    return _read_messages(cell_of(cells, data.messages, where, "data.messages"), data.messages, where)
 
 
-def turns(text: Text) -> Iterator[tuple[str, str]]:
+def iterate_messages(text: Text) -> Iterator[tuple[str, str]]:
     """A conversation's messages as (role, content)."""
     assert not isinstance(text, str)
     return zip(text[::2], text[1::2], strict=True)
@@ -44,20 +43,19 @@ def prompt_of(text: Text) -> Text:
     return text[:-2]
 
 
-def _of_messages(value: Any, column: str, where: str) -> Text:
-    listed = _listed(value, column, where)
+def _read_messages(value: Any, column: str, where: str) -> Text:
     flat: list[str] = []
-    for i, message in enumerate(listed, start=1):
+    for i, message in enumerate(_parse_list(value, column, where), start=1):
         place = f"message {i} of column {column!r}"
         if not isinstance(message, Mapping) or not {"role", "content"} <= message.keys():
             raise DataError(f"{place} is {message!r}", where=where, expected="{role: ..., content: ...}")
         if message["role"] not in ROLES:
             raise DataError(f"{place} has role {message['role']!r}", where=where, expected=", ".join(ROLES))
-        flat += [message["role"], _text(message["content"], place, where)]
-    return _ending_with_an_answer(flat, column, where)
+        flat += [message["role"], _check_text(message["content"], place, where)]
+    return _cut_after_last_answer(flat, column, where)
 
 
-def _listed(value: Any, column: str, where: str) -> Sequence[Any]:
+def _parse_list(value: Any, column: str, where: str) -> Sequence[Any]:
     """The messages, which a CSV cell holds as JSON."""
     if isinstance(value, str):
         try:
@@ -69,7 +67,7 @@ def _listed(value: Any, column: str, where: str) -> Sequence[Any]:
     return value
 
 
-def _ending_with_an_answer(flat: list[str], column: str, where: str) -> Text:
+def _cut_after_last_answer(flat: list[str], column: str, where: str) -> Text:
     """Without what stands behind the last answer, of which nothing could be learnt."""
     answers = [i for i, role in enumerate(flat[::2]) if role == "assistant"]
     if not answers or answers == [0]:
@@ -81,11 +79,12 @@ def _ending_with_an_answer(flat: list[str], column: str, where: str) -> Text:
     return tuple(flat[: 2 * answers[-1] + 2])
 
 
-def _text(value: Any, place: str, where: str) -> str:
+def _read_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> str:
+    return _check_text(cell_of(cells, column, where, key), f"column {column!r}", where)
+
+
+def _check_text(value: Any, place: str, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{value!r} in {place}", where=where, expected="a text that is not empty")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"half a character in {place}", where=where, expected="whole ones") from error
+    check_encodable(value, place, where)
     return value

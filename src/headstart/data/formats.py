@@ -47,23 +47,23 @@ def read_cells(path: Path, columns: tuple[str, ...] = ()) -> Iterator[Cells]:
         DataError: nothing is there, its format is unknown, or a line of it cannot be read.
     """
     if path.is_dir():
-        return _folder_per_class(path)
+        return _read_class_folders(path)
     if path.is_file():
-        return _reader(path)(path)
-    if columns and all(_parallel(path, column).is_file() for column in columns):
-        return _parallel_files(path, columns)
-    raise DataError("no such file or folder", where=str(path), expected=_what_may_be_there(path, columns))
+        return _choose_reader(path)(path)
+    if columns and all(_locate_parallel(path, column).is_file() for column in columns):
+        return _read_parallel_files(path, columns)
+    raise DataError("no such file or folder", where=str(path), expected=_describe_expected(path, columns))
 
 
-def _what_may_be_there(path: Path, columns: tuple[str, ...]) -> str:
+def _describe_expected(path: Path, columns: tuple[str, ...]) -> str:
     kinds = "a .csv, .tsv, .jsonl or .parquet file, or a folder with one sub-folder for each class"
-    stems = " + ".join(_parallel(path, column).name for column in columns)
+    stems = " + ".join(_locate_parallel(path, column).name for column in columns)
     return f"{kinds}, or the parallel files {stems}" if stems else kinds
 
 
-def _reader(path: Path) -> Callable[[Path], Iterator[Cells]]:
-    readers = {".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}
-    lines = dict.fromkeys((".jsonl", ".ndjson", ".json"), _json_lines)
+def _choose_reader(path: Path) -> Callable[[Path], Iterator[Cells]]:
+    readers = {".csv": _read_csv, ".tsv": _read_tsv, ".parquet": _read_parquet}
+    lines = dict.fromkeys((".jsonl", ".ndjson", ".json"), _read_json_lines)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise DataError(
@@ -74,7 +74,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[Cells]]:
     return {**readers, **lines}[suffix]
 
 
-def raw_lines(path: Path) -> Iterator[str]:
+def read_raw_lines(path: Path) -> Iterator[str]:
     """The file's lines as they come, line ends kept, a byte-order mark dropped; never the whole file at once.
 
     The line of the first undecodable byte is named.
@@ -82,12 +82,12 @@ def raw_lines(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
-                yield _decoded(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, path, number)
+                yield _decode_line(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, path, number)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
-def _decoded(raw: bytes, path: Path, line: int) -> str:
+def _decode_line(raw: bytes, path: Path, line: int) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -99,15 +99,15 @@ def _decoded(raw: bytes, path: Path, line: int) -> str:
         ) from error
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _read_lines(path: Path) -> Iterator[str]:
     """The file's lines without their ends, LF or CRLF."""
     # Not splitlines(): a text may hold U+2028 and other characters that it takes for line ends.
-    return (line.removesuffix("\n").removesuffix("\r") for line in raw_lines(path))
+    return (line.removesuffix("\n").removesuffix("\r") for line in read_raw_lines(path))
 
 
-def _csv(path: Path) -> Iterator[Cells]:
+def _read_csv(path: Path) -> Iterator[Cells]:
     csv.field_size_limit(_CELL_LIMIT)
-    reader = csv.reader(raw_lines(path), strict=True)
+    reader = csv.reader(read_raw_lines(path), strict=True)
     try:
         header = next(reader, [])
         start = reader.line_num + 1
@@ -115,38 +115,38 @@ def _csv(path: Path) -> Iterator[Cells]:
             # A quoted cell may span lines: a row stands where the one before it ended.
             where, start = f"{path}:{start}", reader.line_num + 1
             if values:
-                yield where, _row(header, values, where)
+                yield where, _make_row(header, values, where)
     except csv.Error as error:
         raise DataError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from error
 
 
-def _row(header: list[str], values: list[str], where: str) -> dict[str, Any]:
+def _make_row(header: list[str], values: list[str], where: str) -> dict[str, Any]:
     if len(values) != len(header):
         raise DataError(f"{len(values)} cells, the header has {len(header)}", where=where)
     return dict(zip(header, values, strict=True))
 
 
-def _tsv(path: Path) -> Iterator[Cells]:
+def _read_tsv(path: Path) -> Iterator[Cells]:
     # Tab-separated corpora hold bare quotation marks: quoting is a habit of CSV.
-    lines = _lines(path)
+    lines = _read_lines(path)
     header = next(lines, "").split("\t")
     for number, line in enumerate(lines, start=2):
         where = f"{path}:{number}"
-        yield where, _row(header, line.split("\t"), where)
+        yield where, _make_row(header, line.split("\t"), where)
 
 
-def _json_lines(path: Path) -> Iterator[Cells]:
-    for number, line in enumerate(_lines(path), start=1):
+def _read_json_lines(path: Path) -> Iterator[Cells]:
+    for number, line in enumerate(_read_lines(path), start=1):
         if not line.strip():
             continue
         try:
             cells = json.loads(line)
         except json.JSONDecodeError as error:
             if number == 1 and line.lstrip().startswith("["):
-                raise _one_array(path) from error
+                raise _explain_array(path) from error
             raise DataError(f"not JSON: {error.msg}", where=f"{path}:{number}") from error
         if number == 1 and isinstance(cells, list) and path.suffix.lower() == ".json":
-            raise _one_array(path)
+            raise _explain_array(path)
         if not isinstance(cells, dict):
             raise DataError(
                 f"a JSON {type(cells).__name__}", where=f"{path}:{number}", expected="one object a line"
@@ -154,7 +154,7 @@ def _json_lines(path: Path) -> Iterator[Cells]:
         yield f"{path}:{number}", cells
 
 
-def _one_array(path: Path) -> DataError:
+def _explain_array(path: Path) -> DataError:
     return DataError(
         "one JSON array, not lines",
         where=str(path),
@@ -163,7 +163,7 @@ def _one_array(path: Path) -> DataError:
     )
 
 
-def _parquet(path: Path) -> Iterator[Cells]:
+def _read_parquet(path: Path) -> Iterator[Cells]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -177,21 +177,22 @@ def _parquet(path: Path) -> Iterator[Cells]:
         raise DataError(f"not Parquet: {error}", where=str(path)) from error
 
 
-def _parallel(stem: Path, column: str) -> Path:
+def _locate_parallel(stem: Path, column: str) -> Path:
     return stem.with_name(f"{stem.name}.{column}")
 
 
-def _parallel_files(stem: Path, columns: tuple[str, ...]) -> Iterator[Cells]:
-    texts = [list(_lines(_parallel(stem, column))) for column in columns]
-    lengths = {_parallel(stem, c).name: len(lines) for c, lines in zip(columns, texts, strict=True)}
+def _read_parallel_files(stem: Path, columns: tuple[str, ...]) -> Iterator[Cells]:
+    files = [_locate_parallel(stem, column) for column in columns]
+    texts = [list(_read_lines(file)) for file in files]
+    lengths = {file.name: len(lines) for file, lines in zip(files, texts, strict=True)}
     if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} has {count} lines" for name, count in lengths.items())
-        raise DataError(found, where=str(stem), expected="parallel files of the same length")
+        unequal = ", ".join(f"{name} has {count} lines" for name, count in lengths.items())
+        raise DataError(unequal, where=str(stem), expected="parallel files of the same length")
     for number, values in enumerate(zip(*texts, strict=True), start=1):
-        yield f"{_parallel(stem, columns[0])}:{number}", dict(zip(columns, values, strict=True))
+        yield f"{files[0]}:{number}", dict(zip(columns, values, strict=True))
 
 
-def _folder_per_class(folder: Path) -> Iterator[Cells]:
+def _read_class_folders(folder: Path) -> Iterator[Cells]:
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     files = [(c.name, file) for c in classes for file in sorted(c.glob("*.txt"))]
     if not files:
@@ -201,4 +202,4 @@ def _folder_per_class(folder: Path) -> Iterator[Cells]:
             expected="one sub-folder for each class, its name the label, with one .txt file for each text",
         )
     for label, file in files:
-        yield str(file), {"text": "".join(raw_lines(file)).strip(), "label": label}
+        yield str(file), {"text": "".join(read_raw_lines(file)).strip(), "label": label}

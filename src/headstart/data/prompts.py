@@ -1,4 +1,4 @@
-"""Conversations become token ids and the places that carry loss: the assistant's words and their end token.
+"""Conversations become token ids and a mask of their loss: it counts the assistant's words and end tokens.
 
 Places are known by position, never by token id: where padding and end are one token, masking by id would
 unlearn stopping. Each piece is tokenised by itself, so that a prompt's ids are those that generation sees.
@@ -16,7 +16,7 @@ import numpy as np
 from jinja2 import TemplateError
 
 from headstart.config.study import Prompts
-from headstart.data.conversations import turns
+from headstart.data.conversations import iterate_messages
 from headstart.data.corpus import Text
 from headstart.data.tokenise import Tokens
 from headstart.errors import DataError
@@ -42,9 +42,9 @@ def set_template(tokenizer: Any, prompts: Prompts) -> None:
     if tokenizer.eos_token is None:
         raise DataError("the tokenizer has no end token, so no answer could stop", where="model")
     if prompts.template == "human":
-        tokenizer.chat_template = _start(tokenizer) + HUMAN
+        tokenizer.chat_template = _find_start_token(tokenizer) + HUMAN
     elif prompts.template != "chat":
-        tokenizer.chat_template = _read(Path(prompts.template))
+        tokenizer.chat_template = _read_template(Path(prompts.template))
     if not tokenizer.chat_template:
         raise DataError(
             "the tokenizer has no chat template",
@@ -53,13 +53,13 @@ def set_template(tokenizer: Any, prompts: Prompts) -> None:
         )
 
 
-def _start(tokenizer: Any) -> str:
+def _find_start_token(tokenizer: Any) -> str:
     """The start token, where the tokenizer puts one before texts."""
     starts = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
     return "{{- bos_token -}}" if starts else ""
 
 
-def _read(path: Path) -> str:
+def _read_template(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -70,75 +70,85 @@ def _read(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a conversation; an answer carries loss and has an end token behind it."""
+    """A stretch of a conversation; an answer counts in the loss and has an end token behind it."""
 
     text: str
     is_answer: bool
 
 
-def pieces(text: Text, tokenizer: Any, *, asks: bool = False) -> Iterator[Piece]:
-    """The conversation as pieces, one after the other; with `asks`, up to where the next answer would begin.
+def render_pieces(text: Text, tokenizer: Any, *, add_generation_prompt: bool = False) -> Iterator[Piece]:
+    """The conversation as pieces, one after the other.
+
+    Args:
+        add_generation_prompt: go on up to where the next answer would begin.
 
     Raises:
         DataError: the template fails, or writes an answer elsewhere than behind its prompt.
     """
-    messages, written = list(turns(text)), ""
+    messages, written = list(iterate_messages(text)), ""
     for i, (role, _) in enumerate(messages):
         if role != "assistant":
             continue
-        prompt, whole = _render(messages[:i], tokenizer, True), _render(messages[: i + 1], tokenizer, False)
-        if not (prompt.startswith(written) and whole.startswith(prompt)):
+        prompt = _render(messages[:i], tokenizer, add_generation_prompt=True)
+        answered = _render(messages[: i + 1], tokenizer, add_generation_prompt=False)
+        if not (prompt.startswith(written) and answered.startswith(prompt)):
             raise DataError(
                 "it does not put the answer behind the prompt that add_generation_prompt writes",
                 where="prompts.template",
                 expected="the same text before every answer, whether it is asked for or there",
             )
         yield Piece(prompt[len(written) :], is_answer=False)
-        answer, end, _ = whole[len(prompt) :].partition(tokenizer.eos_token)
+        answer, end, _ = answered[len(prompt) :].partition(tokenizer.eos_token)
         yield Piece(answer if end else answer.rstrip(), is_answer=True)
         written = prompt + answer + end
-    if asks:
-        yield Piece(_render(messages, tokenizer, True)[len(written) :], is_answer=False)
+    if add_generation_prompt:
+        yield Piece(_render(messages, tokenizer, add_generation_prompt=True)[len(written) :], is_answer=False)
 
 
-def _render(messages: Sequence[tuple[str, str]], tokenizer: Any, asks: bool) -> str:
+def _render(messages: Sequence[tuple[str, str]], tokenizer: Any, add_generation_prompt: bool) -> str:
     """The messages as the tokenizer's template writes them; whatever it does wrong is one error of ours."""
     named = [{"role": role, "content": content} for role, content in messages]
     try:
-        text: str = tokenizer.apply_chat_template(named, tokenize=False, add_generation_prompt=asks)
+        text: str = tokenizer.apply_chat_template(
+            named, tokenize=False, add_generation_prompt=add_generation_prompt
+        )
     except (TemplateError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"it fails: {error}", where="prompts.template") from error
     return text
 
 
-def write(text: Text, tokenizer: Any, *, asks: bool = False) -> tuple[list[int], list[bool]]:
-    """A whole conversation as ids [T], and flags [T]: whether a token is an answer's or its end."""
+def tokenise_conversation(
+    text: Text, tokenizer: Any, *, add_generation_prompt: bool = False
+) -> tuple[list[int], list[bool]]:
+    """A conversation as ids [T], and a mask [T]: whether a token is an answer's or its end."""
     ids: list[int] = []
-    flags: list[bool] = []
-    for piece in pieces(text, tokenizer, asks=asks):
-        own = tokenizer(piece.text, add_special_tokens=False, verbose=False).input_ids
-        own = [*own, tokenizer.eos_token_id] if piece.is_answer else own
-        ids += own
-        flags += [piece.is_answer] * len(own)
-    return ids, flags
+    mask: list[bool] = []
+    for piece in render_pieces(text, tokenizer, add_generation_prompt=add_generation_prompt):
+        piece_ids = tokenizer(piece.text, add_special_tokens=False, verbose=False).input_ids
+        ids += piece_ids
+        mask += [piece.is_answer] * len(piece_ids)
+        if piece.is_answer:
+            ids.append(tokenizer.eos_token_id)
+            mask.append(True)
+    return ids, mask
 
 
 def ask(text: Text, tokenizer: Any) -> list[int]:
-    """The ids after which a model answers a conversation that ends with a user's words."""
-    return write(text, tokenizer, asks=True)[0]
+    """The ids after which a model answers a conversation that ends with a user's message."""
+    return tokenise_conversation(text, tokenizer, add_generation_prompt=True)[0]
 
 
 def encode_conversations(
     texts: Sequence[Text], tokenizer: Any, max_length: int, *, all_tokens: bool = False
 ) -> Tokens:
-    """Conversations cut at `max_length` tokens, with the places that carry loss; a cut answer has no end.
+    """Conversations cut at `max_length` tokens, with the mask of their loss; a cut answer has no end token.
 
     Args:
-        all_tokens: the prompts' carry loss too.
+        all_tokens: the loss counts the prompts' tokens too.
     """
-    written = [write(text, tokenizer) for text in texts]
-    ids = [np.asarray(own[:max_length], np.int32) for own, _ in written]
-    flags = [np.asarray(own[:max_length], bool) | all_tokens for _, own in written]
-    cut = sum(len(own) > max_length for own, _ in written)
+    encoded = [tokenise_conversation(text, tokenizer) for text in texts]
+    ids = [np.asarray(all_ids[:max_length], np.int32) for all_ids, _ in encoded]
+    masks = [np.asarray(mask[:max_length], bool) | all_tokens for _, mask in encoded]
+    truncated = sum(len(all_ids) > max_length for all_ids, _ in encoded)
     starts = np.cumsum([0, *map(len, ids)])
-    return Tokens(np.concatenate(ids), starts, None, cut, targets=np.concatenate(flags))
+    return Tokens(np.concatenate(ids), starts, None, truncated, targets=np.concatenate(masks))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 from headstart.config.study import Data
 from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
-from headstart.data.conversations import conversation_of
-from headstart.data.corpus import PARTS, Part, Row, Text
+from headstart.data.corpus import PARTS, Part, Row
 from headstart.data.formats import Cells, cell_of, read_cells
+from headstart.data.labels.base import LabelType
+from headstart.data.labels.registry import get_label_type
 from headstart.errors import DataError, MissingExtraError
 
 #: Names that public data sets give to the validation part.
@@ -29,60 +29,45 @@ def load_rows(data: Data, task: TaskName = "classification") -> dict[Part, list[
     Raises:
         DataError: a file is absent or unreadable, or a column is not in it.
     """
+    label_type = get_label_type(task)
     if data.hub is not None:
-        return {part: _rows(cells, data, task) for part, cells in _hub(data).items()}
+        return {part: _read_rows(cells, data, label_type) for part, cells in _load_hub(data).items()}
     if data.asset is not None:
-        return {"train": _rows(fetch_data(data.asset), data, task, group="group")}
+        return {"train": _read_rows(fetch_data(data.asset), data, label_type, group="group")}
     paths = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
+    columns = _list_all_columns(data, label_type)
     return {
-        part: _rows(read_cells(Path(path), _all_columns(data, task)), data, task)
+        part: _read_rows(read_cells(Path(path), columns), data, label_type)
         for part in PARTS
         if (path := paths[part]) is not None
     }
 
 
-def columns(data: Data, task: TaskName = "classification") -> tuple[str, ...]:
-    """The columns that the study reads: texts, then labels."""
-    if task == "instruction":
-        return (data.prompt, data.response) if data.messages is None else (data.messages,)
-    return (*text_columns(data), *((data.label,) if isinstance(data.label, str) else data.label))
-
-
-def _all_columns(data: Data, task: TaskName) -> tuple[str, ...]:
-    """`columns`, and that of the groups: each has its file where files stand in parallel."""
+def _list_all_columns(data: Data, label_type: LabelType) -> tuple[str, ...]:
+    """Those of texts, labels and groups: each has its file where files stand in parallel."""
+    columns = label_type.list_columns(data)
     group = data.split.group
-    own = columns(data, task)
-    return own if group is None else tuple(dict.fromkeys((*own, group)))
+    return columns if group is None else tuple(dict.fromkeys((*columns, group)))
 
 
-def text_columns(data: Data) -> tuple[str, ...]:
-    """The one or two columns of text."""
-    return (data.text,) if isinstance(data.text, str) else data.text
-
-
-def _rows(cells: Iterable[Cells], data: Data, task: TaskName, group: str | None = None) -> list[Row]:
+def _read_rows(
+    rows: Iterable[Cells], data: Data, label_type: LabelType, group: str | None = None
+) -> list[Row]:
+    """The rows as they are; `group` is the column of the groups where the study names none."""
     group = data.split.group or group
-    return [_row(i, where, found, data, task, group) for i, (where, found) in enumerate(cells)]
+    return [
+        Row(
+            id=i,
+            where=where,
+            text=label_type.read_text(cells, data, where),
+            label=label_type.read_label(cells, data, where),
+            group=None if group is None else _read_group(cells, group, where),
+        )
+        for i, (where, cells) in enumerate(rows)
+    ]
 
 
-def _row(index: int, where: str, cells: dict[str, Any], data: Data, task: TaskName, group: str | None) -> Row:
-    talks = task == "instruction"
-    return Row(
-        id=index,
-        where=where,
-        text=conversation_of(cells, data, where) if talks else text_of(cells, data.text, where),
-        label=None if talks else _label(cells, data, where),
-        group=None if group is None else _group(cells, group, where),
-    )
-
-
-def _label(cells: dict[str, Any], data: Data, where: str) -> Any:
-    if isinstance(data.label, str):
-        return cell_of(cells, data.label, where, "data.label")
-    return {column: cell_of(cells, column, where, "data.label") for column in data.label}
-
-
-def _group(cells: dict[str, Any], column: str, where: str) -> str:
+def _read_group(cells: dict[str, Any], column: str, where: str) -> str:
     value = cell_of(cells, column, where, "data.split.group")
     if value is None or value != value or not str(value).strip():
         raise DataError(
@@ -94,38 +79,7 @@ def _group(cells: dict[str, Any], column: str, where: str) -> str:
     return str(value)
 
 
-def text_of(cells: dict[str, Any], column: str | tuple[str, str], where: str, key: str = "data.text") -> Text:
-    """The text, or pair of texts, of one row; `key` is what the user sets to name another column.
-
-    Raises:
-        DataError: a column is absent, or a cell holds no text.
-    """
-    if isinstance(column, str):
-        return _string(cell_of(cells, column, where, key), column, where)
-    first, second = (_string(cell_of(cells, c, where, key), c, where) for c in column)
-    return first, second
-
-
-def _string(value: Any, column: str, where: str) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        raise DataError(f"no text (null or NaN) in column {column!r}", where=where, expected="a text")
-    if not isinstance(value, str):
-        raise DataError(f"{value!r} in column {column!r}", where=where, expected="a text")
-    if not value.strip():
-        raise DataError(
-            f"empty text in column {column!r}", where=where, expected="a text", fix="remove the row"
-        )
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        # JSON can spell half a character, as where an emoji was cut; no tokenizer and no hash takes it.
-        raise DataError(
-            f"half a character in column {column!r}", where=where, expected="whole ones"
-        ) from error
-    return value
-
-
-def _hub(data: Data) -> dict[Part, Iterator[Cells]]:
+def _load_hub(data: Data) -> dict[Part, Iterator[Cells]]:
     try:
         import datasets
     except ImportError as error:
@@ -138,21 +92,23 @@ def _hub(data: Data) -> dict[Part, Iterator[Cells]]:
             where=f"data.hub: {data.hub}",
             expected="the id of a data set on the hub (HF_HUB_OFFLINE unset), or a folder that holds one",
         ) from error
-    found = {
-        part: next((name for name in names if name in loaded), None) for part, names in _HUB_PARTS.items()
-    }
-    if found["train"] is None:
+    names = {part: next((n for n in known if n in loaded), None) for part, known in _HUB_PARTS.items()}
+    if names["train"] is None:
         raise DataError(
             f"no part 'train' among {', '.join(loaded)}",
             where=f"data.hub: {data.hub}",
             expected="a part train",
         )
-    return {part: _hub_cells(loaded[name], f"{data.hub}/{name}") for part, name in found.items() if name}
+    return {part: _read_hub_cells(loaded[name], f"{data.hub}/{name}") for part, name in names.items() if name}
 
 
-def _hub_cells(table: Any, name: str) -> Iterator[Cells]:
+def _read_hub_cells(table: Any, name: str) -> Iterator[Cells]:
     """Rows with class indices turned into the names that the data set gives them."""
-    named = {c: f for c, f in table.features.items() if hasattr(f, "int2str")}
+    classes = {column: feature for column, feature in table.features.items() if hasattr(feature, "int2str")}
     for i, cells in enumerate(table):
-        names = {c: f.int2str(cells[c]) for c, f in named.items() if cells[c] is not None and cells[c] >= 0}
+        names = {
+            column: feature.int2str(cells[column])
+            for column, feature in classes.items()
+            if cells[column] is not None and cells[column] >= 0
+        }
         yield f"{name} row {i + 1}", {**cells, **names}

@@ -13,10 +13,10 @@ from headstart.errors import DataError
 from headstart.seeds import generator
 
 
-def fill_parts(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> dict[Part, list[Row]]:
+def split_rows(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> dict[Part, list[Row]]:
     """All three parts: those given, and those not given split off the training rows.
 
-    Stratified by label for classification; whole groups at a time where the rows have groups.
+    With `stratify` each part gets the same share of each label. Where rows have groups, groups stay whole.
 
     Raises:
         DataError: too few rows, or too few groups, to leave something in every part.
@@ -26,28 +26,28 @@ def fill_parts(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> d
     if not shares:
         return rows
     grouped = any(row.group is not None for row in rows["train"])
-    deal = _by_group if grouped else _by_row
-    dealt = deal(rows["train"], shares, rule.seed, stratify=stratify)
-    if not all(dealt.values()):
+    split = _split_by_group if grouped else _split_by_row
+    parts = split(rows["train"], shares, rule.seed, stratify=stratify)
+    if not all(parts.values()):
         what = "groups" if grouped else "rows"
         raise DataError(
-            f"{len(rows['train'])} rows are too few {what} to split into {', '.join(dealt)}",
+            f"{len(rows['train'])} rows are too few {what} to split into {', '.join(parts)}",
             where="data.split",
             fix="give more rows, or name a file for each part",
         )
-    return {part: dealt.get(part, rows.get(part, [])) for part in PARTS}
+    return {part: parts.get(part, rows.get(part, [])) for part in PARTS}
 
 
-def _by_row(
+def _split_by_row(
     rows: list[Row], shares: dict[Part, float], seed: int, *, stratify: bool
 ) -> dict[Part, list[Row]]:
     strata = [str(row.label) if stratify else "" for row in rows]
-    order = stratified_order(strata, generator(seed, "split"))
-    return _cut([rows[i] for i in order], shares)
+    order = draw_stratified_order(strata, generator(seed, "split"))
+    return _cut_parts([rows[i] for i in order], shares)
 
 
-def _cut(rows: list[Row], shares: dict[Part, float]) -> dict[Part, list[Row]]:
-    """Consecutive pieces of `rows` for `shares`, the rest for training; each in its source's order."""
+def _cut_parts(rows: list[Row], shares: dict[Part, float]) -> dict[Part, list[Row]]:
+    """Consecutive pieces of `rows` for `shares`, what is left for training; each in its source's order."""
     parts: dict[Part, list[Row]] = {}
     start = 0
     for part, share in shares.items():
@@ -55,10 +55,10 @@ def _cut(rows: list[Row], shares: dict[Part, float]) -> dict[Part, list[Row]]:
         parts[part] = rows[start:stop]
         start = stop
     parts["train"] = rows[start:]
-    return {part: sorted(found, key=lambda row: row.id) for part, found in parts.items()}
+    return {part: sorted(chosen, key=lambda row: row.id) for part, chosen in parts.items()}
 
 
-def _by_group(
+def _split_by_group(
     rows: list[Row], shares: dict[Part, float], seed: int, *, stratify: bool
 ) -> dict[Part, list[Row]]:
     """Groups in random order, each to the first part that still wants it; classes balance on average."""
@@ -72,10 +72,10 @@ def _by_group(
         group = members[names[i]]
         part: Part = next((p for p in wanted if len(parts[p]) + len(group) / 2 <= wanted[p]), "train")
         parts[part].extend(group)
-    return {part: sorted(found, key=lambda row: row.id) for part, found in parts.items()}
+    return {part: sorted(chosen, key=lambda row: row.id) for part, chosen in parts.items()}
 
 
-def stratified_order(strata: Sequence[Hashable], draws: np.random.Generator) -> np.ndarray:
+def draw_stratified_order(strata: Sequence[Hashable], draws: np.random.Generator) -> np.ndarray:
     """A random order of the indices 0..N-1, shape [N], each of whose prefixes is stratified.
 
     The i-th member (in random order) of a stratum with n members is placed near (i + 1/2) / n, so a prefix
@@ -97,10 +97,10 @@ def stratified_order(strata: Sequence[Hashable], draws: np.random.Generator) -> 
 def subset(train: Examples, size: Size, seed: int) -> np.ndarray:
     """Indices, shape [n] and ascending, of a run's training texts: for one seed, each size holds the smaller.
 
-    Stratified by class for classification.
+    Stratified where labels are class numbers.
     """
     if size == "all":
         return np.arange(len(train))
     by_class = train.labels.ndim == 1 and train.labels.dtype == np.int64
     strata = train.labels.tolist() if by_class else [0] * len(train)
-    return np.sort(stratified_order(strata, generator(seed, "subset"))[:size])
+    return np.sort(draw_stratified_order(strata, generator(seed, "subset"))[:size])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.assets import cache_folder
+from headstart.data.cache import cache_folder, forget_oldest
 from headstart.data.corpus import Text
+from headstart.files import write_folder_atomically
 
 Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
 
+#: Texts that a tokenizer takes at once.
 _CHUNK = 1024
-_FORMAT = "tokens-1"
-_OLDEST_KEPT = 64
+#: Version of the files in the cache, and a part of their key.
+_FORMAT = "tokens-2"
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Tokens:
 
     `ids` and `types` (token type ids, absent for models without them) have shape [sum of lengths];
     `starts` has shape [N+1]; `truncated` is the number of texts that were cut. Tokens that lie in `folder`
-    travel to another process as its name. `targets`, of instruction alone, has the shape of `ids`: whether
-    a token carries loss.
+    travel to another process as its name. `targets`, of conversations alone, has the shape of `ids`: whether
+    the loss counts a token.
     """
 
     ids: np.ndarray
@@ -57,7 +57,7 @@ class Tokens:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is not None:
-            return _open, (self.folder,)
+            return _load_tokens, (self.folder,)
         return Tokens, (self.ids, self.starts, self.types, self.truncated, None, self.targets)
 
 
@@ -65,35 +65,35 @@ def tokenise(
     texts: Sequence[Text],
     tokenizer: Any,
     max_length: int,
-    how: Encode | None = None,
+    encoder: Encode | None = None,
     fingerprint: str = "",
 ) -> Tokens:
-    """Token ids of `texts`, from the cache where these texts were met before with this tokenizer.
+    """Token ids of `texts`, from the cache where these texts were encoded before with this tokenizer.
 
     Args:
-        how: another way of encoding than `encode`, told from others by its `fingerprint`.
+        encoder: another way of encoding than `encode`, told from others by its `fingerprint`.
     """
-    folder = cache_folder() / "tokens" / _digest(texts, tokenizer, max_length, fingerprint)
-    if not (folder / "starts.npy").is_file():
+    folder = cache_folder() / "tokens" / _hash_texts(texts, tokenizer, max_length, fingerprint)
+    if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         forget_oldest(folder.parent)
-        _write(folder, (how or encode)(texts, tokenizer, max_length))
-    return _open(folder)
+        _save_tokens(folder, (encoder or encode)(texts, tokenizer, max_length))
+    return _load_tokens(folder)
 
 
-def _digest(texts: Sequence[Text], tokenizer: Any, max_length: int, more: str) -> str:
-    sha = hashlib.sha256(f"{_FORMAT} {max_length} {_fingerprint(tokenizer)}{more}".encode())
+def _hash_texts(texts: Sequence[Text], tokenizer: Any, max_length: int, fingerprint: str) -> str:
+    sha = hashlib.sha256(f"{_FORMAT} {max_length} {_hash_tokenizer(tokenizer)}{fingerprint}".encode())
     for text in texts:
         sha.update(("\x1f".join(text) if isinstance(text, tuple) else text).encode() + b"\x1e")
     return sha.hexdigest()[:32]
 
 
-def _fingerprint(tokenizer: Any) -> str:
+def _hash_tokenizer(tokenizer: Any) -> str:
     """Everything the ids depend on: the fast tokenizer's whole state, else its class and vocabulary."""
     if tokenizer.is_fast:
-        whole = json.loads(tokenizer.backend_tokenizer.to_str())
+        backend = json.loads(tokenizer.backend_tokenizer.to_str())
         # The limits of its last call stay in a tokenizer: they are no part of what it is.
-        state = json.dumps({key: whole[key] for key in whole if key not in ("truncation", "padding")})
+        state = json.dumps({key: backend[key] for key in backend if key not in ("truncation", "padding")})
     else:
         state = repr((type(tokenizer).__name__, sorted(tokenizer.get_vocab().items())))
     names = (state, str(tokenizer.model_input_names), str(tokenizer.special_tokens_map))
@@ -116,61 +116,48 @@ def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:
 def encode(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Tokens:
     """Token ids of `texts`, in memory only."""
     ids, types, lengths, truncated = [], [], [0], 0
-    for encoded in _chunks(texts, tokenizer, max_length):
-        ids += [np.asarray(one, np.int32) for one in encoded["input_ids"]]
-        types += [np.asarray(one, np.int8) for one in encoded.get("token_type_ids", ())]
+    for encoded in _encode_chunks(texts, tokenizer, max_length):
+        ids += [np.asarray(text_ids, np.int32) for text_ids in encoded["input_ids"]]
+        types += [np.asarray(text_types, np.int8) for text_types in encoded.get("token_type_ids", ())]
         lengths += map(len, encoded["input_ids"])
-        truncated += _cut(encoded, tokenizer, max_length)
+        truncated += _count_truncated(encoded, tokenizer, max_length)
     return Tokens(
         np.concatenate(ids), np.cumsum(lengths), np.concatenate(types) if types else None, truncated
     )
 
 
-def _chunks(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Iterator[Any]:
+def _encode_chunks(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Iterator[Any]:
     for start in range(0, len(texts), _CHUNK):
         yield encode_batch(texts[start : start + _CHUNK], tokenizer, max_length)
 
 
-def _cut(encoded: Any, tokenizer: Any, max_length: int) -> int:
+def _count_truncated(encoded: Any, tokenizer: Any, max_length: int) -> int:
     """How many of the encoded texts lost tokens; without a fast tokenizer, how many reach the limit."""
     if tokenizer.is_fast:
-        return sum(bool(one.overflowing) for one in encoded.encodings)
-    return sum(len(one) >= max_length for one in encoded["input_ids"])
+        return sum(bool(encoding.overflowing) for encoding in encoded.encodings)
+    return sum(len(text_ids) >= max_length for text_ids in encoded["input_ids"])
 
 
-def _write(folder: Path, tokens: Tokens) -> None:
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".write-"))
-    np.save(scratch / "ids.npy", tokens.ids)
-    np.save(scratch / "truncated.npy", np.array(tokens.truncated))
-    if tokens.types is not None:
-        np.save(scratch / "types.npy", tokens.types)
-    if tokens.targets is not None:
-        np.save(scratch / "targets.npy", tokens.targets)
-    np.save(scratch / "starts.npy", tokens.starts)
-    try:
-        scratch.replace(folder)
-    except OSError:  # another process wrote the same tokens meanwhile
-        shutil.rmtree(scratch)
+def _save_tokens(folder: Path, tokens: Tokens) -> None:
+    # The key is all that the tokens depend on: another process that was faster wrote the same.
+    with write_folder_atomically(folder, keep_existing=True) as temporary:
+        np.save(temporary / "ids.npy", tokens.ids)
+        np.save(temporary / "starts.npy", tokens.starts)
+        np.save(temporary / "truncated.npy", np.array(tokens.truncated))
+        if tokens.types is not None:
+            np.save(temporary / "types.npy", tokens.types)
+        if tokens.targets is not None:
+            np.save(temporary / "loss_mask.npy", tokens.targets)
 
 
-def _open(folder: Path) -> Tokens:
+def _load_tokens(folder: Path) -> Tokens:
     os.utime(folder)
-    types, targets = folder / "types.npy", folder / "targets.npy"
+    types, loss_mask = folder / "types.npy", folder / "loss_mask.npy"
     return Tokens(
         ids=np.load(folder / "ids.npy", mmap_mode="r"),
         starts=np.load(folder / "starts.npy"),
         types=np.load(types, mmap_mode="r") if types.is_file() else None,
         truncated=int(np.load(folder / "truncated.npy")),
         folder=folder,
-        targets=np.load(targets, mmap_mode="r") if targets.is_file() else None,
+        targets=np.load(loss_mask, mmap_mode="r") if loss_mask.is_file() else None,
     )
-
-
-def forget_oldest(folder: Path) -> None:
-    """Keep a folder of the cache small: the entries used longest ago go."""
-    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    for entry in sorted(entries, key=lambda e: e.stat().st_mtime)[: -_OLDEST_KEPT or None]:
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)

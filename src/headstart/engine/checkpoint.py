@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from headstart.engine.member import Member
 from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
+from headstart.files import write_file_atomically
 from headstart.records import EpochPoint
 
 _FILE = "state.safetensors"
@@ -42,10 +43,8 @@ def save_state(folder: Path, identity: str, member: Member, weights: torch.Tenso
         "losses": json.dumps(member.losses),
         "points": _POINTS.dump_json(member.points).decode(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{_FILE}"
-    save_file(tensors, scratch, metadata=progress)
-    scratch.replace(folder / _FILE)
+    with write_file_atomically(folder / _FILE) as temporary:
+        save_file(tensors, temporary, metadata=progress)
 
 
 def load_state(

@@ -13,9 +13,9 @@ from headstart.events import Log, ignore_log
 from headstart.planning.process_memory import measure_process_bytes
 from headstart.prepared import PreparedStudy
 from headstart.records import RunRecord, Until
+from headstart.store.predictions import PredictionReader
 from headstart.store.provenance import git_commit
 from headstart.store.runs import RunStore
-from headstart.store.scores import PredictionReader
 from headstart.training.prepare import keep_precision, prepare_study
 
 

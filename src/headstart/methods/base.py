@@ -84,6 +84,10 @@ class Method(ABC):
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """Parameters of the run's model before it is made; None where they are not known."""
 
+    def choose_quantised_dtype(self, precision: Precision) -> torch.dtype | None:
+        """The format of products with a base in four bits; None where the base is left as it is."""
+        return None
+
     def dump_settings(self, run: Run) -> str:
         """Its own settings as one string, by which an unfinished run knows its state again."""
         return ""

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from headstart.config.study import Probe
-from headstart.data.assets import cache_folder
+from headstart.data.cache import cache_folder, forget_oldest
 from headstart.data.corpus import PARTS, Corpus, Part
-from headstart.data.tokenise import Tokens, forget_oldest
+from headstart.data.tokenise import Tokens
 from headstart.engine.device import choose_device
 from headstart.engine.evaluate import window_logits
+from headstart.files import write_file_atomically
 from headstart.methods.base import build_base_model
 from headstart.methods.linear_probe import Pooled
 from headstart.prepared import PreparedRun
-from headstart.store.files import whole_file
 
 
 def load_features(prepared: PreparedRun, settings: Probe) -> np.ndarray:
@@ -29,7 +29,7 @@ def load_features(prepared: PreparedRun, settings: Probe) -> np.ndarray:
         file.parent.mkdir(parents=True, exist_ok=True)
         forget_oldest(file.parent)
         features = _encode(prepared, settings)
-        with whole_file(file) as scratch, scratch.open("wb") as stream:
+        with write_file_atomically(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, features)
     loaded: np.ndarray = np.load(file, mmap_mode="r")
     return loaded

@@ -24,6 +24,10 @@ class QloraMethod(LoraMethod):
         super().load_libraries()
         bitsandbytes()
 
+    def choose_quantised_dtype(self, precision: Precision) -> torch.dtype | None:
+        """That of the run's products."""
+        return compute_format(precision)
+
     def place_base(self, model: nn.Module, device: torch.device, precision: Precision) -> None:
         """Put the body's linear layers into four bits."""
         quantise(model, device, compute_format(precision))

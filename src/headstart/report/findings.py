@@ -11,7 +11,7 @@ from headstart.records import Contrast, GridRow, Notice, RunRecord, SummaryRow, 
 from headstart.report.contrasts import against_control, contrast_record, held_against, worths_of
 from headstart.report.scores import Scores
 from headstart.report.tuning import edges, grid_rows
-from headstart.store.scores import Predictions
+from headstart.store.predictions import Predictions
 
 #: Gives what the model of a run's key said of the test texts, as a metric has it, where that is known.
 Reader = Callable[[str, str], Predictions | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headstart.data.statistics import Bar
+from headstart.data.distributions import Bar
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 #: Characters of the longest bar.

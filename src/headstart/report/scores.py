@@ -23,7 +23,7 @@ from headstart.stats.measures import (
 from headstart.stats.resample import percentile_interval, text_counts
 from headstart.stats.summary import summarise
 from headstart.stats.versus import Sides
-from headstart.store.scores import Predictions
+from headstart.store.predictions import Predictions
 
 
 @dataclass

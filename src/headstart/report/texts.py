@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from rich import box
 from rich.console import RenderableType
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.data.corpus import Part
-from headstart.data.statistics import DataStatistics, LabelCounts, LabelNumbers, LengthStatistics
+from headstart.data.statistics import DataStatistics, LengthStatistics
 from headstart.report.histogram import bar, histogram_lines
 
 #: Classes that a table shows, the most frequent first; characters of the bars beside them.
@@ -20,14 +20,15 @@ _CLASSES, _BAR = 12, 12
 
 def render_labels(data: DataStatistics) -> Iterator[RenderableType]:
     """How often each label stands in each part, or how the numbers of a regression lie."""
-    if isinstance(data.labels, LabelCounts):
-        yield _render_counts(data.labels.counts, data.examples["train"])
-        for part, mean in (data.labels.labels_per_example or {}).items():
-            yield Text(f"labels a text, {part}: {mean:.2f} on average")
-    elif isinstance(data.labels, LabelNumbers):
-        train = data.labels.parts["train"]
-        yield Text(f"labels of train: {train.min:g} to {train.max:g}, median {train.median:g}")
-        yield from (Text(f"  {line}") for line in histogram_lines(data.labels.histogram))
+    labels = data.labels
+    if labels.counts is not None:
+        yield _render_counts(labels.counts, data.examples["train"])
+    for part, mean in (labels.labels_per_example or {}).items():
+        yield Text(f"labels a text, {part}: {mean:.2f} on average")
+    if labels.quantiles is not None:
+        train = labels.quantiles["train"]
+        yield Text(f"labels of train: {train['min']:g} to {train['max']:g}, median {train['median']:g}")
+    yield from (Text(f"  {line}") for line in histogram_lines(labels.histogram or ()))
 
 
 def _render_counts(counts: Mapping[str, Mapping[Part, int]], examples: int) -> Table:
@@ -54,12 +55,12 @@ def _render_counts(counts: Mapping[str, Mapping[Part, int]], examples: int) -> T
     return table
 
 
-def describe_lengths(lengths: Sequence[LengthStatistics]) -> Iterator[str]:
+def describe_lengths(lengths: Mapping[str, LengthStatistics]) -> Iterator[str]:
     """How long examples are in tokens, for each tokenizer and limit."""
-    for tokenizer in lengths:
-        train = tokenizer.parts["train"]
+    for name, statistics in lengths.items():
+        train = statistics.parts["train"]
         quantiles = train.quantiles
-        middle = f"mean {train.mean:.1f}, median {quantiles.median:.0f}"
-        yield f"tokens a text of train, for {tokenizer.name}:"
-        yield f"  {middle}, 95% of texts up to {quantiles.p95:.0f}, longest {quantiles.max:.0f}"
-        yield from (f"  {line}" for line in histogram_lines(tokenizer.histogram))
+        middle = f"mean {train.mean:.1f}, median {quantiles['median']:.0f}"
+        yield f"tokens a text of train, for {name}:"
+        yield f"  {middle}, 95% of texts up to {quantiles['p95']:.0f}, longest {quantiles['max']:.0f}"
+        yield from (f"  {line}" for line in histogram_lines(statistics.histogram))

@@ -1,1 +1,1 @@
-"""What lies on disk: one folder a run, written whole or not at all, and the curves beside it."""
+"""What lies in a study's output folder: where, and who may write or read it."""

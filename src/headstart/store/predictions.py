@@ -1,61 +1,212 @@
-"""Writes a run's test predictions as Parquet, a window of texts at a time."""
+"""Writes what a run's model predicted of the test examples, a window at a time, and reads it back as arrays.
+
+A row of `predictions.parquet` is an example. Which columns it has beside `id` is its task's affair: they are
+given to the writer. Reading goes by the columns that are there; it computes no metric but losses.
+Shapes: N examples of a file, n of a window, C classes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from headstart.config.traits import TaskName
-from headstart.store.files import whole_file
+from headstart.errors import OutputError
+from headstart.files import write_file_atomically
+
+#: What is predicted of an example: a class, a set of labels, a number, an answer, or each of its tokens.
+Kind = Literal["classes", "labels", "numbers", "answers", "tokens"]
+#: Metrics of a language model's tokens.
+OF_TOKENS: Final = frozenset({"loss", "perplexity", "token_accuracy"})
+#: A probability below this counts as this, so that a loss is finite.
+_MIN_PROBABILITY: Final = 1e-12
+PREDICTIONS_FILE: Final = "predictions.parquet"
+TOKENS_FILE: Final = "tokens.parquet"
+
+
+class PredictionColumns(Protocol):
+    """The columns of a task's predictions, beside `id`."""
+
+    @property
+    def fields(self) -> Sequence[pa.Field]:
+        """Their names and types."""
+
+    def build(self, labels: np.ndarray, outputs: np.ndarray) -> Mapping[str, pa.Array]:
+        """n examples as these columns, from true labels [n] or [n, C] and outputs [n, C] or [n, 1]."""
 
 
 class PredictionsWriter:
-    """Columns `id`, `label`, `predicted`, and for classes one probability column each, `p_<class>`."""
+    """Appends examples to a file of predictions."""
 
-    def __init__(self, writer: pq.ParquetWriter, task: TaskName, names: Sequence[str]) -> None:
-        self._writer, self._task, self._names = writer, task, names
+    def __init__(self, writer: pq.ParquetWriter, columns: PredictionColumns) -> None:
+        self._writer, self._columns = writer, columns
 
-    def add(self, ids: Sequence[int], labels: np.ndarray, said: np.ndarray) -> None:
-        """Write n texts: their `ids`, true `labels` and what the model `said`, [n, C] or [n, 1]."""
-        columns = {"id": pa.array(ids, pa.int64()), "label": self._labels(labels)}
-        columns |= prediction_columns(said, self._task, self._names)
+    def add(self, ids: Sequence[int], labels: np.ndarray, outputs: np.ndarray) -> None:
+        """Append n examples: their `ids`, true `labels` and the model's `outputs`."""
+        columns = {"id": pa.array(ids, pa.int64()), **self._columns.build(labels, outputs)}
         self._writer.write_table(pa.table(columns))
-
-    def _labels(self, labels: np.ndarray) -> pa.Array:
-        if self._task == "classification":
-            return pa.array([self._names[i] for i in labels], pa.string())
-        if self._task == "multi-label":
-            return _label_lists(labels > 0, self._names)
-        return pa.array(labels.astype(np.float64))
 
 
 @contextmanager
-def predictions_file(path: Path, task: TaskName, names: Sequence[str]) -> Iterator[PredictionsWriter]:
+def open_predictions(path: Path, columns: PredictionColumns) -> Iterator[PredictionsWriter]:
     """A writer whose file appears when the block ends well."""
-    labels = {"classification": pa.string(), "multi-label": pa.list_(pa.string())}.get(task, pa.float64())
-    fields = [("id", pa.int64()), ("label", labels), ("predicted", labels)]
-    fields += [(f"p_{name}", pa.float64()) for name in names]
-    with whole_file(path) as scratch, pq.ParquetWriter(scratch, pa.schema(fields)) as writer:
-        yield PredictionsWriter(writer, task, names)
+    schema = pa.schema([pa.field("id", pa.int64()), *columns.fields])
+    with write_file_atomically(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        yield PredictionsWriter(writer, columns)
 
 
-def prediction_columns(said: np.ndarray, task: TaskName, names: Sequence[str]) -> dict[str, pa.Array]:
-    """`predicted` and the probabilities as columns, from what a model said of n texts, [n, C] or [n, 1]."""
-    if task == "regression":
-        return {"predicted": pa.array(said[:, 0].astype(np.float64))}
-    if task == "classification":
-        predicted = pa.array([names[i] for i in said.argmax(-1)], pa.string())
-    else:
-        predicted = _label_lists(said > 0.5, names)
-    shares = {f"p_{name}": pa.array(said[:, i].astype(np.float64)) for i, name in enumerate(names)}
-    return {"predicted": predicted, **shares}
+def write_table(path: Path, columns: Mapping[str, pa.Array]) -> None:
+    """Write a table that is known as a whole."""
+    with write_file_atomically(path) as temporary:
+        pq.write_table(pa.table(dict(columns)), temporary)
 
 
-def _label_lists(flags: np.ndarray, names: Sequence[str]) -> pa.Array:
-    chosen = [[name for name, flag in zip(names, row, strict=True) if flag] for row in flags]
-    return pa.array(chosen, pa.list_(pa.string()))
+@dataclass(frozen=True)
+class Predictions:
+    """What is true of N test examples and what a model predicted.
+
+    `true` and `said` are class numbers [N] below `classes`, 0 or 1 for each label [N, C], or numbers [N]; of
+    written answers `said` is 0 or 1 [N], whether it is the response expected, and `true` is 1; of tokens
+    `true` is how many an example has, and `said` for how many the likeliest was right. `losses` [N], of
+    tokens their sums, is None where probabilities are not known; `stopped` [N] is of answers alone. `digest`
+    tells one set of test examples, with their labels, from another.
+    """
+
+    kind: Kind
+    true: np.ndarray
+    said: np.ndarray
+    classes: int
+    digest: str
+    losses: np.ndarray | None = None
+    stopped: np.ndarray | None = None
+
+
+class PredictionReader:
+    """Reads each run's predictions once, however many metrics are computed from them.
+
+    What is read is kept, so a run must have ended.
+    """
+
+    def __init__(self, get_folder: Callable[[str], Path]) -> None:
+        self._get_folder = get_folder
+        self._kept: dict[Path, Predictions] = {}
+
+    def __call__(self, key: str, metric: str) -> Predictions | None:
+        """As `read_predictions`, of the folder of run `key`.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        file = find_predictions(self._get_folder(key), metric)
+        if file is None:
+            return None
+        if file not in self._kept:
+            self._kept[file] = _read_file(file)
+        return self._kept[file]
+
+
+def read_predictions(folder: Path, metric: str) -> Predictions | None:
+    """What a run's folder holds that `metric` is computed from; None where it was deleted.
+
+    Raises:
+        OutputError: the file cannot be read.
+    """
+    file = find_predictions(folder, metric)
+    return None if file is None else _read_file(file)
+
+
+def find_predictions(folder: Path, metric: str) -> Path | None:
+    """The file of a run's folder that `metric` is computed from; None where it was deleted."""
+    file = folder / TOKENS_FILE
+    if metric not in OF_TOKENS or not file.is_file():
+        file = folder / PREDICTIONS_FILE
+    return file if file.is_file() else None
+
+
+def _read_file(file: Path) -> Predictions:
+    try:
+        return _parse_table(pq.read_table(file))
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
+
+
+def _parse_table(table: pa.Table) -> Predictions:
+    if "tokens" in table.column_names:
+        return _parse_tokens(table)
+    if "answer" in table.column_names:
+        return _parse_answers(table)
+    names = [name.removeprefix("p_") for name in table.column_names if name.startswith("p_")]
+    kind = table.schema.field("label").type
+    if pa.types.is_string(kind):
+        return _parse_classes(table, names)
+    return _parse_label_sets(table, names) if pa.types.is_list(kind) else _parse_numbers(table)
+
+
+def _parse_classes(table: pa.Table, names: Sequence[str]) -> Predictions:
+    y_true, y_pred = (_find_indices(table[column], names) for column in ("label", "predicted"))
+    probabilities = _stack_probabilities(table, names)
+    of_true = probabilities[np.arange(len(y_true)), y_true]
+    losses = -np.log(np.maximum(of_true, _MIN_PROBABILITY))
+    return Predictions("classes", y_true, y_pred, len(names), _hash_labels(table, y_true, names), losses)
+
+
+def _parse_label_sets(table: pa.Table, names: Sequence[str]) -> Predictions:
+    y_true, y_pred = (_mark_labels(table[column], names) for column in ("label", "predicted"))
+    probabilities = _stack_probabilities(table, names)
+    of_true = np.where(y_true > 0, probabilities, 1 - probabilities)
+    losses = -np.log(np.maximum(of_true, _MIN_PROBABILITY)).mean(1)
+    return Predictions("labels", y_true, y_pred, len(names), _hash_labels(table, y_true, names), losses)
+
+
+def _parse_numbers(table: pa.Table) -> Predictions:
+    y_true, y_pred = (table[column].to_numpy() for column in ("label", "predicted"))
+    return Predictions("numbers", y_true, y_pred, 0, _hash_labels(table, y_true, ()), (y_pred - y_true) ** 2)
+
+
+def _parse_answers(table: pa.Table) -> Predictions:
+    expected = table["response"]
+    is_right = pc.equal(pc.utf8_trim_whitespace(table["answer"]), pc.utf8_trim_whitespace(expected))
+    stopped = table["stopped"].to_numpy().astype(float)
+    ones = np.ones(table.num_rows)
+    digest = _hash_labels(table, ones, expected.to_pylist())
+    return Predictions("answers", ones, is_right.to_numpy().astype(float), 0, digest, stopped=stopped)
+
+
+def _parse_tokens(table: pa.Table) -> Predictions:
+    counts, right, losses = (table[name].to_numpy() for name in ("tokens", "right", "loss"))
+    return Predictions("tokens", counts, right, 0, _hash_labels(table, counts, ()), losses)
+
+
+def _find_indices(column: pa.ChunkedArray | pa.Array, names: Sequence[str]) -> np.ndarray:
+    """The place of each label among the names."""
+    indices = pc.index_in(column, value_set=pa.array(names, pa.string()))
+    if indices.null_count:
+        raise KeyError("a label without a column of its probability")
+    return np.asarray(indices.to_numpy().astype(np.int64))
+
+
+def _mark_labels(column: pa.ChunkedArray, names: Sequence[str]) -> np.ndarray:
+    """Lists of labels as 0 or 1 for each name, [N, C]."""
+    marks = np.zeros((len(column), len(names)), np.int8)
+    lists = column.combine_chunks()
+    marks[pc.list_parent_indices(lists).to_numpy(), _find_indices(pc.list_flatten(lists), names)] = 1
+    return marks
+
+
+def _stack_probabilities(table: pa.Table, names: Sequence[str]) -> np.ndarray:
+    return np.stack([table[f"p_{name}"].to_numpy() for name in names], 1)
+
+
+def _hash_labels(table: pa.Table, y_true: np.ndarray, names: Sequence[str]) -> str:
+    """SHA-256 of ids and labels."""
+    ids = np.ascontiguousarray(table["id"].to_numpy())
+    parts = (ids.tobytes(), np.ascontiguousarray(y_true).tobytes(), repr(list(names)).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -15,7 +15,7 @@ from headstart.records import Provenance
 def provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Provenance:
     """Where a run that starts now comes from, given the digests of its data and checkpoint."""
     return Provenance(
-        **{name: _version(name) for name in ("headstart", "torch", "transformers", "numpy")},
+        **{name: _read_version(name) for name in ("headstart", "torch", "transformers", "numpy")},
         python=platform.python_version(),
         platform=platform.platform(),
         processor=processor(),
@@ -26,7 +26,7 @@ def provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Prov
     )
 
 
-def _version(package: str) -> str:
+def _read_version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
@@ -47,14 +47,14 @@ def processor() -> str:
 def git_commit(folder: Path) -> str | None:
     """The commit of the repository around `folder`, with `+` where files differ from it; None without git."""
     try:
-        head = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        head = _run_git(folder, "rev-parse", "HEAD")
+        changed = _run_git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return None
     return head.strip() + ("+" if changed.strip() else "")
 
 
-def _git(folder: Path, *words: str) -> str:
+def _run_git(folder: Path, *words: str) -> str:
     done = subprocess.run(
         ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=5
     )

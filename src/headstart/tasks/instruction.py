@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from headstart.config.study import Prompts
@@ -31,7 +30,7 @@ from headstart.models.checkpoints import Checkpoint
 from headstart.models.initialise import initialise
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
-from headstart.store.files import whole_file
+from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, write_table
 from headstart.tasks.base import Task
 
 
@@ -81,12 +80,11 @@ class Instruction(Task):
         counts, sums = target_counts(tokens), self._sum_tokens(model, tokens, context)
         columns = {
             "id": pa.array(prepared.study.corpus.parts["test"].ids, pa.int64()),
-            "tokens": counts,
-            "loss": sums[:, 0],
-            "right": sums[:, 1].astype(np.int64),
+            "tokens": pa.array(counts),
+            "loss": pa.array(sums[:, 0]),
+            "right": pa.array(sums[:, 1].astype(np.int64)),
         }
-        with whole_file(folder / "tokens.parquet") as scratch:
-            pq.write_table(pa.table(columns), scratch)
+        write_table(folder / TOKENS_FILE, columns)
         return token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
 
     def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: Setting) -> np.ndarray:
@@ -113,8 +111,7 @@ class Instruction(Task):
             "answer": pa.array([answer.text for answer in answered], pa.string()),
             "stopped": pa.array([answer.stopped for answer in answered], pa.bool_()),
         }
-        with whole_file(folder / "predictions.parquet") as scratch:
-            pq.write_table(pa.table(columns), scratch)
+        write_table(folder / PREDICTIONS_FILE, columns)
         return answer_scores(answered, expected)
 
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> Scores:

@@ -18,8 +18,9 @@ from headstart.engine.evaluate import keep_logits, window_logits
 from headstart.engine.member import Setting
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
-from headstart.store.predictions import predictions_file
+from headstart.store.predictions import PREDICTIONS_FILE, open_predictions
 from headstart.tasks.base import Task
+from headstart.tasks.columns import LabelColumns, make_columns
 
 #: Logits [n, C] of examples, and which they are, in order.
 Windows = Iterable[tuple[slice, torch.Tensor]]
@@ -56,14 +57,18 @@ class LabelledTask(Task):
         return self.write_predictions(windows, prepared, folder)
 
     def write_predictions(self, windows: Windows, prepared: PreparedRun, folder: Path) -> Scores:
-        """Measure and write test predictions to `predictions.parquet` in `folder`; gives the metrics."""
+        """Measure and write test predictions to the predictions file in `folder`; gives the metrics."""
         corpus = prepared.study.corpus
         test, meter = corpus.parts["test"], self.make_meter(corpus.outputs)
-        with predictions_file(folder / "predictions.parquet", self.name, corpus.label_names) as out:
+        with open_predictions(folder / PREDICTIONS_FILE, self.make_columns(corpus.label_names)) as out:
             for where, logits in windows:
                 meter.add(logits, torch.from_numpy(test.labels[where]))
                 out.add(test.ids[where], test.labels[where], self.compute_probabilities(logits).numpy())
         return meter.scores()
+
+    def make_columns(self, names: Sequence[str]) -> LabelColumns:
+        """The columns of its predictions, for labels of these names."""
+        return make_columns(self.traits.labels, names)
 
     def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
         """The texts themselves."""

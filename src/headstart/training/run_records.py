@@ -19,8 +19,8 @@ from headstart.processors import is_pinned
 from headstart.records import Execution, RunRecord, Sample
 from headstart.store.provenance import provenance
 from headstart.store.runs import RunStore
-from headstart.store.trackers import TensorBoard
 from headstart.tasks import load_task
+from headstart.trackers.tensorboard import TensorBoardTracker
 from headstart.training.build import build_model, load_trained_method, restore_model
 
 
@@ -98,7 +98,7 @@ class PackFinisher:
         samples = pair_samples(prepared, before, task.answer_samples(model, prepared, context))
         valid = best.valid | task.measure_answers(model, prepared, context)
         parameters = method.count_trained(model, prepared)
-        method.save(model, prepared, context.precision, folder / "model")
+        method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
         draw_samples(samples, prepared, self.store, context.metric)
         used_ids = prepared.used_ids
         return make_record(
@@ -161,6 +161,5 @@ def draw_samples(samples: Sequence[Sample], prepared: PreparedRun, store: RunSto
     """Show samples among the run's curves."""
     if not samples:
         return
-    with TensorBoard(store.curves_folder(prepared.run.key), metric) as board:
-        for number, sample in enumerate(samples):
-            board.sample(number, sample)
+    with TensorBoardTracker(store.curves_folder(prepared.run.key), metric) as tracker:
+        tracker.write_samples(samples)

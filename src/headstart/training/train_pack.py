@@ -19,7 +19,7 @@ from headstart.methods.base import UntrainedMethod
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
-from headstart.store.trackers import TensorBoard
+from headstart.trackers.tensorboard import TensorBoardTracker
 from headstart.training.build import build_weights, make_context, make_members
 from headstart.training.grouping import halve_pack
 from headstart.training.resume import TrainingStateSaver
@@ -110,29 +110,30 @@ def _train(
 
 
 class _Curves(ExitStack):
-    """Hands the engine's events on to each run's TensorBoard file, and to whoever listens."""
+    """Hands the engine's events on to each run's tracker, and to whoever listens."""
 
     def __init__(self, runs: Sequence[PreparedRun], store: RunStore, metric: str, on_event: OnEvent) -> None:
         super().__init__()
-        self._on_event, self._metric = on_event, metric
-        self._boards = {
-            prepared.run.key: self.enter_context(TensorBoard(store.curves_folder(prepared.run.key), metric))
+        self._listener, self._metric = on_event, metric
+        self._trackers = {
+            prepared.run.key: self.enter_context(
+                TensorBoardTracker(store.curves_folder(prepared.run.key), metric)
+            )
             for prepared in runs
         }
 
     def on_event(self, event: Event) -> None:
         """Draw a step or an epoch."""
-        if isinstance(event, StepDone):
-            self._boards[event.run.key].step(event.step, event.loss, event.learning_rate)
-        elif isinstance(event, EpochDone):
-            self._boards[event.run.key].epoch(event.point, event.best)
-        self._on_event(event)
+        if isinstance(event, StepDone | EpochDone):
+            self._trackers[event.run.key].on_event(event)
+        self._listener(event)
 
     def repeat(self, member: Member) -> None:
         """Draw again what the run had drawn when its state was saved, and tell its epochs."""
-        run, board = member.run, self._boards[member.run.key]
+        run, tracker = member.run, self._trackers[member.run.key]
         for step, loss in enumerate(member.losses, start=1):
-            board.step(step, loss, learning_rate(run.training, step - 1, member.total))
+            rate = learning_rate(run.training, step - 1, member.total)
+            tracker.on_event(StepDone(run, step, member.total, loss, rate))
         best: EpochPoint | None = None
         for point in member.points:
             best = point if improves(point, best, self._metric) else best

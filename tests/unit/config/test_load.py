@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headstart.config.expand import expand
-from headstart.config.load import dump_study, load_study, study_from
+from headstart.config.load import dump_study, load_study
 from headstart.config.study import Study
 from headstart.errors import StudyError
 
@@ -138,11 +138,6 @@ def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"question: caf\xe9\n")
     with pytest.raises(StudyError, match="cannot be read: not UTF-8 text"):
         load_study(file)
-
-
-def test_values_without_a_file_are_named_by_key() -> None:
-    with pytest.raises(StudyError, match=r"^study: modle: unknown key; did you mean 'model'\?"):
-        study_from({"data": {"path": "a.csv"}, "model": "m", "modle": "m"})
 
 
 def test_override_wins_over_the_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headstart.config.study import Data
-from headstart.data.conversations import conversation_of, prompt_of, turns
+from headstart.data.conversations import iterate_messages, prompt_of, read_conversation
 from headstart.errors import DataError
 
 PAIRS = Data(path="x")
@@ -16,12 +16,12 @@ CHAT = Data(path="x", messages="messages")
 
 
 def test_a_prompt_and_a_response() -> None:
-    text = conversation_of({"prompt": "a?", "response": "b"}, PAIRS, "f:1")
+    text = read_conversation({"prompt": "a?", "response": "b"}, PAIRS, "f:1")
     assert text == ("user", "a?", "assistant", "b")
-    assert list(turns(text)) == [("user", "a?"), ("assistant", "b")]
+    assert list(iterate_messages(text)) == [("user", "a?"), ("assistant", "b")]
     assert prompt_of(text) == ("user", "a?")
     named = Data(path="x", prompt="q", response="a")
-    assert conversation_of({"q": "a?", "a": "b"}, named, "f:1") == text
+    assert read_conversation({"q": "a?", "a": "b"}, named, "f:1") == text
 
 
 MESSAGES = [
@@ -34,7 +34,7 @@ MESSAGES = [
 
 @pytest.mark.parametrize("cell", [MESSAGES, json.dumps(MESSAGES)])
 def test_messages_up_to_the_last_answer(cell: Any) -> None:
-    text = conversation_of({"messages": cell}, CHAT, "f:1")
+    text = read_conversation({"messages": cell}, CHAT, "f:1")
     assert text == ("system", "s", "user", "u", "assistant", "a")
 
 
@@ -55,5 +55,5 @@ def test_messages_up_to_the_last_answer(cell: Any) -> None:
 )
 def test_mistakes_are_named(cells: dict[str, Any], data: Data, words: str) -> None:
     with pytest.raises(DataError, match=words) as caught:
-        conversation_of(cells, data, "f:7")
+        read_conversation(cells, data, "f:7")
     assert caught.value.where == "f:7"

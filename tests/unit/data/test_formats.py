@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.data.formats import raw_lines, read_cells
+from headstart.data.formats import read_cells, read_raw_lines
 from headstart.errors import DataError
 
 TWO = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
@@ -256,7 +256,7 @@ def test_absent_path_names_what_may_be_there(tmp_path: Path) -> None:
 
 def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
-        list(raw_lines(tmp_path))
+        list(read_raw_lines(tmp_path))
 
 
 @pytest.mark.parametrize("text", ['[{"text": "a"}, {"text": "b"}]', '[\n {"text": "a"}\n]\n'])

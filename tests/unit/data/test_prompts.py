@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from headstart.config.study import Prompts
 from headstart.data.batches import NO_TARGET, pad, target_counts
 from headstart.data.corpus import Text
-from headstart.data.prompts import ask, encode_conversations, set_template, write
+from headstart.data.prompts import ask, encode_conversations, set_template, tokenise_conversation
 from headstart.errors import DataError
 
 ONE: Text = ("user", "Why?", "assistant", "Because.")
@@ -106,7 +106,7 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
     """The ids before an answer in training are the ids that generation begins with."""
     _template(tokenizer, source, tmp_path)
     for text in (ONE, TWO):
-        ids, flags = write(text, tokenizer)
+        ids, flags = tokenise_conversation(text, tokenizer)
         asked = ask(text[:-2], tokenizer)
         assert ids[: len(asked)] == asked
         assert flags[len(asked) :] == [True] * (len(ids) - len(asked))
@@ -115,7 +115,7 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
 
 def test_a_cut_answer_keeps_what_fits_and_learns_no_end(tokenizer: Any) -> None:
     set_template(tokenizer, Prompts())
-    whole = len(write(ONE, tokenizer)[0])
+    whole = len(tokenise_conversation(ONE, tokenizer)[0])
     tokens = encode_conversations([ONE, ONE, ONE], tokenizer, whole - 3)
     assert _said(tokens, tokenizer) == " Becaus"
     assert tokens.truncated == 3
@@ -153,12 +153,12 @@ def test_a_start_token_comes_first_where_the_tokenizer_puts_one(tokenizer: Any) 
     from tokenizers.processors import TemplateProcessing
 
     set_template(tokenizer, Prompts())
-    assert write(ONE, tokenizer)[0][0] != tokenizer.bos_token_id
+    assert tokenise_conversation(ONE, tokenizer)[0][0] != tokenizer.bos_token_id
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
     )
     set_template(tokenizer, Prompts())
-    ids, flags = write(ONE, tokenizer)
+    ids, flags = tokenise_conversation(ONE, tokenizer)
     assert ids[0] == tokenizer.bos_token_id
     assert tokenizer.bos_token_id not in ids[1:]
     assert not flags[0]
@@ -183,7 +183,7 @@ def test_templates_that_cannot_be_used(
         assert _said(encode_conversations([ONE], tokenizer, 200), tokenizer) == "Because.</s>"
         return
     with pytest.raises(DataError, match=words):
-        write(ONE, tokenizer)
+        tokenise_conversation(ONE, tokenizer)
 
 
 def test_what_a_tokenizer_lacks_is_said(tokenizer: Any, tmp_path: Path) -> None:

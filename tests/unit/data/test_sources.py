@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from headstart.config.study import Data
-from headstart.data.sources import columns, load_rows, text_columns
+from headstart.data.sources import load_rows
 from headstart.errors import DataError, MissingExtraError
 
 CSV = "text,label\na,x\nb,y\n"
@@ -55,13 +55,6 @@ def test_row_knows_its_index_and_place(tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", CSV)
     row = load_rows(data(path=file))["train"][1]
     assert (row.id, row.where, row.text, row.label, row.group) == (1, f"{file}:3", "b", "y", None)
-
-
-def test_columns_are_texts_then_labels() -> None:
-    pair = data(path="a", text=["p", "q"], label="l")
-    several = data(path="a", text="t", label=["x", "y"])
-    assert (columns(pair), text_columns(pair)) == (("p", "q", "l"), ("p", "q"))
-    assert (columns(several), text_columns(several)) == (("t", "x", "y"), ("t",))
 
 
 def test_pair_is_two_texts(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from headstart.config.study import Split
 from headstart.data.corpus import PARTS, Examples, Part, Row
-from headstart.data.splits import fill_parts, stratified_order, subset
+from headstart.data.splits import draw_stratified_order, split_rows, subset
 from headstart.errors import DataError
 
 SEEDS = [0, 1, 2, 17, 12345]
@@ -41,7 +41,7 @@ def strata_of(shape: tuple[int, ...]) -> list[int]:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_order_holds_every_index_once(shape: tuple[int, ...], seed: int) -> None:
-    order = stratified_order(strata_of(shape), np.random.default_rng(seed))
+    order = draw_stratified_order(strata_of(shape), np.random.default_rng(seed))
     assert sorted(order.tolist()) == list(range(sum(shape)))
 
 
@@ -49,7 +49,7 @@ def test_order_holds_every_index_once(shape: tuple[int, ...], seed: int) -> None
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_prefix_has_the_wholes_proportions(shape: tuple[int, ...], seed: int) -> None:
     strata = strata_of(shape)
-    order = stratified_order(strata, np.random.default_rng(seed))
+    order = draw_stratified_order(strata, np.random.default_rng(seed))
     seen = np.eye(len(shape))[[strata[i] for i in order]].cumsum(0)
     shares = np.array(shape) / sum(shape)
     wanted = np.arange(1, sum(shape) + 1)[:, None] * shares
@@ -58,7 +58,7 @@ def test_every_prefix_has_the_wholes_proportions(shape: tuple[int, ...], seed: i
 
 
 def test_members_of_a_stratum_come_in_random_order() -> None:
-    orders = {tuple(stratified_order([0] * 6, np.random.default_rng(seed))) for seed in range(20)}
+    orders = {tuple(draw_stratified_order([0] * 6, np.random.default_rng(seed))) for seed in range(20)}
     assert len(orders) > 15
 
 
@@ -100,14 +100,14 @@ def test_subset_without_classes_is_random_and_nested(labels: np.ndarray) -> None
 
 
 def test_split_has_the_shares_asked_for() -> None:
-    parts = fill_parts({"train": rows([0, 1] * 100)}, Split(valid=0.1, test=0.3), stratify=True)
+    parts = split_rows({"train": rows([0, 1] * 100)}, Split(valid=0.1, test=0.3), stratify=True)
     assert {part: len(found) for part, found in parts.items()} == {"train": 120, "valid": 20, "test": 60}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_split_is_stratified(seed: int) -> None:
     labels = ["x"] * 160 + ["y"] * 40
-    parts = fill_parts({"train": rows(labels)}, Split(valid=0.1, test=0.2, seed=seed), stratify=True)
+    parts = split_rows({"train": rows(labels)}, Split(valid=0.1, test=0.2, seed=seed), stratify=True)
     counts = {part: Counter(str(row.label) for row in parts[part]) for part in PARTS}
     assert counts["test"] == {"x": 32, "y": 8}
     assert counts["valid"] == {"x": 16, "y": 4}
@@ -116,7 +116,7 @@ def test_split_is_stratified(seed: int) -> None:
 @pytest.mark.parametrize("grouped", [False, True])
 def test_split_deals_every_row_once(grouped: bool) -> None:
     groups = [f"g{i // 3}" for i in range(90)] if grouped else None
-    parts = fill_parts({"train": rows([0, 1] * 45, groups)}, Split(), stratify=True)
+    parts = split_rows({"train": rows([0, 1] * 45, groups)}, Split(), stratify=True)
     assert list(parts) == ["train", "valid", "test"]
     assert sorted(i for found in ids(parts).values() for i in found) == list(range(90))
 
@@ -124,28 +124,28 @@ def test_split_deals_every_row_once(grouped: bool) -> None:
 @pytest.mark.parametrize("grouped", [False, True])
 def test_parts_keep_the_sources_order(grouped: bool) -> None:
     groups = [f"g{i % 20}" for i in range(90)] if grouped else None
-    parts = fill_parts({"train": rows([0, 1] * 45, groups)}, Split(), stratify=True)
+    parts = split_rows({"train": rows([0, 1] * 45, groups)}, Split(), stratify=True)
     assert all(found == sorted(found) for found in ids(parts).values())
 
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_split_is_a_function_of_its_seed(grouped: bool) -> None:
     found = rows([0, 1] * 45, [f"g{i % 30}" for i in range(90)] if grouped else None)
-    zero, again, one = (ids(fill_parts({"train": found}, Split(seed=s), stratify=True)) for s in (0, 0, 1))
+    zero, again, one = (ids(split_rows({"train": found}, Split(seed=s), stratify=True)) for s in (0, 0, 1))
     assert zero == again
     assert zero["test"] != one["test"]
 
 
 def test_split_without_strata_ignores_the_labels() -> None:
-    numbers = fill_parts({"train": rows(list(range(50)))}, Split(), stratify=False)
-    constant = fill_parts({"train": rows([1] * 50)}, Split(), stratify=False)
+    numbers = split_rows({"train": rows(list(range(50)))}, Split(), stratify=False)
+    constant = split_rows({"train": rows([1] * 50)}, Split(), stratify=False)
     assert ids(numbers) == ids(constant)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_groups_stay_whole(seed: int) -> None:
     groups = [f"film {(i * i) % 37}" for i in range(300)]
-    parts = fill_parts({"train": rows([0, 1] * 150, groups)}, Split(seed=seed), stratify=True)
+    parts = split_rows({"train": rows([0, 1] * 150, groups)}, Split(seed=seed), stratify=True)
     homes = [{part for part in PARTS for row in parts[part] if row.group == name} for name in set(groups)]
     assert all(len(home) == 1 for home in homes)
 
@@ -153,7 +153,7 @@ def test_groups_stay_whole(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_group_split_comes_near_the_shares(seed: int) -> None:
     groups = [f"g{i // 5}" for i in range(1000)]
-    parts = fill_parts(
+    parts = split_rows(
         {"train": rows([0, 1] * 500, groups)}, Split(valid=0.1, test=0.2, seed=seed), stratify=True
     )
     assert abs(len(parts["valid"]) - 100) <= 5
@@ -166,13 +166,13 @@ def test_given_parts_are_left_alone() -> None:
         "valid": rows([1]),
         "test": rows([0]),
     }
-    assert fill_parts(given, Split(), stratify=True) == given
+    assert split_rows(given, Split(), stratify=True) == given
 
 
 @pytest.mark.parametrize(("given", "split_off"), [("test", "valid"), ("valid", "test")])
 def test_absent_part_alone_is_split_off(given: Part, split_off: Part) -> None:
     kept = rows([0, 1, 0])
-    parts = fill_parts({"train": rows([0, 1] * 50), given: kept}, Split(valid=0.2, test=0.2), stratify=True)
+    parts = split_rows({"train": rows([0, 1] * 50), given: kept}, Split(valid=0.2, test=0.2), stratify=True)
     assert parts[given] == kept
     assert (len(parts[split_off]), len(parts["train"])) == (20, 80)
 
@@ -180,17 +180,17 @@ def test_absent_part_alone_is_split_off(given: Part, split_off: Part) -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
 def test_too_few_rows_are_refused(count: int) -> None:
     with pytest.raises(DataError, match=rf"^data\.split: {count} rows are too few rows to split into "):
-        fill_parts({"train": rows([0] * count)}, Split(), stratify=True)
+        split_rows({"train": rows([0] * count)}, Split(), stratify=True)
 
 
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(DataError, match="40 rows are too few groups to split into valid, test, train"):
-        fill_parts({"train": rows([0, 1] * 20, ["one"] * 40)}, Split(), stratify=True)
+        split_rows({"train": rows([0, 1] * 20, ["one"] * 40)}, Split(), stratify=True)
 
 
 def test_rare_class_stays_in_training() -> None:
     for seed in range(20):
-        parts = fill_parts({"train": rows(["x"] * 99 + ["rare"])}, Split(seed=seed), stratify=True)
+        parts = split_rows({"train": rows(["x"] * 99 + ["rare"])}, Split(seed=seed), stratify=True)
         assert [row.id for row in parts["train"]][-1] == 99
 
 

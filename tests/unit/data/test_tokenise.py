@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,37 @@ def test_tokens_travel_by_the_name_of_their_folder(tokenizer: Any) -> None:
     assert ids(pickle.loads(sent)) == ids(long)
 
 
+def encode_with_masks(texts: Any, tokenizer: Any, max_length: int) -> Tokens:
+    """Tokens of which the loss counts every second one."""
+    tokens = encode(texts, tokenizer, max_length)
+    return replace(tokens, targets=np.arange(len(tokens.ids)) % 2 == 0)
+
+
+def test_mask_of_the_loss_is_kept_with_the_tokens(tokenizer: Any) -> None:
+    tokens = tokenise(TEXTS, tokenizer, 64, encode_with_masks, "masked")
+    assert tokens.targets is not None
+    assert tokens.targets.tolist() == [True, False] * 7 + [True]
+    assert tokens.folder != tokenise(TEXTS, tokenizer, 64).folder
+
+
+def test_writer_that_fails_leaves_no_half_of_the_tokens(
+    tokenizer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = np.save
+
+    def fail_late(file: Path, values: Any) -> None:
+        if file.name == "truncated.npy":
+            raise OSError("disk full")
+        save(file, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", fail_late)
+        with pytest.raises(OSError, match="disk full"):
+            tokenise(TEXTS, tokenizer, 64)
+    assert list(cache.iterdir()) == []
+    assert len(tokenise(TEXTS, tokenizer, 64)) == 3
+
+
 def test_tokens_in_memory_travel_whole(tokenizer: Any) -> None:
     tokens = encode(TEXTS, tokenizer, 4)
     again = pickle.loads(pickle.dumps(tokens))
@@ -121,7 +153,7 @@ def test_many_texts_are_encoded_in_chunks(tokenizer: Any) -> None:
 def test_cache_forgets_what_was_used_longest_ago(
     tokenizer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_OLDEST_KEPT", 2)
+    monkeypatch.setattr("headstart.data.cache.MAX_ENTRIES", 2)
     made = [tokenise([f"good {i}"], tokenizer, 64).folder for i in range(5)]
     assert {path.name for path in cache.iterdir()} <= {folder.name for folder in made[2:] if folder}
     assert made[4] is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.data.statistics import Bar
+from headstart.data.distributions import Bar
 from headstart.report.histogram import bar, histogram_lines
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from headstart.config.expand import expand
 from headstart.config.study import Study
-from headstart.data.statistics import DataStatistics, LabelCounts
+from headstart.data.labels.base import LabelStatistics
+from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import DiskCost, GroupCost, StudyCost
 from headstart.planning.plan import Plan
 from headstart.records import Notice
@@ -22,8 +23,8 @@ DATA = DataStatistics(
     task="classification",
     examples={"train": 6, "valid": 2, "test": 2},
     label_names=("x", "y"),
-    labels=LabelCounts({name: {"train": 3, "valid": 1, "test": 1} for name in ("x", "y")}),
-    lengths=(),
+    labels=LabelStatistics({name: {"train": 3, "valid": 1, "test": 1} for name in ("x", "y")}),
+    lengths={},
 )
 
 
@@ -87,7 +88,7 @@ def test_data_warnings_and_the_question_are_said() -> None:
 
 
 def test_more_labels_than_fit_are_counted() -> None:
-    data = replace(DATA, label_names=tuple("abcdefghijklmno"), labels=None)
+    data = replace(DATA, label_names=tuple("abcdefghijklmno"), labels=LabelStatistics())
     shown = lines(replace(planned(study()), data=data))
     assert "classification, 15 labels: a, b, c, d, e, f, g, h, i, j, k, l, and 3 more" in shown
 

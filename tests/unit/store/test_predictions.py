@@ -1,68 +1,202 @@
-"""Predictions on disk: ids, labels by name, what was predicted, and a probability for each class."""
+"""Predictions on disk: written window by window, read back as arrays, one digest for one test set."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.config.traits import TaskName
-from headstart.store.predictions import prediction_columns, predictions_file
+from headstart.config.traits import LabelKind
+from headstart.errors import OutputError
+from headstart.store.predictions import (
+    PREDICTIONS_FILE,
+    TOKENS_FILE,
+    PredictionReader,
+    Predictions,
+    open_predictions,
+    read_predictions,
+    write_table,
+)
+from headstart.tasks.columns import make_columns
+
+#: Ids, true labels, and outputs of a window.
+Window = tuple[Sequence[int], Any, Any]
 
 
-def written(
-    path: Path, task: TaskName, names: list[str], *windows: tuple[Any, Any, Any]
-) -> dict[str, list[Any]]:
-    """What the file holds after these windows of (ids, labels, what the model said)."""
-    with predictions_file(path, task, names) as out:
-        for ids, labels, said in windows:
-            out.add(ids, np.array(labels), np.array(said))
-    columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
-    return columns
+def write(folder: Path, kind: LabelKind, names: Sequence[str], *windows: Window) -> Path:
+    """The file that holds these windows."""
+    file = folder / PREDICTIONS_FILE
+    with open_predictions(file, make_columns(kind, names)) as writer:
+        for ids, labels, outputs in windows:
+            writer.add(ids, np.array(labels), np.array(outputs))
+    return file
 
 
-def test_classes_are_written_by_name(tmp_path: Path) -> None:
-    found = written(
-        tmp_path / "p.parquet", "classification", ["no", "yes"], ([7, 9], [1, 0], [[0.2, 0.8], [0.4, 0.6]])
-    )
-    assert found == {
-        "id": [7, 9],
-        "label": ["yes", "no"],
-        "predicted": ["yes", "yes"],
-        "p_no": [0.2, 0.4],
-        "p_yes": [0.8, 0.6],
-    }
+def read(folder: Path, metric: str = "accuracy") -> Predictions:
+    predictions = read_predictions(folder, metric)
+    assert predictions is not None
+    return predictions
 
 
-def test_labels_are_written_as_lists(tmp_path: Path) -> None:
-    said = [[0.6, 0.7], [0.5, 0.1]]
-    found = written(
-        tmp_path / "p.parquet", "multi-label", ["a", "b"], ([0, 1], [[1.0, 0.0], [0.0, 0.0]], said)
-    )
-    assert found["label"] == [["a"], []]
-    assert found["predicted"] == [["a", "b"], []]
+# Writing
 
 
-def test_numbers_are_written_without_probabilities(tmp_path: Path) -> None:
-    found = written(tmp_path / "p.parquet", "regression", [], ([0, 1], [1.5, 2.0], [[1.25], [2.5]]))
-    assert found == {"id": [0, 1], "label": [1.5, 2.0], "predicted": [1.25, 2.5]}
+class Doubled:
+    """Columns of a task that no task is: the label and its double."""
+
+    fields = (pa.field("label", pa.int64()), pa.field("double", pa.int64()))
+
+    def build(self, labels: np.ndarray, outputs: np.ndarray) -> dict[str, pa.Array]:
+        return {"label": pa.array(labels), "double": pa.array(2 * labels)}
+
+
+def test_columns_are_the_tasks_own(tmp_path: Path) -> None:
+    with open_predictions(tmp_path / "p.parquet", Doubled()) as writer:
+        writer.add([4, 7], np.array([1, 2]), np.zeros((2, 1)))
+    table = pq.read_table(tmp_path / "p.parquet")
+    assert table.to_pydict() == {"id": [4, 7], "label": [1, 2], "double": [2, 4]}
 
 
 def test_windows_follow_one_another(tmp_path: Path) -> None:
-    windows = [([i], [i % 2], [[0.5, 0.5]]) for i in range(3)]
-    assert written(tmp_path / "p.parquet", "classification", ["a", "b"], *windows)["id"] == [0, 1, 2]
+    file = write(tmp_path, "class", ["a", "b"], *(([i], [i % 2], [[0.5, 0.5]]) for i in range(3)))
+    assert pq.read_table(file)["id"].to_pylist() == [0, 1, 2]
 
 
-def test_block_that_fails_leaves_no_file(tmp_path: Path) -> None:
+def test_file_without_a_window_has_its_columns(tmp_path: Path) -> None:
+    assert pq.read_table(write(tmp_path, "class", ["a"])).column_names == ["id", "label", "predicted", "p_a"]
+
+
+def test_window_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="length"):
-        written(tmp_path / "p.parquet", "regression", [], ([0], [1.0], [[1.0]]), ([0, 1], [1.0], [[1.0]]))
+        write(tmp_path, "number", [], ([0], [1.0], [[1.0]]), ([0, 1], [1.0], [[1.0]]))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_equal_probabilities_give_the_first_class() -> None:
-    assert prediction_columns(np.array([[0.5, 0.5]]), "classification", ["a", "b"])[
-        "predicted"
-    ].to_pylist() == ["a"]
+def test_table_that_is_known_as_a_whole(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.parquet", {"id": pa.array([1]), "loss": np.array([0.5])})
+    assert pq.read_table(tmp_path / "t.parquet").to_pydict() == {"id": [1], "loss": [0.5]}
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+# Reading
+
+
+def test_classes_are_numbers_with_the_loss_of_the_true_one(tmp_path: Path) -> None:
+    write(tmp_path, "class", ["a", "b"], ([0, 1], [1, 0], [[0.25, 0.75], [0.25, 0.75]]))
+    found = read(tmp_path)
+    assert (found.kind, found.classes) == ("classes", 2)
+    assert (found.true.tolist(), found.said.tolist()) == ([1, 0], [1, 1])
+    assert found.losses == pytest.approx([-np.log(0.75), -np.log(0.25)])
+
+
+def test_label_sets_are_marks_with_the_mean_loss_of_all_labels(tmp_path: Path) -> None:
+    write(tmp_path, "label-set", ["a", "b"], ([0, 1], [[1, 0], [0, 0]], [[0.75, 0.75], [0.5, 0.25]]))
+    found = read(tmp_path, "macro_f1")
+    assert (found.kind, found.classes) == ("labels", 2)
+    assert (found.true.tolist(), found.said.tolist()) == ([[1, 0], [0, 0]], [[1, 1], [0, 0]])
+    expected = [-(np.log(0.75) + np.log(0.25)) / 2, -(np.log(0.5) + np.log(0.75)) / 2]
+    assert found.losses == pytest.approx(expected)
+
+
+def test_numbers_have_their_squared_error(tmp_path: Path) -> None:
+    write(tmp_path, "number", [], ([0, 1], [1.5, 2.0], [[1.0], [2.0]]))
+    found = read(tmp_path, "rmse")
+    assert (found.kind, found.classes) == ("numbers", 0)
+    assert found.losses == pytest.approx([0.25, 0.0])
+
+
+def test_class_that_a_model_is_sure_of_wrongly_has_a_finite_loss(tmp_path: Path) -> None:
+    write(tmp_path, "class", ["a", "b"], ([0], [1], [[1.0, 0.0]]))
+    losses = read(tmp_path).losses
+    assert losses is not None
+    assert np.isfinite(losses).all()
+
+
+ANSWERS = {
+    "id": pa.array([0, 1]),
+    "prompt": pa.array(["p", "q"]),
+    "response": pa.array(["yes", "no"]),
+    "answer": pa.array([" yes\n", "yes"]),
+    "stopped": pa.array([True, False]),
+}
+
+
+def test_answers_are_right_where_they_are_the_response_without_its_spaces(tmp_path: Path) -> None:
+    write_table(tmp_path / PREDICTIONS_FILE, ANSWERS)
+    found = read(tmp_path, "exact_match")
+    assert (found.kind, found.said.tolist(), found.losses) == ("answers", [1.0, 0.0], None)
+    assert found.stopped is not None
+    assert found.stopped.tolist() == [1.0, 0.0]
+
+
+def test_tokens_are_read_for_their_metrics_alone(tmp_path: Path) -> None:
+    write_table(tmp_path / PREDICTIONS_FILE, ANSWERS)
+    tokens = {"id": [0, 1], "tokens": [3, 4], "loss": [1.5, 2.0], "right": [2, 0]}
+    write_table(tmp_path / TOKENS_FILE, {name: pa.array(values) for name, values in tokens.items()})
+    found = read(tmp_path, "token_accuracy")
+    assert (found.kind, found.true.tolist(), found.said.tolist()) == ("tokens", [3, 4], [2, 0])
+    assert found.losses == pytest.approx([1.5, 2.0])
+    assert read(tmp_path, "exact_match").kind == "answers"
+
+
+def test_another_tests_labels_have_another_digest(tmp_path: Path) -> None:
+    digests = []
+    for i, labels in enumerate(([0, 1], [0, 1], [1, 1])):
+        folder = tmp_path / str(i)
+        write(folder, "class", ["a", "b"], ([0, 1], labels, [[0.2 * i, 1 - 0.2 * i]] * 2))
+        digests.append(read(folder).digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_predictions_that_are_gone_are_none(tmp_path: Path) -> None:
+    assert read_predictions(tmp_path, "accuracy") is None
+
+
+def test_mangled_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / PREDICTIONS_FILE).write_text("no table", encoding="utf-8")
+    with pytest.raises(OutputError, match="predictions cannot be read") as caught:
+        read_predictions(tmp_path, "accuracy")
+    assert caught.value.where == str(tmp_path / PREDICTIONS_FILE)
+
+
+def test_label_without_a_probability_is_named(tmp_path: Path) -> None:
+    columns = {"id": [0], "label": ["c"], "predicted": ["a"], "p_a": [1.0]}
+    write_table(tmp_path / PREDICTIONS_FILE, {name: pa.array(values) for name, values in columns.items()})
+    with pytest.raises(OutputError, match="a label without a column of its probability"):
+        read_predictions(tmp_path, "accuracy")
+
+
+def test_a_reader_reads_each_file_once_whatever_is_computed_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("a", "b"):
+        (tmp_path / key).mkdir()
+        write(tmp_path / key, "class", ["a", "b"], ([0], [1], [[0.25, 0.75]]))
+    files: list[Path] = []
+    real = pq.read_table
+
+    def count(file: Path) -> pa.Table:
+        files.append(file)
+        return real(file)
+
+    monkeypatch.setattr(pq, "read_table", count)
+    reader = PredictionReader(lambda key: tmp_path / key)
+    found = [reader(key, metric) for key in ("a", "b") for metric in ("loss", "accuracy", "loss")]
+    assert files == [tmp_path / key / PREDICTIONS_FILE for key in ("a", "b")]
+    assert [id(one) for one in found[:3]] == [id(found[0])] * 3
+    assert reader("c", "accuracy") is None
+
+
+def test_a_reader_tells_tokens_from_answers(tmp_path: Path) -> None:
+    answers = {"id": [0], "response": ["x"], "answer": ["x"], "stopped": [True]}
+    tokens = {"id": [0], "tokens": [3], "right": [2], "loss": [0.5]}
+    for name, columns in ((PREDICTIONS_FILE, answers), (TOKENS_FILE, tokens)):
+        write_table(tmp_path / name, {key: pa.array(values) for key, values in columns.items()})
+    reader = PredictionReader(lambda _: tmp_path)
+    kinds = [found.kind for metric in ("loss", "exact_match") if (found := reader("any", metric))]
+    assert kinds == ["tokens", "answers"]

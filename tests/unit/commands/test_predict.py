@@ -12,8 +12,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from headstart.commands.predict import open_predictor, predict
 from headstart.errors import DataError, ModelError
-from headstart.prediction import open_model, predict
 
 TEXTS = ["good film", 'a "bad" story, and dull', "warm"]
 
@@ -104,7 +104,7 @@ def test_text_by_itself_gets_the_same_answer(
     classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = labelled(classifier, tmp_path)
-    monkeypatch.setattr("headstart.store.tables.CHUNK", 1)
+    monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
     alone = labelled(classifier, tmp_path)
     assert [row["p_good"] for row in alone] == pytest.approx([row["p_good"] for row in whole], abs=2e-2)
 
@@ -112,7 +112,7 @@ def test_text_by_itself_gets_the_same_answer(
 def test_notes_name_the_columns_and_the_limit(tiny_model: Path, tmp_path: Path) -> None:
     notes = {"text": ["a", "b"], "max_length": 7}
     model = saved(tmp_path / "m", tiny_model, "single_label_classification", ["n", "y"], notes)
-    labeller = open_model(model)
+    labeller = open_predictor(model)
     assert (labeller.text, labeller.max_length) == (("a", "b"), 7)
     (tmp_path / "in.jsonl").write_text('{"a": "good", "b": "bad"}\n', encoding="utf-8")
     assert predict(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 1
@@ -147,20 +147,20 @@ def test_regression_gives_a_number(tiny_model: Path, tmp_path: Path) -> None:
 
 def test_model_without_a_head_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no saved model"):
-        open_model(tmp_path)
+        open_predictor(tmp_path)
 
 
 def test_unreadable_notes_are_named(tiny_model: Path, tmp_path: Path) -> None:
     model = saved(tmp_path / "m", tiny_model, "single_label_classification", ["n", "y"])
     (model / "headstart.json").write_text("{", encoding="utf-8")
     with pytest.raises(ModelError, match=r"headstart\.json cannot be read"):
-        open_model(model)
+        open_predictor(model)
 
 
 def test_late_mistake_leaves_no_output(
     classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headstart.store.tables.CHUNK", 1)
+    monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
     (tmp_path / "in.jsonl").write_text('{"text": "good"}\n{"text": ""}\n', encoding="utf-8")
     with pytest.raises(DataError, match="empty text"):
         predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")

@@ -1,20 +1,19 @@
-"""Writes a saved model as a whole one that needs no adapter library; refuses what is whole already."""
+"""`headstart export`: writes a saved adapter and its base as one whole model, which loads without PEFT."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from transformers import AutoConfig
 
 from headstart.data.corpus import Text
 from headstart.errors import ModelError, OutputError
+from headstart.files import write_folder_atomically, write_text
 from headstart.methods.peft_format import is_adapter, merged
+from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
-from headstart.prediction import load_saved, notes_of, task_of
-from headstart.store.files import write_text
+from headstart.store.model_notes import NOTES_FILE, read_model_notes
 
 #: Texts whose logits the written model must give again: any do, for unknown words have ids too.
 _EXAMPLES: tuple[Text, ...] = ("Yes.", "This is a sentence of some words.", "0123 4567 89")
@@ -36,22 +35,16 @@ def export(model: Path, target: Path) -> None:
         )
     if target.exists():
         raise OutputError("is there already", where=str(target), fix="name another folder: -o FOLDER")
-    notes = notes_of(model)
-    task, names = task_of(AutoConfig.from_pretrained(model), model)
-    whole = merged(load_saved(model, notes | {"method": "lora"}, "fp32", task))
-    checkpoint = open_checkpoint(str(model), task, names)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".export-"))
-    scratch.chmod(0o755)
-    try:
-        _write(whole, checkpoint, scratch, model, notes.get("max_length"))
-        scratch.rename(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    notes = read_model_notes(model)
+    task, label_names = identify_task(AutoConfig.from_pretrained(model), notes)
+    whole = merged(load_saved_model(model, notes, task, precision=None))
+    checkpoint = open_checkpoint(str(model), task, label_names)
+    with write_folder_atomically(target) as folder:
+        _write(whole, checkpoint, folder, model, notes.max_length)
 
 
-def _write(whole: object, checkpoint: Checkpoint, scratch: Path, model: Path, limit: int | None) -> None:
-    save_model(whole, checkpoint, scratch, examples=_EXAMPLES, max_length=checkpoint.length(limit))
-    for name in ("headstart.json", "README.md"):
+def _write(whole: object, checkpoint: Checkpoint, folder: Path, model: Path, limit: int | None) -> None:
+    save_model(whole, checkpoint, folder, examples=_EXAMPLES, max_length=checkpoint.length(limit))
+    for name in (NOTES_FILE, "README.md"):
         if (model / name).is_file():
-            write_text(scratch / name, (model / name).read_text(encoding="utf-8"))
+            write_text(folder / name, (model / name).read_text(encoding="utf-8"))

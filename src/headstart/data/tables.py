@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from headstart.data.formats import Cells, read_cells
 from headstart.errors import DataError, OutputError
-from headstart.store.files import whole_file
+from headstart.files import write_file_atomically
 
 #: Rows read and written at once.
 CHUNK = 2048
@@ -61,28 +61,28 @@ def add_columns(
         DataError: a file that cannot be read, or columns that are there already.
         OutputError: `target` cannot be written.
     """
-    chunks = _chunks(iter(read_cells(source)))
+    chunks = _read_chunks(iter(read_cells(source)))
     first: list[Cells] = next(chunks, [])  # of no rows `make` still says what it would add
-    made = _joined(first, make(first))
+    rows = _join_columns(first, make(first))
     try:
-        with _writer(source, target, fields) as write:
-            if made:
-                write(made)
-            count = len(made)
+        with _open_writer(source, target, fields) as write:
+            if rows:
+                write(rows)
+            count = len(rows)
             for chunk in chunks:
-                write(_joined(chunk, make(chunk)))
+                write(_join_columns(chunk, make(chunk)))
                 count += len(chunk)
             return count
     except OSError as error:
         raise OutputError(f"cannot be written: {error.strerror}", where=str(target)) from error
 
 
-def _chunks(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
+def _read_chunks(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
     for row in rows:
         yield list(islice(chain([row], rows), CHUNK))
 
 
-def _joined(chunk: list[Cells], added: _Rows) -> _Rows:
+def _join_columns(chunk: list[Cells], added: _Rows) -> _Rows:
     for where, cells in chunk:
         clash = sorted(cells.keys() & added[0].keys())
         if clash:
@@ -96,43 +96,43 @@ def _joined(chunk: list[Cells], added: _Rows) -> _Rows:
 
 
 @contextmanager
-def _writer(
+def _open_writer(
     source: Path, target: Path, fields: Callable[[], Sequence[pa.Field]]
 ) -> Iterator[Callable[[_Rows], None]]:
     """A function that appends rows to what becomes `target` when all is written."""
-    with whole_file(target) as scratch:
+    with write_file_atomically(target) as temporary:
         if target.suffix.lower() == ".parquet":
             schema = pa.schema([*pq.read_schema(source), *fields()])
-            with pq.ParquetWriter(scratch, schema) as parquet:
+            with pq.ParquetWriter(temporary, schema) as parquet:
                 yield lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema=schema))
         else:
-            with scratch.open("w", encoding="utf-8", newline="") as file:
-                yield _json_writer(file) if target.suffix.lower() == ".jsonl" else _table_writer(file, target)
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                is_json = target.suffix.lower() == ".jsonl"
+                yield _make_json_writer(file) if is_json else _make_delimited_writer(file, target)
 
 
-def _json_writer(file: Any) -> Callable[[_Rows], None]:
+def _make_json_writer(file: Any) -> Callable[[_Rows], None]:
     return lambda rows: file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _table_writer(file: Any, target: Path) -> Callable[[_Rows], None]:
+def _make_delimited_writer(file: Any, target: Path) -> Callable[[_Rows], None]:
     """CSV, or TSV, whose header comes with the first rows; several labels of one text are joined by `|`."""
-    tabs = target.suffix.lower() == ".tsv"
     writer = (
         csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
-        if tabs
+        if target.suffix.lower() == ".tsv"
         else csv.writer(file, lineterminator="\n")
     )
-    headed = False
+    has_header = False
 
     def write(rows: _Rows) -> None:
-        nonlocal headed
-        if not headed:
+        nonlocal has_header
+        if not has_header:
             writer.writerow(rows[0])
-            headed = True
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+            has_header = True
+        writer.writerows([_format_cell(value) for value in row.values()] for row in rows)
 
     return write
 
 
-def _cell(value: Any) -> Any:
+def _format_cell(value: Any) -> Any:
     return "|".join(map(str, value)) if isinstance(value, list) else value

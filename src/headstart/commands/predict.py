@@ -1,0 +1,117 @@
+"""`headstart predict`: labels a file with a saved model, a chunk of rows at a time; same format out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import torch
+from transformers import AutoConfig
+
+from headstart.config.traits import task_traits
+from headstart.data.corpus import Text
+from headstart.data.formats import Cells
+from headstart.data.tables import add_columns, check_formats
+from headstart.data.texts import read_text
+from headstart.data.tokenise import encode
+from headstart.engine.device import Precision, choose_device, choose_precision
+from headstart.engine.evaluate import window_logits
+from headstart.errors import ModelError
+from headstart.methods.saved import identify_task, load_saved_model
+from headstart.models.checkpoints import Checkpoint, explained, open_checkpoint, quiet
+from headstart.store.model_notes import read_model_notes
+from headstart.tasks import load_task
+from headstart.tasks.columns import LabelColumns
+from headstart.tasks.labelled import LabelledTask
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A saved model ready to label texts: the network, its task, and how it reads texts."""
+
+    module: torch.nn.Module
+    checkpoint: Checkpoint
+    task: LabelledTask
+    columns: LabelColumns
+    text: str | tuple[str, str]
+    max_length: int
+    device: torch.device
+    precision: Precision
+
+    def predict(self, texts: Sequence[Text]) -> Rows:
+        """For each text its `predicted` label (or labels, or number) and a probability for each class."""
+        tokenizer = self.checkpoint.tokenizer
+        windows = window_logits(
+            self.module,
+            encode(texts, tokenizer, self.max_length),
+            pad_id=tokenizer.pad_token_id,
+            device=self.device,
+            precision=self.precision,
+        )
+        outputs = torch.cat([self.task.compute_probabilities(logits) for _, logits in windows])
+        return cast(Rows, pa.table(self.columns.build_predictions(outputs.numpy())).to_pylist())
+
+
+def open_predictor(folder: Path, text: str | None = None) -> Predictor:
+    """The model that a study (or anybody's `save_pretrained`) left in `folder`.
+
+    Args:
+        text: the column of texts; the study's own where absent, or `text`.
+
+    Raises:
+        ModelError: no model with a classification head is there.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
+        )
+    notes, device = read_model_notes(folder), choose_device("auto")
+    with explained(str(folder)), quiet():
+        config = AutoConfig.from_pretrained(folder)
+    name, label_names = identify_task(config, notes)
+    if task_traits(name).generates:
+        raise ModelError(
+            "a causal language model, which labels nothing", where=str(folder), fix="headstart generate"
+        )
+    task = load_task(name)
+    assert isinstance(task, LabelledTask)
+    precision = choose_precision("auto", device)
+    checkpoint = open_checkpoint(str(folder), name, label_names)
+    return Predictor(
+        module=load_saved_model(folder, notes, name, precision).to(device).eval(),
+        checkpoint=checkpoint,
+        task=task,
+        columns=task.make_columns(label_names),
+        text=text or notes.text or "text",
+        max_length=notes.max_length or checkpoint.length(None),
+        device=device,
+        precision=precision,
+    )
+
+
+def predict(model: Path, source: Path, target: Path, *, text: str | None = None) -> int:
+    """Label the texts of `source` with the model in folder `model`; gives the number of rows.
+
+    `target` gets every column of `source` with `predicted` and, for classes, `p_<class>` added, in the
+    same format, whole or not at all.
+
+    Raises:
+        DataError: a file that cannot be read, a column that is absent, or columns already there.
+        ModelError: no model in the folder.
+        OutputError: `target` cannot be written.
+    """
+    check_formats(source, target)
+    open_once = cache(partial(open_predictor, model, text))  # when the file is known to be one
+
+    def predict_chunk(chunk: list[Cells]) -> Rows:
+        predictor = open_once()
+        texts = [read_text(cells, predictor.text, where, "--text") for where, cells in chunk]
+        return predictor.predict(texts) if texts else []
+
+    return add_columns(source, target, predict_chunk, lambda: open_once().columns.prediction_fields)

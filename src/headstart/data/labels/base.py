@@ -1,0 +1,115 @@
+"""What a kind of label is: how it is read from a row, named, compared, checked, counted and encoded.
+
+A task says of which kind its labels are (`config.traits.TaskTraits.labels`); nothing here asks for its name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from headstart.config.study import Data
+from headstart.data.corpus import Part, Row, Text
+from headstart.data.distributions import Bar
+from headstart.data.formats import cell_of
+from headstart.data.texts import list_text_columns, read_text
+from headstart.records import Notice
+
+#: A row's label in a form that is equal for equal labels, however they are written.
+LabelKey = tuple[str | float, ...]
+
+
+@dataclass(frozen=True)
+class LabelStatistics:
+    """How often labels stand in each part, or how they are distributed; None where that does not apply.
+
+    `counts` are examples by class name, `labels_per_example` their mean number of labels; `quantiles` are of
+    numbers, with a `histogram` of the training labels.
+    """
+
+    counts: dict[str, dict[Part, int]] | None = None
+    labels_per_example: dict[Part, float] | None = None
+    quantiles: dict[Part, dict[str, float]] | None = None
+    histogram: tuple[Bar, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for `--json`: what applies."""
+        values = {
+            "counts": self.counts,
+            "labels_a_text": self.labels_per_example,
+            "numbers": self.quantiles,
+            "histogram": None if self.histogram is None else [bar.to_dict() for bar in self.histogram],
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
+
+class LabelType(ABC):
+    """One kind of label. Without state: one object serves all studies.
+
+    Shapes: N examples, C classes.
+    """
+
+    #: Whether parts are drawn so that each holds the same share of each label.
+    is_stratified: ClassVar[bool] = False
+
+    def list_columns(self, data: Data) -> tuple[str, ...]:
+        """The columns that a study reads: texts, then labels."""
+        labels = (data.label,) if isinstance(data.label, str) else data.label
+        return (*list_text_columns(data), *labels)
+
+    def read_text(self, cells: Mapping[str, Any], data: Data, where: str) -> Text:
+        """The text of one row.
+
+        Raises:
+            DataError: a column is absent, or a cell holds no text.
+        """
+        return read_text(cells, data.text, where)
+
+    def read_label(self, cells: Mapping[str, Any], data: Data, where: str) -> object:
+        """The label of one row as it stands there: a cell, or several by column.
+
+        Raises:
+            DataError: a column is absent.
+        """
+        if isinstance(data.label, str):
+            return cell_of(cells, data.label, where, "data.label")
+        return {column: cell_of(cells, column, where, "data.label") for column in data.label}
+
+    def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
+        """The names of the classes, in order; none where labels have no names.
+
+        Raises:
+            DataError: a row has no label, or one that no training row has.
+        """
+        return ()
+
+    @abstractmethod
+    def encode(self, rows: Sequence[Row], names: Sequence[str], data: Data) -> np.ndarray:
+        """The labels of N rows as an array [N] or [N, C].
+
+        Raises:
+            DataError: a row has no label, or one that is not of this kind.
+        """
+
+    @abstractmethod
+    def make_key(self, row: Row, data: Data) -> LabelKey:
+        """The row's label for comparison with others: 1 in one file and "1" in another are one class."""
+
+    def check_learnable(self, labels: np.ndarray, names: Sequence[str]) -> None:  # noqa: B027 - some are always
+        """Refuse training labels from which nothing can be learnt.
+
+        Raises:
+            DataError: says what they lack.
+        """
+
+    def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[Notice]:
+        """What is worth a warning about how often each label stands in the training part."""
+        return iter(())
+
+    def summarise(self, labels: Mapping[Part, np.ndarray], names: Sequence[str]) -> LabelStatistics:
+        """What the labels of all parts look like in numbers."""
+        return LabelStatistics()

@@ -1,0 +1,74 @@
+"""Labels with names: classes and sets of labels share how names are written, collected and ordered."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from headstart.config.study import Data
+from headstart.data.corpus import PARTS, Part, Row
+from headstart.data.labels.base import LabelKey, LabelType
+from headstart.errors import DataError
+
+#: Of the known names, how many an error lists.
+_NAMES_SHOWN = 20
+
+
+class NamedLabel(LabelType):
+    """Labels that are one or several of C names."""
+
+    @abstractmethod
+    def list_names(self, row: Row, data: Data) -> list[str]:
+        """The names of one row's labels.
+
+        Raises:
+            DataError: it has none where it must, or one that is not of this kind.
+        """
+
+    def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
+        """Those of the training rows; a name met elsewhere only is an error."""
+        known = {name for row in rows["train"] for name in self.list_names(row, data)}
+        for part in ("valid", "test"):
+            for row in rows[part]:
+                for name in self.list_names(row, data):
+                    if name not in known:
+                        raise DataError(
+                            f"label {name!r} is in no training text",
+                            where=row.where,
+                            expected=f"one of {', '.join(sorted(known)[:_NAMES_SHOWN])}",
+                        )
+        # Columns have an order, which the study gives.
+        return data.label if isinstance(data.label, tuple) else tuple(sorted(known, key=order_naturally))
+
+    def make_key(self, row: Row, data: Data) -> LabelKey:
+        """The names, in whatever order they stand there."""
+        return tuple(sorted(set(self.list_names(row, data))))
+
+
+def order_naturally(name: str) -> tuple[int, float, str]:
+    """A key to sort by: numbers by value, before words by letter: '2' stands before '10'."""
+    try:
+        value = float(name)
+    except ValueError:
+        value = math.nan
+    # A class called "nan" is a word: as a number it would stand anywhere, since nan is not below anything.
+    return (1, 0.0, name) if math.isnan(value) else (0, value, name)
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a cell is empty, null or NaN."""
+    return value is None or value != value or not str(value).strip()
+
+
+def format_name(value: object) -> str:
+    """A cell as a class's name."""
+    # A column of class indices that pandas once wrote with gaps comes back as 0.0, 1.0.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def count_by_name(counts: Mapping[Part, np.ndarray], names: Sequence[str]) -> dict[str, dict[Part, int]]:
+    """Counts [C] of each part, by name and part."""
+    return {name: {part: int(counts[part][i]) for part in PARTS} for i, name in enumerate(names)}

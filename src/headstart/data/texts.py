@@ -1,0 +1,56 @@
+"""Reads the text, or pair of texts, of one row; refuses what no tokenizer takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from headstart.config.study import Data
+from headstart.data.corpus import Text
+from headstart.data.formats import cell_of
+from headstart.errors import DataError
+
+
+def list_text_columns(data: Data) -> tuple[str, ...]:
+    """The one or two columns of text."""
+    return (data.text,) if isinstance(data.text, str) else data.text
+
+
+def read_text(
+    cells: Mapping[str, Any], column: str | tuple[str, str], where: str, key: str = "data.text"
+) -> Text:
+    """The text, or pair of texts, of one row; `key` is what the user sets to name another column.
+
+    Raises:
+        DataError: a column is absent, or a cell holds no text.
+    """
+    if isinstance(column, str):
+        return _check_text(cell_of(cells, column, where, key), column, where)
+    first, second = (_check_text(cell_of(cells, name, where, key), name, where) for name in column)
+    return first, second
+
+
+def _check_text(value: Any, column: str, where: str) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        raise DataError(f"no text (null or NaN) in column {column!r}", where=where, expected="a text")
+    if not isinstance(value, str):
+        raise DataError(f"{value!r} in column {column!r}", where=where, expected="a text")
+    if not value.strip():
+        raise DataError(
+            f"empty text in column {column!r}", where=where, expected="a text", fix="remove the row"
+        )
+    check_encodable(value, f"column {column!r}", where)
+    return value
+
+
+def check_encodable(text: str, place: str, where: str) -> None:
+    """Refuse half a character, of an emoji cut in two: JSON can spell it; no tokenizer and no hash takes it.
+
+    Raises:
+        DataError: there is one in the text, at `place` of the row.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"half a character in {place}", where=where, expected="whole ones") from error

@@ -1,0 +1,56 @@
+"""Opens saved models, ours and other people's: whole ones, and adapters or probes with their base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.config.traits import METHODS, TASKS, TaskName, task_traits
+from headstart.data.assets import is_asset
+from headstart.engine.device import Precision
+from headstart.methods import load_method
+from headstart.methods.linear_probe import FILE as PROBE_FILE
+from headstart.methods.linear_probe import load_probed
+from headstart.methods.peft_format import is_adapter, load_adapter
+from headstart.models.checkpoints import library_class, quiet
+from headstart.store.model_notes import ModelNotes
+
+
+def identify_task(config: Any, notes: ModelNotes) -> tuple[TaskName, tuple[str, ...]]:
+    """What a model was tuned for, by our notes or else by its configuration, and the names of its classes."""
+    task = notes.task if notes.task in TASKS else _guess_task(config)
+    assert task is not None
+    has_classes = task_traits(task).has_classes
+    return task, tuple(config.id2label[i] for i in range(config.num_labels)) if has_classes else ()
+
+
+def _guess_task(config: Any) -> TaskName:
+    """The first task that calls itself as the configuration does, or that has such outputs."""
+    for name, traits in TASKS.items():
+        if traits.problem_type is not None and traits.problem_type == config.problem_type:
+            return name
+    labels = "class" if config.num_labels > 1 else "number"
+    return next(name for name, traits in TASKS.items() if traits.labels == labels)
+
+
+def load_saved_model(folder: Path, notes: ModelNotes, task: TaskName, precision: Precision | None) -> Any:
+    """The model in `folder`, on the CPU: a whole one, or an adapter or probe with its base.
+
+    Args:
+        notes: what Headstart noted beside the weights.
+        precision: of products with a base in four bits; None to have such a base in full precision.
+
+    Raises:
+        ModelError: an adapter's base is not where it was.
+    """
+    base = notes.base or ""
+    if (folder / PROBE_FILE).is_file():
+        return load_probed(folder, base)
+    if not is_adapter(folder):
+        with quiet():
+            return library_class(task).from_pretrained(folder, dtype=torch.float32)
+    method = load_method(notes.method) if notes.method in METHODS else None
+    four_bits = method.choose_quantised_dtype(precision) if method is not None and precision else None
+    return load_adapter(folder, base if is_asset(base) else None, task, four_bits)

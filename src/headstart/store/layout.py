@@ -1,0 +1,55 @@
+"""Where everything of a study lies in its output folder: paths only, nothing is read or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StudyLayout:
+    """The paths in the folder `out` of one study.
+
+    A run's `key` is `<arm>/<size>/<seed>`, and in an arm that tries a grid `/<grid point>` behind it.
+    """
+
+    out: Path
+
+    @property
+    def study_file(self) -> Path:
+        """The study as it was run, every default filled in."""
+        return self.out / "study.yaml"
+
+    @property
+    def stopping_rule_file(self) -> Path:
+        """The rule by which seeds were added, where they were."""
+        return self.out / "until_decided.json"
+
+    @property
+    def runs_folder(self) -> Path:
+        """What holds a folder for each run."""
+        return self.out / "runs"
+
+    def run_folder(self, key: str) -> Path:
+        """What a run leaves: its record, predictions, and for a while its model and training state."""
+        return self.runs_folder / key
+
+    def record_file(self, key: str) -> Path:
+        """A run's record, written last: its presence with status `done` means that the run is complete."""
+        return self.run_folder(key) / "record.json"
+
+    def checkpoint_folder(self, key: str) -> Path:
+        """Where an unfinished run keeps its training state."""
+        return self.run_folder(key) / "checkpoint"
+
+    def run_model_folder(self, key: str) -> Path:
+        """A run's trained model, until it is its arm's best or removed."""
+        return self.run_folder(key) / "model"
+
+    def curves_folder(self, key: str) -> Path:
+        """A run's TensorBoard files."""
+        return self.out / "tensorboard" / key
+
+    def arm_model_folder(self, arm: str) -> Path:
+        """The model of an arm's best run."""
+        return self.out / "models" / arm

@@ -1,0 +1,72 @@
+"""What Headstart notes beside a saved model's weights, in `headstart.json`: written and read here alone.
+
+The file travels with the model, so notes of older versions are read as well as they can be: version 1, which
+has no `schema_version`, has the same keys, and a key that is not known, or not there, is passed over. Notes
+of a newer version are refused: they may say something that this one would get wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from pydantic import ConfigDict
+
+from headstart.errors import ModelError
+from headstart.files import write_text
+from headstart.records import Record
+
+#: Its name in the folder of a saved model.
+NOTES_FILE: Final = "headstart.json"
+NOTES_VERSION: Final = 2
+
+
+class ModelNotes(Record):
+    """Which run a saved model is of, and what it takes to use it; None is what is not known.
+
+    `run` is the run's key, chosen by its `valid` score of `metric`. `text` names the column or columns of
+    texts, `max_length` the most tokens of a text that it was trained with. An adapter or a probe lies on
+    `base`: a folder, a hub id or an asset.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int = NOTES_VERSION
+    run: str | None = None
+    metric: str | None = None
+    valid: float | None = None
+    text: str | tuple[str, str] | None = None
+    max_length: int | None = None
+    task: str | None = None
+    method: str | None = None
+    base: str | None = None
+
+
+def write_model_notes(folder: Path, notes: ModelNotes) -> None:
+    """Write the notes into the folder of a saved model."""
+    write_text(folder / NOTES_FILE, notes.model_dump_json(indent=1) + "\n")
+
+
+def read_model_notes(folder: Path) -> ModelNotes:
+    """What is noted in the folder of a saved model; of a model made elsewhere nothing is known.
+
+    Raises:
+        ModelError: the notes cannot be read, or are of a newer version.
+    """
+    try:
+        values = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
+        version = int(values.get("schema_version", 1))
+        # Before the rest is judged: what a newer version changed may look like damage to this one.
+        if version <= NOTES_VERSION:
+            return ModelNotes.model_validate(values | {"schema_version": version})
+    except FileNotFoundError:
+        return ModelNotes()
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # of pydantic's too: a ValueError
+        raise ModelError(f"{NOTES_FILE} cannot be read", where=str(folder), fix="delete it") from error
+    raise ModelError(
+        f"{NOTES_FILE} is of version {version}",
+        where=str(folder),
+        expected=f"version {NOTES_VERSION} or older",
+        fix="update headstart",
+    )

@@ -1,0 +1,149 @@
+"""Refuses to mix two studies in one output folder: says what differs; more of the same is welcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from headstart.config.expand import axes, settings
+from headstart.config.load import load_study
+from headstart.config.study import Study
+from headstart.config.traits import METHODS, method_traits
+from headstart.errors import HeadstartError, OutputError
+from headstart.files import is_leftover
+from headstart.records import RunRecord
+from headstart.store.layout import StudyLayout
+
+#: What may get more values between two calls on one folder: each adds runs.
+_MAY_GROW: Final = ("seeds", "sizes")
+#: What may change: it touches no number.
+_MAY_CHANGE: Final = ("question", "workers", "pack", "vocabulary")
+#: What is compared in another way than value by value.
+_COMPARED_APART: Final = frozenset({"arms", "training", "tune", "out", *_MAY_GROW, *_MAY_CHANGE})
+#: Between an arm's name, which may hold a dot, and a key of its settings.
+_SEPARATOR: Final = "\0"
+
+
+def check_same_study(layout: StudyLayout, study: Study) -> None:
+    """See that the folder is new, empty, or holds this study; writes nothing.
+
+    Raises:
+        OutputError: it holds another study, or something else.
+    """
+    if layout.study_file.is_file():
+        _refuse_another(read_earlier_study(layout), study, layout.out)
+    elif not _is_free(layout):
+        raise OutputError(
+            "holds something else than a study",
+            where=str(layout.out),
+            expected="an empty or new folder",
+            fix="name another one: out=FOLDER",
+        )
+
+
+def check_sources(
+    done: Iterable[RunRecord], data: str, checkpoints: frozenset[str], layout: StudyLayout
+) -> None:
+    """See that the runs that are done learnt from these very examples and checkpoints, by their digests.
+
+    Raises:
+        OutputError: a file was changed since.
+    """
+    for record in done:
+        source = record.provenance
+        if source is None:
+            continue
+        is_known = source.checkpoint is None or source.checkpoint in checkpoints
+        if source.data != data or not is_known:
+            other = "another checkpoint" if source.data == data else "other data"
+            raise OutputError(
+                f"run {record.key} was made from {other}: a file was changed since",
+                where=str(layout.out),
+                expected="the same files while a study grows",
+                fix="put the files back, or name another folder: out=FOLDER",
+            )
+
+
+def read_earlier_study(layout: StudyLayout) -> Study:
+    """The study that the folder holds.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
+    try:
+        return load_study(layout.study_file)
+    except HeadstartError as error:
+        raise OutputError(
+            f"the study that was run here cannot be read again: {error}",
+            where=str(layout.study_file),
+            fix="name another folder: out=FOLDER",
+        ) from error
+
+
+def _is_free(layout: StudyLayout) -> bool:
+    """Whether nothing is there but what a process left that was killed while it wrote the study file."""
+    if not layout.out.exists():
+        return True
+    return layout.out.is_dir() and all(
+        is_leftover(entry, layout.study_file) for entry in layout.out.iterdir()
+    )
+
+
+def _refuse_another(earlier: Study, study: Study, out: Path) -> None:
+    differences = list(_list_differences(earlier, study))
+    if differences:
+        raise OutputError(
+            "the folder holds another study; what differs: " + "; ".join(differences),
+            where=str(out),
+            expected="the same study; more seeds, sizes, arms and values to tune are welcome",
+            fix="undo the change, or name another folder: out=FOLDER",
+        )
+
+
+def _list_differences(earlier: Study, study: Study) -> Iterator[str]:
+    """What differs between two studies in a way that would change, or lose, runs that are done."""
+    old, new = _flatten_identity(earlier), _flatten_identity(study)
+    for key in sorted(old.keys() | new.keys()):
+        arm = key.partition(_SEPARATOR)[0] if _SEPARATOR in key else None
+        if old.get(key) != new.get(key) and (arm is None or arm in earlier.arms):
+            shown = f"arms.{key}".replace(_SEPARATOR, ".") if arm else key
+            yield f"{shown} was {old.get(key)}, is {new.get(key)}"
+    now = dict(_list_growing(study))
+    for key, before in _list_growing(earlier):
+        gone = [value for value in before if value not in now.get(key, before)]
+        if gone:
+            yield f"{key} held {gone}, and {'does' if len(gone) == 1 else 'do'} no more"
+
+
+def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What may get more values, by key: each value stands for runs."""
+    for key in _MAY_GROW:
+        yield key, getattr(study, key)
+    for name, arm in study.arms.items():
+        for tuned, values in axes(study, arm).items():
+            yield f"arms.{name}.tune.{tuned}", values
+
+
+def _flatten_identity(study: Study) -> dict[str, Any]:
+    """All that decides a run, flat: each arm with its settings as they are in force."""
+    flat = _flatten(study.model_dump(mode="json", exclude=set(_COMPARED_APART)))
+    sections = {traits.section for traits in METHODS.values() if traits.section}
+    for name, arm in study.arms.items():
+        in_force = {"init": arm.init, "method": arm.method}
+        if method_traits(arm.method).has_checkpoint:  # which reads none of these settings
+            in_force |= settings(study, arm).model_dump(mode="json")
+            in_force |= dict.fromkeys(axes(study, arm), "tuned")  # what a grid replaces decides nothing
+            in_force |= arm.model_dump(mode="json", include=sections, exclude_none=True)
+        flat |= {f"{name}{_SEPARATOR}{key}": value for key, value in in_force.items()}
+    return flat
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,1 @@
+"""Where curves of training go: one file a service, behind one protocol."""

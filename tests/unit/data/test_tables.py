@@ -1,0 +1,92 @@
+"""Columns are added to a file of rows: same format out, a chunk at a time, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from headstart.data.formats import Cells
+from headstart.data.tables import add_columns, check_formats
+from headstart.errors import DataError, OutputError
+
+
+def add_lengths(chunk: list[Cells]) -> list[dict[str, Any]]:
+    return [{"length": len(cells["text"]), "words": cells["text"].split()} for _, cells in chunk]
+
+
+FIELDS = (pa.field("length", pa.int64()), pa.field("words", pa.list_(pa.string())))
+
+
+def convert(source: Path, target: Path) -> int:
+    return add_columns(source, target, add_lengths, lambda: FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "expected"),
+    [
+        (".csv", 'text,n\n"a, b",07\n', 'text,n,length,words\n"a, b",07,4,"a,|b"\n'),
+        (".tsv", 'text\tn\n"a b\t7\n', 'text\tn\tlength\twords\n"a b\t7\t4\t"a|b\n'),
+        (".jsonl", '{"text": "é"}\n', '{"text": "é", "length": 1, "words": ["é"]}\n'),
+    ],
+)
+def test_format_stays(tmp_path: Path, suffix: str, content: str, expected: str) -> None:
+    source = tmp_path / f"in{suffix}"
+    source.write_text(content, encoding="utf-8")
+    assert convert(source, tmp_path / f"out{suffix}") == 1
+    assert (tmp_path / f"out{suffix}").read_text(encoding="utf-8") == expected
+
+
+def test_parquet_keeps_its_types_and_gets_those_of_the_fields(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a b", "c"], "n": pa.array([1, None], pa.int16())})
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert convert(tmp_path / "in.parquet", tmp_path / "out.parquet") == 2
+    written = pq.read_table(tmp_path / "out.parquet")
+    assert written.schema.equals(pa.schema([*table.schema, *FIELDS]))
+    assert written["words"].to_pylist() == [["a", "b"], ["c"]]
+
+
+def test_rows_are_read_a_chunk_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headstart.data.tables.CHUNK", 2)
+    (tmp_path / "in.csv").write_text("text\na\nb\nc\n", encoding="utf-8")
+    sizes: list[int] = []
+
+    def make(chunk: list[Cells]) -> list[dict[str, Any]]:
+        sizes.append(len(chunk))
+        return add_lengths(chunk)
+
+    assert add_columns(tmp_path / "in.csv", tmp_path / "out.csv", make, lambda: FIELDS) == 3
+    assert sizes == [2, 1]
+    assert (tmp_path / "out.csv").read_text("utf-8").splitlines()[0] == "text,length,words"
+
+
+def test_mistake_in_a_later_chunk_leaves_the_file_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
+    (tmp_path / "in.jsonl").write_text('{"text": "a"}\n{"text": "b", "length": 1}\n', encoding="utf-8")
+    (tmp_path / "out.jsonl").write_text("old", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in\.jsonl:2: column 'length' is there already"):
+        convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+    assert (tmp_path / "out.jsonl").read_text("utf-8") == "old"
+
+
+def test_target_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\na\n", encoding="utf-8")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        convert(tmp_path / "in.csv", tmp_path / "file" / "out.csv")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [("a.txt", "b.txt", "unknown format .txt"), ("a.csv", "b.jsonl", "output b.jsonl for input a.csv")],
+)
+def test_formats_must_be_known_and_the_same(source: str, target: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        check_formats(Path(source), Path(target))
+    assert caught.value.got == message

@@ -1,0 +1,61 @@
+"""What made a run is asked of the system and of git, and of packages without importing them."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from headstart.store import provenance as module
+from headstart.store.provenance import git_commit, processor, provenance
+
+
+def test_versions_are_those_installed() -> None:
+    record = provenance(data="d", checkpoint="c", commit="abc")
+    assert (record.torch, record.numpy) == (version("torch"), version("numpy"))
+    assert (record.python, record.processor) == (platform.python_version(), processor())
+    assert (record.data, record.checkpoint, record.commit) == ("d", "c", "abc")
+
+
+def test_package_that_is_not_there_is_said_so() -> None:
+    assert module._read_version("no-such-package") == "not installed"
+
+
+def run_git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=x", "-c", "user.email=x@y"]
+    ended = subprocess.run(
+        ["git", "-C", str(folder), *identity, *words], capture_output=True, text=True, check=True
+    )
+    return ended.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    run_git(tmp_path, "init", "-q")
+    (tmp_path / "a.txt").write_text("a")
+    run_git(tmp_path, "add", "a.txt")
+    run_git(tmp_path, "commit", "-qm", "one")
+    return tmp_path
+
+
+def test_commit_is_the_repositorys(repository: Path) -> None:
+    (repository / "untracked.txt").write_text("b")
+    assert git_commit(repository) == run_git(repository, "rev-parse", "HEAD")
+
+
+def test_commit_with_changes_has_a_plus(repository: Path) -> None:
+    (repository / "a.txt").write_text("changed")
+    assert git_commit(repository) == run_git(repository, "rev-parse", "HEAD") + "+"
+
+
+def test_folder_without_a_repository_has_no_commit(tmp_path: Path) -> None:
+    assert git_commit(tmp_path) is None
+
+
+def test_without_git_there_is_no_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert git_commit(repository) is None

@@ -1,0 +1,159 @@
+"""What may go into a study's folder: a new study, the same one, or more of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart.config.load import dump_study
+from headstart.errors import OutputError
+from headstart.files import write_text
+from headstart.records import RunRecord
+from headstart.store.layout import StudyLayout
+from headstart.store.provenance import provenance
+from headstart.store.same_study import check_same_study, check_sources
+from small_studies import make_record, make_study
+
+
+def opened(out: Path, **changes: Any) -> StudyLayout:
+    """A folder that holds this study."""
+    layout = StudyLayout(out)
+    write_text(layout.study_file, dump_study(make_study(out, **changes)))
+    return layout
+
+
+def test_folder_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(OutputError, match="holds something else than a study"):
+        check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
+
+
+def test_what_a_killed_first_write_left_does_not_keep_the_study_out(tmp_path: Path) -> None:
+    (tmp_path / ".study.yaml-abcd1234").touch()
+    check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
+    (tmp_path / ".other").touch()
+    with pytest.raises(OutputError, match="holds something else"):
+        check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
+
+
+def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(OutputError, match="holds something else"):
+        check_same_study(StudyLayout(tmp_path / "out"), make_study(tmp_path / "out"))
+
+
+def test_check_writes_nothing(tmp_path: Path) -> None:
+    check_same_study(StudyLayout(tmp_path / "out"), make_study(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": 5},
+        {"seeds": [0, 1, 2, 9]},
+        {"sizes": [10, "all"]},
+        {"question": "Another?"},
+        {"workers": 2},
+        {"vocabulary": "full"},
+        {"arms": {"pretrained": {}, "random": {"init": "random"}, "more": {"init": "org/x"}}},
+    ],
+)
+def test_study_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
+    layout = opened(tmp_path / "out")
+    check_same_study(layout, make_study(tmp_path / "out", **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seeds": [1, 2]}, "seeds held [0], and does no more"),
+        ({"model": "n"}, "model was m, is n"),
+        ({"data": {"path": "/b.csv"}}, "data.path was /a.csv, is /b.csv"),
+        ({"select": {"metric": "mcc"}}, "select.metric was None, is mcc"),
+        ({"curves": ["valid", "test"]}, "curves was ['valid'], is ['valid', 'test']"),
+    ],
+)
+def test_other_study_is_refused_with_what_differs(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    layout = opened(tmp_path / "out")
+    with pytest.raises(OutputError) as caught:
+        check_same_study(layout, make_study(tmp_path / "out", **changes))
+    assert caught.value.got.endswith(f"what differs: {told}")
+
+
+def test_everything_that_differs_is_told(tmp_path: Path) -> None:
+    layout = opened(tmp_path / "out")
+    with pytest.raises(OutputError, match=r"model was m, is n; arms\.pretrained\.epochs was 3, is 4; "):
+        check_same_study(layout, make_study(tmp_path / "out", model="n", training={"epochs": 4}))
+
+
+def test_folder_may_be_moved(tmp_path: Path) -> None:
+    opened(tmp_path / "out").out.rename(tmp_path / "moved")
+    check_same_study(StudyLayout(tmp_path / "moved"), make_study(tmp_path / "moved"))
+
+
+def test_study_that_cannot_be_read_again_is_told(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("seeds: [", encoding="utf-8")
+    with pytest.raises(OutputError, match="cannot be read again"):
+        check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
+
+
+# Sources
+
+
+def made_from(data: str, checkpoint: str | None) -> RunRecord:
+    return make_record(provenance=provenance(data=data, checkpoint=checkpoint, commit=None))
+
+
+@pytest.mark.parametrize("record", [made_from("d", "c"), made_from("d", None), make_record()])
+def test_same_files_are_known_by_their_digests(record: RunRecord, tmp_path: Path) -> None:
+    check_sources([record], "d", frozenset({"c", "another arm's"}), StudyLayout(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [(made_from("d2", "c"), "other data"), (made_from("d", "c2"), "another checkpoint")],
+)
+def test_changed_file_is_refused(record: RunRecord, what: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=f"run a/all/0 was made from {what}") as caught:
+        check_sources([record], "d", frozenset({"c"}), StudyLayout(tmp_path))
+    assert caught.value.where == str(tmp_path)
+
+
+# Grids
+
+RATES = {"learning_rate": [1e-5, 1e-4]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tune": {"learning_rate": [1e-3, 1e-4, 1e-5]}},
+        {"training": {"learning_rate": 0.5}},
+        {"seeds": 5},
+        {"tune": None, "arms": {"pretrained": {"tune": RATES}, "random": {"init": "random", "tune": RATES}}},
+    ],
+)
+def test_grid_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
+    check_same_study(
+        opened(tmp_path / "out", tune=RATES), make_study(tmp_path / "out", **{"tune": RATES} | changes)
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (RATES, {"learning_rate": [1e-5]}, ".tune.learning_rate held [0.0001], and does no more"),
+        (None, RATES, ".learning_rate was 3e-05, is tuned"),
+        (RATES, None, ".learning_rate was tuned, is 3e-05"),
+        (RATES, RATES | {"weight_decay": [0.01]}, ".weight_decay was 0.01, is tuned"),
+    ],
+)
+def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, told: str) -> None:
+    layout = opened(tmp_path / "out", tune=before)
+    with pytest.raises(OutputError) as caught:
+        check_same_study(layout, make_study(tmp_path / "out", tune=after))
+    differs = caught.value.got.partition("what differs: ")[2]
+    assert differs == "; ".join(f"arms.{arm}{told}" for arm in ("pretrained", "random"))
