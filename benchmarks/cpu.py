@@ -62,14 +62,14 @@ class Options:
 
 def options(arguments: Sequence[str]) -> Options:
     """The command line, checked."""
-    from headstart.execute.crew import cores
+    from headstart.processors import count_processors
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add, names = parser.add_argument, list(get_args(Name))
     add("--subjects", type=lambda text: text.split(","), default=names, help=f"some of {','.join(names)}")
     add("--steps", type=int, default=96, help="steps timed, after 4 that are not: 96 are an epoch of books")
     add("--rounds", type=int, default=2, help="each holds every participant once")
-    add("--threads", type=int, default=cores(), help="of each process but those at once")
+    add("--threads", type=int, default=count_processors(), help="of each process but those at once")
     add("--only", type=lambda text: text.split(","), default=[], help="words: participants that hold one")
     add("--json", type=Path, help="file for the numbers")
     add("--part", help=argparse.SUPPRESS)

@@ -297,7 +297,7 @@ class Options:
 
 def options(arguments: Sequence[str]) -> Options:
     """The command line, checked."""
-    from headstart.execute.crew import cores
+    from headstart.processors import count_processors
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add = parser.add_argument
@@ -305,7 +305,7 @@ def options(arguments: Sequence[str]) -> Options:
     add("--adapters", type=lambda text: [int(n) for n in text.split(",")], default=[1, 4])
     add("--steps", type=int, default=20, help=f"steps timed, after {WARM} that are not")
     add("--rounds", type=int, default=2, help="each holds every participant once")
-    add("--threads", type=int, default=cores())
+    add("--threads", type=int, default=count_processors())
     add("--json", type=Path, help="file for the numbers")
     add("--part", help=argparse.SUPPRESS)
     found = Options(**vars(parser.parse_args(arguments)))

@@ -89,10 +89,10 @@ def options(arguments: Sequence[str]) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from headstart.execute.crew import cores
+    from headstart.processors import count_processors
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    add, usable = parser.add_argument, cores()
+    add, usable = parser.add_argument, count_processors()
     add("--shapes", type=_words, default=["tiny", "minilm"], help=f"some of {','.join(SHAPES)}")
     add("--members", type=_counts, default=[1, 2, 4, 8], help="how many runs at once; 1,2,4,8 by default")
     add("--lengths", type=_counts, default=[16, 128], help="tokens of each text; 16,128 by default")

@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from headstart.commands.generate import generate as generate
     from headstart.commands.init import init as init
     from headstart.commands.params import params as params
+    from headstart.commands.plan import plan as plan
     from headstart.commands.predict import predict as predict
+    from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
+    from headstart.commands.until import run_until as run_until
     from headstart.comparison import Comparison as Comparison
     from headstart.comparison import compare as compare
     from headstart.comparison import compare_studies as compare_studies
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
-    from headstart.deciding import run_until as run_until
     from headstart.engine.stack import Stack as Stack
     from headstart.engine.stack import stack as stack
     from headstart.engine.stack import unstack as unstack
     from headstart.errors import HeadstartError as HeadstartError
-    from headstart.experiment import Plan as Plan
     from headstart.experiment import Results as Results
-    from headstart.experiment import plan as plan
-    from headstart.experiment import run as run
+    from headstart.planning.plan import Plan as Plan
     from headstart.sample_size import power_assumed as power_assumed
     from headstart.sample_size import power_measured as power_measured
 
 _HOME = {
     "Comparison": "headstart.comparison",
     "HeadstartError": "headstart.errors",
-    "Plan": "headstart.experiment",
+    "Plan": "headstart.planning.plan",
     "Results": "headstart.experiment",
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
@@ -54,12 +54,12 @@ _HOME = {
     "init": "headstart.commands.init",
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
-    "plan": "headstart.experiment",
+    "plan": "headstart.commands.plan",
     "power_assumed": "headstart.sample_size",
     "power_measured": "headstart.sample_size",
     "predict": "headstart.commands.predict",
-    "run": "headstart.experiment",
-    "run_until": "headstart.deciding",
+    "run": "headstart.commands.run",
+    "run_until": "headstart.commands.until",
     "schema": "headstart.commands.schema",
     "stack": "headstart.engine.stack",
     "unstack": "headstart.engine.stack",

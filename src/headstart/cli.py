@@ -75,14 +75,14 @@ def plan(
     from headstart.config.load import load_study
 
     loaded = load_study(study, overrides or ())
-    from headstart.experiment import plan as make_plan
-    from headstart.report.plan import plan_view
+    from headstart.commands.plan import plan as plan_study
+    from headstart.report.plan import render_plan
 
-    made = make_plan(loaded, _say, probe=probe)
+    planned = plan_study(loaded, _log, probe=probe)
     if as_json:
-        _print_json(made.facts)
+        _print_json(planned.to_dict())
     else:
-        Console().print(plan_view(loaded, made.facts))
+        Console().print(render_plan(planned))
 
 
 @app.command()
@@ -307,21 +307,23 @@ def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
 
 
 def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None) -> None:
-    from headstart.deciding import run_until
-    from headstart.experiment import run as run_study
+    from headstart.commands.run import run as run_study
+    from headstart.commands.until import run_until
     from headstart.report.progress import StudyProgress
     from headstart.report.table import closing
 
     try:
-        if until is None:
-            results = run_study(study, StudyProgress)
-        else:
-            results = run_until(study, until[0], most_seeds=until[1], watch=StudyProgress, say=_say)
+        with StudyProgress(study.metric) as progress:
+            listeners = progress.on, progress.log, progress.begin
+            if until is None:
+                results = run_study(study, *listeners)
+            else:
+                results = run_until(study, until[0], *listeners, most_seeds=until[1])
     except KeyboardInterrupt:
-        _say("interrupted; what is done is kept, and the same command goes on from there")
+        _log("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(130) from None
     if as_json:
-        _print_json(results.facts)
+        _print_json(results.to_dict())
     else:
         Console().print(closing(results.findings, results.out))
     if results.findings.failed:
@@ -332,7 +334,7 @@ def _print_json(values: dict[str, Any]) -> None:
     typer.echo(json.dumps(values, indent=1, ensure_ascii=False))
 
 
-def _say(sentence: str) -> None:
+def _log(sentence: str) -> None:
     Console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
 
 

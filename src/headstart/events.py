@@ -1,4 +1,7 @@
-"""What happens to runs while they train, as four frozen events; whoever listens is one function of them."""
+"""What happens to runs while they train, as four frozen events; whoever listens is one function of them.
+
+What else is worth a sentence (data that are fetched, how packs are placed) goes to a `Log`.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,13 @@ class RunEnded:
 Event = RunStarted | StepDone | EpochDone | RunEnded
 #: Takes every event; pipes, trackers, progress and a page's live view are such functions.
 OnEvent = Callable[[Event], None]
+#: Takes a sentence about what goes on.
+Log = Callable[[str], None]
 
 
 def ignore_events(event: Event) -> None:
     """Listen to nothing."""
+
+
+def ignore_log(sentence: str) -> None:
+    """Say nothing."""

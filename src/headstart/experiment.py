@@ -1,271 +1,143 @@
-"""The whole of a study on one page: runs that are missing, packs, records, findings.
+"""The whole of a study on one page: study -> runs -> packs -> records -> findings -> results.json.
 
-study.yaml -> Study -> [Run] -> [Pack] -> RunRecord per run -> Findings -> results.json
+A study stands for runs: its arms, at each size, with each seed. Those that its folder lacks are trained as
+packs, each leaves a record, and what the records say together are the findings: whether the checkpoint beats
+its control, by how much, and how sure that is.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headstart.config.expand import Run, expand
-from headstart.config.study import Study
-from headstart.data.corpus import PARTS
-from headstart.data.statistics import summarise_labels, summarise_lengths
+from headstart.data.statistics import summarise_data
 from headstart.errors import HeadstartError
-from headstart.execute.crew import Crew
-from headstart.execute.forecast import Forecast, forecast
-from headstart.execute.local import carry_out_all, measured, process_bytes, warm_up
-from headstart.prepared import PreparedStudy as Prepared
-from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord, Until, duration
+from headstart.events import Event, OnEvent, RunEnded
+from headstart.execute.backend import Backend
+from headstart.execute.open_study import OpenStudy
+from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, expect_seconds
+from headstart.planning.measure import place_study
+from headstart.planning.placement import Placement, describe_placement
+from headstart.planning.plan import Plan
+from headstart.records import Notice, Range, RunRecord, duration
 from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
-from headstart.report.tuning import best_run, rule
-from headstart.store.provenance import git_commit
-from headstart.store.records import list_missing
-from headstart.store.runs import RunStore
-from headstart.training.prepare import keep_precision, load_libraries, prepare_methods, prepare_study
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `run` would do: the runs still to be made, those done, what is known of the data, and the cost.
-
-    `outlook` is of the runs that are left: what they need, and with a probe the steps that were timed.
-    """
-
-    study: Study
-    runs: tuple[Run, ...]
-    done: frozenset[str]
-    prepared: Prepared
-    outlook: Forecast
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The plan as plain values, for `--json`."""
-        corpus = self.prepared.corpus
-        return {
-            "task": self.study.task,
-            "texts": {part: len(corpus.parts[part]) for part in PARTS},
-            "labels": list(corpus.label_names),
-            "label_statistics": summarise_labels(corpus).to_dict(),
-            "warnings": [n.model_dump() for n in (*self.prepared.notices, *self.outlook.notices)],
-            "runs": [
-                {"arm": r.arm, "size": r.size, "seed": r.seed, "setting": dict(r.setting)}
-                | {"key": r.key, "done": r.key in self.done}
-                for r in self.runs
-            ],
-            "parameters": self.outlook.parameters,
-            "groups": self.outlook.groups,
-            "cost": self.outlook.cost,
-            "tokens": {
-                f"{name} (at most {limit})": round(float(tokens["train"].lengths.mean()), 1)
-                for (name, limit), tokens in self.prepared.tokens.items()
-            },
-            "lengths": {
-                f"{name} (at most {limit})": summarise_lengths(tokens, limit).to_dict()
-                for (name, limit), tokens in self.prepared.tokens.items()
-            },
-        }
+from headstart.report.results import dump_findings
+from headstart.report.tuning import best_run
+from headstart.training.prepare import prepare_methods
 
 
 @dataclass(frozen=True)
 class Results:
-    """A study that ended: its findings, the folder that holds everything, and who trained it, if anybody."""
+    """A study that ended: its findings, the folder that holds everything, and where it trained, if it did."""
 
     findings: Findings
     out: Path
-    crew: Crew | None = None
+    placement: Placement | None = None
 
     @property
     def records(self) -> tuple[RunRecord, ...]:
         """One record for each run."""
         return self.findings.records
 
-    @property
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`."""
-        return _facts(self.findings)
+        return dump_findings(self.findings)
 
 
-def plan(study: Study, say: Say = lambda _: None, *, probe: bool = False) -> Plan:
-    """Check the study and its data, list its runs and what they will cost, without training or writing.
-
-    Args:
-        probe: make a few real steps of each kind of run and forget them: memory measured, time expected.
-
-    Raises:
-        HeadstartError: whatever would keep the study from being run.
-    """
-    store = RunStore(Path(study.out))
-    study = store.grown(study)
-    runs = expand(study)
-    process = _process_bytes(runs)
-    store.check(study)
-    prepared = prepare_study(study, runs, log=say)
-    store.check_sources(prepared.corpus.digest, prepared.digests)
-    done = store.done()
-    prepared = keep_precision(prepared, done.values())
-    left = tuple(run for run in runs if run.key not in done)
-    seen = forecast(runs, left, prepared, process, store.out)
-    return Plan(study, runs, frozenset(done), prepared, measured(seen, store, say) if probe else seen)
-
-
-def _process_bytes(runs: Iterable[Run]) -> int:
-    """What a process holds before it has a model, with the libraries that these runs ask for."""
-    load_libraries(runs)
-    return process_bytes()
-
-
-def run(study: Study, watch: Callable[[int, str], Any] | None = None) -> Results:
-    """Train what is missing of the study, and say what it found.
-
-    Runs that are done in `study.out` are kept; one that failed is tried again.
-
-    Args:
-        watch: makes, from the number of runs and the metric, a context manager that is a `Watcher` with
-            `say(sentence)`; `headstart.report.progress.StudyProgress` is one. Silence by default.
-
-    Raises:
-        HeadstartError: whatever keeps the study from being run; a single run that fails is recorded.
-    """
-    return carry_on(study, watch)
-
-
-def carry_on(
-    study: Study,
-    watch: Callable[[int, str], Any] | None = None,
-    *,
-    until: Until | None = None,
-    crew: Crew | None = None,
+def run_missing(
+    opened: OpenStudy, backend: Backend, on_event: OnEvent, placement: Placement | None = None
 ) -> Results:
-    """As `run`, for a study that grows.
+    """Train the runs of a study that are missing, and find what all of its records say.
 
     Args:
-        until: the rule by which its seeds are added, for the record.
-        crew: trains it, where one has been chosen before; else one is chosen.
+        placement: where they train, if that was chosen before.
+
+    Raises:
+        HeadstartError: every run failed; a single one that fails is recorded.
     """
-    began, store = time.monotonic(), RunStore(Path(study.out))
-    study = store.grown(study)
-    runs = expand(study)
-    if study.workers != 0:
-        warm_up()
-    store.check(study)
-    process = _process_bytes(runs)
-    with (watch or _Nobody)(len(list_missing([r.key for r in runs], store.done())), study.metric) as watcher:
-        prepared = prepare_study(study, runs, commit=git_commit(Path.cwd()), log=watcher.say)
-        store.check_sources(prepared.corpus.digest, prepared.digests)
-        store.open(study, until)
-        done = store.done()
-        prepared = keep_precision(prepared, done.values())
-        left = tuple(run for run in runs if run.key not in done)
-        seen = forecast(runs, left, prepared, process, store.out)
-        for notice in seen.notices:
-            watcher.say(notice.text)
-        store.write_json("plan.json", Plan(study, runs, frozenset(done), prepared, seen).facts)
-        crew, expected = _train_missing(seen, store, watcher, crew)
-        findings = _conclude(study, prepared, store)
-        watcher.say(f"{len(findings.records)} runs, {duration(time.monotonic() - began)}{expected}")
+    opened.store.open(opened.study, opened.rule)
+    estimate = estimate_missing(opened)
+    for warning in estimate.warnings:
+        opened.log(warning.text)
+    opened.store.write_json("plan.json", plan_missing(opened, estimate).to_dict())
+    for record in opened.done.values():
+        _promote(record, opened)  # an earlier call may have ended between a run and its promotion
+    expected: Range | None = None
+    if estimate.missing:
+        placement, expected = _train(opened, estimate, backend, on_event, placement)
+    findings = _conclude(opened)
+    span = f" (expected: {duration(expected.low)} to {duration(expected.high)})" if expected else ""
+    opened.log(f"{len(findings.records)} runs, {duration(time.monotonic() - opened.began)}{span}")
     if all(record.status == "failed" for record in findings.records):
         raise HeadstartError(
             f"every run failed; the first: {findings.records[0].error}",
-            where=str(store.out),
+            where=str(opened.store.out),
             fix="the records below runs/ hold the traces; mend the cause and run again",
         )
-    return Results(findings, store.out, crew)
+    return Results(findings, opened.store.out, placement)
 
 
-def _train_missing(
-    seen: Forecast, store: RunStore, watcher: Any, crew: Crew | None
-) -> tuple[Crew | None, str]:
-    """Train them; gives who did, and what was expected, in words, for what it took to be held against."""
-    promoting = _Promoting(watcher, store, seen.prepared)
-    for record in store.done().values():
-        promoting.promote(record)  # an earlier call may have ended between a run and its promotion
-    if not seen.left:
-        return crew, ""
-    prepare_methods([seen.prepared.select(run) for run in seen.left], watcher.say)
-    crew, seconds = carry_out_all(seen, store, promoting, watcher.say, crew)
-    watcher.say(_how(crew))
-    return crew, f" (expected: {duration(seconds.low)} to {duration(seconds.high)})" if seconds else ""
+def estimate_missing(opened: OpenStudy) -> StudyEstimate:
+    """What the runs that are missing will need, before a step is made."""
+    return estimate_study(
+        opened.runs, opened.missing, opened.prepared, opened.process_bytes, opened.store.out
+    )
 
 
-def _how(crew: Crew) -> str:
-    packs = f", at most {crew.pack} runs as one" if crew.pack > 1 else ""
-    if not crew.workers:
-        return f"trained in this process{packs}"
-    threads = f" of {_count(crew.threads, 'thread')}" if crew.threads else ""
-    return f"trained by {_count(crew.workers, 'worker process')}{threads}{packs} ({crew.reason})"
+def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
+    """What will be done, and what it will cost."""
+    data = summarise_data(opened.prepared.corpus, opened.prepared.tokens)
+    warnings = (*opened.prepared.notices, *estimate.warnings)
+    return Plan(opened.study, opened.runs, frozenset(opened.done), data, estimate.cost, warnings)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}{'es' if what.endswith('s') else 's'}"
+def _train(
+    opened: OpenStudy, estimate: StudyEstimate, backend: Backend, on_event: OnEvent, chosen: Placement | None
+) -> tuple[Placement, Range | None]:
+    """Train them as packs, each run's record taken in as it ends; gives where, and the seconds expected."""
+
+    def on(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            opened.records[event.record.key] = event.record
+            _promote(event.record, opened)
+        on_event(event)
+
+    prepare_methods([opened.prepared.select(run) for run in estimate.missing], opened.log)
+    placement = chosen or place_study(estimate, backend)
+    if chosen is None:
+        backend.stop()  # a process that has timed steps keeps the memory of its largest pack
+    packs = estimate.with_placement(placement).plan_packs(placement)
+    if sentence := describe_expected(packs, placement):
+        opened.log(sentence)
+    backend.run_packs(packs, placement, on)
+    opened.log(describe_placement(placement))
+    return placement, expect_seconds(packs, placement)
 
 
-class _Promoting:
-    """A watcher that, before it passes an ended run on, lets its model become its arm's best."""
-
-    def __init__(self, watcher: Any, store: RunStore, prepared: Prepared) -> None:
-        self._watcher, self._store, self._prepared = watcher, store, prepared
-        self.started, self.step, self.epoch = watcher.started, watcher.step, watcher.epoch
-
-    def ended(self, record: RunRecord) -> None:
-        self.promote(record)
-        self._watcher.ended(record)
-
-    def promote(self, record: RunRecord) -> None:
-        study, names = self._prepared.study, self._prepared.corpus.label_names
-        self._store.promote(record, study, lambda r: model_card(r, study, names))
-
-
-class _Nobody:
-    """A watcher that wants to know nothing."""
-
-    def __init__(self, runs: int, metric: str) -> None:
-        """Takes what any watcher is made from."""
-
-    def __enter__(self) -> _Nobody:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
-
-    def say(self, sentence: str) -> None:
-        """Not told to anybody."""
-
-    def started(self, run: Run) -> None:
-        """Not told to anybody."""
-
-    def step(self, run: Run, step: int, total: int, loss: float) -> None:
-        """Not told to anybody."""
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """Not told to anybody."""
-
-    def ended(self, record: RunRecord) -> None:
-        """Not told to anybody."""
-
-
-def _conclude(study: Study, prepared: Prepared, store: RunStore) -> Findings:
-    findings = find(study, list(store.records()), prepared.notices, store.predictions, store.until())
-    gone = tuple(_settle(findings, store, prepared.corpus.label_names))
-    findings = replace(findings, notices=(*findings.notices, *gone))
-    store.write_json("results.json", _facts(findings))
+def _conclude(opened: OpenStudy) -> Findings:
+    """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
+    records, notices = list(opened.records.values()), opened.prepared.notices
+    findings = find(opened.study, records, notices, opened.read_predictions, opened.rule)
+    findings = replace(findings, notices=(*findings.notices, *_promote_chosen(findings, opened)))
+    opened.store.write_json("results.json", dump_findings(findings))
     return findings
 
 
-def _settle(findings: Findings, store: RunStore, label_names: tuple[str, ...]) -> Iterator[Notice]:
-    """Let each tuned arm have the model of its best run; a notice where that was deleted."""
-    study = findings.study
+def _promote(record: RunRecord, opened: OpenStudy) -> None:
+    """Let the run's model become its arm's, if it is the best so far."""
+    opened.store.promote(record, opened.study, lambda best: _write_card(best, opened))
+
+
+def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[Notice]:
+    """Let each tuned arm have the model of its best run; a warning where that was deleted."""
     for arm in dict.fromkeys(row.arm for row in findings.tuning):
-        best = best_run(study, findings.records, findings.tuning, arm)
-        there = store.settle(arm, best, lambda record: model_card(record, study, label_names))
-        if best is not None and not there:
+        best = best_run(findings.study, findings.records, findings.tuning, arm)
+        is_there = opened.store.settle(arm, best, lambda record: _write_card(record, opened))
+        if best is not None and not is_there:
             yield Notice(
                 kind="model-gone",
                 text=f"{arm}: the model of its best run, {best.key}, was deleted, so models/{arm} "
@@ -273,20 +145,5 @@ def _settle(findings: Findings, store: RunStore, label_names: tuple[str, ...]) -
             )
 
 
-def _facts(findings: Findings) -> dict[str, Any]:
-    until = findings.until
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "study": findings.study.model_dump(mode="json"),
-        "runs": [record.model_dump(mode="json") for record in findings.records],
-        "summary": [row.model_dump(mode="json") for row in findings.summary],
-        "contrasts": [row.model_dump(mode="json") for row in findings.contrasts],
-        "label_worth": [row.model_dump(mode="json") for row in findings.label_worth],
-        "step_worth": [row.model_dump(mode="json") for row in findings.step_worth],
-        "until_decided": until.model_dump(mode="json") if until else None,
-        "tuning": {
-            "rule": rule(findings.study.metric),
-            "grid": [row.model_dump(mode="json") for row in findings.tuning],
-        },
-        "warnings": [notice.model_dump(mode="json") for notice in findings.notices],
-    }
+def _write_card(record: RunRecord, opened: OpenStudy) -> str:
+    return model_card(record, opened.study, opened.prepared.corpus.label_names)

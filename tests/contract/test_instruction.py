@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import headstart
 from headstart.cli import main
-from headstart.methods import base, peft_format
+from headstart.models import initialise as models_initialise
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 
@@ -343,11 +343,11 @@ def test_a_language_models_plan_knows_what_it_costs(tiny_bloom: Path, tmp_path: 
     arms = {"base": {"method": "none"}, "full": {}, "lora": {"method": "lora", "lora": {"r": 2}}}
     packing = {"packing": True}
     study = headstart.load_study(_write(tmp_path, tiny_bloom, arms=arms, prompts=packing, confounded=True))
-    facts = headstart.plan(study, probe=True).facts
+    facts = headstart.plan(study, probe=True).to_dict()
     known = {group["runs"][0].partition("/")[0]: group for group in facts["groups"]}
     assert known["base"]["memory_bytes"] is None
     assert known["lora"]["memory_bytes"]["low"] > 0
-    assert known["full"]["measured"]["seconds_a_step"] > 0
+    assert known["full"]["measured"]["seconds_per_step"] > 0
     assert facts["parameters"]["base"]["trainable"] == 0
     assert facts["parameters"]["lora"]["trainable"] == 2 * 2 * (32 + 96)
     assert facts["label_statistics"] == {}
@@ -366,20 +366,19 @@ def test_a_lora_run_with_samples_builds_its_base_twice(
     """Once to train, once to be asked before and after; the first is gone by then, none proves the save."""
     built: list[weakref.ref[Any]] = []
     alive: list[int] = []
-    real = base.initialise
 
     def initialise(*given: Any, **named: Any) -> Any:
         gc.collect()
         alive.append(sum(reference() is not None for reference in built))
-        model = real(*given, **named)
+        model = models_initialise.initialise(*given, **named)
         built.append(weakref.ref(model))
         return model
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("the base was loaded once more")
 
-    monkeypatch.setattr(base, "initialise", initialise)
-    monkeypatch.setattr(peft_format, "load_adapter", refuse)
+    monkeypatch.setattr("headstart.methods.base.initialise", initialise)
+    monkeypatch.setattr("headstart.methods.peft_format.load_adapter", refuse)
     arms = {"lora": ARMS["lora"], "base": {"method": "none"}}
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "precision": "fp32"}
     study = _write(tmp_path, tiny_bloom, arms=arms, samples=SAMPLES, training=training)

@@ -17,11 +17,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from headstart import load_study, run
 from headstart.cli import main
-from headstart.config.expand import Run, expand
-from headstart.execute.local import Workers
-from headstart.execute.pin import usable
-from headstart.execute.probe import Probe
-from headstart.records import EpochPoint, RunRecord
+from headstart.config.expand import expand
+from headstart.events import Event, StepDone
+from headstart.processors import list_processors
+from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 from headstart.training.prepare import prepare_study
 
@@ -47,7 +46,7 @@ _CIRCUMSTANCES = {"seconds", "peak_memory_bytes", "estimate", "execution", "prov
 def _one_thread(one_thread: None) -> Iterator[None]:
     """In workers too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("headstart.execute.crew.cores", lambda: 1)
+        patch.setattr("headstart.planning.placement_choice.count_processors", lambda: 1)
         yield
 
 
@@ -233,71 +232,36 @@ def test_two_workers_train_packs_of_two(make: Callable[..., Done], alone: Done) 
     done = make(workers=2, pack=2)
     executed = [r.execution for r in done.records.values() if r.execution]
     assert {(one.workers, one.pack) for one in executed} == {(2, 2)}
-    assert {one.pinned for one in executed} == {len(usable()) > 1}
+    assert {one.pinned for one in executed} == {len(list_processors()) > 1}
     _assert_same_numbers(done, alone)
 
 
-class _Killing:
-    """A watcher that kills the one worker at the first steps it hears of, so many times."""
-
-    times = 1
-
-    def __init__(self, runs: int, metric: str) -> None:
-        self.killed, self.last = 0, 0
-
-    def __enter__(self) -> _Killing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
-
-    def say(self, sentence: str) -> None:
-        """Not told to anybody."""
-
-    def started(self, run: Run) -> None:
-        """Not told to anybody."""
-
-    def step(self, run: Run, step: int, total: int, loss: float) -> None:
-        """Kill the worker, unless it is one that was killed already."""
-        (worker,) = multiprocessing.active_children()
-        if self.killed < self.times and worker.pid != self.last:
-            self.killed, self.last = self.killed + 1, worker.pid or 0
-            worker.kill()
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """Not told to anybody."""
-
-    def ended(self, record: RunRecord) -> None:
-        """Not told to anybody."""
-
-
-class _KillingTwice(_Killing):
-    """Ends a half, too."""
-
-    times = 2
-
-
-class _KillingThrice(_Killing):
-    """Ends a run that was alone by then."""
-
-    times = 3
-
-
-def _killed(study_in: StudyFile, folder: Path, watcher: type[_Killing]) -> tuple[RunRecord, ...]:
+def _killed(study_in: StudyFile, folder: Path, times: int) -> tuple[RunRecord, ...]:
+    """The records of a pack of four whose one worker is killed so many times, at the first step told of."""
     training = {**TRAINING, "epochs": 8}
     file = study_in(folder, arms=PAIR, seeds=[0, 1], training=training, workers=1, pack=4)
-    return run(load_study(file), watcher).records
+    killed: list[int | None] = []
+
+    def kill(event: Event) -> None:
+        if not isinstance(event, StepDone):
+            return
+        (worker,) = multiprocessing.active_children()
+        if len(killed) < times and worker.pid not in killed:
+            killed.append(worker.pid)
+            worker.kill()
+
+    return run(load_study(file), kill).records
 
 
 def _sizes(records: tuple[RunRecord, ...]) -> list[int]:
     return sorted(record.execution.pack for record in records if record.execution)
 
 
-@pytest.mark.parametrize(("watcher", "sizes"), [(_Killing, [2, 2, 2, 2]), (_KillingTwice, [1, 1, 2, 2])])
+@pytest.mark.parametrize(("times", "sizes"), [(1, [2, 2, 2, 2]), (2, [1, 1, 2, 2])])
 def test_a_pack_whose_worker_was_killed_goes_on_in_halves(
-    study_in: StudyFile, tmp_path: Path, watcher: type[_Killing], sizes: list[int]
+    study_in: StudyFile, tmp_path: Path, times: int, sizes: list[int]
 ) -> None:
-    records = _killed(study_in, tmp_path, watcher)
+    records = _killed(study_in, tmp_path, times)
     assert [record.status for record in records] == ["done"] * 4
     assert _sizes(records) == sizes
 
@@ -305,24 +269,10 @@ def test_a_pack_whose_worker_was_killed_goes_on_in_halves(
 def test_a_run_whose_worker_was_killed_while_it_was_alone_has_failed(
     study_in: StudyFile, tmp_path: Path
 ) -> None:
-    records = _killed(study_in, tmp_path, _KillingThrice)
+    records = _killed(study_in, tmp_path, 3)
     (lost,) = (record for record in records if record.status == "failed")
     assert "its process was killed by signal 9" in str(lost.error)
     assert _sizes(records) == [1, 2, 2]
-
-
-def test_a_pool_whose_worker_died_in_a_probe_can_be_asked_again(study_in: StudyFile, tmp_path: Path) -> None:
-    """As the crew does: two workers at once, and then one alone."""
-    study = load_study(study_in(tmp_path, arms=PAIR))
-    runs = expand(study)
-    probe = Probe(runs[:1], 1)
-    with Workers(prepare_study(study, runs), RunStore(Path(study.out))) as pool:
-        pool.resize(1)
-        (worker,) = multiprocessing.active_children()
-        worker.kill()
-        worker.join()
-        assert pool.ask([probe]) == []
-        pool.ask([probe])
 
 
 # The plan

@@ -20,9 +20,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from headstart import load_study, run
 from headstart.cli import main
-from headstart.config.expand import Run
-from headstart.execute.crew import cores
-from headstart.records import EpochPoint, RunRecord
+from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
+from headstart.processors import count_processors
+from headstart.records import RunRecord
 
 StudyFile = Callable[..., Path]
 SETTINGS = {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
@@ -64,7 +64,7 @@ def in_three(folder: Path, rows: list[dict[str, Any]], **more: Any) -> dict[str,
 def _threads_of_a_worker() -> Iterator[None]:
     """As many threads as each of two workers has, so that sums are added up in the same order."""
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, cores() // 2))
+    torch.set_num_threads(max(1, count_processors() // 2))
     yield
     torch.set_num_threads(before)
 
@@ -427,43 +427,36 @@ def test_two_workers_give_the_numbers_of_one_process(study_file: StudyFile, tmp_
     assert executed.workers == 2
 
 
-class _Killing:
-    """A watcher that kills one of the workers when the first run starts."""
-
-    def __init__(self, runs: int, metric: str) -> None:
-        self.ended_runs: list[str] = []
-        self.killed = False
-
-    def __enter__(self) -> _Killing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
-
-    def say(self, sentence: str) -> None:
-        """Not told to anybody."""
-
-    def started(self, run: Run) -> None:
-        """Kill a worker, once."""
-        if not self.killed:
-            self.killed = True
-            multiprocessing.active_children()[0].kill()
-
-    def step(self, run: Run, step: int, total: int, loss: float) -> None:
-        """Not told to anybody."""
-
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """Not told to anybody."""
-
-    def ended(self, record: RunRecord) -> None:
-        """Remember the run."""
-        self.ended_runs.append(record.key)
-
-
 def test_worker_that_is_killed_fails_its_run_only(study_file: StudyFile) -> None:
     slow = {**SETTINGS, "epochs": 6}
     file = study_file(arms=TUNED, seeds=[0, 1, 2], workers=2, training=slow)
-    results = run(load_study(file), _Killing)
+    killed: list[str] = []
+
+    def kill_once(event: Event) -> None:
+        if isinstance(event, RunStarted) and not killed:
+            killed.append(event.run.key)
+            multiprocessing.active_children()[0].kill()
+
+    results = run(load_study(file), kill_once)
     (lost,) = results.findings.failed
     assert "its process was killed by signal 9" in str(lost.error)
     assert [r.status for r in results.records].count("done") == 2
+
+
+# Whoever listens
+
+
+def test_events_sentences_and_the_number_of_runs_are_told(study_file: StudyFile) -> None:
+    file = study_file(arms=TUNED, seeds=[0, 1], training={**SETTINGS, "epochs": 2})
+    run(load_study(file, ["seeds=1"]))
+    events, sentences, begun = list[Event](), list[str](), list[int]()
+    run(load_study(file), events.append, sentences.append, begun.append)
+    assert begun == [1], "one of two runs was done"
+    kinds = [type(event) for event in events]
+    assert kinds == [RunStarted, *[*[StepDone] * 8, EpochDone] * 2, RunEnded]
+    steps = [event for event in events if isinstance(event, StepDone)]
+    assert [event.step for event in steps] == list(range(1, 17))
+    assert {event.total for event in steps} == {16}
+    assert steps[-1].learning_rate < steps[7].learning_rate
+    assert sentences[-2:] == ["trained in this process", sentences[-1]]
+    assert sentences[-1].startswith("2 runs, ")

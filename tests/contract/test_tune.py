@@ -123,9 +123,9 @@ def test_best_model_of_each_other_setting_stays_with_its_run(tuned: Tuned) -> No
 
 
 def test_plan_counts_the_grid(tuned: Tuned) -> None:
-    facts = plan(load_study(tuned.file)).facts
-    assert [run["setting"]["learning_rate"] for run in facts["runs"]] == RATES * 4
-    assert all(run["done"] for run in facts["runs"])
+    planned = plan(load_study(tuned.file))
+    assert [dict(run.setting)["learning_rate"] for run in planned.runs] == RATES * 4
+    assert planned.done == {run.key for run in planned.runs}
 
 
 def stamps(out: Path) -> dict[str, int]:

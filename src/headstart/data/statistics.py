@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.config.traits import TaskName
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.distributions import Bar, compute_histogram, compute_quantiles
 from headstart.data.labels.base import LabelStatistics
@@ -44,6 +45,43 @@ class LengthStatistics:
             "parts": parts,
             "histogram": [bar.to_dict() for bar in self.histogram],
         }
+
+
+@dataclass(frozen=True)
+class DataStatistics:
+    """Examples by part, the labels' names and statistics, and lengths by tokenizer and limit."""
+
+    task: TaskName
+    examples: dict[Part, int]
+    label_names: tuple[str, ...]
+    labels: LabelStatistics
+    lengths: dict[str, LengthStatistics]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for `--json`."""
+        lengths = self.lengths
+        return {
+            "task": self.task,
+            "texts": self.examples,
+            "labels": list(self.label_names),
+            "label_statistics": self.labels.to_dict(),
+            "tokens": {name: round(of.parts["train"].mean, 1) for name, of in lengths.items()},
+            "lengths": {name: of.to_dict() for name, of in lengths.items()},
+        }
+
+
+def summarise_data(corpus: Corpus, tokens: Mapping[tuple[str, int], Mapping[Part, Tokens]]) -> DataStatistics:
+    """The statistics of a corpus; `tokens` are by (checkpoint, token limit)."""
+    return DataStatistics(
+        task=corpus.task,
+        examples={part: len(corpus.parts[part]) for part in PARTS},
+        label_names=corpus.label_names,
+        labels=summarise_labels(corpus),
+        lengths={
+            f"{name} (at most {limit})": summarise_lengths(parts, limit)
+            for (name, limit), parts in tokens.items()
+        },
+    )
 
 
 def summarise_labels(corpus: Corpus) -> LabelStatistics:

@@ -1,1 +1,1 @@
-"""Carries packs out: what they share is prepared once, then processes train them and write their runs."""
+"""Runs studies: opened once, their packs handed to a backend; what a backend is, and this machine's."""

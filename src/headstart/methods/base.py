@@ -6,7 +6,7 @@ A new method is one file like its neighbours and one registration in `config.tra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from headstart.engine.generate import Answer
 from headstart.engine.member import Setting
 from headstart.engine.stack import unstackable
 from headstart.errors import ModelError
+from headstart.events import Log
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.initialise import initialise
 from headstart.models.save import save_model
@@ -33,10 +34,6 @@ from headstart.tasks import load_task
 
 #: Test examples whose logits a saved model must give again.
 _CHECK_EXAMPLES = 8
-
-
-#: Takes a sentence for the user.
-Log = Callable[[str], None]
 
 
 class Method(ABC):

@@ -16,7 +16,8 @@ from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision, weights_dtype
 from headstart.errors import ModelError
-from headstart.methods.base import BuiltModel, Log, TrainedMethod, build_base_model, copy_values
+from headstart.events import Log
+from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model, copy_values
 from headstart.methods.features import index_rows, load_features, locate_features
 from headstart.methods.linear_probe import Probe, load_linear, save_linear
 from headstart.methods.lora import identify_frozen_weights

@@ -17,8 +17,9 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from headstart.config.traits import TaskName, task_traits
-from headstart.data.assets import Announce, fetch_model, is_asset
+from headstart.data.assets import fetch_model, is_asset
 from headstart.errors import ModelError
+from headstart.events import Log, ignore_log
 
 _EXPECTED = "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
 #: What a tokenizer without a limit of its own reports is near 1e30.
@@ -90,20 +91,20 @@ def library_class(task: TaskName) -> Any:
     return getattr(transformers, task_traits(task).auto_class)
 
 
-def locate(name: str, announce: Announce = lambda _: None) -> str:
+def locate(name: str, log: Log = ignore_log) -> str:
     """The folder or hub id behind a checkpoint's name in a study."""
-    return str(fetch_model(name, announce)) if is_asset(name) else name
+    return str(fetch_model(name, log)) if is_asset(name) else name
 
 
 def open_checkpoint(
-    name: str, task: TaskName, label_names: tuple[str, ...], announce: Announce = lambda _: None
+    name: str, task: TaskName, label_names: tuple[str, ...], log: Log = ignore_log
 ) -> Checkpoint:
     """Configuration and tokenizer of checkpoint `name`, set up for the task's outputs.
 
     Raises:
         ModelError: nothing can be found there, or it is of no family with a classification head.
     """
-    location = locate(name, announce)
+    location = locate(name, log)
     with explained(name), quiet():
         own = AutoConfig.from_pretrained(location)
         config = AutoConfig.from_pretrained(location, **_outputs(task, label_names))

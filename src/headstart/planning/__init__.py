@@ -1,1 +1,1 @@
-"""What a study will need before it trains: memory, time, disk, and how to place its packs on a machine."""
+"""What a study will need before any of it trains: memory, time, disk, and where its packs are placed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from headstart.data.distributions import Bar
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 #: Characters of the longest bar.
@@ -16,20 +17,20 @@ def bar(share: float, width: int = WIDTH) -> str:
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def histogram_lines(bars: Sequence[Mapping[str, Any]], width: int = WIDTH) -> list[str]:
-    """A line for each bar {`from`, `to`, `count`}: its range, the bar, and how many it holds."""
-    most = max((one["count"] for one in bars), default=0)
+def histogram_lines(bars: Sequence[Bar], width: int = WIDTH) -> list[str]:
+    """A line for each bar: its range, the bar, and how many it holds."""
+    most = max((one.count for one in bars), default=0)
     names = _ranges(bars)
     wide = max(map(len, names), default=0)
     return [
-        f"{name:>{wide}}  {bar(one['count'] / most if most else 0, width)} {one['count']:,}"
+        f"{name:>{wide}}  {bar(one.count / most if most else 0, width)} {one.count:,}"
         for name, one in zip(names, bars, strict=True)
     ]
 
 
-def _ranges(bars: Sequence[Mapping[str, Any]]) -> list[str]:
+def _ranges(bars: Sequence[Bar]) -> list[str]:
     """Whole numbers as `4 - 29`, both in the bar; others as `0.5 to 1.5`."""
-    if all(float(one[end]).is_integer() for one in bars for end in ("from", "to")):
-        pairs = [(int(one["from"]), int(one["to"]) - 1) for one in bars]
+    if all(float(end).is_integer() for one in bars for end in (one.start, one.stop)):
+        pairs = [(int(one.start), int(one.stop) - 1) for one in bars]
         return [f"{low}" if low == high else f"{low} - {high}" for low, high in pairs]
-    return [f"{one['from']:.3g} to {one['to']:.3g}" for one in bars]
+    return [f"{one.start:.3g} to {one.stop:.3g}" for one in bars]

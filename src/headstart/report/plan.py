@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -13,47 +12,54 @@ from rich.text import Text
 
 from headstart.config.expand import axes, settings
 from headstart.config.study import Arm, Study
-from headstart.report.cost import cost_lines, cost_table
-from headstart.report.texts import label_view, length_lines
+from headstart.config.traits import method_traits, task_traits
+from headstart.data.statistics import DataStatistics
+from headstart.planning.cost import GroupCost
+from headstart.planning.plan import Plan
+from headstart.report.cost import describe_cost, render_cost_table
+from headstart.report.texts import describe_lengths, render_labels
 from headstart.report.tuning import SHORT
 
+#: Label names that are shown.
+_LABELS = 12
 
-def plan_view(study: Study, facts: Mapping[str, Any]) -> RenderableType:
-    """The plan's facts for a terminal."""
+
+def render_plan(plan: Plan) -> RenderableType:
+    """The plan for a terminal."""
     parts: list[RenderableType] = []
-    if study.question:
-        parts.append(Text(study.question, style="bold"))
-    parts += [Text(line) for line in _data_lines(facts)]
-    parts += [*label_view(facts), *map(Text, length_lines(facts))]
-    parts += [Text(f"! {warning['text']}", style="yellow") for warning in facts["warnings"]]
-    parts += [_runs_table(study, facts), *map(Text, _left(study, facts))]
-    if "cost" in facts:
-        parts += [cost_table(study, facts), *map(Text, cost_lines(facts["cost"]))]
+    if plan.study.question:
+        parts.append(Text(plan.study.question, style="bold"))
+    parts += [Text(line) for line in _describe_data(plan.data)]
+    parts += [*render_labels(plan.data), *map(Text, describe_lengths(plan.data.lengths))]
+    parts += [Text(f"! {warning.text}", style="yellow") for warning in plan.warnings]
+    parts += [_render_runs(plan), *map(Text, _describe_missing(plan))]
+    parts += [render_cost_table(list(plan.study.arms), plan.cost), *map(Text, describe_cost(plan.cost))]
     return Group(*parts)
 
 
-def _data_lines(facts: Mapping[str, Any]) -> list[str]:
-    texts = ", ".join(f"{count} {part}" for part, count in facts["texts"].items())
-    labels = facts["labels"]
-    shown = ", ".join(labels[:12]) + (f", and {len(labels) - 12} more" if len(labels) > 12 else "")
-    open_ended = "an answer" if facts["task"] == "instruction" else "a number"
-    what = f"{len(labels)} labels: {shown}" if labels else open_ended
-    return [f"{facts['task']}, {what}", f"texts: {texts}"]
+def _describe_data(data: DataStatistics) -> list[str]:
+    examples = ", ".join(f"{count} {part}" for part, count in data.examples.items())
+    labels = data.label_names
+    more = f", and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""
+    open_ended = "an answer" if task_traits(data.task).generates else "a number"
+    what = f"{len(labels)} labels: {', '.join(labels[:_LABELS])}{more}" if labels else open_ended
+    return [f"{data.task}, {what}", f"texts: {examples}"]
 
 
-def _runs_table(study: Study, facts: Mapping[str, Any]) -> Table:
-    shown = _settings_shown(study)
+def _render_runs(plan: Plan) -> Table:
+    study = plan.study
+    shown = _choose_hyperparameters(study)
     table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
-    total = Counter(run["arm"] for run in facts["runs"])
-    done = Counter(run["arm"] for run in facts["runs"] if run["done"])
+    total = Counter(run.arm for run in plan.runs)
+    done = Counter(run.arm for run in plan.runs if run.key in plan.done)
     for name, arm in study.arms.items():
-        words = arm.method == "bag-of-words"
+        has_checkpoint = method_traits(arm.method).has_checkpoint
         control = " (control)" if name == study.control_arm else ""
         table.add_row(
             escape(name) + control,
-            "-" if words else escape(arm.init),
+            escape(arm.init) if has_checkpoint else "-",
             arm.method,
-            *("-" if words else _values(study, arm, name) for name in shown.values()),
+            *(_describe_values(study, arm, key) if has_checkpoint else "-" for key in shown.values()),
             ", ".join(map(str, study.sizes)),
             str(total[name]),
             str(done[name]),
@@ -61,29 +67,34 @@ def _runs_table(study: Study, facts: Mapping[str, Any]) -> Table:
     return table
 
 
-def _settings_shown(study: Study) -> dict[str, str]:
-    """The columns of settings, as heading and key: the rate, and whatever else an arm tries."""
+def _choose_hyperparameters(study: Study) -> dict[str, str]:
+    """The columns of hyperparameters, as heading and key: the rate, and whatever else an arm tries."""
     tried = {key for arm in study.arms.values() for key in axes(study, arm)}
     return {short: key for key, short in SHORT.items() if key == "learning_rate" or key in tried}
 
 
-def _values(study: Study, arm: Arm, key: str) -> str:
-    """The values of a setting that the arm tries, or the one that it has."""
+def _describe_values(study: Study, arm: Arm, key: str) -> str:
+    """The values of a hyperparameter that the arm tries, or the one that it has."""
     values = axes(study, arm).get(key) or (getattr(settings(study, arm), key),)
     return ", ".join(f"{value:g}" for value in values)
 
 
-def _left(study: Study, facts: Mapping[str, Any]) -> Iterator[str]:
+def _describe_missing(plan: Plan) -> Iterator[str]:
     """What is still to train, and which of it can train as one."""
-    done = {run["key"] for run in facts["runs"] if run["done"]}
-    if len(done) == len(facts["runs"]):
+    missing = [run for run in plan.runs if run.key not in plan.done]
+    if not missing:
         yield "all runs done"
         return
-    yield f"{len(facts['runs']) - len(done)} of {len(facts['runs'])} runs to train"
-    for group in facts["groups"]:
-        arms = ", ".join(dict.fromkeys(key.partition("/")[0] for key in group["runs"]))
-        count = sum(key not in done for key in group["runs"])
-        if group["alone"] is None and count > 1:
-            yield f"  {arms}: up to {count} can train as one; a probe decides how many do"
-        elif group["alone"] and any(study.arms[arm].method != "bag-of-words" for arm in arms.split(", ")):
-            yield f"  {arms}: each by itself, for {group['alone']}"
+    yield f"{len(missing)} of {len(plan.runs)} runs to train"
+    for group in plan.cost.groups:
+        yield from _describe_group(group, plan)
+
+
+def _describe_group(group: GroupCost, plan: Plan) -> Iterator[str]:
+    of_group = [run for run in plan.runs if run.key in group.runs]
+    arms = ", ".join(dict.fromkeys(run.arm for run in of_group))
+    count = sum(run.key not in plan.done for run in of_group)
+    if group.alone is None and count > 1:
+        yield f"  {arms}: up to {count} can train as one; a probe decides how many do"
+    elif group.alone and any(method_traits(run.method).has_checkpoint for run in of_group):
+        yield f"  {arms}: each by itself, for {group.alone}"

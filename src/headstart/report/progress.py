@@ -10,20 +10,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from headstart.config.expand import Run
-from headstart.records import EpochPoint, RunRecord, duration
+from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
+from headstart.records import RunRecord, duration
 from headstart.report.numbers import number
 
 
 class StudyProgress:
-    """A watcher: one bar for the study with the time left, one line for each run under way."""
+    """One bar for the study with the time left, and one for each run under way.
 
-    def __init__(self, runs: int, metric: str, console: Console | None = None) -> None:
+    `on` takes every event, `log` every sentence; `begin` says how many runs are about to train.
+    """
+
+    def __init__(self, metric: str, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
-        self._metric, self._runs, self._ended = metric, runs, 0
+        self._metric = metric
+        self._runs, self._ended, self._began = 0, 0, time.monotonic()
         self._shares: dict[str, float] = {}
-        self._lines: dict[str, TaskID] = {}
+        self._bar_of: dict[str, TaskID] = {}
         self._best: dict[str, str] = {}
-        self._began = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -33,7 +37,7 @@ class StudyProgress:
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._study = self._bars.add_task("[bold]study", total=runs, note="")
+        self._study = self._bars.add_task("[bold]study", total=None, note="")
 
     def __enter__(self) -> StudyProgress:
         self._bars.start()
@@ -44,49 +48,62 @@ class StudyProgress:
     ) -> None:
         self._bars.stop()
 
-    def say(self, sentence: str) -> None:
-        """One line of news, above the bars."""
+    def begin(self, runs: int) -> None:
+        """So many runs are about to train: the bar and the time left are theirs from now on."""
+        self._runs, self._ended, self._began = runs, 0, time.monotonic()
+        self._bars.update(self._study, completed=0, total=runs, note="")
+
+    def log(self, sentence: str) -> None:
+        """Print one line of news, above the bars."""
         self._print(Text(sentence, style="dim"))
 
-    def started(self, run: Run) -> None:
-        """A run began, perhaps anew."""
+    def on(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case RunStarted(run):
+                self._add_bar(run)
+            case StepDone():
+                self._show_step(event)
+            case EpochDone():
+                self._show_epoch(event)
+            case RunEnded(record):
+                self._show_end(record)
+
+    def _add_bar(self, run: Run) -> None:
         self._shares[run.key] = 0.0
-        if run.key in self._lines:
-            self._bars.remove_task(self._lines[run.key])
-        self._lines[run.key] = self._bars.add_task(f"  {_name(run)}", total=None, note="")
+        if run.key in self._bar_of:  # it began anew, in a smaller pack
+            self._bars.remove_task(self._bar_of[run.key])
+        self._bar_of[run.key] = self._bars.add_task(f"  {_shorten_key(run)}", total=None, note="")
 
-    def step(self, run: Run, step: int, total: int, loss: float) -> None:
-        """A run made a step."""
-        self._shares[run.key] = step / total
-        note = f"loss {loss:.3f}{self._best.get(run.key, '')}"
-        self._bars.update(self._lines[run.key], completed=step, total=total, note=note)
-        self._bars.update(self._study, note=self._left())
+    def _show_step(self, event: StepDone) -> None:
+        key = event.run.key
+        self._shares[key] = event.step / event.total
+        note = f"loss {event.loss:.3f}{self._best.get(key, '')}"
+        self._bars.update(self._bar_of[key], completed=event.step, total=event.total, note=note)
+        self._bars.update(self._study, note=self._estimate_time_left())
 
-    def epoch(self, run: Run, point: EpochPoint, best: EpochPoint) -> None:
-        """A run ended an epoch."""
-        value = number(self._metric, best.valid[self._metric])
-        self._best[run.key] = f", best valid {self._metric} {value} (epoch {best.epoch})"
+    def _show_epoch(self, event: EpochDone) -> None:
+        metric, point, best = self._metric, event.point, event.best
+        value = number(metric, best.valid[metric])
+        self._best[event.run.key] = f", best valid {metric} {value} (epoch {best.epoch})"
         if not self._console.is_terminal:
-            now = number(self._metric, point.valid[self._metric])
-            self.say(
-                f"{run.key}: epoch {point.epoch}: loss {point.train_loss:.3f}, valid {self._metric} {now}"
-            )
+            valid = f"valid {metric} {number(metric, point.valid[metric])}"
+            self.log(f"{event.run.key}: epoch {point.epoch}: loss {point.train_loss:.3f}, {valid}")
 
-    def ended(self, record: RunRecord) -> None:
-        """A run is done or failed."""
+    def _show_end(self, record: RunRecord) -> None:
         self._ended += 1
         self._shares.pop(record.key, None)
-        if record.key in self._lines:
-            self._bars.remove_task(self._lines.pop(record.key))
-        self._bars.update(self._study, completed=self._ended, note=self._left())
-        self._print(Text(_line(record, self._metric), style="red" if record.error else ""))
+        if record.key in self._bar_of:
+            self._bars.remove_task(self._bar_of.pop(record.key))
+        self._bars.update(self._study, completed=self._ended, note=self._estimate_time_left())
+        self._print(Text(_describe_end(record, self._metric), style="red" if record.error else ""))
 
     def _print(self, line: Text) -> None:
         # In a log one piece of news is one line, however long.
         self._console.print(line, soft_wrap=not self._console.is_terminal)
 
-    def _left(self) -> str:
-        """The time left, if the rest goes as fast as what is done."""
+    def _estimate_time_left(self) -> str:
+        """The time left, if the other runs go as fast as what is done."""
         done = self._ended + sum(self._shares.values())
         if done < 0.05:
             return ""
@@ -94,13 +111,13 @@ class StudyProgress:
         return f"about {duration(left)} left"
 
 
-def _name(run: Run) -> str:
+def _shorten_key(run: Run) -> str:
     """The run's key, with the bare values of its setting: short enough for a line that holds a bar too."""
     values = ",".join(f"{value:g}" for _, value in run.setting)
     return f"{run.arm}/{run.size}/{run.seed} {values}".rstrip()
 
 
-def _line(record: RunRecord, metric: str) -> str:
+def _describe_end(record: RunRecord, metric: str) -> str:
     if record.test is None or record.valid is None:
         return f"{record.key}: failed: {record.error}"
     valid, test = number(metric, record.valid[metric]), number(metric, record.test[metric])

@@ -1,9 +1,8 @@
-"""What a study's texts look like, for a terminal: labels with their counts, and lengths as a histogram."""
+"""What a study's examples look like, for a terminal: labels with their counts, lengths as a histogram."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from rich import box
 from rich.console import RenderableType
@@ -11,27 +10,33 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from headstart.data.corpus import Part
+from headstart.data.statistics import DataStatistics, LengthStatistics
 from headstart.report.histogram import bar, histogram_lines
 
 #: Classes that a table shows, the most frequent first; characters of the bars beside them.
 _CLASSES, _BAR = 12, 12
 
 
-def label_view(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
+def render_labels(data: DataStatistics) -> Iterator[RenderableType]:
     """How often each label stands in each part, or how the numbers of a regression lie."""
-    found = facts.get("label_statistics") or {}
-    if "counts" in found:
-        yield _label_table(found["counts"], facts["texts"])
-    for part, mean in found.get("labels_a_text", {}).items():
+    labels = data.labels
+    if labels.counts is not None:
+        yield _render_counts(labels.counts, data.examples["train"])
+    for part, mean in (labels.labels_per_example or {}).items():
         yield Text(f"labels a text, {part}: {mean:.2f} on average")
-    if "numbers" in found:
-        own = found["numbers"]["train"]
-        yield Text(f"labels of train: {own['min']:g} to {own['max']:g}, median {own['median']:g}")
-        yield from (Text(f"  {line}") for line in histogram_lines(found["histogram"]))
+    if labels.quantiles is not None:
+        train = labels.quantiles["train"]
+        yield Text(f"labels of train: {train['min']:g} to {train['max']:g}, median {train['median']:g}")
+    yield from (Text(f"  {line}") for line in histogram_lines(labels.histogram or ()))
 
 
-def _label_table(counts: Mapping[str, Mapping[str, int]], texts: Mapping[str, int]) -> Table:
-    """The most frequent labels, and what the others have together."""
+def _render_counts(counts: Mapping[str, Mapping[Part, int]], examples: int) -> Table:
+    """The most frequent labels, and what the others have together.
+
+    Args:
+        examples: of train, which shares are of.
+    """
     table = Table("label", box=box.SIMPLE_HEAD)
     table.add_column("train", justify="right")
     table.add_column("")
@@ -40,20 +45,22 @@ def _label_table(counts: Mapping[str, Mapping[str, int]], texts: Mapping[str, in
     ordered = sorted(counts, key=lambda label: -counts[label]["train"])
     most = max(counts[ordered[0]]["train"], 1)
     for label in ordered[:_CLASSES]:
-        own = counts[label]
-        drawn = f"{bar(own['train'] / most, _BAR)} {100 * own['train'] / texts['train']:.1f}%"
-        table.add_row(escape(label), f"{own['train']:,}", drawn, f"{own['valid']:,}", f"{own['test']:,}")
-    if rest := [counts[label] for label in ordered[_CLASSES:]]:
-        train, valid, test = (f"{sum(own[part] for own in rest):,}" for part in ("train", "valid", "test"))
-        table.add_row(f"{len(rest)} more", train, "", valid, test, style="dim")
+        row = counts[label]
+        share = f"{bar(row['train'] / most, _BAR)} {100 * row['train'] / examples:.1f}%"
+        table.add_row(escape(label), f"{row['train']:,}", share, f"{row['valid']:,}", f"{row['test']:,}")
+    if others := [counts[label] for label in ordered[_CLASSES:]]:
+        parts: tuple[Part, ...] = ("train", "valid", "test")
+        train, valid, test = (f"{sum(row[part] for row in others):,}" for part in parts)
+        table.add_row(f"{len(others)} more", train, "", valid, test, style="dim")
     return table
 
 
-def length_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    """How long texts are in tokens, for each tokenizer and limit."""
-    for name, found in facts.get("lengths", {}).items():
-        own = found["parts"]["train"]
-        middle = f"mean {own['mean']:.1f}, median {own['median']:.0f}"
+def describe_lengths(lengths: Mapping[str, LengthStatistics]) -> Iterator[str]:
+    """How long examples are in tokens, for each tokenizer and limit."""
+    for name, statistics in lengths.items():
+        train = statistics.parts["train"]
+        quantiles = train.quantiles
+        middle = f"mean {train.mean:.1f}, median {quantiles['median']:.0f}"
         yield f"tokens a text of train, for {name}:"
-        yield f"  {middle}, 95% of texts up to {own['p95']:.0f}, longest {own['max']:.0f}"
-        yield from (f"  {line}" for line in histogram_lines(found["histogram"]))
+        yield f"  {middle}, 95% of texts up to {quantiles['p95']:.0f}, longest {quantiles['max']:.0f}"
+        yield from (f"  {line}" for line in histogram_lines(statistics.histogram))

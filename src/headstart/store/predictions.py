@@ -8,7 +8,7 @@ Shapes: N examples of a file, n of a window, C classes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,17 +89,49 @@ class Predictions:
     stopped: np.ndarray | None = None
 
 
+class PredictionReader:
+    """Reads each run's predictions once, however many metrics are computed from them.
+
+    What is read is kept, so a run must have ended.
+    """
+
+    def __init__(self, get_folder: Callable[[str], Path]) -> None:
+        self._get_folder = get_folder
+        self._kept: dict[Path, Predictions] = {}
+
+    def __call__(self, key: str, metric: str) -> Predictions | None:
+        """As `read_predictions`, of the folder of run `key`.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        file = find_predictions(self._get_folder(key), metric)
+        if file is None:
+            return None
+        if file not in self._kept:
+            self._kept[file] = _read_file(file)
+        return self._kept[file]
+
+
 def read_predictions(folder: Path, metric: str) -> Predictions | None:
     """What a run's folder holds that `metric` is computed from; None where it was deleted.
 
     Raises:
         OutputError: the file cannot be read.
     """
+    file = find_predictions(folder, metric)
+    return None if file is None else _read_file(file)
+
+
+def find_predictions(folder: Path, metric: str) -> Path | None:
+    """The file of a run's folder that `metric` is computed from; None where it was deleted."""
     file = folder / TOKENS_FILE
     if metric not in OF_TOKENS or not file.is_file():
         file = folder / PREDICTIONS_FILE
-    if not file.is_file():
-        return None
+    return file if file.is_file() else None
+
+
+def _read_file(file: Path) -> Predictions:
     try:
         return _parse_table(pq.read_table(file))
     except (OSError, pa.ArrowInvalid, KeyError) as error:

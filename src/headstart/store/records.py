@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,6 @@ def read_records(layout: StudyLayout) -> Iterator[RunRecord]:
 def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
     """The completed runs by key."""
     return {record.key: record for record in read_records(layout) if record.status == "done"}
-
-
-def list_missing(keys: Iterable[str], done: Mapping[str, RunRecord]) -> list[str]:
-    """The keys without a completed run, in their order."""
-    return [key for key in keys if key not in done]
 
 
 def _read_record(file: Path, layout: StudyLayout) -> RunRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,9 @@ class RunStore(StudyLayout):
         """As `same_study.check_same_study`."""
         check_same_study(self, study)
 
-    def check_sources(self, data: str, checkpoints: frozenset[str]) -> None:
-        """As `same_study.check_sources`, of the runs that are done."""
-        check_sources(self.done().values(), data, checkpoints, self)
+    def check_sources(self, done: Iterable[RunRecord], data: str, checkpoints: frozenset[str]) -> None:
+        """As `same_study.check_sources`."""
+        check_sources(done, data, checkpoints, self)
 
     def open(self, study: Study, until: Until | None = None) -> None:
         """Check the folder, create it where it is new, and write the study into it, and its rule if any.

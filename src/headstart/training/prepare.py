@@ -16,8 +16,8 @@ from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
 from headstart.errors import DataError, ModelError
+from headstart.events import Log, ignore_log
 from headstart.methods import load_method
-from headstart.methods.base import Log
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import absent
 from headstart.models.vocabulary import used_ids
@@ -30,7 +30,7 @@ TRUNCATED = 0.01
 
 
 def prepare_study(
-    study: Study, runs: Sequence[Run], *, commit: str | None = None, log: Log = lambda _: None
+    study: Study, runs: Sequence[Run], *, commit: str | None = None, log: Log = ignore_log
 ) -> PreparedStudy:
     """Read and check the data, open the checkpoints, tokenise.
 

@@ -13,9 +13,9 @@ from headstart.engine.generate import Answer
 from headstart.engine.member import Member, Setting, selection
 from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
-from headstart.execute.pin import is_pinned
 from headstart.methods.base import RunResult
 from headstart.prepared import PreparedRun
+from headstart.processors import is_pinned
 from headstart.records import Execution, RunRecord, Sample
 from headstart.store.provenance import provenance
 from headstart.store.runs import RunStore

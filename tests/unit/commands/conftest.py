@@ -1,10 +1,14 @@
-"""What tests of commands share."""
+"""What tests of commands share: a configuration, and counts of what a command prepares, reads and starts."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as parquet
 import pytest
 
 
@@ -15,3 +19,37 @@ def bloom_config(tmp_path: Path) -> Path:
     file = tmp_path / "config.json"
     file.write_text(json.dumps(shape | {"architectures": ["BloomForCausalLM"]}), encoding="utf-8")
     return file
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]]:
+    """Begins to count, from nothing."""
+    from headstart.execute import local, open_study
+    from headstart.records import RunRecord
+    from headstart.training import prepare
+
+    counted: dict[str, tuple[Any, str]] = {
+        "studies prepared": (open_study, "prepare_study"),
+        "data loaded": (prepare, "load_corpus"),
+        "checkpoints opened": (prepare, "open_checkpoint"),
+        "records parsed": (RunRecord, "model_validate_json"),
+        "predictions read": (parquet, "read_table"),
+        "workers started": (local, "_Worker"),
+    }
+    calls = Counter[str]()
+
+    def count(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def call_and_count(*words: Any, **more: Any) -> Any:
+            calls[name] += 1
+            return call(*words, **more)
+
+        return call_and_count
+
+    for name, (place, attribute) in counted.items():
+        monkeypatch.setattr(place, attribute, count(name, getattr(place, attribute)))
+
+    def begin() -> dict[str, int]:
+        calls.clear()
+        return calls
+
+    return begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from headstart.data.corpus import PARTS, Corpus, Examples
 from headstart.data.distributions import MAX_BARS
-from headstart.data.statistics import summarise_labels, summarise_lengths
+from headstart.data.statistics import summarise_data, summarise_labels, summarise_lengths
 from headstart.data.tokenise import Tokens
 from tiny import tiny_tokens
 
@@ -57,3 +58,15 @@ def test_lengths_are_those_of_the_tokens() -> None:
     assert found["parts"]["test"]["cut"] == 0
     assert found["limit"] == 20
     assert sum(bar["count"] for bar in found["histogram"]) == 200
+
+
+def test_everything_known_of_a_corpus_becomes_plain_values_for_json() -> None:
+    tokens = tiny_tokens(20)
+    parts: dict[Any, Tokens] = dict.fromkeys(PARTS, tokens)
+    data = summarise_data(corpus("classification", [0, 1, 1], ("a", "b")), {("m", 20): parts})
+    values = json.loads(json.dumps(data.to_dict()))
+    assert (values["task"], values["labels"]) == ("classification", ["a", "b"])
+    assert values["texts"] == dict.fromkeys(PARTS, 3)
+    assert values["label_statistics"]["counts"]["b"] == dict.fromkeys(PARTS, 2)
+    assert values["tokens"] == {"m (at most 20)": round(float(tokens.lengths.mean()), 1)}
+    assert set(values["lengths"]["m (at most 20)"]) == {"limit", "parts", "histogram"}

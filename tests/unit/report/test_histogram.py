@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headstart.data.distributions import Bar
 from headstart.report.histogram import bar, histogram_lines
 
 
@@ -15,12 +16,12 @@ def test_a_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
 
 
 def test_lines_name_what_a_bar_holds() -> None:
-    bars = [{"from": 1.0, "to": 2.0, "count": 5}, {"from": 2.0, "to": 10.0, "count": 10}]
+    bars = [Bar(1.0, 2.0, 5), Bar(2.0, 10.0, 10)]
     assert histogram_lines(bars, 2) == ["    1  █ 5", "2 - 9  ██ 10"]
 
 
 def test_numbers_that_are_not_whole_keep_their_digits() -> None:
-    assert histogram_lines([{"from": 0.25, "to": 1.5, "count": 0}], 2) == ["0.25 to 1.5   0"]
+    assert histogram_lines([Bar(0.25, 1.5, 0)], 2) == ["0.25 to 1.5   0"]
 
 
 def test_nothing_gives_no_line() -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from headstart.config.expand import Run
 from headstart.config.study import Training
+from headstart.events import EpochDone, RunEnded, RunStarted, StepDone
 from headstart.records import EpochPoint, RunRecord, duration
 from headstart.report.progress import StudyProgress
 
@@ -45,13 +46,14 @@ def record(*, error: str | None = None) -> RunRecord:
 def news(ending: RunRecord) -> list[str]:
     """What a run of two epochs prints."""
     stream = StringIO()
-    with StudyProgress(1, "accuracy", Console(file=stream, width=40)) as progress:
-        progress.say("2 texts are cut")
-        progress.started(RUN)
-        progress.step(RUN, 1, 2, 0.6)
-        progress.epoch(RUN, point(1, 0.5), point(1, 0.5))
-        progress.epoch(RUN, point(2, 0.75), point(2, 0.75))
-        progress.ended(ending)
+    with StudyProgress("accuracy", Console(file=stream, width=40)) as progress:
+        progress.log("2 texts are cut")
+        progress.begin(1)
+        progress.on(RunStarted(RUN))
+        progress.on(StepDone(RUN, 1, 2, 0.6, 1e-5))
+        progress.on(EpochDone(RUN, point(1, 0.5), point(1, 0.5)))
+        progress.on(EpochDone(RUN, point(2, 0.75), point(2, 0.75)))
+        progress.on(RunEnded(ending))
     return stream.getvalue().splitlines()
 
 
@@ -72,6 +74,54 @@ def test_baseline_names_no_epoch() -> None:
     assert news(record().model_copy(update={"best_epoch": None}))[-1] == (
         "tuned/all/0: valid accuracy 75.0, test 70.0, 12 s"
     )
+
+
+def _watch_terminal(*rounds: int) -> tuple[StudyProgress, Console]:
+    """Progress on a terminal, of as many runs as the last of these rounds holds."""
+    console = Console(file=StringIO(), width=100, force_terminal=True)
+    progress = StudyProgress("accuracy", console)
+    for runs in rounds:
+        progress.begin(runs)
+    return progress, console
+
+
+def test_a_terminal_shows_a_bar_for_the_study_and_one_for_each_run() -> None:
+    progress, _ = _watch_terminal(4)
+    progress.on(RunStarted(RUN))
+    progress.on(EpochDone(RUN, point(1, 0.5), point(1, 0.5)))
+    progress.on(StepDone(RUN, 3, 4, 0.25, 1e-5))
+    study, run = progress._bars.tasks
+    assert (study.completed, study.total) == (0, 4)
+    assert (run.description, run.completed, run.total) == ("  tuned/all/0", 3, 4)
+    assert run.fields["note"] == "loss 0.250, best valid accuracy 50.0 (epoch 1)"
+    progress.on(RunEnded(record()))
+    (study,) = progress._bars.tasks
+    assert (study.completed, study.total) == (1, 4)
+
+
+def test_the_time_left_is_that_of_the_other_runs_at_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
+    progress, _ = _watch_terminal(4)
+    monkeypatch.setattr("time.monotonic", lambda: 130.0)
+    progress.on(RunStarted(RUN))
+    progress.on(StepDone(RUN, 1, 2, 0.25, 1e-5))
+    assert progress._bars.tasks[0].fields["note"] == f"about {duration(30 * 3.5 / 0.5)} left"
+
+
+def test_a_run_that_begins_anew_has_one_bar() -> None:
+    progress, _ = _watch_terminal(1)
+    progress.on(RunStarted(RUN))
+    progress.on(RunStarted(RUN))
+    assert len(progress._bars.tasks) == 2
+
+
+def test_another_round_of_runs_begins_the_bar_anew() -> None:
+    progress, _ = _watch_terminal(3)
+    progress.on(RunStarted(RUN))
+    progress.on(RunEnded(record()))
+    progress.begin(2)
+    (study,) = progress._bars.tasks
+    assert (study.completed, study.total) == (0, 2)
 
 
 @pytest.mark.parametrize(

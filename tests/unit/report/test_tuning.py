@@ -13,7 +13,6 @@ from headstart.config.study import Study
 from headstart.records import GridRow, RunRecord
 from headstart.report.card import model_card
 from headstart.report.findings import Findings, find
-from headstart.report.plan import plan_view
 from headstart.report.table import grid_table, results_table
 from headstart.report.tuning import best_run, in_words, rule
 
@@ -240,22 +239,6 @@ def test_grid_table_leaves_cells_of_other_grids_empty() -> None:
 def test_setting_in_words() -> None:
     assert in_words({"learning_rate": 3e-5, "weight_decay": 0.1}) == "rate 3e-05, decay 0.1"
     assert "mean valid macro_f1 over seeds" in rule("macro_f1")
-
-
-def test_plan_shows_what_is_tried() -> None:
-    facts: dict[str, Any] = {
-        "task": "classification",
-        "texts": {},
-        "labels": ["x"],
-        "tokens": {},
-        "warnings": [],
-    }
-    facts["groups"] = [{"runs": ["a/4/0"], "alone": None}]
-    runs = [{"arm": "a", "key": "a/4/0", "done": True}] * 4
-    wide = study(tune={"learning_rate": [LOW, HIGH], "weight_decay": [0.1, 0]}, sizes=[4])
-    assert "a pretrained full 1e-05, 0.0001 0.1, 0 4 4 4" in lines(plan_view(wide, {**facts, "runs": runs}))
-    shown = lines(plan_view(study(tune=None), {**facts, "runs": runs}))
-    assert "a pretrained full 3e-05 all 4 4" in shown
 
 
 @pytest.mark.parametrize("tuned", [True, False])

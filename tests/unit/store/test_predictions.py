@@ -16,6 +16,7 @@ from headstart.errors import OutputError
 from headstart.store.predictions import (
     PREDICTIONS_FILE,
     TOKENS_FILE,
+    PredictionReader,
     Predictions,
     open_predictions,
     read_predictions,
@@ -168,3 +169,34 @@ def test_label_without_a_probability_is_named(tmp_path: Path) -> None:
     write_table(tmp_path / PREDICTIONS_FILE, {name: pa.array(values) for name, values in columns.items()})
     with pytest.raises(OutputError, match="a label without a column of its probability"):
         read_predictions(tmp_path, "accuracy")
+
+
+def test_a_reader_reads_each_file_once_whatever_is_computed_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("a", "b"):
+        (tmp_path / key).mkdir()
+        write(tmp_path / key, "class", ["a", "b"], ([0], [1], [[0.25, 0.75]]))
+    files: list[Path] = []
+    real = pq.read_table
+
+    def count(file: Path) -> pa.Table:
+        files.append(file)
+        return real(file)
+
+    monkeypatch.setattr(pq, "read_table", count)
+    reader = PredictionReader(lambda key: tmp_path / key)
+    found = [reader(key, metric) for key in ("a", "b") for metric in ("loss", "accuracy", "loss")]
+    assert files == [tmp_path / key / PREDICTIONS_FILE for key in ("a", "b")]
+    assert [id(one) for one in found[:3]] == [id(found[0])] * 3
+    assert reader("c", "accuracy") is None
+
+
+def test_a_reader_tells_tokens_from_answers(tmp_path: Path) -> None:
+    answers = {"id": [0], "response": ["x"], "answer": ["x"], "stopped": [True]}
+    tokens = {"id": [0], "tokens": [3], "right": [2], "loss": [0.5]}
+    for name, columns in ((PREDICTIONS_FILE, answers), (TOKENS_FILE, tokens)):
+        write_table(tmp_path / name, {key: pa.array(values) for key, values in columns.items()})
+    reader = PredictionReader(lambda _: tmp_path)
+    kinds = [found.kind for metric in ("loss", "exact_match") if (found := reader("any", metric))]
+    assert kinds == ["tokens", "answers"]

@@ -12,7 +12,6 @@ from headstart.records import SCHEMA_VERSION, Until
 from headstart.store.layout import StudyLayout
 from headstart.store.records import (
     clear_run_folder,
-    list_missing,
     read_done_records,
     read_records,
     read_stopping_rule,
@@ -44,8 +43,6 @@ def test_done_are_the_completed_runs_only(tmp_path: Path) -> None:
     write_record(layout, make_record(0))
     write_record(layout, make_record(1, status="failed", valid=None))
     assert list(read_done_records(layout)) == ["a/all/0"]
-    missing = list_missing(["a/all/2", "a/all/0", "a/all/1"], read_done_records(layout))
-    assert missing == ["a/all/2", "a/all/1"]
 
 
 def test_unreadable_record_is_named(tmp_path: Path) -> None:

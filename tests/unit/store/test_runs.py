@@ -81,10 +81,10 @@ def test_sources_are_those_of_the_runs_that_are_done(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     source = provenance(data="d", checkpoint=None, commit=None)
     store.write(make_record(0, status="failed", provenance=source))
-    store.check_sources("another", frozenset())
+    store.check_sources(store.done().values(), "another", frozenset())
     store.write(make_record(1, provenance=source))
     with pytest.raises(OutputError, match="run a/all/1 was made from other data"):
-        store.check_sources("another", frozenset())
+        store.check_sources(store.done().values(), "another", frozenset())
 
 
 def test_predictions_are_read_by_run(tmp_path: Path) -> None:

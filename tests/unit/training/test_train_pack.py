@@ -18,7 +18,6 @@ from headstart.config.expand import Pack, expand
 from headstart.engine.train import train
 from headstart.errors import ModelError, StackError
 from headstart.events import Event, RunEnded, RunStarted
-from headstart.execute.probe import Probe, time_steps
 from headstart.methods.base import TrainedMethod
 from headstart.methods.full import Full
 from headstart.prepared import PreparedRun, PreparedStudy
@@ -212,33 +211,3 @@ def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pyte
     monkeypatch.setattr(Full, "save", failing)
     records = study.train()
     assert [key for key, record in records.items() if record.status == "failed"] == [lost]
-
-
-# The probe
-
-
-def test_a_probe_times_a_pack_and_keeps_nothing(study: _Study) -> None:
-    timing = time_steps(Probe(study.runs, 0), study.prepared)
-    assert 0 < timing.seconds < 60
-    assert timing.peak_memory_bytes > 0
-    assert list(study.store.records()) == []
-
-
-@pytest.mark.parametrize("error", [_no_memory, lambda: StackError("stacked, it computes something else")])
-def test_a_probe_of_a_pack_that_cannot_be_made_takes_for_ever(
-    study: _Study, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
-) -> None:
-    def failing(*_: Any) -> Any:
-        raise error()
-
-    monkeypatch.setattr("headstart.execute.probe.build_weights", failing)
-    assert time_steps(Probe(study.runs, 0), study.prepared).seconds == float("inf")
-
-
-def test_a_probe_does_not_hide_a_bug(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: Any) -> Any:
-        raise RuntimeError("mat1 and mat2")
-
-    monkeypatch.setattr("headstart.execute.probe.build_weights", failing)
-    with pytest.raises(RuntimeError, match="mat1"):
-        time_steps(Probe(study.runs, 0), study.prepared)

@@ -1,4 +1,4 @@
-"""Adds seeds to a study until its contrasts are known closely enough, or there are as many as were allowed.
+"""What `headstart run --until-decided` does: adds seeds until contrasts are known closely enough.
 
 The interval is `stats.sequence`'s, which holds however often one looks and whenever one stops; one that takes
 the number of seeds as given, such as Student's, would claim too much.
@@ -6,32 +6,38 @@ the number of seeds as given, such as Student's, would claim too much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.metrics import SHARES
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
-from headstart.execute.crew import Crew
-from headstart.experiment import Results, Say, carry_on
+from headstart.events import Log, OnEvent, ignore_events, ignore_log
+from headstart.execute.local import open_local_backend, preload_workers
+from headstart.execute.open_study import open_study
+from headstart.experiment import Results, run_missing
+from headstart.planning.placement import Placement
 from headstart.records import Contrast, Until
 from headstart.report.findings import Findings
 from headstart.report.numbers import number, unit
 from headstart.stats.sequence import fewest_seeds
 from headstart.store.runs import RunStore
 
+#: Where adding seeds ends by default.
 MOST_SEEDS: Final = 20
 
 
 def run_until(
     study: Study,
     width: float,
+    on_event: OnEvent = ignore_events,
+    log: Log = ignore_log,
+    on_begin: OnBegin = ignore_begin,
     *,
     most_seeds: int = MOST_SEEDS,
-    watch: Callable[[int, str], Any] | None = None,
-    say: Say = lambda _: None,
 ) -> Results:
     """Run the study with ever more seeds, until every arm's interval against the control is narrow enough.
 
@@ -41,44 +47,55 @@ def run_until(
 
     Args:
         width: what an interval is to be narrower than: points for shares, else the metric's unit.
+        on_event: as in `run`.
+        log: as in `run`; also told after each round how wide the widest interval is.
+        on_begin: as in `run`, at the beginning of each round.
         most_seeds: where it ends in any case.
-        watch: as in `experiment.run`.
-        say: is told after each round how wide the widest interval is.
 
     Raises:
-        HeadstartError: as `experiment.run`; there is no contrast, the width is not above zero, or so few
-            seeds give no interval.
+        HeadstartError: as `run`; there is no contrast, the width is not above zero, or so few seeds give no
+            interval.
     """
-    tests = _contrasts_of(study)
-    first = fewest_seeds(tests)
-    _check(width, most_seeds, first, tests)
+    contrasts = _count_contrasts(study)
+    fewest = fewest_seeds(contrasts)
+    _check_rule(width, most_seeds, fewest, contrasts)
     rule = Until(metric=study.metric, width=width, most_seeds=most_seeds)
-    seeds = list(dict.fromkeys((*study.seeds, *RunStore(Path(study.out)).seeds())))
-    seeds += _more(seeds, first - len(seeds))
-    crew: Crew | None = None
-    while True:
-        grown = study.model_copy(update={"seeds": tuple(seeds)})
-        results = carry_on(grown, watch, until=rule, crew=crew)
-        crew = results.crew
-        say(_news(results.findings, rule))
-        if results.findings.failed or is_decided(results.findings, rule) or len(seeds) >= most_seeds:
-            return results
-        seeds += _more(seeds, min(_at_once(crew, study), most_seeds - len(seeds)))
+    seeds = _choose_first_seeds(study, fewest)
+    if study.workers != 0:
+        preload_workers()
+    opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule)
+    placement: Placement | None = None
+    with open_local_backend(opened.prepared, opened.store) as backend:
+        while True:
+            on_begin(len(opened.missing))
+            results = run_missing(opened, backend, on_event, placement)
+            placement = results.placement
+            log(_describe_round(results.findings, rule))
+            if results.findings.failed or is_decided(results.findings, rule) or len(seeds) >= most_seeds:
+                return results
+            seeds += _choose_more(seeds, min(_count_at_once(placement, study), most_seeds - len(seeds)))
+            opened = opened.with_seeds(seeds)
 
 
-def _check(width: float, most_seeds: int, first: int, tests: int) -> None:
+def _choose_first_seeds(study: Study, fewest: int) -> tuple[int, ...]:
+    """The study's seeds, those that its folder has, and more where these give no interval."""
+    seeds = tuple(dict.fromkeys((*study.seeds, *RunStore(Path(study.out)).seeds())))
+    return seeds + _choose_more(seeds, fewest - len(seeds))
+
+
+def _check_rule(width: float, most_seeds: int, fewest: int, contrasts: int) -> None:
     if not width > 0:
         raise HeadstartError(f"{width:g} points", where="--until-decided", expected="more than 0")
-    if most_seeds < first:
-        what = "contrast" if tests == 1 else "contrasts"
+    if most_seeds < fewest:
+        what = "contrast" if contrasts == 1 else "contrasts"
         raise HeadstartError(
             f"{most_seeds} seeds give no interval",
             where="--most-seeds",
-            expected=f"{first} or more, for {tests} {what} with the control",
+            expected=f"{fewest} or more, for {contrasts} {what} with the control",
         )
 
 
-def _contrasts_of(study: Study) -> int:
+def _count_contrasts(study: Study) -> int:
     """How many contrasts of the metric the study makes."""
     others = len(study.arms) - 1
     if study.control_arm is None or not others:
@@ -91,42 +108,42 @@ def _contrasts_of(study: Study) -> int:
     return others * len(study.sizes)
 
 
-def _more(seeds: Iterable[int], wanted: int) -> list[int]:
+def _choose_more(seeds: Iterable[int], wanted: int) -> tuple[int, ...]:
     """The next unused seeds, from 0."""
     used = set(seeds)
-    return list(islice((seed for seed in count() if seed not in used), max(0, wanted)))
+    return tuple(islice((seed for seed in count() if seed not in used), max(0, wanted)))
 
 
-def _at_once(crew: Crew | None, study: Study) -> int:
+def _count_at_once(placement: Placement | None, study: Study) -> int:
     """How many seeds fill the processes and packs that train side by side."""
-    if crew is None:
+    if placement is None:
         return 1
-    runs = max(1, crew.workers) * crew.pack
+    runs = max(1, placement.workers) * placement.pack
     return max(1, runs // max(1, len(study.arms) * len(study.sizes)))
 
 
-def contrasts_decided(findings: Findings) -> list[Contrast]:
+def select_decided(findings: Findings) -> list[Contrast]:
     """The contrasts that the rule is about."""
     return [row for row in findings.contrasts if row.metric == findings.study.metric]
 
 
 def is_decided(findings: Findings, rule: Until) -> bool:
     """Whether each contrast has an interval that is narrow enough."""
-    widths = [_width(row) for row in contrasts_decided(findings)]
+    widths = [_measure_width(row) for row in select_decided(findings)]
     return bool(widths) and all(width is not None and width < rule.width for width in widths)
 
 
-def _width(row: Contrast) -> float | None:
+def _measure_width(row: Contrast) -> float | None:
     """In points for shares."""
     if row.sequence_low is None or row.sequence_high is None:
         return None
     return (row.sequence_high - row.sequence_low) * (100 if row.metric in SHARES else 1)
 
 
-def _news(findings: Findings, rule: Until) -> str:
+def _describe_round(findings: Findings, rule: Until) -> str:
     """How far it has come, by the widest interval."""
     seeds = len(findings.study.seeds)
-    known = [(width, row) for row in contrasts_decided(findings) if (width := _width(row)) is not None]
+    known = [(width, row) for row in select_decided(findings) if (width := _measure_width(row)) is not None]
     if not known:
         return f"{seeds} seeds: no interval yet"
     width, row = max(known, key=lambda pair: pair[0])

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import ville
 
 import headstart
-from headstart import deciding
 from headstart.cli import main
+from headstart.commands import until
+from headstart.commands.until import run_until
 from headstart.config.load import load_study
 from headstart.config.study import Study
-from headstart.deciding import run_until
-from headstart.execute.crew import Crew
 from headstart.experiment import Results
+from headstart.planning.placement import Placement
 from headstart.records import RunRecord
 from headstart.report.findings import find
-from headstart.stats.sequence import sequence_interval
 
 StudyFile = Callable[..., Path]
 
@@ -44,16 +46,29 @@ def test_it_ends_with_the_fewest_seeds_that_give_an_interval(decided: Path) -> N
     }
 
 
-def test_its_verdict_is_the_sequences(decided: Path) -> None:
-    facts = json.loads((decided / "out" / "results.json").read_text())
-    assert facts["until_decided"]["width"] == 1000
-    (row,) = (row for row in facts["contrasts"] if row["metric"] == "accuracy")
-    gaps = [one["difference"] for one in row["each_seed"]]
-    oracle = sequence_interval(np.array(gaps))
-    assert oracle == pytest.approx((row["sequence_low"], row["sequence_high"]))
-    assert oracle == (min(gaps), max(gaps))
-    is_clear = row["sequence_low"] > 0 or row["sequence_high"] < 0
-    assert row["verdict"] == (("better" if row["difference"] > 0 else "worse") if is_clear else "undecided")
+def _is_excluded(median: float, differences: Sequence[float]) -> bool:
+    """Whether ville's sequential test of a fair coin rejects this median, however ties are counted."""
+    values = np.array(differences)
+    signs = (values > median, values >= median)
+    tests = [ville.BernoulliTest(0.5, alpha=0.05, prior=(0.5, 0.5)).fit(own * 1.0) for own in signs]
+    return all(float(test.log_e_values_[-1]) >= math.log(20) for test in tests)
+
+
+def _villes_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """From the least to the greatest difference that is not excluded as the median."""
+    kept = [own for own in differences if not _is_excluded(own, differences)]
+    return min(kept), max(kept)
+
+
+def test_its_interval_and_verdict_are_those_of_villes_test(decided: Path) -> None:
+    results = json.loads((decided / "out" / "results.json").read_text())
+    assert results["until_decided"]["width"] == 1000
+    (row,) = (row for row in results["contrasts"] if row["metric"] == "accuracy")
+    differences = [one["difference"] for one in row["each_seed"]]
+    assert len(set(differences)) > 1, "equal differences would say nothing"
+    assert (row["sequence_low"], row["sequence_high"]) == pytest.approx(_villes_interval(differences))
+    sign = "better" if np.mean(differences) > 0 else "worse"
+    assert row["verdict"] == (sign if _is_excluded(0.0, differences) else "undecided")
 
 
 def test_run_without_the_rule_keeps_the_seeds_that_were_added(
@@ -64,7 +79,7 @@ def test_run_without_the_rule_keeps_the_seeds_that_were_added(
     assert main(["run", str(decided / "study.yaml")]) == 0
     assert "95% at any number of seeds" in " ".join(capfd.readouterr().out.split())
     assert load_study(decided / "out" / "study.yaml").seeds == tuple(range(7))
-    assert all(run["done"] for run in headstart.plan(load_study(decided / "study.yaml")).facts["runs"])
+    assert headstart.plan(load_study(decided / "study.yaml")).cost.groups == ()
 
 
 def test_compare_says_that_seeds_were_added(decided: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -91,21 +106,50 @@ def test_going_on_adds_to_what_is_there(
     assert len(list((decided / "out").glob("runs/*/all/*/record.json"))) == 18
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """Stands in for a study that was opened: nothing is prepared and nothing missing."""
+
+    study: Study
+    prepared: None = None
+    store: None = None
+    missing: tuple[()] = ()
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> _Opened:
+        """The same with other seeds."""
+        return _Opened(self.study.model_copy(update={"seeds": seeds}))
+
+
 class _Trainer:
     """Stands in for training: gives differences that were drawn beforehand, and counts rounds."""
 
-    def __init__(self, gaps: Sequence[float], at_once: int, fails_at: int | None = None) -> None:
-        self.gaps, self.rounds = gaps, list[int]()
-        self.crew = Crew(at_once, 1, "a stand-in")
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        differences: Sequence[float],
+        at_once: int,
+        fails_at: int | None = None,
+    ) -> None:
+        self.differences, self.rounds = differences, list[int]()
+        self.placement = Placement(at_once, 1, "a stand-in")
+        self.given: list[Placement | None] = []
         self.fails_at = fails_at
+        monkeypatch.setattr(until, "preload_workers", lambda: None)
+        monkeypatch.setattr(until, "open_study", lambda study, *_: _Opened(study))
+        monkeypatch.setattr(until, "run_missing", self.train)
 
-    def __call__(self, study: Study, watch: Any, **_: Any) -> Results:
+    def train(
+        self, opened: _Opened, backend: object, on_event: object, placement: Placement | None
+    ) -> Results:
+        """A round."""
+        study = opened.study
         self.rounds.append(len(study.seeds))
+        self.given.append(placement)
         runs = [self._run(arm, seed) for seed in study.seeds for arm in study.arms]
-        return Results(find(study, runs, ()), Path(study.out), self.crew)
+        return Results(find(study, runs, ()), Path(study.out), self.placement)
 
     def _run(self, arm: str, seed: int) -> RunRecord:
-        value = 0.5 + (self.gaps[seed] / 100 if arm == "pretrained" else 0.0)
+        value = 0.5 + (self.differences[seed] / 100 if arm == "pretrained" else 0.0)
         failed = seed == self.fails_at
         scores = None if failed else {"accuracy": value}
         place = {
@@ -129,28 +173,28 @@ def study(tmp_path: Path) -> Study:
 def test_seeds_come_as_many_at_a_time_as_train_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, rounds: list[int]
 ) -> None:
-    trainer = _Trainer([0, 9, *[5.0, 5.1, 5.2] * 6], at_once)
-    monkeypatch.setattr(deciding, "carry_on", trainer)
-    run_until(study(tmp_path), 1.0, most_seeds=rounds[-1])
+    trainer = _Trainer(monkeypatch, [0, 9, *[5.0, 5.1, 5.2] * 6], at_once)
+    begun: list[int] = []
+    run_until(study(tmp_path), 1.0, on_begin=begun.append, most_seeds=rounds[-1])
     assert trainer.rounds == rounds
+    assert len(begun) == len(rounds)
+    assert trainer.given == [None, *[trainer.placement] * (len(rounds) - 1)], "it is chosen once"
 
 
 def test_it_ends_where_every_interval_is_narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gaps = [0, 9, *[5.0, 5.1, 5.2] * 6]
-    trainer = _Trainer(gaps, 1)
-    monkeypatch.setattr(deciding, "carry_on", trainer)
-    said: list[str] = []
-    run_until(study(tmp_path), 1.0, say=said.append)
-    widths = {n: sequence_interval(np.array(gaps[:n])) for n in range(7, 21)}
-    first = next(n for n, ends in widths.items() if ends is not None and ends[1] - ends[0] < 1.0)
+    differences = [0, 9, *[5.0, 5.1, 5.2] * 6]
+    trainer = _Trainer(monkeypatch, differences, 1)
+    told: list[str] = []
+    run_until(study(tmp_path), 1.0, log=told.append)
+    ends = {n: _villes_interval(differences[:n]) for n in range(7, 21)}
+    first = next(n for n, (low, high) in ends.items() if high - low < 1.0)
     assert trainer.rounds == list(range(7, first + 1))
-    assert first < 20
-    assert [("undecided" in line) for line in said] == [True] * (first - 7) + [False]
+    assert 7 < first < 20
+    assert [("undecided" in line) for line in told] == [True] * (first - 7) + [False]
 
 
 def test_no_seed_is_added_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = _Trainer([1.0] * 20, 1, fails_at=3)
-    monkeypatch.setattr(deciding, "carry_on", trainer)
+    trainer = _Trainer(monkeypatch, [1.0] * 20, 1, fails_at=3)
     results = run_until(study(tmp_path), 0.1)
     assert trainer.rounds == [7]
     assert results.findings.failed
@@ -177,5 +221,24 @@ def test_mistakes_are_named_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_it_is_a_public_name() -> None:
-    assert headstart.run_until is run_until
+# What is done once
+
+
+def test_everything_is_prepared_and_read_once_however_many_rounds(
+    tmp_path: Path, study_in: StudyFile, counts: Callable[..., dict[str, int]]
+) -> None:
+    """Three rounds, of 7, 8 and 9 seeds, by one worker process; a second call trains two seeds more."""
+    loaded = load_study(
+        study_in(tmp_path, arms={"pretrained": {}, "random": {"init": "random"}, "words": None})
+    )
+    loaded = loaded.model_copy(update={"workers": 1})
+    made = counts()
+    run_until(loaded, 1e-6, most_seeds=9)
+    assert made["workers started"] == 1
+    assert (made["data loaded"], made["checkpoints opened"], made["studies prepared"]) == (1, 1, 1)
+    assert made["records parsed"] == 0, "those that end are told of"
+    assert made["predictions read"] == 18
+    again = counts()
+    run_until(loaded, 1e-6, most_seeds=11)
+    assert (again["records parsed"], again["predictions read"]) == (18, 22)
+    assert (again["studies prepared"], again["workers started"]) == (1, 1)

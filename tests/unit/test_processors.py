@@ -8,24 +8,36 @@ from pathlib import Path
 
 import pytest
 
-from headstart.execute import pin as module
-from headstart.execute.pin import is_pinned, pin, share, usable
+from headstart import processors as module
+from headstart.processors import (
+    count_processors,
+    is_pinned,
+    list_processors,
+    pin_process,
+    share_processors,
+)
 
 needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="not on this system")
 
 
 @pytest.mark.parametrize(("processors", "workers"), [(2, 2), (8, 2), (8, 3), (5, 5)])
 def test_shares_are_equal_and_apart(monkeypatch: pytest.MonkeyPatch, processors: int, workers: int) -> None:
-    monkeypatch.setattr(module, "usable", lambda: tuple(range(10, 10 + processors)))
-    shares = [share(place, workers) for place in range(workers)]
+    monkeypatch.setattr(module, "list_processors", lambda: tuple(range(10, 10 + processors)))
+    shares = [share_processors(place, workers) for place in range(workers)]
     assert {len(one) for one in shares} == {processors // workers}
     assert len({number for one in shares for number in one}) == workers * (processors // workers)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_one_worker_or_too_many_have_all(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
-    monkeypatch.setattr(module, "usable", lambda: (4, 7))
-    assert share(0, workers) == (4, 7)
+    monkeypatch.setattr(module, "list_processors", lambda: (4, 7))
+    assert share_processors(0, workers) == (4, 7)
+
+
+@needs_affinity
+def test_processors_are_counted_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 1, 8})
+    assert (list_processors(), count_processors()) == ((1, 3, 8), 3)
 
 
 @needs_affinity
@@ -33,8 +45,8 @@ def test_a_pinned_process_says_so_and_comes_back() -> None:
     """In a process of its own, threads that torch has started before included."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        found = pool.apply(_pinned_and_back, (usable()[0],))
-    assert found == ([usable()[0]], True, True)
+        found = pool.apply(_pinned_and_back, (list_processors()[0],))
+    assert found == ([list_processors()[0]], True, True)
     assert not is_pinned()
 
 
@@ -42,13 +54,13 @@ def _pinned_and_back(processor: int) -> tuple[list[int], bool, bool]:
     import torch
 
     torch.ones(300, 300) @ torch.ones(300, 300)
-    every = usable()
-    pin([processor])
+    every = list_processors()
+    pin_process([processor])
     seen = [sorted(os.sched_getaffinity(task)) for task in _threads()]
     single = all(one == [processor] for one in seen)
     was = is_pinned() or len(every) == 1
-    pin(every)
-    return list(seen[0]), single and was, usable() == every
+    pin_process(every)
+    return list(seen[0]), single and was, list_processors() == every
 
 
 def _threads() -> list[int]:
@@ -58,8 +70,9 @@ def _threads() -> list[int]:
 def test_systems_without_affinity_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
-    assert (usable(), share(0, 2)) == ((), ())
-    pin([0])
+    assert (list_processors(), share_processors(0, 2)) == ((), ())
+    pin_process([0])
+    assert count_processors() == (os.cpu_count() or 1)
 
 
 @needs_affinity
@@ -68,5 +81,5 @@ def test_a_system_that_forbids_it_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> 
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setaffinity", forbid)
-    pin(usable()[:1])
+    pin_process(list_processors()[:1])
     assert not is_pinned()

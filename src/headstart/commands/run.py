@@ -1,0 +1,46 @@
+"""What `headstart run` does: trains what is missing of a study, and finds what its records say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headstart.config.study import Study
+from headstart.events import Log, OnEvent, ignore_events, ignore_log
+from headstart.execute.local import open_local_backend, preload_workers
+from headstart.execute.open_study import open_study
+from headstart.experiment import Results, run_missing
+
+#: Is told how many runs are about to train.
+OnBegin = Callable[[int], None]
+
+
+def ignore_begin(runs: int) -> None:
+    """Listen to nothing."""
+
+
+def run(
+    study: Study,
+    on_event: OnEvent = ignore_events,
+    log: Log = ignore_log,
+    on_begin: OnBegin = ignore_begin,
+) -> Results:
+    """Train what is missing of the study, and say what it found.
+
+    Runs that are done in `study.out` are kept; one that failed is tried again. All three listeners are
+    functions and silent by default; `headstart.report.progress.StudyProgress` has a method for each.
+
+    Args:
+        on_event: is told, in this thread, of every run as it starts, makes steps, ends an epoch, and ends
+            (`headstart.events`).
+        log: is told in sentences what else goes on: data that are fetched, warnings, what is expected.
+        on_begin: is told how many runs are about to train.
+
+    Raises:
+        HeadstartError: whatever keeps the study from being run; a single run that fails is recorded.
+    """
+    if study.workers != 0:
+        preload_workers()
+    opened = open_study(study, log)
+    on_begin(len(opened.missing))
+    with open_local_backend(opened.prepared, opened.store) as backend:
+        return run_missing(opened, backend, on_event)

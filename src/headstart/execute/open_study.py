@@ -1,0 +1,93 @@
+"""Opens a study, once: its folder is checked, its data and checkpoints prepared, and its records read."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from headstart.config.expand import Run, expand
+from headstart.config.study import Study
+from headstart.events import Log, ignore_log
+from headstart.planning.process_memory import measure_process_bytes
+from headstart.prepared import PreparedStudy
+from headstart.records import RunRecord, Until
+from headstart.store.predictions import PredictionReader
+from headstart.store.provenance import git_commit
+from headstart.store.runs import RunStore
+from headstart.training.prepare import keep_precision, prepare_study
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study that can be planned and run, and run on with more seeds, without reading anything again.
+
+    `records` are by run; those that end are added. `read_predictions` reads each file once. `process_bytes`
+    is what a process holds before it has a model. `rule` is the one by which seeds are added, if they are.
+    `log` is told what goes on; `began` is when it was opened, or got its seeds, by `time.monotonic`.
+    """
+
+    study: Study
+    store: RunStore
+    prepared: PreparedStudy
+    records: dict[str, RunRecord]
+    read_predictions: PredictionReader
+    process_bytes: int
+    rule: Until | None
+    log: Log
+    began: float
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """All that the study stands for."""
+        return expand(self.study)
+
+    @property
+    def done(self) -> dict[str, RunRecord]:
+        """The records of the runs in the folder that are done."""
+        return {key: record for key, record in self.records.items() if record.status == "done"}
+
+    @property
+    def missing(self) -> tuple[Run, ...]:
+        """The runs that are not done."""
+        done = self.done
+        return tuple(run for run in self.runs if run.key not in done)
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> OpenStudy:
+        """The same with other seeds: nothing that was prepared depends on them."""
+        study = self.study.model_copy(update={"seeds": seeds})
+        return replace(
+            self, study=study, prepared=replace(self.prepared, study=study), began=time.monotonic()
+        )
+
+
+def open_study(study: Study, log: Log = ignore_log, rule: Until | None = None) -> OpenStudy:
+    """Check a study and its folder, prepare its data and checkpoints, read its records; writes nothing.
+
+    Args:
+        rule: by which its seeds are added; else the one that the folder holds, if any.
+
+    Raises:
+        HeadstartError: whatever would keep the study from being run.
+    """
+    began, store = time.monotonic(), RunStore(Path(study.out))
+    study = store.grown(study)
+    runs = expand(study)
+    store.check(study)
+    records = {record.key: record for record in store.records()}
+    done = [record for record in records.values() if record.status == "done"]
+    process_bytes = measure_process_bytes(runs)
+    prepared = prepare_study(study, runs, commit=git_commit(Path.cwd()), log=log)
+    store.check_sources(done, prepared.corpus.digest, prepared.digests)
+    return OpenStudy(
+        study=study,
+        store=store,
+        prepared=keep_precision(prepared, done),
+        records=records,
+        read_predictions=PredictionReader(store.run_folder),
+        process_bytes=process_bytes,
+        rule=rule or store.until(),
+        log=log,
+        began=began,
+    )

@@ -1,0 +1,62 @@
+"""Has real steps timed: to choose a study's placement, and to measure each group of its runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headstart.engine.device import choose_device
+from headstart.events import Log
+from headstart.planning.estimate import GroupEstimate, StudyEstimate
+from headstart.planning.placement import Placement, place_in_this_process
+from headstart.planning.placement_choice import choose_placement
+from headstart.planning.step_benchmark import StepBenchmark, StepTimer
+
+
+def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
+    """The placement for the runs that are missing: as the study asks, else by timing real steps."""
+    prepared = study_estimate.prepared
+    study = prepared.study
+    if study.workers == 0:
+        return place_in_this_process(study)
+    alone = [estimate.estimate_memory(1) for estimate in study_estimate.groups]
+    return choose_placement(
+        [estimate.group for estimate in study_estimate.groups],
+        {run.key: prepared.select(run).train_count for run in study_estimate.missing},
+        timer,
+        workers=study.workers,
+        pack=study.pack,
+        device=choose_device(study.device).type,
+        bytes_each=int(max((memory.low for memory in alone if memory), default=0)),
+    )
+
+
+def measure_groups(study_estimate: StudyEstimate, timer: StepTimer, log: Log) -> StudyEstimate:
+    """The estimate with real steps of each kind of run, soon forgotten, and the placement that they choose.
+
+    Groups of the same shape are timed once.
+    """
+    if not any(estimate.has_steps for estimate in study_estimate.groups):
+        return study_estimate
+    log("making a few steps of each kind of run")
+    placement = place_study(study_estimate, timer)
+    study_estimate = study_estimate.with_placement(placement)
+    of_shape: dict[str, GroupEstimate] = {}
+    measured = []
+    for estimate in study_estimate.groups:
+        like = of_shape.get(estimate.group.shape)
+        if like is not None:
+            estimate = replace(estimate, times=like.times, timed_runs=like.timed_runs)
+        elif not estimate.times and estimate.has_steps:
+            estimate = _time_group(estimate, placement, timer)
+        of_shape[estimate.group.shape] = estimate
+        measured.append(estimate)
+    return replace(study_estimate, groups=tuple(measured))
+
+
+def _time_group(estimate: GroupEstimate, placement: Placement, timer: StepTimer) -> GroupEstimate:
+    """A few steps of the largest pack that would train."""
+    runs = estimate.group.runs[: min(placement.pack, estimate.group.most)]
+    workers = max(1, min(placement.workers, len(estimate.group.runs)))
+    timer.stop()  # a process that has timed another group keeps the memory of its largest pack
+    times = timer.time_steps([StepBenchmark(runs, placement.threads)] * workers)
+    return replace(estimate, times=tuple(times), timed_runs=len(runs))

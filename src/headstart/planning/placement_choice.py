@@ -1,0 +1,158 @@
+"""Chooses how a study trains on this machine: processes, threads, and runs in a pack, by timing real steps.
+
+A pack is formed only where the timed steps saw it make more run-steps in the same time than its runs one
+after another, and where memory holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal
+
+import psutil
+
+from headstart.config.expand import Run
+from headstart.config.traits import method_traits
+from headstart.engine.schedule import total_steps
+from headstart.planning.placement import Placement
+from headstart.planning.step_benchmark import (
+    StepBenchmark,
+    StepTimer,
+    StepTimes,
+    average_seconds,
+    find_peak_bytes,
+)
+from headstart.processors import count_processors
+from headstart.training.grouping import Group
+
+#: Of the memory that is free, the share that workers may fill.
+_MEMORY_SHARE: Final = 0.8
+#: Steps of a whole study below which timing some tens would cost more than it can save.
+_WORTH_TIMING: Final = 200
+#: A larger pack must be this much faster a run-step: less is noise, and a small pack frees memory.
+_GAIN: Final = 1.05
+
+Auto = Literal["auto"]
+
+
+def choose_placement(
+    groups: Sequence[Group],
+    examples: Mapping[str, int],
+    timer: StepTimer,
+    *,
+    workers: int | Auto,
+    pack: int | Auto,
+    device: str,
+    bytes_each: int = 0,
+) -> Placement:
+    """The placement of a study that asks for `workers` and `pack`.
+
+    Args:
+        examples: how many each run learns from, by its key.
+        bytes_each: what a process is expected to need: no more are tried than memory then holds.
+    """
+    stepping = [group for group in groups if method_traits(group.runs[0].method).has_steps]
+    if not stepping:
+        return _place_quick_runs(groups, workers)
+    largest = max(stepping, key=lambda group: (group.most, len(group.runs)))
+    steps = sum(total_steps(run.training, examples[run.key]) for group in stepping for run in group.runs)
+    count = sum(len(group.runs) for group in stepping)
+    fitting = _count_fitting(bytes_each, 0) if bytes_each else count
+    placement = _choose_workers(count, fitting, largest.runs[0], steps, timer, workers, device)
+    if pack != "auto":
+        return replace(placement, pack=pack)
+    share = -(-largest.most // max(1, placement.workers))
+    if share < 2 or steps < _WORTH_TIMING:
+        return placement
+    return _choose_pack(placement, largest.runs, share, timer)
+
+
+def _place_quick_runs(groups: Sequence[Group], asked: int | Auto) -> Placement:
+    """For probes and bags of words alone, which take seconds."""
+    probes = sum(len(group.runs) for group in groups if method_traits(group.runs[0].method).is_tiny)
+    if not probes:
+        return Placement(1, count_processors(), "a bag of words needs no more")
+    count = max(1, min(probes, count_processors() if asked == "auto" else asked))
+    return Placement(count, max(1, count_processors() // count), "probes need no more")
+
+
+def _choose_workers(
+    runs: int, fitting: int, first: Run, steps: int, timer: StepTimer, asked: int | Auto, device: str
+) -> Placement:
+    """How many processes, with packs of one."""
+    every = count_processors()
+    if asked != "auto":
+        count = max(1, min(asked, runs))
+        return Placement(count, max(1, every // count), "asked for")
+    if device != "cpu":
+        return Placement(1, 0, f"one process on {device}")
+    most = min(every, runs)
+    if most < 2:
+        return Placement(1, every, "one run at a time")
+    if fitting < 2:
+        return Placement(1, every, f"memory holds one of {most} workers")
+    most = min(most, fitting)
+    if steps < _WORTH_TIMING:
+        return Placement(most, max(1, every // most), "too few steps for a probe")
+    return _time_workers(first, timer, most)
+
+
+def _time_workers(run: Run, timer: StepTimer, most: int) -> Placement:
+    """Time `most` workers at once with their share of threads, then one alone with all."""
+    every, key = count_processors(), run.key
+    threads = max(1, every // most)
+    together = timer.time_steps([StepBenchmark((run,), threads)] * most)
+    # Counted before the others end: what they hold is part of what is counted as free.
+    fitting = _count_fitting(find_peak_bytes(together), most) if together else most
+    alone = timer.time_steps([StepBenchmark((run,), every)])
+    if not together or not alone:
+        return Placement(1, every, "the probe failed; one process with all threads")
+    shared, single = average_seconds(together) / most, alone[0].seconds
+    reason = f"probe: {most} workers {_format_ms(shared)} a step, one process {_format_ms(single)}"
+    if fitting < most:
+        reason = f"{reason}; memory holds {fitting} of {most} workers"
+    elif shared < single:
+        return Placement(most, threads, reason, 1, shared, tuple(together), key)
+    return Placement(1, every, reason, 1, single, tuple(alone), key)
+
+
+def _choose_pack(placement: Placement, runs: Sequence[Run], most: int, timer: StepTimer) -> Placement:
+    """Double the pack while a step of one run in it gets cheaper and memory holds it."""
+    best, times = placement.seconds, placement.times
+    if best is None:
+        best, times = _time_packs(placement, runs[:1], timer)
+    tried = [f"1 run {_format_ms(best)}"]
+    size = 1
+    while size < most:
+        larger = min(2 * size, most)
+        seconds, of_larger = _time_packs(placement, runs[:larger], timer)
+        tried.append(f"{larger} as one {_format_ms(seconds)}")
+        if not seconds * _GAIN < best:
+            break
+        size, best, times = larger, seconds, of_larger
+    reason = f"{placement.reason}; a step of a run: {', '.join(tried)}"
+    return replace(placement, pack=size, reason=reason, times=times, timed=runs[0].key, timed_runs=size)
+
+
+def _time_packs(
+    placement: Placement, runs: Sequence[Run], timer: StepTimer
+) -> tuple[float, tuple[StepTimes, ...]]:
+    """Seconds that a step of one run costs in packs of these in all workers, infinite if it cannot be; and
+    what was timed."""
+    times = timer.time_steps([StepBenchmark(tuple(runs), placement.threads)] * placement.workers)
+    if not times:
+        return float("inf"), ()
+    if _count_fitting(find_peak_bytes(times), placement.workers) < placement.workers:
+        return float("inf"), ()
+    return average_seconds(times) / len(runs) / placement.workers, tuple(times)
+
+
+def _count_fitting(bytes_each: int, started: int) -> int:
+    """How many workers memory holds: what those `started` for timing hold is theirs again."""
+    free = psutil.virtual_memory().available
+    return max(1, int(_MEMORY_SHARE * (free + started * bytes_each) // bytes_each))
+
+
+def _format_ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f} ms" if seconds < float("inf") else "out of memory"

@@ -1,0 +1,37 @@
+"""What a study would do: its runs with those that are done, what is known of its data, and the cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from headstart.config.expand import Run
+from headstart.config.study import Study
+from headstart.data.statistics import DataStatistics
+from headstart.planning.cost import StudyCost
+from headstart.records import Notice
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `run` would do, by the keys of the runs that are `done`; `cost` is of those that are missing."""
+
+    study: Study
+    runs: tuple[Run, ...]
+    done: frozenset[str]
+    data: DataStatistics
+    cost: StudyCost
+    warnings: tuple[Notice, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `plan.json`."""
+        return {
+            **self.data.to_dict(),
+            "warnings": [warning.model_dump() for warning in self.warnings],
+            "runs": [self._dump_run(run) for run in self.runs],
+            **self.cost.to_dict(),
+        }
+
+    def _dump_run(self, run: Run) -> dict[str, Any]:
+        place = {"arm": run.arm, "size": run.size, "seed": run.seed, "setting": dict(run.setting)}
+        return place | {"key": run.key, "done": run.key in self.done}

@@ -1,0 +1,94 @@
+"""The memory of a process that trains so many runs as one, from what each of them needs; warns of too much.
+
+docs/plan.md says how the constants were measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import psutil
+
+from headstart.config.expand import Run
+from headstart.config.traits import method_traits
+from headstart.planning.memory import MemoryEstimate
+from headstart.records import Notice, Range
+from headstart.training.prepare import load_libraries
+
+#: Bytes that a process holds for each byte of a step in use, by whether products are in 16 bits: what
+#: operators need inside, and what the allocator keeps between steps of other lengths.
+STEP_OVERHEAD: Final = {True: 1.75, False: 1.35}
+#: Bytes that libraries hold once they have computed: kernels for each length of a batch, and what the loading
+#: of a model leaves; at most, and for small models so many for each byte in use.
+LIBRARY_BYTES: Final = 390 << 20
+_LIBRARY_SHARE: Final = 1.5
+#: Whole models that are there at once when a run begins and ends.
+_WHOLE_MODELS: Final = 2
+#: How a process grows with the packs that it trains one after another, on average.
+GROWTH: Final = 1.07
+#: How far the truth lies from an estimate of memory, as a share.
+MARGIN: Final = 0.15
+
+
+def measure_process_bytes(runs: Sequence[Run]) -> int:
+    """Resident memory of this process, which a worker's is like before it has a model.
+
+    The libraries that these runs ask for are loaded first.
+    """
+    load_libraries(runs)
+    return int(psutil.Process().memory_info().rss)
+
+
+def measure_free_memory() -> int:
+    """Bytes that processes can still take."""
+    return int(psutil.virtual_memory().available)
+
+
+def estimate_process_memory(need: MemoryEstimate, process_bytes: int, runs: int) -> Range:
+    """Bytes of a process that trains so many runs as one."""
+    weights = need.shared + runs * need.member
+    at_work = max(
+        STEP_OVERHEAD[need.narrow] * max(runs * need.step, need.evaluation), _WHOLE_MODELS * need.whole
+    )
+    libraries = min(LIBRARY_BYTES, _LIBRARY_SHARE * (weights + runs * need.step))
+    middle = GROWTH * (process_bytes + libraries + weights + at_work)
+    return Range(low=middle * (1 - MARGIN), high=middle * (1 + MARGIN))
+
+
+def warn_of_memory(
+    runs: Sequence[Run], need: MemoryEstimate, memory: Range, free: int, pack: int, processes: int
+) -> Iterator[Notice]:
+    """Says where memory cannot hold what is asked for: a pack, or so many processes at once.
+
+    Args:
+        runs: of a group, each of which needs `need`.
+        memory: of a process that trains `pack` of them as one.
+    """
+    if memory.low * max(1, processes) <= free:
+        return
+    arms = ", ".join(dict.fromkeys(run.arm for run in runs))
+    size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB"
+    what = f"{pack} runs of {arms} as one need" if pack > 1 else f"a run of {arms} needs"
+    at_once = f"; {processes} processes at once are asked for" if processes > 1 else ""
+    remedy = _advise_less_at_once(memory.low, free, pack, processes) or _advise_smaller_runs(runs[0], need)
+    text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{at_once}: {remedy}"
+    yield Notice(kind="memory", text=text)
+
+
+def _advise_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:
+    """The setting to lower, where fewer runs at once would do."""
+    if processes > 1 and bytes_each <= free:
+        return f"lower workers to {int(free // bytes_each)}"
+    return "lower pack" if pack > 1 else None
+
+
+def _advise_smaller_runs(run: Run, need: MemoryEstimate) -> str:
+    """The settings that would make a run alone need less."""
+    if need.step > need.member + need.shared and run.training.batch_size > 1:
+        ways = ["lower training.batch_size (and raise training.accumulation)", "lower training.max_length"]
+        if not run.training.gradient_checkpointing:
+            ways.append("set training.gradient_checkpointing: true")
+        return ", or ".join(ways)
+    cheaper = method_traits(run.method).cheaper
+    return f"choose a smaller model, or method: {cheaper}" if cheaper else "choose a smaller model"

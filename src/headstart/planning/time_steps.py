@@ -1,0 +1,115 @@
+"""Times a few real steps of runs, alone or as a pack, and an evaluation; what they learn is forgotten."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+import numpy as np
+
+from headstart.data.batches import padded_length, reading_order
+from headstart.data.tokenise import Tokens
+from headstart.engine.evaluate import MOST_TOKENS, evaluate
+from headstart.engine.member import Setting, turn_tokens, turns_with_longest
+from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
+from headstart.engine.stack import members_in
+from headstart.engine.train import single_steps
+from headstart.engine.weights import Weights
+from headstart.errors import StackError
+from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.prepared import PreparedRun, PreparedStudy
+from headstart.training.build import build_weights, make_context, make_members
+
+#: Steps that fill caches and memory first, steps timed then, and seconds after which none is begun.
+WARM_UP_STEPS: Final = 4
+TIMED_STEPS: Final = 10
+MOST_SECONDS: Final = 12.0
+
+
+def time_steps(benchmark: StepBenchmark, study: PreparedStudy) -> StepTimes:
+    """Make the first steps of the benchmark's runs and forget them; infinite seconds where memory runs out.
+
+    The first of them is the longest that a run can make, so that the peak of memory is that of training.
+    """
+    reset_peak()
+    began = time.perf_counter()
+    runs = [study.select(run) for run in benchmark.runs]
+    setting = make_context(runs[0])
+    try:
+        weights = build_weights(runs, setting)
+        start = time.perf_counter() - began
+        endless = single_steps(make_members(runs), weights, setting, longest_first=True)
+        spans = _time_each(islice(endless, WARM_UP_STEPS + TIMED_STEPS))
+        steps = list(zip(_count_step_tokens(runs, setting), spans, strict=False))
+        evaluation = _time_evaluation(weights, setting)
+    except (RuntimeError, MemoryError, StackError) as error:
+        if not isinstance(error, StackError) and not is_out_of_memory(error):
+            raise
+        return StepTimes(float("inf"), peak_bytes())
+    timed = steps[WARM_UP_STEPS:] or steps[-1:]  # a run of few steps, or of very long ones, has few to time
+    seconds = sum(span for _, span in timed) / len(timed) if timed else 0.0
+    return StepTimes(seconds, peak_bytes(), tuple(timed), evaluation, start)
+
+
+def _time_each(steps: Iterator[None]) -> Iterator[float]:
+    """The seconds of each step, until `MOST_SECONDS` have passed."""
+    started = last = time.perf_counter()
+    for _ in steps:
+        now = time.perf_counter()
+        yield now - last
+        last = now
+        if now - started > MOST_SECONDS:
+            return
+
+
+def _count_step_tokens(runs: Sequence[PreparedRun], setting: Setting) -> Iterator[int]:
+    """The tokens of a run in each step, on average over the runs."""
+    turns = [turns_with_longest(member, setting) for member in make_members(runs)]
+    for shares in zip(*turns, strict=False):
+        yield sum(turn_tokens(turn, setting) for turn in shares) // len(shares)
+
+
+def _time_evaluation(weights: Weights, setting: Setting) -> tuple[int, float]:
+    """Tokens and seconds of one batch of an evaluation: valid examples of every length."""
+    valid = setting.parts["valid"]
+    index = _choose_of_every_length(valid.tokens, max(1, MOST_TOKENS // members_in(weights.module)))
+    tokens = _select_examples(valid.tokens, index)
+    began = time.perf_counter()
+    evaluate(
+        weights.module,
+        tokens,
+        valid.labels[index],
+        task=setting.task,
+        outputs=setting.classes,
+        pad_id=setting.pad_id,
+        device=setting.device,
+        precision=setting.precision,
+    )
+    return count_evaluation_tokens(tokens), time.perf_counter() - began
+
+
+def _choose_of_every_length(tokens: Tokens, most_tokens: int) -> np.ndarray:
+    """Examples of evenly spaced ranks of length that hold about `most_tokens` tokens; one at least."""
+    count = min(len(tokens), max(1, int(most_tokens / max(1.0, float(tokens.lengths.mean())))))
+    ranks = np.linspace(0, len(tokens) - 1, count).astype(int)
+    return np.asarray(np.argsort(tokens.lengths, kind="stable")[ranks])
+
+
+def _select_examples(tokens: Tokens, index: np.ndarray) -> Tokens:
+    """The examples at `index` alone."""
+    spans = [slice(tokens.starts[i], tokens.starts[i + 1]) for i in index]
+
+    def select(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else np.concatenate([values[span] for span in spans])
+
+    ids = np.concatenate([tokens.ids[span] for span in spans])
+    starts = np.concatenate([[0], np.cumsum(tokens.lengths[index])])
+    return Tokens(ids, starts, select(tokens.types), 0, None, select(tokens.targets))
+
+
+def count_evaluation_tokens(tokens: Tokens) -> int:
+    """Tokens that an evaluation computes, padding included."""
+    windows = reading_order(tokens.lengths, MOST_TOKENS, len(tokens))
+    return sum(len(batch) * padded_length(tokens, batch) for window in windows for batch in window)

@@ -1,0 +1,117 @@
+"""What runs need: parameters as records count them, memory as it grows, and what cannot be known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart import load_study, plan, run
+from headstart.config.expand import expand
+from headstart.methods import load_method
+from headstart.planning import memory
+from headstart.planning.memory import estimate_memory
+from headstart.training.prepare import prepare_study
+
+StudyFile = Callable[..., Path]
+ARMS: dict[str, Any] = {
+    "full": {},
+    "random": {"init": "random"},
+    "lora": {"method": "lora", "lora": {"r": 2}},
+    "probe": {"method": "probe"},
+    "ia3": {
+        "method": "peft",
+        "peft": {"peft_type": "IA3", "target_modules": ["query"], "feedforward_modules": []},
+    },
+    "words": {"method": "bag-of-words"},
+}
+
+
+def test_parameters_are_those_that_records_count(study_file: StudyFile) -> None:
+    study = load_study(study_file(arms=ARMS))
+    expected = plan(study).cost.parameters
+    records = {record.arm: record for record in run(study).records}
+    assert expected.pop("words") is None
+    for arm, parameters in expected.items():
+        assert records[arm].parameters is not None
+        assert records[arm].parameters == parameters, arm
+
+
+def test_every_run_is_in_a_group_and_those_that_step_have_a_need(study_file: StudyFile) -> None:
+    groups = plan(load_study(study_file(arms=ARMS))).cost.groups
+    known = {key.partition("/")[0]: group.memory_bytes is not None for group in groups for key in group.runs}
+    assert known == {arm: arm in ("full", "random", "lora", "ia3") for arm in ARMS}
+
+
+def test_a_need_grows_with_batch_length_and_copies(study_file: StudyFile) -> None:
+    def need(**training: Any) -> Any:
+        study = load_study(study_file(arms={"full": {}, "words": None}, training={"epochs": 1} | training))
+        runs = expand(study)
+        prepared = prepare_study(study, runs)
+        return estimate_memory([prepared.select(run) for run in runs])
+
+    small, wide, long = need(batch_size=4), need(batch_size=16), need(batch_size=4, epochs=2)
+    assert wide.step > 2 * small.step
+    assert long.member == 5 * small.member / 4  # the weights of the best epoch
+    assert need(batch_size=4, max_length=6).step < small.step
+    assert need(batch_size=16, gradient_checkpointing=True).step < wide.step
+    assert small.member == 4 * 4 * _trained(study_file)
+
+
+def _trained(study_file: StudyFile) -> int:
+    study = load_study(study_file(arms={"full": {}, "words": None}, vocabulary="full"))
+    runs = expand(study)
+    prepared = prepare_study(study, runs)
+    parameters = load_method("full").count_parameters(prepared.select(runs[0]))
+    assert parameters is not None
+    used = load_study(study_file(arms={"full": {}, "words": None}))
+    ids = prepare_study(used, runs).select(runs[0]).used_ids
+    assert ids is not None
+    rows = len(prepared.checkpoints[runs[0].checkpoint].tokenizer)
+    return parameters.trainable - (rows - len(ids)) * 32
+
+
+def test_a_model_that_cannot_be_traced_has_no_estimate(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a shape depends on data")
+
+    monkeypatch.setattr(memory, "trace", failing)
+    groups = plan(load_study(study_file())).cost.groups
+    assert {group.memory_bytes for group in groups if group.alone is None} == {None}
+
+
+@pytest.mark.parametrize(
+    ("config", "is_known"),
+    [
+        ({"peft_type": "LORA", "init_lora_weights": "pissa", "r": 2, "target_modules": ["query"]}, False),
+        ({"peft_type": "BOFT", "target_modules": ["query"], "boft_block_size": 4}, True),
+        ({"peft_type": "LORA", "use_dora": True, "r": 2, "target_modules": ["query"]}, True),
+    ],
+    ids=["pissa", "boft", "dora"],
+)
+def test_adapters_that_have_to_see_numbers_are_planned_and_trained_too(
+    study_file: StudyFile, config: dict[str, Any], is_known: bool
+) -> None:
+    study = load_study(study_file(arms={"own": {"method": "peft", "peft": config}, "words": None}))
+    expected = plan(study).cost.parameters["own"]
+    (record,) = run(study).records
+    assert record.status == "done"
+    assert record.parameters is not None
+    assert (expected is not None) == is_known
+    assert expected is None or expected == record.parameters
+
+
+def test_records_hold_estimate_and_truth(study_file: StudyFile) -> None:
+    study = load_study(study_file(arms={"full": {}, "words": {"method": "bag-of-words"}}))
+    full, words = run(study).records
+    assert full.estimate is not None
+    assert full.estimate.memory_bytes is not None
+    assert full.estimate.memory_bytes.low < full.estimate.memory_bytes.high
+    assert full.estimate.seconds is None  # nothing was timed
+    assert full.peak_memory_bytes
+    assert words.estimate is not None
+    assert words.estimate.memory_bytes is None

@@ -1,0 +1,72 @@
+"""What a study costs, as a terminal shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
+
+from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
+from headstart.planning.placement import Placement
+from headstart.records import Parameters, Range
+from headstart.report.cost import describe_cost, render_cost_table
+
+GIB = 2**30
+MEMORY = Range(low=1.0 * GIB, high=1.5 * GIB)
+COST = StudyCost(
+    parameters={"a": Parameters(total=22_807_552, trainable=1_000), "words": None},
+    groups=(GroupCost(("a/all/0", "a/all/1"), None, 1, MEMORY), GroupCost(("words/all/0",), "why", 1, None)),
+    free_memory=7 * GIB,
+    disk=DiskCost(200 << 20, 0, 50 * GIB),
+)
+
+
+def rows(cost: StudyCost) -> list[str]:
+    console = Console(file=(stream := StringIO()), width=120)
+    console.print(render_cost_table(["a", "words", "done"], cost))
+    lines = (" ".join(line.split()) for line in stream.getvalue().splitlines())
+    return [line for line in lines if line and not set(line) <= set("─╶╴ ━")]
+
+
+def test_a_row_tells_parameters_and_memory_of_an_arm() -> None:
+    assert rows(COST) == [
+        "arm parameters trainable memory, expected measured",
+        "a 22,807,552 1,000 1.0 to 1.5 GiB -",
+        "words - - - -",
+        "done - - - -",
+    ]
+
+
+def test_packs_and_what_was_measured_are_shown() -> None:
+    group = replace(COST.groups[0], pack=2, measured=MeasuredSteps(int(1.2 * GIB), 0.1, 2))
+    assert rows(replace(COST, groups=(group,)))[1] == (
+        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 as one 1.2 GiB, 2 as one"
+    )
+
+
+def test_without_steps_the_time_is_not_known() -> None:
+    assert list(describe_cost(COST)) == [
+        "memory: 7.0 GiB free",
+        "disk: 200.0 MiB in the end; 50.00 GiB free",
+        "time: not known; --probe makes a few steps of each kind of run to tell",
+    ]
+
+
+def test_with_steps_it_is_and_so_is_the_placement() -> None:
+    cost = replace(
+        COST,
+        disk=replace(COST.disk, state_bytes=90 << 20),
+        placement=Placement(2, 1, "asked for", 4),
+        seconds=Range(low=60, high=6000),
+    )
+    assert list(describe_cost(cost))[2:] == [
+        "  and up to 90.0 MiB for each run while it is unfinished",
+        "time: 60 s to 1 h 40 min",
+        "  2 at a time, at most 4 runs as one (asked for)",
+    ]
+
+
+def test_where_only_the_placement_is_known_no_time_is_said() -> None:
+    cost = replace(COST, placement=Placement(0, 0, "asked for"))
+    assert list(describe_cost(cost))[2:] == ["  1 at a time (asked for)"]
