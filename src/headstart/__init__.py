@@ -15,9 +15,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headstart.comparison import Comparison as Comparison
-    from headstart.comparison import compare as compare
-    from headstart.comparison import compare_studies as compare_studies
+    from headstart.analysis.comparison import Comparison as Comparison
+    from headstart.commands.compare import compare as compare
+    from headstart.commands.compare import compare_studies as compare_studies
+    from headstart.commands.power import power_assumed as power_assumed
+    from headstart.commands.power import power_measured as power_measured
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
     from headstart.deciding import run_until as run_until
@@ -32,28 +34,26 @@ if TYPE_CHECKING:
     from headstart.exporting import export as export
     from headstart.generation import generate as generate
     from headstart.prediction import predict as predict
-    from headstart.sample_size import power_assumed as power_assumed
-    from headstart.sample_size import power_measured as power_measured
     from headstart.sizing import explain_lora as explain_lora
     from headstart.sizing import params as params
 
 _HOME = {
-    "Comparison": "headstart.comparison",
+    "Comparison": "headstart.analysis.comparison",
     "HeadstartError": "headstart.errors",
     "Plan": "headstart.experiment",
     "Results": "headstart.experiment",
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
-    "compare": "headstart.comparison",
-    "compare_studies": "headstart.comparison",
+    "compare": "headstart.commands.compare",
+    "compare_studies": "headstart.commands.compare",
     "explain_lora": "headstart.sizing",
     "export": "headstart.exporting",
     "generate": "headstart.generation",
     "load_study": "headstart.config.load",
     "params": "headstart.sizing",
     "plan": "headstart.experiment",
-    "power_assumed": "headstart.sample_size",
-    "power_measured": "headstart.sample_size",
+    "power_assumed": "headstart.commands.power",
+    "power_measured": "headstart.commands.power",
     "predict": "headstart.prediction",
     "run": "headstart.experiment",
     "run_until": "headstart.deciding",

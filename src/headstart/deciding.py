@@ -1,7 +1,7 @@
 """Adds seeds to a study until its contrasts are known closely enough, or there are as many as were allowed.
 
-The interval is `stats.sequence`'s, which holds however often one looks and whenever one stops; one that takes
-the number of seeds as given, such as Student's, would claim too much.
+The interval is `stats.confidence_sequence`'s, which holds however often one looks and whenever one stops;
+one that takes the number of seeds as given, such as Student's, would claim too much.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.analysis.findings import Findings
 from headstart.config.metrics import SHARES
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.execute.crew import Crew
 from headstart.experiment import Results, Say, carry_on
-from headstart.records import Contrast, Until
-from headstart.report.findings import Findings
+from headstart.records import Contrast, StoppingRule
 from headstart.report.numbers import number, unit
-from headstart.stats.sequence import fewest_seeds
+from headstart.stats.confidence_sequence import min_seeds
 from headstart.store.runs import RunStore
 
 MOST_SEEDS: Final = 20
@@ -50,9 +50,9 @@ def run_until(
             seeds give no interval.
     """
     tests = _contrasts_of(study)
-    first = fewest_seeds(tests)
+    first = min_seeds(tests)
     _check(width, most_seeds, first, tests)
-    rule = Until(metric=study.metric, width=width, most_seeds=most_seeds)
+    rule = StoppingRule(metric=study.metric, width=width, most_seeds=most_seeds)
     seeds = list(dict.fromkeys((*study.seeds, *RunStore(Path(study.out)).seeds())))
     seeds += _more(seeds, first - len(seeds))
     crew: Crew | None = None
@@ -83,7 +83,7 @@ def _contrasts_of(study: Study) -> int:
     others = len(study.arms) - 1
     if study.control_arm is None or not others:
         raise HeadstartError(
-            "the study holds no arm against a control: nothing can be decided",
+            "the study compares no arm with a control: nothing can be decided",
             where="--until-decided",
             expected="two arms, one of them the control",
             fix="name it: control: ARM",
@@ -110,7 +110,7 @@ def contrasts_decided(findings: Findings) -> list[Contrast]:
     return [row for row in findings.contrasts if row.metric == findings.study.metric]
 
 
-def is_decided(findings: Findings, rule: Until) -> bool:
+def is_decided(findings: Findings, rule: StoppingRule) -> bool:
     """Whether each contrast has an interval that is narrow enough."""
     widths = [_width(row) for row in contrasts_decided(findings)]
     return bool(widths) and all(width is not None and width < rule.width for width in widths)
@@ -123,7 +123,7 @@ def _width(row: Contrast) -> float | None:
     return (row.sequence_high - row.sequence_low) * (100 if row.metric in SHARES else 1)
 
 
-def _news(findings: Findings, rule: Until) -> str:
+def _news(findings: Findings, rule: StoppingRule) -> str:
     """How far it has come, by the widest interval."""
     seeds = len(findings.study.seeds)
     known = [(width, row) for row in contrasts_decided(findings) if (width := _width(row)) is not None]
@@ -131,7 +131,7 @@ def _news(findings: Findings, rule: Until) -> str:
         return f"{seeds} seeds: no interval yet"
     width, row = max(known, key=lambda pair: pair[0])
     ends = " to ".join(number(row.metric, end, signed=True) for end in (row.sequence_low, row.sequence_high))
-    size = "" if row.size == "all" else f" with {row.size} texts"
+    size = "" if row.size == "all" else f" (size {row.size})"
     verb = "decided" if is_decided(findings, rule) else "undecided"
     return (
         f"{seeds} seeds, {verb}: the widest interval, {row.arm} against {row.control}{size}, is {ends}, "

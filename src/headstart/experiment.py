@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.analysis.findings import Findings, make_findings
+from headstart.analysis.grid_search import find_best_run
 from headstart.config.expand import Run, expand
 from headstart.config.study import Study
 from headstart.data.corpus import PARTS
@@ -22,10 +24,8 @@ from headstart.execute.local import carry_out_all, measured, process_bytes, warm
 from headstart.execute.pack import Watcher
 from headstart.execute.prepare import Prepared, as_begun, prepare
 from headstart.execute.probing import encode_for_probes
-from headstart.records import SCHEMA_VERSION, EpochPoint, Notice, RunRecord, Until, duration
+from headstart.records import EpochPoint, RunRecord, StoppingRule, StudyWarning, duration
 from headstart.report.card import model_card
-from headstart.report.findings import Findings, find
-from headstart.report.tuning import best_run, rule
 from headstart.store.provenance import git_commit
 from headstart.store.runs import RunStore, missing
 from headstart.tuning.lora import peft
@@ -91,7 +91,7 @@ class Results:
     @property
     def facts(self) -> dict[str, Any]:
         """The content of `results.json`."""
-        return _facts(self.findings)
+        return self.findings.to_dict()
 
 
 def plan(study: Study, say: Say = lambda _: None, *, probe: bool = False) -> Plan:
@@ -143,7 +143,7 @@ def carry_on(
     study: Study,
     watch: Callable[[int, str], Any] | None = None,
     *,
-    until: Until | None = None,
+    until: StoppingRule | None = None,
     crew: Crew | None = None,
 ) -> Results:
     """As `run`, for a study that grows.
@@ -168,7 +168,7 @@ def carry_on(
         left = tuple(run for run in runs if run.key not in done)
         seen = forecast(runs, left, prepared, process, store.out)
         for notice in seen.notices:
-            watcher.say(notice.text)
+            watcher.say(notice.message)
         store.write_json("plan.json", Plan(study, runs, frozenset(done), prepared, seen).facts)
         crew, expected = _train_missing(seen, store, watcher, crew)
         findings = _conclude(study, prepared, store)
@@ -185,7 +185,7 @@ def carry_on(
 def _train_missing(
     seen: Forecast, store: RunStore, watcher: Any, crew: Crew | None
 ) -> tuple[Crew | None, str]:
-    """Train them; gives who did, and what was expected, in words, for what it took to be held against."""
+    """Train them; gives who did, and what was expected, in words, to compare with what it took."""
     promoting = _Promoting(watcher, store, seen.prepared)
     for record in store.done().values():
         promoting.promote(record)  # an earlier call may have ended between a run and its promotion
@@ -254,41 +254,22 @@ class _Nobody:
 
 
 def _conclude(study: Study, prepared: Prepared, store: RunStore) -> Findings:
-    findings = find(study, list(store.records()), prepared.notices, store.predictions, store.until())
+    findings = make_findings(study, list(store.records()), prepared.notices, store.predictions, store.until())
     gone = tuple(_settle(findings, store, prepared.corpus.label_names))
-    findings = replace(findings, notices=(*findings.notices, *gone))
-    store.write_json("results.json", _facts(findings))
+    findings = replace(findings, warnings=(*findings.warnings, *gone))
+    store.write_json("results.json", findings.to_dict())
     return findings
 
 
-def _settle(findings: Findings, store: RunStore, label_names: tuple[str, ...]) -> Iterator[Notice]:
+def _settle(findings: Findings, store: RunStore, label_names: tuple[str, ...]) -> Iterator[StudyWarning]:
     """Let each tuned arm have the model of its best run; a notice where that was deleted."""
     study = findings.study
-    for arm in dict.fromkeys(row.arm for row in findings.tuning):
-        best = best_run(study, findings.records, findings.tuning, arm)
+    for arm in dict.fromkeys(row.arm for row in findings.grid_rows):
+        best = find_best_run(study, findings.records, findings.grid_rows, arm)
         there = store.settle(arm, best, lambda record: model_card(record, study, label_names))
         if best is not None and not there:
-            yield Notice(
+            yield StudyWarning(
                 kind="model-gone",
-                text=f"{arm}: the model of its best run, {best.key}, was deleted, so models/{arm} "
+                message=f"{arm}: the model of its best run, {best.key}, was deleted, so models/{arm} "
                 f"is not there; to have it, delete runs/{best.key} and run again",
             )
-
-
-def _facts(findings: Findings) -> dict[str, Any]:
-    until = findings.until
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "study": findings.study.model_dump(mode="json"),
-        "runs": [record.model_dump(mode="json") for record in findings.records],
-        "summary": [row.model_dump(mode="json") for row in findings.summary],
-        "contrasts": [row.model_dump(mode="json") for row in findings.contrasts],
-        "label_worth": [row.model_dump(mode="json") for row in findings.label_worth],
-        "step_worth": [row.model_dump(mode="json") for row in findings.step_worth],
-        "until_decided": until.model_dump(mode="json") if until else None,
-        "tuning": {
-            "rule": rule(findings.study.metric),
-            "grid": [row.model_dump(mode="json") for row in findings.tuning],
-        },
-        "warnings": [notice.model_dump(mode="json") for notice in findings.notices],
-    }

@@ -46,7 +46,13 @@ def test_public_names_are_sorted_and_there() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["headstart", "headstart.cli", "headstart.report.table", "headstart.store.runs", "headstart.config.load"],
+    [
+        "headstart",
+        "headstart.cli",
+        "headstart.report.study_summary",
+        "headstart.store.runs",
+        "headstart.config.load",
+    ],
 )
 def test_what_plans_and_reports_starts_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'torch', 'transformers'}} & sys.modules.keys()))"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_language_models import ROUNDED, _model, _setting, _tokens
 
+from equivalence.test_language_models import ROUNDED, _model, _setting, _tokens
 from headstart.data.batches import NO_TARGET, pad_shared, shared_rows
 from headstart.data.tokenise import Tokens
 from headstart.engine.families import teach_positions

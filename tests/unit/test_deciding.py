@@ -12,6 +12,7 @@ import pytest
 
 import headstart
 from headstart import deciding
+from headstart.analysis.findings import make_findings
 from headstart.cli import main
 from headstart.config.load import load_study
 from headstart.config.study import Study
@@ -19,8 +20,7 @@ from headstart.deciding import run_until
 from headstart.execute.crew import Crew
 from headstart.experiment import Results
 from headstart.records import RunRecord
-from headstart.report.findings import find
-from headstart.stats.sequence import sequence_interval
+from headstart.stats.confidence_sequence import confidence_sequence
 
 StudyFile = Callable[..., Path]
 
@@ -37,7 +37,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory, study_in: StudyFile) -> Pa
 def test_it_ends_with_the_fewest_seeds_that_give_an_interval(decided: Path) -> None:
     assert load_study(decided / "out" / "study.yaml").seeds == tuple(range(7))
     assert json.loads((decided / "out" / "until_decided.json").read_text()) == {
-        "schema_version": 1,
+        "schema_version": 2,
         "metric": "accuracy",
         "width": 1000,
         "most_seeds": 20,
@@ -46,10 +46,10 @@ def test_it_ends_with_the_fewest_seeds_that_give_an_interval(decided: Path) -> N
 
 def test_its_verdict_is_the_sequences(decided: Path) -> None:
     facts = json.loads((decided / "out" / "results.json").read_text())
-    assert facts["until_decided"]["width"] == 1000
+    assert facts["stopping_rule"]["width"] == 1000
     (row,) = (row for row in facts["contrasts"] if row["metric"] == "accuracy")
     gaps = [one["difference"] for one in row["each_seed"]]
-    oracle = sequence_interval(np.array(gaps))
+    oracle = confidence_sequence(np.array(gaps))
     assert oracle == pytest.approx((row["sequence_low"], row["sequence_high"]))
     assert oracle == (min(gaps), max(gaps))
     is_clear = row["sequence_low"] > 0 or row["sequence_high"] < 0
@@ -70,7 +70,7 @@ def test_run_without_the_rule_keeps_the_seeds_that_were_added(
 def test_compare_says_that_seeds_were_added(decided: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(decided / "out")]) == 0
     shown = " ".join(capfd.readouterr().out.split())
-    assert "95%, any time" in shown
+    assert "95%, anytime" in shown
     assert "p, Holm" not in shown
     assert "Seeds were added until intervals were narrower than 1000 points (at most 20 seeds)" in shown
 
@@ -102,7 +102,7 @@ class _Trainer:
     def __call__(self, study: Study, watch: Any, **_: Any) -> Results:
         self.rounds.append(len(study.seeds))
         runs = [self._run(arm, seed) for seed in study.seeds for arm in study.arms]
-        return Results(find(study, runs, ()), Path(study.out), self.crew)
+        return Results(make_findings(study, runs, ()), Path(study.out), self.crew)
 
     def _run(self, arm: str, seed: int) -> RunRecord:
         value = 0.5 + (self.gaps[seed] / 100 if arm == "pretrained" else 0.0)
@@ -112,7 +112,7 @@ class _Trainer:
             "arm": arm,
             "size": "all",
             "seed": seed,
-            "texts": 8,
+            "train_examples": 8,
             "status": "failed" if failed else "done",
         }
         return RunRecord.model_validate(place | {"valid": scores, "test": scores})
@@ -141,7 +141,7 @@ def test_it_ends_where_every_interval_is_narrow(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(deciding, "carry_on", trainer)
     said: list[str] = []
     run_until(study(tmp_path), 1.0, say=said.append)
-    widths = {n: sequence_interval(np.array(gaps[:n])) for n in range(7, 21)}
+    widths = {n: confidence_sequence(np.array(gaps[:n])) for n in range(7, 21)}
     first = next(n for n, ends in widths.items() if ends is not None and ends[1] - ends[0] < 1.0)
     assert trainer.rounds == list(range(7, first + 1))
     assert first < 20

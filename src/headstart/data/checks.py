@@ -14,7 +14,7 @@ from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row, Text
 from headstart.data.sources import load_rows
 from headstart.data.splits import fill_parts
 from headstart.errors import DataError
-from headstart.records import Notice
+from headstart.records import StudyWarning
 
 #: A class this many times rarer than the commonest one is worth a warning.
 IMBALANCE = 10
@@ -179,18 +179,18 @@ def _label_key(row: Row, study: Study) -> tuple[str | float, ...]:
     return (_number(row),) if study.task == "regression" else tuple(sorted(set(_all_names(row, study))))
 
 
-def _duplicates(rows: dict[Part, list[Row]]) -> Iterator[Notice]:
+def _duplicates(rows: dict[Part, list[Row]]) -> Iterator[StudyWarning]:
     for part in PARTS:
         count = len(rows[part]) - len({_key(row.text) for row in rows[part]})
         if count:
-            yield Notice(
+            yield StudyWarning(
                 kind="duplicates",
-                text=f"{_texts(count)} of {part} ({_share(count, rows[part])}) "
+                message=f"{_texts(count)} of {part} ({_share(count, rows[part])}) "
                 f"{_repeat(count)} an earlier one of the same part",
             )
 
 
-def _leaks(rows: dict[Part, list[Row]], study: Study) -> Iterator[Notice]:
+def _leaks(rows: dict[Part, list[Row]], study: Study) -> Iterator[StudyWarning]:
     """Texts of valid or test that training shows too, with the same or with another label."""
     seen: dict[str, set[tuple[str | float, ...]]] = defaultdict(set)
     for row in rows["train"]:
@@ -201,21 +201,21 @@ def _leaks(rows: dict[Part, list[Row]], study: Study) -> Iterator[Notice]:
         if leaked:
             also = f", {others} of them with another label" if others else ""
             share = _share(len(leaked), rows[part])
-            yield Notice(
+            yield StudyWarning(
                 kind="leak",
-                text=f"{_texts(len(leaked))} of {part} ({share}) {_are(len(leaked))} in train too{also}",
+                message=f"{_texts(len(leaked))} of {part} ({share}) {_are(len(leaked))} in train too{also}",
             )
 
 
-def _imbalance(train: Examples, names: tuple[str, ...], task: TaskName) -> Iterator[Notice]:
+def _imbalance(train: Examples, names: tuple[str, ...], task: TaskName) -> Iterator[StudyWarning]:
     if task != "classification":
         return
     counts = Counter(train.labels.tolist())
     most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if counts[most] >= IMBALANCE * counts[least]:
-        yield Notice(
+        yield StudyWarning(
             kind="imbalance",
-            text=f"class {names[most]!r} has {counts[most]} training texts, {names[least]!r} has "
+            message=f"class {names[most]!r} has {counts[most]} training texts, {names[least]!r} has "
             f"{counts[least]}: read macro_f1 or balanced_accuracy beside accuracy",
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,13 +17,12 @@ from headstart.engine.modes import evaluating
 from headstart.engine.stack import members_in
 from headstart.engine.step import forward_inputs, spoken
 from headstart.records import Scores
+from headstart.stats.metrics import TOKEN_METRICS, score_sums
 
 #: Tokens in one forward pass: enough to keep the processor busy, few enough to stay in its caches.
 MOST_TOKENS = 4096
 #: Texts whose logits are held at once, to be put back into their order.
 WINDOW = 4096
-#: Of larger ones the perplexity has no number.
-_LARGEST_LOSS = 700.0
 
 
 def window_logits(
@@ -105,8 +103,7 @@ def token_scores(
 
 def scores_of_sums(sums: np.ndarray, counts: np.ndarray) -> Scores:
     """The metrics of `token_scores` from one member's `text_sums` [N, 2] and the tokens of each text [N]."""
-    loss, right = sums.sum(0) / max(1, int(counts.sum()))
-    return {"loss": float(loss), "perplexity": _perplexity(loss), "token_accuracy": float(right)}
+    return score_sums(TOKEN_METRICS, np.array([*sums.sum(0), counts.sum()]))
 
 
 def text_sums(
@@ -121,11 +118,6 @@ def text_sums(
                 batch = pad(tokens, index, index, pad_id)
                 sums[:, index] = _token_sums(module, members, batch, device, precision)
     return sums
-
-
-def _perplexity(loss: float) -> float:
-    """exp(loss); infinite where that has no number."""
-    return math.exp(loss) if loss < _LARGEST_LOSS else math.inf
 
 
 def _token_sums(

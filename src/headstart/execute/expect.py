@@ -13,7 +13,7 @@ from headstart.execute.group import Group, packs
 from headstart.execute.needs import Need, need_of
 from headstart.execute.prepare import Prepared
 from headstart.execute.probe import Timing
-from headstart.records import Estimate, Notice, Range
+from headstart.records import Estimate, Range, StudyWarning
 
 #: Bytes that a process holds for each byte of a step in use, by whether products are in 16 bits: what
 #: operators need inside, and what the allocator keeps between steps of other lengths. See docs/plan.md, where
@@ -100,7 +100,9 @@ def timed(found: Sequence[Outlook], crew: Crew) -> list[Outlook]:
     return [replace(one, **how) if one.group.runs[0].key == crew.timed else one for one in found]
 
 
-def too_large(found: Sequence[Outlook], free: int, pack: int = 1, processes: int = 1) -> Iterator[Notice]:
+def too_large(
+    found: Sequence[Outlook], free: int, pack: int = 1, processes: int = 1
+) -> Iterator[StudyWarning]:
     """What memory cannot hold, with the setting to change: a pack, or as many processes as are asked for."""
     for one in found:
         memory = one.memory(min(pack, one.group.most))
@@ -112,7 +114,7 @@ def too_large(found: Sequence[Outlook], free: int, pack: int = 1, processes: int
         many = f"; {processes} processes at once are asked for" if processes > 1 else ""
         remedy = _fewer(memory.low, free, pack, processes) or _remedy(one)
         text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{many}: {remedy}"
-        yield Notice(kind="memory", text=text)
+        yield StudyWarning(kind="memory", message=text)
 
 
 def _fewer(each: float, free: int, pack: int, processes: int) -> str | None:

@@ -18,7 +18,7 @@ from headstart.execute.expect import Outlook, expected_packs, outlooks, too_larg
 from headstart.execute.group import groups
 from headstart.execute.needs import parameters_of
 from headstart.execute.prepare import Prepared
-from headstart.records import Notice, Parameters, Range, duration
+from headstart.records import Parameters, Range, StudyWarning, duration
 
 #: Probes that train as one where the study leaves it open: a step costs what calling its operators costs.
 _PROBES = 32
@@ -48,7 +48,7 @@ class Forecast:
         return expected_packs(self.found, crew, probes, self.prepared)
 
     @property
-    def notices(self) -> tuple[Notice, ...]:
+    def notices(self) -> tuple[StudyWarning, ...]:
         """What does not fit, with the setting to change."""
         study = self.prepared.study
         processes = study.workers if isinstance(study.workers, int) else 1
@@ -62,11 +62,15 @@ class Forecast:
             return asked
         return self.crew.pack if self.crew else 1
 
-    def _full_disk(self) -> tuple[Notice, ...]:
+    def _full_disk(self) -> tuple[StudyWarning, ...]:
         if self.disk <= self.free_disk:
             return ()
         sizes = f"{self.disk / 2**30:.1f} GiB are written, and {self.free_disk / 2**30:.1f} GiB are free"
-        return (Notice(kind="disk", text=f"{sizes} in {self.prepared.study.out}: set out to another disk"),)
+        return (
+            StudyWarning(
+                kind="disk", message=f"{sizes} in {self.prepared.study.out}: set out to another disk"
+            ),
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:

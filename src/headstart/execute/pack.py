@@ -116,7 +116,7 @@ def failed(run: Run, prepared: Prepared, error: BaseException) -> RunRecord:
     """The record of a run that `error` ended. A mistake has no trace worth reading; a bug has."""
     trace = None if isinstance(error, HeadstartError) else "".join(traceback.format_exception(error))
     what = str(error) if isinstance(error, HeadstartError) else f"{type(error).__name__}: {error}"
-    return _record(run, prepared, status="failed", error=what, trace=trace)
+    return _record(run, prepared, status="failed", error=what, traceback=trace)
 
 
 def _record(run: Run, prepared: Prepared, **found: Any) -> RunRecord:
@@ -125,8 +125,8 @@ def _record(run: Run, prepared: Prepared, **found: Any) -> RunRecord:
         arm=run.arm,
         size=run.size,
         seed=run.seed,
-        setting=dict(run.setting),
-        texts=texts_of(run, prepared),
+        hyperparameters=dict(run.setting),
+        train_examples=texts_of(run, prepared),
         provenance=_provenance(run, prepared),
         **found,
     )
@@ -235,7 +235,7 @@ class _Finish:
             test=test,
             samples=said,
             epochs=tuple(member.points),
-            chosen={"max_length": limit},
+            resolved={"max_length": limit},
             parameters=self._count(model, run),
             execution=self.execution,
         )
@@ -303,8 +303,8 @@ def _execution(setting: Setting, run: Run, prepared: Prepared, workers: int, pac
         precision=setting.precision,
         threads=torch.get_num_threads(),
         workers=workers,
-        pack=pack,
-        vocabulary=trained_rows(run, prepared),
+        pack_size=pack,
+        vocabulary_rows=trained_rows(run, prepared),
         pinned=is_pinned(),
     )
 
@@ -353,7 +353,7 @@ def _bag_of_words(run: Run, prepared: Prepared, store: RunStore, workers: int) -
         ),
         valid=valid,
         test=_write_predictions(windows, prepared, store, run),
-        chosen={"inverse_regularisation": strength},
+        resolved={"inverse_regularisation": strength},
         parameters=Parameters(total=model.parameters, trainable=model.parameters),
         execution=Execution(
             device="cpu",

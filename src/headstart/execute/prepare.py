@@ -25,7 +25,7 @@ from headstart.execute.methods import check_methods
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import absent, initialise
 from headstart.models.vocabulary import used_ids
-from headstart.records import Notice, RunRecord
+from headstart.records import RunRecord, StudyWarning
 
 #: A share of cut texts above this is worth a warning.
 TRUNCATED = 0.01
@@ -45,7 +45,7 @@ class Prepared:
     checkpoints: dict[str, Checkpoint]
     tokens: dict[tuple[str, int], dict[Part, Tokens]]
     vocabulary: dict[tuple[str, int], np.ndarray | None]
-    notices: tuple[Notice, ...]
+    notices: tuple[StudyWarning, ...]
     absent: dict[str, frozenset[str]] = field(default_factory=dict)
     precision: Precision = "fp32"
     commit: str | None = None
@@ -230,7 +230,7 @@ def _check_same_architecture(study: Study, runs: Sequence[Run], checkpoints: dic
             )
 
 
-def _nothing_to_say(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> Iterator[Notice]:
+def _nothing_to_say(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> Iterator[StudyWarning]:
     """Examples whose prompts leave no room for an answer.
 
     Raises:
@@ -246,14 +246,16 @@ def _nothing_to_say(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> Iterat
             )
         if empty:
             what = f"{empty} prompts of train leave no room for an answer in {limit} tokens"
-            yield Notice(kind="no-room", text=f"{what}: nothing is learnt from them")
+            yield StudyWarning(kind="no-room", message=f"{what}: nothing is learnt from them")
 
 
-def _truncation(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> list[Notice]:
+def _truncation(tokens: dict[tuple[str, int], dict[Part, Tokens]]) -> list[StudyWarning]:
     notices = []
     for (_, limit), parts in tokens.items():
         cut, texts = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
         if cut > TRUNCATED * texts:
             share = f"{100 * cut / texts:.1f}%"
-            notices.append(Notice(kind="truncated", text=f"{cut} texts ({share}) are cut at {limit} tokens"))
+            notices.append(
+                StudyWarning(kind="truncated", message=f"{cut} texts ({share}) are cut at {limit} tokens")
+            )
     return list(dict.fromkeys(notices))

@@ -14,8 +14,8 @@ from rich.text import Text
 from headstart.config.expand import axes, settings
 from headstart.config.study import Arm, Study
 from headstart.report.cost import cost_lines, cost_table
+from headstart.report.numbers import SHORT
 from headstart.report.texts import label_view, length_lines
-from headstart.report.tuning import SHORT
 
 
 def plan_view(study: Study, facts: Mapping[str, Any]) -> RenderableType:
@@ -25,7 +25,7 @@ def plan_view(study: Study, facts: Mapping[str, Any]) -> RenderableType:
         parts.append(Text(study.question, style="bold"))
     parts += [Text(line) for line in _data_lines(facts)]
     parts += [*label_view(facts), *map(Text, length_lines(facts))]
-    parts += [Text(f"! {warning['text']}", style="yellow") for warning in facts["warnings"]]
+    parts += [Text(f"! {warning['message']}", style="yellow") for warning in facts["warnings"]]
     parts += [_runs_table(study, facts), *map(Text, _left(study, facts))]
     if "cost" in facts:
         parts += [cost_table(study, facts), *map(Text, cost_lines(facts["cost"]))]

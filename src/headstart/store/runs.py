@@ -20,8 +20,9 @@ from headstart.config.metrics import better
 from headstart.config.study import Study
 from headstart.config.traits import METHODS, method_traits
 from headstart.errors import HeadstartError, OutputError
-from headstart.records import RunRecord, Until
+from headstart.records import RunRecord, StoppingRule
 from headstart.store.files import write_text
+from headstart.store.schema import check_schema
 from headstart.store.scores import Predictions, read_predictions
 
 #: What may change between two calls on one folder: it adds runs, or touches no number.
@@ -50,8 +51,9 @@ class RunStore:
         """See that the folder is new, empty, or holds this study; writes nothing.
 
         Raises:
-            OutputError: it holds another study, or something else.
+            OutputError: it holds another study, one of another version, or something else.
         """
+        check_schema(self.out)
         if self.study_file.is_file():
             _refuse_another(_earlier(self.study_file), study, self.out)
         elif self.out.exists() and not (self.out.is_dir() and not any(self.out.iterdir())):
@@ -82,9 +84,9 @@ class RunStore:
             made = record.provenance
             if made is None:
                 continue
-            known = made.checkpoint is None or made.checkpoint in checkpoints
-            if made.data != data or not known:
-                other = "another checkpoint" if made.data == data else "other data"
+            known = made.checkpoint_digest is None or made.checkpoint_digest in checkpoints
+            if made.data_digest != data or not known:
+                other = "another checkpoint" if made.data_digest == data else "other data"
                 raise OutputError(
                     f"run {record.key} was made from {other}: a file was changed since",
                     where=str(self.out),
@@ -92,7 +94,7 @@ class RunStore:
                     fix="put the files back, or name another folder: out=FOLDER",
                 )
 
-    def open(self, study: Study, until: Until | None = None) -> None:
+    def open(self, study: Study, until: StoppingRule | None = None) -> None:
         """Check the folder, create it where it is new, and write the study into it, and its rule if any.
 
         A rule stays, though the study be run without it later: what was seen was seen.
@@ -128,17 +130,18 @@ class RunStore:
         """
         return read_predictions(self.run_folder(key), metric)
 
-    def until(self) -> Until | None:
+    def until(self) -> StoppingRule | None:
         """The rule by which seeds were added to the study, if it was.
 
         Raises:
             OutputError: it cannot be read.
         """
+        check_schema(self.out)
         file = self.out / UNTIL
         if not file.is_file():
             return None
         try:
-            return Until.model_validate_json(file.read_bytes())
+            return StoppingRule.model_validate_json(file.read_bytes())
         except ValidationError as error:
             raise OutputError(f"no rule: {error.errors()[0]['msg']}", where=str(file)) from error
 
@@ -166,6 +169,7 @@ class RunStore:
         Raises:
             OutputError: a record cannot be read.
         """
+        check_schema(self.out)
         depths = ("runs/*/*/*/record.json", "runs/*/*/*/*/record.json")
         for file in sorted(file for depth in depths for file in self.out.glob(depth)):
             try:
@@ -195,7 +199,7 @@ class RunStore:
             shutil.rmtree(candidate)
             return False
         _describe(candidate, record, study)
-        if record.setting:
+        if record.hyperparameters:
             for rival in rivals:
                 if rival != self._model(record.arm):  # what was promoted stays until `settle` has another
                     shutil.rmtree(rival)
@@ -232,9 +236,9 @@ class RunStore:
         return list(own.parent.parent.glob(f"*/{own.name}/model"))
 
     def _rivals(self, record: RunRecord) -> list[Path]:
-        """The models that `record`'s is held against: its arm's, or in a tuned arm those of its setting."""
+        """The models that `record`'s is compared with: its arm's, or in a tuned arm those of its setting."""
         promoted = self._model(record.arm)
-        if not record.setting:
+        if not record.hyperparameters:
             return [promoted]
         rivals = [model for model in self._kept(record.key) if model.parent != self.run_folder(record.key)]
         held = _held(promoted)
@@ -259,7 +263,7 @@ def _describe(model: Path, record: RunRecord, study: Study) -> None:
     """Write beside the weights which run they are of, and what `predict` needs to know."""
     assert record.valid is not None
     held: dict[str, Any] = {"run": record.key, "metric": study.metric, "valid": record.valid[study.metric]}
-    held |= {"text": study.data.text, "max_length": record.chosen.get("max_length")}
+    held |= {"text": study.data.text, "max_length": record.resolved.get("max_length")}
     arm = study.arms[record.arm]
     held |= {"task": study.task, "method": arm.method, "base": checkpoint(study, arm)}
     write_text(model / "headstart.json", json.dumps(held, indent=1) + "\n")

@@ -122,9 +122,9 @@ def test_what_does_not_fit_is_said_with_the_setting_to_change(
 ) -> None:
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10))
     (notice,) = [w for w in made(study_file).facts["warnings"] if w["kind"] == "memory"]
-    assert "a run of pretrained, random needs" in notice["text"]
-    assert "0.1 GiB are free" in notice["text"]
-    assert "training.batch_size" in notice["text"]
+    assert "a run of pretrained, random needs" in notice["message"]
+    assert "0.1 GiB are free" in notice["message"]
+    assert "training.batch_size" in notice["message"]
 
 
 def test_more_processes_than_memory_holds_are_said(
@@ -134,7 +134,7 @@ def test_more_processes_than_memory_holds_are_said(
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2.5 * low))
     assert not [w for w in made(study_file, workers=2).facts["warnings"] if w["kind"] == "memory"]
     (notice,) = [w for w in made(study_file, workers=4).facts["warnings"] if w["kind"] == "memory"]
-    assert "lower workers to 2" in notice["text"]
+    assert "lower workers to 2" in notice["message"]
 
 
 def test_a_pack_that_is_asked_for_needs_more(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,14 +143,14 @@ def test_a_pack_that_is_asked_for_needs_more(study_file: StudyFile, monkeypatch:
     assert groups[4]["memory_bytes"]["low"] > groups[1]["memory_bytes"]["low"]
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10))
     (notice,) = [w for w in made(study_file, pack=4, seeds=[0, 1]).facts["warnings"] if w["kind"] == "memory"]
-    assert "4 runs of pretrained, random as one need" in notice["text"]
-    assert "lower pack" in notice["text"]
+    assert "4 runs of pretrained, random as one need" in notice["message"]
+    assert "lower pack" in notice["message"]
 
 
 def test_a_full_disk_is_said(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     (notice,) = [w for w in made(study_file).facts["warnings"] if w["kind"] == "disk"]
-    assert "set out to another disk" in notice["text"]
+    assert "set out to another disk" in notice["message"]
 
 
 def test_without_a_probe_no_time_is_known_and_nothing_is_written(

@@ -28,7 +28,7 @@ def record(
             "size": "all",
             "seed": seed,
             "status": status,
-            "texts": 8,
+            "train_examples": 8,
             "valid": scores,
             "test": scores,
             **more,
@@ -223,7 +223,7 @@ def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, 
 
 def test_records_lie_at_both_depths(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    for one in (record(0), record(0, arm="b", setting=LOW), record(1, arm="b", setting=HIGH)):
+    for one in (record(0), record(0, arm="b", hyperparameters=LOW), record(1, arm="b", hyperparameters=HIGH)):
         store.write(one)
     assert list(store.done()) == [
         "a/all/0",
@@ -234,7 +234,7 @@ def test_records_lie_at_both_depths(tmp_path: Path) -> None:
 
 def ended(store: RunStore, seed: int, setting: dict[str, float], valid: float) -> RunRecord:
     """A run of the tuned arm `a` that ended, its model in its folder, and was put up for promotion."""
-    made = record(seed, valid=valid, setting=setting)
+    made = record(seed, valid=valid, hyperparameters=setting)
     model = store.run_folder(made.key) / "model"
     model.mkdir(parents=True)
     (model / "weights").write_text(made.key)
@@ -264,7 +264,7 @@ def test_sizes_do_not_compete_in_a_tuned_arm(tmp_path: Path) -> None:
     large = ended(store, 0, LOW, 0.5)
     store.settle("a", large, lambda _: "card")
     for size, valid in ((4, 0.4), (5, 0.3)):
-        small = record(0, valid=valid, setting=LOW, size=size)
+        small = record(0, valid=valid, hyperparameters=LOW, size=size)
         (store.run_folder(small.key) / "model").mkdir(parents=True)
         assert store.promote(small, study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
     assert len(models(store)) == 2
