@@ -15,140 +15,157 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from scipy import stats
 
-from headstart.stats.crossed import crossed_interval
-from headstart.stats.measures import Measure, class_measures, draw_all
-from headstart.stats.resample import multi_bootstrap, percentile_interval, text_counts
-from headstart.stats.sequence import fewest_seeds, sequence_interval
+from headstart.stats.confidence_sequence import confidence_sequence, min_seeds
+from headstart.stats.measures import Measure, measure_classes, resample_all
+from headstart.stats.resample import draw_example_counts, percentile_interval, resample_seeds
 from headstart.stats.summary import mean_interval
-from headstart.stats.worth import Curve, worths
+from headstart.stats.two_way import estimate_two_way
+from headstart.stats.worth import LearningCurve, estimate_worth
 
 Ends = tuple[float | None, float | None]
 Method = Callable[[Any, np.random.Generator], Ends]
 #: In units of an answer's noise: what an arm is better by, how much arms differ in what they find hard.
 LIFT, LEAN = 0.2, 0.5
 #: Deviation of a seed's own shift: models that differ little and much.
-SHIFTS = {"small": 0.03, "middle": 0.1, "large": 0.3}
+SHIFTS: Final = {"small": 0.03, "middle": 0.1, "large": 0.3}
 
 
-def answers(draws: np.random.Generator, seeds: int, texts: int, shift: float) -> list[np.ndarray]:
-    """Right and wrong [S, N] of two arms that share texts; they differ by about 0.05."""
-    hard = draws.normal(size=texts)
-    return [_right(draws, hard + LEAN * draws.normal(size=texts), lift, seeds, shift) for lift in (LIFT, 0.0)]
+def draw_answers(draws: np.random.Generator, n_seeds: int, n_examples: int, shift: float) -> list[np.ndarray]:
+    """Right and wrong [S, N] of two arms that share examples; they differ by about 0.05."""
+    hard = draws.normal(size=n_examples)
+    return [
+        _draw_right(draws, hard + LEAN * draws.normal(size=n_examples), lift, n_seeds, shift)
+        for lift in (LIFT, 0.0)
+    ]
 
 
-def measures(right: np.ndarray) -> list[Mapping[str, Measure]]:
-    """Of models that are right so [S, N], a quarter of the texts being of class 1."""
-    true = (np.arange(right.shape[1]) % 4 == 0).astype(int)
-    said = np.where(right > 0, true[None], 1 - true[None])
-    return [class_measures(true, row, 2) for row in said]
+def measure_answers(right: np.ndarray) -> list[Mapping[str, Measure]]:
+    """Of models that are right so [S, N], a quarter of the examples being of class 1."""
+    y_true = (np.arange(right.shape[1]) % 4 == 0).astype(int)
+    y_pred = np.where(right > 0, y_true[None], 1 - y_true[None])
+    return [measure_classes(y_true, row, 2) for row in y_pred]
 
 
-def macro_f1_parts(right: np.ndarray) -> np.ndarray:
-    """Their macro-F1 by text [S, N]."""
-    return np.array([own["macro_f1"].by_text for own in measures(right)])
+def macro_f1_by_example(right: np.ndarray) -> np.ndarray:
+    """Their macro-F1 by example [S, N]."""
+    return np.array([measures["macro_f1"].by_example for measures in measure_answers(right)])
 
 
-def _right(draws: np.random.Generator, hard: np.ndarray, lift: float, seeds: int, shift: float) -> np.ndarray:
-    own = shift * draws.normal(size=(seeds, 1))
-    return (hard[None, :] + lift + own + draws.normal(size=(seeds, len(hard))) > 0).astype(float)
+def _draw_right(
+    draws: np.random.Generator, hard: np.ndarray, lift: float, n_seeds: int, shift: float
+) -> np.ndarray:
+    shifts = shift * draws.normal(size=(n_seeds, 1))
+    return (hard[None, :] + lift + shifts + draws.normal(size=(n_seeds, len(hard))) > 0).astype(float)
 
 
-def expected(lift: float, shift: float) -> float:
+def expected_accuracy(lift: float, shift: float) -> float:
     """The accuracy of an arm: each answer is right with the chance of a normal sum being above zero."""
     return float(stats.norm.cdf(lift / np.sqrt(2 + LEAN**2 + shift**2)))
 
 
-def seeds_alone(gaps: np.ndarray, _: np.random.Generator) -> Ends:
+def seeds_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
     """Student's paired t over seeds."""
-    return mean_interval(gaps.mean(1))
+    return mean_interval(differences.mean(1))
 
 
-def both(gaps: np.ndarray, _: np.random.Generator) -> Ends:
-    """The crossed t interval, which `run` and `compare` take."""
-    found = crossed_interval(gaps)
-    return (None, None) if found is None else (found.low, found.high)
+def two_way_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
+    """The t interval over seeds and examples, which `run` and `compare` take."""
+    estimate = estimate_two_way(differences)
+    return (None, None) if estimate is None else (estimate.low, estimate.high)
 
 
-def bootstrap(gaps: np.ndarray, draws: np.random.Generator) -> Ends:
+def bootstrap_interval(differences: np.ndarray, draws: np.random.Generator) -> Ends:
     """Percentiles of the multi-bootstrap."""
-    return percentile_interval(multi_bootstrap(gaps, draws, 500))
+    return percentile_interval(multi_bootstrap(differences, draws, 500))
 
 
-CONTRASTS: Mapping[str, Method] = {
-    "seeds alone, t": seeds_alone,
-    "multi-bootstrap": bootstrap,
-    "seeds and texts, t": both,
+def multi_bootstrap(differences: np.ndarray, draws: np.random.Generator, n_resamples: int) -> np.ndarray:
+    """Means of resamples of `differences` [S, N], seeds and examples drawn with replacement, each by itself.
+
+    The multi-bootstrap of Sellam et al. 2022, "The MultiBERTs", section 3, for arms that share seeds.
+    """
+    n_examples = differences.shape[1]
+    counts = draw_example_counts(n_examples, draws, n_resamples)
+    by_seed = [chunk @ differences.T / n_examples for chunk in counts]
+    return resample_seeds(np.concatenate(by_seed), draws)
+
+
+CONTRASTS: Final[Mapping[str, Method]] = {
+    "seeds alone, t": seeds_interval,
+    "multi-bootstrap": bootstrap_interval,
+    "seeds and examples, t": two_way_interval,
 }
 
 
-def contrasts(options: argparse.Namespace) -> Iterator[list[str]]:
+def simulate_contrasts(options: argparse.Namespace) -> Iterator[list[str]]:
     """Differences in accuracy, and of the default interval also in macro-F1."""
-    yield ["texts", "seeds", "shift", *CONTRASTS, "the same, macro-F1"]
-    for texts in options.texts:
-        for seeds in options.seeds:
+    yield ["examples", "seeds", "shift", *CONTRASTS, "the same, macro-F1"]
+    for n_examples in options.examples:
+        for n_seeds in options.seeds:
             for name, shift in SHIFTS.items():
-                draws = np.random.default_rng([texts, seeds])
-                made = [answers(draws, seeds, texts, shift) for _ in range(options.repeats)]
-                yield [str(texts), str(seeds), name, *_contrast_cells(made, shift, draws)]
+                draws = np.random.default_rng([n_examples, n_seeds])
+                studies = [draw_answers(draws, n_seeds, n_examples, shift) for _ in range(options.repeats)]
+                yield [str(n_examples), str(n_seeds), name, *_contrast_cells(studies, shift, draws)]
 
 
 def _contrast_cells(
-    made: Sequence[Sequence[np.ndarray]], shift: float, draws: np.random.Generator
+    studies: Sequence[Sequence[np.ndarray]], shift: float, draws: np.random.Generator
 ) -> Iterator[str]:
-    truth = expected(LIFT, shift) - 0.5
+    truth = expected_accuracy(LIFT, shift) - 0.5
     for method in CONTRASTS.values():
-        yield _cell([method(arm - control, draws) for arm, control in made], truth)
+        yield _coverage([(truth, *method(arm - control, draws)) for arm, control in studies])
     truth = _mean_macro_f1(LIFT, shift) - _mean_macro_f1(0.0, shift)
-    yield _cell([both(macro_f1_parts(arm) - macro_f1_parts(control), draws) for arm, control in made], truth)
+    parts = ((macro_f1_by_example(arm), macro_f1_by_example(control)) for arm, control in studies)
+    yield _coverage([(truth, *two_way_interval(arm - control, draws)) for arm, control in parts])
 
 
-def _cell(made: Sequence[Ends], truth: float) -> str:
-    """How many of those that there are hold the truth, and their mean width."""
-    return _shares([(truth, *ends) for ends in made])
+def simulate_arms(options: argparse.Namespace) -> Iterator[list[str]]:
+    """One arm: Student's t over seeds for these examples, the bootstrap over examples for these models.
 
-
-def arms(options: argparse.Namespace) -> Iterator[list[str]]:
-    """One arm's mean: Student's t over seeds for these texts, the bootstrap over texts for these models.
-
-    The truth is another for each: with these texts, the mean over all seeds; of these models, over all texts.
+    The truth is another for each: with these examples, the mean over all seeds; of these models, over all
+    examples.
     """
-    yield ["texts", "seeds", "shift", "seeds, accuracy", "texts, accuracy", "texts, macro-F1"]
-    for texts in options.texts:
-        for seeds in options.seeds:
+    yield ["examples", "seeds", "shift", "seeds, accuracy", "examples, accuracy", "examples, macro-F1"]
+    for n_examples in options.examples:
+        for n_seeds in options.seeds:
             for name, shift in SHIFTS.items():
-                draws = np.random.default_rng([texts, seeds])
+                draws = np.random.default_rng([n_examples, n_seeds])
                 # The same resamples in all repeats: they know no data.
-                counts = np.concatenate(list(text_counts(texts, draws)))
-                made = [_arm(draws, counts, seeds, shift) for _ in range(options.repeats)]
-                yield [str(texts), str(seeds), name, *(_shares([one[i] for one in made]) for i in range(3))]
+                counts = np.concatenate(list(draw_example_counts(n_examples, draws)))
+                arms = [_simulate_arm(draws, counts, n_seeds, shift) for _ in range(options.repeats)]
+                cells = (_coverage([arm[i] for arm in arms]) for i in range(3))
+                yield [str(n_examples), str(n_seeds), name, *cells]
 
 
-def _arm(
-    draws: np.random.Generator, counts: np.ndarray, seeds: int, shift: float
+def _simulate_arm(
+    draws: np.random.Generator, counts: np.ndarray, n_seeds: int, shift: float
 ) -> list[tuple[float, float | None, float | None]]:
     """Truth and ends of each of the three intervals."""
-    hard, own = draws.normal(size=counts.shape[1:]), shift * draws.normal(size=(seeds,))
-    right = (hard[None] + 0.8 + own[:, None] + draws.normal(size=(seeds, len(hard))) > 0).astype(float)
-    these_texts = stats.norm.cdf((hard + 0.8) / np.sqrt(1 + shift**2)).mean()
-    each = stats.norm.cdf((0.8 + own) / np.sqrt(2))
-    drawn = draw_all([one[m] for one in measures(right) for m in ("accuracy", "macro_f1")], counts)
+    hard, shifts = draws.normal(size=counts.shape[1:]), shift * draws.normal(size=(n_seeds,))
+    noise = draws.normal(size=(n_seeds, len(hard)))
+    right = (hard[None] + 0.8 + shifts[:, None] + noise > 0).astype(float)
+    on_these_examples = stats.norm.cdf((hard + 0.8) / np.sqrt(1 + shift**2)).mean()
+    by_seed = stats.norm.cdf((0.8 + shifts) / np.sqrt(2))
+    measures = [model[metric] for model in measure_answers(right) for metric in ("accuracy", "macro_f1")]
+    resampled = resample_all(measures, counts)
     return [
-        (float(these_texts), *mean_interval(right.mean(1))),
-        (float(each.mean()), *percentile_interval(np.mean(drawn[::2], axis=0))),
-        (float(_macro_f1(each).mean()), *percentile_interval(np.mean(drawn[1::2], axis=0))),
+        (float(on_these_examples), *mean_interval(right.mean(1))),
+        (float(by_seed.mean()), *percentile_interval(np.mean(resampled[::2], axis=0))),
+        (float(_macro_f1(by_seed).mean()), *percentile_interval(np.mean(resampled[1::2], axis=0))),
     ]
 
 
-def _macro_f1(right: np.ndarray) -> np.ndarray:
-    """Of all texts, a quarter of them of class 1, where each is said rightly with the same chance."""
-    hits = (0.75 * right, 0.25 * right)
-    said = (0.75 * right + 0.25 * (1 - right), 0.25 * right + 0.75 * (1 - right))
-    return np.asarray(sum(2 * h / (t + s) for h, t, s in zip(hits, (0.75, 0.25), said, strict=True)) / 2)
+def _macro_f1(accuracy: np.ndarray) -> np.ndarray:
+    """Over all examples, a quarter of them of class 1, each predicted rightly with the same chance."""
+    hits = (0.75 * accuracy, 0.25 * accuracy)
+    predicted = (0.75 * accuracy + 0.25 * (1 - accuracy), 0.25 * accuracy + 0.75 * (1 - accuracy))
+    parts = zip(hits, (0.75, 0.25), predicted, strict=True)
+    return np.asarray(sum(2 * h / (true + p) for h, true, p in parts) / 2)
 
 
 def _mean_macro_f1(lift: float, shift: float) -> float:
@@ -158,72 +175,81 @@ def _mean_macro_f1(lift: float, shift: float) -> float:
     return float((weights * values).sum() / weights.sum())
 
 
-def _shares(made: Sequence[tuple[float, float | None, float | None]]) -> str:
-    known = [(truth, low, high) for truth, low, high in made if low is not None and high is not None]
+def _coverage(intervals: Sequence[tuple[float, float | None, float | None]]) -> str:
+    """How many of the intervals that there are hold their truth, and their mean width."""
+    known = [(truth, low, high) for truth, low, high in intervals if low is not None and high is not None]
     held = 100 * float(np.mean([low <= truth <= high for truth, low, high in known]))
     width = 100 * float(np.mean([high - low for _, low, high in known]))
     return f"{held:.1f}% ({width:.1f})"
 
 
-def worth(options: argparse.Namespace) -> Iterator[list[str]]:
+def simulate_worth(options: argparse.Namespace) -> Iterator[list[str]]:
     """What an arm's labels are worth in its control's: the default interval, and the bootstrap over seeds.
 
     Curves rise by a twentieth with each doubling; the arm is two and a half doublings ahead.
     """
     labels = np.array([125, 250, 500, 1000, 2000])
     truth = 125 * 2**2.5
-    yield ["texts", "seeds", "shift", "seeds and texts", "seeds", "bootstrap"]
-    for texts in options.texts:
-        for seeds in options.seeds:
+    yield ["examples", "seeds", "shift", "seeds and examples", "seeds", "bootstrap"]
+    for n_examples in options.examples:
+        for n_seeds in options.seeds:
             for name, shift in SHIFTS.items():
-                draws = np.random.default_rng([texts, seeds])
+                draws = np.random.default_rng([n_examples, n_seeds])
                 held = [
-                    _worth_held(draws, labels, seeds, texts, shift, truth) for _ in range(options.repeats)
+                    _holds_worth(draws, labels, n_seeds, n_examples, shift, truth)
+                    for _ in range(options.repeats)
                 ]
-                yield [str(texts), str(seeds), name, *(f"{100 * v:.1f}%" for v in np.mean(held, axis=0))]
+                cells = (f"{100 * share:.1f}%" for share in np.mean(held, axis=0))
+                yield [str(n_examples), str(n_seeds), name, *cells]
 
 
-def _worth_held(
-    draws: np.random.Generator, labels: np.ndarray, seeds: int, texts: int, shift: float, truth: float
+def _holds_worth(
+    draws: np.random.Generator, labels: np.ndarray, n_seeds: int, n_examples: int, shift: float, truth: float
 ) -> list[bool]:
-    hard = draws.normal(size=texts)
-    spread = np.sqrt(2 + LEAN**2 + shift**2)
+    hard = draws.normal(size=n_examples)
+    deviation = np.sqrt(2 + LEAN**2 + shift**2)
     shares = 0.55 + 0.05 * np.arange(len(labels))
-    control = _curve(draws, labels, spread * stats.norm.ppf(shares), hard, seeds, shift)
-    arm = _curve(draws, labels[:1], spread * stats.norm.ppf([0.55 + 0.05 * 2.5]), hard, seeds, shift)
-    known = worths(arm, control, draws, draws=2)[0]
-    unknown = [Curve(one.at, one.by_seed) for one in (arm, control)]
-    blind = worths(unknown[0], unknown[1], draws, draws=300)[0]
+    control = _draw_curve(draws, labels, deviation * stats.norm.ppf(shares), hard, n_seeds, shift)
+    arm_share = 0.55 + 0.05 * 2.5
+    arm = _draw_curve(draws, labels[:1], deviation * stats.norm.ppf([arm_share]), hard, n_seeds, shift)
+    known = estimate_worth(arm, control, draws, n_resamples=2)[0]
+    unknown = [LearningCurve(curve.amounts, curve.by_seed) for curve in (arm, control)]
+    blind = estimate_worth(unknown[0], unknown[1], draws, n_resamples=300)[0]
     ends = [(known.low, known.high), (blind.low, blind.high), (blind.bootstrap_low, blind.bootstrap_high)]
     return [low is not None and high is not None and low <= truth <= high for low, high in ends]
 
 
-def _curve(
-    draws: np.random.Generator, at: np.ndarray, lifts: np.ndarray, hard: np.ndarray, seeds: int, shift: float
-) -> Curve:
+def _draw_curve(
+    draws: np.random.Generator,
+    amounts: np.ndarray,
+    lifts: np.ndarray,
+    hard: np.ndarray,
+    n_seeds: int,
+    shift: float,
+) -> LearningCurve:
     lean = LEAN * draws.normal(size=len(hard))
-    by_text = np.array([_right(draws, hard + lean, lift, seeds, shift) for lift in lifts])
-    return Curve(at, by_text.mean(2), by_text)
+    by_example = np.array([_draw_right(draws, hard + lean, lift, n_seeds, shift) for lift in lifts])
+    return LearningCurve(amounts, by_example.mean(2), by_example)
 
 
-def _normal(draws: np.random.Generator, size: int) -> np.ndarray:
+def _draw_normal(draws: np.random.Generator, size: int) -> np.ndarray:
     return draws.normal(size=size)
 
 
-def _skewed(draws: np.random.Generator, size: int) -> np.ndarray:
+def _draw_skewed(draws: np.random.Generator, size: int) -> np.ndarray:
     """With a median of zero and a deviation of one."""
     return np.asarray(draws.exponential(size=size) - np.log(2))
 
 
-def _few_texts(draws: np.random.Generator, size: int) -> np.ndarray:
-    """Of accuracies on 100 texts: whole points, many of them equal."""
+def _draw_whole_points(draws: np.random.Generator, size: int) -> np.ndarray:
+    """Of accuracies on 100 examples: whole points, many of them equal."""
     return np.asarray(np.round(draws.normal(size=size)))
 
 
-LAWS = {"normal": _normal, "skewed": _skewed, "whole points": _few_texts}
+LAWS: Final = {"normal": _draw_normal, "skewed": _draw_skewed, "whole points": _draw_whole_points}
 
 
-def until(options: argparse.Namespace) -> Iterator[list[str]]:
+def simulate_stopping(options: argparse.Namespace) -> Iterator[list[str]]:
     """Arms that do not differ, deviation of the difference one point: how often they are said to.
 
     Seeds are added by so many at a time until the interval is narrower than `width` points, at most 30;
@@ -234,40 +260,45 @@ def until(options: argparse.Namespace) -> Iterator[list[str]]:
         for width in (3.0, 2.0, 1.5):
             for step in (1, 4):
                 draws = np.random.default_rng([round(10 * width), step])
-                made = [draw(draws, 30) for _ in range(options.repeats)]
-                ours = [_stopped(gaps, width, step, sequence_interval, fewest_seeds()) for gaps in made]
-                theirs = [_stopped(gaps, width, step, _student, 3) for gaps in made]
-                alarms = [f"{100 * np.mean([one[0] for one in own]):.1f}%" for own in (ours, theirs)]
+                studies = [draw(draws, 30) for _ in range(options.repeats)]
+                ours = [_stop(one, width, step, confidence_sequence, min_seeds()) for one in studies]
+                theirs = [_stop(one, width, step, _student_interval, 3) for one in studies]
+                alarms = [f"{100 * np.mean([end[0] for end in ends]):.1f}%" for ends in (ours, theirs)]
                 if law == "skewed":  # whose mean, which Student's t is about, is not zero
                     alarms[1] = "-"
-                seeds = f"{np.mean([one[1] for one in ours]):.1f}"
-                decided = f"{100 * np.mean([one[2] for one in ours]):.0f}%"
+                seeds = f"{np.mean([end[1] for end in ours]):.1f}"
+                decided = f"{100 * np.mean([end[2] for end in ours]):.0f}%"
                 yield [law, f"{width:g}", str(step), *alarms, seeds, decided]
 
 
-def _student(gaps: np.ndarray) -> tuple[float, float] | None:
-    low, high = mean_interval(gaps)
+def _student_interval(differences: np.ndarray) -> tuple[float, float] | None:
+    low, high = mean_interval(differences)
     return None if low is None or high is None else (low, high)
 
 
-def _stopped(
-    gaps: np.ndarray,
+def _stop(
+    differences: np.ndarray,
     width: float,
     step: int,
     method: Callable[[np.ndarray], tuple[float, float] | None],
     first: int,
 ) -> tuple[bool, int, bool]:
     """Whether zero is outside where the rule stops, with how many seeds, and whether it was narrow."""
-    seeds = first
+    n_seeds = first
     while True:
-        found = method(gaps[:seeds])
-        is_narrow = found is not None and found[1] - found[0] < width
-        if is_narrow or seeds >= len(gaps):
-            return found is not None and not found[0] <= 0 <= found[1], seeds, is_narrow
-        seeds = min(seeds + step, len(gaps))
+        ends = method(differences[:n_seeds])
+        is_narrow = ends is not None and ends[1] - ends[0] < width
+        if is_narrow or n_seeds >= len(differences):
+            return ends is not None and not ends[0] <= 0 <= ends[1], n_seeds, is_narrow
+        n_seeds = min(n_seeds + step, len(differences))
 
 
-CASES = {"contrasts": contrasts, "arms": arms, "worth": worth, "until": until}
+CASES: Final = {
+    "contrasts": simulate_contrasts,
+    "arms": simulate_arms,
+    "worth": simulate_worth,
+    "until": simulate_stopping,
+}
 
 
 def main() -> None:
@@ -277,15 +308,15 @@ def main() -> None:
     )
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--repeats", type=int, default=2000)
-    parser.add_argument("--texts", type=int, nargs="+", default=[300])
+    parser.add_argument("--examples", type=int, nargs="+", default=[300])
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
-    arguments = parser.parse_args()
-    rows = CASES[arguments.case](arguments)
-    say = partial(print, flush=True)
+    options = parser.parse_args()
+    rows = CASES[options.case](options)
+    print_now = partial(print, flush=True)
     head = next(rows)
-    say(f"| {' | '.join(head)} |\n| {' | '.join('---:' for _ in head)} |")
+    print_now(f"| {' | '.join(head)} |\n| {' | '.join('---:' for _ in head)} |")
     for row in rows:
-        say(f"| {' | '.join(row)} |")
+        print_now(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

@@ -383,7 +383,7 @@ def headstart_study(wanted: Options) -> Outcome:
     assert how is not None
     assert source is not None
     note = f"{how.precision}, workers: {how.workers}, threads of each: {how.threads}"
-    return Outcome(seconds, seconds, len(results.records), accuracy, source.data, note)
+    return Outcome(seconds, seconds, len(results.records), accuracy, source.data_digest, note)
 
 
 # --- Trainer ------------------------------------------------------------------------------------------

@@ -15,19 +15,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headstart.analysis.comparison import Comparison as Comparison
+    from headstart.commands.compare import compare as compare
+    from headstart.commands.compare import compare_studies as compare_studies
     from headstart.commands.explain import explain_lora as explain_lora
     from headstart.commands.export import export as export
     from headstart.commands.generate import generate as generate
     from headstart.commands.init import init as init
     from headstart.commands.params import params as params
     from headstart.commands.plan import plan as plan
+    from headstart.commands.power import power_assumed as power_assumed
+    from headstart.commands.power import power_measured as power_measured
     from headstart.commands.predict import predict as predict
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
-    from headstart.comparison import Comparison as Comparison
-    from headstart.comparison import compare as compare
-    from headstart.comparison import compare_studies as compare_studies
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
     from headstart.engine.stack import Stack as Stack
@@ -36,18 +38,16 @@ if TYPE_CHECKING:
     from headstart.errors import HeadstartError as HeadstartError
     from headstart.experiment import Results as Results
     from headstart.planning.plan import Plan as Plan
-    from headstart.sample_size import power_assumed as power_assumed
-    from headstart.sample_size import power_measured as power_measured
 
 _HOME = {
-    "Comparison": "headstart.comparison",
+    "Comparison": "headstart.analysis.comparison",
     "HeadstartError": "headstart.errors",
     "Plan": "headstart.planning.plan",
     "Results": "headstart.experiment",
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
-    "compare": "headstart.comparison",
-    "compare_studies": "headstart.comparison",
+    "compare": "headstart.commands.compare",
+    "compare_studies": "headstart.commands.compare",
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
     "generate": "headstart.commands.generate",
@@ -55,8 +55,8 @@ _HOME = {
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
     "plan": "headstart.commands.plan",
-    "power_assumed": "headstart.sample_size",
-    "power_measured": "headstart.sample_size",
+    "power_assumed": "headstart.commands.power",
+    "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",

@@ -164,10 +164,10 @@ def export(
 def compare(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A study's folder, or a file of scores.")],
     other: Annotated[
-        Path | None, typer.Argument(metavar="[OTHER]", help="Another study on the same test texts.")
+        Path | None, typer.Argument(metavar="[OTHER]", help="Another study on the same test examples.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="The study's, or the only column, by default.")] = None,
-    control: Annotated[str | None, typer.Option(help="Arm that the others are held against.")] = None,
+    control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
     margin: Annotated[
         float | None, typer.Option(min=0, help="Points (or the metric's unit) that do not matter.")
     ] = None,
@@ -176,22 +176,27 @@ def compare(
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare arms over seeds and test texts, with intervals, corrected tests and verdicts."""
-    from headstart.comparison import compare as compare_arms
-    from headstart.comparison import compare_studies, sentences
-    from headstart.report.comparison import comparison_view, latex, markdown
+    """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
+    from headstart.commands.compare import compare as compare_arms
+    from headstart.commands.compare import compare_studies
+    from headstart.report.comparison import (
+        render_comparison,
+        render_comparison_latex,
+        render_comparison_markdown,
+    )
 
     if other is None:
-        made = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
+        comparison = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
     else:
-        made = compare_studies(source, other, metric=metric, margin=margin, seed=seed)
-    notes = list(sentences(made))
+        comparison = compare_studies(source, other, metric=metric, margin=margin, seed=seed)
     if as_json:
-        _print_json(made.facts)
-    elif as_markdown or as_latex:
-        typer.echo((latex if as_latex else markdown)(made.facts, notes), nl=False)
+        _print_json(comparison.to_dict())
+    elif as_latex:
+        typer.echo(render_comparison_latex(comparison), nl=False)
+    elif as_markdown:
+        typer.echo(render_comparison_markdown(comparison), nl=False)
     else:
-        Console().print(comparison_view(made.facts, notes))
+        Console().print(render_comparison(comparison))
 
 
 @app.command()
@@ -199,27 +204,31 @@ def power(
     source: Annotated[
         Path | None, typer.Argument(metavar="[SOURCE]", help="A study's folder, or a file of single results.")
     ] = None,
-    gap: Annotated[float | None, typer.Option(min=0, help="Difference to be shown, in points.")] = None,
-    texts: Annotated[int | None, typer.Option(min=2, help="Test texts; a study's own by default.")] = None,
+    difference: Annotated[
+        float | None, typer.Option(min=0, help="Difference to be shown, in points.")
+    ] = None,
+    test_examples: Annotated[
+        int | None, typer.Option(min=2, help="Test examples; a study's own by default.")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds; 3, or a study's own, by default.")] = None,
     accuracy: Annotated[float, typer.Option(min=0, max=100, help="Assumed, in percent.")] = 80.0,
     disagree: Annotated[
         float | None,
-        typer.Option(min=0, max=100, help="Percent of texts on which two models differ in being right."),
+        typer.Option(min=0, max=100, help="Percent of examples on which two models differ in being right."),
     ] = None,
     seed_std: Annotated[float, typer.Option(min=0, help="Assumed deviation over seeds, in points.")] = 1.0,
     metric: Annotated[str | None, typer.Option(help="A study's metric.")] = None,
-    control: Annotated[str | None, typer.Option(help="Arm that the others are held against.")] = None,
+    control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """How many seeds or test texts would show a difference, before a study or after it."""
-    from headstart.report.power import view
-    from headstart.sample_size import power_facts
+    """How many seeds or test examples would show a difference, before a study or after it."""
+    from headstart.commands.power import analyse_power
+    from headstart.report.power import render_power
 
-    facts = power_facts(
+    analysis = analyse_power(
         source,
-        gap=gap,
-        texts=texts,
+        difference=difference,
+        test_examples=test_examples,
         seeds=seeds,
         accuracy=accuracy,
         disagree=disagree,
@@ -228,9 +237,9 @@ def power(
         control=control,
     )
     if as_json:
-        _print_json(facts)
+        _print_json(analysis.to_dict())
     else:
-        Console().print(view(facts))
+        Console().print(render_power(analysis))
 
 
 @app.command()
@@ -310,7 +319,7 @@ def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None)
     from headstart.commands.run import run as run_study
     from headstart.commands.until import run_until
     from headstart.report.progress import StudyProgress
-    from headstart.report.table import closing
+    from headstart.report.study_summary import render_study_summary
 
     try:
         with StudyProgress(study.metric) as progress:
@@ -325,7 +334,7 @@ def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None)
     if as_json:
         _print_json(results.to_dict())
     else:
-        Console().print(closing(results.findings, results.out))
+        Console().print(render_study_summary(results.findings, results.out))
     if results.findings.failed:
         raise typer.Exit(1)
 

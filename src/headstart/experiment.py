@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.analysis.findings import Findings, make_findings
+from headstart.analysis.grid_search import find_best_run
 from headstart.data.statistics import summarise_data
 from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
@@ -22,11 +24,8 @@ from headstart.planning.estimate import StudyEstimate, describe_expected, estima
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
-from headstart.records import Notice, Range, RunRecord, duration
+from headstart.records import Range, RunRecord, StudyWarning, duration
 from headstart.report.card import model_card
-from headstart.report.findings import Findings, find
-from headstart.report.results import dump_findings
-from headstart.report.tuning import best_run
 from headstart.training.prepare import prepare_methods
 
 
@@ -45,7 +44,7 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`."""
-        return dump_findings(self.findings)
+        return self.findings.to_dict()
 
 
 def run_missing(
@@ -62,7 +61,7 @@ def run_missing(
     opened.store.open(opened.study, opened.rule)
     estimate = estimate_missing(opened)
     for warning in estimate.warnings:
-        opened.log(warning.text)
+        opened.log(warning.message)
     opened.store.write_json("plan.json", plan_missing(opened, estimate).to_dict())
     for record in opened.done.values():
         _promote(record, opened)  # an earlier call may have ended between a run and its promotion
@@ -121,9 +120,9 @@ def _train(
 def _conclude(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
     records, notices = list(opened.records.values()), opened.prepared.notices
-    findings = find(opened.study, records, notices, opened.read_predictions, opened.rule)
-    findings = replace(findings, notices=(*findings.notices, *_promote_chosen(findings, opened)))
-    opened.store.write_json("results.json", dump_findings(findings))
+    findings = make_findings(opened.study, records, notices, opened.read_predictions, opened.rule)
+    findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
+    opened.store.write_json("results.json", findings.to_dict())
     return findings
 
 
@@ -132,15 +131,15 @@ def _promote(record: RunRecord, opened: OpenStudy) -> None:
     opened.store.promote(record, opened.study, lambda best: _write_card(best, opened))
 
 
-def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[Notice]:
+def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarning]:
     """Let each tuned arm have the model of its best run; a warning where that was deleted."""
-    for arm in dict.fromkeys(row.arm for row in findings.tuning):
-        best = best_run(findings.study, findings.records, findings.tuning, arm)
+    for arm in dict.fromkeys(row.arm for row in findings.grid_rows):
+        best = find_best_run(findings.study, findings.records, findings.grid_rows, arm)
         is_there = opened.store.settle(arm, best, lambda record: _write_card(record, opened))
         if best is not None and not is_there:
-            yield Notice(
+            yield StudyWarning(
                 kind="model-gone",
-                text=f"{arm}: the model of its best run, {best.key}, was deleted, so models/{arm} "
+                message=f"{arm}: the model of its best run, {best.key}, was deleted, so models/{arm} "
                 f"is not there; to have it, delete runs/{best.key} and run again",
             )
 

@@ -19,7 +19,7 @@ from headstart.data.splits import subset
 from headstart.data.tokenise import Tokens
 from headstart.engine.device import Precision
 from headstart.models.checkpoints import Checkpoint
-from headstart.records import Notice
+from headstart.records import StudyWarning
 
 #: A checkpoint's name and a token limit: what tokens depend on.
 TokensKey = tuple[str, int]
@@ -39,7 +39,7 @@ class PreparedStudy:
     checkpoints: dict[str, Checkpoint]
     tokens: dict[TokensKey, dict[Part, Tokens]]
     used_ids: dict[TokensKey, np.ndarray | None]
-    notices: tuple[Notice, ...]
+    notices: tuple[StudyWarning, ...]
     missing_keys: dict[str, frozenset[str]] = field(default_factory=dict)
     precision: Precision = "fp32"
     commit: str | None = None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 1
+#: Of run records, `results.json`, the stopping rule and what commands print with `--json`.
+SCHEMA_VERSION: Final = 2
 Beyond = Literal["more than the largest", "less than the smallest"] | None
+#: Values by metric.
 Scores = dict[str, float]
 
 
-def run_key(arm: str, size: int | str, seed: int, setting: tuple[tuple[str, float], ...]) -> str:
+def run_key(arm: str, size: int | str, seed: int, grid_point: tuple[tuple[str, float], ...]) -> str:
     """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it."""
-    point = ",".join(f"{name}={value:g}" for name, value in setting)
-    return f"{arm}/{size}/{seed}/{point}" if point else f"{arm}/{size}/{seed}"
+    values = ",".join(f"{name}={value:g}" for name, value in grid_point)
+    return f"{arm}/{size}/{seed}/{values}" if values else f"{arm}/{size}/{seed}"
 
 
 def duration(seconds: float) -> str:
@@ -31,15 +33,15 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
 
-class Notice(Record):
-    """Something about the data worth a warning: a short kind and a whole sentence."""
+class StudyWarning(Record):
+    """Something about the data or a study worth a warning: a short kind and a whole sentence."""
 
     kind: str
-    text: str
+    message: str
 
 
 class EpochPoint(Record):
-    """What one epoch gave: mean training loss per text, the last rate used, and the metrics asked for."""
+    """What one epoch gave: mean training loss per example, the last rate used, and the metrics asked for."""
 
     epoch: int
     step: int
@@ -68,17 +70,17 @@ class Parameters(Record):
 class Execution(Record):
     """How a run was computed: what bits depend on besides the seed.
 
-    `pack` is how many runs trained as one with it, itself among them; `vocabulary` how many rows of the
-    embedding were trained, where those that no text uses were kept out; `pinned` whether its process kept to
-    processors of its own.
+    `pack_size` is how many runs trained as one with it, itself among them; `vocabulary_rows` how many rows of
+    the embedding were trained, where those that no example uses were kept out; `pinned` whether its process
+    kept to processors of its own.
     """
 
     device: str
     precision: str
     threads: int
     workers: int
-    pack: int = 1
-    vocabulary: int | None = None
+    pack_size: int = 1
+    vocabulary_rows: int | None = None
     pinned: bool = False
 
 
@@ -110,7 +112,7 @@ class Sample(Record):
 
 
 class Provenance(Record):
-    """What made a run: versions, machine, the study's commit, and hashes of data and checkpoint."""
+    """What made a run: versions, machine, the study's commit, and digests of data and checkpoint."""
 
     headstart: str
     python: str
@@ -120,27 +122,31 @@ class Provenance(Record):
     platform: str
     processor: str
     commit: str | None
-    data: str
-    checkpoint: str | None
+    data_digest: str
+    checkpoint_digest: str | None
     started: str
 
 
 class RunRecord(Record):
-    """One run, done or failed. Its presence on disk with status `done` means the run is complete."""
+    """One run, done or failed. Its presence on disk with status `done` means the run is complete.
 
-    schema_version: int = SCHEMA_VERSION
+    `hyperparameters` are the point of the grid in a tuned arm, `resolved` what a run settled for itself, such
+    as the length limit in force, and `traceback` that of an error which is a bug.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
     arm: str
     size: int | Literal["all"]
     seed: int
-    setting: dict[str, float] = {}
+    hyperparameters: dict[str, float] = {}
     status: Literal["done", "failed"]
-    texts: int
+    train_examples: int
     best_epoch: int | None = None
     selection: Selection | None = None
     valid: Scores | None = None
     test: Scores | None = None
     epochs: tuple[EpochPoint, ...] = ()
-    chosen: dict[str, int | float | str] = {}
+    resolved: dict[str, int | float | str] = {}
     parameters: Parameters | None = None
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
@@ -148,77 +154,80 @@ class RunRecord(Record):
     execution: Execution | None = None
     provenance: Provenance | None = None
     samples: tuple[Sample, ...] = ()
-    warnings: tuple[Notice, ...] = ()
+    warnings: tuple[StudyWarning, ...] = ()
     error: str | None = None
-    trace: str | None = None
+    traceback: str | None = None
 
     @property
     def key(self) -> str:
         """As `Run.key`."""
-        return run_key(self.arm, self.size, self.seed, tuple(self.setting.items()))
+        return run_key(self.arm, self.size, self.seed, tuple(self.hyperparameters.items()))
 
 
 class SummaryRow(Record):
-    """One arm's test metric over its seeds; `std` is the sample's, `low` and `high` a 95% t interval.
+    """One arm's test metric over its seeds; `std` is the sample's.
 
-    `texts_low` and `texts_high` are what other test texts would give these very models: a 95% bootstrap
-    interval of the mean, null where texts are not known. `worst_seed` and `best_seed` heed which way is
-    better.
+    `seeds_low` and `seeds_high` are a 95% t interval of the mean over seeds. `examples_low` and
+    `examples_high` are what other test examples would give these very models: a 95% bootstrap interval of the
+    mean, null where examples are not known. `worst_seed` and `best_seed` heed which way is better.
     """
 
     arm: str
     size: int | Literal["all"]
     metric: str
-    n: int
+    n_seeds: int
     mean: float
     std: float | None
     std_population: float
-    low: float | None
-    high: float | None
-    texts_low: float | None = None
-    texts_high: float | None = None
-    worst_seed: int | None = None
-    best_seed: int | None = None
+    seeds_low: float | None
+    seeds_high: float | None
+    examples_low: float | None = None
+    examples_high: float | None = None
+    worst_seed: int
+    best_seed: int
 
 
 class GridRow(Record):
-    """One setting that a tuned arm tried: its valid metric over the `n` seeds that ended."""
+    """One point of the grid that a tuned arm tried: its valid metric over the `n_seeds` seeds that ended."""
 
     arm: str
     size: int | Literal["all"]
-    setting: dict[str, float]
+    hyperparameters: dict[str, float]
     metric: str
-    n: int
+    n_seeds: int
     mean: float | None
     std: float | None
-    failed: int
+    n_failed: int
     chosen: bool
 
 
 class SeedContrast(Record):
-    """As `stats.versus.SeedGap`, of the seed named."""
+    """As `stats.paired_comparison.SeedDifference`, of the seed named."""
 
     seed: int
     difference: float
     low: float | None
     high: float | None
-    mcnemar: float | None
+    p_mcnemar: float | None
 
 
 class Contrast(Record):
-    """The difference between an arm and its control, as `stats.versus.Versus` explains it."""
+    """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
+
+    `test_examples` is null where scores by example are not known.
+    """
 
     arm: str
     control: str
     size: int | Literal["all"]
     metric: str
-    n: int
-    texts: int | None
+    n_seeds: int
+    test_examples: int | None
     difference: float
     low: float | None
     high: float | None
     p: float | None
-    corrected: float | None
+    p_holm: float | None
     verdict: Literal["better", "worse", "no difference", "undecided"]
     seeds_low: float | None
     seeds_high: float | None
@@ -226,20 +235,20 @@ class Contrast(Record):
     bootstrap_high: float | None
     sequence_low: float | None
     sequence_high: float | None
-    signs: float | None
-    least: float
-    chance: float | None
-    binds: Literal["seeds", "texts"] | None
+    p_sign_flip: float | None
+    min_p: float
+    fiducial_prob_better: float | None
+    limiting_factor: Literal["seeds", "examples"] | None
     each_seed: tuple[SeedContrast, ...]
 
 
-class Until(Record):
-    """The rule by which seeds were added: until each contrast's sequence interval is narrower than `width`.
+class StoppingRule(Record):
+    """The rule by which seeds were added: until each contrast's confidence sequence is narrower than `width`.
 
     `width` is in points for shares, else in the metric's unit; there are at most `most_seeds`.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     metric: str
     width: float
     most_seeds: int
@@ -256,7 +265,7 @@ class WorthRow(Record):
     control: str
     size: int | Literal["all"]
     metric: str
-    at: int
+    amount: int
     score: float
     smallest: int
     largest: int

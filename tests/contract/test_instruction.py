@@ -99,7 +99,7 @@ def test_answers_are_learnt_and_stop(done: Path) -> None:
 
 def test_arms_differ_and_packs_share(done: Path) -> None:
     records = _records(done)
-    packs = {key: record.execution.pack for key, record in records.items() if record.execution}
+    packs = {key: record.execution.pack_size for key, record in records.items() if record.execution}
     assert packs["full/all/0"] == packs["lora/all/1"] == packs["narrow/all/0"] == 4
     losses = [record.test["loss"] for key, record in records.items() if record.test and "base" not in key]
     assert len(set(losses)) == len(losses) == 8
@@ -122,22 +122,22 @@ def test_figures_are_those_of_the_answers_written(done: Path) -> None:
 
 
 @pytest.mark.parametrize("metric", ["loss", "perplexity", "token_accuracy", "exact_match", "stopped"])
-def test_arms_are_compared_text_by_text(done: Path, metric: str) -> None:
-    """Sums over each text's tokens, and answers one by one, make the metrics that the records have."""
-    made = headstart.compare(done, metric=metric, control="random")
-    for scores in made.scores:
-        assert scores.texts == 12
+def test_arms_are_compared_example_by_example(done: Path, metric: str) -> None:
+    """Sums over each example's tokens, and answers one by one, make the metrics that the records have."""
+    comparison = headstart.compare(done, metric=metric, control="random")
+    for scores in comparison.scores:
+        assert scores.n_examples == 12
         for seed, measure in scores.measures.items():
-            assert measure.drawn(np.ones((1, 12)))[0] == pytest.approx(scores.by_seed[seed])
-            assert measure.by_text is not None
-            assert measure.by_text.mean() == pytest.approx(scores.by_seed[seed])
+            assert measure.on_resamples(np.ones((1, 12)))[0] == pytest.approx(scores.by_seed[seed])
+            assert measure.by_example is not None
+            assert measure.by_example.mean() == pytest.approx(scores.by_seed[seed])
         assert scores.measures.keys() == scores.by_seed.keys()
-    assert {found.texts for *_, found in made.contrasts} == {12}
+    assert {row.test_examples for row in comparison.contrasts} == {12}
 
 
 def test_chrf_is_compared_over_seeds_alone(done: Path) -> None:
-    made = headstart.compare(done, metric="chrf", control="random")
-    assert {found.texts for *_, found in made.contrasts} == {None}
+    comparison = headstart.compare(done, metric="chrf", control="random")
+    assert {row.test_examples for row in comparison.contrasts} == {None}
 
 
 def test_samples_stand_side_by_side(done: Path) -> None:

@@ -86,7 +86,7 @@ def test_records_count_what_trains(done: Path) -> None:
 
 
 def test_ranks_share_a_pack_and_bases_do_not(done: Path) -> None:
-    packs = {key: record.execution.pack for key, record in _records(done).items() if record.execution}
+    packs = {key: record.execution.pack_size for key, record in _records(done).items() if record.execution}
     assert {packs[f"{arm}/all/{seed}"] for arm in ("lora", "narrow") for seed in (0, 1)} == {4}
     assert {packs[f"random/all/{seed}"] for seed in (0, 1)} == {1}  # each seed has a body of its own
     assert {packs[f"ia3/all/{seed}"] for seed in (0, 1)} == {1}

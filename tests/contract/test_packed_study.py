@@ -114,7 +114,7 @@ def _numbers(facts: Any, where: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _assert_same_numbers(one: Done, other: Done) -> None:
-    for part in ("runs", "summary", "contrasts", "tuning"):
+    for part in ("runs", "summary", "contrasts", "grid_search"):
         found, expected = dict(_numbers(one.facts[part])), dict(_numbers(other.facts[part]))
         assert found.keys() == expected.keys()
         differ = {where: (found[where], value) for where, value in expected.items() if found[where] != value}
@@ -142,7 +142,7 @@ def test_the_numbers_compared_are_many_and_unlike(alone: Done) -> None:
 
 def test_records_tell_the_pack_they_trained_in(packed: Done, alone: Done) -> None:
     for study, size in ((packed, 4), (alone, 1)):
-        assert {r.execution.pack for r in study.records.values() if r.execution} == {size}
+        assert {r.execution.pack_size for r in study.records.values() if r.execution} == {size}
 
 
 @pytest.mark.parametrize("arm", ["pretrained", "random"])
@@ -198,9 +198,9 @@ def _unused(out: Path) -> torch.Tensor:
 
 def test_records_tell_how_many_rows_were_trained(packed: Done, full: Done) -> None:
     rows = len(full.model("random")[TABLE])
-    (used,) = {r.execution.vocabulary for r in packed.records.values() if r.execution}
+    (used,) = {r.execution.vocabulary_rows for r in packed.records.values() if r.execution}
     assert used == rows - len(_unused(packed.out)) < rows
-    assert {r.execution.vocabulary for r in full.records.values() if r.execution} == {None}
+    assert {r.execution.vocabulary_rows for r in full.records.values() if r.execution} == {None}
 
 
 @pytest.mark.parametrize("arm", ["pretrained", "random"])
@@ -231,7 +231,7 @@ def test_they_did_decay(packed: Done, tiny_model: Path) -> None:
 def test_two_workers_train_packs_of_two(make: Callable[..., Done], alone: Done) -> None:
     done = make(workers=2, pack=2)
     executed = [r.execution for r in done.records.values() if r.execution]
-    assert {(one.workers, one.pack) for one in executed} == {(2, 2)}
+    assert {(one.workers, one.pack_size) for one in executed} == {(2, 2)}
     assert {one.pinned for one in executed} == {len(list_processors()) > 1}
     _assert_same_numbers(done, alone)
 
@@ -254,7 +254,7 @@ def _killed(study_in: StudyFile, folder: Path, times: int) -> tuple[RunRecord, .
 
 
 def _sizes(records: tuple[RunRecord, ...]) -> list[int]:
-    return sorted(record.execution.pack for record in records if record.execution)
+    return sorted(record.execution.pack_size for record in records if record.execution)
 
 
 @pytest.mark.parametrize(("times", "sizes"), [(1, [2, 2, 2, 2]), (2, [1, 1, 2, 2])])

@@ -101,7 +101,7 @@ def test_every_run_leaves_a_record(done: Done) -> None:
         f"{arm}/all/{seed}" for arm in ("pretrained", "random", "words") for seed in (0, 1)
     ]
     assert {r.status for r in found.values()} == {"done"}
-    assert {r.texts for r in found.values()} == {60}
+    assert {r.train_examples for r in found.values()} == {60}
     assert all(set(r.test or ()) == CLASSES == set(r.valid or ()) for r in found.values())
 
 
@@ -116,8 +116,8 @@ def test_record_says_how_the_run_was_made(done: Done) -> None:
     assert found.execution is not None
     assert (found.execution.device, found.execution.precision) == ("cpu", "fp32")
     assert found.provenance is not None
-    assert len(found.provenance.data) == 64
-    assert found.provenance.checkpoint is not None
+    assert len(found.provenance.data_digest) == 64
+    assert found.provenance.checkpoint_digest is not None
 
 
 def test_nothing_unfinished_is_left(done: Done) -> None:
@@ -372,7 +372,7 @@ def test_questions_of_six_classes_at_two_sizes(study_file: StudyFile, tmp_path: 
     file = study_file(data=in_three(tmp_path, rows), sizes=[12, "all"], arms={"tuned": {}})
     assert main(["run", str(file)]) == 0
     found = records(tmp_path / "out")
-    assert {key: r.texts for key, r in found.items()} == {
+    assert {key: r.train_examples for key, r in found.items()} == {
         "tuned/12/0": 12,
         "tuned/all/0": 72,
         "words/12/0": 12,
@@ -389,7 +389,7 @@ def test_roberta_study_reads_as_many_tokens_as_it_has_positions(
     rows = [{"text": f"{('good', 'bad')[i % 2]} {i} " * 40, "label": i % 2} for i in range(30)]
     file = study_file(model=str(tiny_roberta), data=in_three(tmp_path, rows), arms=TUNED)
     assert main(["run", str(file)]) == 0
-    assert record(tmp_path / "out", "tuned/all/0").chosen == {"max_length": 64}
+    assert record(tmp_path / "out", "tuned/all/0").resolved == {"max_length": 64}
 
 
 # The same numbers again

@@ -76,9 +76,9 @@ def test_every_point_of_the_grid_is_trained_with_every_seed(tuned: Tuned) -> Non
     assert list(tuned.out.glob("runs/*/*/*/record.json")) == []
 
 
-def test_runs_train_at_the_rate_of_their_setting(tuned: Tuned) -> None:
+def test_runs_train_at_the_rate_of_their_grid_point(tuned: Tuned) -> None:
     # The rate of the last step is the peak's share, alike in all runs.
-    last = {r.setting["learning_rate"]: r.epochs[-1].learning_rate for r in tuned.results.records}
+    last = {r.hyperparameters["learning_rate"]: r.epochs[-1].learning_rate for r in tuned.results.records}
     assert last[3e-3] / last[1e-7] == pytest.approx(3e4)
 
 
@@ -88,33 +88,42 @@ def test_each_run_has_curves_of_its_own(tuned: Tuned) -> None:
     assert {folder.name for folder in folders} == set(POINTS)
 
 
-def test_the_arms_figures_are_of_the_chosen_setting_only(tuned: Tuned) -> None:
+def test_the_arms_figures_are_of_the_chosen_grid_point_only(tuned: Tuned) -> None:
     findings = tuned.results.findings
-    assert findings.setting("pretrained", "all") == {"learning_rate": 3e-3}
+    assert findings.chosen_point("pretrained", "all") == {"learning_rate": 3e-3}
     (row,) = (s for s in findings.summary if (s.arm, s.metric) == ("pretrained", "accuracy"))
     chosen = [
-        r for r in tuned.results.records if r.arm == "pretrained" and r.setting["learning_rate"] == 3e-3
+        r
+        for r in tuned.results.records
+        if r.arm == "pretrained" and r.hyperparameters["learning_rate"] == 3e-3
     ]
-    assert row.n == len(chosen) == 2
+    assert row.n_seeds == len(chosen) == 2
     assert row.mean == pytest.approx(sum((r.test or {})["accuracy"] for r in chosen) / 2)
 
 
 def test_results_hold_the_whole_grid_and_the_rule(tuned: Tuned) -> None:
     facts = json.loads((tuned.out / "results.json").read_text("utf-8"))
     assert len(facts["runs"]) == 8
-    assert facts["tuning"]["rule"].startswith("for each arm and size, the setting with the best mean valid")
-    grid = [(row["arm"], row["setting"], row["n"], row["chosen"]) for row in facts["tuning"]["grid"]]
+    assert facts["grid_search"]["rule"].startswith(
+        "for each arm and size, the grid point with the best mean valid"
+    )
+    grid = [
+        (row["arm"], row["hyperparameters"], row["n_seeds"], row["chosen"])
+        for row in facts["grid_search"]["grid"]
+    ]
     assert [row[:3] for row in grid] == [
         (arm, {"learning_rate": rate}, 2) for arm in ("pretrained", "random") for rate in RATES
     ]
     assert [row[3] for row in grid] == [False, True] * 2
-    assert any("the best learning_rate, 0.003, is the largest tried" in w["text"] for w in facts["warnings"])
+    assert any(
+        "the best learning_rate, 0.003, is the largest tried" in w["message"] for w in facts["warnings"]
+    )
 
 
 def test_promoted_model_is_of_the_chosen_setting(tuned: Tuned) -> None:
     assert promoted(tuned.out) == best(tuned.results, "pretrained", POINTS[1])
     card = (tuned.out / "models/pretrained/README.md").read_text("utf-8")
-    assert "Chosen on valid: learning_rate 0.003, of 2 settings tried." in card
+    assert "Chosen on valid: learning_rate 0.003, of 2 grid points tried." in card
 
 
 def test_best_model_of_each_other_setting_stays_with_its_run(tuned: Tuned) -> None:
@@ -138,7 +147,7 @@ def test_one_more_seed_trains_only_what_is_missing(copy: Tuned) -> None:
     after = stamps(copy.out)
     assert len(after) == 12
     assert {key: after[key] for key in before} == before
-    assert {row.n for row in again.findings.tuning} == {3}
+    assert {row.n_seeds for row in again.findings.grid_rows} == {3}
     assert promoted(copy.out) == best(again, "pretrained", POINTS[1])
 
 
@@ -167,8 +176,8 @@ def test_model_that_was_deleted_is_said_to_be_gone(copy: Tuned) -> None:
     (copy.out / "models/pretrained/headstart.json").unlink()
     again = run(load_study(copy.file))
     assert not (copy.out / "models/pretrained").exists()
-    (notice,) = (n for n in again.findings.notices if n.kind == "model-gone")
-    assert f"the model of its best run, {key}, was deleted" in notice.text
+    (warning,) = (w for w in again.findings.warnings if w.kind == "model-gone")
+    assert f"the model of its best run, {key}, was deleted" in warning.message
 
 
 @pytest.mark.parametrize(
@@ -190,5 +199,5 @@ def test_closing_words_show_the_grid(tuned: Tuned, capsys: pytest.CaptureFixture
     assert main(["run", str(tuned.file)]) == 0
     said = capsys.readouterr().out
     assert "rate 0.003" in said
-    assert "valid accuracy at each setting tried" in said
+    assert "valid accuracy at each grid point" in said
     assert "│ * " in said

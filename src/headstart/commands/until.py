@@ -1,7 +1,7 @@
 """What `headstart run --until-decided` does: adds seeds until contrasts are known closely enough.
 
-The interval is `stats.sequence`'s, which holds however often one looks and whenever one stops; one that takes
-the number of seeds as given, such as Student's, would claim too much.
+The interval is `stats.confidence_sequence`'s, which holds however often one looks and whenever one stops;
+one that takes the number of seeds as given, such as Student's, would claim too much.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
+from headstart.analysis.findings import Findings
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.metrics import SHARES
 from headstart.config.study import Study
@@ -20,10 +21,9 @@ from headstart.execute.local import open_local_backend, preload_workers
 from headstart.execute.open_study import open_study
 from headstart.experiment import Results, run_missing
 from headstart.planning.placement import Placement
-from headstart.records import Contrast, Until
-from headstart.report.findings import Findings
+from headstart.records import Contrast, StoppingRule
 from headstart.report.numbers import number, unit
-from headstart.stats.sequence import fewest_seeds
+from headstart.stats.confidence_sequence import min_seeds
 from headstart.store.runs import RunStore
 
 #: Where adding seeds ends by default.
@@ -57,9 +57,9 @@ def run_until(
             interval.
     """
     contrasts = _count_contrasts(study)
-    fewest = fewest_seeds(contrasts)
+    fewest = min_seeds(contrasts)
     _check_rule(width, most_seeds, fewest, contrasts)
-    rule = Until(metric=study.metric, width=width, most_seeds=most_seeds)
+    rule = StoppingRule(metric=study.metric, width=width, most_seeds=most_seeds)
     seeds = _choose_first_seeds(study, fewest)
     if study.workers != 0:
         preload_workers()
@@ -100,7 +100,7 @@ def _count_contrasts(study: Study) -> int:
     others = len(study.arms) - 1
     if study.control_arm is None or not others:
         raise HeadstartError(
-            "the study holds no arm against a control: nothing can be decided",
+            "the study compares no arm with a control: nothing can be decided",
             where="--until-decided",
             expected="two arms, one of them the control",
             fix="name it: control: ARM",
@@ -127,7 +127,7 @@ def select_decided(findings: Findings) -> list[Contrast]:
     return [row for row in findings.contrasts if row.metric == findings.study.metric]
 
 
-def is_decided(findings: Findings, rule: Until) -> bool:
+def is_decided(findings: Findings, rule: StoppingRule) -> bool:
     """Whether each contrast has an interval that is narrow enough."""
     widths = [_measure_width(row) for row in select_decided(findings)]
     return bool(widths) and all(width is not None and width < rule.width for width in widths)
@@ -140,7 +140,7 @@ def _measure_width(row: Contrast) -> float | None:
     return (row.sequence_high - row.sequence_low) * (100 if row.metric in SHARES else 1)
 
 
-def _describe_round(findings: Findings, rule: Until) -> str:
+def _describe_round(findings: Findings, rule: StoppingRule) -> str:
     """How far it has come, by the widest interval."""
     seeds = len(findings.study.seeds)
     known = [(width, row) for row in select_decided(findings) if (width := _measure_width(row)) is not None]
@@ -148,7 +148,7 @@ def _describe_round(findings: Findings, rule: Until) -> str:
         return f"{seeds} seeds: no interval yet"
     width, row = max(known, key=lambda pair: pair[0])
     ends = " to ".join(number(row.metric, end, signed=True) for end in (row.sequence_low, row.sequence_high))
-    size = "" if row.size == "all" else f" with {row.size} texts"
+    size = "" if row.size == "all" else f" (size {row.size})"
     verb = "decided" if is_decided(findings, rule) else "undecided"
     return (
         f"{seeds} seeds, {verb}: the widest interval, {row.arm} against {row.control}{size}, is {ends}, "

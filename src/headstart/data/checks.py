@@ -12,7 +12,7 @@ from headstart.data.labels.registry import get_label_type
 from headstart.data.sources import load_rows
 from headstart.data.splits import split_rows
 from headstart.errors import DataError
-from headstart.records import Notice
+from headstart.records import StudyWarning
 
 
 def load_corpus(study: Study) -> Corpus:
@@ -64,19 +64,19 @@ def _make_text_key(text: Text) -> str:
     return "\x1f".join(" ".join(each.split()) for each in texts)
 
 
-def _find_duplicates(rows: dict[Part, list[Row]]) -> Iterator[Notice]:
+def _find_duplicates(rows: dict[Part, list[Row]]) -> Iterator[StudyWarning]:
     for part in PARTS:
         count = len(rows[part]) - len({_make_text_key(row.text) for row in rows[part]})
         if count:
             verb = "repeats" if count == 1 else "repeat"
-            yield Notice(
+            yield StudyWarning(
                 kind="duplicates",
-                text=f"{_format_texts(count)} of {part} ({_format_share(count, rows[part])}) "
+                message=f"{_format_texts(count)} of {part} ({_format_share(count, rows[part])}) "
                 f"{verb} an earlier one of the same part",
             )
 
 
-def _find_leaks(rows: dict[Part, list[Row]], label_type: LabelType, data: Data) -> Iterator[Notice]:
+def _find_leaks(rows: dict[Part, list[Row]], label_type: LabelType, data: Data) -> Iterator[StudyWarning]:
     """Texts of valid or test that training shows too, with the same or with another label."""
     seen: dict[str, set[LabelKey]] = defaultdict(set)
     for row in rows["train"]:
@@ -89,9 +89,9 @@ def _find_leaks(rows: dict[Part, list[Row]], label_type: LabelType, data: Data) 
         if leaked:
             also = f", {relabelled} of them with another label" if relabelled else ""
             share, verb = _format_share(len(leaked), rows[part]), "is" if len(leaked) == 1 else "are"
-            yield Notice(
+            yield StudyWarning(
                 kind="leak",
-                text=f"{_format_texts(len(leaked))} of {part} ({share}) {verb} in train too{also}",
+                message=f"{_format_texts(len(leaked))} of {part} ({share}) {verb} in train too{also}",
             )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from headstart.config.traits import TaskName
-from headstart.records import Notice
+from headstart.records import StudyWarning
 
 #: A single text, the two texts of a pair, or a conversation: role, content, role, content, ...
 Text = str | tuple[str, ...]
@@ -61,7 +61,7 @@ class Corpus:
     task: TaskName
     parts: dict[Part, Examples]
     label_names: tuple[str, ...]
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[StudyWarning, ...] = ()
 
     @cached_property
     def digest(self) -> str:

@@ -12,7 +12,7 @@ from headstart.config.study import Study
 from headstart.events import Log, ignore_log
 from headstart.planning.process_memory import measure_process_bytes
 from headstart.prepared import PreparedStudy
-from headstart.records import RunRecord, Until
+from headstart.records import RunRecord, StoppingRule
 from headstart.store.predictions import PredictionReader
 from headstart.store.provenance import git_commit
 from headstart.store.runs import RunStore
@@ -34,7 +34,7 @@ class OpenStudy:
     records: dict[str, RunRecord]
     read_predictions: PredictionReader
     process_bytes: int
-    rule: Until | None
+    rule: StoppingRule | None
     log: Log
     began: float
 
@@ -62,7 +62,7 @@ class OpenStudy:
         )
 
 
-def open_study(study: Study, log: Log = ignore_log, rule: Until | None = None) -> OpenStudy:
+def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = None) -> OpenStudy:
     """Check a study and its folder, prepare its data and checkpoints, read its records; writes nothing.
 
     Args:

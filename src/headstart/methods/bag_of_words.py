@@ -67,7 +67,7 @@ class BagOfWordsMethod(UntrainedMethod):
             parameters=Parameters(total=model.parameters, trainable=model.parameters),
             device="cpu",
             precision="fp64",
-            chosen={"inverse_regularisation": strength},
+            resolved={"inverse_regularisation": strength},
         )
 
 

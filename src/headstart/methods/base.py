@@ -195,7 +195,7 @@ class RunResult:
     device: str
     precision: str
     best_epoch: int | None = None
-    chosen: dict[str, int | float | str] = field(default_factory=dict)
+    resolved: dict[str, int | float | str] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
 
 

@@ -22,7 +22,7 @@ from headstart.planning.time_model import (
     fit_time_model,
 )
 from headstart.prepared import PreparedRun, PreparedStudy
-from headstart.records import Estimate, Notice, Parameters, Range, duration
+from headstart.records import Estimate, Parameters, Range, StudyWarning, duration
 from headstart.training.grouping import Group, cut_packs, group_runs
 
 #: Runs of a method whose steps are tiny that train as one where the study leaves it open: such a step costs
@@ -92,11 +92,11 @@ class StudyEstimate:
         return self.placement.pack if self.placement else 1
 
     @property
-    def warnings(self) -> tuple[Notice, ...]:
+    def warnings(self) -> tuple[StudyWarning, ...]:
         """What does not fit, with the setting to change."""
         return (*self._warn_of_memory(), *self._warn_of_disk())
 
-    def _warn_of_memory(self) -> Iterator[Notice]:
+    def _warn_of_memory(self) -> Iterator[StudyWarning]:
         workers = self.prepared.study.workers
         processes = workers if isinstance(workers, int) else 1
         for estimate in self.groups:
@@ -107,12 +107,12 @@ class StudyEstimate:
                     estimate.group.runs, estimate.need, memory, self.free_memory, pack, processes
                 )
 
-    def _warn_of_disk(self) -> Iterator[Notice]:
+    def _warn_of_disk(self) -> Iterator[StudyWarning]:
         written, free = self.disk.output_bytes, self.disk.free_bytes
         if written > free:
             sizes = f"{written / 2**30:.1f} GiB are written, and {free / 2**30:.1f} GiB are free"
             out = self.prepared.study.out
-            yield Notice(kind="disk", text=f"{sizes} in {out}: set out to another disk")
+            yield StudyWarning(kind="disk", message=f"{sizes} in {out}: set out to another disk")
 
     def with_placement(self, placement: Placement) -> StudyEstimate:
         """The same with a placement, and the steps that it was chosen by for the group that they are of."""

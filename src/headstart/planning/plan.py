@@ -9,7 +9,7 @@ from headstart.config.expand import Run
 from headstart.config.study import Study
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import StudyCost
-from headstart.records import Notice
+from headstart.records import StudyWarning
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Plan:
     done: frozenset[str]
     data: DataStatistics
     cost: StudyCost
-    warnings: tuple[Notice, ...] = ()
+    warnings: tuple[StudyWarning, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `plan.json`."""

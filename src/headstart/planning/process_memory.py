@@ -13,7 +13,7 @@ import psutil
 from headstart.config.expand import Run
 from headstart.config.traits import method_traits
 from headstart.planning.memory import MemoryEstimate
-from headstart.records import Notice, Range
+from headstart.records import Range, StudyWarning
 from headstart.training.prepare import load_libraries
 
 #: Bytes that a process holds for each byte of a step in use, by whether products are in 16 bits: what
@@ -58,7 +58,7 @@ def estimate_process_memory(need: MemoryEstimate, process_bytes: int, runs: int)
 
 def warn_of_memory(
     runs: Sequence[Run], need: MemoryEstimate, memory: Range, free: int, pack: int, processes: int
-) -> Iterator[Notice]:
+) -> Iterator[StudyWarning]:
     """Says where memory cannot hold what is asked for: a pack, or so many processes at once.
 
     Args:
@@ -73,7 +73,7 @@ def warn_of_memory(
     at_once = f"; {processes} processes at once are asked for" if processes > 1 else ""
     remedy = _advise_less_at_once(memory.low, free, pack, processes) or _advise_smaller_runs(runs[0], need)
     text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{at_once}: {remedy}"
-    yield Notice(kind="memory", text=text)
+    yield StudyWarning(kind="memory", message=text)
 
 
 def _advise_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:

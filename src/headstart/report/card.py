@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from io import StringIO
+from typing import Final
 
 from ruamel.yaml import YAML
 
-from headstart.config.expand import grid
+from headstart.config.expand import checkpoint, grid
 from headstart.config.study import Study
+from headstart.config.traits import Artifact, method_traits, task_traits
 from headstart.records import RunRecord
 from headstart.report.numbers import number
 
-_BODY = """
+_BODY: Final = """
 # {arm}, from the study “{question}”
 
 Tuned from `{checkpoint}` ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
-{texts} training texts, seed {seed}, epoch {epoch}.
-{tuned}Of the arm's runs{there}, this is the one with the best valid {metric}; the test texts chose nothing.
+{train_examples} training examples, seed {seed}, epoch {epoch}.
+{chosen_by}Of the arm's runs{there}, this is the one with the best valid {metric}; the test chose nothing.
 
 | part | {metric} |
 | --- | --- |
@@ -28,7 +30,7 @@ intervals: quote those.
 
 {use}"""
 
-_LABELS = """\
+_LABELS: Final = """\
 Labels: {labels}.
 
 ```python
@@ -36,7 +38,7 @@ from transformers import pipeline
 pipeline("text-classification", model="THIS_FOLDER")("a text")
 ```
 """
-_CHAT = """\
+_CHAT: Final = """\
 It answers prompts written by the chat template that its tokenizer has.
 
 ```python
@@ -44,19 +46,18 @@ from transformers import pipeline
 pipeline("text-generation", model="THIS_FOLDER")([{"role": "user", "content": "a prompt"}])
 ```
 """
-_ADAPTER = """\
+_ADAPTER: Final = """\
 {what}
 
 This folder holds an adapter, not a whole model. `headstart {command}` loads it with its base, as does PEFT's
 `PeftModel.from_pretrained` on a model made with this folder's `config.json`. To make it whole:
 `headstart export --merge`.
 """
-_PROBE = """\
+_PROBE: Final = """\
 Labels: {labels}.
 
 This folder holds a linear probe, not a whole model: `headstart predict` loads it with its encoder.
 """
-_PIPELINE = {"instruction": "text-generation"}
 
 
 def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
@@ -67,45 +68,53 @@ def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) ->
     body = _BODY.format(
         arm=record.arm,
         question=study.question or "no question stated",
-        checkpoint=study.model if arm.init in ("pretrained", "random") else arm.init,
+        checkpoint=checkpoint(study, arm),
         init="random weights" if arm.init == "random" else "its weights",
         version=record.provenance.headstart if record.provenance else "",
-        texts=record.texts,
+        train_examples=record.train_examples,
         seed=record.seed,
         epoch=record.best_epoch,
-        tuned=_tuned(record, study),
-        there=" with the setting chosen" if record.setting else "",
+        chosen_by=_describe_choice(record, study),
+        there=" at this grid point" if record.hyperparameters else "",
         metric=study.metric,
         valid=number(study.metric, record.valid[study.metric]),
         test=number(study.metric, record.test[study.metric]),
-        use=_use(record, study, label_names),
+        use=_describe_use(record, study, label_names),
     )
     return f"---\n{_metadata(study)}---\n{body}"
 
 
-def _use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
+def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
     """How the model is loaded and asked."""
-    labels, talks = ", ".join(f"`{name}`" for name in label_names) or "a number", study.task == "instruction"
-    arm = study.arms[record.arm]
-    if arm.method == "probe":
+    generates = task_traits(study.task).generates
+    labels = ", ".join(f"`{name}`" for name in label_names) or "a number"
+    artifact = _artifact(record, study)
+    if artifact == "probe":
         return _PROBE.format(labels=labels)
-    if arm.method in ("lora", "qlora", "peft") and arm.init != "random":
-        what = "It answers prompts." if talks else f"Labels: {labels}."
-        return _ADAPTER.format(what=what, command="generate" if talks else "predict")
-    return _CHAT if talks else _LABELS.format(labels=labels)
+    if artifact == "adapter":
+        what = "It answers prompts." if generates else f"Labels: {labels}."
+        return _ADAPTER.format(what=what, command="generate" if generates else "predict")
+    return _CHAT if generates else _LABELS.format(labels=labels)
 
 
-def _tuned(record: RunRecord, study: Study) -> str:
-    """How a tuned arm came by this setting, as a sentence; nothing for other arms."""
-    if not record.setting:
+def _artifact(record: RunRecord, study: Study) -> Artifact:
+    """What the folder holds: of an adapter over random weights, whose base is nowhere else, a whole model."""
+    arm = study.arms[record.arm]
+    artifact = method_traits(arm.method).artifact
+    return "model" if artifact == "adapter" and arm.init == "random" else artifact
+
+
+def _describe_choice(record: RunRecord, study: Study) -> str:
+    """How a tuned arm came by this grid point, as a sentence; nothing for other arms."""
+    if not record.hyperparameters:
         return ""
-    setting = " and ".join(f"{name} {value:g}" for name, value in record.setting.items())
+    values = " and ".join(f"{name} {value:g}" for name, value in record.hyperparameters.items())
     tried = len(grid(study, study.arms[record.arm]))
-    return f"Chosen on valid: {setting}, of {tried} {'setting' if tried == 1 else 'settings'} tried.\n"
+    return f"Chosen on valid: {values}, of {tried} grid {'point' if tried == 1 else 'points'} tried.\n"
 
 
 def _metadata(study: Study) -> str:
-    tag = _PIPELINE.get(study.task, "text-classification")
+    pipeline = task_traits(study.task).pipeline
     buffer = StringIO()
-    YAML().dump({"library_name": "transformers", "pipeline_tag": tag, "tags": ["headstart"]}, buffer)
+    YAML().dump({"library_name": "transformers", "pipeline_tag": pipeline, "tags": ["headstart"]}, buffer)
     return buffer.getvalue()

@@ -1,152 +1,125 @@
-"""A comparison for people: tables for a terminal, Markdown or LaTeX from the same cells."""
+"""A comparison for people: tables for a terminal, Markdown or LaTeX from the same cells, with notes below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from headstart.records import WorthRow
-from headstart.report.numbers import number, unit, worth_interval, worth_number
-
-Rows = list[list[str]]
-#: Columns whose cells stay on one line, and headings that take two on a terminal.
-_LONG: Final = frozenset({"95% seeds", "95% texts", "worst, best", "± pop."})
-_WHOLE: Final = _LONG | {"seeds", "texts", "95%", "95%, any time"}
-
-
-def comparison_view(facts: dict[str, Any], notes: Sequence[str]) -> RenderableType:
-    """Both tables and the notes, for a terminal."""
-    shown = [part for rows in tables(facts) for part in (_rich(rows), Text())]
-    return Group(*shown, *(Text(note) for note in notes))
-
-
-def _rich(rows: Rows) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
-    for i, name in enumerate(rows[0]):
-        short = "\n".join(name.split(" ", 1)) if name in _LONG else name
-        is_whole = i == 0 or name in _WHOLE or any("±" in row[i] for row in rows)
-        table.add_column(short, justify="left" if i == 0 else "right", no_wrap=is_whole)
-    for row in rows[1:]:
-        table.add_row(*map(escape, row))
-    return table
-
-
-def markdown(facts: dict[str, Any], notes: Sequence[str]) -> str:
-    """The same in Markdown."""
-    return "\n\n".join([*(_markdown(rows) for rows in tables(facts)), *notes]) + "\n"
-
-
-def _markdown(rows: Rows) -> str:
-    lines = [_line([cell.replace("|", "\\|") for cell in row]) for row in rows]
-    return "\n".join([lines[0], _line(["---", *["---:"] * (len(rows[0]) - 1)]), *lines[1:]])
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def latex(facts: dict[str, Any], notes: Sequence[str]) -> str:
-    """The same as LaTeX `tabular`s, which need no package; notes as comments."""
-    return "\n\n".join([*(_latex(rows) for rows in tables(facts)), *(f"% {note}" for note in notes)]) + "\n"
-
-
-_SPECIAL = str.maketrans(
-    {c: f"\\{c}" for c in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+from headstart.analysis.comparison import Comparison
+from headstart.records import Contrast, SummaryRow, WorthRow
+from headstart.report.conclusions import explain_comparison
+from headstart.report.numbers import (
+    format_interval,
+    format_p,
+    format_worth,
+    format_worth_interval,
+    number,
+    unit,
+)
+from headstart.report.table_formats import (
+    Rows,
+    render_latex_table,
+    render_markdown_table,
+    render_terminal_table,
 )
 
-
-def _latex(rows: Rows) -> str:
-    lines = [" & ".join(cell.translate(_SPECIAL) for cell in row) + r" \\" for row in rows]
-    kinds = "l" + "r" * (len(rows[0]) - 1)
-    inside = [lines[0], r"\hline", *lines[1:]]
-    return "\n".join([rf"\begin{{tabular}}{{{kinds}}}", *inside, r"\end{tabular}"])
+#: Headings that take two lines on a terminal, and headings of columns whose cells stay on one.
+_TWO_LINES: Final = frozenset({"95% seeds", "95% examples", "worst, best", "± pop.", "p, sign flip"})
+_UNBROKEN: Final = _TWO_LINES | {"seeds", "size", "95%", "95%, anytime"}
 
 
-def tables(facts: dict[str, Any]) -> Iterator[Rows]:
+def render_comparison(comparison: Comparison) -> RenderableType:
+    """Tables and notes, for a terminal."""
+    tables = (
+        render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=_UNBROKEN)
+        for rows in make_tables(comparison)
+    )
+    shown = [part for table in tables for part in (table, Text())]
+    return Group(*shown, *(Text(note) for note in explain_comparison(comparison)))
+
+
+def render_comparison_markdown(comparison: Comparison) -> str:
+    """The same in Markdown."""
+    tables = (render_markdown_table(rows) for rows in make_tables(comparison))
+    return "\n\n".join([*tables, *explain_comparison(comparison)]) + "\n"
+
+
+def render_comparison_latex(comparison: Comparison) -> str:
+    """The same in LaTeX, notes as comments."""
+    tables = (render_latex_table(rows) for rows in make_tables(comparison))
+    notes = (f"% {note}" for note in explain_comparison(comparison))
+    return "\n\n".join([*tables, *notes]) + "\n"
+
+
+def make_tables(comparison: Comparison) -> Iterator[Rows]:
     """Arms, contrasts, and worth in labels and in updates, each with its heading first."""
-    sized = any(row["size"] != "all" for row in facts["summary"])
-    yield _arms(facts, sized)
-    if facts["contrasts"]:
-        yield _contrasts(facts, sized)
-    if facts["label_worth"]:
-        yield [_worth_head(facts, "label worth", "labels"), *(_worth(row) for row in facts["label_worth"])]
-    if facts["step_worth"]:
-        head = _worth_head(facts, "worth in updates", "updates", "valid ")
-        rows = [_sized(_worth(row), row["size"], sized) for row in facts["step_worth"]]
-        yield [_sized(head, "texts", sized), *rows]
+    has_sizes = any(row.size != "all" for row in comparison.summary)
+    yield _tabulate_arms(comparison, has_sizes)
+    if comparison.contrasts:
+        yield _tabulate_contrasts(comparison, has_sizes)
+    if comparison.label_worth:
+        head = _worth_head(comparison, "label worth", "labels", comparison.metric)
+        yield [head, *(_worth_cells(row) for row in comparison.label_worth)]
+    if comparison.step_worth:
+        head = _worth_head(comparison, "worth in updates", "updates", f"valid {comparison.metric}")
+        cells = [_add_size(_worth_cells(row), row.size, has_sizes) for row in comparison.step_worth]
+        yield [_add_size(head, "size", has_sizes), *cells]
 
 
-def _sized(cells: list[str], size: object, sized: bool) -> list[str]:
-    """With the number of texts after the arm, in studies that have several."""
-    return [cells[0], str(size), *cells[1:]] if sized else cells
+def _add_size(cells: list[str], size: object, has_sizes: bool) -> list[str]:
+    """With the training-set size after the arm, in studies that have several."""
+    return [cells[0], str(size), *cells[1:]] if has_sizes else cells
 
 
-def _arms(facts: dict[str, Any], sized: bool) -> Rows:
-    metric = facts["metric"]
-    head = ["arm", "seeds", metric, "± pop.", "95% seeds", "95% texts", "worst, best"]
-    return [_sized(head, "texts", sized), *(_arm(row, metric, sized) for row in facts["summary"])]
+def _tabulate_arms(comparison: Comparison, has_sizes: bool) -> Rows:
+    head = ["arm", "seeds", comparison.metric, "± pop.", "95% seeds", "95% examples", "worst, best"]
+    cells = [_add_size(_arm_cells(row), row.size, has_sizes) for row in comparison.summary]
+    return [_add_size(head, "size", has_sizes), *cells]
 
 
-def _arm(row: dict[str, Any], metric: str, sized: bool) -> list[str]:
-    mean, std = number(metric, row["mean"]), number(metric, row["std"])
-    cells = [
-        row["arm"],
-        str(row["n"]),
-        f"{mean} ± {std}" if row["std"] is not None else mean,
-        f"± {number(metric, row['std_population'])}" if row["n"] > 1 else "-",
-        _interval(metric, row["low"], row["high"]),
-        _interval(metric, row["texts_low"], row["texts_high"]),
-        f"{row['worst_seed']}, {row['best_seed']}",
+def _arm_cells(row: SummaryRow) -> list[str]:
+    mean = number(row.metric, row.mean)
+    return [
+        row.arm,
+        str(row.n_seeds),
+        f"{mean} ± {number(row.metric, row.std)}" if row.std is not None else mean,
+        f"± {number(row.metric, row.std_population)}" if row.n_seeds > 1 else "-",
+        format_interval(row.metric, row.seeds_low, row.seeds_high),
+        format_interval(row.metric, row.examples_low, row.examples_high),
+        f"{row.worst_seed}, {row.best_seed}",
     ]
-    return _sized(cells, row["size"], sized)
 
 
-def _contrasts(facts: dict[str, Any], sized: bool) -> Rows:
-    against = f"against {facts['control']}" if facts["control"] else "B against A"
-    is_sequential = facts["until_decided"] is not None
-    what = ["95%, any time", "seeds"] if is_sequential else ["95%", "p, Holm", "p, signs"]
-    head = _sized([against, unit(facts["metric"]), *what, "verdict"], "texts", sized)
-    return [head, *(_contrast(row, facts["metric"], sized, is_sequential) for row in facts["contrasts"])]
+def _tabulate_contrasts(comparison: Comparison, has_sizes: bool) -> Rows:
+    against = f"against {comparison.control}" if comparison.control else "B against A"
+    is_sequential = comparison.stopping_rule is not None
+    columns = ["95%, anytime", "seeds"] if is_sequential else ["95%", "p, Holm", "p, sign flip"]
+    head = [against, unit(comparison.metric), *columns, "verdict"]
+    cells = [
+        _add_size(_contrast_cells(row, is_sequential), row.size, has_sizes) for row in comparison.contrasts
+    ]
+    return [_add_size(head, "size", has_sizes), *cells]
 
 
-def _contrast(row: dict[str, Any], metric: str, sized: bool, is_sequential: bool) -> list[str]:
+def _contrast_cells(row: Contrast, is_sequential: bool) -> list[str]:
     if is_sequential:
-        what = [_interval(metric, row["sequence_low"], row["sequence_high"], signed=True), str(row["n"])]
+        interval = format_interval(row.metric, row.sequence_low, row.sequence_high, signed=True)
+        figures = [interval, str(row.n_seeds)]
     else:
-        what = [
-            _interval(metric, row["low"], row["high"], signed=True),
-            _p(row["corrected"]),
-            _p(row["signs"]),
-        ]
-    cells = [row["arm"], number(metric, row["difference"], signed=True), *what, row["verdict"]]
-    return _sized(cells, row["size"], sized)
+        interval = format_interval(row.metric, row.low, row.high, signed=True)
+        figures = [interval, format_p(row.p_holm), format_p(row.p_sign_flip)]
+    return [row.arm, number(row.metric, row.difference, signed=True), *figures, row.verdict]
 
 
-def _worth_head(facts: dict[str, Any], title: str, what: str, part: str = "") -> list[str]:
-    return [title, what, f"{part}{facts['metric']}", f"{what} of {facts['control']}", "95%"]
+def _worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:
+    return [title, unit_of_worth, score, f"{unit_of_worth} of {comparison.control}", "95%"]
 
 
-def _worth(row: dict[str, Any]) -> list[str]:
+def _worth_cells(row: WorthRow) -> list[str]:
     """How many labels, or updates, the control needs for the same score."""
-    own = WorthRow.model_validate(row)
-    at = f"{own.at:,}" if own.at else "-"
-    return [own.arm, at, number(own.metric, own.score), worth_number(own, "worth"), worth_interval(own)]
-
-
-def _interval(metric: str, low: float | None, high: float | None, *, signed: bool = False) -> str:
-    if low is None or high is None:
-        return "-"
-    return f"{number(metric, low, signed=signed)} to {number(metric, high, signed=signed)}"
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    amount = f"{row.amount:,}" if row.amount else "-"
+    score = number(row.metric, row.score)
+    return [row.arm, amount, score, format_worth(row, "worth"), format_worth_interval(row)]

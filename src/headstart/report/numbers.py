@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from headstart.config.metrics import SHARES
 from headstart.records import WorthRow
+
+#: How tables call what is tuned.
+SHORT: Final = {"learning_rate": "rate", "weight_decay": "decay"}
 
 
 def number(metric: str, value: float | None, *, signed: bool = False) -> str:
@@ -19,13 +25,37 @@ def unit(metric: str) -> str:
     return "points" if metric in SHARES else metric
 
 
-def worth_interval(row: WorthRow) -> str:
+def format_interval(metric: str, low: float | None, high: float | None, *, signed: bool = False) -> str:
+    """`61.0 to 66.0`, or `-` where there is none."""
+    if low is None or high is None:
+        return "-"
+    return f"{number(metric, low, signed=signed)} to {number(metric, high, signed=signed)}"
+
+
+def format_p(value: float | None) -> str:
+    """A p value with three decimals."""
+    if value is None:
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def format_count(count: int, thing: str) -> str:
+    """`1 seed`, `2,000 seeds`."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def format_hyperparameters(values: Mapping[str, float]) -> str:
+    """`rate 0.0001, decay 0.1`."""
+    return ", ".join(f"{SHORT[name]} {value:g}" for name, value in values.items())
+
+
+def format_worth_interval(row: WorthRow) -> str:
     """Both ends of a worth's interval; one where they are the same."""
-    low, high = (worth_number(row, name) for name in ("low", "high"))
+    low, high = (format_worth(row, name) for name in ("low", "high"))
     return low if low == high else f"{low} to {high}"
 
 
-def worth_number(row: WorthRow, name: str) -> str:
+def format_worth(row: WorthRow, name: str) -> str:
     """A worth, or an end of its interval: `1,030`, `over 2,000`, or `-` where it is not known."""
     value, beyond = getattr(row, name), getattr(row, f"{name}_beyond")
     if value is not None:

@@ -17,8 +17,8 @@ from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import GroupCost
 from headstart.planning.plan import Plan
 from headstart.report.cost import describe_cost, render_cost_table
+from headstart.report.numbers import SHORT
 from headstart.report.texts import describe_lengths, render_labels
-from headstart.report.tuning import SHORT
 
 #: Label names that are shown.
 _LABELS = 12
@@ -31,7 +31,7 @@ def render_plan(plan: Plan) -> RenderableType:
         parts.append(Text(plan.study.question, style="bold"))
     parts += [Text(line) for line in _describe_data(plan.data)]
     parts += [*render_labels(plan.data), *map(Text, describe_lengths(plan.data.lengths))]
-    parts += [Text(f"! {warning.text}", style="yellow") for warning in plan.warnings]
+    parts += [Text(f"! {warning.message}", style="yellow") for warning in plan.warnings]
     parts += [_render_runs(plan), *map(Text, _describe_missing(plan))]
     parts += [render_cost_table(list(plan.study.arms), plan.cost), *map(Text, describe_cost(plan.cost))]
     return Group(*parts)

@@ -1,9 +1,8 @@
-"""What `headstart power` shows: what a contrast can show, what a gap would need, which ranks are noise."""
+"""What `headstart power` shows: what contrasts can show, what a difference needs, which ranks are noise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,66 +10,70 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from headstart.report.numbers import number, unit
+from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
+from headstart.report.numbers import format_count, number, unit
 
 
-def view(facts: Mapping[str, Any]) -> RenderableType:
-    """What `headstart.sample_size.power_facts` gives, for a terminal."""
-    if "ranks" in facts:
-        return _leaderboard(facts["limit"], facts["ranks"], facts["texts"])
-    metric, found = facts["metric"], facts["contrasts"]
-    return Group(
-        _detectable_table(metric, found), *(Text(line) for one in found for line in _lines(metric, one))
-    )
+def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:
+    """For a terminal."""
+    return _render_leaderboard(analysis) if isinstance(analysis, Leaderboard) else _render_analysis(analysis)
 
 
-def _detectable_table(metric: str, found: Sequence[Mapping[str, Any]]) -> Table:
+def _render_analysis(analysis: PowerAnalysis) -> RenderableType:
+    lines = (line for contrast in analysis.contrasts for line in _describe(contrast, analysis.metric))
+    return Group(_tabulate_detectable(analysis), *map(Text, lines))
+
+
+def _tabulate_detectable(analysis: PowerAnalysis) -> Table:
+    metric = analysis.metric
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True)
     table.title, table.title_justify = f"smallest difference shown four times in five, {unit(metric)}", "left"
     table.add_column("contrast", no_wrap=True)
-    table.add_column("texts", justify="right")
-    for seeds in found[0]["detectable_by_seeds"]:
-        table.add_column(f"{seeds} seed{'s' if seeds != '1' else ''}", justify="right")
-    for one in found:
-        cells = (number(metric, value) for value in one["detectable_by_seeds"].values())
-        table.add_row(escape(one["contrast"]), f"{one['texts']:,}", *cells)
+    table.add_column("test examples", justify="right")
+    for n_seeds in analysis.contrasts[0].detectable_by_seeds:
+        table.add_column(format_count(n_seeds, "seed"), justify="right")
+    for contrast in analysis.contrasts:
+        cells = (number(metric, value) for value in contrast.detectable_by_seeds.values())
+        table.add_row(escape(contrast.contrast), f"{contrast.test_examples:,}", *cells)
     return table
 
 
-def _lines(metric: str, one: Mapping[str, Any]) -> Iterator[str]:
-    what = f"{number(metric, one['detectable'])} {unit(metric)}"
-    of = f"{one['contrast']}, {_seeds(one['seeds'])}, {one['texts']:,} texts"
-    yield f"{of}: differences from {what} on are shown"
-    other = {"seeds": "texts", "texts": "seeds"}[one["binds"]]
-    yield f"  the {one['binds']} bind: more {other} help little"
-    if "gap" in one:
-        yield from _needed(metric, one)
+def _describe(contrast: ContrastPower, metric: str) -> Iterator[str]:
+    shown = f"{number(metric, contrast.detectable_difference)} {unit(metric)}"
+    seeds = format_count(contrast.n_seeds, "seed")
+    examples = format_count(contrast.test_examples, "test example")
+    yield f"{contrast.contrast}, {seeds}, {examples}: differences from {shown} on are shown"
+    factor = {"seeds": "seeds", "examples": "test examples"}[contrast.limiting_factor]
+    other = {"seeds": "test examples", "examples": "seeds"}[contrast.limiting_factor]
+    yield f"  {factor} are the limiting factor: more {other} help little"
+    if contrast.difference is not None and contrast.power is not None:
+        difference = f"{number(metric, contrast.difference)} {unit(metric)}"
+        yield f"  {difference} would be shown {100 * contrast.power:.0f} times in 100"
+        yield f"  with these test examples: {_describe_required(contrast.required_seeds, 'seed')}"
+        yield f"  with these seeds: {_describe_required(contrast.required_examples, 'test example')}"
 
 
-def _needed(metric: str, one: Mapping[str, Any]) -> Iterator[str]:
-    gap = f"{number(metric, one['gap'])} {unit(metric)}"
-    yield f"  {gap} would be shown {100 * one['power']:.0f} times in 100"
-    seeds, texts = one["seeds_needed"], one["texts_needed"]
-    yield f"  with these texts: {_seeds(seeds) + ' are enough' if seeds else 'no number of seeds is enough'}"
-    yield f"  with these seeds: {f'{texts:,} texts are enough' if texts else 'no number of texts is enough'}"
+def _describe_required(count: int | None, thing: str) -> str:
+    return f"{format_count(count, thing)} are enough" if count else f"no number of {thing}s is enough"
 
 
-def _seeds(count: int) -> str:
-    return f"{count:,} seed" if count == 1 else f"{count:,} seeds"
-
-
-def _leaderboard(limit: float, ranks: Sequence[Mapping[str, Any]], texts: int) -> RenderableType:
+def _render_leaderboard(leaderboard: Leaderboard) -> RenderableType:
     """Which of the best results chance alone could have put behind the first."""
     table = Table("result", box=box.SIMPLE_HEAD)
     for name in ("score", "behind the first", "could be noise"):
         table.add_column(name, justify="right")
-    for one in ranks:
-        verdict = "-" if one["gap"] == 0 else ("yes" if one["is_noise"] else "no")
-        gap = "-" if one["gap"] == 0 else f"{100 * one['gap']:.1f}"
-        table.add_row(escape(one["name"]), f"{100 * one['score']:.1f}", gap, verdict)
+    for rank in leaderboard.ranks:
+        table.add_row(*_rank_cells(rank))
     note = (
-        f"On {texts:,} texts a gap of two single results below {100 * limit:.1f} points comes by chance "
-        "one time in twenty or more often. Seeds, which single results do not show, and the choice of the "
-        "best of many come on top."
+        f"On {leaderboard.test_examples:,} test examples a difference of two single results below "
+        f"{100 * leaderboard.noise_limit:.1f} points comes by chance one time in twenty or more often. "
+        "Seeds, which single results do not show, and the choice of the best of many come on top."
     )
     return Group(table, Text(note))
+
+
+def _rank_cells(rank: Rank) -> Iterator[str]:
+    yield escape(rank.name)
+    yield f"{100 * rank.score:.1f}"
+    yield "-" if rank.difference == 0 else f"{100 * rank.difference:.1f}"
+    yield "-" if rank.difference == 0 else ("yes" if rank.is_noise else "no")

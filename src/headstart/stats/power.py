@@ -1,8 +1,8 @@
-"""How many seeds or test texts would show a difference, of numbers that nobody has run yet.
+"""How many seeds or test examples would show a difference, of numbers that nobody has run yet.
 
-Card et al. 2020, "With Little Power Comes Great Responsibility", for the two-way layout of `stats.crossed`:
-seeds S and texts N are both samples, so the error of a mean gap is sqrt(seeds / S + texts / N + rest / (S
-N)).
+Card et al. 2020, "With Little Power Comes Great Responsibility", for the two-way layout of `stats.two_way`:
+seeds S and examples N are both samples, so the standard error of a mean difference is
+sqrt(seeds / S + examples / N + residual / (S N)).
 """
 
 from __future__ import annotations
@@ -14,103 +14,126 @@ from typing import Final, Literal
 import numpy as np
 from scipy import optimize, stats
 
-from headstart.stats.crossed import crossed_interval, satterthwaite
 from headstart.stats.summary import LEVEL
+from headstart.stats.two_way import estimate_two_way, satterthwaite_df
 
+#: Which of the two samples makes an error or an interval wide.
+LimitingFactor = Literal["seeds", "examples"]
 #: The usual chance of showing a difference that is there, and where the search for numbers ends.
 POWER: Final = 0.8
-_MOST: Final = {"seeds": 1000, "texts": 10_000_000}
-_MANY, _FAR, _REACH, _ONE_SIDED = 1000.0, 30.0, 29.0, 5.0
+_MOST_SEEDS, _MOST_EXAMPLES = 1000, 10_000_000
+#: Degrees of freedom, and standard errors from zero, above which the noncentral t is as good as normal.
+_NORMAL_DF, _NORMAL_SHIFT = 1000.0, 30.0
+#: Standard errors within which the detectable difference is searched for.
+_REACH = 29.0
+#: Standard errors from zero above which the other side of the test counts for nothing.
+_ONE_SIDED = 5.0
 
 
 @dataclass(frozen=True)
-class Variances:
-    """Parts of the variance of one gap, arm minus control on one text with one seed."""
+class VarianceComponents:
+    """Parts of the variance of one difference, arm minus control on one example with one seed."""
 
     seeds: float
-    texts: float
-    rest: float
+    examples: float
+    residual: float
 
-    def error(self, seeds: int, texts: int) -> float:
-        """The standard error of the mean gap."""
-        return float(np.sqrt(self.seeds / seeds + self.texts / texts + self.rest / (seeds * texts)))
+    def std_error(self, n_seeds: int, n_examples: int) -> float:
+        """The standard error of the mean difference."""
+        residual = self.residual / (n_seeds * n_examples)
+        return float(np.sqrt(self.seeds / n_seeds + self.examples / n_examples + residual))
 
-    def binds(self, seeds: int, texts: int) -> Literal["seeds", "texts"]:
+    def limiting_factor(self, n_seeds: int, n_examples: int) -> LimitingFactor:
         """Which of the two makes the error large."""
-        return "seeds" if self.seeds / seeds > self.texts / texts + self.rest / (seeds * texts) else "texts"
+        of_examples = self.examples / n_examples + self.residual / (n_seeds * n_examples)
+        return "seeds" if self.seeds / n_seeds > of_examples else "examples"
 
 
-def assumed(accuracy: float, disagree: float | None, seed_std: float) -> Variances:
+def assume_variances(accuracy: float, disagreement: float | None, seed_std: float) -> VarianceComponents:
     """Variances from what people know before a study.
 
     Args:
-        accuracy: share of texts that the models get right, about.
-        disagree: share of texts on which two models differ in being right; by default that of models which
-            err independently, 2 p (1 - p).
+        accuracy: share of examples that the models get right, about.
+        disagreement: share of examples on which two models differ in being right; by default that of models
+            which err independently, 2 p (1 - p).
         seed_std: deviation over seeds of the difference, as a share.
     """
-    differ = 2 * accuracy * (1 - accuracy) if disagree is None else disagree
-    return Variances(seeds=seed_std**2, texts=differ, rest=0.0)
+    differing = 2 * accuracy * (1 - accuracy) if disagreement is None else disagreement
+    return VarianceComponents(seeds=seed_std**2, examples=differing, residual=0.0)
 
 
-def measured(gaps: np.ndarray) -> Variances | None:
-    """Variances of the gaps [S, N] of a study that was run; None where there is no variation."""
-    found = crossed_interval(gaps)
-    if found is None:
+def measure_variances(differences: np.ndarray) -> VarianceComponents | None:
+    """Variances of the differences [S, N] of a study that was run; None where there is no variation."""
+    estimate = estimate_two_way(differences)
+    if estimate is None:
         return None
-    seeds, texts = gaps.shape
-    return Variances(found.seeds * seeds, found.texts * texts, found.rest * seeds * texts)
+    n_seeds, n_examples = differences.shape
+    return VarianceComponents(
+        seeds=estimate.seeds * n_seeds,
+        examples=estimate.examples * n_examples,
+        residual=estimate.residual * n_seeds * n_examples,
+    )
 
 
-def power(gap: float, parts: Variances, seeds: int, texts: int) -> float:
-    """The chance that a two-sided test at 5% shows a true difference of `gap`.
+def power(difference: float, variances: VarianceComponents, n_seeds: int, n_examples: int) -> float:
+    """The chance that a two-sided test at 5% shows a true `difference`.
 
-    A t test with the degrees of freedom of the crossed interval; one seed is judged over its texts alone, as
-    if the seeds' part were known.
+    A t test with the degrees of freedom of the two-way interval; one seed is judged over its examples alone,
+    as if the seeds' part were known.
     """
-    error = parts.error(seeds, texts)
-    if error == 0:
+    std_error = variances.std_error(n_seeds, n_examples)
+    if std_error == 0:
         return 1.0
-    freedom, shift = _freedom(parts, seeds, texts), gap / error
-    limit = stats.t.ppf((1 + LEVEL) / 2, freedom)
-    if (
-        freedom > _MANY or shift > _FAR
-    ):  # where the noncentral t, which scipy has no digits for there, is normal
+    df, shift = _df(variances, n_seeds, n_examples), difference / std_error
+    limit = stats.t.ppf((1 + LEVEL) / 2, df)
+    # There scipy has no digits for the noncentral t, which is as good as normal.
+    if df > _NORMAL_DF or shift > _NORMAL_SHIFT:
         return float(stats.norm.sf(limit - shift) + stats.norm.cdf(-limit - shift))
     # Far from zero the other side counts for nothing, and scipy has no digits for it.
-    other_side = stats.nct.cdf(-limit, freedom, shift) if shift < _ONE_SIDED else 0.0
-    return float(stats.nct.sf(limit, freedom, shift) + other_side)
+    other_side = stats.nct.cdf(-limit, df, shift) if shift < _ONE_SIDED else 0.0
+    return float(stats.nct.sf(limit, df, shift) + other_side)
 
 
-def _freedom(parts: Variances, seeds: int, texts: int) -> float:
-    if seeds == 1:
-        return float(max(texts - 1, 1))
-    a, b = texts * parts.seeds + parts.rest, seeds * parts.texts + parts.rest
-    return satterthwaite(a + b - parts.rest, a, b, parts.rest, seeds, texts)
+def _df(variances: VarianceComponents, n_seeds: int, n_examples: int) -> float:
+    if n_seeds == 1:
+        return float(max(n_examples - 1, 1))
+    e = variances.residual
+    a, b = n_examples * variances.seeds + e, n_seeds * variances.examples + e
+    return satterthwaite_df(a + b - e, a, b, e, n_seeds, n_examples)
 
 
-def detectable(parts: Variances, seeds: int, texts: int, chance: float = POWER) -> float:
+def detectable_difference(
+    variances: VarianceComponents, n_seeds: int, n_examples: int, chance: float = POWER
+) -> float:
     """The smallest difference that is shown with this chance."""
-    error = parts.error(seeds, texts)
-    if error == 0:
+    std_error = variances.std_error(n_seeds, n_examples)
+    if std_error == 0:
         return 0.0
-    return float(optimize.brentq(lambda gap: power(gap, parts, seeds, texts) - chance, 0.0, _REACH * error))
+
+    def missing_power(difference: float) -> float:
+        return power(difference, variances, n_seeds, n_examples) - chance
+
+    return float(optimize.brentq(missing_power, 0.0, _REACH * std_error))
 
 
-def seeds_needed(gap: float, parts: Variances, texts: int, chance: float = POWER) -> int | None:
-    """The fewest seeds, two or more, that show `gap` on so many texts; None where no number of them does."""
-    return _fewest(lambda seeds: power(gap, parts, seeds, texts) >= chance, 2, _MOST["seeds"])
+def required_seeds(
+    difference: float, variances: VarianceComponents, n_examples: int, chance: float = POWER
+) -> int | None:
+    """The fewest seeds, two or more, that show `difference` on so many examples; None: no number does."""
+    return _smallest(lambda n: power(difference, variances, n, n_examples) >= chance, 2, _MOST_SEEDS)
 
 
-def texts_needed(gap: float, parts: Variances, seeds: int, chance: float = POWER) -> int | None:
-    """The fewest texts that show `gap` with so many seeds; None where no number of them does."""
-    return _fewest(lambda texts: power(gap, parts, seeds, texts) >= chance, 2, _MOST["texts"])
+def required_examples(
+    difference: float, variances: VarianceComponents, n_seeds: int, chance: float = POWER
+) -> int | None:
+    """The fewest examples that show `difference` with so many seeds; None where no number of them does."""
+    return _smallest(lambda n: power(difference, variances, n_seeds, n) >= chance, 2, _MOST_EXAMPLES)
 
 
-def _fewest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
+def _smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
     """The smallest number that is enough: doubled until one is, then halved in between.
 
-    More may be worse again: with ever more texts the seeds alone decide, by few degrees of freedom.
+    More may be worse again: with ever more examples the seeds alone decide, by few degrees of freedom.
     """
     below, above = low - 1, low
     while not is_enough(above):

@@ -1,4 +1,4 @@
-"""Draws test texts and seeds anew, with replacement, by generators that are passed in; judges nothing."""
+"""Draws test examples and seeds anew, with replacement, by generators passed in; judges nothing."""
 
 from __future__ import annotations
 
@@ -9,37 +9,30 @@ import numpy as np
 
 from headstart.stats.summary import LEVEL
 
-DRAWS: Final = 2000
+#: Resamples behind every bootstrap interval.
+N_RESAMPLES: Final = 2000
 #: Numbers that are drawn at a time.
 _CHUNK: Final = 1 << 22
 
 
-def text_counts(texts: int, generator: np.random.Generator, draws: int = DRAWS) -> Iterator[np.ndarray]:
-    """How often each of N texts is in each resample of N: counts [d, N], some draws at a time."""
-    each = max(1, _CHUNK // texts)
-    for start in range(0, draws, each):
-        rows = range(start, min(start + each, draws))
-        yield (
-            np.stack([np.bincount(generator.integers(0, texts, texts), minlength=texts) for _ in rows]) * 1.0
-        )
+def draw_example_counts(
+    n_examples: int, generator: np.random.Generator, n_resamples: int = N_RESAMPLES
+) -> Iterator[np.ndarray]:
+    """How often each of N examples is in each resample of N: counts [d, N], some resamples at a time."""
+    per_chunk = max(1, _CHUNK // n_examples)
+    for start in range(0, n_resamples, per_chunk):
+        rows = range(start, min(start + per_chunk, n_resamples))
+        counts = [
+            np.bincount(generator.integers(0, n_examples, n_examples), minlength=n_examples) for _ in rows
+        ]
+        yield np.stack(counts) * 1.0
 
 
-def over_seeds(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def resample_seeds(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Means [D] of scores [D, S] over seeds that are drawn anew in each of D resamples."""
-    draws, seeds = scores.shape
-    shares = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
+    n_resamples, n_seeds = scores.shape
+    shares = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_resamples) / n_seeds
     return np.asarray((shares * scores).sum(1))
-
-
-def multi_bootstrap(gaps: np.ndarray, generator: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """Means of `draws` resamples of `gaps` [S, N], seeds and texts drawn with replacement, each by itself.
-
-    The multi-bootstrap of Sellam et al. 2022, "The MultiBERTs", section 3, for arms that share seeds. Its
-    percentiles are too narrow with few seeds (see docs/statistics.md); `crossed_interval` is not.
-    """
-    texts = gaps.shape[1]
-    means = [counts @ gaps.T / texts for counts in text_counts(texts, generator, draws)]
-    return over_seeds(np.concatenate(means), generator)
 
 
 def percentile_interval(means: np.ndarray) -> tuple[float, float]:

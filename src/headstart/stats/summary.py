@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+#: Of every interval and verdict.
 LEVEL = 0.95
 #: Values that differ by less, in units of the largest, are one: sums of equal numbers differ in a last digit.
 _SAME = 1e-12
@@ -14,7 +15,7 @@ _SAME = 1e-12
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of S values. `std` is the sample's (S - 1), absent for one value, as is the interval."""
+    """Figures of n values. `std` is the sample's (n - 1), absent for one value, as is the interval."""
 
     n: int
     mean: float
@@ -35,7 +36,7 @@ def summarise(values: np.ndarray) -> Summary:
     return Summary(n, float(np.mean(values)), std, float(np.std(values)), low, high)
 
 
-def varies(values: np.ndarray) -> bool:
+def has_variation(values: np.ndarray) -> bool:
     """Whether there are two values that differ by more than rounding."""
     return len(values) > 1 and bool(np.ptp(values) > _SAME * max(1.0, float(np.abs(values).max())))
 
@@ -46,14 +47,14 @@ def mean_interval(values: np.ndarray) -> tuple[float | None, float | None]:
     Nothing either where all values are equal: a method without randomness says nothing about chance, and
     an interval of no width would claim certainty.
     """
-    if not varies(values):
+    if not has_variation(values):
         return None, None
     mean = float(values.mean())
-    error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
-    reach = t_limit(len(values) - 1) * error
+    std_error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    reach = t_quantile(len(values) - 1) * std_error
     return mean - reach, mean + reach
 
 
-def t_limit(freedom: float) -> float:
+def t_quantile(df: float) -> float:
     """How many standard errors an interval reaches to either side: Student's t, two-sided."""
-    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+    return float(special.stdtrit(df, (1 + LEVEL) / 2))

@@ -51,7 +51,7 @@ def promote(layout: StudyLayout, record: RunRecord, study: Study, make_card: Mak
         return False
     write_model_notes(candidate, _describe(record, study, score))
     promoted = layout.arm_model_folder(record.arm)
-    if record.setting:
+    if record.hyperparameters:
         for rival in rivals:
             if rival != promoted:  # what was promoted stays until `promote_chosen` has another
                 shutil.rmtree(rival)
@@ -83,7 +83,7 @@ def promote_chosen(layout: StudyLayout, arm: str, record: RunRecord | None, make
 
 def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
     """Which run the model is of, and what it takes to use it."""
-    arm, max_length = study.arms[record.arm], record.chosen.get("max_length")
+    arm, max_length = study.arms[record.arm], record.resolved.get("max_length")
     return ModelNotes(
         run=record.key,
         metric=study.metric,
@@ -99,7 +99,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
 def _list_rivals(layout: StudyLayout, record: RunRecord) -> list[Path]:
     """The models that the run's competes with: its arm's, or in a grid those of its size and grid point."""
     promoted = layout.arm_model_folder(record.arm)
-    if not record.setting:
+    if not record.hyperparameters:
         return [promoted]
     mine = layout.run_model_folder(record.key)
     rivals = [model for model in _list_models(layout, record.key) if model != mine]

@@ -73,16 +73,16 @@ def write_table(path: Path, columns: Mapping[str, pa.Array]) -> None:
 class Predictions:
     """What is true of N test examples and what a model predicted.
 
-    `true` and `said` are class numbers [N] below `classes`, 0 or 1 for each label [N, C], or numbers [N]; of
-    written answers `said` is 0 or 1 [N], whether it is the response expected, and `true` is 1; of tokens
-    `true` is how many an example has, and `said` for how many the likeliest was right. `losses` [N], of
+    `y_true` and `y_pred` are class numbers [N] below `classes`, 0 or 1 for each label [N, C], or numbers [N];
+    of written answers `y_pred` is 0 or 1 [N], whether it is the response expected, and `y_true` is 1; of
+    tokens `y_true` is how many an example has, and `y_pred` how many were predicted right. `losses` [N], of
     tokens their sums, is None where probabilities are not known; `stopped` [N] is of answers alone. `digest`
     tells one set of test examples, with their labels, from another.
     """
 
     kind: Kind
-    true: np.ndarray
-    said: np.ndarray
+    y_true: np.ndarray
+    y_pred: np.ndarray
     classes: int
     digest: str
     losses: np.ndarray | None = None

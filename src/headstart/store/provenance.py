@@ -20,8 +20,8 @@ def provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Prov
         platform=platform.platform(),
         processor=processor(),
         commit=commit,
-        data=data,
-        checkpoint=checkpoint,
+        data_digest=data,
+        checkpoint_digest=checkpoint,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

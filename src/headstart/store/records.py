@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import SCHEMA_VERSION, RunRecord, Until
+from headstart.records import RunRecord, StoppingRule
 from headstart.store.layout import StudyLayout
+from headstart.store.schema import check_schema
 
 
 def clear_run_folder(layout: StudyLayout, key: str) -> Path:
@@ -45,9 +46,10 @@ def read_records(layout: StudyLayout) -> Iterator[RunRecord]:
     Raises:
         OutputError: a record cannot be read.
     """
+    check_schema(layout.out)
     depths = ("*/*/*/record.json", "*/*/*/*/record.json")  # the latter where an arm tries a grid
     for file in sorted(file for depth in depths for file in layout.runs_folder.glob(depth)):
-        yield _read_record(file, layout)
+        yield _read_record(file)
 
 
 def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
@@ -55,54 +57,32 @@ def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
     return {record.key: record for record in read_records(layout) if record.status == "done"}
 
 
-def _read_record(file: Path, layout: StudyLayout) -> RunRecord:
-    content = file.read_bytes()
+def _read_record(file: Path) -> RunRecord:
     try:
-        record = RunRecord.model_validate_json(content)
+        return RunRecord.model_validate_json(file.read_bytes())
     except ValidationError as error:
-        _check_version(_read_version(content), layout)  # keys of another version look like damage
         raise OutputError(
             f"not a record: {error.errors()[0]['msg']}", where=str(file), fix="delete it; its run is redone"
         ) from error
-    _check_version(record.schema_version, layout)
-    return record
 
 
-def _read_version(content: bytes) -> int:
-    """The version that a damaged record, or one of other keys, gives itself; ours where it gives none."""
-    try:
-        return int(json.loads(content)["schema_version"])
-    except (ValueError, TypeError, KeyError):
-        return SCHEMA_VERSION
-
-
-def _check_version(version: int, layout: StudyLayout) -> None:
-    if version != SCHEMA_VERSION:
-        age = "an earlier" if version < SCHEMA_VERSION else "a later"
-        raise OutputError(
-            f"the study was run with {age} Headstart: its records are of version {version}",
-            where=str(layout.out),
-            expected=f"version {SCHEMA_VERSION}",
-            fix="name another folder: out=FOLDER, or use the Headstart that it was run with",
-        )
-
-
-def write_stopping_rule(layout: StudyLayout, rule: Until) -> None:
+def write_stopping_rule(layout: StudyLayout, rule: StoppingRule) -> None:
     """Note that seeds are added until contrasts are known, and by which rule."""
     write_text(layout.stopping_rule_file, rule.model_dump_json(indent=1) + "\n")
 
 
-def read_stopping_rule(layout: StudyLayout) -> Until | None:
+def read_stopping_rule(layout: StudyLayout) -> StoppingRule | None:
     """The rule by which seeds were added to the study, if it was.
 
     Raises:
         OutputError: it cannot be read.
     """
+    check_schema(layout.out)
     file = layout.stopping_rule_file
     if not file.is_file():
         return None
     try:
-        return Until.model_validate_json(file.read_bytes())
+        return StoppingRule.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise OutputError(f"no rule: {error.errors()[0]['msg']}", where=str(file)) from error
 

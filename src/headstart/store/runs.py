@@ -10,7 +10,7 @@ from headstart.config.load import dump_study
 from headstart.config.study import Study
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import RunRecord, Until
+from headstart.records import RunRecord, StoppingRule
 from headstart.store.layout import StudyLayout
 from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
@@ -37,7 +37,7 @@ class RunStore(StudyLayout):
         """As `same_study.check_sources`."""
         check_sources(done, data, checkpoints, self)
 
-    def open(self, study: Study, until: Until | None = None) -> None:
+    def open(self, study: Study, until: StoppingRule | None = None) -> None:
         """Check the folder, create it where it is new, and write the study into it, and its rule if any.
 
         A rule stays, though the study be run without it later: what was seen was seen.
@@ -63,7 +63,7 @@ class RunStore(StudyLayout):
             return study
         return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.seeds())))})
 
-    def until(self) -> Until | None:
+    def until(self) -> StoppingRule | None:
         """As `records.read_stopping_rule`."""
         return read_stopping_rule(self)
 

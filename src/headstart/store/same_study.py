@@ -14,6 +14,7 @@ from headstart.errors import HeadstartError, OutputError
 from headstart.files import is_leftover
 from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
+from headstart.store.schema import check_schema
 
 #: What may get more values between two calls on one folder: each adds runs.
 _MAY_GROW: Final = ("seeds", "sizes")
@@ -29,8 +30,9 @@ def check_same_study(layout: StudyLayout, study: Study) -> None:
     """See that the folder is new, empty, or holds this study; writes nothing.
 
     Raises:
-        OutputError: it holds another study, or something else.
+        OutputError: it holds another study, one of another version, or something else.
     """
+    check_schema(layout.out)
     if layout.study_file.is_file():
         _refuse_another(read_earlier_study(layout), study, layout.out)
     elif not _is_free(layout):
@@ -54,9 +56,9 @@ def check_sources(
         source = record.provenance
         if source is None:
             continue
-        is_known = source.checkpoint is None or source.checkpoint in checkpoints
-        if source.data != data or not is_known:
-            other = "another checkpoint" if source.data == data else "other data"
+        is_known = source.checkpoint_digest is None or source.checkpoint_digest in checkpoints
+        if source.data_digest != data or not is_known:
+            other = "another checkpoint" if source.data_digest == data else "other data"
             raise OutputError(
                 f"run {record.key} was made from {other}: a file was changed since",
                 where=str(layout.out),

@@ -23,7 +23,7 @@ from headstart.engine.evaluate import window_outputs
 from headstart.engine.generate import Answer, Manner, answers
 from headstart.engine.losses import token_losses
 from headstart.engine.member import Setting
-from headstart.engine.metrics import TokenMeter, token_scores
+from headstart.engine.metrics import TokenMeter, compute_token_scores
 from headstart.engine.objective import Meter
 from headstart.engine.sharing import refuse_leaks
 from headstart.models.checkpoints import Checkpoint
@@ -85,7 +85,7 @@ class Instruction(Task):
             "right": pa.array(sums[:, 1].astype(np.int64)),
         }
         write_table(folder / TOKENS_FILE, columns)
-        return token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
+        return compute_token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
 
     def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: Setting) -> np.ndarray:
         """`reduce_logits` of all conversations, [N, 2]."""

@@ -22,7 +22,7 @@ from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import absent
 from headstart.models.vocabulary import used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
-from headstart.records import Notice, RunRecord
+from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
 
 #: A share of cut examples above this is worth a warning.
@@ -182,7 +182,7 @@ def _check_same_architecture(
             )
 
 
-def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Iterator[Notice]:
+def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Iterator[StudyWarning]:
     """Examples whose prompts leave no room for an answer.
 
     Raises:
@@ -198,14 +198,16 @@ def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Itera
             )
         if empty:
             what = f"{empty} prompts of train leave no room for an answer in {limit} tokens"
-            yield Notice(kind="no-room", text=f"{what}: nothing is learnt from them")
+            yield StudyWarning(kind="no-room", message=f"{what}: nothing is learnt from them")
 
 
-def _warn_of_truncation(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> list[Notice]:
+def _warn_of_truncation(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> list[StudyWarning]:
     notices = []
     for (_, limit), parts in tokens.items():
         cut, texts = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
         if cut > TRUNCATED * texts:
             share = f"{100 * cut / texts:.1f}%"
-            notices.append(Notice(kind="truncated", text=f"{cut} texts ({share}) are cut at {limit} tokens"))
+            notices.append(
+                StudyWarning(kind="truncated", message=f"{cut} texts ({share}) are cut at {limit} tokens")
+            )
     return list(dict.fromkeys(notices))

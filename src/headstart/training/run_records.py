@@ -31,8 +31,8 @@ def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
         arm=run.arm,
         size=run.size,
         seed=run.seed,
-        setting=dict(run.setting),
-        texts=prepared.train_count,
+        hyperparameters=dict(run.setting),
+        train_examples=prepared.train_count,
         provenance=provenance(
             data=prepared.study.corpus.digest,
             checkpoint=prepared.checkpoint_digest,
@@ -46,7 +46,7 @@ def make_failed_record(prepared: PreparedRun, error: BaseException) -> RunRecord
     """The record of a run that `error` ended. A mistake has no trace worth reading; a bug has."""
     trace = None if isinstance(error, HeadstartError) else "".join(traceback.format_exception(error))
     message = str(error) if isinstance(error, HeadstartError) else f"{type(error).__name__}: {error}"
-    return make_record(prepared, status="failed", error=message, trace=trace)
+    return make_record(prepared, status="failed", error=message, traceback=trace)
 
 
 def describe_execution(
@@ -58,8 +58,8 @@ def describe_execution(
         precision=precision,
         threads=torch.get_num_threads(),
         workers=workers,
-        pack=pack,
-        vocabulary=vocabulary,
+        pack_size=pack,
+        vocabulary_rows=vocabulary,
         pinned=is_pinned(),
     )
 
@@ -110,7 +110,7 @@ class PackFinisher:
             test=test,
             samples=samples,
             epochs=tuple(member.points),
-            chosen={"max_length": prepared.max_length},
+            resolved={"max_length": prepared.max_length},
             parameters=parameters,
             execution=describe_execution(
                 str(context.device),
@@ -134,7 +134,7 @@ def make_result_record(prepared: PreparedRun, result: RunResult, store: RunStore
         valid=result.valid,
         test=result.test,
         samples=samples,
-        chosen=result.chosen,
+        resolved=result.resolved,
         parameters=result.parameters,
         execution=describe_execution(result.device, result.precision, workers=workers),
     )

@@ -14,6 +14,7 @@ import pytest
 import ville
 
 import headstart
+from headstart.analysis.findings import make_findings
 from headstart.cli import main
 from headstart.commands import until
 from headstart.commands.until import run_until
@@ -22,7 +23,6 @@ from headstart.config.study import Study
 from headstart.experiment import Results
 from headstart.planning.placement import Placement
 from headstart.records import RunRecord
-from headstart.report.findings import find
 
 StudyFile = Callable[..., Path]
 
@@ -39,7 +39,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory, study_in: StudyFile) -> Pa
 def test_it_ends_with_the_fewest_seeds_that_give_an_interval(decided: Path) -> None:
     assert load_study(decided / "out" / "study.yaml").seeds == tuple(range(7))
     assert json.loads((decided / "out" / "until_decided.json").read_text()) == {
-        "schema_version": 1,
+        "schema_version": 2,
         "metric": "accuracy",
         "width": 1000,
         "most_seeds": 20,
@@ -85,7 +85,7 @@ def test_run_without_the_rule_keeps_the_seeds_that_were_added(
 def test_compare_says_that_seeds_were_added(decided: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(decided / "out")]) == 0
     shown = " ".join(capfd.readouterr().out.split())
-    assert "95%, any time" in shown
+    assert "95%, anytime" in shown
     assert "p, Holm" not in shown
     assert "Seeds were added until intervals were narrower than 1000 points (at most 20 seeds)" in shown
 
@@ -146,7 +146,7 @@ class _Trainer:
         self.rounds.append(len(study.seeds))
         self.given.append(placement)
         runs = [self._run(arm, seed) for seed in study.seeds for arm in study.arms]
-        return Results(find(study, runs, ()), Path(study.out), self.placement)
+        return Results(make_findings(study, runs, ()), Path(study.out), self.placement)
 
     def _run(self, arm: str, seed: int) -> RunRecord:
         value = 0.5 + (self.differences[seed] / 100 if arm == "pretrained" else 0.0)
@@ -156,7 +156,7 @@ class _Trainer:
             "arm": arm,
             "size": "all",
             "seed": seed,
-            "texts": 8,
+            "train_examples": 8,
             "status": "failed" if failed else "done",
         }
         return RunRecord.model_validate(place | {"valid": scores, "test": scores})

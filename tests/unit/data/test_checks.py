@@ -47,7 +47,7 @@ def corpus(
 
 
 def notices(found: Corpus, kind: str) -> list[str]:
-    return [notice.text for notice in found.notices if notice.kind == kind]
+    return [notice.message for notice in found.notices if notice.kind == kind]
 
 
 def refused(folder: Path, *args: Any, **more: Any) -> DataError:

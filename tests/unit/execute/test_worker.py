@@ -12,7 +12,7 @@ from tiny import tiny_run
 
 RUN, OTHER = tiny_run(0), tiny_run(1)
 POINT = EpochPoint(epoch=1, step=1, train_loss=0.5, learning_rate=1e-5, valid={}, seconds=1.0)
-RECORD = RunRecord(arm="arm", size="all", seed=0, status="failed", texts=8)
+RECORD = RunRecord(arm="arm", size="all", seed=0, status="failed", train_examples=8)
 
 
 def _step(step: int, run: object = RUN, total: int = 10) -> StepDone:

@@ -34,7 +34,7 @@ def planned(study_file: StudyFile, **changes: Any) -> Plan:
 
 
 def _memory_warnings(made: Plan) -> list[str]:
-    return [warning.text for warning in made.warnings if warning.kind == "memory"]
+    return [warning.message for warning in made.warnings if warning.kind == "memory"]
 
 
 def test_what_does_not_fit_is_said(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_a_pack_that_is_asked_for_needs_more(study_file: StudyFile, monkeypatch:
 def test_a_full_disk_is_said(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     (warning,) = [warning for warning in planned(study_file).warnings if warning.kind == "disk"]
-    assert "set out to another disk" in warning.text
+    assert "set out to another disk" in warning.message
 
 
 def test_disk_is_about_what_a_study_leaves(study_file: StudyFile, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _warn(need: MemoryEstimate = NEED, *, low: float, free: float, **more: Any) 
     """The warnings about a run, or `pack` as one, in so many processes; sizes in GiB."""
     asked = {"pack": 1, "processes": 1} | {key: more.pop(key) for key in more.keys() & {"pack", "processes"}}
     memory = Range(low=low * GIB, high=2 * low * GIB)
-    return [w.text for w in warn_of_memory([tiny_run(**more)], need, memory, int(free * GIB), **asked)]
+    return [w.message for w in warn_of_memory([tiny_run(**more)], need, memory, int(free * GIB), **asked)]
 
 
 def test_what_fits_is_not_mentioned() -> None:

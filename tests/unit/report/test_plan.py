@@ -15,7 +15,7 @@ from headstart.data.labels.base import LabelStatistics
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import DiskCost, GroupCost, StudyCost
 from headstart.planning.plan import Plan
-from headstart.records import Notice
+from headstart.records import StudyWarning
 from headstart.report.plan import render_plan
 
 LOW, HIGH = 1e-5, 1e-4
@@ -81,7 +81,9 @@ def test_what_can_train_as_one_is_said_and_why_not() -> None:
 
 
 def test_data_warnings_and_the_question_are_said() -> None:
-    plan = replace(planned(study(question="Does it?")), warnings=(Notice(kind="k", text="2 are cut"),))
+    plan = replace(
+        planned(study(question="Does it?")), warnings=(StudyWarning(kind="k", message="2 are cut"),)
+    )
     shown = lines(plan)
     assert shown[:3] == ["Does it?", "classification, 2 labels: x, y", "texts: 6 train, 2 valid, 2 test"]
     assert "! 2 are cut" in shown

@@ -35,7 +35,7 @@ def record(*, error: str | None = None) -> RunRecord:
             "size": "all",
             "seed": 0,
             "status": "failed" if error else "done",
-            "texts": 8,
+            "train_examples": 8,
             "error": error,
             "seconds": 12.4,
             **done,

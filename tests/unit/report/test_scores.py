@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from headstart.analysis.scores import measure_predictions
 from headstart.config.traits import TaskName, task_traits
-from headstart.report.scores import measure
 from headstart.store.predictions import open_predictions, read_predictions
 from headstart.tasks import load_task
 from headstart.tasks.columns import make_columns
@@ -53,6 +53,5 @@ def test_every_metric_comes_out_as_the_engine_counted_it(tmp_path: Path, task: T
     for metric, value in expected.items():
         read = read_predictions(tmp_path, metric)
         assert read is not None
-        found = measure(read, metric)
-        assert found is not None
-        assert found.drawn(np.ones((1, TEXTS)))[0] == pytest.approx(value, rel=1e-6)
+        measure = measure_predictions(read)[metric]
+        assert measure.on_resamples(np.ones((1, TEXTS)))[0] == pytest.approx(value, rel=1e-6)

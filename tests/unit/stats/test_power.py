@@ -6,14 +6,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.crossed import crossed_interval
-from headstart.stats.power import Variances, assumed, detectable, measured, power, seeds_needed, texts_needed
+from headstart.stats.power import (
+    VarianceComponents,
+    assume_variances,
+    detectable_difference,
+    measure_variances,
+    power,
+    required_examples,
+    required_seeds,
+)
+from headstart.stats.two_way import estimate_two_way
 
-PARTS = Variances(seeds=0.01**2, texts=0.2, rest=0.1)
+PARTS = VarianceComponents(seeds=0.01**2, examples=0.2, residual=0.1)
 
 
-def test_without_texts_it_is_the_power_of_a_paired_t_test() -> None:
-    parts = Variances(seeds=1.0, texts=0.0, rest=0.0)
+def test_without_examples_it_is_the_power_of_a_paired_t_test() -> None:
+    parts = VarianceComponents(seeds=1.0, examples=0.0, residual=0.0)
     shift = 1.5 / np.sqrt(1 / 5)
     limit = stats.t.ppf(0.975, 4)
     expected = 1 - stats.nct.cdf(limit, 4, shift) + stats.nct.cdf(-limit, 4, shift)
@@ -26,68 +34,70 @@ def test_without_a_difference_it_is_the_level() -> None:
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_it_is_how_often_the_interval_leaves_zero_out(seeds: int) -> None:
-    draws, texts, gap = np.random.default_rng(seeds), 200, 0.12
-    parts = Variances(seeds=0.03**2, texts=0.2, rest=0.3)
+    draws, n_examples, difference = np.random.default_rng(seeds), 200, 0.12
+    parts = VarianceComponents(seeds=0.03**2, examples=0.2, residual=0.3)
     shown = []
     for _ in range(600):
         a = np.sqrt(parts.seeds) * draws.normal(size=(seeds, 1))
-        b = np.sqrt(parts.texts) * draws.normal(size=(1, texts))
-        found = crossed_interval(gap + a + b + np.sqrt(parts.rest) * draws.normal(size=(seeds, texts)))
+        b = np.sqrt(parts.examples) * draws.normal(size=(1, n_examples))
+        found = estimate_two_way(
+            difference + a + b + np.sqrt(parts.residual) * draws.normal(size=(seeds, n_examples))
+        )
         shown.append(found is not None and found.low > 0)
-    assert np.mean(shown) == pytest.approx(power(gap, parts, seeds, texts), abs=0.06)
+    assert np.mean(shown) == pytest.approx(power(difference, parts, seeds, n_examples), abs=0.06)
 
 
 def test_what_is_detectable_is_shown_as_often_as_asked() -> None:
     for seeds in (1, 3, 10):
-        gap = detectable(PARTS, seeds, 1000)
-        assert power(gap, PARTS, seeds, 1000) == pytest.approx(0.8)
+        difference = detectable_difference(PARTS, seeds, 1000)
+        assert power(difference, PARTS, seeds, 1000) == pytest.approx(0.8)
 
 
 def test_what_is_needed_is_enough_and_one_less_is_not() -> None:
-    seeds = seeds_needed(0.034, PARTS, 2000)
+    seeds = required_seeds(0.034, PARTS, 2000)
     assert seeds is not None
     assert power(0.034, PARTS, seeds, 2000) >= 0.8 > power(0.034, PARTS, seeds - 1, 2000)
-    texts = texts_needed(0.05, PARTS, 5)
-    assert texts is not None
-    assert power(0.05, PARTS, 5, texts) >= 0.8 > power(0.05, PARTS, 5, texts - 1)
+    n_examples = required_examples(0.05, PARTS, 5)
+    assert n_examples is not None
+    assert power(0.05, PARTS, 5, n_examples) >= 0.8 > power(0.05, PARTS, 5, n_examples - 1)
 
 
 def test_seeds_cannot_buy_back_a_small_test_set() -> None:
-    small = Variances(seeds=0.001**2, texts=0.2, rest=0.0)
-    assert seeds_needed(0.02, small, 200) is None
-    assert small.binds(3, 200) == "texts"
-    assert texts_needed(0.02, small, 3) is not None
+    small = VarianceComponents(seeds=0.001**2, examples=0.2, residual=0.0)
+    assert required_seeds(0.02, small, 200) is None
+    assert small.limiting_factor(3, 200) == "examples"
+    assert required_examples(0.02, small, 3) is not None
 
 
-def test_texts_cannot_buy_back_few_seeds() -> None:
-    noisy = Variances(seeds=0.05**2, texts=0.1, rest=0.0)
-    assert texts_needed(0.02, noisy, 3) is None
-    assert noisy.binds(3, 100_000) == "seeds"
+def test_examples_cannot_buy_back_few_seeds() -> None:
+    noisy = VarianceComponents(seeds=0.05**2, examples=0.1, residual=0.0)
+    assert required_examples(0.02, noisy, 3) is None
+    assert noisy.limiting_factor(3, 100_000) == "seeds"
 
 
-def test_variances_are_found_again_in_gaps() -> None:
-    draws, parts = np.random.default_rng(0), Variances(seeds=4.0, texts=1.0, rest=2.0)
+def test_variances_are_found_again_in_differences() -> None:
+    draws, parts = np.random.default_rng(0), VarianceComponents(seeds=4.0, examples=1.0, residual=2.0)
     found = []
     for _ in range(50):
         a, b = 2 * draws.normal(size=(8, 1)), draws.normal(size=(1, 60))
-        found.append(measured(a + b + np.sqrt(2) * draws.normal(size=(8, 60))))
-    for name in ("seeds", "texts", "rest"):
+        found.append(measure_variances(a + b + np.sqrt(2) * draws.normal(size=(8, 60))))
+    for name in ("seeds", "examples", "residual"):
         mean = np.mean([getattr(one, name) for one in found])
         assert mean == pytest.approx(getattr(parts, name), rel=0.2)
 
 
-def test_gaps_without_variation_have_no_variances() -> None:
-    assert measured(np.zeros((3, 5))) is None
+def test_differences_without_variation_have_no_variances() -> None:
+    assert measure_variances(np.zeros((3, 5))) is None
 
 
 def test_assumed_variances_are_those_of_independent_models_unless_told() -> None:
-    assert assumed(0.5, None, 0.0).texts == 0.5
-    assert assumed(0.8, 0.1, 0.02) == Variances(0.02**2, 0.1, 0.0)
+    assert assume_variances(0.5, None, 0.0).examples == 0.5
+    assert assume_variances(0.8, 0.1, 0.02) == VarianceComponents(0.02**2, 0.1, 0.0)
 
 
 def test_a_leaderboards_noise() -> None:
-    """Single results near 50% on 1,319 questions: one's own deviation is 1.4 points, a gap's 1.9."""
-    parts = assumed(0.5, None, 0.0)
+    """Single results near 50% on 1,319 questions: one's own deviation is 1.4 points, a difference's 1.9."""
+    parts = assume_variances(0.5, None, 0.0)
     assert np.sqrt(0.25 / 1319) == pytest.approx(0.0138, abs=1e-4)
-    assert parts.error(1, 1319) == pytest.approx(0.0195, abs=1e-4)
+    assert parts.std_error(1, 1319) == pytest.approx(0.0195, abs=1e-4)
     assert power(0.018, parts, 1, 1319) < 0.2

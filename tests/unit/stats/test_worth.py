@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.stats.worth import Curve, Worth, worths
+from headstart.stats.worth import LearningCurve, Worth, estimate_worth
 
 LABELS = np.array([100, 200, 400, 800])
 RISING = (0.5, 0.6, 0.7, 0.8)
@@ -15,23 +15,25 @@ def draws(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def curve(*values: float, seeds: int = 3) -> Curve:
+def curve(*values: float, seeds: int = 3) -> LearningCurve:
     """Scores that are the same with every seed."""
-    return Curve(LABELS, np.repeat(np.array(values)[:, None], seeds, axis=1))
+    return LearningCurve(LABELS, np.repeat(np.array(values)[:, None], seeds, axis=1))
 
 
-def noisy(values: tuple[float, ...], own: np.random.Generator, seeds: int, std: float = 0.01) -> Curve:
-    return Curve(LABELS, np.array(values)[:, None] + std * own.normal(size=(4, seeds)))
+def noisy(
+    values: tuple[float, ...], own: np.random.Generator, seeds: int, std: float = 0.01
+) -> LearningCurve:
+    return LearningCurve(LABELS, np.array(values)[:, None] + std * own.normal(size=(4, seeds)))
 
 
-def labels_worth(arm: Curve, control: Curve, *, lower_is_better: bool = False) -> list[Worth]:
-    return worths(arm, control, draws(), lower_is_better=lower_is_better)
+def labels_worth(arm: LearningCurve, control: LearningCurve, *, lower_is_better: bool = False) -> list[Worth]:
+    return estimate_worth(arm, control, draws(), lower_is_better=lower_is_better)
 
 
 def test_an_arm_that_is_its_control_is_worth_its_labels() -> None:
     found = labels_worth(curve(*RISING), curve(*RISING))
     assert [one.worth for one in found] == pytest.approx(LABELS)
-    assert [one.times for one in found] == pytest.approx([1, 1, 1, 1])
+    assert [one.ratio for one in found] == pytest.approx([1, 1, 1, 1])
 
 
 def test_between_sizes_it_is_linear_in_the_logarithm() -> None:
@@ -56,9 +58,9 @@ def test_a_loss_is_better_when_lower() -> None:
 
 
 def test_numbers_of_the_arm_need_not_be_the_controls() -> None:
-    end = Curve(np.array([50]), np.full((1, 3), 0.65))
+    end = LearningCurve(np.array([50]), np.full((1, 3), 0.65))
     (found,) = labels_worth(end, curve(*RISING))
-    assert found.at == 50
+    assert found.amount == 50
     assert found.worth == pytest.approx(np.sqrt(200 * 400))
 
 
@@ -68,7 +70,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(seeds: int) -> None:
     truth = np.sqrt(200 * 400)
     for _ in range(200):
         arm = noisy((0.65, 0.7, 0.75, 0.8), own, seeds)
-        first = worths(arm, noisy(RISING, own, seeds), own, draws=20)[0]
+        first = estimate_worth(arm, noisy(RISING, own, seeds), own, n_resamples=20)[0]
         assert first.low is not None
         assert first.high is not None
         held.append(first.low <= truth <= first.high)
@@ -89,17 +91,17 @@ def test_the_interval_is_where_the_paired_t_test_does_not_reject() -> None:
         assert 0.02 < p <= 0.05  # rounded outwards to the next candidate
 
 
-def test_texts_widen_the_interval() -> None:
-    """Few texts, seeds that hardly differ: other texts would move the scores."""
+def test_examples_widen_the_interval() -> None:
+    """Few examples, seeds that hardly differ: other examples would move the scores."""
     own = draws(4)
     made = []
     for values in ((0.65, 0.7, 0.75, 0.8), RISING):
         hard = own.random(200)
         noise = 0.1 * own.normal(size=(4, 3, 200))
-        by_text = ((hard + noise) < np.array(values)[:, None, None]).astype(float)
-        made.append(Curve(LABELS, by_text.mean(2), by_text))
+        by_example = ((hard + noise) < np.array(values)[:, None, None]).astype(float)
+        made.append(LearningCurve(LABELS, by_example.mean(2), by_example))
     known = labels_worth(*made)[0]
-    unknown = labels_worth(*(Curve(one.at, one.by_seed) for one in made))[0]
+    unknown = labels_worth(*(LearningCurve(one.amounts, one.by_seed) for one in made))[0]
     assert known.low is not None
     assert unknown.low is not None
     assert known.low < unknown.low
@@ -116,7 +118,7 @@ def test_a_score_that_may_be_beyond_says_so() -> None:
 def test_draws_come_from_the_generator() -> None:
     own = draws()
     arm, control = (noisy((0.0, 0.1, 0.2, 0.3), own, 5, 0.05) for _ in range(2))
-    one, same, other = (worths(arm, control, draws(s)) for s in (1, 1, 2))
+    one, same, other = (estimate_worth(arm, control, draws(s)) for s in (1, 1, 2))
     assert one == same
     assert [w.bootstrap_low for w in one] != [w.bootstrap_low for w in other]
     assert [w.low for w in one] == [w.low for w in other]
@@ -130,6 +132,6 @@ def test_scores_without_variation_have_no_interval(seeds: int) -> None:
 
 @pytest.mark.parametrize("labels", [[100], [200, 100, 400, 800], [100, 100, 200, 300]])
 def test_sizes_must_ascend(labels: list[int]) -> None:
-    flat = Curve(np.array(labels), np.full((len(labels), 3), 0.5))
+    flat = LearningCurve(np.array(labels), np.full((len(labels), 3), 0.5))
     with pytest.raises(ValueError, match="ascending sizes"):
-        worths(flat, flat, draws())
+        estimate_worth(flat, flat, draws())

@@ -90,7 +90,7 @@ def test_classes_are_numbers_with_the_loss_of_the_true_one(tmp_path: Path) -> No
     write(tmp_path, "class", ["a", "b"], ([0, 1], [1, 0], [[0.25, 0.75], [0.25, 0.75]]))
     found = read(tmp_path)
     assert (found.kind, found.classes) == ("classes", 2)
-    assert (found.true.tolist(), found.said.tolist()) == ([1, 0], [1, 1])
+    assert (found.y_true.tolist(), found.y_pred.tolist()) == ([1, 0], [1, 1])
     assert found.losses == pytest.approx([-np.log(0.75), -np.log(0.25)])
 
 
@@ -98,7 +98,7 @@ def test_label_sets_are_marks_with_the_mean_loss_of_all_labels(tmp_path: Path) -
     write(tmp_path, "label-set", ["a", "b"], ([0, 1], [[1, 0], [0, 0]], [[0.75, 0.75], [0.5, 0.25]]))
     found = read(tmp_path, "macro_f1")
     assert (found.kind, found.classes) == ("labels", 2)
-    assert (found.true.tolist(), found.said.tolist()) == ([[1, 0], [0, 0]], [[1, 1], [0, 0]])
+    assert (found.y_true.tolist(), found.y_pred.tolist()) == ([[1, 0], [0, 0]], [[1, 1], [0, 0]])
     expected = [-(np.log(0.75) + np.log(0.25)) / 2, -(np.log(0.5) + np.log(0.75)) / 2]
     assert found.losses == pytest.approx(expected)
 
@@ -129,7 +129,7 @@ ANSWERS = {
 def test_answers_are_right_where_they_are_the_response_without_its_spaces(tmp_path: Path) -> None:
     write_table(tmp_path / PREDICTIONS_FILE, ANSWERS)
     found = read(tmp_path, "exact_match")
-    assert (found.kind, found.said.tolist(), found.losses) == ("answers", [1.0, 0.0], None)
+    assert (found.kind, found.y_pred.tolist(), found.losses) == ("answers", [1.0, 0.0], None)
     assert found.stopped is not None
     assert found.stopped.tolist() == [1.0, 0.0]
 
@@ -139,7 +139,7 @@ def test_tokens_are_read_for_their_metrics_alone(tmp_path: Path) -> None:
     tokens = {"id": [0, 1], "tokens": [3, 4], "loss": [1.5, 2.0], "right": [2, 0]}
     write_table(tmp_path / TOKENS_FILE, {name: pa.array(values) for name, values in tokens.items()})
     found = read(tmp_path, "token_accuracy")
-    assert (found.kind, found.true.tolist(), found.said.tolist()) == ("tokens", [3, 4], [2, 0])
+    assert (found.kind, found.y_true.tolist(), found.y_pred.tolist()) == ("tokens", [3, 4], [2, 0])
     assert found.losses == pytest.approx([1.5, 2.0])
     assert read(tmp_path, "exact_match").kind == "answers"
 

@@ -17,7 +17,7 @@ def test_versions_are_those_installed() -> None:
     record = provenance(data="d", checkpoint="c", commit="abc")
     assert (record.torch, record.numpy) == (version("torch"), version("numpy"))
     assert (record.python, record.processor) == (platform.python_version(), processor())
-    assert (record.data, record.checkpoint, record.commit) == ("d", "c", "abc")
+    assert (record.data_digest, record.checkpoint_digest, record.commit) == ("d", "c", "abc")
 
 
 def test_package_that_is_not_there_is_said_so() -> None:

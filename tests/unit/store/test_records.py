@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import OutputError
-from headstart.records import SCHEMA_VERSION, Until
+from headstart.records import SCHEMA_VERSION, StoppingRule
 from headstart.store.layout import StudyLayout
 from headstart.store.records import (
     clear_run_folder,
@@ -106,7 +106,7 @@ def test_records_of_another_version_are_refused_in_one_sentence(
 
 
 def test_stopping_rule_is_read_back(tmp_path: Path) -> None:
-    layout, rule = StudyLayout(tmp_path), Until(metric="accuracy", width=1.5, most_seeds=9)
+    layout, rule = StudyLayout(tmp_path), StoppingRule(metric="accuracy", width=1.5, most_seeds=9)
     assert read_stopping_rule(layout) is None
     write_stopping_rule(layout, rule)
     assert read_stopping_rule(layout) == rule

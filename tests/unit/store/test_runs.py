@@ -12,16 +12,16 @@ import pytest
 
 from headstart.config.load import load_study
 from headstart.errors import OutputError
-from headstart.records import Until
+from headstart.records import StoppingRule
 from headstart.store.predictions import PREDICTIONS_FILE, write_table
 from headstart.store.provenance import provenance
 from headstart.store.runs import RunStore
 from small_studies import make_record, make_study
 
-RULE = Until(metric="accuracy", width=2.0, most_seeds=9)
+RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=9)
 
 
-def opened(out: Path, until: Until | None = None, **changes: Any) -> RunStore:
+def opened(out: Path, until: StoppingRule | None = None, **changes: Any) -> RunStore:
     store = RunStore(out)
     store.open(make_study(out, **changes), until)
     return store

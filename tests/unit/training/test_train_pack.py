@@ -74,7 +74,7 @@ def study(study_file: Callable[..., Path]) -> _Study:
 
 def _packs(records: dict[str, RunRecord]) -> list[int]:
     """The size of each run's pack, as its record tells."""
-    return [record.execution.pack for record in records.values() if record.execution]
+    return [record.execution.pack_size for record in records.values() if record.execution]
 
 
 def _limit_weights(patch: pytest.MonkeyPatch, most: int, error: Callable[[], Exception]) -> list[int]:
@@ -197,7 +197,7 @@ def test_a_bug_fails_every_run_with_its_trace(study: _Study, monkeypatch: pytest
     assert len(records) == 4
     for record in records.values():
         assert (record.status, record.error) == ("failed", "ZeroDivisionError: one by nothing")
-        assert "Traceback" in str(record.trace)
+        assert "Traceback" in str(record.traceback)
 
 
 def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:

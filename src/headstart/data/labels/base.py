@@ -17,7 +17,7 @@ from headstart.data.corpus import Part, Row, Text
 from headstart.data.distributions import Bar
 from headstart.data.formats import cell_of
 from headstart.data.texts import list_text_columns, read_text
-from headstart.records import Notice
+from headstart.records import StudyWarning
 
 #: A row's label in a form that is equal for equal labels, however they are written.
 LabelKey = tuple[str | float, ...]
@@ -106,7 +106,7 @@ class LabelType(ABC):
             DataError: says what they lack.
         """
 
-    def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[Notice]:
+    def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
         """What is worth a warning about how often each label stands in the training part."""
         return iter(())
 

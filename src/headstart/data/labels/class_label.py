@@ -13,7 +13,7 @@ from headstart.data.corpus import Part, Row
 from headstart.data.labels.base import LabelStatistics
 from headstart.data.labels.named_label import NamedLabel, count_by_name, format_name, is_nothing
 from headstart.errors import DataError
-from headstart.records import Notice
+from headstart.records import StudyWarning
 
 #: A class this many times rarer than the commonest one is worth a warning.
 IMBALANCE: Final = 10
@@ -49,14 +49,14 @@ class ClassLabel(NamedLabel):
                 f"a single class, {names[0]!r}, in the training texts", where="data", expected="at least two"
             )
 
-    def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[Notice]:
+    def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
         """A class that is much rarer than the commonest one."""
         counts = Counter(labels.tolist())
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         if counts[most] >= IMBALANCE * counts[least]:
-            yield Notice(
+            yield StudyWarning(
                 kind="imbalance",
-                text=f"class {names[most]!r} has {counts[most]} training texts, {names[least]!r} has "
+                message=f"class {names[most]!r} has {counts[most]} training texts, {names[least]!r} has "
                 f"{counts[least]}: read macro_f1 or balanced_accuracy beside accuracy",
             )
 

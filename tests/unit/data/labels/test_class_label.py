@@ -92,7 +92,7 @@ def test_one_class_cannot_be_learnt() -> None:
 def test_rare_class_is_noticed(common: int, noticed: bool) -> None:
     notices = list(KIND.find_imbalance(np.array([0] * common + [1, 1]), ("big", "small")))
     assert [notice.kind for notice in notices] == ["imbalance"] * noticed
-    assert all("'small' has 2" in notice.text for notice in notices)
+    assert all("'small' has 2" in notice.message for notice in notices)
 
 
 def test_classes_are_counted_in_each_part() -> None:

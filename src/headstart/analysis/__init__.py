@@ -1,0 +1,1 @@
+"""Run records, or scores of anybody's, become findings: typed objects that reports render."""

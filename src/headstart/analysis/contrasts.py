@@ -1,0 +1,109 @@
+"""Scores compared with a control's: contrasts, with p values adjusted for their number, and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.analysis.scores import (
+    ArmScores,
+    Cell,
+    bootstrap_examples,
+    list_shared_seeds,
+    pair_scores,
+    summarise_scores,
+)
+from headstart.config.metrics import LOWER_IS_BETTER, SHARES
+from headstart.records import Contrast, SeedContrast, SummaryRow
+from headstart.stats.paired_comparison import PairedComparison, add_verdicts, compare_paired
+
+
+@dataclass(frozen=True)
+class ScoredPairs:
+    """Scores summed up by arm and size, and the contrasts of those that were paired."""
+
+    summary: tuple[SummaryRow, ...]
+    contrasts: tuple[Contrast, ...]
+
+
+def pair_with_control(scores: Sequence[ArmScores], control: str) -> list[tuple[Cell, Cell]]:
+    """Each arm and size with its control of the same size, where there is one."""
+    sizes = {one.size for one in scores if one.arm == control}
+    return [(one.cell, (control, one.size)) for one in scores if one.arm != control and one.size in sizes]
+
+
+def compare_pairs(
+    scores: Sequence[ArmScores],
+    pairs: Sequence[tuple[Cell, Cell]],
+    metric: str,
+    seed: int,
+    *,
+    margin: float | None = None,
+    is_sequential: bool = False,
+) -> ScoredPairs:
+    """Scores summed up, and contrasts of the pairs that have a seed in common.
+
+    Args:
+        pairs: each an arm and its control.
+        seed: of the draws of test examples, seeds and sign flips.
+        margin: points for shares, else in the metric's unit; differences within it are none that matter.
+        is_sequential: as `stats.paired_comparison.add_verdicts`.
+    """
+    # One generator for examples first and seeds second: `run` and `compare` give the same figures so.
+    generator = np.random.default_rng(seed)
+    by_cell = {one.cell: one for one in bootstrap_examples(scores, generator)}
+    paired = [(by_cell[arm], by_cell[control]) for arm, control in pairs]
+    paired = [(arm, control) for arm, control in paired if list_shared_seeds(arm, control)]
+    lower_is_better = metric in LOWER_IS_BETTER
+    comparisons = [
+        compare_paired(arm, control, generator, n_tests=len(paired), lower_is_better=lower_is_better)
+        for arm, control in (pair_scores(pair, list_shared_seeds(*pair)) for pair in paired)
+    ]
+    final = add_verdicts(
+        comparisons,
+        lower_is_better=lower_is_better,
+        margin=margin / 100 if margin is not None and metric in SHARES else margin,
+        is_sequential=is_sequential,
+    )
+    return ScoredPairs(
+        summary=tuple(summarise_scores(one, metric) for one in by_cell.values()),
+        contrasts=tuple(
+            _contrast(arm, control, comparison, metric)
+            for (arm, control), comparison in zip(paired, final, strict=True)
+        ),
+    )
+
+
+def _contrast(arm: ArmScores, control: ArmScores, comparison: PairedComparison, metric: str) -> Contrast:
+    return Contrast(
+        arm=arm.arm,
+        control=control.arm,
+        size=arm.size,
+        metric=metric,
+        n_seeds=comparison.n_seeds,
+        test_examples=comparison.n_examples,
+        difference=comparison.difference,
+        low=comparison.low,
+        high=comparison.high,
+        p=comparison.p,
+        p_holm=comparison.p_holm,
+        verdict=comparison.verdict,
+        seeds_low=comparison.seeds_low,
+        seeds_high=comparison.seeds_high,
+        bootstrap_low=comparison.bootstrap_low,
+        bootstrap_high=comparison.bootstrap_high,
+        sequence_low=comparison.sequence_low,
+        sequence_high=comparison.sequence_high,
+        p_sign_flip=comparison.p_sign_flip,
+        min_p=comparison.min_p,
+        fiducial_prob_better=comparison.fiducial_prob_better,
+        limiting_factor=comparison.limiting_factor,
+        each_seed=tuple(
+            SeedContrast(
+                seed=seed, difference=one.difference, low=one.low, high=one.high, p_mcnemar=one.p_mcnemar
+            )
+            for seed, one in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
+        ),
+    )

@@ -1,0 +1,92 @@
+"""Records become findings: summaries, contrasts and worth; says nothing in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from headstart.analysis.contrasts import compare_pairs, pair_with_control
+from headstart.analysis.grid_search import describe_choice
+from headstart.analysis.scores import ReadPredictions, collect_scores
+from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
+from headstart.analysis.worth import WorthTables, estimate_worths
+from headstart.config.study import Study
+from headstart.records import (
+    SCHEMA_VERSION,
+    Contrast,
+    RunRecord,
+    StoppingRule,
+    StudyWarning,
+    SummaryRow,
+    WorthRow,
+)
+
+#: Of what findings draw: the default of `headstart compare`, so that both say the same.
+_SEED: Final = 0
+
+
+@dataclass(frozen=True)
+class Findings(StudyRuns):
+    """Everything that tables, sentences and `results.json` say of a study."""
+
+    summary: tuple[SummaryRow, ...]
+    contrasts: tuple[Contrast, ...]
+    label_worth: tuple[WorthRow, ...] = ()
+    step_worth: tuple[WorthRow, ...] = ()
+    stopping_rule: StoppingRule | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `results.json`; scores as they are, 0.825 and not 82.5."""
+        rule = self.stopping_rule
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "study": self.study.model_dump(mode="json"),
+            "runs": [record.model_dump(mode="json") for record in self.records],
+            "summary": [row.model_dump(mode="json") for row in self.summary],
+            "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
+            "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
+            "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
+            "stopping_rule": rule.model_dump(mode="json") if rule else None,
+            "grid_search": {
+                "rule": describe_choice(self.study.metric),
+                "grid": [row.model_dump(mode="json") for row in self.grid_rows],
+            },
+            "warnings": [warning.model_dump(mode="json") for warning in self.warnings],
+        }
+
+
+def make_findings(
+    study: Study,
+    records: Sequence[RunRecord],
+    warnings: Sequence[StudyWarning],
+    read: ReadPredictions = lambda *_: None,
+    stopping_rule: StoppingRule | None = None,
+) -> Findings:
+    """The findings of `study` from its records, and from the predictions that `read` knows.
+
+    Args:
+        stopping_rule: by which seeds were added, which verdicts then allow for.
+    """
+    runs, control = order_runs(study, records, warnings), study.control_arm
+    summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
+    for metric, scores in collect_scores(runs, runs.metrics, read).items():
+        pairs = pair_with_control(scores, control) if control else []
+        compared = compare_pairs(scores, pairs, metric, _SEED, is_sequential=stopping_rule is not None)
+        summary += compared.summary
+        contrasts += compared.contrasts
+        if control and metric == study.metric:
+            worth = estimate_worths(scores, runs.chosen, control, metric, _SEED)
+    rank = {cell: i for i, cell in enumerate(list_cells(study))}
+    return Findings(
+        study=study,
+        records=runs.records,
+        warnings=runs.warnings,
+        grid_rows=runs.grid_rows,
+        # Sorting is stable: within an arm and size, metrics keep their order.
+        summary=tuple(sorted(summary, key=lambda row: rank[row.size, row.arm])),
+        contrasts=tuple(sorted(contrasts, key=lambda row: rank[row.size, row.arm])),
+        label_worth=worth.labels,
+        step_worth=worth.steps,
+        stopping_rule=stopping_rule,
+    )

@@ -1,0 +1,219 @@
+"""Test scores by arm, size and seed, with what each model predicted of each example; compares nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from headstart.analysis.study_runs import StudyRuns, list_cells
+from headstart.config.metrics import LOWER_IS_BETTER
+from headstart.config.study import Size
+from headstart.records import RunRecord, SummaryRow
+from headstart.stats.measures import (
+    MeanMeasure,
+    Measure,
+    measure_classes,
+    measure_labels,
+    measure_numbers,
+    measure_tokens,
+    resample_all,
+)
+from headstart.stats.paired_comparison import PairedScores
+from headstart.stats.resample import draw_example_counts, percentile_interval
+from headstart.stats.summary import summarise
+from headstart.store.predictions import OF_TOKENS, Predictions
+
+#: An arm at one training-set size: a row of the tables.
+Cell = tuple[str, Size]
+#: Gives what the model of a run's key predicted of the test examples, as a metric has it, where it is known.
+ReadPredictions = Callable[[str, str], Predictions | None]
+
+
+@dataclass(frozen=True)
+class MeasuredTest:
+    """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart."""
+
+    measures: Mapping[str, Measure]
+    digest: str
+    n_examples: int
+
+
+@dataclass(frozen=True)
+class ArmScores:
+    """What an arm scored on test by one metric after learning from `train_examples`, by seed.
+
+    `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
+    the scores [D] on examples drawn anew. `test_digest` tells one set of `n_examples` test examples from
+    another.
+    """
+
+    arm: str
+    size: Size
+    train_examples: int | None
+    by_seed: Mapping[int, float]
+    measures: Mapping[int, Measure] = field(default_factory=dict)
+    resampled: Mapping[int, np.ndarray] = field(default_factory=dict)
+    test_digest: str | None = None
+    n_examples: int = 0
+
+    @property
+    def cell(self) -> Cell:
+        """The row of the tables that it stands in."""
+        return self.arm, self.size
+
+    def extreme_seeds(self, metric: str) -> tuple[int, int]:
+        """The seeds of the worst and of the best score."""
+        ordered = sorted(self.by_seed, key=lambda seed: self.by_seed[seed])
+        return (ordered[-1], ordered[0]) if metric in LOWER_IS_BETTER else (ordered[0], ordered[-1])
+
+
+def collect_scores(
+    runs: StudyRuns, metrics: Sequence[str], read: ReadPredictions
+) -> dict[str, list[ArmScores]]:
+    """By metric, the scores of each arm and size that has some, with measures where `read` knows predictions.
+
+    The predictions of a run are read once, whatever the number of metrics.
+    """
+    collected: dict[str, list[ArmScores]] = {metric: [] for metric in metrics}
+    for size, arm in list_cells(runs.study):
+        chosen = runs.select_chosen(arm, size)
+        tests = {run.seed: _read_tests(run.key, metrics, read) for run in chosen}
+        for metric in metrics if chosen else ():
+            of_metric = {seed: by_metric[metric] for seed, by_metric in tests.items() if metric in by_metric}
+            collected[metric].append(_arm_scores(chosen, metric, of_metric))
+    return collected
+
+
+def _arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int, MeasuredTest]) -> ArmScores:
+    """Of one cell's runs; predictions count of those that were tested on the same examples as the first."""
+    first = next(iter(tests.values()), None)
+    return ArmScores(
+        arm=runs[0].arm,
+        size=runs[0].size,
+        train_examples=runs[0].train_examples,
+        by_seed={run.seed: run.test[metric] for run in runs if run.test},
+        measures={
+            seed: test.measures[metric]
+            for seed, test in tests.items()
+            if first and test.digest == first.digest and metric in test.measures
+        },
+        test_digest=first.digest if first else None,
+        n_examples=first.n_examples if first else 0,
+    )
+
+
+def _read_tests(key: str, metrics: Iterable[str], read: ReadPredictions) -> dict[str, MeasuredTest]:
+    """By metric, the test of one run, where its predictions are there."""
+    tests: dict[str, MeasuredTest] = {}
+    known: list[tuple[Predictions, MeasuredTest]] = []
+    for metric in metrics:
+        test = next((test for predictions, test in known if _tells(predictions, metric)), None)
+        if test is None and (predictions := read(key, metric)) is not None:
+            measures = measure_predictions(predictions)
+            test = MeasuredTest(measures, predictions.digest, len(predictions.y_true))
+            known.append((predictions, test))
+        if test is not None:
+            tests[metric] = test
+    return tests
+
+
+def _tells(predictions: Predictions, metric: str) -> bool:
+    """Whether a metric is of these: a language model's tokens and its written answers lie in two files."""
+    if predictions.kind in ("tokens", "answers"):
+        return (predictions.kind == "tokens") == (metric in OF_TOKENS)
+    return True
+
+
+def measure_predictions(predictions: Predictions) -> dict[str, Measure]:
+    """Every metric that predictions tell, as a function of the examples."""
+    y_true, y_pred, losses = predictions.y_true, predictions.y_pred, predictions.losses
+    if predictions.kind == "tokens" and losses is not None:
+        return dict(measure_tokens(y_true, losses, y_pred))
+    measures: dict[str, Measure]
+    if predictions.kind == "classes":
+        measures = dict(measure_classes(y_true, y_pred, predictions.classes))
+    elif predictions.kind == "labels":
+        measures = dict(measure_labels(y_true, y_pred))
+    elif predictions.kind == "numbers":
+        measures = dict(measure_numbers(y_true, y_pred))
+    else:
+        measures = {"exact_match": MeanMeasure(y_pred)}
+        if predictions.stopped is not None:
+            measures["stopped"] = MeanMeasure(predictions.stopped)
+    return measures if losses is None else measures | {"loss": MeanMeasure(losses)}
+
+
+def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generator) -> list[ArmScores]:
+    """The scores with every model's on test examples drawn anew: the same draws for all of one test set."""
+    scores = list(scores)
+    by_test: defaultdict[str, list[ArmScores]] = defaultdict(list)
+    for one in scores:
+        if one.measures and one.test_digest:
+            by_test[one.test_digest].append(one)
+    resampled: dict[Cell, dict[int, np.ndarray]] = {}
+    for tested in by_test.values():
+        places = [(one.cell, seed) for one in tested for seed in one.measures]
+        measures = [one.measures[seed] for one in tested for seed in one.measures]
+        chunks = [
+            resample_all(measures, counts) for counts in draw_example_counts(tested[0].n_examples, generator)
+        ]
+        for (cell, seed), parts in zip(places, zip(*chunks, strict=True), strict=True):
+            resampled.setdefault(cell, {})[seed] = np.concatenate(parts)
+    return [replace(one, resampled=resampled.get(one.cell, {})) for one in scores]
+
+
+def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
+    """Mean, deviations, both intervals, and the worst and best seed."""
+    worst, best = scores.extreme_seeds(metric)
+    figures = summarise(np.array(list(scores.by_seed.values())))
+    is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
+    examples_low, examples_high = (
+        percentile_interval(np.mean(list(scores.resampled.values()), axis=0))
+        if is_resampled
+        else (None, None)
+    )
+    return SummaryRow(
+        arm=scores.arm,
+        size=scores.size,
+        metric=metric,
+        n_seeds=figures.n,
+        mean=figures.mean,
+        std=figures.std,
+        std_population=figures.std_population,
+        seeds_low=figures.low,
+        seeds_high=figures.high,
+        examples_low=examples_low,
+        examples_high=examples_high,
+        worst_seed=worst,
+        best_seed=best,
+    )
+
+
+def list_shared_seeds(scores: ArmScores, other: ArmScores) -> list[int]:
+    """The seeds that both have, in order."""
+    return sorted(scores.by_seed.keys() & other.by_seed.keys())
+
+
+def pair_scores(cells: Sequence[ArmScores], seeds: Sequence[int]) -> list[PairedScores]:
+    """Each over these seeds; over examples too where all were tested on the same, and these are known."""
+    is_known = len({scores.test_digest for scores in cells}) == 1
+    is_known = is_known and all(seed in scores.measures for scores in cells for seed in seeds)
+    return [_paired_scores(scores, seeds, is_known) for scores in cells]
+
+
+def _paired_scores(scores: ArmScores, seeds: Sequence[int], is_known: bool) -> PairedScores:
+    by_seed = np.array([scores.by_seed[seed] for seed in seeds])
+    if not is_known:
+        return PairedScores(by_seed)
+    by_example = stack_known([scores.measures[seed].by_example for seed in seeds])
+    resampled = stack_known([scores.resampled.get(seed) for seed in seeds])
+    return PairedScores(by_seed, by_example, None if resampled is None else resampled.T)
+
+
+def stack_known(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """All of them in one array; None where there are none, or one is not known."""
+    known = [part for part in parts if part is not None]
+    return np.stack(known) if known and len(known) == len(parts) else None

@@ -1,0 +1,153 @@
+"""What an arm's training labels, and its updates, are worth in those of its control; sums up nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from headstart.analysis.scores import ArmScores, pair_scores, stack_known
+from headstart.config.metrics import LOWER_IS_BETTER
+from headstart.config.study import Size
+from headstart.records import Beyond, RunRecord, WorthRow
+from headstart.stats.worth import LearningCurve, Worth, estimate_worth
+
+#: Infinite is more than the control's largest amount, zero less than its smallest.
+_BEYOND: Final[dict[float, Beyond]] = {math.inf: "more than the largest", 0.0: "less than the smallest"}
+
+
+@dataclass(frozen=True)
+class WorthTables:
+    """Worth in labels, of test scores, and in updates, of valid scores."""
+
+    labels: tuple[WorthRow, ...] = ()
+    steps: tuple[WorthRow, ...] = ()
+
+
+def estimate_worths(
+    scores: Sequence[ArmScores], runs: Sequence[RunRecord], control: str, metric: str, seed: int
+) -> WorthTables:
+    """In labels, of the scores, and in updates, of the runs; seeds are drawn anew from `seed`."""
+    generator = np.random.default_rng(seed)
+    labels = tuple(list_label_worths(scores, control, metric, generator))
+    return WorthTables(labels, tuple(list_step_worths(runs, control, metric, generator)))
+
+
+def list_label_worths(
+    scores: Sequence[ArmScores], control: str, metric: str, generator: np.random.Generator
+) -> Iterator[WorthRow]:
+    """Of each arm that was run with several numbers of labels, over the seeds that all of these have."""
+    for arm in dict.fromkeys(one.arm for one in scores):
+        mine, theirs = (
+            {one.train_examples: one for one in scores if one.arm == name and one.train_examples}
+            for name in (arm, control)
+        )
+        labels = sorted(n for n in mine if n is not None and n in theirs)
+        if arm == control or len(labels) < 2:
+            continue
+        cells = [[by_labels[n] for n in labels] for by_labels in (mine, theirs)]
+        seeds = sorted(set.intersection(*(set(cell.by_seed) for row in cells for cell in row)))
+        if seeds:
+            curve, control_curve = _label_curves(np.array(labels), cells, seeds)
+            worths = estimate_worth(
+                curve, control_curve, generator, lower_is_better=metric in LOWER_IS_BETTER
+            )
+            for worth, cell in zip(worths, cells[0], strict=True):
+                yield _worth_row(worth, cell.arm, cell.size, control, labels, metric)
+
+
+def _label_curves(
+    labels: np.ndarray, cells: Sequence[Sequence[ArmScores]], seeds: Sequence[int]
+) -> list[LearningCurve]:
+    """Both curves; with examples where all of them were tested on the same and each has parts by example."""
+    paired = pair_scores([cell for row in cells for cell in row], seeds)
+    rows = paired[: len(labels)], paired[len(labels) :]
+    return [
+        LearningCurve(
+            labels, np.array([one.by_seed for one in row]), stack_known([one.by_example for one in row])
+        )
+        for row in rows
+    ]
+
+
+def list_step_worths(
+    runs: Sequence[RunRecord], control: str, metric: str, generator: np.random.Generator
+) -> Iterator[WorthRow]:
+    """How many updates the control needs, with as many labels, for the valid score that an arm ends with.
+
+    Of both the best score so far counts, as the best epoch does; a run that ended early keeps its own.
+
+    Args:
+        runs: those that ended, of each tuned arm at its chosen grid point alone.
+    """
+    by_cell: dict[tuple[str, Size], dict[int, RunRecord]] = {}
+    for run in runs:
+        by_cell.setdefault((run.arm, run.size), {})[run.seed] = run
+    for (arm, size), mine in by_cell.items():
+        theirs = by_cell.get((control, size), {})
+        seeds = sorted(mine.keys() & theirs.keys())
+        steps = max((_epoch_steps(theirs[seed]) for seed in seeds), key=len, default=())
+        if arm == control or len(steps) < 2:
+            continue
+        best = _best_so_far([mine[seed] for seed in seeds], metric)
+        last_step = max((step for seed in seeds for step in _epoch_steps(mine[seed])), default=0)
+        control_curve = LearningCurve(np.array(steps), _best_so_far([theirs[seed] for seed in seeds], metric))
+        if best.size and np.isfinite(best).all() and np.isfinite(control_curve.by_seed).all():
+            (worth,) = estimate_worth(
+                LearningCurve(np.array([last_step]), best[-1:]),
+                control_curve,
+                generator,
+                lower_is_better=metric in LOWER_IS_BETTER,
+            )
+            yield _worth_row(worth, arm, size, control, steps, metric)
+
+
+def _epoch_steps(run: RunRecord) -> tuple[int, ...]:
+    return tuple(point.step for point in run.epochs)
+
+
+def _best_so_far(runs: Sequence[RunRecord], metric: str) -> np.ndarray:
+    """The best valid score after each epoch [K, S]; one epoch for a run that has none."""
+    rows = [[point.valid.get(metric, math.nan) for point in run.epochs] for run in runs]
+    rows = [row or [(run.valid or {}).get(metric, math.nan)] for row, run in zip(rows, runs, strict=True)]
+    longest = max(map(len, rows))
+    values = np.array([row + row[-1:] * (longest - len(row)) for row in rows], float)
+    best = np.fmin if metric in LOWER_IS_BETTER else np.fmax
+    return np.asarray(best.accumulate(values, axis=1).T)
+
+
+def _worth_row(
+    worth: Worth, arm: str, size: Size, control: str, amounts: Sequence[int], metric: str
+) -> WorthRow:
+    """With what lies beyond the control's `amounts` in words instead of infinity and zero."""
+    return WorthRow(
+        arm=arm,
+        control=control,
+        size=size,
+        metric=metric,
+        amount=worth.amount,
+        score=worth.score,
+        smallest=amounts[0],
+        largest=amounts[-1],
+        worth=_within(worth.worth),
+        worth_beyond=_beyond(worth.worth),
+        low=_within(worth.low),
+        low_beyond=_beyond(worth.low),
+        high=_within(worth.high),
+        high_beyond=_beyond(worth.high),
+        bootstrap_low=_within(worth.bootstrap_low),
+        bootstrap_low_beyond=_beyond(worth.bootstrap_low),
+        bootstrap_high=_within(worth.bootstrap_high),
+        bootstrap_high_beyond=_beyond(worth.bootstrap_high),
+    )
+
+
+def _within(value: float | None) -> float | None:
+    return None if value in _BEYOND else value
+
+
+def _beyond(value: float | None) -> Beyond:
+    return None if value is None else _BEYOND.get(value)

@@ -1,0 +1,116 @@
+"""`headstart compare`: the arms of a study, or the scores in a file, against a control, or two studies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from headstart.analysis.comparison import Comparison
+from headstart.analysis.contrasts import compare_pairs, pair_with_control
+from headstart.analysis.score_sources import ScoreSource, open_source
+from headstart.analysis.scores import ArmScores
+from headstart.analysis.worth import estimate_worths
+from headstart.errors import HeadstartError
+
+
+def compare(
+    source: str | Path,
+    *,
+    metric: str | None = None,
+    control: str | None = None,
+    margin: float | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare the arms of a study's folder, or of a table with columns arm, seed and a metric.
+
+    Args:
+        source: `<out>` of a study, or a CSV, TSV, JSON Lines or Parquet file; a column `size` is optional,
+            and shares above 1 are taken as percentages.
+        metric: the study's, or the only further column, by default.
+        control: the study's by default; of a table `random`, or else its first arm.
+        margin: differences within this are none that matter: points for shares (0.5 is half a point), else
+            in the metric's own unit.
+        seed: of the bootstrap and of sampled sign flips.
+
+    Raises:
+        HeadstartError: there are no scores, no such metric or control, or a row that cannot be read.
+    """
+    opened = open_source(Path(source), metric)
+    scores, metric, control = opened.scores, opened.metric, opened.check_control(control)
+    compared = compare_pairs(
+        scores,
+        pair_with_control(scores, control),
+        metric,
+        seed,
+        margin=margin,
+        is_sequential=opened.stopping_rule is not None,
+    )
+    worth = estimate_worths(scores, opened.runs, control, metric, seed)
+    return Comparison(
+        source=str(source),
+        metric=metric,
+        control=control,
+        margin=margin,
+        scores=scores,
+        summary=compared.summary,
+        contrasts=compared.contrasts,
+        label_worth=worth.labels,
+        step_worth=worth.steps,
+        stopping_rule=opened.stopping_rule,
+    )
+
+
+def compare_studies(
+    one: str | Path,
+    other: str | Path,
+    *,
+    metric: str | None = None,
+    margin: float | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two studies on the same test examples: each arm of `other` with its namesake in `one`.
+
+    Raises:
+        HeadstartError: as `compare`; they were tested on other examples, or share no arm.
+    """
+    first = open_source(Path(one), metric)
+    second = open_source(Path(other), first.metric)
+    _check_same_test(first, second, f"{one} and {other}")
+    in_first = {scores.cell for scores in first.scores}
+    shared = [scores.cell for scores in second.scores if scores.cell in in_first]
+    if not shared:
+        raise HeadstartError("they share no arm of the same size", where=f"{one} and {other}")
+    scores = (*_mark_study(first, "A"), *_mark_study(second, "B"))
+    rule = first.stopping_rule or second.stopping_rule
+    compared = compare_pairs(
+        scores,
+        [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared],
+        first.metric,
+        seed,
+        margin=margin,
+        is_sequential=rule is not None,
+    )
+    return Comparison(
+        source=f"A {one}, B {other}",
+        metric=first.metric,
+        control=None,
+        margin=margin,
+        scores=scores,
+        summary=compared.summary,
+        contrasts=compared.contrasts,
+        stopping_rule=rule,
+    )
+
+
+def _check_same_test(first: ScoreSource, second: ScoreSource, where: str) -> None:
+    if len({scores.test_digest for scores in (*first.scores, *second.scores)} - {None}) > 1:
+        raise HeadstartError(
+            "the two were tested on other examples, so their scores cannot be paired",
+            where=where,
+            expected="the same test file, in the same order",
+        )
+
+
+def _mark_study(source: ScoreSource, letter: str) -> list[ArmScores]:
+    """Its scores, each arm's name with the study's letter."""
+    return [replace(scores, arm=f"{scores.arm} ({letter})") for scores in source.scores]

@@ -1,0 +1,159 @@
+"""What findings and comparisons say, in sentences that a person can repeat; tables hold every figure too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from headstart.analysis.comparison import Comparison
+from headstart.analysis.findings import Findings
+from headstart.config.metrics import better
+from headstart.config.study import Size
+from headstart.config.traits import method_traits
+from headstart.records import Contrast, StoppingRule, WorthRow
+from headstart.report.numbers import (
+    format_interval,
+    format_worth,
+    format_worth_interval,
+    number,
+    unit,
+)
+from headstart.stats.confidence_sequence import min_seeds
+
+#: What its coverage by simulation shows (docs/statistics.md).
+_TWO_SEEDS: Final = (
+    "Two seeds are few: where seeds differ much, a 95% interval of two holds in 88%. "
+    "Run with seeds=3 or more."
+)
+
+
+def draw_conclusions(findings: Findings) -> list[str]:
+    """What the study says, one sentence for each arm compared with the control, at its largest size."""
+    metric, size = findings.study.metric, findings.study.sizes[-1]
+    contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
+    sentences = [_describe_contrast(row, findings) for row in contrasts]
+    sentences += _name_beaten_models(findings, size)
+    smallest = findings.study.sizes[0]
+    sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
+    if any(row.n_seeds < 2 for row in contrasts):
+        sentences.append("One seed says nothing about chance: run with seeds=3 or more.")
+    elif any(row.n_seeds == 2 for row in contrasts):
+        sentences.append(_TWO_SEEDS)
+    return sentences
+
+
+def explain_comparison(comparison: Comparison) -> list[str]:
+    """What the verdicts of a comparison rest on, and what they leave out."""
+    contrasts, rule = comparison.contrasts, comparison.stopping_rule
+    notes = list(_explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule))
+    if any(row.test_examples is None for row in contrasts):
+        notes.append("Predictions of test examples are not known: intervals are about these very examples.")
+    if rule is None and any(
+        row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts
+    ):
+        notes.append(
+            "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help: "
+            "more test examples would."
+        )
+    return notes
+
+
+def sound_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
+    """The ends that hold: of the confidence sequence where seeds were added until something was seen."""
+    return (row.low, row.high) if rule is None else (row.sequence_low, row.sequence_high)
+
+
+def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
+    """Pretrained models that a baseline without a checkpoint equals or beats: worth knowing first of all."""
+    study, metric = findings.study, findings.study.metric
+    means = {row.arm: row.mean for row in findings.summary if (row.size, row.metric) == (size, metric)}
+    has_model = {name: method_traits(arm.method).has_checkpoint for name, arm in study.arms.items()}
+    for baseline in (name for name in study.arms if name in means and not has_model[name]):
+        method = study.arms[baseline].method.replace("-", " ")
+        for name, arm in study.arms.items():
+            is_pretrained = has_model[name] and arm.init != "random" and name in means
+            if is_pretrained and not better(metric, means[name], means[baseline]):
+                mine, theirs = number(metric, means[name]), number(metric, means[baseline])
+                yield f"{name} does not beat the {method} ({baseline}): {mine} against {theirs}."
+
+
+def _describe_label_worth(row: WorthRow) -> str:
+    """What an arm's fewest labels are worth."""
+    score = number(row.metric, row.score)
+    ends = format_worth_interval(row)
+    interval = f" (95% {ends})" if ends != "-" else ""
+    needs = f"{row.control} needs {format_worth(row, 'worth')} for that{interval}"
+    return f"{row.arm} with {row.amount:,} labels: {row.metric} {score}; {needs}."
+
+
+def _describe_contrast(row: Contrast, findings: Findings) -> str:
+    mine, theirs = (_format_mean(findings, arm, row) for arm in (row.arm, row.control))
+    difference = f"{number(row.metric, abs(row.difference))} {unit(row.metric)}"
+    against = f"{mine} against {theirs} {row.metric} on test"
+    interval = f" ({_describe_interval(row, findings)})"
+    if row.low is None and row.n_seeds > 1 and row.difference:
+        side = "above" if row.difference > 0 else "below"
+        return (
+            f"{row.arm} is {difference} {side} {row.control}, the same with every seed, so without an "
+            f"interval: {against}."
+        )
+    if row.verdict == "undecided":
+        return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
+    verb = "beats" if row.verdict == "better" else "is behind"
+    return f"{row.arm} {verb} {row.control} by {difference}: {against}{interval}."
+
+
+def _describe_interval(row: Contrast, findings: Findings) -> str:
+    """The interval that the verdict rests on, in words."""
+    low, high = sound_interval(row, findings.stopping_rule)
+    ends = format_interval(row.metric, low, high, signed=True)
+    if findings.stopping_rule is not None:
+        seeds = f"{row.n_seeds} seeds"
+        return f"95% at any number of seeds {ends}, {seeds}" if low is not None else seeds
+    if low is None:
+        return "the same with every seed" if row.n_seeds > 1 else "one seed"
+    over = f"{row.n_seeds} seeds"
+    if row.test_examples:
+        over += f" and {row.test_examples:,} test examples"
+    return f"95% interval {ends}, {over}{_describe_adjustment(row)}"
+
+
+def _describe_adjustment(row: Contrast) -> str:
+    """Why an interval without zero decides nothing: it is one of several."""
+    is_clear = row.low is not None and row.high is not None and not row.low <= 0 <= row.high
+    if not is_clear or row.verdict != "undecided":
+        return ""
+    return f"; p {row.p_holm:.3f} adjusted for the number of comparisons"
+
+
+def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
+    return next(
+        number(row.metric, row.mean)
+        for row in findings.summary
+        if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
+    )
+
+
+def _explain_seeds(comparison: Comparison) -> Iterator[str]:
+    min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts}
+    for n_seeds, min_p in min_ps.items():
+        if n_seeds == 1:
+            yield "One seed says nothing about chance: no interval."
+        elif n_seeds == 2:
+            yield _TWO_SEEDS
+        elif min_p > 0.05:
+            yield (
+                f"With {n_seeds} paired seeds a sign-flip test cannot go below p = {min_p:.3g}: verdicts "
+                "rest on differences being roughly normal. With 6 seeds it can reach 0.031."
+            )
+
+
+def _explain_stopping(comparison: Comparison, rule: StoppingRule) -> Iterator[str]:
+    yield (
+        f"Seeds were added until intervals were narrower than {rule.width:g} {unit(rule.metric)} (at most "
+        f"{rule.most_seeds} seeds): verdicts follow the confidence sequence, which holds whenever one stops, "
+        "of the median over seeds on these very test examples. p values take the number of seeds as given, "
+        "so none are shown."
+    )
+    if any(row.sequence_low is None for row in comparison.contrasts):
+        yield f"It needs {min_seeds(len(comparison.contrasts))} seeds or more."

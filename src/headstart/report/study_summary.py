@@ -1,0 +1,172 @@
+"""What a study ends with on a terminal: the table of results, its conclusions, and where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from headstart.analysis.findings import Findings
+from headstart.analysis.grid_search import describe_choice
+from headstart.config.study import Size, Study
+from headstart.config.traits import task_traits
+from headstart.records import GridRow
+from headstart.report.conclusions import draw_conclusions, sound_interval
+from headstart.report.numbers import format_hyperparameters, number, unit
+
+_WARNING_STYLE: Final = "yellow"
+
+
+def render_study_summary(findings: Findings, out: Path) -> RenderableType:
+    """The tables, what they mean, warnings, failures, and next steps in the folder `out`."""
+    parts: list[RenderableType] = [render_results_table(findings)]
+    parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
+    parts += [Text(), *(Text(sentence) for sentence in draw_conclusions(findings))]
+    parts += [Text(f"! {warning.message}", style=_WARNING_STYLE) for warning in findings.warnings]
+    parts += [Text(f"failed: {run.key}: {run.error}", style="red") for run in findings.failed]
+    return Group(*parts, Text(), _render_next_steps(findings, out))
+
+
+def render_results_table(findings: Findings) -> Table:
+    """Per arm and size: mean, sample deviation, each seed, and the difference to the control."""
+    study, metric = findings.study, findings.study.metric
+    table = Table(title=Text(study.question) if study.question else None, title_justify="left")
+    table.title_style = "bold"
+    for name, style in _columns(findings):
+        table.add_column(escape(name), justify="left" if name == "arm" else "right", style=style)
+    for size in study.sizes:
+        for arm in study.arms:
+            table.add_row(*_result_cells(findings, arm, size))
+        table.add_section()
+    table.caption = (
+        f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation over seeds"
+        f"{_describe_brackets(findings)}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _describe_brackets(findings: Findings) -> str:
+    """What the intervals cover."""
+    rows = [row for row in findings.contrasts if row.metric == findings.study.metric and row.low is not None]
+    if not rows:
+        return ""
+    if findings.stopping_rule is not None:
+        return "; in brackets 95% at any number of seeds, of the median"
+    is_known = all(row.test_examples for row in rows)
+    return "; in brackets 95% over seeds" + (" and test examples" if is_known else "")
+
+
+def _columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
+    """Headings with their styles."""
+    study = findings.study
+    yield "arm", "bold"
+    if len(study.sizes) > 1:
+        yield "size", None
+    if findings.grid_rows:
+        yield "chosen", None
+    yield f"test {study.metric}", None
+    yield "each seed", "dim"
+    if study.control_arm:
+        points = ", points" if unit(study.metric) == "points" else ""
+        yield f"against {study.control_arm}{points}", None
+
+
+def _result_cells(findings: Findings, arm: str, size: Size) -> Iterator[str]:
+    study, metric = findings.study, findings.study.metric
+    by_seed = findings.test_scores(arm, size, metric)
+    yield escape(arm)
+    if len(study.sizes) > 1:
+        yield str(size)
+    if findings.grid_rows:
+        yield format_hyperparameters(findings.chosen_point(arm, size) or {}) or "-"
+    yield _format_mean(findings, arm, size)
+    yield " ".join(number(metric, by_seed.get(seed)) for seed in study.seeds)
+    if study.control_arm:
+        yield escape(_format_difference(findings, arm, size))
+
+
+def _format_mean(findings: Findings, arm: str, size: Size) -> str:
+    metric = findings.study.metric
+    for row in findings.summary:
+        if (row.arm, row.size, row.metric) == (arm, size, metric):
+            deviation = f" ± {number(metric, row.std)}" if row.std is not None else ""
+            return f"{number(metric, row.mean)}{deviation}"
+    return "failed"
+
+
+def _format_difference(findings: Findings, arm: str, size: Size) -> str:
+    metric = findings.study.metric
+    for row in findings.contrasts:
+        if (row.arm, row.size, row.metric) == (arm, size, metric):
+            low, high = sound_interval(row, findings.stopping_rule)
+            ends = (number(metric, end, signed=True) for end in (low, high))
+            interval = " [{}, {}]".format(*ends) if low is not None else ""
+            return f"{number(metric, row.difference, signed=True)}{interval}"
+    return "control" if arm == findings.study.control_arm else "-"
+
+
+def render_grid_table(findings: Findings) -> Table:
+    """What tuned arms tried: per arm and size the valid metric at each grid point, `*` at the chosen one."""
+    study = findings.study
+    table = Table(title=f"valid {study.metric} at each grid point", title_justify="left")
+    table.add_column("arm", style="bold", no_wrap=True)
+    if len(study.sizes) > 1:
+        table.add_column("size", justify="right", no_wrap=True)
+    points = list(dict.fromkeys(format_hyperparameters(row.hyperparameters) for row in findings.grid_rows))
+    for point in points:
+        table.add_column(point.replace(", ", "\n"), justify="right", overflow="fold")
+    for cells in _grid_cells(findings, points):
+        table.add_row(*cells)
+    table.caption = f"* is the grid point chosen: {describe_choice(study.metric)}. The test has no say."
+    table.caption_justify = "left"
+    return table
+
+
+def _grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str | Text]]:
+    study = findings.study
+    for arm, size in dict.fromkeys((row.arm, row.size) for row in findings.grid_rows):
+        rows = [row for row in findings.grid_rows if (row.arm, row.size) == (arm, size)]
+        cells = {format_hyperparameters(row.hyperparameters): _grid_cell(row, study) for row in rows}
+        head: list[str | Text] = [escape(arm), *([str(size)] if len(study.sizes) > 1 else [])]
+        yield [*head, *(cells.get(point, "") for point in points)]
+
+
+def _grid_cell(row: GridRow, study: Study) -> Text:
+    if row.mean is None:
+        return Text("failed" if row.n_failed else "-")
+    deviation = f" ± {number(row.metric, row.std)}" if row.std is not None else ""
+    part = f" ({row.n_seeds} of {len(study.seeds)})" if row.n_seeds < len(study.seeds) else ""
+    mark, style = ("* ", "bold") if row.chosen else ("", "")
+    return Text(f"{mark}{number(row.metric, row.mean)}{deviation}{part}", style=style)
+
+
+def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
+    saved = [arm for arm in findings.study.arms if (out / "models" / arm).is_dir()]
+    steps = [("curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}")]
+    if saved:
+        model = _shorten(out / "models" / saved[0])
+        steps += [("model", str(model)), _use(findings.study, model)]
+    steps.append(("all figures", str(_shorten(out / "results.json"))))
+    table = Table.grid(padding=(0, 2))
+    for name, command in steps:
+        table.add_row(Text(name, style="dim"), Text(command, overflow="fold"))
+    return Padding(table, 0)
+
+
+def _use(study: Study, model: Path) -> tuple[str, str]:
+    """What to do with the model, and how."""
+    if task_traits(study.task).generates:
+        return "answer a prompt", f'headstart generate {model} "a prompt"'
+    return "label texts", f"headstart predict {model} FILE -o OUT"
+
+
+def _shorten(path: Path) -> Path:
+    """The path as seen from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,58 @@
+"""Tables of plain cells for a terminal, in Markdown or in LaTeX; knows nothing of what they hold.
+
+A table is a list of rows, its heading first; the first column holds names and the others figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+Rows = list[list[str]]
+_LATEX_SPECIAL: Final = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+)
+
+
+def render_terminal_table(
+    rows: Rows, *, two_line_heads: Collection[str] = (), unbroken: Collection[str] = ()
+) -> Table:
+    """For a terminal; cells are shown as they are, whatever markup they may look like.
+
+    Args:
+        two_line_heads: headings that take two lines, broken at their last space.
+        unbroken: headings of columns whose cells stay on one line; so do the first column's, and those of
+            columns with a ±.
+    """
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
+    for i, name in enumerate(rows[0]):
+        head = "\n".join(name.rsplit(" ", 1)) if name in two_line_heads else name
+        is_unbroken = i == 0 or name in unbroken or any("±" in row[i] for row in rows)
+        table.add_column(escape(head), justify="left" if i == 0 else "right", no_wrap=is_unbroken)
+    for row in rows[1:]:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def render_markdown_table(rows: Rows) -> str:
+    """In Markdown, figures on the right."""
+    lines = [_markdown_line([cell.replace("|", "\\|") for cell in row]) for row in rows]
+    rule = _markdown_line(["---", *["---:"] * (len(rows[0]) - 1)])
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def render_latex_table(rows: Rows) -> str:
+    """As a LaTeX `tabular`, which needs no package; figures on the right."""
+    lines = [" & ".join(cell.translate(_LATEX_SPECIAL) for cell in row) + r" \\" for row in rows]
+    alignment = "l" + "r" * (len(rows[0]) - 1)
+    inside = [lines[0], r"\hline", *lines[1:]]
+    return "\n".join([rf"\begin{{tabular}}{{{alignment}}}", *inside, r"\end{tabular}"])

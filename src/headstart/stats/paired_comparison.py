@@ -1,0 +1,210 @@
+"""One arm compared with another, seed by seed and example by example, and verdicts over several such."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+
+from headstart.stats.confidence_sequence import confidence_sequence
+from headstart.stats.paired_tests import adjust_holm, mcnemar_p, min_sign_flip_p, sign_flip_p
+from headstart.stats.power import LimitingFactor
+from headstart.stats.resample import percentile_interval, resample_seeds
+from headstart.stats.summary import LEVEL, has_variation, mean_interval
+from headstart.stats.two_way import TwoWayEstimate, estimate_difference
+
+Verdict = Literal["better", "worse", "no difference", "undecided"]
+_ALPHA: Final = 1 - LEVEL
+_UNKNOWN: Final = (None, None)
+
+
+@dataclass(frozen=True)
+class PairedScores:
+    """What an arm, or its control, scored with S seeds.
+
+    `by_seed` [S]; `by_example` [S, N], parts whose means over examples are these scores; `resampled` [D, S],
+    the scores on examples drawn anew. None where examples are not known, or a metric has no parts by example.
+    """
+
+    by_seed: np.ndarray
+    by_example: np.ndarray | None = None
+    resampled: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class SeedDifference:
+    """The difference with one seed: its 95% interval over examples (paired bootstrap), and McNemar's p."""
+
+    difference: float
+    low: float | None
+    high: float | None
+    p_mcnemar: float | None
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """The difference of two arms that share S seeds, and N test examples or None.
+
+    `low` and `high` are the main interval: over seeds and examples where examples are known, else over
+    seeds, as `seeds_low` and `seeds_high` are always. `p` belongs to the main interval; `p_holm` is adjusted
+    for all comparisons made at once. `bootstrap_low` and `bootstrap_high` are the multi-bootstrap's (Sellam
+    et al. 2022, "The MultiBERTs"). `sequence_low` and `sequence_high` hold for all comparisons made at once
+    and at every number of seeds (`stats.confidence_sequence`), so also where seeds were added until something
+    was seen. `p_sign_flip` is of the sign-flip test over seeds, which with so few seeds is never below
+    `min_p`. `fiducial_prob_better` is the fiducial probability, by the t distribution behind the interval,
+    that the arm is better than its control. `each_seed` is about the very models of one seed.
+    `limiting_factor` says which of seeds and examples makes the interval wide.
+    """
+
+    n_seeds: int
+    n_examples: int | None
+    difference: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    seeds_low: float | None
+    seeds_high: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    sequence_low: float | None
+    sequence_high: float | None
+    p_sign_flip: float | None
+    min_p: float
+    fiducial_prob_better: float | None
+    each_seed: tuple[SeedDifference, ...]
+    limiting_factor: LimitingFactor | None
+    verdict: Verdict = "undecided"
+
+
+def compare_paired(
+    arm: PairedScores,
+    control: PairedScores,
+    generator: np.random.Generator,
+    *,
+    n_tests: int = 1,
+    lower_is_better: bool = False,
+) -> PairedComparison:
+    """`arm` minus `control`, which share seeds and, where these are known, examples; no verdict yet.
+
+    One seed has no interval, nor have differences that are equal with every seed and, where examples are
+    known, on every example: they say nothing about chance. Methods without randomness still vary over
+    examples.
+
+    Args:
+        generator: draws seeds, and sign flips where there are too many to try all.
+        n_tests: how many comparisons are made at once.
+    """
+    by_seed = arm.by_seed - control.by_seed
+    by_example = _subtract(arm.by_example, control.by_example)
+    resampled = _subtract(arm.resampled, control.resampled)
+    estimate = estimate_difference(by_seed, by_example)
+    seeds_low, seeds_high = mean_interval(by_seed)
+    # The generator is asked for seeds first and for sign flips second: figures depend on this order.
+    bootstrap_low, bootstrap_high = (
+        percentile_interval(resample_seeds(resampled, generator))
+        if estimate and resampled is not None
+        else _UNKNOWN
+    )
+    sequence_low, sequence_high = confidence_sequence(by_seed, n_tests) or _UNKNOWN
+    return PairedComparison(
+        n_seeds=len(by_seed),
+        n_examples=by_example.shape[1] if by_example is not None else None,
+        difference=float(by_seed.mean()),
+        low=estimate.low if estimate else None,
+        high=estimate.high if estimate else None,
+        p=estimate.p if estimate else None,
+        p_holm=None,
+        seeds_low=seeds_low,
+        seeds_high=seeds_high,
+        bootstrap_low=bootstrap_low,
+        bootstrap_high=bootstrap_high,
+        sequence_low=sequence_low,
+        sequence_high=sequence_high,
+        p_sign_flip=sign_flip_p(by_seed, generator) if has_variation(by_seed) else None,
+        min_p=min_sign_flip_p(len(by_seed)),
+        fiducial_prob_better=_fiducial_prob_better(estimate, lower_is_better),
+        each_seed=tuple(_compare_each_seed(arm, control, resampled)),
+        limiting_factor=_limiting_factor(estimate) if by_example is not None else None,
+    )
+
+
+def _subtract(arm: np.ndarray | None, control: np.ndarray | None) -> np.ndarray | None:
+    return None if arm is None or control is None else arm - control
+
+
+def _fiducial_prob_better(estimate: TwoWayEstimate | None, lower_is_better: bool) -> float | None:
+    if estimate is None:
+        return None
+    positive = estimate.fiducial_prob_positive
+    return 1 - positive if lower_is_better else positive
+
+
+def _compare_each_seed(
+    arm: PairedScores, control: PairedScores, resampled: np.ndarray | None
+) -> list[SeedDifference]:
+    differences = arm.by_seed - control.by_seed
+    intervals: Sequence[tuple[float | None, float | None]] = (
+        [_UNKNOWN] * len(differences)
+        if resampled is None
+        else [percentile_interval(column) for column in resampled.T]
+    )
+    p_values: Sequence[float | None] = _mcnemar_ps(arm, control) or [None] * len(differences)
+    return [
+        SeedDifference(float(difference), *interval, p)
+        for difference, interval, p in zip(differences, intervals, p_values, strict=True)
+    ]
+
+
+def _mcnemar_ps(arm: PairedScores, control: PairedScores) -> list[float] | None:
+    """One for each seed; None where parts by example are not right or wrong alone."""
+    if arm.by_example is None or control.by_example is None:
+        return None
+    if not all(np.isin(scores, (0, 1)).all() for scores in (arm.by_example, control.by_example)):
+        return None
+    return [mcnemar_p(a, c) for a, c in zip(arm.by_example, control.by_example, strict=True)]
+
+
+def _limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:
+    """Which part of the variance is the larger."""
+    if estimate is None:
+        return None
+    return "seeds" if estimate.seeds > estimate.examples else "examples"
+
+
+def add_verdicts(
+    comparisons: Sequence[PairedComparison],
+    *,
+    lower_is_better: bool = False,
+    margin: float | None = None,
+    is_sequential: bool = False,
+) -> list[PairedComparison]:
+    """The comparisons with p values adjusted for their number, and verdicts by these.
+
+    better or worse: the adjusted p is below 5%. no difference: the main interval lies wholly within
+    `margin` of zero. Else undecided, which does not mean equal.
+
+    Args:
+        is_sequential: seeds were added until something was seen, which p values and the main interval do not
+            allow for; verdicts follow the confidence sequence alone.
+    """
+    adjusted = iter(adjust_holm([one.p for one in comparisons if one.p is not None]))
+    ready = [replace(one, p_holm=None if one.p is None else next(adjusted)) for one in comparisons]
+    return [replace(one, verdict=_verdict(one, lower_is_better, margin, is_sequential)) for one in ready]
+
+
+def _verdict(
+    comparison: PairedComparison, lower_is_better: bool, margin: float | None, is_sequential: bool
+) -> Verdict:
+    low, high = comparison.low, comparison.high
+    if is_sequential:
+        low, high = comparison.sequence_low, comparison.sequence_high
+    if low is None or high is None or comparison.p_holm is None:
+        return "undecided"
+    if margin is not None and -margin <= low and high <= margin:
+        return "no difference"
+    if low <= 0 <= high if is_sequential else comparison.p_holm >= _ALPHA:
+        return "undecided"
+    return "better" if (low + high > 0) != lower_is_better else "worse"

@@ -1,0 +1,114 @@
+"""The model card: how a model was made and chosen, and how it is loaded, by what its folder holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from headstart.config.study import Study
+from headstart.report.card import model_card
+from studies import make_record, make_study
+
+TALKS: dict[str, Any] = {"task": "instruction", "control": "base"}
+
+
+def card(arm: str = "pretrained", names: tuple[str, ...] = ("x", "y"), **changes: Any) -> str:
+    study = make_study(**changes)
+    return model_card(record_of(study, arm), study, names)
+
+
+def record_of(study: Study, arm: str, **more: Any) -> Any:
+    scores = {study.metric: 0.75}
+    return make_record(arm, 2, 0.5, valid=scores, test={study.metric: 0.5}, best_epoch=3, **more)
+
+
+def test_it_tells_how_the_model_was_made_and_what_it_reached() -> None:
+    lines = card(question="Does it help?").splitlines()
+    assert "# pretrained, from the study “Does it help?”" in lines
+    assert "8 training examples, seed 2, epoch 3." in lines
+    assert any(line.startswith("Tuned from `m` (its weights) with") for line in lines)
+    assert "| valid | 75.0 |" in lines
+    assert "| test | 50.0 |" in lines
+    assert "Labels: `x`, `y`." in lines
+
+
+def test_random_weights_are_said_to_be_random() -> None:
+    assert "Tuned from `m` (random weights) with" in card("random")
+
+
+def test_an_arm_may_start_from_a_checkpoint_of_its_own() -> None:
+    arms = {"other": {"init": "folder/of/weights"}, "random": {"init": "random"}, "words": None}
+    assert "Tuned from `folder/of/weights` (its weights) with" in card("other", arms=arms, confounded=True)
+
+
+@pytest.mark.parametrize(
+    ("points", "sentence"),
+    [
+        ([1e-5, 1e-4], "Chosen on valid: learning_rate 0.0001, of 2 grid points tried."),
+        ([1e-4], "Chosen on valid: learning_rate 0.0001, of 1 grid point tried."),
+    ],
+)
+def test_it_tells_the_grid_point(points: list[float], sentence: str) -> None:
+    study = make_study(tune={"learning_rate": points})
+    record = record_of(study, "pretrained", hyperparameters={"learning_rate": 1e-4})
+    lines = model_card(record, study, ("x", "y")).splitlines()
+    assert sentence in lines
+    assert any(line.startswith("Of the arm's runs at this grid point, this is the one") for line in lines)
+    assert "Chosen" not in card()
+
+
+@pytest.mark.parametrize(
+    ("arm", "section", "use"),
+    [
+        ({}, None, 'pipeline("text-classification"'),
+        ({"method": "lora"}, {"lora": {"target": ["query"]}}, "This folder holds an adapter"),
+        ({"method": "lora", "init": "random"}, {"lora": {"target": ["query"]}}, 'pipeline("text-class'),
+        ({"method": "probe"}, None, "This folder holds a linear probe"),
+        ({"method": "probe", "init": "random"}, None, "This folder holds a linear probe"),
+    ],
+    ids=["full", "lora", "lora-random", "probe", "probe-random"],
+)
+def test_how_to_load_it_follows_from_what_the_folder_holds(
+    arm: dict[str, Any], section: dict[str, Any] | None, use: str
+) -> None:
+    text = card("mine", arms={"mine": arm | (section or {}), "words": None}, confounded=True)
+    assert use in text
+    assert "`x`, `y`" in text
+
+
+@pytest.mark.parametrize(
+    ("arm", "use"),
+    [
+        ({}, 'pipeline("text-generation"'),
+        ({"method": "lora", "lora": {"target": ["query"]}}, "`headstart generate` loads it with its base"),
+    ],
+    ids=["full", "lora"],
+)
+def test_a_language_model_answers_prompts(arm: dict[str, Any], use: str) -> None:
+    text = card("mine", (), arms={"mine": arm, "base": {"method": "none"}}, **TALKS)
+    assert use in text
+    assert "It answers prompts" in text
+    assert "Labels" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "pipeline"),
+    [
+        ({}, "text-classification"),
+        ({"arms": {"pretrained": {}, "base": {"method": "none"}}, **TALKS}, "text-generation"),
+    ],
+    ids=["classification", "instruction"],
+)
+def test_the_hubs_metadata_stand_first(changes: dict[str, Any], pipeline: str) -> None:
+    _, block, _ = card(**changes).split("---\n", 2)
+    assert YAML(typ="safe").load(block) == {
+        "library_name": "transformers",
+        "pipeline_tag": pipeline,
+        "tags": ["headstart"],
+    }
+
+
+def test_a_regression_has_a_number_for_a_label() -> None:
+    assert "Labels: a number." in card(names=(), task="regression", select={"metric": "pearson"})

@@ -1,0 +1,173 @@
+"""A comparison as tables: which columns and cells there are, and that all three formats hold the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from headstart.analysis.comparison import Comparison
+from headstart.commands.compare import compare
+from headstart.records import StoppingRule, WorthRow
+from headstart.report.comparison import (
+    make_tables,
+    render_comparison,
+    render_comparison_latex,
+    render_comparison_markdown,
+)
+from studies import rendered_lines
+
+LAB = """arm,seed,accuracy
+random,0,62.5
+random,1,64.5
+random,2,63.5
+pretrained,0,81.5
+pretrained,1,78
+pretrained,2,82.5
+"""
+SIZES = ("10", "20", "30")
+ODD = "[red]a_b|c&d"
+
+
+def compared(folder: Path, text: str = LAB) -> Comparison:
+    file = folder / "scores.csv"
+    file.write_text(text, encoding="utf-8")
+    return compare(file)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Comparison:
+    """The laboratory's numbers: 63.5 +- 0.8 and 80.7 +- 1.9 (population)."""
+    return compared(tmp_path)
+
+
+def test_the_laboratorys_cells(lab: Comparison) -> None:
+    arms, contrasts = make_tables(lab)
+    assert arms == [
+        ["arm", "seeds", "accuracy", "± pop.", "95% seeds", "95% examples", "worst, best"],
+        ["random", "3", "63.5 ± 1.0", "± 0.8", "61.0 to 66.0", "-", "0, 1"],
+        ["pretrained", "3", "80.7 ± 2.4", "± 1.9", "74.8 to 86.5", "-", "1, 2"],
+    ]
+    assert contrasts == [
+        ["against random", "points", "95%", "p, Holm", "p, sign flip", "verdict"],
+        ["pretrained", "+17.2", "+9.3 to +25.1", "0.011", "0.250", "better"],
+    ]
+
+
+def test_the_interval_over_examples_has_its_column(lab: Comparison) -> None:
+    known = lab.summary[0].model_copy(update={"examples_low": 0.6, "examples_high": 0.67})
+    (arms, _) = make_tables(replace(lab, summary=(known,)))
+    assert arms[1][5] == "60.0 to 67.0"
+
+
+def test_one_seed_has_no_deviations(tmp_path: Path) -> None:
+    arms, contrasts = make_tables(compared(tmp_path, "arm,seed,mcc\nrandom,0,0.6\ntuned,0,0.7\n"))
+    assert arms[1] == ["random", "1", "0.600", "-", "-", "-", "0, 0"]
+    assert contrasts[0][1] == "mcc"
+    assert contrasts[1] == ["tuned", "+0.100", "-", "-", "-", "undecided"]
+
+
+def test_sizes_have_a_column_of_their_own(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{arm},{size},{seed},{start + size / 100 + seed * noise}\n"
+        for arm, start, noise in (("random", 0.3, 0.01), ("tuned", 0.4, 0.02))
+        for size in (10, 20, 30)
+        for seed in range(3)
+    )
+    arms, contrasts, worth = make_tables(compared(tmp_path, "arm,size,seed,accuracy\n" + rows))
+    assert arms[0][:3] == ["arm", "size", "seeds"]
+    assert [row[:2] for row in arms[1:]] == [[arm, size] for arm in ("random", "tuned") for size in SIZES]
+    assert contrasts[0][:3] == ["against random", "size", "points"]
+    assert [row[1] for row in contrasts[1:]] == list(SIZES)
+    assert worth[0] == ["label worth", "labels", "accuracy", "labels of random", "95%"]
+    assert worth[-1][:4] == ["tuned", "30", "72.0", "over 30"]
+
+
+def test_worth_in_updates_has_a_table(lab: Comparison) -> None:
+    row = WorthRow(
+        arm="pretrained",
+        control="random",
+        size="all",
+        metric="accuracy",
+        amount=252,
+        score=0.81,
+        smallest=63,
+        largest=252,
+        worth=None,
+        worth_beyond="more than the largest",
+        low=100.4,
+        high=None,
+        high_beyond="more than the largest",
+        bootstrap_low=None,
+        bootstrap_high=None,
+    )
+    without_epochs = row.model_copy(update={"amount": 0})
+    *_, table = make_tables(replace(lab, step_worth=(row, without_epochs)))
+    assert table == [
+        ["worth in updates", "updates", "valid accuracy", "updates of random", "95%"],
+        ["pretrained", "252", "81.0", "over 252", "100 to over 252"],
+        ["pretrained", "-", "81.0", "over 252", "100 to over 252"],
+    ]
+
+
+def test_seeds_that_were_added_have_their_own_columns(lab: Comparison) -> None:
+    rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=20)
+    ends = {"sequence_low": 0.05, "sequence_high": 0.3, "n_seeds": 9}
+    contrast = lab.contrasts[0].model_copy(update=ends)
+    _, contrasts = make_tables(replace(lab, contrasts=(contrast,), stopping_rule=rule))
+    assert contrasts == [
+        ["against random", "points", "95%, anytime", "seeds", "verdict"],
+        ["pretrained", "+17.2", "+5.0 to +30.0", "9", "better"],
+    ]
+
+
+def test_two_studies_are_headed_as_such(lab: Comparison) -> None:
+    _, contrasts = make_tables(replace(lab, control=None))
+    assert contrasts[0][0] == "B against A"
+
+
+def test_a_comparison_without_contrasts_has_one_table(lab: Comparison) -> None:
+    assert len(list(make_tables(replace(lab, contrasts=())))) == 1
+
+
+def test_a_terminal_shows_tables_and_notes(lab: Comparison) -> None:
+    lines = rendered_lines(render_comparison(lab), width=80)
+    assert "arm seeds accuracy pop. seeds examples best" in lines
+    assert "random 3 63.5 ± 1.0 ± 0.8 61.0 to 66.0 - 0, 1" in lines
+    assert "pretrained +17.2 +9.3 to +25.1 0.011 0.250 better" in lines
+    assert "With 3 paired seeds a sign-flip test cannot go below p = 0.25" in " ".join(lines)
+
+
+def test_markdown_holds_the_same_cells_and_notes(lab: Comparison) -> None:
+    blocks = render_comparison_markdown(lab).split("\n\n")
+    tables = list(make_tables(lab))
+    for block, rows in zip(blocks[:2], tables, strict=True):
+        lines = block.splitlines()
+        assert [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in lines[:1] + lines[2:]
+        ] == rows
+        assert lines[1].split() == ["|", "---", "|", *["---:", "|"] * (len(rows[0]) - 1)]
+    assert blocks[2].startswith("With 3 paired seeds")
+    assert blocks[-1].endswith("intervals are about these very examples.\n")
+
+
+def test_latex_holds_the_same_cells_and_notes_as_comments(lab: Comparison) -> None:
+    blocks = render_comparison_latex(lab).split("\n\n")
+    tables = list(make_tables(lab))
+    for block, rows in zip(blocks[:2], tables, strict=True):
+        lines = block.splitlines()
+        assert lines[0] == rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}"
+        assert (lines[2], lines[-1]) == (r"\hline", r"\end{tabular}")
+        cells = [line.removesuffix(r" \\").split(" & ") for line in (lines[1], *lines[3:-1])]
+        plain = [[cell.replace(r"\%", "%").replace(r"$\pm$", "±") for cell in row] for row in cells]
+        assert plain == rows
+    assert all(block.startswith("% ") for block in blocks[2:])
+
+
+def test_names_are_escaped_in_every_format(tmp_path: Path) -> None:
+    text = "".join(f"{arm},{seed},{0.5 + seed / 10}\n" for arm in ("random", ODD) for seed in range(2))
+    odd = compared(tmp_path, "arm,seed,accuracy\n" + text)
+    assert any(line.startswith(ODD) for line in rendered_lines(render_comparison(odd)))
+    assert r"| [red]a_b\|c&d | 2 |" in render_comparison_markdown(odd)
+    assert r"[red]a\_b|c\&d & 2 &" in render_comparison_latex(odd)

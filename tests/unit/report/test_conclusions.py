@@ -1,0 +1,213 @@
+"""Findings and comparisons in sentences that a person can repeat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from headstart.analysis.comparison import Comparison
+from headstart.analysis.findings import Findings, make_findings
+from headstart.records import Contrast, StoppingRule, WorthRow
+from headstart.report.conclusions import draw_conclusions, explain_comparison, sound_interval
+from studies import findings_of, make_record, make_study
+
+RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=12)
+
+
+def contrast(**changes: Any) -> Contrast:
+    """A contrast of three seeds that is clearly above zero."""
+    values: dict[str, Any] = {
+        "arm": "pretrained",
+        "control": "random",
+        "size": "all",
+        "metric": "accuracy",
+        "n_seeds": 3,
+        "test_examples": 2000,
+        "difference": 0.17,
+        "low": 0.1,
+        "high": 0.24,
+        "p": 0.01,
+        "p_holm": 0.01,
+        "verdict": "better",
+        "seeds_low": 0.1,
+        "seeds_high": 0.24,
+        "bootstrap_low": None,
+        "bootstrap_high": None,
+        "sequence_low": None,
+        "sequence_high": None,
+        "p_sign_flip": 0.25,
+        "min_p": 0.25,
+        "fiducial_prob_better": 0.99,
+        "limiting_factor": "seeds",
+        "each_seed": (),
+    }
+    return Contrast.model_validate(values | changes)
+
+
+def with_contrast(**changes: Any) -> Findings:
+    """The laboratory's findings, with this contrast in place of theirs."""
+    return replace(findings_of(), contrasts=(contrast(**changes),))
+
+
+def comparison(*contrasts: Contrast, rule: StoppingRule | None = None) -> Comparison:
+    return Comparison("runs/x", "accuracy", "random", None, (), (), contrasts, stopping_rule=rule)
+
+
+def test_a_clear_difference_is_told_with_its_interval() -> None:
+    assert draw_conclusions(findings_of()) == [
+        "pretrained beats random by 17.2 points: 80.7 against 63.5 accuracy on test "
+        "(95% interval +9.3 to +25.1, 3 seeds)."
+    ]
+
+
+def test_known_test_examples_are_counted() -> None:
+    (sentence,) = draw_conclusions(with_contrast())
+    assert sentence.endswith("(95% interval +10.0 to +24.0, 3 seeds and 2,000 test examples).")
+
+
+def test_worse_arm_is_told() -> None:
+    turned = findings_of({"pretrained": (0.625, 0.645, 0.635), "random": (0.815, 0.78, 0.825)})
+    assert draw_conclusions(turned)[0].startswith("pretrained is behind random by 17.2 points: ")
+
+
+def test_undecided_is_told() -> None:
+    (sentence,) = draw_conclusions(findings_of({"pretrained": (0.7, 0.8, 0.75), "random": (0.75, 0.7, 0.76)}))
+    assert sentence.startswith("Between pretrained and random nothing is decided: 75.0 against 73.7 accuracy")
+
+
+def test_an_interval_without_zero_that_decides_nothing_is_explained() -> None:
+    (sentence,) = draw_conclusions(with_contrast(verdict="undecided", p_holm=0.08))
+    assert sentence.endswith("test examples; p 0.080 adjusted for the number of comparisons).")
+
+
+def test_the_same_difference_with_every_seed_has_no_interval() -> None:
+    (sentence,) = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
+    assert sentence == (
+        "pretrained is 10.0 points above random, the same with every seed, so without an interval: "
+        "60.0 against 50.0 accuracy on test."
+    )
+
+
+def test_one_seed_is_warned_of() -> None:
+    assert draw_conclusions(findings_of({"pretrained": (0.9,), "random": (0.5,)})) == [
+        "Between pretrained and random nothing is decided: 90.0 against 50.0 accuracy on test (one seed).",
+        "One seed says nothing about chance: run with seeds=3 or more.",
+    ]
+
+
+def test_two_seeds_are_said_to_be_few() -> None:
+    two = findings_of({"pretrained": (0.9, 0.8), "random": (0.5, 0.6)})
+    assert draw_conclusions(two)[-1].startswith("Two seeds are few")
+    assert not any("Two seeds" in sentence for sentence in draw_conclusions(findings_of()))
+
+
+def test_an_arm_whose_every_run_failed_is_not_spoken_of() -> None:
+    assert draw_conclusions(findings_of({"pretrained": (None, None), "random": (0.5, 0.6)})) == []
+
+
+def test_sentences_are_of_the_last_size() -> None:
+    runs = [
+        make_record(arm, 0, value, size=size)
+        for size in (2, 4)
+        for arm, value in (("pretrained", size / 10), ("random", 0.1))
+    ]
+    findings = make_findings(make_study(seeds=1, sizes=[2, 4]), runs, ())
+    assert draw_conclusions(findings)[0].endswith("40.0 against 10.0 accuracy on test (one seed).")
+
+
+def test_seeds_that_were_added_are_told_with_the_interval_that_allows_for_it() -> None:
+    findings = replace(with_contrast(sequence_low=0.05, sequence_high=0.3, n_seeds=9), stopping_rule=RULE)
+    assert draw_conclusions(findings)[0].endswith("(95% at any number of seeds +5.0 to +30.0, 9 seeds).")
+    (none_yet,) = draw_conclusions(replace(with_contrast(verdict="undecided"), stopping_rule=RULE))
+    assert none_yet.endswith("accuracy on test (3 seeds).")
+
+
+@pytest.mark.parametrize(("rule", "ends"), [(None, (0.1, 0.24)), (RULE, (0.05, 0.3))], ids=["given", "added"])
+def test_the_sound_interval_is_the_one_that_verdicts_follow(
+    rule: StoppingRule | None, ends: tuple[float, float]
+) -> None:
+    assert sound_interval(contrast(sequence_low=0.05, sequence_high=0.3), rule) == ends
+
+
+ARMS: dict[str, Any] = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
+
+
+def test_a_pretrained_model_that_does_not_beat_the_bag_of_words_is_named() -> None:
+    values = {"pretrained": 0.8, "random": 0.6, "words": 0.8}
+    runs = [make_record(arm, seed, value) for arm, value in values.items() for seed in (0, 1, 2)]
+    sentences = draw_conclusions(make_findings(make_study(arms=ARMS, seeds=3), runs, ()))
+    assert "pretrained does not beat the bag of words (words): 80.0 against 80.0." in sentences
+    assert not any(sentence.startswith("random does not") for sentence in sentences)
+
+
+def test_of_a_loss_the_lower_beats_the_bag_of_words() -> None:
+    values = {"pretrained": 0.2, "random": 0.6, "words": 0.4}
+    runs = [
+        make_record(arm, seed, 0.5, valid={"loss": value}, test={"loss": value})
+        for arm, value in values.items()
+        for seed in (0, 1, 2)
+    ]
+    study = make_study(arms=ARMS, seeds=3, select={"metric": "loss"})
+    assert not any("bag of words" in line for line in draw_conclusions(make_findings(study, runs, ())))
+
+
+def test_the_worth_of_the_fewest_labels_is_told() -> None:
+    row = WorthRow(
+        arm="pretrained",
+        control="random",
+        size="all",
+        metric="accuracy",
+        amount=1250,
+        score=0.68,
+        smallest=125,
+        largest=2000,
+        worth=None,
+        worth_beyond="more than the largest",
+        low=958.4,
+        high=None,
+        high_beyond="more than the largest",
+        bootstrap_low=None,
+        bootstrap_high=None,
+    )
+    assert draw_conclusions(replace(findings_of(), label_worth=(row,)))[-1] == (
+        "pretrained with 1,250 labels: accuracy 68.0; random needs over 2,000 for that "
+        "(95% 958 to over 2,000)."
+    )
+
+
+def test_few_seeds_of_a_comparison_are_explained() -> None:
+    one, two, three, six = (
+        explain_comparison(comparison(contrast(n_seeds=n, min_p=2.0 ** (1 - n)))) for n in (1, 2, 3, 6)
+    )
+    assert one == ["One seed says nothing about chance: no interval."]
+    assert two[0].startswith("Two seeds are few")
+    assert three == [
+        "With 3 paired seeds a sign-flip test cannot go below p = 0.25: verdicts rest on differences being "
+        "roughly normal. With 6 seeds it can reach 0.031."
+    ]
+    assert six == []
+
+
+def test_unknown_test_examples_are_said() -> None:
+    (note,) = explain_comparison(comparison(contrast(n_seeds=6, min_p=0.03, test_examples=None)))
+    assert note == "Predictions of test examples are not known: intervals are about these very examples."
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict", "is_told"),
+    [("examples", "undecided", True), ("seeds", "undecided", False), ("examples", "better", False)],
+)
+def test_more_examples_are_advised_where_seeds_cannot_help(factor: str, verdict: str, is_told: bool) -> None:
+    row = contrast(n_seeds=6, min_p=0.03, limiting_factor=factor, verdict=verdict)
+    notes = explain_comparison(comparison(row))
+    assert any("more test examples would" in note for note in notes) is is_told
+
+
+def test_a_stopping_rule_is_explained() -> None:
+    row = contrast(sequence_low=0.05, sequence_high=0.3, limiting_factor="examples", verdict="undecided")
+    (note,) = explain_comparison(comparison(row, rule=RULE))
+    assert note.startswith("Seeds were added until intervals were narrower than 2 points (at most 12 seeds)")
+    assert "p values" in note
+    assert explain_comparison(comparison(contrast(), rule=RULE))[-1] == "It needs 7 seeds or more."
