@@ -215,13 +215,13 @@ def test_model_card_names_the_study(done: Done) -> None:
 def test_results_hold_all_that_was_found(done: Done) -> None:
     facts = json.loads((done.out / "results.json").read_text(encoding="utf-8"))
     assert {"schema_version", "study", "runs", "summary", "contrasts", "warnings"} <= facts.keys()
-    assert (facts["schema_version"], len(facts["runs"])) == (1, 6)
+    assert (facts["schema_version"], len(facts["runs"])) == (2, 6)
     assert {row["arm"] for row in facts["contrasts"]} == {"pretrained", "words"}
     assert {row["control"] for row in facts["contrasts"]} == {"random"}
     rows = [r for r in facts["summary"] if (r["arm"], r["metric"]) == ("random", "accuracy")]
     tests = [record(done.out, f"random/all/{seed}").test for seed in (0, 1)]
     assert [row["mean"] for row in rows] == [pytest.approx(np.mean([t["accuracy"] for t in tests if t]))]
-    assert rows[0]["n"] == 2
+    assert rows[0]["n_seeds"] == 2
 
 
 def test_json_on_standard_output_is_the_content_of_results(done: Done) -> None:
