@@ -189,13 +189,13 @@ def test_members_of_halves_are_the_same_however_seldom_losses_are_read(kind: Any
 def test_a_member_that_diverged_unread_makes_room_before_a_pack_is_halved() -> None:
     """It diverges at its 2nd step, memory runs out at the 3rd, and losses are read every four steps."""
     scarce = lambda module: _Scarce(module, lambda n, _: n == 3, ERRORS[0])  # noqa: E731
-    pack = _Trained(range(3), scarce, read_every=4, overflows={1: 1})
+    pack = _Trained(range(4), scarce, read_every=4, overflows={1: 1})
     assert pack.scarce.failed == 1
-    assert pack.scarce.all_rows[2:4] == [3 * BATCH, 2 * BATCH], "the step is made again without it"
+    assert pack.scarce.all_rows[2:4] == [4 * BATCH, 3 * BATCH], "the step is made again without it"
     assert str(pack.members[1].error).startswith(
         "run arm/all/1: loss nan with a gradient of norm nan at step 2"
     )
-    for place in (0, 2):
+    for place in (0, 2, 3):
         alone = _Trained([place])
         assert gap(pack.members[place].weights, alone.members[0].weights) < 1e-9
 

@@ -19,7 +19,7 @@ from headstart.engine.member import StepMark
 _STEPS_BETWEEN_READS = 16
 
 
-def steps_between_reads(device: torch.device) -> int:
+def choose_read_interval(device: torch.device) -> int:
     """How many steps are made before their losses are read: one on a CPU, which computes when it is told."""
     return 1 if device.type == "cpu" else _STEPS_BETWEEN_READS
 

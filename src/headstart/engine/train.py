@@ -32,7 +32,7 @@ from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.schedule import learning_rate
 from headstart.engine.step import accumulate_gradients
-from headstart.engine.step_ring import StepRing, steps_between_reads
+from headstart.engine.step_ring import StepRing, choose_read_interval
 from headstart.engine.weights import Weights
 from headstart.errors import TrainingError
 from headstart.events import EpochDone, OnEvent, StepDone, ignore_events
@@ -65,7 +65,7 @@ def train(
         read_every: steps after which losses are read, by default what suits the device. Nothing but the time
             at which events come depends on it.
     """
-    read_every = read_every or steps_between_reads(context.device)
+    read_every = read_every or choose_read_interval(context.device)
     shared = _Shared(context, on_event, save_state, read_every, clock)
     streams = [member_turns(member, context) for member in members]
     optimiser = optimiser or create_optimiser(weights, [member.run.training for member in members])

@@ -14,7 +14,7 @@ from headstart.config.expand import Run
 from headstart.engine import step_ring
 from headstart.engine.member import Member, StepMark
 from headstart.engine.stack import members_in
-from headstart.engine.step_ring import StepRing, steps_between_reads
+from headstart.engine.step_ring import StepRing, choose_read_interval
 from headstart.engine.train import train
 from headstart.events import EpochDone, StepDone
 from tiny import Listening, tiny_model, tiny_run, tiny_setting, tiny_weights
@@ -141,8 +141,8 @@ def _no_evaluation(module: torch.nn.Module, *_: object) -> list[dict[str, float]
 
 
 def test_a_cpu_is_read_at_each_step_and_a_device_seldom() -> None:
-    assert steps_between_reads(torch.device("cpu")) == 1
-    assert steps_between_reads(torch.device("cuda")) == 16
+    assert choose_read_interval(torch.device("cpu")) == 1
+    assert choose_read_interval(torch.device("cuda")) == 16
 
 
 def test_a_ring_gives_its_steps_once_and_in_order() -> None:
