@@ -19,5 +19,5 @@ def make_record(
 ) -> RunRecord:
     """A run with this score on valid and on test."""
     scores = None if valid is None else {"accuracy": valid}
-    values = {"arm": arm, "size": "all", "seed": seed, "status": status, "texts": 8}
+    values = {"arm": arm, "size": "all", "seed": seed, "status": status, "train_examples": 8}
     return RunRecord.model_validate(values | {"valid": scores, "test": scores} | more)

@@ -37,9 +37,9 @@ class TensorBoardTracker(ClosingTracker):
         elif isinstance(event, EpochDone):
             self._write_epoch(event.point, event.best)
         elif isinstance(event, RunEnded):
-            self.write_samples(event.record.samples)
+            self._write_samples(event.record.samples)
 
-    def write_samples(self, samples: Sequence[Sample]) -> None:
+    def _write_samples(self, samples: Sequence[Sample]) -> None:
         """Prompts with their answers before training and after, each as a table of text."""
         for i, sample in enumerate(samples):
             self._write_text(f"samples/{i}", _format_sample(sample), 0)

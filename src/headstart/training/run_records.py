@@ -20,7 +20,6 @@ from headstart.records import Execution, RunRecord, Sample
 from headstart.store.provenance import provenance
 from headstart.store.runs import RunStore
 from headstart.tasks import load_task
-from headstart.trackers.tensorboard import TensorBoardTracker
 from headstart.training.build import build_model, load_trained_method, restore_model
 
 
@@ -99,7 +98,6 @@ class PackFinisher:
         valid = best.valid | task.measure_answers(model, prepared, context)
         parameters = method.count_trained(model, prepared)
         method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
-        draw_samples(samples, prepared, self.store, context.metric)
         used_ids = prepared.used_ids
         return make_record(
             prepared,
@@ -122,10 +120,9 @@ class PackFinisher:
         )
 
 
-def make_result_record(prepared: PreparedRun, result: RunResult, store: RunStore, workers: int) -> RunRecord:
+def make_result_record(prepared: PreparedRun, result: RunResult, workers: int) -> RunRecord:
     """The record of a run without steps. Its model is the same before and after."""
     samples = pair_samples(prepared, result.answers, result.answers)
-    draw_samples(samples, prepared, store, prepared.study.study.metric)
     return make_record(
         prepared,
         status="done",
@@ -155,11 +152,3 @@ def pair_samples(
         )
         for prompt, was, now in zip(prompts, before, after, strict=True)
     )
-
-
-def draw_samples(samples: Sequence[Sample], prepared: PreparedRun, store: RunStore, metric: str) -> None:
-    """Show samples among the run's curves."""
-    if not samples:
-        return
-    with TensorBoardTracker(store.curves_folder(prepared.run.key), metric) as tracker:
-        tracker.write_samples(samples)

@@ -19,7 +19,7 @@ from headstart.methods.base import UntrainedMethod
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
-from headstart.trackers.tensorboard import TensorBoardTracker
+from headstart.trackers.registry import RunTrackers
 from headstart.training.build import build_weights, make_context, make_members
 from headstart.training.grouping import halve_pack
 from headstart.training.resume import TrainingStateSaver
@@ -56,8 +56,16 @@ def train_pack(
     records = [record.model_copy(update=shared) for record in records]
     for record in records:
         store.write(record)
+        _show_samples(record, store, study.study.metric)
         on_event(RunEnded(record))
     return records
+
+
+def _show_samples(record: RunRecord, store: RunStore, metric: str) -> None:
+    """Have trackers show the answers to sample prompts: they were closed when training ended."""
+    if record.samples:
+        with RunTrackers(store.curves_folder(record.key), metric) as trackers:
+            trackers.on_event(RunEnded(record))
 
 
 def _cut_smaller(pack: Pack, error: Exception) -> list[Pack]:
@@ -75,7 +83,7 @@ def _run_methods(
         return _train_members(runs, store, workers, on_event)
     context = make_context(runs[0]) if method.traits.has_checkpoint else None
     results = [(run, method.run(run, context, store.run_folder(run.run.key))) for run in runs]
-    return [make_result_record(run, result, store, workers) for run, result in results]
+    return [make_result_record(run, result, workers) for run, result in results]
 
 
 def _train_members(
@@ -110,15 +118,13 @@ def _train(
 
 
 class _Curves(ExitStack):
-    """Hands the engine's events on to each run's tracker, and to whoever listens."""
+    """Hands the engine's events on to each run's trackers, and to whoever listens."""
 
     def __init__(self, runs: Sequence[PreparedRun], store: RunStore, metric: str, on_event: OnEvent) -> None:
         super().__init__()
         self._listener, self._metric = on_event, metric
         self._trackers = {
-            prepared.run.key: self.enter_context(
-                TensorBoardTracker(store.curves_folder(prepared.run.key), metric)
-            )
+            prepared.run.key: self.enter_context(RunTrackers(store.curves_folder(prepared.run.key), metric))
             for prepared in runs
         }
 
@@ -130,10 +136,10 @@ class _Curves(ExitStack):
 
     def repeat(self, member: Member) -> None:
         """Draw again what the run had drawn when its state was saved, and tell its epochs."""
-        run, tracker = member.run, self._trackers[member.run.key]
+        run, trackers = member.run, self._trackers[member.run.key]
         for step, loss in enumerate(member.losses, start=1):
             rate = learning_rate(run.training, step - 1, member.total)
-            tracker.on_event(StepDone(run, step, member.total, loss, rate))
+            trackers.on_event(StepDone(run, step, member.total, loss, rate))
         best: EpochPoint | None = None
         for point in member.points:
             best = point if improves(point, best, self._metric) else best

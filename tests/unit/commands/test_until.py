@@ -62,7 +62,7 @@ def _villes_interval(differences: Sequence[float]) -> tuple[float, float]:
 
 def test_its_interval_and_verdict_are_those_of_villes_test(decided: Path) -> None:
     results = json.loads((decided / "out" / "results.json").read_text())
-    assert results["until_decided"]["width"] == 1000
+    assert results["stopping_rule"]["width"] == 1000
     (row,) = (row for row in results["contrasts"] if row["metric"] == "accuracy")
     differences = [one["difference"] for one in row["each_seed"]]
     assert len(set(differences)) > 1, "equal differences would say nothing"

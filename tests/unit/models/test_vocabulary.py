@@ -102,7 +102,7 @@ def test_trained_and_restored_it_is_the_fully_trained_model(family: str) -> None
     norms = _train(full)
     assert max(norms) > 0.5  # clipping took part
     assert np.allclose(_train(model), norms, rtol=1e-9)
-    restore(model, _model(family), decay_factor(RATES, DECAY))
+    restore(model, _model(family).get_input_embeddings(), decay_factor(RATES, DECAY))
     expected, found = full.state_dict(), model.state_dict()
     assert list(found) == list(expected)
     for name in expected:
@@ -115,7 +115,7 @@ def test_the_rows_left_out_need_their_decay(family: str) -> None:
     full, model = _model(family), _compacted(family)
     _train(full)
     _train(model)
-    restore(model, _model(family), 1.0)
+    restore(model, _model(family).get_input_embeddings(), 1.0)
     gap = (model.get_input_embeddings().weight - full.get_input_embeddings().weight).abs().amax(1)
     assert gap[UNUSED].min() > 1e-5
     assert gap[USED].max() < 1e-9
@@ -224,14 +224,14 @@ def test_a_frozen_table_stays_frozen_and_keeps_its_precision() -> None:
     assert compact(model, USED) is None
     assert not model.get_input_embeddings().weight.requires_grad
     assert model.get_input_embeddings().weight.dtype == torch.bfloat16
-    restore(model, whole, 1.0)
+    restore(model, whole.get_input_embeddings(), 1.0)
     assert not model.get_input_embeddings().weight.requires_grad
     assert torch.equal(model.get_input_embeddings().weight, expected)
 
 
 def test_a_restored_model_is_saved_and_loaded_as_any_other(tmp_path: Path) -> None:
     model = _compacted("roberta")
-    restore(model, _model("roberta"), 0.9)
+    restore(model, _model("roberta").get_input_embeddings(), 0.9)
     assert type(model.get_input_embeddings()) is nn.Embedding
     model.save_pretrained(tmp_path)
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path, dtype=torch.float64).eval()

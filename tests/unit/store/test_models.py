@@ -44,7 +44,7 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     layout.run_model_folder("a/all/3").mkdir(parents=True)
     study = make_study(tmp_path, arms={"a": {"method": "lora"}}, data={"path": "/a.csv", "text": ["p", "q"]})
-    assert promote(layout, make_record(3, chosen={"max_length": 64}), study, lambda _: "card")
+    assert promote(layout, make_record(3, resolved={"max_length": 64}), study, lambda _: "card")
     assert read_model_notes(layout.arm_model_folder("a")) == ModelNotes(
         run="a/all/3",
         metric="accuracy",
@@ -98,7 +98,7 @@ def test_record_without_a_model_promotes_nothing(tmp_path: Path) -> None:
 
 def ended(layout: StudyLayout, seed: int, setting: dict[str, float], valid: float) -> RunRecord:
     """A run of the tuned arm `a` that ended, its model in its folder, and was put up for promotion."""
-    record = make_record(seed, valid=valid, setting=setting)
+    record = make_record(seed, valid=valid, hyperparameters=setting)
     model = layout.run_model_folder(record.key)
     model.mkdir(parents=True)
     (model / "weights").write_text(record.key)
@@ -127,7 +127,7 @@ def test_sizes_do_not_compete_in_a_tuned_arm(tmp_path: Path) -> None:
     large = ended(layout, 0, LOW, 0.5)
     promote_chosen(layout, "a", large, lambda _: "card")
     for size, valid in ((4, 0.4), (5, 0.3)):
-        small = make_record(0, valid=valid, setting=LOW, size=size)
+        small = make_record(0, valid=valid, hyperparameters=LOW, size=size)
         layout.run_model_folder(small.key).mkdir(parents=True)
         assert promote(layout, small, make_study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
     assert len(models(layout)) == 2

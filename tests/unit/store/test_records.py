@@ -59,7 +59,7 @@ def test_records_lie_at_both_depths(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     write_record(layout, make_record(0))
     for seed, setting in enumerate((LOW, HIGH)):
-        write_record(layout, make_record(seed, arm="b", setting=setting))
+        write_record(layout, make_record(seed, arm="b", hyperparameters=setting))
     assert list(read_done_records(layout)) == [
         "a/all/0",
         "b/all/0/learning_rate=1e-05",
@@ -100,7 +100,9 @@ def test_records_of_another_version_are_refused_in_one_sentence(
     values = json.loads(layout.record_file("a/all/0").read_text("utf-8"))
     version = SCHEMA_VERSION + change
     write_json(layout.record_file("a/all/0"), values | {"schema_version": version} | keys)
-    with pytest.raises(OutputError, match=f"run with {age} Headstart: its records are of version") as caught:
+    with pytest.raises(
+        OutputError, match=f"of schema version {version}, which {age} Headstart wrote"
+    ) as caught:
         read_done_records(layout)
     assert caught.value.where == str(tmp_path)
 
