@@ -35,14 +35,14 @@ class StudyRuns:
         """The runs that every arm and size is judged by, size by size."""
         return [run for size, arm in list_cells(self.study) for run in self.select_chosen(arm, size)]
 
-    def chosen_point(self, arm: str, size: Size) -> dict[str, float] | None:
+    def find_chosen_point(self, arm: str, size: Size) -> dict[str, float] | None:
         """The grid point that the arm is judged at: empty where none is tuned, None where nothing ended."""
         tried = [row for row in self.grid_rows if (row.arm, row.size) == (arm, size)]
         return next((row.hyperparameters for row in tried if row.chosen), None) if tried else {}
 
     def select_chosen(self, arm: str, size: Size) -> tuple[RunRecord, ...]:
         """The arm's completed runs, in a tuned arm those at its chosen grid point."""
-        place = arm, size, self.chosen_point(arm, size)
+        place = arm, size, self.find_chosen_point(arm, size)
         return tuple(
             record
             for record in self.records
@@ -51,7 +51,7 @@ class StudyRuns:
             and record.test
         )
 
-    def test_scores(self, arm: str, size: Size, metric: str) -> dict[int, float]:
+    def collect_test_scores(self, arm: str, size: Size, metric: str) -> dict[int, float]:
         """The test metric by seed of the arm's chosen runs."""
         return {run.seed: run.test[metric] for run in self.select_chosen(arm, size) if run.test}
 

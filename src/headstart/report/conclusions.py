@@ -58,7 +58,7 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     return notes
 
 
-def sound_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
+def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
     """The ends that hold: of the confidence sequence where seeds were added until something was seen."""
     return (row.low, row.high) if rule is None else (row.sequence_low, row.sequence_high)
 
@@ -105,7 +105,7 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
 
 def _describe_interval(row: Contrast, findings: Findings) -> str:
     """The interval that the verdict rests on, in words."""
-    low, high = sound_interval(row, findings.stopping_rule)
+    low, high = select_interval(row, findings.stopping_rule)
     ends = format_interval(row.metric, low, high, signed=True)
     if findings.stopping_rule is not None:
         seeds = f"{row.n_seeds} seeds"

@@ -127,7 +127,7 @@ def compare_paired(
         min_p=min_sign_flip_p(len(by_seed)),
         fiducial_prob_better=_fiducial_prob_better(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
-        limiting_factor=_limiting_factor(estimate) if by_example is not None else None,
+        limiting_factor=_find_limiting_factor(estimate) if by_example is not None else None,
     )
 
 
@@ -151,14 +151,14 @@ def _compare_each_seed(
         if resampled is None
         else [percentile_interval(column) for column in resampled.T]
     )
-    p_values: Sequence[float | None] = _mcnemar_ps(arm, control) or [None] * len(differences)
+    p_values: Sequence[float | None] = _mcnemar_p_values(arm, control) or [None] * len(differences)
     return [
         SeedDifference(float(difference), *interval, p)
         for difference, interval, p in zip(differences, intervals, p_values, strict=True)
     ]
 
 
-def _mcnemar_ps(arm: PairedScores, control: PairedScores) -> list[float] | None:
+def _mcnemar_p_values(arm: PairedScores, control: PairedScores) -> list[float] | None:
     """One for each seed; None where parts by example are not right or wrong alone."""
     if arm.by_example is None or control.by_example is None:
         return None
@@ -167,7 +167,7 @@ def _mcnemar_ps(arm: PairedScores, control: PairedScores) -> list[float] | None:
     return [mcnemar_p(a, c) for a, c in zip(arm.by_example, control.by_example, strict=True)]
 
 
-def _limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:
+def _find_limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:
     """Which part of the variance is the larger."""
     if estimate is None:
         return None
@@ -192,10 +192,10 @@ def add_verdicts(
     """
     adjusted = iter(adjust_holm([one.p for one in comparisons if one.p is not None]))
     ready = [replace(one, p_holm=None if one.p is None else next(adjusted)) for one in comparisons]
-    return [replace(one, verdict=_verdict(one, lower_is_better, margin, is_sequential)) for one in ready]
+    return [replace(one, verdict=_judge(one, lower_is_better, margin, is_sequential)) for one in ready]
 
 
-def _verdict(
+def _judge(
     comparison: PairedComparison, lower_is_better: bool, margin: float | None, is_sequential: bool
 ) -> Verdict:
     low, high = comparison.low, comparison.high

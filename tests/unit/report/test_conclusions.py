@@ -10,7 +10,7 @@ import pytest
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
 from headstart.records import Contrast, StoppingRule, WorthRow
-from headstart.report.conclusions import draw_conclusions, explain_comparison, sound_interval
+from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
 from studies import findings_of, make_record, make_study
 
 RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=12)
@@ -128,7 +128,7 @@ def test_seeds_that_were_added_are_told_with_the_interval_that_allows_for_it() -
 def test_the_sound_interval_is_the_one_that_verdicts_follow(
     rule: StoppingRule | None, ends: tuple[float, float]
 ) -> None:
-    assert sound_interval(contrast(sequence_low=0.05, sequence_high=0.3), rule) == ends
+    assert select_interval(contrast(sequence_low=0.05, sequence_high=0.3), rule) == ends
 
 
 ARMS: dict[str, Any] = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
