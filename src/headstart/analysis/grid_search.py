@@ -1,4 +1,4 @@
-"""Chooses each tuned arm's grid point on valid, warns where a grid may end too soon; never asks the test."""
+"""Chooses each tuned arm's grid point on valid and warns of a best value at an edge; never uses the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test scores by arm, size and seed, with what each model predicted of each example; compares nothing."""
+"""Test scores by arm, size and seed, with the predictions for each test example; compares nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from headstart.store.scores import OF_TOKENS, Predictions
 
 #: An arm at one training-set size: a row of the tables.
 Cell = tuple[str, Size]
-#: Gives what the model of a run's key predicted of the test examples, as a metric has it, where it is known.
+#: Returns the test predictions of the run with a key, for a metric, where they are known.
 ReadPredictions = Callable[[str, str], Predictions | None]
 
 
@@ -46,7 +46,7 @@ class ArmScores:
     """What an arm scored on test by one metric after learning from `train_examples`, by seed.
 
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
-    the scores [D] on examples drawn anew. `test_digest` tells one set of `n_examples` test examples from
+    the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
     another.
     """
 
@@ -147,7 +147,7 @@ def measure_predictions(predictions: Predictions) -> dict[str, Measure]:
 
 
 def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generator) -> list[ArmScores]:
-    """The scores with every model's on test examples drawn anew: the same draws for all of one test set."""
+    """The scores with `resampled` filled in: the same resamples for all that share a test set."""
     scores = list(scores)
     by_test: defaultdict[str, list[ArmScores]] = defaultdict(list)
     for one in scores:

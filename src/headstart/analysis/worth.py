@@ -1,4 +1,4 @@
-"""What an arm's training labels, and its updates, are worth in those of its control; sums up nothing else."""
+"""What an arm's training labels, and its updates, are worth in those of its control."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WorthTables:
 def estimate_worths(
     scores: Sequence[ArmScores], runs: Sequence[RunRecord], control: str, metric: str, seed: int
 ) -> WorthTables:
-    """In labels, of the scores, and in updates, of the runs; seeds are drawn anew from `seed`."""
+    """In labels, of the scores, and in updates, of the runs; `seed` is of the bootstrap."""
     generator = np.random.default_rng(seed)
     labels = tuple(list_label_worths(scores, control, metric, generator))
     return WorthTables(labels, tuple(list_step_worths(runs, control, metric, generator)))

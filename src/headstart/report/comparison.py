@@ -1,4 +1,4 @@
-"""A comparison for people: tables for a terminal, Markdown or LaTeX from the same cells, with notes below."""
+"""Renders a comparison for a terminal, in Markdown or in LaTeX: the same cells, with notes below."""
 
 from __future__ import annotations
 

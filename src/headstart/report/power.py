@@ -1,4 +1,4 @@
-"""What `headstart power` shows: what contrasts can show, what a difference needs, which ranks are noise."""
+"""Renders `headstart power`: detectable differences, what a difference requires, which ranks are noise."""
 
 from __future__ import annotations
 

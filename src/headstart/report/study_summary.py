@@ -1,4 +1,4 @@
-"""What a study ends with on a terminal: the table of results, its conclusions, and where to look next."""
+"""The summary that a study prints when it ends: tables, conclusions, warnings and next steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WARNING_STYLE: Final = "yellow"
 
 
 def render_study_summary(findings: Findings, out: Path) -> RenderableType:
-    """The tables, what they mean, warnings, failures, and next steps in the folder `out`."""
+    """Tables, conclusions, warnings, failures, and next steps in the folder `out`."""
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
     parts += [Text(), *(Text(sentence) for sentence in draw_conclusions(findings))]
@@ -124,7 +124,7 @@ def render_grid_table(findings: Findings) -> Table:
         table.add_column(point.replace(", ", "\n"), justify="right", overflow="fold")
     for cells in _list_grid_cells(findings, points):
         table.add_row(*cells)
-    table.caption = f"* is the grid point chosen: {describe_choice(study.metric)}. The test has no say."
+    table.caption = f"* is the grid point chosen: {describe_choice(study.metric)}. The test set is not used."
     table.caption_justify = "left"
     return table
 

@@ -1,4 +1,4 @@
-"""A model's metric as a function of its test examples, so that examples can be drawn anew or left out.
+"""Metrics as functions of the test examples, for the bootstrap and the jackknife.
 
 The formulas are those of `stats.metrics`. Shapes: N examples, C classes, D resamples, K sums.
 """

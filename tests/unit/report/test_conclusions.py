@@ -93,7 +93,7 @@ def test_the_same_difference_with_every_seed_has_no_interval() -> None:
 def test_one_seed_is_warned_of() -> None:
     assert draw_conclusions(findings_of({"pretrained": (0.9,), "random": (0.5,)})) == [
         "Between pretrained and random nothing is decided: 90.0 against 50.0 accuracy on test (one seed).",
-        "One seed says nothing about chance: run with seeds=3 or more.",
+        "With one seed there is no interval: run with seeds=3 or more.",
     ]
 
 
@@ -181,7 +181,7 @@ def test_few_seeds_of_a_comparison_are_explained() -> None:
     one, two, three, six = (
         explain_comparison(comparison(contrast(n_seeds=n, min_p=2.0 ** (1 - n)))) for n in (1, 2, 3, 6)
     )
-    assert one == ["One seed says nothing about chance: no interval."]
+    assert one == ["With one seed there is no interval: run more seeds."]
     assert two[0].startswith("Two seeds are few")
     assert three == [
         "With 3 paired seeds a sign-flip test cannot go below p = 0.25: verdicts rest on differences being "
@@ -192,7 +192,7 @@ def test_few_seeds_of_a_comparison_are_explained() -> None:
 
 def test_unknown_test_examples_are_said() -> None:
     (note,) = explain_comparison(comparison(contrast(n_seeds=6, min_p=0.03, test_examples=None)))
-    assert note == "Predictions of test examples are not known: intervals are about these very examples."
+    assert note == "Scores of single test examples are not known: intervals hold for this test set only."
 
 
 @pytest.mark.parametrize(
