@@ -34,14 +34,14 @@ class Record(BaseModel):
 
 
 class StudyWarning(Record):
-    """Something about the data or a study worth a warning: a short kind and a whole sentence."""
+    """A warning about the data or a study: a short kind and a sentence."""
 
     kind: str
     message: str
 
 
 class EpochPoint(Record):
-    """What one epoch gave: mean training loss per example, the last rate used, and the metrics asked for."""
+    """Results of one epoch: mean training loss per example, the last learning rate, and the metrics."""
 
     epoch: int
     step: int
@@ -85,7 +85,7 @@ class Execution(Record):
 
 
 class Range(Record):
-    """From `low` to `high`, both as likely as not to be passed by little."""
+    """An expected range, from `low` to `high`."""
 
     low: float
     high: float
@@ -130,8 +130,8 @@ class Provenance(Record):
 class RunRecord(Record):
     """One run, done or failed. Its presence on disk with status `done` means the run is complete.
 
-    `hyperparameters` are the point of the grid in a tuned arm, `resolved` what a run settled for itself, such
-    as the length limit in force, and `traceback` that of an error which is a bug.
+    `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose itself,
+    such as the length limit in force, and `traceback` that of an error which is a bug.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -168,8 +168,8 @@ class SummaryRow(Record):
     """One arm's test metric over its seeds; `std` is the sample's.
 
     `seeds_low` and `seeds_high` are a 95% t interval of the mean over seeds. `examples_low` and
-    `examples_high` are what other test examples would give these very models: a 95% bootstrap interval of the
-    mean, null where examples are not known. `worst_seed` and `best_seed` heed which way is better.
+    `examples_high` are a 95% bootstrap interval of the mean of these models over test examples, null where
+    examples are not known. `worst_seed` and `best_seed` go by which way is better.
     """
 
     arm: str

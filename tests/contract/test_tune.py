@@ -90,7 +90,7 @@ def test_each_run_has_curves_of_its_own(tuned: Tuned) -> None:
 
 def test_the_arms_figures_are_of_the_chosen_grid_point_only(tuned: Tuned) -> None:
     findings = tuned.results.findings
-    assert findings.chosen_point("pretrained", "all") == {"learning_rate": 3e-3}
+    assert findings.find_chosen_point("pretrained", "all") == {"learning_rate": 3e-3}
     (row,) = (s for s in findings.summary if (s.arm, s.metric) == ("pretrained", "accuracy"))
     chosen = [
         r

@@ -1,1 +1,1 @@
-"""Run records, or scores of anybody's, become findings: typed objects that reports render."""
+"""Makes findings from run records, or from scores in a file: typed objects that reports render."""

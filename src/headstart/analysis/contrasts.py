@@ -70,13 +70,13 @@ def compare_pairs(
     return ScoredPairs(
         summary=tuple(summarise_scores(one, metric) for one in by_cell.values()),
         contrasts=tuple(
-            _contrast(arm, control, comparison, metric)
+            _make_contrast(arm, control, comparison, metric)
             for (arm, control), comparison in zip(paired, final, strict=True)
         ),
     )
 
 
-def _contrast(arm: ArmScores, control: ArmScores, comparison: PairedComparison, metric: str) -> Contrast:
+def _make_contrast(arm: ArmScores, control: ArmScores, comparison: PairedComparison, metric: str) -> Contrast:
     return Contrast(
         arm=arm.arm,
         control=control.arm,

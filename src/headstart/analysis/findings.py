@@ -1,4 +1,4 @@
-"""Records become findings: summaries, contrasts and worth; says nothing in words."""
+"""Computes findings from records: summaries, contrasts and worth; renders nothing."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from headstart.records import (
     WorthRow,
 )
 
-#: Of what findings draw: the default of `headstart compare`, so that both say the same.
+#: Of the bootstrap: the default of `headstart compare`, so that both give the same figures.
 _SEED: Final = 0
 
 
 @dataclass(frozen=True)
 class Findings(StudyRuns):
-    """Everything that tables, sentences and `results.json` say of a study."""
+    """Everything that tables, conclusions and `results.json` show of a study."""
 
     summary: tuple[SummaryRow, ...]
     contrasts: tuple[Contrast, ...]

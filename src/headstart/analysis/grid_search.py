@@ -1,4 +1,4 @@
-"""Chooses each tuned arm's grid point on valid, warns where a grid may end too soon; never asks the test."""
+"""Chooses each tuned arm's grid point on valid and warns of a best value at an edge; never uses the test."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ def list_grid_rows(study: Study, records: Sequence[RunRecord]) -> Iterator[GridR
         for name, arm in study.arms.items():
             if axes(study, arm):
                 yield from _mark_chosen(
-                    study.metric, [_grid_row(study, runs, name, size, point) for point in grid(study, arm)]
+                    study.metric,
+                    [_make_grid_row(study, runs, name, size, point) for point in grid(study, arm)],
                 )
 
 
-def _grid_row(study: Study, runs: _RunsByPoint, arm: str, size: Size, point: Setting) -> GridRow:
+def _make_grid_row(study: Study, runs: _RunsByPoint, arm: str, size: Size, point: Setting) -> GridRow:
     metric, of_point = study.metric, runs.get((arm, size, point), ())
     valid = [record.valid[metric] for record in of_point if record.status == "done" and record.valid]
     figures = summarise(np.array(valid)) if valid else None

@@ -1,4 +1,4 @@
-"""What contrasts can show with so many seeds and examples, and which ranks of a leaderboard are noise."""
+"""Power of contrasts with given numbers of seeds and examples, and which ranks of a leaderboard are noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads scores by arm, seed and perhaps size from a table of anybody's; refuses what is no number."""
+"""Reads scores by arm, seed and optional size from a CSV, TSV, JSON Lines or Parquet file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens what scores are read from: the folder of a study, or a table of anybody's."""
+"""Opens where scores are read from: the folder of a study, or a file with a table of scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test scores by arm, size and seed, with what each model predicted of each example; compares nothing."""
+"""Test scores by arm, size and seed, with the predictions for each test example; compares nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from headstart.store.predictions import OF_TOKENS, Predictions
 
 #: An arm at one training-set size: a row of the tables.
 Cell = tuple[str, Size]
-#: Gives what the model of a run's key predicted of the test examples, as a metric has it, where it is known.
+#: Returns the test predictions of the run with a key, for a metric, where they are known.
 ReadPredictions = Callable[[str, str], Predictions | None]
 
 
@@ -46,7 +46,7 @@ class ArmScores:
     """What an arm scored on test by one metric after learning from `train_examples`, by seed.
 
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
-    the scores [D] on examples drawn anew. `test_digest` tells one set of `n_examples` test examples from
+    the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
     another.
     """
 
@@ -64,7 +64,7 @@ class ArmScores:
         """The row of the tables that it stands in."""
         return self.arm, self.size
 
-    def extreme_seeds(self, metric: str) -> tuple[int, int]:
+    def find_extreme_seeds(self, metric: str) -> tuple[int, int]:
         """The seeds of the worst and of the best score."""
         ordered = sorted(self.by_seed, key=lambda seed: self.by_seed[seed])
         return (ordered[-1], ordered[0]) if metric in LOWER_IS_BETTER else (ordered[0], ordered[-1])
@@ -83,11 +83,11 @@ def collect_scores(
         tests = {run.seed: _read_tests(run.key, metrics, read) for run in chosen}
         for metric in metrics if chosen else ():
             of_metric = {seed: by_metric[metric] for seed, by_metric in tests.items() if metric in by_metric}
-            collected[metric].append(_arm_scores(chosen, metric, of_metric))
+            collected[metric].append(_make_arm_scores(chosen, metric, of_metric))
     return collected
 
 
-def _arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int, MeasuredTest]) -> ArmScores:
+def _make_arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int, MeasuredTest]) -> ArmScores:
     """Of one cell's runs; predictions count of those that were tested on the same examples as the first."""
     first = next(iter(tests.values()), None)
     return ArmScores(
@@ -147,7 +147,7 @@ def measure_predictions(predictions: Predictions) -> dict[str, Measure]:
 
 
 def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generator) -> list[ArmScores]:
-    """The scores with every model's on test examples drawn anew: the same draws for all of one test set."""
+    """The scores with `resampled` filled in: the same resamples for all that share a test set."""
     scores = list(scores)
     by_test: defaultdict[str, list[ArmScores]] = defaultdict(list)
     for one in scores:
@@ -167,7 +167,7 @@ def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generat
 
 def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
     """Mean, deviations, both intervals, and the worst and best seed."""
-    worst, best = scores.extreme_seeds(metric)
+    worst, best = scores.find_extreme_seeds(metric)
     figures = summarise(np.array(list(scores.by_seed.values())))
     is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
     examples_low, examples_high = (
@@ -201,10 +201,10 @@ def pair_scores(cells: Sequence[ArmScores], seeds: Sequence[int]) -> list[Paired
     """Each over these seeds; over examples too where all were tested on the same, and these are known."""
     is_known = len({scores.test_digest for scores in cells}) == 1
     is_known = is_known and all(seed in scores.measures for scores in cells for seed in seeds)
-    return [_paired_scores(scores, seeds, is_known) for scores in cells]
+    return [_make_paired_scores(scores, seeds, is_known) for scores in cells]
 
 
-def _paired_scores(scores: ArmScores, seeds: Sequence[int], is_known: bool) -> PairedScores:
+def _make_paired_scores(scores: ArmScores, seeds: Sequence[int], is_known: bool) -> PairedScores:
     by_seed = np.array([scores.by_seed[seed] for seed in seeds])
     if not is_known:
         return PairedScores(by_seed)

@@ -1,4 +1,4 @@
-"""A study's records in the order of its tables, with the grid point that each tuned arm is judged at."""
+"""A study's records in the order of its tables, with the chosen grid point of each tuned arm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headstart.records import GridRow, RunRecord, StudyWarning, run_key
 
 @dataclass(frozen=True)
 class StudyRuns:
-    """The runs that a study asks for, as far as they ended, and what its tuned arms chose among them."""
+    """The runs that a study asks for, as far as they ended, and the grid of its tuned arms."""
 
     study: Study
     records: tuple[RunRecord, ...]
@@ -32,17 +32,17 @@ class StudyRuns:
 
     @property
     def chosen(self) -> list[RunRecord]:
-        """The runs that every arm and size is judged by, size by size."""
+        """The runs of each arm and size, in a tuned arm those at its chosen grid point; size by size."""
         return [run for size, arm in list_cells(self.study) for run in self.select_chosen(arm, size)]
 
-    def chosen_point(self, arm: str, size: Size) -> dict[str, float] | None:
-        """The grid point that the arm is judged at: empty where none is tuned, None where nothing ended."""
+    def find_chosen_point(self, arm: str, size: Size) -> dict[str, float] | None:
+        """The arm's chosen grid point: empty where it is not tuned, None where no run is done."""
         tried = [row for row in self.grid_rows if (row.arm, row.size) == (arm, size)]
         return next((row.hyperparameters for row in tried if row.chosen), None) if tried else {}
 
     def select_chosen(self, arm: str, size: Size) -> tuple[RunRecord, ...]:
         """The arm's completed runs, in a tuned arm those at its chosen grid point."""
-        place = arm, size, self.chosen_point(arm, size)
+        place = arm, size, self.find_chosen_point(arm, size)
         return tuple(
             record
             for record in self.records
@@ -51,7 +51,7 @@ class StudyRuns:
             and record.test
         )
 
-    def test_scores(self, arm: str, size: Size, metric: str) -> dict[int, float]:
+    def collect_test_scores(self, arm: str, size: Size, metric: str) -> dict[int, float]:
         """The test metric by seed of the arm's chosen runs."""
         return {run.seed: run.test[metric] for run in self.select_chosen(arm, size) if run.test}
 
@@ -59,7 +59,7 @@ class StudyRuns:
 def order_runs(
     study: Study, records: Sequence[RunRecord], warnings: Sequence[StudyWarning] = ()
 ) -> StudyRuns:
-    """The study's own records in the order of its tables, and a warning where a grid may end too soon."""
+    """The study's own records in the order of its tables, with a warning of each best value at an edge."""
     place = {key: i for i, key in enumerate(_list_keys(study))}
     ordered = tuple(sorted((r for r in records if r.key in place), key=lambda r: place[r.key]))
     grid_rows = tuple(list_grid_rows(study, ordered))

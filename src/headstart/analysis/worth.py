@@ -1,4 +1,4 @@
-"""What an arm's training labels, and its updates, are worth in those of its control; sums up nothing else."""
+"""What an arm's training labels, and its updates, are worth in those of its control."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WorthTables:
 def estimate_worths(
     scores: Sequence[ArmScores], runs: Sequence[RunRecord], control: str, metric: str, seed: int
 ) -> WorthTables:
-    """In labels, of the scores, and in updates, of the runs; seeds are drawn anew from `seed`."""
+    """In labels, of the scores, and in updates, of the runs; `seed` is of the bootstrap."""
     generator = np.random.default_rng(seed)
     labels = tuple(list_label_worths(scores, control, metric, generator))
     return WorthTables(labels, tuple(list_step_worths(runs, control, metric, generator)))
@@ -51,15 +51,15 @@ def list_label_worths(
         cells = [[by_labels[n] for n in labels] for by_labels in (mine, theirs)]
         seeds = sorted(set.intersection(*(set(cell.by_seed) for row in cells for cell in row)))
         if seeds:
-            curve, control_curve = _label_curves(np.array(labels), cells, seeds)
+            curve, control_curve = _make_label_curves(np.array(labels), cells, seeds)
             worths = estimate_worth(
                 curve, control_curve, generator, lower_is_better=metric in LOWER_IS_BETTER
             )
             for worth, cell in zip(worths, cells[0], strict=True):
-                yield _worth_row(worth, cell.arm, cell.size, control, labels, metric)
+                yield _make_worth_row(worth, cell.arm, cell.size, control, labels, metric)
 
 
-def _label_curves(
+def _make_label_curves(
     labels: np.ndarray, cells: Sequence[Sequence[ArmScores]], seeds: Sequence[int]
 ) -> list[LearningCurve]:
     """Both curves; with examples where all of them were tested on the same and each has parts by example."""
@@ -89,12 +89,14 @@ def list_step_worths(
     for (arm, size), mine in by_cell.items():
         theirs = by_cell.get((control, size), {})
         seeds = sorted(mine.keys() & theirs.keys())
-        steps = max((_epoch_steps(theirs[seed]) for seed in seeds), key=len, default=())
+        steps = max((_list_epoch_steps(theirs[seed]) for seed in seeds), key=len, default=())
         if arm == control or len(steps) < 2:
             continue
-        best = _best_so_far([mine[seed] for seed in seeds], metric)
-        last_step = max((step for seed in seeds for step in _epoch_steps(mine[seed])), default=0)
-        control_curve = LearningCurve(np.array(steps), _best_so_far([theirs[seed] for seed in seeds], metric))
+        best = _accumulate_best([mine[seed] for seed in seeds], metric)
+        last_step = max((step for seed in seeds for step in _list_epoch_steps(mine[seed])), default=0)
+        control_curve = LearningCurve(
+            np.array(steps), _accumulate_best([theirs[seed] for seed in seeds], metric)
+        )
         if best.size and np.isfinite(best).all() and np.isfinite(control_curve.by_seed).all():
             (worth,) = estimate_worth(
                 LearningCurve(np.array([last_step]), best[-1:]),
@@ -102,14 +104,14 @@ def list_step_worths(
                 generator,
                 lower_is_better=metric in LOWER_IS_BETTER,
             )
-            yield _worth_row(worth, arm, size, control, steps, metric)
+            yield _make_worth_row(worth, arm, size, control, steps, metric)
 
 
-def _epoch_steps(run: RunRecord) -> tuple[int, ...]:
+def _list_epoch_steps(run: RunRecord) -> tuple[int, ...]:
     return tuple(point.step for point in run.epochs)
 
 
-def _best_so_far(runs: Sequence[RunRecord], metric: str) -> np.ndarray:
+def _accumulate_best(runs: Sequence[RunRecord], metric: str) -> np.ndarray:
     """The best valid score after each epoch [K, S]; one epoch for a run that has none."""
     rows = [[point.valid.get(metric, math.nan) for point in run.epochs] for run in runs]
     rows = [row or [(run.valid or {}).get(metric, math.nan)] for row, run in zip(rows, runs, strict=True)]
@@ -119,7 +121,7 @@ def _best_so_far(runs: Sequence[RunRecord], metric: str) -> np.ndarray:
     return np.asarray(best.accumulate(values, axis=1).T)
 
 
-def _worth_row(
+def _make_worth_row(
     worth: Worth, arm: str, size: Size, control: str, amounts: Sequence[int], metric: str
 ) -> WorthRow:
     """With what lies beyond the control's `amounts` in words instead of infinity and zero."""
@@ -132,22 +134,22 @@ def _worth_row(
         score=worth.score,
         smallest=amounts[0],
         largest=amounts[-1],
-        worth=_within(worth.worth),
-        worth_beyond=_beyond(worth.worth),
-        low=_within(worth.low),
-        low_beyond=_beyond(worth.low),
-        high=_within(worth.high),
-        high_beyond=_beyond(worth.high),
-        bootstrap_low=_within(worth.bootstrap_low),
-        bootstrap_low_beyond=_beyond(worth.bootstrap_low),
-        bootstrap_high=_within(worth.bootstrap_high),
-        bootstrap_high_beyond=_beyond(worth.bootstrap_high),
+        worth=_drop_beyond(worth.worth),
+        worth_beyond=_describe_beyond(worth.worth),
+        low=_drop_beyond(worth.low),
+        low_beyond=_describe_beyond(worth.low),
+        high=_drop_beyond(worth.high),
+        high_beyond=_describe_beyond(worth.high),
+        bootstrap_low=_drop_beyond(worth.bootstrap_low),
+        bootstrap_low_beyond=_describe_beyond(worth.bootstrap_low),
+        bootstrap_high=_drop_beyond(worth.bootstrap_high),
+        bootstrap_high_beyond=_describe_beyond(worth.bootstrap_high),
     )
 
 
-def _within(value: float | None) -> float | None:
+def _drop_beyond(value: float | None) -> float | None:
     return None if value in _BEYOND else value
 
 
-def _beyond(value: float | None) -> Beyond:
+def _describe_beyond(value: float | None) -> Beyond:
     return None if value is None else _BEYOND.get(value)

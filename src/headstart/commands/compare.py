@@ -1,4 +1,4 @@
-"""`headstart compare`: the arms of a study, or the scores in a file, against a control, or two studies."""
+"""`headstart compare`: compares arms of a study, or scores in a file, with a control, or two studies."""
 
 from __future__ import annotations
 

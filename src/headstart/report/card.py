@@ -81,14 +81,14 @@ def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) ->
         test=number(study.metric, record.test[study.metric]),
         use=_describe_use(record, study, label_names),
     )
-    return f"---\n{_metadata(study)}---\n{body}"
+    return f"---\n{_format_metadata(study)}---\n{body}"
 
 
 def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
     """How the model is loaded and asked."""
     generates = task_traits(study.task).generates
     labels = ", ".join(f"`{name}`" for name in label_names) or "a number"
-    artifact = _artifact(record, study)
+    artifact = _find_artifact(record, study)
     if artifact == "probe":
         return _PROBE.format(labels=labels)
     if artifact == "adapter":
@@ -97,7 +97,7 @@ def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...])
     return _CHAT if generates else _LABELS.format(labels=labels)
 
 
-def _artifact(record: RunRecord, study: Study) -> Artifact:
+def _find_artifact(record: RunRecord, study: Study) -> Artifact:
     """What the folder holds: of an adapter over random weights, whose base is nowhere else, a whole model."""
     arm = study.arms[record.arm]
     artifact = method_traits(arm.method).artifact
@@ -113,7 +113,7 @@ def _describe_choice(record: RunRecord, study: Study) -> str:
     return f"Chosen on valid: {values}, of {tried} grid {'point' if tried == 1 else 'points'} tried.\n"
 
 
-def _metadata(study: Study) -> str:
+def _format_metadata(study: Study) -> str:
     pipeline = task_traits(study.task).pipeline
     buffer = StringIO()
     YAML().dump({"library_name": "transformers", "pipeline_tag": pipeline, "tags": ["headstart"]}, buffer)

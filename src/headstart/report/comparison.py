@@ -1,4 +1,4 @@
-"""A comparison for people: tables for a terminal, Markdown or LaTeX from the same cells, with notes below."""
+"""Renders a comparison for a terminal, in Markdown or in LaTeX: the same cells, with notes below."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def make_tables(comparison: Comparison) -> Iterator[Rows]:
     if comparison.contrasts:
         yield _tabulate_contrasts(comparison, has_sizes)
     if comparison.label_worth:
-        head = _worth_head(comparison, "label worth", "labels", comparison.metric)
-        yield [head, *(_worth_cells(row) for row in comparison.label_worth)]
+        head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
+        yield [head, *(_format_worth_row(row) for row in comparison.label_worth)]
     if comparison.step_worth:
-        head = _worth_head(comparison, "worth in updates", "updates", f"valid {comparison.metric}")
-        cells = [_add_size(_worth_cells(row), row.size, has_sizes) for row in comparison.step_worth]
+        head = _make_worth_head(comparison, "worth in updates", "updates", f"valid {comparison.metric}")
+        cells = [_add_size(_format_worth_row(row), row.size, has_sizes) for row in comparison.step_worth]
         yield [_add_size(head, "size", has_sizes), *cells]
 
 
@@ -76,11 +76,11 @@ def _add_size(cells: list[str], size: object, has_sizes: bool) -> list[str]:
 
 def _tabulate_arms(comparison: Comparison, has_sizes: bool) -> Rows:
     head = ["arm", "seeds", comparison.metric, "± pop.", "95% seeds", "95% examples", "worst, best"]
-    cells = [_add_size(_arm_cells(row), row.size, has_sizes) for row in comparison.summary]
+    cells = [_add_size(_format_arm(row), row.size, has_sizes) for row in comparison.summary]
     return [_add_size(head, "size", has_sizes), *cells]
 
 
-def _arm_cells(row: SummaryRow) -> list[str]:
+def _format_arm(row: SummaryRow) -> list[str]:
     mean = number(row.metric, row.mean)
     return [
         row.arm,
@@ -99,12 +99,12 @@ def _tabulate_contrasts(comparison: Comparison, has_sizes: bool) -> Rows:
     columns = ["95%, anytime", "seeds"] if is_sequential else ["95%", "p, Holm", "p, sign flip"]
     head = [against, unit(comparison.metric), *columns, "verdict"]
     cells = [
-        _add_size(_contrast_cells(row, is_sequential), row.size, has_sizes) for row in comparison.contrasts
+        _add_size(_format_contrast(row, is_sequential), row.size, has_sizes) for row in comparison.contrasts
     ]
     return [_add_size(head, "size", has_sizes), *cells]
 
 
-def _contrast_cells(row: Contrast, is_sequential: bool) -> list[str]:
+def _format_contrast(row: Contrast, is_sequential: bool) -> list[str]:
     if is_sequential:
         interval = format_interval(row.metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
@@ -114,11 +114,11 @@ def _contrast_cells(row: Contrast, is_sequential: bool) -> list[str]:
     return [row.arm, number(row.metric, row.difference, signed=True), *figures, row.verdict]
 
 
-def _worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:
+def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:
     return [title, unit_of_worth, score, f"{unit_of_worth} of {comparison.control}", "95%"]
 
 
-def _worth_cells(row: WorthRow) -> list[str]:
+def _format_worth_row(row: WorthRow) -> list[str]:
     """How many labels, or updates, the control needs for the same score."""
     amount = f"{row.amount:,}" if row.amount else "-"
     score = number(row.metric, row.score)

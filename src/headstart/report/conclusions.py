@@ -1,4 +1,4 @@
-"""What findings and comparisons say, in sentences that a person can repeat; tables hold every figure too."""
+"""Conclusions: findings and comparisons in sentences; every figure in them is in the tables too."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from headstart.stats.confidence_sequence import min_seeds
 
 #: What its coverage by simulation shows (docs/statistics.md).
 _TWO_SEEDS: Final = (
-    "Two seeds are few: where seeds differ much, a 95% interval of two holds in 88%. "
+    "Two seeds are few: where seeds differ much, a 95% interval over two has a coverage of 88%. "
     "Run with seeds=3 or more."
 )
 
 
 def draw_conclusions(findings: Findings) -> list[str]:
-    """What the study says, one sentence for each arm compared with the control, at its largest size."""
+    """The study's conclusions: one sentence for each arm compared with the control, at the largest size."""
     metric, size = findings.study.metric, findings.study.sizes[-1]
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
@@ -36,35 +36,35 @@ def draw_conclusions(findings: Findings) -> list[str]:
     smallest = findings.study.sizes[0]
     sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
     if any(row.n_seeds < 2 for row in contrasts):
-        sentences.append("One seed says nothing about chance: run with seeds=3 or more.")
+        sentences.append("With one seed there is no interval: run with seeds=3 or more.")
     elif any(row.n_seeds == 2 for row in contrasts):
         sentences.append(_TWO_SEEDS)
     return sentences
 
 
 def explain_comparison(comparison: Comparison) -> list[str]:
-    """What the verdicts of a comparison rest on, and what they leave out."""
+    """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
     notes = list(_explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule))
     if any(row.test_examples is None for row in contrasts):
-        notes.append("Predictions of test examples are not known: intervals are about these very examples.")
+        notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if rule is None and any(
         row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts
     ):
         notes.append(
-            "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help: "
+            "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help; "
             "more test examples would."
         )
     return notes
 
 
-def sound_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
-    """The ends that hold: of the confidence sequence where seeds were added until something was seen."""
+def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
+    """The interval that verdicts follow: the confidence sequence where seeds were added by a rule."""
     return (row.low, row.high) if rule is None else (row.sequence_low, row.sequence_high)
 
 
 def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
-    """Pretrained models that a baseline without a checkpoint equals or beats: worth knowing first of all."""
+    """Pretrained models that are not better than a baseline without a checkpoint."""
     study, metric = findings.study, findings.study.metric
     means = {row.arm: row.mean for row in findings.summary if (row.size, row.metric) == (size, metric)}
     has_model = {name: method_traits(arm.method).has_checkpoint for name, arm in study.arms.items()}
@@ -104,8 +104,8 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
 
 
 def _describe_interval(row: Contrast, findings: Findings) -> str:
-    """The interval that the verdict rests on, in words."""
-    low, high = sound_interval(row, findings.stopping_rule)
+    """The interval that the verdict follows, in words."""
+    low, high = select_interval(row, findings.stopping_rule)
     ends = format_interval(row.metric, low, high, signed=True)
     if findings.stopping_rule is not None:
         seeds = f"{row.n_seeds} seeds"
@@ -138,7 +138,7 @@ def _explain_seeds(comparison: Comparison) -> Iterator[str]:
     min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts}
     for n_seeds, min_p in min_ps.items():
         if n_seeds == 1:
-            yield "One seed says nothing about chance: no interval."
+            yield "With one seed there is no interval: run more seeds."
         elif n_seeds == 2:
             yield _TWO_SEEDS
         elif min_p > 0.05:
@@ -152,8 +152,8 @@ def _explain_stopping(comparison: Comparison, rule: StoppingRule) -> Iterator[st
     yield (
         f"Seeds were added until intervals were narrower than {rule.width:g} {unit(rule.metric)} (at most "
         f"{rule.most_seeds} seeds): verdicts follow the confidence sequence, which holds whenever one stops, "
-        "of the median over seeds on these very test examples. p values take the number of seeds as given, "
-        "so none are shown."
+        "of the median over seeds, on this test set only. p values assume a fixed number of seeds, so none "
+        "are shown."
     )
     if any(row.sequence_low is None for row in comparison.contrasts):
         yield f"It needs {min_seeds(len(comparison.contrasts))} seeds or more."

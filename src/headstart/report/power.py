@@ -1,4 +1,4 @@
-"""What `headstart power` shows: what contrasts can show, what a difference needs, which ranks are noise."""
+"""Renders `headstart power`: detectable differences, what a difference requires, which ranks are noise."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _render_leaderboard(leaderboard: Leaderboard) -> RenderableType:
     for name in ("score", "behind the first", "could be noise"):
         table.add_column(name, justify="right")
     for rank in leaderboard.ranks:
-        table.add_row(*_rank_cells(rank))
+        table.add_row(*_format_rank(rank))
     note = (
         f"On {leaderboard.test_examples:,} test examples a difference of two single results below "
         f"{100 * leaderboard.noise_limit:.1f} points comes by chance one time in twenty or more often. "
@@ -72,7 +72,7 @@ def _render_leaderboard(leaderboard: Leaderboard) -> RenderableType:
     return Group(table, Text(note))
 
 
-def _rank_cells(rank: Rank) -> Iterator[str]:
+def _format_rank(rank: Rank) -> Iterator[str]:
     yield escape(rank.name)
     yield f"{100 * rank.score:.1f}"
     yield "-" if rank.difference == 0 else f"{100 * rank.difference:.1f}"

@@ -1,4 +1,4 @@
-"""What a study ends with on a terminal: the table of results, its conclusions, and where to look next."""
+"""The summary that a study prints when it ends: tables, conclusions, warnings and next steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from headstart.analysis.grid_search import describe_choice
 from headstart.config.study import Size, Study
 from headstart.config.traits import task_traits
 from headstart.records import GridRow
-from headstart.report.conclusions import draw_conclusions, sound_interval
+from headstart.report.conclusions import draw_conclusions, select_interval
 from headstart.report.numbers import format_hyperparameters, number, unit
 
 _WARNING_STYLE: Final = "yellow"
 
 
 def render_study_summary(findings: Findings, out: Path) -> RenderableType:
-    """The tables, what they mean, warnings, failures, and next steps in the folder `out`."""
+    """Tables, conclusions, warnings, failures, and next steps in the folder `out`."""
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
     parts += [Text(), *(Text(sentence) for sentence in draw_conclusions(findings))]
@@ -38,11 +38,11 @@ def render_results_table(findings: Findings) -> Table:
     study, metric = findings.study, findings.study.metric
     table = Table(title=Text(study.question) if study.question else None, title_justify="left")
     table.title_style = "bold"
-    for name, style in _columns(findings):
+    for name, style in _list_columns(findings):
         table.add_column(escape(name), justify="left" if name == "arm" else "right", style=style)
     for size in study.sizes:
         for arm in study.arms:
-            table.add_row(*_result_cells(findings, arm, size))
+            table.add_row(*_format_row(findings, arm, size))
         table.add_section()
     table.caption = (
         f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation over seeds"
@@ -63,7 +63,7 @@ def _describe_brackets(findings: Findings) -> str:
     return "; in brackets 95% over seeds" + (" and test examples" if is_known else "")
 
 
-def _columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
+def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
     """Headings with their styles."""
     study = findings.study
     yield "arm", "bold"
@@ -78,14 +78,14 @@ def _columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
         yield f"against {study.control_arm}{points}", None
 
 
-def _result_cells(findings: Findings, arm: str, size: Size) -> Iterator[str]:
+def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     study, metric = findings.study, findings.study.metric
-    by_seed = findings.test_scores(arm, size, metric)
+    by_seed = findings.collect_test_scores(arm, size, metric)
     yield escape(arm)
     if len(study.sizes) > 1:
         yield str(size)
     if findings.grid_rows:
-        yield format_hyperparameters(findings.chosen_point(arm, size) or {}) or "-"
+        yield format_hyperparameters(findings.find_chosen_point(arm, size) or {}) or "-"
     yield _format_mean(findings, arm, size)
     yield " ".join(number(metric, by_seed.get(seed)) for seed in study.seeds)
     if study.control_arm:
@@ -105,7 +105,7 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
     metric = findings.study.metric
     for row in findings.contrasts:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
-            low, high = sound_interval(row, findings.stopping_rule)
+            low, high = select_interval(row, findings.stopping_rule)
             ends = (number(metric, end, signed=True) for end in (low, high))
             interval = " [{}, {}]".format(*ends) if low is not None else ""
             return f"{number(metric, row.difference, signed=True)}{interval}"
@@ -122,23 +122,23 @@ def render_grid_table(findings: Findings) -> Table:
     points = list(dict.fromkeys(format_hyperparameters(row.hyperparameters) for row in findings.grid_rows))
     for point in points:
         table.add_column(point.replace(", ", "\n"), justify="right", overflow="fold")
-    for cells in _grid_cells(findings, points):
+    for cells in _list_grid_cells(findings, points):
         table.add_row(*cells)
-    table.caption = f"* is the grid point chosen: {describe_choice(study.metric)}. The test has no say."
+    table.caption = f"* is the grid point chosen: {describe_choice(study.metric)}. The test set is not used."
     table.caption_justify = "left"
     return table
 
 
-def _grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str | Text]]:
+def _list_grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str | Text]]:
     study = findings.study
     for arm, size in dict.fromkeys((row.arm, row.size) for row in findings.grid_rows):
         rows = [row for row in findings.grid_rows if (row.arm, row.size) == (arm, size)]
-        cells = {format_hyperparameters(row.hyperparameters): _grid_cell(row, study) for row in rows}
+        cells = {format_hyperparameters(row.hyperparameters): _format_grid_cell(row, study) for row in rows}
         head: list[str | Text] = [escape(arm), *([str(size)] if len(study.sizes) > 1 else [])]
         yield [*head, *(cells.get(point, "") for point in points)]
 
 
-def _grid_cell(row: GridRow, study: Study) -> Text:
+def _format_grid_cell(row: GridRow, study: Study) -> Text:
     if row.mean is None:
         return Text("failed" if row.n_failed else "-")
     deviation = f" ± {number(row.metric, row.std)}" if row.std is not None else ""
@@ -152,7 +152,7 @@ def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
     steps = [("curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}")]
     if saved:
         model = _shorten(out / "models" / saved[0])
-        steps += [("model", str(model)), _use(findings.study, model)]
+        steps += [("model", str(model)), _describe_use(findings.study, model)]
     steps.append(("all figures", str(_shorten(out / "results.json"))))
     table = Table.grid(padding=(0, 2))
     for name, command in steps:
@@ -160,7 +160,7 @@ def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
     return Padding(table, 0)
 
 
-def _use(study: Study, model: Path) -> tuple[str, str]:
+def _describe_use(study: Study, model: Path) -> tuple[str, str]:
     """What to do with the model, and how."""
     if task_traits(study.task).generates:
         return "answer a prompt", f'headstart generate {model} "a prompt"'

@@ -41,12 +41,12 @@ def render_terminal_table(
 
 def render_markdown_table(rows: Rows) -> str:
     """In Markdown, figures on the right."""
-    lines = [_markdown_line([cell.replace("|", "\\|") for cell in row]) for row in rows]
-    rule = _markdown_line(["---", *["---:"] * (len(rows[0]) - 1)])
+    lines = [_join_markdown([cell.replace("|", "\\|") for cell in row]) for row in rows]
+    rule = _join_markdown(["---", *["---:"] * (len(rows[0]) - 1)])
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _markdown_line(cells: Sequence[str]) -> str:
+def _join_markdown(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -1,4 +1,4 @@
-"""An interval that may be looked at after every seed: bets on signs of differences; assumes no normality.
+"""A confidence interval that is valid after every seed: bets on signs of differences, not on normality.
 
 If seeds are drawn alike and independently, a difference lies above their median as often as below it. An
 e-process bets on one side being the more frequent: with k of n differences above a candidate, its wealth is

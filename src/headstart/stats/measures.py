@@ -1,4 +1,4 @@
-"""A model's metric as a function of its test examples, so that examples can be drawn anew or left out.
+"""Metrics as functions of the test examples, for the bootstrap and the jackknife.
 
 The formulas are those of `stats.metrics`. Shapes: N examples, C classes, D resamples, K sums.
 """
@@ -84,7 +84,7 @@ class SumsMeasure:
         n = self.parts.shape[0]
         total = np.asarray(self.parts.sum(0)).ravel()
         without = np.concatenate(
-            [self.formula(total - _dense(self.parts[i : i + _ROWS])) for i in range(0, n, _ROWS)]
+            [self.formula(total - _densify(self.parts[i : i + _ROWS])) for i in range(0, n, _ROWS)]
         )
         metric = float(self.formula(total))
         pseudo = n * metric - (n - 1) * without
@@ -110,7 +110,7 @@ class RankMeasure:
 def _ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Ranks [D, N] among the examples drawn, equal values sharing the mean of theirs."""
     _, place = np.unique(values, return_inverse=True)
-    held = np.asarray((_one_hot(place, int(place.max()) + 1).T @ counts.T).T)
+    held = np.asarray((_encode_one_hot(place, int(place.max()) + 1).T @ counts.T).T)
     return np.asarray((np.cumsum(held, 1) - (held - 1) / 2)[:, place])
 
 
@@ -142,7 +142,7 @@ def _group_dense_sums(measures: Sequence[Measure]) -> Iterator[list[_DenseSums]]
 
 def measure_classes(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> Mapping[str, Measure]:
     """Of one class an example: `y_true` and `y_pred` are class numbers [N] below C."""
-    parts = _class_parts(_one_hot(y_true, n_classes), _one_hot(y_pred, n_classes))
+    parts = _make_class_parts(_encode_one_hot(y_true, n_classes), _encode_one_hot(y_pred, n_classes))
     measures: dict[str, Measure] = {
         name: SumsMeasure(parts, formula) for name, formula in CLASS_METRICS.items()
     }
@@ -152,7 +152,7 @@ def measure_classes(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> M
 
 def measure_labels(y_true: np.ndarray, y_pred: np.ndarray) -> Mapping[str, Measure]:
     """Of sets of labels: `y_true` and `y_pred` are 0 or 1 [N, C]."""
-    parts = _class_parts(*(sparse.csr_array(flags.astype(float)) for flags in (y_true, y_pred)))
+    parts = _make_class_parts(*(sparse.csr_array(flags.astype(float)) for flags in (y_true, y_pred)))
     measures: dict[str, Measure] = {
         name: SumsMeasure(parts, formula) for name, formula in LABEL_METRICS.items()
     }
@@ -179,16 +179,16 @@ def measure_tokens(n_tokens: np.ndarray, losses: np.ndarray, hits: np.ndarray) -
     return {name: SumsMeasure(parts, formula) for name, formula in TOKEN_METRICS.items()}
 
 
-def _one_hot(values: np.ndarray, n_columns: int) -> sparse.csr_array:
+def _encode_one_hot(values: np.ndarray, n_columns: int) -> sparse.csr_array:
     n = len(values)
     return sparse.csr_array((np.ones(n), (np.arange(n), values)), shape=(n, n_columns))
 
 
-def _class_parts(y_true: sparse.csr_array, y_pred: sparse.csr_array) -> np.ndarray | sparse.csr_array:
+def _make_class_parts(y_true: sparse.csr_array, y_pred: sparse.csr_array) -> np.ndarray | sparse.csr_array:
     """[N, 3C]: by class, whether an example is a hit, is of the class, and is predicted to be of it."""
     parts = sparse.csr_array(sparse.hstack([y_true.multiply(y_pred), y_true, y_pred]))
     return parts.toarray() if y_true.shape[1] <= _FEW_CLASSES else parts
 
 
-def _dense(parts: np.ndarray | sparse.csr_array) -> np.ndarray:
+def _densify(parts: np.ndarray | sparse.csr_array) -> np.ndarray:
     return parts if isinstance(parts, np.ndarray) else parts.toarray()

@@ -1,4 +1,4 @@
-"""Each metric as a formula of sums over examples: what streams keep, and what resamples weigh.
+"""Each metric as a formula of sums over examples, for streams of batches and for resamples.
 
 The formulas are scikit-learn's and scipy's, which tests hold them to. They take sums [..., K], so that one
 call serves one test set or many resamples of it. Shapes: N examples, C classes.

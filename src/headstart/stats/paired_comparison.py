@@ -1,4 +1,4 @@
-"""One arm compared with another, seed by seed and example by example, and verdicts over several such."""
+"""Paired comparison of two arms: intervals and tests over seeds and test examples, and verdicts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PairedScores:
     """What an arm, or its control, scored with S seeds.
 
     `by_seed` [S]; `by_example` [S, N], parts whose means over examples are these scores; `resampled` [D, S],
-    the scores on examples drawn anew. None where examples are not known, or a metric has no parts by example.
+    the scores on resampled examples. None where examples are not known, or a metric has no parts by example.
     """
 
     by_seed: np.ndarray
@@ -48,14 +48,14 @@ class PairedComparison:
     """The difference of two arms that share S seeds, and N test examples or None.
 
     `low` and `high` are the main interval: over seeds and examples where examples are known, else over
-    seeds, as `seeds_low` and `seeds_high` are always. `p` belongs to the main interval; `p_holm` is adjusted
-    for all comparisons made at once. `bootstrap_low` and `bootstrap_high` are the multi-bootstrap's (Sellam
-    et al. 2022, "The MultiBERTs"). `sequence_low` and `sequence_high` hold for all comparisons made at once
-    and at every number of seeds (`stats.confidence_sequence`), so also where seeds were added until something
-    was seen. `p_sign_flip` is of the sign-flip test over seeds, which with so few seeds is never below
-    `min_p`. `fiducial_prob_better` is the fiducial probability, by the t distribution behind the interval,
-    that the arm is better than its control. `each_seed` is about the very models of one seed.
-    `limiting_factor` says which of seeds and examples makes the interval wide.
+    seeds, as `seeds_low` and `seeds_high` are always. `p` belongs to the main interval; `p_holm` is
+    adjusted for all comparisons made at once. `bootstrap_low` and `bootstrap_high` are the
+    multi-bootstrap's (Sellam et al. 2022, "The MultiBERTs"). `sequence_low` and `sequence_high` hold for
+    all comparisons made at once and at every number of seeds (`stats.confidence_sequence`), so also where
+    seeds were added by a rule. `p_sign_flip` is of the sign-flip test over seeds, which with so few seeds
+    is never below `min_p`. `fiducial_prob_better` is the fiducial probability, by the t distribution
+    behind the interval, that the arm is better than its control. `each_seed` is about the very models of
+    one seed. `limiting_factor` says which of seeds and examples makes the interval wide.
     """
 
     n_seeds: int
@@ -90,11 +90,10 @@ def compare_paired(
     """`arm` minus `control`, which share seeds and, where these are known, examples; no verdict yet.
 
     One seed has no interval, nor have differences that are equal with every seed and, where examples are
-    known, on every example: they say nothing about chance. Methods without randomness still vary over
-    examples.
+    known, on every example: they show no variation. Methods without randomness still vary over examples.
 
     Args:
-        generator: draws seeds, and sign flips where there are too many to try all.
+        generator: resamples seeds, and draws sign flips where there are too many to try all.
         n_tests: how many comparisons are made at once.
     """
     by_seed = arm.by_seed - control.by_seed
@@ -127,7 +126,7 @@ def compare_paired(
         min_p=min_sign_flip_p(len(by_seed)),
         fiducial_prob_better=_fiducial_prob_better(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
-        limiting_factor=_limiting_factor(estimate) if by_example is not None else None,
+        limiting_factor=_find_limiting_factor(estimate) if by_example is not None else None,
     )
 
 
@@ -151,14 +150,14 @@ def _compare_each_seed(
         if resampled is None
         else [percentile_interval(column) for column in resampled.T]
     )
-    p_values: Sequence[float | None] = _mcnemar_ps(arm, control) or [None] * len(differences)
+    p_values: Sequence[float | None] = _mcnemar_p_values(arm, control) or [None] * len(differences)
     return [
         SeedDifference(float(difference), *interval, p)
         for difference, interval, p in zip(differences, intervals, p_values, strict=True)
     ]
 
 
-def _mcnemar_ps(arm: PairedScores, control: PairedScores) -> list[float] | None:
+def _mcnemar_p_values(arm: PairedScores, control: PairedScores) -> list[float] | None:
     """One for each seed; None where parts by example are not right or wrong alone."""
     if arm.by_example is None or control.by_example is None:
         return None
@@ -167,7 +166,7 @@ def _mcnemar_ps(arm: PairedScores, control: PairedScores) -> list[float] | None:
     return [mcnemar_p(a, c) for a, c in zip(arm.by_example, control.by_example, strict=True)]
 
 
-def _limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:
+def _find_limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:
     """Which part of the variance is the larger."""
     if estimate is None:
         return None
@@ -187,15 +186,15 @@ def add_verdicts(
     `margin` of zero. Else undecided, which does not mean equal.
 
     Args:
-        is_sequential: seeds were added until something was seen, which p values and the main interval do not
-            allow for; verdicts follow the confidence sequence alone.
+        is_sequential: seeds were added by a rule that looks at results, which p values and the main interval
+            do not allow for; verdicts follow the confidence sequence alone.
     """
     adjusted = iter(adjust_holm([one.p for one in comparisons if one.p is not None]))
     ready = [replace(one, p_holm=None if one.p is None else next(adjusted)) for one in comparisons]
-    return [replace(one, verdict=_verdict(one, lower_is_better, margin, is_sequential)) for one in ready]
+    return [replace(one, verdict=_judge(one, lower_is_better, margin, is_sequential)) for one in ready]
 
 
-def _verdict(
+def _judge(
     comparison: PairedComparison, lower_is_better: bool, margin: float | None, is_sequential: bool
 ) -> Verdict:
     low, high = comparison.low, comparison.high

@@ -1,4 +1,4 @@
-"""Tests of paired differences that assume little: signs over seeds, disagreements over examples."""
+"""Tests of paired differences with few assumptions: sign flips over seeds, McNemar's over examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLIPS: Final = 1 << 16
 
 
 def sign_flip_p(differences: np.ndarray, generator: np.random.Generator) -> float:
-    """Two-sided p of S paired differences [S] under random signs: does chance alone make such a mean?
+    """Two-sided p of the mean of S paired differences [S] under random sign flips.
 
     Exact up to 16 seeds, where all 2^S signs are tried; else a sample of them. It assumes only that without
     an effect a difference is as likely to have either sign.
@@ -43,7 +43,7 @@ def mcnemar_p(arm: np.ndarray, control: np.ndarray) -> float:
 
 
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
-    """The p values of several tests, adjusted so that all false alarms together stay below the level.
+    """Holm-adjusted p values, which control the family-wise error rate.
 
     Holm 1979, "A simple sequentially rejective multiple test procedure": the i-th smallest of m is
     multiplied by m - i + 1, and none is below a smaller one's.

@@ -1,4 +1,4 @@
-"""How many seeds or test examples would show a difference, of numbers that nobody has run yet.
+"""Power analysis: how many seeds or test examples would show a difference.
 
 Card et al. 2020, "With Little Power Comes Great Responsibility", for the two-way layout of `stats.two_way`:
 seeds S and examples N are both samples, so the standard error of a mean difference is

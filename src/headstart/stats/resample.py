@@ -1,4 +1,4 @@
-"""Draws test examples and seeds anew, with replacement, by generators passed in; judges nothing."""
+"""Resamples test examples and seeds with replacement; generators are passed in."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw_example_counts(
 
 
 def resample_seeds(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Means [D] of scores [D, S] over seeds that are drawn anew in each of D resamples."""
+    """Means [D] of scores [D, S], over seeds resampled in each row by itself."""
     n_resamples, n_seeds = scores.shape
     shares = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_resamples) / n_seeds
     return np.asarray((shares * scores).sum(1))

@@ -1,4 +1,4 @@
-"""What the seeds of one arm say together: mean, deviations and an interval; nothing about differences."""
+"""Summary statistics of one arm over seeds: mean, standard deviations and an interval."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def has_variation(values: np.ndarray) -> bool:
 def mean_interval(values: np.ndarray) -> tuple[float | None, float | None]:
     """Student's t interval of level 95% for the mean of `values` [S]; nothing for one value.
 
-    Nothing either where all values are equal: a method without randomness says nothing about chance, and
-    an interval of no width would claim certainty.
+    Nothing either where all values are equal: they show no variation, and an interval of width zero would
+    claim certainty.
     """
     if not has_variation(values):
         return None, None

@@ -1,8 +1,8 @@
-"""Mean differences over S seeds and N test examples at once: what either set, drawn anew, would change.
+"""Mean differences over S seeds and N test examples at once, with the variance of both samples.
 
 The differences of a study, arm minus control, are a table [S, N] in which seeds and examples are crossed:
-every seed is tested on every example. Both are samples. So an interval over seeds alone is about these very
-examples, and one over examples alone about these very models.
+every seed is tested on every example. Both are samples. So an interval over seeds alone holds for this
+test set only, and one over examples alone for these models only.
 """
 
 from __future__ import annotations

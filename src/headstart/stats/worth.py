@@ -153,10 +153,10 @@ def _bootstrap_intervals(
 def _invert(amounts: np.ndarray, arm: np.ndarray, control: np.ndarray) -> np.ndarray:
     """The control's amount for each of the arm's scores; larger scores are better."""
     curve = np.asarray(optimize.isotonic_regression(control).x)
-    return np.array([_amount_for(score, amounts, curve) for score in arm])
+    return np.array([_find_amount(score, amounts, curve) for score in arm])
 
 
-def _amount_for(score: float, amounts: np.ndarray, curve: np.ndarray) -> float:
+def _find_amount(score: float, amounts: np.ndarray, curve: np.ndarray) -> float:
     """The smallest amount at which a rising curve reaches the score; 0 below it all, infinite above."""
     if score < curve[0] - _SAME:
         return 0.0

@@ -1,4 +1,4 @@
-"""Refuses the folder of a study that another version of Headstart wrote, whose keys are not today's."""
+"""Refuses a study's folder whose files have another schema version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD_BYTES: Final = 256
 
 
 def check_schema(out: Path) -> None:
-    """See that the results, the stopping rule and the records below `out` have today's keys.
+    """Check the schema version of the results, the stopping rule and the records below `out`.
 
     Raises:
         OutputError: one of them is of another version.

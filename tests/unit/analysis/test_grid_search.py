@@ -122,8 +122,8 @@ def test_figure_that_is_no_number_is_not_chosen() -> None:
 def test_arm_of_which_every_run_failed_has_no_grid_point() -> None:
     findings = findings_of_grid({LOW: (None, None), HIGH: (None, None)})
     assert chosen(findings) == []
-    assert findings.chosen_point("pretrained", "all") is None
-    assert findings.test_scores("pretrained", "all", "accuracy") == {}
+    assert findings.find_chosen_point("pretrained", "all") is None
+    assert findings.collect_test_scores("pretrained", "all", "accuracy") == {}
     assert find_best_run(study(), findings.records, findings.grid_rows, "pretrained") is None
 
 
@@ -137,7 +137,7 @@ def test_each_arm_and_size_has_its_own_grid_point() -> None:
     ]
     findings = make_findings(study(sizes=[4, 8]), runs, ())
     assert (chosen(findings, "pretrained"), chosen(findings, "random")) == ([LOW, HIGH], [HIGH, LOW])
-    assert findings.chosen_point("pretrained", 8) == {"learning_rate": HIGH}
+    assert findings.find_chosen_point("pretrained", 8) == {"learning_rate": HIGH}
 
 
 def test_contrast_is_between_the_chosen_grid_points() -> None:
@@ -206,7 +206,7 @@ def test_no_weight_decay_is_no_edge() -> None:
         for seed in (0, 1)
     ]
     findings = make_findings(study(tune={"weight_decay": [0, 0.1]}), runs, ())
-    assert findings.chosen_point("pretrained", "all") == {"weight_decay": 0.0}
+    assert findings.find_chosen_point("pretrained", "all") == {"weight_decay": 0.0}
     assert findings.warnings == ()
 
 

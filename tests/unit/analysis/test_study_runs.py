@@ -41,8 +41,8 @@ def test_metrics_are_those_of_runs_that_ended() -> None:
 def test_test_scores_are_by_seed_of_runs_that_ended() -> None:
     records = [make_record("random", seed, value) for seed, value in enumerate((0.6, None, 0.8))]
     runs = order_runs(make_study(seeds=3), records)
-    assert runs.test_scores("random", "all", "accuracy") == {0: 0.6, 2: 0.8}
-    assert runs.test_scores("pretrained", "all", "accuracy") == {}
+    assert runs.collect_test_scores("random", "all", "accuracy") == {0: 0.6, 2: 0.8}
+    assert runs.collect_test_scores("pretrained", "all", "accuracy") == {}
 
 
 def test_a_tuned_arm_is_judged_by_the_runs_of_its_chosen_grid_point() -> None:
@@ -53,13 +53,13 @@ def test_a_tuned_arm_is_judged_by_the_runs_of_its_chosen_grid_point() -> None:
     ]
     runs = order_runs(make_study(seeds=2, tune={"learning_rate": list(RATES)}), records)
     assert [run.hyperparameters for run in runs.chosen] == [{"learning_rate": RATES[1]}] * 2
-    assert runs.chosen_point("pretrained", "all") == {"learning_rate": RATES[1]}
-    assert runs.chosen_point("random", "all") is None
+    assert runs.find_chosen_point("pretrained", "all") == {"learning_rate": RATES[1]}
+    assert runs.find_chosen_point("random", "all") is None
     assert len(runs.records) == 4
 
 
 def test_an_arm_that_is_not_tuned_has_the_empty_grid_point() -> None:
-    assert order_runs(make_study(), ()).chosen_point("pretrained", "all") == {}
+    assert order_runs(make_study(), ()).find_chosen_point("pretrained", "all") == {}
 
 
 def test_warnings_of_the_data_come_before_those_of_grids() -> None:

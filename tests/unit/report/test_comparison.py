@@ -149,7 +149,7 @@ def test_markdown_holds_the_same_cells_and_notes(lab: Comparison) -> None:
         ] == rows
         assert lines[1].split() == ["|", "---", "|", *["---:", "|"] * (len(rows[0]) - 1)]
     assert blocks[2].startswith("With 3 paired seeds")
-    assert blocks[-1].endswith("intervals are about these very examples.\n")
+    assert blocks[-1].endswith("intervals hold for this test set only.\n")
 
 
 def test_latex_holds_the_same_cells_and_notes_as_comments(lab: Comparison) -> None:

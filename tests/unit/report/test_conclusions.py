@@ -10,7 +10,7 @@ import pytest
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
 from headstart.records import Contrast, StoppingRule, WorthRow
-from headstart.report.conclusions import draw_conclusions, explain_comparison, sound_interval
+from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
 from studies import findings_of, make_record, make_study
 
 RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=12)
@@ -93,7 +93,7 @@ def test_the_same_difference_with_every_seed_has_no_interval() -> None:
 def test_one_seed_is_warned_of() -> None:
     assert draw_conclusions(findings_of({"pretrained": (0.9,), "random": (0.5,)})) == [
         "Between pretrained and random nothing is decided: 90.0 against 50.0 accuracy on test (one seed).",
-        "One seed says nothing about chance: run with seeds=3 or more.",
+        "With one seed there is no interval: run with seeds=3 or more.",
     ]
 
 
@@ -128,7 +128,7 @@ def test_seeds_that_were_added_are_told_with_the_interval_that_allows_for_it() -
 def test_the_sound_interval_is_the_one_that_verdicts_follow(
     rule: StoppingRule | None, ends: tuple[float, float]
 ) -> None:
-    assert sound_interval(contrast(sequence_low=0.05, sequence_high=0.3), rule) == ends
+    assert select_interval(contrast(sequence_low=0.05, sequence_high=0.3), rule) == ends
 
 
 ARMS: dict[str, Any] = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
@@ -181,7 +181,7 @@ def test_few_seeds_of_a_comparison_are_explained() -> None:
     one, two, three, six = (
         explain_comparison(comparison(contrast(n_seeds=n, min_p=2.0 ** (1 - n)))) for n in (1, 2, 3, 6)
     )
-    assert one == ["One seed says nothing about chance: no interval."]
+    assert one == ["With one seed there is no interval: run more seeds."]
     assert two[0].startswith("Two seeds are few")
     assert three == [
         "With 3 paired seeds a sign-flip test cannot go below p = 0.25: verdicts rest on differences being "
@@ -192,7 +192,7 @@ def test_few_seeds_of_a_comparison_are_explained() -> None:
 
 def test_unknown_test_examples_are_said() -> None:
     (note,) = explain_comparison(comparison(contrast(n_seeds=6, min_p=0.03, test_examples=None)))
-    assert note == "Predictions of test examples are not known: intervals are about these very examples."
+    assert note == "Scores of single test examples are not known: intervals hold for this test set only."
 
 
 @pytest.mark.parametrize(

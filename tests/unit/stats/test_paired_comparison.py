@@ -70,7 +70,7 @@ def test_examples_widen_the_interval() -> None:
 
 
 def test_each_seed_is_compared_over_its_examples() -> None:
-    """McNemar's test and the paired bootstrap, of these very models."""
+    """McNemar's test and the paired bootstrap, of one seed's two models."""
     arm, control = right(0.8, 1), right(0.7, 2)
     assert arm.by_example is not None
     assert control.by_example is not None

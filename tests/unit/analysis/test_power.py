@@ -1,0 +1,61 @@
+"""A contrast's power is that of the statistics behind it; as plain values it has what was asked for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from headstart.analysis.power import SEEDS, ContrastPower, Leaderboard, PowerAnalysis, Rank
+from headstart.stats.power import (
+    VarianceComponents,
+    detectable_difference,
+    power,
+    required_examples,
+    required_seeds,
+)
+
+VARIANCES = VarianceComponents(seeds=0.01**2, examples=0.2, residual=0.1)
+
+
+def contrast(difference: float | None = 0.05) -> ContrastPower:
+    return ContrastPower("a - b", VARIANCES, n_seeds=5, test_examples=1500, difference=difference)
+
+
+def test_figures_are_those_of_the_statistics() -> None:
+    one = contrast()
+    assert one.std_error == VARIANCES.std_error(5, 1500)
+    assert one.limiting_factor == "examples"
+    assert one.detectable_difference == detectable_difference(VARIANCES, 5, 1500)
+    assert one.detectable_by_seeds == {n: detectable_difference(VARIANCES, n, 1500) for n in SEEDS}
+    assert one.power == power(0.05, VARIANCES, 5, 1500)
+    assert one.required_seeds == required_seeds(0.05, VARIANCES, 1500)
+    assert one.required_examples == required_examples(0.05, VARIANCES, 5)
+
+
+def test_without_a_difference_there_is_nothing_to_require() -> None:
+    one = contrast(None)
+    assert (one.power, one.required_seeds, one.required_examples) == (None, None, None)
+    assert not {"difference", "power", "required_seeds", "required_examples"} & one.to_dict().keys()
+
+
+def test_plain_values_hold_every_figure() -> None:
+    analysis = PowerAnalysis("accuracy", (contrast(),))
+    values = json.loads(json.dumps(analysis.to_dict()))
+    assert (values["schema_version"], values["metric"]) == (2, "accuracy")
+    (row,) = values["contrasts"]
+    assert row["variances"] == {"seeds": 0.01**2, "examples": 0.2, "residual": 0.1}
+    assert row["detectable_by_seeds"]["5"] == row["detectable_difference"]
+    assert (row["contrast"], row["n_seeds"], row["test_examples"]) == ("a - b", 5, 1500)
+    assert row["power"] == pytest.approx(contrast().power)
+    assert row["target_power"] == 0.8
+
+
+def test_a_leaderboard_holds_its_ranks() -> None:
+    leaderboard = Leaderboard(1319, 0.038, (Rank("x", 0.52, 0.0, True),))
+    assert leaderboard.to_dict() == {
+        "schema_version": 2,
+        "test_examples": 1319,
+        "noise_limit": 0.038,
+        "ranks": [{"name": "x", "score": 0.52, "difference": 0.0, "is_noise": True}],
+    }
