@@ -25,7 +25,7 @@ from machine import machine
 
 if TYPE_CHECKING:
     from headstart.data.corpus import Part
-    from headstart.engine.member import Member, Setting
+    from headstart.engine.member import Member, PackContext
     from levers import Name, Subject
 
 _USUAL, _USUAL_BF16, _HEADSTART_FP32, _HEADSTART = "usual fp32", "usual bf16", "Headstart fp32", "Headstart"
@@ -125,21 +125,21 @@ def _accuracy_of(way: str, chosen: Subject) -> float:
     return _headstart_run(chosen, fp32 if way == _HEADSTART_FP32 else chosen.setting)
 
 
-def _usual_run(chosen: Subject, setting: Setting) -> float:
+def _usual_run(chosen: Subject, setting: PackContext) -> float:
     """The usual script's run: torch's dropout and AdamW, best epoch on valid."""
     import torch
 
-    from headstart.engine.member import member_turns
+    from headstart.engine.member import iter_step_batches
     from headstart.engine.schedule import learning_rate
     from levers import usual
 
     model, member = chosen.model(), _fresh(chosen)
     torch.manual_seed(member.run.seed)
     step_of, best, kept = usual(model, member), -1.0, {}
-    for made, turn in enumerate(member_turns(member, setting)):
+    for made, turn in enumerate(iter_step_batches(member, setting)):
         model.train()
-        _backward(model, turn.passes[0], setting)
-        step_of(learning_rate(member.run.training, made, member.total))
+        _backward(model, turn.batches[0], setting)
+        step_of(learning_rate(member.run.training, made, member.total_steps))
         if turn.ends_epoch:
             found = _accuracy(model, "valid", setting)
             if found > best:
@@ -155,22 +155,22 @@ def _fresh(chosen: Subject) -> Member:
     return Member(chosen.member.run, chosen.member.index)
 
 
-def _backward(model: Any, index: np.ndarray, setting: Setting) -> None:
+def _backward(model: Any, index: np.ndarray, setting: PackContext) -> None:
     import torch
 
-    from headstart.data.batches import pad
-    from headstart.engine.device import autocast
-    from headstart.engine.step import forward_inputs
+    from headstart.data.batches import collate
+    from headstart.device import autocast
+    from headstart.engine.step import build_inputs
 
     texts = setting.parts["train"]
-    batch = pad(texts.tokens, index, texts.labels[index], setting.pad_id)
+    batch = collate(texts.tokens, index, texts.labels[index], setting.pad_id)
     with autocast(setting.device, setting.precision):
-        logits = model(**forward_inputs(batch, setting.device)).logits
+        logits = model(**build_inputs(batch, setting.device)).logits
     labels = torch.from_numpy(batch.labels)
     torch.nn.functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
 
 
-def _headstart_run(chosen: Subject, setting: Setting) -> float:
+def _headstart_run(chosen: Subject, setting: PackContext) -> float:
     """The run as a study makes it."""
     from headstart.engine.train import train
     from headstart.events import ignore_events
@@ -184,10 +184,10 @@ def _headstart_run(chosen: Subject, setting: Setting) -> float:
     return _accuracy(weights.module, "test", setting)
 
 
-def _accuracy(model: Any, part: Part, setting: Setting) -> float:
-    from headstart.engine.train import measure
+def _accuracy(model: Any, part: Part, setting: PackContext) -> float:
+    from headstart.engine.train import evaluate_part
 
-    return float(measure(model, part, setting)[0]["accuracy"])
+    return float(evaluate_part(model, part, setting)[0]["accuracy"])
 
 
 if __name__ == "__main__":

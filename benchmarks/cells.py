@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import torch
 
-    from headstart.engine.member import Member, Setting
+    from headstart.engine.member import Member, PackContext
     from headstart.engine.weights import Weights
 
 Kind = Literal["one", "stack", "trainer", "products", "optimiser"]
@@ -109,7 +109,7 @@ def be(cell: Cell) -> dict[str, Any]:
     """Measure one cell in this process: marks around its steps in seconds, and the peak of its memory."""
     import torch
 
-    from headstart.engine.memory import is_out_of_memory, keep_freed_memory, peak_bytes
+    from headstart.engine.memory import is_out_of_memory, keep_freed_memory, read_peak_bytes
 
     torch.set_num_threads(cell.threads)
     if cell.kind != "trainer":
@@ -118,7 +118,7 @@ def be(cell: Cell) -> dict[str, Any]:
         cell.kind, floor
     )
     _load(cell)
-    base = peak_bytes()
+    base = read_peak_bytes()
     try:
         marks = measure(cell)
     except (RuntimeError, MemoryError) as error:
@@ -144,9 +144,9 @@ def _peak(cell: Cell) -> int:
     """Of the process; on a GPU, of what torch took of it."""
     import torch
 
-    from headstart.engine.memory import peak_bytes
+    from headstart.engine.memory import read_peak_bytes
 
-    return torch.cuda.max_memory_reserved() if cell.device == "cuda" else peak_bytes()
+    return torch.cuda.max_memory_reserved() if cell.device == "cuda" else read_peak_bytes()
 
 
 def now(cell: Cell) -> float:
@@ -173,10 +173,10 @@ def timed(steps: Iterator[None], cell: Cell) -> list[float]:
 
 def headstart_steps(cell: Cell) -> list[float]:
     """(a) and (b): Headstart's own steps, of a plain model or of a stack."""
-    from headstart.engine.train import single_steps
+    from headstart.engine.train import iter_training_steps
 
     setting = setting_of(cell)
-    return timed(single_steps(members_of(cell), weights_of(cell, setting), setting), cell)
+    return timed(iter_training_steps(members_of(cell), weights_of(cell, setting), setting), cell)
 
 
 def token_ids(cell: Cell) -> Any:
@@ -194,20 +194,22 @@ def labels(cell: Cell) -> Any:
     return np.random.default_rng(1).integers(0, 2, TEXT_BATCHES * cell.batch)
 
 
-def setting_of(cell: Cell) -> Setting:
+def setting_of(cell: Cell) -> PackContext:
     """What the engine needs to know."""
     import numpy as np
     import torch
 
     from headstart.data.tokenise import Tokens
-    from headstart.engine.member import Setting, Texts
+    from headstart.engine.member import PackContext, TokenisedExamples
     from headstart.tasks import load_task
 
     ids = token_ids(cell)
-    texts = Texts(Tokens(ids.ravel(), cell.length * np.arange(len(ids) + 1), None, 0), labels(cell))
-    return Setting(
+    texts = TokenisedExamples(
+        Tokens(ids.ravel(), cell.length * np.arange(len(ids) + 1), None, 0), labels(cell)
+    )
+    return PackContext(
         task=load_task("classification"),
-        classes=2,
+        outputs=2,
         pad_id=cell.sizes.config().pad_token_id,
         metric="accuracy",
         curves=(),
@@ -221,7 +223,7 @@ def members_of(cell: Cell) -> list[Member]:
     """R runs, each with its seed; their schedule is longer than what is timed."""
     import numpy as np
 
-    from headstart.config.expand import Run
+    from headstart.config.runs import Run
     from headstart.config.study import Training
     from headstart.engine.member import Member
 
@@ -234,12 +236,12 @@ def members_of(cell: Cell) -> list[Member]:
     ]
 
 
-def weights_of(cell: Cell, setting: Setting) -> Weights:
+def weights_of(cell: Cell, setting: PackContext) -> Weights:
     """The runs' first weights, put together as Headstart puts them: a plain model for one, else a stack."""
-    from headstart.engine.weights import weights_together
+    from headstart.engine.weights import join_weights
 
     models = (cell.sizes.model(seed).to(setting.device) for seed in range(cell.members))
-    return weights_together(models, cell.members if cell.kind == "stack" else 1)
+    return join_weights(models, cell.members if cell.kind == "stack" else 1)
 
 
 # --- Trainer ------------------------------------------------------------------------------------------

@@ -20,10 +20,10 @@ from typing import Any, Final
 import numpy as np
 from scipy import stats
 
-from headstart.stats.confidence_sequence import confidence_sequence, min_seeds
+from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import Measure, measure_classes, resample_all
-from headstart.stats.resample import draw_example_counts, percentile_interval, resample_seeds
-from headstart.stats.summary import mean_interval
+from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
+from headstart.stats.summary import compute_mean_interval
 from headstart.stats.two_way import estimate_two_way
 from headstart.stats.worth import LearningCurve, estimate_worth
 
@@ -70,7 +70,7 @@ def expected_accuracy(lift: float, shift: float) -> float:
 
 def seeds_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
     """Student's paired t over seeds."""
-    return mean_interval(differences.mean(1))
+    return compute_mean_interval(differences.mean(1))
 
 
 def two_way_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
@@ -81,7 +81,7 @@ def two_way_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
 
 def bootstrap_interval(differences: np.ndarray, draws: np.random.Generator) -> Ends:
     """Percentiles of the multi-bootstrap."""
-    return percentile_interval(multi_bootstrap(differences, draws, 500))
+    return compute_percentile_interval(multi_bootstrap(differences, draws, 500))
 
 
 def multi_bootstrap(differences: np.ndarray, draws: np.random.Generator, n_resamples: int) -> np.ndarray:
@@ -154,9 +154,9 @@ def _simulate_arm(
     measures = [model[metric] for model in measure_answers(right) for metric in ("accuracy", "macro_f1")]
     resampled = resample_all(measures, counts)
     return [
-        (float(on_these_examples), *mean_interval(right.mean(1))),
-        (float(by_seed.mean()), *percentile_interval(np.mean(resampled[::2], axis=0))),
-        (float(_macro_f1(by_seed).mean()), *percentile_interval(np.mean(resampled[1::2], axis=0))),
+        (float(on_these_examples), *compute_mean_interval(right.mean(1))),
+        (float(by_seed.mean()), *compute_percentile_interval(np.mean(resampled[::2], axis=0))),
+        (float(_macro_f1(by_seed).mean()), *compute_percentile_interval(np.mean(resampled[1::2], axis=0))),
     ]
 
 
@@ -261,7 +261,9 @@ def simulate_stopping(options: argparse.Namespace) -> Iterator[list[str]]:
             for step in (1, 4):
                 draws = np.random.default_rng([round(10 * width), step])
                 studies = [draw(draws, 30) for _ in range(options.repeats)]
-                ours = [_stop(one, width, step, confidence_sequence, min_seeds()) for one in studies]
+                ours = [
+                    _stop(one, width, step, compute_confidence_sequence, find_min_seeds()) for one in studies
+                ]
                 theirs = [_stop(one, width, step, _student_interval, 3) for one in studies]
                 alarms = [f"{100 * np.mean([end[0] for end in ends]):.1f}%" for ends in (ours, theirs)]
                 if law == "skewed":  # whose mean, which Student's t is about, is not zero
@@ -272,7 +274,7 @@ def simulate_stopping(options: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _student_interval(differences: np.ndarray) -> tuple[float, float] | None:
-    low, high = mean_interval(differences)
+    low, high = compute_mean_interval(differences)
     return None if low is None or high is None else (low, high)
 
 

@@ -155,7 +155,7 @@ def _trainers(base: Part) -> dict[str, list[Part]]:
 
 
 def _has_bf16() -> bool:
-    from headstart.engine.device import choose_device, choose_precision
+    from headstart.device import choose_device, choose_precision
 
     return choose_precision("auto", choose_device("cpu")) == "bf16"
 

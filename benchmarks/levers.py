@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from headstart.data.batches import Batch
-    from headstart.engine.member import Member, Setting
+    from headstart.engine.member import Member, PackContext
     from headstart.engine.weights import Weights
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -83,7 +83,7 @@ class Subject:
     model: Callable[[], Any]
     weights: Callable[[], Weights]
     member: Member
-    setting: Setting
+    setting: PackContext
     most: int
 
 
@@ -133,7 +133,7 @@ def subject(name: Name) -> Subject:
 def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int = 3) -> Subject:
     """The pretrained run of one seed, as a study of `texts` texts (all by default) would train it."""
     import headstart
-    from headstart.config.expand import expand
+    from headstart.config.runs import expand_runs
     from headstart.models.initialise import initialise
     from headstart.training.build import build_weights, make_context, make_members
     from headstart.training.prepare import prepare_study
@@ -142,7 +142,7 @@ def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int =
         path = Path(folder) / "study.yaml"
         path.write_text(_study(name, seed, texts, epochs), encoding="utf-8")
         study = headstart.load_study(path)
-    run = next(run for run in expand(study) if run.arm == "pretrained")
+    run = next(run for run in expand_runs(study) if run.arm == "pretrained")
     prepared = prepare_study(study, [run]).select(run)
     checkpoint, setting = prepared.checkpoint, make_context(prepared)
     return Subject(
@@ -178,8 +178,8 @@ def _study(name: Name, seed: int, texts: int | None, epochs: int) -> str:
 def _random_base() -> Subject:
     """A random BERT-base on random texts of 128 tokens."""
     from cells import Cell, members_of, setting_of
-    from headstart.engine.device import choose_precision
-    from headstart.engine.optim.decay import decaying
+    from headstart.device import choose_precision
+    from headstart.engine.optim.decay import find_decaying_parameters
     from headstart.engine.weights import Weights
 
     cell = Cell("one", "bert-base", 128, BATCH, 1, _STEPS, 1, "bf16", "cpu")
@@ -189,16 +189,16 @@ def _random_base() -> Subject:
     def weights() -> Weights:
         model = cell.sizes.model(0)
         use_rows_in_use(model, setting)
-        return Weights(model, decaying(model))
+        return Weights(model, find_decaying_parameters(model))
 
     return Subject(lambda: cell.sizes.model(0), weights, members_of(cell)[0], setting, 128)
 
 
 def batches(chosen: Subject, *, bucketed: bool) -> Iterator[np.ndarray]:
     """The texts of each step: as a run visits them, or any texts together, epoch after epoch."""
-    from headstart.engine.member import member_turns
+    from headstart.engine.member import iter_step_batches
 
-    turns = (index for turn in member_turns(chosen.member, chosen.setting) for index in turn.passes)
+    turns = (index for turn in iter_step_batches(chosen.member, chosen.setting) for index in turn.batches)
     if bucketed:
         yield from turns
         return
@@ -218,7 +218,7 @@ def be(part: Part) -> dict[str, float]:
     """
     import torch
 
-    from headstart.engine.memory import keep_freed_memory, peak_bytes
+    from headstart.engine.memory import keep_freed_memory, read_peak_bytes
 
     torch.set_num_threads(part.threads)
     if part.kind in ("headstart", "floor") or part.levers.memory:
@@ -230,7 +230,7 @@ def be(part: Part) -> dict[str, float]:
         steps = {"loop": loop, "headstart": headstart_steps, "floor": floor}[part.kind]
         found = _timed(steps(part, chosen, seen), part)
     lengths = chosen.setting.parts["train"].tokens.lengths[chosen.member.index]
-    data = {"data": BATCH * float(np.mean(lengths)), "peak": peak_bytes() / 2**20}
+    data = {"data": BATCH * float(np.mean(lengths)), "peak": read_peak_bytes() / 2**20}
     return {**found, **seen.means(part.steps), **data}
 
 
@@ -279,11 +279,11 @@ def loop(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
         yield
 
 
-def use_rows_in_use(model: Any, setting: Setting) -> None:
+def use_rows_in_use(model: Any, setting: PackContext) -> None:
     """Leave the model the embedding rows that its texts use."""
-    from headstart.models.vocabulary import compact, used_ids
+    from headstart.models.vocabulary import compact, find_used_ids
 
-    compact(model, used_ids([texts.tokens for texts in setting.parts.values()], setting.pad_id))
+    compact(model, find_used_ids([texts.tokens for texts in setting.parts.values()], setting.pad_id))
 
 
 def _usual(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
@@ -295,9 +295,9 @@ def usual(model: Any, member: Member) -> Callable[[float], None]:
     """Clipping and torch's AdamW as scripts use it, over the model's own tensors: a step at a given rate."""
     import torch
 
-    from headstart.engine.optim.decay import decaying
+    from headstart.engine.optim.decay import find_decaying_parameters
 
-    training, names = member.run.training, decaying(model)
+    training, names = member.run.training, find_decaying_parameters(model)
     groups = [
         {"params": [p for n, p in model.named_parameters() if (n in names) == decays], "weight_decay": decay}
         for decays, decay in ((True, training.weight_decay), (False, 0.0))
@@ -317,10 +317,10 @@ def usual(model: Any, member: Member) -> Callable[[float], None]:
 def _flat(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
     """Headstart's buffers and optimiser."""
     from headstart.engine.optim.create import create_optimiser
-    from headstart.engine.optim.decay import decaying
+    from headstart.engine.optim.decay import find_decaying_parameters
     from headstart.engine.weights import Weights
 
-    training, weights = chosen.member.run.training, Weights(model, decaying(model))
+    training, weights = chosen.member.run.training, Weights(model, find_decaying_parameters(model))
     optimiser = create_optimiser(weights, [training])
 
     def act() -> None:
@@ -332,10 +332,10 @@ def _flat(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
 
 def _batch(chosen: Subject, index: np.ndarray, levers: Levers) -> Batch:
     """The texts as the levers have them padded."""
-    from headstart.data.batches import Batch, pad
+    from headstart.data.batches import Batch, collate
 
     texts = chosen.setting.parts["train"]
-    batch = pad(texts.tokens, index, texts.labels[index], chosen.setting.pad_id)
+    batch = collate(texts.tokens, index, texts.labels[index], chosen.setting.pad_id)
     longest = int(texts.tokens.lengths[index].max())
     width = batch.ids.shape[1] if levers.few else longest if levers.buckets else chosen.most
 
@@ -349,22 +349,22 @@ def _batch(chosen: Subject, index: np.ndarray, levers: Levers) -> Batch:
 def _inputs(batch: Batch) -> dict[str, torch.Tensor]:
     import torch
 
-    from headstart.engine.step import forward_inputs
+    from headstart.engine.step import build_inputs
 
-    return forward_inputs(batch, torch.device("cpu"))
+    return build_inputs(batch, torch.device("cpu"))
 
 
 def _masks(levers: Levers, batch: Batch, step: int) -> Any:
-    from headstart.engine.dropout import Draw, KeyedDropout
+    from headstart.engine.dropout import DropoutKey, KeyedDropout
 
     rows, length = batch.ids.shape
-    return KeyedDropout([Draw(0, step, rows, length)], rows, length) if levers.masks else nullcontext()
+    return KeyedDropout([DropoutKey(0, step, rows, length)], rows, length) if levers.masks else nullcontext()
 
 
 def _format(levers: Levers) -> Any:
     import torch
 
-    from headstart.engine.device import autocast
+    from headstart.device import autocast
 
     return autocast(torch.device("cpu"), "bf16") if levers.bf16 else nullcontext()
 
@@ -374,13 +374,13 @@ def _format(levers: Levers) -> Any:
 
 def headstart_steps(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
     """The steps that a study makes."""
-    from headstart.data.batches import padded_length
-    from headstart.engine.train import single_steps
+    from headstart.data.batches import compute_padded_length
+    from headstart.engine.train import iter_training_steps
 
     train = chosen.setting.parts["train"].tokens
     for index in islice(batches(chosen, bucketed=True), WARM + part.steps):
-        seen.add(len(index) * padded_length(train, index), int(train.lengths[index].sum()))
-    return single_steps([chosen.member], chosen.weights(), chosen.setting)
+        seen.add(len(index) * compute_padded_length(train, index), int(train.lengths[index].sum()))
+    return iter_training_steps([chosen.member], chosen.weights(), chosen.setting)
 
 
 def trainer_marks(part: Part, chosen: Subject, seen: Seen) -> dict[str, float]:

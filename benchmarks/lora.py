@@ -99,7 +99,7 @@ def be(part: Part) -> dict[str, float]:
     """Measure one participant in this process: seconds a step, and the peak of memory in MiB."""
     import torch
 
-    from headstart.engine.memory import keep_freed_memory, peak_bytes
+    from headstart.engine.memory import keep_freed_memory, read_peak_bytes
 
     torch.set_num_threads(part.threads)
     shape = SHAPES[part.shape]
@@ -110,7 +110,7 @@ def be(part: Part) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
             marks = (_trainer if part.kind == "trainer" else _trl)(part, shape, folder)
     timed = marks[WARM - 1 :]
-    return {"seconds": (timed[-1] - timed[0]) / (len(timed) - 1), "peak": peak_bytes() / 2**20}
+    return {"seconds": (timed[-1] - timed[0]) / (len(timed) - 1), "peak": read_peak_bytes() / 2**20}
 
 
 # --- Headstart ----------------------------------------------------------------------------------------
@@ -119,24 +119,26 @@ def be(part: Part) -> dict[str, float]:
 def _headstart(part: Part, shape: Shape) -> list[float]:
     import torch
 
-    from headstart.config.expand import Run
+    from headstart.config.runs import Run
     from headstart.config.study import Lora, Training
     from headstart.data.tokenise import Tokens
-    from headstart.engine.member import Member, Setting, Texts
-    from headstart.engine.train import single_steps
-    from headstart.engine.weights import weights_together
+    from headstart.engine.member import Member, PackContext, TokenisedExamples
+    from headstart.engine.train import iter_training_steps
+    from headstart.engine.weights import join_weights
     from headstart.methods.four_bits import quantise
-    from headstart.methods.lora_layers import adapt, narrow_base
+    from headstart.methods.lora_layers import cast_base_to_bf16, inject_adapters
     from headstart.tasks import load_task
 
     ids = _texts(shape, part.steps)
     starts = np.arange(len(ids) + 1) * shape.tokens
     flags = np.tile(np.arange(shape.tokens) >= shape.tokens - _targets(shape), len(ids))
-    texts = Texts(Tokens(ids.ravel(), starts, None, 0, targets=flags), np.zeros(len(ids), np.int64))
+    texts = TokenisedExamples(
+        Tokens(ids.ravel(), starts, None, 0, loss_mask=flags), np.zeros(len(ids), np.int64)
+    )
     cpu, lora = torch.device("cpu"), Lora(r=16)
-    setting = Setting(
+    setting = PackContext(
         task=load_task("instruction"),
-        classes=1,
+        outputs=1,
         pad_id=PAD,
         metric="loss",
         curves=(),
@@ -149,18 +151,20 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
         model = _model(shape)
         if shape.four_bits:
             quantise(model, cpu, torch.bfloat16 if part.bf16 else torch.float32)
-        adapt(model, lora, seed)
+        inject_adapters(model, lora, seed)
         return model
 
     training = Training(batch_size=shape.batch, learning_rate=RATE, epochs=1)
     runs = [
         Run("lora", "all", seed, "lora", "bloom", True, training, lora=lora) for seed in range(part.adapters)
     ]
-    weights = weights_together(map(adapted, range(part.adapters)), part.adapters)
+    weights = join_weights(map(adapted, range(part.adapters)), part.adapters)
     if part.bf16:
-        narrow_base(weights.module)
+        cast_base_to_bf16(weights.module)
     members = [Member(run, np.arange(len(ids))) for run in runs]
-    return [time.perf_counter() for _ in islice(single_steps(members, weights, setting), WARM + part.steps)]
+    return [
+        time.perf_counter() for _ in islice(iter_training_steps(members, weights, setting), WARM + part.steps)
+    ]
 
 
 # --- the peers ----------------------------------------------------------------------------------------

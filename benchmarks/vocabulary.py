@@ -27,9 +27,9 @@ def measure(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from headstart.engine.memory import keep_freed_memory, peak_bytes, reset_peak
-    from headstart.engine.optim.decay import decaying
-    from headstart.engine.train import single_steps
+    from headstart.engine.memory import keep_freed_memory, read_peak_bytes, reset_peak
+    from headstart.engine.optim.decay import find_decaying_parameters
+    from headstart.engine.train import iter_training_steps
     from headstart.engine.weights import Weights
     from headstart.models.vocabulary import compact
 
@@ -39,13 +39,13 @@ def measure(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
     model = SHAPES[arguments.shape].model(0)
     if kind == "used":
         assert compact(model, np.arange(arguments.rows)) is None
-    weights = Weights(model, decaying(model))
+    weights = Weights(model, find_decaying_parameters(model))
     reset_peak()
-    marks = timed(single_steps(members_of(cell), weights, setting_of(cell)), cell)
+    marks = timed(iter_training_steps(members_of(cell), weights, setting_of(cell)), cell)
     spans = [b - a for a, b in pairwise(marks)]
     return {
         "ms": 1e3 * statistics.median(spans),
-        "gib": peak_bytes() / GIB,
+        "gib": read_peak_bytes() / GIB,
         "weights": weights.values.numel(),
     }
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.config.study import Training
-from headstart.config.traits import TaskName, task_traits
+from headstart.config.traits import TaskName, get_task_traits
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
-from headstart.engine.member import Member, Setting, Texts
-from headstart.engine.optim.decay import decaying
+from headstart.engine.member import Member, PackContext, TokenisedExamples
+from headstart.engine.optim.decay import find_decaying_parameters
 from headstart.engine.stack import stack
 from headstart.engine.train import train
 from headstart.engine.weights import Weights
@@ -107,23 +107,23 @@ FAMILIES: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
 }
 
 
-def tiny_config(family: str, dropout: float = 0.0, **more: Any) -> Any:
+def make_tiny_config(family: str, dropout: float = 0.0, **more: Any) -> Any:
     """The configuration of a family's tiny model."""
     kind, values = FAMILIES[family]
     return AutoConfig.for_model(kind, **(values(dropout) | more))
 
 
-def tiny_model(
+def make_tiny_model(
     family: str = "bert", task: TaskName = "classification", seed: int = 0, dropout: float = 0.0
 ) -> Any:
     """A random classification model with 3 outputs (1 for regression), float64, training mode."""
     outputs = 1 if task == "regression" else 3
-    config = tiny_config(family, dropout, num_labels=outputs, problem_type=_PROBLEMS[task])
+    config = make_tiny_config(family, dropout, num_labels=outputs, problem_type=_PROBLEMS[task])
     torch.manual_seed(seed)
     return AutoModelForSequenceClassification.from_config(config).double().train()
 
 
-def tiny_tokens(count: int, seed: int = 0) -> Tokens:
+def make_tiny_tokens(count: int, seed: int = 0) -> Tokens:
     """`count` random texts of 3 to 20 tokens."""
     draws = np.random.default_rng(seed)
     lengths = draws.integers(3, 20, count)
@@ -131,7 +131,7 @@ def tiny_tokens(count: int, seed: int = 0) -> Tokens:
     return Tokens(ids, np.concatenate([[0], np.cumsum(lengths)]), None, 0)
 
 
-def tiny_labels(count: int, task: TaskName, seed: int = 0) -> np.ndarray:
+def make_tiny_labels(count: int, task: TaskName, seed: int = 0) -> np.ndarray:
     """Random labels for `task`, as `Examples.labels`."""
     draws = np.random.default_rng(seed + 1)
     if task == "classification":
@@ -141,20 +141,20 @@ def tiny_labels(count: int, task: TaskName, seed: int = 0) -> np.ndarray:
     return draws.normal(size=count).astype(np.float32)
 
 
-def tiny_setting(
+def make_tiny_context(
     task: TaskName = "classification", texts: int = 60, curves: tuple[Part, ...] = ("valid",)
-) -> Setting:
+) -> PackContext:
     """A setting with `texts` training texts and 10 in each other part, on the CPU in float64."""
     sizes: dict[Part, int] = {"train": texts, "valid": 10, "test": 10}
     parts = {
-        part: Texts(tiny_tokens(count, i), tiny_labels(count, task, i))
+        part: TokenisedExamples(make_tiny_tokens(count, i), make_tiny_labels(count, task, i))
         for i, (part, count) in enumerate(sizes.items())
     }
-    return Setting(
+    return PackContext(
         task=load_task(task),
-        classes=1 if task == "regression" else 3,
+        outputs=1 if task == "regression" else 3,
         pad_id=PAD,
-        metric=task_traits(task).metrics[0],
+        metric=get_task_traits(task).metrics[0],
         curves=curves,
         parts=parts,
         device=torch.device("cpu"),
@@ -162,42 +162,42 @@ def tiny_setting(
     )
 
 
-def tiny_run(seed: int = 0, **training: Any) -> Run:
+def make_tiny_run(seed: int = 0, **training: Any) -> Run:
     """A run with the given training settings over batch size 6 and rate 1e-3."""
     settings = Training(**{"batch_size": 6, "learning_rate": 1e-3, **training})
     return Run("arm", "all", seed, "full", "tiny", True, settings)
 
 
-def tiny_weights(models: Sequence[Any]) -> Weights:
+def make_tiny_weights(models: Sequence[Any]) -> Weights:
     """The models' weights, for the model itself or a stack of them."""
     module = stack(models) if len(models) > 1 else models[0]
-    return Weights(module, decaying(models[0]))
+    return Weights(module, find_decaying_parameters(models[0]))
 
 
-def trained(
+def train_members(
     runs: Sequence[Run],
     models: Sequence[Any],
-    setting: Setting | None = None,
-    heard: Listening | None = None,
+    setting: PackContext | None = None,
+    heard: EventRecorder | None = None,
     index: Sequence[np.ndarray] | None = None,
 ) -> tuple[list[Member], Weights]:
     """The runs' members, trained to the end as one, each on the texts of its `index`, or on all."""
-    setting = setting or tiny_setting()
+    setting = setting or make_tiny_context()
     index = index or [np.arange(len(setting.parts["train"].tokens))] * len(runs)
     members = [Member(run, own) for run, own in zip(runs, index, strict=True)]
-    weights = tiny_weights(models)
-    train(members, weights, setting, heard or Listening())
+    weights = make_tiny_weights(models)
+    train(members, weights, setting, heard or EventRecorder())
     return members, weights
 
 
-def gap(one: torch.Tensor | None, other: torch.Tensor | None) -> float:
+def max_difference(one: torch.Tensor | None, other: torch.Tensor | None) -> float:
     """The largest difference of two tensors."""
     assert one is not None
     assert other is not None
     return float((one - other).abs().max().detach())
 
 
-class Listening:
+class EventRecorder:
     """Takes the engine's events and remembers them, in order and by kind."""
 
     def __init__(self) -> None:

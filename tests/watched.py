@@ -53,7 +53,7 @@ class WatchedOptimiser:
         self.inner.import_moments(r, moments)
 
 
-def watched_optimiser(
+def watch_optimiser(
     weights: Weights, members: Sequence[Member], overflows: Mapping[int, int] | None = None
 ) -> WatchedOptimiser:
     """The optimiser that a pack of these members trains with, watched."""

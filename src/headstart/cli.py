@@ -32,16 +32,16 @@ Overrides = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON on standard output.")]
 
 
-def _version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"headstart {version('headstart')}")
         raise typer.Exit
 
 
 @app.callback()
-def _root(
+def _describe_program(
     asked: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Fine-tune text models with the control arm included."""
@@ -134,15 +134,15 @@ def generate(
 ) -> None:
     """Answer a prompt, as the model was taught to, or a file of prompts."""
     from headstart.commands.generate import generate_file, open_generator
-    from headstart.engine.generate import Manner
+    from headstart.engine.generate import GenerationConfig
 
     if (prompt is None) == (file is None) or (file is None) != (output is None):
         raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
-    manner = Manner(max_new_tokens, temperature, top_p, seed)
+    config = GenerationConfig(max_new_tokens, temperature, top_p, seed)
     if file is not None and output is not None:
-        typer.echo(f"answered {generate_file(model, file, output, manner, column=column)} prompts: {output}")
+        typer.echo(f"answered {generate_file(model, file, output, config, column=column)} prompts: {output}")
     elif prompt is not None:
-        open_generator(model).generate([prompt], manner, stream=True)
+        open_generator(model).generate([prompt], config, stream=True)
 
 
 @app.command()
@@ -323,7 +323,7 @@ def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None)
 
     try:
         with StudyProgress(study.metric) as progress:
-            listeners = progress.on, progress.log, progress.begin
+            listeners = progress.on_event, progress.log, progress.begin
             if until is None:
                 results = run_study(study, *listeners)
             else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.records import EpochPoint, RunRecord
 
 

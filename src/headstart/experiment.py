@@ -20,12 +20,18 @@ from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
-from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, expect_seconds
+from headstart.planning.estimate import (
+    StudyEstimate,
+    describe_end,
+    describe_expected,
+    estimate_study,
+    predict_seconds,
+)
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
-from headstart.records import Range, RunRecord, StudyWarning, duration
-from headstart.report.card import model_card
+from headstart.records import Range, RunRecord, StudyWarning
+from headstart.report.card import write_model_card
 from headstart.training.prepare import prepare_methods
 
 
@@ -58,7 +64,7 @@ def run_missing(
     Raises:
         HeadstartError: every run failed; a single one that fails is recorded.
     """
-    opened.store.open(opened.study, opened.rule)
+    opened.store.open_study(opened.study, opened.rule)
     estimate = estimate_missing(opened)
     for warning in estimate.warnings:
         opened.log(warning.message)
@@ -69,8 +75,7 @@ def run_missing(
     if estimate.missing:
         placement, expected = _train(opened, estimate, backend, on_event, placement)
     findings = _conclude(opened)
-    span = f" (expected: {duration(expected.low)} to {duration(expected.high)})" if expected else ""
-    opened.log(f"{len(findings.records)} runs, {duration(time.monotonic() - opened.began)}{span}")
+    opened.log(describe_end(len(findings.records), time.monotonic() - opened.began, expected))
     if all(record.status == "failed" for record in findings.records):
         raise HeadstartError(
             f"every run failed; the first: {findings.records[0].error}",
@@ -90,7 +95,7 @@ def estimate_missing(opened: OpenStudy) -> StudyEstimate:
 def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
     """What will be done, and what it will cost."""
     data = summarise_data(opened.prepared.corpus, opened.prepared.tokens)
-    warnings = (*opened.prepared.notices, *estimate.warnings)
+    warnings = (*opened.prepared.warnings, *estimate.warnings)
     return Plan(opened.study, opened.runs, frozenset(opened.done), data, estimate.cost, warnings)
 
 
@@ -114,13 +119,13 @@ def _train(
         opened.log(sentence)
     backend.run_packs(packs, placement, on)
     opened.log(describe_placement(placement))
-    return placement, expect_seconds(packs, placement)
+    return placement, predict_seconds(packs, placement)
 
 
 def _conclude(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
-    records, notices = list(opened.records.values()), opened.prepared.notices
-    findings = make_findings(opened.study, records, notices, opened.read_predictions, opened.rule)
+    records, warnings = list(opened.records.values()), opened.prepared.warnings
+    findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule)
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
     opened.store.write_json("results.json", findings.to_dict())
     return findings
@@ -135,7 +140,7 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
     """Let each tuned arm have the model of its best run; a warning where that was deleted."""
     for arm in dict.fromkeys(row.arm for row in findings.grid_rows):
         best = find_best_run(findings.study, findings.records, findings.grid_rows, arm)
-        is_there = opened.store.settle(arm, best, lambda record: _write_card(record, opened))
+        is_there = opened.store.promote_chosen(arm, best, lambda record: _write_card(record, opened))
         if best is not None and not is_there:
             yield StudyWarning(
                 kind="model-gone",
@@ -145,4 +150,4 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
 
 
 def _write_card(record: RunRecord, opened: OpenStudy) -> str:
-    return model_card(record, opened.study, opened.prepared.corpus.label_names)
+    return write_model_card(record, opened.study, opened.prepared.corpus.label_names)

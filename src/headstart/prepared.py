@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.config.study import Study
-from headstart.config.traits import MethodTraits, TaskTraits, method_traits, task_traits
+from headstart.config.traits import MethodTraits, TaskTraits, get_method_traits, get_task_traits
 from headstart.data.corpus import Corpus, Part
-from headstart.data.splits import subset
+from headstart.data.splits import draw_subset
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision
+from headstart.device import Precision
 from headstart.models.checkpoints import Checkpoint
 from headstart.records import StudyWarning
 
@@ -39,7 +39,7 @@ class PreparedStudy:
     checkpoints: dict[str, Checkpoint]
     tokens: dict[TokensKey, dict[Part, Tokens]]
     used_ids: dict[TokensKey, np.ndarray | None]
-    notices: tuple[StudyWarning, ...]
+    warnings: tuple[StudyWarning, ...]
     missing_keys: dict[str, frozenset[str]] = field(default_factory=dict)
     precision: Precision = "fp32"
     commit: str | None = None
@@ -47,7 +47,7 @@ class PreparedStudy:
     @property
     def task(self) -> TaskTraits:
         """What is known of the study's task."""
-        return task_traits(self.study.task)
+        return get_task_traits(self.study.task)
 
     @property
     def shares_rows(self) -> bool:
@@ -74,7 +74,7 @@ class PreparedRun:
     @property
     def method(self) -> MethodTraits:
         """What is known of its method."""
-        return method_traits(self.run.method)
+        return get_method_traits(self.run.method)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -95,7 +95,7 @@ class PreparedRun:
     @property
     def max_length(self) -> int:
         """Most tokens of an example."""
-        return self.checkpoint.length(self.run.training.max_length)
+        return self.checkpoint.resolve_max_length(self.run.training.max_length)
 
     @property
     def tokens(self) -> dict[Part, Tokens]:
@@ -115,7 +115,7 @@ class PreparedRun:
     @cached_property
     def train_index(self) -> np.ndarray:
         """The training examples that it learns from, by their place in the corpus; as its seed says."""
-        return subset(self.study.corpus.parts["train"], self.run.size, self.run.seed)
+        return draw_subset(self.study.corpus.parts["train"], self.run.size, self.run.seed)
 
     @property
     def train_count(self) -> int:

@@ -13,13 +13,13 @@ Beyond = Literal["more than the largest", "less than the smallest"] | None
 Scores = dict[str, float]
 
 
-def run_key(arm: str, size: int | str, seed: int, grid_point: tuple[tuple[str, float], ...]) -> str:
+def format_run_key(arm: str, size: int | str, seed: int, grid_point: tuple[tuple[str, float], ...]) -> str:
     """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it."""
     values = ",".join(f"{name}={value:g}" for name, value in grid_point)
     return f"{arm}/{size}/{seed}/{values}" if values else f"{arm}/{size}/{seed}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as a person says them."""
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -161,7 +161,7 @@ class RunRecord(Record):
     @property
     def key(self) -> str:
         """As `Run.key`."""
-        return run_key(self.arm, self.size, self.seed, tuple(self.hyperparameters.items()))
+        return format_run_key(self.arm, self.size, self.seed, tuple(self.hyperparameters.items()))
 
 
 class SummaryRow(Record):

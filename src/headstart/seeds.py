@@ -15,7 +15,7 @@ Purpose = Literal["init", "head", "order", "subset", "dropout", "split", "batche
 _PURPOSES = frozenset(get_args(Purpose))
 
 
-def derive(seed: int, purpose: Purpose, *key: int | str, bits: int = 128) -> int:
+def derive_seed(seed: int, purpose: Purpose, *key: int | str, bits: int = 128) -> int:
     """A whole number of `bits` bits that depends on all arguments and on nothing else.
 
     SHA-256 of the arguments' text, so that neighbouring seeds share no structure.
@@ -26,12 +26,12 @@ def derive(seed: int, purpose: Purpose, *key: int | str, bits: int = 128) -> int
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[: bits // 8], "little")
 
 
-def generator(seed: int, purpose: Purpose, *key: int | str) -> np.random.Generator:
+def make_generator(seed: int, purpose: Purpose, *key: int | str) -> np.random.Generator:
     """numpy's Philox generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3")."""
-    return np.random.Generator(np.random.Philox(key=derive(seed, purpose, *key)))
+    return np.random.Generator(np.random.Philox(key=derive_seed(seed, purpose, *key)))
 
 
-def raw_16_bit(key: int, counter: tuple[int, int, int], count: int) -> np.ndarray:
+def draw_16_bit(key: int, counter: tuple[int, int, int], count: int) -> np.ndarray:
     """`count` uniform 16-bit numbers, shape [count], dtype uint16: the stream that key and counter name.
 
     SFC64 (Doty-Humphrey, PractRand), in half of Philox's time, from the state that numpy's `SeedSequence`

@@ -76,7 +76,7 @@ def done(tiny_bloom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _records(out: Path) -> dict[str, RunRecord]:
-    return {record.key: record for record in RunStore(out).records()}
+    return {record.key: record for record in RunStore(out).read_records()}
 
 
 def test_answers_are_learnt_and_stop(done: Path) -> None:

@@ -64,7 +64,7 @@ def done(study_in: StudyFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _records(out: Path) -> dict[str, RunRecord]:
-    return {record.key: record for record in RunStore(out).records()}
+    return {record.key: record for record in RunStore(out).read_records()}
 
 
 def test_every_method_learns(done: Path) -> None:

@@ -58,10 +58,10 @@ def test_a_study_of_a_new_method_and_a_new_task_runs_end_to_end(
 def _assert_body_is_frozen(file: Path, model: Path) -> None:
     """The trained model's body is the checkpoint's to the bit, and its head is not what the seed drew."""
     from headstart import load_study
-    from headstart.config.expand import expand
+    from headstart.config.runs import expand_runs
 
     study = load_study(file)
-    runs = expand(study)
+    runs = expand_runs(study)
     (checkpoint,) = prepare_study(study, runs).checkpoints.values()
     first = initialise(checkpoint, pretrained=True, seed=0).state_dict()
     trained = load_file(model / "model.safetensors")

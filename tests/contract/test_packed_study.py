@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from headstart import load_study, run
 from headstart.cli import main
-from headstart.config.expand import expand
+from headstart.config.runs import expand_runs
 from headstart.events import Event, StepDone
 from headstart.processors import list_processors
 from headstart.records import RunRecord
@@ -65,7 +65,7 @@ class Done:
     @property
     def records(self) -> dict[str, RunRecord]:
         """The records by run."""
-        return {record.key: record for record in RunStore(self.out).records()}
+        return {record.key: record for record in RunStore(self.out).read_records()}
 
     def said(self, key: str) -> list[float]:
         """A run's probabilities of the first label for all test texts."""
@@ -189,7 +189,7 @@ def test_a_full_vocabulary_gives_the_same_numbers(packed: Done, full: Done) -> N
 def _unused(out: Path) -> torch.Tensor:
     """The ids that no text of the study uses, by the tokens of its own preparation."""
     study = load_study(out / "study.yaml")
-    prepared = prepare_study(study, expand(study))
+    prepared = prepare_study(study, expand_runs(study))
     (ids,) = prepared.used_ids.values()
     assert ids is not None
     (checkpoint,) = prepared.checkpoints.values()

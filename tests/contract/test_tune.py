@@ -133,7 +133,7 @@ def test_best_model_of_each_other_setting_stays_with_its_run(tuned: Tuned) -> No
 
 def test_plan_counts_the_grid(tuned: Tuned) -> None:
     planned = plan(load_study(tuned.file))
-    assert [dict(run.setting)["learning_rate"] for run in planned.runs] == RATES * 4
+    assert [dict(run.grid_point)["learning_rate"] for run in planned.runs] == RATES * 4
     assert planned.done == {run.key for run in planned.runs}
 
 

@@ -14,9 +14,9 @@ from headstart.engine.member import Member
 from headstart.engine.memory import recompute_blocks
 from headstart.engine.stack import Stack
 from headstart.engine.train import train
-from headstart.engine.weights import weights_together
-from headstart.methods.lora_layers import adapt
-from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
+from headstart.engine.weights import join_weights
+from headstart.methods.lora_layers import inject_adapters
+from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, max_difference
 
 FAMILIES = ("bert", "roberta", "distilbert", "modernbert", "llama", "gpt2", "bloom", "deberta-v2")
 
@@ -26,7 +26,7 @@ def _trained(
 ) -> tuple[list[Member], int]:
     """The members, and how often a forward pass was begun again."""
     repeated = 0
-    real = KeyedDropout.again
+    real = KeyedDropout.replay
 
     def counting(self: KeyedDropout) -> KeyedDropout:
         nonlocal repeated
@@ -34,19 +34,19 @@ def _trained(
         return real(self)
 
     def model(seed: int) -> Any:
-        made = tiny_model(family, seed=7 if lora else seed, dropout=0.2)
+        made = make_tiny_model(family, seed=7 if lora else seed, dropout=0.2)
         if lora:
-            adapt(made, lora, seed)
+            inject_adapters(made, lora, seed)
         return made.double()
 
-    members = [Member(tiny_run(seed, steps=8), np.arange(60 - 9 * seed)) for seed in seeds]
-    weights = weights_together(map(model, seeds), len(seeds))
+    members = [Member(make_tiny_run(seed, steps=8), np.arange(60 - 9 * seed)) for seed in seeds]
+    weights = join_weights(map(model, seeds), len(seeds))
     if again:
         module: Any = weights.module
         assert recompute_blocks(module.model if isinstance(module, Stack) else module)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(KeyedDropout, "again", counting)
-        train(members, weights, tiny_setting(), Listening())
+        patch.setattr(KeyedDropout, "replay", counting)
+        train(members, weights, make_tiny_context(), EventRecorder())
     return members, repeated
 
 
@@ -59,7 +59,7 @@ def test_steps_are_those_of_kept_activations(family: str, seeds: list[int]) -> N
     assert count >= 2 * 8  # two blocks, eight steps
     for one, other in zip(kept, repeated, strict=True):
         assert one.losses == pytest.approx(other.losses, abs=1e-12)
-        assert gap(one.weights, other.weights) < 1e-12
+        assert max_difference(one.weights, other.weights) < 1e-12
 
 
 @pytest.mark.parametrize("family", ["bert", "bloom", "llama"])
@@ -70,7 +70,7 @@ def test_adapters_train_on_a_frozen_base(family: str) -> None:
     repeated, count = _trained(family, [0, 1], again=True, lora=lora)
     assert count > 0
     for one, other in zip(kept, repeated, strict=True):
-        assert gap(one.weights, other.weights) < 1e-12
+        assert max_difference(one.weights, other.weights) < 1e-12
         assert one.losses[0] != one.losses[-1]
 
 
@@ -78,7 +78,7 @@ def test_less_is_kept() -> None:
     """Fewer numbers are saved for the backward pass."""
 
     def saved(again: bool) -> int:
-        model, count = tiny_model("bert", dropout=0.1), 0
+        model, count = make_tiny_model("bert", dropout=0.1), 0
         if again:
             recompute_blocks(model)
 

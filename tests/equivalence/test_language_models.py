@@ -12,18 +12,26 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from headstart.config.study import Lora
-from headstart.data.batches import pad
+from headstart.data.batches import collate
 from headstart.data.tokenise import Tokens
 from headstart.engine.evaluate import evaluate
-from headstart.engine.generate import Manner, answers
-from headstart.engine.member import Member, Setting, Texts
+from headstart.engine.generate import GenerationConfig, generate_answers
+from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.train import train
-from headstart.engine.weights import weights_together
-from headstart.methods.lora_layers import adapt, trained_values
-from headstart.methods.peft_format import as_peft, lora_config
+from headstart.engine.weights import join_weights
+from headstart.methods.lora_layers import collect_trained_values, inject_adapters
+from headstart.methods.peft_format import convert_to_peft, make_lora_config
 from headstart.models.accounting.counts import count_parameters
 from headstart.tasks import load_task
-from tiny import FAMILIES, Listening, gap, tiny_config, tiny_run, tiny_setting, tiny_tokens
+from tiny import (
+    FAMILIES,
+    EventRecorder,
+    make_tiny_config,
+    make_tiny_context,
+    make_tiny_run,
+    make_tiny_tokens,
+    max_difference,
+)
 
 FAMILIES_OF_SPEECH = ("bloom", "gpt2", "llama")
 END = 3
@@ -33,31 +41,31 @@ ROUNDED = {"bloom": 1e-5, "gpt2": 1e-9, "llama": 1e-9}
 
 def _model(family: str, seed: int = 0, dropout: float = 0.0) -> Any:
     torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(tiny_config(family, dropout)).double().train()
+    return AutoModelForCausalLM.from_config(make_tiny_config(family, dropout)).double().train()
 
 
 def _tokens(count: int, seed: int = 0) -> Tokens:
     """Random texts whose last third, at least one token, carries loss."""
-    plain = tiny_tokens(count, seed)
+    plain = make_tiny_tokens(count, seed)
     targets = np.zeros(len(plain.ids), bool)
     for start, stop in zip(plain.starts[:-1], plain.starts[1:], strict=True):
         targets[stop - max(1, (stop - start) // 3) : stop] = True
-    return replace(plain, targets=targets)
+    return replace(plain, loss_mask=targets)
 
 
-def _setting() -> Setting:
+def _setting() -> PackContext:
     parts: Any = {
-        part: Texts(_tokens(n, i), np.zeros(n, np.int64))
+        part: TokenisedExamples(_tokens(n, i), np.zeros(n, np.int64))
         for i, (part, n) in enumerate((("train", 40), ("valid", 9), ("test", 9)))
     }
-    return replace(tiny_setting(), task=load_task("instruction"), classes=1, metric="loss", parts=parts)
+    return replace(make_tiny_context(), task=load_task("instruction"), outputs=1, metric="loss", parts=parts)
 
 
 def _labels(tokens: Tokens, i: int) -> torch.Tensor:
     """As the library wants them: the ids themselves, -100 where no loss falls."""
     span = slice(tokens.starts[i], tokens.starts[i + 1])
     ids = torch.from_numpy(np.array(tokens.ids[span], np.int64))
-    return torch.where(torch.from_numpy(np.array(tokens.targets[span])), ids, -100)  # type: ignore[index]
+    return torch.where(torch.from_numpy(np.array(tokens.loss_mask[span])), ids, -100)  # type: ignore[index]
 
 
 def _ids(tokens: Tokens, i: int) -> torch.Tensor:
@@ -99,22 +107,22 @@ def test_scores_are_the_librarys_loss(family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES_OF_SPEECH)
 def test_steps_are_the_librarys_with_the_whole_batchs_tokens(family: str) -> None:
     """Accumulated batches of unlike lengths: the loss is divided by the tokens of all of them together."""
-    run = tiny_run(0, steps=8, batch_size=3, accumulation=2, clip=0, weight_decay=0.0)
+    run = make_tiny_run(0, steps=8, batch_size=3, accumulation=2, clip=0, weight_decay=0.0)
     setting, index = _setting(), np.arange(40)
     member = Member(run, index)
-    weights = weights_together(iter([_model(family)]), 1)
-    train([member], weights, setting, Listening())
+    weights = join_weights(iter([_model(family)]), 1)
+    train([member], weights, setting, EventRecorder())
     theirs, losses = _by_hand(_model(family), Member(run, index), setting)
     assert member.losses == pytest.approx(losses, abs=1e-9)
     assert member.weights is not None
     ours = weights.layout.view_parameters(weights.values[0])
     for name, value in theirs.named_parameters():
-        assert gap(ours[name], value) < ROUNDED[family], name
+        assert max_difference(ours[name], value) < ROUNDED[family], name
 
 
-def _by_hand(model: Any, member: Member, setting: Setting) -> tuple[Any, list[float]]:
+def _by_hand(model: Any, member: Member, setting: PackContext) -> tuple[Any, list[float]]:
     """Each text by itself, its loss over the whole batch's tokens as the Trainer's, and torch's AdamW."""
-    from headstart.engine.member import member_turns
+    from headstart.engine.member import iter_step_batches
     from headstart.engine.schedule import learning_rate
 
     training, tokens = member.run.training, setting.parts["train"].tokens
@@ -122,8 +130,8 @@ def _by_hand(model: Any, member: Member, setting: Setting) -> tuple[Any, list[fl
         model.parameters(), betas=training.betas, eps=training.epsilon, weight_decay=0.0
     )
     losses = []
-    for step, turn in enumerate(member_turns(member, setting)):
-        texts = [i for passed in turn.passes for i in passed]
+    for step, turn in enumerate(iter_step_batches(member, setting)):
+        texts = [i for passed in turn.batches for i in passed]
         items = sum(int((_labels(tokens, i)[1:] >= 0).sum()) for i in texts)
         total = 0.0
         for i in texts:
@@ -131,7 +139,7 @@ def _by_hand(model: Any, member: Member, setting: Setting) -> tuple[Any, list[fl
             loss = cross_entropy(logits[0, :-1], _labels(tokens, i)[1:], reduction="sum") / items
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-        optimiser.param_groups[0]["lr"] = learning_rate(training, step, member.total)
+        optimiser.param_groups[0]["lr"] = learning_rate(training, step, member.total_steps)
         optimiser.step()
         optimiser.zero_grad()
         losses.append(total)
@@ -141,37 +149,37 @@ def _by_hand(model: Any, member: Member, setting: Setting) -> tuple[Any, list[fl
 @pytest.mark.parametrize("family", FAMILIES_OF_SPEECH)
 @pytest.mark.parametrize("lora", [None, Lora(r=3, dropout=0.1)])
 def test_a_pack_of_speakers_is_its_runs(family: str, lora: Lora | None) -> None:
-    runs = [tiny_run(0, steps=12), tiny_run(1, steps=9, learning_rate=3e-3, accumulation=1)]
+    runs = [make_tiny_run(0, steps=12), make_tiny_run(1, steps=9, learning_rate=3e-3, accumulation=1)]
 
     def model(seed: int) -> Any:
         made = _model(family, 5 if lora else seed, dropout=0.1)
         if lora:
-            adapt(made, lora, seed)
+            inject_adapters(made, lora, seed)
         return made.double()
 
     def trained(seeds: list[int]) -> tuple[list[Member], Any]:
         members = [Member(runs[seed], np.arange(40 - 9 * seed)) for seed in seeds]
-        weights = weights_together(map(model, seeds), len(seeds))
-        train(members, weights, _setting(), Listening())
+        weights = join_weights(map(model, seeds), len(seeds))
+        train(members, weights, _setting(), EventRecorder())
         return members, weights
 
     members, _ = trained([0, 1])
     for seed in (0, 1):
         (alone,), _ = trained([seed])
         assert members[seed].losses == pytest.approx(alone.losses, abs=1e-9)
-        assert [p.valid for p in members[seed].points] == [
-            pytest.approx(p.valid, abs=1e-9) for p in alone.points
+        assert [p.valid for p in members[seed].epochs] == [
+            pytest.approx(p.valid, abs=1e-9) for p in alone.epochs
         ]
-        assert gap(members[seed].weights, alone.weights) < ROUNDED[family]
+        assert max_difference(members[seed].weights, alone.weights) < ROUNDED[family]
 
 
 def test_padding_with_the_end_token_changes_nothing() -> None:
     """Targets go by position: what a batch is padded with is of no matter."""
     tokens = _tokens(6)
-    batches = [pad(tokens, range(6), np.zeros(6), pad_id) for pad_id in (END, 1)]
-    assert batches[0].targets is not None
-    assert batches[1].targets is not None
-    assert (batches[0].targets == batches[1].targets).all()
+    batches = [collate(tokens, range(6), np.zeros(6), pad_id) for pad_id in (END, 1)]
+    assert batches[0].token_labels is not None
+    assert batches[1].token_labels is not None
+    assert (batches[0].token_labels == batches[1].token_labels).all()
     assert not (batches[0].ids == batches[1].ids).all()
 
 
@@ -189,8 +197,10 @@ def test_answers_together_are_answers_alone(family: str) -> None:
     """Padded on the left or not, greedily, in the prompts' order; and as the library's own argmax says."""
     model: Any = _model(family).float().eval()
     prompts = [[5, 6, 7, 8, 9, 10], [11], [12, 13, 14], [20, 21]]
-    together = answers(model, prompts, _Tokenizer(), Manner(6), "fp32")
-    alone = [answers(model, [prompt], _Tokenizer(), Manner(6), "fp32")[0] for prompt in prompts]
+    together = generate_answers(model, prompts, _Tokenizer(), GenerationConfig(6), "fp32")
+    alone = [
+        generate_answers(model, [prompt], _Tokenizer(), GenerationConfig(6), "fp32")[0] for prompt in prompts
+    ]
     assert together == alone
     ids = list(prompts[0])
     with torch.no_grad():
@@ -205,7 +215,9 @@ def test_drawn_answers_are_a_function_of_the_seed() -> None:
     model = _model("llama")
     prompts = [[5, 6], [7, 8]]
     draws = [
-        answers(model, prompts, _Tokenizer(), Manner(8, temperature=1.0, seed=seed), "fp64")
+        generate_answers(
+            model, prompts, _Tokenizer(), GenerationConfig(8, temperature=1.0, seed=seed), "fp64"
+        )
         for seed in (0, 0, 1)
     ]
     assert draws[0] == draws[1]
@@ -222,10 +234,10 @@ def test_bloom_560m_has_the_numbers_that_are_published() -> None:
     with torch.device("meta"):
         model, base = (AutoModelForCausalLM.from_config(config) for _ in range(2))
     assert count_parameters(model).total == 559_214_592
-    adapt(model, Lora(r=16), 0)
+    inject_adapters(model, Lora(r=16), 0)
     found = count_parameters(model)
     assert (found.trainable, found.total) == (1_572_864, 559_214_592 + 1_572_864)
-    written = lora_config(base, Lora(r=16))
+    written = make_lora_config(base, Lora(r=16))
     assert written.target_modules == {"query_key_value"}
     assert (written.task_type, written.modules_to_save) == ("CAUSAL_LM", None)
 
@@ -234,16 +246,16 @@ def test_bloom_560m_has_the_numbers_that_are_published() -> None:
 def test_adapted_speakers_are_pefts(family: str) -> None:
     pytest.importorskip("peft")
     lora, ours = Lora(r=3, alpha=5, dropout=0.0), _model(family)
-    adapt(ours, lora, 0)
+    inject_adapters(ours, lora, 0)
     ours.double()
     with torch.no_grad():
         for name, value in ours.named_parameters():
             if name.endswith("lora_B.weight"):
                 value.normal_(generator=torch.Generator().manual_seed(1))
-    theirs = as_peft(_model(family), trained_values(ours), lora)
+    theirs = convert_to_peft(_model(family), collect_trained_values(ours), lora)
     ids = _ids(_tokens(1), 0)
     with torch.no_grad():
-        assert gap(ours(input_ids=ids).logits, theirs(input_ids=ids).logits) < 1e-9
+        assert max_difference(ours(input_ids=ids).logits, theirs(input_ids=ids).logits) < 1e-9
     assert not any("lm_head" in name for name, p in ours.named_parameters() if p.requires_grad)
 
 

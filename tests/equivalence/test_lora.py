@@ -10,17 +10,22 @@ import pytest
 import torch
 
 from headstart.config.study import Lora
-from headstart.engine.dropout import Draw, KeyedDropout
-from headstart.engine.evaluate import window_logits
+from headstart.engine.dropout import DropoutKey, KeyedDropout
+from headstart.engine.evaluate import iter_logits
 from headstart.engine.member import Member
-from headstart.engine.optim.decay import decaying
-from headstart.engine.stack import unstackable
+from headstart.engine.optim.decay import find_decaying_parameters
+from headstart.engine.stack import find_stacking_obstacle
 from headstart.engine.train import train
-from headstart.engine.weights import Weights, weights_together
+from headstart.engine.weights import Weights, join_weights
 from headstart.errors import StackError
-from headstart.methods.lora_layers import adapt, targets, trained_values, widen
-from headstart.methods.peft_format import _peft_name, as_peft, lora_config, merged
-from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
+from headstart.methods.lora_layers import (
+    collect_trained_values,
+    find_target_layers,
+    inject_adapters,
+    pad_rank,
+)
+from headstart.methods.peft_format import _get_peft_name, convert_to_peft, make_lora_config, merge_adapter
+from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, max_difference
 
 peft = pytest.importorskip("peft")
 
@@ -40,8 +45,8 @@ _HEADS = ("pre_classifier", "head")
 
 def _adapted(family: str, lora: Lora, seed: int, *, rank: int = 0) -> Any:
     """A tiny model of the family with adapters; one base for all seeds, B not zero, a head of its own."""
-    model = tiny_model(family, seed=7, dropout=0.1)
-    adapt(model, lora, seed)
+    model = make_tiny_model(family, seed=7, dropout=0.1)
+    inject_adapters(model, lora, seed)
     model.double()
     draws = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -49,14 +54,14 @@ def _adapted(family: str, lora: Lora, seed: int, *, rank: int = 0) -> Any:
             if value.requires_grad:
                 value.copy_(torch.randn(value.shape, generator=draws, dtype=value.dtype) * 0.1)
     if rank:
-        widen(model, rank)
+        pad_rank(model, rank)
     return model
 
 
 def _ours(family: str, lora: Lora, seed: int) -> tuple[Any, Any]:
     """Our adapted model, and PEFT's with the same numbers."""
     ours = _adapted(family, lora, seed)
-    theirs = as_peft(tiny_model(family, seed=7, dropout=0.1), trained_values(ours), lora)
+    theirs = convert_to_peft(make_tiny_model(family, seed=7, dropout=0.1), collect_trained_values(ours), lora)
     return ours, theirs.train()
 
 
@@ -70,8 +75,8 @@ def _batch() -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("family", CHOSEN)
 def test_targets_are_pefts_choice(family: str) -> None:
-    model = tiny_model(family)
-    named = {path.rpartition(".")[2] for path in targets(model, Lora())}
+    model = make_tiny_model(family)
+    named = {path.rpartition(".")[2] for path in find_target_layers(model, Lora())}
     table = peft.utils.constants.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
     assert table.get(model.config.model_type) == CHOSEN[family]
     if CHOSEN[family] is not None:
@@ -85,32 +90,35 @@ def test_logits_and_gradients_are_pefts(family: str, lora: Lora) -> None:
     ours, theirs = _ours(family, lora, 3)
     logits = []
     for model in (ours, theirs):
-        with KeyedDropout([Draw(3, 0, 6, 9)], 6, 9):
+        with KeyedDropout([DropoutKey(3, 0, 6, 9)], 6, 9):
             out = model(**_batch()).logits
         out.square().sum().backward()
         logits.append(out)
-    assert gap(*logits) < 1e-9
+    assert max_difference(*logits) < 1e-9
     assert float(logits[0].detach().abs().max()) > 1e-3
     own, other = ({n: p for n, p in m.named_parameters() if p.requires_grad} for m in (ours, theirs))
     assert len(own) == len(other)
     for name, value in own.items():
-        assert gap(value.grad, other[_peft_name(name, ["classifier", "score", *_HEADS])].grad) < 1e-9, name
+        assert (
+            max_difference(value.grad, other[_get_peft_name(name, ["classifier", "score", *_HEADS])].grad)
+            < 1e-9
+        ), name
     assert max(float(value.grad.abs().max()) for value in own.values()) > 1e-3
 
 
 def _trained(models: Sequence[Any], runs: Sequence[Any]) -> tuple[list[Member], Weights]:
-    setting = tiny_setting()
+    setting = make_tiny_context()
     index = np.arange(len(setting.parts["train"].tokens))
     members = [Member(run, index) for run in runs]
-    weights = weights_together(iter(models), len(models))
-    train(members, weights, setting, Listening())
+    weights = join_weights(iter(models), len(models))
+    train(members, weights, setting, EventRecorder())
     return members, weights
 
 
 @pytest.mark.parametrize("family", CHOSEN)
 def test_twenty_steps_are_those_of_pefts_own_model(family: str) -> None:
     """PEFT's module trained by the engine that is tested against the Hugging Face Trainer."""
-    lora, run = Lora(r=3, alpha=5, dropout=0.1), tiny_run(3, steps=20, weight_decay=0.1)
+    lora, run = Lora(r=3, alpha=5, dropout=0.1), make_tiny_run(3, steps=20, weight_decay=0.1)
     ours, theirs = _ours(family, lora, 3)
     (one,), mine = _trained([ours], [run])
     (other,), its = _trained([theirs], [run])
@@ -121,7 +129,9 @@ def test_twenty_steps_are_those_of_pefts_own_model(family: str) -> None:
     named, theirs_named = mine.layout.view_parameters(one.weights), its.layout.view_parameters(other.weights)
     assert len(named) == len(theirs_named)
     for name, value in named.items():
-        assert gap(value, theirs_named[_peft_name(name, ["classifier", "score", *_HEADS])]) < 1e-9, name
+        assert (
+            max_difference(value, theirs_named[_get_peft_name(name, ["classifier", "score", *_HEADS])]) < 1e-9
+        ), name
 
 
 RANKS = (Lora(r=2, alpha=3), Lora(r=5, alpha=20), Lora(r=3, rslora=True))
@@ -131,9 +141,9 @@ RANKS = (Lora(r=2, alpha=3), Lora(r=5, alpha=20), Lora(r=3, rslora=True))
 def test_members_of_a_pack_share_a_base_and_are_the_runs_they_are_alone(family: str) -> None:
     """With ranks, scales, rates and seeds of their own."""
     runs = [
-        tiny_run(0, steps=20),
-        tiny_run(1, steps=12, learning_rate=3e-3, clip=0.1),
-        tiny_run(2, steps=20, weight_decay=0.3),
+        make_tiny_run(0, steps=20),
+        make_tiny_run(1, steps=12, learning_rate=3e-3, clip=0.1),
+        make_tiny_run(2, steps=20, weight_decay=0.3),
     ]
     widest = max(lora.r for lora in RANKS)
     together = [_adapted(family, lora, r, rank=widest) for r, lora in enumerate(RANKS)]
@@ -147,26 +157,26 @@ def test_members_of_a_pack_share_a_base_and_are_the_runs_they_are_alone(family: 
         packed = weights.layout.view_parameters(row)
         for name, value in own.layout.view_parameters(alone.weights).items():
             part = packed[name][tuple(map(slice, value.shape))]
-            assert gap(part, value) < 1e-9, name
+            assert max_difference(part, value) < 1e-9, name
             assert float(packed[name].abs().sum() - part.abs().sum()) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("family", ["deberta-v2", "deberta-v2, keys of its own"])
 def test_what_must_be_alone_says_so(family: str) -> None:
     lora = Lora(r=2)
-    reason = unstackable(_adapted(family, lora, 0))
+    reason = find_stacking_obstacle(_adapted(family, lora, 0))
     assert reason is not None
     assert "relative positions" in reason
     with pytest.raises(StackError, match="relative positions"):
-        weights_together((_adapted(family, lora, r) for r in range(2)), 2)
-    (alone,), _ = _trained([_adapted(family, lora, 0)], [tiny_run(0, steps=3)])
+        join_weights((_adapted(family, lora, r) for r in range(2)), 2)
+    (alone,), _ = _trained([_adapted(family, lora, 0)], [make_tiny_run(0, steps=3)])
     assert len(alone.losses) == 3
 
 
 def test_the_base_is_held_once() -> None:
     lora = Lora(r=2)
-    weights = weights_together((_adapted("bert", lora, r) for r in range(4)), 4)
-    base = sum(p.numel() for p in tiny_model("bert").bert.parameters())
+    weights = join_weights((_adapted("bert", lora, r) for r in range(4)), 4)
+    base = sum(p.numel() for p in make_tiny_model("bert").bert.parameters())
     stacked = sum(p.numel() for p in weights.module.parameters())
     trained = sum(p.numel() for p in weights.module.parameters() if p.requires_grad)
     assert stacked == base + trained
@@ -177,27 +187,27 @@ def test_merged_equals_unmerged() -> None:
     for family in CHOSEN:
         lora = Lora(r=3, alpha=5)
         ours, theirs = _ours(family, lora, 3)
-        setting = tiny_setting()
+        setting = make_tiny_context()
         tokens = setting.parts["test"].tokens
         how: dict[str, Any] = {"pad_id": 1, "device": setting.device, "precision": "fp64"}
-        said = [next(iter(window_logits(m, tokens, **how)))[1] for m in (ours, theirs, merged(theirs))]
-        assert gap(said[0], said[1]) < 1e-9
-        assert gap(said[0], said[2]) < 1e-9
+        said = [next(iter(iter_logits(m, tokens, **how)))[1] for m in (ours, theirs, merge_adapter(theirs))]
+        assert max_difference(said[0], said[1]) < 1e-9
+        assert max_difference(said[0], said[2]) < 1e-9
 
 
 def test_the_configuration_says_what_people_write() -> None:
-    found = lora_config(tiny_model("bert"), Lora(r=4, alpha=6, target=("query", "value")))
+    found = make_lora_config(make_tiny_model("bert"), Lora(r=4, alpha=6, target=("query", "value")))
     assert sorted(found.target_modules) == ["query", "value"]
     assert found.modules_to_save == ["classifier"]
     assert (found.r, found.lora_alpha, found.lora_dropout, found.bias) == (4, 6, 0.05, "none")
     # "dense" alone would name the pooler's too.
-    dense = lora_config(tiny_model("bert"), Lora(target=("dense",)))
+    dense = make_lora_config(make_tiny_model("bert"), Lora(target=("dense",)))
     assert all("." in name for name in dense.target_modules)
     assert not any("pooler" in name for name in dense.target_modules)
 
 
 def test_what_trains_decays_as_the_trainer_decides() -> None:
     model = _adapted("bert", Lora(bias="all"), 0)
-    names = decaying(model)
+    names = find_decaying_parameters(model)
     assert any(name.endswith("lora_A.weight") for name in names)
     assert not any(name.endswith("bias") for name in names)

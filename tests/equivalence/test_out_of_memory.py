@@ -10,11 +10,18 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.engine.member import Member
-from headstart.engine.train import single_steps, train
-from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
-from watched import watched_optimiser
+from headstart.engine.train import iter_training_steps, train
+from tiny import (
+    EventRecorder,
+    make_tiny_context,
+    make_tiny_model,
+    make_tiny_run,
+    make_tiny_weights,
+    max_difference,
+)
+from watched import watch_optimiser
 
 Error = Callable[[], Exception]
 STEPS, BATCH = 24, 6
@@ -27,11 +34,11 @@ ERRORS: tuple[Error, ...] = (
 )
 #: Other seeds, rates, clips, and fewer texts; 24 steps are 2.4 epochs of all texts.
 RUNS = (
-    (tiny_run(0, steps=STEPS), np.arange(60)),
-    (tiny_run(1, steps=STEPS, learning_rate=3e-3, clip=0.1), np.arange(7, 40)),
-    (tiny_run(2, steps=STEPS - 5, weight_decay=0.3), np.arange(60)),
-    (tiny_run(3, steps=STEPS, schedule="cosine"), np.arange(50)),
-    (tiny_run(4, steps=STEPS, learning_rate=2e-3, warmup=0), np.arange(60)),
+    (make_tiny_run(0, steps=STEPS), np.arange(60)),
+    (make_tiny_run(1, steps=STEPS, learning_rate=3e-3, clip=0.1), np.arange(7, 40)),
+    (make_tiny_run(2, steps=STEPS - 5, weight_decay=0.3), np.arange(60)),
+    (make_tiny_run(3, steps=STEPS, schedule="cosine"), np.arange(50)),
+    (make_tiny_run(4, steps=STEPS, learning_rate=2e-3, warmup=0), np.arange(60)),
 )
 
 
@@ -82,11 +89,11 @@ class _Trained:
         **training: Any,
     ) -> None:
         self.members = [Member(_changed(RUNS[r][0], training), RUNS[r][1]) for r in which]
-        weights = tiny_weights([tiny_model(seed=50 + r, dropout=0.2) for r in which])
+        weights = make_tiny_weights([make_tiny_model(seed=50 + r, dropout=0.2) for r in which])
         self.scarce: Any = scarce(weights.module) if scarce else None
-        self.optimiser = watched_optimiser(weights, self.members, overflows)
-        self.heard = Listening()
-        setting = tiny_setting(curves=("valid", "test"))
+        self.optimiser = watch_optimiser(weights, self.members, overflows)
+        self.heard = EventRecorder()
+        setting = make_tiny_context(curves=("valid", "test"))
         train(self.members, weights, setting, self.heard, optimiser=self.optimiser, read_every=read_every)
 
     def moments(self, place: int) -> list[torch.Tensor]:
@@ -107,13 +114,13 @@ def _assert_as_alone(pack: _Trained, which: Sequence[int], **training: Any) -> N
     for place, r in enumerate(which):
         alone, mine = _Trained([r], **training), pack.members[place]
         own = alone.members[0]
-        assert (mine.steps, mine.passes, mine.error) == (own.steps, own.passes, None)
+        assert (mine.steps, mine.micro_batches, mine.error) == (own.steps, own.micro_batches, None)
         heard, expected = pack.heard.steps_of(mine.run), alone.heard.steps_of(own.run)
         assert [step for step, _ in heard] == [step for step, _ in expected]
         assert [loss for _, loss in heard] == pytest.approx([loss for _, loss in expected], abs=1e-9)
-        assert gap(mine.weights, own.weights) < 1e-9
-        assert max(map(gap, pack.moments(place), alone.moments(0))) < 1e-9
-        assert [_scores(p) for p in mine.points] == [pytest.approx(_scores(p), abs=1e-9) for p in own.points]
+        assert max_difference(mine.weights, own.weights) < 1e-9
+        assert max(map(max_difference, pack.moments(place), alone.moments(0))) < 1e-9
+        assert [_scores(p) for p in mine.epochs] == [pytest.approx(_scores(p), abs=1e-9) for p in own.epochs]
 
 
 def _scores(point: Any) -> dict[str, float]:
@@ -165,7 +172,7 @@ def test_a_single_member_that_does_not_fit_fails_and_says_so() -> None:
 def test_members_of_which_none_fits_all_fail() -> None:
     pack = _Trained(range(3), lambda module: _Scarce(module, _more_than(0, after=4), ERRORS[0]))
     for member in pack.members:
-        assert f"run {member.run.key}: memory ran out at step 5 of {member.total}" in str(member.error)
+        assert f"run {member.run.key}: memory ran out at step 5 of {member.total_steps}" in str(member.error)
 
 
 def test_the_others_go_on_beside_a_member_that_does_not_fit() -> None:
@@ -174,7 +181,7 @@ def test_the_others_go_on_beside_a_member_that_does_not_fit() -> None:
     failed = [r for r in range(2) if pack.members[r].error]
     assert len(failed) == 1
     (well,) = {0, 1} - set(failed)
-    assert gap(pack.members[well].weights, _Trained([well]).members[0].weights) < 1e-9
+    assert max_difference(pack.members[well].weights, _Trained([well]).members[0].weights) < 1e-9
 
 
 @pytest.mark.parametrize("kind", [_Scarce, _ScarceBehind])
@@ -197,7 +204,7 @@ def test_a_member_that_diverged_unread_makes_room_before_a_pack_is_halved() -> N
     )
     for place in (0, 2, 3):
         alone = _Trained([place])
-        assert gap(pack.members[place].weights, alone.members[0].weights) < 1e-9
+        assert max_difference(pack.members[place].weights, alone.members[0].weights) < 1e-9
 
 
 def test_other_errors_are_not_taken_for_want_of_memory() -> None:
@@ -208,19 +215,19 @@ def test_other_errors_are_not_taken_for_want_of_memory() -> None:
 def test_halves_take_the_place_of_the_pack() -> None:
     """Else a pack that was too large goes on with more memory for weights than it had before."""
     members = [Member(RUNS[r][0], RUNS[r][1]) for r in range(4)]
-    weights = tiny_weights([tiny_model(seed=r) for r in range(4)])
+    weights = make_tiny_weights([make_tiny_model(seed=r) for r in range(4)])
     whole = weights.values.numel()
     _Scarce(weights.module, _more_than(2 * BATCH, after=5), ERRORS[0])
-    train(members, weights, tiny_setting(), Listening())
+    train(members, weights, make_tiny_context(), EventRecorder())
     assert weights.values.numel() + weights.grads.numel() < whole
 
 
 def test_a_probe_of_steps_says_that_memory_ran_out() -> None:
-    runs, setting = [tiny_run(seed, steps=9) for seed in range(2)], tiny_setting()
+    runs, setting = [make_tiny_run(seed, steps=9) for seed in range(2)], make_tiny_context()
     members = [Member(run, np.arange(60)) for run in runs]
-    weights = tiny_weights([tiny_model(seed=seed) for seed in range(2)])
+    weights = make_tiny_weights([make_tiny_model(seed=seed) for seed in range(2)])
     _Scarce(weights.module, lambda n, _: n == 4, ERRORS[1])
-    steps = single_steps(members, weights, setting)
+    steps = iter_training_steps(members, weights, setting)
     assert [next(steps) for _ in range(3)] == [None] * 3
     with pytest.raises(MemoryError):
         next(steps)

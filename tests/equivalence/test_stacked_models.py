@@ -14,8 +14,8 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from headstart import stack, unstack
-from headstart.engine.dropout import Draw, KeyedDropout
-from tiny import FAMILIES, PAD, VOCABULARY, gap, tiny_config, tiny_model
+from headstart.engine.dropout import DropoutKey, KeyedDropout
+from tiny import FAMILIES, PAD, VOCABULARY, make_tiny_config, make_tiny_model, max_difference
 
 MEMBERS, TOKENS = 3, 9
 STEPS, ROWS = 20, 2
@@ -36,7 +36,7 @@ def _perturbed(model: Any, seed: int) -> Any:
 
 
 def _models(family: str) -> list[Any]:
-    return [_perturbed(tiny_model(family, seed=r), 10 + r).eval() for r in range(MEMBERS)]
+    return [_perturbed(make_tiny_model(family, seed=r), 10 + r).eval() for r in range(MEMBERS)]
 
 
 def _inputs(rows: int, padded: bool, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -78,7 +78,7 @@ def _assert_same_pass(models: list[Any], inputs: dict[str, torch.Tensor]) -> Non
     (logits * weights).sum().backward()
     for r, (model, own) in enumerate(zip(models, _shares(inputs), strict=True)):
         alone = model(**own).logits
-        assert gap(logits.chunk(MEMBERS)[r], alone) < 1e-9
+        assert max_difference(logits.chunk(MEMBERS)[r], alone) < 1e-9
         (alone * weights.chunk(MEMBERS)[r]).sum().backward()
         _same_gradients(model, dict(together.model.named_parameters()), r)
 
@@ -92,7 +92,7 @@ def _same_gradients(model: nn.Module, stacked: dict[str, Any], r: int) -> None:
         if parameter.grad is None:
             assert theirs is None or not theirs[r].any(), name
         else:
-            assert gap(theirs[r], parameter.grad) < 1e-9, name
+            assert max_difference(theirs[r], parameter.grad) < 1e-9, name
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -113,7 +113,7 @@ def test_the_models_of_this_file_differ(family: str) -> None:
     """Else a stack that mixes its members up would pass."""
     inputs = _inputs(2, padded=True)
     logits = [model(**inputs).logits for model in _models(family)]
-    assert min(gap(logits[a], logits[b]) for a, b in ((0, 1), (0, 2), (1, 2))) > 1e-3
+    assert min(max_difference(logits[a], logits[b]) for a, b in ((0, 1), (0, 2), (1, 2))) > 1e-3
 
 
 # Language models: twenty steps
@@ -151,7 +151,7 @@ def _train(module: nn.Module, seeds: Sequence[int], loss: Loss) -> _Trained:
     for step in range(STEPS):
         batches = [_batch(seed, step) for seed in seeds]
         inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
-        with KeyedDropout([Draw(seed, step, ROWS, TOKENS) for seed in seeds], ROWS, TOKENS):
+        with KeyedDropout([DropoutKey(seed, step, ROWS, TOKENS) for seed in seeds], ROWS, TOKENS):
             logits = module(**inputs).logits.chunk(len(seeds))
         own = torch.stack([loss(one, *batch.values()) for one, batch in zip(logits, batches, strict=True)])
         own.sum().backward()  # type: ignore[no-untyped-call]
@@ -164,7 +164,7 @@ def _train(module: nn.Module, seeds: Sequence[int], loss: Loss) -> _Trained:
 
 
 def _language_model(kind: Any, family: str, seed: int, **more: Any) -> Any:
-    config = tiny_config(family, 0.2, **more)
+    config = make_tiny_config(family, 0.2, **more)
     torch.manual_seed(seed)
     return _perturbed(kind.from_config(config).double().train(), seed)
 
@@ -176,19 +176,19 @@ def _assert_trained_alike(make: Callable[[int], Any], loss: Loss) -> None:
     for r, seed in enumerate(seeds):
         begun = {name: p.detach().clone() for name, p in starts[r].named_parameters()}
         alone = _train(starts[r], [seed], loss)
-        assert gap(together.losses[:, r], alone.losses[:, 0]) < 1e-9
+        assert max_difference(together.losses[:, r], alone.losses[:, 0]) < 1e-9
         assert {f"model.{name}" for name in alone.weights} == together.weights.keys()
         for name, weight in alone.weights.items():
-            assert gap(together.weights[f"model.{name}"][r], weight) < 1e-9, name
+            assert max_difference(together.weights[f"model.{name}"][r], weight) < 1e-9, name
         _same_moments(together.moments, alone.moments, r)
-        assert max(gap(begun[name], weight) for name, weight in alone.weights.items()) > 1e-2
+        assert max(max_difference(begun[name], weight) for name, weight in alone.weights.items()) > 1e-2
 
 
 def _same_moments(together: Any, alone: dict[str, dict[str, torch.Tensor]], r: int) -> None:
     assert alone
     for name, moments in alone.items():
         for kind in ("exp_avg", "exp_avg_sq"):
-            assert gap(together[f"model.{name}"][kind][r], moments[kind]) < 1e-9, (name, kind)
+            assert max_difference(together[f"model.{name}"][kind][r], moments[kind]) < 1e-9, (name, kind)
 
 
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
@@ -236,4 +236,4 @@ def test_dropout_takes_part() -> None:
     """Else the twenty steps would say nothing of masks."""
     make = partial(_language_model, AutoModelForCausalLM, "gpt2")
     dropped, whole = _train(make(4), [4], _next_token), _train(make(4).eval(), [4], _next_token)
-    assert gap(dropped.losses, whole.losses) > 1e-3
+    assert max_difference(dropped.losses, whole.losses) > 1e-3

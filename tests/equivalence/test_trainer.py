@@ -13,25 +13,25 @@ from transformers import Trainer, TrainingArguments
 
 from headstart.config.study import Training
 from headstart.config.traits import TaskName
-from headstart.data.batches import pad
-from headstart.engine.member import Member, Setting, member_turns
-from headstart.engine.step import forward_inputs
-from headstart.engine.train import single_steps
-from tiny import PAD, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
+from headstart.data.batches import collate
+from headstart.engine.member import Member, PackContext, iter_step_batches
+from headstart.engine.step import build_inputs
+from headstart.engine.train import iter_training_steps
+from tiny import PAD, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights, max_difference
 
 STEPS = 20
 
 
-def _batches(member: Member, setting: Setting) -> list[dict[str, torch.Tensor]]:
+def _batches(member: Member, setting: PackContext) -> list[dict[str, torch.Tensor]]:
     """The forward passes that the member will make, as the Trainer wants them."""
     made = []
-    for turn in member_turns(member, setting):
-        for index in turn.passes:
+    for turn in iter_step_batches(member, setting):
+        for index in turn.batches:
             texts = setting.parts["train"]
-            batch = pad(texts.tokens, index, texts.labels[index], PAD)
+            batch = collate(texts.tokens, index, texts.labels[index], PAD)
             labels = torch.from_numpy(batch.labels)
             labels = labels.double() if labels.is_floating_point() else labels
-            made.append({**forward_inputs(batch, setting.device), "labels": labels})
+            made.append({**build_inputs(batch, setting.device), "labels": labels})
     return made
 
 
@@ -92,18 +92,18 @@ def _train_with_trainer(
 def test_twenty_steps_end_with_the_trainers_weights(
     family: str, task: TaskName, settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    setting = tiny_setting(task)
-    run = tiny_run(steps=STEPS, **settings)
-    model = tiny_model(family, task)
+    setting = make_tiny_context(task)
+    run = make_tiny_run(steps=STEPS, **settings)
+    model = make_tiny_model(family, task)
     theirs, start = copy.deepcopy(model), copy.deepcopy(model)
     member = Member(run, np.arange(60))
     batches = _batches(member, setting)
 
-    made = sum(1 for _ in single_steps([member], tiny_weights([model]), setting))
+    made = sum(1 for _ in iter_training_steps([member], make_tiny_weights([model]), setting))
     _train_with_trainer(theirs, batches, run.training, tmp_path)
 
     assert made == STEPS
     mine, other = dict(model.named_parameters()), dict(theirs.named_parameters())
-    gaps = {name: gap(mine[name], other[name]) for name in mine}
-    assert max(gap(p, mine[name]) for name, p in start.named_parameters()) > 1e-3
+    gaps = {name: max_difference(mine[name], other[name]) for name in mine}
+    assert max(max_difference(p, mine[name]) for name, p in start.named_parameters()) > 1e-3
     assert max(gaps.values()) < 1e-9, max(gaps, key=lambda name: gaps[name])

@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from headstart.config.traits import task_traits
-from headstart.engine.losses import widen
+from headstart.config.traits import get_task_traits
+from headstart.engine.losses import upcast_logits
 from headstart.tasks.classification import Classification
 
 
@@ -19,9 +19,9 @@ class Focal(Classification):
 
     def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(1 - p)^2 times the cross-entropy, p being the probability of the true class."""
-        losses = F.cross_entropy(widen(logits), labels, reduction="none")
+        losses = F.cross_entropy(upcast_logits(logits), labels, reduction="none")
         return (1 - torch.exp(-losses)) ** 2 * losses
 
 
 FOCAL = Focal()
-TRAITS = replace(task_traits("classification"), name="focal", implementation="toys.focal:FOCAL")
+TRAITS = replace(get_task_traits("classification"), name="focal", implementation="toys.focal:FOCAL")

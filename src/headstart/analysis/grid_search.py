@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from headstart.config.expand import Setting, axes, grid
-from headstart.config.metrics import better
+from headstart.config.metrics import is_better
+from headstart.config.runs import GridPoint, get_grid_axes, list_grid_points
 from headstart.config.study import Size, Study
 from headstart.records import GridRow, RunRecord, StudyWarning
 from headstart.stats.summary import summarise
 
-_RunsByPoint = Mapping[tuple[str, Size, Setting], Sequence[RunRecord]]
+_RunsByPoint = Mapping[tuple[str, Size, GridPoint], Sequence[RunRecord]]
 
 
 def describe_choice(metric: str) -> str:
@@ -26,19 +26,22 @@ def describe_choice(metric: str) -> str:
 
 def list_grid_rows(study: Study, records: Sequence[RunRecord]) -> Iterator[GridRow]:
     """Every grid point that the tuned arms try, the chosen ones marked."""
-    runs: defaultdict[tuple[str, Size, Setting], list[RunRecord]] = defaultdict(list)
+    runs: defaultdict[tuple[str, Size, GridPoint], list[RunRecord]] = defaultdict(list)
     for record in records:
         runs[record.arm, record.size, tuple(record.hyperparameters.items())].append(record)
     for size in study.sizes:
         for name, arm in study.arms.items():
-            if axes(study, arm):
+            if get_grid_axes(study, arm):
                 yield from _mark_chosen(
                     study.metric,
-                    [_make_grid_row(study, runs, name, size, point) for point in grid(study, arm)],
+                    [
+                        _make_grid_row(study, runs, name, size, point)
+                        for point in list_grid_points(study, arm)
+                    ],
                 )
 
 
-def _make_grid_row(study: Study, runs: _RunsByPoint, arm: str, size: Size, point: Setting) -> GridRow:
+def _make_grid_row(study: Study, runs: _RunsByPoint, arm: str, size: Size, point: GridPoint) -> GridRow:
     metric, of_point = study.metric, runs.get((arm, size, point), ())
     valid = [record.valid[metric] for record in of_point if record.status == "done" and record.valid]
     figures = summarise(np.array(valid)) if valid else None
@@ -62,7 +65,7 @@ def _mark_chosen(metric: str, rows: Sequence[GridRow]) -> list[GridRow]:
     for row in rows:
         # The most seeds are all of them where any grid point has all.
         if row.n_seeds == most_seeds and row.mean is not None:
-            best = row if best is None or better(metric, row.mean, best.mean) else best
+            best = row if best is None or is_better(metric, row.mean, best.mean) else best
     return [row.model_copy(update={"chosen": True}) if row is best else row for row in rows]
 
 
@@ -87,13 +90,13 @@ def find_best_run(
 def _beats(metric: str, record: RunRecord, other: RunRecord) -> bool:
     assert record.valid is not None
     assert other.valid is not None
-    return better(metric, record.valid[metric], other.valid[metric])
+    return is_better(metric, record.valid[metric], other.valid[metric])
 
 
 def warn_of_grid_edges(study: Study, rows: Sequence[GridRow]) -> Iterator[StudyWarning]:
     """A warning for each chosen value that ends its grid: the best may lie beyond."""
     for row in rows:
-        for name, values in axes(study, study.arms[row.arm]).items() if row.chosen else ():
+        for name, values in get_grid_axes(study, study.arms[row.arm]).items() if row.chosen else ():
             side = _describe_edge(row.hyperparameters[name], values)
             if side:
                 where = row.arm if len(study.sizes) == 1 else f"{row.arm} (size {row.size})"

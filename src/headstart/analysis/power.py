@@ -11,9 +11,9 @@ from headstart.stats.power import (
     LimitingFactor,
     VarianceComponents,
     detectable_difference,
+    find_required_examples,
+    find_required_seeds,
     power,
-    required_examples,
-    required_seeds,
 )
 
 #: Numbers of seeds that a table shows.
@@ -65,14 +65,14 @@ class ContrastPower:
         """The fewest seeds that show `difference` on these examples; None where no number does."""
         if self.difference is None:
             return None
-        return required_seeds(self.difference, self.variances, self.test_examples)
+        return find_required_seeds(self.difference, self.variances, self.test_examples)
 
     @property
     def required_examples(self) -> int | None:
         """The fewest examples that show `difference` with these seeds; None where no number does."""
         if self.difference is None:
             return None
-        return required_examples(self.difference, self.variances, self.n_seeds)
+        return find_required_examples(self.difference, self.variances, self.n_seeds)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""

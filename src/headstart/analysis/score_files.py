@@ -11,7 +11,7 @@ from typing import Any, Final
 from headstart.analysis.scores import ArmScores, Cell
 from headstart.config.metrics import SHARES
 from headstart.config.study import Size
-from headstart.data.formats import cell_of, read_cells
+from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError
 
 _PLACE_COLUMNS: Final = ("arm", "seed", "size")
@@ -28,14 +28,14 @@ def read_score_file(file: Path, metric: str | None) -> tuple[list[ArmScores], st
     by_cell: defaultdict[Cell, dict[int, float]] = defaultdict(dict)
     for where, cells in read_cells(file):
         metric = metric or _find_only_metric(cells, where)
-        arm = str(cell_of(cells, "arm", where, "the column's name to arm"))
-        seed = _parse_seed(cell_of(cells, "seed", where, "the column's name to seed"), where)
+        arm = str(get_cell(cells, "arm", where, "the column's name to arm"))
+        seed = _parse_seed(get_cell(cells, "seed", where, "the column's name to seed"), where)
         by_seed = by_cell[arm, _parse_size(cells.get("size", "all"))]
         if seed in by_seed:
             raise DataError(
                 f"{arm} has seed {seed} twice", where=where, expected="one row for each arm, size and seed"
             )
-        by_seed[seed] = _parse_score(cell_of(cells, metric, where, "--metric"), where)
+        by_seed[seed] = _parse_score(get_cell(cells, metric, where, "--metric"), where)
     if not by_cell or metric is None:
         raise DataError("no rows", where=str(file), expected="columns arm, seed and a metric")
     is_percent = metric in SHARES and max(max(by_seed.values()) for by_seed in by_cell.values()) > 1

@@ -70,7 +70,7 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
             "holds no study", where=str(folder), expected="the `out` folder of `headstart run`"
         )
     study = load_study(store.study_file)
-    runs = order_runs(study, list(store.records()))
+    runs = order_runs(study, list(store.read_records()))
     metric = metric or study.metric
     if metric not in runs.metrics:
         raise HeadstartError(
@@ -78,6 +78,6 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
             where="--metric",
             expected=f"one of {', '.join(runs.metrics) or 'none: no run is done'}",
         )
-    scores = tuple(collect_scores(runs, [metric], store.predictions)[metric])
+    scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
     control = study.control_arm or scores[0].arm
-    return ScoreSource(scores, metric, control, tuple(runs.chosen), store.until())
+    return ScoreSource(scores, metric, control, tuple(runs.chosen), store.read_stopping_rule())

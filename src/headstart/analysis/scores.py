@@ -22,9 +22,9 @@ from headstart.stats.measures import (
     resample_all,
 )
 from headstart.stats.paired_comparison import PairedScores
-from headstart.stats.resample import draw_example_counts, percentile_interval
+from headstart.stats.resample import compute_percentile_interval, draw_example_counts
 from headstart.stats.summary import summarise
-from headstart.store.predictions import OF_TOKENS, Predictions
+from headstart.store.predictions import TOKEN_METRICS, Predictions
 
 #: An arm at one training-set size: a row of the tables.
 Cell = tuple[str, Size]
@@ -110,7 +110,7 @@ def _read_tests(key: str, metrics: Iterable[str], read: ReadPredictions) -> dict
     tests: dict[str, MeasuredTest] = {}
     known: list[tuple[Predictions, MeasuredTest]] = []
     for metric in metrics:
-        test = next((test for predictions, test in known if _tells(predictions, metric)), None)
+        test = next((test for predictions, test in known if _can_tell(predictions, metric)), None)
         if test is None and (predictions := read(key, metric)) is not None:
             measures = measure_predictions(predictions)
             test = MeasuredTest(measures, predictions.digest, len(predictions.y_true))
@@ -120,10 +120,10 @@ def _read_tests(key: str, metrics: Iterable[str], read: ReadPredictions) -> dict
     return tests
 
 
-def _tells(predictions: Predictions, metric: str) -> bool:
+def _can_tell(predictions: Predictions, metric: str) -> bool:
     """Whether a metric is of these: a language model's tokens and its written answers lie in two files."""
     if predictions.kind in ("tokens", "answers"):
-        return (predictions.kind == "tokens") == (metric in OF_TOKENS)
+        return (predictions.kind == "tokens") == (metric in TOKEN_METRICS)
     return True
 
 
@@ -171,7 +171,7 @@ def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
     figures = summarise(np.array(list(scores.by_seed.values())))
     is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
     examples_low, examples_high = (
-        percentile_interval(np.mean(list(scores.resampled.values()), axis=0))
+        compute_percentile_interval(np.mean(list(scores.resampled.values()), axis=0))
         if is_resampled
         else (None, None)
     )

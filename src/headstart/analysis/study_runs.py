@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headstart.analysis.grid_search import list_grid_rows, warn_of_grid_edges
-from headstart.config.expand import grid
+from headstart.config.runs import list_grid_points
 from headstart.config.study import Size, Study
-from headstart.records import GridRow, RunRecord, StudyWarning, run_key
+from headstart.records import GridRow, RunRecord, StudyWarning, format_run_key
 
 
 @dataclass(frozen=True)
@@ -74,5 +74,5 @@ def list_cells(study: Study) -> Iterator[tuple[Size, str]]:
 def _list_keys(study: Study) -> Iterator[str]:
     """The keys of the study's runs, in the order of its tables."""
     for size, arm in list_cells(study):
-        for point in grid(study, study.arms[arm]):
-            yield from (run_key(arm, size, seed, point) for seed in study.seeds)
+        for point in list_grid_points(study, study.arms[arm]):
+            yield from (format_run_key(arm, size, seed, point) for seed in study.seeds)

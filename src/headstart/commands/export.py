@@ -9,7 +9,7 @@ from transformers import AutoConfig
 from headstart.data.corpus import Text
 from headstart.errors import ModelError, OutputError
 from headstart.files import write_folder_atomically, write_text
-from headstart.methods.peft_format import is_adapter, merged
+from headstart.methods.peft_format import is_adapter, merge_adapter
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
@@ -37,14 +37,14 @@ def export(model: Path, target: Path) -> None:
         raise OutputError("is there already", where=str(target), fix="name another folder: -o FOLDER")
     notes = read_model_notes(model)
     task, label_names = identify_task(AutoConfig.from_pretrained(model), notes)
-    whole = merged(load_saved_model(model, notes, task, precision=None))
+    whole = merge_adapter(load_saved_model(model, notes, task, precision=None))
     checkpoint = open_checkpoint(str(model), task, label_names)
     with write_folder_atomically(target) as folder:
         _write(whole, checkpoint, folder, model, notes.max_length)
 
 
 def _write(whole: object, checkpoint: Checkpoint, folder: Path, model: Path, limit: int | None) -> None:
-    save_model(whole, checkpoint, folder, examples=_EXAMPLES, max_length=checkpoint.length(limit))
+    save_model(whole, checkpoint, folder, examples=_EXAMPLES, max_length=checkpoint.resolve_max_length(limit))
     for name in (NOTES_FILE, "README.md"):
         if (model / name).is_file():
             write_text(folder / name, (model / name).read_text(encoding="utf-8"))

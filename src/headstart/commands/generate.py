@@ -15,14 +15,14 @@ from transformers import AutoTokenizer, TextStreamer
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
 from headstart.data.formats import Cells
-from headstart.data.prompts import ask, set_template
+from headstart.data.prompts import encode_prompt, set_template
 from headstart.data.tables import add_columns, check_formats
-from headstart.engine.device import Precision, choose_device, choose_precision
-from headstart.engine.generate import Answer, Manner, answers
+from headstart.device import Precision, choose_device, choose_precision
+from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.errors import DataError, ModelError
 from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
-from headstart.models.checkpoints import library_class, locate, quiet
+from headstart.models.checkpoints import get_auto_class, locate, silence_logs
 from headstart.store.model_notes import read_model_notes
 
 
@@ -34,13 +34,15 @@ class TextGenerator:
     tokenizer: Any
     precision: Precision
 
-    def generate(self, prompts: Sequence[str], config: Manner, *, stream: bool = False) -> list[Answer]:
+    def generate(
+        self, prompts: Sequence[str], config: GenerationConfig, *, stream: bool = False
+    ) -> list[Answer]:
         """The answer to each prompt; `stream` prints one prompt's answer as it comes."""
         streamer = (
             TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
         )
-        encoded = [ask(("user", prompt), self.tokenizer) for prompt in prompts]
-        return answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
+        encoded = [encode_prompt(("user", prompt), self.tokenizer) for prompt in prompts]
+        return generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
 
 
 def open_generator(name: str) -> TextGenerator:
@@ -53,7 +55,7 @@ def open_generator(name: str) -> TextGenerator:
     precision = choose_precision("auto", device)
     location = locate(name)
     try:
-        with quiet():
+        with silence_logs():
             tokenizer = AutoTokenizer.from_pretrained(location)
             model = _load_causal_model(location, precision)
     except (OSError, ValueError, KeyError) as error:
@@ -72,14 +74,14 @@ def _load_causal_model(location: str, precision: Precision) -> Any:
     folder = Path(location)
     if is_adapter(folder):
         return load_saved_model(folder, read_model_notes(folder), _find_generating_task(), precision)
-    return library_class(_find_generating_task()).from_pretrained(location, dtype=torch.float32)
+    return get_auto_class(_find_generating_task()).from_pretrained(location, dtype=torch.float32)
 
 
 def _find_generating_task() -> TaskName:
     return next(name for name, traits in TASKS.items() if traits.generates)
 
 
-def generate(model: str, prompts: Sequence[str], config: Manner | None = None) -> list[Answer]:
+def generate(model: str, prompts: Sequence[str], config: GenerationConfig | None = None) -> list[Answer]:
     """The answers of `model` (a folder that a study left, an adapter's, a hub id or an asset) to `prompts`.
 
     Greedily and of 64 tokens at most, unless `config` says otherwise.
@@ -87,10 +89,12 @@ def generate(model: str, prompts: Sequence[str], config: Manner | None = None) -
     Raises:
         ModelError: there is no such model, or it has no end token.
     """
-    return open_generator(model).generate(prompts, config or Manner())
+    return open_generator(model).generate(prompts, config or GenerationConfig())
 
 
-def generate_file(name: str, source: Path, target: Path, config: Manner, *, column: str = "prompt") -> int:
+def generate_file(
+    name: str, source: Path, target: Path, config: GenerationConfig, *, column: str = "prompt"
+) -> int:
     """Answer the prompts in a column of `source`; gives the number of rows.
 
     `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or

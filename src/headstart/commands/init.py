@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from headstart.config.traits import TASKS, task_traits
+from headstart.config.traits import TASKS, get_task_traits
 from headstart.data.guess import DataGuess, guess_data
 from headstart.errors import OutputError
 from headstart.files import write_text
@@ -84,7 +84,7 @@ def _format_data(guess: DataGuess, relative_to: Path) -> list[str]:
 
 
 def _format_training(guess: DataGuess) -> list[str]:
-    default, *others = task_traits(guess.task).metrics
+    default, *others = get_task_traits(guess.task).metrics
     return [
         "training:",
         "  batch_size: 16",
@@ -96,7 +96,7 @@ def _format_training(guess: DataGuess) -> list[str]:
 
 
 def _describe_labels(guess: DataGuess) -> str:
-    if not task_traits(guess.task).has_classes:
+    if not get_task_traits(guess.task).has_classes:
         return "numbers"
     shown = [f"{name} {rows}" for name, rows in islice(guess.classes.items(), _CLASSES_SHOWN)]
     more = len(guess.classes) - len(shown)

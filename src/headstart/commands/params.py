@@ -21,12 +21,12 @@ from transformers import (
 
 from headstart.config.study import Lora
 from headstart.errors import HeadstartError
-from headstart.methods.four_bits import four_bit_bytes, quantised
+from headstart.methods.four_bits import four_bit_bytes, list_quantisable_layers
 from headstart.methods.lora_count import count_lora
 from headstart.models.accounting.counts import count_by_part
 from headstart.models.accounting.heads import Head, parse_head, read_head
 from headstart.models.accounting.sizes import Bits, LoraCount, ModelSize
-from headstart.models.checkpoints import explained, locate, quiet
+from headstart.models.checkpoints import locate, model_errors, silence_logs
 
 _EXPECTED = "a folder with config.json, that file, a hub id that can be reached, or asset:minilm"
 _MODEL_CLASSES: dict[Head, Any] = {
@@ -81,7 +81,7 @@ def read_config(name: str, labels: int | None = None) -> Any:
     """
     changes = {} if labels is None else {"num_labels": labels}
     location = locate(name)
-    with explained(name, _EXPECTED), quiet():
+    with model_errors(name, _EXPECTED), silence_logs():
         return AutoConfig.from_pretrained(location, **changes)
 
 
@@ -127,13 +127,13 @@ def _choose_head(config: Any, lora: Lora | None) -> Head:
 
 def _build_skeleton(config: Any, head: Head, name: str) -> Any:
     """The model without memory for its weights."""
-    with explained(name, f"a family that can have the head {head}"), quiet(), torch.device("meta"):
+    with model_errors(name, f"a family that can have the head {head}"), silence_logs(), torch.device("meta"):
         return _MODEL_CLASSES[head].from_config(config)
 
 
 def _count_quantised(model: Any) -> list[int]:
     """Weights of each layer that QLoRA keeps in four bits."""
-    return [int(model.get_submodule(path).weight.numel()) for path in quantised(model)]
+    return [int(model.get_submodule(path).weight.numel()) for path in list_quantisable_layers(model)]
 
 
 def _count_lora(config: Any, head: Head, name: str, lora: Lora) -> LoraCount:

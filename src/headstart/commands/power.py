@@ -12,7 +12,7 @@ from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, 
 from headstart.analysis.score_sources import open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
 from headstart.config.metrics import SHARES
-from headstart.data.formats import cell_of, read_cells
+from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError, HeadstartError
 from headstart.stats.power import assume_variances, measure_variances
 
@@ -168,10 +168,10 @@ def _read_results(file: Path) -> list[tuple[str, float]]:
     """Names with their scores, as shares."""
     results = []
     for where, cells in read_cells(file):
-        name = str(cell_of(cells, "arm", where, "the column's name to arm"))
+        name = str(get_cell(cells, "arm", where, "the column's name to arm"))
         (column,) = [c for c in cells if c not in ("arm", "seed", "size")][:1] or ["score"]
         try:
-            value = float(str(cell_of(cells, column, where, "a column of scores")))
+            value = float(str(get_cell(cells, column, where, "a column of scores")))
         except ValueError as error:
             raise DataError(f"score {cells[column]!r}", where=where, expected="a number") from error
         results.append((name, value))

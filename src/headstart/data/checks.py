@@ -32,12 +32,12 @@ def load_corpus(study: Study) -> Corpus:
     train = parts["train"]
     label_type.check_learnable(train.labels, names)
     _check_sizes(train, study)
-    notices = (
+    warnings = (
         *_find_duplicates(rows),
         *_find_leaks(rows, label_type, data),
         *label_type.find_imbalance(train.labels, names),
     )
-    return Corpus(study.task, parts, names, notices)
+    return Corpus(study.task, parts, names, warnings)
 
 
 def _make_examples(

@@ -11,7 +11,7 @@ from typing import Any
 
 from headstart.config.study import Data
 from headstart.data.corpus import Text
-from headstart.data.formats import cell_of
+from headstart.data.formats import get_cell
 from headstart.data.texts import check_encodable
 from headstart.errors import DataError
 
@@ -28,7 +28,7 @@ def read_conversation(cells: Mapping[str, Any], data: Data, where: str) -> Text:
         prompt = _read_cell(cells, data.prompt, where, "data.prompt")
         response = _read_cell(cells, data.response, where, "data.response")
         return ("user", prompt, "assistant", response)
-    return _read_messages(cell_of(cells, data.messages, where, "data.messages"), data.messages, where)
+    return _read_messages(get_cell(cells, data.messages, where, "data.messages"), data.messages, where)
 
 
 def iterate_messages(text: Text) -> Iterator[tuple[str, str]]:
@@ -37,7 +37,7 @@ def iterate_messages(text: Text) -> Iterator[tuple[str, str]]:
     return zip(text[::2], text[1::2], strict=True)
 
 
-def prompt_of(text: Text) -> Text:
+def drop_last_answer(text: Text) -> Text:
     """A conversation without its last answer."""
     assert not isinstance(text, str)
     return text[:-2]
@@ -80,7 +80,7 @@ def _cut_after_last_answer(flat: list[str], column: str, where: str) -> Text:
 
 
 def _read_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> str:
-    return _check_text(cell_of(cells, column, where, key), f"column {column!r}", where)
+    return _check_text(get_cell(cells, column, where, key), f"column {column!r}", where)
 
 
 def _check_text(value: Any, place: str, where: str) -> str:

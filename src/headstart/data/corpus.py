@@ -45,7 +45,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, index: np.ndarray) -> Examples:
+    def select(self, index: np.ndarray) -> Examples:
         """The examples at `index`, in that order."""
         texts = [self.texts[i] for i in index]
         return Examples(texts, self.labels[index], [self.ids[i] for i in index])
@@ -61,7 +61,7 @@ class Corpus:
     task: TaskName
     parts: dict[Part, Examples]
     label_names: tuple[str, ...]
-    notices: tuple[StudyWarning, ...] = ()
+    warnings: tuple[StudyWarning, ...] = ()
 
     @cached_property
     def digest(self) -> str:

@@ -22,7 +22,7 @@ SUFFIXES = TEXT_SUFFIXES | {".parquet"}
 _CELL_LIMIT = 2**31 - 1
 
 
-def cell_of(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any:
+def get_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any:
     """One row's cell; `key` is what the user sets to name another column.
 
     Raises:

@@ -133,7 +133,7 @@ def tokenise_conversation(
     return ids, mask
 
 
-def ask(text: Text, tokenizer: Any) -> list[int]:
+def encode_prompt(text: Text, tokenizer: Any) -> list[int]:
     """The ids after which a model answers a conversation that ends with a user's message."""
     return tokenise_conversation(text, tokenizer, add_generation_prompt=True)[0]
 
@@ -151,4 +151,4 @@ def encode_conversations(
     masks = [np.asarray(mask[:max_length], bool) | all_tokens for _, mask in encoded]
     truncated = sum(len(all_ids) > max_length for all_ids, _ in encoded)
     starts = np.cumsum([0, *map(len, ids)])
-    return Tokens(np.concatenate(ids), starts, None, truncated, targets=np.concatenate(masks))
+    return Tokens(np.concatenate(ids), starts, None, truncated, loss_mask=np.concatenate(masks))

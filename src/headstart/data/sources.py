@@ -10,7 +10,7 @@ from headstart.config.study import Data
 from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
 from headstart.data.corpus import PARTS, Part, Row
-from headstart.data.formats import Cells, cell_of, read_cells
+from headstart.data.formats import Cells, get_cell, read_cells
 from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.errors import DataError, MissingExtraError
@@ -68,7 +68,7 @@ def _read_rows(
 
 
 def _read_group(cells: dict[str, Any], column: str, where: str) -> str:
-    value = cell_of(cells, column, where, "data.split.group")
+    value = get_cell(cells, column, where, "data.split.group")
     if value is None or value != value or not str(value).strip():
         raise DataError(
             f"no group (empty, null or NaN) in column {column!r}",

@@ -10,7 +10,7 @@ import numpy as np
 from headstart.config.study import Size, Split
 from headstart.data.corpus import PARTS, Examples, Part, Row
 from headstart.errors import DataError
-from headstart.seeds import generator
+from headstart.seeds import make_generator
 
 
 def split_rows(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> dict[Part, list[Row]]:
@@ -42,7 +42,7 @@ def _split_by_row(
     rows: list[Row], shares: dict[Part, float], seed: int, *, stratify: bool
 ) -> dict[Part, list[Row]]:
     strata = [str(row.label) if stratify else "" for row in rows]
-    order = draw_stratified_order(strata, generator(seed, "split"))
+    order = draw_stratified_order(strata, make_generator(seed, "split"))
     return _cut_parts([rows[i] for i in order], shares)
 
 
@@ -68,7 +68,7 @@ def _split_by_group(
     names = sorted(members)
     wanted = {part: share * len(rows) for part, share in shares.items()}
     parts: dict[Part, list[Row]] = {**{part: [] for part in shares}, "train": []}
-    for i in generator(seed, "split").permutation(len(names)):
+    for i in make_generator(seed, "split").permutation(len(names)):
         group = members[names[i]]
         part: Part = next((p for p in wanted if len(parts[p]) + len(group) / 2 <= wanted[p]), "train")
         parts[part].extend(group)
@@ -94,7 +94,7 @@ def draw_stratified_order(strata: Sequence[Hashable], draws: np.random.Generator
     return np.asarray(shuffled[np.argsort(place, kind="stable")])
 
 
-def subset(train: Examples, size: Size, seed: int) -> np.ndarray:
+def draw_subset(train: Examples, size: Size, seed: int) -> np.ndarray:
     """Indices, shape [n] and ascending, of a run's training texts: for one seed, each size holds the smaller.
 
     Stratified where labels are class numbers.
@@ -103,4 +103,4 @@ def subset(train: Examples, size: Size, seed: int) -> np.ndarray:
         return np.arange(len(train))
     by_class = train.labels.ndim == 1 and train.labels.dtype == np.int64
     strata = train.labels.tolist() if by_class else [0] * len(train)
-    return np.sort(draw_stratified_order(strata, generator(seed, "subset"))[:size])
+    return np.sort(draw_stratified_order(strata, make_generator(seed, "subset"))[:size])

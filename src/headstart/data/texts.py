@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart.config.study import Data
 from headstart.data.corpus import Text
-from headstart.data.formats import cell_of
+from headstart.data.formats import get_cell
 from headstart.errors import DataError
 
 
@@ -26,8 +26,8 @@ def read_text(
         DataError: a column is absent, or a cell holds no text.
     """
     if isinstance(column, str):
-        return _check_text(cell_of(cells, column, where, key), column, where)
-    first, second = (_check_text(cell_of(cells, name, where, key), name, where) for name in column)
+        return _check_text(get_cell(cells, column, where, key), column, where)
+    first, second = (_check_text(get_cell(cells, name, where, key), name, where) for name in column)
     return first, second
 
 

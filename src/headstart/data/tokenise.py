@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.cache import cache_folder, forget_oldest
+from headstart.data.cache import forget_oldest, get_cache_folder
 from headstart.data.corpus import Text
 from headstart.files import write_folder_atomically
 
@@ -31,8 +31,8 @@ class Tokens:
 
     `ids` and `types` (token type ids, absent for models without them) have shape [sum of lengths];
     `starts` has shape [N+1]; `truncated` is the number of texts that were cut. Tokens that lie in `folder`
-    travel to another process as its name. `targets`, of conversations alone, has the shape of `ids`: whether
-    the loss counts a token.
+    travel to another process as its name. `loss_mask`, of conversations alone, has the shape of `ids`:
+    whether the loss counts a token.
     """
 
     ids: np.ndarray
@@ -40,7 +40,7 @@ class Tokens:
     types: np.ndarray | None
     truncated: int
     folder: Path | None = None
-    targets: np.ndarray | None = None
+    loss_mask: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -58,7 +58,7 @@ class Tokens:
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is not None:
             return _load_tokens, (self.folder,)
-        return Tokens, (self.ids, self.starts, self.types, self.truncated, None, self.targets)
+        return Tokens, (self.ids, self.starts, self.types, self.truncated, None, self.loss_mask)
 
 
 def tokenise(
@@ -73,7 +73,7 @@ def tokenise(
     Args:
         encoder: another way of encoding than `encode`, told from others by its `fingerprint`.
     """
-    folder = cache_folder() / "tokens" / _hash_texts(texts, tokenizer, max_length, fingerprint)
+    folder = get_cache_folder() / "tokens" / _hash_texts(texts, tokenizer, max_length, fingerprint)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         forget_oldest(folder.parent)
@@ -146,8 +146,8 @@ def _save_tokens(folder: Path, tokens: Tokens) -> None:
         np.save(temporary / "truncated.npy", np.array(tokens.truncated))
         if tokens.types is not None:
             np.save(temporary / "types.npy", tokens.types)
-        if tokens.targets is not None:
-            np.save(temporary / "loss_mask.npy", tokens.targets)
+        if tokens.loss_mask is not None:
+            np.save(temporary / "loss_mask.npy", tokens.loss_mask)
 
 
 def _load_tokens(folder: Path) -> Tokens:
@@ -159,5 +159,5 @@ def _load_tokens(folder: Path) -> Tokens:
         types=np.load(types, mmap_mode="r") if types.is_file() else None,
         truncated=int(np.load(folder / "truncated.npy")),
         folder=folder,
-        targets=np.load(loss_mask, mmap_mode="r") if loss_mask.is_file() else None,
+        loss_mask=np.load(loss_mask, mmap_mode="r") if loss_mask.is_file() else None,
     )

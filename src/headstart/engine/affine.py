@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 
-class Rescale(nn.Module):
+class FixedAffine(nn.Module):
     """(x - shift) * factor, in the format of x.
 
     `factor` and `shift` have shape [] or [D], the width of x [..., D]; there may be no shift.

@@ -10,7 +10,7 @@ from headstart.engine.generate import Answer
 from headstart.records import Scores
 
 
-def answer_scores(said: Sequence[Answer], expected: Sequence[str]) -> Scores:
+def score_answers(said: Sequence[Answer], expected: Sequence[str]) -> Scores:
     """Exact match (share), chrF2 (0 to 100; Popovic 2015, by sacrebleu) and share that stopped; none of none.
 
     White space at the ends does not count.

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from headstart.data.batches import Batch, pad, reading_order
+from headstart.data.batches import Batch, collate, iter_eval_batches
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision, autocast
-from headstart.engine.modes import evaluating
+from headstart.device import Precision, autocast
+from headstart.engine.modes import evaluation_mode
 from headstart.engine.objective import Objective
-from headstart.engine.stack import members_in
-from headstart.engine.step import forward_inputs, spoken
+from headstart.engine.stack import count_members
+from headstart.engine.step import build_inputs, build_loss_inputs
 from headstart.records import Scores
 
 #: Tokens in one forward pass: enough to keep the processor busy, few enough to stay in its caches.
-MOST_TOKENS = 4096
+TOKENS_PER_BATCH = 4096
 #: Examples whose outputs are held at once, to be put back into their order.
-WINDOW = 4096
+WINDOW_EXAMPLES = 4096
 #: Makes of logits and labels (of a causal model, of tokens) what is kept of each example, [n, K], on the CPU.
 Reduce = Callable[[torch.Tensor, torch.Tensor, Precision], torch.Tensor]
 
@@ -29,15 +29,15 @@ def keep_logits(logits: torch.Tensor, labels: torch.Tensor, precision: Precision
     return logits.to("cpu", torch.float64 if precision == "fp64" else torch.float32)
 
 
-def window_logits(
+def iter_logits(
     module: torch.nn.Module, tokens: Tokens, *, pad_id: int, device: torch.device, precision: Precision
 ) -> Iterator[tuple[slice, torch.Tensor]]:
     """Logits of a plain model in the order of the examples: (which, float32 or float64 [n, C]) per window."""
-    windows = window_outputs(module, tokens, keep_logits, pad_id=pad_id, device=device, precision=precision)
+    windows = iter_outputs(module, tokens, keep_logits, pad_id=pad_id, device=device, precision=precision)
     return ((where, logits[0]) for where, logits in windows)
 
 
-def window_outputs(
+def iter_outputs(
     module: torch.nn.Module,
     tokens: Tokens,
     reduce: Reduce,
@@ -50,14 +50,14 @@ def window_outputs(
 
     A plain model is R = 1.
     """
-    members = members_in(module)
-    most = max(1, MOST_TOKENS // members)
+    members = count_members(module)
+    most = max(1, TOKENS_PER_BATCH // members)
     start = 0
-    for batches in reading_order(tokens.lengths, most, WINDOW):
+    for batches in iter_eval_batches(tokens.lengths, most, WINDOW_EXAMPLES):
         index = np.concatenate(batches)
-        with evaluating(module):
+        with evaluation_mode(module):
             parts = [
-                _batch_outputs(module, members, pad(tokens, b, b, pad_id), reduce, device, precision)
+                _compute_outputs(module, members, collate(tokens, b, b, pad_id), reduce, device, precision)
                 for b in batches
             ]
         outputs = torch.cat(parts, dim=1)
@@ -67,7 +67,7 @@ def window_outputs(
         start += len(index)
 
 
-def _batch_outputs(
+def _compute_outputs(
     module: torch.nn.Module,
     members: int,
     batch: Batch,
@@ -76,8 +76,8 @@ def _batch_outputs(
     precision: Precision,
 ) -> torch.Tensor:
     """[R, n, K] of a batch of n examples, which every member reads."""
-    inputs = _repeat_for_members(forward_inputs(batch, device), members)
-    more, labels = spoken(module, batch, device)
+    inputs = _repeat_for_members(build_inputs(batch, device), members)
+    more, labels = build_loss_inputs(module, batch, device)
     labels = labels.repeat(members, *[1] * (labels.dim() - 1)) if members > 1 else labels
     with torch.inference_mode(), autocast(device, precision):
         logits: torch.Tensor = module(**inputs, **more).logits
@@ -102,12 +102,12 @@ def evaluate(
     precision: Precision,
 ) -> list[Scores]:
     """The task's metrics on N examples with labels [N] or [N, C], for each member of `module`."""
-    meters = [task.make_meter(outputs) for _ in range(members_in(module))]
+    meters = [task.make_meter(outputs) for _ in range(count_members(module))]
     expected = task.select_meter_labels(tokens, labels)
-    windows = window_outputs(
+    windows = iter_outputs(
         module, tokens, task.reduce_logits, pad_id=pad_id, device=device, precision=precision
     )
     for where, kept in windows:
         for meter, member_kept in zip(meters, kept, strict=True):
             meter.add(member_kept, torch.from_numpy(expected[where]))
-    return [meter.scores() for meter in meters]
+    return [meter.compute_scores() for meter in meters]

@@ -41,7 +41,7 @@ def find_obstacle(model: nn.Module) -> str | None:
     return None
 
 
-def teach_positions(model: nn.Module) -> None:
+def patch_position_ids(model: nn.Module) -> None:
     """Have a BLOOM, plain or stacked, take `position_ids` that restart with each example of a row, in place.
 
     Its ALiBi adds slope * key position to scores, which within one example differs from its own by a constant
@@ -50,16 +50,16 @@ def teach_positions(model: nn.Module) -> None:
     for bloom in [m for m in model.modules() if type(m).__name__ == "BloomForCausalLM"]:
         visible: list[torch.Tensor | None] = [None]  # a cell that `forward` fills and the blocks' hooks read
         # Set on the object: PEFT calls `forward` past a module's hooks.
-        setattr(bloom, "forward", partial(_forward_with_positions, visible, bloom.forward))  # noqa: B010 - mypy knows a method
+        setattr(bloom, "forward", partial(_add_position_ids, visible, bloom.forward))  # noqa: B010 - mypy knows a method
         blocks: Any = bloom.transformer.h  # type: ignore[union-attr]
         for block in blocks:
             block.register_forward_pre_hook(partial(_add_mask, visible), with_kwargs=True)
 
 
-def _forward_with_positions(
+def _add_position_ids(
     visible: list[torch.Tensor | None], forward: Any, *inputs: Any, position_ids: Any = None, **more: Any
 ) -> Any:
-    visible[0] = None if position_ids is None else _visible_tokens(position_ids)
+    visible[0] = None if position_ids is None else _make_block_causal_mask(position_ids)
     return forward(*inputs, **more)
 
 
@@ -72,7 +72,7 @@ def _add_mask(visible: list[torch.Tensor | None], _: nn.Module, inputs: Any, mor
     return inputs, more | {"attention_mask": mask.masked_fill_(~seen, torch.finfo(dtype).min)}
 
 
-def _visible_tokens(positions: torch.Tensor) -> torch.Tensor:
+def _make_block_causal_mask(positions: torch.Tensor) -> torch.Tensor:
     """Which tokens each token sees, [rows, 1, T, T]: earlier ones of its example, for positions [rows, T]."""
     example = (positions == 0).cumsum(-1)
     same = example[:, None, :, None] == example[:, None, None, :]
@@ -84,7 +84,7 @@ def repeat_for_rows(x: torch.Tensor, rows: int) -> torch.Tensor:
     return x.repeat_interleave(rows // x.shape[0], dim=0)
 
 
-def _mpnet_bias(encoder: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+def _compute_mpnet_bias(encoder: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """MPNet's position bias, [R*B, heads, T, T], from an embedding of buckets [T, T]."""
     table = encoder.relative_attention_bias.weight  # [R, buckets, heads], or of all members [buckets, heads]
     if table.dim() == 2:
@@ -101,7 +101,7 @@ def _mpnet_bias(encoder: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> tor
     return repeat_for_rows(bias.view(members, heads, *bias.shape[-2:]), x.shape[0])
 
 
-def _deberta_bias(
+def _compute_deberta_bias(
     attention: Any, query: torch.Tensor, key: torch.Tensor, positions: Any, table: torch.Tensor, factor: int
 ) -> Any:
     """DeBERTa's disentangled attention, from relative embeddings `table` [R, 2 spans, D]."""
@@ -112,7 +112,7 @@ def _deberta_bias(
         split = x.view(*x.shape[:2], heads, -1).transpose(1, 2)  # [R, heads, 2 spans, D / heads]
         return repeat_for_rows(split, rows).flatten(0, 1)
 
-    stand_in = SimpleNamespace(**_plain_values(attention), transpose_for_scores=transpose_for_scores)
+    stand_in = SimpleNamespace(**_get_plain_attributes(attention), transpose_for_scores=transpose_for_scores)
     # All rows are there already: the family repeats what it has for query rows // heads, which is 1 now.
     stand_in.num_attention_heads = query.shape[0]
     for name in ("query_proj", "key_proj", "pos_key_proj", "pos_query_proj"):
@@ -128,12 +128,12 @@ def _apply_by_member(layer: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]
     return lambda x: layer(x.squeeze(0).transpose(0, 1))
 
 
-def _plain_values(module: Any) -> dict[str, Any]:
+def _get_plain_attributes(module: Any) -> dict[str, Any]:
     """The module's plain values."""
     return {k: v for k, v in vars(module).items() if isinstance(v, bool | int | str | list | tuple)}
 
 
 _STACKED_METHODS: dict[str, dict[str, Callable[..., Any]]] = {
-    "MPNetEncoder": {"compute_position_bias": _mpnet_bias},
-    "DisentangledSelfAttention": {"disentangled_attention_bias": _deberta_bias},
+    "MPNetEncoder": {"compute_position_bias": _compute_mpnet_bias},
+    "DisentangledSelfAttention": {"disentangled_attention_bias": _compute_deberta_bias},
 }

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from headstart.engine.device import Precision, autocast
-from headstart.engine.modes import evaluating
-from headstart.models.checkpoints import quiet
+from headstart.device import Precision, autocast
+from headstart.engine.modes import evaluation_mode
+from headstart.models.checkpoints import silence_logs
 
 #: Prompts answered at once.
 _TOGETHER = 16
@@ -25,7 +25,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Manner:
+class GenerationConfig:
     """How answers are found: greedily, or where `temperature` is above 0 drawn, by `seed`."""
 
     max_new_tokens: int = 64
@@ -34,11 +34,11 @@ class Manner:
     seed: int = 0
 
 
-def answers(
+def generate_answers(
     model: Any,
     prompts: Sequence[Sequence[int]],
     tokenizer: Any,
-    manner: Manner,
+    config: GenerationConfig,
     precision: Precision,
     streamer: Any = None,
 ) -> list[Answer]:
@@ -48,13 +48,13 @@ def answers(
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     found: dict[int, Answer] = {}
-    with evaluating(model), torch.random.fork_rng():
-        torch.manual_seed(manner.seed)
+    with evaluation_mode(model), torch.random.fork_rng():
+        torch.manual_seed(config.seed)
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _TOGETHER
         for start in range(0, len(order), size):
             own = order[start : start + size]
-            said = _generate(model, [prompts[i] for i in own], tokenizer, manner, precision, streamer)
+            said = _generate(model, [prompts[i] for i in own], tokenizer, config, precision, streamer)
             found |= dict(zip(own, (_answer(ids, tokenizer) for ids in said), strict=True))
     return [found[i] for i in range(len(prompts))]
 
@@ -63,7 +63,7 @@ def _generate(
     model: Any,
     prompts: Sequence[Sequence[int]],
     tokenizer: Any,
-    manner: Manner,
+    config: GenerationConfig,
     precision: Precision,
     streamer: Any,
 ) -> Iterator[list[int]]:
@@ -76,13 +76,13 @@ def _generate(
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, width - len(prompt) :] = 1
     how: dict[str, Any] = {"do_sample": False}
-    if manner.temperature:
-        how = {"do_sample": True, "temperature": manner.temperature, "top_p": manner.top_p, "top_k": 0}
-    with torch.inference_mode(), autocast(device, precision), quiet():
+    if config.temperature:
+        how = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
+    with torch.inference_mode(), autocast(device, precision), silence_logs():
         whole = model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
-            max_new_tokens=manner.max_new_tokens,
+            max_new_tokens=config.max_new_tokens,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
             streamer=streamer,

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from headstart.engine.affine import Rescale
+from headstart.engine.affine import FixedAffine
 from headstart.models.vocabulary import CompactEmbedding
 
 
-class Rows:
+class BatchRows:
     """How many rows the batch has, [R*B]: set by the stack before each forward pass, read by embeddings."""
 
     count: int | None = None
@@ -64,7 +64,7 @@ class StackedLinear(StackedLayer):
     bias: nn.Parameter | None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = _batched_linear(group_by_member(x, len(self.weight)), self.weight.transpose(1, 2), self.bias)
+        y = _multiply_members(group_by_member(x, len(self.weight)), self.weight.transpose(1, 2), self.bias)
         return y.view(*x.shape[:-1], -1)
 
 
@@ -75,7 +75,7 @@ class StackedConv1D(StackedLayer):
     bias: nn.Parameter
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = _batched_linear(group_by_member(x, len(self.weight)), self.weight, self.bias)
+        y = _multiply_members(group_by_member(x, len(self.weight)), self.weight, self.bias)
         return y.view(*x.shape[:-1], -1)
 
 
@@ -90,7 +90,7 @@ class StackedEmbedding(StackedLayer):
     lookup: torch.Tensor | None
 
     def __init__(
-        self, plain: nn.Embedding | CompactEmbedding, weights: Mapping[str, nn.Parameter], rows: Rows
+        self, plain: nn.Embedding | CompactEmbedding, weights: Mapping[str, nn.Parameter], rows: BatchRows
     ) -> None:
         super().__init__(plain, weights)
         self.register_buffer("lookup", getattr(plain, "lookup", None), persistent=False)
@@ -134,12 +134,13 @@ class StackedNorm(StackedLayer):
 
 
 class StackedAffine(StackedLayer):
-    """R sets of constants, factor [R] or [R, D] and perhaps shift [R, D], of layers of the kind `Rescale`."""
+    """R sets of constants, factor [R] or [R, D] and perhaps shift [R, D], of layers of the kind
+    `FixedAffine`."""
 
     factor: torch.Tensor
     shift: torch.Tensor | None
 
-    def __init__(self, layers: Sequence[Rescale]) -> None:
+    def __init__(self, layers: Sequence[FixedAffine]) -> None:
         super().__init__(layers[0], {})
         shifts = [layer.shift for layer in layers if layer.shift is not None]
         self.register_buffer("factor", torch.stack([layer.factor for layer in layers]), persistent=False)
@@ -159,7 +160,7 @@ class StackedAffine(StackedLayer):
 
     def extract_member(self, r: int) -> nn.Module:
         """Member r's own layer."""
-        return Rescale(*(value[r].clone() for value in self.constants.values())).train(self.training)
+        return FixedAffine(*(value[r].clone() for value in self.constants.values())).train(self.training)
 
 
 def _strip_weights(layer: nn.Module) -> nn.Module:
@@ -177,7 +178,7 @@ def _create_normalisation(norm: nn.Module) -> nn.Module:
     return plain
 
 
-def _batched_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+def _multiply_members(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     """x [R, N, in] times weight [R, in, out], plus bias [R, out]."""
     return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
 

@@ -6,17 +6,17 @@ import torch
 import torch.nn.functional as F
 
 
-def widen(logits: torch.Tensor) -> torch.Tensor:
+def upcast_logits(logits: torch.Tensor) -> torch.Tensor:
     """Logits in float32 at least."""
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
-def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def compute_token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The loss of each token, [n, T], zero where no target is: logits [n, T, V], targets [n, T].
 
     Logits in a wider format only where there is a target: a large vocabulary's fill the memory.
     """
     has_target = targets >= 0
-    chosen = widen(logits[has_target])
+    chosen = upcast_logits(logits[has_target])
     losses = torch.zeros(targets.shape, dtype=chosen.dtype, device=logits.device)
     return losses.masked_scatter(has_target, F.cross_entropy(chosen, targets[has_target], reduction="none"))

@@ -10,51 +10,51 @@ from itertools import chain, takewhile
 import numpy as np
 import torch
 
-from headstart.config.expand import Run
-from headstart.config.metrics import LOWER_IS_BETTER, better
-from headstart.data.batches import epoch_order, padded_length, target_counts
+from headstart.config.metrics import LOWER_IS_BETTER, is_better
+from headstart.config.runs import Run
+from headstart.data.batches import compute_padded_length, count_loss_tokens, draw_epoch_batches
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision
+from headstart.device import Precision
 from headstart.engine.objective import Objective
-from headstart.engine.schedule import learning_rate, total_steps
+from headstart.engine.schedule import count_total_steps, learning_rate
 from headstart.errors import TrainingError
 from headstart.records import EpochPoint, Selection
 
 
 @dataclass(frozen=True)
-class Texts:
+class TokenisedExamples:
     """One part of the data as the engine needs it: N tokenised examples and labels [N] or [N, C]."""
 
     tokens: Tokens
     labels: np.ndarray
 
     @cached_property
-    def targets(self) -> np.ndarray:
+    def loss_terms(self) -> np.ndarray:
         """How many terms each example's loss is a sum of, [N]: 1, or its tokens that count in the loss."""
-        return target_counts(self.tokens)
+        return count_loss_tokens(self.tokens)
 
 
 @dataclass(frozen=True)
-class Setting:
+class PackContext:
     """What all members of a pack share: task, data, device and number format.
 
-    `curves` are the parts measured after each epoch besides valid; `shares_rows` says that short examples of
-    a member are packed into one row of the batch.
+    `curves` are the parts measured after each epoch besides valid; `packs_sequences` says that short examples
+    of a member are packed into one row of the batch.
     """
 
     task: Objective
-    classes: int
+    outputs: int
     pad_id: int
     metric: str
     curves: tuple[Part, ...]
-    parts: dict[Part, Texts]
+    parts: dict[Part, TokenisedExamples]
     device: torch.device
     precision: Precision
-    shares_rows: bool = False
+    packs_sequences: bool = False
 
     @property
-    def measured(self) -> tuple[Part, ...]:
+    def evaluated_parts(self) -> tuple[Part, ...]:
         """The parts that are measured after each epoch, each once: valid always."""
         parts: tuple[Part, ...] = ("valid", *self.curves)
         return tuple(dict.fromkeys(parts))
@@ -65,8 +65,8 @@ class StepMark:
     """Where a member stands after a step: how many steps and forward passes, and the rate of that step."""
 
     steps: int
-    passes: int
-    rate: float
+    micro_batches: int
+    learning_rate: float
 
 
 @dataclass
@@ -74,98 +74,98 @@ class Member:
     """A run while it trains, wherever its weights lie.
 
     `weights` [P] are those of its best epoch once it has ended well; `best_weights` hold them until then,
-    unless the last epoch is the best one. `steps` and `passes` count the steps made and their forward
+    unless the last epoch is the best one. `steps` and `micro_batches` count the steps made and their forward
     passes; `losses` are those of all steps that have been read from the device.
     """
 
     run: Run
     index: np.ndarray
-    points: list[EpochPoint] = field(default_factory=list)
+    epochs: list[EpochPoint] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     best: EpochPoint | None = None
     best_weights: torch.Tensor | None = None
     weights: torch.Tensor | None = None
     error: TrainingError | None = None
-    passes: int = 0
+    micro_batches: int = 0
     steps: int = 0
     seconds: float = 0.0
 
     @property
-    def total(self) -> int:
+    def total_steps(self) -> int:
         """Steps that the run makes if nothing stops it."""
-        return total_steps(self.run.training, len(self.index))
+        return count_total_steps(self.run.training, len(self.index))
 
     @property
-    def rate(self) -> float:
+    def next_learning_rate(self) -> float:
         """The learning rate of the next step."""
-        return learning_rate(self.run.training, self.steps, self.total)
+        return learning_rate(self.run.training, self.steps, self.total_steps)
 
     def advance(self, passes: int) -> StepMark:
         """Count a step that was made of so many forward passes."""
-        rate = self.rate
+        rate = self.next_learning_rate
         self.steps += 1
-        self.passes += passes
-        return StepMark(self.steps, self.passes, rate)
+        self.micro_batches += passes
+        return StepMark(self.steps, self.micro_batches, rate)
 
     def rewind(self, mark: StepMark) -> None:
         """Forget the steps made since `mark`."""
-        self.steps, self.passes = mark.steps, mark.passes
+        self.steps, self.micro_batches = mark.steps, mark.micro_batches
 
     @property
     def has_ended(self) -> bool:
         """Whether no step is left to it."""
-        return self.error is not None or self.steps == self.total or self._is_out_of_patience
+        return self.error is not None or self.steps == self.total_steps or self._is_out_of_patience
 
     @property
     def _is_out_of_patience(self) -> bool:
         patience = self.run.training.patience
         if patience is None or self.best is None:
             return False
-        return self.points[-1].epoch - self.best.epoch >= patience
+        return self.epochs[-1].epoch - self.best.epoch >= patience
 
 
 @dataclass(frozen=True)
-class Turn:
+class StepBatches:
     """One member's batches of one step, as arrays of example indices, and whether an epoch ends with it."""
 
     epoch: int
-    passes: list[np.ndarray]
+    batches: list[np.ndarray]
     ends_epoch: bool
 
 
-def improves(point: EpochPoint, best: EpochPoint | None, metric: str) -> bool:
+def is_better_epoch(point: EpochPoint, best: EpochPoint | None, metric: str) -> bool:
     """Whether `point` is chosen over the best epoch before it: of equals the earlier stays."""
-    return best is None or better(metric, point.valid[metric], best.valid[metric])
+    return best is None or is_better(metric, point.valid[metric], best.valid[metric])
 
 
-def selection(metric: str) -> Selection:
+def describe_selection(metric: str) -> Selection:
     """The rule by which each run's epoch is chosen, in words."""
     extreme = "lowest" if metric in LOWER_IS_BETTER else "highest"
     return Selection(metric=metric, rule=f"epoch of the {extreme} valid {metric}, the earlier of equals")
 
 
-def member_turns(member: Member, setting: Setting) -> Iterator[Turn]:
+def iter_step_batches(member: Member, context: PackContext) -> Iterator[StepBatches]:
     """The member's steps from the epoch it has reached, as a function of its seed and settings alone."""
-    training, lengths = member.run.training, setting.parts["train"].tokens.lengths[member.index]
-    done, total, epoch = member.steps, member.total, len(member.points)
+    training, lengths = member.run.training, context.parts["train"].tokens.lengths[member.index]
+    done, total, epoch = member.steps, member.total_steps, len(member.epochs)
     while done < total:
         epoch += 1
-        order = epoch_order(lengths, training.batch_size, member.run.seed, epoch)
+        order = draw_epoch_batches(lengths, training.batch_size, member.run.seed, epoch)
         steps = [order[i : i + training.accumulation] for i in range(0, len(order), training.accumulation)]
         for i, batches in enumerate(steps[: total - done], start=1):
             ends_epoch = i == len(steps) or done + i == total
-            yield Turn(epoch, [member.index[batch] for batch in batches], ends_epoch)
+            yield StepBatches(epoch, [member.index[batch] for batch in batches], ends_epoch)
         done += len(steps)
 
 
-def turns_with_longest(member: Member, setting: Setting) -> Iterator[Turn]:
+def iter_longest_first(member: Member, context: PackContext) -> Iterator[StepBatches]:
     """The member's steps after the longest of its first epoch, which so comes twice."""
-    first_epoch = takewhile(lambda turn: turn.epoch == 1, member_turns(member, setting))
-    longest = max(first_epoch, key=lambda turn: turn_tokens(turn, setting))
-    return chain([longest], member_turns(member, setting))
+    first_epoch = takewhile(lambda turn: turn.epoch == 1, iter_step_batches(member, context))
+    longest = max(first_epoch, key=lambda turn: count_padded_tokens(turn, context))
+    return chain([longest], iter_step_batches(member, context))
 
 
-def turn_tokens(turn: Turn, setting: Setting) -> int:
+def count_padded_tokens(turn: StepBatches, context: PackContext) -> int:
     """Tokens of one member's step, padding included: what its time grows with."""
-    tokens = setting.parts["train"].tokens
-    return sum(len(index) * padded_length(tokens, index) for index in turn.passes)
+    tokens = context.parts["train"].tokens
+    return sum(len(index) * compute_padded_length(tokens, index) for index in turn.batches)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from headstart.engine.dropout import recompute_contexts
+from headstart.engine.dropout import create_recompute_contexts
 
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -44,7 +44,7 @@ def reset_peak() -> None:
         return
 
 
-def peak_bytes() -> int:
+def read_peak_bytes() -> int:
     """The peak of resident memory since `reset_peak`, or since the process began where that is not kept."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -66,7 +66,7 @@ def recompute_blocks(model: Any) -> bool:
         return False
     # Called so since transformers 5.2x; the older name warns.
     enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-    enable({"use_reentrant": False, "context_fn": recompute_contexts})
+    enable({"use_reentrant": False, "context_fn": create_recompute_contexts})
     return True
 
 

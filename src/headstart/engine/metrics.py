@@ -52,7 +52,7 @@ class ClassMeter:
         y_true, y_pred = labels.cpu().numpy(), outputs.argmax(-1).cpu().numpy()
         self._sums += count_classes(y_true, y_pred, self._classes)
 
-    def scores(self) -> Scores:
+    def compute_scores(self) -> Scores:
         """Accuracy, balanced accuracy, macro-F1, MCC and the mean loss."""
         return score_sums(CLASS_METRICS, self._sums) | {"loss": self._loss.mean}
 
@@ -73,7 +73,7 @@ class LabelSetMeter:
         self._exact += int((y_true == y_pred).all(-1).sum())
         self._count += len(y_true)
 
-    def scores(self) -> Scores:
+    def compute_scores(self) -> Scores:
         """Macro- and micro-F1, exact match, and the mean loss."""
         exact_match = self._exact / max(1, self._count)
         return score_sums(LABEL_METRICS, self._sums) | {"exact_match": exact_match, "loss": self._loss.mean}
@@ -93,7 +93,7 @@ class NumberMeter:
         self._y_true.append(labels.cpu().double().numpy())
         self._y_pred.append(outputs.squeeze(-1).cpu().double().numpy())
 
-    def scores(self) -> Scores:
+    def compute_scores(self) -> Scores:
         """Pearson's and Spearman's correlation, RMSE, MAE, and the mean loss."""
         y_true, y_pred = np.concatenate(self._y_true), np.concatenate(self._y_pred)
         measures, as_they_are = measure_numbers(y_true, y_pred), np.ones((1, len(y_true)))
@@ -115,7 +115,7 @@ class TokenMeter:
         self._sums.append(outputs.numpy())
         self._counts.append(labels.numpy())
 
-    def scores(self) -> Scores:
+    def compute_scores(self) -> Scores:
         """Loss, perplexity and accuracy per token."""
         return compute_token_scores(np.concatenate(self._sums), np.concatenate(self._counts))
 

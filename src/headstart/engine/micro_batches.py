@@ -9,66 +9,68 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.data.batches import Batch, pad, pad_shared, padded_length, shared_rows
-from headstart.engine.dropout import Draw
-from headstart.engine.member import Member, Setting, Turn
+from headstart.data.batches import Batch, collate, collate_packed, compute_padded_length, pack_sequences
+from headstart.engine.dropout import DropoutKey
+from headstart.engine.member import Member, PackContext, StepBatches
 from headstart.engine.step import MicroBatch
 
 
 def build_micro_batches(
-    members: Sequence[Member], step_batches: Sequence[Turn], context: Setting
+    members: Sequence[Member], step_batches: Sequence[StepBatches], context: PackContext
 ) -> list[MicroBatch]:
     """The forward passes of one step, from each member's batches for it, [R].
 
     The i-th batches of all members make the i-th pass.
     """
-    count = max(len(batches.passes) for batches in step_batches)
+    count = max(len(batches.batches) for batches in step_batches)
     return [_build_micro_batch(members, step_batches, i, context) for i in range(count)]
 
 
 def _build_micro_batch(
-    members: Sequence[Member], step_batches: Sequence[Turn], i: int, context: Setting
+    members: Sequence[Member], step_batches: Sequence[StepBatches], i: int, context: PackContext
 ) -> MicroBatch:
     """The i-th pass. A member with fewer examples than others repeats some, which have weight 0."""
     train = context.parts["train"]
     # A member with fewer batches than others has none left here: nothing but fill.
-    indices = [b.passes[i] if i < len(b.passes) else b.passes[0][:0] for b in step_batches]
-    collate = _collate_packed if context.shares_rows else _collate
+    indices = [b.batches[i] if i < len(b.batches) else b.batches[0][:0] for b in step_batches]
+    collate = _collate_packed if context.packs_sequences else _collate
     rows, batch = collate(indices, step_batches, context)
     weights = np.zeros((len(members), max(rows)))
     for r, batches in enumerate(step_batches):
-        terms = sum(int(train.targets[index].sum()) for index in batches.passes)
+        terms = sum(int(train.loss_terms[index].sum()) for index in batches.batches)
         weights[r, : rows[r]] = 1 / max(1, terms)
     keys = tuple(
-        Draw(member.run.seed, member.passes + i, count, padded_length(train.tokens, index))
+        DropoutKey(
+            member.run.seed, member.micro_batches + i, count, compute_padded_length(train.tokens, index)
+        )
         for member, count, index in zip(members, rows, indices, strict=True)
     )
     return MicroBatch(batch, weights, keys)
 
 
 def _collate(
-    indices: Sequence[np.ndarray], step_batches: Sequence[Turn], context: Setting
+    indices: Sequence[np.ndarray], step_batches: Sequence[StepBatches], context: PackContext
 ) -> tuple[list[int], Batch]:
     """A row for each example at the members' `indices`: how many rows are each member's, and the batch."""
     train, rows = context.parts["train"], list(map(len, indices))
     filled = [
         # Filled up with the member's own examples, so that no other's lengths enter its rows.
-        np.resize(index if len(index) else batches.passes[0], max(rows))
+        np.resize(index if len(index) else batches.batches[0], max(rows))
         for index, batches in zip(indices, step_batches, strict=True)
     ]
     index = np.concatenate(filled)
-    return rows, pad(train.tokens, index, train.labels[index], context.pad_id)
+    return rows, collate(train.tokens, index, train.labels[index], context.pad_id)
 
 
 def _collate_packed(
-    indices: Sequence[np.ndarray], step_batches: Sequence[Turn], context: Setting
+    indices: Sequence[np.ndarray], step_batches: Sequence[StepBatches], context: PackContext
 ) -> tuple[list[int], Batch]:
     """As `_collate`, with several short examples of a member in one row."""
     tokens = context.parts["train"].tokens
-    widths = [padded_length(tokens, index) for index in indices]
-    packed = [shared_rows(tokens.lengths, *each) for each in zip(indices, widths, strict=True)]
+    widths = [compute_padded_length(tokens, index) for index in indices]
+    packed = [pack_sequences(tokens.lengths, *each) for each in zip(indices, widths, strict=True)]
     rows = list(map(len, packed))
-    fill = [[b.passes[0][:1]] * (max(rows) - count) for b, count in zip(step_batches, rows, strict=True)]
+    fill = [[b.batches[0][:1]] * (max(rows) - count) for b, count in zip(step_batches, rows, strict=True)]
     filled = [row for own, more in zip(packed, fill, strict=True) for row in (*own, *more)]
-    width = max([*widths, *(padded_length(tokens, row) for more in fill for row in more)])
-    return rows, pad_shared(tokens, filled, width, context.pad_id)
+    width = max([*widths, *(compute_padded_length(tokens, row) for more in fill for row in more)])
+    return rows, collate_packed(tokens, filled, width, context.pad_id)

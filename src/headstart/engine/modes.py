@@ -9,7 +9,7 @@ from torch import nn
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Without dropout inside; whatever happens there."""
     was_training = module.training
     module.eval()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision
+from headstart.device import Precision
 from headstart.records import Scores
 
 
@@ -21,7 +21,7 @@ class Meter(Protocol):
     def add(self, outputs: torch.Tensor, labels: torch.Tensor) -> None:
         """Count one batch: `outputs` [n, K] and the examples' labels, [n] or [n, C]."""
 
-    def scores(self) -> Scores:
+    def compute_scores(self) -> Scores:
         """The metrics of all that was counted."""
 
 

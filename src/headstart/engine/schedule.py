@@ -7,7 +7,7 @@ import math
 from headstart.config.study import Training
 
 
-def warmup_steps(training: Training, total: int) -> int:
+def count_warmup_steps(training: Training, total: int) -> int:
     """Steps of warm-up: a share of `total` below 1, rounded up, else a count."""
     return math.ceil(training.warmup * total) if training.warmup < 1 else int(training.warmup)
 
@@ -17,7 +17,7 @@ def learning_rate(training: Training, step: int, total: int) -> float:
 
     linear: to 0 at `total`; cosine: half a period, (1 + cos(pi x)) / 2; constant: stays.
     """
-    peak, warmup = training.learning_rate or 0.0, warmup_steps(training, total)
+    peak, warmup = training.learning_rate or 0.0, count_warmup_steps(training, total)
     if step < warmup:
         return peak * step / max(1, warmup)
     progress = (step - warmup) / max(1, total - warmup)
@@ -25,11 +25,11 @@ def learning_rate(training: Training, step: int, total: int) -> float:
     return peak * max(0.0, shape[training.schedule])
 
 
-def total_steps(training: Training, texts: int) -> int:
+def count_total_steps(training: Training, texts: int) -> int:
     """Optimiser steps of a run on `texts` training texts."""
-    return training.steps or training.epochs * steps_in_epoch(training, texts)
+    return training.steps or training.epochs * count_epoch_steps(training, texts)
 
 
-def steps_in_epoch(training: Training, texts: int) -> int:
+def count_epoch_steps(training: Training, texts: int) -> int:
     """Optimiser steps in one pass over `texts` texts; what accumulation leaves over makes a last one."""
     return math.ceil(math.ceil(texts / training.batch_size) / training.accumulation)

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from headstart.engine.affine import Rescale
+from headstart.engine.affine import FixedAffine
 from headstart.engine.families import find_obstacle, patch_for_stack, unpatch
 from headstart.engine.layers import (
-    Rows,
+    BatchRows,
     StackedAffine,
     StackedConv1D,
     StackedEmbedding,
@@ -27,7 +27,7 @@ from headstart.engine.layers import (
     StackedNorm,
     stack_parameters,
 )
-from headstart.engine.modes import evaluating
+from headstart.engine.modes import evaluation_mode
 from headstart.errors import StackError
 from headstart.models.checkpoints import NAMES
 from headstart.models.vocabulary import CompactEmbedding
@@ -44,7 +44,7 @@ class Stack(nn.Module):
     are frozen and equal in all models are shared, and have none. `members` is R.
     """
 
-    def __init__(self, model: nn.Module, rows: Rows, members: int) -> None:
+    def __init__(self, model: nn.Module, rows: BatchRows, members: int) -> None:
         super().__init__()
         self.model, self._rows, self.members = model, rows, members
 
@@ -68,7 +68,7 @@ class Stack(nn.Module):
         return self.model(input_ids=input_ids, **inputs)
 
 
-def members_in(module: nn.Module) -> int:
+def count_members(module: nn.Module) -> int:
     """How many members a module has: those of a stack, or one, a plain model."""
     return module.members if isinstance(module, Stack) else 1
 
@@ -86,10 +86,10 @@ def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
     if not models:
         raise StackError("no models given", expected="at least one")
     _refuse_different(models)
-    reason = unstackable(models[0])
+    reason = find_stacking_obstacle(models[0])
     if reason is not None:
-        raise StackError(reason, where=_class_name(models[0]))
-    rows = Rows()
+        raise StackError(reason, where=_get_class_name(models[0]))
+    rows = BatchRows()
     module = Stack(_replace_layers(models, rows), rows, len(models)).train(models[0].training)
     patch_for_stack(module)
     if check:
@@ -122,9 +122,9 @@ def _extract_layer(layer: Any, r: int, copies: dict[int, Any]) -> nn.Module:
     return plain
 
 
-def unstackable(model: nn.Module) -> str | None:
+def find_stacking_obstacle(model: nn.Module) -> str | None:
     """Why models like this one cannot be stacked, or None. Weights are not looked at: meta tensors do."""
-    stackable = {id(p) for m in model.modules() if _layer_kind(m) for p in m.parameters(recurse=False)}
+    stackable = {id(p) for m in model.modules() if _get_layer_kind(m) for p in m.parameters(recurse=False)}
     for path, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad and id(parameter) not in stackable:
@@ -136,11 +136,11 @@ def unstackable(model: nn.Module) -> str | None:
     return find_obstacle(model)
 
 
-def _class_name(model: nn.Module) -> str:
+def _get_class_name(model: nn.Module) -> str:
     return type(model).__name__
 
 
-def _layer_kind(module: nn.Module) -> str | None:
+def _get_layer_kind(module: nn.Module) -> str | None:
     """Which stacked layer can stand for `module`."""
     if type(module) is nn.Linear or _is_tied_linear(module):
         return "linear"
@@ -148,7 +148,7 @@ def _layer_kind(module: nn.Module) -> str | None:
         return "conv1d"
     if isinstance(module, CompactEmbedding) or _is_embedding(module):
         return "embedding"
-    if isinstance(module, Rescale):
+    if isinstance(module, FixedAffine):
         return "affine"
     return "norm" if _is_norm(module) else None
 
@@ -180,7 +180,7 @@ def _refuse_different(models: Sequence[nn.Module]) -> None:
         if difference is not None:
             raise StackError(
                 f"model {r} differs from model 0: {difference}",
-                where=_class_name(first),
+                where=_get_class_name(first),
                 expected="models of one architecture",
             )
 
@@ -188,9 +188,9 @@ def _refuse_different(models: Sequence[nn.Module]) -> None:
 def _find_differences(first: nn.Module, other: nn.Module) -> Iterator[str]:
     """All that `other` would have to have in common with the first model of a stack, and has not."""
     if type(first) is not type(other):
-        yield f"{_class_name(other)} instead of {_class_name(first)}"
+        yield f"{_get_class_name(other)} instead of {_get_class_name(first)}"
         return
-    wanted, config = _config_values(first), _config_values(other)
+    wanted, config = _get_config_values(first), _get_config_values(other)
     yield from (f"{k} {config.get(k)} instead of {v}" for k, v in wanted.items() if config.get(k) != v)
     first_parameters, parameters = (dict(m.named_parameters()) for m in (first, other))
     extra = parameters.keys() - first_parameters.keys()
@@ -198,15 +198,15 @@ def _find_differences(first: nn.Module, other: nn.Module) -> Iterator[str]:
     for name, parameter in first_parameters.items():
         form, its = _describe_parameter(parameter), _describe_parameter(parameters.get(name))
         yield from (f"{name} of {k} {its[k]} instead of {v}" for k, v in form.items() if its[k] != v)
-    constants, others = _common_constants(first), _common_constants(other)
+    constants, others = _collect_constants(first), _collect_constants(other)
     for name, buffer in constants.items():
         if name not in others or not torch.equal(buffer, others[name]):
             yield f"another {name}"
 
 
-def _common_constants(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The buffers, which nothing trains: equal in all members, but for those of `Rescale`."""
-    own = {id(buffer) for m in model.modules() if isinstance(m, Rescale) for buffer in m.buffers()}
+def _collect_constants(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The buffers, which nothing trains: equal in all members, but for those of `FixedAffine`."""
+    own = {id(buffer) for m in model.modules() if isinstance(m, FixedAffine) for buffer in m.buffers()}
     return {name: buffer for name, buffer in model.named_buffers() if id(buffer) not in own}
 
 
@@ -221,12 +221,12 @@ def _describe_parameter(parameter: nn.Parameter | None) -> dict[str, Any]:
     }
 
 
-def _config_values(model: Any) -> dict[str, Any]:
+def _get_config_values(model: Any) -> dict[str, Any]:
     config = getattr(model, "config", None)
     return {k: v for k, v in config.to_dict().items() if k not in NAMES} if config is not None else {}
 
 
-def _replace_layers(models: Sequence[nn.Module], rows: Rows) -> nn.Module:
+def _replace_layers(models: Sequence[nn.Module], rows: BatchRows) -> nn.Module:
     """A copy of the first model in which every layer with weights holds those of all models."""
     stacked: dict[int, Any] = {}
     for path, layer in models[0].named_modules(remove_duplicate=False):
@@ -236,7 +236,7 @@ def _replace_layers(models: Sequence[nn.Module], rows: Rows) -> nn.Module:
             if id(parameter) not in stacked:  # a tied one is stacked once, and stays tied
                 every = [m.get_parameter(name) for m in layers]
                 stacked[id(parameter)] = parameter if is_shared else stack_parameters(every)
-        if _layer_kind(layer) and not is_shared and id(layer) not in stacked:
+        if _get_layer_kind(layer) and not is_shared and id(layer) not in stacked:
             stacked[id(layer)] = _stack_layer(layers, stacked, rows)
     # deepcopy takes what its memo holds for the copy of the original: here the stacked layer.
     return copy.deepcopy(models[0], stacked)
@@ -251,10 +251,10 @@ def _can_share(layers: Sequence[nn.Module]) -> bool:
     return all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
 
 
-def _stack_layer(layers: Sequence[Any], stacked: dict[int, Any], rows: Rows) -> StackedLayer:
+def _stack_layer(layers: Sequence[Any], stacked: dict[int, Any], rows: BatchRows) -> StackedLayer:
     layer = layers[0]
     weights = {name: stacked[id(value)] for name, value in layer.named_parameters(recurse=False)}
-    kind = _layer_kind(layer)
+    kind = _get_layer_kind(layer)
     if kind == "affine":
         return StackedAffine(layers)
     if kind == "linear":
@@ -281,11 +281,11 @@ def check_agreement(module: Stack, models: Mapping[int, nn.Module]) -> None:
     # Whatever the family's own code makes of layers it does not expect.
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
         message = f"its code does not work on stacked layers: {str(error).splitlines()[0]}"
-        raise StackError(message, where=_class_name(first)) from error
+        raise StackError(message, where=_get_class_name(first)) from error
     if not max(gaps) <= 1:  # so written, it refuses a gap that is not a number, too
         raise StackError(
             "stacked, it computes something else: this family uses its layers in a way of its own",
-            where=_class_name(first),
+            where=_get_class_name(first),
         )
 
 
@@ -293,7 +293,7 @@ def _create_check_batch(model: nn.Module) -> dict[str, torch.Tensor]:
     """Two rows of seven ids that the model knows, the second padded; drawn the same way each time."""
     table: Any = model.get_input_embeddings()  # type: ignore[operator]
     is_compact = isinstance(table, CompactEmbedding)
-    known = table.ids().cpu() if is_compact else torch.arange(table.num_embeddings)
+    known = table.list_ids().cpu() if is_compact else torch.arange(table.num_embeddings)
     draw = torch.Generator().manual_seed(0)
     ids = known[torch.randint(len(known), (_CHECK_ROWS, _CHECK_TOKENS), generator=draw)]
     mask = torch.ones_like(ids)
@@ -307,7 +307,7 @@ def _create_check_batch(model: nn.Module) -> dict[str, torch.Tensor]:
 
 def _compute_outputs(module: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """The outputs without dropout: logits, or the last hidden states of a model without a head."""
-    with evaluating(module), torch.no_grad():
+    with evaluation_mode(module), torch.no_grad():
         outputs = module(**inputs)
     tensor: torch.Tensor = outputs.logits if "logits" in outputs else outputs[0]
     return tensor

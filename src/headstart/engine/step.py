@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from headstart.data.batches import Batch
-from headstart.engine.device import Precision, autocast
-from headstart.engine.dropout import Draw, KeyedDropout
+from headstart.device import Precision, autocast
+from headstart.engine.dropout import DropoutKey, KeyedDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack
 
@@ -32,10 +32,10 @@ class MicroBatch:
 
     batch: Batch
     weights: np.ndarray
-    keys: tuple[Draw, ...]
+    keys: tuple[DropoutKey, ...]
 
 
-def forward_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
+def build_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
     """The batch as keyword arguments of a Hugging Face model."""
     if batch.positions is not None:  # from which the library knows where an example begins
         packed = {"input_ids": batch.ids, "position_ids": batch.positions}
@@ -44,7 +44,7 @@ def forward_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor
     return {k: torch.from_numpy(v).to(device) for k, v in arrays.items() if v is not None}
 
 
-def spoken(
+def build_loss_inputs(
     module: torch.nn.Module, batch: Batch, device: torch.device
 ) -> tuple[dict[str, Any], torch.Tensor]:
     """Further keyword arguments of the model for a loss, and the labels that its logits are compared with.
@@ -53,10 +53,10 @@ def spoken(
     forward method allows it, logits at those positions alone at which some row has a label. A large
     vocabulary's logits of all tokens would fill the memory.
     """
-    if batch.targets is None:
+    if batch.token_labels is None:
         return {}, torch.from_numpy(batch.labels).to(device)
     more: dict[str, Any] = {"use_cache": False}
-    labels = batch.targets
+    labels = batch.token_labels
     model: Any = module.model if isinstance(module, Stack) else _unwrap_peft(module)
     if _can_keep_logits(model.__class__):
         positions = np.flatnonzero((labels >= 0).any(0))
@@ -91,9 +91,9 @@ def accumulate_gradients(
     total = torch.zeros(len(micro_batches[0].keys), dtype=torch.float64, device=device)
     for micro_batch in micro_batches:
         batch, (members, rows) = micro_batch.batch, micro_batch.weights.shape
-        inputs = forward_inputs(batch, device)
+        inputs = build_inputs(batch, device)
         with KeyedDropout(micro_batch.keys, rows, batch.ids.shape[1]), autocast(device, precision):
-            more, labels = spoken(module, batch, device)
+            more, labels = build_loss_inputs(module, batch, device)
             logits = module(**inputs, **more).logits
         losses = task.compute_losses(logits, labels)
         weights = torch.from_numpy(micro_batch.weights).to(device, losses.dtype)

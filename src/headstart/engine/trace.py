@@ -18,16 +18,16 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.data.batches import Batch
-from headstart.engine.device import Precision, autocast
-from headstart.engine.dropout import Draw, KeyedDropout
+from headstart.device import Precision, autocast
+from headstart.engine.dropout import DropoutKey, KeyedDropout
 from headstart.engine.objective import Objective
-from headstart.engine.step import forward_inputs, spoken
-from headstart.models.vocabulary import input_embedding
+from headstart.engine.step import build_inputs, build_loss_inputs
+from headstart.models.vocabulary import get_input_embedding
 
 _CPU = torch.device("cpu")
 
 
-class Kept:
+class SavedTensors:
     """Bytes of the storages that a forward pass keeps for the backward pass, each once; weights apart."""
 
     def __init__(self, model: torch.nn.Module) -> None:
@@ -36,7 +36,7 @@ class Kept:
         self._storages = [value.untyped_storage() for value in (*model.parameters(), *model.buffers())]
         self._seen = {storage._cdata for storage in self._storages}
 
-    def pack(self, tensor: torch.Tensor) -> torch.Tensor:
+    def count_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         """Count a tensor that is being kept."""
         storage = tensor.untyped_storage()
         if storage._cdata not in self._seen:
@@ -61,9 +61,9 @@ class _Guesses(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             return 0
-        return self._choice(*args) if _chooses(func, args) else func(*args, **(kwargs or {}))
+        return self._guess_choice(*args) if _chooses(func, args) else func(*args, **(kwargs or {}))
 
-    def _choice(self, x: torch.Tensor, index: Any) -> torch.Tensor:
+    def _guess_choice(self, x: torch.Tensor, index: Any) -> torch.Tensor:
         """What x[mask] has the shape of."""
         (mask,) = index
         count = mask.numel() if self.chosen is None else min(self.chosen, mask.numel())
@@ -80,13 +80,13 @@ def _chooses(func: Any, args: tuple[Any, ...]) -> bool:
 class _Shapes(KeyedDropout):
     """Dropout that draws no masks: they have their size alone."""
 
-    def _mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
+    def _draw_mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
         kind = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[like.element_size()]
         return torch.empty(like.shape, dtype=kind)
 
 
 @dataclass(frozen=True)
-class Traced:
+class StepMemory:
     """Bytes on top of the weights: what a step keeps, and the logits of an evaluation in all their copies."""
 
     step: int
@@ -97,54 +97,57 @@ class Traced:
 _COPIES = 3
 
 
-def trace(
+def trace_memory(
     make: Callable[[], torch.nn.Module], batch: Batch, reading: Batch, task: Objective, precision: Precision
-) -> Traced:
+) -> StepMemory:
     """The memory that a model of one run needs on top of its weights, gradients and moments.
 
     Args:
         make: gives the model as it trains; it is called where tensors have no numbers.
         batch: the largest that it trains on, and `reading` that it is evaluated on.
     """
-    with _without_numbers(_said(batch)):
+    with _trace_without_numbers(_count_loss_tokens(batch)):
         model = make().train()
-        _without_table_gradient(model)
-        return Traced(kept(model, batch, task, precision), _COPIES * _logits_bytes(model, reading, precision))
+        _drop_table_gradient(model)
+        return StepMemory(
+            count_saved_bytes(model, batch, task, precision),
+            _COPIES * _count_logits_bytes(model, reading, precision),
+        )
 
 
-def kept(model: torch.nn.Module, batch: Batch, task: Objective, precision: Precision) -> int:
+def count_saved_bytes(model: torch.nn.Module, batch: Batch, task: Objective, precision: Precision) -> int:
     """The bytes that a forward pass of `model` in training, with its loss, keeps for the backward pass."""
     rows, tokens = batch.ids.shape
-    counted = Kept(model)
-    with saved_tensors_hooks(counted.pack, lambda tensor: tensor):
-        with _Shapes((Draw(0, 0, rows, tokens),), rows, tokens), autocast(_CPU, precision):
-            more, labels = spoken(model, batch, _CPU)
-            logits = model(**forward_inputs(batch, _CPU), **more).logits
+    counted = SavedTensors(model)
+    with saved_tensors_hooks(counted.count_tensor, lambda tensor: tensor):
+        with _Shapes((DropoutKey(0, 0, rows, tokens),), rows, tokens), autocast(_CPU, precision):
+            more, labels = build_loss_inputs(model, batch, _CPU)
+            logits = model(**build_inputs(batch, _CPU), **more).logits
         task.compute_losses(logits, labels).sum()
     return counted.bytes
 
 
-def _logits_bytes(model: torch.nn.Module, batch: Batch, precision: Precision) -> int:
-    more, _ = spoken(model, batch, _CPU)
+def _count_logits_bytes(model: torch.nn.Module, batch: Batch, precision: Precision) -> int:
+    more, _ = build_loss_inputs(model, batch, _CPU)
     with torch.no_grad(), autocast(_CPU, precision):
-        logits = model.eval()(**forward_inputs(batch, _CPU), **more).logits
+        logits = model.eval()(**build_inputs(batch, _CPU), **more).logits
     return int(logits.numel() * logits.element_size())
 
 
 @contextmanager
-def _without_numbers(chosen: int | None) -> Iterator[None]:
+def _trace_without_numbers(chosen: int | None) -> Iterator[None]:
     with FakeTensorMode(allow_non_fake_inputs=True), _Guesses(chosen):
         yield
 
 
-def _said(batch: Batch) -> int | None:
+def _count_loss_tokens(batch: Batch) -> int | None:
     """Tokens that carry loss: what causal models' losses are chosen by."""
-    return None if batch.targets is None else int((batch.targets >= 0).sum())
+    return None if batch.token_labels is None else int((batch.token_labels >= 0).sum())
 
 
-def _without_table_gradient(model: Any) -> None:
+def _drop_table_gradient(model: Any) -> None:
     """The gradient of a plain input embedding is kept by the rows of its batch, so it is all but nothing."""
-    table = input_embedding(model)
+    table = get_input_embedding(model)
     weight = getattr(table, "weight", None)
     is_tied = sum(p is weight for _, p in model.named_parameters(remove_duplicate=False)) > 1
     if weight is not None and not is_tied:

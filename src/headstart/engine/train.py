@@ -19,12 +19,12 @@ from headstart.data.corpus import Part
 from headstart.engine.evaluate import evaluate
 from headstart.engine.member import (
     Member,
-    Setting,
+    PackContext,
+    StepBatches,
     StepMark,
-    Turn,
-    improves,
-    member_turns,
-    turns_with_longest,
+    is_better_epoch,
+    iter_longest_first,
+    iter_step_batches,
 )
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.micro_batches import build_micro_batches
@@ -39,15 +39,15 @@ from headstart.events import EpochDone, OnEvent, StepDone, ignore_events
 from headstart.records import EpochPoint, Scores
 
 #: Called with a member, its weights [P] and its moments at the end of an epoch from which it continues.
-SaveState = Callable[[Member, torch.Tensor, Moments], None]
+SaveTrainingState = Callable[[Member, torch.Tensor, Moments], None]
 
 
 def train(
     members: Sequence[Member],
     weights: Weights,
-    context: Setting,
+    context: PackContext,
     on_event: OnEvent,
-    save_state: SaveState | None = None,
+    save_state: SaveTrainingState | None = None,
     *,
     optimiser: Optimiser | None = None,
     read_every: int | None = None,
@@ -67,7 +67,7 @@ def train(
     """
     read_every = read_every or choose_read_interval(context.device)
     shared = _Shared(context, on_event, save_state, read_every, clock)
-    streams = [member_turns(member, context) for member in members]
+    streams = [iter_step_batches(member, context) for member in members]
     optimiser = optimiser or create_optimiser(weights, [member.run.training for member in members])
     trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
     while trainers:
@@ -75,8 +75,8 @@ def train(
         trainers = trainers.pop().run() + trainers
 
 
-def single_steps(
-    members: Sequence[Member], weights: Weights, context: Setting, *, longest_first: bool = False
+def iter_training_steps(
+    members: Sequence[Member], weights: Weights, context: PackContext, *, longest_first: bool = False
 ) -> Iterator[None]:
     """Make the members' steps until the first ends, yielding after each; evaluate nothing, tell nobody.
 
@@ -86,7 +86,7 @@ def single_steps(
     Raises:
         MemoryError: there is not enough for a step.
     """
-    order = turns_with_longest if longest_first else member_turns
+    order = iter_longest_first if longest_first else iter_step_batches
     streams = [order(member, context) for member in members]
     optimiser = create_optimiser(weights, [member.run.training for member in members])
     # Read after each step, whatever the device: who times the steps must wait until they are done.
@@ -104,9 +104,9 @@ def single_steps(
 class _Shared:
     """What stays the same in whatever packs the members train."""
 
-    context: Setting
+    context: PackContext
     on_event: OnEvent
-    save_state: SaveState | None
+    save_state: SaveTrainingState | None
     read_every: int
     clock: Callable[[], float]
 
@@ -119,7 +119,7 @@ class PackTrainer:
         members: list[Member],
         weights: Weights,
         optimiser: Optimiser,
-        streams: list[Iterator[Turn]],
+        streams: list[Iterator[StepBatches]],
         shared: _Shared,
     ) -> None:
         self._members, self._weights, self._optimiser = members, weights, optimiser
@@ -147,7 +147,7 @@ class PackTrainer:
         self._weights.module.train()
         self._timed_until = self._shared.clock()
 
-    def step(self, step_batches: Sequence[Turn]) -> bool:
+    def step(self, step_batches: Sequence[StepBatches]) -> bool:
         """Make one step; False, with no weight changed, where memory does not hold it."""
         members, context = self._members, self._context
         try:
@@ -162,9 +162,11 @@ class PackTrainer:
             if not is_out_of_memory(error):
                 raise
             return False  # and not on from here: the error holds on to all that the step has made
-        norms = self._optimiser.step([m.rate for m in members], [m.run.training.clip for m in members])
+        norms = self._optimiser.step(
+            [m.next_learning_rate for m in members], [m.run.training.clip for m in members]
+        )
         self._weights.zero_gradients()
-        marks = [m.advance(len(batches.passes)) for m, batches in zip(members, step_batches, strict=True)]
+        marks = [m.advance(len(batches.batches)) for m, batches in zip(members, step_batches, strict=True)]
         self._unread.push(losses, norms, marks)
         return True
 
@@ -182,8 +184,8 @@ class PackTrainer:
         member.losses.append(loss)
         if not np.isfinite(loss) or not np.isfinite(norm):
             member.rewind(mark)
-            member.error = _divergence_error(member, loss, norm)
-        self._shared.on_event(StepDone(member.run, mark.steps, member.total, loss, mark.rate))
+            member.error = _make_divergence_error(member, loss, norm)
+        self._shared.on_event(StepDone(member.run, mark.steps, member.total_steps, loss, mark.learning_rate))
 
     def _count_time(self) -> None:
         """Every member takes all of the time: seconds are those that a run waits, not its share of them."""
@@ -192,31 +194,31 @@ class PackTrainer:
             member.seconds += now - self._timed_until
         self._timed_until = now
 
-    def _close_epochs(self, step_batches: Sequence[Turn]) -> None:
+    def _close_epochs(self, step_batches: Sequence[StepBatches]) -> None:
         """Evaluate the members whose epoch ends here, all at once."""
         rows = [r for r, m in enumerate(self._members) if step_batches[r].ends_epoch and not m.error]
         if not rows:
             return
-        scores = {part: self._evaluate(rows, part) for part in self._context.measured}
+        scores = {part: self._evaluate(rows, part) for part in self._context.evaluated_parts}
         for i, r in enumerate(rows):
             self._close_epoch(r, step_batches[r].epoch, {part: of_all[i] for part, of_all in scores.items()})
 
     def _evaluate(self, rows: list[int], part: Part) -> list[Scores]:
         """The metrics of the members at `rows`, in this order."""
         if len(rows) == len(self._members):
-            return measure(self._weights.module, part, self._context)
+            return evaluate_part(self._weights.module, part, self._context)
         # A stack computes all its members or none: those whose epoch goes on are left out of a copy.
         self._weights.copy_members(rows).bind()
         try:
-            return measure(self._weights.module, part, self._context)
+            return evaluate_part(self._weights.module, part, self._context)
         finally:
             self._weights.bind()
 
     def _close_epoch(self, r: int, epoch: int, scores: dict[Part, Scores]) -> None:
         member, weights = self._members[r], self._weights.values[r]
-        point = _epoch_point(member, epoch, scores)
-        member.points.append(point)
-        if improves(point, member.best, self._context.metric):
+        point = _make_epoch_point(member, epoch, scores)
+        member.epochs.append(point)
+        if is_better_epoch(point, member.best, self._context.metric):
             _keep_best(member, point, weights)
         assert member.best is not None
         self._shared.on_event(EpochDone(member.run, point, member.best))
@@ -237,7 +239,7 @@ class PackTrainer:
             self._weights.select(staying)
             self._optimiser = self._optimiser.select(staying, self._weights)
 
-    def _split(self, step_batches: Sequence[Turn]) -> list[PackTrainer]:
+    def _split(self, step_batches: Sequence[StepBatches]) -> list[PackTrainer]:
         """The packs that begin with the step that memory did not hold; a single member fails."""
         again = zip(step_batches, self._streams, strict=True)
         self._streams = [chain([batches], stream) for batches, stream in again]
@@ -248,7 +250,7 @@ class PackTrainer:
             return [self]
         count = len(self._members)
         if count == 1:
-            self._members[0].error = _memory_error(self._members[0])
+            self._members[0].error = _make_memory_error(self._members[0])
             return []
         halves = [self._copy_half(rows) for rows in (range(count // 2), range(count // 2, count))]
         self._weights.free()
@@ -261,7 +263,7 @@ class PackTrainer:
         return PackTrainer(members, weights, optimiser, streams, self._shared)
 
 
-def measure(module: torch.nn.Module, part: Part, context: Setting) -> list[Scores]:
+def evaluate_part(module: torch.nn.Module, part: Part, context: PackContext) -> list[Scores]:
     """The metrics of each member of `module` on one part."""
     examples = context.parts[part]
     return evaluate(
@@ -269,20 +271,20 @@ def measure(module: torch.nn.Module, part: Part, context: Setting) -> list[Score
         examples.tokens,
         examples.labels,
         task=context.task,
-        outputs=context.classes,
+        outputs=context.outputs,
         pad_id=context.pad_id,
         device=context.device,
         precision=context.precision,
     )
 
 
-def _epoch_point(member: Member, epoch: int, scores: dict[Part, Scores]) -> EpochPoint:
-    first_step = member.points[-1].step if member.points else 0
+def _make_epoch_point(member: Member, epoch: int, scores: dict[Part, Scores]) -> EpochPoint:
+    first_step = member.epochs[-1].step if member.epochs else 0
     return EpochPoint(
         epoch=epoch,
         step=member.steps,
         train_loss=float(np.mean(member.losses[first_step:])),
-        learning_rate=learning_rate(member.run.training, member.steps - 1, member.total),
+        learning_rate=learning_rate(member.run.training, member.steps - 1, member.total_steps),
         valid=scores["valid"],
         test=scores.get("test"),
         seconds=member.seconds,
@@ -292,7 +294,7 @@ def _epoch_point(member: Member, epoch: int, scores: dict[Part, Scores]) -> Epoc
 def _keep_best(member: Member, point: EpochPoint, weights: torch.Tensor) -> None:
     """Remember this epoch's weights, in the memory of the last ones kept. The last epoch needs no copy."""
     member.best = point
-    if member.steps == member.total:
+    if member.steps == member.total_steps:
         member.best_weights = None
     elif member.best_weights is None:
         member.best_weights = weights.clone()
@@ -307,18 +309,18 @@ def _take_best(member: Member, last: torch.Tensor) -> None:
     member.best_weights = None
 
 
-def _divergence_error(member: Member, loss: float, norm: float) -> TrainingError:
+def _make_divergence_error(member: Member, loss: float, norm: float) -> TrainingError:
     return TrainingError(
-        f"loss {loss:g} with a gradient of norm {norm:g} at step {member.steps} of {member.total}",
+        f"loss {loss:g} with a gradient of norm {norm:g} at step {member.steps} of {member.total_steps}",
         where=f"run {member.run.key}",
         expected="finite numbers",
         fix="lower training.learning_rate, or lengthen training.warmup",
     )
 
 
-def _memory_error(member: Member) -> TrainingError:
+def _make_memory_error(member: Member) -> TrainingError:
     return TrainingError(
-        f"memory ran out at step {member.steps + 1} of {member.total}",
+        f"memory ran out at step {member.steps + 1} of {member.total_steps}",
         where=f"run {member.run.key}",
         fix="lower training.batch_size (and raise training.accumulation), or training.max_length",
     )

@@ -14,11 +14,11 @@ from functools import partial
 import torch
 from torch import nn
 
-from headstart.engine.affine import Rescale
+from headstart.engine.affine import FixedAffine
 from headstart.engine.layers import StackedAffine
-from headstart.engine.optim.decay import decaying
-from headstart.engine.stack import Stack, check_agreement, members_in, stack
-from headstart.models.vocabulary import CompactEmbedding, input_embedding
+from headstart.engine.optim.decay import find_decaying_parameters
+from headstart.engine.stack import Stack, check_agreement, count_members, stack
+from headstart.models.vocabulary import CompactEmbedding, get_input_embedding
 
 #: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
 _ALIGNMENT = 16
@@ -72,8 +72,8 @@ class _GradientSink:
 class Weights:
     """Buffers [R, P] of `values` and `grads`, and the module that computes with them.
 
-    `decaying` are the columns, from the first, that decay; `exempt` are the others. A plain model is a module
-    of one member.
+    `find_decaying_parameters` are the columns, from the first, that decay; `exempt` are the others. A plain
+    model is a module of one member.
 
     Args:
         module: a plain model, or a `Stack` of R; its parameters become views of the buffer.
@@ -88,11 +88,11 @@ class Weights:
         trained = {name: p for name, p in base.named_parameters() if p.requires_grad}
         order = sorted(trained, key=lambda name: name not in decaying)
         self._parameters = [trained[name] for name in order]
-        self.slots, end = _lay_out({name: self._shape(trained[name]) for name in order})
+        self.slots, end = _lay_out({name: self._get_member_shape(trained[name]) for name in order})
         border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
         self.decaying, self.exempt = slice(0, border), slice(border, end)
         first = self._parameters[0]
-        self.values = torch.zeros(members_in(module), end, dtype=first.dtype, device=first.device)
+        self.values = torch.zeros(count_members(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
         self._sink = _GradientSink(self.grads)
         self._affines = [m for m in base.modules() if isinstance(m, StackedAffine)]
@@ -104,13 +104,13 @@ class Weights:
             collect = partial(_collect_gradient, self._sink, slot, self._stacked)
             parameter.register_post_accumulate_grad_hook(collect)  # type: ignore[no-untyped-call]
 
-    def _shape(self, parameter: nn.Parameter) -> torch.Size:
+    def _get_member_shape(self, parameter: nn.Parameter) -> torch.Size:
         return parameter.shape[1:] if self._stacked else parameter.shape
 
     def _move_parameters(self) -> None:
         """Copy each parameter into the buffer and free its own memory, one after the other."""
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
-            view = _view(self.values, slot, self._stacked)
+            view = _view_slot(self.values, slot, self._stacked)
             view.copy_(parameter.detach())
             parameter.data = view
 
@@ -125,7 +125,7 @@ class Weights:
         with torch.no_grad():
             for slot in self.slots:
                 self.values[r, slot.start : slot.stop] = parameters[slot.name].detach().flatten()
-            layers = [m for m in model.modules() if isinstance(m, Rescale)]
+            layers = [m for m in model.modules() if isinstance(m, FixedAffine)]
             for constants, layer in zip(self._constants, layers, strict=True):
                 for name, value in constants.items():
                     value[r] = layer.get_buffer(name)
@@ -153,7 +153,7 @@ class Weights:
             if touched is None:
                 continue
             self.grads[:, start : slot.start].zero_()
-            _view(self.grads, slot, self._stacked)[torch.cat(touched)] = 0
+            _view_slot(self.grads, slot, self._stacked)[torch.cat(touched)] = 0
             start = slot.stop
         self.grads[:, start:].zero_()
 
@@ -193,7 +193,7 @@ class Weights:
         """Have the module compute with these members' weights."""
         self._sink.grads = self.grads
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
-            parameter.data = _view(self.values, slot, self._stacked)
+            parameter.data = _view_slot(self.values, slot, self._stacked)
         for layer, constants in zip(self._affines, self._constants, strict=True):
             for name, value in constants.items():
                 setattr(layer, name, value)
@@ -201,7 +201,7 @@ class Weights:
             self.module.members = len(self.values)
 
 
-def weights_together(models: Iterator[nn.Module], count: int) -> Weights:
+def join_weights(models: Iterator[nn.Module], count: int) -> Weights:
     """The weights of `count` models, which come one at a time: memory never holds all beside the stack.
 
     One stays a plain model; more become a stack, checked against its first and last members.
@@ -211,9 +211,9 @@ def weights_together(models: Iterator[nn.Module], count: int) -> Weights:
     """
     first = next(models)
     if count == 1:
-        return Weights(first, decaying(first))
+        return Weights(first, find_decaying_parameters(first))
     module = stack([first] * count, check=False)
-    weights, last = Weights(module, decaying(first)), first
+    weights, last = Weights(module, find_decaying_parameters(first)), first
     for r, last in enumerate(models, start=1):
         weights.load_member(r, last)
     # Checked with the members' own weights: equal ones would hide rows that meet another member's.
@@ -221,7 +221,7 @@ def weights_together(models: Iterator[nn.Module], count: int) -> Weights:
     return weights
 
 
-def _view(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:
+def _view_slot(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:
     """All members' numbers of one parameter, [R, *shape], or those of a plain model, [*shape]."""
     columns = buffer[:, slot.start : slot.stop]
     return columns.view(len(buffer), *slot.shape) if stacked else columns[0].view(slot.shape)
@@ -229,7 +229,7 @@ def _view(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:
 
 def _collect_gradient(sink: _GradientSink, slot: Slot, stacked: bool, parameter: nn.Parameter) -> None:
     """Add a gradient to the buffer as soon as it is complete, and free its own memory."""
-    grad, view = parameter.grad, _view(sink.grads, slot, stacked)
+    grad, view = parameter.grad, _view_slot(sink.grads, slot, stacked)
     assert grad is not None
     if grad.is_sparse:
         rows = grad._indices()[0]
@@ -242,7 +242,7 @@ def _collect_gradient(sink: _GradientSink, slot: Slot, stacked: bool, parameter:
 
 def _use_sparse_gradients(model: nn.Module) -> None:
     """Have a plain input embedding's gradient hold the rows of its batch alone; a tied table's is dense."""
-    embedding = input_embedding(model)
+    embedding = get_input_embedding(model)
     if isinstance(embedding, nn.Embedding | CompactEmbedding) and embedding.weight.requires_grad:
         embedding.sparse = True
 

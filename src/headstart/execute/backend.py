@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from headstart.config.expand import Pack
+from headstart.config.runs import Pack
 from headstart.errors import TrainingError
 from headstart.events import OnEvent, RunEnded
 from headstart.planning.placement import Placement
@@ -50,6 +50,6 @@ def split_lost_pack(
         fix="if memory ran out: lower workers or training.batch_size, then run again",
     )
     record = make_failed_record(study.select(run), error)
-    store.write(record)
+    store.write_record(record)
     on_event(RunEnded(record))
     return []

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
-from headstart.config.expand import Pack
+from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
 from headstart.events import OnEvent
 from headstart.execute.backend import Backend, split_lost_pack
@@ -110,7 +110,7 @@ class LocalBackend:
         self._waiting = deque(packs)
         self._resize(placement.workers)
         while self._waiting or any(worker.pack for worker in self._workers):
-            self._hand_out(placement)
+            self._send_packs(placement)
             busy = {worker.pipe: worker for worker in self._workers if worker.pack}
             for pipe in wait(list(busy)):
                 assert isinstance(pipe, Connection)
@@ -145,7 +145,7 @@ class LocalBackend:
     def _start_worker(self) -> _Worker:
         return _Worker(self._context, self._study, self._store)
 
-    def _hand_out(self, placement: Placement) -> None:
+    def _send_packs(self, placement: Placement) -> None:
         """Give each idle worker a pack."""
         for place, worker in enumerate(self._workers):
             if worker.pack is None and self._waiting:

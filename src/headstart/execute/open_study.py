@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from headstart.config.expand import Run, expand
+from headstart.config.runs import Run, expand_runs
 from headstart.config.study import Study
 from headstart.events import Log, ignore_log
 from headstart.planning.process_memory import measure_process_bytes
 from headstart.prepared import PreparedStudy
 from headstart.records import RunRecord, StoppingRule
 from headstart.store.predictions import PredictionReader
-from headstart.store.provenance import git_commit
+from headstart.store.provenance import read_git_commit
 from headstart.store.runs import RunStore
 from headstart.training.prepare import keep_precision, prepare_study
 
@@ -41,7 +41,7 @@ class OpenStudy:
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         """All that the study stands for."""
-        return expand(self.study)
+        return expand_runs(self.study)
 
     @property
     def done(self) -> dict[str, RunRecord]:
@@ -72,13 +72,13 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
         HeadstartError: whatever would keep the study from being run.
     """
     began, store = time.monotonic(), RunStore(Path(study.out))
-    study = store.grown(study)
-    runs = expand(study)
-    store.check(study)
-    records = {record.key: record for record in store.records()}
+    study = store.with_added_seeds(study)
+    runs = expand_runs(study)
+    store.check_same_study(study)
+    records = {record.key: record for record in store.read_records()}
     done = [record for record in records.values() if record.status == "done"]
     process_bytes = measure_process_bytes(runs)
-    prepared = prepare_study(study, runs, commit=git_commit(Path.cwd()), log=log)
+    prepared = prepare_study(study, runs, commit=read_git_commit(Path.cwd()), log=log)
     store.check_sources(done, prepared.corpus.digest, prepared.digests)
     return OpenStudy(
         study=study,
@@ -87,7 +87,7 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
         records=records,
         read_predictions=PredictionReader(store.run_folder),
         process_bytes=process_bytes,
-        rule=rule or store.until(),
+        rule=rule or store.read_stopping_rule(),
         log=log,
         began=began,
     )

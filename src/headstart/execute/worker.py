@@ -12,7 +12,7 @@ from typing import Final
 
 import torch
 
-from headstart.config.expand import Pack
+from headstart.config.runs import Pack
 from headstart.engine.memory import keep_freed_memory
 from headstart.events import Event, OnEvent, StepDone
 from headstart.planning.step_benchmark import StepBenchmark

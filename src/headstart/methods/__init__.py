@@ -5,7 +5,7 @@ from __future__ import annotations
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from headstart.config.traits import MethodName, method_traits
+from headstart.config.traits import MethodName, get_method_traits
 
 if TYPE_CHECKING:
     from headstart.methods.base import Method
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 def load_method(name: MethodName) -> Method:
     """The object of a method that is registered in `config.traits`."""
-    method: Method = resolve_name(method_traits(name).implementation)
+    method: Method = resolve_name(get_method_traits(name).implementation)
     return method

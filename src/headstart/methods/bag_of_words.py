@@ -16,10 +16,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 
-from headstart.config.metrics import better
+from headstart.config.metrics import is_better
 from headstart.config.traits import LabelKind
 from headstart.data.corpus import Examples
-from headstart.engine.member import Setting, selection
+from headstart.engine.member import PackContext, describe_selection
 from headstart.methods.base import RunResult, UntrainedMethod
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters, Scores
@@ -44,16 +44,16 @@ class BagOfWordsMethod(UntrainedMethod):
         """Not known before it has seen the words."""
         return None
 
-    def run(self, prepared: PreparedRun, context: Setting | None, folder: Path) -> RunResult:
+    def run(self, prepared: PreparedRun, context: PackContext | None, folder: Path) -> RunResult:
         """Fit with each strength, choose on valid, predict the test examples."""
         study, corpus = prepared.study.study, prepared.study.corpus
         task = load_task(study.task)
         assert isinstance(task, LabelledTask)
-        train = corpus.parts["train"].take(prepared.train_index)
+        train = corpus.parts["train"].select(prepared.train_index)
         best: tuple[float, BagOfWords, Scores] | None = None
         for strength, model in fit_path(train, task.traits.labels, corpus.outputs):
             scores = _measure(model, corpus.parts["valid"], task, corpus.outputs)
-            if best is None or better(study.metric, scores[study.metric], best[2][study.metric]):
+            if best is None or is_better(study.metric, scores[study.metric], best[2][study.metric]):
                 best = strength, model, scores
         assert best is not None
         strength, model, valid = best
@@ -61,7 +61,7 @@ class BagOfWordsMethod(UntrainedMethod):
         windows = [(slice(0, len(test)), model.predict_logits(test))]
         rule = f"regularisation strength with the best valid {study.metric}"
         return RunResult(
-            selection=selection(study.metric).model_copy(update={"rule": rule}),
+            selection=describe_selection(study.metric).model_copy(update={"rule": rule}),
             valid=valid,
             test=task.write_predictions(windows, prepared, folder),
             parameters=Parameters(total=model.parameters, trainable=model.parameters),
@@ -74,7 +74,7 @@ class BagOfWordsMethod(UntrainedMethod):
 def _measure(model: BagOfWords, examples: Examples, task: LabelledTask, outputs: int) -> Scores:
     meter = task.make_meter(outputs)
     meter.add(model.predict_logits(examples), torch.from_numpy(examples.labels))
-    return meter.scores()
+    return meter.compute_scores()
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from headstart.config.expand import Run
-from headstart.config.traits import MethodName, MethodTraits, method_traits
+from headstart.config.runs import Run
+from headstart.config.traits import MethodName, MethodTraits, get_method_traits
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision, weights_dtype
+from headstart.device import Precision, choose_weights_dtype
 from headstart.engine.generate import Answer
-from headstart.engine.member import Setting
-from headstart.engine.stack import unstackable
+from headstart.engine.member import PackContext
+from headstart.engine.stack import find_stacking_obstacle
 from headstart.errors import ModelError
 from headstart.events import Log
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.initialise import initialise
 from headstart.models.save import save_model
-from headstart.models.vocabulary import compact, input_embedding, restore
+from headstart.models.vocabulary import compact, get_input_embedding, restore
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters, Scores, Selection
 from headstart.tasks import load_task
@@ -44,7 +44,7 @@ class Method(ABC):
     @property
     def traits(self) -> MethodTraits:
         """What is known of it without torch."""
-        return method_traits(self.name)
+        return get_method_traits(self.name)
 
     def load_libraries(self) -> None:  # noqa: B027 - most need none
         """Import what it needs besides transformers, so that a process's memory can be told before it trains.
@@ -121,7 +121,7 @@ class TrainedMethod(Method):
 
     def explain_alone(self, prepared: PreparedRun) -> str | None:
         """Where the architecture, as it trains, cannot be stacked."""
-        return unstackable(self.adapt_model(prepared.checkpoint.skeleton(), prepared))
+        return find_stacking_obstacle(self.adapt_model(prepared.checkpoint.build_skeleton(), prepared))
 
     def place_base(self, model: nn.Module, device: torch.device, precision: Precision) -> None:
         """Change the base before it is adapted, in place: into other number formats, say."""
@@ -144,11 +144,11 @@ class TrainedMethod(Method):
         """
         model, table = build_base_model(prepared), None
         if prepared.used_ids is not None:
-            whole = input_embedding(model)
+            whole = get_input_embedding(model)
             table = whole if compact(model, prepared.used_ids) is None else None
         self.place_base(model, device, precision)
         model = self.adapt_model(model, prepared, rank)
-        return BuiltModel(model.to(device, weights_dtype(precision)), table)
+        return BuiltModel(model.to(device, choose_weights_dtype(precision)), table)
 
     def restore_model(self, built: BuiltModel, values: Mapping[str, torch.Tensor], decay: float) -> nn.Module:
         """A model that was just built, with the trained `values` by name, and all its embedding rows.
@@ -163,7 +163,7 @@ class TrainedMethod(Method):
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """Those of the adapted skeleton."""
-        return count_parameters(self.adapt_model(prepared.checkpoint.skeleton(), prepared))
+        return count_parameters(self.adapt_model(prepared.checkpoint.build_skeleton(), prepared))
 
     def count_trained(self, model: nn.Module, prepared: PreparedRun) -> Parameters:
         """Those of the trained model."""
@@ -203,7 +203,7 @@ class UntrainedMethod(Method):
     """A method that makes no steps: it fits something else, or only asks."""
 
     @abstractmethod
-    def run(self, prepared: PreparedRun, context: Setting | None, folder: Path) -> RunResult:
+    def run(self, prepared: PreparedRun, context: PackContext | None, folder: Path) -> RunResult:
         """Do what the method does, and write the test predictions to the run's `folder`.
 
         Args:

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from headstart.config.study import Probe
-from headstart.data.cache import cache_folder, forget_oldest
+from headstart.data.cache import forget_oldest, get_cache_folder
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import choose_device
-from headstart.engine.evaluate import window_logits
+from headstart.device import choose_device
+from headstart.engine.evaluate import iter_logits
 from headstart.files import write_file_atomically
 from headstart.methods.base import build_base_model
-from headstart.methods.linear_probe import Pooled
+from headstart.methods.linear_probe import FeatureExtractor
 from headstart.prepared import PreparedRun
 
 
@@ -38,9 +38,9 @@ def load_features(prepared: PreparedRun, settings: Probe) -> np.ndarray:
 def _encode(prepared: PreparedRun, settings: Probe) -> np.ndarray:
     device = choose_device(prepared.study.study.device)
     model = build_base_model(prepared).requires_grad_(False).to(device)
-    encoder, chunks = Pooled(model, settings.pooling), []
+    encoder, chunks = FeatureExtractor(model, settings.pooling), []
     for part in PARTS:
-        windows = window_logits(
+        windows = iter_logits(
             encoder,
             prepared.tokens[part],
             pad_id=prepared.checkpoint.tokenizer.pad_token_id,
@@ -64,7 +64,7 @@ def locate_features(prepared: PreparedRun, settings: Probe) -> Path:
         *(str(tokens.folder) for tokens in prepared.tokens.values()),
     )
     digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
-    return cache_folder() / "features" / f"{digest}.npy"
+    return get_cache_folder() / "features" / f"{digest}.npy"
 
 
 def index_rows(corpus: Corpus) -> dict[Part, Tokens]:

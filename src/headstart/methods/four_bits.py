@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from headstart.errors import MissingExtraError
-from headstart.methods.lora_layers import hush, linear_layers
+from headstart.methods.lora_layers import iter_linear_layers, silence_logs
 
 
 def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:
@@ -24,13 +24,13 @@ def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:
     Raises:
         MissingExtraError: bitsandbytes is not installed.
     """
-    for path in list(quantised(model)):
-        model.set_submodule(path, _in_four_bits(model.get_submodule(path), device, compute))
+    for path in list(list_quantisable_layers(model)):
+        model.set_submodule(path, _quantise_layer(model.get_submodule(path), device, compute))
 
 
-def quantised(model: Any) -> Iterator[str]:
+def list_quantisable_layers(model: Any) -> Iterator[str]:
     """Paths of the layers that `quantise` puts into four bits."""
-    for path in linear_layers(model):
+    for path in iter_linear_layers(model):
         # GPT-2's Conv1D lies the other way, and bitsandbytes has none.
         if type(model.get_submodule(path)) is nn.Linear:
             yield path
@@ -45,8 +45,8 @@ def four_bit_bytes(numbers: int) -> int:
     return -(-numbers // 2) + scales + 4 * -(-scales // 256)
 
 
-def _in_four_bits(layer: nn.Linear, device: torch.device, compute: torch.dtype) -> nn.Module:
-    library = bitsandbytes()
+def _quantise_layer(layer: nn.Linear, device: torch.device, compute: torch.dtype) -> nn.Module:
+    library = import_bitsandbytes()
     has_bias = layer.bias is not None
     with torch.device("meta"):
         small = library.nn.Linear4bit(
@@ -62,13 +62,13 @@ def _in_four_bits(layer: nn.Linear, device: torch.device, compute: torch.dtype) 
     return quantised.train(layer.training)
 
 
-def bitsandbytes() -> Any:
+def import_bitsandbytes() -> Any:
     """The bitsandbytes library.
 
     Raises:
         MissingExtraError: it is not installed.
     """
-    hush()
+    silence_logs()
     try:
         import bitsandbytes as library
     except ImportError as error:

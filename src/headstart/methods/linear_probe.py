@@ -18,9 +18,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from headstart.engine.affine import Rescale
+from headstart.engine.affine import FixedAffine
 from headstart.errors import ModelError
-from headstart.models.checkpoints import locate, quiet
+from headstart.models.checkpoints import locate, silence_logs
 
 FILE = "probe.safetensors"
 Pooling = Literal["cls", "mean"]
@@ -28,7 +28,7 @@ Pooling = Literal["cls", "mean"]
 _LEAST_DEVIATION = 1e-6
 
 
-class Pooled(nn.Module):
+class FeatureExtractor(nn.Module):
     """The body of a classification model; its `logits` are the features [B, D] of each text.
 
     `cls` takes the token that the family's own head reads: the first, or in causal families the last.
@@ -52,12 +52,12 @@ class Pooled(nn.Module):
         return states[torch.arange(len(states), device=states.device), last]
 
 
-class Linear(nn.Module):
+class LinearHead(nn.Module):
     """Standardised features [B, D] to logits [B, C]; begins at zero, for the loss has one minimum."""
 
     def __init__(self, shift: torch.Tensor, factor: torch.Tensor, outputs: int) -> None:
         super().__init__()
-        self.rescale = Rescale(factor, shift)
+        self.rescale = FixedAffine(factor, shift)
         self.classifier = nn.Linear(len(shift), outputs)
         nn.init.zeros_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)
@@ -67,7 +67,7 @@ class Linear(nn.Module):
         return logits
 
 
-class Probe(nn.Module):
+class FeatureProbe(nn.Module):
     """What trains: rows [B, 1] of a frozen table of features [N, D] in, logits [B, C] out.
 
     It takes row numbers as models take token ids, so that all that trains models trains it.
@@ -81,7 +81,7 @@ class Probe(nn.Module):
         self.table = nn.Embedding(len(table), table.shape[1], _weight=table, _freeze=True)
         own = table[rows]
         deviation = own.std(0, correction=0).clamp_min(_LEAST_DEVIATION)
-        self.linear = Linear(own.mean(0), 1 / deviation, outputs)
+        self.linear = LinearHead(own.mean(0), 1 / deviation, outputs)
 
     def get_input_embeddings(self) -> nn.Module:
         """The table, as a model's."""
@@ -91,10 +91,10 @@ class Probe(nn.Module):
         return SequenceClassifierOutput(logits=self.linear(self.table(input_ids[:, 0])))
 
 
-class Probed(nn.Module):
+class ProbedModel(nn.Module):
     """Encoder and probe as one classification model: token ids in, logits out."""
 
-    def __init__(self, encoder: Pooled, linear: Linear) -> None:
+    def __init__(self, encoder: FeatureExtractor, linear: LinearHead) -> None:
         super().__init__()
         self.encoder, self.linear, self.config = encoder, linear, encoder.config
 
@@ -104,7 +104,7 @@ class Probed(nn.Module):
         return SequenceClassifierOutput(logits=self.linear(features.to(self.linear.classifier.weight.dtype)))
 
 
-def save_linear(linear: Linear, pooling: Pooling, folder: Path) -> None:
+def save_linear(linear: LinearHead, pooling: Pooling, folder: Path) -> None:
     """Write weights and constants of a probe to `folder`, in float32."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {**linear.state_dict(), **dict(linear.rescale.named_buffers())}
@@ -112,7 +112,7 @@ def save_linear(linear: Linear, pooling: Pooling, folder: Path) -> None:
     save_file(kept, folder / FILE, metadata={"pooling": pooling})
 
 
-def load_linear(folder: Path) -> tuple[Linear, Pooling]:
+def load_linear(folder: Path) -> tuple[LinearHead, Pooling]:
     """The probe that `save_linear` wrote.
 
     Raises:
@@ -122,14 +122,14 @@ def load_linear(folder: Path) -> tuple[Linear, Pooling]:
         with safe_open(folder / FILE, framework="pt") as file:
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             pooling: Any = file.metadata()["pooling"]
-        linear = Linear(held.pop("shift"), held.pop("factor"), len(held["classifier.bias"]))
+        linear = LinearHead(held.pop("shift"), held.pop("factor"), len(held["classifier.bias"]))
         linear.load_state_dict(held)
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise ModelError(f"{FILE} cannot be read: {error}", where=str(folder)) from error
     return linear, pooling
 
 
-def load_probed(folder: Path, base: str) -> Probed:
+def load_probed_model(folder: Path, base: str) -> ProbedModel:
     """Encoder and probe of a saved folder: the encoder's own weights there, or those of checkpoint `base`.
 
     Raises:
@@ -139,7 +139,7 @@ def load_probed(folder: Path, base: str) -> Probed:
     has_own = any(folder.glob("model*.safetensors"))
     location = str(folder) if has_own else locate(base)
     try:
-        with quiet(), torch.random.fork_rng(devices=[]):
+        with silence_logs(), torch.random.fork_rng(devices=[]):
             config = AutoConfig.from_pretrained(folder)
             model = AutoModelForSequenceClassification.from_pretrained(
                 location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
@@ -150,4 +150,4 @@ def load_probed(folder: Path, base: str) -> Probed:
             where=str(folder),
             expected="the checkpoint that the probe was trained on",
         ) from error
-    return Probed(Pooled(model, pooling), linear).eval()
+    return ProbedModel(FeatureExtractor(model, pooling), linear).eval()

@@ -8,23 +8,23 @@ from typing import Any
 
 from torch import nn
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.config.study import Lora
-from headstart.engine.device import Precision
+from headstart.device import Precision
 from headstart.errors import ModelError
 from headstart.methods.base import TrainedMethod, name_key, select_check
 from headstart.methods.lora_layers import (
-    adapt,
+    collect_trained_values,
     eject_adapters,
-    linear_layers,
-    peft,
-    targets,
-    trained_values,
-    widen,
+    find_target_layers,
+    import_peft,
+    inject_adapters,
+    iter_linear_layers,
+    pad_rank,
 )
-from headstart.methods.peft_format import as_peft, attach_adapter, merged, save_adapter
+from headstart.methods.peft_format import attach_adapter, convert_to_peft, merge_adapter, save_adapter
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.save import compare_logits, example_logits, save_model
+from headstart.models.save import compare_logits, compute_example_logits, save_model
 from headstart.prepared import PreparedRun
 
 
@@ -35,19 +35,19 @@ class LoraMethod(TrainedMethod):
 
     def load_libraries(self) -> None:
         """PEFT, which knows where adapters go and writes them."""
-        peft()
+        import_peft()
 
     def check(self, run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
         """Some layer must match each target."""
         self.load_libraries()
         try:
-            targets(skeleton, _settings(run))
+            find_target_layers(skeleton, _get_settings(run))
         except ModelError as error:
             raise name_key(error, f"arms.{run.arm}.lora.target") from error
 
     def select_pack_settings(self, run: Run) -> object:
         """All but rank and scale, which members of a pack have of their own."""
-        return _settings(run).model_dump(exclude={"r", "alpha", "rslora"})
+        return _get_settings(run).model_dump(exclude={"r", "alpha", "rslora"})
 
     def identify_base(self, prepared: PreparedRun) -> object:
         """The checkpoint's weights, or those that a seed gives."""
@@ -55,18 +55,18 @@ class LoraMethod(TrainedMethod):
 
     def dump_settings(self, run: Run) -> str:
         """As JSON."""
-        return _settings(run).model_dump_json()
+        return _get_settings(run).model_dump_json()
 
     def select_rank(self, runs: Sequence[Run]) -> int:
         """The largest."""
-        return max(_settings(run).r for run in runs)
+        return max(_get_settings(run).r for run in runs)
 
     def adapt_model(self, model: Any, prepared: PreparedRun, rank: int = 0) -> Any:
         """With adapters beside its target layers."""
-        lora = _settings(prepared.run)
-        adapt(model, lora, prepared.run.seed, prepared.missing_keys)
+        lora = _get_settings(prepared.run)
+        inject_adapters(model, lora, prepared.run.seed, prepared.missing_keys)
         if rank > lora.r:
-            widen(model, rank)
+            pad_rank(model, rank)
         return model
 
     def estimate_frozen_bytes(self, skeleton: Any, precision: Precision) -> int:
@@ -76,12 +76,12 @@ class LoraMethod(TrainedMethod):
     def save(self, model: nn.Module, prepared: PreparedRun, precision: Precision, folder: Path) -> None:
         """As PEFT's adapter; over random weights, which are nowhere else, merged into them."""
         checkpoint, check = prepared.checkpoint, select_check(prepared)
-        expected = example_logits(model, checkpoint.tokenizer, **check)
-        values = trained_values(model)
+        expected = compute_example_logits(model, checkpoint.tokenizer, **check)
+        values = collect_trained_values(model)
         base = eject_adapters(model)
-        adapter = as_peft(base, values, _settings(prepared.run), prepared.missing_keys)
+        adapter = convert_to_peft(base, values, _get_settings(prepared.run), prepared.missing_keys)
         if not prepared.run.pretrained:
-            save_model(merged(adapter), checkpoint, folder, **check)
+            save_model(merge_adapter(adapter), checkpoint, folder, **check)
             return
         save_adapter(adapter, checkpoint, folder)
         # On the very base, which is there already: only the adapter and what trained whole come from disk.
@@ -97,11 +97,11 @@ def identify_frozen_weights(prepared: PreparedRun) -> str:
 
 def estimate_base_bytes(skeleton: Any, precision: Precision) -> int:
     """Memory of a frozen base: linear layers in the format of their products, the rest in float32."""
-    linear = sum(int(skeleton.get_submodule(path).weight.numel()) for path in linear_layers(skeleton))
+    linear = sum(int(skeleton.get_submodule(path).weight.numel()) for path in iter_linear_layers(skeleton))
     return 4 * (count_parameters(skeleton).total - linear) + linear * (2 if precision == "bf16" else 4)
 
 
-def _settings(run: Run) -> Lora:
+def _get_settings(run: Run) -> Lora:
     assert run.lora is not None
     return run.lora
 

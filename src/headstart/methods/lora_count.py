@@ -15,7 +15,12 @@ import torch
 
 from headstart.config.study import Lora, LoraBias, LoraRole
 from headstart.errors import ModelError
-from headstart.methods.lora_layers import adapt, linear_sizes, targets, trained_modules
+from headstart.methods.lora_layers import (
+    find_target_layers,
+    get_linear_sizes,
+    inject_adapters,
+    list_trained_modules,
+)
 from headstart.models.accounting.sizes import LoraCount, TargetCount
 
 #: Ranks, targets and biases that a table of costs shows.
@@ -36,8 +41,8 @@ def count_lora(make_model: Callable[[], Any], lora: Lora, *, has_pooler: bool = 
     """
     model = make_model()
     missing_keys = [] if has_pooler else [name for name, _ in model.named_parameters() if "pooler" in name]
-    paths = targets(model, lora)
-    sizes = [linear_sizes(model.get_submodule(path)) for path in paths]
+    paths = find_target_layers(model, lora)
+    sizes = [get_linear_sizes(model.get_submodule(path)) for path in paths]
     walked = _walk(make_model(), lora, missing_keys)
     weights, as_sum = lora.r * sum(map(sum, sizes)), _write_sum(lora.r, sizes)
     if walked.adapters != weights:
@@ -65,9 +70,9 @@ class _TrainableCount:
 
 
 def _walk(model: Any, lora: Lora, missing_keys: Sequence[str]) -> _TrainableCount:
-    head_modules = tuple(f"{name}." for name in trained_modules(model, missing_keys))
+    head_modules = tuple(f"{name}." for name in list_trained_modules(model, missing_keys))
     with torch.device("meta"):
-        adapt(model, lora, 0, missing_keys)
+        inject_adapters(model, lora, 0, missing_keys)
     trained = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
     adapters = sum(n for name, n in trained.items() if ".lora_A." in name or ".lora_B." in name)
     head = sum(n for name, n in trained.items() if name.startswith(head_modules))
@@ -81,8 +86,8 @@ def _write_sum(rank: int, sizes: Sequence[tuple[int, int]]) -> str:
 
 
 def _count_target(model: Any, lora: Lora, role: LoraRole) -> TargetCount:
-    paths = targets(model, lora.model_copy(update={"target": role}))
-    widths = [sum(linear_sizes(model.get_submodule(path))) for path in paths]
+    paths = find_target_layers(model, lora.model_copy(update={"target": role}))
+    widths = [sum(get_linear_sizes(model.get_submodule(path))) for path in paths]
     return TargetCount(len(paths), lora.r * sum(widths))
 
 

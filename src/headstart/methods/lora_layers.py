@@ -18,9 +18,9 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from headstart.config.study import Lora
-from headstart.engine.affine import Rescale
+from headstart.engine.affine import FixedAffine
 from headstart.errors import MissingExtraError, ModelError
-from headstart.seeds import derive
+from headstart.seeds import derive_seed
 
 #: Names of query and value layers, for families that PEFT's table does not know.
 _QUERY_AND_VALUE = frozenset(
@@ -35,12 +35,12 @@ class LoraLinear(nn.Module):
 
     def __init__(self, base: nn.Module, lora: Lora) -> None:
         super().__init__()
-        width, height = linear_sizes(base)
+        width, height = get_linear_sizes(base)
         like = next(base.parameters())
         self.base = base
         self.lora_A = nn.Linear(width, lora.r, bias=False, device=like.device)
         self.lora_B = nn.Linear(lora.r, height, bias=False, device=like.device)
-        self.rescale = Rescale(torch.tensor(lora.scale, dtype=torch.float64))
+        self.rescale = FixedAffine(torch.tensor(lora.scale, dtype=torch.float64))
         self.dropout = lora.dropout
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -51,39 +51,39 @@ class LoraLinear(nn.Module):
         return result + update.to(result.dtype)
 
 
-def linear_sizes(layer: Any) -> tuple[int, int]:
+def get_linear_sizes(layer: Any) -> tuple[int, int]:
     """How many numbers a linear layer takes and gives."""
     if isinstance(layer, Conv1D):
         return int(layer.weight.shape[0]), int(layer.weight.shape[1])
     return int(layer.in_features), int(layer.out_features)
 
 
-def adapt(model: Any, lora: Lora, seed: int, fresh: Collection[str] = ()) -> None:
+def inject_adapters(model: Any, lora: Lora, seed: int, missing_keys: Collection[str] = ()) -> None:
     """Freeze `model` and give its target layers adapters, in place; what lies outside its body trains.
 
     A is drawn as PEFT draws it, He's uniform with a = sqrt(5), by (seed, "lora", path of the layer).
 
     Args:
-        fresh: names of weights that the checkpoint lacks: their modules train too.
+        missing_keys: names of weights that the checkpoint lacks: their modules train too.
 
     Raises:
         ModelError: no layer matches a target.
     """
-    paths = targets(model, lora)
-    trained = trained_modules(model, fresh)
+    paths = find_target_layers(model, lora)
+    trained = list_trained_modules(model, missing_keys)
     model.requires_grad_(False)
     for name in trained:
         model.get_submodule(name).requires_grad_(True)
     for path in paths:
         layer = LoraLinear(model.get_submodule(path), lora)
-        _draw(layer, seed, path)
-        _free_biases(layer.base, lora.bias == "lora_only")
+        _init_adapter(layer, seed, path)
+        _unfreeze_biases(layer.base, lora.bias == "lora_only")
         model.set_submodule(path, layer)
-    _free_biases(model, lora.bias == "all")
+    _unfreeze_biases(model, lora.bias == "all")
 
 
-def _draw(layer: LoraLinear, seed: int, path: str) -> None:
-    draws = torch.Generator().manual_seed(derive(seed, "lora", path, bits=64) >> 1)
+def _init_adapter(layer: LoraLinear, seed: int, path: str) -> None:
+    draws = torch.Generator().manual_seed(derive_seed(seed, "lora", path, bits=64) >> 1)
     drawn = torch.empty(layer.lora_A.weight.shape)
     nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=draws)
     with torch.no_grad():
@@ -91,14 +91,15 @@ def _draw(layer: LoraLinear, seed: int, path: str) -> None:
         layer.lora_B.weight.zero_()
 
 
-def _free_biases(module: nn.Module, wanted: bool) -> None:
+def _unfreeze_biases(module: nn.Module, wanted: bool) -> None:
     for name, parameter in module.named_parameters():
         if wanted and name.rpartition(".")[2] == "bias":
             parameter.requires_grad_(True)
 
 
-def trained_modules(model: Any, fresh: Collection[str] = ()) -> list[str]:
-    """The modules that train whole beside adapters: those outside the body, and those of `fresh` weights.
+def list_trained_modules(model: Any, missing_keys: Collection[str] = ()) -> list[str]:
+    """The modules that train whole beside adapters: those outside the body, and those of `missing_keys`
+    weights.
 
     None of a causal language model, whose head the checkpoint has.
     """
@@ -107,7 +108,9 @@ def trained_modules(model: Any, fresh: Collection[str] = ()) -> list[str]:
     body = f"{model.base_model_prefix}."
     names = [name for name, _ in model.named_parameters()]
     outside = [name.split(".")[0] for name in names if not name.startswith(body)]
-    return list(dict.fromkeys([*outside, *(_above_pooler(n) for n in sorted(fresh) if n.startswith(body))]))
+    return list(
+        dict.fromkeys([*outside, *(_cut_at_pooler(n) for n in sorted(missing_keys) if n.startswith(body))])
+    )
 
 
 def is_causal(model: Any) -> bool:
@@ -115,25 +118,25 @@ def is_causal(model: Any) -> bool:
     return model.get_output_embeddings() is not None
 
 
-def _above_pooler(name: str) -> str:
+def _cut_at_pooler(name: str) -> str:
     """`bert.pooler` of `bert.pooler.dense.weight`: the module, not its parts."""
     return re.sub(r"(pooler)\..*", r"\1", name)
 
 
-def targets(model: Any, lora: Lora) -> list[str]:
+def find_target_layers(model: Any, lora: Lora) -> list[str]:
     """The paths of the layers that get adapters, in the model's order.
 
     Raises:
         ModelError: a name matches no layer; says which names and roles there are.
     """
-    linear = list(linear_layers(model))
-    wanted = lora.target if lora.target is not None else _default(model, linear)
+    linear = list(iter_linear_layers(model))
+    wanted = lora.target if lora.target is not None else _choose_default_targets(model, linear)
     if isinstance(wanted, str):
         found = [path for path in linear if _IN_BLOCK.search(path) and _has_role(path, wanted)]
         unmatched = [] if found else [wanted]
     else:
-        found = [path for path in linear if any(_matches(path, name) for name in wanted)]
-        unmatched = [name for name in wanted if not any(_matches(path, name) for path in linear)]
+        found = [path for path in linear if any(_is_match(path, name) for name in wanted)]
+        unmatched = [name for name in wanted if not any(_is_match(path, name) for path in linear)]
     if unmatched:
         there = dict.fromkeys(path.rpartition(".")[2] for path in linear)
         raise ModelError(
@@ -144,7 +147,7 @@ def targets(model: Any, lora: Lora) -> list[str]:
     return found
 
 
-def linear_layers(model: Any) -> Iterator[str]:
+def iter_linear_layers(model: Any) -> Iterator[str]:
     """Paths of the body's linear layers, the pooler's apart."""
     body = f"{model.base_model_prefix}."
     for path, module in model.named_modules():
@@ -153,7 +156,7 @@ def linear_layers(model: Any) -> Iterator[str]:
             yield path
 
 
-def _matches(path: str, name: str) -> bool:
+def _is_match(path: str, name: str) -> bool:
     """As PEFT compares: the whole path, or its last parts."""
     return path == name or path.endswith(f".{name}")
 
@@ -164,9 +167,9 @@ def _has_role(path: str, role: str) -> bool:
     return bool(_IN_ATTENTION.search(path)) == (role == "attention")
 
 
-def _default(model: Any, linear: list[str]) -> tuple[str, ...] | str:
+def _choose_default_targets(model: Any, linear: list[str]) -> tuple[str, ...] | str:
     """PEFT's choice for the architecture; for one that it does not know, query and value by any name."""
-    constants = peft().utils.constants
+    constants = import_peft().utils.constants
     known = constants.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING.get(model.config.model_type)
     if known is not None and not isinstance(known, str):
         return tuple(known)
@@ -174,12 +177,12 @@ def _default(model: Any, linear: list[str]) -> tuple[str, ...] | str:
     return tuple(sorted(last & _QUERY_AND_VALUE)) or "attention"
 
 
-def widen(model: nn.Module, rank: int) -> None:
+def pad_rank(model: nn.Module, rank: int) -> None:
     """Let every adapter have `rank` rows in A and columns in B, in place; the new ones are zero.
 
     They stay zero: B's are multiplied by A's and the other way round, so neither ever has a gradient.
     """
-    for layer in adapters(model).values():
+    for layer in list_adapters(model).values():
         for linear, dimension in ((layer.lora_A, 0), (layer.lora_B, 1)):
             weight = linear.weight.detach()
             shape = list(weight.shape)
@@ -189,24 +192,25 @@ def widen(model: nn.Module, rank: int) -> None:
             linear.weight = nn.Parameter(wide)
 
 
-def adapters(model: nn.Module) -> dict[str, LoraLinear]:
+def list_adapters(model: nn.Module) -> dict[str, LoraLinear]:
     """The adapted layers by path."""
     return {path: module for path, module in model.named_modules() if isinstance(module, LoraLinear)}
 
 
-def trained_values(model: nn.Module) -> dict[str, torch.Tensor]:
+def collect_trained_values(model: nn.Module) -> dict[str, torch.Tensor]:
     """What trains of a model, by name."""
     return {name: value for name, value in model.named_parameters() if value.requires_grad}
 
 
 def eject_adapters(model: nn.Module) -> nn.Module:
-    """The model as it was before `adapt`, in place: base layers back in their places, adapters gone."""
-    for path, layer in adapters(model).items():
+    """The model as it was before `inject_adapters`, in place: base layers back in their places, adapters
+    gone."""
+    for path, layer in list_adapters(model).items():
         model.set_submodule(path, layer.base)
     return model
 
 
-def narrow_base(model: nn.Module) -> None:
+def cast_base_to_bf16(model: nn.Module) -> None:
     """Keep frozen linear layers in bfloat16, in place: what autocast would make of them at each step."""
     for module in model.modules():
         own = list(module.parameters(recurse=False))
@@ -215,18 +219,18 @@ def narrow_base(model: nn.Module) -> None:
             module.to(torch.bfloat16)
 
 
-def hush() -> None:
+def silence_logs() -> None:
     """Hold back what bitsandbytes says when it is imported, by PEFT too: of kernels that it does not need."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
-def peft() -> Any:
+def import_peft() -> Any:
     """The PEFT library.
 
     Raises:
         MissingExtraError: it is not installed.
     """
-    hush()
+    silence_logs()
     try:
         import peft as library
         import peft.utils.constants

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headstart.engine.device import weights_dtype
+from headstart.device import choose_weights_dtype
 from headstart.engine.evaluate import evaluate
-from headstart.engine.member import Setting
+from headstart.engine.member import PackContext
 from headstart.methods.base import RunResult, UntrainedMethod, build_base_model
 from headstart.models.accounting.counts import count_parameters
 from headstart.prepared import PreparedRun
@@ -25,20 +25,20 @@ class NoneMethod(UntrainedMethod):
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """Those of the checkpoint, none of which train."""
-        return Parameters(total=count_parameters(prepared.checkpoint.skeleton()).total, trainable=0)
+        return Parameters(total=count_parameters(prepared.checkpoint.build_skeleton()).total, trainable=0)
 
-    def run(self, prepared: PreparedRun, context: Setting | None, folder: Path) -> RunResult:
+    def run(self, prepared: PreparedRun, context: PackContext | None, folder: Path) -> RunResult:
         """Ask the checkpoint what a tuned model is asked."""
         assert context is not None
         task = load_task(prepared.study.study.task)
-        model = build_base_model(prepared).to(context.device, weights_dtype(context.precision))
+        model = build_base_model(prepared).to(context.device, choose_weights_dtype(context.precision))
         valid = context.parts["valid"]
         (scores,) = evaluate(
             model,
             valid.tokens,
             valid.labels,
             task=task,
-            outputs=context.classes,
+            outputs=context.outputs,
             pad_id=context.pad_id,
             device=context.device,
             precision=context.precision,

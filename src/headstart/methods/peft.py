@@ -9,26 +9,26 @@ from typing import Any
 
 from torch import nn
 
-from headstart.config.expand import Run
-from headstart.engine.device import Precision
+from headstart.config.runs import Run
+from headstart.device import Precision
 from headstart.errors import ModelError
 from headstart.methods.base import TrainedMethod, name_key, select_check
 from headstart.methods.lora import estimate_base_bytes, identify_frozen_weights
-from headstart.methods.lora_layers import peft
-from headstart.methods.peft_format import can_merge, load_adapter, merged, save_adapter, wrap
-from headstart.models.save import compare_logits, example_logits, save_model
+from headstart.methods.lora_layers import import_peft
+from headstart.methods.peft_format import can_merge, load_adapter, merge_adapter, save_adapter, wrap_with_peft
+from headstart.models.save import compare_logits, compute_example_logits, save_model
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
 
 
 class PeftMethod(TrainedMethod):
-    """The section `peft` is PEFT's own configuration."""
+    """The section `import_peft` is PEFT's own configuration."""
 
     name = "peft"
 
     def load_libraries(self) -> None:
         """PEFT."""
-        peft()
+        import_peft()
 
     def check(self, run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
         """PEFT must take the configuration; over random weights it must be one that can be merged."""
@@ -55,7 +55,7 @@ class PeftMethod(TrainedMethod):
 
     def adapt_model(self, model: Any, prepared: PreparedRun, rank: int = 0) -> Any:
         """Wrapped by PEFT."""
-        return wrap(model, _settings(prepared.run), prepared.run.seed, prepared.missing_keys)
+        return wrap_with_peft(model, _get_settings(prepared.run), prepared.run.seed, prepared.missing_keys)
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """None where PEFT has to see a model's numbers, as for singular vectors."""
@@ -72,9 +72,9 @@ class PeftMethod(TrainedMethod):
         """As PEFT's adapter; over random weights, which are nowhere else, merged into them."""
         checkpoint, check = prepared.checkpoint, select_check(prepared)
         if not prepared.run.pretrained:
-            save_model(merged(model), checkpoint, folder, **check)
+            save_model(merge_adapter(model), checkpoint, folder, **check)
             return
-        expected = example_logits(model, checkpoint.tokenizer, **check)
+        expected = compute_example_logits(model, checkpoint.tokenizer, **check)
         save_adapter(model, checkpoint, folder)
         loaded = load_adapter(folder, task=checkpoint.task)
         compare_logits(expected, loaded.to(next(model.parameters()).device), folder, **check)
@@ -82,7 +82,7 @@ class PeftMethod(TrainedMethod):
 
 def _check_configuration(run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
     try:
-        wrapped = wrap(skeleton, _settings(run), run.seed, missing_keys)
+        wrapped = wrap_with_peft(skeleton, _get_settings(run), run.seed, missing_keys)
     except (RuntimeError, NotImplementedError):  # it has to see the model's numbers, as singular vectors do
         return
     if not run.pretrained and not can_merge(wrapped):
@@ -92,7 +92,7 @@ def _check_configuration(run: Run, skeleton: Any, missing_keys: Collection[str])
         )
 
 
-def _settings(run: Run) -> Mapping[str, Any]:
+def _get_settings(run: Run) -> Mapping[str, Any]:
     assert run.peft is not None
     return run.peft
 

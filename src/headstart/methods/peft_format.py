@@ -21,53 +21,55 @@ from headstart.config.study import Lora
 from headstart.config.traits import TaskName
 from headstart.errors import ModelError
 from headstart.methods.four_bits import quantise
-from headstart.methods.lora_layers import is_causal, peft, targets, trained_modules
-from headstart.models.checkpoints import Checkpoint, library_class, locate, quiet
-from headstart.seeds import derive
+from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
+from headstart.models.checkpoints import Checkpoint, get_auto_class, locate, silence_logs
+from headstart.seeds import derive_seed
 
 CONFIG = "adapter_config.json"
 
 
-def lora_config(model: Any, lora: Lora, fresh: Collection[str] = ()) -> Any:
-    """The PEFT configuration of what `tuning.lora.adapt` does to `model`, a model before it is adapted."""
-    paths = targets(model, lora)
-    return peft().LoraConfig(
-        task_type=_task_type(model),
+def make_lora_config(model: Any, lora: Lora, missing_keys: Collection[str] = ()) -> Any:
+    """The PEFT configuration of what `lora_layers.inject_adapters` does to `model`, a model before it is adapted."""
+    paths = find_target_layers(model, lora)
+    return import_peft().LoraConfig(
+        task_type=_get_task_type(model),
         r=lora.r,
         lora_alpha=2 * lora.r if lora.alpha is None else lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=_short_names(model, paths),
-        modules_to_save=trained_modules(model, fresh) or None,
+        target_modules=_shorten_names(model, paths),
+        modules_to_save=list_trained_modules(model, missing_keys) or None,
         bias=lora.bias,
         use_rslora=lora.rslora,
         fan_in_fan_out=isinstance(model.get_submodule(paths[0]), Conv1D),
     )
 
 
-def _task_type(model: Any) -> str:
+def _get_task_type(model: Any) -> str:
     return "CAUSAL_LM" if is_causal(model) else "SEQ_CLS"
 
 
-def _short_names(model: nn.Module, paths: Sequence[str]) -> list[str]:
+def _shorten_names(model: nn.Module, paths: Sequence[str]) -> list[str]:
     """The last parts of the paths where these name the same layers, as people write them; else the paths."""
     names = sorted({path.rpartition(".")[2] for path in paths})
     meant = [p for p, m in model.named_modules() if p.rpartition(".")[2] in names and not list(m.children())]
     return names if set(meant) == set(paths) else list(paths)
 
 
-def as_peft(base: Any, values: Mapping[str, torch.Tensor], lora: Lora, fresh: Collection[str] = ()) -> Any:
+def convert_to_peft(
+    base: Any, values: Mapping[str, torch.Tensor], lora: Lora, missing_keys: Collection[str] = ()
+) -> Any:
     """`base`, a model before it is adapted, as a `PeftModel` with trained `values` of adapters and head."""
-    modules = trained_modules(base, fresh)
-    with _without_remarks():
-        model = peft().get_peft_model(base, lora_config(base, lora, fresh))
+    modules = list_trained_modules(base, missing_keys)
+    with _silence_warnings():
+        model = import_peft().get_peft_model(base, make_lora_config(base, lora, missing_keys))
     state = model.state_dict()
     with torch.no_grad():
         for name, value in values.items():
-            state[_peft_name(name, modules)].copy_(value)
+            state[_get_peft_name(name, modules)].copy_(value)
     return model
 
 
-def _peft_name(name: str, modules: Sequence[str]) -> str:
+def _get_peft_name(name: str, modules: Sequence[str]) -> str:
     """What PEFT calls our parameter `name`."""
     for kind in ("lora_A", "lora_B"):
         name = name.replace(f".{kind}.weight", f".{kind}.default.weight")
@@ -79,20 +81,25 @@ def _peft_name(name: str, modules: Sequence[str]) -> str:
     return f"base_model.model.{name}"
 
 
-def wrap(base: Any, config: Mapping[str, Any], seed: int, fresh: Collection[str] = ()) -> Any:
+def wrap_with_peft(
+    base: Any, config: Mapping[str, Any], seed: int, missing_keys: Collection[str] = ()
+) -> Any:
     """`base` as a `PeftModel` of any configuration of PEFT's; what that draws is a function of the seed.
 
     Raises:
         ModelError: PEFT refuses the configuration, in its own words.
     """
-    library = peft()
-    given = {"task_type": _task_type(base), **config}
+    library = import_peft()
+    given = {"task_type": _get_task_type(base), **config}
     try:
         made = library.get_peft_config(given)
         if hasattr(made, "modules_to_save"):
-            made.modules_to_save = [*(made.modules_to_save or ()), *trained_modules(base, fresh)] or None
-        with _without_remarks(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(seed, "lora", bits=64) >> 1)
+            made.modules_to_save = [
+                *(made.modules_to_save or ()),
+                *list_trained_modules(base, missing_keys),
+            ] or None
+        with _silence_warnings(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(seed, "lora", bits=64) >> 1)
             return library.get_peft_model(base, made).train()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
@@ -103,16 +110,16 @@ def wrap(base: Any, config: Mapping[str, Any], seed: int, fresh: Collection[str]
 
 
 @contextmanager
-def _without_remarks() -> Iterator[None]:
+def _silence_warnings() -> Iterator[None]:
     """PEFT's warnings held back: they are about settings that Headstart has made."""
-    with warnings.catch_warnings(), quiet():
+    with warnings.catch_warnings(), silence_logs():
         warnings.simplefilter("ignore")
         yield
 
 
 def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
     """Write a `PeftModel`'s adapter and head, the configuration with label names, and the tokenizer."""
-    with _without_remarks():
+    with _silence_warnings():
         model.peft_config["default"].base_model_name_or_path = checkpoint.location
         model.save_pretrained(folder)
         checkpoint.config.save_pretrained(folder)
@@ -140,11 +147,11 @@ def load_adapter(
     Raises:
         ModelError: the base is not there, or is another one.
     """
-    location = locate(base or _base_of(folder))
+    location = locate(base or _read_base_name(folder))
     try:
-        with _without_remarks(), torch.random.fork_rng(devices=[]):
+        with _silence_warnings(), torch.random.fork_rng(devices=[]):
             config = AutoConfig.from_pretrained(folder)
-            plain = library_class(task).from_pretrained(
+            plain = get_auto_class(task).from_pretrained(
                 location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
             )
         if four_bits is not None:
@@ -161,11 +168,11 @@ def load_adapter(
 
 def attach_adapter(base: Any, folder: Path) -> Any:
     """`base` with the adapter and the head that lie in `folder`, in evaluation mode."""
-    with _without_remarks(), torch.random.fork_rng(devices=[]):
-        return peft().PeftModel.from_pretrained(base, folder).eval()
+    with _silence_warnings(), torch.random.fork_rng(devices=[]):
+        return import_peft().PeftModel.from_pretrained(base, folder).eval()
 
 
-def _base_of(folder: Path) -> str:
+def _read_base_name(folder: Path) -> str:
     try:
         return str(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -177,7 +184,7 @@ def can_merge(model: Any) -> bool:
     return hasattr(model.base_model, "merge_and_unload")
 
 
-def merged(model: Any) -> Any:
+def merge_adapter(model: Any) -> Any:
     """A `PeftModel` as a plain model whose weights hold the adapter; the adapter is gone afterwards."""
-    with _without_remarks():
+    with _silence_warnings():
         return model.merge_and_unload()

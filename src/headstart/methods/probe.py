@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.config.study import Probe as ProbeSettings
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision, weights_dtype
+from headstart.device import Precision, choose_weights_dtype
 from headstart.errors import ModelError
 from headstart.events import Log
 from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model, copy_values
 from headstart.methods.features import index_rows, load_features, locate_features
-from headstart.methods.linear_probe import Probe, load_linear, save_linear
+from headstart.methods.linear_probe import FeatureProbe, load_linear, save_linear
 from headstart.methods.lora import identify_frozen_weights
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.checkpoints import quiet
+from headstart.models.checkpoints import silence_logs
 from headstart.models.save import TOLERANCE
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
@@ -38,14 +38,14 @@ class ProbeMethod(TrainedMethod):
 
     def prepare_runs(self, runs: Sequence[PreparedRun], log: Log) -> None:
         """Have the features of all runs in the cache before the first of them trains."""
-        files = {locate_features(prepared, _settings(prepared.run)): prepared for prepared in runs}
+        files = {locate_features(prepared, _get_settings(prepared.run)): prepared for prepared in runs}
         waiting = [prepared for file, prepared in files.items() if not file.is_file()]
         if waiting:
             examples = sum(len(part) for part in waiting[0].study.corpus.parts.values())
             encoders = "" if len(waiting) == 1 else f" with each of {len(waiting)} encoders"
             log(f"encoding {examples} examples once{encoders}, for the probes")
         for prepared in waiting:
-            load_features(prepared, _settings(prepared.run))
+            load_features(prepared, _get_settings(prepared.run))
 
     def select_tokens(self, prepared: PreparedRun) -> dict[Part, Tokens]:
         """Rows of the table of features."""
@@ -61,20 +61,20 @@ class ProbeMethod(TrainedMethod):
 
     def identify_base(self, prepared: PreparedRun) -> object:
         """The encoder's weights and its features."""
-        return [identify_frozen_weights(prepared), _settings(prepared.run).model_dump()]
+        return [identify_frozen_weights(prepared), _get_settings(prepared.run).model_dump()]
 
     def dump_settings(self, run: Run) -> str:
         """As JSON."""
-        return _settings(run).model_dump_json()
+        return _get_settings(run).model_dump_json()
 
     def build_model(
         self, prepared: PreparedRun, device: torch.device, precision: Precision, rank: int = 0
     ) -> BuiltModel:
         """The linear layer at zero, over the table of features."""
-        table = torch.from_numpy(np.array(load_features(prepared, _settings(prepared.run))))
+        table = torch.from_numpy(np.array(load_features(prepared, _get_settings(prepared.run))))
         rows = torch.from_numpy(prepared.train_index)
-        probe = Probe(table, rows, prepared.study.corpus.outputs)
-        return BuiltModel(probe.to(device, weights_dtype(precision)))
+        probe = FeatureProbe(table, rows, prepared.study.corpus.outputs)
+        return BuiltModel(probe.to(device, choose_weights_dtype(precision)))
 
     def restore_model(self, built: BuiltModel, values: Mapping[str, torch.Tensor], decay: float) -> nn.Module:
         """The linear layer as trained."""
@@ -91,22 +91,22 @@ class ProbeMethod(TrainedMethod):
         return self._count_with_encoder(prepared, count_parameters(model).trainable)
 
     def _count_with_encoder(self, prepared: PreparedRun, trainable: int) -> Parameters:
-        skeleton: Any = prepared.checkpoint.skeleton()
+        skeleton: Any = prepared.checkpoint.build_skeleton()
         return Parameters(total=count_parameters(skeleton.base_model).total + trainable, trainable=trainable)
 
     def save(self, model: nn.Module, prepared: PreparedRun, precision: Precision, folder: Path) -> None:
         """The linear layer with the encoder's configuration, and a random encoder, which is nowhere else."""
-        assert isinstance(model, Probe)
+        assert isinstance(model, FeatureProbe)
         checkpoint = prepared.checkpoint
-        save_linear(model.linear, _settings(prepared.run).pooling, folder)
-        with quiet():
+        save_linear(model.linear, _get_settings(prepared.run).pooling, folder)
+        with silence_logs():
             encoder: Any = checkpoint.config if prepared.run.pretrained else build_base_model(prepared)
             encoder.save_pretrained(folder)
             checkpoint.tokenizer.save_pretrained(folder)
         _check_saved(model, folder)
 
 
-def _check_saved(model: Probe, folder: Path) -> None:
+def _check_saved(model: FeatureProbe, folder: Path) -> None:
     """Load the probe again and compare the logits of some rows.
 
     Raises:
@@ -123,7 +123,7 @@ def _check_saved(model: Probe, folder: Path) -> None:
         )
 
 
-def _settings(run: Run) -> ProbeSettings:
+def _get_settings(run: Run) -> ProbeSettings:
     assert run.probe is not None
     return run.probe
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from headstart.config.traits import METHODS, TASKS, TaskName, task_traits
+from headstart.config.traits import METHODS, TASKS, TaskName, get_task_traits
 from headstart.data.assets import is_asset
-from headstart.engine.device import Precision
+from headstart.device import Precision
 from headstart.methods import load_method
 from headstart.methods.linear_probe import FILE as PROBE_FILE
-from headstart.methods.linear_probe import load_probed
+from headstart.methods.linear_probe import load_probed_model
 from headstart.methods.peft_format import is_adapter, load_adapter
-from headstart.models.checkpoints import library_class, quiet
+from headstart.models.checkpoints import get_auto_class, silence_logs
 from headstart.store.model_notes import ModelNotes
 
 
@@ -22,7 +22,7 @@ def identify_task(config: Any, notes: ModelNotes) -> tuple[TaskName, tuple[str, 
     """What a model was tuned for, by our notes or else by its configuration, and the names of its classes."""
     task = notes.task if notes.task in TASKS else _guess_task(config)
     assert task is not None
-    has_classes = task_traits(task).has_classes
+    has_classes = get_task_traits(task).has_classes
     return task, tuple(config.id2label[i] for i in range(config.num_labels)) if has_classes else ()
 
 
@@ -47,10 +47,10 @@ def load_saved_model(folder: Path, notes: ModelNotes, task: TaskName, precision:
     """
     base = notes.base or ""
     if (folder / PROBE_FILE).is_file():
-        return load_probed(folder, base)
+        return load_probed_model(folder, base)
     if not is_adapter(folder):
-        with quiet():
-            return library_class(task).from_pretrained(folder, dtype=torch.float32)
+        with silence_logs():
+            return get_auto_class(task).from_pretrained(folder, dtype=torch.float32)
     method = load_method(notes.method) if notes.method in METHODS else None
     four_bits = method.choose_quantised_dtype(precision) if method is not None and precision else None
     return load_adapter(folder, base if is_asset(base) else None, task, four_bits)

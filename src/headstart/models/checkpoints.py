@@ -16,7 +16,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from headstart.config.traits import TaskName, task_traits
+from headstart.config.traits import TaskName, get_task_traits
 from headstart.data.assets import fetch_model, is_asset
 from headstart.errors import ModelError
 from headstart.events import Log, ignore_log
@@ -42,7 +42,7 @@ class Checkpoint:
     location: str
     config: Any
     tokenizer: Any
-    longest: int
+    max_length: int
     digest: str
     keeps_head: bool
     task: TaskName = "classification"
@@ -50,12 +50,12 @@ class Checkpoint:
     @property
     def is_causal(self) -> bool:
         """Whether it is made into a model that says the next token."""
-        return task_traits(self.task).generates
+        return get_task_traits(self.task).generates
 
     @property
-    def library(self) -> Any:
+    def auto_class(self) -> Any:
         """The library's class that makes models of it."""
-        return library_class(self.task)
+        return get_auto_class(self.task)
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -65,30 +65,30 @@ class Checkpoint:
     @property
     def can_recompute(self) -> bool:
         """Whether its network can compute activations again in the backward pass."""
-        return bool(getattr(self.skeleton(), "supports_gradient_checkpointing", False))
+        return bool(getattr(self.build_skeleton(), "supports_gradient_checkpointing", False))
 
-    def skeleton(self) -> torch.nn.Module:
+    def build_skeleton(self) -> torch.nn.Module:
         """The network without memory for its weights."""
-        return _skeleton(self.config, self.name, self.task)
+        return _build_skeleton(self.config, self.name, self.task)
 
-    def length(self, asked: int | None) -> int:
+    def resolve_max_length(self, asked: int | None) -> int:
         """The token limit for `training.max_length`, or what suits where it is not set.
 
         Raises:
             ModelError: more than the model takes.
         """
-        if asked is not None and asked > self.longest:
+        if asked is not None and asked > self.max_length:
             raise ModelError(
                 f"max_length {asked} is more than {self.name} takes",
                 where="training.max_length",
-                expected=f"at most {self.longest}",
+                expected=f"at most {self.max_length}",
             )
-        return asked or min(_DEFAULT_LENGTH, self.longest)
+        return asked or min(_DEFAULT_LENGTH, self.max_length)
 
 
-def library_class(task: TaskName) -> Any:
+def get_auto_class(task: TaskName) -> Any:
     """The class of transformers that makes models for a task."""
-    return getattr(transformers, task_traits(task).auto_class)
+    return getattr(transformers, get_task_traits(task).auto_class)
 
 
 def locate(name: str, log: Log = ignore_log) -> str:
@@ -105,9 +105,9 @@ def open_checkpoint(
         ModelError: nothing can be found there, or it is of no family with a classification head.
     """
     location = locate(name, log)
-    with explained(name), quiet():
+    with model_errors(name), silence_logs():
         own = AutoConfig.from_pretrained(location)
-        config = AutoConfig.from_pretrained(location, **_outputs(task, label_names))
+        config = AutoConfig.from_pretrained(location, **_make_output_config(task, label_names))
         tokenizer = AutoTokenizer.from_pretrained(location)
     _settle_padding(config, tokenizer, name)
     return Checkpoint(
@@ -115,16 +115,16 @@ def open_checkpoint(
         location=location,
         config=config,
         tokenizer=tokenizer,
-        longest=_longest(config, tokenizer, name, task),
-        digest=_digest(location, config),
-        keeps_head=_same_outputs(own, task, label_names),
+        max_length=_find_max_length(config, tokenizer, name, task),
+        digest=_compute_digest(location, config),
+        keeps_head=_has_same_outputs(own, task, label_names),
         task=task,
     )
 
 
-def _same_outputs(own: Any, task: TaskName, label_names: tuple[str, ...]) -> bool:
+def _has_same_outputs(own: Any, task: TaskName, label_names: tuple[str, ...]) -> bool:
     """Whether a checkpoint's configuration names these labels, in this order, for this task."""
-    traits = task_traits(task)
+    traits = get_task_traits(task)
     if traits.generates:
         return True
     if not traits.has_classes:
@@ -133,9 +133,9 @@ def _same_outputs(own: Any, task: TaskName, label_names: tuple[str, ...]) -> boo
     return fits and own.id2label == dict(enumerate(label_names))
 
 
-def _outputs(task: TaskName, label_names: tuple[str, ...]) -> dict[str, Any]:
+def _make_output_config(task: TaskName, label_names: tuple[str, ...]) -> dict[str, Any]:
     """What a configuration says of a model's outputs for the task."""
-    traits = task_traits(task)
+    traits = get_task_traits(task)
     if traits.generates:
         return {}
     if not traits.has_classes:
@@ -150,7 +150,7 @@ def _outputs(task: TaskName, label_names: tuple[str, ...]) -> dict[str, Any]:
 
 
 @contextmanager
-def explained(name: str, expected: str = _EXPECTED) -> Iterator[None]:
+def model_errors(name: str, expected: str = _EXPECTED) -> Iterator[None]:
     """Whatever the library says of a checkpoint that is not there or not whole, as one error of ours."""
     try:
         yield
@@ -163,7 +163,7 @@ def explained(name: str, expected: str = _EXPECTED) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_logs() -> Iterator[None]:
     """transformers' reports and bars held back: what is worth saying, Headstart says itself."""
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
     before, bars = [logger.level for logger in loggers], transformers_logging.is_progress_bar_enabled()
@@ -189,9 +189,9 @@ def _settle_padding(config: Any, tokenizer: Any, name: str) -> None:
         config.pad_token_id = tokenizer.pad_token_id
 
 
-def _longest(config: Any, tokenizer: Any, name: str, task: TaskName) -> int:
+def _find_max_length(config: Any, tokenizer: Any, name: str, task: TaskName) -> int:
     """Most tokens that the model takes: the smaller of the tokenizer's word and the position table's size."""
-    skeleton = _skeleton(config, name, task)
+    skeleton = _build_skeleton(config, name, task)
     offsets = [
         module.padding_idx + 1
         for path, module in skeleton.named_modules()
@@ -205,14 +205,14 @@ def _longest(config: Any, tokenizer: Any, name: str, task: TaskName) -> int:
     return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
 
 
-def _skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
+def _build_skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
     """The network without memory for its weights."""
-    with explained(name), quiet(), torch.device("meta"):
-        module: torch.nn.Module = library_class(task).from_config(config)
+    with model_errors(name), silence_logs(), torch.device("meta"):
+        module: torch.nn.Module = get_auto_class(task).from_config(config)
     return module
 
 
-def _digest(location: str, config: Any) -> str:
+def _compute_digest(location: str, config: Any) -> str:
     """What tells two checkpoints apart: the hub's commit, or the SHA-256 of a folder's weight files."""
     folder = Path(location)
     if not folder.is_dir():

@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from headstart.errors import ModelError
-from headstart.models.checkpoints import Checkpoint, quiet
-from headstart.seeds import Purpose, derive
+from headstart.models.checkpoints import Checkpoint, silence_logs
+from headstart.seeds import Purpose, derive_seed
 
 
 def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.nn.Module:
@@ -24,64 +24,70 @@ def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.
         ModelError: the checkpoint does not hold this architecture's body.
     """
     if checkpoint.is_causal and not pretrained:
-        return as_module(draw(checkpoint.config, seed, "init", checkpoint.library))
-    fresh = draw(checkpoint.config, seed, "head", checkpoint.library)
+        return cast_to_module(draw_random_model(checkpoint.config, seed, "init", checkpoint.auto_class))
+    missing_keys = draw_random_model(checkpoint.config, seed, "head", checkpoint.auto_class)
     if pretrained:
-        return _with_missing_from(fresh, checkpoint)[0]
-    body = draw(checkpoint.config, seed, "init")
-    drawn = fresh.state_dict()
-    body.load_state_dict({name: drawn[name] for name in _head(fresh)}, strict=False)
-    return as_module(body)
+        return _load_with_missing_from(missing_keys, checkpoint)[0]
+    body = draw_random_model(checkpoint.config, seed, "init")
+    drawn = missing_keys.state_dict()
+    body.load_state_dict({name: drawn[name] for name in _list_head_names(missing_keys)}, strict=False)
+    return cast_to_module(body)
 
 
-def absent(checkpoint: Checkpoint) -> frozenset[str]:
+def find_missing_keys(checkpoint: Checkpoint) -> frozenset[str]:
     """Names of the weights that the checkpoint does not bring along: the head's, and perhaps a pooler's.
 
     Raises:
         ModelError: the checkpoint does not hold this architecture's body.
     """
-    return _with_missing_from(draw(checkpoint.config, 0, "head", checkpoint.library), checkpoint)[1]
+    return _load_with_missing_from(
+        draw_random_model(checkpoint.config, 0, "head", checkpoint.auto_class), checkpoint
+    )[1]
 
 
-def _head(model: Any) -> set[str]:
+def _list_head_names(model: Any) -> set[str]:
     """Names of the weights that lie outside the model's body."""
     prefix = f"{model.base_model_prefix}."
     return {name for name in model.state_dict() if not name.startswith(prefix)}
 
 
-def as_module(model: Any) -> torch.nn.Module:
+def cast_to_module(model: Any) -> torch.nn.Module:
     """The library's untyped model, typed."""
     assert isinstance(model, torch.nn.Module)
     return model
 
 
-def draw(config: Any, seed: int, purpose: Purpose, library: Any = AutoModelForSequenceClassification) -> Any:
+def draw_random_model(
+    config: Any, seed: int, purpose: Purpose, library: Any = AutoModelForSequenceClassification
+) -> Any:
     """The library's own random initialisation, as a function of (seed, purpose).
 
     The library draws from torch's global generator: it is forked, seeded, and put back.
     """
-    with torch.random.fork_rng(devices=[]), quiet():
-        torch.manual_seed(derive(seed, purpose, bits=64) >> 1)
+    with torch.random.fork_rng(devices=[]), silence_logs():
+        torch.manual_seed(derive_seed(seed, purpose, bits=64) >> 1)
         model = library.from_config(config, dtype=torch.float32)
     return model.train()
 
 
-def _with_missing_from(fresh: Any, checkpoint: Checkpoint) -> tuple[torch.nn.Module, frozenset[str]]:
-    """The checkpoint's model with what it lacks from `fresh`, and the names of that."""
+def _load_with_missing_from(
+    missing_keys: Any, checkpoint: Checkpoint
+) -> tuple[torch.nn.Module, frozenset[str]]:
+    """The checkpoint's model with what it lacks from `missing_keys`, and the names of that."""
     model, report = _load(checkpoint)
     missing = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
     _refuse_foreign_body(model, missing, checkpoint)
-    drawn = fresh.state_dict()
+    drawn = missing_keys.state_dict()
     if not checkpoint.keeps_head:
-        missing |= _head(fresh)
+        missing |= _list_head_names(missing_keys)
     model.load_state_dict({name: drawn[name] for name in missing}, strict=False)
-    return as_module(model.train()), frozenset(missing)
+    return cast_to_module(model.train()), frozenset(missing)
 
 
 def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
     try:
-        with quiet(), torch.random.fork_rng(devices=[]):
-            model, report = checkpoint.library.from_pretrained(
+        with silence_logs(), torch.random.fork_rng(devices=[]):
+            model, report = checkpoint.auto_class.from_pretrained(
                 checkpoint.location,
                 config=checkpoint.config,
                 dtype=torch.float32,

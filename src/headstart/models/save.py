@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from headstart.data.corpus import Text
 from headstart.data.tokenise import encode_batch
 from headstart.errors import ModelError
-from headstart.models.checkpoints import Checkpoint, quiet
+from headstart.models.checkpoints import Checkpoint, silence_logs
 
 #: Largest difference between two computations of the same logits that rounding explains.
 TOLERANCE = 1e-4
@@ -28,12 +28,12 @@ def save_model(
     Raises:
         ModelError: the loaded model does not give the same logits.
     """
-    expected = example_logits(model, checkpoint.tokenizer, examples=examples, max_length=max_length)
-    with quiet():
+    expected = compute_example_logits(model, checkpoint.tokenizer, examples=examples, max_length=max_length)
+    with silence_logs():
         model.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
-        loaded = checkpoint.library.from_pretrained(folder, dtype=model.dtype)
-    loaded.to(_device(model))
+        loaded = checkpoint.auto_class.from_pretrained(folder, dtype=model.dtype)
+    loaded.to(_get_device(model))
     compare_logits(expected, loaded, folder, examples=examples, max_length=max_length)
 
 
@@ -45,9 +45,9 @@ def compare_logits(
     Raises:
         ModelError: it does not.
     """
-    with quiet():
+    with silence_logs():
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    logits = example_logits(loaded, tokenizer, examples=examples, max_length=max_length)
+    logits = compute_example_logits(loaded, tokenizer, examples=examples, max_length=max_length)
     gap = float((expected - logits).abs().max())
     if not gap <= TOLERANCE * max(1.0, float(expected.abs().max())):
         raise ModelError(
@@ -57,16 +57,18 @@ def compare_logits(
         )
 
 
-def example_logits(model: Any, tokenizer: Any, *, examples: Sequence[Text], max_length: int) -> torch.Tensor:
+def compute_example_logits(
+    model: Any, tokenizer: Any, *, examples: Sequence[Text], max_length: int
+) -> torch.Tensor:
     """The logits of a few examples, without dropout; float64 on the CPU."""
     batch = tokenizer.pad(encode_batch(examples, tokenizer, max_length), return_tensors="pt")
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        logits: torch.Tensor = model(**batch.to(_device(model))).logits
+        logits: torch.Tensor = model(**batch.to(_get_device(model))).logits
     model.train(was_training)
     return logits.double().cpu()
 
 
-def _device(model: torch.nn.Module) -> torch.device:
+def _get_device(model: torch.nn.Module) -> torch.device:
     return next(model.parameters()).device

@@ -57,30 +57,30 @@ class CompactEmbedding(nn.Module):
         """Ids of the whole table, [...], to their vectors, [..., D]."""
         return F.embedding(self.lookup[ids], self.weight, self.padding_idx, sparse=self.sparse)
 
-    def ids(self) -> torch.Tensor:
+    def list_ids(self) -> torch.Tensor:
         """The id of each row, [U]."""
         return (self.lookup < self.num_embeddings).nonzero().flatten()
 
 
-def used_ids(tokens: Iterable[Tokens], *extra: int) -> np.ndarray:
+def find_used_ids(tokens: Iterable[Tokens], *extra: int) -> np.ndarray:
     """The ids that occur in `tokens`, and `extra` ones such as the padding id; ascending, int64."""
-    chunks = (_occurring(chunk) for one in tokens for chunk in _chunks(one.ids))
-    return np.flatnonzero(reduce(_either, chunks, _occurring(np.array(extra, np.int64))))
+    chunks = (_mark_occurring(chunk) for one in tokens for chunk in _iter_chunks(one.ids))
+    return np.flatnonzero(reduce(_combine_marks, chunks, _mark_occurring(np.array(extra, np.int64))))
 
 
-def _occurring(ids: np.ndarray) -> np.ndarray:
+def _mark_occurring(ids: np.ndarray) -> np.ndarray:
     """Whether each id from 0 to the largest occurs, [largest + 1] booleans; many times faster than a sort."""
     return np.asarray(np.bincount(ids) > 0)
 
 
-def _either(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _combine_marks(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """What occurs in one of two, which may reach to different ids."""
     shorter, longer = sorted((one, other), key=len)
     longer[: len(shorter)] |= shorter
     return longer
 
 
-def _chunks(ids: np.ndarray) -> Iterator[np.ndarray]:
+def _iter_chunks(ids: np.ndarray) -> Iterator[np.ndarray]:
     return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
@@ -93,11 +93,11 @@ def compact(model: Any, ids: np.ndarray) -> str | None:
     Raises:
         ModelError: there are ids that the table has no row for.
     """
-    table = input_embedding(model)
-    reason = _obstacle(model, table)
+    table = get_input_embedding(model)
+    reason = _find_obstacle(model, table)
     if reason is not None:
         return reason
-    ids = _with_padding(ids, table)
+    ids = _add_padding(ids, table)
     _refuse_foreign_ids(ids, table)
     if len(ids) == table.num_embeddings:
         return "every row of its embedding is in use"
@@ -105,7 +105,7 @@ def compact(model: Any, ids: np.ndarray) -> str | None:
     return None
 
 
-def input_embedding(model: Any) -> Any:
+def get_input_embedding(model: Any) -> Any:
     """The model's input embedding, or None for an architecture that does not say which it is."""
     try:
         return model.get_input_embeddings()
@@ -113,7 +113,7 @@ def input_embedding(model: Any) -> Any:
         return None
 
 
-def _obstacle(model: nn.Module, table: Any) -> str | None:
+def _find_obstacle(model: nn.Module, table: Any) -> str | None:
     """Why rows of `table` cannot be left out without changing what the model learns; None if they can."""
     # Not isinstance: a subclass may scale its output, or do anything else.
     if type(table) is not nn.Embedding:
@@ -127,7 +127,7 @@ def _obstacle(model: nn.Module, table: Any) -> str | None:
     return None
 
 
-def _with_padding(ids: np.ndarray, table: nn.Embedding) -> np.ndarray:
+def _add_padding(ids: np.ndarray, table: nn.Embedding) -> np.ndarray:
     """`ids` ascending, each once, and the table's own padding id, which may not be the tokenizer's."""
     padding = [] if table.padding_idx is None else [table.padding_idx]
     return np.union1d(ids, np.array(padding, np.int64)).astype(np.int64)
@@ -148,8 +148,8 @@ def restore(model: Any, table: Any, decay: float) -> None:
     Args:
         table: the input embedding that `model` had before `compact`, so the same seed's. It becomes the
             model's: nobody else is to use it afterwards.
-        decay: what training would have multiplied the rows left out by, see `decay_factor`; 1 for a table
-            that was frozen or is exempt from decay.
+        decay: what training would have multiplied the rows left out by, see `compute_decay_factor`; 1 for a
+            table that was frozen or is exempt from decay.
     """
     rows = model.get_input_embeddings()
     assert isinstance(rows, CompactEmbedding)
@@ -159,11 +159,11 @@ def restore(model: Any, table: Any, decay: float) -> None:
         table.to(rows.weight.device, torch.promote_types(table.weight.dtype, rows.weight.dtype))
         table.weight.mul_(decay)
         table.to(rows.weight.dtype)
-        table.weight[rows.ids()] = rows.weight
+        table.weight[rows.list_ids()] = rows.weight
     table.weight.requires_grad_(rows.weight.requires_grad)
     model.set_input_embeddings(table)
 
 
-def decay_factor(rates: Iterable[float], weight_decay: float) -> float:
+def compute_decay_factor(rates: Iterable[float], weight_decay: float) -> float:
     """What AdamW leaves of a weight without gradient after one step at each of `rates`."""
     return math.prod(1 - rate * weight_decay for rate in rates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from headstart.config.expand import Pack
+from headstart.config.runs import Pack
 from headstart.planning.placement import Placement
 from headstart.records import Parameters, Range
 

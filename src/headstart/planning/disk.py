@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from headstart.config.expand import Run
-from headstart.config.traits import method_traits
-from headstart.engine.schedule import total_steps
+from headstart.config.runs import Run
+from headstart.config.traits import get_method_traits
+from headstart.engine.schedule import count_total_steps
 from headstart.planning.cost import DiskCost
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import Parameters
@@ -44,14 +44,14 @@ def _estimate_output_bytes(
         _estimate_model_bytes(prepared.select(run), parameters[run.arm]) for run in _list_saved(runs)
     )
     rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
-    stepping = [run for run in runs if method_traits(run.method).has_steps]
-    steps = sum(total_steps(run.training, prepared.select(run).train_count) for run in stepping)
+    stepping = [run for run in runs if get_method_traits(run.method).has_steps]
+    steps = sum(count_total_steps(run.training, prepared.select(run).train_count) for run in stepping)
     return models + len(runs) * rows + _STEP * steps
 
 
 def _estimate_state_bytes(runs: Sequence[Run], parameters: Mapping[str, Parameters | None]) -> int:
     """The largest state that a run keeps while it is unfinished."""
-    known = (parameters[run.arm] for run in runs if method_traits(run.method).has_steps)
+    known = (parameters[run.arm] for run in runs if get_method_traits(run.method).has_steps)
     return max((_STATE * of_arm.trainable for of_arm in known if of_arm), default=0)
 
 
@@ -63,7 +63,7 @@ def _measure_free_bytes(folder: Path) -> int:
 
 def _list_saved(runs: Sequence[Run]) -> list[Run]:
     """A run for each model that stays: one an arm, in a tuned arm of each size and setting."""
-    places = {(run.arm, run.size, run.setting) if run.setting else run.arm: run for run in runs}
+    places = {(run.arm, run.size, run.grid_point) if run.grid_point else run.arm: run for run in runs}
     return list(places.values())
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from headstart.config.expand import Pack, Run
-from headstart.config.traits import method_traits
+from headstart.config.runs import Pack, Run
+from headstart.config.traits import get_method_traits
 from headstart.methods import load_method
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
 from headstart.planning.disk import estimate_disk
@@ -22,7 +22,7 @@ from headstart.planning.time_model import (
     fit_time_model,
 )
 from headstart.prepared import PreparedRun, PreparedStudy
-from headstart.records import Estimate, Parameters, Range, StudyWarning, duration
+from headstart.records import Estimate, Parameters, Range, StudyWarning, format_duration
 from headstart.training.grouping import Group, cut_packs, group_runs
 
 #: Runs of a method whose steps are tiny that train as one where the study leaves it open: such a step costs
@@ -44,7 +44,7 @@ class GroupEstimate:
     @property
     def has_steps(self) -> bool:
         """Whether its runs train step by step."""
-        return method_traits(self.group.runs[0].method).has_steps
+        return get_method_traits(self.group.runs[0].method).has_steps
 
     def estimate_memory(self, runs: int) -> Range | None:
         """Bytes of a process that trains so many of its runs as one."""
@@ -144,7 +144,7 @@ class StudyEstimate:
         if self.placement is None:
             return cost
         planned = self.plan_packs(self.placement)
-        return replace(cost, packs=tuple(planned), seconds=expect_seconds(planned, self.placement))
+        return replace(cost, packs=tuple(planned), seconds=predict_seconds(planned, self.placement))
 
 
 def estimate_study(
@@ -180,9 +180,9 @@ def _estimate_groups(missing: Sequence[PreparedRun], process_bytes: int) -> Iter
         yield GroupEstimate(group, needs[group.shape], process_bytes)
 
 
-def expect_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None:
+def predict_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None:
     """What the packs take in all; None where steps of some that make steps were not timed."""
-    stepping = [pack for pack in packs if method_traits(pack.runs[0].method).has_steps]
+    stepping = [pack for pack in packs if get_method_traits(pack.runs[0].method).has_steps]
     spans = [pack.estimate.seconds for pack in stepping if pack.estimate and pack.estimate.seconds]
     if not spans or len(spans) < len(stepping):
         return None
@@ -191,10 +191,17 @@ def expect_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None:
 
 def describe_expected(packs: Sequence[Pack], placement: Placement) -> str:
     """What is expected of packs that are about to train, in a sentence; empty where nothing is known."""
-    seconds = expect_seconds(packs, placement)
+    seconds = predict_seconds(packs, placement)
     sizes = [pack.estimate.memory_bytes for pack in packs if pack.estimate and pack.estimate.memory_bytes]
-    parts = [f"{duration(seconds.low)} to {duration(seconds.high)}"] if seconds else []
+    parts = [f"{format_duration(seconds.low)} to {format_duration(seconds.high)}"] if seconds else []
     if sizes:
         low, high = max(size.low for size in sizes), max(size.high for size in sizes)
         parts.append(f"{low / 2**30:.1f} to {high / 2**30:.1f} GiB of memory a process")
     return f"expected: {', '.join(parts)}" if parts else ""
+
+
+def describe_end(runs: int, seconds: float, expected: Range | None) -> str:
+    """How long so many runs took in all, beside what was expected of them."""
+    ends = (expected.low, expected.high) if expected else ()
+    span = f" (expected: {' to '.join(map(format_duration, ends))})" if ends else ""
+    return f"{runs} runs, {format_duration(seconds)}{span}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headstart.engine.device import choose_device
+from headstart.device import choose_device
 from headstart.events import Log
 from headstart.planning.estimate import GroupEstimate, StudyEstimate
 from headstart.planning.placement import Placement, place_in_this_process

@@ -13,16 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.data.batches import Batch, pad, pad_shared, padded_length, reading_order, shared_rows
+from headstart.data.batches import (
+    Batch,
+    collate,
+    collate_packed,
+    compute_padded_length,
+    iter_eval_batches,
+    pack_sequences,
+)
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import choose_device, weights_dtype
-from headstart.engine.evaluate import MOST_TOKENS, WINDOW
-from headstart.engine.families import teach_positions
-from headstart.engine.trace import Traced, trace
+from headstart.device import choose_device, choose_weights_dtype
+from headstart.engine.evaluate import TOKENS_PER_BATCH, WINDOW_EXAMPLES
+from headstart.engine.families import patch_position_ids
+from headstart.engine.trace import StepMemory, trace_memory
 from headstart.errors import ModelError
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.checkpoints import quiet
-from headstart.models.vocabulary import compact, input_embedding
+from headstart.models.checkpoints import silence_logs
+from headstart.models.vocabulary import compact, get_input_embedding
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task
 from headstart.training.build import load_trained_method
@@ -61,12 +68,12 @@ def estimate_memory(runs: Sequence[PreparedRun]) -> MemoryEstimate | None:
         return None
 
 
-def _trace(prepared: PreparedRun, rank: int) -> Traced:
+def _trace(prepared: PreparedRun, rank: int) -> StepMemory:
     """A step of the largest batch, and an evaluation of the largest."""
     tokens, training = prepared.tokens, prepared.run.training
     pad_id = prepared.checkpoint.tokenizer.pad_token_id
     batch = _make_largest_batch(tokens["train"], prepared, pad_id)
-    traced = trace(
+    traced = trace_memory(
         lambda: _build_without_numbers(prepared, rank),
         batch,
         _make_largest_eval_batch(tokens["valid"], pad_id),
@@ -88,21 +95,21 @@ def _estimate_recomputed(step: int, batch: Batch, config: Any) -> int:
 def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
     """The run's model as it trains, to be called where tensors have no numbers."""
     checkpoint, precision = prepared.checkpoint, prepared.precision
-    with quiet():
-        model = checkpoint.library.from_config(checkpoint.config, dtype=weights_dtype(precision))
+    with silence_logs():
+        model = checkpoint.auto_class.from_config(checkpoint.config, dtype=choose_weights_dtype(precision))
     if prepared.used_ids is not None:
         compact(model, prepared.used_ids)
     model = load_trained_method(prepared).adapt_model(model, prepared, rank)
     if precision == "bf16":
         _narrow_base(model)
     if prepared.study.shares_rows:
-        teach_positions(model)
+        patch_position_ids(model)
     assert isinstance(model, torch.nn.Module)
     return model
 
 
 def _narrow_base(model: torch.nn.Module) -> None:
-    """As `narrow_base`, whose conversion in place tensors without numbers do not take."""
+    """As `cast_base_to_bf16`, whose conversion in place tensors without numbers do not take."""
     for module in model.modules():
         if type(module) is torch.nn.Linear and not any(p.requires_grad for p in module.parameters()):
             for name, parameter in list(module.named_parameters(recurse=False)):
@@ -114,22 +121,26 @@ def _make_largest_batch(tokens: Tokens, prepared: PreparedRun, pad_id: int) -> B
     """The longest training examples in one batch: no batch of the run is larger."""
     index = np.argsort(-tokens.lengths, kind="stable")[: prepared.run.training.batch_size]
     if not prepared.study.shares_rows:
-        return pad(tokens, index, prepared.study.corpus.parts["train"].labels[index], pad_id)
-    width = padded_length(tokens, index)
-    return pad_shared(tokens, shared_rows(tokens.lengths, index, width), width, pad_id)
+        return collate(tokens, index, prepared.study.corpus.parts["train"].labels[index], pad_id)
+    width = compute_padded_length(tokens, index)
+    return collate_packed(tokens, pack_sequences(tokens.lengths, index, width), width, pad_id)
 
 
 def _make_largest_eval_batch(tokens: Tokens, pad_id: int) -> Batch:
-    batches = [batch for window in reading_order(tokens.lengths, MOST_TOKENS, WINDOW) for batch in window]
-    index = max(batches, key=lambda batch: len(batch) * padded_length(tokens, batch))
-    return pad(tokens, index, index, pad_id)
+    batches = [
+        batch
+        for window in iter_eval_batches(tokens.lengths, TOKENS_PER_BATCH, WINDOW_EXAMPLES)
+        for batch in window
+    ]
+    index = max(batches, key=lambda batch: len(batch) * compute_padded_length(tokens, batch))
+    return collate(tokens, index, index, pad_id)
 
 
-def _estimate(prepared: PreparedRun, rank: int, traced: Traced) -> MemoryEstimate:
+def _estimate(prepared: PreparedRun, rank: int, traced: StepMemory) -> MemoryEstimate:
     method, precision = load_trained_method(prepared), prepared.precision
-    skeleton: Any = prepared.checkpoint.skeleton()
-    width = weights_dtype(precision).itemsize
-    adapted = method.adapt_model(prepared.checkpoint.skeleton(), prepared, rank)
+    skeleton: Any = prepared.checkpoint.build_skeleton()
+    width = choose_weights_dtype(precision).itemsize
+    adapted = method.adapt_model(prepared.checkpoint.build_skeleton(), prepared, rank)
     copies = _COPIES + (_BEST if prepared.run.training.epochs > 1 else 0)
     return MemoryEstimate(
         shared=method.estimate_frozen_bytes(skeleton, precision),
@@ -143,5 +154,5 @@ def _estimate(prepared: PreparedRun, rank: int, traced: Traced) -> MemoryEstimat
 
 def _count_unused(prepared: PreparedRun, skeleton: Any) -> int:
     """Weights of embedding rows that no example uses, which do not train."""
-    ids, table = prepared.used_ids, input_embedding(skeleton)
+    ids, table = prepared.used_ids, get_input_embedding(skeleton)
     return 0 if ids is None or table is None else int(table.weight.numel()) - len(ids) * table.weight.shape[1]

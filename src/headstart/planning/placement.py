@@ -37,10 +37,10 @@ def describe_placement(placement: Placement) -> str:
     packs = f", at most {placement.pack} runs as one" if placement.pack > 1 else ""
     if not placement.workers:
         return f"trained in this process{packs}"
-    threads = f" of {_count(placement.threads, 'thread', 'threads')}" if placement.threads else ""
-    workers = _count(placement.workers, "worker process", "worker processes")
+    threads = f" of {_format_count(placement.threads, 'thread', 'threads')}" if placement.threads else ""
+    workers = _format_count(placement.workers, "worker process", "worker processes")
     return f"trained by {workers}{threads}{packs} ({placement.reason})"
 
 
-def _count(number: int, singular: str, plural: str) -> str:
+def _format_count(number: int, singular: str, plural: str) -> str:
     return f"{number} {singular if number == 1 else plural}"

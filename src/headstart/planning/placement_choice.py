@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 import psutil
 
-from headstart.config.expand import Run
-from headstart.config.traits import method_traits
-from headstart.engine.schedule import total_steps
+from headstart.config.runs import Run
+from headstart.config.traits import get_method_traits
+from headstart.engine.schedule import count_total_steps
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import (
     StepBenchmark,
@@ -52,11 +52,13 @@ def choose_placement(
         examples: how many each run learns from, by its key.
         bytes_each: what a process is expected to need: no more are tried than memory then holds.
     """
-    stepping = [group for group in groups if method_traits(group.runs[0].method).has_steps]
+    stepping = [group for group in groups if get_method_traits(group.runs[0].method).has_steps]
     if not stepping:
         return _place_quick_runs(groups, workers)
     largest = max(stepping, key=lambda group: (group.most, len(group.runs)))
-    steps = sum(total_steps(run.training, examples[run.key]) for group in stepping for run in group.runs)
+    steps = sum(
+        count_total_steps(run.training, examples[run.key]) for group in stepping for run in group.runs
+    )
     count = sum(len(group.runs) for group in stepping)
     fitting = _count_fitting(bytes_each, 0) if bytes_each else count
     placement = _choose_workers(count, fitting, largest.runs[0], steps, timer, workers, device)
@@ -70,7 +72,7 @@ def choose_placement(
 
 def _place_quick_runs(groups: Sequence[Group], asked: int | Auto) -> Placement:
     """For probes and bags of words alone, which take seconds."""
-    probes = sum(len(group.runs) for group in groups if method_traits(group.runs[0].method).is_tiny)
+    probes = sum(len(group.runs) for group in groups if get_method_traits(group.runs[0].method).is_tiny)
     if not probes:
         return Placement(1, count_processors(), "a bag of words needs no more")
     count = max(1, min(probes, count_processors() if asked == "auto" else asked))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.config.study import Study
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import StudyCost
@@ -33,5 +33,5 @@ class Plan:
         }
 
     def _dump_run(self, run: Run) -> dict[str, Any]:
-        place = {"arm": run.arm, "size": run.size, "seed": run.seed, "setting": dict(run.setting)}
+        place = {"arm": run.arm, "size": run.size, "seed": run.seed, "hyperparameters": dict(run.grid_point)}
         return place | {"key": run.key, "done": run.key in self.done}

@@ -10,8 +10,8 @@ from typing import Final
 
 import psutil
 
-from headstart.config.expand import Run
-from headstart.config.traits import method_traits
+from headstart.config.runs import Run
+from headstart.config.traits import get_method_traits
 from headstart.planning.memory import MemoryEstimate
 from headstart.records import Range, StudyWarning
 from headstart.training.prepare import load_libraries
@@ -71,24 +71,24 @@ def warn_of_memory(
     size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB"
     what = f"{pack} runs of {arms} as one need" if pack > 1 else f"a run of {arms} needs"
     at_once = f"; {processes} processes at once are asked for" if processes > 1 else ""
-    remedy = _advise_less_at_once(memory.low, free, pack, processes) or _advise_smaller_runs(runs[0], need)
+    remedy = _suggest_less_at_once(memory.low, free, pack, processes) or _suggest_smaller_runs(runs[0], need)
     text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{at_once}: {remedy}"
     yield StudyWarning(kind="memory", message=text)
 
 
-def _advise_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:
+def _suggest_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:
     """The setting to lower, where fewer runs at once would do."""
     if processes > 1 and bytes_each <= free:
         return f"lower workers to {int(free // bytes_each)}"
     return "lower pack" if pack > 1 else None
 
 
-def _advise_smaller_runs(run: Run, need: MemoryEstimate) -> str:
+def _suggest_smaller_runs(run: Run, need: MemoryEstimate) -> str:
     """The settings that would make a run alone need less."""
     if need.step > need.member + need.shared and run.training.batch_size > 1:
         ways = ["lower training.batch_size (and raise training.accumulation)", "lower training.max_length"]
         if not run.training.gradient_checkpointing:
             ways.append("set training.gradient_checkpointing: true")
         return ", or ".join(ways)
-    cheaper = method_traits(run.method).cheaper
+    cheaper = get_method_traits(run.method).cheaper
     return f"choose a smaller model, or method: {cheaper}" if cheaper else "choose a smaller model"

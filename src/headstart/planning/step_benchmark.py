@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import nnls
 
-from headstart.engine.member import member_turns, turn_tokens
+from headstart.engine.member import count_padded_tokens, iter_step_batches
 from headstart.planning.step_benchmark import StepTimes
 from headstart.planning.time_steps import count_evaluation_tokens
 from headstart.prepared import PreparedRun
@@ -55,7 +55,7 @@ class TimeModel:
     start: float
     spread: float
 
-    def seconds(self, workload: Workload) -> float:
+    def estimate_seconds(self, workload: Workload) -> float:
         """What one run takes, alone or as its share of a pack."""
         steps = self.step * workload.steps + self.token * workload.tokens
         evaluations = self.evaluation_token * workload.evaluation_tokens
@@ -64,14 +64,15 @@ class TimeModel:
 
 def count_workload(prepared: PreparedRun) -> Workload:
     """What a run will do, from its examples, its seed and its settings."""
-    setting = make_context(prepared)
+    context = make_context(prepared)
     (member,) = make_members([prepared])
-    turns = [(turn.epoch, turn_tokens(turn, setting)) for turn in member_turns(member, setting)]
+    turns = [(turn.epoch, count_padded_tokens(turn, context)) for turn in iter_step_batches(member, context)]
     epochs = turns[-1][0]
     of_part = {
-        part: count_evaluation_tokens(setting.parts[part].tokens) for part in {*setting.measured, "test"}
+        part: count_evaluation_tokens(context.parts[part].tokens)
+        for part in {*context.evaluated_parts, "test"}
     }
-    each_epoch = sum(of_part[part] for part in setting.measured)
+    each_epoch = sum(of_part[part] for part in context.evaluated_parts)
     patience = prepared.run.training.patience
     least = 1.0 if patience is None else min(1.0, (1 + patience) / epochs)
     return Workload(
@@ -107,7 +108,7 @@ def fit_time_model(times: Sequence[StepTimes], runs: int) -> TimeModel | None:
 def estimate_pack_seconds(runs: Sequence[PreparedRun], model: TimeModel) -> Range:
     """What a pack takes from its first step to its records."""
     workloads = [count_workload(run) for run in runs]
-    seconds = [model.seconds(workload) for workload in workloads]
+    seconds = [model.estimate_seconds(workload) for workload in workloads]
     least = sum(workload.least * span for workload, span in zip(workloads, seconds, strict=True))
     return Range(low=least * (1 - model.spread), high=sum(seconds) * (1 + model.spread))
 

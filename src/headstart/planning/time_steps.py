@@ -9,13 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from headstart.data.batches import padded_length, reading_order
+from headstart.data.batches import compute_padded_length, iter_eval_batches
 from headstart.data.tokenise import Tokens
-from headstart.engine.evaluate import MOST_TOKENS, evaluate
-from headstart.engine.member import Setting, turn_tokens, turns_with_longest
-from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
-from headstart.engine.stack import members_in
-from headstart.engine.train import single_steps
+from headstart.engine.evaluate import TOKENS_PER_BATCH, evaluate
+from headstart.engine.member import PackContext, count_padded_tokens, iter_longest_first
+from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak
+from headstart.engine.stack import count_members
+from headstart.engine.train import iter_training_steps
 from headstart.engine.weights import Weights
 from headstart.errors import StackError
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
@@ -36,21 +36,21 @@ def time_steps(benchmark: StepBenchmark, study: PreparedStudy) -> StepTimes:
     reset_peak()
     began = time.perf_counter()
     runs = [study.select(run) for run in benchmark.runs]
-    setting = make_context(runs[0])
+    context = make_context(runs[0])
     try:
-        weights = build_weights(runs, setting)
+        weights = build_weights(runs, context)
         start = time.perf_counter() - began
-        endless = single_steps(make_members(runs), weights, setting, longest_first=True)
+        endless = iter_training_steps(make_members(runs), weights, context, longest_first=True)
         spans = _time_each(islice(endless, WARM_UP_STEPS + TIMED_STEPS))
-        steps = list(zip(_count_step_tokens(runs, setting), spans, strict=False))
-        evaluation = _time_evaluation(weights, setting)
+        steps = list(zip(_count_step_tokens(runs, context), spans, strict=False))
+        evaluation = _time_evaluation(weights, context)
     except (RuntimeError, MemoryError, StackError) as error:
         if not isinstance(error, StackError) and not is_out_of_memory(error):
             raise
-        return StepTimes(float("inf"), peak_bytes())
+        return StepTimes(float("inf"), read_peak_bytes())
     timed = steps[WARM_UP_STEPS:] or steps[-1:]  # a run of few steps, or of very long ones, has few to time
     seconds = sum(span for _, span in timed) / len(timed) if timed else 0.0
-    return StepTimes(seconds, peak_bytes(), tuple(timed), evaluation, start)
+    return StepTimes(seconds, read_peak_bytes(), tuple(timed), evaluation, start)
 
 
 def _time_each(steps: Iterator[None]) -> Iterator[float]:
@@ -64,28 +64,28 @@ def _time_each(steps: Iterator[None]) -> Iterator[float]:
             return
 
 
-def _count_step_tokens(runs: Sequence[PreparedRun], setting: Setting) -> Iterator[int]:
+def _count_step_tokens(runs: Sequence[PreparedRun], context: PackContext) -> Iterator[int]:
     """The tokens of a run in each step, on average over the runs."""
-    turns = [turns_with_longest(member, setting) for member in make_members(runs)]
+    turns = [iter_longest_first(member, context) for member in make_members(runs)]
     for shares in zip(*turns, strict=False):
-        yield sum(turn_tokens(turn, setting) for turn in shares) // len(shares)
+        yield sum(count_padded_tokens(turn, context) for turn in shares) // len(shares)
 
 
-def _time_evaluation(weights: Weights, setting: Setting) -> tuple[int, float]:
+def _time_evaluation(weights: Weights, context: PackContext) -> tuple[int, float]:
     """Tokens and seconds of one batch of an evaluation: valid examples of every length."""
-    valid = setting.parts["valid"]
-    index = _choose_of_every_length(valid.tokens, max(1, MOST_TOKENS // members_in(weights.module)))
+    valid = context.parts["valid"]
+    index = _choose_of_every_length(valid.tokens, max(1, TOKENS_PER_BATCH // count_members(weights.module)))
     tokens = _select_examples(valid.tokens, index)
     began = time.perf_counter()
     evaluate(
         weights.module,
         tokens,
         valid.labels[index],
-        task=setting.task,
-        outputs=setting.classes,
-        pad_id=setting.pad_id,
-        device=setting.device,
-        precision=setting.precision,
+        task=context.task,
+        outputs=context.outputs,
+        pad_id=context.pad_id,
+        device=context.device,
+        precision=context.precision,
     )
     return count_evaluation_tokens(tokens), time.perf_counter() - began
 
@@ -106,10 +106,10 @@ def _select_examples(tokens: Tokens, index: np.ndarray) -> Tokens:
 
     ids = np.concatenate([tokens.ids[span] for span in spans])
     starts = np.concatenate([[0], np.cumsum(tokens.lengths[index])])
-    return Tokens(ids, starts, select(tokens.types), 0, None, select(tokens.targets))
+    return Tokens(ids, starts, select(tokens.types), 0, None, select(tokens.loss_mask))
 
 
 def count_evaluation_tokens(tokens: Tokens) -> int:
     """Tokens that an evaluation computes, padding included."""
-    windows = reading_order(tokens.lengths, MOST_TOKENS, len(tokens))
-    return sum(len(batch) * padded_length(tokens, batch) for window in windows for batch in window)
+    windows = iter_eval_batches(tokens.lengths, TOKENS_PER_BATCH, len(tokens))
+    return sum(len(batch) * compute_padded_length(tokens, batch) for window in windows for batch in window)

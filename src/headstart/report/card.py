@@ -7,11 +7,11 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from headstart.config.expand import checkpoint, grid
+from headstart.config.runs import get_checkpoint, list_grid_points
 from headstart.config.study import Study
-from headstart.config.traits import Artifact, method_traits, task_traits
+from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.records import RunRecord
-from headstart.report.numbers import number
+from headstart.report.numbers import format_metric
 
 _BODY: Final = """
 # {arm}, from the study “{question}”
@@ -60,7 +60,7 @@ This folder holds a linear probe, not a whole model: `headstart predict` loads i
 """
 
 
-def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
+def write_model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
     """The text of the README.md beside the weights of `record`'s run, with the hub's metadata block."""
     arm = study.arms[record.arm]
     assert record.valid is not None
@@ -68,7 +68,7 @@ def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) ->
     body = _BODY.format(
         arm=record.arm,
         question=study.question or "no question stated",
-        checkpoint=checkpoint(study, arm),
+        checkpoint=get_checkpoint(study, arm),
         init="random weights" if arm.init == "random" else "its weights",
         version=record.provenance.headstart if record.provenance else "",
         train_examples=record.train_examples,
@@ -77,8 +77,8 @@ def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) ->
         chosen_by=_describe_choice(record, study),
         there=" at this grid point" if record.hyperparameters else "",
         metric=study.metric,
-        valid=number(study.metric, record.valid[study.metric]),
-        test=number(study.metric, record.test[study.metric]),
+        valid=format_metric(study.metric, record.valid[study.metric]),
+        test=format_metric(study.metric, record.test[study.metric]),
         use=_describe_use(record, study, label_names),
     )
     return f"---\n{_format_metadata(study)}---\n{body}"
@@ -86,7 +86,7 @@ def model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) ->
 
 def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
     """How the model is loaded and asked."""
-    generates = task_traits(study.task).generates
+    generates = get_task_traits(study.task).generates
     labels = ", ".join(f"`{name}`" for name in label_names) or "a number"
     artifact = _find_artifact(record, study)
     if artifact == "probe":
@@ -100,7 +100,7 @@ def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...])
 def _find_artifact(record: RunRecord, study: Study) -> Artifact:
     """What the folder holds: of an adapter over random weights, whose base is nowhere else, a whole model."""
     arm = study.arms[record.arm]
-    artifact = method_traits(arm.method).artifact
+    artifact = get_method_traits(arm.method).artifact
     return "model" if artifact == "adapter" and arm.init == "random" else artifact
 
 
@@ -109,12 +109,12 @@ def _describe_choice(record: RunRecord, study: Study) -> str:
     if not record.hyperparameters:
         return ""
     values = " and ".join(f"{name} {value:g}" for name, value in record.hyperparameters.items())
-    tried = len(grid(study, study.arms[record.arm]))
+    tried = len(list_grid_points(study, study.arms[record.arm]))
     return f"Chosen on valid: {values}, of {tried} grid {'point' if tried == 1 else 'points'} tried.\n"
 
 
 def _format_metadata(study: Study) -> str:
-    pipeline = task_traits(study.task).pipeline
+    pipeline = get_task_traits(study.task).pipeline
     buffer = StringIO()
     YAML().dump({"library_name": "transformers", "pipeline_tag": pipeline, "tags": ["headstart"]}, buffer)
     return buffer.getvalue()

@@ -13,11 +13,11 @@ from headstart.records import Contrast, SummaryRow, WorthRow
 from headstart.report.conclusions import explain_comparison
 from headstart.report.numbers import (
     format_interval,
+    format_metric,
     format_p,
     format_worth,
     format_worth_interval,
-    number,
-    unit,
+    get_unit,
 )
 from headstart.report.table_formats import (
     Rows,
@@ -57,9 +57,9 @@ def render_comparison_latex(comparison: Comparison) -> str:
 def make_tables(comparison: Comparison) -> Iterator[Rows]:
     """Arms, contrasts, and worth in labels and in updates, each with its heading first."""
     has_sizes = any(row.size != "all" for row in comparison.summary)
-    yield _tabulate_arms(comparison, has_sizes)
+    yield _make_arms_table(comparison, has_sizes)
     if comparison.contrasts:
-        yield _tabulate_contrasts(comparison, has_sizes)
+        yield _make_contrasts_table(comparison, has_sizes)
     if comparison.label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
         yield [head, *(_format_worth_row(row) for row in comparison.label_worth)]
@@ -74,30 +74,30 @@ def _add_size(cells: list[str], size: object, has_sizes: bool) -> list[str]:
     return [cells[0], str(size), *cells[1:]] if has_sizes else cells
 
 
-def _tabulate_arms(comparison: Comparison, has_sizes: bool) -> Rows:
+def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
     head = ["arm", "seeds", comparison.metric, "± pop.", "95% seeds", "95% examples", "worst, best"]
     cells = [_add_size(_format_arm(row), row.size, has_sizes) for row in comparison.summary]
     return [_add_size(head, "size", has_sizes), *cells]
 
 
 def _format_arm(row: SummaryRow) -> list[str]:
-    mean = number(row.metric, row.mean)
+    mean = format_metric(row.metric, row.mean)
     return [
         row.arm,
         str(row.n_seeds),
-        f"{mean} ± {number(row.metric, row.std)}" if row.std is not None else mean,
-        f"± {number(row.metric, row.std_population)}" if row.n_seeds > 1 else "-",
+        f"{mean} ± {format_metric(row.metric, row.std)}" if row.std is not None else mean,
+        f"± {format_metric(row.metric, row.std_population)}" if row.n_seeds > 1 else "-",
         format_interval(row.metric, row.seeds_low, row.seeds_high),
         format_interval(row.metric, row.examples_low, row.examples_high),
         f"{row.worst_seed}, {row.best_seed}",
     ]
 
 
-def _tabulate_contrasts(comparison: Comparison, has_sizes: bool) -> Rows:
+def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
     against = f"against {comparison.control}" if comparison.control else "B against A"
     is_sequential = comparison.stopping_rule is not None
     columns = ["95%, anytime", "seeds"] if is_sequential else ["95%", "p, Holm", "p, sign flip"]
-    head = [against, unit(comparison.metric), *columns, "verdict"]
+    head = [against, get_unit(comparison.metric), *columns, "verdict"]
     cells = [
         _add_size(_format_contrast(row, is_sequential), row.size, has_sizes) for row in comparison.contrasts
     ]
@@ -111,7 +111,7 @@ def _format_contrast(row: Contrast, is_sequential: bool) -> list[str]:
     else:
         interval = format_interval(row.metric, row.low, row.high, signed=True)
         figures = [interval, format_p(row.p_holm), format_p(row.p_sign_flip)]
-    return [row.arm, number(row.metric, row.difference, signed=True), *figures, row.verdict]
+    return [row.arm, format_metric(row.metric, row.difference, signed=True), *figures, row.verdict]
 
 
 def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:
@@ -121,5 +121,5 @@ def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, sco
 def _format_worth_row(row: WorthRow) -> list[str]:
     """How many labels, or updates, the control needs for the same score."""
     amount = f"{row.amount:,}" if row.amount else "-"
-    score = number(row.metric, row.score)
+    score = format_metric(row.metric, row.score)
     return [row.arm, amount, score, format_worth(row, "worth"), format_worth_interval(row)]

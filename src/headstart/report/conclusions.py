@@ -7,18 +7,18 @@ from typing import Final
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
-from headstart.config.metrics import better
+from headstart.config.metrics import is_better
 from headstart.config.study import Size
-from headstart.config.traits import method_traits
+from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, StoppingRule, WorthRow
 from headstart.report.numbers import (
     format_interval,
+    format_metric,
     format_worth,
     format_worth_interval,
-    number,
-    unit,
+    get_unit,
 )
-from headstart.stats.confidence_sequence import min_seeds
+from headstart.stats.confidence_sequence import find_min_seeds
 
 #: What its coverage by simulation shows (docs/statistics.md).
 _TWO_SEEDS: Final = (
@@ -67,19 +67,19 @@ def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
     """Pretrained models that are not better than a baseline without a checkpoint."""
     study, metric = findings.study, findings.study.metric
     means = {row.arm: row.mean for row in findings.summary if (row.size, row.metric) == (size, metric)}
-    has_model = {name: method_traits(arm.method).has_checkpoint for name, arm in study.arms.items()}
+    has_model = {name: get_method_traits(arm.method).has_checkpoint for name, arm in study.arms.items()}
     for baseline in (name for name in study.arms if name in means and not has_model[name]):
         method = study.arms[baseline].method.replace("-", " ")
         for name, arm in study.arms.items():
             is_pretrained = has_model[name] and arm.init != "random" and name in means
-            if is_pretrained and not better(metric, means[name], means[baseline]):
-                mine, theirs = number(metric, means[name]), number(metric, means[baseline])
+            if is_pretrained and not is_better(metric, means[name], means[baseline]):
+                mine, theirs = format_metric(metric, means[name]), format_metric(metric, means[baseline])
                 yield f"{name} does not beat the {method} ({baseline}): {mine} against {theirs}."
 
 
 def _describe_label_worth(row: WorthRow) -> str:
     """What an arm's fewest labels are worth."""
-    score = number(row.metric, row.score)
+    score = format_metric(row.metric, row.score)
     ends = format_worth_interval(row)
     interval = f" (95% {ends})" if ends != "-" else ""
     needs = f"{row.control} needs {format_worth(row, 'worth')} for that{interval}"
@@ -88,7 +88,7 @@ def _describe_label_worth(row: WorthRow) -> str:
 
 def _describe_contrast(row: Contrast, findings: Findings) -> str:
     mine, theirs = (_format_mean(findings, arm, row) for arm in (row.arm, row.control))
-    difference = f"{number(row.metric, abs(row.difference))} {unit(row.metric)}"
+    difference = f"{format_metric(row.metric, abs(row.difference))} {get_unit(row.metric)}"
     against = f"{mine} against {theirs} {row.metric} on test"
     interval = f" ({_describe_interval(row, findings)})"
     if row.low is None and row.n_seeds > 1 and row.difference:
@@ -128,7 +128,7 @@ def _describe_adjustment(row: Contrast) -> str:
 
 def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
     return next(
-        number(row.metric, row.mean)
+        format_metric(row.metric, row.mean)
         for row in findings.summary
         if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
     )
@@ -150,10 +150,11 @@ def _explain_seeds(comparison: Comparison) -> Iterator[str]:
 
 def _explain_stopping(comparison: Comparison, rule: StoppingRule) -> Iterator[str]:
     yield (
-        f"Seeds were added until intervals were narrower than {rule.width:g} {unit(rule.metric)} (at most "
+        f"Seeds were added until intervals were narrower than {rule.width:g} "
+        f"{get_unit(rule.metric)} (at most "
         f"{rule.most_seeds} seeds): verdicts follow the confidence sequence, which holds whenever one stops, "
         "of the median over seeds, on this test set only. p values assume a fixed number of seeds, so none "
         "are shown."
     )
     if any(row.sequence_low is None for row in comparison.contrasts):
-        yield f"It needs {min_seeds(len(comparison.contrasts))} seeds or more."
+        yield f"It needs {find_min_seeds(len(comparison.contrasts))} seeds or more."

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.planning.cost import GroupCost, MeasuredSteps, StudyCost
-from headstart.records import duration
+from headstart.records import format_duration
 from headstart.report.units import format_bytes
 
 
@@ -64,6 +64,6 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
         yield "time: not known; --probe makes a few steps of each kind of run to tell"
         return
     if seconds is not None:
-        yield f"time: {duration(seconds.low)} to {duration(seconds.high)}"
+        yield f"time: {format_duration(seconds.low)} to {format_duration(seconds.high)}"
     packs = f", at most {placement.pack} runs as one" if placement.pack > 1 else ""
     yield f"  {max(1, placement.workers)} at a time{packs} ({placement.reason})"

@@ -11,24 +11,24 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 WIDTH = 24
 
 
-def bar(share: float, width: int = WIDTH) -> str:
+def draw_bar(share: float, width: int = WIDTH) -> str:
     """A bar of `share`, from 0 to 1, of `width` characters; what is above nothing shows."""
     eighths = max(round(share * width * 8), 1 if share > 0 else 0)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def histogram_lines(bars: Sequence[Bar], width: int = WIDTH) -> list[str]:
+def draw_histogram(bars: Sequence[Bar], width: int = WIDTH) -> list[str]:
     """A line for each bar: its range, the bar, and how many it holds."""
     most = max((one.count for one in bars), default=0)
-    names = _ranges(bars)
+    names = _format_ranges(bars)
     wide = max(map(len, names), default=0)
     return [
-        f"{name:>{wide}}  {bar(one.count / most if most else 0, width)} {one.count:,}"
+        f"{name:>{wide}}  {draw_bar(one.count / most if most else 0, width)} {one.count:,}"
         for name, one in zip(names, bars, strict=True)
     ]
 
 
-def _ranges(bars: Sequence[Bar]) -> list[str]:
+def _format_ranges(bars: Sequence[Bar]) -> list[str]:
     """Whole numbers as `4 - 29`, both in the bar; others as `0.5 to 1.5`."""
     if all(float(end).is_integer() for one in bars for end in (one.start, one.stop)):
         pairs = [(int(one.start), int(one.stop) - 1) for one in bars]

@@ -12,7 +12,7 @@ from headstart.records import WorthRow
 SHORT: Final = {"learning_rate": "rate", "weight_decay": "decay"}
 
 
-def number(metric: str, value: float | None, *, signed: bool = False) -> str:
+def format_metric(metric: str, value: float | None, *, signed: bool = False) -> str:
     """A metric's value as people write it: shares as percentages with one decimal."""
     if value is None:
         return "-"
@@ -20,7 +20,7 @@ def number(metric: str, value: float | None, *, signed: bool = False) -> str:
     return f"{scaled:{'+' if signed else ''}.{digits}f}"
 
 
-def unit(metric: str) -> str:
+def get_unit(metric: str) -> str:
     """What a difference of the metric is counted in."""
     return "points" if metric in SHARES else metric
 
@@ -29,7 +29,7 @@ def format_interval(metric: str, low: float | None, high: float | None, *, signe
     """`61.0 to 66.0`, or `-` where there is none."""
     if low is None or high is None:
         return "-"
-    return f"{number(metric, low, signed=signed)} to {number(metric, high, signed=signed)}"
+    return f"{format_metric(metric, low, signed=signed)} to {format_metric(metric, high, signed=signed)}"
 
 
 def format_p(value: float | None) -> str:

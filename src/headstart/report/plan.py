@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from headstart.config.expand import axes, settings
+from headstart.config.runs import get_grid_axes, resolve_training
 from headstart.config.study import Arm, Study
-from headstart.config.traits import method_traits, task_traits
+from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import GroupCost
 from headstart.planning.plan import Plan
@@ -41,7 +41,7 @@ def _describe_data(data: DataStatistics) -> list[str]:
     examples = ", ".join(f"{count} {part}" for part, count in data.examples.items())
     labels = data.label_names
     more = f", and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""
-    open_ended = "an answer" if task_traits(data.task).generates else "a number"
+    open_ended = "an answer" if get_task_traits(data.task).generates else "a number"
     what = f"{len(labels)} labels: {', '.join(labels[:_LABELS])}{more}" if labels else open_ended
     return [f"{data.task}, {what}", f"texts: {examples}"]
 
@@ -53,7 +53,7 @@ def _render_runs(plan: Plan) -> Table:
     total = Counter(run.arm for run in plan.runs)
     done = Counter(run.arm for run in plan.runs if run.key in plan.done)
     for name, arm in study.arms.items():
-        has_checkpoint = method_traits(arm.method).has_checkpoint
+        has_checkpoint = get_method_traits(arm.method).has_checkpoint
         control = " (control)" if name == study.control_arm else ""
         table.add_row(
             escape(name) + control,
@@ -69,13 +69,13 @@ def _render_runs(plan: Plan) -> Table:
 
 def _choose_hyperparameters(study: Study) -> dict[str, str]:
     """The columns of hyperparameters, as heading and key: the rate, and whatever else an arm tries."""
-    tried = {key for arm in study.arms.values() for key in axes(study, arm)}
+    tried = {key for arm in study.arms.values() for key in get_grid_axes(study, arm)}
     return {short: key for key, short in SHORT.items() if key == "learning_rate" or key in tried}
 
 
 def _describe_values(study: Study, arm: Arm, key: str) -> str:
     """The values of a hyperparameter that the arm tries, or the one that it has."""
-    values = axes(study, arm).get(key) or (getattr(settings(study, arm), key),)
+    values = get_grid_axes(study, arm).get(key) or (getattr(resolve_training(study, arm), key),)
     return ", ".join(f"{value:g}" for value in values)
 
 
@@ -96,5 +96,5 @@ def _describe_group(group: GroupCost, plan: Plan) -> Iterator[str]:
     count = sum(run.key not in plan.done for run in of_group)
     if group.alone is None and count > 1:
         yield f"  {arms}: up to {count} can train as one; a probe decides how many do"
-    elif group.alone and any(method_traits(run.method).has_checkpoint for run in of_group):
+    elif group.alone and any(get_method_traits(run.method).has_checkpoint for run in of_group):
         yield f"  {arms}: each by itself, for {group.alone}"

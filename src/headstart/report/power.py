@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
-from headstart.report.numbers import format_count, number, unit
+from headstart.report.numbers import format_count, format_metric, get_unit
 
 
 def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:
@@ -21,25 +21,28 @@ def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:
 
 def _render_analysis(analysis: PowerAnalysis) -> RenderableType:
     lines = (line for contrast in analysis.contrasts for line in _describe(contrast, analysis.metric))
-    return Group(_tabulate_detectable(analysis), *map(Text, lines))
+    return Group(_make_detectable_table(analysis), *map(Text, lines))
 
 
-def _tabulate_detectable(analysis: PowerAnalysis) -> Table:
+def _make_detectable_table(analysis: PowerAnalysis) -> Table:
     metric = analysis.metric
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True)
-    table.title, table.title_justify = f"smallest difference shown four times in five, {unit(metric)}", "left"
+    table.title, table.title_justify = (
+        f"smallest difference shown four times in five, {get_unit(metric)}",
+        "left",
+    )
     table.add_column("contrast", no_wrap=True)
     table.add_column("test examples", justify="right")
     for n_seeds in analysis.contrasts[0].detectable_by_seeds:
         table.add_column(format_count(n_seeds, "seed"), justify="right")
     for contrast in analysis.contrasts:
-        cells = (number(metric, value) for value in contrast.detectable_by_seeds.values())
+        cells = (format_metric(metric, value) for value in contrast.detectable_by_seeds.values())
         table.add_row(escape(contrast.contrast), f"{contrast.test_examples:,}", *cells)
     return table
 
 
 def _describe(contrast: ContrastPower, metric: str) -> Iterator[str]:
-    shown = f"{number(metric, contrast.detectable_difference)} {unit(metric)}"
+    shown = f"{format_metric(metric, contrast.detectable_difference)} {get_unit(metric)}"
     seeds = format_count(contrast.n_seeds, "seed")
     examples = format_count(contrast.test_examples, "test example")
     yield f"{contrast.contrast}, {seeds}, {examples}: differences from {shown} on are shown"
@@ -47,7 +50,7 @@ def _describe(contrast: ContrastPower, metric: str) -> Iterator[str]:
     other = {"seeds": "test examples", "examples": "seeds"}[contrast.limiting_factor]
     yield f"  {factor} are the limiting factor: more {other} help little"
     if contrast.difference is not None and contrast.power is not None:
-        difference = f"{number(metric, contrast.difference)} {unit(metric)}"
+        difference = f"{format_metric(metric, contrast.difference)} {get_unit(metric)}"
         yield f"  {difference} would be shown {100 * contrast.power:.0f} times in 100"
         yield f"  with these test examples: {_describe_required(contrast.required_seeds, 'seed')}"
         yield f"  with these seeds: {_describe_required(contrast.required_examples, 'test example')}"

@@ -9,16 +9,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
-from headstart.records import RunRecord, duration
-from headstart.report.numbers import number
+from headstart.records import RunRecord, format_duration
+from headstart.report.numbers import format_metric
 
 
 class StudyProgress:
     """One bar for the study with the time left, and one for each run under way.
 
-    `on` takes every event, `log` every sentence; `begin` says how many runs are about to train.
+    `on_event` takes every event, `log` every sentence; `begin` says how many runs are about to train.
     """
 
     def __init__(self, metric: str, console: Console | None = None) -> None:
@@ -57,7 +57,7 @@ class StudyProgress:
         """Print one line of news, above the bars."""
         self._print(Text(sentence, style="dim"))
 
-    def on(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Show an event."""
         match event:
             case RunStarted(run):
@@ -84,10 +84,10 @@ class StudyProgress:
 
     def _show_epoch(self, event: EpochDone) -> None:
         metric, point, best = self._metric, event.point, event.best
-        value = number(metric, best.valid[metric])
+        value = format_metric(metric, best.valid[metric])
         self._best[event.run.key] = f", best valid {metric} {value} (epoch {best.epoch})"
         if not self._console.is_terminal:
-            valid = f"valid {metric} {number(metric, point.valid[metric])}"
+            valid = f"valid {metric} {format_metric(metric, point.valid[metric])}"
             self.log(f"{event.run.key}: epoch {point.epoch}: loss {point.train_loss:.3f}, {valid}")
 
     def _show_end(self, record: RunRecord) -> None:
@@ -108,18 +108,18 @@ class StudyProgress:
         if done < 0.05:
             return ""
         left = (time.monotonic() - self._began) * (self._runs - done) / done
-        return f"about {duration(left)} left"
+        return f"about {format_duration(left)} left"
 
 
 def _shorten_key(run: Run) -> str:
     """The run's key, with the bare values of its setting: short enough for a line that holds a bar too."""
-    values = ",".join(f"{value:g}" for _, value in run.setting)
+    values = ",".join(f"{value:g}" for _, value in run.grid_point)
     return f"{run.arm}/{run.size}/{run.seed} {values}".rstrip()
 
 
 def _describe_end(record: RunRecord, metric: str) -> str:
     if record.test is None or record.valid is None:
         return f"{record.key}: failed: {record.error}"
-    valid, test = number(metric, record.valid[metric]), number(metric, record.test[metric])
+    valid, test = format_metric(metric, record.valid[metric]), format_metric(metric, record.test[metric])
     epoch = f" (best epoch {record.best_epoch})" if record.best_epoch else ""
-    return f"{record.key}: valid {metric} {valid}{epoch}, test {test}, {duration(record.seconds)}"
+    return f"{record.key}: valid {metric} {valid}{epoch}, test {test}, {format_duration(record.seconds)}"

@@ -15,10 +15,10 @@ from rich.text import Text
 from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import describe_choice
 from headstart.config.study import Size, Study
-from headstart.config.traits import task_traits
+from headstart.config.traits import get_task_traits
 from headstart.records import GridRow
 from headstart.report.conclusions import draw_conclusions, select_interval
-from headstart.report.numbers import format_hyperparameters, number, unit
+from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 
 _WARNING_STYLE: Final = "yellow"
 
@@ -74,7 +74,7 @@ def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
     yield f"test {study.metric}", None
     yield "each seed", "dim"
     if study.control_arm:
-        points = ", points" if unit(study.metric) == "points" else ""
+        points = ", points" if get_unit(study.metric) == "points" else ""
         yield f"against {study.control_arm}{points}", None
 
 
@@ -87,7 +87,7 @@ def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     if findings.grid_rows:
         yield format_hyperparameters(findings.find_chosen_point(arm, size) or {}) or "-"
     yield _format_mean(findings, arm, size)
-    yield " ".join(number(metric, by_seed.get(seed)) for seed in study.seeds)
+    yield " ".join(format_metric(metric, by_seed.get(seed)) for seed in study.seeds)
     if study.control_arm:
         yield escape(_format_difference(findings, arm, size))
 
@@ -96,8 +96,8 @@ def _format_mean(findings: Findings, arm: str, size: Size) -> str:
     metric = findings.study.metric
     for row in findings.summary:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
-            deviation = f" ± {number(metric, row.std)}" if row.std is not None else ""
-            return f"{number(metric, row.mean)}{deviation}"
+            deviation = f" ± {format_metric(metric, row.std)}" if row.std is not None else ""
+            return f"{format_metric(metric, row.mean)}{deviation}"
     return "failed"
 
 
@@ -106,9 +106,9 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
     for row in findings.contrasts:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
             low, high = select_interval(row, findings.stopping_rule)
-            ends = (number(metric, end, signed=True) for end in (low, high))
+            ends = (format_metric(metric, end, signed=True) for end in (low, high))
             interval = " [{}, {}]".format(*ends) if low is not None else ""
-            return f"{number(metric, row.difference, signed=True)}{interval}"
+            return f"{format_metric(metric, row.difference, signed=True)}{interval}"
     return "control" if arm == findings.study.control_arm else "-"
 
 
@@ -141,10 +141,10 @@ def _list_grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str
 def _format_grid_cell(row: GridRow, study: Study) -> Text:
     if row.mean is None:
         return Text("failed" if row.n_failed else "-")
-    deviation = f" ± {number(row.metric, row.std)}" if row.std is not None else ""
+    deviation = f" ± {format_metric(row.metric, row.std)}" if row.std is not None else ""
     part = f" ({row.n_seeds} of {len(study.seeds)})" if row.n_seeds < len(study.seeds) else ""
     mark, style = ("* ", "bold") if row.chosen else ("", "")
-    return Text(f"{mark}{number(row.metric, row.mean)}{deviation}{part}", style=style)
+    return Text(f"{mark}{format_metric(row.metric, row.mean)}{deviation}{part}", style=style)
 
 
 def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
@@ -162,7 +162,7 @@ def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
 
 def _describe_use(study: Study, model: Path) -> tuple[str, str]:
     """What to do with the model, and how."""
-    if task_traits(study.task).generates:
+    if get_task_traits(study.task).generates:
         return "answer a prompt", f'headstart generate {model} "a prompt"'
     return "label texts", f"headstart predict {model} FILE -o OUT"
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from headstart.data.corpus import Part
 from headstart.data.statistics import DataStatistics, LengthStatistics
-from headstart.report.histogram import bar, histogram_lines
+from headstart.report.histogram import draw_bar, draw_histogram
 
 #: Classes that a table shows, the most frequent first; characters of the bars beside them.
 _CLASSES, _BAR = 12, 12
@@ -28,7 +28,7 @@ def render_labels(data: DataStatistics) -> Iterator[RenderableType]:
     if labels.quantiles is not None:
         train = labels.quantiles["train"]
         yield Text(f"labels of train: {train['min']:g} to {train['max']:g}, median {train['median']:g}")
-    yield from (Text(f"  {line}") for line in histogram_lines(labels.histogram or ()))
+    yield from (Text(f"  {line}") for line in draw_histogram(labels.histogram or ()))
 
 
 def _render_counts(counts: Mapping[str, Mapping[Part, int]], examples: int) -> Table:
@@ -46,7 +46,7 @@ def _render_counts(counts: Mapping[str, Mapping[Part, int]], examples: int) -> T
     most = max(counts[ordered[0]]["train"], 1)
     for label in ordered[:_CLASSES]:
         row = counts[label]
-        share = f"{bar(row['train'] / most, _BAR)} {100 * row['train'] / examples:.1f}%"
+        share = f"{draw_bar(row['train'] / most, _BAR)} {100 * row['train'] / examples:.1f}%"
         table.add_row(escape(label), f"{row['train']:,}", share, f"{row['valid']:,}", f"{row['test']:,}")
     if others := [counts[label] for label in ordered[_CLASSES:]]:
         parts: tuple[Part, ...] = ("train", "valid", "test")
@@ -63,4 +63,4 @@ def describe_lengths(lengths: Mapping[str, LengthStatistics]) -> Iterator[str]:
         middle = f"mean {train.mean:.1f}, median {quantiles['median']:.0f}"
         yield f"tokens a text of train, for {name}:"
         yield f"  {middle}, 95% of texts up to {quantiles['p95']:.0f}, longest {quantiles['max']:.0f}"
-        yield from (f"  {line}" for line in histogram_lines(statistics.histogram))
+        yield from (f"  {line}" for line in draw_histogram(statistics.histogram))

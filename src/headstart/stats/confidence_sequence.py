@@ -29,7 +29,7 @@ def log_wealth(n_above: int, n_seeds: int) -> float:
 
 
 @cache
-def required_signs(n_seeds: int, n_tests: int = 1) -> int | None:
+def count_required_signs(n_seeds: int, n_tests: int = 1) -> int | None:
     """How many of so many differences must lie on one side of a candidate for it to be out; None: never.
 
     Args:
@@ -41,22 +41,22 @@ def required_signs(n_seeds: int, n_tests: int = 1) -> int | None:
     return next((n_above for n_above in sides if log_wealth(n_above, n_seeds) >= limit), None)
 
 
-def min_seeds(n_tests: int = 1) -> int:
-    """The fewest seeds with which `confidence_sequence` has ends: 7 for one test, 8 for two."""
+def find_min_seeds(n_tests: int = 1) -> int:
+    """The fewest seeds with which `compute_confidence_sequence` has ends: 7 for one test, 8 for two."""
     n_seeds = 2
-    while required_signs(n_seeds, n_tests) is None:
+    while count_required_signs(n_seeds, n_tests) is None:
         n_seeds += 1
     return n_seeds
 
 
-def confidence_sequence(differences: np.ndarray, n_tests: int = 1) -> tuple[float, float] | None:
+def compute_confidence_sequence(differences: np.ndarray, n_tests: int = 1) -> tuple[float, float] | None:
     """The 95% confidence sequence of the median of paired differences [S], at S; None with too few seeds.
 
     Its ends are differences themselves: those that the required signs leave on either side. Equal
     differences are allowed. Valid at every S at once, so at whichever one stops; it covers seeds, not test
     examples.
     """
-    required = required_signs(len(differences), n_tests)
+    required = count_required_signs(len(differences), n_tests)
     if required is None:
         return None
     ordered = np.sort(differences)

@@ -101,13 +101,13 @@ class RankMeasure:
 
     def on_resamples(self, counts: np.ndarray) -> np.ndarray:
         """As `Measure`."""
-        x, y = _ranks(self.y_true, counts), _ranks(self.y_pred, counts)
+        x, y = _rank_resamples(self.y_true, counts), _rank_resamples(self.y_pred, counts)
         n = counts.sum(1, keepdims=True)
         x, y = (ranks - (counts * ranks).sum(1, keepdims=True) / n for ranks in (x, y))
         return correlation(np.stack([(counts * part).sum(1) for part in products(x, y)], 1))
 
 
-def _ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _rank_resamples(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Ranks [D, N] among the examples drawn, equal values sharing the mean of theirs."""
     _, place = np.unique(values, return_inverse=True)
     held = np.asarray((_encode_one_hot(place, int(place.max()) + 1).T @ counts.T).T)

@@ -46,12 +46,12 @@ def divide_or_zero(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _split(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hits, examples of each class, and examples predicted to be of it: [..., C] each."""
-    hits, true, predicted = np.split(sums, 3, axis=-1)
-    return hits, true, predicted
+    hits, y_true, predicted = np.split(sums, 3, axis=-1)
+    return hits, y_true, predicted
 
 
-def _f1(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return divide_or_zero(2 * hits, true + predicted)
+def _f1(hits: np.ndarray, y_true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return divide_or_zero(2 * hits, y_true + predicted)
 
 
 def _mean_of_present(values: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -59,28 +59,28 @@ def _mean_of_present(values: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def _accuracy(sums: np.ndarray) -> np.ndarray:
-    hits, true, _ = _split(sums)
-    return divide_or_zero(hits.sum(-1), true.sum(-1))
+    hits, y_true, _ = _split(sums)
+    return divide_or_zero(hits.sum(-1), y_true.sum(-1))
 
 
 def _balanced_accuracy(sums: np.ndarray) -> np.ndarray:
     """Mean recall of the classes that occur."""
-    hits, true, _ = _split(sums)
-    return _mean_of_present(divide_or_zero(hits, true), true > 0)
+    hits, y_true, _ = _split(sums)
+    return _mean_of_present(divide_or_zero(hits, y_true), y_true > 0)
 
 
 def _macro_f1_of_present(sums: np.ndarray) -> np.ndarray:
     """Over the classes that occur or are predicted."""
-    hits, true, predicted = _split(sums)
-    return _mean_of_present(_f1(hits, true, predicted), true + predicted > 0)
+    hits, y_true, predicted = _split(sums)
+    return _mean_of_present(_f1(hits, y_true, predicted), y_true + predicted > 0)
 
 
 def _mcc(sums: np.ndarray) -> np.ndarray:
     """Gorodkin 2004, "Comparing two K-category assignments", from the margins of the table."""
-    hits, true, predicted = (part.astype(float) for part in _split(sums))
-    n = true.sum(-1)
-    variances = (n**2 - (true**2).sum(-1)) * (n**2 - (predicted**2).sum(-1))
-    covariance = hits.sum(-1) * n - (true * predicted).sum(-1)
+    hits, y_true, predicted = (part.astype(float) for part in _split(sums))
+    n = y_true.sum(-1)
+    variances = (n**2 - (y_true**2).sum(-1)) * (n**2 - (predicted**2).sum(-1))
+    covariance = hits.sum(-1) * n - (y_true * predicted).sum(-1)
     return divide_or_zero(covariance, np.sqrt(np.maximum(variances, 0.0)))
 
 
@@ -89,8 +89,8 @@ def _macro_f1(sums: np.ndarray) -> np.ndarray:
 
 
 def _micro_f1(sums: np.ndarray) -> np.ndarray:
-    hits, true, predicted = _split(sums)
-    return _f1(hits.sum(-1), true.sum(-1), predicted.sum(-1))
+    hits, y_true, predicted = _split(sums)
+    return _f1(hits.sum(-1), y_true.sum(-1), predicted.sum(-1))
 
 
 def correlation(sums: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ from typing import Final, Literal
 
 import numpy as np
 
-from headstart.stats.confidence_sequence import confidence_sequence
+from headstart.stats.confidence_sequence import compute_confidence_sequence
 from headstart.stats.paired_tests import adjust_holm, mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.power import LimitingFactor
-from headstart.stats.resample import percentile_interval, resample_seeds
-from headstart.stats.summary import LEVEL, has_variation, mean_interval
+from headstart.stats.resample import compute_percentile_interval, resample_seeds
+from headstart.stats.summary import LEVEL, compute_mean_interval, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 
 Verdict = Literal["better", "worse", "no difference", "undecided"]
@@ -97,17 +97,17 @@ def compare_paired(
         n_tests: how many comparisons are made at once.
     """
     by_seed = arm.by_seed - control.by_seed
-    by_example = _subtract(arm.by_example, control.by_example)
-    resampled = _subtract(arm.resampled, control.resampled)
+    by_example = _subtract_known(arm.by_example, control.by_example)
+    resampled = _subtract_known(arm.resampled, control.resampled)
     estimate = estimate_difference(by_seed, by_example)
-    seeds_low, seeds_high = mean_interval(by_seed)
+    seeds_low, seeds_high = compute_mean_interval(by_seed)
     # The generator is asked for seeds first and for sign flips second: figures depend on this order.
     bootstrap_low, bootstrap_high = (
-        percentile_interval(resample_seeds(resampled, generator))
+        compute_percentile_interval(resample_seeds(resampled, generator))
         if estimate and resampled is not None
         else _UNKNOWN
     )
-    sequence_low, sequence_high = confidence_sequence(by_seed, n_tests) or _UNKNOWN
+    sequence_low, sequence_high = compute_confidence_sequence(by_seed, n_tests) or _UNKNOWN
     return PairedComparison(
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
@@ -124,17 +124,17 @@ def compare_paired(
         sequence_high=sequence_high,
         p_sign_flip=sign_flip_p(by_seed, generator) if has_variation(by_seed) else None,
         min_p=min_sign_flip_p(len(by_seed)),
-        fiducial_prob_better=_fiducial_prob_better(estimate, lower_is_better),
+        fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
         limiting_factor=_find_limiting_factor(estimate) if by_example is not None else None,
     )
 
 
-def _subtract(arm: np.ndarray | None, control: np.ndarray | None) -> np.ndarray | None:
+def _subtract_known(arm: np.ndarray | None, control: np.ndarray | None) -> np.ndarray | None:
     return None if arm is None or control is None else arm - control
 
 
-def _fiducial_prob_better(estimate: TwoWayEstimate | None, lower_is_better: bool) -> float | None:
+def _compute_fiducial_prob(estimate: TwoWayEstimate | None, lower_is_better: bool) -> float | None:
     if estimate is None:
         return None
     positive = estimate.fiducial_prob_positive
@@ -148,7 +148,7 @@ def _compare_each_seed(
     intervals: Sequence[tuple[float | None, float | None]] = (
         [_UNKNOWN] * len(differences)
         if resampled is None
-        else [percentile_interval(column) for column in resampled.T]
+        else [compute_percentile_interval(column) for column in resampled.T]
     )
     p_values: Sequence[float | None] = _mcnemar_p_values(arm, control) or [None] * len(differences)
     return [

@@ -116,21 +116,21 @@ def detectable_difference(
     return float(optimize.brentq(missing_power, 0.0, _REACH * std_error))
 
 
-def required_seeds(
+def find_required_seeds(
     difference: float, variances: VarianceComponents, n_examples: int, chance: float = POWER
 ) -> int | None:
     """The fewest seeds, two or more, that show `difference` on so many examples; None: no number does."""
-    return _smallest(lambda n: power(difference, variances, n, n_examples) >= chance, 2, _MOST_SEEDS)
+    return _find_smallest(lambda n: power(difference, variances, n, n_examples) >= chance, 2, _MOST_SEEDS)
 
 
-def required_examples(
+def find_required_examples(
     difference: float, variances: VarianceComponents, n_seeds: int, chance: float = POWER
 ) -> int | None:
     """The fewest examples that show `difference` with so many seeds; None where no number of them does."""
-    return _smallest(lambda n: power(difference, variances, n_seeds, n) >= chance, 2, _MOST_EXAMPLES)
+    return _find_smallest(lambda n: power(difference, variances, n_seeds, n) >= chance, 2, _MOST_EXAMPLES)
 
 
-def _smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
+def _find_smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
     """The smallest number that is enough: doubled until one is, then halved in between.
 
     More may be worse again: with ever more examples the seeds alone decide, by few degrees of freedom.

@@ -35,7 +35,7 @@ def resample_seeds(scores: np.ndarray, generator: np.random.Generator) -> np.nda
     return np.asarray((shares * scores).sum(1))
 
 
-def percentile_interval(means: np.ndarray) -> tuple[float, float]:
+def compute_percentile_interval(means: np.ndarray) -> tuple[float, float]:
     """The middle 95% of resampled means."""
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

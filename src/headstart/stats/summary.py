@@ -32,7 +32,7 @@ def summarise(values: np.ndarray) -> Summary:
     """
     n = len(values)
     std = float(np.std(values, ddof=1)) if n > 1 else None
-    low, high = mean_interval(values)
+    low, high = compute_mean_interval(values)
     return Summary(n, float(np.mean(values)), std, float(np.std(values)), low, high)
 
 
@@ -41,7 +41,7 @@ def has_variation(values: np.ndarray) -> bool:
     return len(values) > 1 and bool(np.ptp(values) > _SAME * max(1.0, float(np.abs(values).max())))
 
 
-def mean_interval(values: np.ndarray) -> tuple[float | None, float | None]:
+def compute_mean_interval(values: np.ndarray) -> tuple[float | None, float | None]:
     """Student's t interval of level 95% for the mean of `values` [S]; nothing for one value.
 
     Nothing either where all values are equal: they show no variation, and an interval of width zero would

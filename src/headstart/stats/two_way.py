@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from headstart.stats.summary import has_variation, mean_interval, t_quantile
+from headstart.stats.summary import compute_mean_interval, has_variation, t_quantile
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def estimate_difference(by_seed: np.ndarray, by_example: np.ndarray | None) -> T
         return None
     if by_example is not None and by_example.shape[1] > 1:
         return estimate_two_way(by_example)
-    low, high = mean_interval(by_seed)
+    low, high = compute_mean_interval(by_seed)
     if low is None or high is None:
         return None
     std_error = float(np.std(by_seed, ddof=1) / np.sqrt(len(by_seed)))

@@ -79,7 +79,7 @@ def estimate_worth(
     sign = -1.0 if lower_is_better else 1.0
     scores = arm.by_seed.mean(1)
     worths = _invert(control.amounts, sign * scores, sign * control.by_seed.mean(1))
-    intervals = [_interval(arm, control, k, sign) for k in range(len(arm.amounts))]
+    intervals = [_find_interval(arm, control, k, sign) for k in range(len(arm.amounts))]
     bootstraps = _bootstrap_intervals(arm, control, sign, generator, n_resamples)
     return [
         Worth(int(amount), float(score), float(worth), *interval, *bootstrap)
@@ -89,7 +89,7 @@ def estimate_worth(
     ]
 
 
-def _interval(
+def _find_interval(
     arm: LearningCurve, control: LearningCurve, k: int, sign: float
 ) -> tuple[float | None, float | None]:
     """The amounts at which the control is neither surely below the arm nor surely above it.
@@ -98,7 +98,7 @@ def _interval(
     the arm's by the interval that contrasts have (after Fieller 1954): no resampling, so no fewer seeds than
     are needed. The ends are rounded outwards to the next candidate.
     """
-    candidates, leads = _leads(arm, control, k, sign)
+    candidates, leads = _is_ahead(arm, control, k, sign)
     if all(lead is None for lead in leads):
         return None, None
     is_behind = [lead is not None and lead.low > 0 for lead in leads]
@@ -110,7 +110,7 @@ def _interval(
     return float(low), float(high)
 
 
-def _leads(
+def _is_ahead(
     arm: LearningCurve, control: LearningCurve, k: int, sign: float
 ) -> tuple[list[float], list[TwoWayEstimate | None]]:
     """Amounts from the control's smallest to its largest, and by how much the arm leads it there."""
@@ -146,7 +146,7 @@ def _bootstrap_intervals(
     drawn = generator.integers(0, n_seeds, (n_resamples, n_seeds))
     means = [sign * curve.by_seed[:, drawn].mean(2) for curve in (arm, control)]  # [K, resamples]
     worths = np.array([_invert(control.amounts, *pair) for pair in zip(means[0].T, means[1].T, strict=True)])
-    lows, highs = (_quantile(worths, share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    lows, highs = (_compute_quantile(worths, share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return [(float(low), float(high)) for low, high in zip(lows, highs, strict=True)]
 
 
@@ -170,7 +170,7 @@ def _find_amount(score: float, amounts: np.ndarray, curve: np.ndarray) -> float:
     return float(np.exp(low + share * (high - low)))
 
 
-def _quantile(values: np.ndarray, share: float) -> np.ndarray:
+def _compute_quantile(values: np.ndarray, share: float) -> np.ndarray:
     """Of each column, the value of that rank: infinities have no middle."""
     ordered = np.sort(values, axis=0)
     return np.asarray(ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))])

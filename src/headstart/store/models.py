@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from headstart.config.expand import checkpoint
-from headstart.config.metrics import better
+from headstart.config.metrics import is_better
+from headstart.config.runs import get_checkpoint
 from headstart.config.study import Study
 from headstart.errors import ModelError
 from headstart.files import replace_folder, write_text
@@ -92,7 +92,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         max_length=None if max_length is None else int(max_length),
         task=study.task,
         method=arm.method,
-        base=checkpoint(study, arm),
+        base=get_checkpoint(study, arm),
     )
 
 
@@ -132,7 +132,7 @@ def _put_back(layout: StudyLayout, model: Path, holder: _Holder | None) -> None:
 def _beats(metric: str, candidate: _Holder, model: Path) -> bool:
     """Whether the candidate replaces the model in that folder; of equals the smaller key stays."""
     holder = _read_holder(model)
-    if holder is None or better(metric, candidate.score, holder.score):
+    if holder is None or is_better(metric, candidate.score, holder.score):
         return True
     return candidate.score == holder.score and candidate.key < holder.key
 

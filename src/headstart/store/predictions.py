@@ -25,7 +25,7 @@ from headstart.files import write_file_atomically
 #: What is predicted of an example: a class, a set of labels, a number, an answer, or each of its tokens.
 Kind = Literal["classes", "labels", "numbers", "answers", "tokens"]
 #: Metrics of a language model's tokens.
-OF_TOKENS: Final = frozenset({"loss", "perplexity", "token_accuracy"})
+TOKEN_METRICS: Final = frozenset({"loss", "perplexity", "token_accuracy"})
 #: A probability below this counts as this, so that a loss is finite.
 _MIN_PROBABILITY: Final = 1e-12
 PREDICTIONS_FILE: Final = "predictions.parquet"
@@ -126,7 +126,7 @@ def read_predictions(folder: Path, metric: str) -> Predictions | None:
 def find_predictions(folder: Path, metric: str) -> Path | None:
     """The file of a run's folder that `metric` is computed from; None where it was deleted."""
     file = folder / TOKENS_FILE
-    if metric not in OF_TOKENS or not file.is_file():
+    if metric not in TOKEN_METRICS or not file.is_file():
         file = folder / PREDICTIONS_FILE
     return file if file.is_file() else None
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from headstart.records import Provenance
 
 
-def provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Provenance:
+def collect_provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Provenance:
     """Where a run that starts now comes from, given the digests of its data and checkpoint."""
     return Provenance(
         **{name: _read_version(name) for name in ("headstart", "torch", "transformers", "numpy")},
         python=platform.python_version(),
         platform=platform.platform(),
-        processor=processor(),
+        processor=describe_processor(),
         commit=commit,
         data_digest=data,
         checkpoint_digest=checkpoint,
@@ -34,7 +34,7 @@ def _read_version(package: str) -> str:
 
 
 @cache
-def processor() -> str:
+def describe_processor() -> str:
     """The processor's name, as well as the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -44,7 +44,7 @@ def processor() -> str:
     return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
-def git_commit(folder: Path) -> str | None:
+def read_git_commit(folder: Path) -> str | None:
     """The commit of the repository around `folder`, with `+` where files differ from it; None without git."""
     try:
         head = _run_git(folder, "rev-parse", "HEAD")

@@ -29,7 +29,7 @@ from headstart.store.same_study import check_same_study, check_sources, read_ear
 class RunStore(StudyLayout):
     """The folder `<out>` of one study."""
 
-    def check(self, study: Study) -> None:
+    def check_same_study(self, study: Study) -> None:
         """As `same_study.check_same_study`."""
         check_same_study(self, study)
 
@@ -37,15 +37,15 @@ class RunStore(StudyLayout):
         """As `same_study.check_sources`."""
         check_sources(done, data, checkpoints, self)
 
-    def open(self, study: Study, until: StoppingRule | None = None) -> None:
+    def open_study(self, study: Study, until: StoppingRule | None = None) -> None:
         """Check the folder, create it where it is new, and write the study into it, and its rule if any.
 
         A rule stays, though the study be run without it later: what was seen was seen.
 
         Raises:
-            OutputError: as `check`, or it cannot be written.
+            OutputError: as `check_same_study`, or it cannot be written.
         """
-        self.check(study)
+        self.check_same_study(study)
         try:
             write_text(self.study_file, dump_study(study))
             if until is not None:
@@ -53,37 +53,37 @@ class RunStore(StudyLayout):
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror}", where=str(self.out)) from error
 
-    def seeds(self) -> tuple[int, ...]:
+    def read_seeds(self) -> tuple[int, ...]:
         """The seeds of the study that the folder holds; none where it holds none."""
         return read_earlier_study(self).seeds if self.study_file.is_file() else ()
 
-    def grown(self, study: Study) -> Study:
+    def with_added_seeds(self, study: Study) -> Study:
         """The study with the seeds that were added to it here, where a rule added them."""
-        if self.until() is None:
+        if self.read_stopping_rule() is None:
             return study
-        return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.seeds())))})
+        return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.read_seeds())))})
 
-    def until(self) -> StoppingRule | None:
-        """As `records.read_stopping_rule`."""
+    def read_stopping_rule(self) -> StoppingRule | None:
+        """As `read_records.read_stopping_rule`."""
         return read_stopping_rule(self)
 
-    def start(self, key: str) -> Path:
-        """As `records.clear_run_folder`."""
+    def clear_run_folder(self, key: str) -> Path:
+        """As `read_records.clear_run_folder`."""
         return clear_run_folder(self, key)
 
-    def write(self, record: RunRecord) -> None:
-        """As `records.write_record`."""
+    def write_record(self, record: RunRecord) -> None:
+        """As `read_records.write_record`."""
         write_record(self, record)
 
-    def records(self) -> Iterator[RunRecord]:
-        """As `records.read_records`."""
+    def read_records(self) -> Iterator[RunRecord]:
+        """As `read_records.read_records`."""
         return read_records(self)
 
-    def done(self) -> dict[str, RunRecord]:
-        """As `records.read_done_records`."""
+    def read_done_records(self) -> dict[str, RunRecord]:
+        """As `read_records.read_done_records`."""
         return read_done_records(self)
 
-    def predictions(self, key: str, metric: str) -> Predictions | None:
+    def read_predictions(self, key: str, metric: str) -> Predictions | None:
         """What the model of run `key` predicted of the test examples, as `metric` needs it; None without.
 
         Raises:
@@ -95,7 +95,7 @@ class RunStore(StudyLayout):
         """As `models.promote`."""
         return promote(self, record, study, card)
 
-    def settle(self, arm: str, record: RunRecord | None, card: MakeCard) -> bool:
+    def promote_chosen(self, arm: str, record: RunRecord | None, card: MakeCard) -> bool:
         """As `models.promote_chosen`."""
         return promote_chosen(self, arm, record, card)
 

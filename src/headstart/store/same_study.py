@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.config.expand import axes, settings
 from headstart.config.load import load_study
+from headstart.config.runs import get_grid_axes, resolve_training
 from headstart.config.study import Study
-from headstart.config.traits import METHODS, method_traits
+from headstart.config.traits import METHODS, get_method_traits
 from headstart.errors import HeadstartError, OutputError
 from headstart.files import is_leftover
 from headstart.records import RunRecord
@@ -123,7 +123,7 @@ def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for key in _MAY_GROW:
         yield key, getattr(study, key)
     for name, arm in study.arms.items():
-        for tuned, values in axes(study, arm).items():
+        for tuned, values in get_grid_axes(study, arm).items():
             yield f"arms.{name}.tune.{tuned}", values
 
 
@@ -133,9 +133,11 @@ def _flatten_identity(study: Study) -> dict[str, Any]:
     sections = {traits.section for traits in METHODS.values() if traits.section}
     for name, arm in study.arms.items():
         in_force = {"init": arm.init, "method": arm.method}
-        if method_traits(arm.method).has_checkpoint:  # which reads none of these settings
-            in_force |= settings(study, arm).model_dump(mode="json")
-            in_force |= dict.fromkeys(axes(study, arm), "tuned")  # what a grid replaces decides nothing
+        if get_method_traits(arm.method).has_checkpoint:  # which reads none of these settings
+            in_force |= resolve_training(study, arm).model_dump(mode="json")
+            in_force |= dict.fromkeys(
+                get_grid_axes(study, arm), "tuned"
+            )  # what a grid replaces decides nothing
             in_force |= arm.model_dump(mode="json", include=sections, exclude_none=True)
         flat |= {f"{name}{_SEPARATOR}{key}": value for key, value in in_force.items()}
     return flat

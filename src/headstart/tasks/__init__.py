@@ -5,7 +5,7 @@ from __future__ import annotations
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from headstart.config.traits import TaskName, task_traits
+from headstart.config.traits import TaskName, get_task_traits
 
 if TYPE_CHECKING:
     from headstart.tasks.base import Task
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 def load_task(name: TaskName) -> Task:
     """The object of a task that is registered in `config.traits`."""
-    task: Task = resolve_name(task_traits(name).implementation)
+    task: Task = resolve_name(get_task_traits(name).implementation)
     return task

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from headstart.config.study import Prompts
-from headstart.config.traits import TaskName, TaskTraits, task_traits
+from headstart.config.traits import TaskName, TaskTraits, get_task_traits
 from headstart.data.corpus import Text
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision
+from headstart.device import Precision
 from headstart.engine.generate import Answer
-from headstart.engine.member import Setting
+from headstart.engine.member import PackContext
 from headstart.engine.objective import Meter
 from headstart.models.checkpoints import Checkpoint
 from headstart.prepared import PreparedRun
@@ -37,7 +37,7 @@ class Task(ABC):
     @property
     def traits(self) -> TaskTraits:
         """What is known of it without torch."""
-        return task_traits(self.name)
+        return get_task_traits(self.name)
 
     @abstractmethod
     def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -60,7 +60,9 @@ class Task(ABC):
         """Token ids of examples, at most `limit` each, from the cache where they were met before."""
 
     @abstractmethod
-    def test(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path) -> Scores:
+    def test(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
+    ) -> Scores:
         """The test metrics of a trained model; writes its predictions to the run's `folder`."""
 
     def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:  # noqa: B027 - most need none
@@ -70,11 +72,13 @@ class Task(ABC):
             DataError, ModelError: it does not fit.
         """
 
-    def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> Scores:
+    def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Metrics of the answers to valid prompts at the selected epoch; none unless the task has answers."""
         return {}
 
-    def answer_samples(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> list[Answer]:
+    def answer_samples(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
+    ) -> list[Answer]:
         """The model's answers to the study's sample prompts; none unless the task has answers."""
         return []
 

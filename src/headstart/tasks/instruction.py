@@ -12,20 +12,20 @@ import pyarrow as pa
 import torch
 
 from headstart.config.study import Prompts
-from headstart.data.batches import target_counts
-from headstart.data.conversations import prompt_of
+from headstart.data.batches import count_loss_tokens
+from headstart.data.conversations import drop_last_answer
 from headstart.data.corpus import Part, Text
-from headstart.data.prompts import ask, encode_conversations, set_template
+from headstart.data.prompts import encode_conversations, encode_prompt, set_template
 from headstart.data.tokenise import Tokens, tokenise
-from headstart.engine.answers import answer_scores
-from headstart.engine.device import Precision
-from headstart.engine.evaluate import window_outputs
-from headstart.engine.generate import Answer, Manner, answers
-from headstart.engine.losses import token_losses
-from headstart.engine.member import Setting
+from headstart.device import Precision
+from headstart.engine.answers import score_answers
+from headstart.engine.evaluate import iter_outputs
+from headstart.engine.generate import Answer, GenerationConfig, generate_answers
+from headstart.engine.losses import compute_token_losses
+from headstart.engine.member import PackContext
 from headstart.engine.metrics import TokenMeter, compute_token_scores
 from headstart.engine.objective import Meter
-from headstart.engine.sharing import refuse_leaks
+from headstart.engine.sequence_packing import refuse_leaks
 from headstart.models.checkpoints import Checkpoint
 from headstart.models.initialise import initialise
 from headstart.prepared import PreparedRun
@@ -41,11 +41,11 @@ class Instruction(Task):
 
     def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The sum of each conversation's token losses."""
-        return token_losses(logits, labels).sum(-1)
+        return compute_token_losses(logits, labels).sum(-1)
 
     def reduce_logits(self, logits: torch.Tensor, labels: torch.Tensor, precision: Precision) -> torch.Tensor:
         """Sums over each conversation's labelled tokens, [n, 2]: of losses, and of hits of the likeliest."""
-        losses = token_losses(logits, labels).double().sum(-1)
+        losses = compute_token_losses(logits, labels).double().sum(-1)
         hits = ((logits.argmax(-1) == labels) & (labels >= 0)).sum(-1)
         return torch.stack([losses, hits.double()], -1).cpu()
 
@@ -55,7 +55,7 @@ class Instruction(Task):
 
     def select_meter_labels(self, tokens: Tokens, labels: np.ndarray) -> np.ndarray:
         """How many tokens of each conversation have a label."""
-        return target_counts(tokens)
+        return count_loss_tokens(tokens)
 
     def encode(self, texts: Sequence[Text], tokenizer: Any, limit: int, prompts: Prompts) -> Tokens:
         """Conversations by the tokenizer's chat template, with the tokens that have a label."""
@@ -70,14 +70,16 @@ class Instruction(Task):
             model = initialise(checkpoint, pretrained=False, seed=0)
             refuse_leaks(model, checkpoint.tokenizer.pad_token_id)
 
-    def test(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path) -> Scores:
+    def test(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
+    ) -> Scores:
         """The metrics of the test conversations' tokens, and of the answers to the first of their prompts.
 
         Writes the sums over each conversation's tokens to `tokens.parquet`, and those prompts, the responses
         expected and the answers to `predictions.parquet`.
         """
         tokens = context.parts["test"].tokens
-        counts, sums = target_counts(tokens), self._sum_tokens(model, tokens, context)
+        counts, sums = count_loss_tokens(tokens), self._sum_tokens(model, tokens, context)
         columns = {
             "id": pa.array(prepared.study.corpus.parts["test"].ids, pa.int64()),
             "tokens": pa.array(counts),
@@ -87,9 +89,9 @@ class Instruction(Task):
         write_table(folder / TOKENS_FILE, columns)
         return compute_token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
 
-    def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: Setting) -> np.ndarray:
+    def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: PackContext) -> np.ndarray:
         """`reduce_logits` of all conversations, [N, 2]."""
-        windows = window_outputs(
+        windows = iter_outputs(
             model,
             tokens,
             self.reduce_logits,
@@ -100,7 +102,7 @@ class Instruction(Task):
         return np.concatenate([sums[0].numpy() for _, sums in windows])
 
     def _test_answers(
-        self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
         ids, texts, answered = self._answer_part("test", model, prepared, context)
         expected = [text[-1].strip() for text in texts]
@@ -112,23 +114,25 @@ class Instruction(Task):
             "stopped": pa.array([answer.stopped for answer in answered], pa.bool_()),
         }
         write_table(folder / PREDICTIONS_FILE, columns)
-        return answer_scores(answered, expected)
+        return score_answers(answered, expected)
 
-    def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> Scores:
+    def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Exact match, chrF and share that stopped; they choose nothing."""
         _, texts, answered = self._answer_part("valid", model, prepared, context)
-        return answer_scores(answered, [text[-1].strip() for text in texts])
+        return score_answers(answered, [text[-1].strip() for text in texts])
 
     def _answer_part(
-        self, part: Part, model: torch.nn.Module, prepared: PreparedRun, context: Setting
+        self, part: Part, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
     ) -> tuple[list[int], list[Text], list[Answer]]:
         """Ids, conversations and answers of the first examples of one part."""
         examples, count = prepared.study.corpus.parts[part], prepared.study.study.generation.texts
         texts = list(examples.texts[:count])
-        answered = _answer(model, [prompt_of(text) for text in texts], prepared, context)
+        answered = _answer(model, [drop_last_answer(text) for text in texts], prepared, context)
         return list(examples.ids[:count]), texts, answered
 
-    def answer_samples(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting) -> list[Answer]:
+    def answer_samples(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
+    ) -> list[Answer]:
         """Greedily, as valid and test prompts are answered."""
         conversations: list[Text] = [("user", prompt) for prompt in prepared.study.study.samples]
         return _answer(model, conversations, prepared, context) if conversations else []
@@ -139,13 +143,13 @@ class Instruction(Task):
 
 
 def _answer(
-    model: torch.nn.Module, conversations: Sequence[Text], prepared: PreparedRun, context: Setting
+    model: torch.nn.Module, conversations: Sequence[Text], prepared: PreparedRun, context: PackContext
 ) -> list[Answer]:
     """The model's answers, greedily."""
     tokenizer = prepared.checkpoint.tokenizer
-    prompts = [ask(conversation, tokenizer) for conversation in conversations]
-    config = Manner(max_new_tokens=prepared.study.study.generation.max_new_tokens)
-    return answers(model, prompts, tokenizer, config, context.precision)
+    prompts = [encode_prompt(conversation, tokenizer) for conversation in conversations]
+    config = GenerationConfig(max_new_tokens=prepared.study.study.generation.max_new_tokens)
+    return generate_answers(model, prompts, tokenizer, config, context.precision)
 
 
 INSTRUCTION = Instruction()

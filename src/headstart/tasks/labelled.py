@@ -13,9 +13,9 @@ import torch
 from headstart.config.study import Prompts
 from headstart.data.corpus import Text
 from headstart.data.tokenise import Tokens, tokenise
-from headstart.engine.device import Precision
-from headstart.engine.evaluate import keep_logits, window_logits
-from headstart.engine.member import Setting
+from headstart.device import Precision
+from headstart.engine.evaluate import iter_logits, keep_logits
+from headstart.engine.member import PackContext
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
 from headstart.store.predictions import PREDICTIONS_FILE, open_predictions
@@ -45,9 +45,11 @@ class LabelledTask(Task):
         """As the tokenizer encodes texts and pairs."""
         return tokenise(texts, tokenizer, limit)
 
-    def test(self, model: torch.nn.Module, prepared: PreparedRun, context: Setting, folder: Path) -> Scores:
+    def test(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
+    ) -> Scores:
         """Predicts the test examples, window by window."""
-        windows = window_logits(
+        windows = iter_logits(
             model,
             context.parts["test"].tokens,
             pad_id=context.pad_id,
@@ -64,7 +66,7 @@ class LabelledTask(Task):
             for where, logits in windows:
                 meter.add(logits, torch.from_numpy(test.labels[where]))
                 out.add(test.ids[where], test.labels[where], self.compute_probabilities(logits).numpy())
-        return meter.scores()
+        return meter.compute_scores()
 
     def make_columns(self, names: Sequence[str]) -> LabelColumns:
         """The columns of its predictions, for labels of these names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from headstart.engine.losses import widen
+from headstart.engine.losses import upcast_logits
 from headstart.engine.metrics import LabelSetMeter
 from headstart.engine.objective import Meter
 from headstart.tasks.labelled import LabelledTask
@@ -18,7 +18,7 @@ class MultiLabel(LabelledTask):
 
     def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Binary cross-entropy, averaged over the C labels: what transformers' models compute themselves."""
-        logits = widen(logits)
+        logits = upcast_logits(logits)
         losses = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
         return losses.mean(-1)
 
@@ -28,7 +28,7 @@ class MultiLabel(LabelledTask):
 
     def compute_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Of each label by itself."""
-        return widen(logits).sigmoid()
+        return upcast_logits(logits).sigmoid()
 
 
 MULTI_LABEL = MultiLabel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from headstart.engine.losses import widen
+from headstart.engine.losses import upcast_logits
 from headstart.engine.metrics import NumberMeter
 from headstart.engine.objective import Meter
 from headstart.tasks.labelled import LabelledTask
@@ -18,7 +18,7 @@ class Regression(LabelledTask):
 
     def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Squared error: what transformers' models compute themselves."""
-        predictions = widen(logits).squeeze(-1)
+        predictions = upcast_logits(logits).squeeze(-1)
         return F.mse_loss(predictions, labels.to(predictions.dtype), reduction="none")
 
     def make_meter(self, outputs: int) -> Meter:
@@ -27,7 +27,7 @@ class Regression(LabelledTask):
 
     def compute_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """The number itself."""
-        return widen(logits)
+        return upcast_logits(logits)
 
 
 REGRESSION = Regression()

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import torch
 
 from headstart.data.corpus import PARTS
-from headstart.engine.device import choose_device
-from headstart.engine.families import teach_positions
-from headstart.engine.member import Member, Setting, Texts
+from headstart.device import choose_device
+from headstart.engine.families import patch_position_ids
+from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.memory import recompute_blocks
 from headstart.engine.schedule import learning_rate
 from headstart.engine.stack import Stack
-from headstart.engine.weights import Weights, WeightsLayout, weights_together
+from headstart.engine.weights import Weights, WeightsLayout, join_weights
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, TrainedMethod
-from headstart.methods.lora_layers import narrow_base
-from headstart.models.vocabulary import decay_factor
+from headstart.methods.lora_layers import cast_base_to_bf16
+from headstart.models.vocabulary import compute_decay_factor
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task
 
@@ -29,23 +29,23 @@ def load_trained_method(prepared: PreparedRun) -> TrainedMethod:
     return method
 
 
-def make_context(prepared: PreparedRun) -> Setting:
+def make_context(prepared: PreparedRun) -> PackContext:
     """What the engine needs to know of the study, for a pack of runs like this one."""
     study, corpus = prepared.study.study, prepared.study.corpus
     method = load_method(prepared.run.method)
     tokens, precision = prepared.tokens, prepared.precision
     if isinstance(method, TrainedMethod):
         tokens, precision = method.select_tokens(prepared), method.select_precision(prepared)
-    return Setting(
+    return PackContext(
         task=load_task(study.task),
-        classes=corpus.outputs,
+        outputs=corpus.outputs,
         pad_id=prepared.checkpoint.tokenizer.pad_token_id,
         metric=study.metric,
         curves=study.curves,
-        parts={part: Texts(tokens[part], corpus.parts[part].labels) for part in PARTS},
+        parts={part: TokenisedExamples(tokens[part], corpus.parts[part].labels) for part in PARTS},
         device=choose_device(study.device),
         precision=precision,
-        shares_rows=prepared.study.shares_rows,
+        packs_sequences=prepared.study.shares_rows,
     )
 
 
@@ -54,24 +54,24 @@ def make_members(runs: Sequence[PreparedRun]) -> list[Member]:
     return [Member(prepared.run, prepared.train_index) for prepared in runs]
 
 
-def build_weights(runs: Sequence[PreparedRun], context: Setting) -> Weights:
+def build_weights(runs: Sequence[PreparedRun], context: PackContext) -> Weights:
     """The runs' first weights, as their seeds and arms say, for a module that computes all of them.
 
     Raises:
         StackError: the architecture cannot be stacked.
     """
     rank = load_trained_method(runs[0]).select_rank([prepared.run for prepared in runs])
-    weights = weights_together((build_model(prepared, context, rank).module for prepared in runs), len(runs))
+    weights = join_weights((build_model(prepared, context, rank).module for prepared in runs), len(runs))
     if context.precision == "bf16":
-        narrow_base(weights.module)
-    if context.shares_rows:
-        teach_positions(weights.module)
+        cast_base_to_bf16(weights.module)
+    if context.packs_sequences:
+        patch_position_ids(weights.module)
     if runs[0].run.training.gradient_checkpointing:
         recompute_blocks(weights.module.model if isinstance(weights.module, Stack) else weights.module)
     return weights
 
 
-def build_model(prepared: PreparedRun, context: Setting, rank: int = 0) -> BuiltModel:
+def build_model(prepared: PreparedRun, context: PackContext, rank: int = 0) -> BuiltModel:
     """The run's model before its first step, as it trains: on the device, in the weights' format.
 
     Adapters are as wide as `rank` at least.
@@ -102,5 +102,5 @@ def _compute_table_decay(member: Member, layout: WeightsLayout, built: BuiltMode
     if name not in layout.decaying_names:
         return 1.0
     training = member.run.training
-    rates = (learning_rate(training, step, member.total) for step in range(member.best.step))
-    return decay_factor(rates, training.weight_decay)
+    rates = (learning_rate(training, step, member.total_steps) for step in range(member.best.step))
+    return compute_decay_factor(rates, training.weight_decay)

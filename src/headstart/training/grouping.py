@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from headstart.config.expand import Pack, Run
-from headstart.config.traits import method_traits
+from headstart.config.runs import Pack, Run
+from headstart.config.traits import get_method_traits
 from headstart.methods import load_method
 from headstart.prepared import PreparedRun
 
@@ -55,20 +55,22 @@ def cut_packs(groups: Sequence[Group], size: int, probes: int = 1) -> list[Pack]
 
     Probes and bags of words come last: they take seconds and fill the gap while the last long pack ends.
     """
-    ordered = sorted(groups, key=lambda group: method_traits(group.runs[0].method).queue)
-    return [Pack(part) for group in ordered for part in _cut(group.runs, _limit_pack(group, size, probes))]
+    ordered = sorted(groups, key=lambda group: get_method_traits(group.runs[0].method).queue)
+    return [
+        Pack(part) for group in ordered for part in _cut_evenly(group.runs, _limit_pack(group, size, probes))
+    ]
 
 
 def _limit_pack(group: Group, size: int, probes: int) -> int:
-    return min(max(size, probes) if method_traits(group.runs[0].method).is_tiny else size, group.most)
+    return min(max(size, probes) if get_method_traits(group.runs[0].method).is_tiny else size, group.most)
 
 
 def halve_pack(pack: Pack) -> list[Pack]:
     """Two packs of half the runs each."""
-    return [Pack(part) for part in _cut(pack.runs, -(-len(pack.runs) // 2))]
+    return [Pack(part) for part in _cut_evenly(pack.runs, -(-len(pack.runs) // 2))]
 
 
-def _cut(runs: tuple[Run, ...], size: int) -> list[tuple[Run, ...]]:
+def _cut_evenly(runs: tuple[Run, ...], size: int) -> list[tuple[Run, ...]]:
     count = -(-len(runs) // size)
     cuts = [len(runs) * i // count for i in range(count + 1)]
     return [runs[start:stop] for start, stop in pairwise(cuts)]

@@ -7,26 +7,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from headstart.config.expand import Run, settings
+from headstart.config.runs import Run, resolve_training
 from headstart.config.study import Arm, Study
-from headstart.config.traits import method_traits, task_traits
-from headstart.data.batches import target_counts
+from headstart.config.traits import get_method_traits, get_task_traits
+from headstart.data.batches import count_loss_tokens
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
-from headstart.engine.device import Precision, choose_device, choose_precision, has_bf16
+from headstart.device import Precision, choose_device, choose_precision, has_bf16
 from headstart.errors import DataError, ModelError
 from headstart.events import Log, ignore_log
 from headstart.methods import load_method
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.initialise import absent
-from headstart.models.vocabulary import used_ids
+from headstart.models.initialise import find_missing_keys
+from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
 
 #: A share of cut examples above this is worth a warning.
-TRUNCATED = 0.01
+MAX_TRUNCATED_SHARE = 0.01
 
 
 def prepare_study(
@@ -39,12 +39,14 @@ def prepare_study(
             random control has another architecture than an arm it is compared with.
     """
     corpus = load_corpus(study)
-    neural = [run for run in runs if method_traits(run.method).has_checkpoint]
+    neural = [run for run in runs if get_method_traits(run.method).has_checkpoint]
     checkpoints = _open_checkpoints(neural, study, corpus, log)
     _check_same_architecture(study, neural, checkpoints)
     # A study must not fail in its third hour for what its first second could tell.
-    loaded = [run.checkpoint for run in neural if run.pretrained or method_traits(run.method).freezes_base]
-    missing_keys = {name: absent(checkpoints[name]) for name in dict.fromkeys(loaded)}
+    loaded = [
+        run.checkpoint for run in neural if run.pretrained or get_method_traits(run.method).freezes_base
+    ]
+    missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     _check_methods(neural, checkpoints, missing_keys)
     tokens = _tokenise(neural, study, corpus, checkpoints)
     return PreparedStudy(
@@ -53,7 +55,7 @@ def prepare_study(
         checkpoints=checkpoints,
         tokens=tokens,
         used_ids=_find_used_ids(study, tokens, checkpoints),
-        notices=(*corpus.notices, *_warn_of_truncation(tokens), *_warn_of_no_room(tokens)),
+        warnings=(*corpus.warnings, *_warn_of_truncation(tokens), *_warn_of_no_room(tokens)),
         missing_keys=missing_keys,
         precision=_choose_precision(study, neural),
         commit=commit,
@@ -72,7 +74,7 @@ def _tokenise(
     runs: Sequence[Run], study: Study, corpus: Corpus, checkpoints: Mapping[str, Checkpoint]
 ) -> dict[TokensKey, dict[Part, Tokens]]:
     task = load_task(study.task)
-    limits = [checkpoints[run.checkpoint].length(run.training.max_length) for run in runs]
+    limits = [checkpoints[run.checkpoint].resolve_max_length(run.training.max_length) for run in runs]
     keys = dict.fromkeys((run.checkpoint, limit) for run, limit in zip(runs, limits, strict=True))
     return {
         (name, limit): {
@@ -87,10 +89,10 @@ def _find_used_ids(
     study: Study, tokens: Mapping[TokensKey, Mapping[Part, Tokens]], checkpoints: Mapping[str, Checkpoint]
 ) -> dict[TokensKey, np.ndarray | None]:
     """The ids that occur; None where all rows train, as those of a model that generates must."""
-    if study.vocabulary != "used" or task_traits(study.task).generates:
+    if study.vocabulary != "used" or get_task_traits(study.task).generates:
         return dict.fromkeys(tokens)
     return {
-        key: used_ids(parts.values(), checkpoints[key[0]].tokenizer.pad_token_id)
+        key: find_used_ids(parts.values(), checkpoints[key[0]].tokenizer.pad_token_id)
         for key, parts in tokens.items()
     }
 
@@ -116,7 +118,7 @@ def keep_precision(prepared: PreparedStudy, done: Iterable[RunRecord]) -> Prepar
 
 
 def _leaves_precision_open(study: Study, arm: Arm) -> bool:
-    return method_traits(arm.method).has_checkpoint and settings(study, arm).precision == "auto"
+    return get_method_traits(arm.method).has_checkpoint and resolve_training(study, arm).precision == "auto"
 
 
 def prepare_methods(runs: Iterable[PreparedRun], log: Log) -> None:
@@ -158,7 +160,7 @@ def _check_methods(
                 fix="set it to false",
             )
         missing = missing_keys.get(run.checkpoint, frozenset())
-        load_method(run.method).check(run, checkpoint.skeleton(), missing)
+        load_method(run.method).check(run, checkpoint.build_skeleton(), missing)
 
 
 def _check_same_architecture(
@@ -189,7 +191,7 @@ def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Itera
         DataError: all of them.
     """
     for (_, limit), parts in tokens.items():
-        empty = int((target_counts(parts["train"]) == 0).sum())
+        empty = int((count_loss_tokens(parts["train"]) == 0).sum())
         if empty == len(parts["train"]):
             raise DataError(
                 f"no prompt leaves room for an answer in {limit} tokens",
@@ -202,12 +204,12 @@ def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Itera
 
 
 def _warn_of_truncation(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> list[StudyWarning]:
-    notices = []
+    warnings = []
     for (_, limit), parts in tokens.items():
         cut, texts = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
-        if cut > TRUNCATED * texts:
+        if cut > MAX_TRUNCATED_SHARE * texts:
             share = f"{100 * cut / texts:.1f}%"
-            notices.append(
+            warnings.append(
                 StudyWarning(kind="truncated", message=f"{cut} texts ({share}) are cut at {limit} tokens")
             )
-    return list(dict.fromkeys(notices))
+    return list(dict.fromkeys(warnings))

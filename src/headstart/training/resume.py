@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from headstart.engine.checkpoint import load_state, save_state
-from headstart.engine.member import Member, Setting
+from headstart.engine.member import Member, PackContext
 from headstart.engine.optim.base import Moments, Optimiser
+from headstart.engine.training_state import load_training_state, save_training_state
 from headstart.engine.weights import Weights
 from headstart.methods import load_method
 from headstart.prepared import PreparedRun
@@ -27,7 +27,7 @@ class TrainingStateSaver:
         self,
         runs: Sequence[PreparedRun],
         weights: Weights,
-        context: Setting,
+        context: PackContext,
         store: RunStore,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -41,7 +41,7 @@ class TrainingStateSaver:
         key, now = member.run.key, self._clock()
         if now - self._last[key] < EVERY or self._spent > SHARE * (now - self._began):
             return
-        save_state(self._store.checkpoint_folder(key), self._identity[key], member, weights, moments)
+        save_training_state(self._store.checkpoint_folder(key), self._identity[key], member, weights, moments)
         self._last[key] = self._clock()
         self._spent += self._last[key] - now
 
@@ -50,7 +50,7 @@ class TrainingStateSaver:
         return [
             member
             for r, member in enumerate(members)
-            if load_state(
+            if load_training_state(
                 self._store.checkpoint_folder(member.run.key),
                 self._identity[member.run.key],
                 member,
@@ -61,7 +61,7 @@ class TrainingStateSaver:
         ]
 
 
-def _identify_state(prepared: PreparedRun, context: Setting, weights: Weights) -> str:
+def _identify_state(prepared: PreparedRun, context: PackContext, weights: Weights) -> str:
     """The digest of everything that a state is a function of."""
     run, ids = prepared.run, prepared.used_ids
     parts = (

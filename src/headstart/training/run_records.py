@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from headstart.engine.generate import Answer
-from headstart.engine.member import Member, Setting, selection
+from headstart.engine.member import Member, PackContext, describe_selection
 from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
 from headstart.methods.base import RunResult
 from headstart.prepared import PreparedRun
 from headstart.processors import is_pinned
 from headstart.records import Execution, RunRecord, Sample
-from headstart.store.provenance import provenance
+from headstart.store.provenance import collect_provenance
 from headstart.store.runs import RunStore
 from headstart.tasks import load_task
 from headstart.training.build import build_model, load_trained_method, restore_model
@@ -30,9 +30,9 @@ def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
         arm=run.arm,
         size=run.size,
         seed=run.seed,
-        hyperparameters=dict(run.setting),
+        hyperparameters=dict(run.grid_point),
         train_examples=prepared.train_count,
-        provenance=provenance(
+        provenance=collect_provenance(
             data=prepared.study.corpus.digest,
             checkpoint=prepared.checkpoint_digest,
             commit=prepared.study.commit,
@@ -68,7 +68,7 @@ class PackFinisher:
     """Makes the records of a pack's members: tests each at its best epoch, writes predictions and model."""
 
     store: RunStore
-    context: Setting
+    context: PackContext
     layout: WeightsLayout
     workers: int
     pack: int
@@ -103,11 +103,11 @@ class PackFinisher:
             prepared,
             status="done",
             best_epoch=best.epoch,
-            selection=selection(context.metric),
+            selection=describe_selection(context.metric),
             valid=valid,
             test=test,
             samples=samples,
-            epochs=tuple(member.points),
+            epochs=tuple(member.epochs),
             resolved={"max_length": prepared.max_length},
             parameters=parameters,
             execution=describe_execution(

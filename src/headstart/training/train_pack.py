@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from headstart.config.expand import Pack
-from headstart.engine.member import Member, Setting, improves
-from headstart.engine.memory import is_out_of_memory, peak_bytes, reset_peak
+from headstart.config.runs import Pack
+from headstart.engine.member import Member, PackContext, is_better_epoch
+from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
@@ -35,7 +35,7 @@ def train_pack(
     """
     runs = [study.select(run) for run in pack.runs]
     for run in pack.runs:
-        store.start(run.key)
+        store.clear_run_folder(run.key)
         on_event(RunStarted(run))
     reset_peak()
     started = time.perf_counter()
@@ -49,13 +49,13 @@ def train_pack(
         return [r for part in smaller for r in train_pack(part, study, store, workers, on_event)]
     shared = {
         "seconds": time.perf_counter() - started,
-        "peak_memory_bytes": peak_bytes(),
+        "peak_memory_bytes": read_peak_bytes(),
         "estimate": pack.estimate,
-        "warnings": study.notices,
+        "warnings": study.warnings,
     }
     records = [record.model_copy(update=shared) for record in records]
     for record in records:
-        store.write(record)
+        store.write_record(record)
         _show_samples(record, store, study.study.metric)
         on_event(RunEnded(record))
     return records
@@ -99,7 +99,7 @@ def _train_members(
 def _train(
     runs: Sequence[PreparedRun],
     members: Sequence[Member],
-    context: Setting,
+    context: PackContext,
     store: RunStore,
     on_event: OnEvent,
 ) -> WeightsLayout:
@@ -138,10 +138,10 @@ class _Curves(ExitStack):
         """Draw again what the run had drawn when its state was saved, and tell its epochs."""
         run, trackers = member.run, self._trackers[member.run.key]
         for step, loss in enumerate(member.losses, start=1):
-            rate = learning_rate(run.training, step - 1, member.total)
-            trackers.on_event(StepDone(run, step, member.total, loss, rate))
+            rate = learning_rate(run.training, step - 1, member.total_steps)
+            trackers.on_event(StepDone(run, step, member.total_steps, loss, rate))
         best: EpochPoint | None = None
-        for point in member.points:
-            best = point if improves(point, best, self._metric) else best
+        for point in member.epochs:
+            best = point if is_better_epoch(point, best, self._metric) else best
             assert best is not None
             self.on_event(EpochDone(run, point, best))

@@ -10,9 +10,9 @@ from headstart.analysis.power import SEEDS, ContrastPower, Leaderboard, PowerAna
 from headstart.stats.power import (
     VarianceComponents,
     detectable_difference,
+    find_required_examples,
+    find_required_seeds,
     power,
-    required_examples,
-    required_seeds,
 )
 
 VARIANCES = VarianceComponents(seeds=0.01**2, examples=0.2, residual=0.1)
@@ -29,8 +29,8 @@ def test_figures_are_those_of_the_statistics() -> None:
     assert one.detectable_difference == detectable_difference(VARIANCES, 5, 1500)
     assert one.detectable_by_seeds == {n: detectable_difference(VARIANCES, n, 1500) for n in SEEDS}
     assert one.power == power(0.05, VARIANCES, 5, 1500)
-    assert one.required_seeds == required_seeds(0.05, VARIANCES, 1500)
-    assert one.required_examples == required_examples(0.05, VARIANCES, 5)
+    assert one.required_seeds == find_required_seeds(0.05, VARIANCES, 1500)
+    assert one.required_examples == find_required_examples(0.05, VARIANCES, 5)
 
 
 def test_without_a_difference_there_is_nothing_to_require() -> None:

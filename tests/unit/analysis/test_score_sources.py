@@ -19,10 +19,10 @@ def folder(tmp_path: Path) -> Path:
     out = tmp_path / "out"
     store = RunStore(out)
     rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=9)
-    store.open(make_study(data={"path": "/a.csv"}, seeds=2, out=str(out)), rule)
+    store.open_study(make_study(data={"path": "/a.csv"}, seeds=2, out=str(out)), rule)
     for arm, values in (("pretrained", (0.8, 0.9)), ("random", (0.5, None))):
         for seed, value in enumerate(values):
-            store.write(make_record(arm, seed, value))
+            store.write_record(make_record(arm, seed, value))
     return out
 
 

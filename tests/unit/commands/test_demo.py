@@ -9,7 +9,7 @@ import pytest
 
 from headstart.cli import main
 from headstart.commands.demo import load_demo
-from headstart.config.expand import expand
+from headstart.config.runs import expand_runs
 from headstart.config.study import Study
 from headstart.errors import HeadstartError, StudyError
 
@@ -32,7 +32,7 @@ def test_it_compares_pretrained_with_random_weights_and_a_bag_of_words(present_f
 
 def test_it_is_the_nine_runs_that_the_readme_speaks_of() -> None:
     study = load_demo()
-    runs = expand(study)
+    runs = expand_runs(study)
     assert [run.key for run in runs] == [
         f"{arm}/3200/{seed}" for seed in (0, 1, 2) for arm in ("pretrained", "random", "words")
     ]

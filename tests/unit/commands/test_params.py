@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 
 from headstart.commands.params import params
 from headstart.config.study import Lora
-from headstart.engine.device import compute_format
+from headstart.device import choose_compute_dtype
 from headstart.errors import HeadstartError, ModelError
 from headstart.methods.four_bits import four_bit_bytes, quantise
 from headstart.models.accounting.counts import count_parameters
@@ -75,7 +75,7 @@ def _count_bytes(model: Any) -> int:
 def test_memory_in_four_bits_is_that_of_bitsandbytes(bloom_config: Path) -> None:
     size = params(bloom_config, bits=4)
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(bloom_config))
-    quantise(model, torch.device("cpu"), compute_format("fp32"))
+    quantise(model, torch.device("cpu"), choose_compute_dtype("fp32"))
     assert size.weight_bytes == _count_bytes(model)
     assert size.quantised == 2 * 12 * 64 * 64
     # Walking tensors would count half of them.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.config.expand import expand
 from headstart.config.load import dump_study, load_study
+from headstart.config.runs import expand_runs
 from headstart.config.study import Study
 from headstart.errors import StudyError
 
@@ -254,7 +254,7 @@ def test_dumped_study_reads_back_equal(tmp_path: Path, more: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     again = load_study(write(tmp_path / "elsewhere", dump_study(study)))
     assert again == study
-    assert expand(again) == expand(study)
+    assert expand_runs(again) == expand_runs(study)
 
 
 def test_dumped_pair_study_reads_back_equal(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from headstart.config.metrics import better
+from headstart.config.metrics import is_better
 from headstart.config.study import Data, Split, Study, Training
-from headstart.config.traits import TASKS, TaskName, task_traits
+from headstart.config.traits import TASKS, TaskName, get_task_traits
 
 RANDOM = {"init": "random"}
 BAG = {"method": "bag-of-words"}
@@ -99,7 +99,7 @@ def test_each_task_has_its_own_metric(task: str, metric: str) -> None:
 
 @pytest.mark.parametrize("task", list(TASKS))
 def test_every_metric_of_the_task_can_choose_the_epoch(task: TaskName) -> None:
-    for metric in task_traits(task).metrics:
+    for metric in get_task_traits(task).metrics:
         assert study(task=task, select={"metric": metric}).metric == metric
 
 
@@ -131,7 +131,7 @@ def test_epoch_is_never_chosen_on_the_test() -> None:
 def test_better_is_strict_and_knows_the_direction(
     metric: str, new: float, old: float | None, wins: bool
 ) -> None:
-    assert better(metric, new, old) is wins
+    assert is_better(metric, new, old) is wins
 
 
 @pytest.mark.parametrize(

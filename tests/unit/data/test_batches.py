@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.data.batches import epoch_order, pad, padded_length, reading_order
+from headstart.data.batches import collate, compute_padded_length, draw_epoch_batches, iter_eval_batches
 from headstart.data.tokenise import Tokens
 
 LENGTHS = np.random.default_rng(0).integers(3, 100, 203)
 
 
 def order(seed: int = 0, epoch: int = 1, size: int = 8) -> list[list[int]]:
-    return [batch.tolist() for batch in epoch_order(LENGTHS, size, seed, epoch)]
+    return [batch.tolist() for batch in draw_epoch_batches(LENGTHS, size, seed, epoch)]
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
@@ -43,7 +43,7 @@ def test_other_epoch_makes_other_batches() -> None:
 
 def ranks(seed: int, epoch: int) -> list[int]:
     """The rank, by its longest text, of each batch in the order of visits."""
-    found = epoch_order(np.arange(10, 210), 10, seed, epoch)
+    found = draw_epoch_batches(np.arange(10, 210), 10, seed, epoch)
     longest = [int(batch.max()) for batch in found]
     return [sorted(longest).index(value) for value in longest]
 
@@ -57,7 +57,7 @@ def quantiles(texts: int, epochs: int) -> np.ndarray:
     """Of each batch of a run in the order of visits, the share of its epoch's batches that are shorter."""
     found = []
     for epoch in range(1, epochs + 1):
-        longest = [int(batch.max()) for batch in epoch_order(np.arange(10, 10 + texts), 10, 0, epoch)]
+        longest = [int(batch.max()) for batch in draw_epoch_batches(np.arange(10, 10 + texts), 10, 0, epoch)]
         found += [sorted(longest).index(value) / len(longest) for value in longest]
     return np.array(found)
 
@@ -71,7 +71,7 @@ def test_runs_of_other_sizes_meet_like_lengths_at_a_step() -> None:
 
 
 def test_batches_hold_like_lengths() -> None:
-    padded = sum(len(batch) * int(LENGTHS[batch].max()) for batch in epoch_order(LENGTHS, 8, 0, 1))
+    padded = sum(len(batch) * int(LENGTHS[batch].max()) for batch in draw_epoch_batches(LENGTHS, 8, 0, 1))
     shuffled = np.random.default_rng(0).permutation(203)
     unsorted = sum(len(batch) * int(LENGTHS[batch].max()) for batch in np.array_split(shuffled, len(order())))
     assert padded < 1.2 * LENGTHS.sum() < unsorted
@@ -81,14 +81,14 @@ TOKENS = Tokens(np.arange(10, 20, dtype=np.int32), np.array([0, 3, 4, 10]), None
 
 
 def test_padding_is_on_the_right_and_masked() -> None:
-    batch = pad(TOKENS, [1, 0], np.array([5, 6]), pad_id=1)
+    batch = collate(TOKENS, [1, 0], np.array([5, 6]), pad_id=1)
     assert batch.ids.tolist() == [[13, 1, 1], [10, 11, 12]]
     assert batch.mask.tolist() == [[1, 0, 0], [1, 1, 1]]
     assert (batch.types, batch.labels.tolist()) == (None, [5, 6])
 
 
 def test_arrays_are_what_a_model_takes() -> None:
-    batch = pad(TOKENS, np.array([2, 1]), np.zeros((2, 4)), pad_id=0)
+    batch = collate(TOKENS, np.array([2, 1]), np.zeros((2, 4)), pad_id=0)
     assert batch.ids.shape == (2, 6)
     assert {batch.ids.dtype, batch.mask.dtype} == {np.dtype(np.int64)}
     assert batch.labels.shape == (2, 4)
@@ -102,46 +102,46 @@ def test_lengths_of_batches_are_few(longest: int, padded: int) -> None:
     """The three texts are the batch's longest, a shorter one, and one that allows any padding."""
     lengths = [longest, 1, 1000]
     tokens = Tokens(np.zeros(sum(lengths), np.int32), np.cumsum([0, *lengths]), None, 0)
-    assert padded_length(tokens, [0, 1]) == padded
-    assert pad(tokens, [0, 1], np.zeros(2), pad_id=1).mask.sum(1).tolist() == [longest, 1]
+    assert compute_padded_length(tokens, [0, 1]) == padded
+    assert collate(tokens, [0, 1], np.zeros(2), pad_id=1).mask.sum(1).tolist() == [longest, 1]
 
 
 def test_no_batch_is_longer_than_the_longest_text() -> None:
     """A model may have no position for more."""
     tokens = Tokens(np.zeros(130, np.int32), np.array([0, 129, 130]), None, 0)
-    assert pad(tokens, [0, 1], np.zeros(2), pad_id=1).ids.shape == (2, 129)
+    assert collate(tokens, [0, 1], np.zeros(2), pad_id=1).ids.shape == (2, 129)
 
 
 def test_lengths_of_batches_waste_an_eighth_at_most() -> None:
     tokens = Tokens(np.zeros(1, np.int32), np.concatenate([[0], np.cumsum(np.arange(1, 2000))]), None, 0)
-    padded = np.array([padded_length(tokens, [i]) for i in range(1024)])
+    padded = np.array([compute_padded_length(tokens, [i]) for i in range(1024)])
     assert (padded / tokens.lengths[:1024]).max() <= 1 + 1 / 8
     assert len(set(padded.tolist())) <= 8 * 10
 
 
 def test_token_types_are_padded_with_zero() -> None:
     types = np.array([0, 0, 1, 0, 0, 0, 0, 1, 1, 1], np.int8)
-    batch = pad(Tokens(TOKENS.ids, TOKENS.starts, types, 0), [0, 2], np.zeros(2), pad_id=1)
+    batch = collate(Tokens(TOKENS.ids, TOKENS.starts, types, 0), [0, 2], np.zeros(2), pad_id=1)
     assert batch.types is not None
     assert batch.types.tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
 
 
 def test_reading_covers_every_text_window_by_window() -> None:
-    windows = list(reading_order(LENGTHS, 256, 50))
+    windows = list(iter_eval_batches(LENGTHS, 256, 50))
     covered = [sorted(i for batch in window for i in batch.tolist()) for window in windows]
     assert covered == [list(range(start, min(start + 50, 203))) for start in range(0, 203, 50)]
 
 
 def test_reading_respects_the_limit_of_tokens() -> None:
-    batches = [batch for window in reading_order(LENGTHS, 256, 50) for batch in window]
+    batches = [batch for window in iter_eval_batches(LENGTHS, 256, 50) for batch in window]
     assert max(len(batch) * int(LENGTHS[batch].max()) for batch in batches) <= 256
 
 
 def test_text_above_the_limit_is_read_alone() -> None:
-    (window,) = reading_order(np.array([5, 300, 5]), 100, 10)
+    (window,) = iter_eval_batches(np.array([5, 300, 5]), 100, 10)
     assert [batch.tolist() for batch in window] == [[0, 2], [1]]
 
 
 def test_reading_fills_its_batches() -> None:
-    (window,) = reading_order(np.full(10, 10), 40, 10)
+    (window,) = iter_eval_batches(np.full(10, 10), 40, 10)
     assert [len(batch) for batch in window] == [4, 4, 2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.data.cache import LEFTOVER_SECONDS, MAX_ENTRIES, cache_folder, forget_oldest
+from headstart.data.cache import LEFTOVER_SECONDS, MAX_ENTRIES, forget_oldest, get_cache_folder
 
 
 def make(path: Path, age: float = 0, *, folder: bool = False) -> Path:
@@ -24,9 +24,9 @@ def make(path: Path, age: float = 0, *, folder: bool = False) -> Path:
 
 def test_folder_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "mine"))
-    assert cache_folder() == tmp_path / "mine"
+    assert get_cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("HEADSTART_CACHE")
-    assert cache_folder().name == "headstart"
+    assert get_cache_folder().name == "headstart"
 
 
 @pytest.mark.parametrize("folder", [False, True])

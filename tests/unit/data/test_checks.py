@@ -47,7 +47,7 @@ def corpus(
 
 
 def notices(found: Corpus, kind: str) -> list[str]:
-    return [notice.message for notice in found.notices if notice.kind == kind]
+    return [notice.message for notice in found.warnings if notice.kind == kind]
 
 
 def refused(folder: Path, *args: Any, **more: Any) -> DataError:
@@ -233,11 +233,11 @@ def test_pair_keeps_both_texts(tmp_path: Path) -> None:
     train: list[Line] = [(("a", "b"), "x"), (("c", "d"), "y")]
     found = corpus(tmp_path, train, [(("e", "f"), "x")], [(("g", "h"), "y")], data={"text": ["p", "q"]})
     assert list(found.parts["train"].texts) == [("a", "b"), ("c", "d")]
-    assert found.notices == ()
+    assert found.warnings == ()
 
 
 def test_clean_data_gives_no_notice(tmp_path: Path) -> None:
-    assert corpus(tmp_path, PLAIN).notices == ()
+    assert corpus(tmp_path, PLAIN).warnings == ()
 
 
 def test_duplicates_are_noticed_whatever_their_spaces(tmp_path: Path) -> None:

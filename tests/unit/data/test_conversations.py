@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headstart.config.study import Data
-from headstart.data.conversations import iterate_messages, prompt_of, read_conversation
+from headstart.data.conversations import drop_last_answer, iterate_messages, read_conversation
 from headstart.errors import DataError
 
 PAIRS = Data(path="x")
@@ -19,7 +19,7 @@ def test_a_prompt_and_a_response() -> None:
     text = read_conversation({"prompt": "a?", "response": "b"}, PAIRS, "f:1")
     assert text == ("user", "a?", "assistant", "b")
     assert list(iterate_messages(text)) == [("user", "a?"), ("assistant", "b")]
-    assert prompt_of(text) == ("user", "a?")
+    assert drop_last_answer(text) == ("user", "a?")
     named = Data(path="x", prompt="q", response="a")
     assert read_conversation({"q": "a?", "a": "b"}, named, "f:1") == text
 

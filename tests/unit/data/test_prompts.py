@@ -10,9 +10,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from headstart.config.study import Prompts
-from headstart.data.batches import NO_TARGET, pad, target_counts
+from headstart.data.batches import IGNORE_INDEX, collate, count_loss_tokens
 from headstart.data.corpus import Text
-from headstart.data.prompts import ask, encode_conversations, set_template, tokenise_conversation
+from headstart.data.prompts import encode_conversations, encode_prompt, set_template, tokenise_conversation
 from headstart.errors import DataError
 
 ONE: Text = ("user", "Why?", "assistant", "Because.")
@@ -63,7 +63,7 @@ def _template(tokenizer: Any, source: str, folder: Path) -> None:
 def _said(tokens: Any, tokenizer: Any, i: int = 0) -> str:
     """What carries loss, as text."""
     span = slice(tokens.starts[i], tokens.starts[i + 1])
-    text: str = tokenizer.decode(tokens.ids[span][tokens.targets[span]])
+    text: str = tokenizer.decode(tokens.ids[span][tokens.loss_mask[span]])
     return text
 
 
@@ -83,7 +83,7 @@ def test_the_answer_and_its_end_carry_loss(
     assert tokenizer.decode(tokens.ids) == whole
     assert _said(tokens, tokenizer) == said
     assert tokens.truncated == 0
-    assert target_counts(tokens).tolist() == [len(said.replace("</s>", "")) + 1]
+    assert count_loss_tokens(tokens).tolist() == [len(said.replace("</s>", "")) + 1]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
     _template(tokenizer, source, tmp_path)
     for text in (ONE, TWO):
         ids, flags = tokenise_conversation(text, tokenizer)
-        asked = ask(text[:-2], tokenizer)
+        asked = encode_prompt(text[:-2], tokenizer)
         assert ids[: len(asked)] == asked
         assert flags[len(asked) :] == [True] * (len(ids) - len(asked))
         assert not flags[len(asked) - 1]
@@ -120,7 +120,7 @@ def test_a_cut_answer_keeps_what_fits_and_learns_no_end(tokenizer: Any) -> None:
     assert _said(tokens, tokenizer) == " Becaus"
     assert tokens.truncated == 3
     nothing = encode_conversations([ONE], tokenizer, 10)
-    assert target_counts(nothing).tolist() == [0]
+    assert count_loss_tokens(nothing).tolist() == [0]
 
 
 def test_masks_go_by_position_not_by_id(tokenizer: Any) -> None:
@@ -129,24 +129,24 @@ def test_masks_go_by_position_not_by_id(tokenizer: Any) -> None:
     set_template(tokenizer, Prompts())
     long: Text = ("user", "Why?", "assistant", "Because of that, and of much else.")
     tokens = encode_conversations([ONE, long], tokenizer, 200)
-    batch = pad(tokens, [0, 1], np.zeros(2), tokenizer.pad_token_id)
-    assert batch.targets is not None
-    first = batch.targets[0]
+    batch = collate(tokens, [0, 1], np.zeros(2), tokenizer.pad_token_id)
+    assert batch.token_labels is not None
+    first = batch.token_labels[0]
     assert tokenizer.decode(first[first >= 0]) == " Because.</s>"
     end = int(np.flatnonzero(first >= 0)[-1])
     assert first[end] == tokenizer.eos_token_id
-    assert (first[end + 1 :] == NO_TARGET).all()
+    assert (first[end + 1 :] == IGNORE_INDEX).all()
     assert (batch.ids[0, end + 2 :] == tokenizer.pad_token_id).all()
     # A target stands where the token before it is read.
     places = np.flatnonzero(first >= 0)
     assert (batch.ids[0, places + 1] == first[places]).all()
-    assert (batch.targets >= 0).sum(1).tolist() == target_counts(tokens).tolist()
+    assert (batch.token_labels >= 0).sum(1).tolist() == count_loss_tokens(tokens).tolist()
 
 
 def test_all_tokens_may_carry_loss_but_the_first(tokenizer: Any) -> None:
     set_template(tokenizer, Prompts())
     tokens = encode_conversations([ONE], tokenizer, 200, all_tokens=True)
-    assert target_counts(tokens).tolist() == [len(tokens.ids) - 1]
+    assert count_loss_tokens(tokens).tolist() == [len(tokens.ids) - 1]
 
 
 def test_a_start_token_comes_first_where_the_tokenizer_puts_one(tokenizer: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from headstart.config.study import Split
 from headstart.data.corpus import PARTS, Examples, Part, Row
-from headstart.data.splits import draw_stratified_order, split_rows, subset
+from headstart.data.splits import draw_stratified_order, draw_subset, split_rows
 from headstart.errors import DataError
 
 SEEDS = [0, 1, 2, 17, 12345]
@@ -65,7 +65,7 @@ def test_members_of_a_stratum_come_in_random_order() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_subsets_of_one_seed_are_nested(seed: int) -> None:
     train = examples(strata_of((60, 30, 10)))
-    chosen = [set(subset(train, size, seed).tolist()) for size in (2, 5, 10, 33, 99, 100)]
+    chosen = [set(draw_subset(train, size, seed).tolist()) for size in (2, 5, 10, 33, 99, 100)]
     assert all(small < large for small, large in pairwise(chosen))
     assert [len(found) for found in chosen] == [2, 5, 10, 33, 99, 100]
 
@@ -73,28 +73,28 @@ def test_subsets_of_one_seed_are_nested(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_subset_is_stratified_by_class(seed: int) -> None:
     train = examples(strata_of((60, 30, 10)))
-    assert Counter(train.labels[subset(train, 50, seed)].tolist()) == {0: 30, 1: 15, 2: 5}
+    assert Counter(train.labels[draw_subset(train, 50, seed)].tolist()) == {0: 30, 1: 15, 2: 5}
 
 
 def test_subset_is_ascending() -> None:
-    found = subset(examples([0, 1] * 50), 40, 3).tolist()
+    found = draw_subset(examples([0, 1] * 50), 40, 3).tolist()
     assert found == sorted(found)
 
 
 def test_subset_of_all_is_everything() -> None:
-    assert subset(examples([0, 1, 1]), "all", 5).tolist() == [0, 1, 2]
+    assert draw_subset(examples([0, 1, 1]), "all", 5).tolist() == [0, 1, 2]
 
 
 def test_subset_is_a_function_of_its_seed() -> None:
     train = examples([0, 1] * 50)
-    assert subset(train, 20, 4).tolist() == subset(train, 20, 4).tolist()
-    assert subset(train, 20, 4).tolist() != subset(train, 20, 5).tolist()
+    assert draw_subset(train, 20, 4).tolist() == draw_subset(train, 20, 4).tolist()
+    assert draw_subset(train, 20, 4).tolist() != draw_subset(train, 20, 5).tolist()
 
 
 @pytest.mark.parametrize("labels", [np.zeros((40, 3), np.float32), np.arange(40, dtype=np.float32)])
 def test_subset_without_classes_is_random_and_nested(labels: np.ndarray) -> None:
     train = Examples([f"text {i}" for i in range(40)], labels, range(40))
-    small, large = subset(train, 10, 0).tolist(), subset(train, 20, 0).tolist()
+    small, large = draw_subset(train, 10, 0).tolist(), draw_subset(train, 20, 0).tolist()
     assert set(small) < set(large)
     assert small != list(range(10))
 
@@ -195,5 +195,5 @@ def test_rare_class_stays_in_training() -> None:
 
 
 def test_taken_examples_keep_their_labels_and_ids() -> None:
-    found = Examples(["a", "b", "c"], np.array([0, 1, 2]), [7, 8, 9]).take(np.array([2, 0]))
+    found = Examples(["a", "b", "c"], np.array([0, 1, 2]), [7, 8, 9]).select(np.array([2, 0]))
     assert (list(found.texts), found.labels.tolist(), list(found.ids)) == (["c", "a"], [2, 0], [9, 7])

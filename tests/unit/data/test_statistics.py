@@ -12,7 +12,7 @@ from headstart.data.corpus import PARTS, Corpus, Examples
 from headstart.data.distributions import MAX_BARS
 from headstart.data.statistics import summarise_data, summarise_labels, summarise_lengths
 from headstart.data.tokenise import Tokens
-from tiny import tiny_tokens
+from tiny import make_tiny_tokens
 
 
 def corpus(task: Any, labels: Any, names: tuple[str, ...] = ()) -> Corpus:
@@ -49,8 +49,12 @@ def test_conversations_have_no_labels_to_count() -> None:
 
 
 def test_lengths_are_those_of_the_tokens() -> None:
-    tokens = tiny_tokens(200)
-    parts: dict[Any, Tokens] = {"train": tokens, "valid": tiny_tokens(10, 1), "test": tiny_tokens(10, 2)}
+    tokens = make_tiny_tokens(200)
+    parts: dict[Any, Tokens] = {
+        "train": tokens,
+        "valid": make_tiny_tokens(10, 1),
+        "test": make_tiny_tokens(10, 2),
+    }
     found = summarise_lengths(parts, 20).to_dict()
     assert found["parts"]["train"]["mean"] == pytest.approx(tokens.lengths.mean())
     assert found["parts"]["train"]["p95"] == pytest.approx(np.quantile(tokens.lengths, 0.95))
@@ -61,7 +65,7 @@ def test_lengths_are_those_of_the_tokens() -> None:
 
 
 def test_everything_known_of_a_corpus_becomes_plain_values_for_json() -> None:
-    tokens = tiny_tokens(20)
+    tokens = make_tiny_tokens(20)
     parts: dict[Any, Tokens] = dict.fromkeys(PARTS, tokens)
     data = summarise_data(corpus("classification", [0, 1, 1], ("a", "b")), {("m", 20): parts})
     values = json.loads(json.dumps(data.to_dict()))

@@ -111,13 +111,13 @@ def test_tokens_travel_by_the_name_of_their_folder(tokenizer: Any) -> None:
 def encode_with_masks(texts: Any, tokenizer: Any, max_length: int) -> Tokens:
     """Tokens of which the loss counts every second one."""
     tokens = encode(texts, tokenizer, max_length)
-    return replace(tokens, targets=np.arange(len(tokens.ids)) % 2 == 0)
+    return replace(tokens, loss_mask=np.arange(len(tokens.ids)) % 2 == 0)
 
 
 def test_mask_of_the_loss_is_kept_with_the_tokens(tokenizer: Any) -> None:
     tokens = tokenise(TEXTS, tokenizer, 64, encode_with_masks, "masked")
-    assert tokens.targets is not None
-    assert tokens.targets.tolist() == [True, False] * 7 + [True]
+    assert tokens.loss_mask is not None
+    assert tokens.loss_mask.tolist() == [True, False] * 7 + [True]
     assert tokens.folder != tokenise(TEXTS, tokenizer, 64).folder
 
 

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 import headstart.engine.evaluate as module
-from tiny import PAD, tiny_model, tiny_tokens
+from tiny import PAD, make_tiny_model, make_tiny_tokens
 
 
 @pytest.mark.parametrize(("most", "window"), [(4096, 4096), (64, 10), (1, 3)])
 def test_logits_come_in_the_order_of_the_texts(
     most: int, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_TOKENS", most)
-    monkeypatch.setattr(module, "WINDOW", window)
-    model, tokens = tiny_model(dropout=0.3), tiny_tokens(25)
+    monkeypatch.setattr(module, "TOKENS_PER_BATCH", most)
+    monkeypatch.setattr(module, "WINDOW_EXAMPLES", window)
+    model, tokens = make_tiny_model(dropout=0.3), make_tiny_tokens(25)
     windows = list(
-        module.window_logits(model, tokens, pad_id=PAD, device=torch.device("cpu"), precision="fp64")
+        module.iter_logits(model, tokens, pad_id=PAD, device=torch.device("cpu"), precision="fp64")
     )
     found = torch.cat([logits for _, logits in windows])
     covered = np.concatenate([np.arange(25)[where] for where, _ in windows])
@@ -31,8 +31,10 @@ def test_logits_come_in_the_order_of_the_texts(
 
 
 def test_the_model_is_left_in_training_mode() -> None:
-    model = tiny_model()
+    model = make_tiny_model()
     list(
-        module.window_logits(model, tiny_tokens(3), pad_id=PAD, device=torch.device("cpu"), precision="fp64")
+        module.iter_logits(
+            model, make_tiny_tokens(3), pad_id=PAD, device=torch.device("cpu"), precision="fp64"
+        )
     )
     assert model.training

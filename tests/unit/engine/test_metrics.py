@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from headstart.config.traits import TASKS, TaskName, task_traits
+from headstart.config.traits import TASKS, TaskName, get_task_traits
 from headstart.records import Scores
 from headstart.tasks import load_task
 
@@ -22,7 +22,7 @@ def _streamed(task: TaskName, logits: torch.Tensor, labels: torch.Tensor, batch:
     counted = load_task(task).make_meter(logits.shape[1])
     for start in range(0, len(logits), batch):
         counted.add(logits[start : start + batch], labels[start : start + batch])
-    return counted.scores()
+    return counted.compute_scores()
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -93,4 +93,4 @@ def test_every_metric_that_a_study_may_name_is_measured(task: TaskName) -> None:
     labels = torch.tensor([0, 1, 2, 3]) if task == "classification" else torch.eye(4)
     labels = torch.arange(4.0) if task == "regression" else labels
     found = _streamed(task, torch.randn(4, 1 if task == "regression" else 4), labels)
-    assert tuple(found) == task_traits(task).metrics
+    assert tuple(found) == get_task_traits(task).metrics

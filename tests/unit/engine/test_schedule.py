@@ -9,7 +9,7 @@ import torch
 from transformers import get_scheduler
 
 from headstart.config.study import Training
-from headstart.engine.schedule import learning_rate, steps_in_epoch, total_steps, warmup_steps
+from headstart.engine.schedule import count_epoch_steps, count_total_steps, count_warmup_steps, learning_rate
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
@@ -19,7 +19,7 @@ def test_rates_are_transformers(schedule: Literal["linear", "cosine", "constant"
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-4)
     name = {"constant": "constant_with_warmup"}.get(schedule, schedule)
     scheduler = get_scheduler(
-        name, optimiser, num_warmup_steps=warmup_steps(training, total), num_training_steps=total
+        name, optimiser, num_warmup_steps=count_warmup_steps(training, total), num_training_steps=total
     )
     for step in range(total):
         assert learning_rate(training, step, total) == pytest.approx(
@@ -31,7 +31,7 @@ def test_rates_are_transformers(schedule: Literal["linear", "cosine", "constant"
 
 @pytest.mark.parametrize(("warmup", "steps"), [(0.06, 6), (0.061, 7), (0, 0), (1, 1), (12, 12)])
 def test_warmup_below_one_is_a_share_rounded_up(warmup: float, steps: int) -> None:
-    assert warmup_steps(Training(warmup=warmup), 100) == steps
+    assert count_warmup_steps(Training(warmup=warmup), 100) == steps
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_warmup_below_one_is_a_share_rounded_up(warmup: float, steps: int) -> No
 )
 def test_steps_of_an_epoch(texts: int, batch: int, accumulation: int, steps: int) -> None:
     training = Training(batch_size=batch, accumulation=accumulation, epochs=3)
-    assert steps_in_epoch(training, texts) == steps
-    assert total_steps(training, texts) == 3 * steps
+    assert count_epoch_steps(training, texts) == steps
+    assert count_total_steps(training, texts) == 3 * steps
 
 
 def test_steps_take_the_place_of_epochs() -> None:
-    assert total_steps(Training(steps=17), 1000) == 17
+    assert count_total_steps(Training(steps=17), 1000) == 17

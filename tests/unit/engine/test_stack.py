@@ -16,10 +16,10 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 import headstart
 from headstart import Stack, stack, unstack
-from headstart.engine.stack import unstackable
+from headstart.engine.stack import find_stacking_obstacle
 from headstart.errors import StackError
 from headstart.models.vocabulary import CompactEmbedding, compact
-from tiny import PAD, VOCABULARY, gap, tiny_config, tiny_model
+from tiny import PAD, VOCABULARY, make_tiny_config, make_tiny_model, max_difference
 
 USED = np.array([PAD, 4, 5, 9, 11, 20, 33, 48])
 CHECK_TOKENS = 7
@@ -30,7 +30,7 @@ def _ids(rows: int, tokens: int = 6) -> torch.Tensor:
 
 
 def _models(count: int = 3, family: str = "bert") -> list[Any]:
-    return [tiny_model(family, seed=seed).eval() for seed in range(count)]
+    return [make_tiny_model(family, seed=seed).eval() for seed in range(count)]
 
 
 # The public names
@@ -60,7 +60,7 @@ def test_one_model_can_be_a_stack() -> None:
     (model,) = _models(1)
     together, ids = stack([model]), _ids(4)
     assert together.members == 1
-    assert gap(together(ids).logits, model(ids).logits) < 1e-12
+    assert max_difference(together(ids).logits, model(ids).logits) < 1e-12
 
 
 # Forward
@@ -159,7 +159,7 @@ def test_the_number_format_stays() -> None:
     logits = together(ids).logits
     assert {p.dtype for p in together.parameters()} == {logits.dtype} == {torch.float32}
     for r, model in enumerate(models):
-        assert gap(logits.chunk(3)[r], model(ids.chunk(3)[r]).logits) < 1e-5
+        assert max_difference(logits.chunk(3)[r], model(ids.chunk(3)[r]).logits) < 1e-5
 
 
 def test_a_stack_can_be_moved_to_another_number_format() -> None:
@@ -169,12 +169,14 @@ def test_a_stack_can_be_moved_to_another_number_format() -> None:
         logits = stack(models).float()(ids).logits
         assert logits.dtype == torch.float32
         expected = torch.cat([m.float()(own).logits for m, own in zip(models, ids.chunk(2), strict=True)])
-        assert gap(logits, expected) < 1e-5
+        assert max_difference(logits, expected) < 1e-5
 
 
 def test_models_tied_and_not_tied_are_refused() -> None:
     """The first is tied, one in the middle is not: its second table would be lost."""
-    models: list[Any] = [AutoModelForMaskedLM.from_config(tiny_config("bert")).double() for _ in range(3)]
+    models: list[Any] = [
+        AutoModelForMaskedLM.from_config(make_tiny_config("bert")).double() for _ in range(3)
+    ]
     decoder = models[1].cls.predictions.decoder
     decoder.weight = nn.Parameter(decoder.weight.detach() + 1)
     with pytest.raises(StackError, match="decoder"):
@@ -210,9 +212,9 @@ def test_a_copy_of_a_stack_uses_its_own_weights(family: str) -> None:
             parameter.add_(torch.linspace(0, 1, parameter.numel(), dtype=parameter.dtype).view_as(parameter))
     assert torch.equal(together(ids).logits, before)
     changed = copied(ids).logits
-    assert gap(changed, before) > 1e-3
+    assert max_difference(changed, before) > 1e-3
     for r in range(2):
-        assert gap(changed.chunk(2)[r], unstack(copied, r)(ids.chunk(2)[r]).logits) < 1e-9
+        assert max_difference(changed.chunk(2)[r], unstack(copied, r)(ids.chunk(2)[r]).logits) < 1e-9
 
 
 @pytest.mark.parametrize("family", ["mpnet", "deberta-v2"])
@@ -226,9 +228,11 @@ def test_relative_positions_follow_the_copy_they_are_in(family: str) -> None:
     (table,) = (p for name, p in copied.named_parameters() if "relative_attention" in name or "rel_" in name)
     with torch.no_grad():
         table.copy_(torch.randn_like(table))
-    assert gap(copied(ids).logits, together(ids).logits) > 1e-3
+    assert max_difference(copied(ids).logits, together(ids).logits) > 1e-3
     for r in range(2):
-        assert gap(copied(ids).logits.chunk(2)[r], unstack(copied, r)(ids.chunk(2)[r]).logits) < 1e-9
+        assert (
+            max_difference(copied(ids).logits.chunk(2)[r], unstack(copied, r)(ids.chunk(2)[r]).logits) < 1e-9
+        )
 
 
 # A vocabulary of the ids in use
@@ -250,9 +254,9 @@ def test_models_of_a_compact_vocabulary_stack() -> None:
     assert table.shape[:2] == (3, len(USED))
     for r, (model, own) in enumerate(zip(models, ids.chunk(3), strict=True)):
         alone = model(own).logits
-        assert gap(logits.chunk(3)[r], alone) < 1e-9
+        assert max_difference(logits.chunk(3)[r], alone) < 1e-9
         alone.square().sum().backward()
-        assert gap(table.grad[r], model.get_input_embeddings().weight.grad) < 1e-9
+        assert max_difference(table.grad[r], model.get_input_embeddings().weight.grad) < 1e-9
 
 
 def test_a_compact_vocabulary_comes_out_compact() -> None:
@@ -260,7 +264,7 @@ def test_a_compact_vocabulary_comes_out_compact() -> None:
     own: Any = unstack(stack(models), 1)
     table = own.get_input_embeddings()
     assert isinstance(table, CompactEmbedding)
-    assert table.ids().tolist() == USED.tolist()
+    assert table.list_ids().tolist() == USED.tolist()
     assert torch.equal(table.weight, models[1].get_input_embeddings().weight)
 
 
@@ -284,7 +288,7 @@ def test_nothing_makes_no_stack() -> None:
 
 
 def _of(family: str = "bert", **config: Any) -> Any:
-    made = tiny_config(family, num_labels=3)
+    made = make_tiny_config(family, num_labels=3)
     made.update(config)
     return AutoModelForSequenceClassification.from_config(made).double().eval()
 
@@ -440,7 +444,7 @@ def _toys(kind: Callable[[int], nn.Module], count: int) -> list[nn.Module]:
 def test_a_toy_of_known_layers_stacks() -> None:
     toys, ids = _toys(_Toy, 3), _ids(6)
     expected = torch.cat([toy(own).logits for toy, own in zip(toys, ids.chunk(3), strict=True)])
-    assert gap(stack(toys)(ids).logits, expected) < 1e-12
+    assert max_difference(stack(toys)(ids).logits, expected) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -453,7 +457,7 @@ def test_a_weight_outside_known_layers_is_refused_by_name(kind: Any, what: str) 
     assert what in str(caught.value)
     assert str(caught.value).startswith(kind.__name__)
     with torch.device("meta"):
-        assert str(unstackable(kind())).startswith(what)
+        assert str(find_stacking_obstacle(kind())).startswith(what)
 
 
 @pytest.mark.parametrize("change", [{"max_norm": 1.0}, {"scale_grad_by_freq": True}, {"sparse": True}])
@@ -483,7 +487,7 @@ def test_an_embedding_that_scales_is_refused() -> None:
 @pytest.mark.parametrize("kind", [_Distances, _TokensFirst, _AllTokens, _Shifting, _Reading])
 @pytest.mark.parametrize("count", [2, 3, CHECK_TOKENS])
 def test_layers_used_in_a_way_of_the_familys_own_are_caught(kind: Any, count: int) -> None:
-    assert unstackable(kind()) is None
+    assert find_stacking_obstacle(kind()) is None
     with pytest.raises(StackError, match=r"stacked, it computes something else|does not work on stacked"):
         stack(_toys(kind, count))
 
@@ -498,7 +502,7 @@ def test_most_are_caught_among_equal_models_too(kind: Any, count: int) -> None:
 def test_without_the_check_they_would_pass() -> None:
     toys, ids = _toys(_Shifting, 2), _ids(2)
     together = stack(toys, check=False)
-    assert gap(together(ids).logits[:1], toys[0](ids[:1]).logits) > 1e-3
+    assert max_difference(together(ids).logits[:1], toys[0](ids[:1]).logits) > 1e-3
 
 
 def test_a_family_met_in_the_wild_is_caught() -> None:

@@ -10,22 +10,22 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.engine import step_ring
 from headstart.engine.member import Member, StepMark
-from headstart.engine.stack import members_in
+from headstart.engine.stack import count_members
 from headstart.engine.step_ring import StepRing, choose_read_interval
 from headstart.engine.train import train
 from headstart.events import EpochDone, StepDone
-from tiny import Listening, tiny_model, tiny_run, tiny_setting, tiny_weights
-from watched import watched_optimiser
+from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights
+from watched import watch_optimiser
 
 #: 10 steps an epoch, of a run with fewer texts 6; the third diverges at its 13th step, in its second epoch.
 RUNS = (
-    (tiny_run(0, epochs=3, learning_rate=1e-2), np.arange(60)),
-    (tiny_run(1, epochs=2, learning_rate=3e-2), np.arange(7, 40)),
-    (tiny_run(2, epochs=3), np.arange(60)),
-    (tiny_run(3, epochs=9, learning_rate=1e-12, patience=1), np.arange(60)),
+    (make_tiny_run(0, epochs=3, learning_rate=1e-2), np.arange(60)),
+    (make_tiny_run(1, epochs=2, learning_rate=3e-2), np.arange(7, 40)),
+    (make_tiny_run(2, epochs=3), np.arange(60)),
+    (make_tiny_run(3, epochs=9, learning_rate=1e-12, patience=1), np.arange(60)),
 )
 DIVERGES, STEP = 2, 13
 
@@ -35,10 +35,10 @@ class _Trained:
 
     def __init__(self, read_every: int | None, which: Sequence[int] = range(len(RUNS))) -> None:
         self.members = [Member(*RUNS[r]) for r in which]
-        self.heard, self.states = Listening(), {}  # type: ignore[var-annotated]
-        weights = tiny_weights([tiny_model(seed=r, dropout=0.2) for r in which])
+        self.heard, self.states = EventRecorder(), {}  # type: ignore[var-annotated]
+        weights = make_tiny_weights([make_tiny_model(seed=r, dropout=0.2) for r in which])
         overflows = {place: STEP - 1 for place, r in enumerate(which) if r == DIVERGES}
-        optimiser = watched_optimiser(weights, self.members, overflows)
+        optimiser = watch_optimiser(weights, self.members, overflows)
 
         def save(member: Member, row: torch.Tensor, moments: Any) -> None:
             self.states[member.run.seed, member.steps] = [row.clone(), *(x.clone() for x in moments.values())]
@@ -46,7 +46,7 @@ class _Trained:
         train(
             self.members,
             weights,
-            tiny_setting(curves=("valid", "test")),
+            make_tiny_context(curves=("valid", "test")),
             self.heard,
             save,
             optimiser=optimiser,
@@ -70,7 +70,11 @@ def test_events_weights_states_and_errors_do_not_depend_on_when_losses_are_read(
     often, seldom = _Trained(1), _Trained(read_every)
     for one, other in zip(often.members, seldom.members, strict=True):
         assert often.told(one.run) == seldom.told(other.run)
-        assert (one.steps, one.passes, str(one.error)) == (other.steps, other.passes, str(other.error))
+        assert (one.steps, one.micro_batches, str(one.error)) == (
+            other.steps,
+            other.micro_batches,
+            str(other.error),
+        )
         assert np.array_equal(one.losses, other.losses, equal_nan=True)
         assert (one.weights is None) == (other.weights is None)
         if one.weights is not None and other.weights is not None:
@@ -126,18 +130,18 @@ def test_the_host_waits_once_for_many_steps_of_any_number_of_members(
     count: int, read_every: int, reads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """30 steps in epochs of 10, each of which ends with a read. At first it waited once a member and pass."""
-    members = [Member(tiny_run(seed, epochs=3), np.arange(60)) for seed in range(count)]
-    weights = tiny_weights([tiny_model(seed=seed) for seed in range(count)])
-    monkeypatch.setattr("headstart.engine.train.measure", _no_evaluation)
+    members = [Member(make_tiny_run(seed, epochs=3), np.arange(60)) for seed in range(count)]
+    weights = make_tiny_weights([make_tiny_model(seed=seed) for seed in range(count)])
+    monkeypatch.setattr("headstart.engine.train.evaluate_part", _no_evaluation)
     with _Waits(monkeypatch) as waits:
-        train(members, weights, tiny_setting(), Listening(), read_every=read_every)
+        train(members, weights, make_tiny_context(), EventRecorder(), read_every=read_every)
     assert (waits.reads, waits.steps_read) == (reads, 30)
     # The library looks in each pass whether the mask has a zero.
     assert waits.numbers <= 30
 
 
 def _no_evaluation(module: torch.nn.Module, *_: object) -> list[dict[str, float]]:
-    return [{"accuracy": 0.5, "loss": 1.0}] * members_in(module)
+    return [{"accuracy": 0.5, "loss": 1.0}] * count_members(module)
 
 
 def test_a_cpu_is_read_at_each_step_and_a_device_seldom() -> None:

@@ -13,11 +13,11 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from headstart.config.study import Lora
 from headstart.data.batches import Batch
 from headstart.engine import trace as traces
-from headstart.engine.trace import Kept, kept, trace
-from headstart.methods.lora_layers import adapt
+from headstart.engine.trace import SavedTensors, count_saved_bytes, trace_memory
+from headstart.methods.lora_layers import inject_adapters
 from headstart.tasks import load_task
 from headstart.tasks.classification import CLASSIFICATION
-from tiny import FAMILIES, PAD, VOCABULARY, tiny_config
+from tiny import FAMILIES, PAD, VOCABULARY, make_tiny_config
 
 ROWS, TOKENS, READ = 4, 16, 6
 
@@ -34,7 +34,7 @@ def batch(rows: int = ROWS, targets: bool = False) -> Batch:
 
 def make(family: str, dropout: float = 0.1, library: Any = AutoModelForSequenceClassification) -> Any:
     """A random model in float32."""
-    return library.from_config(tiny_config(family, dropout), dtype=torch.float32)
+    return library.from_config(make_tiny_config(family, dropout), dtype=torch.float32)
 
 
 def truly(
@@ -42,13 +42,13 @@ def truly(
 ) -> int:
     """The bytes that a forward pass keeps, counted while it computes."""
     model = own().train()
-    traces._without_table_gradient(model)
-    return kept(model, batch(**targets), task, precision)
+    traces._drop_table_gradient(model)
+    return count_saved_bytes(model, batch(**targets), task, precision)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_step_without_numbers_keeps_what_a_step_keeps(family: str) -> None:
-    traced = trace(lambda: make(family), batch(), batch(READ), CLASSIFICATION, "fp32").step
+    traced = trace_memory(lambda: make(family), batch(), batch(READ), CLASSIFICATION, "fp32").step
     assert traced == pytest.approx(truly(lambda: make(family)), rel=0.01)
 
 
@@ -57,9 +57,9 @@ def test_other_formats_keep_what_they_keep(precision: Any) -> None:
     dtype = torch.float64 if precision == "fp64" else torch.float32
 
     def own() -> Any:
-        return AutoModelForSequenceClassification.from_config(tiny_config("roberta", 0.1), dtype=dtype)
+        return AutoModelForSequenceClassification.from_config(make_tiny_config("roberta", 0.1), dtype=dtype)
 
-    traced = trace(own, batch(), batch(READ), CLASSIFICATION, precision)
+    traced = trace_memory(own, batch(), batch(READ), CLASSIFICATION, precision)
     assert traced.step == pytest.approx(truly(own, precision), rel=0.01)
 
 
@@ -68,33 +68,37 @@ def test_a_causal_model_needs_logits_where_something_is_said(family: str) -> Non
     def own() -> Any:
         return make(family, library=AutoModelForCausalLM)
 
-    traced = trace(own, batch(targets=True), batch(READ, targets=True), load_task("instruction"), "fp32").step
+    traced = trace_memory(
+        own, batch(targets=True), batch(READ, targets=True), load_task("instruction"), "fp32"
+    ).step
     assert traced == pytest.approx(truly(own, task=load_task("instruction"), targets=True), rel=0.01)
 
 
 def test_adapters_need_less_than_full_tuning() -> None:
     def adapted() -> Any:
         model = make("bert")
-        adapt(model, Lora(r=2), 0)
+        inject_adapters(model, Lora(r=2), 0)
         return model
 
-    full = trace(lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32").step
-    own = trace(adapted, batch(), batch(READ), CLASSIFICATION, "fp32").step
+    full = trace_memory(lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32").step
+    own = trace_memory(adapted, batch(), batch(READ), CLASSIFICATION, "fp32").step
     assert own < full
     assert own == pytest.approx(truly(adapted), rel=0.01)
 
 
 def test_twice_the_rows_keep_twice_the_memory() -> None:
-    one, two = (trace(lambda: make("bert"), batch(r), batch(r), CLASSIFICATION, "fp32") for r in (8, 16))
+    one, two = (
+        trace_memory(lambda: make("bert"), batch(r), batch(r), CLASSIFICATION, "fp32") for r in (8, 16)
+    )
     assert two.step == pytest.approx(2 * one.step, rel=0.1)
     assert (one.evaluation, two.evaluation) == (3 * 8 * 2 * 4, 3 * 16 * 2 * 4)
 
 
 def test_weights_are_not_counted_and_views_of_one_tensor_once() -> None:
     layer = torch.nn.Linear(8, 8)
-    counted = Kept(layer)
+    counted = SavedTensors(layer)
     x = torch.ones(4, 8, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(counted.pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(counted.count_tensor, lambda tensor: tensor):
         y = layer(x)
         (y[:2] * y[2:]).sum()
     assert counted.bytes == 2 * 4 * 8 * 4  # x, and y
@@ -102,7 +106,7 @@ def test_weights_are_not_counted_and_views_of_one_tensor_once() -> None:
 
 def test_it_draws_and_computes_nothing() -> None:
     before = torch.get_rng_state()
-    trace(lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32")
+    trace_memory(lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32")
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -112,4 +116,4 @@ def test_a_model_that_has_to_see_numbers_is_an_error_that_can_be_caught() -> Non
             return torch.unique(input_ids)
 
     with pytest.raises(RuntimeError):
-        trace(Odd, batch(), batch(READ), CLASSIFICATION, "fp32")
+        trace_memory(Odd, batch(), batch(READ), CLASSIFICATION, "fp32")

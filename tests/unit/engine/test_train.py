@@ -8,16 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.engine.member import Member, member_turns
-from headstart.engine.train import measure, train
-from tiny import Listening, tiny_model, tiny_run, tiny_setting, tiny_weights, trained
-from watched import watched_optimiser
+from headstart.engine.member import Member, iter_step_batches
+from headstart.engine.train import evaluate_part, train
+from tiny import (
+    EventRecorder,
+    make_tiny_context,
+    make_tiny_model,
+    make_tiny_run,
+    make_tiny_weights,
+    train_members,
+)
+from watched import watch_optimiser
 
 
-def _trained(seed: int = 0, dropout: float = 0.2, **training: Any) -> tuple[Member, Listening]:
-    setting, heard = tiny_setting(curves=("valid", "test")), Listening()
-    run = tiny_run(seed, **{"epochs": 3, **training})
-    (member,), _ = trained([run], [tiny_model(dropout=dropout)], setting, heard)
+def _trained(seed: int = 0, dropout: float = 0.2, **training: Any) -> tuple[Member, EventRecorder]:
+    setting, heard = make_tiny_context(curves=("valid", "test")), EventRecorder()
+    run = make_tiny_run(seed, **{"epochs": 3, **training})
+    (member,), _ = train_members([run], [make_tiny_model(dropout=dropout)], setting, heard)
     return member, heard
 
 
@@ -58,8 +65,8 @@ def test_each_epoch_gives_a_point_with_what_was_asked_for() -> None:
 
 
 def test_the_test_is_not_touched_unless_asked() -> None:
-    heard = Listening()
-    trained([tiny_run(epochs=1)], [tiny_model()], heard=heard)
+    heard = EventRecorder()
+    train_members([make_tiny_run(epochs=1)], [make_tiny_model()], heard=heard)
     assert heard.points[0].test is None
 
 
@@ -69,16 +76,16 @@ def test_each_part_is_measured_once_an_epoch(curves: Any, monkeypatch: pytest.Mo
 
     def counting(module: Any, part: Any, setting: Any) -> Any:
         measured.append(part)
-        return measure(module, part, setting)
+        return evaluate_part(module, part, setting)
 
-    monkeypatch.setattr("headstart.engine.train.measure", counting)
-    trained([tiny_run(epochs=2)], [tiny_model()], tiny_setting(curves=curves))
+    monkeypatch.setattr("headstart.engine.train.evaluate_part", counting)
+    train_members([make_tiny_run(epochs=2)], [make_tiny_model()], make_tiny_context(curves=curves))
     assert sorted(measured) == sorted([*{"valid", *curves}] * 2)
 
 
 def test_afterwards_a_member_holds_the_weights_of_its_best_epoch() -> None:
-    setting, heard, model = tiny_setting(curves=("valid", "test")), Listening(), tiny_model()
-    (member,), weights = trained([tiny_run(epochs=6, learning_rate=3e-2)], [model], setting, heard)
+    setting, heard, model = make_tiny_context(curves=("valid", "test")), EventRecorder(), make_tiny_model()
+    (member,), weights = train_members([make_tiny_run(epochs=6, learning_rate=3e-2)], [model], setting, heard)
     values = [point.valid["accuracy"] for point in heard.points]
     best = member.best
     assert best is not None
@@ -86,8 +93,8 @@ def test_afterwards_a_member_holds_the_weights_of_its_best_epoch() -> None:
     assert best.epoch < 6, "the case must exercise going back"
     assert member.weights is not None
     model.load_state_dict(weights.layout.view_parameters(member.weights), strict=False)
-    assert measure(model, "valid", setting)[0]["accuracy"] == max(values)
-    assert measure(model, "test", setting) == [best.test]
+    assert evaluate_part(model, "valid", setting)[0]["accuracy"] == max(values)
+    assert evaluate_part(model, "test", setting) == [best.test]
 
 
 def test_equal_epochs_keep_the_earlier() -> None:
@@ -98,13 +105,13 @@ def test_equal_epochs_keep_the_earlier() -> None:
 
 @pytest.mark.parametrize(("texts", "batch", "accumulation"), [(60, 7, 1), (60, 7, 4), (5, 8, 2)])
 def test_every_text_is_learnt_from_once_an_epoch(texts: int, batch: int, accumulation: int) -> None:
-    run = tiny_run(batch_size=batch, accumulation=accumulation, epochs=2)
+    run = make_tiny_run(batch_size=batch, accumulation=accumulation, epochs=2)
     index = np.arange(texts)
     member = Member(run, index)
-    turns = list(member_turns(member, tiny_setting()))
-    assert len(turns) == member.total
+    turns = list(iter_step_batches(member, make_tiny_context()))
+    assert len(turns) == member.total_steps
     for epoch in (1, 2):
-        seen = np.concatenate([p for turn in turns if turn.epoch == epoch for p in turn.passes])
+        seen = np.concatenate([p for turn in turns if turn.epoch == epoch for p in turn.batches])
         assert sorted(seen) == list(index)
     assert [turn.ends_epoch for turn in turns].count(True) == 2
 
@@ -115,36 +122,38 @@ def test_steps_end_in_the_middle_of_an_epoch_with_an_evaluation() -> None:
     assert [(point.epoch, point.step) for point in heard.points] == [(1, 10), (2, 14)]
 
 
-def _trained_steps(steps: int) -> tuple[Member, Listening]:
-    heard = Listening()
-    (member,), _ = trained([tiny_run(steps=steps)], [tiny_model()], heard=heard)
+def _trained_steps(steps: int) -> tuple[Member, EventRecorder]:
+    heard = EventRecorder()
+    (member,), _ = train_members([make_tiny_run(steps=steps)], [make_tiny_model()], heard=heard)
     return member, heard
 
 
 def test_a_partial_batch_weighs_its_texts_like_any_other() -> None:
     """With accumulation over the whole epoch, the one step's loss is the mean over all texts."""
-    setting, heard = tiny_setting(), Listening()
-    model = tiny_model()
-    whole = measure(model, "train", setting)[0]["loss"]
-    trained([tiny_run(batch_size=7, accumulation=9, epochs=1)], [model], setting, heard)
+    setting, heard = make_tiny_context(), EventRecorder()
+    model = make_tiny_model()
+    whole = evaluate_part(model, "train", setting)[0]["loss"]
+    train_members([make_tiny_run(batch_size=7, accumulation=9, epochs=1)], [model], setting, heard)
     assert heard.losses == [pytest.approx(whole, abs=1e-12)]
 
 
 def test_a_run_that_diverges_is_failed_and_says_where() -> None:
-    member, weights = Member(tiny_run(epochs=2), np.arange(60)), tiny_weights([tiny_model()])
-    optimiser = watched_optimiser(weights, [member], {0: 13})
-    train([member], weights, tiny_setting(), Listening(), optimiser=optimiser)
+    member, weights = Member(make_tiny_run(epochs=2), np.arange(60)), make_tiny_weights([make_tiny_model()])
+    optimiser = watch_optimiser(weights, [member], {0: 13})
+    train([member], weights, make_tiny_context(), EventRecorder(), optimiser=optimiser)
     assert member.weights is None
     assert str(member.error).startswith(
         "run arm/all/0: loss nan with a gradient of norm nan at step 14 of 20"
     )
-    assert len(member.points) == 1
+    assert len(member.epochs) == 1
 
 
 def test_an_index_restricts_what_is_learnt_from() -> None:
     index = np.array([3, 5, 8, 13])
-    member = Member(tiny_run(batch_size=2, epochs=1), index)
-    seen = np.concatenate([p for turn in member_turns(member, tiny_setting()) for p in turn.passes])
+    member = Member(make_tiny_run(batch_size=2, epochs=1), index)
+    seen = np.concatenate(
+        [p for turn in iter_step_batches(member, make_tiny_context()) for p in turn.batches]
+    )
     assert sorted(seen) == sorted(index)
 
 
@@ -152,7 +161,7 @@ def test_a_run_out_of_patience_ends_with_its_best_epoch() -> None:
     member, heard = _trained(epochs=20, learning_rate=1e-12, patience=2)
     assert [point.epoch for point in heard.points] == [1, 2, 3]
     assert member.best is heard.points[0]
-    assert (member.steps, member.total, member.error) == (30, 200, None)
+    assert (member.steps, member.total_steps, member.error) == (30, 200, None)
 
 
 def test_patience_starts_again_with_every_better_epoch() -> None:

@@ -12,17 +12,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from headstart.engine.optim.decay import decaying
+from headstart.engine.optim.decay import find_decaying_parameters
 from headstart.engine.stack import stack
 from headstart.engine.weights import Weights
-from tiny import VOCABULARY, gap, tiny_config, tiny_model, tiny_weights
+from tiny import VOCABULARY, make_tiny_config, make_tiny_model, make_tiny_weights, max_difference
 
 ALIGNED = 16
 members = pytest.mark.parametrize("count", [1, 3])
 
 
 def _models(count: int, family: str = "bert") -> list[Any]:
-    return [tiny_model(family, seed=seed).eval() for seed in range(count)]
+    return [make_tiny_model(family, seed=seed).eval() for seed in range(count)]
 
 
 def _ids(rows: int) -> torch.Tensor:
@@ -31,7 +31,7 @@ def _ids(rows: int) -> torch.Tensor:
 
 def _made(count: int = 3, family: str = "bert") -> tuple[Weights, list[Any]]:
     """The weights of so many models, and these models over again."""
-    return tiny_weights(_models(count, family)), _models(count, family)
+    return make_tiny_weights(_models(count, family)), _models(count, family)
 
 
 def _says(weights: Weights, ids: torch.Tensor) -> list[torch.Tensor]:
@@ -44,7 +44,7 @@ def _says(weights: Weights, ids: torch.Tensor) -> list[torch.Tensor]:
 def _assert_follows(weights: Weights, models: list[Any]) -> None:
     ids = _ids(2)
     for said, model in zip(_says(weights, ids), models, strict=True):
-        assert gap(said, model(ids).logits) < 1e-12
+        assert max_difference(said, model(ids).logits) < 1e-12
 
 
 # Layout
@@ -53,7 +53,7 @@ def _assert_follows(weights: Weights, models: list[Any]) -> None:
 @members
 def test_what_decays_lies_before_what_does_not(count: int) -> None:
     weights, models = _made(count)
-    decays = decaying(models[0])
+    decays = find_decaying_parameters(models[0])
     assert weights.layout.decaying_names == decays
     assert {slot.name for slot in weights.slots} == {name for name, _ in models[0].named_parameters()}
     for slot in weights.slots:
@@ -111,7 +111,7 @@ def test_frozen_parameters_have_no_place(count: int) -> None:
     models = _models(count)
     for model in models:
         model.bert.requires_grad_(False)
-    weights = tiny_weights(models)
+    weights = make_tiny_weights(models)
     assert [slot.name for slot in weights.slots] == ["classifier.weight", "classifier.bias"]
     _assert_follows(weights, _models(count))
 
@@ -119,16 +119,16 @@ def test_frozen_parameters_have_no_place(count: int) -> None:
 @pytest.mark.parametrize("tied", [True, False])
 @members
 def test_tied_parameters_count_once(count: int, tied: bool) -> None:
-    config = tiny_config("gpt2", tie_word_embeddings=tied)
+    config = make_tiny_config("gpt2", tie_word_embeddings=tied)
     models = [AutoModelForCausalLM.from_config(config).double().eval() for _ in range(count)]
     expected = sum(-(-p.numel() // ALIGNED) * ALIGNED for p in models[0].parameters())
-    weights, ids = tiny_weights(models), _ids(2)
+    weights, ids = make_tiny_weights(models), _ids(2)
     assert weights.values.shape == (count, expected)
     assert ("lm_head.weight" in {slot.name for slot in weights.slots}) != tied
     before = _says(weights, ids)
     table = weights.layout.view_parameters(weights.values[-1])["transformer.wte.weight"]
     table[:4] *= 3  # ids that do not occur in the texts: read by the head alone
-    changed = [gap(a, b) > 1e-6 for a, b in zip(_says(weights, ids), before, strict=True)]
+    changed = [max_difference(a, b) > 1e-6 for a, b in zip(_says(weights, ids), before, strict=True)]
     assert changed == [False] * (count - 1) + [tied]
 
 
@@ -146,14 +146,14 @@ def test_what_is_written_to_a_row_changes_that_member_alone(count: int) -> None:
     ids = _ids(2)
     before = _says(weights, ids)
     weights.values[count - 1] += 0.1
-    changed = [gap(a, b) > 1e-3 for a, b in zip(_says(weights, ids), before, strict=True)]
+    changed = [max_difference(a, b) > 1e-3 for a, b in zip(_says(weights, ids), before, strict=True)]
     assert changed == [False] * (count - 1) + [True]
 
 
 @members
 def test_load_member_gives_a_member_a_models_weights(count: int) -> None:
     weights, models = _made(count)
-    models[count - 1] = tiny_model(seed=77).eval()
+    models[count - 1] = make_tiny_model(seed=77).eval()
     weights.load_member(count - 1, models[count - 1])
     _assert_follows(weights, models)
 
@@ -202,8 +202,8 @@ def test_gradients_of_two_passes_add_up_in_the_buffer(count: int) -> None:
     for batch in batches:
         _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
         assert all(parameter.grad is None for parameter in weights.module.parameters())
-    assert gap(weights.grads, _expected(weights, models, *batches)) < 1e-9
-    assert gap(weights.grads, _expected(weights, models, batches[0])) > 1e-6
+    assert max_difference(weights.grads, _expected(weights, models, *batches)) < 1e-9
+    assert max_difference(weights.grads, _expected(weights, models, batches[0])) > 1e-6
 
 
 @members
@@ -215,15 +215,15 @@ def test_forgotten_gradients_are_zero_and_the_next_step_is_whole(count: int) -> 
     assert not weights.grads.any()
     batch = _ids(2 * count)
     _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
-    assert gap(weights.grads, _expected(weights, models, batch)) < 1e-9
+    assert max_difference(weights.grads, _expected(weights, models, batch)) < 1e-9
 
 
 def test_a_tied_table_has_its_whole_gradient() -> None:
-    model = AutoModelForCausalLM.from_config(tiny_config("gpt2")).double().eval()
+    model = AutoModelForCausalLM.from_config(make_tiny_config("gpt2")).double().eval()
     assert model.lm_head.weight is model.get_input_embeddings().weight
-    weights, plain = tiny_weights([copy.deepcopy(model)]), [model]
+    weights, plain = make_tiny_weights([copy.deepcopy(model)]), [model]
     _loss(weights.module(_ids(2)).logits).backward()  # type: ignore[no-untyped-call]
-    assert gap(weights.grads, _expected(weights, plain, _ids(2))) < 1e-9
+    assert max_difference(weights.grads, _expected(weights, plain, _ids(2))) < 1e-9
     weights.zero_gradients()
     assert not weights.grads.any()
 
@@ -232,7 +232,7 @@ def test_a_tied_table_has_its_whole_gradient() -> None:
 def test_layers_used_many_times_collect_whole_gradients(family: str) -> None:
     weights, models = _made(2, family)
     _loss(weights.module(_ids(4)).logits).backward()  # type: ignore[no-untyped-call]
-    assert gap(weights.grads, _expected(weights, models, _ids(4))) < 1e-9
+    assert max_difference(weights.grads, _expected(weights, models, _ids(4))) < 1e-9
 
 
 @members
@@ -264,7 +264,7 @@ def test_selected_members_go_on_alone(rows: list[int]) -> None:
     _assert_follows(weights, chosen)
     batch = _ids(2 * len(rows))
     _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
-    assert gap(weights.grads, _expected(weights, chosen, batch)) < 1e-9
+    assert max_difference(weights.grads, _expected(weights, chosen, batch)) < 1e-9
 
 
 def test_members_can_be_selected_again_and_again() -> None:
@@ -303,11 +303,11 @@ def test_gradients_go_to_the_weights_that_are_bound() -> None:
     copied.bind()
     _loss(weights.module(ids).logits).backward()  # type: ignore[no-untyped-call]
     assert not weights.grads.any()
-    assert gap(copied.grads, _expected(copied, [models[2], models[0]], ids)) < 1e-9
+    assert max_difference(copied.grads, _expected(copied, [models[2], models[0]], ids)) < 1e-9
     weights.bind()
     batch = _ids(6)
     _loss(weights.module(batch).logits).backward()  # type: ignore[no-untyped-call]
-    assert gap(weights.grads, _expected(weights, models, batch)) < 1e-9
+    assert max_difference(weights.grads, _expected(weights, models, batch)) < 1e-9
 
 
 def test_copied_members_can_be_selected_from() -> None:
@@ -321,6 +321,6 @@ def test_copied_members_can_be_selected_from() -> None:
 def test_names_tell_members_of_all_sizes_alike() -> None:
     """A row of a pack is a row of the run alone: what is kept of one can be given to the other."""
     together, models = _made()
-    alone = tiny_weights([models[1]])
+    alone = make_tiny_weights([models[1]])
     assert alone.slots == together.slots
     assert torch.equal(alone.values[0], together.values[1])

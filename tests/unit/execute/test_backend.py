@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart import load_study
-from headstart.config.expand import Pack, expand
+from headstart.config.runs import Pack, expand_runs
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend, split_lost_pack
 from headstart.execute.open_study import OpenStudy, open_study
@@ -72,7 +72,7 @@ def test_a_study_runs_on_any_backend(study_file: StudyFile) -> None:
 def lost(study_file: StudyFile) -> Callable[[int], tuple[list[Pack], Pack, RunStore, list[str]]]:
     """Loses a pack of so many bags of words; gives what to try, the pack, the store, and what ended."""
     study = load_study(study_file(arms={"words": {"method": "bag-of-words"}}, seeds=[0, 1, 2]))
-    runs = expand(study)
+    runs = expand_runs(study)
     prepared, store = prepare_study(study, runs), RunStore(Path(study.out))
     ended: list[str] = []
 
@@ -94,12 +94,12 @@ def test_a_lost_pack_is_tried_again_in_halves(lost: Lost) -> None:
     again, pack, store, ended = lost(3)
     assert [run for part in again for run in part.runs] == list(pack.runs)
     assert sorted(len(part.runs) for part in again) == [1, 2]
-    assert (ended, list(store.records())) == ([], [])
+    assert (ended, list(store.read_records())) == ([], [])
 
 
 def test_a_lost_run_has_failed_and_says_why(lost: Lost) -> None:
     again, _, store, ended = lost(1)
-    (record,) = store.records()
+    (record,) = store.read_records()
     assert (again, record.status, ended) == ([], "failed", ["words/all/0"])
     assert "run words/all/0: its process was killed by signal 9" in str(record.error)
     assert "lower workers or training.batch_size" in str(record.error)

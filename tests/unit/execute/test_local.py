@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headstart import load_study
-from headstart.config.expand import Pack, expand
+from headstart.config.runs import Pack, expand_runs
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
 from headstart.execute.local import LocalBackend, preload_workers
@@ -30,7 +30,7 @@ class _Study:
 
     def __init__(self, file: Path) -> None:
         study = load_study(file)
-        self.runs = expand(study)
+        self.runs = expand_runs(study)
         self.prepared: PreparedStudy = prepare_study(study, self.runs)
         self.store = RunStore(Path(study.out))
         self.ended: list[str] = []
@@ -77,7 +77,7 @@ def test_a_worker_that_died_while_it_was_idle_costs_no_run(study: _Study, backen
     worker.kill()
     worker.join()
     backend.run_packs([Pack((study.runs[1],))], Placement(1, 1, ""), study.on)
-    assert {record.status for record in study.store.records()} == {"done"}
+    assert {record.status for record in study.store.read_records()} == {"done"}
     assert len(study.ended) == 2
 
 
@@ -127,5 +127,5 @@ def test_a_script_without_a_guard_is_told_of_it_and_trains_once(
     )
     assert done.returncode == 1
     assert "a study was started while a worker process was importing the main script" in done.stderr
-    (record,) = RunStore(tmp_path / "out").records()
+    (record,) = RunStore(tmp_path / "out").read_records()
     assert (record.status, record.seed) == ("failed", 0)

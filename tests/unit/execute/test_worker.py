@@ -8,9 +8,9 @@ from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
 from headstart.execute import worker
 from headstart.execute.worker import throttle_steps
 from headstart.records import EpochPoint, RunRecord
-from tiny import tiny_run
+from tiny import make_tiny_run
 
-RUN, OTHER = tiny_run(0), tiny_run(1)
+RUN, OTHER = make_tiny_run(0), make_tiny_run(1)
 POINT = EpochPoint(epoch=1, step=1, train_loss=0.5, learning_rate=1e-5, valid={}, seconds=1.0)
 RECORD = RunRecord(arm="arm", size="all", seed=0, status="failed", train_examples=8)
 

@@ -11,11 +11,11 @@ import torch
 from headstart.config.study import Lora
 from headstart.engine.member import Member
 from headstart.engine.train import train
-from headstart.engine.weights import weights_together
+from headstart.engine.weights import join_weights
 from headstart.methods.four_bits import quantise
-from headstart.methods.lora_layers import adapt, widen
+from headstart.methods.lora_layers import inject_adapters, pad_rank
 from headstart.models.accounting.counts import count_parameters
-from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting
+from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, max_difference
 
 bitsandbytes = pytest.importorskip("bitsandbytes")
 pytest.importorskip("peft")
@@ -23,9 +23,9 @@ _CPU = torch.device("cpu")
 
 
 def _in_four_bits(family: str, seed: int = 0, r: int = 4) -> Any:
-    model = tiny_model(family, seed=7).float()
+    model = make_tiny_model(family, seed=7).float()
     quantise(model, _CPU, torch.float32)
-    adapt(model, Lora(r=r, dropout=0.0), seed)
+    inject_adapters(model, Lora(r=r, dropout=0.0), seed)
     return model
 
 
@@ -44,9 +44,9 @@ def _gradients(model: Any) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("compute", [torch.float32, torch.bfloat16])
 def test_an_evaluation_changes_no_gradient(family: str, compute: torch.dtype) -> None:
     """bitsandbytes repacks weights for inference on some processors; training must not meet them so."""
-    model = tiny_model(family, seed=7).float()
+    model = make_tiny_model(family, seed=7).float()
     quantise(model, _CPU, compute)
-    adapt(model, Lora(dropout=0.0), 0)
+    inject_adapters(model, Lora(dropout=0.0), 0)
     before = _gradients(model)
     model.eval()
     with torch.no_grad():
@@ -58,8 +58,8 @@ def test_an_evaluation_changes_no_gradient(family: str, compute: torch.dtype) ->
 
 
 def test_weights_are_counted_as_they_are() -> None:
-    whole = count_parameters(tiny_model("bloom"))
-    model = tiny_model("bloom", seed=7).float()
+    whole = count_parameters(make_tiny_model("bloom"))
+    model = make_tiny_model("bloom", seed=7).float()
     quantise(model, _CPU, torch.float32)
     assert sum(p.numel() for p in model.parameters()) < whole.total  # two to a byte: the naive count
     assert count_parameters(model).total == whole.total
@@ -71,7 +71,7 @@ def test_weights_are_counted_as_they_are() -> None:
 
 def test_logits_are_those_of_weights_rounded_to_nf4() -> None:
     """bitsandbytes' own dequantisation, put into the plain model."""
-    model, plain = tiny_model("llama", seed=7).float(), tiny_model("llama", seed=7).float()
+    model, plain = make_tiny_model("llama", seed=7).float(), make_tiny_model("llama", seed=7).float()
     quantise(model, _CPU, torch.float32)
     rounded = 0
     for path, layer in model.named_modules():
@@ -81,32 +81,32 @@ def test_logits_are_those_of_weights_rounded_to_nf4() -> None:
             rounded += 1
     assert rounded == 2 * 7
     with torch.no_grad():
-        assert gap(model.eval()(**_batch()).logits, plain.eval()(**_batch()).logits) < 1e-5
+        assert max_difference(model.eval()(**_batch()).logits, plain.eval()(**_batch()).logits) < 1e-5
 
 
 @pytest.mark.parametrize("family", ["bloom", "bert"])
 def test_its_loss_falls(family: str) -> None:
-    setting = tiny_setting()
+    setting = make_tiny_context()
     object.__setattr__(setting, "precision", "fp32")
-    member = Member(tiny_run(0, steps=150, learning_rate=3e-2), np.arange(60))
-    train([member], weights_together(iter([_in_four_bits(family)]), 1), setting, Listening())
+    member = Member(make_tiny_run(0, steps=150, learning_rate=3e-2), np.arange(60))
+    train([member], join_weights(iter([_in_four_bits(family)]), 1), setting, EventRecorder())
     assert member.error is None
     assert np.mean(member.losses[-10:]) < 0.8 * np.mean(member.losses[:10])
 
 
 def test_a_pack_shares_its_four_bit_base() -> None:
-    setting = tiny_setting()
+    setting = make_tiny_context()
     object.__setattr__(setting, "precision", "fp32")
     losses = []
     for ranks in ((2, 4), (2,), (4,)):
         models = [_in_four_bits("bloom", seed=r, r=r) for r in ranks]
         for model in models:
-            widen(model, max(ranks))
-        members = [Member(tiny_run(r, steps=10, learning_rate=1e-2), np.arange(60)) for r in ranks]
-        weights = weights_together(iter(models), len(models))
+            pad_rank(model, max(ranks))
+        members = [Member(make_tiny_run(r, steps=10, learning_rate=1e-2), np.arange(60)) for r in ranks]
+        weights = join_weights(iter(models), len(models))
         held = [p for p in weights.module.parameters() if getattr(p, "quant_state", None) is not None]
         assert len(held) == 2 * 4
-        train(members, weights, setting, Listening())
+        train(members, weights, setting, EventRecorder())
         losses.append([member.losses for member in members])
     together, first, second = losses
     assert together[0] == pytest.approx(first[0], abs=1e-4)

@@ -13,16 +13,16 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from headstart.config.study import Lora
 from headstart.errors import ModelError
 from headstart.methods.lora_count import BIASES, RANKS, ROLES, count_lora
-from headstart.methods.peft_format import lora_config
+from headstart.methods.peft_format import make_lora_config
 from headstart.models.accounting.sizes import LoraCount
-from tiny import tiny_config
+from tiny import make_tiny_config
 
 FAMILIES = ("bert", "roberta", "distilbert", "modernbert", "gpt2", "bloom", "llama")
 
 
 def build_model(family: str, library: Any = AutoModelForSequenceClassification, **more: Any) -> Any:
     with torch.device("meta"):
-        return library.from_config(tiny_config(family, **more))
+        return library.from_config(make_tiny_config(family, **more))
 
 
 @pytest.mark.parametrize("bias", ["none", "lora_only", "all"])
@@ -31,8 +31,8 @@ def build_model(family: str, library: Any = AutoModelForSequenceClassification, 
 def test_peft_trains_as_many(family: str, target: Any, bias: Any) -> None:
     lora = Lora(r=3, target=target, bias=bias)
     counted = count_lora(partial(build_model, family), lora)
-    base = AutoModelForSequenceClassification.from_config(tiny_config(family))
-    theirs, _ = peft.get_peft_model(base, lora_config(base, lora)).get_nb_trainable_parameters()
+    base = AutoModelForSequenceClassification.from_config(make_tiny_config(family))
+    theirs, _ = peft.get_peft_model(base, make_lora_config(base, lora)).get_nb_trainable_parameters()
     assert counted.trainable == theirs
 
 

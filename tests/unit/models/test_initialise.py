@@ -98,7 +98,7 @@ def test_a_body_of_other_sizes_is_refused(checkpoint: Checkpoint) -> None:
 def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_roberta: Path) -> None:
     """RoBERTa counts positions from padding_idx + 1: 66 positions hold 64 tokens."""
     opened = open_checkpoint(str(tiny_roberta), "classification", NAMES)
-    assert opened.longest == 64
-    assert opened.length(None) == 64
+    assert opened.max_length == 64
+    assert opened.resolve_max_length(None) == 64
     with pytest.raises(ModelError, match="max_length 65 is more than"):
-        opened.length(65)
+        opened.resolve_max_length(65)

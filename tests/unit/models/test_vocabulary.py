@@ -25,7 +25,13 @@ from headstart.data.tokenise import Tokens
 from headstart.errors import ModelError
 from headstart.models import vocabulary
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.vocabulary import CompactEmbedding, compact, decay_factor, restore, used_ids
+from headstart.models.vocabulary import (
+    CompactEmbedding,
+    compact,
+    compute_decay_factor,
+    find_used_ids,
+    restore,
+)
 
 VOCABULARY, PAD = 50, 1
 USED = np.array([PAD, 4, 7, 11, 12, 20, 33, 48])
@@ -102,7 +108,7 @@ def test_trained_and_restored_it_is_the_fully_trained_model(family: str) -> None
     norms = _train(full)
     assert max(norms) > 0.5  # clipping took part
     assert np.allclose(_train(model), norms, rtol=1e-9)
-    restore(model, _model(family).get_input_embeddings(), decay_factor(RATES, DECAY))
+    restore(model, _model(family).get_input_embeddings(), compute_decay_factor(RATES, DECAY))
     expected, found = full.state_dict(), model.state_dict()
     assert list(found) == list(expected)
     for name in expected:
@@ -122,10 +128,10 @@ def test_the_rows_left_out_need_their_decay(family: str) -> None:
 
 
 def test_decay_is_the_product_over_steps() -> None:
-    assert decay_factor([0.5, 0.0, 0.1], 0.2) == pytest.approx(0.9 * 1.0 * 0.98, rel=1e-15)
-    assert decay_factor(RATES, 0.0) == 1.0
-    assert decay_factor([], 0.1) == 1.0
-    assert decay_factor(iter([1e-5] * 10_000), 0.01) == pytest.approx(math.exp(-1e-3), rel=1e-9)
+    assert compute_decay_factor([0.5, 0.0, 0.1], 0.2) == pytest.approx(0.9 * 1.0 * 0.98, rel=1e-15)
+    assert compute_decay_factor(RATES, 0.0) == 1.0
+    assert compute_decay_factor([], 0.1) == 1.0
+    assert compute_decay_factor(iter([1e-5] * 10_000), 0.01) == pytest.approx(math.exp(-1e-3), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +198,7 @@ def test_the_padding_row_is_kept_without_being_asked_for() -> None:
     assert compact(model, USED[1:]) is None
     embedding = model.get_input_embeddings()
     assert isinstance(embedding, CompactEmbedding)
-    assert embedding.ids().tolist() == USED.tolist()
+    assert embedding.list_ids().tolist() == USED.tolist()
     assert embedding.padding_idx == 0
     assert torch.equal(model(**_inputs(0)).logits, full(**_inputs(0)).logits)
 
@@ -249,13 +255,13 @@ def test_ids_in_use_are_those_of_every_part_and_the_extra_ones(monkeypatch: pyte
     monkeypatch.setattr(vocabulary, "_CHUNK", 7)
     draws = np.random.default_rng(0)
     parts = [_tokens(draws.integers(4, 40, length)) for length in (20, 7, 1)]
-    found = used_ids(parts, PAD, 49)
+    found = find_used_ids(parts, PAD, 49)
     assert found.dtype == np.int64
     assert found.tolist() == sorted({PAD, 49, *(int(i) for part in parts for i in part.ids)})
-    assert used_ids([]).tolist() == []
+    assert find_used_ids([]).tolist() == []
 
 
 def test_ids_are_counted_over_memory_mapped_tokens(tmp_path: Path) -> None:
     np.save(tmp_path / "ids.npy", np.array([9, 4, 4, 30_000], np.int32))
     ids = np.load(tmp_path / "ids.npy", mmap_mode="r")
-    assert used_ids([_tokens(ids)], 0).tolist() == [0, 4, 9, 30_000]
+    assert find_used_ids([_tokens(ids)], 0).tolist() == [0, 4, 9, 30_000]

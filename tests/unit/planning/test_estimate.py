@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from headstart import Plan, load_study, plan, run
-from headstart.config.expand import expand
-from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, expect_seconds
+from headstart.config.runs import expand_runs
+from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, predict_seconds
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepTimes
 from headstart.records import Range
@@ -89,7 +89,7 @@ def test_disk_is_about_what_a_study_leaves(study_file: StudyFile, tmp_path: Path
 def estimate(study_file: StudyFile, tmp_path: Path) -> StudyEstimate:
     """Of two neural arms and a bag of words, two seeds each."""
     study = load_study(study_file(seeds=[0, 1], training={"epochs": 1, "batch_size": 8}))
-    runs = expand(study)
+    runs = expand_runs(study)
     return estimate_study(runs, runs, prepare_study(study, runs), 300 << 20, tmp_path)
 
 
@@ -109,17 +109,17 @@ def test_packs_carry_what_is_expected_of_them(estimate: StudyEstimate) -> None:
 def test_the_time_of_all_packs_is_known_where_that_of_each_is(estimate: StudyEstimate) -> None:
     placement = Placement(1, 1, "", 2, times=(TIMES,), timed=estimate.groups[0].group.runs[0].key)
     packs = estimate.with_placement(placement).plan_packs(placement)
-    total = expect_seconds(packs, placement)
+    total = predict_seconds(packs, placement)
     assert total is not None
     assert total.low == pytest.approx(3.2 * 0.85, rel=1e-4)
-    assert expect_seconds([*packs, replace(packs[0], estimate=None)], placement) is None
+    assert predict_seconds([*packs, replace(packs[0], estimate=None)], placement) is None
     assert describe_expected(packs, placement).startswith("expected: 3 s to 4 s, ")
 
 
 def test_without_times_only_memory_is_expected(estimate: StudyEstimate) -> None:
     placement = Placement(1, 1, "")
     packs = estimate.plan_packs(placement)
-    assert expect_seconds(packs, placement) is None
+    assert predict_seconds(packs, placement) is None
     assert describe_expected(packs, placement).startswith("expected: 0.")
     assert describe_expected(packs, placement).endswith("GiB of memory a process")
     assert describe_expected([pack for pack in packs if pack.runs[0].arm == "words"], placement) == ""

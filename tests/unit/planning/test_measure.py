@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart import load_study, plan
-from headstart.config.expand import expand
+from headstart.config.runs import expand_runs
 from headstart.events import ignore_log
 from headstart.planning.estimate import StudyEstimate, estimate_study
 from headstart.planning.measure import measure_groups, place_study
@@ -47,7 +47,7 @@ class _Timer:
 def estimate(study_file: StudyFile, tmp_path: Path) -> Callable[..., StudyEstimate]:
     def make(**changes: object) -> StudyEstimate:
         study = load_study(study_file(**{"arms": ARMS, "confounded": True, **changes}))
-        runs = expand(study)
+        runs = expand_runs(study)
         return estimate_study(runs, runs, prepare_study(study, runs), 0, tmp_path)
 
     return make

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from headstart import load_study, plan, run
-from headstart.config.expand import expand
+from headstart.config.runs import expand_runs
 from headstart.methods import load_method
 from headstart.planning import memory
 from headstart.planning.memory import estimate_memory
@@ -48,7 +48,7 @@ def test_every_run_is_in_a_group_and_those_that_step_have_a_need(study_file: Stu
 def test_a_need_grows_with_batch_length_and_copies(study_file: StudyFile) -> None:
     def need(**training: Any) -> Any:
         study = load_study(study_file(arms={"full": {}, "words": None}, training={"epochs": 1} | training))
-        runs = expand(study)
+        runs = expand_runs(study)
         prepared = prepare_study(study, runs)
         return estimate_memory([prepared.select(run) for run in runs])
 
@@ -62,7 +62,7 @@ def test_a_need_grows_with_batch_length_and_copies(study_file: StudyFile) -> Non
 
 def _trained(study_file: StudyFile) -> int:
     study = load_study(study_file(arms={"full": {}, "words": None}, vocabulary="full"))
-    runs = expand(study)
+    runs = expand_runs(study)
     prepared = prepare_study(study, runs)
     parameters = load_method("full").count_parameters(prepared.select(runs[0]))
     assert parameters is not None
@@ -79,7 +79,7 @@ def test_a_model_that_cannot_be_traced_has_no_estimate(
     def failing(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a shape depends on data")
 
-    monkeypatch.setattr(memory, "trace", failing)
+    monkeypatch.setattr(memory, "trace_memory", failing)
     groups = plan(load_study(study_file())).cost.groups
     assert {group.memory_bytes for group in groups if group.alone is None} == {None}
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.config.study import Training
 from headstart.planning import placement_choice
 from headstart.planning.placement import Placement
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.training.grouping import Group
-from tiny import tiny_run
+from tiny import make_tiny_run
 
 GIB = 2**30
 TEXTS = 600
@@ -65,7 +65,7 @@ def _place(
     """The placement for so many runs of one group, and `more`; without packs unless they are asked for."""
     choice: dict[str, Any] = {"workers": "auto", "pack": 1, "device": "cpu"}
     choice |= {key: asked.pop(key) for key in choice.keys() & asked.keys()}
-    group = Group(tuple(tiny_run(seed, **asked) for seed in range(runs)), reason)
+    group = Group(tuple(make_tiny_run(seed, **asked) for seed in range(runs)), reason)
     groups = [group, *more]
     texts = {run.key: TEXTS for one in groups for run in one.runs}
     return choose_placement(groups, texts, timer, **choice)
@@ -170,7 +170,7 @@ def test_a_gpu_is_used_by_one_process() -> None:
 
 
 def test_probes_take_a_core_each_and_are_not_probed() -> None:
-    runs = tuple(replace(tiny_run(seed), method="probe") for seed in range(5))
+    runs = tuple(replace(make_tiny_run(seed), method="probe") for seed in range(5))
     timer = _Timer({})
     groups = [Group(runs), Group((WORDS,))]
     placement = choose_placement(groups, {}, timer, workers="auto", pack="auto", device="cpu")
@@ -272,13 +272,13 @@ def test_runs_that_must_be_alone_are_not_probed_in_packs() -> None:
 
 
 def test_the_largest_group_is_probed() -> None:
-    others = Group(tuple(tiny_run(seed) for seed in range(8)))
+    others = Group(tuple(make_tiny_run(seed) for seed in range(8)))
     timer = _packs(0.1, 0.11, 0.12, 0.13)
     assert _place(timer, runs=2, more=[others, Group((WORDS,) * 20, "fitted")], pack="auto").pack == 8
 
 
 def test_a_group_that_can_be_packed_is_probed_beside_a_larger_one_that_cannot() -> None:
-    packable = Group(tuple(tiny_run(seed) for seed in range(4)))
+    packable = Group(tuple(make_tiny_run(seed) for seed in range(4)))
     timer = _packs(0.1, 0.11, 0.12)
     assert _place(timer, runs=6, reason="its weight is elsewhere", more=[packable], pack="auto").pack == 4
 

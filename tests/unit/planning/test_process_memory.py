@@ -16,7 +16,7 @@ from headstart.planning.process_memory import (
     warn_of_memory,
 )
 from headstart.records import Range
-from tiny import tiny_run
+from tiny import make_tiny_run
 
 GIB = 2**30
 #: A process of 300 MiB; runs of 100 MiB each whose steps take 200 MiB beside it.
@@ -58,7 +58,9 @@ def _warn(need: MemoryEstimate = NEED, *, low: float, free: float, **more: Any) 
     """The warnings about a run, or `pack` as one, in so many processes; sizes in GiB."""
     asked = {"pack": 1, "processes": 1} | {key: more.pop(key) for key in more.keys() & {"pack", "processes"}}
     memory = Range(low=low * GIB, high=2 * low * GIB)
-    return [w.message for w in warn_of_memory([tiny_run(**more)], need, memory, int(free * GIB), **asked)]
+    return [
+        w.message for w in warn_of_memory([make_tiny_run(**more)], need, memory, int(free * GIB), **asked)
+    ]
 
 
 def test_what_fits_is_not_mentioned() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from headstart import load_study
-from headstart.config.expand import expand
-from headstart.data.batches import epoch_order, padded_length
+from headstart.config.runs import expand_runs
+from headstart.data.batches import compute_padded_length, draw_epoch_batches
 from headstart.planning.step_benchmark import StepTimes
 from headstart.planning.time_model import (
     DRIFT,
@@ -53,7 +53,7 @@ def test_a_step_of_a_pack_is_shared_by_its_runs() -> None:
     assert alone is not None
     assert packed is not None
     workload = Workload(steps=100, tokens=50_000, evaluation_tokens=10_000)
-    assert 4 * packed.seconds(workload) == pytest.approx(alone.seconds(workload))
+    assert 4 * packed.estimate_seconds(workload) == pytest.approx(alone.estimate_seconds(workload))
 
 
 def test_noise_widens_the_range() -> None:
@@ -74,7 +74,7 @@ def prepare(study_file: StudyFile) -> Callable[..., PreparedRun]:
 
     def make(**changes: object) -> PreparedRun:
         study = load_study(study_file(arms={"pretrained": {}, "words": None}, **changes))
-        runs = expand(study)
+        runs = expand_runs(study)
         return prepare_study(study, runs).select(runs[0])
 
     return make
@@ -84,9 +84,11 @@ def test_a_workload_is_every_token_of_every_batch(prepare: Callable[..., Prepare
     prepared = prepare(training={"epochs": 3, "batch_size": 8}, curves=["valid", "test"])
     workload = count_workload(prepared)
     tokens = prepared.tokens["train"]
-    batches = [b for epoch in (1, 2, 3) for b in epoch_order(tokens.lengths, 8, prepared.run.seed, epoch)]
+    batches = [
+        b for epoch in (1, 2, 3) for b in draw_epoch_batches(tokens.lengths, 8, prepared.run.seed, epoch)
+    ]
     assert workload.steps == len(batches) == 3 * 8
-    assert workload.tokens == sum(len(b) * padded_length(tokens, b) for b in batches)
+    assert workload.tokens == sum(len(b) * compute_padded_length(tokens, b) for b in batches)
     valid, test = (int(prepared.tokens[part].lengths.sum()) for part in ("valid", "test"))
     assert 3 * (valid + test) + test <= workload.evaluation_tokens <= 1.5 * (3 * (valid + test) + test)
 

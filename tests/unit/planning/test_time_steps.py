@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from headstart import load_study
-from headstart.config.expand import Run, expand
-from headstart.data.batches import padded_length
+from headstart.config.runs import Run, expand_runs
+from headstart.data.batches import compute_padded_length
 from headstart.errors import StackError
 from headstart.planning import time_steps as module
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import TIMED_STEPS, WARM_UP_STEPS, count_evaluation_tokens, time_steps
 from headstart.prepared import PreparedStudy
 from headstart.training.prepare import prepare_study
-from tiny import tiny_tokens
+from tiny import make_tiny_tokens
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -29,7 +29,7 @@ def study(study_file: Callable[..., Path]) -> tuple[tuple[Run, ...], PreparedStu
     arms = {"tuned": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp64"}
     loaded = load_study(study_file(arms=arms, seeds=[0, 1], training=training))
-    runs = expand(loaded)
+    runs = expand_runs(loaded)
     return runs, prepare_study(loaded, runs)
 
 
@@ -93,7 +93,7 @@ def test_a_bug_is_not_hidden(
 
 
 def test_tokens_of_an_evaluation_are_those_of_its_padded_batches() -> None:
-    tokens = tiny_tokens(40)
+    tokens = make_tiny_tokens(40)
     counted = count_evaluation_tokens(tokens)
-    longest = padded_length(tokens, tokens.lengths.argsort()[-1:])
+    longest = compute_padded_length(tokens, tokens.lengths.argsort()[-1:])
     assert tokens.lengths.sum() <= counted <= len(tokens) * longest

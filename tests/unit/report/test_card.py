@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from headstart.config.study import Study
-from headstart.report.card import model_card
+from headstart.report.card import write_model_card
 from studies import make_record, make_study
 
 TALKS: dict[str, Any] = {"task": "instruction", "control": "base"}
@@ -16,7 +16,7 @@ TALKS: dict[str, Any] = {"task": "instruction", "control": "base"}
 
 def card(arm: str = "pretrained", names: tuple[str, ...] = ("x", "y"), **changes: Any) -> str:
     study = make_study(**changes)
-    return model_card(record_of(study, arm), study, names)
+    return write_model_card(record_of(study, arm), study, names)
 
 
 def record_of(study: Study, arm: str, **more: Any) -> Any:
@@ -53,7 +53,7 @@ def test_an_arm_may_start_from_a_checkpoint_of_its_own() -> None:
 def test_it_tells_the_grid_point(points: list[float], sentence: str) -> None:
     study = make_study(tune={"learning_rate": points})
     record = record_of(study, "pretrained", hyperparameters={"learning_rate": 1e-4})
-    lines = model_card(record, study, ("x", "y")).splitlines()
+    lines = write_model_card(record, study, ("x", "y")).splitlines()
     assert sentence in lines
     assert any(line.startswith("Of the arm's runs at this grid point, this is the one") for line in lines)
     assert "Chosen" not in card()

@@ -5,24 +5,24 @@ from __future__ import annotations
 import pytest
 
 from headstart.data.distributions import Bar
-from headstart.report.histogram import bar, histogram_lines
+from headstart.report.histogram import draw_bar, draw_histogram
 
 
 @pytest.mark.parametrize(
     ("share", "drawn"), [(1, "████"), (0.5, "██"), (0.53125, "██▏"), (0, ""), (1e-9, "▏")]
 )
 def test_a_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
-    assert bar(share, 4) == drawn
+    assert draw_bar(share, 4) == drawn
 
 
 def test_lines_name_what_a_bar_holds() -> None:
     bars = [Bar(1.0, 2.0, 5), Bar(2.0, 10.0, 10)]
-    assert histogram_lines(bars, 2) == ["    1  █ 5", "2 - 9  ██ 10"]
+    assert draw_histogram(bars, 2) == ["    1  █ 5", "2 - 9  ██ 10"]
 
 
 def test_numbers_that_are_not_whole_keep_their_digits() -> None:
-    assert histogram_lines([Bar(0.25, 1.5, 0)], 2) == ["0.25 to 1.5   0"]
+    assert draw_histogram([Bar(0.25, 1.5, 0)], 2) == ["0.25 to 1.5   0"]
 
 
 def test_nothing_gives_no_line() -> None:
-    assert histogram_lines([]) == []
+    assert draw_histogram([]) == []

@@ -11,11 +11,11 @@ from headstart.report.numbers import (
     format_count,
     format_hyperparameters,
     format_interval,
+    format_metric,
     format_p,
     format_worth,
     format_worth_interval,
-    number,
-    unit,
+    get_unit,
 )
 
 
@@ -31,11 +31,11 @@ from headstart.report.numbers import (
     ],
 )
 def test_numbers_are_written_as_people_do(metric: str, value: float | None, signed: bool, text: str) -> None:
-    assert number(metric, value, signed=signed) == text
+    assert format_metric(metric, value, signed=signed) == text
 
 
 def test_differences_of_shares_are_points() -> None:
-    assert (unit("macro_f1"), unit("rmse")) == ("points", "rmse")
+    assert (get_unit("macro_f1"), get_unit("rmse")) == ("points", "rmse")
 
 
 def test_intervals_have_two_ends_or_none() -> None:

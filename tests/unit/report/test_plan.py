@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from headstart.config.expand import expand
+from headstart.config.runs import expand_runs
 from headstart.config.study import Study
 from headstart.data.labels.base import LabelStatistics
 from headstart.data.statistics import DataStatistics
@@ -36,7 +36,7 @@ def study(**changes: Any) -> Study:
 
 def planned(of: Study, done: Sequence[str] = (), groups: Sequence[GroupCost] = ()) -> Plan:
     cost = StudyCost({}, tuple(groups), 2**30, DiskCost(2**20, 0, 2**30))
-    return Plan(of, expand(of), frozenset(done), DATA, cost)
+    return Plan(of, expand_runs(of), frozenset(done), DATA, cost)
 
 
 def lines(plan: Plan) -> list[str]:
@@ -48,7 +48,7 @@ def lines(plan: Plan) -> list[str]:
 
 def test_a_plan_shows_what_is_tried() -> None:
     wide = study(tune={"learning_rate": [LOW, HIGH], "weight_decay": [0.1, 0]}, sizes=[4])
-    done = [run.key for run in expand(wide) if run.seed == 0 and run.arm == "a"]
+    done = [run.key for run in expand_runs(wide) if run.seed == 0 and run.arm == "a"]
     shown = lines(planned(wide, done))
     assert "arm starts from method rate decay sizes runs done" in [
         line.strip("┃ ").replace(" ┃", "") for line in shown
@@ -70,7 +70,7 @@ def test_a_bag_of_words_starts_from_nothing_and_has_no_rate() -> None:
 
 def test_what_can_train_as_one_is_said_and_why_not() -> None:
     of = study(tune=None, arms={"a": {}, "r": {"init": "random"}, "words": {"method": "bag-of-words"}})
-    keys = [run.key for run in expand(of)]
+    keys = [run.key for run in expand_runs(of)]
     together = GroupCost(tuple(key for key in keys if key[0] in "ar"), None, 1, None)
     words = GroupCost(tuple(key for key in keys if key.startswith("words")), "it is fitted", 1, None)
     shown = lines(planned(of, groups=[together, words]))
@@ -97,4 +97,4 @@ def test_more_labels_than_fit_are_counted() -> None:
 
 def test_a_study_that_is_done_says_so() -> None:
     of = study()
-    assert "all runs done" in lines(planned(of, [run.key for run in expand(of)]))
+    assert "all runs done" in lines(planned(of, [run.key for run in expand_runs(of)]))

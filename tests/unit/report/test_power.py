@@ -6,7 +6,7 @@ from pathlib import Path
 
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.report.power import render_power
-from headstart.stats.power import VarianceComponents, detectable_difference, required_seeds
+from headstart.stats.power import VarianceComponents, detectable_difference, find_required_seeds
 from studies import rendered_lines
 
 OF_EXAMPLES = VarianceComponents(seeds=1e-6, examples=0.2, residual=0.0)
@@ -38,7 +38,7 @@ def test_without_a_difference_nothing_is_said_to_be_required() -> None:
 
 def test_what_a_difference_requires_is_counted() -> None:
     lines = shown(OF_SEEDS, 0.1)
-    needed = required_seeds(0.1, OF_SEEDS, 2000)
+    needed = find_required_seeds(0.1, OF_SEEDS, 2000)
     assert needed is not None
     assert f"with these test examples: {needed} seeds are enough" in lines
     assert any(line.startswith("10.0 points would be shown ") for line in lines)

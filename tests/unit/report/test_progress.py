@@ -7,10 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from headstart.config.expand import Run
+from headstart.config.runs import Run
 from headstart.config.study import Training
 from headstart.events import EpochDone, RunEnded, RunStarted, StepDone
-from headstart.records import EpochPoint, RunRecord, duration
+from headstart.records import EpochPoint, RunRecord, format_duration
 from headstart.report.progress import StudyProgress
 
 RUN = Run("tuned", "all", 0, "full", "m", True, Training())
@@ -49,11 +49,11 @@ def news(ending: RunRecord) -> list[str]:
     with StudyProgress("accuracy", Console(file=stream, width=40)) as progress:
         progress.log("2 texts are cut")
         progress.begin(1)
-        progress.on(RunStarted(RUN))
-        progress.on(StepDone(RUN, 1, 2, 0.6, 1e-5))
-        progress.on(EpochDone(RUN, point(1, 0.5), point(1, 0.5)))
-        progress.on(EpochDone(RUN, point(2, 0.75), point(2, 0.75)))
-        progress.on(RunEnded(ending))
+        progress.on_event(RunStarted(RUN))
+        progress.on_event(StepDone(RUN, 1, 2, 0.6, 1e-5))
+        progress.on_event(EpochDone(RUN, point(1, 0.5), point(1, 0.5)))
+        progress.on_event(EpochDone(RUN, point(2, 0.75), point(2, 0.75)))
+        progress.on_event(RunEnded(ending))
     return stream.getvalue().splitlines()
 
 
@@ -87,14 +87,14 @@ def _watch_terminal(*rounds: int) -> tuple[StudyProgress, Console]:
 
 def test_a_terminal_shows_a_bar_for_the_study_and_one_for_each_run() -> None:
     progress, _ = _watch_terminal(4)
-    progress.on(RunStarted(RUN))
-    progress.on(EpochDone(RUN, point(1, 0.5), point(1, 0.5)))
-    progress.on(StepDone(RUN, 3, 4, 0.25, 1e-5))
+    progress.on_event(RunStarted(RUN))
+    progress.on_event(EpochDone(RUN, point(1, 0.5), point(1, 0.5)))
+    progress.on_event(StepDone(RUN, 3, 4, 0.25, 1e-5))
     study, run = progress._bars.tasks
     assert (study.completed, study.total) == (0, 4)
     assert (run.description, run.completed, run.total) == ("  tuned/all/0", 3, 4)
     assert run.fields["note"] == "loss 0.250, best valid accuracy 50.0 (epoch 1)"
-    progress.on(RunEnded(record()))
+    progress.on_event(RunEnded(record()))
     (study,) = progress._bars.tasks
     assert (study.completed, study.total) == (1, 4)
 
@@ -103,22 +103,22 @@ def test_the_time_left_is_that_of_the_other_runs_at_the_same_pace(monkeypatch: p
     monkeypatch.setattr("time.monotonic", lambda: 100.0)
     progress, _ = _watch_terminal(4)
     monkeypatch.setattr("time.monotonic", lambda: 130.0)
-    progress.on(RunStarted(RUN))
-    progress.on(StepDone(RUN, 1, 2, 0.25, 1e-5))
-    assert progress._bars.tasks[0].fields["note"] == f"about {duration(30 * 3.5 / 0.5)} left"
+    progress.on_event(RunStarted(RUN))
+    progress.on_event(StepDone(RUN, 1, 2, 0.25, 1e-5))
+    assert progress._bars.tasks[0].fields["note"] == f"about {format_duration(30 * 3.5 / 0.5)} left"
 
 
 def test_a_run_that_begins_anew_has_one_bar() -> None:
     progress, _ = _watch_terminal(1)
-    progress.on(RunStarted(RUN))
-    progress.on(RunStarted(RUN))
+    progress.on_event(RunStarted(RUN))
+    progress.on_event(RunStarted(RUN))
     assert len(progress._bars.tasks) == 2
 
 
 def test_another_round_of_runs_begins_the_bar_anew() -> None:
     progress, _ = _watch_terminal(3)
-    progress.on(RunStarted(RUN))
-    progress.on(RunEnded(record()))
+    progress.on_event(RunStarted(RUN))
+    progress.on_event(RunEnded(record()))
     progress.begin(2)
     (study,) = progress._bars.tasks
     assert (study.completed, study.total) == (0, 2)
@@ -129,4 +129,4 @@ def test_another_round_of_runs_begins_the_bar_anew() -> None:
     [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (5400, "1 h 30 min"), (7260, "2 h 01 min")],
 )
 def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from headstart.analysis.scores import measure_predictions
-from headstart.config.traits import TaskName, task_traits
+from headstart.config.traits import TaskName, get_task_traits
 from headstart.store.predictions import open_predictions, read_predictions
 from headstart.tasks import load_task
 from headstart.tasks.columns import make_columns
@@ -40,16 +40,16 @@ def write(folder: Path, task: TaskName, seed: int = 0) -> dict[str, float]:
     counted = own.make_meter(3)
     counted.add(logits, labels)
     names = () if task == "regression" else NAMES
-    columns = make_columns(task_traits(task).labels, names)
+    columns = make_columns(get_task_traits(task).labels, names)
     with open_predictions(folder / "predictions.parquet", columns) as out:
         out.add(range(TEXTS), labels.numpy(), own.compute_probabilities(logits).numpy())
-    return counted.scores()
+    return counted.compute_scores()
 
 
 @pytest.mark.parametrize("task", ["classification", "multi-label", "regression"])
 def test_every_metric_comes_out_as_the_engine_counted_it(tmp_path: Path, task: TaskName) -> None:
     expected = write(tmp_path, task)
-    assert expected.keys() == set(task_traits(task).metrics)
+    assert expected.keys() == set(get_task_traits(task).metrics)
     for metric, value in expected.items():
         read = read_predictions(tmp_path, metric)
         assert read is not None

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import ville
 
-from headstart.stats.confidence_sequence import confidence_sequence, log_wealth, min_seeds, required_signs
+from headstart.stats.confidence_sequence import (
+    compute_confidence_sequence,
+    count_required_signs,
+    find_min_seeds,
+    log_wealth,
+)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 7, 20, 60])
@@ -23,7 +28,7 @@ def test_wealth_is_that_of_villes_bet_on_a_coin(seeds: int) -> None:
 @pytest.mark.parametrize("seeds", [7, 10, 25])
 def test_the_interval_holds_the_medians_that_villes_test_does_not_reject(seeds: int, tests: int) -> None:
     differences = np.random.default_rng(seeds).normal(size=seeds)
-    found = confidence_sequence(differences, tests)
+    found = compute_confidence_sequence(differences, tests)
     for candidate in np.linspace(-4, 4, 161):
         theirs = ville.BernoulliTest(0.5, alpha=0.05 / tests, prior=(0.5, 0.5)).fit(
             (differences > candidate) * 1.0
@@ -37,7 +42,7 @@ def test_it_holds_what_villes_own_sequence_of_a_quantile_holds() -> None:
     """Howard & Ramdas's boundary is another bet on the same signs: both hold the median of what was seen."""
     differences = np.random.default_rng(0).normal(size=60)
     theirs = ville.QuantileCS(0.5, alpha=0.05, t_opt=30, intersect=False).fit(differences)
-    ours = confidence_sequence(differences)
+    ours = compute_confidence_sequence(differences)
     assert ours is not None
     assert ours[0] <= np.median(differences) <= ours[1]
     assert ours[1] - ours[0] == pytest.approx(float(theirs.upper_[-1] - theirs.lower_[-1]), rel=0.5)
@@ -45,9 +50,9 @@ def test_it_holds_what_villes_own_sequence_of_a_quantile_holds() -> None:
 
 @pytest.mark.parametrize(("tests", "seeds"), [(1, 7), (2, 8), (3, 9), (10, 11)])
 def test_so_many_seeds_are_the_fewest(tests: int, seeds: int) -> None:
-    assert min_seeds(tests) == seeds
-    assert confidence_sequence(np.arange(seeds - 1.0), tests) is None
-    assert confidence_sequence(np.arange(float(seeds)), tests) == (0.0, seeds - 1.0)
+    assert find_min_seeds(tests) == seeds
+    assert compute_confidence_sequence(np.arange(seeds - 1.0), tests) is None
+    assert compute_confidence_sequence(np.arange(float(seeds)), tests) == (0.0, seeds - 1.0)
 
 
 def test_it_ever_errs_with_a_chance_below_one_in_twenty() -> None:
@@ -57,7 +62,7 @@ def test_it_ever_errs_with_a_chance_below_one_in_twenty() -> None:
     for seeds in range(1, 401):
         ahead[1:] = (ahead[1:] + ahead[:-1]) / 2
         ahead[0] /= 2
-        needed = required_signs(seeds)
+        needed = count_required_signs(seeds)
         if needed is not None:
             gone = np.arange(402) >= needed
             gone |= np.arange(402) <= seeds - needed
@@ -72,8 +77,8 @@ def test_whoever_stops_when_it_is_narrow_errs_with_a_chance_below_one_in_twenty(
     draws, wrong = np.random.default_rng(0), 0
     for _ in range(600):
         differences = _draw_differences(kind, draws)
-        for seeds in range(min_seeds(), 31):
-            found = confidence_sequence(differences[:seeds])
+        for seeds in range(find_min_seeds(), 31):
+            found = compute_confidence_sequence(differences[:seeds])
             if found is not None and found[1] - found[0] < 2:
                 break
         wrong += found is not None and not found[0] <= 0 <= found[1]
@@ -89,9 +94,9 @@ def _draw_differences(kind: str, draws: np.random.Generator) -> np.ndarray:
 
 
 def test_equal_differences_are_allowed() -> None:
-    assert confidence_sequence(np.full(9, 0.5)) == (0.5, 0.5)
+    assert compute_confidence_sequence(np.full(9, 0.5)) == (0.5, 0.5)
 
 
 def test_their_order_does_not_matter() -> None:
     differences = np.random.default_rng(0).normal(size=20)
-    assert confidence_sequence(differences) == confidence_sequence(differences[::-1])
+    assert compute_confidence_sequence(differences) == compute_confidence_sequence(differences[::-1])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.confidence_sequence import confidence_sequence
+from headstart.stats.confidence_sequence import compute_confidence_sequence
 from headstart.stats.paired_comparison import PairedComparison, PairedScores, add_verdicts, compare_paired
 from headstart.stats.paired_tests import mcnemar_p
 from headstart.stats.resample import draw_example_counts
@@ -107,7 +107,9 @@ def test_a_metric_that_has_no_parts_by_example_still_has_a_bootstrap() -> None:
 def test_the_confidence_sequence_is_of_the_seeds_differences() -> None:
     differences = np.random.default_rng(0).normal(size=12)
     found = compare_paired(seeds_alone(*differences), seeds_alone(*np.zeros(12)), draws(), n_tests=2)
-    assert (found.sequence_low, found.sequence_high) == pytest.approx(confidence_sequence(differences, 2))
+    assert (found.sequence_low, found.sequence_high) == pytest.approx(
+        compute_confidence_sequence(differences, 2)
+    )
 
 
 def test_swapped_arms_swap_the_signs() -> None:

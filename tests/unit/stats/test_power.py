@@ -10,10 +10,10 @@ from headstart.stats.power import (
     VarianceComponents,
     assume_variances,
     detectable_difference,
+    find_required_examples,
+    find_required_seeds,
     measure_variances,
     power,
-    required_examples,
-    required_seeds,
 )
 from headstart.stats.two_way import estimate_two_way
 
@@ -54,24 +54,24 @@ def test_what_is_detectable_is_shown_as_often_as_asked() -> None:
 
 
 def test_what_is_needed_is_enough_and_one_less_is_not() -> None:
-    seeds = required_seeds(0.034, PARTS, 2000)
+    seeds = find_required_seeds(0.034, PARTS, 2000)
     assert seeds is not None
     assert power(0.034, PARTS, seeds, 2000) >= 0.8 > power(0.034, PARTS, seeds - 1, 2000)
-    n_examples = required_examples(0.05, PARTS, 5)
+    n_examples = find_required_examples(0.05, PARTS, 5)
     assert n_examples is not None
     assert power(0.05, PARTS, 5, n_examples) >= 0.8 > power(0.05, PARTS, 5, n_examples - 1)
 
 
 def test_seeds_cannot_buy_back_a_small_test_set() -> None:
     small = VarianceComponents(seeds=0.001**2, examples=0.2, residual=0.0)
-    assert required_seeds(0.02, small, 200) is None
+    assert find_required_seeds(0.02, small, 200) is None
     assert small.limiting_factor(3, 200) == "examples"
-    assert required_examples(0.02, small, 3) is not None
+    assert find_required_examples(0.02, small, 3) is not None
 
 
 def test_examples_cannot_buy_back_few_seeds() -> None:
     noisy = VarianceComponents(seeds=0.05**2, examples=0.1, residual=0.0)
-    assert required_examples(0.02, noisy, 3) is None
+    assert find_required_examples(0.02, noisy, 3) is None
     assert noisy.limiting_factor(3, 100_000) == "seeds"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.stats.resample import draw_example_counts, percentile_interval, resample_seeds
+from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
 
 
 def test_examples_and_seeds_drawn_anew_follow_their_definition() -> None:
@@ -31,7 +31,7 @@ def test_counts_are_a_function_of_their_generator() -> None:
 
 
 def test_percentiles_are_the_middle_of_the_means() -> None:
-    assert percentile_interval(np.arange(1001)) == pytest.approx((25.0, 975.0))
+    assert compute_percentile_interval(np.arange(1001)) == pytest.approx((25.0, 975.0))
 
 
 def test_many_examples_are_drawn_in_parts() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.summary import mean_interval, summarise
+from headstart.stats.summary import compute_mean_interval, summarise
 
 
 def test_laboratory_figures_of_random_weights() -> None:
@@ -24,14 +24,14 @@ def test_laboratory_figures_of_pretrained_weights() -> None:
 
 def test_interval_is_students() -> None:
     # mean 63.5, t(2) = 4.3027, std 1, so 63.5 +- 4.3027 / sqrt(3)
-    assert mean_interval(np.array([62.5, 64.5, 63.5])) == pytest.approx((61.0159, 65.9841), abs=1e-4)
+    assert compute_mean_interval(np.array([62.5, 64.5, 63.5])) == pytest.approx((61.0159, 65.9841), abs=1e-4)
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])
 def test_interval_is_that_of_scipy(count: int) -> None:
     values = np.random.default_rng(count).normal(size=count)
     low, high = stats.t.interval(0.95, count - 1, values.mean(), stats.sem(values))
-    assert mean_interval(values) == pytest.approx((low, high))
+    assert compute_mean_interval(values) == pytest.approx((low, high))
 
 
 def test_one_value_has_no_deviation_and_no_interval() -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from headstart.store import provenance as module
-from headstart.store.provenance import git_commit, processor, provenance
+from headstart.store.provenance import collect_provenance, describe_processor, read_git_commit
 
 
 def test_versions_are_those_installed() -> None:
-    record = provenance(data="d", checkpoint="c", commit="abc")
+    record = collect_provenance(data="d", checkpoint="c", commit="abc")
     assert (record.torch, record.numpy) == (version("torch"), version("numpy"))
-    assert (record.python, record.processor) == (platform.python_version(), processor())
+    assert (record.python, record.processor) == (platform.python_version(), describe_processor())
     assert (record.data_digest, record.checkpoint_digest, record.commit) == ("d", "c", "abc")
 
 
@@ -44,18 +44,18 @@ def repository(tmp_path: Path) -> Path:
 
 def test_commit_is_the_repositorys(repository: Path) -> None:
     (repository / "untracked.txt").write_text("b")
-    assert git_commit(repository) == run_git(repository, "rev-parse", "HEAD")
+    assert read_git_commit(repository) == run_git(repository, "rev-parse", "HEAD")
 
 
 def test_commit_with_changes_has_a_plus(repository: Path) -> None:
     (repository / "a.txt").write_text("changed")
-    assert git_commit(repository) == run_git(repository, "rev-parse", "HEAD") + "+"
+    assert read_git_commit(repository) == run_git(repository, "rev-parse", "HEAD") + "+"
 
 
 def test_folder_without_a_repository_has_no_commit(tmp_path: Path) -> None:
-    assert git_commit(tmp_path) is None
+    assert read_git_commit(tmp_path) is None
 
 
 def test_without_git_there_is_no_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert git_commit(repository) is None
+    assert read_git_commit(repository) is None

@@ -14,7 +14,7 @@ from headstart.config.load import load_study
 from headstart.errors import OutputError
 from headstart.records import StoppingRule
 from headstart.store.predictions import PREDICTIONS_FILE, write_table
-from headstart.store.provenance import provenance
+from headstart.store.provenance import collect_provenance
 from headstart.store.runs import RunStore
 from small_studies import make_record, make_study
 
@@ -23,7 +23,7 @@ RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=9)
 
 def opened(out: Path, until: StoppingRule | None = None, **changes: Any) -> RunStore:
     store = RunStore(out)
-    store.open(make_study(out, **changes), until)
+    store.open_study(make_study(out, **changes), until)
     return store
 
 
@@ -43,7 +43,7 @@ def test_folder_of_another_study_is_not_written_to(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="another study"):
         opened(tmp_path / "out", RULE, model="n")
     assert store.study_file.read_bytes() == before
-    assert store.until() is None
+    assert store.read_stopping_rule() is None
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,41 +58,41 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pyt
 
 def test_new_folder_has_no_seeds_and_no_rule(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "out")
-    assert (store.seeds(), store.until(), store.done()) == ((), None, {})
+    assert (store.read_seeds(), store.read_stopping_rule(), store.read_done_records()) == ((), None, {})
 
 
 def test_rule_stays_though_the_study_be_run_without_it(tmp_path: Path) -> None:
     opened(tmp_path / "out", RULE)
-    assert opened(tmp_path / "out").until() == RULE
+    assert opened(tmp_path / "out").read_stopping_rule() == RULE
 
 
 def test_seeds_that_a_rule_added_are_taken_up(tmp_path: Path) -> None:
     store = opened(tmp_path / "out", RULE, seeds=[0, 1, 2, 5])
-    assert store.grown(make_study(tmp_path / "out", seeds=[0, 1])).seeds == (0, 1, 2, 5)
+    assert store.with_added_seeds(make_study(tmp_path / "out", seeds=[0, 1])).seeds == (0, 1, 2, 5)
 
 
 def test_seeds_of_a_folder_without_a_rule_are_not(tmp_path: Path) -> None:
     store = opened(tmp_path / "out", seeds=[0, 1, 2, 5])
     study = make_study(tmp_path / "out", seeds=[0, 1])
-    assert store.grown(study) == study
+    assert store.with_added_seeds(study) == study
 
 
 def test_sources_are_those_of_the_runs_that_are_done(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    source = provenance(data="d", checkpoint=None, commit=None)
-    store.write(make_record(0, status="failed", provenance=source))
-    store.check_sources(store.done().values(), "another", frozenset())
-    store.write(make_record(1, provenance=source))
+    source = collect_provenance(data="d", checkpoint=None, commit=None)
+    store.write_record(make_record(0, status="failed", provenance=source))
+    store.check_sources(store.read_done_records().values(), "another", frozenset())
+    store.write_record(make_record(1, provenance=source))
     with pytest.raises(OutputError, match="run a/all/1 was made from other data"):
-        store.check_sources(store.done().values(), "another", frozenset())
+        store.check_sources(store.read_done_records().values(), "another", frozenset())
 
 
 def test_predictions_are_read_by_run(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    assert store.predictions("a/all/0", "rmse") is None
+    assert store.read_predictions("a/all/0", "rmse") is None
     columns = {name: pa.array(np.array([1.0])) for name in ("label", "predicted")}
     write_table(store.run_folder("a/all/0") / PREDICTIONS_FILE, {"id": pa.array([0]), **columns})
-    found = store.predictions("a/all/0", "rmse")
+    found = store.read_predictions("a/all/0", "rmse")
     assert found is not None
     assert found.kind == "numbers"
 

@@ -12,7 +12,7 @@ from headstart.errors import OutputError
 from headstart.files import write_text
 from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
-from headstart.store.provenance import provenance
+from headstart.store.provenance import collect_provenance
 from headstart.store.same_study import check_same_study, check_sources
 from small_studies import make_record, make_study
 
@@ -104,7 +104,7 @@ def test_study_that_cannot_be_read_again_is_told(tmp_path: Path) -> None:
 
 
 def made_from(data: str, checkpoint: str | None) -> RunRecord:
-    return make_record(provenance=provenance(data=data, checkpoint=checkpoint, commit=None))
+    return make_record(provenance=collect_provenance(data=data, checkpoint=checkpoint, commit=None))
 
 
 @pytest.mark.parametrize("record", [made_from("d", "c"), made_from("d", None), make_record()])

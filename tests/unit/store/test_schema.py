@@ -21,8 +21,8 @@ FILES = ("results.json", "until_decided.json", "runs/pretrained/all/0/record.jso
 def store(tmp_path: Path) -> RunStore:
     """A folder with a record, a rule and results of today's version."""
     store = RunStore(tmp_path / "out")
-    store.open(make_study(data={"path": "/a.csv"}, out=str(store.out)), RULE)
-    store.write(make_record("pretrained", 0, 0.8))
+    store.open_study(make_study(data={"path": "/a.csv"}, out=str(store.out)), RULE)
+    store.write_record(make_record("pretrained", 0, 0.8))
     store.write_json("results.json", findings_of().to_dict())
     return store
 
@@ -56,7 +56,12 @@ def test_another_version_is_refused_by_name(store: RunStore, name: str, version:
 def test_nothing_is_read_from_such_a_folder(store: RunStore, name: str) -> None:
     age(store.out / name, 1)
     study = make_study(data={"path": "/a.csv"}, out=str(store.out))
-    for use in (lambda: store.check(study), store.until, lambda: list(store.records()), store.done):
+    for use in (
+        lambda: store.check_same_study(study),
+        store.read_stopping_rule,
+        lambda: list(store.read_records()),
+        store.read_done_records,
+    ):
         with pytest.raises(OutputError, match="schema version 1"):
             use()
 

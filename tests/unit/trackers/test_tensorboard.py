@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from headstart.config.expand import Run, expand
+from headstart.config.runs import Run, expand_runs
 from headstart.events import EpochDone, RunEnded, RunStarted, StepDone
 from headstart.records import EpochPoint, Sample
 from headstart.trackers.base import Tracker
@@ -17,7 +17,7 @@ from small_studies import make_record, make_study
 
 
 def make_run(out: Path) -> Run:
-    return expand(make_study(out))[0]
+    return expand_runs(make_study(out))[0]
 
 
 def make_point(epoch: int, valid: float, test: float | None = None) -> EpochPoint:

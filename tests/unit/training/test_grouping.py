@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from headstart import load_study
-from headstart.config.expand import Pack, expand
+from headstart.config.runs import Pack, expand_runs
 from headstart.training.grouping import Group, cut_packs, group_runs, halve_pack
 from headstart.training.prepare import prepare_study
-from tiny import tiny_run
+from tiny import make_tiny_run
 
 StudyFile = Callable[..., Path]
 PAIR: dict[str, Any] = {"tuned": {"init": "pretrained"}, "random": {"init": "random"}}
@@ -27,7 +27,7 @@ def grouped(study_file: StudyFile) -> Callable[..., list[Group]]:
 
     def make(**changes: Any) -> list[Group]:
         study = load_study(study_file(**{"arms": {**PAIR, "words": None}, **changes}))
-        runs = expand(study)
+        runs = expand_runs(study)
         prepared = prepare_study(study, runs)
         return group_runs([prepared.select(run) for run in runs])
 
@@ -152,7 +152,7 @@ def test_an_architecture_that_cannot_be_stacked_says_why(
 
 
 def _group(count: int, reason: str | None = None, first: int = 0, **training: Any) -> Group:
-    return Group(tuple(tiny_run(seed, **training) for seed in range(first, first + count)), reason)
+    return Group(tuple(make_tiny_run(seed, **training) for seed in range(first, first + count)), reason)
 
 
 def _sizes(found: list[Pack]) -> list[int]:

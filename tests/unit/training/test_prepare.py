@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from headstart import load_study
-from headstart.config.expand import expand
-from headstart.engine.device import Precision
+from headstart.config.runs import expand_runs
+from headstart.device import Precision
 from headstart.prepared import PreparedStudy
 from headstart.records import Execution, RunRecord
 from headstart.training import prepare as module
@@ -24,13 +24,13 @@ OPEN = {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3}
 
 def _prepared(file: Path) -> PreparedStudy:
     study = load_study(file)
-    return prepare_study(study, expand(study))
+    return prepare_study(study, expand_runs(study))
 
 
 def _done(prepared: PreparedStudy, arm: str, precision: str, seed: int = 0) -> RunRecord:
     from headstart.training.run_records import make_failed_record
 
-    run = next(run for run in expand(prepared.study) if run.arm == arm)
+    run = next(run for run in expand_runs(prepared.study) if run.arm == arm)
     record = make_failed_record(prepared.select(replace(run, seed=seed)), ValueError())
     how = Execution(device="cpu", precision=precision, threads=1, workers=1)
     return record.model_copy(update={"status": "done", "execution": how})
@@ -52,7 +52,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_precision_is_decided_once_for_all_runs(study_file: StudyFile, asked: list[str]) -> None:
     prepared = _prepared(study_file(arms=ARMS, seeds=[0, 1], training=OPEN))
-    assert {prepared.select(run).precision for run in expand(prepared.study)} == {"bf16"}
+    assert {prepared.select(run).precision for run in expand_runs(prepared.study)} == {"bf16"}
     assert asked == ["auto"]
 
 
@@ -62,7 +62,7 @@ def test_the_study_may_overrule_it_without_a_probe(
 ) -> None:
     training = {**OPEN, "precision": precision}
     prepared = _prepared(study_file(arms=ARMS, training=training))
-    assert {prepared.select(run).precision for run in expand(prepared.study)} == {precision}
+    assert {prepared.select(run).precision for run in expand_runs(prepared.study)} == {precision}
     assert asked == []
 
 

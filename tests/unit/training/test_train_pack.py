@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import headstart.training.train_pack as packs
 from headstart import load_study
-from headstart.config.expand import Pack, expand
+from headstart.config.runs import Pack, expand_runs
 from headstart.engine.train import train
 from headstart.errors import ModelError, StackError
 from headstart.events import Event, RunEnded, RunStarted
@@ -52,15 +52,15 @@ class _Study:
 
     def __init__(self, file: Path) -> None:
         study = load_study(file)
-        self.runs = expand(study)
+        self.runs = expand_runs(study)
         self.prepared: PreparedStudy = prepare_study(study, self.runs)
         self.store, self.heard = RunStore(Path(study.out)), _Heard()
-        self.store.open(study)
+        self.store.open_study(study)
 
     def train(self) -> dict[str, RunRecord]:
         """The records by run, as they lie on disk."""
         given = train_pack(Pack(self.runs), self.prepared, self.store, 1, self.heard)
-        found = {record.key: record for record in self.store.records()}
+        found = {record.key: record for record in self.store.read_records()}
         assert sorted(record.key for record in given) == sorted(found)
         assert {record.key: record for record in given} == found
         return found

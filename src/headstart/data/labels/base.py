@@ -15,7 +15,7 @@ import numpy as np
 from headstart.config.study import Data
 from headstart.data.corpus import Part, Row, Text
 from headstart.data.distributions import Bar
-from headstart.data.formats import cell_of
+from headstart.data.formats import get_cell
 from headstart.data.texts import list_text_columns, read_text
 from headstart.records import StudyWarning
 
@@ -76,8 +76,8 @@ class LabelType(ABC):
             DataError: a column is absent.
         """
         if isinstance(data.label, str):
-            return cell_of(cells, data.label, where, "data.label")
-        return {column: cell_of(cells, column, where, "data.label") for column in data.label}
+            return get_cell(cells, data.label, where, "data.label")
+        return {column: get_cell(cells, column, where, "data.label") for column in data.label}
 
     def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
         """The names of the classes, in order; none where labels have no names.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from headstart.config.traits import LabelKind, TaskName, task_traits
+from headstart.config.traits import LabelKind, TaskName, get_task_traits
 from headstart.data.labels.base import LabelType
 from headstart.data.labels.class_label import ClassLabel
 from headstart.data.labels.conversation_label import ConversationLabel
@@ -21,4 +21,4 @@ LABEL_TYPES: Final[dict[LabelKind, LabelType]] = {
 
 def get_label_type(task: TaskName) -> LabelType:
     """The kind of label that a task has."""
-    return LABEL_TYPES[task_traits(task).labels]
+    return LABEL_TYPES[get_task_traits(task).labels]

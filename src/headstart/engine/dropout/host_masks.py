@@ -1,6 +1,6 @@
 """Dropout masks drawn on the host, each a pure function of (run seed, step, site) and of its shape.
 
-A mask comes from a stream of its own (`seeds.raw_16_bit`), in the shape that the tensor has when the member
+A mask comes from a stream of its own (`seeds.draw_16_bit`), in the shape that the tensor has when the member
 is alone, and is set into the tensor that the pack has padded. Thresholds have 16 bits: the dropped share is
 within 1e-5 of p.
 """
@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from headstart.errors import StackError
-from headstart.seeds import derive, raw_16_bit
+from headstart.seeds import derive_seed, draw_16_bit
 
 _LEVELS = 1 << 16
 
 
 @dataclass(frozen=True)
-class Draw:
+class DropoutKey:
     """What one member's masks are a function of: its seed, the forward passes with gradient that it has made
     before, and the shape [rows, tokens] of its own part of the batch, before the pack pads it."""
 
@@ -43,11 +43,11 @@ class HostMasks:
         tokens: T.
     """
 
-    def __init__(self, keys: Sequence[Draw], rows: int, tokens: int) -> None:
+    def __init__(self, keys: Sequence[DropoutKey], rows: int, tokens: int) -> None:
         self._keys, self._rows, self._tokens = keys, rows, tokens
-        self._streams = [derive(key.seed, "dropout") for key in keys]
+        self._streams = [derive_seed(key.seed, "dropout") for key in keys]
 
-    def draw(self, like: torch.Tensor, p: float, site: int) -> torch.Tensor:
+    def draw_mask(self, like: torch.Tensor, p: float, site: int) -> torch.Tensor:
         """All bits for what stays, none for what is dropped: `like`'s shape, integers of its dtype's size.
 
         Args:
@@ -61,21 +61,21 @@ class HostMasks:
         shape = (like.shape[0] // len(self._keys), *like.shape[1:])
         masks = []
         for stream, key in zip(self._streams, self._keys, strict=True):
-            own_shape = self._shape_alone(like.shape, key)
-            kept = raw_16_bit(stream, (site, key.step, 0), math.prod(own_shape)) >= threshold
+            own_shape = self._get_member_shape(like.shape, key)
+            kept = draw_16_bit(stream, (site, key.step, 0), math.prod(own_shape)) >= threshold
             masks.append(_pad_mask(kept.reshape(own_shape), shape))
         mask = masks[0] if len(masks) == 1 else np.concatenate(masks)
         bits = np.negative(mask.view(np.int8), dtype=f"i{like.element_size()}")
         return torch.from_numpy(bits).view(like.shape).to(like.device)
 
-    def _shape_alone(self, shape: torch.Size, key: Draw) -> tuple[int, ...]:
+    def _get_member_shape(self, shape: torch.Size, key: DropoutKey) -> tuple[int, ...]:
         """The shape that a tensor of `shape` has when the member is alone."""
         members, per_row = len(self._keys), shape[0] / (len(self._keys) * self._rows)
         if members == 1 and (key.rows, key.tokens) == (self._rows, self._tokens):
             return tuple(shape)
         if per_row.is_integer():
             alone = [int(per_row) * key.rows, *shape[1:]]
-            for dimension in _token_dimensions(shape, int(per_row), self._tokens):
+            for dimension in _find_token_dimensions(shape, int(per_row), self._tokens):
                 alone[dimension] = key.tokens
             return tuple(alone)
         if shape[0] == members:
@@ -86,7 +86,7 @@ class HostMasks:
         )
 
 
-def _token_dimensions(shape: torch.Size, per_row: int, tokens: int) -> tuple[int, ...]:
+def _find_token_dimensions(shape: torch.Size, per_row: int, tokens: int) -> tuple[int, ...]:
     """Which dimensions are tokens': two of attention weights [rows, (heads,) T, T], else the second."""
     is_attention = len(shape) == 4 or (len(shape) == 3 and per_row > 1)
     if is_attention and shape[-1] == shape[-2] == tokens:

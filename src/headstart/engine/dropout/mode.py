@@ -15,15 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from headstart.engine.dropout.host_masks import Draw, HostMasks
+from headstart.engine.dropout.host_masks import DropoutKey, HostMasks
 
 #: The forward passes that are under way, the innermost last.
 _active: list[KeyedDropout] = []
 
 
-def recompute_contexts() -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
+def create_recompute_contexts() -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
     """For `torch.utils.checkpoint`: the contexts of a part's forward pass, and of its repetition."""
-    return nullcontext(), _active[-1].again() if _active else nullcontext()
+    return nullcontext(), _active[-1].replay() if _active else nullcontext()
 
 
 class KeyedDropout(TorchFunctionMode):
@@ -38,7 +38,7 @@ class KeyedDropout(TorchFunctionMode):
         tokens: T, likewise.
     """
 
-    def __init__(self, keys: Sequence[Draw], rows: int, tokens: int) -> None:
+    def __init__(self, keys: Sequence[DropoutKey], rows: int, tokens: int) -> None:
         super().__init__()
         self._shape = keys, rows, tokens
         self._masks = HostMasks(keys, rows, tokens)
@@ -55,7 +55,7 @@ class KeyedDropout(TorchFunctionMode):
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         _active.pop()
 
-    def again(self) -> KeyedDropout:
+    def replay(self) -> KeyedDropout:
         """A context for repeating what the forward pass computes from here on: same masks."""
         other = KeyedDropout(*self._shape)
         other._site = self._site
@@ -66,12 +66,12 @@ class KeyedDropout(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func is F.dropout:
-            return self._dropout(*args, **kwargs)
+            return self._apply_dropout(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
-            return self._attention(*args, **kwargs)
+            return self._compute_attention(*args, **kwargs)
         return func(*args, **kwargs)
 
-    def _dropout(
+    def _apply_dropout(
         self,
         input: torch.Tensor,  # noqa: A002 - named as torch names it: callers may pass it by keyword
         p: float = 0.5,
@@ -83,9 +83,9 @@ class KeyedDropout(TorchFunctionMode):
             return input
         if p >= 1:
             return input * 0
-        return _ApplyMask.apply(input, self._mask(input, p), 1 / (1 - p))  # type: ignore[no-any-return,no-untyped-call]
+        return _ApplyMask.apply(input, self._draw_mask(input, p), 1 / (1 - p))  # type: ignore[no-any-return,no-untyped-call]
 
-    def _attention(
+    def _compute_attention(
         self,
         query: torch.Tensor,
         key: torch.Tensor,
@@ -115,14 +115,14 @@ class KeyedDropout(TorchFunctionMode):
         # Autocast would lift the softmax to float32 and bring its result down again; torch's bfloat16
         # softmax computes in float32 inside.
         with torch.autocast(query.device.type, enabled=False):
-            weights = self._masked_softmax(scores, attn_mask, is_causal)
+            weights = self._compute_softmax(scores, attn_mask, is_causal)
         if dropout_p >= 1:
             return (weights * 0) @ value
         # Scaled by 1 / (1 - p) where it costs T x D numbers, not T x T.
-        kept = _ApplyMask.apply(weights, self._mask(weights, dropout_p), 1.0)  # type: ignore[no-untyped-call]
+        kept = _ApplyMask.apply(weights, self._draw_mask(weights, dropout_p), 1.0)  # type: ignore[no-untyped-call]
         return kept @ (value * (1 / (1 - dropout_p)))  # type: ignore[no-any-return]
 
-    def _masked_softmax(
+    def _compute_softmax(
         self, scores: torch.Tensor, mask: torch.Tensor | None, is_causal: bool
     ) -> torch.Tensor:
         """Softmax of attention scores [..., L, S], which it overwrites, under a mask as torch takes it.
@@ -133,27 +133,25 @@ class KeyedDropout(TorchFunctionMode):
             mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
         if mask is None:
             return torch.softmax(scores, dim=-1)
-        bias, empty = self._cached_bias(mask, scores.dtype)
+        bias, empty = self._get_bias(mask, scores.dtype)
         weights = torch.softmax(scores.add_(bias), dim=-1)
         return weights if empty is None else weights.masked_fill(empty, 0)
 
-    def _cached_bias(
-        self, mask: torch.Tensor, dtype: torch.dtype
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """`_additive_bias` of the mask, which all layers of a model often share: computed once then."""
+    def _get_bias(self, mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """`_make_attention_bias` of the mask, which all layers of a model often share: computed once then."""
         last, version = self._masked_with or (None, 0)
         if mask is not last or mask._version != version:
-            self._masked_with, self._bias = (mask, mask._version), _additive_bias(mask, dtype)
+            self._masked_with, self._bias = (mask, mask._version), _make_attention_bias(mask, dtype)
         return self._bias
 
-    def _mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
+    def _draw_mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
         """The mask of this call: all bits for what stays, none for what is dropped."""
         site = self._site
         self._site += 1
-        return self._masks.draw(like, p, site)
+        return self._masks.draw_mask(like, p, site)
 
 
-def _additive_bias(mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _make_attention_bias(mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
     """What to add to scores for a boolean (True is kept) or additive mask, and its empty rows, if any.
 
     In an empty row nothing is kept. It adds zeros: a softmax over nothing but -inf is not a number.
@@ -180,15 +178,15 @@ class _ApplyMask(torch.autograd.Function):
         ctx.save_for_backward(mask)
         ctx.scale = scale
         # The scale is applied by itself: 1 / 0.9 rounded to bfloat16 first would shift every number by 0.2%.
-        return _scale_inplace(_and_bits(x, mask), scale)
+        return _scale_inplace(_apply_mask(x, mask), scale)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (mask,) = ctx.saved_tensors
-        return _scale_inplace(_and_bits(grad, mask), ctx.scale), None, None
+        return _scale_inplace(_apply_mask(grad, mask), ctx.scale), None, None
 
 
-def _and_bits(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def _apply_mask(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return x.view(mask.dtype).bitwise_and(mask).view(x.dtype)
 
 

@@ -10,7 +10,7 @@ import torch
 _NO_DECAY_NAMES = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", re.IGNORECASE)
 
 
-def decaying(model: torch.nn.Module) -> frozenset[str]:
+def find_decaying_parameters(model: torch.nn.Module) -> frozenset[str]:
     """The names of the trainable parameters of `model` that decay."""
     norms = {
         id(parameter)

@@ -67,7 +67,7 @@ def _leaves(adamw: torch.optim.AdamW) -> list[torch.Tensor]:
     return [leaf for group in adamw.param_groups for leaf in group["params"]]
 
 
-def _gradients(adamw: torch.optim.AdamW) -> list[torch.Tensor]:
+def _list_gradients(adamw: torch.optim.AdamW) -> list[torch.Tensor]:
     return [leaf.grad for leaf in _leaves(adamw) if leaf.grad is not None]
 
 
@@ -78,7 +78,7 @@ def _update(adamw: torch.optim.AdamW, rate: float, clip: float) -> torch.Tensor:
     divides gradients by the one without a pass of its own and does nothing where the other is 1. So the host
     need not know the norm.
     """
-    gradients = _gradients(adamw)
+    gradients = _list_gradients(adamw)
     norm = get_total_norm(gradients)
     adamw.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
     adamw.grad_scale = None  # type: ignore[attr-defined]

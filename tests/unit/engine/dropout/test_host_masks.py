@@ -7,21 +7,21 @@ import itertools
 import pytest
 import torch
 
-from headstart.engine.dropout.host_masks import Draw, HostMasks
+from headstart.engine.dropout.host_masks import DropoutKey, HostMasks
 from headstart.errors import StackError
 
 N = 200_000
 
 
 def _kept(
-    keys: list[Draw], shape: tuple[int, ...], rows: int, tokens: int, p: float = 0.5, site: int = 0
+    keys: list[DropoutKey], shape: tuple[int, ...], rows: int, tokens: int, p: float = 0.5, site: int = 0
 ) -> torch.Tensor:
-    return HostMasks(keys, rows, tokens).draw(torch.empty(shape), p, site) != 0
+    return HostMasks(keys, rows, tokens).draw_mask(torch.empty(shape), p, site) != 0
 
 
 def _mask(seeds: tuple[int, ...], step: int, site: int = 0, p: float = 0.1) -> torch.Tensor:
     """What members of one row keep at a site, [R, N / R]."""
-    keys = [Draw(seed, step, 1, 0) for seed in seeds]
+    keys = [DropoutKey(seed, step, 1, 0) for seed in seeds]
     return _kept(keys, (len(seeds), N // len(seeds)), 1, 0, p, site)
 
 
@@ -51,14 +51,18 @@ def test_the_same_key_gives_the_same_mask_and_another_step_another() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_a_mask_is_all_bits_or_none_of_its_tensors_size(dtype: torch.dtype) -> None:
-    mask = HostMasks([Draw(0, 0, 1, 0)], 1, 0).draw(torch.empty(1, 100, dtype=dtype), 0.5, 0)
+    mask = HostMasks([DropoutKey(0, 0, 1, 0)], 1, 0).draw_mask(torch.empty(1, 100, dtype=dtype), 0.5, 0)
     assert mask.element_size() == torch.empty(0, dtype=dtype).element_size()
     assert set(mask.flatten().tolist()) == {0, -1}
 
 
 def _in_pack(shape: tuple[int, ...], tokens: int, place: int) -> torch.Tensor:
     """What a member of 3 rows and 5 tokens keeps in a pack of 4 rows and `tokens`, [4, ...]."""
-    keys = [Draw(1, 0, 4, tokens), Draw(7, 0, 3, 5)] if place else [Draw(7, 0, 3, 5), Draw(1, 0, 4, tokens)]
+    keys = (
+        [DropoutKey(1, 0, 4, tokens), DropoutKey(7, 0, 3, 5)]
+        if place
+        else [DropoutKey(7, 0, 3, 5), DropoutKey(1, 0, 4, tokens)]
+    )
     return _kept(keys, shape, 4, tokens).view(2, -1, *shape[1:])[place]
 
 
@@ -86,20 +90,20 @@ def test_what_a_pack_pads_costs_no_number(
     alone: tuple[int, ...], together: tuple[int, ...], corner: tuple[slice, ...], place: int
 ) -> None:
     """Where widths or heads are as many as tokens, too: a shape must not be mistaken."""
-    own = _kept([Draw(7, 0, 3, 5)], alone, 3, 5)
+    own = _kept([DropoutKey(7, 0, 3, 5)], alone, 3, 5)
     assert torch.equal(_in_pack(together, 9, place)[corner], own)
 
 
 def test_tensors_without_rows_are_dropped_by_member() -> None:
-    own = _kept([Draw(7, 0, 3, 5)], (11, 6), 3, 5)
-    both = _kept([Draw(1, 0, 3, 5), Draw(7, 0, 3, 5)], (2, 11, 6), 3, 5)
+    own = _kept([DropoutKey(7, 0, 3, 5)], (11, 6), 3, 5)
+    both = _kept([DropoutKey(1, 0, 3, 5), DropoutKey(7, 0, 3, 5)], (2, 11, 6), 3, 5)
     assert torch.equal(both[1], own)
 
 
 def test_a_member_without_texts_in_a_pass_draws_nothing() -> None:
-    assert not _kept([Draw(1, 0, 4, 9), Draw(7, 0, 0, 0)], (8, 9, 6), 4, 9)[4:].any()
+    assert not _kept([DropoutKey(1, 0, 4, 9), DropoutKey(7, 0, 0, 0)], (8, 9, 6), 4, 9)[4:].any()
 
 
 def test_rows_that_belong_to_nobody_are_refused() -> None:
     with pytest.raises(StackError, match=r"shape \(7, 9\)"):
-        _kept([Draw(seed, 0, 2, 9) for seed in range(3)], (7, 9), 2, 9)
+        _kept([DropoutKey(seed, 0, 2, 9) for seed in range(3)], (7, 9), 2, 9)

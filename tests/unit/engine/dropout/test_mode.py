@@ -9,16 +9,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from headstart.engine.dropout import Draw, KeyedDropout
+from headstart.engine.dropout import DropoutKey, KeyedDropout
 from headstart.engine.dropout.host_masks import HostMasks
-from tiny import tiny_model
+from tiny import make_tiny_model
 
 N = 200_000
 
 
 def _keyed(*seeds: int, step: int = 0, rows: int = 1, tokens: int = 0) -> KeyedDropout:
     """The context of a pass in which every member fills its rows and tokens."""
-    return KeyedDropout([Draw(seed, step, rows, tokens) for seed in seeds], rows, tokens)
+    return KeyedDropout([DropoutKey(seed, step, rows, tokens) for seed in seeds], rows, tokens)
 
 
 def test_what_stays_is_scaled_so_that_the_mean_stays() -> None:
@@ -72,7 +72,7 @@ def test_attention_without_what_is_dropped_is_torchs(
 ) -> None:
     q, k, v = _attention_inputs()
     monkeypatch.setattr(
-        KeyedDropout, "_mask", lambda self, like, p: torch.full_like(like, -1, dtype=torch.int64)
+        KeyedDropout, "_draw_mask", lambda self, like, p: torch.full_like(like, -1, dtype=torch.int64)
     )
     with _keyed(0, 1):
         # All stays, and is scaled by 1 / (1 - p).
@@ -117,7 +117,7 @@ def test_bfloat16_keeps_the_scale() -> None:
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 def test_a_whole_model_draws_from_no_other_generator(family: str) -> None:
-    model, ids = tiny_model(family, dropout=0.3), torch.arange(4, 16).view(2, 6)
+    model, ids = make_tiny_model(family, dropout=0.3), torch.arange(4, 16).view(2, 6)
 
     def logits(seed: int, noise: int) -> np.ndarray:
         torch.manual_seed(noise)
@@ -135,7 +135,7 @@ def test_each_call_of_a_pass_is_a_site_and_a_repetition_continues_with_the_next(
         first, second, third = (F.dropout(ones, 0.5) for _ in range(3))
     with _keyed(3) as part:
         assert torch.equal(F.dropout(ones, 0.5), first)
-        repeated = part.again()
+        repeated = part.replay()
         assert torch.equal(F.dropout(ones, 0.5), second)
         with repeated:
             assert torch.equal(F.dropout(ones, 0.5), second)
@@ -144,8 +144,8 @@ def test_each_call_of_a_pass_is_a_site_and_a_repetition_continues_with_the_next(
 
 
 def test_its_masks_are_those_of_the_host_call_by_call() -> None:
-    masks = HostMasks([Draw(3, 2, 1, 0)], 1, 0)
+    masks = HostMasks([DropoutKey(3, 2, 1, 0)], 1, 0)
     ones = torch.ones(1, 100)
     with _keyed(3, step=2, rows=1):
         for site in range(3):
-            assert torch.equal(F.dropout(ones, 0.5) != 0, masks.draw(ones, 0.5, site) != 0)
+            assert torch.equal(F.dropout(ones, 0.5) != 0, masks.draw_mask(ones, 0.5, site) != 0)

@@ -14,7 +14,7 @@ from headstart.config.study import Training
 from headstart.engine.optim.base import Optimiser
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.weights import Weights
-from tiny import tiny_model, tiny_weights
+from tiny import make_tiny_model, make_tiny_weights
 
 #: Members with settings of their own; the large epsilon makes the gradient's size matter to the step.
 TRAININGS = (
@@ -28,7 +28,7 @@ STEPS = 12
 
 
 def _weights(dtype: torch.dtype, count: int = len(TRAININGS)) -> Weights:
-    return tiny_weights([tiny_model(seed=seed).to(dtype) for seed in range(count)])
+    return make_tiny_weights([make_tiny_model(seed=seed).to(dtype) for seed in range(count)])
 
 
 def _draw_gradients(weights: Weights, step: int) -> None:

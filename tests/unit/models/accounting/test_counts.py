@@ -21,7 +21,7 @@ from headstart.errors import HeadstartError, ModelError
 from headstart.models.accounting.counts import FAMILIES as KNOWN
 from headstart.models.accounting.counts import count_by_part, count_parameters
 from headstart.models.accounting.heads import Head, read_head
-from tiny import FAMILIES, tiny_config
+from tiny import FAMILIES, make_tiny_config
 
 HEADS: dict[Head, Any] = {
     Head.NONE: AutoModel,
@@ -52,7 +52,7 @@ def build(config: Any, head: Head) -> Any:
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_formulas_and_walk_agree_for_every_family(family: str, head: Head, untied: dict[str, bool]) -> None:
-    config = tiny_config(family, **untied)
+    config = make_tiny_config(family, **untied)
     try:
         model = build(config, head)
     except ValueError:
@@ -63,14 +63,14 @@ def test_formulas_and_walk_agree_for_every_family(family: str, head: Head, untie
 @pytest.mark.parametrize("head", [Head.NONE, Head.CLASSIFICATION])
 @pytest.mark.parametrize("family", VARIANTS)
 def test_formulas_follow_what_a_configuration_changes(family: str, head: Head) -> None:
-    config = tiny_config(family, **VARIANTS[family])
-    model, plain = build(config, head), build(tiny_config(family), head)
+    config = make_tiny_config(family, **VARIANTS[family])
+    model, plain = build(config, head), build(make_tiny_config(family), head)
     counted = count_by_part(model, config, head)
     assert counted.total == count_parameters(model).total != count_parameters(plain).total
 
 
 def test_every_family_with_formulas_is_tested_here() -> None:
-    assert {tiny_config(family).model_type for family in FAMILIES} == set(KNOWN)
+    assert {make_tiny_config(family).model_type for family in FAMILIES} == set(KNOWN)
 
 
 @pytest.mark.parametrize("case", PUBLISHED, ids=lambda case: str(case["name"]))
@@ -119,14 +119,14 @@ def test_walking_alone_gives_the_published_number_too(roberta_small: tuple[Any, 
 def test_a_table_of_one_row_is_a_bias_and_one_of_two_is_not() -> None:
     kinds = {}
     for rows in (1, 2):
-        config = tiny_config("bert", type_vocab_size=rows)
+        config = make_tiny_config("bert", type_vocab_size=rows)
         counted = count_by_part(build(config, Head.NONE), config, Head.NONE)
         kinds[rows] = next(part.kind for part in counted.parts if part.part == "token-type embedding")
     assert kinds == {1: "biases", 2: "weights"}
 
 
 def test_tied_weights_are_shown_and_not_counted() -> None:
-    config = tiny_config("camembert")  # its language-model head stands before its body
+    config = make_tiny_config("camembert")  # its language-model head stands before its body
     counted = count_by_part(build(config, Head.MASKED_LM), config, Head.MASKED_LM)
     values = {(part.place, part.part): part.value for part in counted.parts}
     assert values["lm-head", "decoder"] == 0
@@ -134,7 +134,7 @@ def test_tied_weights_are_shown_and_not_counted() -> None:
 
 
 def test_an_odd_module_fails_loudly() -> None:
-    config = tiny_config("bert")
+    config = make_tiny_config("bert")
     model = build(config, Head.NONE)
     model.encoder.layer[1].extra = nn.Linear(3, 3, device="meta")
     with pytest.raises(ModelError, match=r"encoder\.layer\.\*\.extra\.weight has 9 and no formula") as caught:
@@ -143,7 +143,7 @@ def test_an_odd_module_fails_loudly() -> None:
 
 
 def test_a_layer_of_another_size_fails_loudly() -> None:
-    config = tiny_config("llama")
+    config = make_tiny_config("llama")
     model = build(config, Head.CAUSAL_LM)
     model.model.layers[0].mlp.up_proj = nn.Linear(32, 47, bias=False, device="meta")
     with pytest.raises(ModelError, match=r"feed-forward in \(block\) has 3,040, and D·F gives 3,072"):
@@ -151,7 +151,7 @@ def test_a_layer_of_another_size_fails_loudly() -> None:
 
 
 def test_a_part_that_is_not_there_fails_loudly() -> None:
-    config = tiny_config("roberta")
+    config = make_tiny_config("roberta")
     with pytest.raises(ModelError, match=r"pooler \(pooler\) has 0, and D² gives 1,024"):
         count_by_part(build(config, Head.CLASSIFICATION), config, Head.NONE)
 
@@ -166,7 +166,7 @@ def test_a_family_without_formulas_is_named_with_its_walked_total() -> None:
 
 
 def test_what_is_omitted_must_be_there() -> None:
-    config = tiny_config("bert")
+    config = make_tiny_config("bert")
     counted = count_by_part(build(config, Head.NONE), config, Head.NONE)
     assert counted.omit([]).total == counted.total
     assert counted.omit(["blocks", "embeddings", "pooler"]).total == 0

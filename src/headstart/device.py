@@ -57,12 +57,12 @@ def _is_faster_in_bf16() -> bool:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _seconds(torch.bfloat16) < _FASTER * _seconds(torch.float32)
+        return _time_products(torch.bfloat16) < _FASTER * _time_products(torch.float32)
     finally:
         torch.set_num_threads(threads)
 
 
-def _seconds(dtype: torch.dtype) -> float:
+def _time_products(dtype: torch.dtype) -> float:
     """The least time of a few products of a small model's size: 0.27 GFLOP each, some milliseconds in all."""
     rows, weight = torch.ones(512, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
     spans = []
@@ -78,11 +78,11 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def weights_dtype(precision: Precision) -> torch.dtype:
+def choose_weights_dtype(precision: Precision) -> torch.dtype:
     """What weights and moments are kept in."""
     return torch.float64 if precision == "fp64" else torch.float32
 
 
-def compute_format(precision: Precision) -> torch.dtype:
+def choose_compute_dtype(precision: Precision) -> torch.dtype:
     """What products with four-bit weights are computed in."""
     return torch.bfloat16 if precision == "bf16" else torch.float32

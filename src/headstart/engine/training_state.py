@@ -24,7 +24,9 @@ _FILE = "state.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
 
 
-def save_state(folder: Path, identity: str, member: Member, weights: torch.Tensor, moments: Moments) -> None:
+def save_training_state(
+    folder: Path, identity: str, member: Member, weights: torch.Tensor, moments: Moments
+) -> None:
     """Write the member's weights [P], its best ones and its moments; the file there before stays until then.
 
     Args:
@@ -37,17 +39,17 @@ def save_state(folder: Path, identity: str, member: Member, weights: torch.Tenso
     progress = {
         "identity": identity,
         "steps": str(member.steps),
-        "passes": str(member.passes),
+        "passes": str(member.micro_batches),
         "seconds": str(member.seconds),
         "best": str(member.best.epoch if member.best else 0),
         "losses": json.dumps(member.losses),
-        "points": _POINTS.dump_json(member.points).decode(),
+        "points": _POINTS.dump_json(member.epochs).decode(),
     }
     with write_file_atomically(folder / _FILE) as temporary:
         save_file(tensors, temporary, metadata=progress)
 
 
-def load_state(
+def load_training_state(
     folder: Path, identity: str, member: Member, weights: Weights, r: int, optimiser: Optimiser
 ) -> bool:
     """Let member r resume from the state in `folder`; False where there is none of this run."""
@@ -69,8 +71,8 @@ def load_state(
 
 
 def _restore_progress(member: Member, progress: dict[str, str]) -> None:
-    member.steps, member.passes = int(progress["steps"]), int(progress["passes"])
+    member.steps, member.micro_batches = int(progress["steps"]), int(progress["passes"])
     member.seconds = float(progress["seconds"])
     member.losses = json.loads(progress["losses"])
-    member.points = _POINTS.validate_json(progress["points"])
-    member.best = next((p for p in member.points if p.epoch == int(progress["best"])), None)
+    member.epochs = _POINTS.validate_json(progress["points"])
+    member.best = next((p for p in member.epochs if p.epoch == int(progress["best"])), None)

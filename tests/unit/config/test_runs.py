@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headstart.config.expand import Run, confounded, expand, settings
+from headstart.config.runs import Run, expand_runs, find_confounders, resolve_training
 from headstart.config.study import Study
 from headstart.errors import StudyError
 
@@ -18,39 +18,39 @@ def study(**values: Any) -> Study:
 
 
 def runs_of(arm: str, found: Study) -> list[Run]:
-    return [run for run in expand(found) if run.arm == arm]
+    return [run for run in expand_runs(found) if run.arm == arm]
 
 
 def test_runs_are_every_arm_size_and_seed() -> None:
-    assert len(expand(study(seeds=4, sizes=[10, "all"]))) == 3 * 2 * 4
+    assert len(expand_runs(study(seeds=4, sizes=[10, "all"]))) == 3 * 2 * 4
 
 
 def test_runs_go_seed_by_seed_then_size_then_arm() -> None:
     found = study(seeds=[5, 1], sizes=[10, "all"], arms={"b": {}, "a": RANDOM, "words": None})
     keys = ["b/10/5", "a/10/5", "b/all/5", "a/all/5", "b/10/1", "a/10/1", "b/all/1", "a/all/1"]
-    assert [run.key for run in expand(found)] == keys
+    assert [run.key for run in expand_runs(found)] == keys
 
 
 def test_every_run_has_its_own_key() -> None:
-    keys = [run.key for run in expand(study(seeds=3, sizes=[2, 20, "all"]))]
+    keys = [run.key for run in expand_runs(study(seeds=3, sizes=[2, 20, "all"]))]
     assert len(set(keys)) == len(keys) == 27
 
 
 def test_run_carries_what_its_arm_starts_from() -> None:
     arms = {"a": {}, "r": RANDOM, "other": {"init": "org/x"}}
-    found = {run.arm: (run.checkpoint, run.pretrained) for run in expand(study(arms=arms, seeds=1))}
+    found = {run.arm: (run.checkpoint, run.pretrained) for run in expand_runs(study(arms=arms, seeds=1))}
     assert found == {"a": ("m", True), "r": ("m", False), "other": ("org/x", True), "words": ("", False)}
 
 
 def test_learning_rate_defaults_to_what_suits_the_method() -> None:
     found = study(seeds=1)
-    rates = {run.arm: run.training.learning_rate for run in expand(found)}
+    rates = {run.arm: run.training.learning_rate for run in expand_runs(found)}
     assert rates == {"pretrained": 3e-5, "random": 3e-5, "words": 0.0}
 
 
 def test_learning_rate_of_the_study_is_every_arms() -> None:
     found = study(training={"learning_rate": 1e-5})
-    assert {run.training.learning_rate for run in expand(found)} == {1e-5}
+    assert {run.training.learning_rate for run in expand_runs(found)} == {1e-5}
 
 
 def test_learning_rate_of_the_arm_wins() -> None:
@@ -62,7 +62,7 @@ def test_learning_rate_of_the_arm_wins() -> None:
 
 def test_settings_of_the_study_reach_every_run() -> None:
     found = study(training={"batch_size": 8, "steps": 100})
-    assert {(run.training.batch_size, run.training.steps) for run in expand(found)} == {(8, 100)}
+    assert {(run.training.batch_size, run.training.steps) for run in expand_runs(found)} == {(8, 100)}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_settings_of_the_study_reach_every_run() -> None:
 def test_arm_that_differs_from_its_control_is_refused(field: str, value: float, said: str) -> None:
     found = study(arms={"a": {"training": {field: value}}, "r": RANDOM})
     with pytest.raises(StudyError) as caught:
-        expand(found)
+        expand_runs(found)
     (problem,) = caught.value.problems
     assert problem.key == f"arms.a.training.{field}"
     assert problem.message.startswith(said)
@@ -88,14 +88,14 @@ def test_arm_that_differs_from_its_control_is_refused(field: str, value: float, 
 def test_every_difference_is_reported_at_once() -> None:
     arms = {"a": {"training": {"epochs": 5, "clip": 0}}, "b": {"training": {"warmup": 10}}, "r": RANDOM}
     with pytest.raises(StudyError) as caught:
-        expand(study(arms=arms))
+        expand_runs(study(arms=arms))
     keys = [problem.key for problem in caught.value.problems]
     assert keys == ["arms.a.training.epochs", "arms.a.training.clip", "arms.b.training.warmup"]
 
 
 def test_difference_of_the_control_itself_is_refused() -> None:
     with pytest.raises(StudyError, match=r"arms\.a\.training\.epochs: is 3 for a and 9 for its control r"):
-        expand(study(arms={"a": {}, "r": {**RANDOM, "training": {"epochs": 9}}}))
+        expand_runs(study(arms={"a": {}, "r": {**RANDOM, "training": {"epochs": 9}}}))
 
 
 def test_confounded_study_is_let_through() -> None:
@@ -105,22 +105,22 @@ def test_confounded_study_is_let_through() -> None:
 
 def test_spelling_out_the_controls_value_is_no_difference() -> None:
     arms = {"a": {"training": {"epochs": 3, "learning_rate": 3e-5}}, "r": RANDOM}
-    assert settings(study(arms=arms), study(arms=arms).arms["a"]).epochs == 3
-    assert len(expand(study(arms=arms, seeds=1))) == 3
+    assert resolve_training(study(arms=arms), study(arms=arms).arms["a"]).epochs == 3
+    assert len(expand_runs(study(arms=arms, seeds=1))) == 3
 
 
 def test_bag_of_words_may_differ_from_the_control() -> None:
     arms = {"a": {}, "r": RANDOM, "bag": {"method": "bag-of-words", "training": {"epochs": 1}}}
-    assert len(expand(study(arms=arms, seeds=1))) == 3
+    assert len(expand_runs(study(arms=arms, seeds=1))) == 3
 
 
 def test_bag_of_words_as_control_claims_nothing() -> None:
     arms = {"a": {"training": {"epochs": 5}}, "b": {"init": "org/x"}}
-    assert len(expand(study(arms=arms, seeds=1))) == 3
+    assert len(expand_runs(study(arms=arms, seeds=1))) == 3
 
 
 def test_runs_are_equal_for_equal_studies() -> None:
-    assert expand(study()) == expand(study())
+    assert expand_runs(study()) == expand_runs(study())
 
 
 RATES = {"learning_rate": [1e-5, 3e-5]}
@@ -128,7 +128,7 @@ RATES = {"learning_rate": [1e-5, 3e-5]}
 
 def test_grid_is_the_product_with_rates_outermost() -> None:
     found = study(seeds=1, tune={"weight_decay": [0.1, 0.01], **RATES}, arms={"a": {}, "words": None})
-    assert [run.key for run in expand(found)] == [
+    assert [run.key for run in expand_runs(found)] == [
         f"a/all/0/learning_rate={rate},weight_decay={decay}"
         for rate in ("1e-05", "3e-05")
         for decay in ("0.1", "0.01")
@@ -139,12 +139,12 @@ def test_settings_of_the_grid_are_in_force() -> None:
     found = study(tune=RATES, training={"learning_rate": 7e-5, "epochs": 9}, seeds=1)
     runs = runs_of("random", found)
     assert [(run.training.learning_rate, run.training.epochs) for run in runs] == [(1e-5, 9), (3e-5, 9)]
-    assert [run.setting for run in runs] == [(("learning_rate", 1e-5),), (("learning_rate", 3e-5),)]
+    assert [run.grid_point for run in runs] == [(("learning_rate", 1e-5),), (("learning_rate", 3e-5),)]
 
 
 def test_runs_of_a_grid_go_seed_by_seed_then_size_then_arm() -> None:
     found = study(seeds=2, sizes=[10, "all"], tune=RATES, arms={"a": {}, "r": RANDOM, "words": None})
-    runs = expand(found)
+    runs = expand_runs(found)
     places = [(run.seed, run.size, run.arm, run.training.learning_rate) for run in runs]
     assert places == [
         (seed, size, arm, rate)
@@ -156,13 +156,13 @@ def test_runs_of_a_grid_go_seed_by_seed_then_size_then_arm() -> None:
 
 
 def test_bag_of_words_is_not_tuned() -> None:
-    assert [run.setting for run in runs_of("words", study(seeds=1, tune=RATES))] == [()]
+    assert [run.grid_point for run in runs_of("words", study(seeds=1, tune=RATES))] == [()]
 
 
 def test_grid_of_the_arm_replaces_the_studys() -> None:
     arms = {"a": {"tune": {"weight_decay": [0.1]}}, "r": RANDOM}
     found = study(arms=arms, tune=RATES, seeds=1, confounded=True)
-    assert [run.setting for run in runs_of("a", found)] == [(("weight_decay", 0.1),)]
+    assert [run.grid_point for run in runs_of("a", found)] == [(("weight_decay", 0.1),)]
     assert len(runs_of("r", found)) == 2
 
 
@@ -193,26 +193,26 @@ def test_arm_that_is_tuned_otherwise_than_its_control_is_refused(
 ) -> None:
     arms = {"a": mine, "r": RANDOM | theirs}
     with pytest.raises(StudyError) as caught:
-        expand(study(arms=arms))
+        expand_runs(study(arms=arms))
     (problem,) = caught.value.problems
     assert problem.key == "arms.a.tune"
     assert problem.message.startswith(said)
     assert "give both the same grid, or set `confounded: true`" in problem.message
-    assert expand(study(arms=arms, confounded=True))
+    assert expand_runs(study(arms=arms, confounded=True))
 
 
 def test_arms_tuned_alike_may_write_their_grids_in_any_order() -> None:
     arms = {"a": {"tune": {"learning_rate": [3e-5, 1e-5]}}, "r": RANDOM | {"tune": RATES}}
-    assert len(expand(study(arms=arms, seeds=1))) == 5
+    assert len(expand_runs(study(arms=arms, seeds=1))) == 5
 
 
 def test_arm_of_another_method_may_have_another_grid() -> None:
     found = study(arms={"a": {"tune": RATES}, "r": RANDOM, "words": None}, training={"learning_rate": 1e-5})
     other = found.arms["a"].model_copy(update={"method": "lora"})
-    assert confounded(found.model_copy(update={"arms": {**found.arms, "a": other}})) == []
+    assert find_confounders(found.model_copy(update={"arms": {**found.arms, "a": other}})) == []
 
 
 def test_difference_that_no_grid_replaces_is_still_refused() -> None:
     arms = {"a": {"training": {"weight_decay": 0.1}}, "r": RANDOM}
     with pytest.raises(StudyError, match=r"arms\.a\.training\.weight_decay: is 0\.1 for a and 0\.01"):
-        expand(study(arms=arms, tune=RATES))
+        expand_runs(study(arms=arms, tune=RATES))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from headstart.engine import device
-from headstart.engine.device import choose_precision
+from headstart import device
+from headstart.device import choose_precision
 
 _CPU = torch.device("cpu")
 
@@ -29,7 +29,7 @@ def _machine(monkeypatch: pytest.MonkeyPatch, *, has: bool, bf16: float) -> list
         return bf16 if dtype == torch.bfloat16 else 1.0
 
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has})
-    monkeypatch.setattr(device, "_seconds", seconds)
+    monkeypatch.setattr(device, "_time_products", seconds)
     return timed
 
 
@@ -65,7 +65,7 @@ def test_the_probe_is_by_one_thread_and_leaves_the_threads_as_they_were(
         raise RuntimeError
 
     _machine(monkeypatch, has=True, bf16=0.5)
-    monkeypatch.setattr(device, "_seconds", fail)
+    monkeypatch.setattr(device, "_time_products", fail)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -77,5 +77,5 @@ def test_the_probe_is_by_one_thread_and_leaves_the_threads_as_they_were(
 
 
 def test_the_real_probe_takes_little_time() -> None:
-    assert 0 < device._seconds(torch.float32) < 1
-    assert 0 < device._seconds(torch.bfloat16) < 5
+    assert 0 < device._time_products(torch.float32) < 1
+    assert 0 < device._time_products(torch.bfloat16) < 5

@@ -9,36 +9,43 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from headstart.engine.checkpoint import load_state, save_state
 from headstart.engine.member import Member
 from headstart.engine.optim.base import Moments
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.train import train
-from tiny import Listening, gap, tiny_model, tiny_run, tiny_setting, tiny_weights
+from headstart.engine.training_state import load_training_state, save_training_state
+from tiny import (
+    EventRecorder,
+    make_tiny_context,
+    make_tiny_model,
+    make_tiny_run,
+    make_tiny_weights,
+    max_difference,
+)
 
-RUN = tiny_run(1, epochs=5, learning_rate=3e-2)
+RUN = make_tiny_run(1, epochs=5, learning_rate=3e-2)
 
 
 def _whole(folder: Path, epoch: int) -> Member:
     """The run from its first to its last step, its state written at the end of `epoch`."""
-    member, weights = Member(RUN, np.arange(60)), tiny_weights([tiny_model(dropout=0.2)])
+    member, weights = Member(RUN, np.arange(60)), make_tiny_weights([make_tiny_model(dropout=0.2)])
 
     def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
-        if len(member.points) == epoch:
-            save_state(folder, "it", member, row, moments)
+        if len(member.epochs) == epoch:
+            save_training_state(folder, "it", member, row, moments)
 
-    train([member], weights, tiny_setting(), Listening(), save)
+    train([member], weights, make_tiny_context(), EventRecorder(), save)
     return member
 
 
-def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, Listening, bool]:
+def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, EventRecorder, bool]:
     """The run from its state on, beside fresh ones."""
     members = [Member(RUN, np.arange(60))]
-    members += [Member(tiny_run(50 + i, epochs=1), np.arange(60)) for i in range(others)]
-    weights = tiny_weights([tiny_model(seed=90 + i, dropout=0.2) for i in range(1 + others)])
-    optimiser, heard = create_optimiser(weights, [m.run.training for m in members]), Listening()
-    found = load_state(folder, identity, members[0], weights, 0, optimiser)
-    train(members, weights, tiny_setting(), heard, optimiser=optimiser)
+    members += [Member(make_tiny_run(50 + i, epochs=1), np.arange(60)) for i in range(others)]
+    weights = make_tiny_weights([make_tiny_model(seed=90 + i, dropout=0.2) for i in range(1 + others)])
+    optimiser, heard = create_optimiser(weights, [m.run.training for m in members]), EventRecorder()
+    found = load_training_state(folder, identity, members[0], weights, 0, optimiser)
+    train(members, weights, make_tiny_context(), heard, optimiser=optimiser)
     return members[0], heard, found
 
 
@@ -52,8 +59,8 @@ def test_going_on_gives_the_same_bits(epoch: int, tmp_path: Path) -> None:
     assert rest.weights is not None
     assert torch.equal(rest.weights, whole.weights)
     assert rest.losses == whole.losses
-    assert [p.model_dump(exclude={"seconds"}) for p in rest.points] == [
-        p.model_dump(exclude={"seconds"}) for p in whole.points
+    assert [p.model_dump(exclude={"seconds"}) for p in rest.epochs] == [
+        p.model_dump(exclude={"seconds"}) for p in whole.epochs
     ]
     assert rest.best is not None
     assert whole.best is not None
@@ -71,8 +78,10 @@ def test_the_file_holds_weights_moments_and_progress(tmp_path: Path) -> None:
 
 def test_the_state_is_offered_after_every_epoch_but_the_last() -> None:
     seen: list[int] = []
-    member, weights = Member(RUN, np.arange(60)), tiny_weights([tiny_model()])
-    train([member], weights, tiny_setting(), Listening(), lambda member, *_: seen.append(member.steps))
+    member, weights = Member(RUN, np.arange(60)), make_tiny_weights([make_tiny_model()])
+    train(
+        [member], weights, make_tiny_context(), EventRecorder(), lambda member, *_: seen.append(member.steps)
+    )
     assert seen == [10, 20, 30, 40]
 
 
@@ -86,14 +95,14 @@ def test_going_on_in_a_pack_gives_the_same_run(tmp_path: Path) -> None:
     whole = _whole(tmp_path, 2)
     rest, _, found = _rest(tmp_path, others=2)
     assert found
-    assert gap(rest.weights, whole.weights) < 1e-9
+    assert max_difference(rest.weights, whole.weights) < 1e-9
 
 
 def test_another_runs_state_is_not_taken(tmp_path: Path) -> None:
     _whole(tmp_path, 2)
     rest, heard, found = _rest(tmp_path, identity="another")
     assert not found
-    assert len(heard.losses) == rest.total
+    assert len(heard.losses) == rest.total_steps
 
 
 def test_no_state_or_half_of_one_is_no_state(tmp_path: Path) -> None:
@@ -113,7 +122,7 @@ def test_write_that_fails_leaves_the_earlier_state(tmp_path: Path, monkeypatch: 
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr("headstart.engine.checkpoint.save_file", fail_halfway)
+    monkeypatch.setattr("headstart.engine.training_state.save_file", fail_halfway)
     with pytest.raises(OSError, match="disk full"):
         _whole(tmp_path, 3)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [earlier]
