@@ -96,7 +96,7 @@ def run(
     most_seeds: Annotated[int, typer.Option(min=1, help="Where adding seeds ends.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Train what is missing of the study, and print what it found."""
+    """Train the missing runs of the study, and print its findings."""
     from headstart.config.load import load_study
 
     loaded = load_study(study, overrides or ())
@@ -132,7 +132,7 @@ def generate(
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Likeliest tokens drawn from, by share.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
 ) -> None:
-    """Answer a prompt, as the model was taught to, or a file of prompts."""
+    """Answer a prompt, or a file of prompts, with the model's chat template."""
     from headstart.commands.generate import generate_file, open_generator
     from headstart.engine.generate import GenerationConfig
 

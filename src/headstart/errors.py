@@ -7,7 +7,7 @@
     │   └── StackError    models that cannot be stacked into one
     ├── AssetError        a package-index asset: no index, wrong checksum
     ├── OutputError       the output folder: another study, not writable
-    ├── TrainingError     a run that cannot go on: loss not finite, a worker that died
+    ├── TrainingError     a run that cannot continue: loss not finite, a worker that died
     └── MissingExtraError an optional dependency that is not installed
 
 Anything else that escapes is a bug of Headstart and keeps its traceback.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 
 class HeadstartError(Exception):
-    """What a user did that cannot work, in one message of at most four parts."""
+    """An error that the user can fix: one message of at most four parts."""
 
     def __init__(
         self, got: str, *, where: str | None = None, expected: str | None = None, fix: str | None = None
@@ -29,7 +29,7 @@ class HeadstartError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.got}" if self.where else self.got
-        parts = [("expected", self.expected), ("to mend it", self.fix)]
+        parts = [("expected", self.expected), ("fix", self.fix)]
         return "\n".join([head, *(f"  {name}: {text}" for name, text in parts if text)])
 
     def __reduce__(self) -> tuple[object, ...]:

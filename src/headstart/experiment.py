@@ -20,13 +20,8 @@ from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
-from headstart.planning.estimate import (
-    StudyEstimate,
-    describe_end,
-    describe_expected,
-    estimate_study,
-    predict_seconds,
-)
+from headstart.planning import estimate as estimates
+from headstart.planning.estimate import StudyEstimate
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
@@ -75,7 +70,7 @@ def run_missing(
     if estimate.missing:
         placement, expected = _train(opened, estimate, backend, on_event, placement)
     findings = _conclude(opened)
-    opened.log(describe_end(len(findings.records), time.monotonic() - opened.began, expected))
+    opened.log(estimates.describe_end(len(findings.records), time.monotonic() - opened.began, expected))
     if all(record.status == "failed" for record in findings.records):
         raise HeadstartError(
             f"every run failed; the first: {findings.records[0].error}",
@@ -87,7 +82,7 @@ def run_missing(
 
 def estimate_missing(opened: OpenStudy) -> StudyEstimate:
     """What the runs that are missing will need, before a step is made."""
-    return estimate_study(
+    return estimates.estimate_study(
         opened.runs, opened.missing, opened.prepared, opened.process_bytes, opened.store.out
     )
 
@@ -115,11 +110,11 @@ def _train(
     if chosen is None:
         backend.stop()  # a process that has timed steps keeps the memory of its largest pack
     packs = estimate.with_placement(placement).plan_packs(placement)
-    if sentence := describe_expected(packs, placement):
+    if sentence := estimates.describe_expected(packs, placement):
         opened.log(sentence)
     backend.run_packs(packs, placement, on)
     opened.log(describe_placement(placement))
-    return placement, predict_seconds(packs, placement)
+    return placement, estimates.predict_seconds(packs, placement)
 
 
 def _conclude(opened: OpenStudy) -> Findings:

@@ -152,7 +152,7 @@ def test_undecodable_byte_is_named_by_file_and_line(
 def test_label_absent_from_train(refused: Refused, study_file: StudyFile, tmp_path: Path, part: str) -> None:
     data = parts(tmp_path, [GOOD, BAD], **{part: [{"text": "so so", "label": "odd"}]})
     message = refused("run", study_file(data=data))
-    assert f"{part}.jsonl:1: label 'odd' is in no training text" in message
+    assert f"{part}.jsonl:1: label 'odd' is in no training example" in message
 
 
 def test_single_class(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:

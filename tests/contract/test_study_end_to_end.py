@@ -269,9 +269,10 @@ def test_plan_tells_what_is_done_and_writes_nothing(
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert main(["plan", str(file), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
+    words = {"arm": "words", "size": "all", "hyperparameters": {}}
     assert facts["runs"] == [
-        {"arm": "words", "size": "all", "seed": 0, "hyperparameters": {}, "key": "words/all/0", "done": True},
-        {"arm": "words", "size": "all", "seed": 1, "hyperparameters": {}, "key": "words/all/1", "done": False},
+        words | {"seed": 0, "key": "words/all/0", "done": True},
+        words | {"seed": 1, "key": "words/all/1", "done": False},
     ]
     assert (facts["texts"], facts["labels"]) == ({"train": 60, "valid": 20, "test": 24}, ["bad", "good"])
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -24,7 +24,7 @@ def run(
     log: Log = ignore_log,
     on_begin: OnBegin = ignore_begin,
 ) -> Results:
-    """Train what is missing of the study, and say what it found.
+    """Train the missing runs of the study, and return its findings.
 
     Runs that are done in `study.out` are kept; one that failed is tried again. All three listeners are
     functions and silent by default; `headstart.report.progress.StudyProgress` has a method for each.

@@ -1,4 +1,4 @@
-"""A study becomes its runs (arm x size x seed x setting) and packs; refuses unfair comparisons."""
+"""Expands a study into runs (arm x size x seed x grid point); refuses unfair comparisons."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def find_confounders(study: Study) -> list[tuple[str, str]]:
 
     An arm claims its initialisation and its method; the method brings its learning rate and weight
     decay along. Anything else that differs (epochs, batch size, ..., and how much was tried) would be
-    credited to the claim.
+    confounded with the claim.
     """
     control = study.control_arm
     if (

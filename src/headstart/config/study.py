@@ -174,7 +174,7 @@ class Training(Section):
 
 
 class Tune(Section):
-    """The grid of settings that an arm tries; its best on valid speaks for it."""
+    """The hyperparameter grid of an arm; its best point on valid represents the arm."""
 
     learning_rate: tuple[Rate, ...] | None = Field(default=None, description="Peak learning rates to try.")
     weight_decay: tuple[Decay, ...] | None = Field(default=None, description="Weight decays to try.")
@@ -289,7 +289,7 @@ class Prompts(Section):
         "else the path of a Jinja template.",
     )
     loss: Literal["response", "all"] = Field(
-        default="response", description="Tokens that carry loss: the responses' with their end token, or all."
+        default="response", description="Tokens in the loss: the responses with their end tokens, or all."
     )
     packing: bool = Field(
         default=False, description="Short texts of a batch share a row, and do not see each other."
@@ -351,7 +351,7 @@ class Study(Section):
         json_schema_extra=_allow_null_words,
     )
     control: str | None = Field(
-        default=None, description="Arm that the others are held against; `random` where there is one."
+        default=None, description="Arm that the others are compared with; `random` where there is one."
     )
     confounded: bool = Field(
         default=False, description="Allow arms that differ from the control in more than they claim."
@@ -445,7 +445,7 @@ class Study(Section):
 
     @property
     def control_arm(self) -> str | None:
-        """The arm that the others are held against, or none where there is nothing to hold against."""
+        """The arm that the others are compared with, or None where there is no other."""
         if self.control:
             return self.control
         neural = [name for name, arm in self.arms.items() if arm.method != "bag-of-words"]

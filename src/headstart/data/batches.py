@@ -36,7 +36,7 @@ class Batch:
     positions: np.ndarray | None = None
 
 
-#: What torch's cross-entropy passes over.
+#: The label that torch's cross-entropy ignores.
 IGNORE_INDEX = -100
 
 

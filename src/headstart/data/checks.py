@@ -1,4 +1,4 @@
-"""Turns rows into examples a model can learn from; refuses what cannot be learnt, warns of the rest."""
+"""Turns rows into labelled examples; raises errors for unusable data, and warns of doubtful data."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _find_duplicates(rows: dict[Part, list[Row]]) -> Iterator[StudyWarning]:
 
 
 def _find_leaks(rows: dict[Part, list[Row]], label_type: LabelType, data: Data) -> Iterator[StudyWarning]:
-    """Texts of valid or test that training shows too, with the same or with another label."""
+    """Examples of valid or test that are in train too, with the same or with another label."""
     seen: dict[str, set[LabelKey]] = defaultdict(set)
     for row in rows["train"]:
         seen[_make_text_key(row.text)].add(label_type.make_key(row, data))

@@ -1,4 +1,4 @@
-"""Reads prompts and responses, or lists of messages, as conversations; refuses what nobody could learn from.
+"""Reads prompts and responses, or lists of messages, as conversations; refuses those without a response.
 
 A conversation travels as one flat tuple: role, content, role, content, ...
 """
@@ -19,7 +19,7 @@ ROLES = ("system", "user", "assistant")
 
 
 def read_conversation(cells: Mapping[str, Any], data: Data, where: str) -> Text:
-    """The conversation of one row, which ends with what the assistant says.
+    """The conversation of one row, which ends with a message of the assistant.
 
     Raises:
         DataError: a column is absent, a cell holds no text, or no message is the assistant's.
@@ -68,7 +68,7 @@ def _parse_list(value: Any, column: str, where: str) -> Sequence[Any]:
 
 
 def _cut_after_last_answer(flat: list[str], column: str, where: str) -> Text:
-    """Without what stands behind the last answer, of which nothing could be learnt."""
+    """Drops the messages after the last answer, which have no response to learn."""
     answers = [i for i, role in enumerate(flat[::2]) if role == "assistant"]
     if not answers or answers == [0]:
         raise DataError(

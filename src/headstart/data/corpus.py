@@ -1,4 +1,4 @@
-"""The types that labelled texts travel in; reads nothing and checks nothing."""
+"""The types that hold labelled examples; reads nothing and checks nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The three parts of a study's data, the names of its classes, and what is worth a warning.
+    """The three parts of a study's data, the names of its classes, and warnings.
 
     `label_names` is empty for regression.
     """

@@ -1,6 +1,6 @@
 """Conversations become token ids and a mask of their loss: it counts the assistant's words and end tokens.
 
-Places are known by position, never by token id: where padding and end are one token, masking by id would
+The mask is built by position, never by token id: where padding and end are one token, masking by id would
 unlearn stopping. Each piece is tokenised by itself, so that a prompt's ids are those that generation sees.
 The library renders templates, in its sandbox; one that does not put an answer behind its prompt is refused.
 """
@@ -34,7 +34,7 @@ HUMAN = """\
 
 
 def set_template(tokenizer: Any, prompts: Prompts) -> None:
-    """Let the tokenizer write conversations as the study says; it is saved with the model and used again.
+    """Set the tokenizer's chat template as the study says; it is saved with the model.
 
     Raises:
         DataError: the tokenizer has no end token or no chat template, or the file cannot be read.

@@ -1,4 +1,4 @@
-"""Finds the rows a study's `data` section names, wherever they lie; leaves judging them to `checks`."""
+"""Loads the rows that a study's `data` section names; `checks` validates them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How answers compare with the responses expected: exactly, by characters, and whether they stopped."""
+"""Metrics of generated answers against reference responses: exact match, chrF, and share that ended."""
 
 from __future__ import annotations
 

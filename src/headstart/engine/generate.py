@@ -18,7 +18,7 @@ _TOGETHER = 16
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said, and whether it stopped by itself."""
+    """A generated text, and whether it ended with the end token."""
 
     text: str
     stopped: bool
@@ -26,7 +26,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """How answers are found: greedily, or where `temperature` is above 0 drawn, by `seed`."""
+    """How answers are generated: greedily, or sampled with `seed` where `temperature` is above 0."""
 
     max_new_tokens: int = 64
     temperature: float = 0.0

@@ -145,7 +145,7 @@ def describe_selection(metric: str) -> Selection:
 
 
 def iter_step_batches(member: Member, context: PackContext) -> Iterator[StepBatches]:
-    """The member's steps from the epoch it has reached, as a function of its seed and settings alone."""
+    """The member's remaining steps, which depend on its seed and settings only."""
     training, lengths = member.run.training, context.parts["train"].tokens.lengths[member.index]
     done, total, epoch = member.steps, member.total_steps, len(member.epochs)
     while done < total:

@@ -71,7 +71,7 @@ def recompute_blocks(model: Any) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that a device, or this machine, has no memory left to give."""
+    """Whether `error` means that a device, or this machine, is out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(message in str(error) for message in _NO_MEMORY)

@@ -30,7 +30,7 @@ def refuse_leaks(model: Any, pad_id: int) -> None:
     gap = max(float((a - b).abs().max()) for a, b in zip(packed, apart, strict=True))
     if not gap <= _ROUNDING * max(1.0, max(float(logits.abs().max()) for logits in apart)):
         raise ModelError(
-            f"in a {model.config.model_type}, texts that share a row would see each other",
+            f"in a {model.config.model_type}, packed sequences would attend to each other",
             where="prompts.packing",
             fix="set it to false: texts of like lengths meet in a batch anyway",
         )

@@ -278,7 +278,7 @@ def check_agreement(module: Stack, models: Mapping[int, nn.Module]) -> None:
     try:
         stacked = _compute_outputs(module, repeated).chunk(module.members)
         gaps = [_measure_gap(stacked[r], _compute_outputs(model, batch)) for r, model in models.items()]
-    # Whatever the family's own code makes of layers it does not expect.
+    # Whatever the family's own code raises on layers that it does not expect.
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
         message = f"its code does not work on stacked layers: {str(error).splitlines()[0]}"
         raise StackError(message, where=_get_class_name(first)) from error

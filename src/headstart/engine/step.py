@@ -51,7 +51,7 @@ def build_loss_inputs(
 
     A causal model gives no keys and values, for nothing is generated from this pass; and where the family's
     forward method allows it, logits at those positions alone at which some row has a label. A large
-    vocabulary's logits of all tokens would fill the memory.
+    vocabulary's logits of all tokens would fill memory.
     """
     if batch.token_labels is None:
         return {}, torch.from_numpy(batch.labels).to(device)

@@ -1,4 +1,4 @@
-"""The memory of a training step without making one: it runs on tensors without numbers.
+"""The memory of a training step, estimated by running it on fake tensors, which have shapes but no data.
 
 Operators see shapes alone (torch's fake tensors), so a step of any model takes a second and no memory. What
 the backward pass needs is kept by the forward pass, and torch tells each time (`saved_tensors_hooks`); what
@@ -47,7 +47,7 @@ class SavedTensors:
 
 
 class _Guesses(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Answers what a program asks of tensors without numbers.
+    """Gives a value wherever code reads data from a fake tensor.
 
     A number is 0; a choice of elements by truth takes `chosen` of them, or all.
     """
@@ -141,7 +141,7 @@ def _trace_without_numbers(chosen: int | None) -> Iterator[None]:
 
 
 def _count_loss_tokens(batch: Batch) -> int | None:
-    """Tokens that carry loss: what causal models' losses are chosen by."""
+    """Number of tokens in the loss, which select the logits of causal models."""
     return None if batch.token_labels is None else int((batch.token_labels >= 0).sum())
 
 

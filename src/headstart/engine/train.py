@@ -226,7 +226,7 @@ class PackTrainer:
             self._shared.save_state(member, weights, self._optimiser.export_moments(r))
 
     def _release_ended(self) -> None:
-        """Let members that have ended leave, with the weights of their best epoch."""
+        """Remove the members that have ended; each keeps the weights of its best epoch."""
         staying = [r for r, member in enumerate(self._members) if not member.has_ended]
         if len(staying) == len(self._members):
             return
@@ -292,7 +292,7 @@ def _make_epoch_point(member: Member, epoch: int, scores: dict[Part, Scores]) ->
 
 
 def _keep_best(member: Member, point: EpochPoint, weights: torch.Tensor) -> None:
-    """Remember this epoch's weights, in the memory of the last ones kept. The last epoch needs no copy."""
+    """Store this epoch's weights, reusing the memory of the previous best. The last epoch needs no copy."""
     member.best = point
     if member.steps == member.total_steps:
         member.best_weights = None

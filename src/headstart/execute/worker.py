@@ -43,7 +43,7 @@ class JobDone:
 
 
 def serve(pipe: Connection, study: PreparedStudy, out: Path) -> None:
-    """Do what comes through the pipe until it closes.
+    """Process jobs from the pipe until it closes.
 
     A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes.
     """

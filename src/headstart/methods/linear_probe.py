@@ -24,7 +24,7 @@ from headstart.models.checkpoints import locate, silence_logs
 
 FILE = "probe.safetensors"
 Pooling = Literal["cls", "mean"]
-#: Features that hardly vary are not blown up.
+#: Smallest deviation to divide by, so that nearly constant features are not amplified.
 _LEAST_DEVIATION = 1e-6
 
 
@@ -70,7 +70,7 @@ class LinearHead(nn.Module):
 class FeatureProbe(nn.Module):
     """What trains: rows [B, 1] of a frozen table of features [N, D] in, logits [B, C] out.
 
-    It takes row numbers as models take token ids, so that all that trains models trains it.
+    It takes row numbers in place of token ids, so that the training loop of other models can train it.
 
     Args:
         rows: of the texts that the run learns from: their mean and deviation standardise all.

@@ -178,7 +178,7 @@ def _choose_default_targets(model: Any, linear: list[str]) -> tuple[str, ...] | 
 
 
 def pad_rank(model: nn.Module, rank: int) -> None:
-    """Let every adapter have `rank` rows in A and columns in B, in place; the new ones are zero.
+    """Pad every adapter with zeros to `rank` rows in A and columns in B, in place.
 
     They stay zero: B's are multiplied by A's and the other way round, so neither ever has a gradient.
     """
@@ -211,7 +211,7 @@ def eject_adapters(model: nn.Module) -> nn.Module:
 
 
 def cast_base_to_bf16(model: nn.Module) -> None:
-    """Keep frozen linear layers in bfloat16, in place: what autocast would make of them at each step."""
+    """Cast frozen linear layers to bfloat16, in place, as autocast would do at each step."""
     for module in model.modules():
         own = list(module.parameters(recurse=False))
         is_linear = type(module) is nn.Linear or isinstance(module, Conv1D)
@@ -220,7 +220,7 @@ def cast_base_to_bf16(model: nn.Module) -> None:
 
 
 def silence_logs() -> None:
-    """Hold back what bitsandbytes says when it is imported, by PEFT too: of kernels that it does not need."""
+    """Silence bitsandbytes' messages on import about kernels that it does not need."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 

@@ -29,7 +29,7 @@ CONFIG = "adapter_config.json"
 
 
 def make_lora_config(model: Any, lora: Lora, missing_keys: Collection[str] = ()) -> Any:
-    """The PEFT configuration of what `lora_layers.inject_adapters` does to `model`, a model before it is adapted."""
+    """The PEFT configuration of what `inject_adapters` does to `model`, which is not adapted yet."""
     paths = find_target_layers(model, lora)
     return import_peft().LoraConfig(
         task_type=_get_task_type(model),

@@ -49,7 +49,7 @@ class Checkpoint:
 
     @property
     def is_causal(self) -> bool:
-        """Whether it is made into a model that says the next token."""
+        """Whether it is loaded as a causal language model."""
         return get_task_traits(self.task).generates
 
     @property
@@ -151,7 +151,7 @@ def _make_output_config(task: TaskName, label_names: tuple[str, ...]) -> dict[st
 
 @contextmanager
 def model_errors(name: str, expected: str = _EXPECTED) -> Iterator[None]:
-    """Whatever the library says of a checkpoint that is not there or not whole, as one error of ours."""
+    """Turn what transformers raises for a missing or broken checkpoint into a `ModelError`."""
     try:
         yield
     except (OSError, ValueError, KeyError, StrictDataclassError) as error:
@@ -164,7 +164,7 @@ def model_errors(name: str, expected: str = _EXPECTED) -> Iterator[None]:
 
 @contextmanager
 def silence_logs() -> Iterator[None]:
-    """transformers' reports and bars held back: what is worth saying, Headstart says itself."""
+    """Silence the logs and progress bars of transformers inside the block."""
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
     before, bars = [logger.level for logger in loggers], transformers_logging.is_progress_bar_enabled()
     for logger in loggers:
@@ -213,7 +213,7 @@ def _build_skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
 
 
 def _compute_digest(location: str, config: Any) -> str:
-    """What tells two checkpoints apart: the hub's commit, or the SHA-256 of a folder's weight files."""
+    """Identifies a checkpoint: the hub's commit, or the SHA-256 of a folder's weight files."""
     folder = Path(location)
     if not folder.is_dir():
         return str(getattr(config, "_commit_hash", None) or "unknown")

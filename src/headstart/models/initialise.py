@@ -35,7 +35,7 @@ def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.
 
 
 def find_missing_keys(checkpoint: Checkpoint) -> frozenset[str]:
-    """Names of the weights that the checkpoint does not bring along: the head's, and perhaps a pooler's.
+    """Names of the weights that the checkpoint does not contain: the head's, and perhaps a pooler's.
 
     Raises:
         ModelError: the checkpoint does not hold this architecture's body.

@@ -1,4 +1,4 @@
-"""Saves a tuned model in the format the ecosystem loads, and proves it by loading it again."""
+"""Saves a fine-tuned model in the `save_pretrained` format, and checks it by loading it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains a model on the embedding rows that a study uses, and puts the rest back; refuses tied or odd tables.
+"""Trains only the embedding rows that a study uses, and restores the others at the end; refuses tied tables.
 
 A row that no text uses has gradient zero at every step: Adam's moments stay zero, the clipped norm does not
 see it, and AdamW only shrinks it, p *= 1 - rate_t * weight_decay. So the row at the end follows from the

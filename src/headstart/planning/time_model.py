@@ -1,4 +1,4 @@
-"""How long packs will take, from steps that were timed; and with what certainty. Times nothing itself.
+"""Estimates how long packs will take, with an interval, from timed steps. Times nothing itself.
 
 A step's seconds are taken as a + b * tokens, an evaluation's as proportional to its tokens: a by how many
 steps there are, b by how long the examples of each are, which the run's own order of batches says.

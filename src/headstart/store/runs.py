@@ -40,7 +40,7 @@ class RunStore(StudyLayout):
     def open_study(self, study: Study, until: StoppingRule | None = None) -> None:
         """Check the folder, create it where it is new, and write the study into it, and its rule if any.
 
-        A rule stays, though the study be run without it later: what was seen was seen.
+        A rule stays even if the study is run without it later: the data have already been looked at.
 
         Raises:
             OutputError: as `check_same_study`, or it cannot be written.

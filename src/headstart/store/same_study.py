@@ -60,7 +60,7 @@ def check_sources(
         if source.data_digest != data or not is_known:
             other = "another checkpoint" if source.data_digest == data else "other data"
             raise OutputError(
-                f"run {record.key} was made from {other}: a file was changed since",
+                f"run {record.key} was trained with {other}: a file has changed since",
                 where=str(layout.out),
                 expected="the same files while a study grows",
                 fix="put the files back, or name another folder: out=FOLDER",

@@ -1,4 +1,4 @@
-"""Makes one module of a pack's runs, which trains, and of each trained member a whole model again."""
+"""Builds one trainable module from a pack's runs, and an ordinary model from each trained member."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes ready, once, what all runs of a study share: corpus, checkpoints, tokens."""
+"""Prepares, once, what all runs of a study share: corpus, checkpoints and tokens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def prepare_study(
     neural = [run for run in runs if get_method_traits(run.method).has_checkpoint]
     checkpoints = _open_checkpoints(neural, study, corpus, log)
     _check_same_architecture(study, neural, checkpoints)
-    # A study must not fail in its third hour for what its first second could tell.
+    # Fail early: whatever can be checked now must not fail after hours of training.
     loaded = [
         run.checkpoint for run in neural if run.pretrained or get_method_traits(run.method).freezes_base
     ]

@@ -42,7 +42,7 @@ def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
 
 
 def make_failed_record(prepared: PreparedRun, error: BaseException) -> RunRecord:
-    """The record of a run that `error` ended. A mistake has no trace worth reading; a bug has."""
+    """The record of a run that failed with `error`; a traceback is kept only for bugs."""
     trace = None if isinstance(error, HeadstartError) else "".join(traceback.format_exception(error))
     message = str(error) if isinstance(error, HeadstartError) else f"{type(error).__name__}: {error}"
     return make_record(prepared, status="failed", error=message, traceback=trace)
@@ -74,7 +74,7 @@ class PackFinisher:
     pack: int
 
     def finish(self, member: Member, prepared: PreparedRun) -> RunRecord:
-        """The member's record; what goes wrong with one says nothing of the others."""
+        """The member's record; an error of one member does not affect the others."""
         try:
             return self._finish(member, prepared)
         except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study

@@ -96,7 +96,7 @@ def test_one_file_is_split_in_three(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["valid", "test"])
 def test_label_absent_from_train_is_refused(tmp_path: Path, part: str) -> None:
     error = refused(tmp_path, PLAIN, **{part: [("v", "x"), ("w", "z")]})
-    assert error.got == "label 'z' is in no training text"
+    assert error.got == "label 'z' is in no training example"
     assert (error.where, error.expected) == (f"{tmp_path}/{part}.jsonl:2", "one of x, y")
 
 
@@ -226,7 +226,7 @@ def test_multi_label_absent_from_train_is_refused(
     tmp_path: Path, x: object, y: object, data: dict[str, Any]
 ) -> None:
     error = refused(tmp_path, [("a", x), ("b", x)], test=[("c", y)], data=data, task="multi-label")
-    assert (error.got, error.where) == ("label 'y' is in no training text", f"{tmp_path}/test.jsonl:1")
+    assert (error.got, error.where) == ("label 'y' is in no training example", f"{tmp_path}/test.jsonl:1")
 
 
 def test_pair_keeps_both_texts(tmp_path: Path) -> None:

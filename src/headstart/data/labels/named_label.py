@@ -36,7 +36,7 @@ class NamedLabel(LabelType):
                 for name in self.list_names(row, data):
                     if name not in known:
                         raise DataError(
-                            f"label {name!r} is in no training text",
+                            f"label {name!r} is in no training example",
                             where=row.where,
                             expected=f"one of {', '.join(sorted(known)[:_NAMES_SHOWN])}",
                         )

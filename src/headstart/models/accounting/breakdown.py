@@ -79,7 +79,7 @@ class ParameterBreakdown:
 
     @property
     def as_sum(self) -> str:
-        """The total as people write it: `16,384,000 + 132,096 + 4 x 1,572,864`."""
+        """The total as a sum of its parts: `16,384,000 + 132,096 + 4 x 1,572,864`."""
         layers = max((part.times for part in self.parts if part.place == "block"), default=1)
         block = [part for part in self.parts if part.place == "block" and part.times == layers]
         others = [part for part in self.parts if part not in block and part.value]

@@ -68,7 +68,7 @@ def test_names_are_those_of_the_training_rows_in_natural_order() -> None:
 def test_name_that_training_never_shows_is_refused(part: str) -> None:
     with pytest.raises(DataError) as caught:
         KIND.collect_names(rows("x", "y", **{part: "z"}), DATA)
-    assert (caught.value.got, caught.value.where) == ("label 'z' is in no training text", f"{part}:2")
+    assert (caught.value.got, caught.value.where) == ("label 'z' is in no training example", f"{part}:2")
     assert caught.value.expected == "one of x, y"
 
 

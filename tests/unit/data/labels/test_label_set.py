@@ -75,7 +75,7 @@ def test_names_of_columns_keep_the_studys_order() -> None:
 
 def test_column_that_no_training_row_has_is_no_name_of_another_part() -> None:
     rows: dict[Part, list[Row]] = {part: [row({"y": 0, "x": 1})] for part in PARTS}
-    with pytest.raises(DataError, match="label 'y' is in no training text"):
+    with pytest.raises(DataError, match="label 'y' is in no training example"):
         KIND.collect_names(rows | {"test": [row({"y": 1, "x": 0})]}, COLUMNS)
 
 
