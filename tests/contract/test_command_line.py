@@ -305,7 +305,7 @@ def test_predict_without_the_column(refused: Refused, tmp_path: Path, tiny_model
     message = refused("predict", tiny_model, texts, "-o", tmp_path / "out.jsonl", "--text", "body")
     assert "new.jsonl:1: no column 'body'" in message
     assert "one of the columns there: text" in message
-    assert "to mend it: set --text" in message
+    assert "fix: set --text" in message
 
 
 @pytest.mark.parametrize("column", ["predicted", "p_LABEL_0"])

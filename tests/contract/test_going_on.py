@@ -37,7 +37,7 @@ def test_texts_that_changed_since_are_refused(
     data = ended.parent / "reviews" / "train.jsonl"
     data.write_text(data.read_text("utf-8").replace("film", "book"), encoding="utf-8")
     said = _refused([command, str(ended), "seeds=2"], capsys)
-    assert "run pretrained/all/0 was made from other data: a file was changed since" in said
+    assert "run pretrained/all/0 was trained with other data: a file has changed since" in said
 
 
 def test_weights_that_changed_since_are_refused(
@@ -47,7 +47,7 @@ def test_weights_that_changed_since_are_refused(
     file = study_file(model=str(model), arms={"pretrained": {"init": "pretrained"}, "words": None})
     assert main(["run", str(file)]) == 0
     _nudge(model)
-    assert "was made from another checkpoint" in _refused(["run", str(file), "seeds=2"], capsys)
+    assert "was trained with another checkpoint" in _refused(["run", str(file), "seeds=2"], capsys)
 
 
 def _nudge(model: Path) -> None:

@@ -88,7 +88,7 @@ def test_public_names_are_sorted_and_there() -> None:
         "headstart.planning.plan",
         "headstart.report.params",
         "headstart.report.plan",
-        "headstart.report.table",
+        "headstart.report.study_summary",
         "headstart.store.runs",
     ],
 )

@@ -24,7 +24,7 @@ KINDS = [AssetError, DataError, MissingExtraError, ModelError, OutputError, Stud
 
 def test_message_has_four_parts() -> None:
     error = DataError("a tab", where="a.csv:3", expected="a comma", fix="replace it")
-    assert str(error) == "a.csv:3: a tab\n  expected: a comma\n  to mend it: replace it"
+    assert str(error) == "a.csv:3: a tab\n  expected: a comma\n  fix: replace it"
 
 
 def test_parts_not_given_are_left_out() -> None:

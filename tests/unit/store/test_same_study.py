@@ -117,7 +117,7 @@ def test_same_files_are_known_by_their_digests(record: RunRecord, tmp_path: Path
     [(made_from("d2", "c"), "other data"), (made_from("d", "c2"), "another checkpoint")],
 )
 def test_changed_file_is_refused(record: RunRecord, what: str, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=f"run a/all/0 was made from {what}") as caught:
+    with pytest.raises(OutputError, match=f"run a/all/0 was trained with {what}") as caught:
         check_sources([record], "d", frozenset({"c"}), StudyLayout(tmp_path))
     assert caught.value.where == str(tmp_path)
 

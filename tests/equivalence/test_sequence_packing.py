@@ -1,4 +1,4 @@
-"""Texts that share a row do not see each other: losses and steps are as apart; other families are refused."""
+"""Packed sequences do not attend to each other: losses and steps are as apart; other families are refused."""
 
 from __future__ import annotations
 
@@ -111,5 +111,5 @@ def test_families_that_can(family: str) -> None:
 def test_families_that_cannot_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A BLOOM that nobody taught reads no positions."""
     monkeypatch.setattr("headstart.engine.sequence_packing.patch_position_ids", lambda _: None)
-    with pytest.raises(ModelError, match="would see each other"):
+    with pytest.raises(ModelError, match="would attend to each other"):
         refuse_leaks(_model("bloom"), 1)
