@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from headstart.config.arm_settings import GridPoint, get_grid_axes, list_grid_points
 from headstart.config.metrics import is_better
-from headstart.config.runs import GridPoint, get_grid_axes, list_grid_points
 from headstart.config.study import Size, Study
 from headstart.records import GridRow, RunRecord, StudyWarning
 from headstart.stats.summary import summarise

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headstart.analysis.grid_search import list_grid_rows, warn_of_grid_edges
-from headstart.config.runs import list_grid_points
+from headstart.config.arm_settings import list_grid_points
 from headstart.config.study import Size, Study
 from headstart.records import GridRow, RunRecord, StudyWarning, format_run_key
 

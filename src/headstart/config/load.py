@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from headstart.config.runs import find_confounders
+from headstart.config.fairness import find_confounders
 from headstart.config.study import WORDS, Arm, Study, make_default_arms
 from headstart.errors import Problem, StudyError
 

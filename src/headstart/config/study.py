@@ -346,7 +346,7 @@ class Study(Section):
     data: Data
     model: str = Field(min_length=1, description="Checkpoint: folder, hub id, or asset:name.")
     arms: dict[str, Arm] = Field(
-        default_factory=lambda: {"pretrained": Arm(), "random": Arm(init="random")},
+        default_factory=lambda: make_default_arms(),
         description="What is compared, by name; `words: null` takes the bag of words out.",
         json_schema_extra=_allow_null_words,
     )

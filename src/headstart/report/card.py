@@ -7,7 +7,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from headstart.config.runs import get_checkpoint, list_grid_points
+from headstart.config.arm_settings import get_checkpoint, list_grid_points
 from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.records import RunRecord

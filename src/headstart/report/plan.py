@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from headstart.config.runs import get_grid_axes, resolve_training
+from headstart.config.arm_settings import get_grid_axes, resolve_training
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.statistics import DataStatistics

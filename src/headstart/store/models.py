@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from headstart.config.arm_settings import get_checkpoint
 from headstart.config.metrics import is_better
-from headstart.config.runs import get_checkpoint
 from headstart.config.study import Study
 from headstart.errors import ModelError
 from headstart.files import replace_folder, write_text

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.config.arm_settings import get_grid_axes, resolve_training
 from headstart.config.load import load_study
-from headstart.config.runs import get_grid_axes, resolve_training
 from headstart.config.study import Study
 from headstart.config.traits import METHODS, get_method_traits
 from headstart.errors import HeadstartError, OutputError

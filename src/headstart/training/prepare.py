@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from headstart.config.runs import Run, resolve_training
+from headstart.config.arm_settings import resolve_training
+from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.batches import count_loss_tokens

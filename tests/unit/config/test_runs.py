@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from headstart.config.runs import Run, expand_runs, find_confounders, resolve_training
+from headstart.config.arm_settings import resolve_training
+from headstart.config.fairness import find_confounders
+from headstart.config.runs import Run, expand_runs
 from headstart.config.study import Study
 from headstart.errors import StudyError
 

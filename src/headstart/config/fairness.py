@@ -1,0 +1,79 @@
+"""Refuses comparisons in which an arm differs from its control in more than it claims."""
+
+from __future__ import annotations
+
+from headstart.config.arm_settings import get_grid_axes, resolve_training
+from headstart.config.study import Arm, Study, Training
+from headstart.config.traits import get_method_traits
+from headstart.errors import Problem, StudyError
+
+#: What a tuning method brings along: where methods differ, these may differ with them.
+_OF_THE_METHOD = frozenset({"learning_rate", "weight_decay"})
+
+
+def check_control(study: Study) -> None:
+    """Refuse arms that differ from the control in settings besides their own claim.
+
+    Raises:
+        StudyError: with every such setting.
+    """
+    problems = tuple(Problem("study", key, message) for key, message in find_confounders(study))
+    if problems:
+        raise StudyError(problems)
+
+
+def find_confounders(study: Study) -> list[tuple[str, str]]:
+    """The settings, as (key, message), in which arms differ from the control besides their own claim.
+
+    An arm claims its initialisation and its method; the method brings its learning rate and weight
+    decay along. Anything else that differs (epochs, batch size, ..., and how much was tried) would be
+    confounded with the claim.
+    """
+    control = study.control_arm
+    if (
+        control is None
+        or study.confounded
+        or not get_method_traits(study.arms[control].method).has_checkpoint
+    ):
+        return []
+    return [
+        (
+            f"arms.{name}.{key}",
+            _describe_confounder(name, control, mine, theirs, "grid" if key == "tune" else "value"),
+        )
+        for name, arm in study.arms.items()
+        for key, mine, theirs in _list_differences(study, arm, study.arms[control])
+    ]
+
+
+def _list_differences(study: Study, arm: Arm, control: Arm) -> list[tuple[str, object, object]]:
+    if not get_method_traits(arm.method).has_checkpoint:
+        return []
+    mine, theirs = resolve_training(study, arm), resolve_training(study, control)
+    tried, against = get_grid_axes(study, arm), get_grid_axes(study, control)
+    # Values that a grid replaces do not count; the grids themselves do.
+    free = _OF_THE_METHOD if arm.method != control.method else tried.keys() | against.keys()
+    unequal = [
+        (f"training.{name}", getattr(mine, name), getattr(theirs, name))
+        for name in Training.model_fields
+        if name not in free and getattr(mine, name) != getattr(theirs, name)
+    ]
+    if arm.method == control.method and not _is_same_grid(tried, against):
+        unequal.append(("tune", _format_grid(tried), _format_grid(against)))
+    return unequal
+
+
+def _is_same_grid(one: dict[str, tuple[float, ...]], other: dict[str, tuple[float, ...]]) -> bool:
+    return {key: set(values) for key, values in one.items()} == {k: set(v) for k, v in other.items()}
+
+
+def _format_grid(tried: dict[str, tuple[float, ...]]) -> str:
+    shown = (f"{name} {', '.join(f'{value:g}' for value in values)}" for name, values in tried.items())
+    return " x ".join(shown) or "no grid"
+
+
+def _describe_confounder(name: str, control: str, mine: object, theirs: object, what: str) -> str:
+    return (
+        f"is {mine} for {name} and {theirs} for its control {control}: the difference between them would be "
+        f"credited to {name}; give both the same {what}, or set `confounded: true`"
+    )
