@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import headstart
+from headstart.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "headstart"
@@ -116,3 +117,12 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", text)
     assert links
     assert [link for link in links if link and not (ROOT / link).exists()] == []
+
+
+COMMANDS = [one.name or one.callback.__name__ for one in app.registered_commands if one.callback]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_has_a_file_and_a_test_named_like_it(command: str) -> None:
+    assert (SOURCE / "commands" / f"{command}.py").is_file()
+    assert (UNIT_TESTS / "commands" / f"test_{command}.py").is_file()

@@ -19,10 +19,12 @@ from pydantic import (
 
 from headstart.config.traits import (
     METHODS,
+    TASKS,
     MethodName,
     TaskName,
     check_method,
     check_task,
+    get_method_traits,
     get_task_traits,
     list_methods,
     list_tasks,
@@ -448,7 +450,7 @@ class Study(Section):
         """The arm that the others are compared with, or None where there is no other."""
         if self.control:
             return self.control
-        neural = [name for name, arm in self.arms.items() if arm.method != "bag-of-words"]
+        neural = [name for name, arm in self.arms.items() if get_method_traits(arm.method).has_checkpoint]
         at_random = [name for name in neural if self.arms[name].init == "random"]
         others = at_random or [name for name in self.arms if name not in neural]
         return others[0] if others and len(self.arms) > 1 else None
@@ -470,7 +472,8 @@ def _add_words_arm(value: dict[str, Any]) -> dict[str, Any]:
     kept = {
         name: arm for name, arm in arms.items() if not (name == WORDS and taken_out)
     } or make_default_arms()
-    taken_out = taken_out or value.get("task") == "instruction"
+    task = TASKS.get(str(value.get("task")))
+    taken_out = taken_out or (task is not None and task.generates)
     if not (taken_out or _is_pair(value.get("data")) or any(map(_is_bag_of_words, kept.values()))):
         kept.setdefault(WORDS, {"method": "bag-of-words"})
     return {**value, "arms": kept}
@@ -511,7 +514,7 @@ def _check_labels(study: Study) -> Iterator[str]:
 
 def _check_tune(study: Study) -> Iterator[str]:
     for name, arm in study.arms.items():
-        if arm.method == "bag-of-words":
+        if not get_method_traits(arm.method).has_checkpoint:
             if arm.tune is not None:
                 yield f"arms.{name}.tune: a bag of words chooses its own strength on valid; no grid expected"
             continue
@@ -525,23 +528,25 @@ def _check_tune(study: Study) -> Iterator[str]:
 
 
 def _check_methods(study: Study) -> Iterator[str]:
+    task = get_task_traits(study.task)
     for name, arm in study.arms.items():
-        if arm.method == "qlora" and arm.init == "random":
+        method = get_method_traits(arm.method)
+        if method.needs_pretrained and arm.init == "random":
             yield (
-                f"arms.{name}.init: four-bit random weights are nobody's base; "
+                f"arms.{name}.init: {arm.method} cannot start from random weights; "
                 "give a random arm method: lora, or full"
             )
+        if task.labels not in method.label_kinds and task.generates:
+            yield f"arms.{name}.method: {arm.method} gives classes, and task: {study.task} wants answers"
+        elif task.labels not in method.label_kinds:
+            known = ", ".join(one.name for one in TASKS.values() if one.labels in method.label_kinds)
+            yield f"arms.{name}.method: {arm.method} goes with task: {known}; a head has to learn"
 
 
-def _check_instruction(study: Study) -> Iterator[str]:
-    is_instruction = study.task == "instruction"
-    for name, arm in study.arms.items():
-        if is_instruction and arm.method in ("probe", "bag-of-words"):
-            yield f"arms.{name}.method: {arm.method} gives classes, and task: instruction wants answers"
-        if not is_instruction and arm.method == "none":
-            yield f"arms.{name}.method: none goes with task: instruction; a head has to learn"
-    if study.samples and not is_instruction:
-        yield f"samples: prompts go with task: instruction, not with {study.task}"
+def _check_samples(study: Study) -> Iterator[str]:
+    if study.samples and not get_task_traits(study.task).generates:
+        known = ", ".join(traits.name for traits in TASKS.values() if traits.generates)
+        yield f"samples: prompts go with task: {known}, not with {study.task}"
 
 
 _CHECKS: Final = (
@@ -550,5 +555,5 @@ _CHECKS: Final = (
     _check_labels,
     _check_tune,
     _check_methods,
-    _check_instruction,
+    _check_samples,
 )

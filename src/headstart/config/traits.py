@@ -33,6 +33,7 @@ class MethodTraits:
         has_checkpoint: it starts from a model, pretrained or random; else it reads texts alone, and none of
             `training`.
         freezes_base: it trains none of the body's own weights: runs from one checkpoint may share them.
+        needs_pretrained: it cannot start from random weights.
         artifact: what it saves of a pretrained arm; a random arm's base is nowhere else, and is saved whole.
         cheaper: the method to turn to where memory does not hold this one.
         label_kinds: those of the tasks that it can learn.
@@ -47,6 +48,7 @@ class MethodTraits:
     is_tiny: bool = False
     has_checkpoint: bool = True
     freezes_base: bool = True
+    needs_pretrained: bool = False
     artifact: Artifact = "model"
     cheaper: str | None = None
     label_kinds: tuple[LabelKind, ...] = ("class", "label-set", "number", "conversation")
@@ -151,7 +153,14 @@ register_method(
     )
 )
 register_method(
-    MethodTraits("qlora", "headstart.methods.qlora:QLORA", 2e-4, section="lora", artifact="adapter")
+    MethodTraits(
+        "qlora",
+        "headstart.methods.qlora:QLORA",
+        2e-4,
+        section="lora",
+        needs_pretrained=True,
+        artifact="adapter",
+    )
 )
 register_method(
     MethodTraits(

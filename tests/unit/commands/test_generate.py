@@ -1,0 +1,63 @@
+"""Answers are those of the library's own `generate`; files are answered row by row; mistakes are named."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from headstart.commands.generate import generate, generate_file
+from headstart.engine.generate import GenerationConfig
+from headstart.errors import DataError, ModelError
+
+CONFIG = GenerationConfig(max_new_tokens=6)
+
+
+def answer_with_the_library(folder: Path, prompt: str) -> str:
+    """Greedily, after the prompt as the default template writes it."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    ids = tokenizer(
+        f"<human>: {prompt}\n<assistant>:", return_tensors="pt", add_special_tokens=False
+    ).input_ids
+    with torch.inference_mode():
+        whole = model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False, eos_token_id=2
+        )
+    return str(tokenizer.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)).strip()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_answers_are_the_librarys(tiny_bloom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headstart.commands.generate.choose_precision", lambda *_: "fp32")
+    prompts = ["say a", "say bb 12"]
+    answers = generate(str(tiny_bloom), prompts, CONFIG)
+    assert [answer.text for answer in answers] == [answer_with_the_library(tiny_bloom, p) for p in prompts]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_file_gets_an_answer_a_row(tiny_bloom: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "prompts.csv", tmp_path / "answers.csv"
+    source.write_text("id,question\n7,say a\n8,say b\n", encoding="utf-8")
+    assert generate_file(str(tiny_bloom), source, target, CONFIG, column="question") == 2
+    rows = list(csv.DictReader(target.open(encoding="utf-8")))
+    expected = [answer.text for answer in generate(str(tiny_bloom), ["say a", "say b"], CONFIG)]
+    assert [(row["id"], row["answer"]) for row in rows] == list(zip(("7", "8"), expected, strict=True))
+    assert {row["stopped"] for row in rows} <= {"True", "False"}
+
+
+def test_a_prompt_that_is_absent_is_named_by_line(tiny_bloom: Path, tmp_path: Path) -> None:
+    source = tmp_path / "prompts.csv"
+    source.write_text("question\nsay a\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no prompt in column 'prompt'") as caught:
+        generate_file(str(tiny_bloom), source, tmp_path / "answers.csv", CONFIG)
+    assert caught.value.where == f"{source}:2"
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_a_folder_without_a_causal_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no usable causal model"):
+        generate(str(tmp_path), ["say a"])
