@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from headstart.cli import main
 from headstart.config.study import Probe
-from headstart.methods import features as probing
+from headstart.methods import features
 from headstart.prepared import PreparedRun
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
@@ -169,14 +169,14 @@ def test_encoders_run_once(
 ) -> None:
     """For all seeds and sizes, and never again."""
     seen: list[str] = []
-    real = probing._encode
+    real = features._encode
 
     def count(prepared: PreparedRun, settings: Probe) -> np.ndarray:
         seen.append(prepared.run.arm)
         return real(prepared, settings)
 
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(probing, "_encode", count)
+    monkeypatch.setattr(features, "_encode", count)
     arms = {"probe": {"method": "probe"}, "random": ARMS["random-probe"], "words": None}
     study = study_in(tmp_path, arms=arms, seeds=[0, 1], sizes=[20, 40, "all"])
     assert main(["run", str(study)]) == 0
