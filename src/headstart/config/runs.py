@@ -150,8 +150,8 @@ def _list_differences(study: Study, arm: Arm, control: Arm) -> list[tuple[str, o
     return unequal
 
 
-def _is_same_grid(one: dict[str, tuple[float, ...]], other: dict[str, tuple[float, ...]]) -> bool:
-    return {key: set(values) for key, values in one.items()} == {k: set(v) for k, v in other.items()}
+def _is_same_grid(first: dict[str, tuple[float, ...]], second: dict[str, tuple[float, ...]]) -> bool:
+    return {key: set(values) for key, values in first.items()} == {k: set(v) for k, v in second.items()}
 
 
 def _format_grid(tried: dict[str, tuple[float, ...]]) -> str:
