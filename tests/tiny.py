@@ -214,7 +214,7 @@ class EventRecorder:
             self.losses.append(event.loss)
             self.rates.append(event.learning_rate)
         elif isinstance(event, EpochDone):
-            self.points.append(event.point)
+            self.points.append(event.epoch)
             self.best.append(event.best)
 
     def steps_of(self, run: Run) -> list[tuple[int, float]]:

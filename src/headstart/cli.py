@@ -29,18 +29,18 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Keys to set, such as seeds=5.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON on standard output.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(show_version: bool) -> None:
+    if show_version:
         typer.echo(f"headstart {version('headstart')}")
         raise typer.Exit
 
 
 @app.callback()
 def _describe_program(
-    asked: Annotated[
+    show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

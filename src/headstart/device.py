@@ -18,24 +18,24 @@ Precision = Literal["fp32", "bf16", "fp64"]
 _FASTER = 0.8
 
 
-def choose_device(asked: Literal["auto", "cpu", "cuda"]) -> torch.device:
+def choose_device(setting: Literal["auto", "cpu", "cuda"]) -> torch.device:
     """The device for `device:` of a study.
 
     Raises:
         ModelError: cuda asked for and not there.
     """
-    if asked == "cuda" and not torch.cuda.is_available():
+    if setting == "cuda" and not torch.cuda.is_available():
         raise ModelError(
             "cuda asked for, and torch sees no such device", where="device", fix="set device: auto"
         )
-    use = "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
+    use = "cuda" if setting != "cpu" and torch.cuda.is_available() else "cpu"
     return torch.device(use)
 
 
-def choose_precision(asked: Literal["auto", "fp32", "bf16", "fp64"], device: torch.device) -> Precision:
+def choose_precision(setting: Literal["auto", "fp32", "bf16", "fp64"], device: torch.device) -> Precision:
     """bf16 for auto where the hardware multiplies faster in it; weights and moments stay float32 then."""
-    if asked != "auto":
-        return asked
+    if setting != "auto":
+        return setting
     is_faster = has_bf16(device) and (device.type != "cpu" or _is_faster_in_bf16())
     return "bf16" if is_faster else "fp32"
 

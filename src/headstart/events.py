@@ -35,7 +35,7 @@ class EpochDone:
     """A run ended an epoch; `best` is the one that the selection rule would choose so far."""
 
     run: Run
-    point: EpochPoint
+    epoch: EpochPoint
     best: EpochPoint
 
 

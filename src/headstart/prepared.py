@@ -89,8 +89,8 @@ class PreparedRun:
     @property
     def precision(self) -> Precision:
         """The number format of its products."""
-        asked = self.run.training.precision
-        return self.study.precision if asked == "auto" else asked
+        setting = self.run.training.precision
+        return self.study.precision if setting == "auto" else setting
 
     @property
     def max_length(self) -> int:

@@ -91,7 +91,7 @@ def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         if isinstance(event, StepDone):
             steps.append(event.step)
         show(self, event)
-        if isinstance(event, EpochDone) and event.point.epoch == epoch and steps:
+        if isinstance(event, EpochDone) and event.epoch.epoch == epoch and steps:
             raise _InterruptedError
 
     monkeypatch.setattr(_Curves, "on_event", on_event)

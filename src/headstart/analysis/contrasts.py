@@ -30,8 +30,12 @@ class ScoredPairs:
 
 def pair_with_control(scores: Sequence[ArmScores], control: str) -> list[tuple[Cell, Cell]]:
     """Each arm and size with its control of the same size, where there is one."""
-    sizes = {one.size for one in scores if one.arm == control}
-    return [(one.cell, (control, one.size)) for one in scores if one.arm != control and one.size in sizes]
+    sizes = {arm_scores.size for arm_scores in scores if arm_scores.arm == control}
+    return [
+        (arm_scores.cell, (control, arm_scores.size))
+        for arm_scores in scores
+        if arm_scores.arm != control and arm_scores.size in sizes
+    ]
 
 
 def compare_pairs(
@@ -53,7 +57,7 @@ def compare_pairs(
     """
     # One generator for examples first and seeds second: `run` and `compare` give the same figures so.
     generator = np.random.default_rng(seed)
-    by_cell = {one.cell: one for one in bootstrap_examples(scores, generator)}
+    by_cell = {arm_scores.cell: arm_scores for arm_scores in bootstrap_examples(scores, generator)}
     paired = [(by_cell[arm], by_cell[control]) for arm, control in pairs]
     paired = [(arm, control) for arm, control in paired if list_shared_seeds(arm, control)]
     lower_is_better = metric in LOWER_IS_BETTER
@@ -68,7 +72,7 @@ def compare_pairs(
         is_sequential=is_sequential,
     )
     return ScoredPairs(
-        summary=tuple(summarise_scores(one, metric) for one in by_cell.values()),
+        summary=tuple(summarise_scores(arm_scores, metric) for arm_scores in by_cell.values()),
         contrasts=tuple(
             _make_contrast(arm, control, comparison, metric)
             for (arm, control), comparison in zip(paired, final, strict=True)
@@ -102,8 +106,12 @@ def _make_contrast(arm: ArmScores, control: ArmScores, comparison: PairedCompari
         limiting_factor=comparison.limiting_factor,
         each_seed=tuple(
             SeedContrast(
-                seed=seed, difference=one.difference, low=one.low, high=one.high, p_mcnemar=one.p_mcnemar
+                seed=seed,
+                difference=of_seed.difference,
+                low=of_seed.low,
+                high=of_seed.high,
+                p_mcnemar=of_seed.p_mcnemar,
             )
-            for seed, one in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
+            for seed, of_seed in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
         ),
     )

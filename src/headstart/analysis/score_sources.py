@@ -30,7 +30,7 @@ class ScoreSource:
         Raises:
             HeadstartError: there is no such arm.
         """
-        arms = list(dict.fromkeys(one.arm for one in self.scores))
+        arms = list(dict.fromkeys(arm_scores.arm for arm_scores in self.scores))
         control = control or self.control
         if control not in arms:
             raise HeadstartError(
@@ -59,7 +59,7 @@ def open_source(path: Path, metric: str | None) -> ScoreSource:
 
 def _open_table(file: Path, metric: str | None) -> ScoreSource:
     scores, metric = read_score_file(file, metric)
-    arms = [one.arm for one in scores]
+    arms = [arm_scores.arm for arm_scores in scores]
     return ScoreSource(tuple(scores), metric, "random" if "random" in arms else arms[0])
 
 

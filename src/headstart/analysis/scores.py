@@ -150,19 +150,19 @@ def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generat
     """The scores with `resampled` filled in: the same resamples for all that share a test set."""
     scores = list(scores)
     by_test: defaultdict[str, list[ArmScores]] = defaultdict(list)
-    for one in scores:
-        if one.measures and one.test_digest:
-            by_test[one.test_digest].append(one)
+    for arm_scores in scores:
+        if arm_scores.measures and arm_scores.test_digest:
+            by_test[arm_scores.test_digest].append(arm_scores)
     resampled: dict[Cell, dict[int, np.ndarray]] = {}
     for tested in by_test.values():
-        places = [(one.cell, seed) for one in tested for seed in one.measures]
-        measures = [one.measures[seed] for one in tested for seed in one.measures]
+        places = [(arm_scores.cell, seed) for arm_scores in tested for seed in arm_scores.measures]
+        measures = [arm_scores.measures[seed] for arm_scores in tested for seed in arm_scores.measures]
         chunks = [
             resample_all(measures, counts) for counts in draw_example_counts(tested[0].n_examples, generator)
         ]
         for (cell, seed), parts in zip(places, zip(*chunks, strict=True), strict=True):
             resampled.setdefault(cell, {})[seed] = np.concatenate(parts)
-    return [replace(one, resampled=resampled.get(one.cell, {})) for one in scores]
+    return [replace(arm_scores, resampled=resampled.get(arm_scores.cell, {})) for arm_scores in scores]
 
 
 def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:

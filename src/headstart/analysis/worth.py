@@ -40,9 +40,13 @@ def list_label_worths(
     scores: Sequence[ArmScores], control: str, metric: str, generator: np.random.Generator
 ) -> Iterator[WorthRow]:
     """Of each arm that was run with several numbers of labels, over the seeds that all of these have."""
-    for arm in dict.fromkeys(one.arm for one in scores):
+    for arm in dict.fromkeys(arm_scores.arm for arm_scores in scores):
         mine, theirs = (
-            {one.train_examples: one for one in scores if one.arm == name and one.train_examples}
+            {
+                arm_scores.train_examples: arm_scores
+                for arm_scores in scores
+                if arm_scores.arm == name and arm_scores.train_examples
+            }
             for name in (arm, control)
         )
         labels = sorted(n for n in mine if n is not None and n in theirs)
@@ -67,7 +71,9 @@ def _make_label_curves(
     rows = paired[: len(labels)], paired[len(labels) :]
     return [
         LearningCurve(
-            labels, np.array([one.by_seed for one in row]), stack_known([one.by_example for one in row])
+            labels,
+            np.array([paired_scores.by_seed for paired_scores in row]),
+            stack_known([paired_scores.by_example for paired_scores in row]),
         )
         for row in rows
     ]
@@ -108,12 +114,12 @@ def list_step_worths(
 
 
 def _list_epoch_steps(run: RunRecord) -> tuple[int, ...]:
-    return tuple(point.step for point in run.epochs)
+    return tuple(epoch.step for epoch in run.epochs)
 
 
 def _accumulate_best(runs: Sequence[RunRecord], metric: str) -> np.ndarray:
     """The best valid score after each epoch [K, S]; one epoch for a run that has none."""
-    rows = [[point.valid.get(metric, math.nan) for point in run.epochs] for run in runs]
+    rows = [[epoch.valid.get(metric, math.nan) for epoch in run.epochs] for run in runs]
     rows = [row or [(run.valid or {}).get(metric, math.nan)] for row, run in zip(rows, runs, strict=True)]
     longest = max(map(len, rows))
     values = np.array([row + row[-1:] * (longest - len(row)) for row in rows], float)

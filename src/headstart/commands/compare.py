@@ -61,25 +61,25 @@ def compare(
 
 
 def compare_studies(
-    one: str | Path,
-    other: str | Path,
+    first_path: str | Path,
+    second_path: str | Path,
     *,
     metric: str | None = None,
     margin: float | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two studies on the same test examples: each arm of `other` with its namesake in `one`.
+    """Compare two studies on the same test examples: each arm of the second with its namesake in the first.
 
     Raises:
         HeadstartError: as `compare`; they were tested on other examples, or share no arm.
     """
-    first = open_source(Path(one), metric)
-    second = open_source(Path(other), first.metric)
-    _check_same_test(first, second, f"{one} and {other}")
+    first = open_source(Path(first_path), metric)
+    second = open_source(Path(second_path), first.metric)
+    _check_same_test(first, second, f"{first_path} and {second_path}")
     in_first = {scores.cell for scores in first.scores}
     shared = [scores.cell for scores in second.scores if scores.cell in in_first]
     if not shared:
-        raise HeadstartError("they share no arm of the same size", where=f"{one} and {other}")
+        raise HeadstartError("they share no arm of the same size", where=f"{first_path} and {second_path}")
     scores = (*_mark_study(first, "A"), *_mark_study(second, "B"))
     rule = first.stopping_rule or second.stopping_rule
     compared = compare_pairs(
@@ -91,7 +91,7 @@ def compare_studies(
         is_sequential=rule is not None,
     )
     return Comparison(
-        source=f"A {one}, B {other}",
+        source=f"A {first_path}, B {second_path}",
         metric=first.metric,
         control=None,
         margin=margin,

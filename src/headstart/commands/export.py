@@ -37,14 +37,16 @@ def export(model: Path, target: Path) -> None:
         raise OutputError("is there already", where=str(target), fix="name another folder: -o FOLDER")
     notes = read_model_notes(model)
     task, label_names = identify_task(AutoConfig.from_pretrained(model), notes)
-    whole = merge_adapter(load_saved_model(model, notes, task, precision=None))
+    merged = merge_adapter(load_saved_model(model, notes, task, precision=None))
     checkpoint = open_checkpoint(str(model), task, label_names)
     with write_folder_atomically(target) as folder:
-        _write(whole, checkpoint, folder, model, notes.max_length)
+        _write(merged, checkpoint, folder, model, notes.max_length)
 
 
-def _write(whole: object, checkpoint: Checkpoint, folder: Path, model: Path, limit: int | None) -> None:
-    save_model(whole, checkpoint, folder, examples=_EXAMPLES, max_length=checkpoint.resolve_max_length(limit))
+def _write(merged: object, checkpoint: Checkpoint, folder: Path, model: Path, limit: int | None) -> None:
+    save_model(
+        merged, checkpoint, folder, examples=_EXAMPLES, max_length=checkpoint.resolve_max_length(limit)
+    )
     for name in (NOTES_FILE, "README.md"):
         if (model / name).is_file():
             write_text(folder / name, (model / name).read_text(encoding="utf-8"))

@@ -192,8 +192,8 @@ def _validate(values: dict[str, Any], source: _Source) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        found = (problem for item in _drop_repeated(error) for problem in _list_problems(item, source))
-        raise StudyError(tuple(found)) from error
+        problems = (problem for item in _drop_repeated(error) for problem in _list_problems(item, source))
+        raise StudyError(tuple(problems)) from error
 
 
 def _drop_repeated(error: ValidationError) -> list[Any]:
@@ -207,9 +207,9 @@ def _drop_repeated(error: ValidationError) -> list[Any]:
 def _find_location(item: Any) -> tuple[int | str, ...]:
     """Where the error stands, without type names; an arm's name and an unknown key are the user's words."""
     loc = item["loc"]
-    own = {1} if loc[:1] == ("arms",) else set()
-    own |= {len(loc) - 1} if item["type"] == "extra_forbidden" else set()
-    return tuple(part for i, part in enumerate(loc) if i in own or not _TYPE_NAME.fullmatch(str(part)))
+    user_words = {1} if loc[:1] == ("arms",) else set()
+    user_words |= {len(loc) - 1} if item["type"] == "extra_forbidden" else set()
+    return tuple(part for i, part in enumerate(loc) if i in user_words or not _TYPE_NAME.fullmatch(str(part)))
 
 
 def _list_problems(item: Any, source: _Source) -> list[Problem]:

@@ -187,7 +187,7 @@ class Tune(Section):
         if value == ():
             raise ValueError("at least one expected, got an empty list")
         # A value names its runs' folder with six digits.
-        if value and len({f"{one:g}" for one in value}) < len(value):
+        if value and len({f"{number:g}" for number in value}) < len(value):
             raise ValueError(f"each at most once expected, got {list(value)}")
         return value
 
@@ -262,9 +262,9 @@ class Arm(Section):
         if not isinstance(value, dict):
             return value
         method = value.get("method", "full")
-        own = METHODS[method].section if isinstance(method, str) and method in METHODS else None
+        own_section = METHODS[method].section if isinstance(method, str) and method in METHODS else None
         # PEFT's section has no default: its type has to be named.
-        defaults: dict[str, Any] = {own: {}} if own in ("lora", "probe") else {}
+        defaults: dict[str, Any] = {own_section: {}} if own_section in ("lora", "probe") else {}
         sections = {traits.section for traits in METHODS.values()}
         return defaults | {key: v for key, v in value.items() if key not in sections or v is not None}
 

@@ -140,9 +140,9 @@ def collate_packed(tokens: Tokens, rows: Sequence[np.ndarray], width: int, pad_i
     shape = (len(rows), width)
     ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
     token_labels, positions = np.full(shape, IGNORE_INDEX, np.int64), np.zeros(shape, np.int64)
-    for row, texts in enumerate(rows):
+    for row, row_index in enumerate(rows):
         start = 0
-        for i in texts:
+        for i in row_index:
             alone = collate(tokens, [i], np.zeros(1), pad_id)
             stop = start + int(tokens.lengths[i])
             assert alone.token_labels is not None

@@ -22,12 +22,12 @@ def split_rows(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> d
         DataError: too few rows, or too few groups, to leave something in every part.
     """
     wanted: dict[Part, float] = {"valid": rule.valid, "test": rule.test}
-    shares = {part: share for part, share in wanted.items() if part not in rows}
-    if not shares:
+    part_shares = {part: share for part, share in wanted.items() if part not in rows}
+    if not part_shares:
         return rows
     grouped = any(row.group is not None for row in rows["train"])
     split = _split_by_group if grouped else _split_by_row
-    parts = split(rows["train"], shares, rule.seed, stratify=stratify)
+    parts = split(rows["train"], part_shares, rule.seed, stratify=stratify)
     if not all(parts.values()):
         what = "groups" if grouped else "rows"
         raise DataError(
@@ -39,18 +39,18 @@ def split_rows(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> d
 
 
 def _split_by_row(
-    rows: list[Row], shares: dict[Part, float], seed: int, *, stratify: bool
+    rows: list[Row], part_shares: dict[Part, float], seed: int, *, stratify: bool
 ) -> dict[Part, list[Row]]:
     strata = [str(row.label) if stratify else "" for row in rows]
     order = draw_stratified_order(strata, make_generator(seed, "split"))
-    return _cut_parts([rows[i] for i in order], shares)
+    return _cut_parts([rows[i] for i in order], part_shares)
 
 
-def _cut_parts(rows: list[Row], shares: dict[Part, float]) -> dict[Part, list[Row]]:
-    """Consecutive pieces of `rows` for `shares`, what is left for training; each in its source's order."""
+def _cut_parts(rows: list[Row], part_shares: dict[Part, float]) -> dict[Part, list[Row]]:
+    """Consecutive pieces of `rows` for `part_shares`; training gets what is left; each in source order."""
     parts: dict[Part, list[Row]] = {}
     start = 0
-    for part, share in shares.items():
+    for part, share in part_shares.items():
         stop = start + round(share * len(rows))
         parts[part] = rows[start:stop]
         start = stop
@@ -59,15 +59,15 @@ def _cut_parts(rows: list[Row], shares: dict[Part, float]) -> dict[Part, list[Ro
 
 
 def _split_by_group(
-    rows: list[Row], shares: dict[Part, float], seed: int, *, stratify: bool
+    rows: list[Row], part_shares: dict[Part, float], seed: int, *, stratify: bool
 ) -> dict[Part, list[Row]]:
     """Groups in random order, each to the first part that still wants it; classes balance on average."""
     members: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         members[str(row.group)].append(row)
     names = sorted(members)
-    wanted = {part: share * len(rows) for part, share in shares.items()}
-    parts: dict[Part, list[Row]] = {**{part: [] for part in shares}, "train": []}
+    wanted = {part: share * len(rows) for part, share in part_shares.items()}
+    parts: dict[Part, list[Row]] = {**{part: [] for part in part_shares}, "train": []}
     for i in make_generator(seed, "split").permutation(len(names)):
         group = members[names[i]]
         part: Part = next((p for p in wanted if len(parts[p]) + len(group) / 2 <= wanted[p]), "train")

@@ -10,16 +10,16 @@ from headstart.engine.generate import Answer
 from headstart.records import Scores
 
 
-def score_answers(said: Sequence[Answer], expected: Sequence[str]) -> Scores:
+def score_answers(answers: Sequence[Answer], expected: Sequence[str]) -> Scores:
     """Exact match (share), chrF2 (0 to 100; Popovic 2015, by sacrebleu) and share that stopped; none of none.
 
     White space at the ends does not count.
     """
-    if not said:
+    if not answers:
         return {}
-    texts = [one.text for one in said]
+    texts = [answer.text for answer in answers]
     return {
-        "exact_match": sum(a == b.strip() for a, b in zip(texts, expected, strict=True)) / len(said),
+        "exact_match": sum(a == b.strip() for a, b in zip(texts, expected, strict=True)) / len(answers),
         "chrf": CHRF().corpus_score(texts, [list(expected)]).score,
-        "stopped": sum(one.stopped for one in said) / len(said),
+        "stopped": sum(answer.stopped for answer in answers) / len(answers),
     }

@@ -47,16 +47,16 @@ def generate_answers(
     An answer has stopped if it ends with the end token; white space around it is taken off.
     """
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    found: dict[int, Answer] = {}
+    answers: dict[int, Answer] = {}
     with evaluation_mode(model), torch.random.fork_rng():
         torch.manual_seed(config.seed)
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _TOGETHER
         for start in range(0, len(order), size):
-            own = order[start : start + size]
-            said = _generate(model, [prompts[i] for i in own], tokenizer, config, precision, streamer)
-            found |= dict(zip(own, (_answer(ids, tokenizer) for ids in said), strict=True))
-    return [found[i] for i in range(len(prompts))]
+            index = order[start : start + size]
+            generated = _generate(model, [prompts[i] for i in index], tokenizer, config, precision, streamer)
+            answers |= dict(zip(index, (_answer(ids, tokenizer) for ids in generated), strict=True))
+    return [answers[i] for i in range(len(prompts))]
 
 
 def _generate(
@@ -75,23 +75,23 @@ def _generate(
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, width - len(prompt) :] = 1
-    how: dict[str, Any] = {"do_sample": False}
+    sampling: dict[str, Any] = {"do_sample": False}
     if config.temperature:
-        how = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
+        sampling = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
     with torch.inference_mode(), autocast(device, precision), silence_logs():
-        whole = model.generate(
+        sequences = model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
             max_new_tokens=config.max_new_tokens,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
             streamer=streamer,
-            **how,
+            **sampling,
         )
-    return (row[width:].tolist() for row in whole)
+    return (row[width:].tolist() for row in sequences)
 
 
 def _answer(ids: list[int], tokenizer: Any) -> Answer:
     stopped = tokenizer.eos_token_id in ids
-    own = ids[: ids.index(tokenizer.eos_token_id)] if stopped else ids
-    return Answer(tokenizer.decode(own, skip_special_tokens=True).strip(), stopped)
+    answer_ids = ids[: ids.index(tokenizer.eos_token_id)] if stopped else ids
+    return Answer(tokenizer.decode(answer_ids, skip_special_tokens=True).strip(), stopped)

@@ -100,11 +100,11 @@ class Member:
         """The learning rate of the next step."""
         return learning_rate(self.run.training, self.steps, self.total_steps)
 
-    def advance(self, passes: int) -> StepMark:
+    def advance(self, micro_batches: int) -> StepMark:
         """Count a step that was made of so many forward passes."""
         rate = self.next_learning_rate
         self.steps += 1
-        self.micro_batches += passes
+        self.micro_batches += micro_batches
         return StepMark(self.steps, self.micro_batches, rate)
 
     def rewind(self, mark: StepMark) -> None:
@@ -133,9 +133,9 @@ class StepBatches:
     ends_epoch: bool
 
 
-def is_better_epoch(point: EpochPoint, best: EpochPoint | None, metric: str) -> bool:
-    """Whether `point` is chosen over the best epoch before it: of equals the earlier stays."""
-    return best is None or is_better(metric, point.valid[metric], best.valid[metric])
+def is_better_epoch(epoch: EpochPoint, best: EpochPoint | None, metric: str) -> bool:
+    """Whether `epoch` is chosen over the best epoch before it: of equals the earlier stays."""
+    return best is None or is_better(metric, epoch.valid[metric], best.valid[metric])
 
 
 def describe_selection(metric: str) -> Selection:

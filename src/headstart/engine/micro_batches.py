@@ -71,6 +71,8 @@ def _collate_packed(
     packed = [pack_sequences(tokens.lengths, *each) for each in zip(indices, widths, strict=True)]
     rows = list(map(len, packed))
     fill = [[b.batches[0][:1]] * (max(rows) - count) for b, count in zip(step_batches, rows, strict=True)]
-    filled = [row for own, more in zip(packed, fill, strict=True) for row in (*own, *more)]
-    width = max([*widths, *(compute_padded_length(tokens, row) for more in fill for row in more)])
+    filled = [
+        row for packed_rows, fill_rows in zip(packed, fill, strict=True) for row in (*packed_rows, *fill_rows)
+    ]
+    width = max([*widths, *(compute_padded_length(tokens, row) for fill_rows in fill for row in fill_rows)])
     return rows, collate_packed(tokens, filled, width, context.pad_id)

@@ -25,11 +25,11 @@ def learning_rate(training: Training, step: int, total: int) -> float:
     return peak * max(0.0, shape[training.schedule])
 
 
-def count_total_steps(training: Training, texts: int) -> int:
-    """Optimiser steps of a run on `texts` training texts."""
-    return training.steps or training.epochs * count_epoch_steps(training, texts)
+def count_total_steps(training: Training, n_examples: int) -> int:
+    """Optimiser steps of a run on `n_examples` training examples."""
+    return training.steps or training.epochs * count_epoch_steps(training, n_examples)
 
 
-def count_epoch_steps(training: Training, texts: int) -> int:
-    """Optimiser steps in one pass over `texts` texts; what accumulation leaves over makes a last one."""
-    return math.ceil(math.ceil(texts / training.batch_size) / training.accumulation)
+def count_epoch_steps(training: Training, n_examples: int) -> int:
+    """Optimiser steps in one pass over `n_examples` examples; an incomplete one ends it."""
+    return math.ceil(math.ceil(n_examples / training.batch_size) / training.accumulation)

@@ -206,8 +206,8 @@ def _find_differences(first: nn.Module, other: nn.Module) -> Iterator[str]:
 
 def _collect_constants(model: nn.Module) -> dict[str, torch.Tensor]:
     """The buffers, which nothing trains: equal in all members, but for those of `FixedAffine`."""
-    own = {id(buffer) for m in model.modules() if isinstance(m, FixedAffine) for buffer in m.buffers()}
-    return {name: buffer for name, buffer in model.named_buffers() if id(buffer) not in own}
+    per_member = {id(buffer) for m in model.modules() if isinstance(m, FixedAffine) for buffer in m.buffers()}
+    return {name: buffer for name, buffer in model.named_buffers() if id(buffer) not in per_member}
 
 
 def _describe_parameter(parameter: nn.Parameter | None) -> dict[str, Any]:
@@ -277,12 +277,12 @@ def check_agreement(module: Stack, models: Mapping[int, nn.Module]) -> None:
     repeated = {name: rows.repeat(module.members, 1) for name, rows in batch.items()}
     try:
         stacked = _compute_outputs(module, repeated).chunk(module.members)
-        gaps = [_measure_gap(stacked[r], _compute_outputs(model, batch)) for r, model in models.items()]
+        errors = [_measure_gap(stacked[r], _compute_outputs(model, batch)) for r, model in models.items()]
     # Whatever the family's own code raises on layers that it does not expect.
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
         message = f"its code does not work on stacked layers: {str(error).splitlines()[0]}"
         raise StackError(message, where=_get_class_name(first)) from error
-    if not max(gaps) <= 1:  # so written, it refuses a gap that is not a number, too
+    if not max(errors) <= 1:  # so written, it refuses a gap that is not a number, too
         raise StackError(
             "stacked, it computes something else: this family uses its layers in a way of its own",
             where=_get_class_name(first),

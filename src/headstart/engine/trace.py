@@ -98,20 +98,24 @@ _COPIES = 3
 
 
 def trace_memory(
-    make: Callable[[], torch.nn.Module], batch: Batch, reading: Batch, task: Objective, precision: Precision
+    make: Callable[[], torch.nn.Module],
+    batch: Batch,
+    eval_batch: Batch,
+    task: Objective,
+    precision: Precision,
 ) -> StepMemory:
     """The memory that a model of one run needs on top of its weights, gradients and moments.
 
     Args:
         make: gives the model as it trains; it is called where tensors have no numbers.
-        batch: the largest that it trains on, and `reading` that it is evaluated on.
+        batch: the largest that it trains on, and `eval_batch` that it is evaluated on.
     """
     with _trace_without_numbers(_count_loss_tokens(batch)):
         model = make().train()
         _drop_table_gradient(model)
         return StepMemory(
             count_saved_bytes(model, batch, task, precision),
-            _COPIES * _count_logits_bytes(model, reading, precision),
+            _COPIES * _count_logits_bytes(model, eval_batch, precision),
         )
 
 

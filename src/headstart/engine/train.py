@@ -216,12 +216,12 @@ class PackTrainer:
 
     def _close_epoch(self, r: int, epoch: int, scores: dict[Part, Scores]) -> None:
         member, weights = self._members[r], self._weights.values[r]
-        point = _make_epoch_point(member, epoch, scores)
-        member.epochs.append(point)
-        if is_better_epoch(point, member.best, self._context.metric):
-            _keep_best(member, point, weights)
+        epoch_point = _make_epoch_point(member, epoch, scores)
+        member.epochs.append(epoch_point)
+        if is_better_epoch(epoch_point, member.best, self._context.metric):
+            _keep_best(member, epoch_point, weights)
         assert member.best is not None
-        self._shared.on_event(EpochDone(member.run, point, member.best))
+        self._shared.on_event(EpochDone(member.run, epoch_point, member.best))
         if self._shared.save_state is not None and not member.has_ended:
             self._shared.save_state(member, weights, self._optimiser.export_moments(r))
 
@@ -291,9 +291,9 @@ def _make_epoch_point(member: Member, epoch: int, scores: dict[Part, Scores]) ->
     )
 
 
-def _keep_best(member: Member, point: EpochPoint, weights: torch.Tensor) -> None:
+def _keep_best(member: Member, epoch: EpochPoint, weights: torch.Tensor) -> None:
     """Store this epoch's weights, reusing the memory of the previous best. The last epoch needs no copy."""
-    member.best = point
+    member.best = epoch
     if member.steps == member.total_steps:
         member.best_weights = None
     elif member.best_weights is None:

@@ -144,8 +144,8 @@ class TrainedMethod(Method):
         """
         model, table = build_base_model(prepared), None
         if prepared.used_ids is not None:
-            whole = get_input_embedding(model)
-            table = whole if compact(model, prepared.used_ids) is None else None
+            embedding = get_input_embedding(model)
+            table = embedding if compact(model, prepared.used_ids) is None else None
         self.place_base(model, device, precision)
         model = self.adapt_model(model, prepared, rank)
         return BuiltModel(model.to(device, choose_weights_dtype(precision)), table)

@@ -79,9 +79,9 @@ class FeatureProbe(nn.Module):
     def __init__(self, table: torch.Tensor, rows: torch.Tensor, outputs: int) -> None:
         super().__init__()
         self.table = nn.Embedding(len(table), table.shape[1], _weight=table, _freeze=True)
-        own = table[rows]
-        deviation = own.std(0, correction=0).clamp_min(_LEAST_DEVIATION)
-        self.linear = LinearHead(own.mean(0), 1 / deviation, outputs)
+        features = table[rows]
+        deviation = features.std(0, correction=0).clamp_min(_LEAST_DEVIATION)
+        self.linear = LinearHead(features.mean(0), 1 / deviation, outputs)
 
     def get_input_embeddings(self) -> nn.Module:
         """The table, as a model's."""
@@ -120,10 +120,10 @@ def load_linear(folder: Path) -> tuple[LinearHead, Pooling]:
     """
     try:
         with safe_open(folder / FILE, framework="pt") as file:
-            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             pooling: Any = file.metadata()["pooling"]
-        linear = LinearHead(held.pop("shift"), held.pop("factor"), len(held["classifier.bias"]))
-        linear.load_state_dict(held)
+        linear = LinearHead(tensors.pop("shift"), tensors.pop("factor"), len(tensors["classifier.bias"]))
+        linear.load_state_dict(tensors)
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise ModelError(f"{FILE} cannot be read: {error}", where=str(folder)) from error
     return linear, pooling

@@ -84,10 +84,10 @@ def inject_adapters(model: Any, lora: Lora, seed: int, missing_keys: Collection[
 
 def _init_adapter(layer: LoraLinear, seed: int, path: str) -> None:
     draws = torch.Generator().manual_seed(derive_seed(seed, "lora", path, bits=64) >> 1)
-    drawn = torch.empty(layer.lora_A.weight.shape)
-    nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=draws)
+    lora_a = torch.empty(layer.lora_A.weight.shape)
+    nn.init.kaiming_uniform_(lora_a, a=math.sqrt(5), generator=draws)
     with torch.no_grad():
-        layer.lora_A.weight.copy_(drawn)
+        layer.lora_A.weight.copy_(lora_a)
         layer.lora_B.weight.zero_()
 
 
@@ -132,10 +132,10 @@ def find_target_layers(model: Any, lora: Lora) -> list[str]:
     linear = list(iter_linear_layers(model))
     wanted = lora.target if lora.target is not None else _choose_default_targets(model, linear)
     if isinstance(wanted, str):
-        found = [path for path in linear if _IN_BLOCK.search(path) and _has_role(path, wanted)]
-        unmatched = [] if found else [wanted]
+        targets = [path for path in linear if _IN_BLOCK.search(path) and _has_role(path, wanted)]
+        unmatched = [] if targets else [wanted]
     else:
-        found = [path for path in linear if any(_is_match(path, name) for name in wanted)]
+        targets = [path for path in linear if any(_is_match(path, name) for name in wanted)]
         unmatched = [name for name in wanted if not any(_is_match(path, name) for path in linear)]
     if unmatched:
         there = dict.fromkeys(path.rpartition(".")[2] for path in linear)
@@ -144,7 +144,7 @@ def find_target_layers(model: Any, lora: Lora) -> list[str]:
             where="lora.target",
             expected=f"attention, mlp, all, or some of {', '.join(there)}",
         )
-    return found
+    return targets
 
 
 def iter_linear_layers(model: Any) -> Iterator[str]:
@@ -213,9 +213,9 @@ def eject_adapters(model: nn.Module) -> nn.Module:
 def cast_base_to_bf16(model: nn.Module) -> None:
     """Cast frozen linear layers to bfloat16, in place, as autocast would do at each step."""
     for module in model.modules():
-        own = list(module.parameters(recurse=False))
+        parameters = list(module.parameters(recurse=False))
         is_linear = type(module) is nn.Linear or isinstance(module, Conv1D)
-        if is_linear and not any(p.requires_grad for p in own):
+        if is_linear and not any(p.requires_grad for p in parameters):
             module.to(torch.bfloat16)
 
 

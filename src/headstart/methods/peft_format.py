@@ -92,15 +92,15 @@ def wrap_with_peft(
     library = import_peft()
     given = {"task_type": _get_task_type(base), **config}
     try:
-        made = library.get_peft_config(given)
-        if hasattr(made, "modules_to_save"):
-            made.modules_to_save = [
-                *(made.modules_to_save or ()),
+        peft_config = library.get_peft_config(given)
+        if hasattr(peft_config, "modules_to_save"):
+            peft_config.modules_to_save = [
+                *(peft_config.modules_to_save or ()),
                 *list_trained_modules(base, missing_keys),
             ] or None
         with _silence_warnings(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "lora", bits=64) >> 1)
-            return library.get_peft_model(base, made).train()
+            return library.get_peft_model(base, peft_config).train()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"PEFT refuses it: {type(error).__name__}: {error}",

@@ -38,8 +38,8 @@ class QloraMethod(LoraMethod):
             path: int(skeleton.get_submodule(path).weight.numel()) for path in iter_linear_layers(skeleton)
         }
         small = set(list_quantisable_layers(skeleton))
-        rest = 4 * (count_parameters(skeleton).total - sum(weights.values()))
-        return rest + sum(four_bit_bytes(n) if path in small else 4 * n for path, n in weights.items())
+        other_bytes = 4 * (count_parameters(skeleton).total - sum(weights.values()))
+        return other_bytes + sum(four_bit_bytes(n) if path in small else 4 * n for path, n in weights.items())
 
 
 QLORA = QloraMethod()

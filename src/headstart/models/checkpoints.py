@@ -71,19 +71,19 @@ class Checkpoint:
         """The network without memory for its weights."""
         return _build_skeleton(self.config, self.name, self.task)
 
-    def resolve_max_length(self, asked: int | None) -> int:
+    def resolve_max_length(self, wanted: int | None) -> int:
         """The token limit for `training.max_length`, or what suits where it is not set.
 
         Raises:
             ModelError: more than the model takes.
         """
-        if asked is not None and asked > self.max_length:
+        if wanted is not None and wanted > self.max_length:
             raise ModelError(
-                f"max_length {asked} is more than {self.name} takes",
+                f"max_length {wanted} is more than {self.name} takes",
                 where="training.max_length",
                 expected=f"at most {self.max_length}",
             )
-        return asked or min(_DEFAULT_LENGTH, self.max_length)
+        return wanted or min(_DEFAULT_LENGTH, self.max_length)
 
 
 def get_auto_class(task: TaskName) -> Any:
@@ -106,7 +106,7 @@ def open_checkpoint(
     """
     location = locate(name, log)
     with model_errors(name), silence_logs():
-        own = AutoConfig.from_pretrained(location)
+        original_config = AutoConfig.from_pretrained(location)
         config = AutoConfig.from_pretrained(location, **_make_output_config(task, label_names))
         tokenizer = AutoTokenizer.from_pretrained(location)
     _settle_padding(config, tokenizer, name)
@@ -117,20 +117,20 @@ def open_checkpoint(
         tokenizer=tokenizer,
         max_length=_find_max_length(config, tokenizer, name, task),
         digest=_compute_digest(location, config),
-        keeps_head=_has_same_outputs(own, task, label_names),
+        keeps_head=_has_same_outputs(original_config, task, label_names),
         task=task,
     )
 
 
-def _has_same_outputs(own: Any, task: TaskName, label_names: tuple[str, ...]) -> bool:
+def _has_same_outputs(config: Any, task: TaskName, label_names: tuple[str, ...]) -> bool:
     """Whether a checkpoint's configuration names these labels, in this order, for this task."""
     traits = get_task_traits(task)
     if traits.generates:
         return True
     if not traits.has_classes:
-        return bool(own.problem_type == traits.problem_type)
-    fits = own.problem_type in (None, traits.problem_type)
-    return fits and own.id2label == dict(enumerate(label_names))
+        return bool(config.problem_type == traits.problem_type)
+    fits = config.problem_type in (None, traits.problem_type)
+    return fits and config.id2label == dict(enumerate(label_names))
 
 
 def _make_output_config(task: TaskName, label_names: tuple[str, ...]) -> dict[str, Any]:

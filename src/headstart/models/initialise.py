@@ -25,12 +25,12 @@ def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.
     """
     if checkpoint.is_causal and not pretrained:
         return cast_to_module(draw_random_model(checkpoint.config, seed, "init", checkpoint.auto_class))
-    missing_keys = draw_random_model(checkpoint.config, seed, "head", checkpoint.auto_class)
+    new_model = draw_random_model(checkpoint.config, seed, "head", checkpoint.auto_class)
     if pretrained:
-        return _load_with_missing_from(missing_keys, checkpoint)[0]
+        return _load_with_missing_from(new_model, checkpoint)[0]
     body = draw_random_model(checkpoint.config, seed, "init")
-    drawn = missing_keys.state_dict()
-    body.load_state_dict({name: drawn[name] for name in _list_head_names(missing_keys)}, strict=False)
+    new_weights = new_model.state_dict()
+    body.load_state_dict({name: new_weights[name] for name in _list_head_names(new_model)}, strict=False)
     return cast_to_module(body)
 
 
@@ -70,17 +70,15 @@ def draw_random_model(
     return model.train()
 
 
-def _load_with_missing_from(
-    missing_keys: Any, checkpoint: Checkpoint
-) -> tuple[torch.nn.Module, frozenset[str]]:
-    """The checkpoint's model with what it lacks from `missing_keys`, and the names of that."""
+def _load_with_missing_from(new_model: Any, checkpoint: Checkpoint) -> tuple[torch.nn.Module, frozenset[str]]:
+    """The checkpoint's model with what it lacks from `new_model`, and the names of that."""
     model, report = _load(checkpoint)
     missing = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
     _refuse_foreign_body(model, missing, checkpoint)
-    drawn = missing_keys.state_dict()
+    new_weights = new_model.state_dict()
     if not checkpoint.keeps_head:
-        missing |= _list_head_names(missing_keys)
-    model.load_state_dict({name: drawn[name] for name in missing}, strict=False)
+        missing |= _list_head_names(new_model)
+    model.load_state_dict({name: new_weights[name] for name in missing}, strict=False)
     return cast_to_module(model.train()), frozenset(missing)
 
 
@@ -107,8 +105,8 @@ def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
 def _refuse_foreign_body(model: Any, missing: set[str], checkpoint: Checkpoint) -> None:
     """A checkpoint may lack the head and the pooler, which masked-language models have not; nothing else."""
     prefix = f"{model.base_model_prefix}."
-    own = {name for name in missing if name.startswith(prefix) and "pooler" not in name}
-    foreign = sorted(missing if checkpoint.is_causal else own)
+    in_body = {name for name in missing if name.startswith(prefix) and "pooler" not in name}
+    foreign = sorted(missing if checkpoint.is_causal else in_body)
     if foreign:
         raise ModelError(
             f"{len(foreign)} weights of the body are absent or of another size, such as {foreign[0]}",

@@ -64,7 +64,7 @@ class CompactEmbedding(nn.Module):
 
 def find_used_ids(tokens: Iterable[Tokens], *extra: int) -> np.ndarray:
     """The ids that occur in `tokens`, and `extra` ones such as the padding id; ascending, int64."""
-    chunks = (_mark_occurring(chunk) for one in tokens for chunk in _iter_chunks(one.ids))
+    chunks = (_mark_occurring(chunk) for part_tokens in tokens for chunk in _iter_chunks(part_tokens.ids))
     return np.flatnonzero(reduce(_combine_marks, chunks, _mark_occurring(np.array(extra, np.int64))))
 
 
@@ -73,9 +73,9 @@ def _mark_occurring(ids: np.ndarray) -> np.ndarray:
     return np.asarray(np.bincount(ids) > 0)
 
 
-def _combine_marks(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _combine_marks(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """What occurs in one of two, which may reach to different ids."""
-    shorter, longer = sorted((one, other), key=len)
+    shorter, longer = sorted((first, second), key=len)
     longer[: len(shorter)] |= shorter
     return longer
 

@@ -86,9 +86,9 @@ class StudyEstimate:
     @property
     def pack(self) -> int:
         """How many runs train as one, as far as it is known: asked for, or chosen."""
-        asked = self.prepared.study.pack
-        if asked != "auto":
-            return asked
+        setting = self.prepared.study.pack
+        if setting != "auto":
+            return setting
         return self.placement.pack if self.placement else 1
 
     @property

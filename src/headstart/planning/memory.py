@@ -45,14 +45,14 @@ class MemoryEstimate:
     """Bytes that runs of one group need, apart from their process.
 
     `shared` is there once for a pack, `member` and `step` for each of its runs; `evaluation` is that of a
-    batch, which all share; `whole` is one whole model. `narrow` says that products are in 16 bits.
+    batch, which all share; `whole_model` is one whole model. `narrow` says that products are in 16 bits.
     """
 
     shared: int
     member: int
     step: int
     evaluation: int
-    whole: int
+    whole_model: int
     narrow: bool
 
 
@@ -147,7 +147,7 @@ def _estimate(prepared: PreparedRun, rank: int, traced: StepMemory) -> MemoryEst
         member=copies * width * (count_parameters(adapted).trainable - _count_unused(prepared, skeleton)),
         step=traced.step,
         evaluation=traced.evaluation,
-        whole=width * count_parameters(skeleton).total,
+        whole_model=width * count_parameters(skeleton).total,
         narrow=precision == "bf16",
     )
 

@@ -70,22 +70,22 @@ def choose_placement(
     return _choose_pack(placement, largest.runs, share, timer)
 
 
-def _place_quick_runs(groups: Sequence[Group], asked: int | Auto) -> Placement:
+def _place_quick_runs(groups: Sequence[Group], workers: int | Auto) -> Placement:
     """For probes and bags of words alone, which take seconds."""
     probes = sum(len(group.runs) for group in groups if get_method_traits(group.runs[0].method).is_tiny)
     if not probes:
         return Placement(1, count_processors(), "a bag of words needs no more")
-    count = max(1, min(probes, count_processors() if asked == "auto" else asked))
-    return Placement(count, max(1, count_processors() // count), "probes need no more")
+    n_workers = max(1, min(probes, count_processors() if workers == "auto" else workers))
+    return Placement(n_workers, max(1, count_processors() // n_workers), "probes need no more")
 
 
 def _choose_workers(
-    runs: int, fitting: int, first: Run, steps: int, timer: StepTimer, asked: int | Auto, device: str
+    runs: int, fitting: int, first: Run, steps: int, timer: StepTimer, workers: int | Auto, device: str
 ) -> Placement:
     """How many processes, with packs of one."""
     every = count_processors()
-    if asked != "auto":
-        count = max(1, min(asked, runs))
+    if workers != "auto":
+        count = max(1, min(workers, runs))
         return Placement(count, max(1, every // count), "asked for")
     if device != "cpu":
         return Placement(1, 0, f"one process on {device}")

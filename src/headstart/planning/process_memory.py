@@ -49,7 +49,7 @@ def estimate_process_memory(need: MemoryEstimate, process_bytes: int, runs: int)
     """Bytes of a process that trains so many runs as one."""
     weights = need.shared + runs * need.member
     at_work = max(
-        STEP_OVERHEAD[need.narrow] * max(runs * need.step, need.evaluation), _WHOLE_MODELS * need.whole
+        STEP_OVERHEAD[need.narrow] * max(runs * need.step, need.evaluation), _WHOLE_MODELS * need.whole_model
     )
     libraries = min(LIBRARY_BYTES, _LIBRARY_SHARE * (weights + runs * need.step))
     middle = GROWTH * (process_bytes + libraries + weights + at_work)

@@ -32,13 +32,13 @@ _MODELS_AT_END: Final = 2.0
 class Workload:
     """What a run will do: steps and their tokens, and tokens of evaluations, padding included.
 
-    `least` is the share of it that is done at the least, where patience may end it early.
+    `min_share` is the share of it that is done at the least, where patience may end it early.
     """
 
     steps: int
     tokens: int
     evaluation_tokens: int
-    least: float = 1.0
+    min_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,22 @@ def count_workload(prepared: PreparedRun) -> Workload:
     """What a run will do, from its examples, its seed and its settings."""
     context = make_context(prepared)
     (member,) = make_members([prepared])
-    turns = [(turn.epoch, count_padded_tokens(turn, context)) for turn in iter_step_batches(member, context)]
-    epochs = turns[-1][0]
+    step_tokens = [
+        (step.epoch, count_padded_tokens(step, context)) for step in iter_step_batches(member, context)
+    ]
+    epochs = step_tokens[-1][0]
     of_part = {
         part: count_evaluation_tokens(context.parts[part].tokens)
         for part in {*context.evaluated_parts, "test"}
     }
     each_epoch = sum(of_part[part] for part in context.evaluated_parts)
     patience = prepared.run.training.patience
-    least = 1.0 if patience is None else min(1.0, (1 + patience) / epochs)
+    min_share = 1.0 if patience is None else min(1.0, (1 + patience) / epochs)
     return Workload(
-        steps=len(turns),
-        tokens=sum(tokens for _, tokens in turns),
+        steps=len(step_tokens),
+        tokens=sum(tokens for _, tokens in step_tokens),
         evaluation_tokens=epochs * each_epoch + of_part["test"],
-        least=least,
+        min_share=min_share,
     )
 
 
@@ -109,8 +111,8 @@ def estimate_pack_seconds(runs: Sequence[PreparedRun], model: TimeModel) -> Rang
     """What a pack takes from its first step to its records."""
     workloads = [count_workload(run) for run in runs]
     seconds = [model.estimate_seconds(workload) for workload in workloads]
-    least = sum(workload.least * span for workload, span in zip(workloads, seconds, strict=True))
-    return Range(low=least * (1 - model.spread), high=sum(seconds) * (1 + model.spread))
+    shortest = sum(workload.min_share * span for workload, span in zip(workloads, seconds, strict=True))
+    return Range(low=shortest * (1 - model.spread), high=sum(seconds) * (1 + model.spread))
 
 
 def estimate_total_seconds(packs: Sequence[Range], workers: int) -> Range:

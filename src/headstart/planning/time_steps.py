@@ -66,9 +66,9 @@ def _time_each(steps: Iterator[None]) -> Iterator[float]:
 
 def _count_step_tokens(runs: Sequence[PreparedRun], context: PackContext) -> Iterator[int]:
     """The tokens of a run in each step, on average over the runs."""
-    turns = [iter_longest_first(member, context) for member in make_members(runs)]
-    for shares in zip(*turns, strict=False):
-        yield sum(count_padded_tokens(turn, context) for turn in shares) // len(shares)
+    longest_first = [iter_longest_first(member, context) for member in make_members(runs)]
+    for step_batches in zip(*longest_first, strict=False):
+        yield sum(count_padded_tokens(batches, context) for batches in step_batches) // len(step_batches)
 
 
 def _time_evaluation(weights: Weights, context: PackContext) -> tuple[int, float]:

@@ -19,18 +19,18 @@ def draw_bar(share: float, width: int = WIDTH) -> str:
 
 def draw_histogram(bars: Sequence[Bar], width: int = WIDTH) -> list[str]:
     """A line for each bar: its range, the bar, and how many it holds."""
-    most = max((one.count for one in bars), default=0)
+    most = max((bar.count for bar in bars), default=0)
     names = _format_ranges(bars)
     wide = max(map(len, names), default=0)
     return [
-        f"{name:>{wide}}  {draw_bar(one.count / most if most else 0, width)} {one.count:,}"
-        for name, one in zip(names, bars, strict=True)
+        f"{name:>{wide}}  {draw_bar(bar.count / most if most else 0, width)} {bar.count:,}"
+        for name, bar in zip(names, bars, strict=True)
     ]
 
 
 def _format_ranges(bars: Sequence[Bar]) -> list[str]:
     """Whole numbers as `4 - 29`, both in the bar; others as `0.5 to 1.5`."""
-    if all(float(end).is_integer() for one in bars for end in (one.start, one.stop)):
-        pairs = [(int(one.start), int(one.stop) - 1) for one in bars]
+    if all(float(end).is_integer() for bar in bars for end in (bar.start, bar.stop)):
+        pairs = [(int(bar.start), int(bar.stop) - 1) for bar in bars]
         return [f"{low}" if low == high else f"{low} - {high}" for low, high in pairs]
-    return [f"{one.start:.3g} to {one.stop:.3g}" for one in bars]
+    return [f"{bar.start:.3g} to {bar.stop:.3g}" for bar in bars]

@@ -83,12 +83,12 @@ class StudyProgress:
         self._bars.update(self._study, note=self._estimate_time_left())
 
     def _show_epoch(self, event: EpochDone) -> None:
-        metric, point, best = self._metric, event.point, event.best
+        metric, epoch, best = self._metric, event.epoch, event.best
         value = format_metric(metric, best.valid[metric])
         self._best[event.run.key] = f", best valid {metric} {value} (epoch {best.epoch})"
         if not self._console.is_terminal:
-            valid = f"valid {metric} {format_metric(metric, point.valid[metric])}"
-            self.log(f"{event.run.key}: epoch {point.epoch}: loss {point.train_loss:.3f}, {valid}")
+            valid = f"valid {metric} {format_metric(metric, epoch.valid[metric])}"
+            self.log(f"{event.run.key}: epoch {epoch.epoch}: loss {epoch.train_loss:.3f}, {valid}")
 
     def _show_end(self, record: RunRecord) -> None:
         self._ended += 1

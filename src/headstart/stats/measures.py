@@ -110,8 +110,8 @@ class RankMeasure:
 def _rank_resamples(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Ranks [D, N] among the examples drawn, equal values sharing the mean of theirs."""
     _, place = np.unique(values, return_inverse=True)
-    held = np.asarray((_encode_one_hot(place, int(place.max()) + 1).T @ counts.T).T)
-    return np.asarray((np.cumsum(held, 1) - (held - 1) / 2)[:, place])
+    value_counts = np.asarray((_encode_one_hot(place, int(place.max()) + 1).T @ counts.T).T)
+    return np.asarray((np.cumsum(value_counts, 1) - (value_counts - 1) / 2)[:, place])
 
 
 def resample_all(measures: Sequence[Measure], counts: np.ndarray) -> list[np.ndarray]:

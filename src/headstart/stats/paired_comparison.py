@@ -189,9 +189,15 @@ def add_verdicts(
         is_sequential: seeds were added by a rule that looks at results, which p values and the main interval
             do not allow for; verdicts follow the confidence sequence alone.
     """
-    adjusted = iter(adjust_holm([one.p for one in comparisons if one.p is not None]))
-    ready = [replace(one, p_holm=None if one.p is None else next(adjusted)) for one in comparisons]
-    return [replace(one, verdict=_judge(one, lower_is_better, margin, is_sequential)) for one in ready]
+    adjusted = iter(adjust_holm([comparison.p for comparison in comparisons if comparison.p is not None]))
+    ready = [
+        replace(comparison, p_holm=None if comparison.p is None else next(adjusted))
+        for comparison in comparisons
+    ]
+    return [
+        replace(comparison, verdict=_judge(comparison, lower_is_better, margin, is_sequential))
+        for comparison in ready
+    ]
 
 
 def _judge(

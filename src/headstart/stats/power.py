@@ -103,7 +103,7 @@ def _df(variances: VarianceComponents, n_seeds: int, n_examples: int) -> float:
 
 
 def detectable_difference(
-    variances: VarianceComponents, n_seeds: int, n_examples: int, chance: float = POWER
+    variances: VarianceComponents, n_seeds: int, n_examples: int, wanted_power: float = POWER
 ) -> float:
     """The smallest difference that is shown with this chance."""
     std_error = variances.std_error(n_seeds, n_examples)
@@ -111,23 +111,27 @@ def detectable_difference(
         return 0.0
 
     def missing_power(difference: float) -> float:
-        return power(difference, variances, n_seeds, n_examples) - chance
+        return power(difference, variances, n_seeds, n_examples) - wanted_power
 
     return float(optimize.brentq(missing_power, 0.0, _REACH * std_error))
 
 
 def find_required_seeds(
-    difference: float, variances: VarianceComponents, n_examples: int, chance: float = POWER
+    difference: float, variances: VarianceComponents, n_examples: int, wanted_power: float = POWER
 ) -> int | None:
     """The fewest seeds, two or more, that show `difference` on so many examples; None: no number does."""
-    return _find_smallest(lambda n: power(difference, variances, n, n_examples) >= chance, 2, _MOST_SEEDS)
+    return _find_smallest(
+        lambda n: power(difference, variances, n, n_examples) >= wanted_power, 2, _MOST_SEEDS
+    )
 
 
 def find_required_examples(
-    difference: float, variances: VarianceComponents, n_seeds: int, chance: float = POWER
+    difference: float, variances: VarianceComponents, n_seeds: int, wanted_power: float = POWER
 ) -> int | None:
     """The fewest examples that show `difference` with so many seeds; None where no number of them does."""
-    return _find_smallest(lambda n: power(difference, variances, n_seeds, n) >= chance, 2, _MOST_EXAMPLES)
+    return _find_smallest(
+        lambda n: power(difference, variances, n_seeds, n) >= wanted_power, 2, _MOST_EXAMPLES
+    )
 
 
 def _find_smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:

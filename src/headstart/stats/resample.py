@@ -31,8 +31,8 @@ def draw_example_counts(
 def resample_seeds(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Means [D] of scores [D, S], over seeds resampled in each row by itself."""
     n_resamples, n_seeds = scores.shape
-    shares = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_resamples) / n_seeds
-    return np.asarray((shares * scores).sum(1))
+    weights = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_resamples) / n_seeds
+    return np.asarray((weights * scores).sum(1))
 
 
 def compute_percentile_interval(means: np.ndarray) -> tuple[float, float]:

@@ -114,17 +114,17 @@ def _is_ahead(
     arm: LearningCurve, control: LearningCurve, k: int, sign: float
 ) -> tuple[list[float], list[TwoWayEstimate | None]]:
     """Amounts from the control's smallest to its largest, and by how much the arm leads it there."""
-    shares = np.linspace(0, 1, _FINE, endpoint=False)
-    places = [(i, share) for i in range(len(control.amounts) - 1) for share in shares]
+    fractions = np.linspace(0, 1, _FINE, endpoint=False)
+    places = [(i, fraction) for i in range(len(control.amounts) - 1) for fraction in fractions]
     places.append((len(control.amounts) - 2, 1.0))
     logs = np.log(control.amounts)
-    candidates = [float(np.exp(logs[i] + share * (logs[i + 1] - logs[i]))) for i, share in places]
+    candidates = [float(np.exp(logs[i] + fraction * (logs[i + 1] - logs[i]))) for i, fraction in places]
     leads = []
-    for i, share in places:
-        by_seed = sign * (arm.by_seed[k] - _interpolate(control.by_seed, i, share))
+    for i, fraction in places:
+        by_seed = sign * (arm.by_seed[k] - _interpolate(control.by_seed, i, fraction))
         by_example = None
         if arm.by_example is not None and control.by_example is not None:
-            by_example = sign * (arm.by_example[k] - _interpolate(control.by_example, i, share))
+            by_example = sign * (arm.by_example[k] - _interpolate(control.by_example, i, fraction))
         leads.append(estimate_difference(by_seed, by_example))
     return candidates, leads
 
@@ -143,8 +143,8 @@ def _bootstrap_intervals(
     n_seeds = arm.by_seed.shape[1]
     if n_seeds < 2:
         return [(None, None)] * len(arm.amounts)
-    drawn = generator.integers(0, n_seeds, (n_resamples, n_seeds))
-    means = [sign * curve.by_seed[:, drawn].mean(2) for curve in (arm, control)]  # [K, resamples]
+    resampled_seeds = generator.integers(0, n_seeds, (n_resamples, n_seeds))
+    means = [sign * curve.by_seed[:, resampled_seeds].mean(2) for curve in (arm, control)]  # [K, resamples]
     worths = np.array([_invert(control.amounts, *pair) for pair in zip(means[0].T, means[1].T, strict=True)])
     lows, highs = (_compute_quantile(worths, share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return [(float(low), float(high)) for low, high in zip(lows, highs, strict=True)]

@@ -104,31 +104,31 @@ class Instruction(Task):
     def _test_answers(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
-        ids, texts, answered = self._answer_part("test", model, prepared, context)
-        expected = [text[-1].strip() for text in texts]
+        ids, conversations, answers = self._answer_part("test", model, prepared, context)
+        expected = [text[-1].strip() for text in conversations]
         columns = {
             "id": pa.array(ids, pa.int64()),
-            "prompt": pa.array([text[-3] for text in texts], pa.string()),
+            "prompt": pa.array([text[-3] for text in conversations], pa.string()),
             "response": pa.array(expected, pa.string()),
-            "answer": pa.array([answer.text for answer in answered], pa.string()),
-            "stopped": pa.array([answer.stopped for answer in answered], pa.bool_()),
+            "answer": pa.array([answer.text for answer in answers], pa.string()),
+            "stopped": pa.array([answer.stopped for answer in answers], pa.bool_()),
         }
         write_table(folder / PREDICTIONS_FILE, columns)
-        return score_answers(answered, expected)
+        return score_answers(answers, expected)
 
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Exact match, chrF and share that stopped; they choose nothing."""
-        _, texts, answered = self._answer_part("valid", model, prepared, context)
-        return score_answers(answered, [text[-1].strip() for text in texts])
+        _, conversations, answers = self._answer_part("valid", model, prepared, context)
+        return score_answers(answers, [text[-1].strip() for text in conversations])
 
     def _answer_part(
         self, part: Part, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
     ) -> tuple[list[int], list[Text], list[Answer]]:
         """Ids, conversations and answers of the first examples of one part."""
         examples, count = prepared.study.corpus.parts[part], prepared.study.study.generation.texts
-        texts = list(examples.texts[:count])
-        answered = _answer(model, [drop_last_answer(text) for text in texts], prepared, context)
-        return list(examples.ids[:count]), texts, answered
+        conversations = list(examples.texts[:count])
+        answers = _answer(model, [drop_last_answer(text) for text in conversations], prepared, context)
+        return list(examples.ids[:count]), conversations, answers
 
     def answer_samples(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext

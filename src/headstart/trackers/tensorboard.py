@@ -35,7 +35,7 @@ class TensorBoardTracker(ClosingTracker):
             self._write_scalar("train/loss", event.loss, event.step)
             self._write_scalar("train/lr", event.learning_rate, event.step)
         elif isinstance(event, EpochDone):
-            self._write_epoch(event.point, event.best)
+            self._write_epoch(event.epoch, event.best)
         elif isinstance(event, RunEnded):
             self._write_samples(event.record.samples)
 
@@ -48,14 +48,14 @@ class TensorBoardTracker(ClosingTracker):
         """Finish the file."""
         self._writer.close()
 
-    def _write_epoch(self, point: EpochPoint, best: EpochPoint) -> None:
+    def _write_epoch(self, epoch: EpochPoint, best: EpochPoint) -> None:
         """One epoch's metrics, and those of the best epoch so far."""
-        for part, scores in (("valid", point.valid), ("test", point.test or {})):
+        for part, scores in (("valid", epoch.valid), ("test", epoch.test or {})):
             for metric, value in scores.items():
-                self._write_scalar(f"{part}/{metric}", value, point.epoch)
+                self._write_scalar(f"{part}/{metric}", value, epoch.epoch)
         for part, scores in (("valid", best.valid), ("test", best.test or {})):
             if self._metric in scores:
-                self._write_scalar(f"best/{part}_{self._metric}", scores[self._metric], point.epoch)
+                self._write_scalar(f"best/{part}_{self._metric}", scores[self._metric], epoch.epoch)
 
     def _write_text(self, tag: str, markdown: str, step: int) -> None:
         value = Summary.Value(

@@ -207,10 +207,10 @@ def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Itera
 def _warn_of_truncation(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> list[StudyWarning]:
     warnings = []
     for (_, limit), parts in tokens.items():
-        cut, texts = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
-        if cut > MAX_TRUNCATED_SHARE * texts:
-            share = f"{100 * cut / texts:.1f}%"
+        cut, n_examples = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
+        if cut > MAX_TRUNCATED_SHARE * n_examples:
+            share = f"{100 * cut / n_examples:.1f}%"
             warnings.append(
-                StudyWarning(kind="truncated", message=f"{cut} texts ({share}) are cut at {limit} tokens")
+                StudyWarning(kind="truncated", message=f"{cut} examples ({share}) are cut at {limit} tokens")
             )
     return list(dict.fromkeys(warnings))

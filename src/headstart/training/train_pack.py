@@ -141,7 +141,7 @@ class _Curves(ExitStack):
             rate = learning_rate(run.training, step - 1, member.total_steps)
             trackers.on_event(StepDone(run, step, member.total_steps, loss, rate))
         best: EpochPoint | None = None
-        for point in member.epochs:
-            best = point if is_better_epoch(point, best, self._metric) else best
+        for epoch in member.epochs:
+            best = epoch if is_better_epoch(epoch, best, self._metric) else best
             assert best is not None
-            self.on_event(EpochDone(run, point, best))
+            self.on_event(EpochDone(run, epoch, best))

@@ -62,7 +62,7 @@ def _facts(event: Any) -> tuple[object, ...]:
     if isinstance(event, StepDone):
         return event.step, event.total, repr(event.loss), event.learning_rate
     assert isinstance(event, EpochDone)
-    return tuple(point.model_copy(update={"seconds": 0.0}) for point in (event.point, event.best))
+    return tuple(point.model_copy(update={"seconds": 0.0}) for point in (event.epoch, event.best))
 
 
 @pytest.mark.parametrize("read_every", [2, 4, 7, 1000])

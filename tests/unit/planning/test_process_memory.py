@@ -22,7 +22,7 @@ GIB = 2**30
 #: A process of 300 MiB; runs of 100 MiB each whose steps take 200 MiB beside it.
 PROCESS = 300 << 20
 NEED = MemoryEstimate(
-    shared=0, member=100 << 20, step=200 << 20, evaluation=150 << 20, whole=25 << 20, narrow=False
+    shared=0, member=100 << 20, step=200 << 20, evaluation=150 << 20, whole_model=25 << 20, narrow=False
 )
 
 
@@ -44,13 +44,15 @@ def test_a_pack_multiplies_what_is_each_runs_own() -> None:
 
 def test_small_models_need_less_of_the_libraries() -> None:
     small = MemoryEstimate(
-        shared=0, member=10 << 20, step=20 << 20, evaluation=0, whole=1 << 20, narrow=False
+        shared=0, member=10 << 20, step=20 << 20, evaluation=0, whole_model=1 << 20, narrow=False
     )
     assert _middle(small, 1) == pytest.approx(1.07 * (300 + 1.5 * 30 + 10 + 1.35 * 20) * 2**20)
 
 
 def test_whole_models_or_an_evaluation_count_where_they_are_more_than_a_step() -> None:
-    large = MemoryEstimate(shared=0, member=0, step=1 << 20, evaluation=2 << 20, whole=900 << 20, narrow=True)
+    large = MemoryEstimate(
+        shared=0, member=0, step=1 << 20, evaluation=2 << 20, whole_model=900 << 20, narrow=True
+    )
     assert _middle(large, 1) == pytest.approx(1.07 * (300 + 1.5 * 1 + 2 * 900) * 2**20)
 
 

@@ -95,7 +95,7 @@ def test_a_workload_is_every_token_of_every_batch(prepare: Callable[..., Prepare
 
 def test_patience_may_end_a_run_early(prepare: Callable[..., PreparedRun]) -> None:
     prepared = prepare(training={"epochs": 8, "patience": 1})
-    assert count_workload(prepared).least == 2 / 8
+    assert count_workload(prepared).min_share == 2 / 8
     span = estimate_pack_seconds([prepared], TimeModel(0.1, 0, 0, 0, 0.1))
     assert span.high == pytest.approx(8 * 4 * 0.1 * 1.1)
     assert span.low == pytest.approx(2 / 8 * 8 * 4 * 0.1 * 0.9)

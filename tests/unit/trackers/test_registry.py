@@ -51,7 +51,7 @@ def test_a_registered_tracker_is_told_of_every_runs_steps_and_epochs(
     assert set(trackers) == {"tensorboard/pretrained/all/0", "tensorboard/random/all/0"}
     for tracker in trackers.values():
         steps = [event.step for event in tracker.events if isinstance(event, StepDone)]
-        epochs = [event.point.epoch for event in tracker.events if isinstance(event, EpochDone)]
+        epochs = [event.epoch.epoch for event in tracker.events if isinstance(event, EpochDone)]
         assert (steps, epochs) == (list(range(1, 17)), [1, 2])
         assert (tracker.metric, tracker.is_closed) == ("accuracy", True)
         assert list(tracker.folder.glob("events.*")), "TensorBoard's file is there too"
