@@ -177,24 +177,24 @@ def make_tiny_weights(models: Sequence[Any]) -> Weights:
 def train_members(
     runs: Sequence[Run],
     models: Sequence[Any],
-    setting: PackContext | None = None,
+    context: PackContext | None = None,
     heard: EventRecorder | None = None,
     index: Sequence[np.ndarray] | None = None,
 ) -> tuple[list[Member], Weights]:
     """The runs' members, trained to the end as one, each on the texts of its `index`, or on all."""
-    setting = setting or make_tiny_context()
-    index = index or [np.arange(len(setting.parts["train"].tokens))] * len(runs)
-    members = [Member(run, own) for run, own in zip(runs, index, strict=True)]
+    context = context or make_tiny_context()
+    index = index or [np.arange(len(context.parts["train"].tokens))] * len(runs)
+    members = [Member(run, member_index) for run, member_index in zip(runs, index, strict=True)]
     weights = make_tiny_weights(models)
-    train(members, weights, setting, heard or EventRecorder())
+    train(members, weights, context, heard or EventRecorder())
     return members, weights
 
 
-def max_difference(one: torch.Tensor | None, other: torch.Tensor | None) -> float:
+def max_difference(first: torch.Tensor | None, second: torch.Tensor | None) -> float:
     """The largest difference of two tensors."""
-    assert one is not None
-    assert other is not None
-    return float((one - other).abs().max().detach())
+    assert first is not None
+    assert second is not None
+    return float((first - second).abs().max().detach())
 
 
 class EventRecorder:

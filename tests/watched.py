@@ -33,9 +33,9 @@ class WatchedOptimiser:
         norms = self.inner.step(rates, clips)
         for r, place in enumerate(self.places):
             self.moments[place] = {name: x.clone() for name, x in self.export_moments(r).items()}
-            made = self.norms.setdefault(place, [])
-            made.append(float(norms[r]))
-            if len(made) == self.overflows.get(place):
+            norms_of_member = self.norms.setdefault(place, [])
+            norms_of_member.append(float(norms[r]))
+            if len(norms_of_member) == self.overflows.get(place):
                 self.weights.values[r, self.weights.decaying] = float("inf")
         return norms
 

@@ -47,10 +47,10 @@ def test_a_processor_without_it_is_not_probed(monkeypatch: pytest.MonkeyPatch) -
     assert not timed
 
 
-@pytest.mark.parametrize("asked", ["fp32", "bf16", "fp64"])
-def test_the_study_may_overrule(monkeypatch: pytest.MonkeyPatch, asked: device.Precision) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp64"])
+def test_the_study_may_overrule(monkeypatch: pytest.MonkeyPatch, precision: device.Precision) -> None:
     timed = _machine(monkeypatch, has=True, bf16=0.5)
-    assert choose_precision(asked, _CPU) == asked
+    assert choose_precision(precision, _CPU) == precision
     assert not timed
 
 

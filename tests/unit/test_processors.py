@@ -23,9 +23,9 @@ needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason
 @pytest.mark.parametrize(("processors", "workers"), [(2, 2), (8, 2), (8, 3), (5, 5)])
 def test_shares_are_equal_and_apart(monkeypatch: pytest.MonkeyPatch, processors: int, workers: int) -> None:
     monkeypatch.setattr(module, "list_processors", lambda: tuple(range(10, 10 + processors)))
-    shares = [share_processors(place, workers) for place in range(workers)]
-    assert {len(one) for one in shares} == {processors // workers}
-    assert len({number for one in shares for number in one}) == workers * (processors // workers)
+    cores = [share_processors(place, workers) for place in range(workers)]
+    assert {len(part) for part in cores} == {processors // workers}
+    assert len({number for part in cores for number in part}) == workers * (processors // workers)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -45,8 +45,8 @@ def test_a_pinned_process_says_so_and_comes_back() -> None:
     """In a process of its own, threads that torch has started before included."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        found = pool.apply(_pinned_and_back, (list_processors()[0],))
-    assert found == ([list_processors()[0]], True, True)
+        answer = pool.apply(_pinned_and_back, (list_processors()[0],))
+    assert answer == ([list_processors()[0]], True, True)
     assert not is_pinned()
 
 
@@ -57,7 +57,7 @@ def _pinned_and_back(processor: int) -> tuple[list[int], bool, bool]:
     every = list_processors()
     pin_process([processor])
     seen = [sorted(os.sched_getaffinity(task)) for task in _threads()]
-    single = all(one == [processor] for one in seen)
+    single = all(affinity == [processor] for affinity in seen)
     was = is_pinned() or len(every) == 1
     pin_process(every)
     return list(seen[0]), single and was, list_processors() == every

@@ -69,9 +69,9 @@ def test_generator_does_not_touch_numpys_own_state() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 1000])
 def test_raw_numbers_are_as_many_as_asked_for(count: int) -> None:
-    found = draw_16_bit(9, (1, 2, 3), count)
-    assert found.shape == (count,)
-    assert found.dtype == np.uint16
+    numbers = draw_16_bit(9, (1, 2, 3), count)
+    assert numbers.shape == (count,)
+    assert numbers.dtype == np.uint16
 
 
 def test_shorter_draw_is_the_start_of_a_longer_one() -> None:
@@ -92,19 +92,19 @@ def test_streams_of_different_keys_differ() -> None:
 def test_large_counters_keep_every_bit(near: tuple[int, int, int]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        one, other = draw_16_bit(1, near, 8), draw_16_bit(1, (WORD, *near[1:]), 8)
-    assert one.tolist() != other.tolist()
+        first, other = draw_16_bit(1, near, 8), draw_16_bit(1, (WORD, *near[1:]), 8)
+    assert first.tolist() != other.tolist()
 
 
 @pytest.mark.parametrize("threshold", [6554, 32768, 60000])
 def test_shares_below_a_threshold_are_binomial(threshold: int) -> None:
     count, share = 400_000, threshold / 2**16
-    found = int((draw_16_bit(5, (0, 7, 1), count) < threshold).sum())
-    assert abs(found - count * share) < 4 * math.sqrt(count * share * (1 - share))
+    n_below = int((draw_16_bit(5, (0, 7, 1), count) < threshold).sum())
+    assert abs(n_below - count * share) < 4 * math.sqrt(count * share * (1 - share))
 
 
 def test_every_bit_is_set_half_of_the_time() -> None:
     count = 100_000
-    found = draw_16_bit(5, (3, 7, 1), count)
-    shares = [float(((found >> bit) & 1).mean()) for bit in range(16)]
-    assert max(abs(share - 0.5) for share in shares) < 4 * 0.5 / math.sqrt(count)
+    numbers = draw_16_bit(5, (3, 7, 1), count)
+    fractions = [float(((numbers >> bit) & 1).mean()) for bit in range(16)]
+    assert max(abs(share - 0.5) for share in fractions) < 4 * 0.5 / math.sqrt(count)

@@ -33,20 +33,20 @@ def test_a_contrast_is_the_paired_t_test_of_shared_seeds() -> None:
     assert (row.n_seeds, row.test_examples) == (3, None)
     assert row.p == pytest.approx(oracle.pvalue)
     assert (row.low, row.high) == pytest.approx(oracle.confidence_interval(0.95))
-    assert [one.seed for one in row.each_seed] == [0, 1, 2]
+    assert [difference.seed for difference in row.each_seed] == [0, 1, 2]
     assert [(summary.arm, summary.n_seeds) for summary in compared.summary] == [("random", 3), ("tuned", 4)]
 
 
 def test_a_pair_without_a_shared_seed_is_left_out_and_not_counted() -> None:
     other = scores("other", {8: 0.5, 9: 0.6})
-    pairs = [(one.cell, RANDOM.cell) for one in (TUNED, other)]
+    pairs = [(arm.cell, RANDOM.cell) for arm in (TUNED, other)]
     (row,) = compare_pairs([RANDOM, TUNED, other], pairs, "accuracy", 0).contrasts
     assert row.p_holm == row.p
 
 
 def test_p_values_are_adjusted_for_the_number_of_pairs() -> None:
     again = scores("again", TUNED.by_seed)
-    pairs = [(one.cell, RANDOM.cell) for one in (TUNED, again)]
+    pairs = [(arm.cell, RANDOM.cell) for arm in (TUNED, again)]
     rows = compare_pairs([RANDOM, TUNED, again], pairs, "accuracy", 0).contrasts
     assert [row.p_holm for row in rows] == pytest.approx([2 * row.p for row in rows if row.p is not None])
 
@@ -79,9 +79,9 @@ def test_lower_is_better_for_a_loss() -> None:
 def test_the_same_seed_gives_the_same_figures() -> None:
     draws = np.random.default_rng(0)
     many = [scores(arm, dict(enumerate(draws.random(20)))) for arm in ("a", "random")]
-    one, same, other = (
+    first, same, other = (
         compare_pairs(many, pair_with_control(many, "random"), "accuracy", seed).contrasts
         for seed in (1, 1, 2)
     )
-    assert one == same
-    assert one[0].p_sign_flip != other[0].p_sign_flip
+    assert first == same
+    assert first[0].p_sign_flip != other[0].p_sign_flip

@@ -27,7 +27,7 @@ def test_laboratory_table() -> None:
     (row,) = (row for row in findings.contrasts if row.metric == "accuracy")
     assert (row.arm, row.control, row.verdict) == ("pretrained", "random", "better")
     assert row.difference == pytest.approx(0.17167, abs=1e-5)
-    assert [one.seed for one in row.each_seed] == [0, 1, 2]
+    assert [of_seed.seed for of_seed in row.each_seed] == [0, 1, 2]
 
 
 def test_loss_that_falls_is_better() -> None:

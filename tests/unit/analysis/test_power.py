@@ -23,20 +23,20 @@ def contrast(difference: float | None = 0.05) -> ContrastPower:
 
 
 def test_figures_are_those_of_the_statistics() -> None:
-    one = contrast()
-    assert one.std_error == VARIANCES.std_error(5, 1500)
-    assert one.limiting_factor == "examples"
-    assert one.detectable_difference == detectable_difference(VARIANCES, 5, 1500)
-    assert one.detectable_by_seeds == {n: detectable_difference(VARIANCES, n, 1500) for n in SEEDS}
-    assert one.power == power(0.05, VARIANCES, 5, 1500)
-    assert one.required_seeds == find_required_seeds(0.05, VARIANCES, 1500)
-    assert one.required_examples == find_required_examples(0.05, VARIANCES, 5)
+    row = contrast()
+    assert row.std_error == VARIANCES.std_error(5, 1500)
+    assert row.limiting_factor == "examples"
+    assert row.detectable_difference == detectable_difference(VARIANCES, 5, 1500)
+    assert row.detectable_by_seeds == {n: detectable_difference(VARIANCES, n, 1500) for n in SEEDS}
+    assert row.power == power(0.05, VARIANCES, 5, 1500)
+    assert row.required_seeds == find_required_seeds(0.05, VARIANCES, 1500)
+    assert row.required_examples == find_required_examples(0.05, VARIANCES, 5)
 
 
 def test_without_a_difference_there_is_nothing_to_require() -> None:
-    one = contrast(None)
-    assert (one.power, one.required_seeds, one.required_examples) == (None, None, None)
-    assert not {"difference", "power", "required_seeds", "required_examples"} & one.to_dict().keys()
+    row = contrast(None)
+    assert (row.power, row.required_seeds, row.required_examples) == (None, None, None)
+    assert not {"difference", "power", "required_seeds", "required_examples"} & row.to_dict().keys()
 
 
 def test_plain_values_hold_every_figure() -> None:

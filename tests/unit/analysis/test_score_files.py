@@ -20,12 +20,12 @@ def test_scores_come_by_arm_size_and_seed(tmp_path: Path) -> None:
     file = write(tmp_path, "arm,size,seed,mcc\na,10,0,0.5\na,10,1,0.6\na,20,0,0.7\nb,all,0,0.1\n")
     scores, metric = read_score_file(file, None)
     assert metric == "mcc"
-    assert [(one.cell, one.train_examples, one.by_seed) for one in scores] == [
+    assert [(arm_scores.cell, arm_scores.train_examples, arm_scores.by_seed) for arm_scores in scores] == [
         (("a", 10), 10, {0: 0.5, 1: 0.6}),
         (("a", 20), 20, {0: 0.7}),
         (("b", "all"), None, {0: 0.1}),
     ]
-    assert not any(one.measures for one in scores)
+    assert not any(arm_scores.measures for arm_scores in scores)
 
 
 @pytest.mark.parametrize(

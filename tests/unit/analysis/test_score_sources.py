@@ -35,7 +35,7 @@ def table(folder: Path, *arms: str) -> Path:
 def test_a_study_gives_its_metric_control_runs_and_rule(folder: Path) -> None:
     source = open_source(folder, None)
     assert (source.metric, source.control) == ("accuracy", "random")
-    assert [(one.arm, one.by_seed) for one in source.scores] == [
+    assert [(arm_scores.arm, arm_scores.by_seed) for arm_scores in source.scores] == [
         ("pretrained", {0: 0.8, 1: 0.9}),
         ("random", {0: 0.5}),
     ]

@@ -36,7 +36,9 @@ def predict(right: float, seed: int = 0, digest: str = "one", n: int = 8) -> Pre
 
 def scores_of(arm: str, by_seed: Mapping[int, Predictions], size: Any = "all") -> ArmScores:
     """Accuracies as the predictions have them."""
-    accuracy = {seed: measure_predictions(one)["accuracy"] for seed, one in by_seed.items()}
+    accuracy = {
+        seed: measure_predictions(run_predictions)["accuracy"] for seed, run_predictions in by_seed.items()
+    }
     first = next(iter(by_seed.values()))
     return ArmScores(
         arm,
@@ -82,7 +84,7 @@ def test_runs_are_scored_by_metric_arm_and_size() -> None:
     records.append(make_record("random", 2, None))
     runs = order_runs(make_study(seeds=3), records)
     collected = collect_scores(runs, ["accuracy", "loss"], lambda *_: None)
-    assert {metric: [one.cell for one in scores] for metric, scores in collected.items()} == {
+    assert {metric: [arm_scores.cell for arm_scores in scores] for metric, scores in collected.items()} == {
         metric: [("pretrained", "all"), ("random", "all")] for metric in ("accuracy", "loss")
     }
     scores = collected["accuracy"][1]
@@ -108,13 +110,13 @@ def test_predictions_of_a_run_may_be_gone() -> None:
 def test_who_shares_test_examples_shares_what_is_drawn_anew() -> None:
     alike = predict(0.7)
     scores = [scores_of(arm, {0: alike}) for arm in ("a", "b")]
-    one, other = bootstrap_examples(scores, np.random.default_rng(0))
-    assert one.resampled[0].shape == (2000,)
-    assert np.array_equal(one.resampled[0], other.resampled[0])
-    assert one.resampled[0].mean() == pytest.approx(one.by_seed[0], abs=0.02)
+    first, other = bootstrap_examples(scores, np.random.default_rng(0))
+    assert first.resampled[0].shape == (2000,)
+    assert np.array_equal(first.resampled[0], other.resampled[0])
+    assert first.resampled[0].mean() == pytest.approx(first.by_seed[0], abs=0.02)
     elsewhere = scores_of("b", {0: predict(0.7, digest="another")})
-    one, other = bootstrap_examples([scores[0], elsewhere], np.random.default_rng(0))
-    assert not np.array_equal(one.resampled[0], other.resampled[0])
+    first, other = bootstrap_examples([scores[0], elsewhere], np.random.default_rng(0))
+    assert not np.array_equal(first.resampled[0], other.resampled[0])
 
 
 def test_scores_without_predictions_are_not_drawn_anew() -> None:
@@ -124,9 +126,9 @@ def test_scores_without_predictions_are_not_drawn_anew() -> None:
 
 def test_the_interval_over_examples_is_of_the_mean_over_seeds() -> None:
     scores = scores_of("a", {seed: predict(0.7, seed) for seed in (0, 1)})
-    (drawn,) = bootstrap_examples([scores], np.random.default_rng(0))
-    row = summarise_scores(drawn, "accuracy")
-    means = (drawn.resampled[0] + drawn.resampled[1]) / 2
+    (resampled,) = bootstrap_examples([scores], np.random.default_rng(0))
+    row = summarise_scores(resampled, "accuracy")
+    means = (resampled.resampled[0] + resampled.resampled[1]) / 2
     assert (row.examples_low, row.examples_high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
 
 
@@ -146,7 +148,7 @@ def test_pairs_have_examples_only_where_all_were_tested_on_the_same() -> None:
     assert mine.by_example.shape == (2, 8)
     assert mine.by_example.mean(1).tolist() == mine.by_seed.tolist() == [arm.by_seed[0], arm.by_seed[1]]
     assert theirs.by_example is not None
-    assert [one.by_example for one in pair_scores((arm, elsewhere), [0, 1])] == [None, None]
+    assert [paired.by_example for paired in pair_scores((arm, elsewhere), [0, 1])] == [None, None]
 
 
 def test_one_seed_without_predictions_leaves_the_pair_without_examples() -> None:

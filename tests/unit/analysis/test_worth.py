@@ -105,10 +105,10 @@ def test_both_tables_are_drawn_from_one_seed() -> None:
         for arm, lift in (("tuned", 0.1), ("random", 0.0))
         for labels in (4, 8)
     ]
-    one, same = (estimate_worths(scores, runs, "random", "accuracy", 0) for _ in range(2))
-    assert one == same
-    assert [(row.arm, row.size, row.amount) for row in one.labels] == [("tuned", 4, 4), ("tuned", 8, 8)]
-    assert [(row.arm, row.size, row.amount) for row in one.steps] == [("tuned", 4, 20), ("tuned", 8, 20)]
+    first, same = (estimate_worths(scores, runs, "random", "accuracy", 0) for _ in range(2))
+    assert first == same
+    assert [(row.arm, row.size, row.amount) for row in first.labels] == [("tuned", 4, 4), ("tuned", 8, 8)]
+    assert [(row.arm, row.size, row.amount) for row in first.steps] == [("tuned", 4, 20), ("tuned", 8, 20)]
 
 
 def test_what_lies_below_the_controls_smallest_is_said_so_in_each_end() -> None:

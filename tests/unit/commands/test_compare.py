@@ -49,16 +49,16 @@ def test_the_laboratorys_numbers(lab: Path, capfd: pytest.CaptureFixture[str]) -
 
 def test_a_tables_shares_may_be_percentages_or_not(lab: Path, tmp_path: Path) -> None:
     rows = [line.split(",") for line in LAB.splitlines()[1:]]
-    shares = "".join(f"{arm},{seed},{float(value) / 100}\n" for arm, seed, value in rows)
-    (tmp_path / "shares.csv").write_text("arm,seed,accuracy\n" + shares, encoding="utf-8")
-    one, other = compare(lab), compare(tmp_path / "shares.csv")
-    assert [row.mean for row in one.summary] == pytest.approx([row.mean for row in other.summary])
+    fractions = "".join(f"{arm},{seed},{float(value) / 100}\n" for arm, seed, value in rows)
+    (tmp_path / "shares.csv").write_text("arm,seed,accuracy\n" + fractions, encoding="utf-8")
+    first, other = compare(lab), compare(tmp_path / "shares.csv")
+    assert [row.mean for row in first.summary] == pytest.approx([row.mean for row in other.summary])
 
 
 def test_another_control_turns_the_difference_round(lab: Path) -> None:
-    (one,), (other,) = compare(lab).contrasts, compare(lab, control="pretrained").contrasts
-    assert one.difference == pytest.approx(-other.difference)
-    assert (one.verdict, other.verdict) == ("better", "worse")
+    (first,), (other,) = compare(lab).contrasts, compare(lab, control="pretrained").contrasts
+    assert first.difference == pytest.approx(-other.difference)
+    assert (first.verdict, other.verdict) == ("better", "worse")
 
 
 def test_sizes_are_compared_apart(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_sizes_are_compared_apart(tmp_path: Path) -> None:
 def test_a_margin_is_in_points(tmp_path: Path) -> None:
     rows = [
         f"{arm},{seed},{value}"
-        for arm, own in (("random", (80.0, 80.1, 80.2)), ("tuned", (80.1, 80.1, 80.3)))
-        for seed, value in enumerate(own)
+        for arm, accuracies in (("random", (80.0, 80.1, 80.2)), ("tuned", (80.1, 80.1, 80.3)))
+        for seed, value in enumerate(accuracies)
     ]
     file = tmp_path / "close.csv"
     file.write_text("arm,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
@@ -118,11 +118,14 @@ def test_a_studys_test_examples_are_known(folder: Path) -> None:
 def test_what_run_wrote_is_what_compare_says(folder: Path, metric: str) -> None:
     """One study, one answer: the same intervals, p values and verdicts, to the last digit."""
     written = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    said = json.loads(json.dumps(compare(folder, metric=metric).to_dict()))
+    compared = json.loads(json.dumps(compare(folder, metric=metric).to_dict()))
     for part in ("summary", "contrasts"):
-        assert [row for row in written[part] if row["metric"] == metric] == said[part]
+        assert [row for row in written[part] if row["metric"] == metric] == compared[part]
     if metric == "accuracy":
-        assert (written["label_worth"], written["step_worth"]) == (said["label_worth"], said["step_worth"])
+        assert (written["label_worth"], written["step_worth"]) == (
+            compared["label_worth"],
+            compared["step_worth"],
+        )
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"])
@@ -137,10 +140,10 @@ def test_parts_by_example_average_to_the_metric(folder: Path, metric: str) -> No
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_gives_others(folder: Path) -> None:
-    one, same, other = (compare(folder, seed=seed).contrasts[0] for seed in (1, 1, 2))
-    assert one == same
-    assert (one.bootstrap_low, one.bootstrap_high) != (other.bootstrap_low, other.bootstrap_high)
-    assert (one.low, one.high) == (other.low, other.high)
+    first, same, other = (compare(folder, seed=seed).contrasts[0] for seed in (1, 1, 2))
+    assert first == same
+    assert (first.bootstrap_low, first.bootstrap_high) != (other.bootstrap_low, other.bootstrap_high)
+    assert (first.low, first.high) == (other.low, other.high)
 
 
 def test_json_holds_plain_values(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

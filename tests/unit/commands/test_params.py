@@ -62,14 +62,14 @@ def test_without_weights_there_is_no_need_of_a_tokenizer(tiny_model: Path) -> No
 
 def _count_bytes(model: Any) -> int:
     """What weights take, constants of four-bit ones included, the code books that all share apart."""
-    held = 0
+    n_bytes = 0
     for parameter in model.parameters():
-        held += parameter.numel() * parameter.element_size()
+        n_bytes += parameter.numel() * parameter.element_size()
         state = getattr(parameter, "quant_state", None)
         if state is not None:
-            held += state.absmax.numel() * state.absmax.element_size()
-            held += state.state2.absmax.numel() * state.state2.absmax.element_size()
-    return held
+            n_bytes += state.absmax.numel() * state.absmax.element_size()
+            n_bytes += state.state2.absmax.numel() * state.state2.absmax.element_size()
+    return n_bytes
 
 
 def test_memory_in_four_bits_is_that_of_bitsandbytes(bloom_config: Path) -> None:

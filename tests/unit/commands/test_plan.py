@@ -14,33 +14,33 @@ StudyFile = Callable[..., Path]
 def test_without_a_probe_no_time_is_known_and_nothing_is_written(
     study_file: StudyFile, tmp_path: Path
 ) -> None:
-    made = plan(load_study(study_file()))
-    assert (made.cost.seconds, made.cost.placement, made.cost.packs) == (None, None, None)
+    study_plan = plan(load_study(study_file()))
+    assert (study_plan.cost.seconds, study_plan.cost.placement, study_plan.cost.packs) == (None, None, None)
     assert not (tmp_path / "out").exists()
 
 
 def test_when_all_is_done_nothing_is_left_to_pay(study_file: StudyFile) -> None:
     study = load_study(study_file())
     run(study)
-    made = plan(study, probe=True)
-    assert made.cost.groups == ()
-    assert made.cost.seconds is None
-    assert made.done == {run.key for run in made.runs}
+    study_plan = plan(study, probe=True)
+    assert study_plan.cost.groups == ()
+    assert study_plan.cost.seconds is None
+    assert study_plan.done == {run.key for run in study_plan.runs}
 
 
 def test_what_takes_a_while_is_told(study_file: StudyFile) -> None:
-    told: list[str] = []
-    plan(load_study(study_file(workers=1)), told.append, probe=True)
-    assert told == ["making a few steps of each kind of run"]
+    logged: list[str] = []
+    plan(load_study(study_file(workers=1)), logged.append, probe=True)
+    assert logged == ["making a few steps of each kind of run"]
 
 
 def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
-    facts = json.loads(json.dumps(plan(load_study(study_file(workers=1)), probe=True).to_dict()))
-    assert list(facts) == [
+    values = json.loads(json.dumps(plan(load_study(study_file(workers=1)), probe=True).to_dict()))
+    assert list(values) == [
         *("task", "texts", "labels", "label_statistics", "tokens", "lengths", "warnings", "runs"),
         *("parameters", "groups", "cost"),
     ]
-    cost = facts["cost"]
+    cost = values["cost"]
     assert set(cost) == {"memory", "disk", "seconds", "placement", "packs"}
     assert set(cost["placement"]) == {"workers", "threads", "pack", "reason"}
     assert set(cost["disk"]) == {"bytes", "state_bytes", "free_bytes"}
@@ -50,10 +50,10 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
         ["words/all/0"],
     ]
     assert set(cost["packs"][0]) == {"runs", "memory_bytes", "seconds"}
-    measured = facts["groups"][0]["measured"]
+    measured = values["groups"][0]["measured"]
     assert set(measured) == {"memory_bytes", "seconds_per_step", "runs"}
-    assert facts["parameters"]["words"] is None
-    assert set(facts["parameters"]["random"]) == {"total", "trainable"}
+    assert values["parameters"]["words"] is None
+    assert set(values["parameters"]["random"]) == {"total", "trainable"}
 
 
 def test_the_plan_of_a_run_is_the_same_on_disk(study_file: StudyFile, tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_the_plan_of_a_run_is_the_same_on_disk(study_file: StudyFile, tmp_path: 
     expected = plan(study).to_dict()
     run(study)
     written = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
-    for facts in (expected, written):
-        del facts["cost"]["memory"]["free_bytes"], facts["cost"]["disk"]["free_bytes"]
-        for group in facts["groups"]:
+    for values in (expected, written):
+        del values["cost"]["memory"]["free_bytes"], values["cost"]["disk"]["free_bytes"]
+        for group in values["groups"]:
             del group["memory_bytes"]  # this process has grown since
     assert written == json.loads(json.dumps(expected))

@@ -86,8 +86,8 @@ def test_a_study_that_was_run_has_measured_variances(
     headstart.run(headstart.load_study(study_in(where, seeds=[0, 1, 2])))
     analysis = power_measured(where / "out", difference=5.0)
     assert analysis.metric == "accuracy"
-    assert {one.contrast for one in analysis.contrasts} <= {"pretrained - random", "words - random"}
-    assert all((one.test_examples, one.n_seeds) == (24, 3) for one in analysis.contrasts)
+    assert {row.contrast for row in analysis.contrasts} <= {"pretrained - random", "words - random"}
+    assert all((row.test_examples, row.n_seeds) == (24, 3) for row in analysis.contrasts)
     assert analysis.contrasts[0].difference == 0.05
     other = power_measured(where / "out", seeds=7, test_examples=500).contrasts[0]
     assert (other.test_examples, other.n_seeds, other.difference) == (500, 7, None)

@@ -49,8 +49,8 @@ def probabilities(model: Path, text: str) -> list[float]:
     tokenizer = AutoTokenizer.from_pretrained(model)
     network = AutoModelForSequenceClassification.from_pretrained(model).eval()
     with torch.inference_mode():
-        found: list[float] = network(**tokenizer(text, return_tensors="pt")).logits.softmax(-1)[0].tolist()
-    return found
+        by_class: list[float] = network(**tokenizer(text, return_tensors="pt")).logits.softmax(-1)[0].tolist()
+    return by_class
 
 
 def labelled(model: Path, folder: Path, texts: list[str] = TEXTS) -> list[dict[str, Any]]:
@@ -103,10 +103,10 @@ def test_parquet_keeps_its_types(classifier: Path, tmp_path: Path) -> None:
 def test_text_by_itself_gets_the_same_answer(
     classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = labelled(classifier, tmp_path)
+    together = labelled(classifier, tmp_path)
     monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
     alone = labelled(classifier, tmp_path)
-    assert [row["p_good"] for row in alone] == pytest.approx([row["p_good"] for row in whole], abs=2e-2)
+    assert [row["p_good"] for row in alone] == pytest.approx([row["p_good"] for row in together], abs=2e-2)
 
 
 def test_notes_name_the_columns_and_the_limit(tiny_model: Path, tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ def test_one_run_prepares_once_and_reads_nothing_twice(
     study_file: StudyFile, counts: Callable[..., dict[str, int]], workers: int
 ) -> None:
     """The five metrics of a classification are all of one file a run."""
-    made = counts()
+    calls = counts()
     results = run(load_study(study_file(arms=ARMS, seeds=[0, 1], workers=workers)))
     assert len(results.findings.metrics) == 5
-    assert made["studies prepared"] == made["data loaded"] == made["checkpoints opened"] == 1
-    assert made["records parsed"] == 0
-    assert made["predictions read"] == 6
-    assert made["workers started"] == workers
+    assert calls["studies prepared"] == calls["data loaded"] == calls["checkpoints opened"] == 1
+    assert calls["records parsed"] == 0
+    assert calls["predictions read"] == 6
+    assert calls["workers started"] == workers
 
 
 def test_a_run_on_a_folder_parses_each_record_once(
@@ -33,13 +33,13 @@ def test_a_run_on_a_folder_parses_each_record_once(
 ) -> None:
     file = study_file(arms=ARMS)
     run(load_study(file))
-    made = counts()
+    calls = counts()
     results = run(load_study(file, ["seeds=2"]))
     assert len(results.records) == 6
-    assert (made["records parsed"], made["predictions read"]) == (3, 6)
-    made = counts()
+    assert (calls["records parsed"], calls["predictions read"]) == (3, 6)
+    calls = counts()
     run(load_study(file, ["seeds=2"]))
-    assert (made["records parsed"], made["predictions read"], made["workers started"]) == (6, 6, 0)
+    assert (calls["records parsed"], calls["predictions read"], calls["workers started"]) == (6, 6, 0)
 
 
 def test_a_plan_parses_each_record_once_and_reads_no_predictions(
@@ -47,18 +47,18 @@ def test_a_plan_parses_each_record_once_and_reads_no_predictions(
 ) -> None:
     file = study_file(arms=ARMS)
     run(load_study(file))
-    made = counts()
+    calls = counts()
     assert len(plan(load_study(file, ["seeds=2"])).done) == 3
-    assert (made["records parsed"], made["predictions read"]) == (3, 0)
-    assert (made["studies prepared"], made["workers started"]) == (1, 0)
+    assert (calls["records parsed"], calls["predictions read"]) == (3, 0)
+    assert (calls["studies prepared"], calls["workers started"]) == (1, 0)
 
 
 def test_records_that_were_told_of_are_those_on_disk(study_file: StudyFile, tmp_path: Path) -> None:
     """What `run` concludes from was never read back."""
     study = load_study(study_file(arms=ARMS, workers=1))
-    told = run(study)
-    assert run(study).findings == told.findings
-    assert run(study).to_dict() == told.to_dict()
+    returned = run(study)
+    assert run(study).findings == returned.findings
+    assert run(study).to_dict() == returned.to_dict()
 
 
 def test_a_model_is_promoted_before_its_end_is_told(study_file: StudyFile, tmp_path: Path) -> None:

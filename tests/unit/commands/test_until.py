@@ -50,13 +50,13 @@ def _is_excluded(median: float, differences: Sequence[float]) -> bool:
     """Whether ville's sequential test of a fair coin rejects this median, however ties are counted."""
     values = np.array(differences)
     signs = (values > median, values >= median)
-    tests = [ville.BernoulliTest(0.5, alpha=0.05, prior=(0.5, 0.5)).fit(own * 1.0) for own in signs]
+    tests = [ville.BernoulliTest(0.5, alpha=0.05, prior=(0.5, 0.5)).fit(sign * 1.0) for sign in signs]
     return all(float(test.log_e_values_[-1]) >= math.log(20) for test in tests)
 
 
 def _villes_interval(differences: Sequence[float]) -> tuple[float, float]:
     """From the least to the greatest difference that is not excluded as the median."""
-    kept = [own for own in differences if not _is_excluded(own, differences)]
+    kept = [difference for difference in differences if not _is_excluded(difference, differences)]
     return min(kept), max(kept)
 
 
@@ -64,7 +64,7 @@ def test_its_interval_and_verdict_are_those_of_villes_test(decided: Path) -> Non
     results = json.loads((decided / "out" / "results.json").read_text())
     assert results["stopping_rule"]["width"] == 1000
     (row,) = (row for row in results["contrasts"] if row["metric"] == "accuracy")
-    differences = [one["difference"] for one in row["each_seed"]]
+    differences = [of_seed["difference"] for of_seed in row["each_seed"]]
     assert len(set(differences)) > 1, "equal differences would say nothing"
     assert (row["sequence_low"], row["sequence_high"]) == pytest.approx(_villes_interval(differences))
     sign = "better" if np.mean(differences) > 0 else "worse"
@@ -184,13 +184,13 @@ def test_seeds_come_as_many_at_a_time_as_train_at_once(
 def test_it_ends_where_every_interval_is_narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     differences = [0, 9, *[5.0, 5.1, 5.2] * 6]
     trainer = _Trainer(monkeypatch, differences, 1)
-    told: list[str] = []
-    run_until(study(tmp_path), 1.0, log=told.append)
+    logged: list[str] = []
+    run_until(study(tmp_path), 1.0, log=logged.append)
     ends = {n: _villes_interval(differences[:n]) for n in range(7, 21)}
     first = next(n for n, (low, high) in ends.items() if high - low < 1.0)
     assert trainer.rounds == list(range(7, first + 1))
     assert 7 < first < 20
-    assert [("undecided" in line) for line in told] == [True] * (first - 7) + [False]
+    assert [("undecided" in line) for line in logged] == [True] * (first - 7) + [False]
 
 
 def test_no_seed_is_added_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,12 +232,12 @@ def test_everything_is_prepared_and_read_once_however_many_rounds(
         study_in(tmp_path, arms={"pretrained": {}, "random": {"init": "random"}, "words": None})
     )
     loaded = loaded.model_copy(update={"workers": 1})
-    made = counts()
+    calls = counts()
     run_until(loaded, 1e-6, most_seeds=9)
-    assert made["workers started"] == 1
-    assert (made["data loaded"], made["checkpoints opened"], made["studies prepared"]) == (1, 1, 1)
-    assert made["records parsed"] == 0, "those that end are told of"
-    assert made["predictions read"] == 18
+    assert calls["workers started"] == 1
+    assert (calls["data loaded"], calls["checkpoints opened"], calls["studies prepared"]) == (1, 1, 1)
+    assert calls["records parsed"] == 0, "those that end are told of"
+    assert calls["predictions read"] == 18
     again = counts()
     run_until(loaded, 1e-6, most_seeds=11)
     assert (again["records parsed"], again["predictions read"]) == (18, 22)

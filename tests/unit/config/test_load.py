@@ -69,9 +69,9 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_mistake_is_named_with_line_and_key(tmp_path: Path, line: str, message: str) -> None:
-    rest = {"data": "{path: a.csv}", "model": "m"}
-    rest.pop(line.split(":")[0], None)
-    text = "# a comment\n" + line + "\n" + "".join(f"{key}: {value}\n" for key, value in rest.items())
+    base = {"data": "{path: a.csv}", "model": "m"}
+    base.pop(line.split(":")[0], None)
+    text = "# a comment\n" + line + "\n" + "".join(f"{key}: {value}\n" for key, value in base.items())
     (found,) = problems(tmp_path, text)
     assert found.startswith(message)
 
@@ -81,21 +81,21 @@ def test_line_is_that_of_the_list_item(tmp_path: Path) -> None:
 
 
 def test_key_close_to_none_lists_the_known_ones(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, BASE + "select: {zzzzzz: 1}\n")
-    assert found == "study.yaml:3: select.zzzzzz: unknown key; the keys here are metric, on"
+    (message,) = problems(tmp_path, BASE + "select: {zzzzzz: 1}\n")
+    assert message == "study.yaml:3: select.zzzzzz: unknown key; the keys here are metric, on"
 
 
 @pytest.mark.parametrize("key", ["strategy", "interval", "int", "str", "floats"])
 def test_unknown_key_named_like_a_type_is_named(tmp_path: Path, key: str) -> None:
-    (found,) = problems(tmp_path, BASE + f"{key}: 3\n")
-    assert found.startswith(f"study.yaml:3: {key}: unknown key; ")
+    (message,) = problems(tmp_path, BASE + f"{key}: 3\n")
+    assert message.startswith(f"study.yaml:3: {key}: unknown key; ")
 
 
 @pytest.mark.parametrize("arm", ["strong", "int8", "float", "tuple_1", "constrained"])
 def test_arm_named_like_a_type_keeps_its_name_in_messages(tmp_path: Path, arm: str) -> None:
     text = BASE + f"arms:\n  {arm}:\n    training: {{epochs: 0}}\n"
-    (found,) = problems(tmp_path, text)
-    assert found.startswith(f"study.yaml:5: arms.{arm}.training.epochs: input should be")
+    (message,) = problems(tmp_path, text)
+    assert message.startswith(f"study.yaml:5: arms.{arm}.training.epochs: input should be")
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
 
 
 def test_duplicate_key_is_refused_with_its_line(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, BASE + "model: x\n")
-    assert found.startswith('study.yaml:3: not YAML: found duplicate key "model"')
+    (message,) = problems(tmp_path, BASE + "model: x\n")
+    assert message.startswith('study.yaml:3: not YAML: found duplicate key "model"')
 
 
 def test_broken_yaml_is_named_with_its_line(tmp_path: Path) -> None:
@@ -120,7 +120,10 @@ def test_impossible_date_is_no_traceback(tmp_path: Path) -> None:
 
 def test_mistake_in_a_merged_key_names_the_section(tmp_path: Path) -> None:
     text = BASE + "training: &t {epochs: 0}\narms:\n  a:\n    training:\n      <<: *t\n"
-    assert [found.split(" ")[0] for found in problems(tmp_path, text)] == ["study.yaml:6:", "study.yaml:3:"]
+    assert [message.split(" ")[0] for message in problems(tmp_path, text)] == [
+        "study.yaml:6:",
+        "study.yaml:3:",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "words\n", "3\n"])
@@ -294,22 +297,22 @@ def test_both_as_overrides_are_refused(tmp_path: Path) -> None:
 
 def test_parts_that_do_not_fit_are_told_all_at_once(tmp_path: Path) -> None:
     text = "data: {path: a.csv, label: [x, y]}\nmodel: m\nselect: {metric: bleu}\ncontrol: nobody\n"
-    found = problems(tmp_path, text)
-    assert [problem.partition(": ")[0] for problem in found] == [
+    messages = problems(tmp_path, text)
+    assert [problem.partition(": ")[0] for problem in messages] == [
         "study.yaml:3",
         "study.yaml:4",
         "study.yaml:1",
     ]
-    assert [problem.split(": ")[1] for problem in found] == ["select.metric", "control", "data.label"]
+    assert [problem.split(": ")[1] for problem in messages] == ["select.metric", "control", "data.label"]
 
 
 def test_arm_name_with_a_dot_is_refused(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, BASE + "arms: {v1.5: {}}\n")
-    assert found == "study.yaml:3: arms: arm name 'v1.5': letters, digits, '_' and '-' expected"
+    (message,) = problems(tmp_path, BASE + "arms: {v1.5: {}}\n")
+    assert message == "study.yaml:3: arms: arm name 'v1.5': letters, digits, '_' and '-' expected"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("tune: {}\n", "study.yaml:3: tune: learning_rate or weight_decay expected, or both, got neither"),
         ("tune:\n  learning_rat: [1]\n", "study.yaml:4: tune.learning_rat: unknown key; did you mean"),
@@ -336,15 +339,15 @@ def test_arm_name_with_a_dot_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_mistake_in_a_grid_is_named_with_line_and_key(tmp_path: Path, text: str, said: str) -> None:
-    (found,) = problems(tmp_path, BASE + text)
-    assert found.startswith(said)
+def test_mistake_in_a_grid_is_named_with_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
+    (message,) = problems(tmp_path, BASE + text)
+    assert message.startswith(expected)
 
 
 def test_rate_of_an_override_beside_a_grid_is_named(tmp_path: Path) -> None:
     text = BASE + "tune: {learning_rate: [1e-5]}\narms: {a: {}}\n"
-    (found,) = problems(tmp_path, text, "arms.a.training.learning_rate=1e-4")
-    assert found.startswith("command line: arms.a.training.learning_rate: is set beside a grid")
+    (message,) = problems(tmp_path, text, "arms.a.training.learning_rate=1e-4")
+    assert message.startswith("command line: arms.a.training.learning_rate: is set beside a grid")
 
 
 def test_grid_comes_back_as_it_was_written(tmp_path: Path) -> None:

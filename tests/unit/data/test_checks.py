@@ -46,8 +46,8 @@ def corpus(
     return load_corpus(study(folder, parts, data or {}, **more))
 
 
-def notices(found: Corpus, kind: str) -> list[str]:
-    return [notice.message for notice in found.warnings if notice.kind == kind]
+def notices(loaded: Corpus, kind: str) -> list[str]:
+    return [notice.message for notice in loaded.warnings if notice.kind == kind]
 
 
 def refused(folder: Path, *args: Any, **more: Any) -> DataError:
@@ -57,11 +57,14 @@ def refused(folder: Path, *args: Any, **more: Any) -> DataError:
 
 
 def test_classes_become_indices_into_their_names(tmp_path: Path) -> None:
-    found = corpus(tmp_path, [("a", "pos"), ("b", "neg"), ("c", "pos")])
-    assert found.label_names == ("neg", "pos")
-    assert found.parts["train"].labels.tolist() == [1, 0, 1]
-    assert (found.parts["train"].labels.dtype, found.outputs) == (np.dtype(np.int64), 2)
-    assert (list(found.parts["train"].texts), list(found.parts["train"].ids)) == (["a", "b", "c"], [0, 1, 2])
+    loaded = corpus(tmp_path, [("a", "pos"), ("b", "neg"), ("c", "pos")])
+    assert loaded.label_names == ("neg", "pos")
+    assert loaded.parts["train"].labels.tolist() == [1, 0, 1]
+    assert (loaded.parts["train"].labels.dtype, loaded.outputs) == (np.dtype(np.int64), 2)
+    assert (list(loaded.parts["train"].texts), list(loaded.parts["train"].ids)) == (
+        ["a", "b", "c"],
+        [0, 1, 2],
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,13 +87,13 @@ def test_class_names_stand_in_natural_order(
 
 def test_one_file_is_split_in_three(tmp_path: Path) -> None:
     lines: list[Line] = [(f"text {i}", "xy"[i % 2]) for i in range(100)]
-    found = load_corpus(study(tmp_path, {"path": lines}, {}))
-    assert {part: len(examples) for part, examples in found.parts.items()} == {
+    loaded = load_corpus(study(tmp_path, {"path": lines}, {}))
+    assert {part: len(examples) for part, examples in loaded.parts.items()} == {
         "train": 70,
         "valid": 10,
         "test": 20,
     }
-    assert [found.parts["test"].labels.tolist().count(c) for c in (0, 1)] == [10, 10]
+    assert [loaded.parts["test"].labels.tolist().count(c) for c in (0, 1)] == [10, 10]
 
 
 @pytest.mark.parametrize("part", ["valid", "test"])
@@ -140,10 +143,10 @@ def test_size_of_all_training_texts_is_let_through(tmp_path: Path) -> None:
 
 
 def test_regression_labels_are_numbers(tmp_path: Path) -> None:
-    found = corpus(tmp_path, [("a", 1.5), ("b", "-2"), ("c", 3)], task="regression")
-    assert found.parts["train"].labels.tolist() == [1.5, -2.0, 3.0]
-    assert found.parts["train"].labels.dtype == np.float32
-    assert (found.label_names, found.outputs) == ((), 1)
+    loaded = corpus(tmp_path, [("a", 1.5), ("b", "-2"), ("c", 3)], task="regression")
+    assert loaded.parts["train"].labels.tolist() == [1.5, -2.0, 3.0]
+    assert loaded.parts["train"].labels.dtype == np.float32
+    assert (loaded.label_names, loaded.outputs) == ((), 1)
 
 
 @pytest.mark.parametrize("label", [None, float("nan"), float("inf"), "", "good", [1]])
@@ -172,17 +175,17 @@ NOTATIONS: dict[str, tuple[list[Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(("labels", "data"), NOTATIONS.values(), ids=NOTATIONS.keys())
 def test_multi_label_notations_mean_the_same(tmp_path: Path, labels: list[Any], data: dict[str, Any]) -> None:
     train = list(zip("abc", labels, strict=True))
-    found = corpus(tmp_path, train, data=data, task="multi-label")
-    assert (found.label_names, found.outputs) == (("x", "y"), 2)
-    assert found.parts["train"].labels.tolist() == [[1, 1], [0, 1], [0, 0]]
-    assert found.parts["train"].labels.dtype == np.float32
+    loaded = corpus(tmp_path, train, data=data, task="multi-label")
+    assert (loaded.label_names, loaded.outputs) == (("x", "y"), 2)
+    assert loaded.parts["train"].labels.tolist() == [[1, 1], [0, 1], [0, 0]]
+    assert loaded.parts["train"].labels.dtype == np.float32
 
 
 def test_label_columns_keep_the_studys_order(tmp_path: Path) -> None:
     train: list[Line] = [("a", {"y": 1, "x": 0}), ("b", {"y": 0, "x": 1})]
-    found = corpus(tmp_path, train, data={"label": ["y", "x"]}, task="multi-label")
-    assert found.label_names == ("y", "x")
-    assert found.parts["train"].labels.tolist() == [[1, 0], [0, 1]]
+    loaded = corpus(tmp_path, train, data={"label": ["y", "x"]}, task="multi-label")
+    assert loaded.label_names == ("y", "x")
+    assert loaded.parts["train"].labels.tolist() == [[1, 0], [0, 1]]
 
 
 def test_flag_that_is_neither_0_nor_1_is_refused(tmp_path: Path) -> None:
@@ -231,9 +234,9 @@ def test_multi_label_absent_from_train_is_refused(
 
 def test_pair_keeps_both_texts(tmp_path: Path) -> None:
     train: list[Line] = [(("a", "b"), "x"), (("c", "d"), "y")]
-    found = corpus(tmp_path, train, [(("e", "f"), "x")], [(("g", "h"), "y")], data={"text": ["p", "q"]})
-    assert list(found.parts["train"].texts) == [("a", "b"), ("c", "d")]
-    assert found.warnings == ()
+    loaded = corpus(tmp_path, train, [(("e", "f"), "x")], [(("g", "h"), "y")], data={"text": ["p", "q"]})
+    assert list(loaded.parts["train"].texts) == [("a", "b"), ("c", "d")]
+    assert loaded.warnings == ()
 
 
 def test_clean_data_gives_no_notice(tmp_path: Path) -> None:
@@ -241,20 +244,22 @@ def test_clean_data_gives_no_notice(tmp_path: Path) -> None:
 
 
 def test_duplicates_are_noticed_whatever_their_spaces(tmp_path: Path) -> None:
-    found = corpus(tmp_path, [*PLAIN, ("a", "x"), ("b ", "y"), ("e  f", "x"), ("e f", "x")])
-    assert notices(found, "duplicates") == ["3 texts of train (37.5%) repeat an earlier one of the same part"]
+    loaded = corpus(tmp_path, [*PLAIN, ("a", "x"), ("b ", "y"), ("e  f", "x"), ("e f", "x")])
+    assert notices(loaded, "duplicates") == [
+        "3 texts of train (37.5%) repeat an earlier one of the same part"
+    ]
 
 
 def test_single_duplicate_is_told_in_the_singular(tmp_path: Path) -> None:
-    found = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")])
-    assert notices(found, "duplicates") == ["1 text of test (50.0%) repeats an earlier one of the same part"]
+    loaded = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")])
+    assert notices(loaded, "duplicates") == ["1 text of test (50.0%) repeats an earlier one of the same part"]
 
 
 def test_pairs_that_share_their_words_are_no_duplicates(tmp_path: Path) -> None:
     train: list[Line] = [(("a b", "c"), "x"), (("a", "b c"), "y")]
-    found = corpus(tmp_path, train, [(("d", "e"), "x")], [(("a  b", "c"), "x")], data={"text": ["p", "q"]})
-    assert notices(found, "duplicates") == []
-    assert notices(found, "leak") == ["1 text of test (100.0%) is in train too"]
+    loaded = corpus(tmp_path, train, [(("d", "e"), "x")], [(("a  b", "c"), "x")], data={"text": ["p", "q"]})
+    assert notices(loaded, "duplicates") == []
+    assert notices(loaded, "leak") == ["1 text of test (100.0%) is in train too"]
 
 
 def test_leak_is_noticed(tmp_path: Path) -> None:
@@ -270,8 +275,8 @@ def test_leak_with_another_label_is_told(tmp_path: Path) -> None:
 
 
 def test_text_on_both_labels_in_train_is_no_other_label(tmp_path: Path) -> None:
-    found = corpus(tmp_path, [*PLAIN, ("a", "y")], valid=[("a", "y")])
-    assert notices(found, "leak") == ["1 text of valid (100.0%) is in train too"]
+    loaded = corpus(tmp_path, [*PLAIN, ("a", "y")], valid=[("a", "y")])
+    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
 
 
 @pytest.mark.parametrize(("common", "noticed"), [(19, False), (20, True)])
@@ -310,23 +315,25 @@ def test_digest_depends_on_all_of_the_data(tmp_path: Path, other: list[Line]) ->
 def test_leak_with_the_same_label_written_otherwise_is_no_other_label(
     tmp_path: Path, train: object, valid: object
 ) -> None:
-    found = corpus(tmp_path, [("a", train), ("b", "y")], valid=[("a", valid)])
-    assert notices(found, "leak") == ["1 text of valid (100.0%) is in train too"]
+    loaded = corpus(tmp_path, [("a", train), ("b", "y")], valid=[("a", valid)])
+    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
 
 
 def test_leak_of_the_same_labels_in_another_order_is_no_other_label(tmp_path: Path) -> None:
-    found = corpus(tmp_path, [("a", ["x", "y"]), ("b", ["x"])], valid=[("a", ["y", "x"])], task="multi-label")
-    assert notices(found, "leak") == ["1 text of valid (100.0%) is in train too"]
+    loaded = corpus(
+        tmp_path, [("a", ["x", "y"]), ("b", ["x"])], valid=[("a", ["y", "x"])], task="multi-label"
+    )
+    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
 
 
 def test_leak_of_the_same_number_is_no_other_label(tmp_path: Path) -> None:
-    found = corpus(tmp_path, [("a", 1), ("b", 2)], valid=[("a", "1.0")], task="regression")
-    assert notices(found, "leak") == ["1 text of valid (100.0%) is in train too"]
+    loaded = corpus(tmp_path, [("a", 1), ("b", 2)], valid=[("a", "1.0")], task="regression")
+    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
 
 
 def test_names_in_a_list_are_stripped(tmp_path: Path) -> None:
-    found = corpus(tmp_path, [("a", [" x", "y "]), ("b", ["x", 1.0])], task="multi-label")
-    assert found.label_names == ("1", "x", "y")
+    loaded = corpus(tmp_path, [("a", [" x", "y "]), ("b", ["x", 1.0])], task="multi-label")
+    assert loaded.label_names == ("1", "x", "y")
 
 
 @pytest.mark.parametrize("name", [None, "", " ", float("nan")])

@@ -38,6 +38,6 @@ def test_equal_numbers_are_one_bar() -> None:
 
 def test_quantiles_are_named() -> None:
     values = np.random.default_rng(0).normal(size=99)
-    shares = {"min": 0, "q25": 0.25, "median": 0.5, "q75": 0.75, "p95": 0.95, "max": 1}
-    expected = {name: float(np.quantile(values, share)) for name, share in shares.items()}
+    fractions = {"min": 0, "q25": 0.25, "median": 0.5, "q75": 0.75, "p95": 0.95, "max": 1}
+    expected = {name: float(np.quantile(values, share)) for name, share in fractions.items()}
     assert compute_quantiles(values) == expected

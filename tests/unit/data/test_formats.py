@@ -96,7 +96,7 @@ def test_csv_cell_may_be_long(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("a.csv", "text,label\na,x\nb\n", "a.csv:3: 1 cells, the header has 2"),
         ("a.csv", "text,label\na,x,z,w\n", "a.csv:2: 4 cells, the header has 2"),
@@ -105,8 +105,8 @@ def test_csv_cell_may_be_long(tmp_path: Path) -> None:
         ("a.tsv", "text\tlabel\na\tx\ty\n", "a.tsv:2: 3 cells, the header has 2"),
     ],
 )
-def test_ragged_row_is_named(tmp_path: Path, name: str, content: str, said: str) -> None:
-    assert refused(write(tmp_path, name, content)) == said
+def test_ragged_row_is_named(tmp_path: Path, name: str, content: str, expected: str) -> None:
+    assert refused(write(tmp_path, name, content)) == expected
 
 
 @pytest.mark.parametrize("content", ['text,label\n"a,x\nb,y\n', 'text,label\nb,y\n"a"b,x\n'])
@@ -138,15 +138,15 @@ def test_json_values_keep_their_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected"),
     [
         ('{"text": "a"', "a.jsonl:3: not JSON: "),
         ("[1]", "a.jsonl:3: a JSON list\n  expected: one object a line"),
         ("3", "a.jsonl:3: a JSON int"),
     ],
 )
-def test_line_that_is_no_json_object_is_named(tmp_path: Path, line: str, said: str) -> None:
-    assert refused(write(tmp_path, "a.jsonl", f'{{"text": "a"}}\n\n{line}\n')).startswith(said)
+def test_line_that_is_no_json_object_is_named(tmp_path: Path, line: str, expected: str) -> None:
+    assert refused(write(tmp_path, "a.jsonl", f'{{"text": "a"}}\n\n{line}\n')).startswith(expected)
 
 
 def test_parquet_gives_its_rows(tmp_path: Path) -> None:
@@ -192,8 +192,8 @@ def test_stem_may_hold_dots(tmp_path: Path) -> None:
 def test_parallel_files_of_unequal_length_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "t.review", "a\nb\nc\n")
     write(tmp_path, "t.label", "1\n2\n")
-    said = refused(tmp_path / "t", "review", "label")
-    assert said.startswith("t: t.review has 3 lines, t.label has 2 lines\n")
+    message = refused(tmp_path / "t", "review", "label")
+    assert message.startswith("t: t.review has 3 lines, t.label has 2 lines\n")
 
 
 def test_folder_gives_one_class_a_sub_folder(tmp_path: Path) -> None:
@@ -219,9 +219,9 @@ def test_folder_without_classes_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json"])
 def test_undecodable_byte_is_named_with_its_line(tmp_path: Path, name: str) -> None:
     table, lines = b"text\tlabel\nok\tx\ncaf\xe9\ty\n", b'{"text": "ok"}\n\n{"text": "caf\xe9"}\n'
-    said = refused(write(tmp_path, name, table if name in ("a.csv", "a.tsv") else lines))
-    assert said.startswith(f"{name}:3: byte 0xe9 is not UTF-8\n  expected: UTF-8 text\n")
-    assert f"iconv -f latin1 -t utf8 {name}" in said
+    message = refused(write(tmp_path, name, table if name in ("a.csv", "a.tsv") else lines))
+    assert message.startswith(f"{name}:3: byte 0xe9 is not UTF-8\n  expected: UTF-8 text\n")
+    assert f"iconv -f latin1 -t utf8 {name}" in message
 
 
 def test_undecodable_byte_of_a_parallel_file_is_named(tmp_path: Path) -> None:
@@ -239,9 +239,9 @@ def test_undecodable_byte_of_a_class_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_unknown_format_is_refused(tmp_path: Path) -> None:
-    said = refused(write(tmp_path, "a.xlsx", "?"))
+    message = refused(write(tmp_path, "a.xlsx", "?"))
     expected = "one of .csv, .json, .jsonl, .ndjson, .parquet, .tsv"
-    assert said == f"a.xlsx: unknown format .xlsx\n  expected: {expected}"
+    assert message == f"a.xlsx: unknown format .xlsx\n  expected: {expected}"
 
 
 def test_file_without_a_suffix_is_refused(tmp_path: Path) -> None:
@@ -249,9 +249,9 @@ def test_file_without_a_suffix_is_refused(tmp_path: Path) -> None:
 
 
 def test_absent_path_names_what_may_be_there(tmp_path: Path) -> None:
-    said = refused(tmp_path / "t", "review", "label")
-    assert said.startswith("t: no such file or folder\n")
-    assert said.endswith("or the parallel files t.review + t.label")
+    message = refused(tmp_path / "t", "review", "label")
+    assert message.startswith("t: no such file or folder\n")
+    assert message.endswith("or the parallel files t.review + t.label")
 
 
 def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

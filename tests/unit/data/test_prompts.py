@@ -68,7 +68,7 @@ def _said(tokens: Any, tokenizer: Any, i: int = 0) -> str:
 
 
 @pytest.mark.parametrize(
-    ("source", "whole", "said"),
+    ("source", "rendered", "with_loss"),
     [
         ("human", "<human>: Why?\n<assistant>: Because.</s>", " Because.</s>"),
         ("chat", "<|user|>\nWhy?</s>\n<|assistant|>\nBecause.</s>", "Because.</s>"),
@@ -76,18 +76,18 @@ def _said(tokens: Any, tokenizer: Any, i: int = 0) -> str:
     ],
 )
 def test_the_answer_and_its_end_carry_loss(
-    tokenizer: Any, tmp_path: Path, source: str, whole: str, said: str
+    tokenizer: Any, tmp_path: Path, source: str, rendered: str, with_loss: str
 ) -> None:
     _template(tokenizer, source, tmp_path)
     tokens = encode_conversations([ONE], tokenizer, 200)
-    assert tokenizer.decode(tokens.ids) == whole
-    assert _said(tokens, tokenizer) == said
+    assert tokenizer.decode(tokens.ids) == rendered
+    assert _said(tokens, tokenizer) == with_loss
     assert tokens.truncated == 0
-    assert count_loss_tokens(tokens).tolist() == [len(said.replace("</s>", "")) + 1]
+    assert count_loss_tokens(tokens).tolist() == [len(with_loss.replace("</s>", "")) + 1]
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "with_loss"),
     [
         ("human", " Because.</s> Yes</s>"),
         ("chat", "Because.</s>Yes</s>"),
@@ -95,10 +95,10 @@ def test_the_answer_and_its_end_carry_loss(
     ],
 )
 def test_every_answer_of_a_conversation_carries_loss(
-    tokenizer: Any, tmp_path: Path, source: str, said: str
+    tokenizer: Any, tmp_path: Path, source: str, with_loss: str
 ) -> None:
     _template(tokenizer, source, tmp_path)
-    assert _said(encode_conversations([TWO], tokenizer, 500), tokenizer) == said
+    assert _said(encode_conversations([TWO], tokenizer, 500), tokenizer) == with_loss
 
 
 @pytest.mark.parametrize("source", ["human", "chat", BARE])
@@ -107,16 +107,16 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
     _template(tokenizer, source, tmp_path)
     for text in (ONE, TWO):
         ids, flags = tokenise_conversation(text, tokenizer)
-        asked = encode_prompt(text[:-2], tokenizer)
-        assert ids[: len(asked)] == asked
-        assert flags[len(asked) :] == [True] * (len(ids) - len(asked))
-        assert not flags[len(asked) - 1]
+        prompt = encode_prompt(text[:-2], tokenizer)
+        assert ids[: len(prompt)] == prompt
+        assert flags[len(prompt) :] == [True] * (len(ids) - len(prompt))
+        assert not flags[len(prompt) - 1]
 
 
 def test_a_cut_answer_keeps_what_fits_and_learns_no_end(tokenizer: Any) -> None:
     set_template(tokenizer, Prompts())
-    whole = len(tokenise_conversation(ONE, tokenizer)[0])
-    tokens = encode_conversations([ONE, ONE, ONE], tokenizer, whole - 3)
+    full_length = len(tokenise_conversation(ONE, tokenizer)[0])
+    tokens = encode_conversations([ONE, ONE, ONE], tokenizer, full_length - 3)
     assert _said(tokens, tokenizer) == " Becaus"
     assert tokens.truncated == 3
     nothing = encode_conversations([ONE], tokenizer, 10)

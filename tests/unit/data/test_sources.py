@@ -37,7 +37,9 @@ def refused(found: Data) -> DataError:
 
 def test_one_path_is_the_training_part(tmp_path: Path) -> None:
     rows = load_rows(data(path=write(tmp_path, "a.csv", CSV)))
-    assert {part: [row.text for row in found] for part, found in rows.items()} == {"train": ["a", "b"]}
+    assert {part: [row.text for row in part_rows] for part, part_rows in rows.items()} == {
+        "train": ["a", "b"]
+    }
 
 
 def test_named_files_are_their_parts(tmp_path: Path) -> None:
@@ -47,8 +49,8 @@ def test_named_files_are_their_parts(tmp_path: Path) -> None:
             test=write(tmp_path, "b.tsv", "text\tlabel\nc\tx\n"),
         )
     )
-    found = {part: [row.text for row in part_rows] for part, part_rows in rows.items()}
-    assert found == {"train": ["a", "b"], "test": ["c"]}
+    texts = {part: [row.text for row in part_rows] for part, part_rows in rows.items()}
+    assert texts == {"train": ["a", "b"], "test": ["c"]}
 
 
 def test_row_knows_its_index_and_place(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_empty_text_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [
         (None, "no text (null or NaN) in column 'text'"),
         (float("nan"), "no text (null or NaN) in column 'text'"),
@@ -115,8 +117,8 @@ def test_empty_text_is_refused(tmp_path: Path, text: str) -> None:
         ("cut \ud83d", "half a character in column 'text'"),
     ],
 )
-def test_cell_that_is_no_text_is_refused(tmp_path: Path, value: object, said: str) -> None:
-    assert refused(data(path=lines(tmp_path, {"text": value, "label": 1}))).got == said
+def test_cell_that_is_no_text_is_refused(tmp_path: Path, value: object, expected: str) -> None:
+    assert refused(data(path=lines(tmp_path, {"text": value, "label": 1}))).got == expected
 
 
 def test_empty_half_of_a_pair_is_refused(tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_hub_data_lies_in_a_local_folder_too(hub_cache: Path) -> None:
     for part in ("train", "validation", "test"):
         write(hub_cache, f"ds/{part}.csv", f"text,label\n{part} a,x\n{part} b,y\n")
     rows = load_rows(data(hub=hub_cache / "ds"))
-    assert {part: found[0].text for part, found in rows.items()} == {
+    assert {part: part_rows[0].text for part, part_rows in rows.items()} == {
         "train": "train a",
         "valid": "validation a",
         "test": "test a",

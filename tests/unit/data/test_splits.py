@@ -27,7 +27,7 @@ def rows(labels: list[Any], groups: list[str] | None = None) -> list[Row]:
 
 
 def ids(parts: dict[Part, list[Row]]) -> dict[Part, list[int]]:
-    return {part: [row.id for row in found] for part, found in parts.items()}
+    return {part: [row.id for row in part_rows] for part, part_rows in parts.items()}
 
 
 def examples(labels: list[int]) -> Examples:
@@ -51,10 +51,10 @@ def test_every_prefix_has_the_wholes_proportions(shape: tuple[int, ...], seed: i
     strata = strata_of(shape)
     order = draw_stratified_order(strata, np.random.default_rng(seed))
     seen = np.eye(len(shape))[[strata[i] for i in order]].cumsum(0)
-    shares = np.array(shape) / sum(shape)
-    wanted = np.arange(1, sum(shape) + 1)[:, None] * shares
+    proportions = np.array(shape) / sum(shape)
+    wanted = np.arange(1, sum(shape) + 1)[:, None] * proportions
     # Half a member for rounding, and this stratum's share of what the rounding of all strata adds up to.
-    assert (np.abs(seen - wanted) <= 0.5 + shares * len(shape) / 2 + 1e-9).all()
+    assert (np.abs(seen - wanted) <= 0.5 + proportions * len(shape) / 2 + 1e-9).all()
 
 
 def test_members_of_a_stratum_come_in_random_order() -> None:
@@ -67,7 +67,7 @@ def test_subsets_of_one_seed_are_nested(seed: int) -> None:
     train = examples(strata_of((60, 30, 10)))
     chosen = [set(draw_subset(train, size, seed).tolist()) for size in (2, 5, 10, 33, 99, 100)]
     assert all(small < large for small, large in pairwise(chosen))
-    assert [len(found) for found in chosen] == [2, 5, 10, 33, 99, 100]
+    assert [len(subset) for subset in chosen] == [2, 5, 10, 33, 99, 100]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -77,8 +77,8 @@ def test_subset_is_stratified_by_class(seed: int) -> None:
 
 
 def test_subset_is_ascending() -> None:
-    found = draw_subset(examples([0, 1] * 50), 40, 3).tolist()
-    assert found == sorted(found)
+    subset = draw_subset(examples([0, 1] * 50), 40, 3).tolist()
+    assert subset == sorted(subset)
 
 
 def test_subset_of_all_is_everything() -> None:
@@ -101,7 +101,11 @@ def test_subset_without_classes_is_random_and_nested(labels: np.ndarray) -> None
 
 def test_split_has_the_shares_asked_for() -> None:
     parts = split_rows({"train": rows([0, 1] * 100)}, Split(valid=0.1, test=0.3), stratify=True)
-    assert {part: len(found) for part, found in parts.items()} == {"train": 120, "valid": 20, "test": 60}
+    assert {part: len(part_rows) for part, part_rows in parts.items()} == {
+        "train": 120,
+        "valid": 20,
+        "test": 60,
+    }
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -118,22 +122,22 @@ def test_split_deals_every_row_once(grouped: bool) -> None:
     groups = [f"g{i // 3}" for i in range(90)] if grouped else None
     parts = split_rows({"train": rows([0, 1] * 45, groups)}, Split(), stratify=True)
     assert list(parts) == ["train", "valid", "test"]
-    assert sorted(i for found in ids(parts).values() for i in found) == list(range(90))
+    assert sorted(i for part_ids in ids(parts).values() for i in part_ids) == list(range(90))
 
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_parts_keep_the_sources_order(grouped: bool) -> None:
     groups = [f"g{i % 20}" for i in range(90)] if grouped else None
     parts = split_rows({"train": rows([0, 1] * 45, groups)}, Split(), stratify=True)
-    assert all(found == sorted(found) for found in ids(parts).values())
+    assert all(part_ids == sorted(part_ids) for part_ids in ids(parts).values())
 
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_split_is_a_function_of_its_seed(grouped: bool) -> None:
-    found = rows([0, 1] * 45, [f"g{i % 30}" for i in range(90)] if grouped else None)
-    zero, again, one = (ids(split_rows({"train": found}, Split(seed=s), stratify=True)) for s in (0, 0, 1))
+    train = rows([0, 1] * 45, [f"g{i % 30}" for i in range(90)] if grouped else None)
+    zero, again, first = (ids(split_rows({"train": train}, Split(seed=s), stratify=True)) for s in (0, 0, 1))
     assert zero == again
-    assert zero["test"] != one["test"]
+    assert zero["test"] != first["test"]
 
 
 def test_split_without_strata_ignores_the_labels() -> None:
@@ -195,5 +199,9 @@ def test_rare_class_stays_in_training() -> None:
 
 
 def test_taken_examples_keep_their_labels_and_ids() -> None:
-    found = Examples(["a", "b", "c"], np.array([0, 1, 2]), [7, 8, 9]).select(np.array([2, 0]))
-    assert (list(found.texts), found.labels.tolist(), list(found.ids)) == (["c", "a"], [2, 0], [9, 7])
+    selected = Examples(["a", "b", "c"], np.array([0, 1, 2]), [7, 8, 9]).select(np.array([2, 0]))
+    assert (list(selected.texts), selected.labels.tolist(), list(selected.ids)) == (
+        ["c", "a"],
+        [2, 0],
+        [9, 7],
+    )

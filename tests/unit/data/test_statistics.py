@@ -22,26 +22,26 @@ def corpus(task: Any, labels: Any, names: tuple[str, ...] = ()) -> Corpus:
 
 
 def test_classes_are_counted_part_by_part() -> None:
-    found = summarise_labels(corpus("classification", [0, 1, 1], ("a", "b", "c")))
-    assert found.to_dict() == {
+    summary = summarise_labels(corpus("classification", [0, 1, 1], ("a", "b", "c")))
+    assert summary.to_dict() == {
         "counts": {name: dict.fromkeys(PARTS, count) for name, count in (("a", 1), ("b", 2), ("c", 0))}
     }
 
 
 def test_each_label_of_an_example_is_counted() -> None:
     marks = np.array([[1, 0], [1, 1], [0, 0]], np.float32)
-    found = summarise_labels(corpus("multi-label", marks, ("a", "b"))).to_dict()
-    assert {name: parts["train"] for name, parts in found["counts"].items()} == {"a": 2, "b": 1}
-    assert found["labels_a_text"]["test"] == 1.0
+    summary = summarise_labels(corpus("multi-label", marks, ("a", "b"))).to_dict()
+    assert {name: parts["train"] for name, parts in summary["counts"].items()} == {"a": 2, "b": 1}
+    assert summary["labels_a_text"]["test"] == 1.0
 
 
 def test_numbers_have_quantiles_and_a_histogram() -> None:
     values = np.random.default_rng(0).normal(size=100).astype(np.float32)
-    found = summarise_labels(corpus("regression", values)).to_dict()
-    assert found["numbers"]["valid"]["median"] == pytest.approx(np.median(values))
+    summary = summarise_labels(corpus("regression", values)).to_dict()
+    assert summary["numbers"]["valid"]["median"] == pytest.approx(np.median(values))
     counts, _ = np.histogram(values, MAX_BARS)
-    assert [bar["count"] for bar in found["histogram"]] == counts.tolist()
-    assert "counts" not in found
+    assert [bar["count"] for bar in summary["histogram"]] == counts.tolist()
+    assert "counts" not in summary
 
 
 def test_conversations_have_no_labels_to_count() -> None:
@@ -55,13 +55,13 @@ def test_lengths_are_those_of_the_tokens() -> None:
         "valid": make_tiny_tokens(10, 1),
         "test": make_tiny_tokens(10, 2),
     }
-    found = summarise_lengths(parts, 20).to_dict()
-    assert found["parts"]["train"]["mean"] == pytest.approx(tokens.lengths.mean())
-    assert found["parts"]["train"]["p95"] == pytest.approx(np.quantile(tokens.lengths, 0.95))
-    assert found["parts"]["valid"]["max"] == parts["valid"].longest
-    assert found["parts"]["test"]["cut"] == 0
-    assert found["limit"] == 20
-    assert sum(bar["count"] for bar in found["histogram"]) == 200
+    summary = summarise_lengths(parts, 20).to_dict()
+    assert summary["parts"]["train"]["mean"] == pytest.approx(tokens.lengths.mean())
+    assert summary["parts"]["train"]["p95"] == pytest.approx(np.quantile(tokens.lengths, 0.95))
+    assert summary["parts"]["valid"]["max"] == parts["valid"].longest
+    assert summary["parts"]["test"]["cut"] == 0
+    assert summary["limit"] == 20
+    assert sum(bar["count"] for bar in summary["histogram"]) == 200
 
 
 def test_everything_known_of_a_corpus_becomes_plain_values_for_json() -> None:

@@ -97,8 +97,8 @@ def test_added_word_has_another_key(tokenizer: Any) -> None:
 
 def test_key_does_not_depend_on_what_was_encoded_before(tokenizer: Any, tiny_model: Path) -> None:
     encode(TEXTS, tokenizer, 3)
-    fresh = AutoTokenizer.from_pretrained(tiny_model)
-    assert tokenise(TEXTS, tokenizer, 64).folder == tokenise(TEXTS, fresh, 64).folder
+    other_tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    assert tokenise(TEXTS, tokenizer, 64).folder == tokenise(TEXTS, other_tokenizer, 64).folder
 
 
 def test_tokens_travel_by_the_name_of_their_folder(tokenizer: Any) -> None:
@@ -154,7 +154,7 @@ def test_cache_forgets_what_was_used_longest_ago(
     tokenizer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headstart.data.cache.MAX_ENTRIES", 2)
-    made = [tokenise([f"good {i}"], tokenizer, 64).folder for i in range(5)]
-    assert {path.name for path in cache.iterdir()} <= {folder.name for folder in made[2:] if folder}
-    assert made[4] is not None
-    assert np.load(made[4] / "ids.npy").size == 4
+    folders = [tokenise([f"good {i}"], tokenizer, 64).folder for i in range(5)]
+    assert {path.name for path in cache.iterdir()} <= {folder.name for folder in folders[2:] if folder}
+    assert folders[4] is not None
+    assert np.load(folders[4] / "ids.npy").size == 4

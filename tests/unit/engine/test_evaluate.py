@@ -20,14 +20,14 @@ def test_logits_come_in_the_order_of_the_texts(
     windows = list(
         module.iter_logits(model, tokens, pad_id=PAD, device=torch.device("cpu"), precision="fp64")
     )
-    found = torch.cat([logits for _, logits in windows])
+    all_logits = torch.cat([logits for _, logits in windows])
     covered = np.concatenate([np.arange(25)[where] for where, _ in windows])
     assert covered.tolist() == list(range(25))
     model.eval()
     for i in range(25):
         ids = torch.from_numpy(np.array(tokens.ids[tokens.starts[i] : tokens.starts[i + 1]], np.int64))[None]
         with torch.no_grad():
-            assert torch.allclose(model(input_ids=ids).logits[0], found[i], atol=1e-12)
+            assert torch.allclose(model(input_ids=ids).logits[0], all_logits[i], atol=1e-12)
 
 
 def test_the_model_is_left_in_training_mode() -> None:

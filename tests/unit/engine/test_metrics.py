@@ -28,69 +28,69 @@ def _streamed(task: TaskName, logits: torch.Tensor, labels: torch.Tensor, batch:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_classification(seed: int) -> None:
     draws = np.random.default_rng(seed)
-    logits, true = draws.normal(size=(N, C)), draws.integers(0, C, N)
-    found = _streamed("classification", torch.from_numpy(logits), torch.from_numpy(true))
-    said = logits.argmax(1)
+    logits, y_true = draws.normal(size=(N, C)), draws.integers(0, C, N)
+    metrics = _streamed("classification", torch.from_numpy(logits), torch.from_numpy(y_true))
+    y_pred = logits.argmax(1)
     expected = {
-        "accuracy": sk.accuracy_score(true, said),
-        "balanced_accuracy": sk.balanced_accuracy_score(true, said),
-        "macro_f1": sk.f1_score(true, said, average="macro"),
-        "mcc": sk.matthews_corrcoef(true, said),
-        "loss": F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(true)).item(),
+        "accuracy": sk.accuracy_score(y_true, y_pred),
+        "balanced_accuracy": sk.balanced_accuracy_score(y_true, y_pred),
+        "macro_f1": sk.f1_score(y_true, y_pred, average="macro"),
+        "mcc": sk.matthews_corrcoef(y_true, y_pred),
+        "loss": F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(y_true)).item(),
     }
-    assert found == {name: pytest.approx(value, abs=1e-12) for name, value in expected.items()}
+    assert metrics == {name: pytest.approx(value, abs=1e-12) for name, value in expected.items()}
 
 
 def test_classification_with_a_class_that_nobody_shows_or_says() -> None:
-    true, said = np.array([0, 0, 1, 1, 1]), np.array([0, 2, 1, 1, 0])
-    logits = np.eye(C)[said]
+    y_true, y_pred = np.array([0, 0, 1, 1, 1]), np.array([0, 2, 1, 1, 0])
+    logits = np.eye(C)[y_pred]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = _streamed("classification", torch.from_numpy(logits), torch.from_numpy(true))
-    assert found["balanced_accuracy"] == pytest.approx((1 / 2 + 2 / 3) / 2)
-    assert found["macro_f1"] == pytest.approx(sk.f1_score(true, said, average="macro", zero_division=0))
+        metrics = _streamed("classification", torch.from_numpy(logits), torch.from_numpy(y_true))
+    assert metrics["balanced_accuracy"] == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert metrics["macro_f1"] == pytest.approx(sk.f1_score(y_true, y_pred, average="macro", zero_division=0))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_multi_label(seed: int) -> None:
     draws = np.random.default_rng(seed)
-    logits, true = draws.normal(size=(N, C)), (draws.random((N, C)) < 0.3).astype(np.float32)
-    found = _streamed("multi-label", torch.from_numpy(logits), torch.from_numpy(true))
-    said = logits > 0
+    logits, y_true = draws.normal(size=(N, C)), (draws.random((N, C)) < 0.3).astype(np.float32)
+    metrics = _streamed("multi-label", torch.from_numpy(logits), torch.from_numpy(y_true))
+    y_pred = logits > 0
     expected = {
-        "macro_f1": sk.f1_score(true, said, average="macro"),
-        "micro_f1": sk.f1_score(true, said, average="micro"),
-        "exact_match": sk.accuracy_score(true, said),
+        "macro_f1": sk.f1_score(y_true, y_pred, average="macro"),
+        "micro_f1": sk.f1_score(y_true, y_pred, average="micro"),
+        "exact_match": sk.accuracy_score(y_true, y_pred),
         "loss": F.binary_cross_entropy_with_logits(
-            torch.from_numpy(logits), torch.from_numpy(true).double()
+            torch.from_numpy(logits), torch.from_numpy(y_true).double()
         ).item(),
     }
-    assert found == {name: pytest.approx(value, abs=1e-12) for name, value in expected.items()}
+    assert metrics == {name: pytest.approx(value, abs=1e-12) for name, value in expected.items()}
 
 
 def test_regression() -> None:
     draws = np.random.default_rng(0)
-    true = draws.normal(size=N)
-    said = true + draws.normal(size=N)
-    found = _streamed("regression", torch.from_numpy(said[:, None]), torch.from_numpy(true))
+    y_true = draws.normal(size=N)
+    y_pred = y_true + draws.normal(size=N)
+    metrics = _streamed("regression", torch.from_numpy(y_pred[:, None]), torch.from_numpy(y_true))
     expected = {
-        "pearson": stats.pearsonr(true, said).statistic,
-        "spearman": stats.spearmanr(true, said).statistic,
-        "rmse": np.sqrt(np.mean((true - said) ** 2)),
-        "mae": np.mean(np.abs(true - said)),
-        "loss": np.mean((true - said) ** 2),
+        "pearson": stats.pearsonr(y_true, y_pred).statistic,
+        "spearman": stats.spearmanr(y_true, y_pred).statistic,
+        "rmse": np.sqrt(np.mean((y_true - y_pred) ** 2)),
+        "mae": np.mean(np.abs(y_true - y_pred)),
+        "loss": np.mean((y_true - y_pred) ** 2),
     }
-    assert found == {name: pytest.approx(value, abs=1e-12) for name, value in expected.items()}
+    assert metrics == {name: pytest.approx(value, abs=1e-12) for name, value in expected.items()}
 
 
 def test_a_constant_prediction_correlates_with_nothing() -> None:
-    found = _streamed("regression", torch.zeros(5, 1).double(), torch.arange(5).double())
-    assert found["pearson"] == found["spearman"] == 0.0
+    metrics = _streamed("regression", torch.zeros(5, 1).double(), torch.arange(5).double())
+    assert metrics["pearson"] == metrics["spearman"] == 0.0
 
 
 @pytest.mark.parametrize("task", [name for name, traits in TASKS.items() if not traits.generates])
 def test_every_metric_that_a_study_may_name_is_measured(task: TaskName) -> None:
     labels = torch.tensor([0, 1, 2, 3]) if task == "classification" else torch.eye(4)
     labels = torch.arange(4.0) if task == "regression" else labels
-    found = _streamed(task, torch.randn(4, 1 if task == "regression" else 4), labels)
-    assert tuple(found) == get_task_traits(task).metrics
+    metrics = _streamed(task, torch.randn(4, 1 if task == "regression" else 4), labels)
+    assert tuple(metrics) == get_task_traits(task).metrics

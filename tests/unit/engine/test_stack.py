@@ -52,8 +52,8 @@ def test_a_stack_tells_its_members_and_their_configuration() -> None:
 
 def test_parameters_keep_their_names_below_model_and_gain_a_dimension() -> None:
     models = _models()
-    found = {name: tuple(p.shape) for name, p in stack(models).named_parameters()}
-    assert found == {f"model.{name}": (3, *p.shape) for name, p in models[0].named_parameters()}
+    shapes = {name: tuple(p.shape) for name, p in stack(models).named_parameters()}
+    assert shapes == {f"model.{name}": (3, *p.shape) for name, p in models[0].named_parameters()}
 
 
 def test_one_model_can_be_a_stack() -> None:
@@ -109,10 +109,10 @@ def test_what_is_taken_out_has_weights_of_its_own() -> None:
 def test_what_is_taken_out_knows_nothing_of_stacks() -> None:
     for family in ("mpnet", "deberta-v2", "gpt2"):
         models = _models(2, family)
-        own = unstack(stack(models), 1)
-        assert [type(m) for m in own.modules()] == [type(m) for m in models[1].modules()]
+        unstacked = unstack(stack(models), 1)
+        assert [type(m) for m in unstacked.modules()] == [type(m) for m in models[1].modules()]
         methods = {"compute_position_bias", "disentangled_attention_bias"}
-        assert not any(methods & vars(module).keys() for module in own.modules())
+        assert not any(methods & vars(module).keys() for module in unstacked.modules())
 
 
 # What stays as it was
@@ -138,10 +138,10 @@ def test_the_models_given_are_not_changed() -> None:
         for parameter in together.parameters():
             parameter.zero_()
     assert [[type(m) for m in model.modules()] for model in models] == kinds
-    for model, before, said in zip(models, weights, logits, strict=True):
+    for model, before, expected in zip(models, weights, logits, strict=True):
         assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
         assert all(parameter.grad is None for parameter in model.parameters())
-        assert torch.equal(model(ids).logits, said)
+        assert torch.equal(model(ids).logits, expected)
 
 
 def test_torch_draws_the_same_numbers_after_a_stack_was_made() -> None:
@@ -168,7 +168,9 @@ def test_a_stack_can_be_moved_to_another_number_format() -> None:
         models, ids = _models(2, family), _ids(4)
         logits = stack(models).float()(ids).logits
         assert logits.dtype == torch.float32
-        expected = torch.cat([m.float()(own).logits for m, own in zip(models, ids.chunk(2), strict=True)])
+        expected = torch.cat(
+            [m.float()(member_ids).logits for m, member_ids in zip(models, ids.chunk(2), strict=True)]
+        )
         assert max_difference(logits, expected) < 1e-5
 
 
@@ -194,8 +196,8 @@ def test_frozen_parameters_stay_frozen() -> None:
     }
     together(_ids(3)).logits.sum().backward()
     assert all((p.grad is None) == (name in frozen) for name, p in together.named_parameters() if _used(name))
-    own = dict(unstack(together, 2).named_parameters())
-    assert {f"model.{name}" for name, p in own.items() if not p.requires_grad} == frozen
+    parameters = dict(unstack(together, 2).named_parameters())
+    assert {f"model.{name}" for name, p in parameters.items() if not p.requires_grad} == frozen
 
 
 def _used(name: str) -> bool:
@@ -252,8 +254,8 @@ def test_models_of_a_compact_vocabulary_stack() -> None:
     logits.square().sum().backward()
     table: Any = together.get_parameter("model.bert.embeddings.word_embeddings.weight")
     assert table.shape[:2] == (3, len(USED))
-    for r, (model, own) in enumerate(zip(models, ids.chunk(3), strict=True)):
-        alone = model(own).logits
+    for r, (model, member_ids) in enumerate(zip(models, ids.chunk(3), strict=True)):
+        alone = model(member_ids).logits
         assert max_difference(logits.chunk(3)[r], alone) < 1e-9
         alone.square().sum().backward()
         assert max_difference(table.grad[r], model.get_input_embeddings().weight.grad) < 1e-9
@@ -261,8 +263,8 @@ def test_models_of_a_compact_vocabulary_stack() -> None:
 
 def test_a_compact_vocabulary_comes_out_compact() -> None:
     models = _compacted(2)
-    own: Any = unstack(stack(models), 1)
-    table = own.get_input_embeddings()
+    unstacked: Any = unstack(stack(models), 1)
+    table = unstacked.get_input_embeddings()
     assert isinstance(table, CompactEmbedding)
     assert table.list_ids().tolist() == USED.tolist()
     assert torch.equal(table.weight, models[1].get_input_embeddings().weight)
@@ -443,7 +445,7 @@ def _toys(kind: Callable[[int], nn.Module], count: int) -> list[nn.Module]:
 
 def test_a_toy_of_known_layers_stacks() -> None:
     toys, ids = _toys(_Toy, 3), _ids(6)
-    expected = torch.cat([toy(own).logits for toy, own in zip(toys, ids.chunk(3), strict=True)])
+    expected = torch.cat([toy(member_ids).logits for toy, member_ids in zip(toys, ids.chunk(3), strict=True)])
     assert max_difference(stack(toys)(ids).logits, expected) < 1e-12
 
 

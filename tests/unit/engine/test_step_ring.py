@@ -68,17 +68,17 @@ def _facts(event: Any) -> tuple[object, ...]:
 @pytest.mark.parametrize("read_every", [2, 4, 7, 1000])
 def test_events_weights_states_and_errors_do_not_depend_on_when_losses_are_read(read_every: int) -> None:
     often, seldom = _Trained(1), _Trained(read_every)
-    for one, other in zip(often.members, seldom.members, strict=True):
-        assert often.told(one.run) == seldom.told(other.run)
-        assert (one.steps, one.micro_batches, str(one.error)) == (
-            other.steps,
-            other.micro_batches,
-            str(other.error),
+    for expected, actual in zip(often.members, seldom.members, strict=True):
+        assert often.told(expected.run) == seldom.told(actual.run)
+        assert (expected.steps, expected.micro_batches, str(expected.error)) == (
+            actual.steps,
+            actual.micro_batches,
+            str(actual.error),
         )
-        assert np.array_equal(one.losses, other.losses, equal_nan=True)
-        assert (one.weights is None) == (other.weights is None)
-        if one.weights is not None and other.weights is not None:
-            assert torch.equal(one.weights, other.weights)
+        assert np.array_equal(expected.losses, actual.losses, equal_nan=True)
+        assert (expected.weights is None) == (actual.weights is None)
+        if expected.weights is not None and actual.weights is not None:
+            assert torch.equal(expected.weights, actual.weights)
     assert often.states.keys() == seldom.states.keys()
     for key, state in often.states.items():
         assert all(torch.equal(a, b) for a, b in zip(state, seldom.states[key], strict=True))

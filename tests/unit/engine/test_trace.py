@@ -28,8 +28,8 @@ def batch(rows: int = ROWS, targets: bool = False) -> Batch:
     ids = draws.integers(4, VOCABULARY, (rows, TOKENS))
     mask = np.ones_like(ids)
     ids[0, -2:], mask[0, -2:] = PAD, 0
-    own = np.where(draws.random(ids.shape) < 0.5, ids, -100) if targets else None
-    return Batch(ids, mask, None, np.zeros(rows, np.int64), own)
+    token_labels = np.where(draws.random(ids.shape) < 0.5, ids, -100) if targets else None
+    return Batch(ids, mask, None, np.zeros(rows, np.int64), token_labels)
 
 
 def make(family: str, dropout: float = 0.1, library: Any = AutoModelForSequenceClassification) -> Any:
@@ -81,17 +81,17 @@ def test_adapters_need_less_than_full_tuning() -> None:
         return model
 
     full = trace_memory(lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32").step
-    own = trace_memory(adapted, batch(), batch(READ), CLASSIFICATION, "fp32").step
-    assert own < full
-    assert own == pytest.approx(truly(adapted), rel=0.01)
+    adapter_bytes = trace_memory(adapted, batch(), batch(READ), CLASSIFICATION, "fp32").step
+    assert adapter_bytes < full
+    assert adapter_bytes == pytest.approx(truly(adapted), rel=0.01)
 
 
 def test_twice_the_rows_keep_twice_the_memory() -> None:
-    one, two = (
+    single, two = (
         trace_memory(lambda: make("bert"), batch(r), batch(r), CLASSIFICATION, "fp32") for r in (8, 16)
     )
-    assert two.step == pytest.approx(2 * one.step, rel=0.1)
-    assert (one.evaluation, two.evaluation) == (3 * 8 * 2 * 4, 3 * 16 * 2 * 4)
+    assert two.step == pytest.approx(2 * single.step, rel=0.1)
+    assert (single.evaluation, two.evaluation) == (3 * 8 * 2 * 4, 3 * 16 * 2 * 4)
 
 
 def test_weights_are_not_counted_and_views_of_one_tensor_once() -> None:

@@ -22,24 +22,24 @@ from watched import watch_optimiser
 
 
 def _trained(seed: int = 0, dropout: float = 0.2, **training: Any) -> tuple[Member, EventRecorder]:
-    setting, heard = make_tiny_context(curves=("valid", "test")), EventRecorder()
+    context, heard = make_tiny_context(curves=("valid", "test")), EventRecorder()
     run = make_tiny_run(seed, **{"epochs": 3, **training})
-    (member,), _ = train_members([run], [make_tiny_model(dropout=dropout)], setting, heard)
+    (member,), _ = train_members([run], [make_tiny_model(dropout=dropout)], context, heard)
     return member, heard
 
 
-def _equal(one: Member, other: Member) -> bool:
-    assert one.weights is not None
+def _equal(first: Member, other: Member) -> bool:
+    assert first.weights is not None
     assert other.weights is not None
-    return torch.equal(one.weights, other.weights)
+    return torch.equal(first.weights, other.weights)
 
 
 def test_the_same_seed_gives_the_same_bits_whatever_was_drawn_before() -> None:
-    one, _ = _trained(seed=3)
+    first, _ = _trained(seed=3)
     torch.manual_seed(99)
     np.random.default_rng().random()
     other, _ = _trained(seed=3)
-    assert _equal(one, other)
+    assert _equal(first, other)
 
 
 def test_another_seed_gives_others() -> None:
@@ -74,9 +74,9 @@ def test_the_test_is_not_touched_unless_asked() -> None:
 def test_each_part_is_measured_once_an_epoch(curves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
-    def counting(module: Any, part: Any, setting: Any) -> Any:
+    def counting(module: Any, part: Any, context: Any) -> Any:
         measured.append(part)
-        return evaluate_part(module, part, setting)
+        return evaluate_part(module, part, context)
 
     monkeypatch.setattr("headstart.engine.train.evaluate_part", counting)
     train_members([make_tiny_run(epochs=2)], [make_tiny_model()], make_tiny_context(curves=curves))
@@ -84,8 +84,8 @@ def test_each_part_is_measured_once_an_epoch(curves: Any, monkeypatch: pytest.Mo
 
 
 def test_afterwards_a_member_holds_the_weights_of_its_best_epoch() -> None:
-    setting, heard, model = make_tiny_context(curves=("valid", "test")), EventRecorder(), make_tiny_model()
-    (member,), weights = train_members([make_tiny_run(epochs=6, learning_rate=3e-2)], [model], setting, heard)
+    context, heard, model = make_tiny_context(curves=("valid", "test")), EventRecorder(), make_tiny_model()
+    (member,), weights = train_members([make_tiny_run(epochs=6, learning_rate=3e-2)], [model], context, heard)
     values = [point.valid["accuracy"] for point in heard.points]
     best = member.best
     assert best is not None
@@ -93,8 +93,8 @@ def test_afterwards_a_member_holds_the_weights_of_its_best_epoch() -> None:
     assert best.epoch < 6, "the case must exercise going back"
     assert member.weights is not None
     model.load_state_dict(weights.layout.view_parameters(member.weights), strict=False)
-    assert evaluate_part(model, "valid", setting)[0]["accuracy"] == max(values)
-    assert evaluate_part(model, "test", setting) == [best.test]
+    assert evaluate_part(model, "valid", context)[0]["accuracy"] == max(values)
+    assert evaluate_part(model, "test", context) == [best.test]
 
 
 def test_equal_epochs_keep_the_earlier() -> None:
@@ -108,12 +108,12 @@ def test_every_text_is_learnt_from_once_an_epoch(texts: int, batch: int, accumul
     run = make_tiny_run(batch_size=batch, accumulation=accumulation, epochs=2)
     index = np.arange(texts)
     member = Member(run, index)
-    turns = list(iter_step_batches(member, make_tiny_context()))
-    assert len(turns) == member.total_steps
+    steps = list(iter_step_batches(member, make_tiny_context()))
+    assert len(steps) == member.total_steps
     for epoch in (1, 2):
-        seen = np.concatenate([p for turn in turns if turn.epoch == epoch for p in turn.batches])
+        seen = np.concatenate([p for turn in steps if turn.epoch == epoch for p in turn.batches])
         assert sorted(seen) == list(index)
-    assert [turn.ends_epoch for turn in turns].count(True) == 2
+    assert [turn.ends_epoch for turn in steps].count(True) == 2
 
 
 def test_steps_end_in_the_middle_of_an_epoch_with_an_evaluation() -> None:
@@ -130,11 +130,11 @@ def _trained_steps(steps: int) -> tuple[Member, EventRecorder]:
 
 def test_a_partial_batch_weighs_its_texts_like_any_other() -> None:
     """With accumulation over the whole epoch, the one step's loss is the mean over all texts."""
-    setting, heard = make_tiny_context(), EventRecorder()
+    context, heard = make_tiny_context(), EventRecorder()
     model = make_tiny_model()
-    whole = evaluate_part(model, "train", setting)[0]["loss"]
-    train_members([make_tiny_run(batch_size=7, accumulation=9, epochs=1)], [model], setting, heard)
-    assert heard.losses == [pytest.approx(whole, abs=1e-12)]
+    expected_loss = evaluate_part(model, "train", context)[0]["loss"]
+    train_members([make_tiny_run(batch_size=7, accumulation=9, epochs=1)], [model], context, heard)
+    assert heard.losses == [pytest.approx(expected_loss, abs=1e-12)]
 
 
 def test_a_run_that_diverges_is_failed_and_says_where() -> None:
@@ -165,8 +165,8 @@ def test_a_run_out_of_patience_ends_with_its_best_epoch() -> None:
 
 
 def test_patience_starts_again_with_every_better_epoch() -> None:
-    _, whole = _trained(epochs=8, learning_rate=3e-3)
+    _, without_patience = _trained(epochs=8, learning_rate=3e-3)
     _, heard = _trained(epochs=8, learning_rate=3e-3, patience=3)
-    best = [point.epoch for point in whole.best]
+    best = [point.epoch for point in without_patience.best]
     expected = next((e for e, b in enumerate(best, start=1) if e - b >= 3), 8)
-    assert [p.valid for p in heard.points] == [p.valid for p in whole.points[:expected]]
+    assert [p.valid for p in heard.points] == [p.valid for p in without_patience.points[:expected]]

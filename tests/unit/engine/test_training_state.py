@@ -44,27 +44,27 @@ def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, 
     members += [Member(make_tiny_run(50 + i, epochs=1), np.arange(60)) for i in range(others)]
     weights = make_tiny_weights([make_tiny_model(seed=90 + i, dropout=0.2) for i in range(1 + others)])
     optimiser, heard = create_optimiser(weights, [m.run.training for m in members]), EventRecorder()
-    found = load_training_state(folder, identity, members[0], weights, 0, optimiser)
+    loaded = load_training_state(folder, identity, members[0], weights, 0, optimiser)
     train(members, weights, make_tiny_context(), heard, optimiser=optimiser)
-    return members[0], heard, found
+    return members[0], heard, loaded
 
 
 @pytest.mark.parametrize("epoch", [1, 3, 4])
 def test_going_on_gives_the_same_bits(epoch: int, tmp_path: Path) -> None:
-    whole = _whole(tmp_path, epoch)
-    rest, heard, found = _rest(tmp_path)
-    assert found
+    uninterrupted = _whole(tmp_path, epoch)
+    resumed, heard, loaded = _rest(tmp_path)
+    assert loaded
     assert len(heard.losses) == 10 * (5 - epoch)
-    assert whole.weights is not None
-    assert rest.weights is not None
-    assert torch.equal(rest.weights, whole.weights)
-    assert rest.losses == whole.losses
-    assert [p.model_dump(exclude={"seconds"}) for p in rest.epochs] == [
-        p.model_dump(exclude={"seconds"}) for p in whole.epochs
+    assert uninterrupted.weights is not None
+    assert resumed.weights is not None
+    assert torch.equal(resumed.weights, uninterrupted.weights)
+    assert resumed.losses == uninterrupted.losses
+    assert [p.model_dump(exclude={"seconds"}) for p in resumed.epochs] == [
+        p.model_dump(exclude={"seconds"}) for p in uninterrupted.epochs
     ]
-    assert rest.best is not None
-    assert whole.best is not None
-    assert rest.best.epoch == whole.best.epoch
+    assert resumed.best is not None
+    assert uninterrupted.best is not None
+    assert resumed.best.epoch == uninterrupted.best.epoch
 
 
 def test_the_file_holds_weights_moments_and_progress(tmp_path: Path) -> None:
@@ -92,17 +92,17 @@ def test_the_case_exercises_a_best_epoch_before_the_state(tmp_path: Path) -> Non
 
 
 def test_going_on_in_a_pack_gives_the_same_run(tmp_path: Path) -> None:
-    whole = _whole(tmp_path, 2)
-    rest, _, found = _rest(tmp_path, others=2)
-    assert found
-    assert max_difference(rest.weights, whole.weights) < 1e-9
+    uninterrupted = _whole(tmp_path, 2)
+    resumed, _, loaded = _rest(tmp_path, others=2)
+    assert loaded
+    assert max_difference(resumed.weights, uninterrupted.weights) < 1e-9
 
 
 def test_another_runs_state_is_not_taken(tmp_path: Path) -> None:
     _whole(tmp_path, 2)
-    rest, heard, found = _rest(tmp_path, identity="another")
-    assert not found
-    assert len(heard.losses) == rest.total_steps
+    resumed, heard, loaded = _rest(tmp_path, identity="another")
+    assert not loaded
+    assert len(heard.losses) == resumed.total_steps
 
 
 def test_no_state_or_half_of_one_is_no_state(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def _says(weights: Weights, ids: torch.Tensor) -> list[torch.Tensor]:
 
 def _assert_follows(weights: Weights, models: list[Any]) -> None:
     ids = _ids(2)
-    for said, model in zip(_says(weights, ids), models, strict=True):
-        assert max_difference(said, model(ids).logits) < 1e-12
+    for logits, model in zip(_says(weights, ids), models, strict=True):
+        assert max_difference(logits, model(ids).logits) < 1e-12
 
 
 # Layout
@@ -74,14 +74,14 @@ def test_parameters_are_aligned_and_apart(count: int) -> None:
 
 def test_gaps_between_parameters_are_zero_and_stay_so() -> None:
     weights, _ = _made()
-    held = torch.zeros(weights.values.shape[1], dtype=torch.bool)
+    is_parameter = torch.zeros(weights.values.shape[1], dtype=torch.bool)
     for slot in weights.slots:
-        held[slot.start : slot.stop] = True
+        is_parameter[slot.start : slot.stop] = True
     weights.module(_ids(6)).logits.square().sum().backward()
-    assert not held.all()
-    assert not weights.values[:, ~held].any()
-    assert not weights.grads[:, ~held].any()
-    assert weights.grads[:, held].any()
+    assert not is_parameter.all()
+    assert not weights.values[:, ~is_parameter].any()
+    assert not weights.grads[:, ~is_parameter].any()
+    assert weights.grads[:, is_parameter].any()
 
 
 @members
@@ -187,9 +187,9 @@ def _expected(weights: Weights, models: list[Any], *batches: torch.Tensor) -> to
         model.zero_grad()
         for batch in batches:
             _loss(model(batch.chunk(len(models))[r]).logits).backward()  # type: ignore[no-untyped-call]
-        own = dict(model.named_parameters())
+        parameters = dict(model.named_parameters())
         for slot in weights.slots:
-            grad = own[slot.name].grad
+            grad = parameters[slot.name].grad
             if grad is not None:
                 expected[r, slot.start : slot.stop] = grad.flatten()
     return expected
@@ -243,9 +243,9 @@ def test_what_nobody_holds_any_more_is_let_go(count: int) -> None:
     try:
         weights, _ = _made(count)
         _loss(weights.module(_ids(2 * count)).logits).backward()  # type: ignore[no-untyped-call]
-        held = [weakref.ref(x) for x in (weights, weights.module, weights.values, weights.grads)]
+        references = [weakref.ref(x) for x in (weights, weights.module, weights.values, weights.grads)]
         del weights
-        assert [ref() for ref in held] == [None] * 4
+        assert [ref() for ref in references] == [None] * 4
     finally:
         gc.enable()
 

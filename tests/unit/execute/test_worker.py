@@ -28,28 +28,28 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_steps_are_told_of_every_fifth_of_a_second_and_the_last(clock: list[float]) -> None:
-    told: list[Event] = []
-    on_event = throttle_steps(told.append)
+    received: list[Event] = []
+    on_event = throttle_steps(received.append)
     for step in range(1, 11):
         clock[0] += 0.09
         on_event(_step(step))
     assert worker._EVERY == 0.2
-    assert [event.step for event in told if isinstance(event, StepDone)] == [1, 4, 7, 10]
+    assert [event.step for event in received if isinstance(event, StepDone)] == [1, 4, 7, 10]
 
 
 def test_each_run_of_a_pack_is_told_of(clock: list[float]) -> None:
-    told: list[Event] = []
-    on_event = throttle_steps(told.append)
+    received: list[Event] = []
+    on_event = throttle_steps(received.append)
     for step in (1, 2):
         for run in (RUN, OTHER):
             on_event(_step(step, run))
-    assert told == [_step(1, RUN), _step(1, OTHER)]
+    assert received == [_step(1, RUN), _step(1, OTHER)]
 
 
 def test_all_other_events_pass_as_they_are(clock: list[float]) -> None:
-    told: list[Event] = []
-    on_event = throttle_steps(told.append)
+    received: list[Event] = []
+    on_event = throttle_steps(received.append)
     events: list[Event] = [RunStarted(RUN), EpochDone(RUN, POINT, POINT), RunEnded(RECORD)] * 2
     for event in events:
         on_event(event)
-    assert told == events
+    assert received == events

@@ -28,8 +28,8 @@ def test_probabilities_are_logistic_regressions() -> None:
     assert [strength for strength, _ in path] == list(STRENGTHS)
     for strength, model in path:
         expected = LogisticRegression(C=strength, max_iter=1000).fit(_features(), labels)
-        found = model.predict_logits(_examples(labels)).softmax(-1).numpy()
-        assert np.allclose(found, expected.predict_proba(_features()), atol=1e-9)
+        probabilities = model.predict_logits(_examples(labels)).softmax(-1).numpy()
+        assert np.allclose(probabilities, expected.predict_proba(_features()), atol=1e-9)
 
 
 def test_a_class_that_training_lacks_is_never_predicted() -> None:
@@ -51,10 +51,10 @@ def test_numbers_are_ridges() -> None:
 def test_each_label_has_its_own_logistic_regression() -> None:
     labels = np.array([[1, 0], [1, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]], np.float32)
     strength, model = fit_path(_examples(labels), "label-set", 2)[2]
-    found = model.predict_logits(_examples(labels)).sigmoid().numpy()
+    probabilities = model.predict_logits(_examples(labels)).sigmoid().numpy()
     for c in range(2):
         expected = LogisticRegression(C=strength, max_iter=1000).fit(_features(), labels[:, c].astype(int))
-        assert np.allclose(found[:, c], expected.predict_proba(_features())[:, 1], atol=1e-9)
+        assert np.allclose(probabilities[:, c], expected.predict_proba(_features())[:, 1], atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -58,15 +58,15 @@ def test_an_evaluation_changes_no_gradient(family: str, compute: torch.dtype) ->
 
 
 def test_weights_are_counted_as_they_are() -> None:
-    whole = count_parameters(make_tiny_model("bloom"))
+    counts = count_parameters(make_tiny_model("bloom"))
     model = make_tiny_model("bloom", seed=7).float()
     quantise(model, _CPU, torch.float32)
-    assert sum(p.numel() for p in model.parameters()) < whole.total  # two to a byte: the naive count
-    assert count_parameters(model).total == whole.total
+    assert sum(p.numel() for p in model.parameters()) < counts.total  # two to a byte: the naive count
+    assert count_parameters(model).total == counts.total
     adapted = _in_four_bits("bloom", r=4)
     trained = 2 * 4 * (32 + 96) + 3 * 32  # two layers of query_key_value, and the head
     assert count_parameters(adapted).trainable == trained
-    assert count_parameters(adapted).total == whole.total + 2 * 4 * (32 + 96)
+    assert count_parameters(adapted).total == counts.total + 2 * 4 * (32 + 96)
 
 
 def test_logits_are_those_of_weights_rounded_to_nf4() -> None:
@@ -86,17 +86,17 @@ def test_logits_are_those_of_weights_rounded_to_nf4() -> None:
 
 @pytest.mark.parametrize("family", ["bloom", "bert"])
 def test_its_loss_falls(family: str) -> None:
-    setting = make_tiny_context()
-    object.__setattr__(setting, "precision", "fp32")
+    context = make_tiny_context()
+    object.__setattr__(context, "precision", "fp32")
     member = Member(make_tiny_run(0, steps=150, learning_rate=3e-2), np.arange(60))
-    train([member], join_weights(iter([_in_four_bits(family)]), 1), setting, EventRecorder())
+    train([member], join_weights(iter([_in_four_bits(family)]), 1), context, EventRecorder())
     assert member.error is None
     assert np.mean(member.losses[-10:]) < 0.8 * np.mean(member.losses[:10])
 
 
 def test_a_pack_shares_its_four_bit_base() -> None:
-    setting = make_tiny_context()
-    object.__setattr__(setting, "precision", "fp32")
+    context = make_tiny_context()
+    object.__setattr__(context, "precision", "fp32")
     losses = []
     for ranks in ((2, 4), (2,), (4,)):
         models = [_in_four_bits("bloom", seed=r, r=r) for r in ranks]
@@ -104,9 +104,9 @@ def test_a_pack_shares_its_four_bit_base() -> None:
             pad_rank(model, max(ranks))
         members = [Member(make_tiny_run(r, steps=10, learning_rate=1e-2), np.arange(60)) for r in ranks]
         weights = join_weights(iter(models), len(models))
-        held = [p for p in weights.module.parameters() if getattr(p, "quant_state", None) is not None]
-        assert len(held) == 2 * 4
-        train(members, weights, setting, EventRecorder())
+        quantised = [p for p in weights.module.parameters() if getattr(p, "quant_state", None) is not None]
+        assert len(quantised) == 2 * 4
+        train(members, weights, context, EventRecorder())
         losses.append([member.losses for member in members])
     together, first, second = losses
     assert together[0] == pytest.approx(first[0], abs=1e-4)

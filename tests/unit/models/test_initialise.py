@@ -30,8 +30,8 @@ def _head(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: value for name, value in weights.items() if name.startswith("classifier")}
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+def _same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
@@ -55,10 +55,10 @@ def test_arms_that_share_a_seed_share_the_head_and_nothing_else(checkpoint: Chec
 
 def test_pretrained_takes_the_checkpoints_body(checkpoint: Checkpoint, tiny_model: Path) -> None:
     body = AutoModel.from_pretrained(tiny_model).state_dict()
-    found = _weights(checkpoint, pretrained=True, seed=0)
-    shared = [name for name in body if f"bert.{name}" in found]
+    initialised = _weights(checkpoint, pretrained=True, seed=0)
+    shared = [name for name in body if f"bert.{name}" in initialised]
     assert len(shared) > 20
-    assert all(torch.equal(body[name], found[f"bert.{name}"]) for name in shared)
+    assert all(torch.equal(body[name], initialised[f"bert.{name}"]) for name in shared)
 
 
 def test_a_head_comes_along_only_for_the_very_same_labels(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_a_head_comes_along_only_for_the_very_same_labels(checkpoint: Checkpoint
     tuned.save_pretrained(tmp_path)
     checkpoint.tokenizer.save_pretrained(tmp_path)
     same = open_checkpoint(str(tmp_path), "classification", NAMES)
-    other = open_checkpoint(str(tmp_path), "classification", ("cold", "warm"))
+    second = open_checkpoint(str(tmp_path), "classification", ("cold", "warm"))
     assert _same(_head(_weights(same, pretrained=True, seed=0)), _head(tuned.state_dict()))
-    assert not _same(_head(_weights(other, pretrained=True, seed=0)), _head(tuned.state_dict()))
+    assert not _same(_head(_weights(second, pretrained=True, seed=0)), _head(tuned.state_dict()))
     assert _same(
-        _head(_weights(other, pretrained=True, seed=0)), _head(_weights(other, pretrained=False, seed=0))
+        _head(_weights(second, pretrained=True, seed=0)), _head(_weights(second, pretrained=False, seed=0))
     )
 
 

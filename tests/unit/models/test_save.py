@@ -32,11 +32,11 @@ def test_a_head_lost_on_the_way_is_an_error(
 ) -> None:
     checkpoint = open_checkpoint(str(tiny_model), "classification", ("bad", "good"))
     model: Any = initialise(checkpoint, pretrained=True, seed=0)
-    whole = model.save_pretrained
+    save_pretrained = model.save_pretrained
 
     def without_head(folder: Path) -> None:
         weights = {name: value for name, value in model.state_dict().items() if "classifier" not in name}
-        whole(folder, state_dict=weights)
+        save_pretrained(folder, state_dict=weights)
 
     monkeypatch.setattr(model, "save_pretrained", without_head)
     with torch.random.fork_rng(), pytest.raises(ModelError, match="other logits when loaded again"):

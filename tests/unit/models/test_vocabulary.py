@@ -109,10 +109,10 @@ def test_trained_and_restored_it_is_the_fully_trained_model(family: str) -> None
     assert max(norms) > 0.5  # clipping took part
     assert np.allclose(_train(model), norms, rtol=1e-9)
     restore(model, _model(family).get_input_embeddings(), compute_decay_factor(RATES, DECAY))
-    expected, found = full.state_dict(), model.state_dict()
-    assert list(found) == list(expected)
+    expected, actual = full.state_dict(), model.state_dict()
+    assert list(actual) == list(expected)
     for name in expected:
-        assert torch.allclose(found[name], expected[name], rtol=0, atol=1e-9), name
+        assert torch.allclose(actual[name], expected[name], rtol=0, atol=1e-9), name
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
@@ -205,10 +205,12 @@ def test_the_padding_row_is_kept_without_being_asked_for() -> None:
 
 def test_only_the_rows_in_use_are_kept_in_memory() -> None:
     model = _model("bert")
-    whole = count_parameters(model).total
+    n_parameters = count_parameters(model).total
     table = weakref.ref(model.get_input_embeddings().weight)
     assert compact(model, USED) is None
-    assert count_parameters(model).total == count_parameters(model).trainable == whole - len(UNUSED) * 32
+    assert (
+        count_parameters(model).total == count_parameters(model).trainable == n_parameters - len(UNUSED) * 32
+    )
     gc.collect()
     assert table() is None
     assert model.get_input_embeddings().weight.untyped_storage().nbytes() == len(USED) * 32 * 8
@@ -224,13 +226,13 @@ def test_best_weights_travel_through_the_state_dict() -> None:
 
 
 def test_a_frozen_table_stays_frozen_and_keeps_its_precision() -> None:
-    model, whole = _model("bert").bfloat16(), _model("bert")
+    model, full = _model("bert").bfloat16(), _model("bert")
     model.get_input_embeddings().weight.requires_grad_(False)
-    expected = whole.get_input_embeddings().weight.detach().bfloat16()
+    expected = full.get_input_embeddings().weight.detach().bfloat16()
     assert compact(model, USED) is None
     assert not model.get_input_embeddings().weight.requires_grad
     assert model.get_input_embeddings().weight.dtype == torch.bfloat16
-    restore(model, whole.get_input_embeddings(), 1.0)
+    restore(model, full.get_input_embeddings(), 1.0)
     assert not model.get_input_embeddings().weight.requires_grad
     assert torch.equal(model.get_input_embeddings().weight, expected)
 
@@ -255,9 +257,9 @@ def test_ids_in_use_are_those_of_every_part_and_the_extra_ones(monkeypatch: pyte
     monkeypatch.setattr(vocabulary, "_CHUNK", 7)
     draws = np.random.default_rng(0)
     parts = [_tokens(draws.integers(4, 40, length)) for length in (20, 7, 1)]
-    found = find_used_ids(parts, PAD, 49)
-    assert found.dtype == np.int64
-    assert found.tolist() == sorted({PAD, 49, *(int(i) for part in parts for i in part.ids)})
+    used_ids = find_used_ids(parts, PAD, 49)
+    assert used_ids.dtype == np.int64
+    assert used_ids.tolist() == sorted({PAD, 49, *(int(i) for part in parts for i in part.ids)})
     assert find_used_ids([]).tolist() == []
 
 

@@ -33,8 +33,8 @@ def planned(study_file: StudyFile, **changes: Any) -> Plan:
     return plan(load_study(study_file(**changes)))
 
 
-def _memory_warnings(made: Plan) -> list[str]:
-    return [warning.message for warning in made.warnings if warning.kind == "memory"]
+def _memory_warnings(study_plan: Plan) -> list[str]:
+    return [warning.message for warning in study_plan.warnings if warning.kind == "memory"]
 
 
 def test_what_does_not_fit_is_said(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,8 +45,8 @@ def test_what_does_not_fit_is_said(study_file: StudyFile, monkeypatch: pytest.Mo
     assert "training.batch_size" in text
 
 
-def _lowest(made: Plan) -> float:
-    memory = made.cost.groups[0].memory_bytes
+def _lowest(study_plan: Plan) -> float:
+    memory = study_plan.cost.groups[0].memory_bytes
     assert memory is not None
     return memory.low
 

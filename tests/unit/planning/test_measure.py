@@ -58,7 +58,7 @@ def test_each_kind_of_run_is_timed_once_in_new_processes(estimate: Callable[...,
     timer = _Timer()
     measured = measure_groups(estimate(workers=1, pack=1), timer, ignore_log)
     assert timer.asked == ["stop", "1 x 1 full", "stop", "1 x 1 lora"]
-    times = {one.group.runs[0].arm: len(one.times) for one in measured.groups}
+    times = {row.group.runs[0].arm: len(row.times) for row in measured.groups}
     assert times == {"full": 1, "lora": 1, "other": 1, "probe": 0, "words": 0}
 
 
@@ -66,15 +66,15 @@ def test_packs_that_are_asked_for_are_timed_as_such(estimate: Callable[..., Stud
     timer = _Timer()
     measured = measure_groups(estimate(workers=0, pack=2), timer, ignore_log)
     assert timer.asked == ["stop", "1 x 2 full", "stop", "1 x 1 lora"]
-    assert [one.timed_runs for one in measured.groups][:3] == [2, 1, 1]
+    assert [row.timed_runs for row in measured.groups][:3] == [2, 1, 1]
 
 
 def test_a_study_without_steps_is_not_timed(estimate: Callable[..., StudyEstimate]) -> None:
-    told: list[str] = []
+    logged: list[str] = []
     given = estimate(arms={"words": {"method": "bag-of-words"}})
     timer = _Timer()
-    assert measure_groups(given, timer, told.append) is given
-    assert (timer.asked, told) == ([], [])
+    assert measure_groups(given, timer, logged.append) is given
+    assert (timer.asked, logged) == ([], [])
 
 
 def test_in_this_process_nothing_is_timed(estimate: Callable[..., StudyEstimate]) -> None:
@@ -91,5 +91,5 @@ def test_a_probe_measures_and_forgets(study_file: StudyFile, tmp_path: Path) -> 
     assert 0 < cost.seconds.low < cost.seconds.high
     measured = [group.measured for group in cost.groups if group.measured]
     assert len(measured) == 2  # full and random are one
-    assert all(one.memory_bytes > 0 and one.seconds_per_step > 0 for one in measured)
+    assert all(row.memory_bytes > 0 and row.seconds_per_step > 0 for row in measured)
     assert not (tmp_path / "out").exists()

@@ -60,12 +60,12 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _place(
-    timer: _Timer, runs: int = 4, reason: str | None = None, more: Sequence[Group] = (), **asked: Any
+    timer: _Timer, runs: int = 4, reason: str | None = None, more: Sequence[Group] = (), **settings: Any
 ) -> Placement:
     """The placement for so many runs of one group, and `more`; without packs unless they are asked for."""
     choice: dict[str, Any] = {"workers": "auto", "pack": 1, "device": "cpu"}
-    choice |= {key: asked.pop(key) for key in choice.keys() & asked.keys()}
-    group = Group(tuple(make_tiny_run(seed, **asked) for seed in range(runs)), reason)
+    choice |= {key: settings.pop(key) for key in choice.keys() & settings.keys()}
+    group = Group(tuple(make_tiny_run(seed, **settings) for seed in range(runs)), reason)
     groups = [group, *more]
     texts = {run.key: TEXTS for one in groups for run in one.runs}
     return choose_placement(groups, texts, timer, **choice)
@@ -156,10 +156,10 @@ def test_one_run_takes_all_threads_without_a_probe() -> None:
     assert placement.reason == "one run at a time"
 
 
-@pytest.mark.parametrize(("asked", "workers", "threads"), [(1, 1, 2), (2, 2, 1), (9, 4, 1)])
-def test_workers_that_the_study_asks_for_are_obeyed(asked: int, workers: int, threads: int) -> None:
+@pytest.mark.parametrize(("wanted", "workers", "threads"), [(1, 1, 2), (2, 2, 1), (9, 4, 1)])
+def test_workers_that_the_study_asks_for_are_obeyed(wanted: int, workers: int, threads: int) -> None:
     timer = _two_or_one(0.1, 0.1)
-    placement = _place(timer, workers=asked)
+    placement = _place(timer, workers=wanted)
     assert (placement.workers, placement.threads) == (workers, threads)
     assert (placement.reason, timer.asked) == ("asked for", [])
 

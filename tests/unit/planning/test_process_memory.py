@@ -58,10 +58,12 @@ def test_whole_models_or_an_evaluation_count_where_they_are_more_than_a_step() -
 
 def _warn(need: MemoryEstimate = NEED, *, low: float, free: float, **more: Any) -> list[str]:
     """The warnings about a run, or `pack` as one, in so many processes; sizes in GiB."""
-    asked = {"pack": 1, "processes": 1} | {key: more.pop(key) for key in more.keys() & {"pack", "processes"}}
+    settings = {"pack": 1, "processes": 1} | {
+        key: more.pop(key) for key in more.keys() & {"pack", "processes"}
+    }
     memory = Range(low=low * GIB, high=2 * low * GIB)
     return [
-        w.message for w in warn_of_memory([make_tiny_run(**more)], need, memory, int(free * GIB), **asked)
+        w.message for w in warn_of_memory([make_tiny_run(**more)], need, memory, int(free * GIB), **settings)
     ]
 
 

@@ -178,10 +178,10 @@ def test_the_worth_of_the_fewest_labels_is_told() -> None:
 
 
 def test_few_seeds_of_a_comparison_are_explained() -> None:
-    one, two, three, six = (
+    single, two, three, six = (
         explain_comparison(comparison(contrast(n_seeds=n, min_p=2.0 ** (1 - n)))) for n in (1, 2, 3, 6)
     )
-    assert one == ["With one seed there is no interval: run more seeds."]
+    assert single == ["With one seed there is no interval: run more seeds."]
     assert two[0].startswith("Two seeds are few")
     assert three == [
         "With 3 paired seeds a sign-flip test cannot go below p = 0.25: verdicts rest on differences being "

@@ -9,10 +9,10 @@ from headstart.report.histogram import draw_bar, draw_histogram
 
 
 @pytest.mark.parametrize(
-    ("share", "drawn"), [(1, "████"), (0.5, "██"), (0.53125, "██▏"), (0, ""), (1e-9, "▏")]
+    ("share", "expected"), [(1, "████"), (0.5, "██"), (0.53125, "██▏"), (0, ""), (1e-9, "▏")]
 )
-def test_a_bar_is_as_long_as_its_share(share: float, drawn: str) -> None:
-    assert draw_bar(share, 4) == drawn
+def test_a_bar_is_as_long_as_its_share(share: float, expected: str) -> None:
+    assert draw_bar(share, 4) == expected
 
 
 def test_lines_name_what_a_bar_holds() -> None:

@@ -28,13 +28,13 @@ def test_wealth_is_that_of_villes_bet_on_a_coin(seeds: int) -> None:
 @pytest.mark.parametrize("seeds", [7, 10, 25])
 def test_the_interval_holds_the_medians_that_villes_test_does_not_reject(seeds: int, tests: int) -> None:
     differences = np.random.default_rng(seeds).normal(size=seeds)
-    found = compute_confidence_sequence(differences, tests)
+    sequence = compute_confidence_sequence(differences, tests)
     for candidate in np.linspace(-4, 4, 161):
         theirs = ville.BernoulliTest(0.5, alpha=0.05 / tests, prior=(0.5, 0.5)).fit(
             (differences > candidate) * 1.0
         )
         is_out = float(theirs.log_e_values_[-1]) >= math.log(tests / 0.05)
-        is_outside = found is not None and not found[0] <= candidate <= found[1]
+        is_outside = sequence is not None and not sequence[0] <= candidate <= sequence[1]
         assert is_outside == is_out
 
 
@@ -78,10 +78,10 @@ def test_whoever_stops_when_it_is_narrow_errs_with_a_chance_below_one_in_twenty(
     for _ in range(600):
         differences = _draw_differences(kind, draws)
         for seeds in range(find_min_seeds(), 31):
-            found = compute_confidence_sequence(differences[:seeds])
-            if found is not None and found[1] - found[0] < 2:
+            sequence = compute_confidence_sequence(differences[:seeds])
+            if sequence is not None and sequence[1] - sequence[0] < 2:
                 break
-        wrong += found is not None and not found[0] <= 0 <= found[1]
+        wrong += sequence is not None and not sequence[0] <= 0 <= sequence[1]
     assert wrong / 600 <= 0.05
 
 
@@ -89,8 +89,8 @@ def _draw_differences(kind: str, draws: np.random.Generator) -> np.ndarray:
     """Thirty differences in points whose median is zero."""
     if kind == "skewed":
         return np.asarray(draws.exponential(size=30) - np.log(2))
-    found = draws.normal(size=30)
-    return np.asarray(np.round(found) if kind == "whole points" else found)
+    differences = draws.normal(size=30)
+    return np.asarray(np.round(differences) if kind == "whole points" else differences)
 
 
 def test_equal_differences_are_allowed() -> None:

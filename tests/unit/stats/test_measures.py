@@ -112,10 +112,10 @@ def test_parts_are_the_jackknifes_pseudo_values(
     measure: SumsMeasure, metric: Metric, data: tuple[np.ndarray, np.ndarray]
 ) -> None:
     """By leaving each example out in turn, and asking the library."""
-    whole = metric(*data)
+    full_score = metric(*data)
     left = np.arange(N)[:, None] != np.arange(N)[None]
-    pseudo = np.array([N * whole - (N - 1) * metric(data[0][keep], data[1][keep]) for keep in left])
-    np.testing.assert_allclose(measure.by_example, pseudo - pseudo.mean() + whole, rtol=1e-8, atol=1e-9)
+    pseudo = np.array([N * full_score - (N - 1) * metric(data[0][keep], data[1][keep]) for keep in left])
+    np.testing.assert_allclose(measure.by_example, pseudo - pseudo.mean() + full_score, rtol=1e-8, atol=1e-9)
 
 
 def test_many_are_drawn_as_each_alone() -> None:
@@ -124,12 +124,12 @@ def test_many_are_drawn_as_each_alone() -> None:
     many = measure_classes(draws.integers(0, 30, N), draws.integers(0, 30, N), 30)
     measures = [*(case[0] for case in CASES), *many.values()] * 12
     counts = next(iter(draw_example_counts(N, np.random.default_rng(0), 20)))
-    for found, one in zip(resample_all(measures, counts), measures, strict=True):
-        np.testing.assert_allclose(found, one.on_resamples(counts), rtol=1e-12, atol=1e-12)
+    for actual, measure in zip(resample_all(measures, counts), measures, strict=True):
+        np.testing.assert_allclose(actual, measure.on_resamples(counts), rtol=1e-12, atol=1e-12)
 
 
 def test_only_a_correlation_of_ranks_has_no_parts() -> None:
-    assert [name for name, one in measure_numbers(*numbers()).items() if one.by_example is None] == [
+    assert [name for name, measure in measure_numbers(*numbers()).items() if measure.by_example is None] == [
         "spearman"
     ]
 

@@ -34,9 +34,9 @@ def on_examples(by_example: np.ndarray) -> PairedScores:
 
 def answers(share: float, seed: int, seeds: int = 5, n_examples: int = 400) -> np.ndarray:
     """Right and wrong answers [S, N] of an arm's models, which share what they find hard."""
-    own = np.random.default_rng(seed)
-    hard = own.random(n_examples)
-    return ((hard[None, :] + 0.3 * own.normal(size=(seeds, n_examples))) < share).astype(float)
+    draws_of_arm = np.random.default_rng(seed)
+    hard = draws_of_arm.random(n_examples)
+    return ((hard[None, :] + 0.3 * draws_of_arm.normal(size=(seeds, n_examples))) < share).astype(float)
 
 
 def right(share: float, seed: int, seeds: int = 5) -> PairedScores:
@@ -44,29 +44,36 @@ def right(share: float, seed: int, seeds: int = 5) -> PairedScores:
 
 
 def test_over_seeds_alone_it_is_the_paired_t_test() -> None:
-    found = compare_paired(seeds_alone(*PRETRAINED), seeds_alone(*RANDOM), draws())
+    comparison = compare_paired(seeds_alone(*PRETRAINED), seeds_alone(*RANDOM), draws())
     oracle = stats.ttest_rel(PRETRAINED, RANDOM)
     ends = oracle.confidence_interval(0.95)
-    assert (found.low, found.high, found.p) == pytest.approx((ends.low, ends.high, oracle.pvalue))
-    assert (found.seeds_low, found.seeds_high) == (found.low, found.high)
-    assert found.difference == pytest.approx(17.1667, abs=1e-4)
-    assert (found.n_examples, found.limiting_factor, found.bootstrap_low, found.sequence_low) == (
+    assert (comparison.low, comparison.high, comparison.p) == pytest.approx(
+        (ends.low, ends.high, oracle.pvalue)
+    )
+    assert (comparison.seeds_low, comparison.seeds_high) == (comparison.low, comparison.high)
+    assert comparison.difference == pytest.approx(17.1667, abs=1e-4)
+    assert (
+        comparison.n_examples,
+        comparison.limiting_factor,
+        comparison.bootstrap_low,
+        comparison.sequence_low,
+    ) == (
         None,
         None,
         None,
         None,
     )
-    assert [(one.low, one.p_mcnemar) for one in found.each_seed] == [(None, None)] * 3
-    assert (found.p_sign_flip, found.min_p) == (0.25, 0.25)
+    assert [(of_seed.low, of_seed.p_mcnemar) for of_seed in comparison.each_seed] == [(None, None)] * 3
+    assert (comparison.p_sign_flip, comparison.min_p) == (0.25, 0.25)
 
 
 def test_examples_widen_the_interval() -> None:
-    found = compare_paired(right(0.8, 1), right(0.7, 2), draws())
-    assert found.low is not None
-    assert found.seeds_low is not None
-    assert found.low < found.seeds_low
-    assert found.n_examples == 400
-    assert found.limiting_factor == "examples"
+    comparison = compare_paired(right(0.8, 1), right(0.7, 2), draws())
+    assert comparison.low is not None
+    assert comparison.seeds_low is not None
+    assert comparison.low < comparison.seeds_low
+    assert comparison.n_examples == 400
+    assert comparison.limiting_factor == "examples"
 
 
 def test_each_seed_is_compared_over_its_examples() -> None:
@@ -74,67 +81,74 @@ def test_each_seed_is_compared_over_its_examples() -> None:
     arm, control = right(0.8, 1), right(0.7, 2)
     assert arm.by_example is not None
     assert control.by_example is not None
-    found = compare_paired(arm, control, draws()).each_seed
+    of_seeds = compare_paired(arm, control, draws()).each_seed
     theirs = [mcnemar_p(a, c) for a, c in zip(arm.by_example, control.by_example, strict=True)]
-    assert [one.p_mcnemar for one in found] == theirs
+    assert [of_seed.p_mcnemar for of_seed in of_seeds] == theirs
     normal = stats.ttest_1samp(arm.by_example[0] - control.by_example[0], 0).confidence_interval()
-    assert (found[0].low, found[0].high) == pytest.approx((normal.low, normal.high), abs=0.01)
-    assert found[0].difference == pytest.approx(arm.by_seed[0] - control.by_seed[0])
+    assert (of_seeds[0].low, of_seeds[0].high) == pytest.approx((normal.low, normal.high), abs=0.01)
+    assert of_seeds[0].difference == pytest.approx(arm.by_seed[0] - control.by_seed[0])
 
 
 def test_its_bootstrap_draws_seeds_and_examples_anew() -> None:
     """The multi-bootstrap by its definition: rows and columns of the differences, with replacement."""
     arm, control = answers(0.8, 1), answers(0.7, 2)
-    found = compare_paired(on_examples(arm), on_examples(control), draws())
-    differences, own = arm - control, draws(7)
+    comparison = compare_paired(on_examples(arm), on_examples(control), draws())
+    differences, generator = arm - control, draws(7)
     n_seeds, n_examples = differences.shape
     means = [
-        differences[np.ix_(own.integers(0, n_seeds, n_seeds), own.integers(0, n_examples, n_examples))].mean()
+        differences[
+            np.ix_(generator.integers(0, n_seeds, n_seeds), generator.integers(0, n_examples, n_examples))
+        ].mean()
         for _ in range(5000)
     ]
     oracle = np.quantile(means, [0.025, 0.975])
-    assert (found.bootstrap_low, found.bootstrap_high) == pytest.approx(oracle, abs=0.015)
+    assert (comparison.bootstrap_low, comparison.bootstrap_high) == pytest.approx(oracle, abs=0.015)
 
 
 def test_a_metric_that_has_no_parts_by_example_still_has_a_bootstrap() -> None:
     arm, control = (replace(right(share, seed), by_example=None) for share, seed in ((0.8, 1), (0.7, 2)))
-    found = compare_paired(arm, control, draws())
-    assert (found.n_examples, found.low) == (None, found.seeds_low)
-    assert found.bootstrap_low is not None
-    assert found.each_seed[0].low is not None
+    comparison = compare_paired(arm, control, draws())
+    assert (comparison.n_examples, comparison.low) == (None, comparison.seeds_low)
+    assert comparison.bootstrap_low is not None
+    assert comparison.each_seed[0].low is not None
 
 
 def test_the_confidence_sequence_is_of_the_seeds_differences() -> None:
     differences = np.random.default_rng(0).normal(size=12)
-    found = compare_paired(seeds_alone(*differences), seeds_alone(*np.zeros(12)), draws(), n_tests=2)
-    assert (found.sequence_low, found.sequence_high) == pytest.approx(
+    comparison = compare_paired(seeds_alone(*differences), seeds_alone(*np.zeros(12)), draws(), n_tests=2)
+    assert (comparison.sequence_low, comparison.sequence_high) == pytest.approx(
         compute_confidence_sequence(differences, 2)
     )
 
 
 def test_swapped_arms_swap_the_signs() -> None:
-    one, other = (
+    first, other = (
         compare_paired(right(0.8, 1), right(0.7, 2), draws()),
         compare_paired(right(0.7, 2), right(0.8, 1), draws()),
     )
-    assert one.difference == pytest.approx(-other.difference)
-    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))  # type: ignore[operator]
-    assert one.p == pytest.approx(other.p)
-    assert one.fiducial_prob_better == pytest.approx(1 - other.fiducial_prob_better)  # type: ignore[operator]
+    assert first.difference == pytest.approx(-other.difference)
+    assert (first.low, first.high) == pytest.approx((-other.high, -other.low))  # type: ignore[operator]
+    assert first.p == pytest.approx(other.p)
+    assert first.fiducial_prob_better == pytest.approx(1 - other.fiducial_prob_better)  # type: ignore[operator]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_gives_others() -> None:
-    one, same, other = (compare_paired(right(0.8, 1), right(0.7, 2), draws(seed)) for seed in (1, 1, 2))
-    assert one == same
-    assert one.bootstrap_low != other.bootstrap_low
+    first, same, other = (compare_paired(right(0.8, 1), right(0.7, 2), draws(seed)) for seed in (1, 1, 2))
+    assert first == same
+    assert first.bootstrap_low != other.bootstrap_low
 
 
 @pytest.mark.parametrize("difference", [0.0, 0.5])
 def test_equal_differences_have_no_interval(difference: float) -> None:
-    (found,) = add_verdicts(
+    (comparison,) = add_verdicts(
         [compare_paired(seeds_alone(*RANDOM + difference), seeds_alone(*RANDOM), draws())]
     )
-    assert (found.low, found.p, found.p_sign_flip, found.verdict) == (None, None, None, "undecided")
+    assert (comparison.low, comparison.p, comparison.p_sign_flip, comparison.verdict) == (
+        None,
+        None,
+        None,
+        "undecided",
+    )
 
 
 def test_methods_without_randomness_still_vary_over_examples() -> None:
@@ -143,31 +157,33 @@ def test_methods_without_randomness_still_vary_over_examples() -> None:
         on_examples(np.repeat(answers(share, seed, seeds=1), 3, axis=0))
         for share, seed in ((0.9, 1), (0.5, 2))
     )
-    (found,) = add_verdicts([compare_paired(arm, control, draws())])
-    assert (found.seeds_low, found.p_sign_flip) == (None, None)
-    assert found.low is not None
-    assert found.verdict == "better"
-    assert found.limiting_factor == "examples"
+    (comparison,) = add_verdicts([compare_paired(arm, control, draws())])
+    assert (comparison.seeds_low, comparison.p_sign_flip) == (None, None)
+    assert comparison.low is not None
+    assert comparison.verdict == "better"
+    assert comparison.limiting_factor == "examples"
 
 
 def test_one_seed_has_no_interval_but_its_own() -> None:
-    (found,) = add_verdicts([compare_paired(right(0.8, 1, seeds=1), right(0.7, 2, seeds=1), draws())])
-    assert (found.low, found.verdict) == (None, "undecided")
-    assert len(found.each_seed) == 1
-    assert found.each_seed[0].low is not None
+    (comparison,) = add_verdicts([compare_paired(right(0.8, 1, seeds=1), right(0.7, 2, seeds=1), draws())])
+    assert (comparison.low, comparison.verdict) == (None, "undecided")
+    assert len(comparison.each_seed) == 1
+    assert comparison.each_seed[0].low is not None
 
 
 def clear(difference: float = 0.1, **changes: float | None) -> PairedComparison:
     """A contrast with an interval of a tenth around its difference, and a p for itself of 0.02."""
     base = compare_paired(seeds_alone(*PRETRAINED), seeds_alone(*RANDOM), draws())
-    made = replace(base, difference=difference, low=difference - 0.05, high=difference + 0.05, p=0.02)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    changed = replace(base, difference=difference, low=difference - 0.05, high=difference + 0.05, p=0.02)
+    return replace(changed, **changes)  # type: ignore[arg-type]
 
 
 def test_verdicts_follow_the_adjusted_p() -> None:
-    assert [one.verdict for one in add_verdicts([clear(), clear(-0.1)])] == ["better", "worse"]
-    assert [one.verdict for one in add_verdicts([clear()] * 3)] == ["undecided"] * 3  # 3 x 0.02 is above 5%
-    assert [one.verdict for one in add_verdicts([clear()], lower_is_better=True)] == ["worse"]
+    assert [judged.verdict for judged in add_verdicts([clear(), clear(-0.1)])] == ["better", "worse"]
+    assert [judged.verdict for judged in add_verdicts([clear()] * 3)] == [
+        "undecided"
+    ] * 3  # 3 x 0.02 is above 5%
+    assert [judged.verdict for judged in add_verdicts([clear()], lower_is_better=True)] == ["worse"]
 
 
 def test_no_difference_is_an_interval_within_the_margin() -> None:
@@ -182,14 +198,14 @@ def test_no_difference_is_an_interval_within_the_margin() -> None:
 def test_where_seeds_were_added_verdicts_follow_the_sequence(
     low: float | None, high: float | None, verdict: str
 ) -> None:
-    (found,) = add_verdicts([clear(sequence_low=low, sequence_high=high)], is_sequential=True)
-    assert found.verdict == verdict
+    (comparison,) = add_verdicts([clear(sequence_low=low, sequence_high=high)], is_sequential=True)
+    assert comparison.verdict == verdict
 
 
 def test_a_sequence_within_the_margin_is_no_difference() -> None:
-    one = clear(sequence_low=-0.01, sequence_high=0.02)
-    assert add_verdicts([one], is_sequential=True, margin=0.03)[0].verdict == "no difference"
-    assert add_verdicts([one], is_sequential=True, margin=0.015)[0].verdict == "undecided"
+    judged = clear(sequence_low=-0.01, sequence_high=0.02)
+    assert add_verdicts([judged], is_sequential=True, margin=0.03)[0].verdict == "no difference"
+    assert add_verdicts([judged], is_sequential=True, margin=0.015)[0].verdict == "undecided"
 
 
 def test_which_way_is_better_turns_the_fiducial_probability_round() -> None:

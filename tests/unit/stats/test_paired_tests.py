@@ -26,10 +26,10 @@ def test_signs_are_all_tried() -> None:
 
 def test_with_many_seeds_signs_are_drawn_from_the_generator() -> None:
     differences = np.random.default_rng(0).normal(0.4, 1, 40)
-    one, same, other = (sign_flip_p(differences, np.random.default_rng(s)) for s in (1, 1, 2))
-    assert one == same
-    assert one != other
-    assert one == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.02)
+    first, same, other = (sign_flip_p(differences, np.random.default_rng(s)) for s in (1, 1, 2))
+    assert first == same
+    assert first != other
+    assert first == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.02)
 
 
 def test_mcnemar_counts_disagreements_alone() -> None:

@@ -40,10 +40,10 @@ def test_it_is_how_often_the_interval_leaves_zero_out(seeds: int) -> None:
     for _ in range(600):
         a = np.sqrt(parts.seeds) * draws.normal(size=(seeds, 1))
         b = np.sqrt(parts.examples) * draws.normal(size=(1, n_examples))
-        found = estimate_two_way(
+        estimate = estimate_two_way(
             difference + a + b + np.sqrt(parts.residual) * draws.normal(size=(seeds, n_examples))
         )
-        shown.append(found is not None and found.low > 0)
+        shown.append(estimate is not None and estimate.low > 0)
     assert np.mean(shown) == pytest.approx(power(difference, parts, seeds, n_examples), abs=0.06)
 
 
@@ -77,12 +77,12 @@ def test_examples_cannot_buy_back_few_seeds() -> None:
 
 def test_variances_are_found_again_in_differences() -> None:
     draws, parts = np.random.default_rng(0), VarianceComponents(seeds=4.0, examples=1.0, residual=2.0)
-    found = []
+    estimates = []
     for _ in range(50):
         a, b = 2 * draws.normal(size=(8, 1)), draws.normal(size=(1, 60))
-        found.append(measure_variances(a + b + np.sqrt(2) * draws.normal(size=(8, 60))))
+        estimates.append(measure_variances(a + b + np.sqrt(2) * draws.normal(size=(8, 60))))
     for name in ("seeds", "examples", "residual"):
-        mean = np.mean([getattr(one, name) for one in found])
+        mean = np.mean([getattr(estimate, name) for estimate in estimates])
         assert mean == pytest.approx(getattr(parts, name), rel=0.2)
 
 

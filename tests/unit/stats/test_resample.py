@@ -25,9 +25,9 @@ def test_examples_and_seeds_drawn_anew_follow_their_definition() -> None:
 
 
 def test_counts_are_a_function_of_their_generator() -> None:
-    one, same, other = (next(draw_example_counts(50, np.random.default_rng(s), 20)) for s in (5, 5, 6))
-    assert np.array_equal(one, same)
-    assert not np.array_equal(one, other)
+    first, same, other = (next(draw_example_counts(50, np.random.default_rng(s), 20)) for s in (5, 5, 6))
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
 def test_percentiles_are_the_middle_of_the_means() -> None:
@@ -50,5 +50,5 @@ def test_seeds_are_drawn_apart_in_each_resample() -> None:
     """Every resample of two seeds is one of the four means that there are."""
     scores = np.tile(np.array([[0.0, 1.0]]), (4000, 1))
     means = resample_seeds(scores, np.random.default_rng(0))
-    shares = [float(np.mean(means == value)) for value in (0.0, 0.5, 1.0)]
-    assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
+    frequencies = [float(np.mean(means == value)) for value in (0.0, 0.5, 1.0)]
+    assert frequencies == pytest.approx([0.25, 0.5, 0.25], abs=0.03)

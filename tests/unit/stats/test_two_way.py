@@ -69,8 +69,8 @@ def test_the_interval_holds_what_it_claims(seeds: int, parts: tuple[float, float
     """At least 93% of 400 intervals cover the truth; with few seeds they may be wider than they need be."""
     draws = np.random.default_rng(seeds)
     scaled = (parts[0] / 10, parts[1], parts[2])
-    made = [estimate_two_way(draw_differences(seeds, 100, draws, *scaled)) for _ in range(400)]
-    covered = np.mean([one is not None and one.low <= 0 <= one.high for one in made])
+    estimates = [estimate_two_way(draw_differences(seeds, 100, draws, *scaled)) for _ in range(400)]
+    covered = np.mean([estimate is not None and estimate.low <= 0 <= estimate.high for estimate in estimates])
     assert covered >= 0.93
 
 

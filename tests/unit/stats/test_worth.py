@@ -21,9 +21,9 @@ def curve(*values: float, seeds: int = 3) -> LearningCurve:
 
 
 def noisy(
-    values: tuple[float, ...], own: np.random.Generator, seeds: int, std: float = 0.01
+    values: tuple[float, ...], generator: np.random.Generator, seeds: int, std: float = 0.01
 ) -> LearningCurve:
-    return LearningCurve(LABELS, np.array(values)[:, None] + std * own.normal(size=(4, seeds)))
+    return LearningCurve(LABELS, np.array(values)[:, None] + std * generator.normal(size=(4, seeds)))
 
 
 def labels_worth(arm: LearningCurve, control: LearningCurve, *, lower_is_better: bool = False) -> list[Worth]:
@@ -31,9 +31,9 @@ def labels_worth(arm: LearningCurve, control: LearningCurve, *, lower_is_better:
 
 
 def test_an_arm_that_is_its_control_is_worth_its_labels() -> None:
-    found = labels_worth(curve(*RISING), curve(*RISING))
-    assert [one.worth for one in found] == pytest.approx(LABELS)
-    assert [one.ratio for one in found] == pytest.approx([1, 1, 1, 1])
+    worths = labels_worth(curve(*RISING), curve(*RISING))
+    assert [amount.worth for amount in worths] == pytest.approx(LABELS)
+    assert [amount.ratio for amount in worths] == pytest.approx([1, 1, 1, 1])
 
 
 def test_between_sizes_it_is_linear_in_the_logarithm() -> None:
@@ -42,49 +42,49 @@ def test_between_sizes_it_is_linear_in_the_logarithm() -> None:
 
 
 def test_beyond_the_data_it_is_more_or_less_than() -> None:
-    found = labels_worth(curve(0.4, 0.5, 0.8, 0.9), curve(*RISING))
-    assert [one.worth for one in found] == [0.0, 100.0, 800.0, float("inf")]
+    worths = labels_worth(curve(0.4, 0.5, 0.8, 0.9), curve(*RISING))
+    assert [amount.worth for amount in worths] == [0.0, 100.0, 800.0, float("inf")]
 
 
 def test_a_curve_that_falls_is_made_monotone() -> None:
     """0.7 and 0.6 become 0.65 both: the fewest labels that reach it are 200."""
-    found = labels_worth(curve(0.65, 0.65, 0.65, 0.65), curve(0.5, 0.7, 0.6, 0.8))
-    assert found[0].worth == pytest.approx(200)
+    worths = labels_worth(curve(0.65, 0.65, 0.65, 0.65), curve(0.5, 0.7, 0.6, 0.8))
+    assert worths[0].worth == pytest.approx(200)
 
 
 def test_a_loss_is_better_when_lower() -> None:
-    found = labels_worth(curve(0.35, 0.3, 0.25, 0.2), curve(0.5, 0.4, 0.3, 0.2), lower_is_better=True)
-    assert found[0].worth == pytest.approx(np.sqrt(200 * 400))
+    worths = labels_worth(curve(0.35, 0.3, 0.25, 0.2), curve(0.5, 0.4, 0.3, 0.2), lower_is_better=True)
+    assert worths[0].worth == pytest.approx(np.sqrt(200 * 400))
 
 
 def test_numbers_of_the_arm_need_not_be_the_controls() -> None:
     end = LearningCurve(np.array([50]), np.full((1, 3), 0.65))
-    (found,) = labels_worth(end, curve(*RISING))
-    assert found.amount == 50
-    assert found.worth == pytest.approx(np.sqrt(200 * 400))
+    (worths,) = labels_worth(end, curve(*RISING))
+    assert worths.amount == 50
+    assert worths.worth == pytest.approx(np.sqrt(200 * 400))
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_the_interval_holds_the_truth_as_often_as_it_says(seeds: int) -> None:
-    own, held = draws(seeds), []
+    generator, covered = draws(seeds), []
     truth = np.sqrt(200 * 400)
     for _ in range(200):
-        arm = noisy((0.65, 0.7, 0.75, 0.8), own, seeds)
-        first = estimate_worth(arm, noisy(RISING, own, seeds), own, n_resamples=20)[0]
+        arm = noisy((0.65, 0.7, 0.75, 0.8), generator, seeds)
+        first = estimate_worth(arm, noisy(RISING, generator, seeds), generator, n_resamples=20)[0]
         assert first.low is not None
         assert first.high is not None
-        held.append(first.low <= truth <= first.high)
-    assert np.mean(held) >= 0.93
+        covered.append(first.low <= truth <= first.high)
+    assert np.mean(covered) >= 0.93
 
 
 def test_the_interval_is_where_the_paired_t_test_does_not_reject() -> None:
     """At its ends the control, read between its sizes, differs from the arm with p of 5%."""
     from scipy import stats
 
-    own = draws(3)
-    arm, control = noisy((0.65, 0.7, 0.75, 0.8), own, 5), noisy(RISING, own, 5)
-    found = labels_worth(arm, control)[0]
-    for end in (found.low, found.high):
+    generator = draws(3)
+    arm, control = noisy((0.65, 0.7, 0.75, 0.8), generator, 5), noisy(RISING, generator, 5)
+    worths = labels_worth(arm, control)[0]
+    for end in (worths.low, worths.high):
         assert end is not None
         there = [np.interp(np.log(end), np.log(LABELS), column) for column in control.by_seed.T]
         p = stats.ttest_rel(arm.by_seed[0], there).pvalue
@@ -93,41 +93,45 @@ def test_the_interval_is_where_the_paired_t_test_does_not_reject() -> None:
 
 def test_examples_widen_the_interval() -> None:
     """Few examples, seeds that hardly differ: other examples would move the scores."""
-    own = draws(4)
-    made = []
+    generator = draws(4)
+    curves = []
     for values in ((0.65, 0.7, 0.75, 0.8), RISING):
-        hard = own.random(200)
-        noise = 0.1 * own.normal(size=(4, 3, 200))
+        hard = generator.random(200)
+        noise = 0.1 * generator.normal(size=(4, 3, 200))
         by_example = ((hard + noise) < np.array(values)[:, None, None]).astype(float)
-        made.append(LearningCurve(LABELS, by_example.mean(2), by_example))
-    known = labels_worth(*made)[0]
-    unknown = labels_worth(*(LearningCurve(one.amounts, one.by_seed) for one in made))[0]
+        curves.append(LearningCurve(LABELS, by_example.mean(2), by_example))
+    known = labels_worth(*curves)[0]
+    unknown = labels_worth(
+        *(LearningCurve(learning_curve.amounts, learning_curve.by_seed) for learning_curve in curves)
+    )[0]
     assert known.low is not None
     assert unknown.low is not None
     assert known.low < unknown.low
 
 
 def test_a_score_that_may_be_beyond_says_so() -> None:
-    own = draws(5)
-    found = labels_worth(noisy((0.4, 0.5, 0.79, 0.9), own, 5, 0.03), noisy(RISING, own, 5, 0.03))
-    assert [(one.low, one.high) for one in (found[0], found[-1])] == [(0.0, 0.0), (np.inf, np.inf)]
-    assert found[2].high == np.inf
-    assert found[1].low == 0.0
+    generator = draws(5)
+    worths = labels_worth(noisy((0.4, 0.5, 0.79, 0.9), generator, 5, 0.03), noisy(RISING, generator, 5, 0.03))
+    assert [(amount.low, amount.high) for amount in (worths[0], worths[-1])] == [(0.0, 0.0), (np.inf, np.inf)]
+    assert worths[2].high == np.inf
+    assert worths[1].low == 0.0
 
 
 def test_draws_come_from_the_generator() -> None:
-    own = draws()
-    arm, control = (noisy((0.0, 0.1, 0.2, 0.3), own, 5, 0.05) for _ in range(2))
-    one, same, other = (estimate_worth(arm, control, draws(s)) for s in (1, 1, 2))
-    assert one == same
-    assert [w.bootstrap_low for w in one] != [w.bootstrap_low for w in other]
-    assert [w.low for w in one] == [w.low for w in other]
+    generator = draws()
+    arm, control = (noisy((0.0, 0.1, 0.2, 0.3), generator, 5, 0.05) for _ in range(2))
+    first, same, other = (estimate_worth(arm, control, draws(s)) for s in (1, 1, 2))
+    assert first == same
+    assert [w.bootstrap_low for w in first] != [w.bootstrap_low for w in other]
+    assert [w.low for w in first] == [w.low for w in other]
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_scores_without_variation_have_no_interval(seeds: int) -> None:
-    found = labels_worth(curve(*RISING, seeds=seeds), curve(*RISING, seeds=seeds))
-    assert [(one.worth, one.low, one.high) for one in found] == [(n, None, None) for n in LABELS.tolist()]
+    worths = labels_worth(curve(*RISING, seeds=seeds), curve(*RISING, seeds=seeds))
+    assert [(amount.worth, amount.low, amount.high) for amount in worths] == [
+        (n, None, None) for n in LABELS.tolist()
+    ]
 
 
 @pytest.mark.parametrize("labels", [[100], [200, 100, 400, 800], [100, 100, 200, 300]])

@@ -96,9 +96,9 @@ def test_record_without_a_model_promotes_nothing(tmp_path: Path) -> None:
 # Grids
 
 
-def ended(layout: StudyLayout, seed: int, setting: dict[str, float], valid: float) -> RunRecord:
+def ended(layout: StudyLayout, seed: int, hyperparameters: dict[str, float], valid: float) -> RunRecord:
     """A run of the tuned arm `a` that ended, its model in its folder, and was put up for promotion."""
-    record = make_record(seed, valid=valid, hyperparameters=setting)
+    record = make_record(seed, valid=valid, hyperparameters=hyperparameters)
     model = layout.run_model_folder(record.key)
     model.mkdir(parents=True)
     (model / "weights").write_text(record.key)

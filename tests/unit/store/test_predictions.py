@@ -88,26 +88,26 @@ def test_table_that_is_known_as_a_whole(tmp_path: Path) -> None:
 
 def test_classes_are_numbers_with_the_loss_of_the_true_one(tmp_path: Path) -> None:
     write(tmp_path, "class", ["a", "b"], ([0, 1], [1, 0], [[0.25, 0.75], [0.25, 0.75]]))
-    found = read(tmp_path)
-    assert (found.kind, found.classes) == ("classes", 2)
-    assert (found.y_true.tolist(), found.y_pred.tolist()) == ([1, 0], [1, 1])
-    assert found.losses == pytest.approx([-np.log(0.75), -np.log(0.25)])
+    predictions = read(tmp_path)
+    assert (predictions.kind, predictions.classes) == ("classes", 2)
+    assert (predictions.y_true.tolist(), predictions.y_pred.tolist()) == ([1, 0], [1, 1])
+    assert predictions.losses == pytest.approx([-np.log(0.75), -np.log(0.25)])
 
 
 def test_label_sets_are_marks_with_the_mean_loss_of_all_labels(tmp_path: Path) -> None:
     write(tmp_path, "label-set", ["a", "b"], ([0, 1], [[1, 0], [0, 0]], [[0.75, 0.75], [0.5, 0.25]]))
-    found = read(tmp_path, "macro_f1")
-    assert (found.kind, found.classes) == ("labels", 2)
-    assert (found.y_true.tolist(), found.y_pred.tolist()) == ([[1, 0], [0, 0]], [[1, 1], [0, 0]])
+    predictions = read(tmp_path, "macro_f1")
+    assert (predictions.kind, predictions.classes) == ("labels", 2)
+    assert (predictions.y_true.tolist(), predictions.y_pred.tolist()) == ([[1, 0], [0, 0]], [[1, 1], [0, 0]])
     expected = [-(np.log(0.75) + np.log(0.25)) / 2, -(np.log(0.5) + np.log(0.75)) / 2]
-    assert found.losses == pytest.approx(expected)
+    assert predictions.losses == pytest.approx(expected)
 
 
 def test_numbers_have_their_squared_error(tmp_path: Path) -> None:
     write(tmp_path, "number", [], ([0, 1], [1.5, 2.0], [[1.0], [2.0]]))
-    found = read(tmp_path, "rmse")
-    assert (found.kind, found.classes) == ("numbers", 0)
-    assert found.losses == pytest.approx([0.25, 0.0])
+    predictions = read(tmp_path, "rmse")
+    assert (predictions.kind, predictions.classes) == ("numbers", 0)
+    assert predictions.losses == pytest.approx([0.25, 0.0])
 
 
 def test_class_that_a_model_is_sure_of_wrongly_has_a_finite_loss(tmp_path: Path) -> None:
@@ -128,19 +128,27 @@ ANSWERS = {
 
 def test_answers_are_right_where_they_are_the_response_without_its_spaces(tmp_path: Path) -> None:
     write_table(tmp_path / PREDICTIONS_FILE, ANSWERS)
-    found = read(tmp_path, "exact_match")
-    assert (found.kind, found.y_pred.tolist(), found.losses) == ("answers", [1.0, 0.0], None)
-    assert found.stopped is not None
-    assert found.stopped.tolist() == [1.0, 0.0]
+    predictions = read(tmp_path, "exact_match")
+    assert (predictions.kind, predictions.y_pred.tolist(), predictions.losses) == (
+        "answers",
+        [1.0, 0.0],
+        None,
+    )
+    assert predictions.stopped is not None
+    assert predictions.stopped.tolist() == [1.0, 0.0]
 
 
 def test_tokens_are_read_for_their_metrics_alone(tmp_path: Path) -> None:
     write_table(tmp_path / PREDICTIONS_FILE, ANSWERS)
     tokens = {"id": [0, 1], "tokens": [3, 4], "loss": [1.5, 2.0], "right": [2, 0]}
     write_table(tmp_path / TOKENS_FILE, {name: pa.array(values) for name, values in tokens.items()})
-    found = read(tmp_path, "token_accuracy")
-    assert (found.kind, found.y_true.tolist(), found.y_pred.tolist()) == ("tokens", [3, 4], [2, 0])
-    assert found.losses == pytest.approx([1.5, 2.0])
+    predictions = read(tmp_path, "token_accuracy")
+    assert (predictions.kind, predictions.y_true.tolist(), predictions.y_pred.tolist()) == (
+        "tokens",
+        [3, 4],
+        [2, 0],
+    )
+    assert predictions.losses == pytest.approx([1.5, 2.0])
     assert read(tmp_path, "exact_match").kind == "answers"
 
 
@@ -186,9 +194,9 @@ def test_a_reader_reads_each_file_once_whatever_is_computed_from_it(
 
     monkeypatch.setattr(pq, "read_table", count)
     reader = PredictionReader(lambda key: tmp_path / key)
-    found = [reader(key, metric) for key in ("a", "b") for metric in ("loss", "accuracy", "loss")]
+    read_results = [reader(key, metric) for key in ("a", "b") for metric in ("loss", "accuracy", "loss")]
     assert files == [tmp_path / key / PREDICTIONS_FILE for key in ("a", "b")]
-    assert [id(one) for one in found[:3]] == [id(found[0])] * 3
+    assert [id(result) for result in read_results[:3]] == [id(read_results[0])] * 3
     assert reader("c", "accuracy") is None
 
 
@@ -198,5 +206,5 @@ def test_a_reader_tells_tokens_from_answers(tmp_path: Path) -> None:
     for name, columns in ((PREDICTIONS_FILE, answers), (TOKENS_FILE, tokens)):
         write_table(tmp_path / name, {key: pa.array(values) for key, values in columns.items()})
     reader = PredictionReader(lambda _: tmp_path)
-    kinds = [found.kind for metric in ("loss", "exact_match") if (found := reader("any", metric))]
+    kinds = [predictions.kind for metric in ("loss", "exact_match") if (predictions := reader("any", metric))]
     assert kinds == ["tokens", "answers"]

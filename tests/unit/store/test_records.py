@@ -58,8 +58,8 @@ def test_unreadable_record_is_named(tmp_path: Path) -> None:
 def test_records_lie_at_both_depths(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     write_record(layout, make_record(0))
-    for seed, setting in enumerate((LOW, HIGH)):
-        write_record(layout, make_record(seed, arm="b", hyperparameters=setting))
+    for seed, hyperparameters in enumerate((LOW, HIGH)):
+        write_record(layout, make_record(seed, arm="b", hyperparameters=hyperparameters))
     assert list(read_done_records(layout)) == [
         "a/all/0",
         "b/all/0/learning_rate=1e-05",

@@ -92,9 +92,9 @@ def test_predictions_are_read_by_run(tmp_path: Path) -> None:
     assert store.read_predictions("a/all/0", "rmse") is None
     columns = {name: pa.array(np.array([1.0])) for name in ("label", "predicted")}
     write_table(store.run_folder("a/all/0") / PREDICTIONS_FILE, {"id": pa.array([0]), **columns})
-    found = store.read_predictions("a/all/0", "rmse")
-    assert found is not None
-    assert found.kind == "numbers"
+    predictions = store.read_predictions("a/all/0", "rmse")
+    assert predictions is not None
+    assert predictions.kind == "numbers"
 
 
 def test_plain_values_are_written_beside_the_study(tmp_path: Path) -> None:

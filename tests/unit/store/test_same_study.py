@@ -67,7 +67,7 @@ def test_study_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"seeds": [1, 2]}, "seeds held [0], and does no more"),
         ({"model": "n"}, "model was m, is n"),
@@ -76,11 +76,13 @@ def test_study_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
         ({"curves": ["valid", "test"]}, "curves was ['valid'], is ['valid', 'test']"),
     ],
 )
-def test_other_study_is_refused_with_what_differs(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+def test_other_study_is_refused_with_what_differs(
+    tmp_path: Path, changes: dict[str, Any], expected: str
+) -> None:
     layout = opened(tmp_path / "out")
     with pytest.raises(OutputError) as caught:
         check_same_study(layout, make_study(tmp_path / "out", **changes))
-    assert caught.value.got.endswith(f"what differs: {told}")
+    assert caught.value.got.endswith(f"what differs: {expected}")
 
 
 def test_everything_that_differs_is_told(tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_grid_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         (RATES, {"learning_rate": [1e-5]}, ".tune.learning_rate held [0.0001], and does no more"),
         (None, RATES, ".learning_rate was 3e-05, is tuned"),
@@ -151,9 +153,9 @@ def test_grid_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
         (RATES, RATES | {"weight_decay": [0.01]}, ".weight_decay was 0.01, is tuned"),
     ],
 )
-def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, told: str) -> None:
+def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, expected: str) -> None:
     layout = opened(tmp_path / "out", tune=before)
     with pytest.raises(OutputError) as caught:
         check_same_study(layout, make_study(tmp_path / "out", tune=after))
     differs = caught.value.got.partition("what differs: ")[2]
-    assert differs == "; ".join(f"arms.{arm}{told}" for arm in ("pretrained", "random"))
+    assert differs == "; ".join(f"arms.{arm}{expected}" for arm in ("pretrained", "random"))

@@ -34,8 +34,8 @@ def grouped(study_file: StudyFile) -> Callable[..., list[Group]]:
     return make
 
 
-def _arms(found: list[Group]) -> list[list[str]]:
-    return [list(dict.fromkeys(run.arm for run in group.runs)) for group in found]
+def _arms(groups: list[Group]) -> list[list[str]]:
+    return [list(dict.fromkeys(run.arm for run in group.runs)) for group in groups]
 
 
 # Who meets
@@ -155,8 +155,8 @@ def _group(count: int, reason: str | None = None, first: int = 0, **training: An
     return Group(tuple(make_tiny_run(seed, **training) for seed in range(first, first + count)), reason)
 
 
-def _sizes(found: list[Pack]) -> list[int]:
-    return [len(pack.runs) for pack in found]
+def _sizes(packs: list[Pack]) -> list[int]:
+    return [len(pack.runs) for pack in packs]
 
 
 @pytest.mark.parametrize(
@@ -172,16 +172,16 @@ def _sizes(found: list[Pack]) -> list[int]:
     ],
 )
 def test_a_group_is_cut_as_even_as_can_be(count: int, size: int, sizes: list[int]) -> None:
-    found = cut_packs([_group(count)], size)
-    assert _sizes(found) == sizes
-    assert [run for pack in found for run in pack.runs] == list(_group(count).runs)
+    packs = cut_packs([_group(count)], size)
+    assert _sizes(packs) == sizes
+    assert [run for pack in packs for run in pack.runs] == list(_group(count).runs)
 
 
 def test_packs_hold_runs_of_one_group_only() -> None:
     both = [_group(3), _group(5, first=3, batch_size=4)]
-    found = cut_packs(both, 4)
-    assert _sizes(found) == [3, 2, 3]
-    assert all(len({run.training.batch_size for run in pack.runs}) == 1 for pack in found)
+    packs = cut_packs(both, 4)
+    assert _sizes(packs) == [3, 2, 3]
+    assert all(len({run.training.batch_size for run in pack.runs}) == 1 for pack in packs)
 
 
 def test_runs_that_must_be_alone_are_alone_in_any_size() -> None:
@@ -189,8 +189,8 @@ def test_runs_that_must_be_alone_are_alone_in_any_size() -> None:
 
 
 def test_bags_of_words_come_last(grouped: Callable[..., list[Group]]) -> None:
-    found = cut_packs(grouped(arms={"words": WORDS, **PAIR}, seeds=[0, 1]), 2)
-    assert [[run.arm for run in pack.runs] for pack in found] == [
+    packs = cut_packs(grouped(arms={"words": WORDS, **PAIR}, seeds=[0, 1]), 2)
+    assert [[run.arm for run in pack.runs] for pack in packs] == [
         ["tuned", "random"],
         ["tuned", "random"],
         ["words"],
@@ -203,6 +203,6 @@ def test_bags_of_words_come_last(grouped: Callable[..., list[Group]]) -> None:
 )
 def test_halves_hold_all_runs_once(count: int, sizes: list[int]) -> None:
     pack = Pack(_group(count).runs)
-    found = halve_pack(pack)
-    assert _sizes(found) == sizes
-    assert tuple(run for part in found for run in part.runs) == pack.runs
+    packs = halve_pack(pack)
+    assert _sizes(packs) == sizes
+    assert tuple(run for part in packs for run in part.runs) == pack.runs

@@ -84,7 +84,7 @@ def test_a_study_goes_on_in_the_precision_it_began_in(
     study_file: StudyFile, asked: list[str], done: list[str], expected: str
 ) -> None:
     prepared = _prepared(study_file(arms=ARMS, training=OPEN))
-    records = [_done(prepared, "pretrained", one, seed) for seed, one in enumerate(done)]
+    records = [_done(prepared, "pretrained", precision, seed) for seed, precision in enumerate(done)]
     assert keep_precision(prepared, records).precision == expected
 
 

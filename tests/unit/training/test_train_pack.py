@@ -60,10 +60,10 @@ class _Study:
     def train(self) -> dict[str, RunRecord]:
         """The records by run, as they lie on disk."""
         given = train_pack(Pack(self.runs), self.prepared, self.store, 1, self.heard)
-        found = {record.key: record for record in self.store.read_records()}
-        assert sorted(record.key for record in given) == sorted(found)
-        assert {record.key: record for record in given} == found
-        return found
+        records = {record.key: record for record in self.store.read_records()}
+        assert sorted(record.key for record in given) == sorted(records)
+        assert {record.key: record for record in given} == records
+        return records
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ def _limit_weights(patch: pytest.MonkeyPatch, most: int, error: Callable[[], Exc
     """Let the making of packs of more than `most` fail; gives the sizes tried."""
     tried: list[int] = []
 
-    def limited(runs: Sequence[PreparedRun], *rest: Any) -> Any:
+    def limited(runs: Sequence[PreparedRun], *arguments: Any) -> Any:
         tried.append(len(runs))
         if len(runs) > most:
             raise error()
-        return build_weights(runs, *rest)
+        return build_weights(runs, *arguments)
 
     patch.setattr(packs, "build_weights", limited)
     return tried
@@ -124,9 +124,9 @@ def test_a_pack_gives_every_run_its_record_curve_and_model(study: _Study) -> Non
 def test_a_pack_too_large_for_memory_goes_on_in_halves(
     study: _Study, monkeypatch: pytest.MonkeyPatch, most: int, tried: list[int], sizes: list[int]
 ) -> None:
-    made = _limit_weights(monkeypatch, most, _no_memory)
+    pack_sizes = _limit_weights(monkeypatch, most, _no_memory)
     records = study.train()
-    assert made == tried
+    assert pack_sizes == tried
     assert _packs(records) == sizes
     _assert_whole(study, records)
 
@@ -134,9 +134,9 @@ def test_a_pack_too_large_for_memory_goes_on_in_halves(
 def test_models_that_cannot_be_stacked_after_all_train_one_by_one(
     study: _Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = _limit_weights(monkeypatch, 1, lambda: StackError("stacked, it computes something else"))
+    pack_sizes = _limit_weights(monkeypatch, 1, lambda: StackError("stacked, it computes something else"))
     records = study.train()
-    assert made == [4, 1, 1, 1, 1]
+    assert pack_sizes == [4, 1, 1, 1, 1]
     assert _packs(records) == [1] * 4
     _assert_whole(study, records)
 
@@ -147,9 +147,9 @@ def test_memory_that_runs_out_after_some_epochs_starts_halves_afresh(
     """Outside a step, where the engine does not go on in halves itself; nothing of the first try is left."""
     sizes: list[int] = []
 
-    def failing(members: Sequence[Any], *rest: Any, **more: Any) -> None:
+    def failing(members: Sequence[Any], *arguments: Any, **more: Any) -> None:
         sizes.append(len(members))
-        train(members, *rest, **more)
+        train(members, *arguments, **more)
         if len(members) > 2:
             raise _no_memory()
 
@@ -163,16 +163,16 @@ def test_the_memory_of_a_pack_is_free_before_its_halves_are_made(
     study: _Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else halves are tried where even less memory is left than the whole pack had."""
-    held: list[Any] = []
+    weights_held: list[Any] = []
     alive: list[int] = []
 
-    def failing(members: Sequence[Any], weights: Any, *rest: Any, **more: Any) -> None:
+    def failing(members: Sequence[Any], weights: Any, *arguments: Any, **more: Any) -> None:
         gc.collect()
-        alive.append(sum(ref() is not None for ref in held))
-        held.append(weakref.ref(weights))
+        alive.append(sum(ref() is not None for ref in weights_held))
+        weights_held.append(weakref.ref(weights))
         if len(members) > 2:
             raise _no_memory()
-        train(members, weights, *rest, **more)
+        train(members, weights, *arguments, **more)
 
     monkeypatch.setattr(packs, "train", failing)
     study.train()
@@ -191,9 +191,9 @@ def test_a_single_run_that_memory_does_not_hold_has_failed(
 
 
 def test_a_bug_fails_every_run_with_its_trace(study: _Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = _limit_weights(monkeypatch, 0, lambda: ZeroDivisionError("one by nothing"))
+    pack_sizes = _limit_weights(monkeypatch, 0, lambda: ZeroDivisionError("one by nothing"))
     records = study.train()
-    assert made[0] == 4
+    assert pack_sizes[0] == 4
     assert len(records) == 4
     for record in records.values():
         assert (record.status, record.error) == ("failed", "ZeroDivisionError: one by nothing")

@@ -90,16 +90,16 @@ def test_one_class_cannot_be_learnt() -> None:
 
 @pytest.mark.parametrize(("common", "noticed"), [(2 * IMBALANCE - 1, False), (2 * IMBALANCE, True)])
 def test_rare_class_is_noticed(common: int, noticed: bool) -> None:
-    notices = list(KIND.find_imbalance(np.array([0] * common + [1, 1]), ("big", "small")))
-    assert [notice.kind for notice in notices] == ["imbalance"] * noticed
-    assert all("'small' has 2" in notice.message for notice in notices)
+    warnings = list(KIND.find_imbalance(np.array([0] * common + [1, 1]), ("big", "small")))
+    assert [notice.kind for notice in warnings] == ["imbalance"] * noticed
+    assert all("'small' has 2" in notice.message for notice in warnings)
 
 
 def test_classes_are_counted_in_each_part() -> None:
     labels: dict[Part, np.ndarray] = dict.fromkeys(PARTS, np.array([0, 1, 1]))
-    found: dict[str, Any] = KIND.summarise(labels, ("a", "b", "c")).to_dict()
+    summary: dict[str, Any] = KIND.summarise(labels, ("a", "b", "c")).to_dict()
     counts = {"a": 1, "b": 2, "c": 0}
-    assert found == {"counts": {name: dict.fromkeys(PARTS, count) for name, count in counts.items()}}
+    assert summary == {"counts": {name: dict.fromkeys(PARTS, count) for name, count in counts.items()}}
 
 
 def test_parts_get_the_same_share_of_each_class() -> None:

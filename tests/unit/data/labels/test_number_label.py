@@ -55,11 +55,11 @@ def test_one_value_cannot_be_learnt() -> None:
 
 def test_numbers_have_quantiles_in_each_part_and_a_histogram_of_training() -> None:
     values = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
-    found = KIND.summarise(dict(zip(PARTS, values, strict=True)), ())
-    assert found.counts is None
-    assert found.quantiles is not None
-    assert {part: quantiles["max"] for part, quantiles in found.quantiles.items()} == {
-        part: own.max() for part, own in zip(PARTS, values, strict=True)
+    summary = KIND.summarise(dict(zip(PARTS, values, strict=True)), ())
+    assert summary.counts is None
+    assert summary.quantiles is not None
+    assert {part: quantiles["max"] for part, quantiles in summary.quantiles.items()} == {
+        part: part_values.max() for part, part_values in zip(PARTS, values, strict=True)
     }
-    assert found.histogram is not None
-    assert (found.histogram[0].start, found.histogram[-1].stop) == (values[0].min(), values[0].max())
+    assert summary.histogram is not None
+    assert (summary.histogram[0].start, summary.histogram[-1].stop) == (values[0].min(), values[0].max())

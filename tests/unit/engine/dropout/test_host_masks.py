@@ -33,8 +33,8 @@ def test_the_kept_share_is_within_four_deviations(p: float) -> None:
 
 def test_masks_of_seeds_steps_and_sites_are_pairwise_independent() -> None:
     masks = [_mask((seed,), step, site).flatten() for seed, step, site in itertools.product((0, 1), repeat=3)]
-    for one, other in itertools.combinations(masks, 2):
-        agreement = (one == other).float().mean().item()
+    for first, other in itertools.combinations(masks, 2):
+        agreement = (first == other).float().mean().item()
         expected = 0.9**2 + 0.1**2
         assert abs(agreement - expected) < 4 * (expected * (1 - expected) / N) ** 0.5
 
@@ -90,14 +90,14 @@ def test_what_a_pack_pads_costs_no_number(
     alone: tuple[int, ...], together: tuple[int, ...], corner: tuple[slice, ...], place: int
 ) -> None:
     """Where widths or heads are as many as tokens, too: a shape must not be mistaken."""
-    own = _kept([DropoutKey(7, 0, 3, 5)], alone, 3, 5)
-    assert torch.equal(_in_pack(together, 9, place)[corner], own)
+    alone_mask = _kept([DropoutKey(7, 0, 3, 5)], alone, 3, 5)
+    assert torch.equal(_in_pack(together, 9, place)[corner], alone_mask)
 
 
 def test_tensors_without_rows_are_dropped_by_member() -> None:
-    own = _kept([DropoutKey(7, 0, 3, 5)], (11, 6), 3, 5)
+    alone_mask = _kept([DropoutKey(7, 0, 3, 5)], (11, 6), 3, 5)
     both = _kept([DropoutKey(1, 0, 3, 5), DropoutKey(7, 0, 3, 5)], (2, 11, 6), 3, 5)
-    assert torch.equal(both[1], own)
+    assert torch.equal(both[1], alone_mask)
 
 
 def test_a_member_without_texts_in_a_pass_draws_nothing() -> None:

@@ -122,8 +122,8 @@ def test_a_whole_model_draws_from_no_other_generator(family: str) -> None:
     def logits(seed: int, noise: int) -> np.ndarray:
         torch.manual_seed(noise)
         with torch.no_grad(), _keyed(seed):
-            found: np.ndarray = model(input_ids=ids).logits.numpy()
-        return found
+            values: np.ndarray = model(input_ids=ids).logits.numpy()
+        return values
 
     assert np.array_equal(logits(0, 1), logits(0, 2))
     assert not np.array_equal(logits(0, 1), logits(1, 1))

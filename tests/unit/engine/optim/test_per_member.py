@@ -185,19 +185,19 @@ def test_a_norm_that_is_not_finite_leaves_its_member_as_it_was(
 
 def _step(optimiser: Optimiser, weights: Weights, rows: Sequence[int], step: int) -> None:
     """A step of the members at `rows` of the whole pack, with the gradients that they would have there."""
-    whole = _weights(weights.values.dtype)
-    _draw_gradients(whole, step)
-    weights.grads.copy_(whole.grads[list(rows)])
+    full = _weights(weights.values.dtype)
+    _draw_gradients(full, step)
+    weights.grads.copy_(full.grads[list(rows)])
     optimiser.step([_rates(step)[r] for r in rows], [CLIPS[r] for r in rows])
 
 
 @pytest.mark.parametrize("rows", [[0], [2], [2, 0], [1, 2, 0]])
 @pytest.mark.parametrize("copied", [False, True], ids=["selected", "copied"])
 def test_selected_members_keep_their_moments(rows: list[int], copied: bool) -> None:
-    whole, part = _weights(torch.float32), _weights(torch.float32)
-    expected, optimiser = create_optimiser(whole, TRAININGS), create_optimiser(part, TRAININGS)
+    full, part = _weights(torch.float32), _weights(torch.float32)
+    expected, optimiser = create_optimiser(full, TRAININGS), create_optimiser(part, TRAININGS)
     for step in range(4):
-        _step(expected, whole, range(3), step)
+        _step(expected, full, range(3), step)
         if step == 2:
             if copied:
                 part = part.copy_members(rows)
@@ -205,7 +205,7 @@ def test_selected_members_keep_their_moments(rows: list[int], copied: bool) -> N
                 part.select(rows)
             optimiser = optimiser.select(rows, part)
         _step(optimiser, part, rows if step >= 2 else range(3), step)
-    assert torch.equal(part.values, whole.values[rows])
+    assert torch.equal(part.values, full.values[rows])
     for place, r in enumerate(rows):
         mine, its = optimiser.export_moments(place), expected.export_moments(r)
         assert mine.keys() == its.keys()
@@ -213,31 +213,31 @@ def test_selected_members_keep_their_moments(rows: list[int], copied: bool) -> N
 
 
 def test_both_halves_of_a_pack_can_be_selected() -> None:
-    whole = _weights(torch.float32)
-    expected, optimiser = create_optimiser(whole, TRAININGS), create_optimiser(whole, TRAININGS)
-    _step(optimiser, whole, range(3), 0)
+    full = _weights(torch.float32)
+    expected, optimiser = create_optimiser(full, TRAININGS), create_optimiser(full, TRAININGS)
+    _step(optimiser, full, range(3), 0)
     for r in range(3):
         expected.import_moments(r, {name: x.clone() for name, x in optimiser.export_moments(r).items()})
-    parts = [(rows, whole.copy_members(rows)) for rows in ([0], [1, 2])]
+    parts = [(rows, full.copy_members(rows)) for rows in ([0], [1, 2])]
     halves = [(rows, weights, optimiser.select(rows, weights)) for rows, weights in parts]
-    _step(expected, whole, range(3), 1)
+    _step(expected, full, range(3), 1)
     for rows, weights, half in halves:
         _step(half, weights, rows, 1)
-        assert torch.equal(weights.values, whole.values[rows])
+        assert torch.equal(weights.values, full.values[rows])
 
 
 def test_a_member_goes_on_from_moments_that_were_exported() -> None:
-    whole, other = _weights(torch.float32), _weights(torch.float32)
-    optimiser, resumed = create_optimiser(whole, TRAININGS), create_optimiser(other, TRAININGS)
+    full, other = _weights(torch.float32), _weights(torch.float32)
+    optimiser, resumed = create_optimiser(full, TRAININGS), create_optimiser(other, TRAININGS)
     assert optimiser.export_moments(1) == {}
     for step in range(3):
-        _step(optimiser, whole, range(3), step)
-    other.values.copy_(whole.values)
+        _step(optimiser, full, range(3), step)
+    other.values.copy_(full.values)
     for r in range(3):
         resumed.import_moments(r, {name: x.clone() for name, x in optimiser.export_moments(r).items()})
-    for each, weights in ((optimiser, whole), (resumed, other)):
+    for each, weights in ((optimiser, full), (resumed, other)):
         _step(each, weights, range(3), 3)
-    assert torch.equal(other.values, whole.values)
+    assert torch.equal(other.values, full.values)
     assert float(resumed.export_moments(1)["0.step"]) == 4
 
 
