@@ -58,13 +58,13 @@ def options(arguments: Sequence[str]) -> Options:
     add("--epochs", type=int, default=3)
     add("--apart", action="store_true", help="bf16 and the other levers apart from each other too")
     add("--json", type=Path, help="file for the numbers")
-    found = Options(**vars(parser.parse_args(arguments)))
-    if found.seeds < 2 or min(found.texts, found.epochs) < 1:
+    parsed = Options(**vars(parser.parse_args(arguments)))
+    if parsed.seeds < 2 or min(parsed.texts, parsed.epochs) < 1:
         parser.error("at least 2 seeds, 1 text and 1 epoch expected")
-    why = missing(found.subject)
+    why = missing(parsed.subject)
     if why is not None:
-        parser.error(f"--subject {found.subject}: {why}")
-    return found
+        parser.error(f"--subject {parsed.subject}: {why}")
+    return parsed
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -75,14 +75,14 @@ def main(arguments: Sequence[str]) -> None:
     print("seed" + "".join(f"{way:>16}" for way in wanted.ways), flush=True)
     rows = [_row(seed, wanted) for seed in range(wanted.seeds)]
     if wanted.json is not None:
-        found = {"machine": machine(), "ways": wanted.ways, "accuracy": rows}
-        wanted.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        results = {"machine": machine(), "ways": wanted.ways, "accuracy": rows}
+        wanted.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"the most frequent label of test alone: {100 * _most_frequent(wanted):.2f}")
     columns = 100 * np.array(rows).T
-    print("mean" + "".join(f"{own.mean():16.2f}" for own in columns))
-    print("sd  " + "".join(f"{own.std(ddof=1):16.2f}" for own in columns))
-    for way, own in zip(wanted.ways[1:], columns[1:], strict=True):
-        print(conclusion(way, columns[0], own))
+    print("mean" + "".join(f"{column.mean():16.2f}" for column in columns))
+    print("sd  " + "".join(f"{column.std(ddof=1):16.2f}" for column in columns))
+    for way, column in zip(wanted.ways[1:], columns[1:], strict=True):
+        print(conclusion(way, columns[0], column))
 
 
 def conclusion(way: str, usual: np.ndarray, other: np.ndarray) -> str:
@@ -108,12 +108,12 @@ def _row(seed: int, wanted: Options) -> list[float]:
     """Test accuracy of each way."""
     chosen = run_of(wanted.subject, seed=seed, texts=wanted.texts, epochs=wanted.epochs)
     print(f"{seed:4}", end="", flush=True)
-    found = []
+    accuracies = []
     for way in wanted.ways:
-        found.append(_accuracy_of(way, chosen))
-        print(f"{100 * found[-1]:16.2f}", end="", flush=True)
+        accuracies.append(_accuracy_of(way, chosen))
+        print(f"{100 * accuracies[-1]:16.2f}", end="", flush=True)
     print(flush=True)
-    return found
+    return accuracies
 
 
 def _accuracy_of(way: str, chosen: Subject) -> float:
@@ -125,7 +125,7 @@ def _accuracy_of(way: str, chosen: Subject) -> float:
     return _headstart_run(chosen, fp32 if way == _HEADSTART_FP32 else chosen.setting)
 
 
-def _usual_run(chosen: Subject, setting: PackContext) -> float:
+def _usual_run(chosen: Subject, context: PackContext) -> float:
     """The usual script's run: torch's dropout and AdamW, best epoch on valid."""
     import torch
 
@@ -136,16 +136,16 @@ def _usual_run(chosen: Subject, setting: PackContext) -> float:
     model, member = chosen.model(), _fresh(chosen)
     torch.manual_seed(member.run.seed)
     step_of, best, kept = usual(model, member), -1.0, {}
-    for made, turn in enumerate(iter_step_batches(member, setting)):
+    for step, turn in enumerate(iter_step_batches(member, context)):
         model.train()
-        _backward(model, turn.batches[0], setting)
-        step_of(learning_rate(member.run.training, made, member.total_steps))
+        _backward(model, turn.batches[0], context)
+        step_of(learning_rate(member.run.training, step, member.total_steps))
         if turn.ends_epoch:
-            found = _accuracy(model, "valid", setting)
-            if found > best:
-                best, kept = found, {name: p.detach().clone() for name, p in model.named_parameters()}
+            accuracy = _accuracy(model, "valid", context)
+            if accuracy > best:
+                best, kept = accuracy, {name: p.detach().clone() for name, p in model.named_parameters()}
     model.load_state_dict(kept, strict=False)
-    return _accuracy(model, "test", setting)
+    return _accuracy(model, "test", context)
 
 
 def _fresh(chosen: Subject) -> Member:
@@ -155,39 +155,39 @@ def _fresh(chosen: Subject) -> Member:
     return Member(chosen.member.run, chosen.member.index)
 
 
-def _backward(model: Any, index: np.ndarray, setting: PackContext) -> None:
+def _backward(model: Any, index: np.ndarray, context: PackContext) -> None:
     import torch
 
     from headstart.data.batches import collate
     from headstart.device import autocast
     from headstart.engine.step import build_inputs
 
-    texts = setting.parts["train"]
-    batch = collate(texts.tokens, index, texts.labels[index], setting.pad_id)
-    with autocast(setting.device, setting.precision):
-        logits = model(**build_inputs(batch, setting.device)).logits
+    texts = context.parts["train"]
+    batch = collate(texts.tokens, index, texts.labels[index], context.pad_id)
+    with autocast(context.device, context.precision):
+        logits = model(**build_inputs(batch, context.device)).logits
     labels = torch.from_numpy(batch.labels)
     torch.nn.functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
 
 
-def _headstart_run(chosen: Subject, setting: PackContext) -> float:
+def _headstart_run(chosen: Subject, context: PackContext) -> float:
     """The run as a study makes it."""
     from headstart.engine.train import train
     from headstart.events import ignore_events
 
     weights, member = chosen.weights(), _fresh(chosen)
-    train([member], weights, setting, ignore_events)
+    train([member], weights, context, ignore_events)
     if member.error is not None:
         raise SystemExit(str(member.error))
     assert member.weights is not None
     weights.values[0] = member.weights
-    return _accuracy(weights.module, "test", setting)
+    return _accuracy(weights.module, "test", context)
 
 
-def _accuracy(model: Any, part: Part, setting: PackContext) -> float:
+def _accuracy(model: Any, part: Part, context: PackContext) -> float:
     from headstart.engine.train import evaluate_part
 
-    return float(evaluate_part(model, part, setting)[0]["accuracy"])
+    return float(evaluate_part(model, part, context)[0]["accuracy"])
 
 
 if __name__ == "__main__":

@@ -175,8 +175,8 @@ def headstart_steps(cell: Cell) -> list[float]:
     """(a) and (b): Headstart's own steps, of a plain model or of a stack."""
     from headstart.engine.train import iter_training_steps
 
-    setting = setting_of(cell)
-    return timed(iter_training_steps(members_of(cell), weights_of(cell, setting), setting), cell)
+    context = setting_of(cell)
+    return timed(iter_training_steps(members_of(cell), weights_of(cell, context), context), cell)
 
 
 def token_ids(cell: Cell) -> Any:
@@ -236,11 +236,11 @@ def members_of(cell: Cell) -> list[Member]:
     ]
 
 
-def weights_of(cell: Cell, setting: PackContext) -> Weights:
+def weights_of(cell: Cell, context: PackContext) -> Weights:
     """The runs' first weights, put together as Headstart puts them: a plain model for one, else a stack."""
     from headstart.engine.weights import join_weights
 
-    models = (cell.sizes.model(seed).to(setting.device) for seed in range(cell.members))
+    models = (cell.sizes.model(seed).to(context.device) for seed in range(cell.members))
     return join_weights(models, cell.members if cell.kind == "stack" else 1)
 
 
@@ -266,11 +266,11 @@ def trainer_steps(cell: Cell) -> list[float]:
             callbacks=[Marks()],
         )
         with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - no path
-            said, sys.stdout = sys.stdout, nowhere  # it prints its logs; stdout is for the one line
+            stdout, sys.stdout = sys.stdout, nowhere  # it prints its logs; stdout is for the one line
             try:
                 trainer.train()
             finally:
-                sys.stdout = said
+                sys.stdout = stdout
     return marks[WARM - 1 :]
 
 
@@ -355,8 +355,8 @@ def _operands(shape: tuple[int, int, int, int], cell: Cell) -> tuple[torch.Tenso
     dtype = torch.bfloat16 if cell.precision == "bf16" else torch.float32
     sizes = ((many, rows, inner), (many, outer, inner), (many, rows, outer))
     a, b, gradient = (torch.randn(*size, device=cell.device).to(dtype) for size in sizes)
-    found = (a, b.mT, gradient)
-    return tuple(t[0] for t in found) if many == 1 else found
+    operands = (a, b.mT, gradient)
+    return tuple(t[0] for t in operands) if many == 1 else operands
 
 
 def optimiser_steps(cell: Cell) -> Callable[[], None]:

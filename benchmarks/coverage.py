@@ -178,9 +178,9 @@ def _mean_macro_f1(lift: float, shift: float) -> float:
 def _coverage(intervals: Sequence[tuple[float, float | None, float | None]]) -> str:
     """How many of the intervals that there are hold their truth, and their mean width."""
     known = [(truth, low, high) for truth, low, high in intervals if low is not None and high is not None]
-    held = 100 * float(np.mean([low <= truth <= high for truth, low, high in known]))
+    coverage = 100 * float(np.mean([low <= truth <= high for truth, low, high in known]))
     width = 100 * float(np.mean([high - low for _, low, high in known]))
-    return f"{held:.1f}% ({width:.1f})"
+    return f"{coverage:.1f}% ({width:.1f})"
 
 
 def simulate_worth(options: argparse.Namespace) -> Iterator[list[str]]:
@@ -195,11 +195,11 @@ def simulate_worth(options: argparse.Namespace) -> Iterator[list[str]]:
         for n_seeds in options.seeds:
             for name, shift in SHIFTS.items():
                 draws = np.random.default_rng([n_examples, n_seeds])
-                held = [
+                covered = [
                     _holds_worth(draws, labels, n_seeds, n_examples, shift, truth)
                     for _ in range(options.repeats)
                 ]
-                cells = (f"{100 * share:.1f}%" for share in np.mean(held, axis=0))
+                cells = (f"{100 * share:.1f}%" for share in np.mean(covered, axis=0))
                 yield [str(n_examples), str(n_seeds), name, *cells]
 
 
@@ -208,8 +208,8 @@ def _holds_worth(
 ) -> list[bool]:
     hard = draws.normal(size=n_examples)
     deviation = np.sqrt(2 + LEAN**2 + shift**2)
-    shares = 0.55 + 0.05 * np.arange(len(labels))
-    control = _draw_curve(draws, labels, deviation * stats.norm.ppf(shares), hard, n_seeds, shift)
+    accuracies = 0.55 + 0.05 * np.arange(len(labels))
+    control = _draw_curve(draws, labels, deviation * stats.norm.ppf(accuracies), hard, n_seeds, shift)
     arm_share = 0.55 + 0.05 * 2.5
     arm = _draw_curve(draws, labels[:1], deviation * stats.norm.ppf([arm_share]), hard, n_seeds, shift)
     known = estimate_worth(arm, control, draws, n_resamples=2)[0]
@@ -262,9 +262,10 @@ def simulate_stopping(options: argparse.Namespace) -> Iterator[list[str]]:
                 draws = np.random.default_rng([round(10 * width), step])
                 studies = [draw(draws, 30) for _ in range(options.repeats)]
                 ours = [
-                    _stop(one, width, step, compute_confidence_sequence, find_min_seeds()) for one in studies
+                    _stop(study, width, step, compute_confidence_sequence, find_min_seeds())
+                    for study in studies
                 ]
-                theirs = [_stop(one, width, step, _student_interval, 3) for one in studies]
+                theirs = [_stop(study, width, step, _student_interval, 3) for study in studies]
                 alarms = [f"{100 * np.mean([end[0] for end in ends]):.1f}%" for ends in (ours, theirs)]
                 if law == "skewed":  # whose mean, which Student's t is about, is not zero
                     alarms[1] = "-"

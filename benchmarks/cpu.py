@@ -73,12 +73,12 @@ def options(arguments: Sequence[str]) -> Options:
     add("--only", type=lambda text: text.split(","), default=[], help="words: participants that hold one")
     add("--json", type=Path, help="file for the numbers")
     add("--part", help=argparse.SUPPRESS)
-    found = Options(**vars(parser.parse_args(arguments)))
-    if not set(found.subjects) <= set(names):
-        parser.error(f"--subjects {','.join(found.subjects)}: some of {', '.join(names)} expected")
-    if min(found.steps, found.rounds, found.threads) < 1:
+    parsed = Options(**vars(parser.parse_args(arguments)))
+    if not set(parsed.subjects) <= set(names):
+        parser.error(f"--subjects {','.join(parsed.subjects)}: some of {', '.join(names)} expected")
+    if min(parsed.steps, parsed.rounds, parsed.threads) < 1:
         parser.error("--steps, --rounds and --threads: counts of at least 1 expected")
-    return found
+    return parsed
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -195,24 +195,26 @@ def lead(subject: Name, wanted: Options, keep: Callable[[Name, Rounds], None]) -
     print("\n".join(conclusions(rounds, has_aims=subject == "books")), flush=True)
 
 
-def _told(name: str, found: Outcome) -> Outcome:
-    print(f"  {name}: {found['ms']:.1f} ms", file=sys.stderr, flush=True)
-    return found
+def _told(name: str, outcome: Outcome) -> Outcome:
+    print(f"  {name}: {outcome['ms']:.1f} ms", file=sys.stderr, flush=True)
+    return outcome
 
 
 def at_once(parts: Sequence[Part]) -> Outcome:
     """Processes that begin together: `ms` a step of any, from the first's begin to the last's end."""
     with ExitStack() as stack:
         started = [_start(part, stack) for part in parts]
-        waiting = [own for own, part in zip(started, parts, strict=True) if part.waits]
-        ready = [_line_of(own) for own in waiting]
-        for own, line in zip(waiting, ready, strict=True):
+        waiting = [process for process, part in zip(started, parts, strict=True) if part.waits]
+        ready = [_line_of(process) for process in waiting]
+        for process, line in zip(waiting, ready, strict=True):
             if line == "ready\n":
-                _tell(own)
-        found = [_result(own) for own in started]
-    seconds = max(one.pop("ended") for one in found) - min(one.pop("began") for one in found)
-    mean = {key: sum(one[key] for one in found) / len(found) for key in found[0]}
-    return {"ms": 1e3 * seconds / (parts[0].steps * len(found)), **mean, "processes": float(len(found))}
+                _tell(process)
+        outcomes = [_result(process) for process in started]
+    seconds = max(outcome.pop("ended") for outcome in outcomes) - min(
+        outcome.pop("began") for outcome in outcomes
+    )
+    mean = {key: sum(outcome[key] for outcome in outcomes) / len(outcomes) for key in outcomes[0]}
+    return {"ms": 1e3 * seconds / (parts[0].steps * len(outcomes)), **mean, "processes": float(len(outcomes))}
 
 
 def _start(part: Part, stack: ExitStack) -> subprocess.Popen[str]:
@@ -237,11 +239,11 @@ def _tell(process: subprocess.Popen[str]) -> None:
 
 def _result(process: subprocess.Popen[str]) -> Outcome:
     """The line that it says in the end; what went wrong stands on stderr."""
-    said, _ = process.communicate()
+    stdout, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"a participant ended with code {process.returncode}")
-    found: Outcome = json.loads(said.strip().splitlines()[-1])
-    return found
+    outcome: Outcome = json.loads(stdout.strip().splitlines()[-1])
+    return outcome
 
 
 # --- the report ---------------------------------------------------------------------------------------
@@ -259,17 +261,19 @@ def table(rounds: Rounds, names: Sequence[str]) -> str:
 
 
 def _line(rounds: Rounds, name: str) -> str:
-    ms = [one[name]["ms"] for one in rounds]
+    ms = [round_outcomes[name]["ms"] for round_outcomes in rounds]
     spread = f"{min(ms):.1f}-{max(ms):.1f}"
     tokens, faults, peak = (middle(rounds, name, key) for key in ("tokens", "faults", "peak"))
     against = [ratio(rounds, name, _FLOOR), *(ratio(rounds, peer, name) for peer in _PEERS.values())]
-    shown = "".join(f"{'' if one is None else f'{one:.2f}':>9}" for one in against)
+    shown = "".join(
+        f"{'' if round_outcomes is None else f'{round_outcomes:.2f}':>9}" for round_outcomes in against
+    )
     return f"{name:42}{median(ms):10.1f}{spread:>14}{tokens:8.0f}{shown}{faults:8.0f}{peak:10.0f}"
 
 
 def middle(rounds: Rounds, name: str, key: str) -> float:
     """The median over the rounds."""
-    return median(one[name][key] for one in rounds)
+    return median(round_outcomes[name][key] for round_outcomes in rounds)
 
 
 def ratio(rounds: Rounds, slower: str, faster: str, *, per: str | None = None) -> float | None:
@@ -280,26 +284,26 @@ def ratio(rounds: Rounds, slower: str, faster: str, *, per: str | None = None) -
     if not {slower, faster} <= set(rounds[0]):
         return None
 
-    def cost(one: Outcome) -> float:
-        return one["ms"] / (one[per] if per else 1)
+    def cost(outcome: Outcome) -> float:
+        return outcome["ms"] / (outcome[per] if per else 1)
 
-    return median(cost(one[slower]) / cost(one[faster]) for one in rounds)
+    return median(cost(round_outcomes[slower]) / cost(round_outcomes[faster]) for round_outcomes in rounds)
 
 
 def conclusions(rounds: Rounds, *, has_aims: bool) -> list[str]:
     """Each way in which Headstart trains against peers, floor and memory, and whether an aim is reached."""
-    found = []
+    lines = []
     for way, floors in ((_HEADSTART, [_FLOOR]), (_MANY, [_FLOOR, _FLOOR_MANY])):
         if way not in rounds[0]:
             continue
-        found.append(f"{way}:")
-        found += [_above(rounds, way, floor, has_aims) for floor in floors if floor in rounds[0]]
-        found += [_against(rounds, way, peer, has_aims) for peer in _FASTER if peer in rounds[0]]
-        found += [_memory(rounds, way, peer, has_aims) for peer in _FASTER if peer in rounds[0]]
+        lines.append(f"{way}:")
+        lines += [_above(rounds, way, floor, has_aims) for floor in floors if floor in rounds[0]]
+        lines += [_against(rounds, way, peer, has_aims) for peer in _FASTER if peer in rounds[0]]
+        lines += [_memory(rounds, way, peer, has_aims) for peer in _FASTER if peer in rounds[0]]
     if {_MANY, _GROUPED_MANY} <= set(rounds[0]):
-        found.append(f"both {_EACH}:")
-        found.append(_against(rounds, _MANY, _GROUPED_MANY, has_aims=False))
-    return [*found, *_texts(rounds)]
+        lines.append(f"both {_EACH}:")
+        lines.append(_against(rounds, _MANY, _GROUPED_MANY, has_aims=False))
+    return [*lines, *_texts(rounds)]
 
 
 def _above(rounds: Rounds, way: str, floor: str, has_aims: bool) -> str:
@@ -324,10 +328,12 @@ def _against(rounds: Rounds, way: str, peer: str, has_aims: bool) -> str:
 
 def _memory(rounds: Rounds, way: str, peer: str, has_aims: bool) -> str:
     """Peak of all processes, each counted whole: pages that they share are counted twice."""
-    own, count = middle(rounds, way, "peak"), middle(rounds, way, "processes")
+    peak, count = middle(rounds, way, "peak"), middle(rounds, way, "processes")
     theirs = middle(rounds, peer, "peak")
-    shown = f"{own:.0f} MiB" if count == 1 else f"{count:.0f} x {own:.0f} MiB"
-    return f"  peak memory {shown}, {peer} {theirs:.0f}{_verdict(count * own <= theirs, 'no more', has_aims)}"
+    shown = f"{peak:.0f} MiB" if count == 1 else f"{count:.0f} x {peak:.0f} MiB"
+    return (
+        f"  peak memory {shown}, {peer} {theirs:.0f}{_verdict(count * peak <= theirs, 'no more', has_aims)}"
+    )
 
 
 def _verdict(is_reached: bool, aim: str, has_aims: bool) -> str:

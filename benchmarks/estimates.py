@@ -56,8 +56,8 @@ CASES: dict[str, dict[str, Any]] = {
 
 def study_of(case: str, data: Path, model: str, out: Path) -> dict[str, Any]:
     """The study of a case, as plain values."""
-    own = CASES[case]
-    name = own.get("model", model)
+    values = CASES[case]
+    name = values.get("model", model)
     base: dict[str, Any] = {
         "data": {part: str(data / f"{part}.jsonl") for part in ("train", "valid", "test")},
         "model": str(_bert_base(out)) if name == "bert-base" else name,
@@ -68,8 +68,8 @@ def study_of(case: str, data: Path, model: str, out: Path) -> dict[str, Any]:
         "out": str(out / "out"),
     }
     usual: dict[str, Any] = {"batch_size": 8, "epochs": 2, "max_length": 256, "learning_rate": 1e-5}
-    training = usual | own.get("training", {})
-    changed = {key: value for key, value in own.items() if key not in ("model", "training")}
+    training = usual | values.get("training", {})
+    changed = {key: value for key, value in values.items() if key not in ("model", "training")}
     study = base | changed | {"training": training}
     return study | {"arms": {**study["arms"], "words": None}}
 
@@ -100,14 +100,14 @@ def measure(case: str, data: Path, model: str) -> dict[str, Any]:
     return {"case": case, "runs": runs}
 
 
-def report(found: Mapping[str, Any]) -> str:
+def report(results: Mapping[str, Any]) -> str:
     """A case's line: of memory and time the range expected, what was taken, and the ratio to the middle."""
-    expected = [run["estimate"] for run in found["runs"]]
+    expected = [run["estimate"] for run in results["runs"]]
     memory = _against(
-        [e["memory_bytes"] for e in expected], [r["peak_memory_bytes"] for r in found["runs"]], MIB
+        [e["memory_bytes"] for e in expected], [r["peak_memory_bytes"] for r in results["runs"]], MIB
     )
-    seconds = _against([e["seconds"] for e in expected], [r["seconds"] for r in found["runs"]], 1)
-    return f"| {found['case']} | {memory} | {seconds} |"
+    seconds = _against([e["seconds"] for e in expected], [r["seconds"] for r in results["runs"]], 1)
+    return f"| {results['case']} | {memory} | {seconds} |"
 
 
 def _against(expected: list[Any], taken: list[float], unit: float) -> str:

@@ -144,12 +144,12 @@ def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int =
         study = headstart.load_study(path)
     run = next(run for run in expand_runs(study) if run.arm == "pretrained")
     prepared = prepare_study(study, [run]).select(run)
-    checkpoint, setting = prepared.checkpoint, make_context(prepared)
+    checkpoint, context = prepared.checkpoint, make_context(prepared)
     return Subject(
         model=lambda: initialise(checkpoint, pretrained=True, seed=run.seed).float().train(),
-        weights=lambda: build_weights([prepared], setting),
+        weights=lambda: build_weights([prepared], context),
         member=make_members([prepared])[0],
-        setting=setting,
+        setting=context,
         most=run.training.max_length or 0,
     )
 
@@ -183,24 +183,24 @@ def _random_base() -> Subject:
     from headstart.engine.weights import Weights
 
     cell = Cell("one", "bert-base", 128, BATCH, 1, _STEPS, 1, "bf16", "cpu")
-    setting = setting_of(cell)
-    setting = replace(setting, precision=choose_precision("auto", setting.device))
+    context = setting_of(cell)
+    context = replace(context, precision=choose_precision("auto", context.device))
 
     def weights() -> Weights:
         model = cell.sizes.model(0)
-        use_rows_in_use(model, setting)
+        use_rows_in_use(model, context)
         return Weights(model, find_decaying_parameters(model))
 
-    return Subject(lambda: cell.sizes.model(0), weights, members_of(cell)[0], setting, 128)
+    return Subject(lambda: cell.sizes.model(0), weights, members_of(cell)[0], context, 128)
 
 
 def batches(chosen: Subject, *, bucketed: bool) -> Iterator[np.ndarray]:
     """The texts of each step: as a run visits them, or any texts together, epoch after epoch."""
     from headstart.engine.member import iter_step_batches
 
-    turns = (index for turn in iter_step_batches(chosen.member, chosen.setting) for index in turn.batches)
+    indices = (index for turn in iter_step_batches(chosen.member, chosen.setting) for index in turn.batches)
     if bucketed:
-        yield from turns
+        yield from indices
         return
     shuffled = np.random.default_rng(0).permutation(chosen.member.index)
     while True:
@@ -225,13 +225,13 @@ def be(part: Part) -> dict[str, float]:
         keep_freed_memory()
     chosen, seen = subject(part.subject), Seen([], [])
     if part.kind == "trainer":
-        found = trainer_marks(part, chosen, seen)
+        marks = trainer_marks(part, chosen, seen)
     else:
         steps = {"loop": loop, "headstart": headstart_steps, "floor": floor}[part.kind]
-        found = _timed(steps(part, chosen, seen), part)
+        marks = _timed(steps(part, chosen, seen), part)
     lengths = chosen.setting.parts["train"].tokens.lengths[chosen.member.index]
     data = {"data": BATCH * float(np.mean(lengths)), "peak": read_peak_bytes() / 2**20}
-    return {**found, **seen.means(part.steps), **data}
+    return {**marks, **seen.means(part.steps), **data}
 
 
 def _timed(steps: Iterator[None], part: Part) -> dict[str, float]:
@@ -239,10 +239,10 @@ def _timed(steps: Iterator[None], part: Part) -> dict[str, float]:
     if part.waits:
         _await_others(sys.stdout)
     faults, began = _faults(), time.perf_counter()
-    made = sum(1 for _ in islice(steps, part.steps))
+    n_steps = sum(1 for _ in islice(steps, part.steps))
     ended = time.perf_counter()
-    if warm + made < WARM + part.steps:
-        raise ValueError(f"{WARM} + {part.steps} steps asked for, {warm + made} made")
+    if warm + n_steps < WARM + part.steps:
+        raise ValueError(f"{WARM} + {part.steps} steps asked for, {warm + n_steps} made")
     return {"began": began, "ended": ended, "faults": (_faults() - faults) / part.steps}
 
 
@@ -279,11 +279,11 @@ def loop(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
         yield
 
 
-def use_rows_in_use(model: Any, setting: PackContext) -> None:
+def use_rows_in_use(model: Any, context: PackContext) -> None:
     """Leave the model the embedding rows that its texts use."""
     from headstart.models.vocabulary import compact, find_used_ids
 
-    compact(model, find_used_ids([texts.tokens for texts in setting.parts.values()], setting.pad_id))
+    compact(model, find_used_ids([texts.tokens for texts in context.parts.values()], context.pad_id))
 
 
 def _usual(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:

@@ -136,7 +136,7 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
         Tokens(ids.ravel(), starts, None, 0, loss_mask=flags), np.zeros(len(ids), np.int64)
     )
     cpu, lora = torch.device("cpu"), Lora(r=16)
-    setting = PackContext(
+    context = PackContext(
         task=load_task("instruction"),
         outputs=1,
         pad_id=PAD,
@@ -163,7 +163,7 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
         cast_base_to_bf16(weights.module)
     members = [Member(run, np.arange(len(ids))) for run in runs]
     return [
-        time.perf_counter() for _ in islice(iter_training_steps(members, weights, setting), WARM + part.steps)
+        time.perf_counter() for _ in islice(iter_training_steps(members, weights, context), WARM + part.steps)
     ]
 
 
@@ -312,26 +312,26 @@ def options(arguments: Sequence[str]) -> Options:
     add("--threads", type=int, default=count_processors())
     add("--json", type=Path, help="file for the numbers")
     add("--part", help=argparse.SUPPRESS)
-    found = Options(**vars(parser.parse_args(arguments)))
-    if not set(found.shapes) <= set(SHAPES):
-        parser.error(f"--shapes {';'.join(found.shapes)}: some of {'; '.join(SHAPES)} expected")
-    if min(found.steps, found.rounds, found.threads, *found.adapters) < 1:
+    parsed = Options(**vars(parser.parse_args(arguments)))
+    if not set(parsed.shapes) <= set(SHAPES):
+        parser.error(f"--shapes {';'.join(parsed.shapes)}: some of {'; '.join(SHAPES)} expected")
+    if min(parsed.steps, parsed.rounds, parsed.threads, *parsed.adapters) < 1:
         parser.error("counts of at least 1 expected")
-    return found
+    return parsed
 
 
 def participants(name: str, wanted: Options) -> dict[str, Part]:
     """Each by name."""
-    one = Part("headstart", name, wanted.steps, wanted.threads)
-    found = {f"Headstart, {n} as one, bf16": replace(one, adapters=n) for n in wanted.adapters}
-    found["Headstart, 1, fp32"] = replace(one, bf16=False)
+    part = Part("headstart", name, wanted.steps, wanted.threads)
+    parts = {f"Headstart, {n} as one, bf16": replace(part, adapters=n) for n in wanted.adapters}
+    parts["Headstart, 1, fp32"] = replace(part, bf16=False)
     peers: dict[Kind, str] = {"trainer": "PEFT in Trainer", "trl": "TRL's SFTTrainer"}
     for kind, title in peers.items():
         if kind == "trl" and importlib.util.find_spec("trl") is None:
             continue
-        found[f"{title}, bf16"] = replace(one, kind=kind)
-        found[f"{title}, fp32"] = replace(one, kind=kind, bf16=False)
-    return found
+        parts[f"{title}, bf16"] = replace(part, kind=kind)
+        parts[f"{title}, fp32"] = replace(part, kind=kind, bf16=False)
+    return parts
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -359,13 +359,13 @@ def _child(part: Part) -> dict[str, float]:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{part} ended with code {done.returncode}")
-    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    outcome: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return outcome
 
 
-def _told(title: str, found: dict[str, float]) -> dict[str, float]:
-    print(f"  {title}: {1e3 * found['seconds']:.1f} ms", file=sys.stderr, flush=True)
-    return found
+def _told(title: str, outcome: dict[str, float]) -> dict[str, float]:
+    print(f"  {title}: {1e3 * outcome['seconds']:.1f} ms", file=sys.stderr, flush=True)
+    return outcome
 
 
 def report(name: str, parts: dict[str, Part], rounds: list[dict[str, dict[str, float]]]) -> str:
@@ -377,12 +377,12 @@ def report(name: str, parts: dict[str, Part], rounds: list[dict[str, dict[str, f
         f"{'':32}{'ms a step':>10}{'spread':>16}{'targets/s':>11}{'MiB':>7}  time / {first}",
     ]
     for title, part in parts.items():
-        ms = [1e3 * one[title]["seconds"] for one in rounds]
+        ms = [1e3 * outcomes[title]["seconds"] for outcomes in rounds]
         spread = f"{min(ms):.1f}-{max(ms):.1f}"
-        said = 1e3 * part.adapters * shape.batch * _targets(shape) / median(ms)
-        peak = median(one[title]["peak"] for one in rounds)
-        times = median(one[title]["seconds"] / one[first]["seconds"] for one in rounds)
-        lines.append(f"{title:32}{median(ms):10.1f}{spread:>16}{said:11.0f}{peak:7.0f}  {times:.2f}")
+        rate = 1e3 * part.adapters * shape.batch * _targets(shape) / median(ms)
+        peak = median(outcomes[title]["peak"] for outcomes in rounds)
+        times = median(outcomes[title]["seconds"] / outcomes[first]["seconds"] for outcomes in rounds)
+        lines.append(f"{title:32}{median(ms):10.1f}{spread:>16}{rate:11.0f}{peak:7.0f}  {times:.2f}")
     return "\n".join(lines)
 
 

@@ -74,18 +74,18 @@ class Options:
 def options(arguments: Sequence[str]) -> Options:
     """The command line, checked."""
     parser = _parser()
-    found = Options(**vars(parser.parse_args(arguments)))
-    for name in found.shapes:
+    parsed = Options(**vars(parser.parse_args(arguments)))
+    for name in parsed.shapes:
         if name not in SHAPES:
             parser.error(f"--shapes {name}: some of {', '.join(SHAPES)} expected")
-        if max(found.lengths) > SHAPES[name].longest:
+        if max(parsed.lengths) > SHAPES[name].longest:
             parser.error(
-                f"--lengths {max(found.lengths)}: {name} takes {SHAPES[name].longest} tokens at most"
+                f"--lengths {max(parsed.lengths)}: {name} takes {SHAPES[name].longest} tokens at most"
             )
-    least = min(*found.members, *found.lengths, found.batch, found.steps, found.rounds, found.threads)
+    least = min(*parsed.members, *parsed.lengths, parsed.batch, parsed.steps, parsed.rounds, parsed.threads)
     if least < 1:
         parser.error(f"{least}: a count of at least 1 expected")
-    return found
+    return parsed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,13 +137,13 @@ def lead(wanted: Options) -> None:
     tables = []
     for shape in wanted.shapes:
         for length in wanted.lengths:
-            own = replace(cell, shape=shape, length=length)
-            rounds = [measure_round(own, wanted, number) for number in range(wanted.rounds)]
-            print(table(own, rounds, wanted.members), flush=True)
-            tables.append(numbers(own, rounds, wanted.members))
+            table_cell = replace(cell, shape=shape, length=length)
+            rounds = [measure_round(table_cell, wanted, number) for number in range(wanted.rounds)]
+            print(table(table_cell, rounds, wanted.members), flush=True)
+            tables.append(numbers(table_cell, rounds, wanted.members))
             if wanted.json is not None:
-                whole = {"machine": described, "options": _shown(wanted), "tables": tables}
-                wanted.json.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
+                results = {"machine": described, "options": _shown(wanted), "tables": tables}
+                wanted.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 
 
 def first_cell(wanted: Options) -> Cell:
@@ -190,63 +190,63 @@ def _shown(wanted: Options) -> dict[str, Any]:
 
 def measure_round(cell: Cell, wanted: Options, number: int) -> Round:
     """Every participant once; packs and processes of one R side by side, in turns from few and from many."""
-    one = alone(cell)
-    if one.failed:
-        raise SystemExit(f"one run of {cell.shape} failed: {one.failed}")
-    found = {"one 1": one, "stack 1": one, "trainer 1": alone(replace(cell, kind="trainer"))}
+    single = alone(cell)
+    if single.failed:
+        raise SystemExit(f"one run of {cell.shape} failed: {single.failed}")
+    outcomes = {"one 1": single, "stack 1": single, "trainer 1": alone(replace(cell, kind="trainer"))}
     for members in wanted.members[:: -1 if number % 2 else 1]:
         if members > 1:
-            found[f"stack {members}"] = stacked(replace(cell, kind="stack", members=members), one)
+            outcomes[f"stack {members}"] = stacked(replace(cell, kind="stack", members=members), single)
         if members <= wanted.processes:
-            found[f"processes {members}"] = processes(cell, members, one)
-    return found | floors(cell, [m for m in wanted.members if not found[f"stack {m}"].failed])
+            outcomes[f"processes {members}"] = processes(cell, members, single)
+    return outcomes | floors(cell, [m for m in wanted.members if not outcomes[f"stack {m}"].failed])
 
 
 def alone(cell: Cell) -> Outcome:
     """What one process measures by itself."""
-    (said,) = at_once([cell])
-    found = _outcome(said, cell.members) if "failed" not in said else _failure(said["failed"])
-    return _told(cell, f"{cell.kind} {cell.members}", found)
+    (result,) = at_once([cell])
+    outcome = _outcome(result, cell.members) if "failed" not in result else _failure(result["failed"])
+    return _told(cell, f"{cell.kind} {cell.members}", outcome)
 
 
-def _told(cell: Cell, name: str, found: Outcome) -> Outcome:
+def _told(cell: Cell, name: str, outcome: Outcome) -> Outcome:
     """The outcome, once whoever waits for the table has seen it."""
-    what = found.failed or f"{found.ms:.2f} ms a run-step, {found.mib:.0f} MiB a run"
+    what = outcome.failed or f"{outcome.ms:.2f} ms a run-step, {outcome.mib:.0f} MiB a run"
     print(f"{cell.shape}, {cell.length} tokens, {name}: {what}", file=sys.stderr, flush=True)
-    return found
+    return outcome
 
 
-def _outcome(said: dict[str, Any], members: int) -> Outcome:
+def _outcome(result: dict[str, Any], members: int) -> Outcome:
     """The median step, shared out to the members."""
-    marks = said["marks"]
+    marks = result["marks"]
     spans = [after - before for before, after in pairwise(marks)]
     ms = 1e3 * statistics.median(spans) / members
-    return Outcome(ms, said["peak"] / MIB / members, said["base"] / MIB)
+    return Outcome(ms, result["peak"] / MIB / members, result["base"] / MIB)
 
 
 def _failure(why: str) -> Outcome:
     return Outcome(float("inf"), float("nan"), failed=why)
 
 
-def stacked(cell: Cell, one: Outcome) -> Outcome:
+def stacked(cell: Cell, single: Outcome) -> Outcome:
     """R runs as one, where memory should hold them: each needs what a run has above its process's base."""
-    if cell.device == "cpu" and one.base + cell.members * (one.mib - one.base) > _free_mib():
+    if cell.device == "cpu" and single.base + cell.members * (single.mib - single.base) > _free_mib():
         return _failure("no memory")
     return alone(cell)
 
 
-def processes(cell: Cell, count: int, one: Outcome) -> Outcome:
+def processes(cell: Cell, count: int, single: Outcome) -> Outcome:
     """`count` processes of one thread at once: from the first's begin to the last's end, a run-step."""
-    if cell.device == "cpu" and count * one.mib > _free_mib():
+    if cell.device == "cpu" and count * single.mib > _free_mib():
         return _failure("no memory")
-    said = at_once([replace(cell, threads=1, waits=True)] * count)
-    failures = [own["failed"] for own in said if "failed" in own]
+    results = at_once([replace(cell, threads=1, waits=True)] * count)
+    failures = [result["failed"] for result in results if "failed" in result]
     if failures:
         return _failure(failures[0])
-    seconds = max(own["marks"][-1] for own in said) - min(own["marks"][0] for own in said)
-    mib = statistics.mean(own["peak"] for own in said) / MIB
-    found = Outcome(1e3 * seconds / (count * cell.steps), mib, said[0]["base"] / MIB)
-    return _told(cell, f"processes {count}", found)
+    seconds = max(result["marks"][-1] for result in results) - min(result["marks"][0] for result in results)
+    mib = statistics.mean(result["peak"] for result in results) / MIB
+    outcome = Outcome(1e3 * seconds / (count * cell.steps), mib, results[0]["base"] / MIB)
+    return _told(cell, f"processes {count}", outcome)
 
 
 def _free_mib() -> float:
@@ -257,8 +257,8 @@ def _free_mib() -> float:
 
 def floors(cell: Cell, members: Sequence[int]) -> Round:
     """The matrix products of R runs' step alone, and one run's clipping and update alone."""
-    found = {f"products {r}": alone(replace(cell, kind="products", members=r)) for r in members}
-    return found | {"optimiser 1": alone(replace(cell, kind="optimiser"))}
+    outcomes = {f"products {r}": alone(replace(cell, kind="products", members=r)) for r in members}
+    return outcomes | {"optimiser 1": alone(replace(cell, kind="optimiser"))}
 
 
 def at_once(cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -313,8 +313,8 @@ class _Process:
             raise SystemExit(
                 f"{self._cell} ended with {self._own.returncode}:\n{self._errors.read()[-4000:]}"
             )
-        said: dict[str, Any] = json.loads(lines[-1])
-        return said
+        values: dict[str, Any] = json.loads(lines[-1])
+        return values
 
 
 # --- the numbers --------------------------------------------------------------------------------------
@@ -342,21 +342,25 @@ def span(values: Sequence[float]) -> Span:
 
 def times(rounds: Sequence[Round], name: str) -> Span | None:
     """Milliseconds of a run-step; None where the participant was not asked."""
-    found = [own[name].ms for own in rounds if name in own]
-    return span(found) if found else None
+    spans = [outcomes[name].ms for outcomes in rounds if name in outcomes]
+    return span(spans) if spans else None
 
 
 def ratio(rounds: Sequence[Round], slower: str, faster: str) -> Span | None:
     """How many times the run-steps of `slower` the participant `faster` makes, round by round."""
-    both = [(own[slower], own[faster]) for own in rounds if slower in own and faster in own]
-    found = [one.ms / other.ms for one, other in both if not one.failed and not other.failed]
-    return span(found) if found else None
+    both = [
+        (outcomes[slower], outcomes[faster])
+        for outcomes in rounds
+        if slower in outcomes and faster in outcomes
+    ]
+    ratios = [first.ms / second.ms for first, second in both if not first.failed and not second.failed]
+    return span(ratios) if ratios else None
 
 
 def memory(rounds: Sequence[Round], name: str) -> float | None:
     """MiB a run, the most over rounds."""
-    found = [own[name].mib for own in rounds if name in own and not own[name].failed]
-    return max(found, default=None)
+    peaks = [outcomes[name].mib for outcomes in rounds if name in outcomes and not outcomes[name].failed]
+    return max(peaks, default=None)
 
 
 _COLUMNS = (
@@ -428,8 +432,8 @@ def sentences(rounds: Sequence[Round], members: Sequence[int]) -> list[str]:
 
 def doubt(rounds: Sequence[Round], members: Sequence[int]) -> list[str]:
     """Which packs pay in one round and not in another: the verdict rests on them and is not settled."""
-    found = {r: ratio(rounds, "one 1", f"stack {r}") for r in members if r > 1}
-    unsure = [str(r) for r, own in found.items() if own and own.least < GAIN <= own.greatest]
+    spans = {r: ratio(rounds, "one 1", f"stack {r}") for r in members if r > 1}
+    unsure = [str(r) for r, own in spans.items() if own and own.least < GAIN <= own.greatest]
     if len(rounds) == 1:
         return ["one round settles nothing: ask for more"]
     return [f"not settled: rounds disagree on whether R = {', '.join(unsure)} pays"] if unsure else []
@@ -437,18 +441,18 @@ def doubt(rounds: Sequence[Round], members: Sequence[int]) -> list[str]:
 
 def gains(rounds: Sequence[Round], members: Sequence[int]) -> dict[int, float]:
     """By R, how many times the run-steps of one after another a pack of R makes; 1 for a pack of one."""
-    found = {r: ratio(rounds, "one 1", f"stack {r}") for r in members}
-    return {1: 1.0} | {r: own.median for r, own in found.items() if own and r > 1}
+    spans = {r: ratio(rounds, "one 1", f"stack {r}") for r in members}
+    return {1: 1.0} | {r: own.median for r, own in spans.items() if own and r > 1}
 
 
-def crossover(found: dict[int, float]) -> tuple[int, int | None]:
+def crossover(gain_of: dict[int, float]) -> tuple[int, int | None]:
     """The smallest pack that is about as good as any, and the R at which more runs no longer pay, if tried.
 
     About as good: none is faster by `GAIN`.
     """
-    most = max(found.values())
-    best = min(r for r, gain in found.items() if gain * GAIN >= most)
-    larger = [r for r in found if r > best]
+    most = max(gain_of.values())
+    best = min(r for r, gain in gain_of.items() if gain * GAIN >= most)
+    larger = [r for r in gain_of if r > best]
     return best, min(larger, default=None)
 
 
@@ -472,10 +476,10 @@ def verdict(rounds: Sequence[Round], members: Sequence[int], best: int, stop: in
 
 def beside(rounds: Sequence[Round], members: Sequence[int], best: int) -> str:
     """The best count of processes, against one by one and against the pack."""
-    found = {r: own for r in members if (own := times(rounds, f"processes {r}"))}
-    if not found:
+    spans = {r: own for r in members if (own := times(rounds, f"processes {r}"))}
+    if not spans:
         return "processes at once were not tried"
-    r = min(found, key=lambda r: found[r].median)
+    r = min(spans, key=lambda r: spans[r].median)
     against, pack = ratio(rounds, "one 1", f"processes {r}"), ratio(rounds, f"stack {best}", f"processes {r}")
     assert against is not None
     assert pack is not None
@@ -491,9 +495,9 @@ def bound(rounds: Sequence[Round], r: int, words: str) -> str:
     assert optimiser is not None
     parts = {"matrix products": products.median, "clipping and AdamW": optimiser.median}
     parts["the rest (element-wise work, dropout, Python)"] = max(0.0, 1 - sum(parts.values()))
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in parts.items())
+    fractions = ", ".join(f"{name} {share:.0%}" for name, share in parts.items())
     most = max(parts, key=lambda name: parts[name])
-    return f"{words}: {shares} of the step; bound by {most.partition(' (')[0]}"
+    return f"{words}: {fractions} of the step; bound by {most.partition(' (')[0]}"
 
 
 def numbers(cell: Cell, rounds: Sequence[Round], members: Sequence[int]) -> dict[str, Any]:
@@ -503,7 +507,7 @@ def numbers(cell: Cell, rounds: Sequence[Round], members: Sequence[int]) -> dict
         "shape": {"name": cell.shape, **asdict(cell.sizes)},
         "length": cell.length,
         "batch": cell.batch,
-        "rounds": [{name: _finite(outcome) for name, outcome in found.items()} for found in rounds],
+        "rounds": [{name: _finite(outcome) for name, outcome in outcomes.items()} for outcomes in rounds],
         "median_ms": {name: _number(own) for name in rounds[0] if (own := times(rounds, name))},
         "gain_over_one_by_one": gains(rounds, members),
         "best_pack": best,
@@ -514,8 +518,8 @@ def numbers(cell: Cell, rounds: Sequence[Round], members: Sequence[int]) -> dict
 
 def _finite(outcome: Outcome) -> dict[str, Any]:
     """JSON has neither infinity nor nan."""
-    own = asdict(outcome)
-    return own | {"ms": None, "mib": None} if outcome.failed else own
+    values = asdict(outcome)
+    return values | {"ms": None, "mib": None} if outcome.failed else values
 
 
 def _number(own: Span) -> float | None:

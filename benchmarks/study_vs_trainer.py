@@ -108,12 +108,12 @@ def options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--json", type=Path, help="file for the numbers")
     parser.add_argument("--participant", choices=list(TITLES), help=argparse.SUPPRESS)
     parser.add_argument("--corpus", type=Path, help=argparse.SUPPRESS)
-    found = Options(**vars(parser.parse_args(arguments)))
-    if found.runs < len(ARMS) or found.runs % len(ARMS):
-        parser.error(f"--runs {found.runs}: an even number expected, one run of each arm for each seed")
-    if not 1 <= found.runs_padded <= found.runs:
-        parser.error(f"--runs-padded {found.runs_padded}: from 1 to --runs expected")
-    return found
+    parsed = Options(**vars(parser.parse_args(arguments)))
+    if parsed.runs < len(ARMS) or parsed.runs % len(ARMS):
+        parser.error(f"--runs {parsed.runs}: an even number expected, one run of each arm for each seed")
+    if not 1 <= parsed.runs_padded <= parsed.runs:
+        parser.error(f"--runs-padded {parsed.runs_padded}: from 1 to --runs expected")
+    return parsed
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -141,8 +141,8 @@ def lead(wanted: Options, arguments: Sequence[str]) -> None:
         for number in range(1, wanted.rounds + 1):
             rounds.append({})
             for name in wanted.names:
-                rounds[-1][name] = found = in_own_process(name, arguments, corpus, Path(scratch))
-                print(f"round {number}, {name}: {describe(found, wanted)}", flush=True)
+                rounds[-1][name] = outcome = in_own_process(name, arguments, corpus, Path(scratch))
+                print(f"round {number}, {name}: {describe(outcome, wanted)}", flush=True)
             check_same_data(rounds[-1])
     print(table(rounds, wanted))
     if wanted.json is not None:
@@ -235,10 +235,10 @@ def _memory(pid: int) -> int:
     return total
 
 
-def check_same_data(found: dict[Name, Outcome]) -> None:
+def check_same_data(outcomes: dict[Name, Outcome]) -> None:
     """All participants of a round must have seen the same texts and labels."""
-    if len({outcome.data for outcome in found.values()}) > 1:
-        raise SystemExit(f"other data: { {name: outcome.data for name, outcome in found.items()} }")
+    if len({outcome.data for outcome in outcomes.values()}) > 1:
+        raise SystemExit(f"other data: { {name: outcome.data for name, outcome in outcomes.items()} }")
 
 
 # --- the numbers --------------------------------------------------------------------------------------
@@ -255,12 +255,12 @@ def describe(outcome: Outcome, wanted: Options) -> str:
 
 def ratios(rounds: Sequence[dict[Name, Outcome]], other: Name) -> list[float]:
     """How many times as many runs an hour Headstart makes as `other`, round by round."""
-    return [found[other].seconds / found["c"].seconds for found in rounds]
+    return [outcomes[other].seconds / outcomes["c"].seconds for outcomes in rounds]
 
 
 def accuracies(rounds: Sequence[dict[Name, Outcome]], name: Name, arm: str) -> list[float]:
     """Test accuracies of the arm's runs in all rounds."""
-    return [value for found in rounds for value in found[name].accuracy[arm]]
+    return [value for outcomes in rounds for value in outcomes[name].accuracy[arm]]
 
 
 def table(rounds: Sequence[dict[Name, Outcome]], wanted: Options) -> str:
@@ -287,11 +287,11 @@ def work(wanted: Options) -> str:
 
 
 def _line(rounds: Sequence[dict[Name, Outcome]], name: Name, wanted: Options) -> str:
-    mine = [found[name] for found in rounds]
-    seconds = statistics.median(one.seconds for one in mine)
-    rate = statistics.median(one.runs_an_hour(wanted.runs) for one in mine)
-    process = statistics.median(one.process for one in mine)
-    peak = max(one.peak_bytes for one in mine) / 2**30
+    mine = [outcomes[name] for outcomes in rounds]
+    seconds = statistics.median(outcome.seconds for outcome in mine)
+    rate = statistics.median(outcome.runs_an_hour(wanted.runs) for outcome in mine)
+    process = statistics.median(outcome.process for outcome in mine)
+    peak = max(outcome.peak_bytes for outcome in mine) / 2**30
     line = f"{f'({name}) {TITLES[name]}':<34}{seconds:>11.1f}{rate:>14.1f}{process:>11.1f}{peak:>10.2f}"
     return line + "".join(_accuracy_cell(rounds, name, arm) for arm in ARMS)
 
@@ -302,10 +302,10 @@ def _accuracy_cell(rounds: Sequence[dict[Name, Outcome]], name: Name, arm: str) 
 
 
 def _ratio_line(rounds: Sequence[dict[Name, Outcome]], other: Name) -> str:
-    found = ratios(rounds, other)
+    of_rounds = ratios(rounds, other)
     return (
-        f"c/{other}, runs an hour: {statistics.median(found):.2f} times "
-        f"(over rounds {min(found):.2f} to {max(found):.2f})"
+        f"c/{other}, runs an hour: {statistics.median(of_rounds):.2f} times "
+        f"(over rounds {min(of_rounds):.2f} to {max(of_rounds):.2f})"
     )
 
 
@@ -317,12 +317,12 @@ def numbers(
     return {
         "machine": described,
         "options": {key: value for key, value in asdict(wanted).items() if key not in hidden},
-        "rounds": [{name: asdict(outcome) for name, outcome in found.items()} for found in rounds],
+        "rounds": [{name: asdict(outcome) for name, outcome in outcomes.items()} for outcomes in rounds],
         "median_seconds": {
-            name: statistics.median(found[name].seconds for found in rounds) for name in wanted.names
+            name: statistics.median(outcomes[name].seconds for outcomes in rounds) for name in wanted.names
         },
         "median_runs_an_hour": {
-            name: statistics.median(found[name].runs_an_hour(wanted.runs) for found in rounds)
+            name: statistics.median(outcomes[name].runs_an_hour(wanted.runs) for outcomes in rounds)
             for name in wanted.names
         },
         "mean_accuracy": {
@@ -405,19 +405,19 @@ def trainer_study(wanted: Options) -> Outcome:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = {part: tokenise(corpus.parts[part], tokenizer, padded) for part in ("valid", "test")}
     setup = time.perf_counter() - began
-    made = wanted.runs_padded if padded else wanted.runs
+    runs = wanted.runs_padded if padded else wanted.runs
     accuracy: dict[str, list[float]] = {arm: [] for arm in ARMS}
     each = []
-    for arm, seed in order(wanted)[:made]:
+    for arm, seed in order(wanted)[:runs]:
         started = time.perf_counter()
         rows["train"] = tokenise(_train_texts(corpus, wanted.texts, seed), tokenizer, padded)
         accuracy[arm].append(trainer_run(arm, seed, rows, folder, tokenizer, wanted))
         each.append(time.perf_counter() - started)
     measured = time.perf_counter() - began
-    seconds = measured if made == wanted.runs else setup + wanted.runs * statistics.mean(each)
+    seconds = measured if runs == wanted.runs else setup + wanted.runs * statistics.mean(each)
     precision = "bf16" if wanted.participant == "b16" else "fp32"
     note = f"{precision}, {torch.get_num_threads()} threads"
-    return Outcome(seconds, measured, made, accuracy, corpus.digest, note, setup, tuple(each))
+    return Outcome(seconds, measured, runs, accuracy, corpus.digest, note, setup, tuple(each))
 
 
 def order(wanted: Options) -> list[tuple[str, int]]:

@@ -68,23 +68,23 @@ def _cell(arguments: argparse.Namespace) -> Cell:
 
 def _in_fresh_process(words: Sequence[str], kind: str) -> dict[str, float]:
     command = [sys.executable, __file__, *words, "--cell", kind]
-    made = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(made.stdout.splitlines()[-1])
-    return found
+    completed = subprocess.run(command, check=True, capture_output=True, text=True)
+    figures: dict[str, float] = json.loads(completed.stdout.splitlines()[-1])
+    return figures
 
 
 def _table(rounds: Sequence[dict[str, dict[str, float]]], arguments: argparse.Namespace) -> str:
     lines = [f"{arguments.shape}, batch {arguments.batch} x {arguments.length}, {arguments.precision}"]
     lines[0] += f", {arguments.threads} threads, {len(rounds)} rounds"
     for kind in ("full", "used"):
-        own = [one[kind] for one in rounds]
-        ms, gib = (sorted(one[key] for one in own) for key in ("ms", "gib"))
+        values = [figures[kind] for figures in rounds]
+        ms, gib = (sorted(figures[key] for figures in values) for key in ("ms", "gib"))
         lines.append(
-            f"{kind:<5}{own[0]['weights'] / 1e6:8.1f} M weights  {statistics.median(ms):8.0f} ms a step "
+            f"{kind:<5}{values[0]['weights'] / 1e6:8.1f} M weights  {statistics.median(ms):8.0f} ms a step "
             f"({ms[0]:.0f} to {ms[-1]:.0f})  {statistics.median(gib):6.2f} GiB at most"
         )
-    ratio = [one["full"]["ms"] / one["used"]["ms"] for one in rounds]
-    saved = [one["full"]["gib"] / one["used"]["gib"] for one in rounds]
+    ratio = [figures["full"]["ms"] / figures["used"]["ms"] for figures in rounds]
+    saved = [figures["full"]["gib"] / figures["used"]["gib"] for figures in rounds]
     lines.append(
         f"full over used: time {statistics.median(ratio):.2f}, memory {statistics.median(saved):.2f}"
     )

@@ -57,7 +57,7 @@ def jsonl(path: Path, rows: list[dict[str, Any]]) -> str:
 def parts(folder: Path, train: list[dict[str, Any]], **others: list[dict[str, Any]]) -> dict[str, str]:
     """The `data` section for three files of these rows; a part not given holds one good text."""
     rows = {"train": train, "valid": [GOOD], "test": [GOOD], **others}
-    return {part: jsonl(folder / f"{part}.jsonl", found) for part, found in rows.items()}
+    return {part: jsonl(folder / f"{part}.jsonl", part_rows) for part, part_rows in rows.items()}
 
 
 # The study file
@@ -411,9 +411,9 @@ def test_params_of_what_is_not_there(refused: Refused, tmp_path: Path) -> None:
 
 def test_params_prints_facts(tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["params", str(tiny_model), "--json", "--lora", "r=2"]) == 0
-    facts = json.loads(capfd.readouterr().out)
-    assert facts["total"] == sum(part["count"] for part in facts["parts"])
-    assert facts["trainable"] == facts["lora"]["trainable"]
+    values = json.loads(capfd.readouterr().out)
+    assert values["total"] == sum(part["count"] for part in values["parts"])
+    assert values["trainable"] == values["lora"]["trainable"]
 
 
 def test_params_shows_a_table_no_wider_than_a_terminal(

@@ -36,8 +36,8 @@ def test_texts_that_changed_since_are_refused(
 ) -> None:
     data = ended.parent / "reviews" / "train.jsonl"
     data.write_text(data.read_text("utf-8").replace("film", "book"), encoding="utf-8")
-    said = _refused([command, str(ended), "seeds=2"], capsys)
-    assert "run pretrained/all/0 was trained with other data: a file has changed since" in said
+    message = _refused([command, str(ended), "seeds=2"], capsys)
+    assert "run pretrained/all/0 was trained with other data: a file has changed since" in message
 
 
 def test_weights_that_changed_since_are_refused(
@@ -62,8 +62,8 @@ def _nudge(model: Path) -> None:
 def test_an_arms_own_setting_counts_even_where_it_is_the_default(
     ended: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = _refused([command, str(ended), "arms.pretrained.training.epochs=3"], capsys)
-    assert "arms.pretrained.epochs was 1, is 3" in said
+    message = _refused([command, str(ended), "arms.pretrained.training.epochs=3"], capsys)
+    assert "arms.pretrained.epochs was 1, is 3" in message
 
 
 def test_a_model_that_was_not_promoted_is_promoted_by_the_next_call(ended: Path) -> None:
@@ -134,5 +134,5 @@ def test_confounded_arms_are_named_by_line(study_file: StudyFile, capsys: pytest
     arms = {"pretrained": {"init": "pretrained", "training": {"epochs": 2}}, "random": {"init": "random"}}
     file = study_file(arms=arms)
     line = 1 + file.read_text("utf-8").splitlines().index("      epochs: 2")
-    said = _refused(["run", str(file)], capsys)
-    assert f"{file}:{line}: arms.pretrained.training.epochs: is 2 for pretrained and 1" in said
+    message = _refused(["run", str(file)], capsys)
+    assert f"{file}:{line}: arms.pretrained.training.epochs: is 2 for pretrained and 1" in message

@@ -160,14 +160,16 @@ def test_samples_stand_side_by_side(done: Path) -> None:
 def _ask(model: Any, folder: Path) -> str:
     """As the ecosystem asks: the tokenizer's own chat template, the model's own generate."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    asked = tokenizer.apply_chat_template(
+    inputs = tokenizer.apply_chat_template(
         [{"role": "user", "content": "say b 77"}],
         add_generation_prompt=True,
         return_tensors="pt",
         return_dict=True,
     )
-    said = model.generate(**asked, max_new_tokens=8, do_sample=False, eos_token_id=tokenizer.eos_token_id)
-    text: str = tokenizer.decode(said[0, asked["input_ids"].shape[1] :])
+    output_ids = model.generate(
+        **inputs, max_new_tokens=8, do_sample=False, eos_token_id=tokenizer.eos_token_id
+    )
+    text: str = tokenizer.decode(output_ids[0, inputs["input_ids"].shape[1] :])
     return text
 
 
@@ -239,8 +241,8 @@ def test_a_four_bit_base(tiny_bloom: Path, tmp_path: Path) -> None:
     record = _records(tmp_path / "out")["qlora/all/0"]
     assert record.parameters is not None
     assert record.epochs[-1].train_loss < 0.8 * record.epochs[0].train_loss
-    whole = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(tiny_bloom).parameters())
-    assert record.parameters.total == whole + record.parameters.trainable
+    n_parameters = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(tiny_bloom).parameters())
+    assert record.parameters.total == n_parameters + record.parameters.trainable
     assert main(["generate", str(tmp_path / "out/models/qlora"), "say a 1", "--max-new-tokens", "4"]) == 0
 
 
@@ -248,25 +250,25 @@ def test_messages_and_templates(tiny_bloom: Path, tmp_path: Path) -> None:
     study = _write(tmp_path, tiny_bloom)
     for part in ("train", "valid", "test"):
         rows = map(json.loads, (tmp_path / f"{part}.jsonl").read_text(encoding="utf-8").splitlines())
-        said = (
+        chat = (
             [{"role": "user", "content": r["prompt"]}, {"role": "assistant", "content": r["response"]}]
             for r in rows
         )
-        lines = (json.dumps({"messages": messages}) + "\n" for messages in said)
+        lines = (json.dumps({"messages": messages}) + "\n" for messages in chat)
         (tmp_path / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
-    own = tmp_path / "own.jinja"
-    own.write_text(
+    template = tmp_path / "own.jinja"
+    template.write_text(
         "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}"
         "{% if add_generation_prompt %}[assistant]{% endif %}",
         encoding="utf-8",
     )
-    changes = ["data.messages=messages", f"prompts.template={own}"]
+    changes = ["data.messages=messages", f"prompts.template={template}"]
     assert main(["run", str(study), *changes]) == 0
     record = _records(tmp_path / "out")["full/all/0"]
     assert record.test is not None
     assert record.test["exact_match"] == 1.0
     kept = (tmp_path / "out/models/full/chat_template.jinja").read_text(encoding="utf-8")
-    assert kept == own.read_text(encoding="utf-8")
+    assert kept == template.read_text(encoding="utf-8")
 
 
 def test_texts_may_share_rows(tiny_bloom: Path, tmp_path: Path) -> None:
@@ -277,13 +279,13 @@ def test_texts_may_share_rows(tiny_bloom: Path, tmp_path: Path) -> None:
         "ia3": {"method": "peft", "peft": {"peft_type": "IA3"}},
     }
     losses = []
-    for shares in (False, True):
-        folder = tmp_path / str(shares)
+    for packs_sequences in (False, True):
+        folder = tmp_path / str(packs_sequences)
         folder.mkdir()
         changes = {
             "arms": arms,
             "control": "full",
-            "prompts": {"packing": shares},
+            "prompts": {"packing": packs_sequences},
             "pack": 2,
             "seeds": [0, 1],
         }
@@ -313,8 +315,8 @@ def test_mistakes_are_one_message(
     words: list[str],
 ) -> None:
     assert main(["run", str(_write(tmp_path, tiny_bloom, **changes))]) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert all(word in said for word in words), said
+    message = " ".join(capsys.readouterr().err.split())
+    assert all(word in message for word in words), message
     assert not (tmp_path / "out").exists()
 
 
@@ -343,15 +345,15 @@ def test_a_language_models_plan_knows_what_it_costs(tiny_bloom: Path, tmp_path: 
     arms = {"base": {"method": "none"}, "full": {}, "lora": {"method": "lora", "lora": {"r": 2}}}
     packing = {"packing": True}
     study = headstart.load_study(_write(tmp_path, tiny_bloom, arms=arms, prompts=packing, confounded=True))
-    facts = headstart.plan(study, probe=True).to_dict()
-    known = {group["runs"][0].partition("/")[0]: group for group in facts["groups"]}
+    values = headstart.plan(study, probe=True).to_dict()
+    known = {group["runs"][0].partition("/")[0]: group for group in values["groups"]}
     assert known["base"]["memory_bytes"] is None
     assert known["lora"]["memory_bytes"]["low"] > 0
     assert known["full"]["measured"]["seconds_per_step"] > 0
-    assert facts["parameters"]["base"]["trainable"] == 0
-    assert facts["parameters"]["lora"]["trainable"] == 2 * 2 * (32 + 96)
-    assert facts["label_statistics"] == {}
-    assert facts["cost"]["seconds"]["low"] > 0
+    assert values["parameters"]["base"]["trainable"] == 0
+    assert values["parameters"]["lora"]["trainable"] == 2 * 2 * (32 + 96)
+    assert values["label_statistics"] == {}
+    assert values["cost"]["seconds"]["low"] > 0
 
 
 def test_records_of_language_models_hold_estimate_and_truth(done: Path) -> None:

@@ -77,12 +77,12 @@ def test_records_count_what_trains(done: Path) -> None:
     trainable = {
         r.arm: (r.parameters.trainable, r.parameters.total) for r in _records(done).values() if r.parameters
     }
-    whole = trainable["full"][1]
+    all_parameters = trainable["full"][1]
     for arm in ("probe", "first", "random-probe"):
-        assert trainable[arm] == (_HEAD, whole)
-    assert trainable["full"][0] == whole
+        assert trainable[arm] == (_HEAD, all_parameters)
+    assert trainable["full"][0] == all_parameters
     for arm, rank in (("lora", 4), ("narrow", 2), ("random", 4)):
-        assert trainable[arm] == (_adapter(rank), whole + _adapter(rank) - _HEAD)
+        assert trainable[arm] == (_adapter(rank), all_parameters + _adapter(rank) - _HEAD)
 
 
 def test_ranks_share_a_pack_and_bases_do_not(done: Path) -> None:
@@ -136,16 +136,16 @@ def test_a_probe_is_scikit_learns_features_and_weights(done: Path, tmp_path: Pat
     folder = done / "models" / arm
     source = done.parent / "reviews"
     run = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["run"]
-    said = _said(done, run)
-    held = load_file(folder / "probe.safetensors")
+    predicted = _said(done, run)
+    tensors = load_file(folder / "probe.safetensors")
     train, test = (_features(folder, _texts(source / f"{part}.jsonl"), arm) for part in ("train", "test"))
     scaler = StandardScaler().fit(train.numpy())
     features = torch.from_numpy(scaler.transform(test.numpy()))
-    logits = features @ held["classifier.weight"].double().T + held["classifier.bias"].double()
-    assert float((logits.softmax(-1) - said).abs().max()) < 1e-4
+    logits = features @ tensors["classifier.weight"].double().T + tensors["classifier.bias"].double()
+    assert float((logits.softmax(-1) - predicted).abs().max()) < 1e-4
     assert main(["predict", str(folder), str(source / "test.jsonl"), "-o", str(tmp_path / "o.jsonl")]) == 0
     lines = (tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["p_good"] for line in lines] == pytest.approx(said[:, 1].tolist(), abs=0.02)
+    assert [json.loads(line)["p_good"] for line in lines] == pytest.approx(predicted[:, 1].tolist(), abs=0.02)
     assert (folder / "model.safetensors").exists() == (arm == "random-probe")
 
 
@@ -156,8 +156,8 @@ def _features(folder: Path, texts: list[str], arm: str) -> torch.Tensor:
     with torch.inference_mode():
         states = model(**batch).last_hidden_state.double()
     mask = batch["attention_mask"].unsqueeze(-1)
-    found: torch.Tensor = states[:, 0] if arm == "first" else (states * mask).sum(1) / mask.sum(1)
-    return found
+    features: torch.Tensor = states[:, 0] if arm == "first" else (states * mask).sum(1) / mask.sum(1)
+    return features
 
 
 def _texts(file: Path) -> list[str]:
@@ -189,44 +189,46 @@ def test_encoders_run_once(
 def _said_in_packs(write: StudyFile, folder: Path, packs: tuple[int, ...], **study: Any) -> list[Any]:
     """What every run of a study says, by key, for each size of packs."""
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp64"}
-    found = []
+    predicted = []
     for pack in packs:
-        own = folder / str(pack)
-        own.mkdir()
-        assert main(["run", str(write(own, seeds=[0, 1], training=training, pack=pack, **study))]) == 0
-        found.append({key: _said(own / "out", key) for key in _records(own / "out")})
-    return found
+        pack_folder = folder / str(pack)
+        pack_folder.mkdir()
+        assert (
+            main(["run", str(write(pack_folder, seeds=[0, 1], training=training, pack=pack, **study))]) == 0
+        )
+        predicted.append({key: _said(pack_folder / "out", key) for key in _records(pack_folder / "out")})
+    return predicted
 
 
 def test_packed_probes_are_the_runs_they_are_alone(study_in: StudyFile, tmp_path: Path) -> None:
     arms = {"probe": {"method": "probe"}, "words": None}
-    found = _said_in_packs(study_in, tmp_path, (1, 8), arms=arms, sizes=[20, "all"])
-    assert len(found[0]) == 4
-    assert max(float((found[0][key] - found[1][key]).abs().max()) for key in found[0]) < 1e-9
-    assert float((found[0]["probe/20/0"] - found[0]["probe/20/1"]).abs().max()) > 1e-4
+    predicted = _said_in_packs(study_in, tmp_path, (1, 8), arms=arms, sizes=[20, "all"])
+    assert len(predicted[0]) == 4
+    assert max(float((predicted[0][key] - predicted[1][key]).abs().max()) for key in predicted[0]) < 1e-9
+    assert float((predicted[0]["probe/20/0"] - predicted[0]["probe/20/1"]).abs().max()) > 1e-4
 
 
 @pytest.mark.parametrize("arm", ["lora", "ia3"])
 def test_predict_and_export(done: Path, tmp_path: Path, arm: str) -> None:
-    model, whole = done / "models" / arm, tmp_path / "whole"
-    assert main(["export", str(model), "--merge", "-o", str(whole)]) == 0
-    assert not (whole / "adapter_config.json").exists()
+    model, exported = done / "models" / arm, tmp_path / "whole"
+    assert main(["export", str(model), "--merge", "-o", str(exported)]) == 0
+    assert not (exported / "adapter_config.json").exists()
     source = done.parent / "reviews" / "test.jsonl"
-    said = []
-    for folder in (model, whole):
+    predicted = []
+    for folder in (model, exported):
         assert main(["predict", str(folder), str(source), "-o", str(tmp_path / "out.jsonl")]) == 0
         lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
-        said.append([json.loads(line)["p_good"] for line in lines])
+        predicted.append([json.loads(line)["p_good"] for line in lines])
     run = json.loads((model / "headstart.json").read_text(encoding="utf-8"))["run"]
-    assert said[0] == pytest.approx(_said(done, run)[:, 1].tolist(), abs=0.02)  # predict may take bf16
-    assert said[1] == pytest.approx(said[0], abs=0.02)
+    assert predicted[0] == pytest.approx(_said(done, run)[:, 1].tolist(), abs=0.02)  # predict may take bf16
+    assert predicted[1] == pytest.approx(predicted[0], abs=0.02)
 
 
 def test_a_packed_adapter_is_the_run_it_is_alone(study_in: StudyFile, tmp_path: Path) -> None:
     arms = {name: ARMS[name] for name in ("lora", "narrow", "words")}
-    found = _said_in_packs(study_in, tmp_path, (1, 4), arms=arms)
-    assert found[0].keys() == found[1].keys()
-    assert max(float((found[0][key] - found[1][key]).abs().max()) for key in found[0]) < 1e-9
+    predicted = _said_in_packs(study_in, tmp_path, (1, 4), arms=arms)
+    assert predicted[0].keys() == predicted[1].keys()
+    assert max(float((predicted[0][key] - predicted[1][key]).abs().max()) for key in predicted[0]) < 1e-9
 
 
 def test_seeds_decide_adapters(done: Path) -> None:
@@ -295,9 +297,9 @@ def _refused(study: Path, capsys: pytest.CaptureFixture[str]) -> str:
 def test_mistakes_are_one_message(
     study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], arm: Any, words: list[str]
 ) -> None:
-    said = _refused(study_in(tmp_path, arms={"a": arm, "words": None}), capsys)
-    assert all(word in said for word in words), said
-    assert "Traceback" not in said
+    message = _refused(study_in(tmp_path, arms={"a": arm, "words": None}), capsys)
+    assert all(word in message for word in words), message
+    assert "Traceback" not in message
 
 
 def test_a_missing_library_is_named(
@@ -307,8 +309,8 @@ def test_a_missing_library_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
-    said = _refused(study_in(tmp_path, arms={"a": {"method": "lora"}, "words": None}), capsys)
-    assert "pip install 'headstart[lora]'" in said
+    message = _refused(study_in(tmp_path, arms={"a": {"method": "lora"}, "words": None}), capsys)
+    assert "pip install 'headstart[lora]'" in message
 
 
 def test_an_adapter_without_its_base_says_where_it_should_be(

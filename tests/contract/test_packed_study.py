@@ -100,24 +100,26 @@ def packed(make: Callable[..., Done]) -> Done:
     return make(pack=4)
 
 
-def _numbers(facts: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+def _numbers(values: Any, where: str = "") -> Iterator[tuple[str, Any]]:
     """Every value in `facts` with its path, but those that say how it was computed."""
-    if isinstance(facts, Mapping):
-        for key, value in facts.items():
+    if isinstance(values, Mapping):
+        for key, value in values.items():
             if key not in _CIRCUMSTANCES:
                 yield from _numbers(value, f"{where}.{key}")
-    elif isinstance(facts, list):
-        for i, value in enumerate(facts):
+    elif isinstance(values, list):
+        for i, value in enumerate(values):
             yield from _numbers(value, f"{where}[{i}]")
     else:
-        yield where, facts
+        yield where, values
 
 
 def _assert_same_numbers(one: Done, other: Done) -> None:
     for part in ("runs", "summary", "contrasts", "grid_search"):
-        found, expected = dict(_numbers(one.facts[part])), dict(_numbers(other.facts[part]))
-        assert found.keys() == expected.keys()
-        differ = {where: (found[where], value) for where, value in expected.items() if found[where] != value}
+        actual, expected = dict(_numbers(one.facts[part])), dict(_numbers(other.facts[part]))
+        assert actual.keys() == expected.keys()
+        differ = {
+            where: (actual[where], value) for where, value in expected.items() if actual[where] != value
+        }
         assert not {
             where: pair for where, pair in differ.items() if pair[0] != pytest.approx(pair[1], abs=1e-9)
         }
@@ -147,9 +149,9 @@ def test_records_tell_the_pack_they_trained_in(packed: Done, alone: Done) -> Non
 
 @pytest.mark.parametrize("arm", ["pretrained", "random"])
 def test_saved_models_are_equal(packed: Done, alone: Done, arm: str) -> None:
-    found, expected = packed.model(arm), alone.model(arm)
-    assert found.keys() == expected.keys()
-    assert max(float((found[name] - value).abs().max()) for name, value in expected.items()) < 1e-6
+    actual, expected = packed.model(arm), alone.model(arm)
+    assert actual.keys() == expected.keys()
+    assert max(float((actual[name] - value).abs().max()) for name, value in expected.items()) < 1e-6
     notes = [
         json.loads((done.out / "models" / arm / "headstart.json").read_text("utf-8"))
         for done in (packed, alone)
@@ -167,11 +169,11 @@ def test_every_run_has_a_curve_of_its_own(packed: Done, alone: Done, key: str) -
         curves.append(
             {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
         )
-    found, expected = curves
-    assert found.keys() == expected.keys()
-    assert [step for step, _ in found["train/loss"]] == list(range(1, STEPS[key.split("/")[1]] + 1))
+    actual, expected = curves
+    assert actual.keys() == expected.keys()
+    assert [step for step, _ in actual["train/loss"]] == list(range(1, STEPS[key.split("/")[1]] + 1))
     for tag, points in expected.items():
-        assert found[tag] == [(step, pytest.approx(value, abs=1e-6)) for step, value in points]
+        assert actual[tag] == [(step, pytest.approx(value, abs=1e-6)) for step, value in points]
 
 
 # The vocabulary
@@ -205,9 +207,9 @@ def test_records_tell_how_many_rows_were_trained(packed: Done, full: Done) -> No
 
 @pytest.mark.parametrize("arm", ["pretrained", "random"])
 def test_rows_that_no_text_uses_have_decayed_as_in_full_training(packed: Done, full: Done, arm: str) -> None:
-    found, expected = packed.model(arm), full.model(arm)
-    assert {name: x.shape for name, x in found.items()} == {name: x.shape for name, x in expected.items()}
-    assert max(float((found[name] - value).abs().max()) for name, value in expected.items()) < 1e-6
+    actual, expected = packed.model(arm), full.model(arm)
+    assert {name: x.shape for name, x in actual.items()} == {name: x.shape for name, x in expected.items()}
+    assert max(float((actual[name] - value).abs().max()) for name, value in expected.items()) < 1e-6
 
 
 def test_in_float64_they_have_decayed_in_float64(packed: Done, full: Done) -> None:

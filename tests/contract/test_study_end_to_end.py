@@ -96,28 +96,28 @@ def done(study_in: StudyFile, tmp_path_factory: pytest.TempPathFactory) -> Done:
 
 
 def test_every_run_leaves_a_record(done: Done) -> None:
-    found = records(done.out)
-    assert list(found) == [
+    all_records = records(done.out)
+    assert list(all_records) == [
         f"{arm}/all/{seed}" for arm in ("pretrained", "random", "words") for seed in (0, 1)
     ]
-    assert {r.status for r in found.values()} == {"done"}
-    assert {r.train_examples for r in found.values()} == {60}
-    assert all(set(r.test or ()) == CLASSES == set(r.valid or ()) for r in found.values())
+    assert {r.status for r in all_records.values()} == {"done"}
+    assert {r.train_examples for r in all_records.values()} == {60}
+    assert all(set(r.test or ()) == CLASSES == set(r.valid or ()) for r in all_records.values())
 
 
 def test_record_says_how_the_run_was_made(done: Done) -> None:
-    found = record(done.out, "pretrained/all/1")
-    assert [point.step for point in found.epochs] == [8, 16]
-    assert found.selection is not None
-    assert found.selection.rule == "epoch of the highest valid accuracy, the earlier of equals"
-    best = max(found.epochs, key=lambda point: point.valid["accuracy"])
-    assert (found.best_epoch, found.valid) == (best.epoch, best.valid)
-    assert found.test == pytest.approx(best.test)
-    assert found.execution is not None
-    assert (found.execution.device, found.execution.precision) == ("cpu", "fp32")
-    assert found.provenance is not None
-    assert len(found.provenance.data_digest) == 64
-    assert found.provenance.checkpoint_digest is not None
+    run_record = record(done.out, "pretrained/all/1")
+    assert [point.step for point in run_record.epochs] == [8, 16]
+    assert run_record.selection is not None
+    assert run_record.selection.rule == "epoch of the highest valid accuracy, the earlier of equals"
+    best = max(run_record.epochs, key=lambda point: point.valid["accuracy"])
+    assert (run_record.best_epoch, run_record.valid) == (best.epoch, best.valid)
+    assert run_record.test == pytest.approx(best.test)
+    assert run_record.execution is not None
+    assert (run_record.execution.device, run_record.execution.precision) == ("cpu", "fp32")
+    assert run_record.provenance is not None
+    assert len(run_record.provenance.data_digest) == 64
+    assert run_record.provenance.checkpoint_digest is not None
 
 
 def test_nothing_unfinished_is_left(done: Done) -> None:
@@ -138,17 +138,17 @@ def test_predictions_hold_every_test_text(done: Done, key: str) -> None:
     assert list(columns) == ["id", "label", "predicted", "p_bad", "p_good"]
     assert columns["id"] == list(range(24))
     assert columns["label"] == ["bad", "good"] * 12
-    shares = np.column_stack([columns["p_bad"], columns["p_good"]])
-    assert shares.sum(1) == pytest.approx(np.ones(24))
-    assert columns["predicted"] == [("bad", "good")[i] for i in shares.argmax(1)]
+    probabilities = np.column_stack([columns["p_bad"], columns["p_good"]])
+    assert probabilities.sum(1) == pytest.approx(np.ones(24))
+    assert columns["predicted"] == [("bad", "good")[i] for i in probabilities.argmax(1)]
 
 
 def test_test_metric_is_that_of_the_predictions(done: Done) -> None:
     columns = predictions(done.out, "random/all/0")
     right = sum(a == b for a, b in zip(columns["label"], columns["predicted"], strict=True))
-    found = record(done.out, "random/all/0").test
-    assert found is not None
-    assert found["accuracy"] == pytest.approx(right / 24)
+    test_scores = record(done.out, "random/all/0").test
+    assert test_scores is not None
+    assert test_scores["accuracy"] == pytest.approx(right / 24)
 
 
 def curves(folder: Path) -> EventAccumulator:
@@ -200,8 +200,8 @@ def test_best_model_gives_the_predictions_of_its_run(done: Done) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     label = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(folder))
     expected = predictions(done.out, notes["run"])
-    said = label(texts, top_k=None)
-    good = [next(one["score"] for one in each if one["label"] == "good") for each in said]
+    predicted = label(texts, top_k=None)
+    good = [next(answer["score"] for answer in each if answer["label"] == "good") for each in predicted]
     assert good == pytest.approx(expected["p_good"], abs=1e-5)
 
 
@@ -213,12 +213,12 @@ def test_model_card_names_the_study(done: Done) -> None:
 
 
 def test_results_hold_all_that_was_found(done: Done) -> None:
-    facts = json.loads((done.out / "results.json").read_text(encoding="utf-8"))
-    assert {"schema_version", "study", "runs", "summary", "contrasts", "warnings"} <= facts.keys()
-    assert (facts["schema_version"], len(facts["runs"])) == (2, 6)
-    assert {row["arm"] for row in facts["contrasts"]} == {"pretrained", "words"}
-    assert {row["control"] for row in facts["contrasts"]} == {"random"}
-    rows = [r for r in facts["summary"] if (r["arm"], r["metric"]) == ("random", "accuracy")]
+    results = json.loads((done.out / "results.json").read_text(encoding="utf-8"))
+    assert {"schema_version", "study", "runs", "summary", "contrasts", "warnings"} <= results.keys()
+    assert (results["schema_version"], len(results["runs"])) == (2, 6)
+    assert {row["arm"] for row in results["contrasts"]} == {"pretrained", "words"}
+    assert {row["control"] for row in results["contrasts"]} == {"random"}
+    rows = [r for r in results["summary"] if (r["arm"], r["metric"]) == ("random", "accuracy")]
     tests = [record(done.out, f"random/all/{seed}").test for seed in (0, 1)]
     assert [row["mean"] for row in rows] == [pytest.approx(np.mean([t["accuracy"] for t in tests if t]))]
     assert rows[0]["n_seeds"] == 2
@@ -268,13 +268,13 @@ def test_plan_tells_what_is_done_and_writes_nothing(
     capsys.readouterr()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert main(["plan", str(file), "--json"]) == 0
-    facts = json.loads(capsys.readouterr().out)
+    values = json.loads(capsys.readouterr().out)
     words = {"arm": "words", "size": "all", "hyperparameters": {}}
-    assert facts["runs"] == [
+    assert values["runs"] == [
         words | {"seed": 0, "key": "words/all/0", "done": True},
         words | {"seed": 1, "key": "words/all/1", "done": False},
     ]
-    assert (facts["texts"], facts["labels"]) == ({"train": 60, "valid": 20, "test": 24}, ["bad", "good"])
+    assert (values["texts"], values["labels"]) == ({"train": 60, "valid": 20, "test": 24}, ["bad", "good"])
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
@@ -332,12 +332,12 @@ def test_multi_label_study(study_file: StudyFile, tmp_path: Path) -> None:
     ]
     file = study_file(task="multi-label", data=in_three(tmp_path, rows), arms={"tuned": {}})
     assert main(["run", str(file)]) == 0
-    found = records(tmp_path / "out")
-    assert set(found["tuned/all/0"].test or ()) == {"macro_f1", "micro_f1", "exact_match", "loss"}
+    all_records = records(tmp_path / "out")
+    assert set(all_records["tuned/all/0"].test or ()) == {"macro_f1", "micro_f1", "exact_match", "loss"}
     columns = predictions(tmp_path / "out", "tuned/all/0")
     assert list(columns) == ["id", "label", "predicted", "p_bright", "p_good", "p_warm"]
     assert all(isinstance(cell, list) for cell in columns["predicted"])
-    assert (found["words/all/0"].test or {})["micro_f1"] > 0.9
+    assert (all_records["words/all/0"].test or {})["micro_f1"] > 0.9
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out/models/tuned")
     assert model.config.problem_type == "multi_label_classification"
 
@@ -346,12 +346,12 @@ def test_regression_study(study_file: StudyFile, tmp_path: Path) -> None:
     rows = [{"text": f"film {i} " + "good " * (i % 5), "label": i % 5 / 2} for i in range(60)]
     file = study_file(task="regression", data=in_three(tmp_path, rows), arms={"tuned": {}})
     assert main(["run", str(file)]) == 0
-    found = record(tmp_path / "out", "tuned/all/0")
-    assert set(found.test or ()) == {"pearson", "spearman", "rmse", "mae", "loss"}
+    run_record = record(tmp_path / "out", "tuned/all/0")
+    assert set(run_record.test or ()) == {"pearson", "spearman", "rmse", "mae", "loss"}
     columns = predictions(tmp_path / "out", "tuned/all/0")
     assert list(columns) == ["id", "label", "predicted"]
-    gaps = np.array(columns["predicted"]) - np.array(columns["label"])
-    assert (found.test or {})["rmse"] == pytest.approx(np.sqrt((gaps**2).mean()))
+    errors = np.array(columns["predicted"]) - np.array(columns["label"])
+    assert (run_record.test or {})["rmse"] == pytest.approx(np.sqrt((errors**2).mean()))
 
 
 def test_pair_study(study_file: StudyFile, tmp_path: Path) -> None:
@@ -372,8 +372,8 @@ def test_questions_of_six_classes_at_two_sizes(study_file: StudyFile, tmp_path: 
     rows = [{"text": f"{openings[i % 6]} {i} ?", "label": kinds[i % 6]} for i in range(120)]
     file = study_file(data=in_three(tmp_path, rows), sizes=[12, "all"], arms={"tuned": {}})
     assert main(["run", str(file)]) == 0
-    found = records(tmp_path / "out")
-    assert {key: r.train_examples for key, r in found.items()} == {
+    all_records = records(tmp_path / "out")
+    assert {key: r.train_examples for key, r in all_records.items()} == {
         "tuned/12/0": 12,
         "tuned/all/0": 72,
         "words/12/0": 12,
@@ -381,7 +381,7 @@ def test_questions_of_six_classes_at_two_sizes(study_file: StudyFile, tmp_path: 
     }
     columns = list(predictions(tmp_path / "out", "words/all/0"))
     assert columns[3:] == [f"p_{kind}" for kind in kinds]
-    assert (found["words/all/0"].test or {})["accuracy"] > 0.9
+    assert (all_records["words/all/0"].test or {})["accuracy"] > 0.9
 
 
 def test_roberta_study_reads_as_many_tokens_as_it_has_positions(

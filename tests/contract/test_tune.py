@@ -102,21 +102,21 @@ def test_the_arms_figures_are_of_the_chosen_grid_point_only(tuned: Tuned) -> Non
 
 
 def test_results_hold_the_whole_grid_and_the_rule(tuned: Tuned) -> None:
-    facts = json.loads((tuned.out / "results.json").read_text("utf-8"))
-    assert len(facts["runs"]) == 8
-    assert facts["grid_search"]["rule"].startswith(
+    results = json.loads((tuned.out / "results.json").read_text("utf-8"))
+    assert len(results["runs"]) == 8
+    assert results["grid_search"]["rule"].startswith(
         "for each arm and size, the grid point with the best mean valid"
     )
     grid = [
         (row["arm"], row["hyperparameters"], row["n_seeds"], row["chosen"])
-        for row in facts["grid_search"]["grid"]
+        for row in results["grid_search"]["grid"]
     ]
     assert [row[:3] for row in grid] == [
         (arm, {"learning_rate": rate}, 2) for arm in ("pretrained", "random") for rate in RATES
     ]
     assert [row[3] for row in grid] == [False, True] * 2
     assert any(
-        "the best learning_rate, 0.003, is the largest tried" in w["message"] for w in facts["warnings"]
+        "the best learning_rate, 0.003, is the largest tried" in w["message"] for w in results["warnings"]
     )
 
 
@@ -181,7 +181,7 @@ def test_model_that_was_deleted_is_said_to_be_gone(copy: Tuned) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("tune.learning_rate=[3e-3]", "arms.pretrained.tune.learning_rate held [1e-07], and does no more"),
         ("tune.weight_decay=[0.1]", "arms.pretrained.weight_decay was 0.01, is tuned"),
@@ -189,15 +189,15 @@ def test_model_that_was_deleted_is_said_to_be_gone(copy: Tuned) -> None:
     ],
 )
 def test_another_grid_in_the_folder_is_refused(
-    tuned: Tuned, change: str, said: str, capsys: pytest.CaptureFixture[str]
+    tuned: Tuned, change: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(tuned.file), change]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_closing_words_show_the_grid(tuned: Tuned, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(tuned.file)]) == 0
-    said = capsys.readouterr().out
-    assert "rate 0.003" in said
-    assert "valid accuracy at each grid point" in said
-    assert "│ * " in said
+    message = capsys.readouterr().out
+    assert "rate 0.003" in message
+    assert "valid accuracy at each grid point" in message
+    assert "│ * " in message

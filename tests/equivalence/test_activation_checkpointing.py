@@ -34,10 +34,10 @@ def _trained(
         return real(self)
 
     def model(seed: int) -> Any:
-        made = make_tiny_model(family, seed=7 if lora else seed, dropout=0.2)
+        built = make_tiny_model(family, seed=7 if lora else seed, dropout=0.2)
         if lora:
-            inject_adapters(made, lora, seed)
-        return made.double()
+            inject_adapters(built, lora, seed)
+        return built.double()
 
     members = [Member(make_tiny_run(seed, steps=8), np.arange(60 - 9 * seed)) for seed in seeds]
     weights = join_weights(map(model, seeds), len(seeds))
@@ -57,9 +57,9 @@ def test_steps_are_those_of_kept_activations(family: str, seeds: list[int]) -> N
     repeated, count = _trained(family, seeds, again=True)
     assert none == 0
     assert count >= 2 * 8  # two blocks, eight steps
-    for one, other in zip(kept, repeated, strict=True):
-        assert one.losses == pytest.approx(other.losses, abs=1e-12)
-        assert max_difference(one.weights, other.weights) < 1e-12
+    for expected, actual in zip(kept, repeated, strict=True):
+        assert expected.losses == pytest.approx(actual.losses, abs=1e-12)
+        assert max_difference(expected.weights, actual.weights) < 1e-12
 
 
 @pytest.mark.parametrize("family", ["bert", "bloom", "llama"])
@@ -69,9 +69,9 @@ def test_adapters_train_on_a_frozen_base(family: str) -> None:
     kept, _ = _trained(family, [0, 1], again=False, lora=lora)
     repeated, count = _trained(family, [0, 1], again=True, lora=lora)
     assert count > 0
-    for one, other in zip(kept, repeated, strict=True):
-        assert max_difference(one.weights, other.weights) < 1e-12
-        assert one.losses[0] != one.losses[-1]
+    for expected, actual in zip(kept, repeated, strict=True):
+        assert max_difference(expected.weights, actual.weights) < 1e-12
+        assert expected.losses[0] != expected.losses[-1]
 
 
 def test_less_is_kept() -> None:

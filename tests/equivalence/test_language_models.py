@@ -88,31 +88,31 @@ def test_scores_are_the_librarys_loss(family: str) -> None:
         )
         counts += int((labels[1:] >= 0).sum())
         rights += int((out.logits[0, :-1].argmax(-1) == labels[1:]).sum())
-    setting = _setting()
-    (found,) = evaluate(
+    context = _setting()
+    (scores,) = evaluate(
         model,
         tokens,
         np.zeros(len(tokens)),
         task=load_task("instruction"),
         outputs=1,
         pad_id=END,
-        device=setting.device,
+        device=context.device,
         precision="fp64",
     )
-    assert found["loss"] == pytest.approx(sums / counts, abs=1e-9)
-    assert found["perplexity"] == pytest.approx(np.exp(sums / counts), rel=1e-9)
-    assert found["token_accuracy"] == pytest.approx(rights / counts, abs=1e-12)
+    assert scores["loss"] == pytest.approx(sums / counts, abs=1e-9)
+    assert scores["perplexity"] == pytest.approx(np.exp(sums / counts), rel=1e-9)
+    assert scores["token_accuracy"] == pytest.approx(rights / counts, abs=1e-12)
 
 
 @pytest.mark.parametrize("family", FAMILIES_OF_SPEECH)
 def test_steps_are_the_librarys_with_the_whole_batchs_tokens(family: str) -> None:
     """Accumulated batches of unlike lengths: the loss is divided by the tokens of all of them together."""
     run = make_tiny_run(0, steps=8, batch_size=3, accumulation=2, clip=0, weight_decay=0.0)
-    setting, index = _setting(), np.arange(40)
+    context, index = _setting(), np.arange(40)
     member = Member(run, index)
     weights = join_weights(iter([_model(family)]), 1)
-    train([member], weights, setting, EventRecorder())
-    theirs, losses = _by_hand(_model(family), Member(run, index), setting)
+    train([member], weights, context, EventRecorder())
+    theirs, losses = _by_hand(_model(family), Member(run, index), context)
     assert member.losses == pytest.approx(losses, abs=1e-9)
     assert member.weights is not None
     ours = weights.layout.view_parameters(weights.values[0])
@@ -120,17 +120,17 @@ def test_steps_are_the_librarys_with_the_whole_batchs_tokens(family: str) -> Non
         assert max_difference(ours[name], value) < ROUNDED[family], name
 
 
-def _by_hand(model: Any, member: Member, setting: PackContext) -> tuple[Any, list[float]]:
+def _by_hand(model: Any, member: Member, context: PackContext) -> tuple[Any, list[float]]:
     """Each text by itself, its loss over the whole batch's tokens as the Trainer's, and torch's AdamW."""
     from headstart.engine.member import iter_step_batches
     from headstart.engine.schedule import learning_rate
 
-    training, tokens = member.run.training, setting.parts["train"].tokens
+    training, tokens = member.run.training, context.parts["train"].tokens
     optimiser = torch.optim.AdamW(
         model.parameters(), betas=training.betas, eps=training.epsilon, weight_decay=0.0
     )
     losses = []
-    for step, turn in enumerate(iter_step_batches(member, setting)):
+    for step, turn in enumerate(iter_step_batches(member, context)):
         texts = [i for passed in turn.batches for i in passed]
         items = sum(int((_labels(tokens, i)[1:] >= 0).sum()) for i in texts)
         total = 0.0
@@ -152,10 +152,10 @@ def test_a_pack_of_speakers_is_its_runs(family: str, lora: Lora | None) -> None:
     runs = [make_tiny_run(0, steps=12), make_tiny_run(1, steps=9, learning_rate=3e-3, accumulation=1)]
 
     def model(seed: int) -> Any:
-        made = _model(family, 5 if lora else seed, dropout=0.1)
+        built = _model(family, 5 if lora else seed, dropout=0.1)
         if lora:
-            inject_adapters(made, lora, seed)
-        return made.double()
+            inject_adapters(built, lora, seed)
+        return built.double()
 
     def trained(seeds: list[int]) -> tuple[list[Member], Any]:
         members = [Member(runs[seed], np.arange(40 - 9 * seed)) for seed in seeds]
@@ -206,9 +206,9 @@ def test_answers_together_are_answers_alone(family: str) -> None:
     with torch.no_grad():
         for _ in range(6):
             ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
-    said = ids[6:]
-    said = said[: said.index(END)] if END in said else said
-    assert together[0].text == " ".join(map(str, said))
+    answer_ids = ids[6:]
+    answer_ids = answer_ids[: answer_ids.index(END)] if END in answer_ids else answer_ids
+    assert together[0].text == " ".join(map(str, answer_ids))
 
 
 def test_drawn_answers_are_a_function_of_the_seed() -> None:
@@ -235,8 +235,8 @@ def test_bloom_560m_has_the_numbers_that_are_published() -> None:
         model, base = (AutoModelForCausalLM.from_config(config) for _ in range(2))
     assert count_parameters(model).total == 559_214_592
     inject_adapters(model, Lora(r=16), 0)
-    found = count_parameters(model)
-    assert (found.trainable, found.total) == (1_572_864, 559_214_592 + 1_572_864)
+    counts = count_parameters(model)
+    assert (counts.trainable, counts.total) == (1_572_864, 559_214_592 + 1_572_864)
     written = make_lora_config(base, Lora(r=16))
     assert written.target_modules == {"query_key_value"}
     assert (written.task_type, written.modules_to_save) == ("CAUSAL_LM", None)

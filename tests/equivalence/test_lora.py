@@ -96,22 +96,26 @@ def test_logits_and_gradients_are_pefts(family: str, lora: Lora) -> None:
         logits.append(out)
     assert max_difference(*logits) < 1e-9
     assert float(logits[0].detach().abs().max()) > 1e-3
-    own, other = ({n: p for n, p in m.named_parameters() if p.requires_grad} for m in (ours, theirs))
-    assert len(own) == len(other)
-    for name, value in own.items():
+    our_parameters, their_parameters = (
+        {n: p for n, p in m.named_parameters() if p.requires_grad} for m in (ours, theirs)
+    )
+    assert len(our_parameters) == len(their_parameters)
+    for name, value in our_parameters.items():
         assert (
-            max_difference(value.grad, other[_get_peft_name(name, ["classifier", "score", *_HEADS])].grad)
+            max_difference(
+                value.grad, their_parameters[_get_peft_name(name, ["classifier", "score", *_HEADS])].grad
+            )
             < 1e-9
         ), name
-    assert max(float(value.grad.abs().max()) for value in own.values()) > 1e-3
+    assert max(float(value.grad.abs().max()) for value in our_parameters.values()) > 1e-3
 
 
 def _trained(models: Sequence[Any], runs: Sequence[Any]) -> tuple[list[Member], Weights]:
-    setting = make_tiny_context()
-    index = np.arange(len(setting.parts["train"].tokens))
+    context = make_tiny_context()
+    index = np.arange(len(context.parts["train"].tokens))
     members = [Member(run, index) for run in runs]
     weights = join_weights(iter(models), len(models))
-    train(members, weights, setting, EventRecorder())
+    train(members, weights, context, EventRecorder())
     return members, weights
 
 
@@ -120,13 +124,16 @@ def test_twenty_steps_are_those_of_pefts_own_model(family: str) -> None:
     """PEFT's module trained by the engine that is tested against the Hugging Face Trainer."""
     lora, run = Lora(r=3, alpha=5, dropout=0.1), make_tiny_run(3, steps=20, weight_decay=0.1)
     ours, theirs = _ours(family, lora, 3)
-    (one,), mine = _trained([ours], [run])
+    (member,), mine = _trained([ours], [run])
     (other,), its = _trained([theirs], [run])
-    assert one.losses == pytest.approx(other.losses, abs=1e-9)
-    assert one.losses[0] != one.losses[-1]
-    assert one.weights is not None
+    assert member.losses == pytest.approx(other.losses, abs=1e-9)
+    assert member.losses[0] != member.losses[-1]
+    assert member.weights is not None
     assert other.weights is not None
-    named, theirs_named = mine.layout.view_parameters(one.weights), its.layout.view_parameters(other.weights)
+    named, theirs_named = (
+        mine.layout.view_parameters(member.weights),
+        its.layout.view_parameters(other.weights),
+    )
     assert len(named) == len(theirs_named)
     for name, value in named.items():
         assert (
@@ -149,13 +156,13 @@ def test_members_of_a_pack_share_a_base_and_are_the_runs_they_are_alone(family: 
     together = [_adapted(family, lora, r, rank=widest) for r, lora in enumerate(RANKS)]
     members, weights = _trained(together, runs)
     for r, (lora, run) in enumerate(zip(RANKS, runs, strict=True)):
-        (alone,), own = _trained([_adapted(family, lora, r)], [run])
+        (alone,), alone_weights = _trained([_adapted(family, lora, r)], [run])
         assert members[r].losses == pytest.approx(alone.losses, abs=1e-9)
         row = members[r].weights
         assert row is not None
         assert alone.weights is not None
         packed = weights.layout.view_parameters(row)
-        for name, value in own.layout.view_parameters(alone.weights).items():
+        for name, value in alone_weights.layout.view_parameters(alone.weights).items():
             part = packed[name][tuple(map(slice, value.shape))]
             assert max_difference(part, value) < 1e-9, name
             assert float(packed[name].abs().sum() - part.abs().sum()) == pytest.approx(0, abs=1e-12)
@@ -187,19 +194,19 @@ def test_merged_equals_unmerged() -> None:
     for family in CHOSEN:
         lora = Lora(r=3, alpha=5)
         ours, theirs = _ours(family, lora, 3)
-        setting = make_tiny_context()
-        tokens = setting.parts["test"].tokens
-        how: dict[str, Any] = {"pad_id": 1, "device": setting.device, "precision": "fp64"}
-        said = [next(iter(iter_logits(m, tokens, **how)))[1] for m in (ours, theirs, merge_adapter(theirs))]
-        assert max_difference(said[0], said[1]) < 1e-9
-        assert max_difference(said[0], said[2]) < 1e-9
+        context = make_tiny_context()
+        tokens = context.parts["test"].tokens
+        how: dict[str, Any] = {"pad_id": 1, "device": context.device, "precision": "fp64"}
+        logits = [next(iter(iter_logits(m, tokens, **how)))[1] for m in (ours, theirs, merge_adapter(theirs))]
+        assert max_difference(logits[0], logits[1]) < 1e-9
+        assert max_difference(logits[0], logits[2]) < 1e-9
 
 
 def test_the_configuration_says_what_people_write() -> None:
-    found = make_lora_config(make_tiny_model("bert"), Lora(r=4, alpha=6, target=("query", "value")))
-    assert sorted(found.target_modules) == ["query", "value"]
-    assert found.modules_to_save == ["classifier"]
-    assert (found.r, found.lora_alpha, found.lora_dropout, found.bias) == (4, 6, 0.05, "none")
+    written = make_lora_config(make_tiny_model("bert"), Lora(r=4, alpha=6, target=("query", "value")))
+    assert sorted(written.target_modules) == ["query", "value"]
+    assert written.modules_to_save == ["classifier"]
+    assert (written.r, written.lora_alpha, written.lora_dropout, written.bias) == (4, 6, 0.05, "none")
     # "dense" alone would name the pooler's too.
     dense = make_lora_config(make_tiny_model("bert"), Lora(target=("dense",)))
     assert all("." in name for name in dense.target_modules)

@@ -35,14 +35,14 @@ def data(task: TaskName, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def write(folder: Path, task: TaskName, seed: int = 0) -> dict[str, float]:
     """A run's predictions, and the metrics that the engine counts meanwhile."""
     logits, labels = data(task, seed)
-    own = load_task(task)
-    assert isinstance(own, LabelledTask)
-    counted = own.make_meter(3)
+    task_object = load_task(task)
+    assert isinstance(task_object, LabelledTask)
+    counted = task_object.make_meter(3)
     counted.add(logits, labels)
     names = () if task == "regression" else NAMES
     columns = make_columns(get_task_traits(task).labels, names)
     with open_predictions(folder / "predictions.parquet", columns) as out:
-        out.add(range(TEXTS), labels.numpy(), own.compute_probabilities(logits).numpy())
+        out.add(range(TEXTS), labels.numpy(), task_object.compute_probabilities(logits).numpy())
     return counted.compute_scores()
 
 

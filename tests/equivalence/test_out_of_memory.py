@@ -93,8 +93,8 @@ class _Trained:
         self.scarce: Any = scarce(weights.module) if scarce else None
         self.optimiser = watch_optimiser(weights, self.members, overflows)
         self.heard = EventRecorder()
-        setting = make_tiny_context(curves=("valid", "test"))
-        train(self.members, weights, setting, self.heard, optimiser=self.optimiser, read_every=read_every)
+        context = make_tiny_context(curves=("valid", "test"))
+        train(self.members, weights, context, self.heard, optimiser=self.optimiser, read_every=read_every)
 
     def moments(self, place: int) -> list[torch.Tensor]:
         """A member's moments, as they are after its last step."""
@@ -107,20 +107,26 @@ def _changed(run: Run, training: dict[str, Any]) -> Run:
 
 def _more_than(rows: int, after: int) -> Callable[[int, int], bool]:
     """Passes of more rows fail, once so many were made."""
-    return lambda passes, own: passes > after and own > rows
+    return lambda n_passes, n_rows: n_passes > after and n_rows > rows
 
 
 def _assert_as_alone(pack: _Trained, which: Sequence[int], **training: Any) -> None:
     for place, r in enumerate(which):
         alone, mine = _Trained([r], **training), pack.members[place]
-        own = alone.members[0]
-        assert (mine.steps, mine.micro_batches, mine.error) == (own.steps, own.micro_batches, None)
-        heard, expected = pack.heard.steps_of(mine.run), alone.heard.steps_of(own.run)
+        member_alone = alone.members[0]
+        assert (mine.steps, mine.micro_batches, mine.error) == (
+            member_alone.steps,
+            member_alone.micro_batches,
+            None,
+        )
+        heard, expected = pack.heard.steps_of(mine.run), alone.heard.steps_of(member_alone.run)
         assert [step for step, _ in heard] == [step for step, _ in expected]
         assert [loss for _, loss in heard] == pytest.approx([loss for _, loss in expected], abs=1e-9)
-        assert max_difference(mine.weights, own.weights) < 1e-9
+        assert max_difference(mine.weights, member_alone.weights) < 1e-9
         assert max(map(max_difference, pack.moments(place), alone.moments(0))) < 1e-9
-        assert [_scores(p) for p in mine.epochs] == [pytest.approx(_scores(p), abs=1e-9) for p in own.epochs]
+        assert [_scores(p) for p in mine.epochs] == [
+            pytest.approx(_scores(p), abs=1e-9) for p in member_alone.epochs
+        ]
 
 
 def _scores(point: Any) -> dict[str, float]:
@@ -216,18 +222,18 @@ def test_halves_take_the_place_of_the_pack() -> None:
     """Else a pack that was too large goes on with more memory for weights than it had before."""
     members = [Member(RUNS[r][0], RUNS[r][1]) for r in range(4)]
     weights = make_tiny_weights([make_tiny_model(seed=r) for r in range(4)])
-    whole = weights.values.numel()
+    pack_numbers = weights.values.numel()
     _Scarce(weights.module, _more_than(2 * BATCH, after=5), ERRORS[0])
     train(members, weights, make_tiny_context(), EventRecorder())
-    assert weights.values.numel() + weights.grads.numel() < whole
+    assert weights.values.numel() + weights.grads.numel() < pack_numbers
 
 
 def test_a_probe_of_steps_says_that_memory_ran_out() -> None:
-    runs, setting = [make_tiny_run(seed, steps=9) for seed in range(2)], make_tiny_context()
+    runs, context = [make_tiny_run(seed, steps=9) for seed in range(2)], make_tiny_context()
     members = [Member(run, np.arange(60)) for run in runs]
     weights = make_tiny_weights([make_tiny_model(seed=seed) for seed in range(2)])
     _Scarce(weights.module, lambda n, _: n == 4, ERRORS[1])
-    steps = iter_training_steps(members, weights, setting)
+    steps = iter_training_steps(members, weights, context)
     assert [next(steps) for _ in range(3)] == [None] * 3
     with pytest.raises(MemoryError):
         next(steps)

@@ -68,18 +68,18 @@ def test_members_of_a_pack_are_the_runs_they_are_alone(family: str) -> None:
     pack = _Pack(family, range(len(RUNS)))
     for place in range(len(RUNS)):
         alone = _Pack(family, [place])
-        mine, own = pack.members[place], alone.members[0]
+        mine, alone_member = pack.members[place], alone.members[0]
         assert (mine.steps, mine.micro_batches, bool(mine.error)) == (
-            own.steps,
-            own.micro_batches,
-            bool(own.error),
+            alone_member.steps,
+            alone_member.micro_batches,
+            bool(alone_member.error),
         )
         assert np.allclose(pack.losses(place), alone.losses(0), rtol=0, atol=1e-9, equal_nan=True)
         if place != OVERFLOWING:
-            assert max_difference(mine.weights, own.weights) < 1e-9
+            assert max_difference(mine.weights, alone_member.weights) < 1e-9
             assert max(map(max_difference, pack.moments(place), alone.moments(0))) < 1e-9
             assert [_scores(p) for p in mine.epochs] == [
-                pytest.approx(_scores(p), abs=1e-9) for p in own.epochs
+                pytest.approx(_scores(p), abs=1e-9) for p in alone_member.epochs
             ]
 
 

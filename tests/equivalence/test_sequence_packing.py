@@ -67,14 +67,14 @@ def test_changing_one_leaves_the_other_alone(family: str, changed: int) -> None:
     assert max_difference(before[changed], after[changed]) > 1e-3
 
 
-def _trained(family: str, seeds: list[int], setting: PackContext) -> list[Member]:
+def _trained(family: str, seeds: list[int], context: PackContext) -> list[Member]:
     members = [
         Member(make_tiny_run(seed, steps=10, batch_size=5), np.arange(40 - 7 * seed)) for seed in seeds
     ]
     weights = join_weights((_model(family, seed) for seed in seeds), len(seeds))
-    if setting.packs_sequences:
+    if context.packs_sequences:
         patch_position_ids(weights.module)
-    train(members, weights, setting, EventRecorder())
+    train(members, weights, context, EventRecorder())
     return members
 
 
@@ -84,7 +84,7 @@ def test_steps_are_those_of_texts_apart(family: str) -> None:
     apart, shared = _setting(), replace(_setting(), packs_sequences=True)
     pack = _trained(family, [0, 1], shared)
     for seed in (0, 1):
-        (alone,), (mine,) = (_trained(family, [seed], setting) for setting in (apart, shared))
+        (alone,), (mine,) = (_trained(family, [seed], context) for context in (apart, shared))
         assert mine.losses == pytest.approx(alone.losses, abs=ROUNDED[family])
         assert max_difference(mine.weights, alone.weights) < ROUNDED[family]
         assert pack[seed].losses == pytest.approx(alone.losses, abs=ROUNDED[family])
@@ -95,11 +95,11 @@ def test_rows_are_fewer() -> None:
     seen: list[int] = []
     model = _model("llama")
     model.register_forward_pre_hook(lambda _m, _a, k: seen.append(len(k["input_ids"])), with_kwargs=True)
-    setting = replace(_setting(), packs_sequences=True, curves=())
+    context = replace(_setting(), packs_sequences=True, curves=())
     short = TokenisedExamples(_tokens(40), np.zeros(40, np.int64))
     member = Member(make_tiny_run(0, steps=4, batch_size=10), np.arange(40))
-    parts: Any = {**setting.parts, "train": short}
-    train([member], join_weights(iter([model]), 1), replace(setting, parts=parts), EventRecorder())
+    parts: Any = {**context.parts, "train": short}
+    train([member], join_weights(iter([model]), 1), replace(context, parts=parts), EventRecorder())
     assert sum(seen[:4]) < 4 * 10
 
 

@@ -76,8 +76,8 @@ def _assert_same_pass(models: list[Any], inputs: dict[str, torch.Tensor]) -> Non
     logits = together(**inputs).logits
     weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(3), dtype=logits.dtype)
     (logits * weights).sum().backward()
-    for r, (model, own) in enumerate(zip(models, _shares(inputs), strict=True)):
-        alone = model(**own).logits
+    for r, (model, model_inputs) in enumerate(zip(models, _shares(inputs), strict=True)):
+        alone = model(**model_inputs).logits
         assert max_difference(logits.chunk(MEMBERS)[r], alone) < 1e-9
         (alone * weights.chunk(MEMBERS)[r]).sum().backward()
         _same_gradients(model, dict(together.model.named_parameters()), r)
@@ -85,9 +85,9 @@ def _assert_same_pass(models: list[Any], inputs: dict[str, torch.Tensor]) -> Non
 
 def _same_gradients(model: nn.Module, stacked: dict[str, Any], r: int) -> None:
     """Every gradient, and which parameters have none: a stack gives them zeros at most."""
-    own = dict(model.named_parameters())
-    assert own.keys() == stacked.keys()
-    for name, parameter in own.items():
+    parameters = dict(model.named_parameters())
+    assert parameters.keys() == stacked.keys()
+    for name, parameter in parameters.items():
         theirs = stacked[name].grad
         if parameter.grad is None:
             assert theirs is None or not theirs[r].any(), name
@@ -100,12 +100,12 @@ def test_taken_apart_the_models_are_what_they_were_to_the_bit(family: str) -> No
     models = _models(family)
     together, inputs = stack(models), _inputs(2, padded=True)
     for r, model in enumerate(models):
-        own = unstack(together, r)
-        assert type(own) is type(model)
-        expected, found = model.state_dict(), own.state_dict()
-        assert list(found) == list(expected)
-        assert all(torch.equal(found[name], value) for name, value in expected.items())
-        assert torch.equal(own(**inputs).logits, model(**inputs).logits)
+        unstacked = unstack(together, r)
+        assert type(unstacked) is type(model)
+        expected, actual = model.state_dict(), unstacked.state_dict()
+        assert list(actual) == list(expected)
+        assert all(torch.equal(actual[name], value) for name, value in expected.items())
+        assert torch.equal(unstacked(**inputs).logits, model(**inputs).logits)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -153,11 +153,16 @@ def _train(module: nn.Module, seeds: Sequence[int], loss: Loss) -> _Trained:
         inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
         with KeyedDropout([DropoutKey(seed, step, ROWS, TOKENS) for seed in seeds], ROWS, TOKENS):
             logits = module(**inputs).logits.chunk(len(seeds))
-        own = torch.stack([loss(one, *batch.values()) for one, batch in zip(logits, batches, strict=True)])
-        own.sum().backward()  # type: ignore[no-untyped-call]
+        unstacked = torch.stack(
+            [
+                loss(member_logits, *batch.values())
+                for member_logits, batch in zip(logits, batches, strict=True)
+            ]
+        )
+        unstacked.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         optimiser.zero_grad()
-        losses.append(own.detach())
+        losses.append(unstacked.detach())
     named = dict(module.named_parameters())
     moments = {name: dict(optimiser.state[p]) for name, p in named.items() if p in optimiser.state}
     return _Trained(torch.stack(losses), {name: p.detach() for name, p in named.items()}, moments)
@@ -215,10 +220,10 @@ def test_language_models_are_taken_apart_with_their_ties(family: str, tied: bool
     models = [make(seed) for seed in range(MEMBERS)]
     together = stack(models)
     assert len(list(together.parameters())) == len(list(models[0].parameters()))
-    own: Any = unstack(together, 1)
-    assert (own.get_output_embeddings().weight is own.get_input_embeddings().weight) == tied
+    unstacked: Any = unstack(together, 1)
+    assert (unstacked.get_output_embeddings().weight is unstacked.get_input_embeddings().weight) == tied
     expected = models[1].state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in own.state_dict().items())
+    assert all(torch.equal(value, expected[name]) for name, value in unstacked.state_dict().items())
 
 
 def test_a_bias_in_two_places_stays_one() -> None:
@@ -227,13 +232,13 @@ def test_a_bias_in_two_places_stays_one() -> None:
     together: Any = stack(models)
     head = together.model.cls.predictions
     assert head.bias is head.decoder.bias
-    own: Any = unstack(together, 2)
-    assert own.cls.predictions.bias is own.cls.predictions.decoder.bias
-    assert torch.equal(own.cls.predictions.bias, models[2].cls.predictions.bias)
+    unstacked: Any = unstack(together, 2)
+    assert unstacked.cls.predictions.bias is unstacked.cls.predictions.decoder.bias
+    assert torch.equal(unstacked.cls.predictions.bias, models[2].cls.predictions.bias)
 
 
 def test_dropout_takes_part() -> None:
     """Else the twenty steps would say nothing of masks."""
     make = partial(_language_model, AutoModelForCausalLM, "gpt2")
-    dropped, whole = _train(make(4), [4], _next_token), _train(make(4).eval(), [4], _next_token)
-    assert max_difference(dropped.losses, whole.losses) > 1e-3
+    dropped, undropped = _train(make(4), [4], _next_token), _train(make(4).eval(), [4], _next_token)
+    assert max_difference(dropped.losses, undropped.losses) > 1e-3

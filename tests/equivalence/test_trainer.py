@@ -22,17 +22,17 @@ from tiny import PAD, make_tiny_context, make_tiny_model, make_tiny_run, make_ti
 STEPS = 20
 
 
-def _batches(member: Member, setting: PackContext) -> list[dict[str, torch.Tensor]]:
+def _batches(member: Member, context: PackContext) -> list[dict[str, torch.Tensor]]:
     """The forward passes that the member will make, as the Trainer wants them."""
-    made = []
-    for turn in iter_step_batches(member, setting):
+    trainer_batches = []
+    for turn in iter_step_batches(member, context):
         for index in turn.batches:
-            texts = setting.parts["train"]
+            texts = context.parts["train"]
             batch = collate(texts.tokens, index, texts.labels[index], PAD)
             labels = torch.from_numpy(batch.labels)
             labels = labels.double() if labels.is_floating_point() else labels
-            made.append({**build_inputs(batch, setting.device), "labels": labels})
-    return made
+            trainer_batches.append({**build_inputs(batch, context.device), "labels": labels})
+    return trainer_batches
 
 
 class _GivenBatches(Trainer):  # type: ignore[misc]
@@ -92,18 +92,18 @@ def _train_with_trainer(
 def test_twenty_steps_end_with_the_trainers_weights(
     family: str, task: TaskName, settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    setting = make_tiny_context(task)
+    context = make_tiny_context(task)
     run = make_tiny_run(steps=STEPS, **settings)
     model = make_tiny_model(family, task)
     theirs, start = copy.deepcopy(model), copy.deepcopy(model)
     member = Member(run, np.arange(60))
-    batches = _batches(member, setting)
+    batches = _batches(member, context)
 
-    made = sum(1 for _ in iter_training_steps([member], make_tiny_weights([model]), setting))
+    n_steps = sum(1 for _ in iter_training_steps([member], make_tiny_weights([model]), context))
     _train_with_trainer(theirs, batches, run.training, tmp_path)
 
-    assert made == STEPS
+    assert n_steps == STEPS
     mine, other = dict(model.named_parameters()), dict(theirs.named_parameters())
-    gaps = {name: max_difference(mine[name], other[name]) for name in mine}
+    differences = {name: max_difference(mine[name], other[name]) for name in mine}
     assert max(max_difference(p, mine[name]) for name, p in start.named_parameters()) > 1e-3
-    assert max(gaps.values()) < 1e-9, max(gaps, key=lambda name: gaps[name])
+    assert max(differences.values()) < 1e-9, max(differences, key=lambda name: differences[name])
