@@ -159,12 +159,12 @@ def _backward(model: Any, index: np.ndarray, context: PackContext) -> None:
     import torch
 
     from headstart.data.batches import collate
-    from headstart.device import autocast
+    from headstart.device import make_autocast_context
     from headstart.engine.step import build_inputs
 
     texts = context.parts["train"]
     batch = collate(texts.tokens, index, texts.labels[index], context.pad_id)
-    with autocast(context.device, context.precision):
+    with make_autocast_context(context.device, context.precision):
         logits = model(**build_inputs(batch, context.device)).logits
     labels = torch.from_numpy(batch.labels)
     torch.nn.functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]

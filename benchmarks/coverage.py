@@ -21,7 +21,7 @@ import numpy as np
 from scipy import stats
 
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
-from headstart.stats.measures import Measure, measure_classes, resample_all
+from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
 from headstart.stats.summary import compute_mean_interval
 from headstart.stats.two_way import estimate_two_way
@@ -44,7 +44,7 @@ def draw_answers(draws: np.random.Generator, n_seeds: int, n_examples: int, shif
     ]
 
 
-def measure_answers(right: np.ndarray) -> list[Mapping[str, Measure]]:
+def measure_answers(right: np.ndarray) -> list[Mapping[str, ExampleMetric]]:
     """Of models that are right so [S, N], a quarter of the examples being of class 1."""
     y_true = (np.arange(right.shape[1]) % 4 == 0).astype(int)
     y_pred = np.where(right > 0, y_true[None], 1 - y_true[None])

@@ -78,10 +78,10 @@ def _bert_base(out: Path) -> Path:
     """BERT-base's shape with random weights and MiniLM's tokenizer, whose vocabulary it has."""
     from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 
-    from headstart.models.checkpoints import locate
+    from headstart.models.checkpoints import resolve_location
 
     folder = out / "bert-base"
-    AutoTokenizer.from_pretrained(locate("asset:minilm")).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(resolve_location("asset:minilm")).save_pretrained(folder)
     BertForMaskedLM(BertConfig()).save_pretrained(folder)
     return folder
 

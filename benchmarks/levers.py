@@ -134,7 +134,7 @@ def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int =
     """The pretrained run of one seed, as a study of `texts` texts (all by default) would train it."""
     import headstart
     from headstart.config.runs import expand_runs
-    from headstart.models.initialise import initialise
+    from headstart.models.initialise import initialise_model
     from headstart.training.build import build_weights, make_context, make_members
     from headstart.training.prepare import prepare_study
 
@@ -146,7 +146,7 @@ def run_of(name: Name, *, seed: int = 0, texts: int | None = None, epochs: int =
     prepared = prepare_study(study, [run]).select(run)
     checkpoint, context = prepared.checkpoint, make_context(prepared)
     return Subject(
-        model=lambda: initialise(checkpoint, pretrained=True, seed=run.seed).float().train(),
+        model=lambda: initialise_model(checkpoint, pretrained=True, seed=run.seed).float().train(),
         weights=lambda: build_weights([prepared], context),
         member=make_members([prepared])[0],
         setting=context,
@@ -270,7 +270,7 @@ def loop(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
     texts = chosen.setting.parts["train"]
     for step, index in enumerate(batches(chosen, bucketed=levers.buckets)):
         batch = _batch(chosen, index, levers)
-        seen.add(batch.ids.size, int(batch.mask.sum()))
+        seen.add(batch.input_ids.size, int(batch.attention_mask.sum()))
         with _masks(levers, batch, step), _format(levers):
             logits = module(**_inputs(batch)).logits
         labels = torch.from_numpy(texts.labels[index])
@@ -281,9 +281,11 @@ def loop(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
 
 def use_rows_in_use(model: Any, context: PackContext) -> None:
     """Leave the model the embedding rows that its texts use."""
-    from headstart.models.vocabulary import compact, find_used_ids
+    from headstart.models.vocabulary import compact_embedding, find_used_ids
 
-    compact(model, find_used_ids([texts.tokens for texts in context.parts.values()], context.pad_id))
+    compact_embedding(
+        model, find_used_ids([texts.tokens for texts in context.parts.values()], context.pad_id)
+    )
 
 
 def _usual(model: Any, chosen: Subject) -> tuple[Any, Callable[[], None]]:
@@ -337,13 +339,15 @@ def _batch(chosen: Subject, index: np.ndarray, levers: Levers) -> Batch:
     texts = chosen.setting.parts["train"]
     batch = collate(texts.tokens, index, texts.labels[index], chosen.setting.pad_id)
     longest = int(texts.tokens.lengths[index].max())
-    width = batch.ids.shape[1] if levers.few else longest if levers.buckets else chosen.most
+    width = batch.input_ids.shape[1] if levers.few else longest if levers.buckets else chosen.most
 
     def fit(rows: np.ndarray, fill: int) -> np.ndarray:
         return np.pad(rows[:, :width], ((0, 0), (0, max(0, width - rows.shape[1]))), constant_values=fill)
 
-    types = None if batch.types is None else fit(batch.types, 0)
-    return Batch(fit(batch.ids, chosen.setting.pad_id), fit(batch.mask, 0), types, batch.labels)
+    types = None if batch.token_type_ids is None else fit(batch.token_type_ids, 0)
+    return Batch(
+        fit(batch.input_ids, chosen.setting.pad_id), fit(batch.attention_mask, 0), types, batch.labels
+    )
 
 
 def _inputs(batch: Batch) -> dict[str, torch.Tensor]:
@@ -357,16 +361,16 @@ def _inputs(batch: Batch) -> dict[str, torch.Tensor]:
 def _masks(levers: Levers, batch: Batch, step: int) -> Any:
     from headstart.engine.dropout import DropoutKey, KeyedDropout
 
-    rows, length = batch.ids.shape
+    rows, length = batch.input_ids.shape
     return KeyedDropout([DropoutKey(0, step, rows, length)], rows, length) if levers.masks else nullcontext()
 
 
 def _format(levers: Levers) -> Any:
     import torch
 
-    from headstart.device import autocast
+    from headstart.device import make_autocast_context
 
-    return autocast(torch.device("cpu"), "bf16") if levers.bf16 else nullcontext()
+    return make_autocast_context(torch.device("cpu"), "bf16") if levers.bf16 else nullcontext()
 
 
 # --- Headstart, Trainer, and the floor ----------------------------------------------------------------
@@ -399,7 +403,7 @@ def trainer_marks(part: Part, chosen: Subject, seen: Seen) -> dict[str, float]:
 
     def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         batch = _batch(chosen, np.array([row["index"] for row in rows]), part.levers)
-        seen.add(batch.ids.size, int(batch.mask.sum()))
+        seen.add(batch.input_ids.size, int(batch.attention_mask.sum()))
         return {**_inputs(batch), "labels": torch.from_numpy(batch.labels)}
 
     lengths = chosen.setting.parts["train"].tokens.lengths

@@ -125,7 +125,7 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
     from headstart.engine.member import Member, PackContext, TokenisedExamples
     from headstart.engine.train import iter_training_steps
     from headstart.engine.weights import join_weights
-    from headstart.methods.four_bits import quantise
+    from headstart.methods.four_bits import quantise_model
     from headstart.methods.lora_layers import cast_base_to_bf16, inject_adapters
     from headstart.tasks import load_task
 
@@ -150,7 +150,7 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
     def adapted(seed: int) -> Any:
         model = _model(shape)
         if shape.four_bits:
-            quantise(model, cpu, torch.bfloat16 if part.bf16 else torch.float32)
+            quantise_model(model, cpu, torch.bfloat16 if part.bf16 else torch.float32)
         inject_adapters(model, lora, seed)
         return model
 

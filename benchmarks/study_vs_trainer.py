@@ -395,13 +395,13 @@ def trainer_study(wanted: Options) -> Outcome:
     from transformers import AutoTokenizer, Trainer  # noqa: F401 - loads much, so before the clock
 
     from headstart.data.checks import load_corpus
-    from headstart.models.checkpoints import locate
+    from headstart.models.checkpoints import resolve_location
 
     assert wanted.corpus is not None
     padded = wanted.participant == "a"
     began = time.perf_counter()
     corpus = load_corpus(study_of(wanted, wanted.corpus, wanted.corpus))
-    folder = locate(MODEL)
+    folder = resolve_location(MODEL)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = {part: tokenise(corpus.parts[part], tokenizer, padded) for part in ("valid", "test")}
     setup = time.perf_counter() - began

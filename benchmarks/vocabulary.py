@@ -27,20 +27,20 @@ def measure(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from headstart.engine.memory import keep_freed_memory, read_peak_bytes, reset_peak
+    from headstart.engine.memory import keep_freed_memory, read_peak_bytes, reset_peak_memory
     from headstart.engine.optim.decay import find_decaying_parameters
     from headstart.engine.train import iter_training_steps
     from headstart.engine.weights import Weights
-    from headstart.models.vocabulary import compact
+    from headstart.models.vocabulary import compact_embedding
 
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     cell = _cell(arguments)
     model = SHAPES[arguments.shape].model(0)
     if kind == "used":
-        assert compact(model, np.arange(arguments.rows)) is None
+        assert compact_embedding(model, np.arange(arguments.rows)) is None
     weights = Weights(model, find_decaying_parameters(model))
-    reset_peak()
+    reset_peak_memory()
     marks = timed(iter_training_steps(members_of(cell), weights, setting_of(cell)), cell)
     spans = [b - a for a, b in pairwise(marks)]
     return {

@@ -36,7 +36,7 @@ class WatchedOptimiser:
             norms_of_member = self.norms.setdefault(place, [])
             norms_of_member.append(float(norms[r]))
             if len(norms_of_member) == self.overflows.get(place):
-                self.weights.values[r, self.weights.decaying] = float("inf")
+                self.weights.values[r, self.weights.decayed] = float("inf")
         return norms
 
     def select(self, rows: Sequence[int], weights: Weights) -> WatchedOptimiser:

@@ -101,9 +101,9 @@ def run(
 
     loaded = load_study(study, overrides or ())
     if until_decided is None:
-        _run(loaded, as_json=as_json)
+        _run_and_print(loaded, as_json=as_json)
     else:
-        _run(loaded, as_json=as_json, until=(until_decided, most_seeds))
+        _run_and_print(loaded, as_json=as_json, until=(until_decided, most_seeds))
 
 
 @app.command()
@@ -312,10 +312,10 @@ def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Run a real study of five minutes: pretrained against random weights and a bag of words."""
     from headstart.commands.demo import load_demo
 
-    _run(load_demo(overrides or ()), as_json=as_json)
+    _run_and_print(load_demo(overrides or ()), as_json=as_json)
 
 
-def _run(study: Study, *, as_json: bool, until: tuple[float, int] | None = None) -> None:
+def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, int] | None = None) -> None:
     from headstart.commands.run import run as run_study
     from headstart.commands.until import run_until
     from headstart.report.progress import StudyProgress

@@ -15,7 +15,7 @@ Precision = Literal["fp32", "bf16", "fp64"]
 
 #: A product in bf16 must take this share of float32's time at most: the hardware takes about half, emulation
 #: more than all of it, so that noise decides nothing.
-_FASTER = 0.8
+_MAX_TIME_RATIO = 0.8
 
 
 def choose_device(setting: Literal["auto", "cpu", "cuda"]) -> torch.device:
@@ -36,11 +36,11 @@ def choose_precision(setting: Literal["auto", "fp32", "bf16", "fp64"], device: t
     """bf16 for auto where the hardware multiplies faster in it; weights and moments stay float32 then."""
     if setting != "auto":
         return setting
-    is_faster = has_bf16(device) and (device.type != "cpu" or _is_faster_in_bf16())
+    is_faster = supports_bf16(device) and (device.type != "cpu" or _is_faster_in_bf16())
     return "bf16" if is_faster else "fp32"
 
 
-def has_bf16(device: torch.device) -> bool:
+def supports_bf16(device: torch.device) -> bool:
     """Whether the hardware has instructions for products in bf16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -57,7 +57,7 @@ def _is_faster_in_bf16() -> bool:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _time_products(torch.bfloat16) < _FASTER * _time_products(torch.float32)
+        return _time_products(torch.bfloat16) < _MAX_TIME_RATIO * _time_products(torch.float32)
     finally:
         torch.set_num_threads(threads)
 
@@ -73,7 +73,7 @@ def _time_products(dtype: torch.dtype) -> float:
     return min(spans)
 
 
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+def make_autocast_context(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """The context of a forward pass."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 

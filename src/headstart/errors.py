@@ -34,10 +34,10 @@ class HeadstartError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default rebuilds from `args`, which loses the keyword parts on the way out of a worker.
-        return _rebuild, (type(self), dict(self.__dict__))
+        return _rebuild_error, (type(self), dict(self.__dict__))
 
 
-def _rebuild(kind: type[HeadstartError], state: dict[str, object]) -> HeadstartError:
+def _rebuild_error(kind: type[HeadstartError], state: dict[str, object]) -> HeadstartError:
     error = kind.__new__(kind)
     error.__dict__.update(state)
     error.args = (state.get("got"),)

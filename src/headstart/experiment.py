@@ -69,7 +69,7 @@ def run_missing(
     expected: Range | None = None
     if estimate.missing:
         placement, expected = _train(opened, estimate, backend, on_event, placement)
-    findings = _conclude(opened)
+    findings = _write_findings(opened)
     opened.log(estimates.describe_end(len(findings.records), time.monotonic() - opened.began, expected))
     if all(record.status == "failed" for record in findings.records):
         raise HeadstartError(
@@ -117,7 +117,7 @@ def _train(
     return placement, estimates.predict_seconds(packs, placement)
 
 
-def _conclude(opened: OpenStudy) -> Findings:
+def _write_findings(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
     records, warnings = list(opened.records.values()), opened.prepared.warnings
     findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule)
@@ -128,7 +128,7 @@ def _conclude(opened: OpenStudy) -> Findings:
 
 def _promote(record: RunRecord, opened: OpenStudy) -> None:
     """Let the run's model become its arm's, if it is the best so far."""
-    opened.store.promote(record, opened.study, lambda best: _write_card(best, opened))
+    opened.store.promote_model(record, opened.study, lambda best: _write_card(best, opened))
 
 
 def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarning]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 #: Of run records, `results.json`, the stopping rule and what commands print with `--json`.
 SCHEMA_VERSION: Final = 2
-Beyond = Literal["more than the largest", "less than the smallest"] | None
+BeyondRange = Literal["more than the largest", "less than the smallest"] | None
 #: Values by metric.
 Scores = dict[str, float]
 
@@ -274,8 +274,8 @@ class WorthRow(Record):
     high: float | None
     bootstrap_low: float | None
     bootstrap_high: float | None
-    worth_beyond: Beyond = None
-    low_beyond: Beyond = None
-    high_beyond: Beyond = None
-    bootstrap_low_beyond: Beyond = None
-    bootstrap_high_beyond: Beyond = None
+    worth_beyond: BeyondRange = None
+    low_beyond: BeyondRange = None
+    high_beyond: BeyondRange = None
+    bootstrap_low_beyond: BeyondRange = None
+    bootstrap_high_beyond: BeyondRange = None

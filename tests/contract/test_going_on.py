@@ -83,8 +83,8 @@ def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     from headstart.training import resume as keep
     from headstart.training.train_pack import _Curves
 
-    monkeypatch.setattr(keep, "EVERY", 0.0)
-    monkeypatch.setattr(keep, "SHARE", float("inf"))
+    monkeypatch.setattr(keep, "SAVE_INTERVAL", 0.0)
+    monkeypatch.setattr(keep, "MAX_TIME_SHARE", float("inf"))
     show, steps = _Curves.on_event, list[int]()
 
     def on_event(self: Any, event: Event) -> None:

@@ -372,14 +372,14 @@ def test_a_lora_run_with_samples_builds_its_base_twice(
     def initialise(*given: Any, **named: Any) -> Any:
         gc.collect()
         alive.append(sum(reference() is not None for reference in built))
-        model = models_initialise.initialise(*given, **named)
+        model = models_initialise.initialise_model(*given, **named)
         built.append(weakref.ref(model))
         return model
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("the base was loaded once more")
 
-    monkeypatch.setattr("headstart.methods.base.initialise", initialise)
+    monkeypatch.setattr("headstart.methods.base.initialise_model", initialise)
     monkeypatch.setattr("headstart.methods.peft_format.load_adapter", refuse)
     arms = {"lora": ARMS["lora"], "base": {"method": "none"}}
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "precision": "fp32"}

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from headstart.cli import main
 from headstart.config.traits import METHODS, TASKS, register_method, register_task
-from headstart.models.initialise import initialise
+from headstart.models.initialise import initialise_model
 from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
@@ -63,7 +63,7 @@ def _assert_body_is_frozen(file: Path, model: Path) -> None:
     study = load_study(file)
     runs = expand_runs(study)
     (checkpoint,) = prepare_study(study, runs).checkpoints.values()
-    first = initialise(checkpoint, pretrained=True, seed=0).state_dict()
+    first = initialise_model(checkpoint, pretrained=True, seed=0).state_dict()
     trained = load_file(model / "model.safetensors")
     body = [name for name in trained if name.startswith("bert.") and "pooler" not in name]
     assert body

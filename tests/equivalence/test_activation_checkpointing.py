@@ -11,7 +11,7 @@ import torch
 from headstart.config.study import Lora
 from headstart.engine.dropout import KeyedDropout
 from headstart.engine.member import Member
-from headstart.engine.memory import recompute_blocks
+from headstart.engine.memory import enable_gradient_checkpointing
 from headstart.engine.stack import Stack
 from headstart.engine.train import train
 from headstart.engine.weights import join_weights
@@ -43,7 +43,7 @@ def _trained(
     weights = join_weights(map(model, seeds), len(seeds))
     if again:
         module: Any = weights.module
-        assert recompute_blocks(module.model if isinstance(module, Stack) else module)
+        assert enable_gradient_checkpointing(module.model if isinstance(module, Stack) else module)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KeyedDropout, "replay", counting)
         train(members, weights, make_tiny_context(), EventRecorder())
@@ -80,7 +80,7 @@ def test_less_is_kept() -> None:
     def saved(again: bool) -> int:
         model, count = make_tiny_model("bert", dropout=0.1), 0
         if again:
-            recompute_blocks(model)
+            enable_gradient_checkpointing(model)
 
         def pack(tensor: torch.Tensor) -> torch.Tensor:
             nonlocal count
@@ -96,4 +96,4 @@ def test_less_is_kept() -> None:
 
 
 def test_a_model_that_cannot_says_so() -> None:
-    assert not recompute_blocks(torch.nn.Linear(2, 2))
+    assert not enable_gradient_checkpointing(torch.nn.Linear(2, 2))

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from headstart.config.study import Lora
 from headstart.data.batches import collate
 from headstart.data.tokenise import Tokens
-from headstart.engine.evaluate import evaluate
+from headstart.engine.evaluate import evaluate_members
 from headstart.engine.generate import GenerationConfig, generate_answers
 from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.train import train
@@ -47,7 +47,7 @@ def _model(family: str, seed: int = 0, dropout: float = 0.0) -> Any:
 def _tokens(count: int, seed: int = 0) -> Tokens:
     """Random texts whose last third, at least one token, carries loss."""
     plain = make_tiny_tokens(count, seed)
-    targets = np.zeros(len(plain.ids), bool)
+    targets = np.zeros(len(plain.input_ids), bool)
     for start, stop in zip(plain.starts[:-1], plain.starts[1:], strict=True):
         targets[stop - max(1, (stop - start) // 3) : stop] = True
     return replace(plain, loss_mask=targets)
@@ -64,12 +64,14 @@ def _setting() -> PackContext:
 def _labels(tokens: Tokens, i: int) -> torch.Tensor:
     """As the library wants them: the ids themselves, -100 where no loss falls."""
     span = slice(tokens.starts[i], tokens.starts[i + 1])
-    ids = torch.from_numpy(np.array(tokens.ids[span], np.int64))
+    ids = torch.from_numpy(np.array(tokens.input_ids[span], np.int64))
     return torch.where(torch.from_numpy(np.array(tokens.loss_mask[span])), ids, -100)  # type: ignore[index]
 
 
 def _ids(tokens: Tokens, i: int) -> torch.Tensor:
-    return torch.from_numpy(np.array(tokens.ids[tokens.starts[i] : tokens.starts[i + 1]], np.int64))[None]
+    return torch.from_numpy(np.array(tokens.input_ids[tokens.starts[i] : tokens.starts[i + 1]], np.int64))[
+        None
+    ]
 
 
 @pytest.mark.parametrize("family", FAMILIES_OF_SPEECH)
@@ -89,7 +91,7 @@ def test_scores_are_the_librarys_loss(family: str) -> None:
         counts += int((labels[1:] >= 0).sum())
         rights += int((out.logits[0, :-1].argmax(-1) == labels[1:]).sum())
     context = _setting()
-    (scores,) = evaluate(
+    (scores,) = evaluate_members(
         model,
         tokens,
         np.zeros(len(tokens)),
@@ -180,7 +182,7 @@ def test_padding_with_the_end_token_changes_nothing() -> None:
     assert batches[0].token_labels is not None
     assert batches[1].token_labels is not None
     assert (batches[0].token_labels == batches[1].token_labels).all()
-    assert not (batches[0].ids == batches[1].ids).all()
+    assert not (batches[0].input_ids == batches[1].input_ids).all()
 
 
 class _Tokenizer:

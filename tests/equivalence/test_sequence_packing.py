@@ -15,7 +15,7 @@ from headstart.data.tokenise import Tokens
 from headstart.engine.families import patch_position_ids
 from headstart.engine.losses import compute_token_losses
 from headstart.engine.member import Member, PackContext, TokenisedExamples
-from headstart.engine.sequence_packing import refuse_leaks
+from headstart.engine.sequence_packing import check_sequence_isolation
 from headstart.engine.step import build_inputs
 from headstart.engine.train import train
 from headstart.engine.weights import join_weights
@@ -34,10 +34,10 @@ def test_rows_hold_every_text_once_and_no_more_than_fits() -> None:
     assert len(rows) < 12
     batch = collate_packed(tokens, rows, 20, 1)
     assert batch.token_labels is not None
-    assert batch.positions is not None
+    assert batch.position_ids is not None
     for row, texts in enumerate(rows):
         ends = np.cumsum(tokens.lengths[texts])
-        assert (batch.positions[row, [0, *ends[:-1]]] == 0).all()
+        assert (batch.position_ids[row, [0, *ends[:-1]]] == 0).all()
         assert (
             batch.token_labels[row, ends - 1] == IGNORE_INDEX
         ).all()  # nobody says the next text's first word
@@ -59,10 +59,10 @@ def _losses(model: Any, tokens: Tokens) -> torch.Tensor:
 def test_changing_one_leaves_the_other_alone(family: str, changed: int) -> None:
     model, tokens = _model(family).eval(), _tokens(2)
     patch_position_ids(model)
-    ids = tokens.ids.copy()
+    ids = tokens.input_ids.copy()
     span = slice(tokens.starts[changed], tokens.starts[changed + 1])
     ids[span] = 4 + (ids[span] + 7) % 40
-    before, after = _losses(model, tokens), _losses(model, replace(tokens, ids=ids))
+    before, after = _losses(model, tokens), _losses(model, replace(tokens, input_ids=ids))
     assert max_difference(before[1 - changed], after[1 - changed]) < ROUNDED[family]
     assert max_difference(before[changed], after[changed]) > 1e-3
 
@@ -105,11 +105,11 @@ def test_rows_are_fewer() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_families_that_can(family: str) -> None:
-    refuse_leaks(_model(family), 1)
+    check_sequence_isolation(_model(family), 1)
 
 
 def test_families_that_cannot_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A BLOOM that nobody taught reads no positions."""
     monkeypatch.setattr("headstart.engine.sequence_packing.patch_position_ids", lambda _: None)
     with pytest.raises(ModelError, match="would attend to each other"):
-        refuse_leaks(_model("bloom"), 1)
+        check_sequence_isolation(_model("bloom"), 1)

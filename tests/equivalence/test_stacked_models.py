@@ -153,16 +153,16 @@ def _train(module: nn.Module, seeds: Sequence[int], loss: Loss) -> _Trained:
         inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
         with KeyedDropout([DropoutKey(seed, step, ROWS, TOKENS) for seed in seeds], ROWS, TOKENS):
             logits = module(**inputs).logits.chunk(len(seeds))
-        unstacked = torch.stack(
+        step_losses = torch.stack(
             [
                 loss(member_logits, *batch.values())
                 for member_logits, batch in zip(logits, batches, strict=True)
             ]
         )
-        unstacked.sum().backward()  # type: ignore[no-untyped-call]
+        step_losses.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         optimiser.zero_grad()
-        losses.append(unstacked.detach())
+        losses.append(step_losses.detach())
     named = dict(module.named_parameters())
     moments = {name: dict(optimiser.state[p]) for name, p in named.items() if p in optimiser.state}
     return _Trained(torch.stack(losses), {name: p.detach() for name, p in named.items()}, moments)

@@ -11,7 +11,7 @@ from headstart.config.arm_settings import GridPoint, get_grid_axes, list_grid_po
 from headstart.config.metrics import is_better
 from headstart.config.study import Size, Study
 from headstart.records import GridRow, RunRecord, StudyWarning
-from headstart.stats.summary import summarise
+from headstart.stats.summary import summarise_values
 
 _RunsByPoint = Mapping[tuple[str, Size, GridPoint], Sequence[RunRecord]]
 
@@ -44,7 +44,7 @@ def list_grid_rows(study: Study, records: Sequence[RunRecord]) -> Iterator[GridR
 def _make_grid_row(study: Study, runs: _RunsByPoint, arm: str, size: Size, point: GridPoint) -> GridRow:
     metric, of_point = study.metric, runs.get((arm, size, point), ())
     valid = [record.valid[metric] for record in of_point if record.status == "done" and record.valid]
-    figures = summarise(np.array(valid)) if valid else None
+    figures = summarise_values(np.array(valid)) if valid else None
     return GridRow(
         arm=arm,
         size=size,

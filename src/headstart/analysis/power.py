@@ -10,10 +10,10 @@ from headstart.stats.power import (
     POWER,
     LimitingFactor,
     VarianceComponents,
+    compute_power,
     detectable_difference,
     find_required_examples,
     find_required_seeds,
-    power,
 )
 
 #: Numbers of seeds that a table shows.
@@ -58,7 +58,7 @@ class ContrastPower:
         """The chance of showing `difference`; None where none is asked for."""
         if self.difference is None:
             return None
-        return power(self.difference, self.variances, self.n_seeds, self.test_examples)
+        return compute_power(self.difference, self.variances, self.n_seeds, self.test_examples)
 
     @property
     def required_seeds(self) -> int | None:

@@ -13,8 +13,8 @@ from headstart.config.metrics import LOWER_IS_BETTER
 from headstart.config.study import Size
 from headstart.records import RunRecord, SummaryRow
 from headstart.stats.measures import (
+    ExampleMetric,
     MeanMeasure,
-    Measure,
     measure_classes,
     measure_labels,
     measure_numbers,
@@ -23,7 +23,7 @@ from headstart.stats.measures import (
 )
 from headstart.stats.paired_comparison import PairedScores
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts
-from headstart.stats.summary import summarise
+from headstart.stats.summary import summarise_values
 from headstart.store.predictions import TOKEN_METRICS, Predictions
 
 #: An arm at one training-set size: a row of the tables.
@@ -36,7 +36,7 @@ ReadPredictions = Callable[[str, str], Predictions | None]
 class MeasuredTest:
     """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart."""
 
-    measures: Mapping[str, Measure]
+    measures: Mapping[str, ExampleMetric]
     digest: str
     n_examples: int
 
@@ -54,7 +54,7 @@ class ArmScores:
     size: Size
     train_examples: int | None
     by_seed: Mapping[int, float]
-    measures: Mapping[int, Measure] = field(default_factory=dict)
+    measures: Mapping[int, ExampleMetric] = field(default_factory=dict)
     resampled: Mapping[int, np.ndarray] = field(default_factory=dict)
     test_digest: str | None = None
     n_examples: int = 0
@@ -127,12 +127,12 @@ def _can_tell(predictions: Predictions, metric: str) -> bool:
     return True
 
 
-def measure_predictions(predictions: Predictions) -> dict[str, Measure]:
+def measure_predictions(predictions: Predictions) -> dict[str, ExampleMetric]:
     """Every metric that predictions tell, as a function of the examples."""
     y_true, y_pred, losses = predictions.y_true, predictions.y_pred, predictions.losses
     if predictions.kind == "tokens" and losses is not None:
         return dict(measure_tokens(y_true, losses, y_pred))
-    measures: dict[str, Measure]
+    measures: dict[str, ExampleMetric]
     if predictions.kind == "classes":
         measures = dict(measure_classes(y_true, y_pred, predictions.classes))
     elif predictions.kind == "labels":
@@ -168,7 +168,7 @@ def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generat
 def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
     """Mean, deviations, both intervals, and the worst and best seed."""
     worst, best = scores.find_extreme_seeds(metric)
-    figures = summarise(np.array(list(scores.by_seed.values())))
+    figures = summarise_values(np.array(list(scores.by_seed.values())))
     is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
     examples_low, examples_high = (
         compute_percentile_interval(np.mean(list(scores.resampled.values()), axis=0))

@@ -12,11 +12,11 @@ import numpy as np
 from headstart.analysis.scores import ArmScores, pair_scores, stack_known
 from headstart.config.metrics import LOWER_IS_BETTER
 from headstart.config.study import Size
-from headstart.records import Beyond, RunRecord, WorthRow
+from headstart.records import BeyondRange, RunRecord, WorthRow
 from headstart.stats.worth import LearningCurve, Worth, estimate_worth
 
 #: Infinite is more than the control's largest amount, zero less than its smallest.
-_BEYOND: Final[dict[float, Beyond]] = {math.inf: "more than the largest", 0.0: "less than the smallest"}
+_BEYOND: Final[dict[float, BeyondRange]] = {math.inf: "more than the largest", 0.0: "less than the smallest"}
 
 
 @dataclass(frozen=True)
@@ -157,5 +157,5 @@ def _drop_beyond(value: float | None) -> float | None:
     return None if value in _BEYOND else value
 
 
-def _describe_beyond(value: float | None) -> Beyond:
+def _describe_beyond(value: float | None) -> BeyondRange:
     return None if value is None else _BEYOND.get(value)

@@ -15,14 +15,14 @@ from transformers import AutoTokenizer, TextStreamer
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
 from headstart.data.formats import Cells
-from headstart.data.prompts import encode_prompt, set_template
+from headstart.data.prompts import encode_prompt, set_chat_template
 from headstart.data.tables import add_columns, check_formats
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.errors import DataError, ModelError
 from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
-from headstart.models.checkpoints import get_auto_class, locate, silence_logs
+from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
 from headstart.store.model_notes import read_model_notes
 
 
@@ -53,7 +53,7 @@ def open_generator(name: str) -> TextGenerator:
     """
     device = choose_device("auto")
     precision = choose_precision("auto", device)
-    location = locate(name)
+    location = resolve_location(name)
     try:
         with silence_logs():
             tokenizer = AutoTokenizer.from_pretrained(location)
@@ -66,7 +66,7 @@ def open_generator(name: str) -> TextGenerator:
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    set_template(tokenizer, Prompts(template="chat" if tokenizer.chat_template else "human"))
+    set_chat_template(tokenizer, Prompts(template="chat" if tokenizer.chat_template else "human"))
     return TextGenerator(model.to(device).eval(), tokenizer, precision)
 
 

@@ -21,12 +21,12 @@ from transformers import (
 
 from headstart.config.study import Lora
 from headstart.errors import HeadstartError
-from headstart.methods.four_bits import four_bit_bytes, list_quantisable_layers
+from headstart.methods.four_bits import count_four_bit_bytes, list_quantisable_layers
 from headstart.methods.lora_count import count_lora
 from headstart.models.accounting.counts import count_by_part
 from headstart.models.accounting.heads import Head, parse_head, read_head
 from headstart.models.accounting.sizes import Bits, LoraCount, ModelSize
-from headstart.models.checkpoints import locate, model_errors, silence_logs
+from headstart.models.checkpoints import model_errors, resolve_location, silence_logs
 
 _EXPECTED = "a folder with config.json, that file, a hub id that can be reached, or asset:minilm"
 _MODEL_CLASSES: dict[Head, Any] = {
@@ -80,7 +80,7 @@ def read_config(name: str, labels: int | None = None) -> Any:
         ModelError: there is none.
     """
     changes = {} if labels is None else {"num_labels": labels}
-    location = locate(name)
+    location = resolve_location(name)
     with model_errors(name, _EXPECTED), silence_logs():
         return AutoConfig.from_pretrained(location, **changes)
 
@@ -114,7 +114,7 @@ def measure_model(
         omitted=tuple(omit),
         bits=bits,
         quantised=sum(layer_sizes),
-        weight_bytes=sum(map(four_bit_bytes, layer_sizes)) + unquantised * (2 if bits == 16 else 4),
+        weight_bytes=sum(map(count_four_bit_bytes, layer_sizes)) + unquantised * (2 if bits == 16 else 4),
         lora=_count_lora(config, head, name, lora) if lora else None,
     )
 

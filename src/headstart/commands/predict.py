@@ -17,7 +17,7 @@ from headstart.data.corpus import Text
 from headstart.data.formats import Cells
 from headstart.data.tables import add_columns, check_formats
 from headstart.data.texts import read_text
-from headstart.data.tokenise import encode
+from headstart.data.tokenise import encode_texts
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.evaluate import iter_logits
 from headstart.errors import ModelError
@@ -49,7 +49,7 @@ class Predictor:
         tokenizer = self.checkpoint.tokenizer
         windows = iter_logits(
             self.module,
-            encode(texts, tokenizer, self.max_length),
+            encode_texts(texts, tokenizer, self.max_length),
             pad_id=tokenizer.pad_token_id,
             device=self.device,
             precision=self.precision,

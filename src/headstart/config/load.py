@@ -16,16 +16,16 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from headstart.config.fairness import find_confounders
-from headstart.config.study import WORDS, Arm, Study, make_default_arms
+from headstart.config.study import BAG_OF_WORDS_ARM, Arm, Study, make_default_arms
 from headstart.errors import Problem, StudyError
 
 _PATHS = ("train", "valid", "test", "path")
-_RIVALS = {"epochs": "steps", "steps": "epochs"}
+_EXCLUSIVE_KEYS = {"epochs": "steps", "steps": "epochs"}
 #: A key at the head of a message about the study as a whole; arms' names may hold a hyphen.
-_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-_FROM_TYPES = re.compile(r"^(Value error|Assertion failed), ")
+_KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_PYDANTIC_PREFIX = re.compile(r"^(Value error|Assertion failed), ")
 #: What pydantic puts into an error's location for a union or a constraint.
-_TYPE_NAME = re.compile(r"int|str|float|(tuple\[|literal\[|function-|constrained).*")
+_TYPE_NAME_PATTERN = re.compile(r"int|str|float|(tuple\[|literal\[|function-|constrained).*")
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,17 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         StudyError: with every problem found, each with its line and key.
     """
     file = Path(path)
-    tree = _parse(file)
+    tree = _parse_yaml(file)
     changes = dict(_parse_override(text) for text in overrides)
     plain = _convert_to_plain(tree)
     if plain.get("arms") is None and any(key.startswith("arms.") for key in changes):
         plain["arms"] = make_default_arms()  # an override changes one arm; it does not drop the others
     for key, value in changes.items():
-        _assign(plain, key, value)
-    _drop_rivals(plain, changes)
+        _assign_key(plain, key, value)
+    _drop_exclusive_keys(plain, changes)
     source = _Source(str(path), tree, frozenset(changes))
     _resolve_paths(plain, file.resolve().parent, changes)
-    study = _validate(plain, source)
+    study = _validate_study(plain, source)
     unfair = find_confounders(study)
     if unfair:
         raise StudyError(tuple(Problem(source.locate(key.split(".")), key, why) for key, why in unfair))
@@ -85,7 +85,7 @@ def dump_study(study: Study) -> str:
     for arm, typed in zip(values["arms"].values(), study.arms.values(), strict=True):
         arm["training"] = {k: v for k, v in arm["training"].items() if k in typed.training.model_fields_set}
     if not any(arm["method"] == "bag-of-words" for arm in values["arms"].values()):
-        values["arms"].setdefault(WORDS, None)  # a study may call another arm `words`
+        values["arms"].setdefault(BAG_OF_WORDS_ARM, None)  # a study may call another arm `words`
     yaml.dump(values, buffer)
     return buffer.getvalue()
 
@@ -95,7 +95,7 @@ def _drop_unset(training: dict[str, Any]) -> None:
     training.pop("epochs" if training.get("steps") is not None else "steps", None)
 
 
-def _parse(file: Path) -> Any:
+def _parse_yaml(file: Path) -> Any:
     try:
         tree = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -124,7 +124,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
         raise StudyError((Problem("command line", key, f"{value!r} is not a YAML value"),)) from error
 
 
-def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
+def _assign_key(tree: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     for name in parents:
         if not isinstance(tree.get(name), dict):
@@ -133,11 +133,11 @@ def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[last] = value
 
 
-def _drop_rivals(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
+def _drop_exclusive_keys(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
     """`training.steps=100` beside the file's `epochs: 3` means 100 steps, and the other way round."""
     for key, value in changes.items():
         *parents, last = key.split(".")
-        rival = _RIVALS.get(last)
+        rival = _EXCLUSIVE_KEYS.get(last)
         if rival is None or value is None or ".".join([*parents, rival]) in changes:
             continue
         section: Any = tree
@@ -188,7 +188,7 @@ def _resolve_folder(section: Any, key: str, base: Path) -> None:
         section[key] = str(path.resolve())
 
 
-def _validate(values: dict[str, Any], source: _Source) -> Study:
+def _validate_study(values: dict[str, Any], source: _Source) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
@@ -209,7 +209,9 @@ def _find_location(item: Any) -> tuple[int | str, ...]:
     loc = item["loc"]
     user_words = {1} if loc[:1] == ("arms",) else set()
     user_words |= {len(loc) - 1} if item["type"] == "extra_forbidden" else set()
-    return tuple(part for i, part in enumerate(loc) if i in user_words or not _TYPE_NAME.fullmatch(str(part)))
+    return tuple(
+        part for i, part in enumerate(loc) if i in user_words or not _TYPE_NAME_PATTERN.fullmatch(str(part))
+    )
 
 
 def _list_problems(item: Any, source: _Source) -> list[Problem]:
@@ -220,8 +222,8 @@ def _list_problems(item: Any, source: _Source) -> list[Problem]:
 
 def _make_problem(item: Any, source: _Source) -> Problem:
     location = _find_location(item)
-    message = _FROM_TYPES.sub("", item["msg"])
-    if not location and ": " in message and _KEY.fullmatch(message.split(": ")[0]):
+    message = _PYDANTIC_PREFIX.sub("", item["msg"])
+    if not location and ": " in message and _KEY_PATTERN.fullmatch(message.split(": ")[0]):
         key, _, message = message.partition(": ")
         location = tuple(key.split("."))
     if item["type"] == "extra_forbidden":

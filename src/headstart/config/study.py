@@ -34,16 +34,16 @@ _Method = Annotated[MethodName, AfterValidator(check_method), Field(json_schema_
 _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=list_tasks)]
 Size = int | Literal["all"]
 
-WORDS: Final = "words"
+BAG_OF_WORDS_ARM: Final = "words"
 #: What `tune` can try values of, outermost first; keys of `Training`.
-TUNED: Final = ("learning_rate", "weight_decay")
+TUNABLE: Final = ("learning_rate", "weight_decay")
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 #: Limits that `training` and `tune` share.
-Rate = Annotated[float, Field(gt=0, lt=10)]
-Decay = Annotated[float, Field(ge=0)]
+LearningRate = Annotated[float, Field(gt=0, lt=10)]
+WeightDecay = Annotated[float, Field(ge=0)]
 #: Layers that get an adapter, by what they do in a block.
 LoraRole = Literal["attention", "mlp", "all"]
 #: Biases that train beside adapters.
@@ -124,14 +124,14 @@ class Training(Section):
     accumulation: int = Field(default=1, ge=1, description="Batches whose gradients make one step.")
     epochs: int = Field(default=3, ge=1, description="Passes over the training texts.")
     steps: int | None = Field(default=None, ge=1, description="Optimiser steps, in place of epochs.")
-    learning_rate: Rate | None = Field(
+    learning_rate: LearningRate | None = Field(
         default=None, description="Peak learning rate; what suits the method where absent."
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="How the rate falls after the warm-up."
     )
     warmup: float = Field(default=0.06, ge=0, description="Below 1: share of all steps; else a count.")
-    weight_decay: Decay = Field(default=0.01, description="AdamW's; not on biases and norms.")
+    weight_decay: WeightDecay = Field(default=0.01, description="AdamW's; not on biases and norms.")
     betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
     epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
     clip: float = Field(default=1.0, ge=0, description="Largest norm of a run's gradient; 0 for none.")
@@ -178,10 +178,12 @@ class Training(Section):
 class Tune(Section):
     """The hyperparameter grid of an arm; its best point on valid represents the arm."""
 
-    learning_rate: tuple[Rate, ...] | None = Field(default=None, description="Peak learning rates to try.")
-    weight_decay: tuple[Decay, ...] | None = Field(default=None, description="Weight decays to try.")
+    learning_rate: tuple[LearningRate, ...] | None = Field(
+        default=None, description="Peak learning rates to try."
+    )
+    weight_decay: tuple[WeightDecay, ...] | None = Field(default=None, description="Weight decays to try.")
 
-    @field_validator(*TUNED)
+    @field_validator(*TUNABLE)
     @classmethod
     def _check_unique(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if value == ():
@@ -194,13 +196,13 @@ class Tune(Section):
     @model_validator(mode="after")
     def _check_any_axis(self) -> Tune:
         if not self.axes:
-            raise ValueError(f"{' or '.join(TUNED)} expected, or both, got neither")
+            raise ValueError(f"{' or '.join(TUNABLE)} expected, or both, got neither")
         return self
 
     @property
     def axes(self) -> dict[str, tuple[float, ...]]:
         """The values to try by key, outermost first."""
-        return {name: values for name in TUNED if (values := getattr(self, name)) is not None}
+        return {name: values for name in TUNABLE if (values := getattr(self, name)) is not None}
 
 
 class Lora(Section):
@@ -337,7 +339,7 @@ Sizes = Annotated[tuple[Size, ...], BeforeValidator(_wrap_single, json_schema_in
 def _allow_null_words(schema: dict[str, Any]) -> None:
     """In the JSON schema of `arms`, null or false for the bag of words, which is taken out before typing."""
     arm = schema["additionalProperties"]
-    schema["properties"] = {WORDS: {"anyOf": [arm, {"type": "null"}, {"const": False}]}}
+    schema["properties"] = {BAG_OF_WORDS_ARM: {"anyOf": [arm, {"type": "null"}, {"const": False}]}}
 
 
 class Study(Section):
@@ -467,15 +469,15 @@ def _add_words_arm(value: dict[str, Any]) -> dict[str, Any]:
     arms = make_default_arms() if arms is None else arms
     if not isinstance(arms, dict) or not arms:
         return value
-    taken_out = WORDS in arms and arms[WORDS] in (None, False)
+    taken_out = BAG_OF_WORDS_ARM in arms and arms[BAG_OF_WORDS_ARM] in (None, False)
     # `words: null` alone takes the words out of the arms that a study has by default.
     kept = {
-        name: arm for name, arm in arms.items() if not (name == WORDS and taken_out)
+        name: arm for name, arm in arms.items() if not (name == BAG_OF_WORDS_ARM and taken_out)
     } or make_default_arms()
     task = TASKS.get(str(value.get("task")))
     taken_out = taken_out or (task is not None and task.generates)
     if not (taken_out or _is_pair(value.get("data")) or any(map(_is_bag_of_words, kept.values()))):
-        kept.setdefault(WORDS, {"method": "bag-of-words"})
+        kept.setdefault(BAG_OF_WORDS_ARM, {"method": "bag-of-words"})
     return {**value, "arms": kept}
 
 

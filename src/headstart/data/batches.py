@@ -21,19 +21,20 @@ LENGTHS_PER_OCTAVE = 8
 
 @dataclass(frozen=True)
 class Batch:
-    """B padded texts of T tokens: `ids`, `mask` and `types` have shape [B, T] and dtype int64.
+    """B padded texts of T tokens: `input_ids`, `attention_mask` and `token_type_ids` have shape [B, T] and
+    dtype int64.
 
-    `labels` has shape [B] or [B, C]; `types` is absent for models without token types. `token_labels`, of
-    conversations alone, has shape [B, T]: the id that each token is to be followed by, or -100 for none.
-    `positions` [B, T] begin anew with each text of a row that holds several.
+    `labels` has shape [B] or [B, C]; `token_type_ids` is absent for models without token types.
+    `token_labels`, of conversations alone, has shape [B, T]: the id that each token is to be followed by, or
+    -100 for none. `position_ids` [B, T] begin anew with each text of a row that holds several.
     """
 
-    ids: np.ndarray
-    mask: np.ndarray
-    types: np.ndarray | None
+    input_ids: np.ndarray
+    attention_mask: np.ndarray
+    token_type_ids: np.ndarray | None
     labels: np.ndarray
     token_labels: np.ndarray | None = None
-    positions: np.ndarray | None = None
+    position_ids: np.ndarray | None = None
 
 
 #: The label that torch's cross-entropy ignores.
@@ -97,13 +98,13 @@ def collate(tokens: Tokens, index: Sequence[int] | np.ndarray, labels: np.ndarra
     starts, lengths = tokens.starts, tokens.lengths
     shape = (len(index), compute_padded_length(tokens, index))
     ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
-    types = None if tokens.types is None else np.zeros(shape, np.int64)
+    types = None if tokens.token_type_ids is None else np.zeros(shape, np.int64)
     for row, i in enumerate(index):
         span = slice(starts[i], starts[i + 1])
-        ids[row, : lengths[i]] = tokens.ids[span]
+        ids[row, : lengths[i]] = tokens.input_ids[span]
         mask[row, : lengths[i]] = 1
-        if types is not None and tokens.types is not None:
-            types[row, : lengths[i]] = tokens.types[span]
+        if types is not None and tokens.token_type_ids is not None:
+            types[row, : lengths[i]] = tokens.token_type_ids[span]
     return Batch(ids, mask, types, labels, _make_token_labels(tokens, index, ids))
 
 
@@ -146,7 +147,7 @@ def collate_packed(tokens: Tokens, rows: Sequence[np.ndarray], width: int, pad_i
             alone = collate(tokens, [i], np.zeros(1), pad_id)
             stop = start + int(tokens.lengths[i])
             assert alone.token_labels is not None
-            pairs = (ids, alone.ids), (mask, alone.mask), (token_labels, alone.token_labels)
+            pairs = (ids, alone.input_ids), (mask, alone.attention_mask), (token_labels, alone.token_labels)
             for packed, values in pairs:
                 packed[row, start:stop] = values[0, : stop - start]
             positions[row, start:stop] = np.arange(stop - start)

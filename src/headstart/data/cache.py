@@ -22,7 +22,7 @@ def get_cache_folder() -> Path:
     return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart"))
 
 
-def forget_oldest(folder: Path) -> None:
+def remove_oldest(folder: Path) -> None:
     """Keep a folder of the cache small: the entries used longest ago go, and what killed writers left."""
     remove_leftovers(folder)
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]

@@ -75,6 +75,6 @@ class Corpus:
         return sha.hexdigest()
 
     @property
-    def outputs(self) -> int:
+    def num_outputs(self) -> int:
         """How many numbers a model gives for one text: C classes, or 1 for regression."""
         return max(len(self.label_names), 1)

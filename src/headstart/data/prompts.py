@@ -22,7 +22,7 @@ from headstart.data.tokenise import Tokens
 from headstart.errors import DataError
 
 #: `<human>: ...` and `<assistant>: ...`, a line each, and the end token behind every answer.
-HUMAN = """\
+HUMAN_TEMPLATE = """\
 {%- for message in messages -%}
 {%- if message.role == "system" -%}{{ message.content }}
 {% elif message.role == "user" -%}<human>: {{ message.content }}
@@ -33,7 +33,7 @@ HUMAN = """\
 """
 
 
-def set_template(tokenizer: Any, prompts: Prompts) -> None:
+def set_chat_template(tokenizer: Any, prompts: Prompts) -> None:
     """Set the tokenizer's chat template as the study says; it is saved with the model.
 
     Raises:
@@ -42,7 +42,7 @@ def set_template(tokenizer: Any, prompts: Prompts) -> None:
     if tokenizer.eos_token is None:
         raise DataError("the tokenizer has no end token, so no answer could stop", where="model")
     if prompts.template == "human":
-        tokenizer.chat_template = _find_start_token(tokenizer) + HUMAN
+        tokenizer.chat_template = _find_start_token(tokenizer) + HUMAN_TEMPLATE
     elif prompts.template != "chat":
         tokenizer.chat_template = _read_template(Path(prompts.template))
     if not tokenizer.chat_template:
@@ -69,14 +69,14 @@ def _read_template(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Segment:
     """A stretch of a conversation; an answer counts in the loss and has an end token behind it."""
 
     text: str
     is_answer: bool
 
 
-def render_pieces(text: Text, tokenizer: Any, *, add_generation_prompt: bool = False) -> Iterator[Piece]:
+def render_pieces(text: Text, tokenizer: Any, *, add_generation_prompt: bool = False) -> Iterator[Segment]:
     """The conversation as pieces, one after the other.
 
     Args:
@@ -89,23 +89,25 @@ def render_pieces(text: Text, tokenizer: Any, *, add_generation_prompt: bool = F
     for i, (role, _) in enumerate(messages):
         if role != "assistant":
             continue
-        prompt = _render(messages[:i], tokenizer, add_generation_prompt=True)
-        answered = _render(messages[: i + 1], tokenizer, add_generation_prompt=False)
+        prompt = _render_messages(messages[:i], tokenizer, add_generation_prompt=True)
+        answered = _render_messages(messages[: i + 1], tokenizer, add_generation_prompt=False)
         if not (prompt.startswith(written) and answered.startswith(prompt)):
             raise DataError(
                 "it does not put the answer behind the prompt that add_generation_prompt writes",
                 where="prompts.template",
                 expected="the same text before every answer, whether it is asked for or there",
             )
-        yield Piece(prompt[len(written) :], is_answer=False)
+        yield Segment(prompt[len(written) :], is_answer=False)
         answer, end, _ = answered[len(prompt) :].partition(tokenizer.eos_token)
-        yield Piece(answer if end else answer.rstrip(), is_answer=True)
+        yield Segment(answer if end else answer.rstrip(), is_answer=True)
         written = prompt + answer + end
     if add_generation_prompt:
-        yield Piece(_render(messages, tokenizer, add_generation_prompt=True)[len(written) :], is_answer=False)
+        yield Segment(
+            _render_messages(messages, tokenizer, add_generation_prompt=True)[len(written) :], is_answer=False
+        )
 
 
-def _render(messages: Sequence[tuple[str, str]], tokenizer: Any, add_generation_prompt: bool) -> str:
+def _render_messages(messages: Sequence[tuple[str, str]], tokenizer: Any, add_generation_prompt: bool) -> str:
     """The messages as the tokenizer's template writes them; whatever it does wrong is one error of ours."""
     named = [{"role": role, "content": content} for role, content in messages]
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.cache import forget_oldest, get_cache_folder
+from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import Text
 from headstart.files import write_folder_atomically
 
@@ -27,17 +27,17 @@ _FORMAT = "tokens-2"
 
 @dataclass(frozen=True)
 class Tokens:
-    """N texts as token ids, end to end: text i is `ids[starts[i]:starts[i+1]]`.
+    """N texts as token ids, end to end: text i is `input_ids[starts[i]:starts[i+1]]`.
 
-    `ids` and `types` (token type ids, absent for models without them) have shape [sum of lengths];
-    `starts` has shape [N+1]; `truncated` is the number of texts that were cut. Tokens that lie in `folder`
-    travel to another process as its name. `loss_mask`, of conversations alone, has the shape of `ids`:
-    whether the loss counts a token.
+    `input_ids` and `token_type_ids` (token type ids, absent for models without them) have shape [sum of
+    lengths]; `starts` has shape [N+1]; `truncated` is the number of texts that were cut. Tokens that lie in
+    `folder` travel to another process as its name. `loss_mask`, of conversations alone, has the shape of
+    `input_ids`: whether the loss counts a token.
     """
 
-    ids: np.ndarray
+    input_ids: np.ndarray
     starts: np.ndarray
-    types: np.ndarray | None
+    token_type_ids: np.ndarray | None
     truncated: int
     folder: Path | None = None
     loss_mask: np.ndarray | None = None
@@ -58,7 +58,14 @@ class Tokens:
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is not None:
             return _load_tokens, (self.folder,)
-        return Tokens, (self.ids, self.starts, self.types, self.truncated, None, self.loss_mask)
+        return Tokens, (
+            self.input_ids,
+            self.starts,
+            self.token_type_ids,
+            self.truncated,
+            None,
+            self.loss_mask,
+        )
 
 
 def tokenise(
@@ -71,13 +78,13 @@ def tokenise(
     """Token ids of `texts`, from the cache where these texts were encoded before with this tokenizer.
 
     Args:
-        encoder: another way of encoding than `encode`, told from others by its `fingerprint`.
+        encoder: another way of encoding than `encode_texts`, told from others by its `fingerprint`.
     """
     folder = get_cache_folder() / "tokens" / _hash_texts(texts, tokenizer, max_length, fingerprint)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        forget_oldest(folder.parent)
-        _save_tokens(folder, (encoder or encode)(texts, tokenizer, max_length))
+        remove_oldest(folder.parent)
+        _save_tokens(folder, (encoder or encode_texts)(texts, tokenizer, max_length))
     return _load_tokens(folder)
 
 
@@ -113,7 +120,7 @@ def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:
     )
 
 
-def encode(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Tokens:
+def encode_texts(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Tokens:
     """Token ids of `texts`, in memory only."""
     ids, types, lengths, truncated = [], [], [0], 0
     for encoded in _encode_chunks(texts, tokenizer, max_length):
@@ -141,11 +148,11 @@ def _count_truncated(encoded: Any, tokenizer: Any, max_length: int) -> int:
 def _save_tokens(folder: Path, tokens: Tokens) -> None:
     # The key is all that the tokens depend on: another process that was faster wrote the same.
     with write_folder_atomically(folder, keep_existing=True) as temporary:
-        np.save(temporary / "ids.npy", tokens.ids)
+        np.save(temporary / "ids.npy", tokens.input_ids)
         np.save(temporary / "starts.npy", tokens.starts)
         np.save(temporary / "truncated.npy", np.array(tokens.truncated))
-        if tokens.types is not None:
-            np.save(temporary / "types.npy", tokens.types)
+        if tokens.token_type_ids is not None:
+            np.save(temporary / "types.npy", tokens.token_type_ids)
         if tokens.loss_mask is not None:
             np.save(temporary / "loss_mask.npy", tokens.loss_mask)
 
@@ -154,9 +161,9 @@ def _load_tokens(folder: Path) -> Tokens:
     os.utime(folder)
     types, loss_mask = folder / "types.npy", folder / "loss_mask.npy"
     return Tokens(
-        ids=np.load(folder / "ids.npy", mmap_mode="r"),
+        input_ids=np.load(folder / "ids.npy", mmap_mode="r"),
         starts=np.load(folder / "starts.npy"),
-        types=np.load(types, mmap_mode="r") if types.is_file() else None,
+        token_type_ids=np.load(types, mmap_mode="r") if types.is_file() else None,
         truncated=int(np.load(folder / "truncated.npy")),
         folder=folder,
         loss_mask=np.load(loss_mask, mmap_mode="r") if loss_mask.is_file() else None,

@@ -9,7 +9,7 @@ import torch
 
 from headstart.data.batches import Batch, collate, iter_eval_batches
 from headstart.data.tokenise import Tokens
-from headstart.device import Precision, autocast
+from headstart.device import Precision, make_autocast_context
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.objective import Objective
 from headstart.engine.stack import count_members
@@ -79,7 +79,7 @@ def _compute_outputs(
     inputs = _repeat_for_members(build_inputs(batch, device), members)
     more, labels = build_loss_inputs(module, batch, device)
     labels = labels.repeat(members, *[1] * (labels.dim() - 1)) if members > 1 else labels
-    with torch.inference_mode(), autocast(device, precision):
+    with torch.inference_mode(), make_autocast_context(device, precision):
         logits: torch.Tensor = module(**inputs, **more).logits
     reduced = reduce(logits, labels, precision)
     return reduced.view(members, -1, reduced.shape[-1])
@@ -90,7 +90,7 @@ def _repeat_for_members(inputs: dict[str, torch.Tensor], members: int) -> dict[s
     return {name: rows.repeat(members, 1) for name, rows in inputs.items()} if members > 1 else inputs
 
 
-def evaluate(
+def evaluate_members(
     module: torch.nn.Module,
     tokens: Tokens,
     labels: np.ndarray,

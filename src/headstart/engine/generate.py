@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from headstart.device import Precision, autocast
+from headstart.device import Precision, make_autocast_context
 from headstart.engine.modes import evaluation_mode
 from headstart.models.checkpoints import silence_logs
 
 #: Prompts answered at once.
-_TOGETHER = 16
+_BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,17 @@ def generate_answers(
     with evaluation_mode(model), torch.random.fork_rng():
         torch.manual_seed(config.seed)
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
-        size = 1 if precision == "fp64" else _TOGETHER
+        size = 1 if precision == "fp64" else _BATCH_SIZE
         for start in range(0, len(order), size):
             index = order[start : start + size]
-            generated = _generate(model, [prompts[i] for i in index], tokenizer, config, precision, streamer)
-            answers |= dict(zip(index, (_answer(ids, tokenizer) for ids in generated), strict=True))
+            generated = _generate_ids(
+                model, [prompts[i] for i in index], tokenizer, config, precision, streamer
+            )
+            answers |= dict(zip(index, (_decode_answer(ids, tokenizer) for ids in generated), strict=True))
     return [answers[i] for i in range(len(prompts))]
 
 
-def _generate(
+def _generate_ids(
     model: Any,
     prompts: Sequence[Sequence[int]],
     tokenizer: Any,
@@ -78,7 +80,7 @@ def _generate(
     sampling: dict[str, Any] = {"do_sample": False}
     if config.temperature:
         sampling = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
-    with torch.inference_mode(), autocast(device, precision), silence_logs():
+    with torch.inference_mode(), make_autocast_context(device, precision), silence_logs():
         sequences = model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
@@ -91,7 +93,7 @@ def _generate(
     return (row[width:].tolist() for row in sequences)
 
 
-def _answer(ids: list[int], tokenizer: Any) -> Answer:
+def _decode_answer(ids: list[int], tokenizer: Any) -> Answer:
     stopped = tokenizer.eos_token_id in ids
     answer_ids = ids[: ids.index(tokenizer.eos_token_id)] if stopped else ids
     return Answer(tokenizer.decode(answer_ids, skip_special_tokens=True).strip(), stopped)

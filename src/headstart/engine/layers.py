@@ -97,13 +97,13 @@ class StackedEmbedding(StackedLayer):
         self.padding_idx, self._rows = plain.padding_idx, rows
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        ids = self._for_every_row(ids)
+        ids = self._expand_to_rows(ids)
         rows = ids if self.lookup is None else self.lookup[ids]
         grouped = group_by_member(rows.unsqueeze(-1), len(self.weight)).squeeze(-1)
-        y: torch.Tensor = _Lookup.apply(self.weight, grouped, self.padding_idx)  # type: ignore[no-untyped-call]
+        y: torch.Tensor = _LookupFunction.apply(self.weight, grouped, self.padding_idx)  # type: ignore[no-untyped-call]
         return y.view(*ids.shape, -1)
 
-    def _for_every_row(self, ids: torch.Tensor) -> torch.Tensor:
+    def _expand_to_rows(self, ids: torch.Tensor) -> torch.Tensor:
         shared = ids.unsqueeze(0) if ids.dim() == 1 else ids
         if shared.shape[0] == 1 and self._rows.count is not None:
             return shared.expand(self._rows.count, *shared.shape[1:])
@@ -183,7 +183,7 @@ def _multiply_members(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor 
     return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
 
 
-class _Lookup(torch.autograd.Function):
+class _LookupFunction(torch.autograd.Function):
     """Rows of R tables; the gradient of padding rows is zero, as `torch.nn.functional.embedding` has it."""
 
     @staticmethod

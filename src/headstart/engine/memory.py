@@ -16,9 +16,9 @@ from headstart.engine.dropout import create_recompute_contexts
 
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-_KEEP, _PAD = 2**31 - 1, 64 << 20
+_TRIM_THRESHOLD, _TOP_PAD = 2**31 - 1, 64 << 20
 #: The messages of torch's allocator for the CPU, in its two forms.
-_NO_MEMORY = ("can't allocate memory", "not enough memory")
+_OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "not enough memory")
 
 
 def keep_freed_memory() -> bool:
@@ -32,11 +32,11 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # another C library than glibc
         return False
-    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _KEEP), (_M_TOP_PAD, _PAD))
+    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _TRIM_THRESHOLD), (_M_TOP_PAD, _TOP_PAD))
     return all(mallopt(name, value) == 1 for name, value in settings)
 
 
-def reset_peak() -> None:
+def reset_peak_memory() -> None:
     """Start a new peak of resident memory, where the system allows it."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -45,7 +45,8 @@ def reset_peak() -> None:
 
 
 def read_peak_bytes() -> int:
-    """The peak of resident memory since `reset_peak`, or since the process began where that is not kept."""
+    """The peak of resident memory since `reset_peak_memory`, or since the process began where that is not
+    kept."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
@@ -57,7 +58,7 @@ def read_peak_bytes() -> int:
     return int(peak.split()[1]) * 1024
 
 
-def recompute_blocks(model: Any) -> bool:
+def enable_gradient_checkpointing(model: Any) -> bool:
     """Have a model of transformers compute its blocks again in the backward pass; False where it cannot.
 
     With the dropout masks of the first time: they are drawn by place, and a repetition knows its own.
@@ -74,4 +75,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` means that a device, or this machine, is out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(message in str(error) for message in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(
+        message in str(error) for message in _OUT_OF_MEMORY_MESSAGES
+    )

@@ -19,7 +19,7 @@ _LENGTHS = (5, 3)
 _ROUNDING = 1e-4
 
 
-def refuse_leaks(model: Any, pad_id: int) -> None:
+def check_sequence_isolation(model: Any, pad_id: int) -> None:
     """Compute two short examples in one row and apart: the library knows by positions where one begins.
 
     Raises:

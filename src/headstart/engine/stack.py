@@ -29,7 +29,7 @@ from headstart.engine.layers import (
 )
 from headstart.engine.modes import evaluation_mode
 from headstart.errors import StackError
-from headstart.models.checkpoints import NAMES
+from headstart.models.checkpoints import NAME_KEYS
 from headstart.models.vocabulary import CompactEmbedding
 
 _CHECK_ROWS, _CHECK_TOKENS = 2, 7
@@ -85,7 +85,7 @@ def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
     """
     if not models:
         raise StackError("no models given", expected="at least one")
-    _refuse_different(models)
+    _check_same_architecture(models)
     reason = find_stacking_obstacle(models[0])
     if reason is not None:
         raise StackError(reason, where=_get_class_name(models[0]))
@@ -173,7 +173,7 @@ def _is_norm(module: nn.Module) -> bool:
     return is_named and "weight" in parameters and are_vectors and not any(True for _ in module.children())
 
 
-def _refuse_different(models: Sequence[nn.Module]) -> None:
+def _check_same_architecture(models: Sequence[nn.Module]) -> None:
     first = models[0]
     for r, model in enumerate(models[1:], start=1):
         difference = next(_find_differences(first, model), None)
@@ -223,7 +223,7 @@ def _describe_parameter(parameter: nn.Parameter | None) -> dict[str, Any]:
 
 def _get_config_values(model: Any) -> dict[str, Any]:
     config = getattr(model, "config", None)
-    return {k: v for k, v in config.to_dict().items() if k not in NAMES} if config is not None else {}
+    return {k: v for k, v in config.to_dict().items() if k not in NAME_KEYS} if config is not None else {}
 
 
 def _replace_layers(models: Sequence[nn.Module], rows: BatchRows) -> nn.Module:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from headstart.data.batches import Batch
-from headstart.device import Precision, autocast
+from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, KeyedDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack
@@ -37,10 +37,14 @@ class MicroBatch:
 
 def build_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
     """The batch as keyword arguments of a Hugging Face model."""
-    if batch.positions is not None:  # from which the library knows where an example begins
-        packed = {"input_ids": batch.ids, "position_ids": batch.positions}
+    if batch.position_ids is not None:  # from which the library knows where an example begins
+        packed = {"input_ids": batch.input_ids, "position_ids": batch.position_ids}
         return {k: torch.from_numpy(v).to(device) for k, v in packed.items()}
-    arrays = {"input_ids": batch.ids, "attention_mask": batch.mask, "token_type_ids": batch.types}
+    arrays = {
+        "input_ids": batch.input_ids,
+        "attention_mask": batch.attention_mask,
+        "token_type_ids": batch.token_type_ids,
+    }
     return {k: torch.from_numpy(v).to(device) for k, v in arrays.items() if v is not None}
 
 
@@ -92,7 +96,10 @@ def accumulate_gradients(
     for micro_batch in micro_batches:
         batch, (members, rows) = micro_batch.batch, micro_batch.weights.shape
         inputs = build_inputs(batch, device)
-        with KeyedDropout(micro_batch.keys, rows, batch.ids.shape[1]), autocast(device, precision):
+        with (
+            KeyedDropout(micro_batch.keys, rows, batch.input_ids.shape[1]),
+            make_autocast_context(device, precision),
+        ):
             more, labels = build_loss_inputs(module, batch, device)
             logits = module(**inputs, **more).logits
         losses = task.compute_losses(logits, labels)

@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.data.batches import Batch
-from headstart.device import Precision, autocast
+from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, KeyedDropout
 from headstart.engine.objective import Objective
 from headstart.engine.step import build_inputs, build_loss_inputs
@@ -46,7 +46,7 @@ class SavedTensors:
         return tensor
 
 
-class _Guesses(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _FakeValueMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Gives a value wherever code reads data from a fake tensor.
 
     A number is 0; a choice of elements by truth takes `chosen` of them, or all.
@@ -61,7 +61,7 @@ class _Guesses(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             return 0
-        return self._guess_choice(*args) if _chooses(func, args) else func(*args, **(kwargs or {}))
+        return self._guess_choice(*args) if _is_boolean_index(func, args) else func(*args, **(kwargs or {}))
 
     def _guess_choice(self, x: torch.Tensor, index: Any) -> torch.Tensor:
         """What x[mask] has the shape of."""
@@ -70,14 +70,14 @@ class _Guesses(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return x.flatten(0, mask.dim() - 1)[:count].clone()
 
 
-def _chooses(func: Any, args: tuple[Any, ...]) -> bool:
+def _is_boolean_index(func: Any, args: tuple[Any, ...]) -> bool:
     """Whether an operator takes elements of a tensor by another of truths."""
     if func is not torch.ops.aten.index.Tensor or len(args[1]) != 1:
         return False
     return isinstance(args[1][0], torch.Tensor) and args[1][0].dtype == torch.bool
 
 
-class _Shapes(KeyedDropout):
+class _ShapeOnlyDropout(KeyedDropout):
     """Dropout that draws no masks: they have their size alone."""
 
     def _draw_mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
@@ -121,10 +121,13 @@ def trace_memory(
 
 def count_saved_bytes(model: torch.nn.Module, batch: Batch, task: Objective, precision: Precision) -> int:
     """The bytes that a forward pass of `model` in training, with its loss, keeps for the backward pass."""
-    rows, tokens = batch.ids.shape
+    rows, tokens = batch.input_ids.shape
     counted = SavedTensors(model)
     with saved_tensors_hooks(counted.count_tensor, lambda tensor: tensor):
-        with _Shapes((DropoutKey(0, 0, rows, tokens),), rows, tokens), autocast(_CPU, precision):
+        with (
+            _ShapeOnlyDropout((DropoutKey(0, 0, rows, tokens),), rows, tokens),
+            make_autocast_context(_CPU, precision),
+        ):
             more, labels = build_loss_inputs(model, batch, _CPU)
             logits = model(**build_inputs(batch, _CPU), **more).logits
         task.compute_losses(logits, labels).sum()
@@ -133,14 +136,14 @@ def count_saved_bytes(model: torch.nn.Module, batch: Batch, task: Objective, pre
 
 def _count_logits_bytes(model: torch.nn.Module, batch: Batch, precision: Precision) -> int:
     more, _ = build_loss_inputs(model, batch, _CPU)
-    with torch.no_grad(), autocast(_CPU, precision):
+    with torch.no_grad(), make_autocast_context(_CPU, precision):
         logits = model.eval()(**build_inputs(batch, _CPU), **more).logits
     return int(logits.numel() * logits.element_size())
 
 
 @contextmanager
 def _trace_without_numbers(chosen: int | None) -> Iterator[None]:
-    with FakeTensorMode(allow_non_fake_inputs=True), _Guesses(chosen):
+    with FakeTensorMode(allow_non_fake_inputs=True), _FakeValueMode(chosen):
         yield
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from headstart.data.corpus import Part
-from headstart.engine.evaluate import evaluate
+from headstart.engine.evaluate import evaluate_members
 from headstart.engine.member import (
     Member,
     PackContext,
@@ -266,7 +266,7 @@ class PackTrainer:
 def evaluate_part(module: torch.nn.Module, part: Part, context: PackContext) -> list[Scores]:
     """The metrics of each member of `module` on one part."""
     examples = context.parts[part]
-    return evaluate(
+    return evaluate_members(
         module,
         examples.tokens,
         examples.labels,

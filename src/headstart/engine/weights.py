@@ -25,7 +25,7 @@ _ALIGNMENT = 16
 
 
 @dataclass(frozen=True)
-class Slot:
+class ParameterSlot:
     """Where a parameter lies in every member's row, and its shape in one model."""
 
     name: str
@@ -45,7 +45,7 @@ class WeightsLayout:
     All that is needed of `Weights` to make a trained row a model again, without the memory of any.
     """
 
-    slots: tuple[Slot, ...]
+    slots: tuple[ParameterSlot, ...]
     border: int
 
     @property
@@ -90,7 +90,7 @@ class Weights:
         self._parameters = [trained[name] for name in order]
         self.slots, end = _lay_out({name: self._get_member_shape(trained[name]) for name in order})
         border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
-        self.decaying, self.exempt = slice(0, border), slice(border, end)
+        self.decayed, self.exempt = slice(0, border), slice(border, end)
         first = self._parameters[0]
         self.values = torch.zeros(count_members(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
@@ -117,7 +117,7 @@ class Weights:
     @property
     def layout(self) -> WeightsLayout:
         """How a member's weights lie in its row."""
-        return WeightsLayout(tuple(self.slots), self.decaying.stop)
+        return WeightsLayout(tuple(self.slots), self.decayed.stop)
 
     def load_member(self, r: int, model: nn.Module) -> None:
         """Give member r the weights of a plain model of the same architecture."""
@@ -136,7 +136,7 @@ class Weights:
         Views of the buffers, of use until the members are selected or copied.
         """
         leaves = []
-        for columns in (self.decaying, self.exempt):
+        for columns in (self.decayed, self.exempt):
             leaf = self.values[r, columns].detach().requires_grad_()
             leaf.grad = self.grads[r, columns]
             leaves.append(leaf)
@@ -221,13 +221,15 @@ def join_weights(models: Iterator[nn.Module], count: int) -> Weights:
     return weights
 
 
-def _view_slot(buffer: torch.Tensor, slot: Slot, stacked: bool) -> torch.Tensor:
+def _view_slot(buffer: torch.Tensor, slot: ParameterSlot, stacked: bool) -> torch.Tensor:
     """All members' numbers of one parameter, [R, *shape], or those of a plain model, [*shape]."""
     columns = buffer[:, slot.start : slot.stop]
     return columns.view(len(buffer), *slot.shape) if stacked else columns[0].view(slot.shape)
 
 
-def _collect_gradient(sink: _GradientSink, slot: Slot, stacked: bool, parameter: nn.Parameter) -> None:
+def _collect_gradient(
+    sink: _GradientSink, slot: ParameterSlot, stacked: bool, parameter: nn.Parameter
+) -> None:
     """Add a gradient to the buffer as soon as it is complete, and free its own memory."""
     grad, view = parameter.grad, _view_slot(sink.grads, slot, stacked)
     assert grad is not None
@@ -247,10 +249,10 @@ def _use_sparse_gradients(model: nn.Module) -> None:
         embedding.sparse = True
 
 
-def _lay_out(shapes: Mapping[str, torch.Size]) -> tuple[list[Slot], int]:
+def _lay_out(shapes: Mapping[str, torch.Size]) -> tuple[list[ParameterSlot], int]:
     """Each parameter's place in a row, one after the other, and the row's length."""
     slots, end = [], 0
     for name, shape in shapes.items():
-        slots.append(Slot(name, end, shape))
+        slots.append(ParameterSlot(name, end, shape))
         end = -(-slots[-1].stop // _ALIGNMENT) * _ALIGNMENT
     return slots, end

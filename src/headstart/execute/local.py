@@ -19,7 +19,7 @@ from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
 from headstart.events import OnEvent
 from headstart.execute.backend import Backend, split_lost_pack
-from headstart.execute.worker import Job, JobDone, serve
+from headstart.execute.worker import JobDone, PackJob, serve_jobs
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.prepared import PreparedStudy
@@ -78,7 +78,7 @@ class _Worker:
     def __init__(self, context: BaseContext, study: PreparedStudy, store: RunStore) -> None:
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=serve, args=(theirs, study, store.out), daemon=True
+            target=serve_jobs, args=(theirs, study, store.out), daemon=True
         )
         self.process.start()
         theirs.close()
@@ -151,7 +151,7 @@ class LocalBackend:
             if worker.pack is None and self._waiting:
                 worker.pack = self._waiting.popleft()
                 processors = share_processors(place, placement.workers)
-                job = Job(worker.pack, placement.threads, placement.workers, processors)
+                job = PackJob(worker.pack, placement.threads, placement.workers, processors)
                 with suppress(OSError):  # one that died idle is noticed when its pipe is read
                     worker.pipe.send(job)
 

@@ -85,7 +85,7 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
         store=store,
         prepared=keep_precision(prepared, done),
         records=records,
-        read_predictions=PredictionReader(store.run_folder),
+        read_predictions=PredictionReader(store.get_run_folder),
         process_bytes=process_bytes,
         rule=rule or store.read_stopping_rule(),
         log=log,

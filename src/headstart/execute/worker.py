@@ -16,18 +16,18 @@ from headstart.config.runs import Pack
 from headstart.engine.memory import keep_freed_memory
 from headstart.events import Event, OnEvent, StepDone
 from headstart.planning.step_benchmark import StepBenchmark
-from headstart.planning.time_steps import time_steps
+from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
 from headstart.processors import pin_process
 from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
 
 #: Seconds between two steps of one run that are told of.
-_EVERY: Final = 0.2
+_STEP_INTERVAL: Final = 0.2
 
 
 @dataclass(frozen=True)
-class Job:
+class PackJob:
     """A pack to train with `threads` threads (0: as torch has it) on `processors` (none: as the process is),
     while `workers` processes train in all."""
 
@@ -42,7 +42,7 @@ class JobDone:
     """The job that was sent last has ended, and all of its events were sent."""
 
 
-def serve(pipe: Connection, study: PreparedStudy, out: Path) -> None:
+def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path) -> None:
     """Process jobs from the pipe until it closes.
 
     A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes.
@@ -54,14 +54,14 @@ def serve(pipe: Connection, study: PreparedStudy, out: Path) -> None:
         pin_process(task.processors)
         if task.threads:
             torch.set_num_threads(task.threads)
-        if isinstance(task, Job):
+        if isinstance(task, PackJob):
             train_pack(task.pack, study, store, task.workers, throttle_steps(pipe.send))
             pipe.send(JobDone())
         else:
-            pipe.send(time_steps(task, study))
+            pipe.send(run_step_benchmark(task, study))
 
 
-def _receive_tasks(pipe: Connection) -> Iterator[Job | StepBenchmark]:
+def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:
     while True:
         try:
             task = pipe.recv()
@@ -71,7 +71,7 @@ def _receive_tasks(pipe: Connection) -> Iterator[Job | StepBenchmark]:
 
 
 def throttle_steps(on_event: OnEvent) -> OnEvent:
-    """Pass every event on, but of each run's steps at most one in `_EVERY` seconds, and its last.
+    """Pass every event on, but of each run's steps at most one in `_STEP_INTERVAL` seconds, and its last.
 
     A step can take less than a message does, and who listens is a person.
     """
@@ -80,7 +80,7 @@ def throttle_steps(on_event: OnEvent) -> OnEvent:
     def pass_on(event: Event) -> None:
         if isinstance(event, StepDone) and event.step < event.total:
             now = time.monotonic()
-            if now - passed.get(event.run.key, float("-inf")) <= _EVERY:
+            if now - passed.get(event.run.key, float("-inf")) <= _STEP_INTERVAL:
                 return
             passed[event.run.key] = now
         on_event(event)

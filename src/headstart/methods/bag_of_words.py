@@ -28,7 +28,7 @@ from headstart.tasks.labelled import LabelledTask
 
 #: Inverse strengths tried; for ridge the strengths are their inverses.
 STRENGTHS: Final = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-_ITERATIONS = 1000
+_MAX_ITERATIONS = 1000
 
 
 class BagOfWordsMethod(UntrainedMethod):
@@ -51,8 +51,8 @@ class BagOfWordsMethod(UntrainedMethod):
         assert isinstance(task, LabelledTask)
         train = corpus.parts["train"].select(prepared.train_index)
         best: tuple[float, BagOfWords, Scores] | None = None
-        for strength, model in fit_path(train, task.traits.labels, corpus.outputs):
-            scores = _measure(model, corpus.parts["valid"], task, corpus.outputs)
+        for strength, model in fit_path(train, task.traits.labels, corpus.num_outputs):
+            scores = _measure(model, corpus.parts["valid"], task, corpus.num_outputs)
             if best is None or is_better(study.metric, scores[study.metric], best[2][study.metric]):
                 best = strength, model, scores
         assert best is not None
@@ -111,15 +111,18 @@ def fit_path(train: Examples, labels: LabelKind, classes: int) -> list[tuple[flo
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, strip_accents=None)
     features = vectorizer.fit_transform(train.texts)
     return [
-        (strength, BagOfWords(labels, classes, vectorizer, _fit(features, train.labels, labels, strength)))
+        (
+            strength,
+            BagOfWords(labels, classes, vectorizer, _fit_model(features, train.labels, labels, strength)),
+        )
         for strength in STRENGTHS
     ]
 
 
-def _fit(features: Any, y_true: np.ndarray, labels: LabelKind, strength: float) -> Any:
+def _fit_model(features: Any, y_true: np.ndarray, labels: LabelKind, strength: float) -> Any:
     if labels == "number":
         return Ridge(alpha=1 / strength).fit(features, y_true.astype(np.float64))
-    logistic = LogisticRegression(C=strength, max_iter=_ITERATIONS)
+    logistic = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS)
     if labels == "label-set":
         return OneVsRestClassifier(logistic).fit(features, y_true.astype(int))
     return logistic.fit(features, y_true)

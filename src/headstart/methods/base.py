@@ -25,9 +25,9 @@ from headstart.engine.stack import find_stacking_obstacle
 from headstart.errors import ModelError
 from headstart.events import Log
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.initialise import initialise
+from headstart.models.initialise import initialise_model
 from headstart.models.save import save_model
-from headstart.models.vocabulary import compact, get_input_embedding, restore
+from headstart.models.vocabulary import compact_embedding, get_input_embedding, restore_embedding
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters, Scores, Selection
 from headstart.tasks import load_task
@@ -145,7 +145,7 @@ class TrainedMethod(Method):
         model, table = build_base_model(prepared), None
         if prepared.used_ids is not None:
             embedding = get_input_embedding(model)
-            table = embedding if compact(model, prepared.used_ids) is None else None
+            table = embedding if compact_embedding(model, prepared.used_ids) is None else None
         self.place_base(model, device, precision)
         model = self.adapt_model(model, prepared, rank)
         return BuiltModel(model.to(device, choose_weights_dtype(precision)), table)
@@ -158,7 +158,7 @@ class TrainedMethod(Method):
         """
         copy_values(values, built.module)
         if built.table is not None:
-            restore(built.module, built.table, decay)
+            restore_embedding(built.module, built.table, decay)
         return built.module
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
@@ -213,7 +213,7 @@ class UntrainedMethod(Method):
 
 def build_base_model(prepared: PreparedRun) -> nn.Module:
     """The run's model before its method has touched it, a function of arm and seed; float32 on the CPU."""
-    return initialise(prepared.checkpoint, pretrained=prepared.run.pretrained, seed=prepared.run.seed)
+    return initialise_model(prepared.checkpoint, pretrained=prepared.run.pretrained, seed=prepared.run.seed)
 
 
 def copy_values(values: Mapping[str, torch.Tensor], model: nn.Module) -> None:

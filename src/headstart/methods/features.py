@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.config.study import Probe
-from headstart.data.cache import forget_oldest, get_cache_folder
+from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
 from headstart.device import choose_device
@@ -27,7 +27,7 @@ def load_features(prepared: PreparedRun, settings: Probe) -> np.ndarray:
     file = locate_features(prepared, settings)
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        forget_oldest(file.parent)
+        remove_oldest(file.parent)
         features = _encode(prepared, settings)
         with write_file_atomically(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, features)

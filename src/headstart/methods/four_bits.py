@@ -15,7 +15,7 @@ from headstart.errors import MissingExtraError
 from headstart.methods.lora_layers import iter_linear_layers, silence_logs
 
 
-def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:
+def quantise_model(model: Any, device: torch.device, compute: torch.dtype) -> None:
     """Put the linear layers of the model's body into four bits, in place, on `device`.
 
     Args:
@@ -29,14 +29,14 @@ def quantise(model: Any, device: torch.device, compute: torch.dtype) -> None:
 
 
 def list_quantisable_layers(model: Any) -> Iterator[str]:
-    """Paths of the layers that `quantise` puts into four bits."""
+    """Paths of the layers that `quantise_model` puts into four bits."""
     for path in iter_linear_layers(model):
         # GPT-2's Conv1D lies the other way, and bitsandbytes has none.
         if type(model.get_submodule(path)) is nn.Linear:
             yield path
 
 
-def four_bit_bytes(numbers: int) -> int:
+def count_four_bit_bytes(numbers: int) -> int:
     """Memory of so many weights of one layer: about 4.127 bits each (Dettmers et al. 2023, section 3).
 
     Half a byte a weight; for each block of 64 a scale in 8 bits; for each 256 of these a scale in 32 bits.

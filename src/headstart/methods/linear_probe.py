@@ -20,12 +20,12 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from headstart.engine.affine import FixedAffine
 from headstart.errors import ModelError
-from headstart.models.checkpoints import locate, silence_logs
+from headstart.models.checkpoints import resolve_location, silence_logs
 
-FILE = "probe.safetensors"
+PROBE_FILE = "probe.safetensors"
 Pooling = Literal["cls", "mean"]
 #: Smallest deviation to divide by, so that nearly constant features are not amplified.
-_LEAST_DEVIATION = 1e-6
+_MIN_DEVIATION = 1e-6
 
 
 class FeatureExtractor(nn.Module):
@@ -80,7 +80,7 @@ class FeatureProbe(nn.Module):
         super().__init__()
         self.table = nn.Embedding(len(table), table.shape[1], _weight=table, _freeze=True)
         features = table[rows]
-        deviation = features.std(0, correction=0).clamp_min(_LEAST_DEVIATION)
+        deviation = features.std(0, correction=0).clamp_min(_MIN_DEVIATION)
         self.linear = LinearHead(features.mean(0), 1 / deviation, outputs)
 
     def get_input_embeddings(self) -> nn.Module:
@@ -104,28 +104,28 @@ class ProbedModel(nn.Module):
         return SequenceClassifierOutput(logits=self.linear(features.to(self.linear.classifier.weight.dtype)))
 
 
-def save_linear(linear: LinearHead, pooling: Pooling, folder: Path) -> None:
+def save_head(linear: LinearHead, pooling: Pooling, folder: Path) -> None:
     """Write weights and constants of a probe to `folder`, in float32."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {**linear.state_dict(), **dict(linear.rescale.named_buffers())}
     kept = {name: value.detach().cpu().float().contiguous() for name, value in tensors.items()}
-    save_file(kept, folder / FILE, metadata={"pooling": pooling})
+    save_file(kept, folder / PROBE_FILE, metadata={"pooling": pooling})
 
 
-def load_linear(folder: Path) -> tuple[LinearHead, Pooling]:
-    """The probe that `save_linear` wrote.
+def load_head(folder: Path) -> tuple[LinearHead, Pooling]:
+    """The probe that `save_head` wrote.
 
     Raises:
         ModelError: it cannot be read.
     """
     try:
-        with safe_open(folder / FILE, framework="pt") as file:
+        with safe_open(folder / PROBE_FILE, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             pooling: Any = file.metadata()["pooling"]
         linear = LinearHead(tensors.pop("shift"), tensors.pop("factor"), len(tensors["classifier.bias"]))
         linear.load_state_dict(tensors)
     except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise ModelError(f"{FILE} cannot be read: {error}", where=str(folder)) from error
+        raise ModelError(f"{PROBE_FILE} cannot be read: {error}", where=str(folder)) from error
     return linear, pooling
 
 
@@ -135,9 +135,9 @@ def load_probed_model(folder: Path, base: str) -> ProbedModel:
     Raises:
         ModelError: the probe or its encoder cannot be read.
     """
-    linear, pooling = load_linear(folder)
+    linear, pooling = load_head(folder)
     has_own = any(folder.glob("model*.safetensors"))
-    location = str(folder) if has_own else locate(base)
+    location = str(folder) if has_own else resolve_location(base)
     try:
         with silence_logs(), torch.random.fork_rng(devices=[]):
             config = AutoConfig.from_pretrained(folder)

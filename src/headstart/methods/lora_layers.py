@@ -40,14 +40,14 @@ class LoraLinear(nn.Module):
         self.base = base
         self.lora_A = nn.Linear(width, lora.r, bias=False, device=like.device)
         self.lora_B = nn.Linear(lora.r, height, bias=False, device=like.device)
-        self.rescale = FixedAffine(torch.tensor(lora.scale, dtype=torch.float64))
+        self.scaling = FixedAffine(torch.tensor(lora.scale, dtype=torch.float64))
         self.dropout = lora.dropout
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x [..., in] -> [..., out]."""
         result: torch.Tensor = self.base(x)
         dropped = F.dropout(x, self.dropout, self.training)
-        update: torch.Tensor = self.rescale(self.lora_B(self.lora_A(dropped)))
+        update: torch.Tensor = self.scaling(self.lora_B(self.lora_A(dropped)))
         return result + update.to(result.dtype)
 
 

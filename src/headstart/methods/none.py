@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.device import choose_weights_dtype
-from headstart.engine.evaluate import evaluate
+from headstart.engine.evaluate import evaluate_members
 from headstart.engine.member import PackContext
 from headstart.methods.base import RunResult, UntrainedMethod, build_base_model
 from headstart.models.accounting.counts import count_parameters
@@ -33,7 +33,7 @@ class NoneMethod(UntrainedMethod):
         task = load_task(prepared.study.study.task)
         model = build_base_model(prepared).to(context.device, choose_weights_dtype(context.precision))
         valid = context.parts["valid"]
-        (scores,) = evaluate(
+        (scores,) = evaluate_members(
             model,
             valid.tokens,
             valid.labels,

@@ -20,9 +20,9 @@ from transformers.pytorch_utils import Conv1D
 from headstart.config.study import Lora
 from headstart.config.traits import TaskName
 from headstart.errors import ModelError
-from headstart.methods.four_bits import quantise
+from headstart.methods.four_bits import quantise_model
 from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
-from headstart.models.checkpoints import Checkpoint, get_auto_class, locate, silence_logs
+from headstart.models.checkpoints import Checkpoint, get_auto_class, resolve_location, silence_logs
 from headstart.seeds import derive_seed
 
 CONFIG = "adapter_config.json"
@@ -147,7 +147,7 @@ def load_adapter(
     Raises:
         ModelError: the base is not there, or is another one.
     """
-    location = locate(base or _read_base_name(folder))
+    location = resolve_location(base or _read_base_name(folder))
     try:
         with _silence_warnings(), torch.random.fork_rng(devices=[]):
             config = AutoConfig.from_pretrained(folder)
@@ -155,7 +155,7 @@ def load_adapter(
                 location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
             )
         if four_bits is not None:
-            quantise(plain, plain.device, four_bits)
+            quantise_model(plain, plain.device, four_bits)
         return attach_adapter(plain, folder)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(

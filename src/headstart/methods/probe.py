@@ -19,11 +19,11 @@ from headstart.errors import ModelError
 from headstart.events import Log
 from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model, copy_values
 from headstart.methods.features import index_rows, load_features, locate_features
-from headstart.methods.linear_probe import FeatureProbe, load_linear, save_linear
+from headstart.methods.linear_probe import FeatureProbe, load_head, save_head
 from headstart.methods.lora import identify_frozen_weights
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.checkpoints import silence_logs
-from headstart.models.save import TOLERANCE
+from headstart.models.save import LOGIT_TOLERANCE
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
 
@@ -73,7 +73,7 @@ class ProbeMethod(TrainedMethod):
         """The linear layer at zero, over the table of features."""
         table = torch.from_numpy(np.array(load_features(prepared, _get_settings(prepared.run))))
         rows = torch.from_numpy(prepared.train_index)
-        probe = FeatureProbe(table, rows, prepared.study.corpus.outputs)
+        probe = FeatureProbe(table, rows, prepared.study.corpus.num_outputs)
         return BuiltModel(probe.to(device, choose_weights_dtype(precision)))
 
     def restore_model(self, built: BuiltModel, values: Mapping[str, torch.Tensor], decay: float) -> nn.Module:
@@ -83,7 +83,7 @@ class ProbeMethod(TrainedMethod):
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """The encoder's, and those of the linear layer, which train."""
-        outputs, width = prepared.study.corpus.outputs, prepared.checkpoint.config.hidden_size
+        outputs, width = prepared.study.corpus.num_outputs, prepared.checkpoint.config.hidden_size
         return self._count_with_encoder(prepared, outputs * (width + 1))
 
     def count_trained(self, model: nn.Module, prepared: PreparedRun) -> Parameters:
@@ -98,7 +98,7 @@ class ProbeMethod(TrainedMethod):
         """The linear layer with the encoder's configuration, and a random encoder, which is nowhere else."""
         assert isinstance(model, FeatureProbe)
         checkpoint = prepared.checkpoint
-        save_linear(model.linear, _get_settings(prepared.run).pooling, folder)
+        save_head(model.linear, _get_settings(prepared.run).pooling, folder)
         with silence_logs():
             encoder: Any = checkpoint.config if prepared.run.pretrained else build_base_model(prepared)
             encoder.save_pretrained(folder)
@@ -113,10 +113,10 @@ def _check_saved(model: FeatureProbe, folder: Path) -> None:
         ModelError: they differ.
     """
     features = model.table.weight[:_CHECK_ROWS]
-    loaded = load_linear(folder)[0].to(features.device)
+    loaded = load_head(folder)[0].to(features.device)
     with torch.inference_mode():
         gap = float((loaded(features.float()) - model.linear(features)).abs().max())
-    if not gap <= TOLERANCE:
+    if not gap <= LOGIT_TOLERANCE:
         raise ModelError(
             f"the saved probe gives other logits when loaded again: they differ by up to {gap:g}",
             where=str(folder),

@@ -8,7 +8,12 @@ import torch
 from torch import nn
 
 from headstart.device import Precision, choose_compute_dtype
-from headstart.methods.four_bits import four_bit_bytes, import_bitsandbytes, list_quantisable_layers, quantise
+from headstart.methods.four_bits import (
+    count_four_bit_bytes,
+    import_bitsandbytes,
+    list_quantisable_layers,
+    quantise_model,
+)
 from headstart.methods.lora import LoraMethod
 from headstart.methods.lora_layers import iter_linear_layers
 from headstart.models.accounting.counts import count_parameters
@@ -30,7 +35,7 @@ class QloraMethod(LoraMethod):
 
     def place_base(self, model: nn.Module, device: torch.device, precision: Precision) -> None:
         """Put the body's linear layers into four bits."""
-        quantise(model, device, choose_compute_dtype(precision))
+        quantise_model(model, device, choose_compute_dtype(precision))
 
     def estimate_frozen_bytes(self, skeleton: Any, precision: Precision) -> int:
         """Layers in four bits, and the rest in float32."""
@@ -39,7 +44,9 @@ class QloraMethod(LoraMethod):
         }
         small = set(list_quantisable_layers(skeleton))
         other_bytes = 4 * (count_parameters(skeleton).total - sum(weights.values()))
-        return other_bytes + sum(four_bit_bytes(n) if path in small else 4 * n for path, n in weights.items())
+        return other_bytes + sum(
+            count_four_bit_bytes(n) if path in small else 4 * n for path, n in weights.items()
+        )
 
 
 QLORA = QloraMethod()

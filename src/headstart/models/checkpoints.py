@@ -26,9 +26,9 @@ _EXPECTED = "a folder with config.json, weights and tokenizer, a hub id that can
 _NO_LIMIT = 10**6
 _DEFAULT_LENGTH = 256
 #: Parts of a configuration that name something, and may differ between equal networks.
-NAMES = frozenset({"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"})
+NAME_KEYS = frozenset({"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"})
 #: Parts of a configuration that say nothing about the network's shape.
-_NOT_SHAPE = NAMES | {"id2label", "label2id"}
+_NOT_ARCHITECTURE = NAME_KEYS | {"id2label", "label2id"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Checkpoint:
         return get_auto_class(self.task)
 
     @property
-    def shape(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, Any]:
         """The configuration without what differs between checkpoints of one architecture."""
-        return {k: v for k, v in self.config.to_dict().items() if k not in _NOT_SHAPE}
+        return {k: v for k, v in self.config.to_dict().items() if k not in _NOT_ARCHITECTURE}
 
     @property
     def can_recompute(self) -> bool:
@@ -91,7 +91,7 @@ def get_auto_class(task: TaskName) -> Any:
     return getattr(transformers, get_task_traits(task).auto_class)
 
 
-def locate(name: str, log: Log = ignore_log) -> str:
+def resolve_location(name: str, log: Log = ignore_log) -> str:
     """The folder or hub id behind a checkpoint's name in a study."""
     return str(fetch_model(name, log)) if is_asset(name) else name
 
@@ -104,12 +104,12 @@ def open_checkpoint(
     Raises:
         ModelError: nothing can be found there, or it is of no family with a classification head.
     """
-    location = locate(name, log)
+    location = resolve_location(name, log)
     with model_errors(name), silence_logs():
         original_config = AutoConfig.from_pretrained(location)
         config = AutoConfig.from_pretrained(location, **_make_output_config(task, label_names))
         tokenizer = AutoTokenizer.from_pretrained(location)
-    _settle_padding(config, tokenizer, name)
+    _set_padding(config, tokenizer, name)
     return Checkpoint(
         name=name,
         location=location,
@@ -179,7 +179,7 @@ def silence_logs() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def _settle_padding(config: Any, tokenizer: Any, name: str) -> None:
+def _set_padding(config: Any, tokenizer: Any, name: str) -> None:
     """Models of causal families often have no padding token; their end token serves, masked by position."""
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token is None:

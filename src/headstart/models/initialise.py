@@ -12,7 +12,7 @@ from headstart.models.checkpoints import Checkpoint, silence_logs
 from headstart.seeds import Purpose, derive_seed
 
 
-def initialise(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.nn.Module:
+def initialise_model(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.nn.Module:
     """A model in float32, on the CPU, in training mode.
 
     Both initialisations take the head (and whatever else the checkpoint lacks) from one draw keyed by
@@ -72,9 +72,9 @@ def draw_random_model(
 
 def _load_with_missing_from(new_model: Any, checkpoint: Checkpoint) -> tuple[torch.nn.Module, frozenset[str]]:
     """The checkpoint's model with what it lacks from `new_model`, and the names of that."""
-    model, report = _load(checkpoint)
+    model, report = _load_pretrained(checkpoint)
     missing = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
-    _refuse_foreign_body(model, missing, checkpoint)
+    _check_body_keys(model, missing, checkpoint)
     new_weights = new_model.state_dict()
     if not checkpoint.keeps_head:
         missing |= _list_head_names(new_model)
@@ -82,7 +82,7 @@ def _load_with_missing_from(new_model: Any, checkpoint: Checkpoint) -> tuple[tor
     return cast_to_module(model.train()), frozenset(missing)
 
 
-def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
+def _load_pretrained(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
     try:
         with silence_logs(), torch.random.fork_rng(devices=[]):
             model, report = checkpoint.auto_class.from_pretrained(
@@ -102,7 +102,7 @@ def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
     return model, report
 
 
-def _refuse_foreign_body(model: Any, missing: set[str], checkpoint: Checkpoint) -> None:
+def _check_body_keys(model: Any, missing: set[str], checkpoint: Checkpoint) -> None:
     """A checkpoint may lack the head and the pooler, which masked-language models have not; nothing else."""
     prefix = f"{model.base_model_prefix}."
     in_body = {name for name in missing if name.startswith(prefix) and "pooler" not in name}

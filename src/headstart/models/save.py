@@ -15,7 +15,7 @@ from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, silence_logs
 
 #: Largest difference between two computations of the same logits that rounding explains.
-TOLERANCE = 1e-4
+LOGIT_TOLERANCE = 1e-4
 
 
 def save_model(
@@ -49,11 +49,11 @@ def compare_logits(
         tokenizer = AutoTokenizer.from_pretrained(folder)
     logits = compute_example_logits(loaded, tokenizer, examples=examples, max_length=max_length)
     gap = float((expected - logits).abs().max())
-    if not gap <= TOLERANCE * max(1.0, float(expected.abs().max())):
+    if not gap <= LOGIT_TOLERANCE * max(1.0, float(expected.abs().max())):
         raise ModelError(
             f"the saved model gives other logits when loaded again: they differ by up to {gap:g}",
             where=str(folder),
-            expected=f"at most {TOLERANCE:g} of their size",
+            expected=f"at most {LOGIT_TOLERANCE:g} of their size",
         )
 
 

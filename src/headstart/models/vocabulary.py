@@ -64,7 +64,9 @@ class CompactEmbedding(nn.Module):
 
 def find_used_ids(tokens: Iterable[Tokens], *extra: int) -> np.ndarray:
     """The ids that occur in `tokens`, and `extra` ones such as the padding id; ascending, int64."""
-    chunks = (_mark_occurring(chunk) for part_tokens in tokens for chunk in _iter_chunks(part_tokens.ids))
+    chunks = (
+        _mark_occurring(chunk) for part_tokens in tokens for chunk in _iter_chunks(part_tokens.input_ids)
+    )
     return np.flatnonzero(reduce(_combine_marks, chunks, _mark_occurring(np.array(extra, np.int64))))
 
 
@@ -84,7 +86,7 @@ def _iter_chunks(ids: np.ndarray) -> Iterator[np.ndarray]:
     return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
-def compact(model: Any, ids: np.ndarray) -> str | None:
+def compact_embedding(model: Any, ids: np.ndarray) -> str | None:
     """Leave `model` only the rows `ids` of its input embedding, and that of its padding, in place.
 
     Gives None, or the reason why the model is left as it was. To be called before an optimiser takes the
@@ -98,7 +100,7 @@ def compact(model: Any, ids: np.ndarray) -> str | None:
     if reason is not None:
         return reason
     ids = _add_padding(ids, table)
-    _refuse_foreign_ids(ids, table)
+    _check_ids(ids, table)
     if len(ids) == table.num_embeddings:
         return "every row of its embedding is in use"
     model.set_input_embeddings(CompactEmbedding(table, torch.from_numpy(ids).to(table.weight.device)))
@@ -133,7 +135,7 @@ def _add_padding(ids: np.ndarray, table: nn.Embedding) -> np.ndarray:
     return np.union1d(ids, np.array(padding, np.int64)).astype(np.int64)
 
 
-def _refuse_foreign_ids(ids: np.ndarray, table: nn.Embedding) -> None:
+def _check_ids(ids: np.ndarray, table: nn.Embedding) -> None:
     if ids.size and not 0 <= ids[0] <= ids[-1] < table.num_embeddings:
         raise ModelError(
             f"the texts have token ids from {ids[0]} to {ids[-1]}",
@@ -142,12 +144,12 @@ def _refuse_foreign_ids(ids: np.ndarray, table: nn.Embedding) -> None:
         )
 
 
-def restore(model: Any, table: Any, decay: float) -> None:
+def restore_embedding(model: Any, table: Any, decay: float) -> None:
     """Give a compacted, trained `model` an ordinary embedding with all its rows again, in place.
 
     Args:
-        table: the input embedding that `model` had before `compact`, so the same seed's. It becomes the
-            model's: nobody else is to use it afterwards.
+        table: the input embedding that `model` had before `compact_embedding`, so the same seed's. It becomes
+            the model's: nobody else is to use it afterwards.
         decay: what training would have multiplied the rows left out by, see `compute_decay_factor`; 1 for a
             table that was frozen or is exempt from decay.
     """

@@ -43,7 +43,7 @@ def _estimate_output_bytes(
     models = sum(
         _estimate_model_bytes(prepared.select(run), parameters[run.arm]) for run in _list_saved(runs)
     )
-    rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.outputs)
+    rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.num_outputs)
     stepping = [run for run in runs if get_method_traits(run.method).has_steps]
     steps = sum(count_total_steps(run.training, prepared.select(run).train_count) for run in stepping)
     return models + len(runs) * rows + _STEP * steps

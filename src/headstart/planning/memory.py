@@ -29,7 +29,7 @@ from headstart.engine.trace import StepMemory, trace_memory
 from headstart.errors import ModelError
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.checkpoints import silence_logs
-from headstart.models.vocabulary import compact, get_input_embedding
+from headstart.models.vocabulary import compact_embedding, get_input_embedding
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task
 from headstart.training.build import load_trained_method
@@ -88,7 +88,7 @@ def _trace(prepared: PreparedRun, rank: int) -> StepMemory:
 def _estimate_recomputed(step: int, batch: Batch, config: Any) -> int:
     """What checkpointing leaves of a step: each block's input, and one block's share, computed again."""
     blocks = int(config.num_hidden_layers)
-    inputs = blocks * batch.ids.size * int(config.hidden_size) * _WIDEST
+    inputs = blocks * batch.input_ids.size * int(config.hidden_size) * _WIDEST
     return min(step, inputs + step // blocks)
 
 
@@ -98,7 +98,7 @@ def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
     with silence_logs():
         model = checkpoint.auto_class.from_config(checkpoint.config, dtype=choose_weights_dtype(precision))
     if prepared.used_ids is not None:
-        compact(model, prepared.used_ids)
+        compact_embedding(model, prepared.used_ids)
     model = load_trained_method(prepared).adapt_model(model, prepared, rank)
     if precision == "bf16":
         _narrow_base(model)

@@ -11,9 +11,9 @@ import numpy as np
 
 from headstart.data.batches import compute_padded_length, iter_eval_batches
 from headstart.data.tokenise import Tokens
-from headstart.engine.evaluate import TOKENS_PER_BATCH, evaluate
+from headstart.engine.evaluate import TOKENS_PER_BATCH, evaluate_members
 from headstart.engine.member import PackContext, count_padded_tokens, iter_longest_first
-from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak
+from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 from headstart.engine.stack import count_members
 from headstart.engine.train import iter_training_steps
 from headstart.engine.weights import Weights
@@ -28,12 +28,12 @@ TIMED_STEPS: Final = 10
 MOST_SECONDS: Final = 12.0
 
 
-def time_steps(benchmark: StepBenchmark, study: PreparedStudy) -> StepTimes:
+def run_step_benchmark(benchmark: StepBenchmark, study: PreparedStudy) -> StepTimes:
     """Make the first steps of the benchmark's runs and forget them; infinite seconds where memory runs out.
 
     The first of them is the longest that a run can make, so that the peak of memory is that of training.
     """
-    reset_peak()
+    reset_peak_memory()
     began = time.perf_counter()
     runs = [study.select(run) for run in benchmark.runs]
     context = make_context(runs[0])
@@ -77,7 +77,7 @@ def _time_evaluation(weights: Weights, context: PackContext) -> tuple[int, float
     index = _choose_of_every_length(valid.tokens, max(1, TOKENS_PER_BATCH // count_members(weights.module)))
     tokens = _select_examples(valid.tokens, index)
     began = time.perf_counter()
-    evaluate(
+    evaluate_members(
         weights.module,
         tokens,
         valid.labels[index],
@@ -104,9 +104,9 @@ def _select_examples(tokens: Tokens, index: np.ndarray) -> Tokens:
     def select(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else np.concatenate([values[span] for span in spans])
 
-    ids = np.concatenate([tokens.ids[span] for span in spans])
+    ids = np.concatenate([tokens.input_ids[span] for span in spans])
     starts = np.concatenate([[0], np.cumsum(tokens.lengths[index])])
-    return Tokens(ids, starts, select(tokens.types), 0, None, select(tokens.loss_mask))
+    return Tokens(ids, starts, select(tokens.token_type_ids), 0, None, select(tokens.loss_mask))
 
 
 def count_evaluation_tokens(tokens: Tokens) -> int:

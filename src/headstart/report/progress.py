@@ -55,7 +55,7 @@ class StudyProgress:
 
     def log(self, sentence: str) -> None:
         """Print one line of news, above the bars."""
-        self._print(Text(sentence, style="dim"))
+        self._print_line(Text(sentence, style="dim"))
 
     def on_event(self, event: Event) -> None:
         """Show an event."""
@@ -96,9 +96,9 @@ class StudyProgress:
         if record.key in self._bar_of:
             self._bars.remove_task(self._bar_of.pop(record.key))
         self._bars.update(self._study, completed=self._ended, note=self._estimate_time_left())
-        self._print(Text(_describe_end(record, self._metric), style="red" if record.error else ""))
+        self._print_line(Text(_describe_end(record, self._metric), style="red" if record.error else ""))
 
-    def _print(self, line: Text) -> None:
+    def _print_line(self, line: Text) -> None:
         # In a log one piece of news is one line, however long.
         self._console.print(line, soft_wrap=not self._console.is_terminal)
 

@@ -33,7 +33,7 @@ _FEW_CLASSES: Final = 20
 _DenseSums = tuple[int, np.ndarray, Formula]
 
 
-class Measure(Protocol):
+class ExampleMetric(Protocol):
     """One model's metric on N examples."""
 
     def on_resamples(self, counts: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ class MeanMeasure:
         return np.asarray(sums[..., 0] / len(self.by_example))
 
     def on_resamples(self, counts: np.ndarray) -> np.ndarray:
-        """As `Measure`."""
+        """As `ExampleMetric`."""
         return self.formula(counts @ self.parts)
 
 
@@ -72,7 +72,7 @@ class SumsMeasure:
     formula: Formula
 
     def on_resamples(self, counts: np.ndarray) -> np.ndarray:
-        """As `Measure`."""
+        """As `ExampleMetric`."""
         return self.formula(np.asarray((self.parts.T @ counts.T).T))
 
     @cached_property
@@ -100,7 +100,7 @@ class RankMeasure:
     by_example: None = None
 
     def on_resamples(self, counts: np.ndarray) -> np.ndarray:
-        """As `Measure`."""
+        """As `ExampleMetric`."""
         x, y = _rank_resamples(self.y_true, counts), _rank_resamples(self.y_pred, counts)
         n = counts.sum(1, keepdims=True)
         x, y = (ranks - (counts * ranks).sum(1, keepdims=True) / n for ranks in (x, y))
@@ -114,7 +114,7 @@ def _rank_resamples(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.asarray((np.cumsum(value_counts, 1) - (value_counts - 1) / 2)[:, place])
 
 
-def resample_all(measures: Sequence[Measure], counts: np.ndarray) -> list[np.ndarray]:
+def resample_all(measures: Sequence[ExampleMetric], counts: np.ndarray) -> list[np.ndarray]:
     """`on_resamples` of each, sums in a few large products: many models share the examples drawn."""
     resampled: dict[int, np.ndarray] = {}
     for group in _group_dense_sums(measures):
@@ -126,7 +126,7 @@ def resample_all(measures: Sequence[Measure], counts: np.ndarray) -> list[np.nda
     ]
 
 
-def _group_dense_sums(measures: Sequence[Measure]) -> Iterator[list[_DenseSums]]:
+def _group_dense_sums(measures: Sequence[ExampleMetric]) -> Iterator[list[_DenseSums]]:
     """The measures that are dense sums, so many at a time as make about `_COLUMNS` columns."""
     group, columns = list[_DenseSums](), 0
     for i, measure in enumerate(measures):
@@ -140,26 +140,26 @@ def _group_dense_sums(measures: Sequence[Measure]) -> Iterator[list[_DenseSums]]
         yield group
 
 
-def measure_classes(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> Mapping[str, Measure]:
+def measure_classes(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> Mapping[str, ExampleMetric]:
     """Of one class an example: `y_true` and `y_pred` are class numbers [N] below C."""
     parts = _make_class_parts(_encode_one_hot(y_true, n_classes), _encode_one_hot(y_pred, n_classes))
-    measures: dict[str, Measure] = {
+    measures: dict[str, ExampleMetric] = {
         name: SumsMeasure(parts, formula) for name, formula in CLASS_METRICS.items()
     }
     # As a mean it has exact parts by example, which McNemar's test takes too.
     return measures | {"accuracy": MeanMeasure((y_true == y_pred).astype(float))}
 
 
-def measure_labels(y_true: np.ndarray, y_pred: np.ndarray) -> Mapping[str, Measure]:
+def measure_labels(y_true: np.ndarray, y_pred: np.ndarray) -> Mapping[str, ExampleMetric]:
     """Of sets of labels: `y_true` and `y_pred` are 0 or 1 [N, C]."""
     parts = _make_class_parts(*(sparse.csr_array(flags.astype(float)) for flags in (y_true, y_pred)))
-    measures: dict[str, Measure] = {
+    measures: dict[str, ExampleMetric] = {
         name: SumsMeasure(parts, formula) for name, formula in LABEL_METRICS.items()
     }
     return measures | {"exact_match": MeanMeasure((y_true == y_pred).all(1).astype(float))}
 
 
-def measure_numbers(y_true: np.ndarray, y_pred: np.ndarray) -> Mapping[str, Measure]:
+def measure_numbers(y_true: np.ndarray, y_pred: np.ndarray) -> Mapping[str, ExampleMetric]:
     """Of numbers: `y_true` and `y_pred` are [N]."""
     errors = y_pred - y_true
     centred = products(y_true - y_true.mean(), y_pred - y_pred.mean())
@@ -173,7 +173,7 @@ def measure_numbers(y_true: np.ndarray, y_pred: np.ndarray) -> Mapping[str, Meas
     }
 
 
-def measure_tokens(n_tokens: np.ndarray, losses: np.ndarray, hits: np.ndarray) -> Mapping[str, Measure]:
+def measure_tokens(n_tokens: np.ndarray, losses: np.ndarray, hits: np.ndarray) -> Mapping[str, ExampleMetric]:
     """Of a language model: how many tokens each example has, and sums [N] over them of losses and of hits."""
     parts = np.stack([losses, hits, n_tokens], 1).astype(float)
     return {name: SumsMeasure(parts, formula) for name, formula in TOKEN_METRICS.items()}

@@ -75,7 +75,7 @@ def measure_variances(differences: np.ndarray) -> VarianceComponents | None:
     )
 
 
-def power(difference: float, variances: VarianceComponents, n_seeds: int, n_examples: int) -> float:
+def compute_power(difference: float, variances: VarianceComponents, n_seeds: int, n_examples: int) -> float:
     """The chance that a two-sided test at 5% shows a true `difference`.
 
     A t test with the degrees of freedom of the two-way interval; one seed is judged over its examples alone,
@@ -111,7 +111,7 @@ def detectable_difference(
         return 0.0
 
     def missing_power(difference: float) -> float:
-        return power(difference, variances, n_seeds, n_examples) - wanted_power
+        return compute_power(difference, variances, n_seeds, n_examples) - wanted_power
 
     return float(optimize.brentq(missing_power, 0.0, _REACH * std_error))
 
@@ -121,7 +121,7 @@ def find_required_seeds(
 ) -> int | None:
     """The fewest seeds, two or more, that show `difference` on so many examples; None: no number does."""
     return _find_smallest(
-        lambda n: power(difference, variances, n, n_examples) >= wanted_power, 2, _MOST_SEEDS
+        lambda n: compute_power(difference, variances, n, n_examples) >= wanted_power, 2, _MOST_SEEDS
     )
 
 
@@ -130,7 +130,7 @@ def find_required_examples(
 ) -> int | None:
     """The fewest examples that show `difference` with so many seeds; None where no number of them does."""
     return _find_smallest(
-        lambda n: power(difference, variances, n_seeds, n) >= wanted_power, 2, _MOST_EXAMPLES
+        lambda n: compute_power(difference, variances, n_seeds, n) >= wanted_power, 2, _MOST_EXAMPLES
     )
 
 

@@ -25,7 +25,7 @@ class Summary:
     high: float | None
 
 
-def summarise(values: np.ndarray) -> Summary:
+def summarise_values(values: np.ndarray) -> Summary:
     """Mean and deviations of `values`, shape [S], with Student's t interval for the mean.
 
     mean +- t(S-1) std / sqrt(S): right for normal values; with few seeds it is wide, as it should be.

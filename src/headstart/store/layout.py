@@ -30,26 +30,26 @@ class StudyLayout:
         """What holds a folder for each run."""
         return self.out / "runs"
 
-    def run_folder(self, key: str) -> Path:
+    def get_run_folder(self, key: str) -> Path:
         """What a run leaves: its record, predictions, and for a while its model and training state."""
         return self.runs_folder / key
 
     def record_file(self, key: str) -> Path:
         """A run's record, written last: its presence with status `done` means that the run is complete."""
-        return self.run_folder(key) / "record.json"
+        return self.get_run_folder(key) / "record.json"
 
-    def checkpoint_folder(self, key: str) -> Path:
+    def get_state_folder(self, key: str) -> Path:
         """Where an unfinished run keeps its training state."""
-        return self.run_folder(key) / "checkpoint"
+        return self.get_run_folder(key) / "checkpoint"
 
     def run_model_folder(self, key: str) -> Path:
         """A run's trained model, until it is its arm's best or removed."""
-        return self.run_folder(key) / "model"
+        return self.get_run_folder(key) / "model"
 
-    def curves_folder(self, key: str) -> Path:
+    def get_curves_folder(self, key: str) -> Path:
         """A run's TensorBoard files."""
         return self.out / "tensorboard" / key
 
-    def arm_model_folder(self, arm: str) -> Path:
+    def get_arm_model_folder(self, arm: str) -> Path:
         """The model of an arm's best run."""
         return self.out / "models" / arm

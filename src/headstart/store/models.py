@@ -50,7 +50,7 @@ def promote(layout: StudyLayout, record: RunRecord, study: Study, make_card: Mak
         shutil.rmtree(candidate)
         return False
     write_model_notes(candidate, _describe(record, study, score))
-    promoted = layout.arm_model_folder(record.arm)
+    promoted = layout.get_arm_model_folder(record.arm)
     if record.hyperparameters:
         for rival in rivals:
             if rival != promoted:  # what was promoted stays until `promote_chosen` has another
@@ -66,7 +66,7 @@ def promote_chosen(layout: StudyLayout, arm: str, record: RunRecord | None, make
 
     Says whether the arm has that model now: where it was deleted, no other takes its place.
     """
-    promoted = layout.arm_model_folder(arm)
+    promoted = layout.get_arm_model_folder(arm)
     holder = _read_holder(promoted)
     stays = record is not None and holder is not None and holder.key == record.key
     if promoted.is_dir() and not stays:
@@ -98,7 +98,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
 
 def _list_rivals(layout: StudyLayout, record: RunRecord) -> list[Path]:
     """The models that the run's competes with: its arm's, or in a grid those of its size and grid point."""
-    promoted = layout.arm_model_folder(record.arm)
+    promoted = layout.get_arm_model_folder(record.arm)
     if not record.hyperparameters:
         return [promoted]
     mine = layout.run_model_folder(record.key)
@@ -110,7 +110,7 @@ def _list_rivals(layout: StudyLayout, record: RunRecord) -> list[Path]:
 
 def _list_models(layout: StudyLayout, key: str) -> list[Path]:
     """The models in run folders of the run's arm, size and grid point."""
-    run = layout.run_folder(key)
+    run = layout.get_run_folder(key)
     return list(run.parent.parent.glob(f"*/{run.name}/model"))
 
 
@@ -122,7 +122,7 @@ def _drop_seed(key: str) -> list[str]:
 
 def _put_back(layout: StudyLayout, model: Path, holder: _Holder | None) -> None:
     """Move a promoted model to its run's folder, unless a better one of its grid point is kept."""
-    if holder is None or _list_models(layout, holder.key) or not layout.run_folder(holder.key).is_dir():
+    if holder is None or _list_models(layout, holder.key) or not layout.get_run_folder(holder.key).is_dir():
         shutil.rmtree(model)
     else:
         (model / _CARD_FILE).unlink(missing_ok=True)

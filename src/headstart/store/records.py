@@ -19,8 +19,8 @@ from headstart.store.schema import check_schema
 
 def clear_run_folder(layout: StudyLayout, key: str) -> Path:
     """A folder for the run with nothing but the training state that an unfinished try may have left."""
-    folder, checkpoint = layout.run_folder(key), layout.checkpoint_folder(key)
-    shutil.rmtree(layout.curves_folder(key), ignore_errors=True)
+    folder, checkpoint = layout.get_run_folder(key), layout.get_state_folder(key)
+    shutil.rmtree(layout.get_curves_folder(key), ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     for entry in folder.iterdir():
         if entry.is_dir() and entry != checkpoint:
@@ -37,7 +37,7 @@ def write_record(layout: StudyLayout, record: RunRecord) -> None:
     """Write a run's record, which completes it; one that is done needs its training state no more."""
     write_text(layout.record_file(record.key), record.model_dump_json(indent=1) + "\n")
     if record.status == "done":
-        shutil.rmtree(layout.checkpoint_folder(record.key), ignore_errors=True)
+        shutil.rmtree(layout.get_state_folder(record.key), ignore_errors=True)
 
 
 def read_records(layout: StudyLayout) -> Iterator[RunRecord]:

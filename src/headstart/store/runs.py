@@ -89,10 +89,10 @@ class RunStore(StudyLayout):
         Raises:
             OutputError: it cannot be read.
         """
-        return read_predictions(self.run_folder(key), metric)
+        return read_predictions(self.get_run_folder(key), metric)
 
-    def promote(self, record: RunRecord, study: Study, card: MakeCard) -> bool:
-        """As `models.promote`."""
+    def promote_model(self, record: RunRecord, study: Study, card: MakeCard) -> bool:
+        """As `models.promote_model`."""
         return promote(self, record, study, card)
 
     def promote_chosen(self, arm: str, record: RunRecord | None, card: MakeCard) -> bool:

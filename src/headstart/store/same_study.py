@@ -34,7 +34,7 @@ def check_same_study(layout: StudyLayout, study: Study) -> None:
     """
     check_schema(layout.out)
     if layout.study_file.is_file():
-        _refuse_another(read_earlier_study(layout), study, layout.out)
+        _check_same_study(read_earlier_study(layout), study, layout.out)
     elif not _is_free(layout):
         raise OutputError(
             "holds something else than a study",
@@ -92,7 +92,7 @@ def _is_free(layout: StudyLayout) -> bool:
     )
 
 
-def _refuse_another(earlier: Study, study: Study, out: Path) -> None:
+def _check_same_study(earlier: Study, study: Study, out: Path) -> None:
     differences = list(_list_differences(earlier, study))
     if differences:
         raise OutputError(

@@ -15,7 +15,7 @@ from headstart.config.study import Prompts
 from headstart.data.batches import count_loss_tokens
 from headstart.data.conversations import drop_last_answer
 from headstart.data.corpus import Part, Text
-from headstart.data.prompts import encode_conversations, encode_prompt, set_template
+from headstart.data.prompts import encode_conversations, encode_prompt, set_chat_template
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.device import Precision
 from headstart.engine.answers import score_answers
@@ -25,9 +25,9 @@ from headstart.engine.losses import compute_token_losses
 from headstart.engine.member import PackContext
 from headstart.engine.metrics import TokenMeter, compute_token_scores
 from headstart.engine.objective import Meter
-from headstart.engine.sequence_packing import refuse_leaks
+from headstart.engine.sequence_packing import check_sequence_isolation
 from headstart.models.checkpoints import Checkpoint
-from headstart.models.initialise import initialise
+from headstart.models.initialise import initialise_model
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
 from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, write_table
@@ -65,10 +65,10 @@ class Instruction(Task):
 
     def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:
         """Give the tokenizer its chat template; see that examples of one row do not see each other."""
-        set_template(checkpoint.tokenizer, prompts)
+        set_chat_template(checkpoint.tokenizer, prompts)
         if prompts.packing:
-            model = initialise(checkpoint, pretrained=False, seed=0)
-            refuse_leaks(model, checkpoint.tokenizer.pad_token_id)
+            model = initialise_model(checkpoint, pretrained=False, seed=0)
+            check_sequence_isolation(model, checkpoint.tokenizer.pad_token_id)
 
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path

@@ -61,7 +61,7 @@ class LabelledTask(Task):
     def write_predictions(self, windows: Windows, prepared: PreparedRun, folder: Path) -> Scores:
         """Measure and write test predictions to the predictions file in `folder`; gives the metrics."""
         corpus = prepared.study.corpus
-        test, meter = corpus.parts["test"], self.make_meter(corpus.outputs)
+        test, meter = corpus.parts["test"], self.make_meter(corpus.num_outputs)
         with open_predictions(folder / PREDICTIONS_FILE, self.make_columns(corpus.label_names)) as out:
             for where, logits in windows:
                 meter.add(logits, torch.from_numpy(test.labels[where]))

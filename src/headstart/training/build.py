@@ -10,7 +10,7 @@ from headstart.data.corpus import PARTS
 from headstart.device import choose_device
 from headstart.engine.families import patch_position_ids
 from headstart.engine.member import Member, PackContext, TokenisedExamples
-from headstart.engine.memory import recompute_blocks
+from headstart.engine.memory import enable_gradient_checkpointing
 from headstart.engine.schedule import learning_rate
 from headstart.engine.stack import Stack
 from headstart.engine.weights import Weights, WeightsLayout, join_weights
@@ -38,7 +38,7 @@ def make_context(prepared: PreparedRun) -> PackContext:
         tokens, precision = method.select_tokens(prepared), method.select_precision(prepared)
     return PackContext(
         task=load_task(study.task),
-        outputs=corpus.outputs,
+        outputs=corpus.num_outputs,
         pad_id=prepared.checkpoint.tokenizer.pad_token_id,
         metric=study.metric,
         curves=study.curves,
@@ -67,7 +67,9 @@ def build_weights(runs: Sequence[PreparedRun], context: PackContext) -> Weights:
     if context.packs_sequences:
         patch_position_ids(weights.module)
     if runs[0].run.training.gradient_checkpointing:
-        recompute_blocks(weights.module.model if isinstance(weights.module, Stack) else weights.module)
+        enable_gradient_checkpointing(
+            weights.module.model if isinstance(weights.module, Stack) else weights.module
+        )
     return weights
 
 

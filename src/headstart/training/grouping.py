@@ -91,5 +91,5 @@ def _identify_shape(prepared: PreparedRun) -> str:
     alike = {"batch_size", "accumulation", "precision", "gradient_checkpointing"}
     training = run.training.model_dump(include=alike)
     settings = load_method(run.method).select_pack_settings(run)
-    parts = [run.method, prepared.checkpoint.shape, tokens, training, settings]
+    parts = [run.method, prepared.checkpoint.architecture, tokens, training, settings]
     return json.dumps(parts, sort_keys=True, default=str)

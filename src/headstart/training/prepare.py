@@ -15,7 +15,7 @@ from headstart.data.batches import count_loss_tokens
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
-from headstart.device import Precision, choose_device, choose_precision, has_bf16
+from headstart.device import Precision, choose_device, choose_precision, supports_bf16
 from headstart.errors import DataError, ModelError
 from headstart.events import Log, ignore_log
 from headstart.methods import load_method
@@ -109,16 +109,16 @@ def keep_precision(prepared: PreparedStudy, done: Iterable[RunRecord]) -> Prepar
     Not where the hardware lacks it: to emulate bf16 can take many times as long.
     """
     study = prepared.study
-    is_open = {name: _leaves_precision_open(study, arm) for name, arm in study.arms.items()}
+    is_open = {name: _has_open_precision(study, arm) for name, arm in study.arms.items()}
     used = {r.execution.precision for r in done if r.execution and is_open.get(r.arm)}
     if used == {"fp32"}:
         return replace(prepared, precision="fp32")
-    if used == {"bf16"} and has_bf16(choose_device(study.device)):
+    if used == {"bf16"} and supports_bf16(choose_device(study.device)):
         return replace(prepared, precision="bf16")
     return prepared
 
 
-def _leaves_precision_open(study: Study, arm: Arm) -> bool:
+def _has_open_precision(study: Study, arm: Arm) -> bool:
     return get_method_traits(arm.method).has_checkpoint and resolve_training(study, arm).precision == "auto"
 
 
@@ -173,10 +173,10 @@ def _check_same_architecture(
     if study.confounded or control not in of_arm or study.arms[control].init != "random":
         return
     for name, checkpoint in of_arm.items():
-        theirs = of_arm[control].shape
-        differ = [k for k, v in checkpoint.shape.items() if theirs.get(k) != v]
+        theirs = of_arm[control].architecture
+        differ = [k for k, v in checkpoint.architecture.items() if theirs.get(k) != v]
         if differ:
-            shown = ", ".join(f"{k} {checkpoint.shape[k]} against {theirs.get(k)}" for k in differ[:3])
+            shown = ", ".join(f"{k} {checkpoint.architecture[k]} against {theirs.get(k)}" for k in differ[:3])
             raise ModelError(
                 f"another architecture than its control {control}: {shown}",
                 where=f"arms.{name}.init",

@@ -17,7 +17,7 @@ from headstart.prepared import PreparedRun
 from headstart.store.runs import RunStore
 
 #: Seconds of training that may be lost, and the share of the time that writing may take.
-EVERY, SHARE = 60.0, 0.05
+SAVE_INTERVAL, MAX_TIME_SHARE = 60.0, 0.05
 
 
 class TrainingStateSaver:
@@ -39,9 +39,9 @@ class TrainingStateSaver:
     def save(self, member: Member, weights: torch.Tensor, moments: Moments) -> None:
         """Write the member's state if the last one is old enough."""
         key, now = member.run.key, self._clock()
-        if now - self._last[key] < EVERY or self._spent > SHARE * (now - self._began):
+        if now - self._last[key] < SAVE_INTERVAL or self._spent > MAX_TIME_SHARE * (now - self._began):
             return
-        save_training_state(self._store.checkpoint_folder(key), self._identity[key], member, weights, moments)
+        save_training_state(self._store.get_state_folder(key), self._identity[key], member, weights, moments)
         self._last[key] = self._clock()
         self._spent += self._last[key] - now
 
@@ -51,7 +51,7 @@ class TrainingStateSaver:
             member
             for r, member in enumerate(members)
             if load_training_state(
-                self._store.checkpoint_folder(member.run.key),
+                self._store.get_state_folder(member.run.key),
                 self._identity[member.run.key],
                 member,
                 weights,

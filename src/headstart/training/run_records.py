@@ -87,7 +87,7 @@ class PackFinisher:
                 prepared, member.error or TrainingError("no epoch ended", where=prepared.run.key)
             )
         task, method = load_task(prepared.study.study.task), load_trained_method(prepared)
-        folder = self.store.run_folder(prepared.run.key)
+        folder = self.store.get_run_folder(prepared.run.key)
         # One model is built and asked before it is given what was learnt: a second copy of the base would be
         # as large as all that a pack of adapters holds.
         built = build_model(prepared, context)

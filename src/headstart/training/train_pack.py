@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from headstart.config.runs import Pack
 from headstart.engine.member import Member, PackContext, is_better_epoch
-from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak
+from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
@@ -37,7 +37,7 @@ def train_pack(
     for run in pack.runs:
         store.clear_run_folder(run.key)
         on_event(RunStarted(run))
-    reset_peak()
+    reset_peak_memory()
     started = time.perf_counter()
     smaller: list[Pack] = []
     try:
@@ -64,7 +64,7 @@ def train_pack(
 def _show_samples(record: RunRecord, store: RunStore, metric: str) -> None:
     """Have trackers show the answers to sample prompts: they were closed when training ended."""
     if record.samples:
-        with RunTrackers(store.curves_folder(record.key), metric) as trackers:
+        with RunTrackers(store.get_curves_folder(record.key), metric) as trackers:
             trackers.on_event(RunEnded(record))
 
 
@@ -82,7 +82,7 @@ def _run_methods(
     if not isinstance(method, UntrainedMethod):
         return _train_members(runs, store, workers, on_event)
     context = make_context(runs[0]) if method.traits.has_checkpoint else None
-    results = [(run, method.run(run, context, store.run_folder(run.run.key))) for run in runs]
+    results = [(run, method.run(run, context, store.get_run_folder(run.run.key))) for run in runs]
     return [make_result_record(run, result, workers) for run, result in results]
 
 
@@ -124,7 +124,9 @@ class _Curves(ExitStack):
         super().__init__()
         self._listener, self._metric = on_event, metric
         self._trackers = {
-            prepared.run.key: self.enter_context(RunTrackers(store.curves_folder(prepared.run.key), metric))
+            prepared.run.key: self.enter_context(
+                RunTrackers(store.get_curves_folder(prepared.run.key), metric)
+            )
             for prepared in runs
         }
 

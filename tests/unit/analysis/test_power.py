@@ -9,10 +9,10 @@ import pytest
 from headstart.analysis.power import SEEDS, ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.stats.power import (
     VarianceComponents,
+    compute_power,
     detectable_difference,
     find_required_examples,
     find_required_seeds,
-    power,
 )
 
 VARIANCES = VarianceComponents(seeds=0.01**2, examples=0.2, residual=0.1)
@@ -28,7 +28,7 @@ def test_figures_are_those_of_the_statistics() -> None:
     assert row.limiting_factor == "examples"
     assert row.detectable_difference == detectable_difference(VARIANCES, 5, 1500)
     assert row.detectable_by_seeds == {n: detectable_difference(VARIANCES, n, 1500) for n in SEEDS}
-    assert row.power == power(0.05, VARIANCES, 5, 1500)
+    assert row.power == compute_power(0.05, VARIANCES, 5, 1500)
     assert row.required_seeds == find_required_seeds(0.05, VARIANCES, 1500)
     assert row.required_examples == find_required_examples(0.05, VARIANCES, 5)
 

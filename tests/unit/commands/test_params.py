@@ -14,7 +14,7 @@ from headstart.commands.params import params
 from headstart.config.study import Lora
 from headstart.device import choose_compute_dtype
 from headstart.errors import HeadstartError, ModelError
-from headstart.methods.four_bits import four_bit_bytes, quantise
+from headstart.methods.four_bits import count_four_bit_bytes, quantise_model
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.accounting.heads import Head
 
@@ -75,7 +75,7 @@ def _count_bytes(model: Any) -> int:
 def test_memory_in_four_bits_is_that_of_bitsandbytes(bloom_config: Path) -> None:
     size = params(bloom_config, bits=4)
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(bloom_config))
-    quantise(model, torch.device("cpu"), choose_compute_dtype("fp32"))
+    quantise_model(model, torch.device("cpu"), choose_compute_dtype("fp32"))
     assert size.weight_bytes == _count_bytes(model)
     assert size.quantised == 2 * 12 * 64 * 64
     # Walking tensors would count half of them.
@@ -84,7 +84,7 @@ def test_memory_in_four_bits_is_that_of_bitsandbytes(bloom_config: Path) -> None
 
 def test_nf4_takes_the_papers_bits_a_weight() -> None:
     """Dettmers et al. 2023, section 3: double quantisation takes 0.127 bits a parameter for constants."""
-    assert 8 * four_bit_bytes(1 << 24) / (1 << 24) == pytest.approx(4.127, abs=5e-4)
+    assert 8 * count_four_bit_bytes(1 << 24) / (1 << 24) == pytest.approx(4.127, abs=5e-4)
 
 
 def test_memory_of_training_counts_gradients_and_moments(bloom_config: Path) -> None:

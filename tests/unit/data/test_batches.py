@@ -82,15 +82,15 @@ TOKENS = Tokens(np.arange(10, 20, dtype=np.int32), np.array([0, 3, 4, 10]), None
 
 def test_padding_is_on_the_right_and_masked() -> None:
     batch = collate(TOKENS, [1, 0], np.array([5, 6]), pad_id=1)
-    assert batch.ids.tolist() == [[13, 1, 1], [10, 11, 12]]
-    assert batch.mask.tolist() == [[1, 0, 0], [1, 1, 1]]
-    assert (batch.types, batch.labels.tolist()) == (None, [5, 6])
+    assert batch.input_ids.tolist() == [[13, 1, 1], [10, 11, 12]]
+    assert batch.attention_mask.tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert (batch.token_type_ids, batch.labels.tolist()) == (None, [5, 6])
 
 
 def test_arrays_are_what_a_model_takes() -> None:
     batch = collate(TOKENS, np.array([2, 1]), np.zeros((2, 4)), pad_id=0)
-    assert batch.ids.shape == (2, 6)
-    assert {batch.ids.dtype, batch.mask.dtype} == {np.dtype(np.int64)}
+    assert batch.input_ids.shape == (2, 6)
+    assert {batch.input_ids.dtype, batch.attention_mask.dtype} == {np.dtype(np.int64)}
     assert batch.labels.shape == (2, 4)
 
 
@@ -103,13 +103,13 @@ def test_lengths_of_batches_are_few(longest: int, padded: int) -> None:
     lengths = [longest, 1, 1000]
     tokens = Tokens(np.zeros(sum(lengths), np.int32), np.cumsum([0, *lengths]), None, 0)
     assert compute_padded_length(tokens, [0, 1]) == padded
-    assert collate(tokens, [0, 1], np.zeros(2), pad_id=1).mask.sum(1).tolist() == [longest, 1]
+    assert collate(tokens, [0, 1], np.zeros(2), pad_id=1).attention_mask.sum(1).tolist() == [longest, 1]
 
 
 def test_no_batch_is_longer_than_the_longest_text() -> None:
     """A model may have no position for more."""
     tokens = Tokens(np.zeros(130, np.int32), np.array([0, 129, 130]), None, 0)
-    assert collate(tokens, [0, 1], np.zeros(2), pad_id=1).ids.shape == (2, 129)
+    assert collate(tokens, [0, 1], np.zeros(2), pad_id=1).input_ids.shape == (2, 129)
 
 
 def test_lengths_of_batches_waste_an_eighth_at_most() -> None:
@@ -121,9 +121,9 @@ def test_lengths_of_batches_waste_an_eighth_at_most() -> None:
 
 def test_token_types_are_padded_with_zero() -> None:
     types = np.array([0, 0, 1, 0, 0, 0, 0, 1, 1, 1], np.int8)
-    batch = collate(Tokens(TOKENS.ids, TOKENS.starts, types, 0), [0, 2], np.zeros(2), pad_id=1)
-    assert batch.types is not None
-    assert batch.types.tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
+    batch = collate(Tokens(TOKENS.input_ids, TOKENS.starts, types, 0), [0, 2], np.zeros(2), pad_id=1)
+    assert batch.token_type_ids is not None
+    assert batch.token_type_ids.tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
 
 
 def test_reading_covers_every_text_window_by_window() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.data.cache import LEFTOVER_SECONDS, MAX_ENTRIES, forget_oldest, get_cache_folder
+from headstart.data.cache import LEFTOVER_SECONDS, MAX_ENTRIES, get_cache_folder, remove_oldest
 
 
 def make(path: Path, age: float = 0, *, folder: bool = False) -> Path:
@@ -33,14 +33,14 @@ def test_folder_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.Monke
 def test_entries_used_longest_ago_go(tmp_path: Path, folder: bool) -> None:
     for i in range(MAX_ENTRIES + 3):
         make(tmp_path / str(i), age=1000 - i, folder=folder)
-    forget_oldest(tmp_path)
+    remove_oldest(tmp_path)
     kept = {str(i) for i in range(3, MAX_ENTRIES + 3)}
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_few_entries_stay_however_old(tmp_path: Path) -> None:
     old = make(tmp_path / "a", age=10 * LEFTOVER_SECONDS)
-    forget_oldest(tmp_path)
+    remove_oldest(tmp_path)
     assert old.exists()
 
 
@@ -48,5 +48,5 @@ def test_few_entries_stay_however_old(tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_goes_and_what_is_being_written_stays(tmp_path: Path, folder: bool) -> None:
     make(tmp_path / ".a-abcd1234", age=LEFTOVER_SECONDS + 60, folder=folder)
     recent = make(tmp_path / ".a-efgh5678", age=60, folder=folder)
-    forget_oldest(tmp_path)
+    remove_oldest(tmp_path)
     assert list(tmp_path.iterdir()) == [recent]

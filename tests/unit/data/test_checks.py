@@ -60,7 +60,7 @@ def test_classes_become_indices_into_their_names(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, [("a", "pos"), ("b", "neg"), ("c", "pos")])
     assert loaded.label_names == ("neg", "pos")
     assert loaded.parts["train"].labels.tolist() == [1, 0, 1]
-    assert (loaded.parts["train"].labels.dtype, loaded.outputs) == (np.dtype(np.int64), 2)
+    assert (loaded.parts["train"].labels.dtype, loaded.num_outputs) == (np.dtype(np.int64), 2)
     assert (list(loaded.parts["train"].texts), list(loaded.parts["train"].ids)) == (
         ["a", "b", "c"],
         [0, 1, 2],
@@ -146,7 +146,7 @@ def test_regression_labels_are_numbers(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, [("a", 1.5), ("b", "-2"), ("c", 3)], task="regression")
     assert loaded.parts["train"].labels.tolist() == [1.5, -2.0, 3.0]
     assert loaded.parts["train"].labels.dtype == np.float32
-    assert (loaded.label_names, loaded.outputs) == ((), 1)
+    assert (loaded.label_names, loaded.num_outputs) == ((), 1)
 
 
 @pytest.mark.parametrize("label", [None, float("nan"), float("inf"), "", "good", [1]])
@@ -176,7 +176,7 @@ NOTATIONS: dict[str, tuple[list[Any], dict[str, Any]]] = {
 def test_multi_label_notations_mean_the_same(tmp_path: Path, labels: list[Any], data: dict[str, Any]) -> None:
     train = list(zip("abc", labels, strict=True))
     loaded = corpus(tmp_path, train, data=data, task="multi-label")
-    assert (loaded.label_names, loaded.outputs) == (("x", "y"), 2)
+    assert (loaded.label_names, loaded.num_outputs) == (("x", "y"), 2)
     assert loaded.parts["train"].labels.tolist() == [[1, 1], [0, 1], [0, 0]]
     assert loaded.parts["train"].labels.dtype == np.float32
 

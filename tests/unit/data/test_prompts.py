@@ -12,7 +12,12 @@ from transformers import AutoTokenizer
 from headstart.config.study import Prompts
 from headstart.data.batches import IGNORE_INDEX, collate, count_loss_tokens
 from headstart.data.corpus import Text
-from headstart.data.prompts import encode_conversations, encode_prompt, set_template, tokenise_conversation
+from headstart.data.prompts import (
+    encode_conversations,
+    encode_prompt,
+    set_chat_template,
+    tokenise_conversation,
+)
 from headstart.errors import DataError
 
 ONE: Text = ("user", "Why?", "assistant", "Because.")
@@ -51,19 +56,19 @@ def tokenizer(tiny_bloom: Path) -> Any:
 
 def _template(tokenizer: Any, source: str, folder: Path) -> None:
     if source == "human":
-        set_template(tokenizer, Prompts())
+        set_chat_template(tokenizer, Prompts())
     elif source == "chat":
         tokenizer.chat_template = CHATML
-        set_template(tokenizer, Prompts(template="chat"))
+        set_chat_template(tokenizer, Prompts(template="chat"))
     else:
         (folder / "own.jinja").write_text(source, encoding="utf-8")
-        set_template(tokenizer, Prompts(template=str(folder / "own.jinja")))
+        set_chat_template(tokenizer, Prompts(template=str(folder / "own.jinja")))
 
 
 def _said(tokens: Any, tokenizer: Any, i: int = 0) -> str:
     """What carries loss, as text."""
     span = slice(tokens.starts[i], tokens.starts[i + 1])
-    text: str = tokenizer.decode(tokens.ids[span][tokens.loss_mask[span]])
+    text: str = tokenizer.decode(tokens.input_ids[span][tokens.loss_mask[span]])
     return text
 
 
@@ -80,7 +85,7 @@ def test_the_answer_and_its_end_carry_loss(
 ) -> None:
     _template(tokenizer, source, tmp_path)
     tokens = encode_conversations([ONE], tokenizer, 200)
-    assert tokenizer.decode(tokens.ids) == rendered
+    assert tokenizer.decode(tokens.input_ids) == rendered
     assert _said(tokens, tokenizer) == with_loss
     assert tokens.truncated == 0
     assert count_loss_tokens(tokens).tolist() == [len(with_loss.replace("</s>", "")) + 1]
@@ -114,7 +119,7 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
 
 
 def test_a_cut_answer_keeps_what_fits_and_learns_no_end(tokenizer: Any) -> None:
-    set_template(tokenizer, Prompts())
+    set_chat_template(tokenizer, Prompts())
     full_length = len(tokenise_conversation(ONE, tokenizer)[0])
     tokens = encode_conversations([ONE, ONE, ONE], tokenizer, full_length - 3)
     assert _said(tokens, tokenizer) == " Becaus"
@@ -126,7 +131,7 @@ def test_a_cut_answer_keeps_what_fits_and_learns_no_end(tokenizer: Any) -> None:
 def test_masks_go_by_position_not_by_id(tokenizer: Any) -> None:
     """The end token is learnt though padding has its id, and padding is not."""
     assert tokenizer.pad_token_id == tokenizer.eos_token_id
-    set_template(tokenizer, Prompts())
+    set_chat_template(tokenizer, Prompts())
     long: Text = ("user", "Why?", "assistant", "Because of that, and of much else.")
     tokens = encode_conversations([ONE, long], tokenizer, 200)
     batch = collate(tokens, [0, 1], np.zeros(2), tokenizer.pad_token_id)
@@ -136,28 +141,28 @@ def test_masks_go_by_position_not_by_id(tokenizer: Any) -> None:
     end = int(np.flatnonzero(first >= 0)[-1])
     assert first[end] == tokenizer.eos_token_id
     assert (first[end + 1 :] == IGNORE_INDEX).all()
-    assert (batch.ids[0, end + 2 :] == tokenizer.pad_token_id).all()
+    assert (batch.input_ids[0, end + 2 :] == tokenizer.pad_token_id).all()
     # A target stands where the token before it is read.
     places = np.flatnonzero(first >= 0)
-    assert (batch.ids[0, places + 1] == first[places]).all()
+    assert (batch.input_ids[0, places + 1] == first[places]).all()
     assert (batch.token_labels >= 0).sum(1).tolist() == count_loss_tokens(tokens).tolist()
 
 
 def test_all_tokens_may_carry_loss_but_the_first(tokenizer: Any) -> None:
-    set_template(tokenizer, Prompts())
+    set_chat_template(tokenizer, Prompts())
     tokens = encode_conversations([ONE], tokenizer, 200, all_tokens=True)
-    assert count_loss_tokens(tokens).tolist() == [len(tokens.ids) - 1]
+    assert count_loss_tokens(tokens).tolist() == [len(tokens.input_ids) - 1]
 
 
 def test_a_start_token_comes_first_where_the_tokenizer_puts_one(tokenizer: Any) -> None:
     from tokenizers.processors import TemplateProcessing
 
-    set_template(tokenizer, Prompts())
+    set_chat_template(tokenizer, Prompts())
     assert tokenise_conversation(ONE, tokenizer)[0][0] != tokenizer.bos_token_id
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
     )
-    set_template(tokenizer, Prompts())
+    set_chat_template(tokenizer, Prompts())
     ids, flags = tokenise_conversation(ONE, tokenizer)
     assert ids[0] == tokenizer.bos_token_id
     assert tokenizer.bos_token_id not in ids[1:]
@@ -188,9 +193,9 @@ def test_templates_that_cannot_be_used(
 
 def test_what_a_tokenizer_lacks_is_said(tokenizer: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no chat template"):
-        set_template(tokenizer, Prompts(template="chat"))
+        set_chat_template(tokenizer, Prompts(template="chat"))
     with pytest.raises(DataError, match="cannot be read"):
-        set_template(tokenizer, Prompts(template=str(tmp_path / "none.jinja")))
+        set_chat_template(tokenizer, Prompts(template=str(tmp_path / "none.jinja")))
     tokenizer.eos_token = None
     with pytest.raises(DataError, match="no end token"):
-        set_template(tokenizer, Prompts())
+        set_chat_template(tokenizer, Prompts())

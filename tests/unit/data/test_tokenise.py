@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from headstart.data import tokenise as module
-from headstart.data.tokenise import Tokens, encode, tokenise
+from headstart.data.tokenise import Tokens, encode_texts, tokenise
 
 TEXTS = ["good film", "bad", "the story was warm and witty"]
 
@@ -30,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ids(tokens: Tokens) -> list[list[int]]:
-    return [tokens.ids[a:b].tolist() for a, b in zip(tokens.starts, tokens.starts[1:], strict=False)]
+    return [tokens.input_ids[a:b].tolist() for a, b in zip(tokens.starts, tokens.starts[1:], strict=False)]
 
 
 def test_ids_are_the_tokenizers(tokenizer: Any) -> None:
@@ -53,17 +53,17 @@ def test_text_of_just_the_limit_is_not_cut(tokenizer: Any) -> None:
 
 def test_pairs_have_types(tokenizer: Any) -> None:
     tokens = tokenise([("good film", "bad")], tokenizer, 64)
-    assert tokens.types is not None
-    assert tokens.types.tolist() == [0, 0, 0, 0, 1, 1]
+    assert tokens.token_type_ids is not None
+    assert tokens.token_type_ids.tolist() == [0, 0, 0, 0, 1, 1]
 
 
 def test_roberta_has_no_types(tiny_roberta: Path) -> None:
-    assert tokenise(TEXTS, AutoTokenizer.from_pretrained(tiny_roberta), 64).types is None
+    assert tokenise(TEXTS, AutoTokenizer.from_pretrained(tiny_roberta), 64).token_type_ids is None
 
 
 def test_texts_met_before_are_not_encoded_again(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tokenise(TEXTS, tokenizer, 64)
-    monkeypatch.setattr(module, "encode", None)
+    monkeypatch.setattr(module, "encode_texts", None)
     again = tokenise(TEXTS, tokenizer, 64)
     assert (again.folder, ids(again)) == (first.folder, ids(first))
 
@@ -96,7 +96,7 @@ def test_added_word_has_another_key(tokenizer: Any) -> None:
 
 
 def test_key_does_not_depend_on_what_was_encoded_before(tokenizer: Any, tiny_model: Path) -> None:
-    encode(TEXTS, tokenizer, 3)
+    encode_texts(TEXTS, tokenizer, 3)
     other_tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     assert tokenise(TEXTS, tokenizer, 64).folder == tokenise(TEXTS, other_tokenizer, 64).folder
 
@@ -110,8 +110,8 @@ def test_tokens_travel_by_the_name_of_their_folder(tokenizer: Any) -> None:
 
 def encode_with_masks(texts: Any, tokenizer: Any, max_length: int) -> Tokens:
     """Tokens of which the loss counts every second one."""
-    tokens = encode(texts, tokenizer, max_length)
-    return replace(tokens, loss_mask=np.arange(len(tokens.ids)) % 2 == 0)
+    tokens = encode_texts(texts, tokenizer, max_length)
+    return replace(tokens, loss_mask=np.arange(len(tokens.input_ids)) % 2 == 0)
 
 
 def test_mask_of_the_loss_is_kept_with_the_tokens(tokenizer: Any) -> None:
@@ -140,7 +140,7 @@ def test_writer_that_fails_leaves_no_half_of_the_tokens(
 
 
 def test_tokens_in_memory_travel_whole(tokenizer: Any) -> None:
-    tokens = encode(TEXTS, tokenizer, 4)
+    tokens = encode_texts(TEXTS, tokenizer, 4)
     again = pickle.loads(pickle.dumps(tokens))
     assert (tokens.folder, ids(again), again.truncated) == (None, ids(tokens), 1)
 

@@ -25,7 +25,9 @@ def test_logits_come_in_the_order_of_the_texts(
     assert covered.tolist() == list(range(25))
     model.eval()
     for i in range(25):
-        ids = torch.from_numpy(np.array(tokens.ids[tokens.starts[i] : tokens.starts[i + 1]], np.int64))[None]
+        ids = torch.from_numpy(np.array(tokens.input_ids[tokens.starts[i] : tokens.starts[i + 1]], np.int64))[
+            None
+        ]
         with torch.no_grad():
             assert torch.allclose(model(input_ids=ids).logits[0], all_logits[i], atol=1e-12)
 

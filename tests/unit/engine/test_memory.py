@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from headstart.engine.memory import read_peak_bytes, reset_peak
+from headstart.engine.memory import read_peak_bytes, reset_peak_memory
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are reset on Linux only")
@@ -15,7 +15,7 @@ def test_the_peak_starts_anew_and_rises_with_what_is_used() -> None:
     block = np.ones(40_000_000)
     high = read_peak_bytes()
     del block
-    reset_peak()
+    reset_peak_memory()
     low = read_peak_bytes()
     assert high - low > 200_000_000
     again = np.ones(20_000_000)

@@ -18,7 +18,7 @@ import headstart
 from headstart import Stack, stack, unstack
 from headstart.engine.stack import find_stacking_obstacle
 from headstart.errors import StackError
-from headstart.models.vocabulary import CompactEmbedding, compact
+from headstart.models.vocabulary import CompactEmbedding, compact_embedding
 from tiny import PAD, VOCABULARY, make_tiny_config, make_tiny_model, max_difference
 
 USED = np.array([PAD, 4, 5, 9, 11, 20, 33, 48])
@@ -242,7 +242,7 @@ def test_relative_positions_follow_the_copy_they_are_in(family: str) -> None:
 
 def _compacted(count: int, ids: np.ndarray = USED) -> list[Any]:
     models = _models(count)
-    assert [compact(model, ids) for model in models] == [None] * count
+    assert [compact_embedding(model, ids) for model in models] == [None] * count
     return models
 
 

@@ -57,9 +57,9 @@ def test_what_decays_lies_before_what_does_not(count: int) -> None:
     assert weights.layout.decaying_names == decays
     assert {slot.name for slot in weights.slots} == {name for name, _ in models[0].named_parameters()}
     for slot in weights.slots:
-        part = weights.decaying if slot.name in decays else weights.exempt
+        part = weights.decayed if slot.name in decays else weights.exempt
         assert part.start <= slot.start < slot.stop <= part.stop
-    assert (weights.decaying.start, weights.decaying.stop) == (0, weights.exempt.start)
+    assert (weights.decayed.start, weights.decayed.stop) == (0, weights.exempt.start)
     assert weights.exempt.stop == weights.values.shape[1]
 
 
@@ -94,7 +94,7 @@ def test_a_row_holds_its_members_weights_by_name(count: int) -> None:
 
 def test_a_model_of_which_nothing_decays() -> None:
     weights = Weights(stack(_models(2)), frozenset())
-    assert weights.decaying == slice(0, 0)
+    assert weights.decayed == slice(0, 0)
     assert weights.exempt == slice(0, weights.values.shape[1])
     assert [len(leaf) for leaf in weights.create_leaves(1)] == [0, weights.values.shape[1]]
 
@@ -162,7 +162,7 @@ def test_load_member_gives_a_member_a_models_weights(count: int) -> None:
 def test_leaves_are_the_members_weights_and_gradients(count: int) -> None:
     weights, models = _made(count)
     leaves = weights.create_leaves(count - 1)
-    assert [len(leaf) for leaf in leaves] == [p.stop - p.start for p in (weights.decaying, weights.exempt)]
+    assert [len(leaf) for leaf in leaves] == [p.stop - p.start for p in (weights.decayed, weights.exempt)]
     assert all(leaf.is_leaf and leaf.requires_grad for leaf in leaves)
     weights.grads[count - 1] = 2.0
     assert all(leaf.grad is not None and (leaf.grad == 2).all() for leaf in leaves)

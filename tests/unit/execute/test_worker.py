@@ -33,7 +33,7 @@ def test_steps_are_told_of_every_fifth_of_a_second_and_the_last(clock: list[floa
     for step in range(1, 11):
         clock[0] += 0.09
         on_event(_step(step))
-    assert worker._EVERY == 0.2
+    assert worker._STEP_INTERVAL == 0.2
     assert [event.step for event in received if isinstance(event, StepDone)] == [1, 4, 7, 10]
 
 

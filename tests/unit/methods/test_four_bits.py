@@ -12,7 +12,7 @@ from headstart.config.study import Lora
 from headstart.engine.member import Member
 from headstart.engine.train import train
 from headstart.engine.weights import join_weights
-from headstart.methods.four_bits import quantise
+from headstart.methods.four_bits import quantise_model
 from headstart.methods.lora_layers import inject_adapters, pad_rank
 from headstart.models.accounting.counts import count_parameters
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, max_difference
@@ -24,7 +24,7 @@ _CPU = torch.device("cpu")
 
 def _in_four_bits(family: str, seed: int = 0, r: int = 4) -> Any:
     model = make_tiny_model(family, seed=7).float()
-    quantise(model, _CPU, torch.float32)
+    quantise_model(model, _CPU, torch.float32)
     inject_adapters(model, Lora(r=r, dropout=0.0), seed)
     return model
 
@@ -45,7 +45,7 @@ def _gradients(model: Any) -> dict[str, torch.Tensor]:
 def test_an_evaluation_changes_no_gradient(family: str, compute: torch.dtype) -> None:
     """bitsandbytes repacks weights for inference on some processors; training must not meet them so."""
     model = make_tiny_model(family, seed=7).float()
-    quantise(model, _CPU, compute)
+    quantise_model(model, _CPU, compute)
     inject_adapters(model, Lora(dropout=0.0), 0)
     before = _gradients(model)
     model.eval()
@@ -60,7 +60,7 @@ def test_an_evaluation_changes_no_gradient(family: str, compute: torch.dtype) ->
 def test_weights_are_counted_as_they_are() -> None:
     counts = count_parameters(make_tiny_model("bloom"))
     model = make_tiny_model("bloom", seed=7).float()
-    quantise(model, _CPU, torch.float32)
+    quantise_model(model, _CPU, torch.float32)
     assert sum(p.numel() for p in model.parameters()) < counts.total  # two to a byte: the naive count
     assert count_parameters(model).total == counts.total
     adapted = _in_four_bits("bloom", r=4)
@@ -72,7 +72,7 @@ def test_weights_are_counted_as_they_are() -> None:
 def test_logits_are_those_of_weights_rounded_to_nf4() -> None:
     """bitsandbytes' own dequantisation, put into the plain model."""
     model, plain = make_tiny_model("llama", seed=7).float(), make_tiny_model("llama", seed=7).float()
-    quantise(model, _CPU, torch.float32)
+    quantise_model(model, _CPU, torch.float32)
     rounded = 0
     for path, layer in model.named_modules():
         if isinstance(layer, bitsandbytes.nn.Linear4bit):

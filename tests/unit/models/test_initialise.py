@@ -11,7 +11,7 @@ from transformers import AutoModel
 
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.initialise import initialise
+from headstart.models.initialise import initialise_model
 
 NAMES = ("bad", "good")
 
@@ -23,7 +23,7 @@ def checkpoint(tiny_model: Path) -> Checkpoint:
 
 
 def _weights(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> dict[str, torch.Tensor]:
-    return initialise(checkpoint, pretrained=pretrained, seed=seed).state_dict()
+    return initialise_model(checkpoint, pretrained=pretrained, seed=seed).state_dict()
 
 
 def _head(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -62,7 +62,7 @@ def test_pretrained_takes_the_checkpoints_body(checkpoint: Checkpoint, tiny_mode
 
 
 def test_a_head_comes_along_only_for_the_very_same_labels(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    tuned: Any = initialise(checkpoint, pretrained=True, seed=3)
+    tuned: Any = initialise_model(checkpoint, pretrained=True, seed=3)
     tuned.save_pretrained(tmp_path)
     checkpoint.tokenizer.save_pretrained(tmp_path)
     same = open_checkpoint(str(tmp_path), "classification", NAMES)
@@ -78,13 +78,13 @@ def test_torchs_own_generator_is_left_alone(checkpoint: Checkpoint) -> None:
     torch.manual_seed(0)
     expected = torch.rand(4)
     torch.manual_seed(0)
-    initialise(checkpoint, pretrained=True, seed=1)
-    initialise(checkpoint, pretrained=False, seed=1)
+    initialise_model(checkpoint, pretrained=True, seed=1)
+    initialise_model(checkpoint, pretrained=False, seed=1)
     assert torch.equal(torch.rand(4), expected)
 
 
 def test_a_model_starts_in_float32_and_training_mode(checkpoint: Checkpoint) -> None:
-    model = initialise(checkpoint, pretrained=True, seed=0)
+    model = initialise_model(checkpoint, pretrained=True, seed=0)
     assert model.training
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
@@ -92,7 +92,7 @@ def test_a_model_starts_in_float32_and_training_mode(checkpoint: Checkpoint) -> 
 def test_a_body_of_other_sizes_is_refused(checkpoint: Checkpoint) -> None:
     checkpoint.config.intermediate_size += 1
     with pytest.raises(ModelError, match="weights of the body are absent or of another size"):
-        initialise(checkpoint, pretrained=True, seed=0)
+        initialise_model(checkpoint, pretrained=True, seed=0)
 
 
 def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_roberta: Path) -> None:

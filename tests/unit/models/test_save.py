@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification
 
 from headstart.errors import ModelError
 from headstart.models.checkpoints import open_checkpoint
-from headstart.models.initialise import initialise
+from headstart.models.initialise import initialise_model
 from headstart.models.save import save_model
 
 TEXTS = ["good book", "a bad film", "good good"]
@@ -19,7 +19,7 @@ TEXTS = ["good book", "a bad film", "good good"]
 
 def test_the_saved_model_loads_with_its_label_names(tiny_model: Path, tmp_path: Path) -> None:
     checkpoint = open_checkpoint(str(tiny_model), "classification", ("bad", "good"))
-    model: Any = initialise(checkpoint, pretrained=True, seed=0)
+    model: Any = initialise_model(checkpoint, pretrained=True, seed=0)
     save_model(model, checkpoint, tmp_path / "m", examples=TEXTS, max_length=32)
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path / "m")
     assert loaded.config.id2label == {0: "bad", 1: "good"}
@@ -31,7 +31,7 @@ def test_a_head_lost_on_the_way_is_an_error(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = open_checkpoint(str(tiny_model), "classification", ("bad", "good"))
-    model: Any = initialise(checkpoint, pretrained=True, seed=0)
+    model: Any = initialise_model(checkpoint, pretrained=True, seed=0)
     save_pretrained = model.save_pretrained
 
     def without_head(folder: Path) -> None:

@@ -27,10 +27,10 @@ from headstart.models import vocabulary
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.vocabulary import (
     CompactEmbedding,
-    compact,
+    compact_embedding,
     compute_decay_factor,
     find_used_ids,
-    restore,
+    restore_embedding,
 )
 
 VOCABULARY, PAD = 50, 1
@@ -92,7 +92,7 @@ def _train(model: Any) -> list[float]:
 
 def _compacted(family: str) -> Any:
     model = _model(family)
-    assert compact(model, USED) is None
+    assert compact_embedding(model, USED) is None
     return model
 
 
@@ -108,7 +108,7 @@ def test_trained_and_restored_it_is_the_fully_trained_model(family: str) -> None
     norms = _train(full)
     assert max(norms) > 0.5  # clipping took part
     assert np.allclose(_train(model), norms, rtol=1e-9)
-    restore(model, _model(family).get_input_embeddings(), compute_decay_factor(RATES, DECAY))
+    restore_embedding(model, _model(family).get_input_embeddings(), compute_decay_factor(RATES, DECAY))
     expected, actual = full.state_dict(), model.state_dict()
     assert list(actual) == list(expected)
     for name in expected:
@@ -121,7 +121,7 @@ def test_the_rows_left_out_need_their_decay(family: str) -> None:
     full, model = _model(family), _compacted(family)
     _train(full)
     _train(model)
-    restore(model, _model(family).get_input_embeddings(), 1.0)
+    restore_embedding(model, _model(family).get_input_embeddings(), 1.0)
     gap = (model.get_input_embeddings().weight - full.get_input_embeddings().weight).abs().amax(1)
     assert gap[UNUSED].min() > 1e-5
     assert gap[USED].max() < 1e-9
@@ -144,7 +144,7 @@ def test_decay_is_the_product_over_steps() -> None:
 )
 def test_a_tied_table_is_left_alone(model: Any) -> None:
     table = model.get_input_embeddings()
-    reason = compact(model, USED)
+    reason = compact_embedding(model, USED)
     assert reason is not None
     assert "its input embedding is tied" in reason
     assert model.get_input_embeddings() is table
@@ -165,19 +165,19 @@ def test_a_tied_table_is_left_alone(model: Any) -> None:
 def test_any_other_table_is_left_alone(table: nn.Embedding | None, reason: str) -> None:
     model = _model("bert")
     model.set_input_embeddings(table)
-    assert reason in (compact(model, USED) or "")
+    assert reason in (compact_embedding(model, USED) or "")
     assert model.get_input_embeddings() is table
 
 
 def test_a_table_in_full_use_is_left_alone() -> None:
     model = _model("bert")
     table = model.get_input_embeddings()
-    assert compact(model, np.arange(VOCABULARY)) == "every row of its embedding is in use"
+    assert compact_embedding(model, np.arange(VOCABULARY)) == "every row of its embedding is in use"
     assert model.get_input_embeddings() is table
 
 
 def test_a_compacted_model_is_not_compacted_again() -> None:
-    assert "CompactEmbedding" in (compact(_compacted("bert"), USED) or "")
+    assert "CompactEmbedding" in (compact_embedding(_compacted("bert"), USED) or "")
 
 
 def test_an_id_outside_the_study_is_an_error() -> None:
@@ -190,12 +190,12 @@ def test_an_id_outside_the_study_is_an_error() -> None:
 @pytest.mark.parametrize("wrong", [-1, VOCABULARY])
 def test_ids_that_the_table_never_had_are_refused(wrong: int) -> None:
     with pytest.raises(ModelError, match=r"(?s)token ids from .*expected: ids from 0 to 49"):
-        compact(_model("bert"), np.array([4, wrong]))
+        compact_embedding(_model("bert"), np.array([4, wrong]))
 
 
 def test_the_padding_row_is_kept_without_being_asked_for() -> None:
     model, full = _model("roberta"), _model("roberta")
-    assert compact(model, USED[1:]) is None
+    assert compact_embedding(model, USED[1:]) is None
     embedding = model.get_input_embeddings()
     assert isinstance(embedding, CompactEmbedding)
     assert embedding.list_ids().tolist() == USED.tolist()
@@ -207,7 +207,7 @@ def test_only_the_rows_in_use_are_kept_in_memory() -> None:
     model = _model("bert")
     n_parameters = count_parameters(model).total
     table = weakref.ref(model.get_input_embeddings().weight)
-    assert compact(model, USED) is None
+    assert compact_embedding(model, USED) is None
     assert (
         count_parameters(model).total == count_parameters(model).trainable == n_parameters - len(UNUSED) * 32
     )
@@ -229,17 +229,17 @@ def test_a_frozen_table_stays_frozen_and_keeps_its_precision() -> None:
     model, full = _model("bert").bfloat16(), _model("bert")
     model.get_input_embeddings().weight.requires_grad_(False)
     expected = full.get_input_embeddings().weight.detach().bfloat16()
-    assert compact(model, USED) is None
+    assert compact_embedding(model, USED) is None
     assert not model.get_input_embeddings().weight.requires_grad
     assert model.get_input_embeddings().weight.dtype == torch.bfloat16
-    restore(model, full.get_input_embeddings(), 1.0)
+    restore_embedding(model, full.get_input_embeddings(), 1.0)
     assert not model.get_input_embeddings().weight.requires_grad
     assert torch.equal(model.get_input_embeddings().weight, expected)
 
 
 def test_a_restored_model_is_saved_and_loaded_as_any_other(tmp_path: Path) -> None:
     model = _compacted("roberta")
-    restore(model, _model("roberta").get_input_embeddings(), 0.9)
+    restore_embedding(model, _model("roberta").get_input_embeddings(), 0.9)
     assert type(model.get_input_embeddings()) is nn.Embedding
     model.save_pretrained(tmp_path)
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path, dtype=torch.float64).eval()
@@ -259,7 +259,7 @@ def test_ids_in_use_are_those_of_every_part_and_the_extra_ones(monkeypatch: pyte
     parts = [_tokens(draws.integers(4, 40, length)) for length in (20, 7, 1)]
     used_ids = find_used_ids(parts, PAD, 49)
     assert used_ids.dtype == np.int64
-    assert used_ids.tolist() == sorted({PAD, 49, *(int(i) for part in parts for i in part.ids)})
+    assert used_ids.tolist() == sorted({PAD, 49, *(int(i) for part in parts for i in part.input_ids)})
     assert find_used_ids([]).tolist() == []
 
 

@@ -15,7 +15,12 @@ from headstart.data.batches import compute_padded_length
 from headstart.errors import StackError
 from headstart.planning import time_steps as module
 from headstart.planning.step_benchmark import StepBenchmark
-from headstart.planning.time_steps import TIMED_STEPS, WARM_UP_STEPS, count_evaluation_tokens, time_steps
+from headstart.planning.time_steps import (
+    TIMED_STEPS,
+    WARM_UP_STEPS,
+    count_evaluation_tokens,
+    run_step_benchmark,
+)
 from headstart.prepared import PreparedStudy
 from headstart.training.prepare import prepare_study
 from tiny import make_tiny_tokens
@@ -37,7 +42,7 @@ def test_a_benchmark_times_a_pack_and_keeps_nothing(
     study: tuple[tuple[Run, ...], PreparedStudy], tmp_path: Path
 ) -> None:
     runs, prepared = study
-    times = time_steps(StepBenchmark(runs, 0), prepared)
+    times = run_step_benchmark(StepBenchmark(runs, 0), prepared)
     assert 0 < times.seconds < 60
     assert times.seconds == pytest.approx(sum(span for _, span in times.steps) / TIMED_STEPS)
     assert len(times.steps) == TIMED_STEPS
@@ -49,7 +54,7 @@ def test_a_benchmark_times_a_pack_and_keeps_nothing(
 def test_steps_know_the_tokens_of_a_run(study: tuple[tuple[Run, ...], PreparedStudy]) -> None:
     """The first step, of warming up, is the longest; each is a batch of 8 examples, padded."""
     runs, prepared = study
-    times = time_steps(StepBenchmark(runs[:1], 0), prepared)
+    times = run_step_benchmark(StepBenchmark(runs[:1], 0), prepared)
     lengths = prepared.select(runs[0]).tokens["train"].lengths
     assert all(0 < tokens <= 8 * lengths.max() for tokens, _ in times.steps)
     assert len({tokens for tokens, _ in times.steps}) > 1
@@ -60,7 +65,7 @@ def test_a_run_of_few_steps_has_few_to_time(study: tuple[tuple[Run, ...], Prepar
     few = runs[0].training.model_copy(update={"steps": WARM_UP_STEPS - 1})
     from dataclasses import replace
 
-    times = time_steps(StepBenchmark((replace(runs[0], training=few),), 0), prepared)
+    times = run_step_benchmark(StepBenchmark((replace(runs[0], training=few),), 0), prepared)
     assert len(times.steps) == 1
 
 
@@ -80,7 +85,7 @@ def test_a_pack_that_cannot_be_made_takes_for_ever(
     study: tuple[tuple[Run, ...], PreparedStudy], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     _fail_to_build(monkeypatch, error)
-    times = time_steps(StepBenchmark(study[0], 0), study[1])
+    times = run_step_benchmark(StepBenchmark(study[0], 0), study[1])
     assert (times.seconds, times.steps) == (float("inf"), ())
 
 
@@ -89,7 +94,7 @@ def test_a_bug_is_not_hidden(
 ) -> None:
     _fail_to_build(monkeypatch, RuntimeError("mat1 and mat2"))
     with pytest.raises(RuntimeError, match="mat1"):
-        time_steps(StepBenchmark(study[0], 0), study[1])
+        run_step_benchmark(StepBenchmark(study[0], 0), study[1])
 
 
 def test_tokens_of_an_evaluation_are_those_of_its_padded_batches() -> None:

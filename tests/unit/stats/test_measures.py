@@ -12,7 +12,7 @@ import sklearn.metrics as sk
 from scipy import stats
 
 from headstart.stats.measures import (
-    Measure,
+    ExampleMetric,
     SumsMeasure,
     measure_classes,
     measure_labels,
@@ -83,7 +83,7 @@ NAMES = [*(f"{name}-{k}" for k in (2, 3) for name in CLASSES), *(f"labels-{n}" f
 
 @pytest.mark.parametrize(("measure", "metric", "data"), CASES, ids=NAMES)
 def test_examples_drawn_anew_score_as_the_library_scores_them(
-    measure: Measure, metric: Metric, data: tuple[np.ndarray, np.ndarray]
+    measure: ExampleMetric, metric: Metric, data: tuple[np.ndarray, np.ndarray]
 ) -> None:
     counts = next(iter(draw_example_counts(N, np.random.default_rng(0), 20)))
     theirs = []
@@ -95,7 +95,7 @@ def test_examples_drawn_anew_score_as_the_library_scores_them(
 
 @pytest.mark.parametrize(("measure", "metric", "data"), CASES, ids=NAMES)
 def test_parts_by_example_average_to_the_metric(
-    measure: Measure, metric: Metric, data: tuple[np.ndarray, np.ndarray]
+    measure: ExampleMetric, metric: Metric, data: tuple[np.ndarray, np.ndarray]
 ) -> None:
     parts = measure.by_example
     if parts is not None:

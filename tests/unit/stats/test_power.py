@@ -9,11 +9,11 @@ from scipy import stats
 from headstart.stats.power import (
     VarianceComponents,
     assume_variances,
+    compute_power,
     detectable_difference,
     find_required_examples,
     find_required_seeds,
     measure_variances,
-    power,
 )
 from headstart.stats.two_way import estimate_two_way
 
@@ -25,11 +25,11 @@ def test_without_examples_it_is_the_power_of_a_paired_t_test() -> None:
     shift = 1.5 / np.sqrt(1 / 5)
     limit = stats.t.ppf(0.975, 4)
     expected = 1 - stats.nct.cdf(limit, 4, shift) + stats.nct.cdf(-limit, 4, shift)
-    assert power(1.5, parts, 5, 1_000_000) == pytest.approx(expected)
+    assert compute_power(1.5, parts, 5, 1_000_000) == pytest.approx(expected)
 
 
 def test_without_a_difference_it_is_the_level() -> None:
-    assert power(0.0, PARTS, 5, 500) == pytest.approx(0.05)
+    assert compute_power(0.0, PARTS, 5, 500) == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
@@ -44,22 +44,22 @@ def test_it_is_how_often_the_interval_leaves_zero_out(seeds: int) -> None:
             difference + a + b + np.sqrt(parts.residual) * draws.normal(size=(seeds, n_examples))
         )
         shown.append(estimate is not None and estimate.low > 0)
-    assert np.mean(shown) == pytest.approx(power(difference, parts, seeds, n_examples), abs=0.06)
+    assert np.mean(shown) == pytest.approx(compute_power(difference, parts, seeds, n_examples), abs=0.06)
 
 
 def test_what_is_detectable_is_shown_as_often_as_asked() -> None:
     for seeds in (1, 3, 10):
         difference = detectable_difference(PARTS, seeds, 1000)
-        assert power(difference, PARTS, seeds, 1000) == pytest.approx(0.8)
+        assert compute_power(difference, PARTS, seeds, 1000) == pytest.approx(0.8)
 
 
 def test_what_is_needed_is_enough_and_one_less_is_not() -> None:
     seeds = find_required_seeds(0.034, PARTS, 2000)
     assert seeds is not None
-    assert power(0.034, PARTS, seeds, 2000) >= 0.8 > power(0.034, PARTS, seeds - 1, 2000)
+    assert compute_power(0.034, PARTS, seeds, 2000) >= 0.8 > compute_power(0.034, PARTS, seeds - 1, 2000)
     n_examples = find_required_examples(0.05, PARTS, 5)
     assert n_examples is not None
-    assert power(0.05, PARTS, 5, n_examples) >= 0.8 > power(0.05, PARTS, 5, n_examples - 1)
+    assert compute_power(0.05, PARTS, 5, n_examples) >= 0.8 > compute_power(0.05, PARTS, 5, n_examples - 1)
 
 
 def test_seeds_cannot_buy_back_a_small_test_set() -> None:
@@ -100,4 +100,4 @@ def test_a_leaderboards_noise() -> None:
     parts = assume_variances(0.5, None, 0.0)
     assert np.sqrt(0.25 / 1319) == pytest.approx(0.0138, abs=1e-4)
     assert parts.std_error(1, 1319) == pytest.approx(0.0195, abs=1e-4)
-    assert power(0.018, parts, 1, 1319) < 0.2
+    assert compute_power(0.018, parts, 1, 1319) < 0.2

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.summary import compute_mean_interval, summarise
+from headstart.stats.summary import compute_mean_interval, summarise_values
 
 
 def test_laboratory_figures_of_random_weights() -> None:
-    summary = summarise(np.array([62.5, 64.5, 63.5]))
+    summary = summarise_values(np.array([62.5, 64.5, 63.5]))
     assert (summary.n, summary.mean) == (3, 63.5)
     assert summary.std_population == pytest.approx(np.sqrt(2 / 3))
     assert round(summary.std_population, 1) == 0.8
@@ -18,7 +18,7 @@ def test_laboratory_figures_of_random_weights() -> None:
 
 
 def test_laboratory_figures_of_pretrained_weights() -> None:
-    summary = summarise(np.array([81.5, 78.0, 82.5]))
+    summary = summarise_values(np.array([81.5, 78.0, 82.5]))
     assert (round(summary.mean, 2), round(summary.std_population, 1)) == (80.67, 1.9)
 
 
@@ -35,12 +35,12 @@ def test_interval_is_that_of_scipy(count: int) -> None:
 
 
 def test_one_value_has_no_deviation_and_no_interval() -> None:
-    summary = summarise(np.array([0.8]))
+    summary = summarise_values(np.array([0.8]))
     assert (summary.n, summary.mean, summary.std_population) == (1, 0.8, 0.0)
     assert (summary.std, summary.low, summary.high) == (None, None, None)
 
 
 def test_equal_values_have_no_interval() -> None:
-    summary = summarise(np.array([0.8, 0.8, 0.8]))
+    summary = summarise_values(np.array([0.8, 0.8, 0.8]))
     assert summary.std == pytest.approx(0, abs=1e-12)
     assert (summary.low, summary.high) == (None, None)

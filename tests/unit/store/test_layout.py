@@ -16,19 +16,19 @@ def test_files_of_the_study() -> None:
 
 def test_run_has_a_folder_with_all_that_is_its_own() -> None:
     key = "lora/all/0/learning_rate=0.001"
-    assert LAYOUT.run_folder(key) == Path("out/runs") / key
+    assert LAYOUT.get_run_folder(key) == Path("out/runs") / key
     assert LAYOUT.record_file(key) == Path("out/runs") / key / "record.json"
-    assert LAYOUT.checkpoint_folder(key) == Path("out/runs") / key / "checkpoint"
+    assert LAYOUT.get_state_folder(key) == Path("out/runs") / key / "checkpoint"
     assert LAYOUT.run_model_folder(key) == Path("out/runs") / key / "model"
 
 
 def test_curves_and_models_lie_apart() -> None:
-    assert LAYOUT.curves_folder("a/all/0") == Path("out/tensorboard/a/all/0")
-    assert LAYOUT.arm_model_folder("a") == Path("out/models/a")
+    assert LAYOUT.get_curves_folder("a/all/0") == Path("out/tensorboard/a/all/0")
+    assert LAYOUT.get_arm_model_folder("a") == Path("out/models/a")
 
 
 def test_paths_touch_nothing(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
-    layout.run_folder("a/all/0")
-    layout.arm_model_folder("a")
+    layout.get_run_folder("a/all/0")
+    layout.get_arm_model_folder("a")
     assert list(tmp_path.iterdir()) == []

@@ -45,7 +45,7 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
     layout.run_model_folder("a/all/3").mkdir(parents=True)
     study = make_study(tmp_path, arms={"a": {"method": "lora"}}, data={"path": "/a.csv", "text": ["p", "q"]})
     assert promote(layout, make_record(3, resolved={"max_length": 64}), study, lambda _: "card")
-    assert read_model_notes(layout.arm_model_folder("a")) == ModelNotes(
+    assert read_model_notes(layout.get_arm_model_folder("a")) == ModelNotes(
         run="a/all/3",
         metric="accuracy",
         valid=0.5,
@@ -60,9 +60,9 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("notes", ["{", "{}", None])
 def test_model_without_notes_of_a_run_gives_way(tmp_path: Path, notes: str | None) -> None:
     layout = StudyLayout(tmp_path)
-    layout.arm_model_folder("a").mkdir(parents=True)
+    layout.get_arm_model_folder("a").mkdir(parents=True)
     if notes is not None:
-        (layout.arm_model_folder("a") / "headstart.json").write_text(notes, encoding="utf-8")
+        (layout.get_arm_model_folder("a") / "headstart.json").write_text(notes, encoding="utf-8")
     assert promoted(layout, 0, 0.1)
     assert (tmp_path / "models/a/weights").read_text() == "0"
 

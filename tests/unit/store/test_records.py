@@ -27,9 +27,9 @@ LOW, HIGH = {"learning_rate": 1e-5}, {"learning_rate": 1e-4}
 def test_start_gives_an_empty_folder(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     (clear_run_folder(layout, "a/all/0") / "left.bin").write_bytes(b"x")
-    layout.curves_folder("a/all/0").mkdir(parents=True)
+    layout.get_curves_folder("a/all/0").mkdir(parents=True)
     assert list(clear_run_folder(layout, "a/all/0").iterdir()) == []
-    assert not layout.curves_folder("a/all/0").exists()
+    assert not layout.get_curves_folder("a/all/0").exists()
 
 
 def test_record_is_read_back(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_json_is_written_for_people_too(tmp_path: Path) -> None:
 
 def test_training_state_of_an_unfinished_run_stays_but_for_what_is_half_written(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
-    checkpoint = layout.checkpoint_folder("a/all/0")
+    checkpoint = layout.get_state_folder("a/all/0")
     checkpoint.mkdir(parents=True)
     for name in ("state.safetensors", ".state.safetensors-abcd1234"):
         (checkpoint / name).touch()
@@ -85,9 +85,9 @@ def test_training_state_of_an_unfinished_run_stays_but_for_what_is_half_written(
 def test_run_that_is_done_needs_its_training_state_no_more(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     for seed, status in enumerate(("done", "failed")):
-        layout.checkpoint_folder(f"a/all/{seed}").mkdir(parents=True)
+        layout.get_state_folder(f"a/all/{seed}").mkdir(parents=True)
         write_record(layout, make_record(seed, status=status))
-    assert [layout.checkpoint_folder(f"a/all/{seed}").exists() for seed in (0, 1)] == [False, True]
+    assert [layout.get_state_folder(f"a/all/{seed}").exists() for seed in (0, 1)] == [False, True]
 
 
 @pytest.mark.parametrize(("change", "age"), [(-1, "an earlier"), (1, "a later")])

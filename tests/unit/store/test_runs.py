@@ -91,7 +91,7 @@ def test_predictions_are_read_by_run(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     assert store.read_predictions("a/all/0", "rmse") is None
     columns = {name: pa.array(np.array([1.0])) for name in ("label", "predicted")}
-    write_table(store.run_folder("a/all/0") / PREDICTIONS_FILE, {"id": pa.array([0]), **columns})
+    write_table(store.get_run_folder("a/all/0") / PREDICTIONS_FILE, {"id": pa.array([0]), **columns})
     predictions = store.read_predictions("a/all/0", "rmse")
     assert predictions is not None
     assert predictions.kind == "numbers"

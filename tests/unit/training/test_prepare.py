@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return "bf16"
 
     monkeypatch.setattr(module, "choose_precision", choose)
-    monkeypatch.setattr(module, "has_bf16", lambda _: True)
+    monkeypatch.setattr(module, "supports_bf16", lambda _: True)
     return asked
 
 
@@ -92,7 +92,7 @@ def test_a_study_goes_on_in_the_precision_it_began_in(
 def test_bf16_is_gone_on_with_where_the_hardware_has_it(
     study_file: StudyFile, monkeypatch: pytest.MonkeyPatch, asked: list[str], has: bool, expected: str
 ) -> None:
-    monkeypatch.setattr(module, "has_bf16", lambda _: has)
+    monkeypatch.setattr(module, "supports_bf16", lambda _: has)
     prepared = replace(_prepared(study_file(arms=ARMS, training=OPEN)), precision="fp32")
     assert keep_precision(prepared, [_done(prepared, "random", "bf16")]).precision == expected
 

@@ -43,7 +43,7 @@ class KeyedDropout(TorchFunctionMode):
         self._shape = keys, rows, tokens
         self._masks = HostMasks(keys, rows, tokens)
         self._site = 0
-        self._masked_with: tuple[torch.Tensor, int] | None = None
+        self._cached_mask: tuple[torch.Tensor, int] | None = None
         self._bias: tuple[torch.Tensor, torch.Tensor | None]
 
     def __enter__(self) -> KeyedDropout:
@@ -139,9 +139,9 @@ class KeyedDropout(TorchFunctionMode):
 
     def _get_bias(self, mask: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
         """`_make_attention_bias` of the mask, which all layers of a model often share: computed once then."""
-        last, version = self._masked_with or (None, 0)
+        last, version = self._cached_mask or (None, 0)
         if mask is not last or mask._version != version:
-            self._masked_with, self._bias = (mask, mask._version), _make_attention_bias(mask, dtype)
+            self._cached_mask, self._bias = (mask, mask._version), _make_attention_bias(mask, dtype)
         return self._bias
 
     def _draw_mask(self, like: torch.Tensor, p: float) -> torch.Tensor:

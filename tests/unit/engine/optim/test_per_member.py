@@ -246,7 +246,7 @@ def test_moments_have_the_names_of_the_state_on_disk() -> None:
     optimiser = create_optimiser(weights, TRAININGS)
     _step(optimiser, weights, range(3), 0)
     sizes = {name: value.numel() for name, value in optimiser.export_moments(2).items()}
-    decaying, exempt = weights.decaying.stop, weights.values.shape[1] - weights.decaying.stop
+    decaying, exempt = weights.decayed.stop, weights.values.shape[1] - weights.decayed.stop
     assert sizes == {
         "0.step": 1, "0.exp_avg": decaying, "0.exp_avg_sq": decaying,
         "1.step": 1, "1.exp_avg": exempt, "1.exp_avg_sq": exempt,
