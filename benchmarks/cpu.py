@@ -187,7 +187,7 @@ def lead(subject: Name, wanted: Options, keep: Callable[[Name, Rounds], None]) -
     rounds: Rounds = []
     for number in range(wanted.rounds):
         order = list(parts) if number % 2 == 0 else list(reversed(parts))
-        rounds.append({name: _told(name, at_once(parts[name])) for name in order})
+        rounds.append({name: _report_outcome(name, at_once(parts[name])) for name in order})
         keep(subject, rounds)
     what = f"{wanted.steps} steps of {BATCH} texts, {wanted.threads} threads, rounds: {wanted.rounds}"
     print(f"\n{subject}: {what}")
@@ -195,7 +195,7 @@ def lead(subject: Name, wanted: Options, keep: Callable[[Name, Rounds], None]) -
     print("\n".join(conclusions(rounds, has_aims=subject == "books")), flush=True)
 
 
-def _told(name: str, outcome: Outcome) -> Outcome:
+def _report_outcome(name: str, outcome: Outcome) -> Outcome:
     print(f"  {name}: {outcome['ms']:.1f} ms", file=sys.stderr, flush=True)
     return outcome
 

@@ -206,10 +206,10 @@ def alone(cell: Cell) -> Outcome:
     """What one process measures by itself."""
     (result,) = at_once([cell])
     outcome = _outcome(result, cell.members) if "failed" not in result else _failure(result["failed"])
-    return _told(cell, f"{cell.kind} {cell.members}", outcome)
+    return _report_outcome(cell, f"{cell.kind} {cell.members}", outcome)
 
 
-def _told(cell: Cell, name: str, outcome: Outcome) -> Outcome:
+def _report_outcome(cell: Cell, name: str, outcome: Outcome) -> Outcome:
     """The outcome, once whoever waits for the table has seen it."""
     what = outcome.failed or f"{outcome.ms:.2f} ms a run-step, {outcome.mib:.0f} MiB a run"
     print(f"{cell.shape}, {cell.length} tokens, {name}: {what}", file=sys.stderr, flush=True)
@@ -246,7 +246,7 @@ def processes(cell: Cell, count: int, single: Outcome) -> Outcome:
     seconds = max(result["marks"][-1] for result in results) - min(result["marks"][0] for result in results)
     mib = statistics.mean(result["peak"] for result in results) / MIB
     outcome = Outcome(1e3 * seconds / (count * cell.steps), mib, results[0]["base"] / MIB)
-    return _told(cell, f"processes {count}", outcome)
+    return _report_outcome(cell, f"processes {count}", outcome)
 
 
 def _free_mib() -> float:

@@ -93,7 +93,7 @@ def test_ranks_share_a_pack_and_bases_do_not(done: Path) -> None:
     assert {packs[f"probe/all/{seed}"] for seed in (0, 1)} == {2}
 
 
-def _said(out: Path, key: str) -> torch.Tensor:
+def _read_predictions(out: Path, key: str) -> torch.Tensor:
     columns = pq.read_table(out / "runs" / key / "predictions.parquet").to_pydict()
     return torch.tensor([columns["p_bad"], columns["p_good"]], dtype=torch.float64).T
 
@@ -117,7 +117,7 @@ def test_peft_itself_loads_the_adapter_with_its_head(done: Path, tiny_model: Pat
     model = peft.PeftModel.from_pretrained(base, folder)
     run = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["run"]
     again = _probabilities(model, folder, _test_texts(done))
-    assert float((again - _said(done, run)).abs().max()) < 1e-4
+    assert float((again - _read_predictions(done, run)).abs().max()) < 1e-4
     assert AutoConfig.from_pretrained(folder).id2label == {0: "bad", 1: "good"}
     assert not (folder / "model.safetensors").exists()
 
@@ -127,7 +127,10 @@ def test_adapters_over_random_weights_are_merged(done: Path) -> None:
     assert not (folder / "adapter_config.json").exists()
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     run = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["run"]
-    assert float((_probabilities(model, folder, _test_texts(done)) - _said(done, run)).abs().max()) < 1e-4
+    assert (
+        float((_probabilities(model, folder, _test_texts(done)) - _read_predictions(done, run)).abs().max())
+        < 1e-4
+    )
 
 
 @pytest.mark.parametrize("arm", ["probe", "first", "random-probe"])
@@ -136,7 +139,7 @@ def test_a_probe_is_scikit_learns_features_and_weights(done: Path, tmp_path: Pat
     folder = done / "models" / arm
     source = done.parent / "reviews"
     run = json.loads((folder / "headstart.json").read_text(encoding="utf-8"))["run"]
-    predicted = _said(done, run)
+    predicted = _read_predictions(done, run)
     tensors = load_file(folder / "probe.safetensors")
     train, test = (_features(folder, _texts(source / f"{part}.jsonl"), arm) for part in ("train", "test"))
     scaler = StandardScaler().fit(train.numpy())
@@ -186,7 +189,7 @@ def test_encoders_run_once(
     assert len(seen) == 3
 
 
-def _said_in_packs(write: StudyFile, folder: Path, packs: tuple[int, ...], **study: Any) -> list[Any]:
+def _predictions_in_packs(write: StudyFile, folder: Path, packs: tuple[int, ...], **study: Any) -> list[Any]:
     """What every run of a study says, by key, for each size of packs."""
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp64"}
     predicted = []
@@ -196,13 +199,15 @@ def _said_in_packs(write: StudyFile, folder: Path, packs: tuple[int, ...], **stu
         assert (
             main(["run", str(write(pack_folder, seeds=[0, 1], training=training, pack=pack, **study))]) == 0
         )
-        predicted.append({key: _said(pack_folder / "out", key) for key in _records(pack_folder / "out")})
+        predicted.append(
+            {key: _read_predictions(pack_folder / "out", key) for key in _records(pack_folder / "out")}
+        )
     return predicted
 
 
 def test_packed_probes_are_the_runs_they_are_alone(study_in: StudyFile, tmp_path: Path) -> None:
     arms = {"probe": {"method": "probe"}, "words": None}
-    predicted = _said_in_packs(study_in, tmp_path, (1, 8), arms=arms, sizes=[20, "all"])
+    predicted = _predictions_in_packs(study_in, tmp_path, (1, 8), arms=arms, sizes=[20, "all"])
     assert len(predicted[0]) == 4
     assert max(float((predicted[0][key] - predicted[1][key]).abs().max()) for key in predicted[0]) < 1e-9
     assert float((predicted[0]["probe/20/0"] - predicted[0]["probe/20/1"]).abs().max()) > 1e-4
@@ -220,19 +225,24 @@ def test_predict_and_export(done: Path, tmp_path: Path, arm: str) -> None:
         lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
         predicted.append([json.loads(line)["p_good"] for line in lines])
     run = json.loads((model / "headstart.json").read_text(encoding="utf-8"))["run"]
-    assert predicted[0] == pytest.approx(_said(done, run)[:, 1].tolist(), abs=0.02)  # predict may take bf16
+    assert predicted[0] == pytest.approx(
+        _read_predictions(done, run)[:, 1].tolist(), abs=0.02
+    )  # predict may take bf16
     assert predicted[1] == pytest.approx(predicted[0], abs=0.02)
 
 
 def test_a_packed_adapter_is_the_run_it_is_alone(study_in: StudyFile, tmp_path: Path) -> None:
     arms = {name: ARMS[name] for name in ("lora", "narrow", "words")}
-    predicted = _said_in_packs(study_in, tmp_path, (1, 4), arms=arms)
+    predicted = _predictions_in_packs(study_in, tmp_path, (1, 4), arms=arms)
     assert predicted[0].keys() == predicted[1].keys()
     assert max(float((predicted[0][key] - predicted[1][key]).abs().max()) for key in predicted[0]) < 1e-9
 
 
 def test_seeds_decide_adapters(done: Path) -> None:
-    assert float((_said(done, "lora/all/0") - _said(done, "lora/all/1")).abs().max()) > 1e-3
+    assert (
+        float((_read_predictions(done, "lora/all/0") - _read_predictions(done, "lora/all/1")).abs().max())
+        > 1e-3
+    )
 
 
 @pytest.mark.parametrize("task", ["regression", "multi-label"])

@@ -90,7 +90,7 @@ def test_compare_says_that_seeds_were_added(decided: Path, capfd: pytest.Capture
     assert "Seeds were added until intervals were narrower than 1000 points (at most 20 seeds)" in shown
 
 
-def test_going_on_adds_to_what_is_there(
+def test_running_again_adds_to_the_seeds_that_are_there(
     decided: Path, study_in: StudyFile, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A width that no interval has: it ends at the cap, with the same runs as before and two seeds more."""

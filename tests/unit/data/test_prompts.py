@@ -65,7 +65,7 @@ def _template(tokenizer: Any, source: str, folder: Path) -> None:
         set_chat_template(tokenizer, Prompts(template=str(folder / "own.jinja")))
 
 
-def _said(tokens: Any, tokenizer: Any, i: int = 0) -> str:
+def _decode_labelled(tokens: Any, tokenizer: Any, i: int = 0) -> str:
     """What carries loss, as text."""
     span = slice(tokens.starts[i], tokens.starts[i + 1])
     text: str = tokenizer.decode(tokens.input_ids[span][tokens.loss_mask[span]])
@@ -86,7 +86,7 @@ def test_the_answer_and_its_end_carry_loss(
     _template(tokenizer, source, tmp_path)
     tokens = encode_conversations([ONE], tokenizer, 200)
     assert tokenizer.decode(tokens.input_ids) == rendered
-    assert _said(tokens, tokenizer) == with_loss
+    assert _decode_labelled(tokens, tokenizer) == with_loss
     assert tokens.truncated == 0
     assert count_loss_tokens(tokens).tolist() == [len(with_loss.replace("</s>", "")) + 1]
 
@@ -103,7 +103,7 @@ def test_every_answer_of_a_conversation_carries_loss(
     tokenizer: Any, tmp_path: Path, source: str, with_loss: str
 ) -> None:
     _template(tokenizer, source, tmp_path)
-    assert _said(encode_conversations([TWO], tokenizer, 500), tokenizer) == with_loss
+    assert _decode_labelled(encode_conversations([TWO], tokenizer, 500), tokenizer) == with_loss
 
 
 @pytest.mark.parametrize("source", ["human", "chat", BARE])
@@ -122,7 +122,7 @@ def test_a_cut_answer_keeps_what_fits_and_learns_no_end(tokenizer: Any) -> None:
     set_chat_template(tokenizer, Prompts())
     full_length = len(tokenise_conversation(ONE, tokenizer)[0])
     tokens = encode_conversations([ONE, ONE, ONE], tokenizer, full_length - 3)
-    assert _said(tokens, tokenizer) == " Becaus"
+    assert _decode_labelled(tokens, tokenizer) == " Becaus"
     assert tokens.truncated == 3
     nothing = encode_conversations([ONE], tokenizer, 10)
     assert count_loss_tokens(nothing).tolist() == [0]
@@ -185,7 +185,7 @@ def test_templates_that_cannot_be_used(
 ) -> None:
     _template(tokenizer, source, tmp_path)
     if words is None:
-        assert _said(encode_conversations([ONE], tokenizer, 200), tokenizer) == "Because.</s>"
+        assert _decode_labelled(encode_conversations([ONE], tokenizer, 200), tokenizer) == "Because.</s>"
         return
     with pytest.raises(DataError, match=words):
         tokenise_conversation(ONE, tokenizer)

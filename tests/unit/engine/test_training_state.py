@@ -50,7 +50,7 @@ def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, 
 
 
 @pytest.mark.parametrize("epoch", [1, 3, 4])
-def test_going_on_gives_the_same_bits(epoch: int, tmp_path: Path) -> None:
+def test_resuming_gives_the_same_bits(epoch: int, tmp_path: Path) -> None:
     uninterrupted = _whole(tmp_path, epoch)
     resumed, heard, loaded = _rest(tmp_path)
     assert loaded
@@ -91,7 +91,7 @@ def test_the_case_exercises_a_best_epoch_before_the_state(tmp_path: Path) -> Non
     assert best.epoch < 4
 
 
-def test_going_on_in_a_pack_gives_the_same_run(tmp_path: Path) -> None:
+def test_resuming_in_a_pack_gives_the_same_run(tmp_path: Path) -> None:
     uninterrupted = _whole(tmp_path, 2)
     resumed, _, loaded = _rest(tmp_path, others=2)
     assert loaded
