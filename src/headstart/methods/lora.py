@@ -15,11 +15,11 @@ from headstart.errors import ModelError
 from headstart.methods.base import TrainedMethod, name_key, select_check
 from headstart.methods.lora_layers import (
     collect_trained_values,
+    count_linear_weights,
     eject_adapters,
     find_target_layers,
     import_peft,
     inject_adapters,
-    iter_linear_layers,
     pad_rank,
 )
 from headstart.methods.peft_format import attach_adapter, convert_to_peft, merge_adapter, save_adapter
@@ -76,17 +76,21 @@ class LoraMethod(TrainedMethod):
     def save(self, model: nn.Module, prepared: PreparedRun, precision: Precision, folder: Path) -> None:
         """As PEFT's adapter; over random weights, which are nowhere else, merged into them."""
         checkpoint, check = prepared.checkpoint, select_check(prepared)
-        expected = compute_example_logits(model, checkpoint.tokenizer, **check)
-        values = collect_trained_values(model)
-        base = eject_adapters(model)
-        adapter = convert_to_peft(base, values, _get_settings(prepared.run), prepared.missing_keys)
         if not prepared.run.pretrained:
-            save_model(merge_adapter(adapter), checkpoint, folder, **check)
+            save_model(merge_adapter(_convert_adapter(model, prepared)), checkpoint, folder, **check)
             return
+        expected = compute_example_logits(model, checkpoint.tokenizer, **check)
+        adapter = _convert_adapter(model, prepared)
         save_adapter(adapter, checkpoint, folder)
         # On the very base, which is there already: only the adapter and what trained whole come from disk.
         loaded = attach_adapter(adapter.unload(), folder)
         compare_logits(expected, loaded, folder, **check)
+
+
+def _convert_adapter(model: nn.Module, prepared: PreparedRun) -> Any:
+    """PEFT's model of ours, whose adapters are taken out of it."""
+    values = collect_trained_values(model)
+    return convert_to_peft(eject_adapters(model), values, _get_settings(prepared.run), prepared.missing_keys)
 
 
 def identify_frozen_weights(prepared: PreparedRun) -> str:
@@ -97,7 +101,7 @@ def identify_frozen_weights(prepared: PreparedRun) -> str:
 
 def estimate_base_bytes(skeleton: Any, precision: Precision) -> int:
     """Memory of a frozen base: linear layers in the format of their products, the rest in float32."""
-    linear = sum(int(skeleton.get_submodule(path).weight.numel()) for path in iter_linear_layers(skeleton))
+    linear = sum(count_linear_weights(skeleton).values())
     return 4 * (count_parameters(skeleton).total - linear) + linear * (2 if precision == "bf16" else 4)
 
 

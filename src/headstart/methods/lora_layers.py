@@ -156,6 +156,11 @@ def iter_linear_layers(model: Any) -> Iterator[str]:
             yield path
 
 
+def count_linear_weights(model: Any) -> dict[str, int]:
+    """Weights of each of the body's linear layers, biases apart, by path."""
+    return {path: int(model.get_submodule(path).weight.numel()) for path in iter_linear_layers(model)}
+
+
 def _is_match(path: str, name: str) -> bool:
     """As PEFT compares: the whole path, or its last parts."""
     return path == name or path.endswith(f".{name}")

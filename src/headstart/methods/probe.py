@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_weights_dtype
 from headstart.errors import ModelError
 from headstart.events import Log
-from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model, copy_values
+from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model
 from headstart.methods.features import index_rows, load_features, locate_features
 from headstart.methods.linear_probe import FeatureProbe, load_head, save_head
 from headstart.methods.lora import identify_frozen_weights
@@ -75,11 +75,6 @@ class ProbeMethod(TrainedMethod):
         rows = torch.from_numpy(prepared.train_index)
         probe = FeatureProbe(table, rows, prepared.study.corpus.num_outputs)
         return BuiltModel(probe.to(device, choose_weights_dtype(precision)))
-
-    def restore_model(self, built: BuiltModel, values: Mapping[str, torch.Tensor], decay: float) -> nn.Module:
-        """The linear layer as trained."""
-        copy_values(values, built.module)
-        return built.module
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """The encoder's, and those of the linear layer, which train."""

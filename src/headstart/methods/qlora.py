@@ -15,7 +15,7 @@ from headstart.methods.four_bits import (
     quantise_model,
 )
 from headstart.methods.lora import LoraMethod
-from headstart.methods.lora_layers import iter_linear_layers
+from headstart.methods.lora_layers import count_linear_weights
 from headstart.models.accounting.counts import count_parameters
 
 
@@ -39,9 +39,7 @@ class QloraMethod(LoraMethod):
 
     def estimate_frozen_bytes(self, skeleton: Any, precision: Precision) -> int:
         """Layers in four bits, and the rest in float32."""
-        weights = {
-            path: int(skeleton.get_submodule(path).weight.numel()) for path in iter_linear_layers(skeleton)
-        }
+        weights = count_linear_weights(skeleton)
         small = set(list_quantisable_layers(skeleton))
         other_bytes = 4 * (count_parameters(skeleton).total - sum(weights.values()))
         return other_bytes + sum(

@@ -11,8 +11,7 @@ from headstart.config.traits import METHODS, TASKS, TaskName, get_task_traits
 from headstart.data.assets import is_asset
 from headstart.device import Precision
 from headstart.methods import load_method
-from headstart.methods.linear_probe import PROBE_FILE as PROBE_FILE
-from headstart.methods.linear_probe import load_probed_model
+from headstart.methods.linear_probe import PROBE_FILE, load_probed_model
 from headstart.methods.peft_format import is_adapter, load_adapter
 from headstart.models.checkpoints import get_auto_class, silence_logs
 from headstart.store.model_notes import ModelNotes

@@ -64,23 +64,23 @@ class RunStore(StudyLayout):
         return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.read_seeds())))})
 
     def read_stopping_rule(self) -> StoppingRule | None:
-        """As `read_records.read_stopping_rule`."""
+        """As `records.read_stopping_rule`."""
         return read_stopping_rule(self)
 
     def clear_run_folder(self, key: str) -> Path:
-        """As `read_records.clear_run_folder`."""
+        """As `records.clear_run_folder`."""
         return clear_run_folder(self, key)
 
     def write_record(self, record: RunRecord) -> None:
-        """As `read_records.write_record`."""
+        """As `records.write_record`."""
         write_record(self, record)
 
     def read_records(self) -> Iterator[RunRecord]:
-        """As `read_records.read_records`."""
+        """As `records.read_records`."""
         return read_records(self)
 
     def read_done_records(self) -> dict[str, RunRecord]:
-        """As `read_records.read_done_records`."""
+        """As `records.read_done_records`."""
         return read_done_records(self)
 
     def read_predictions(self, key: str, metric: str) -> Predictions | None:
@@ -92,7 +92,7 @@ class RunStore(StudyLayout):
         return read_predictions(self.get_run_folder(key), metric)
 
     def promote_model(self, record: RunRecord, study: Study, card: MakeCard) -> bool:
-        """As `models.promote_model`."""
+        """As `models.promote`."""
         return promote(self, record, study, card)
 
     def promote_chosen(self, arm: str, record: RunRecord | None, card: MakeCard) -> bool:

@@ -103,9 +103,10 @@ def _train(
     store: RunStore,
     on_event: OnEvent,
 ) -> WeightsLayout:
-    """Train the members; gives how each one's trained weights lie. The module itself is let go of here:
+    """Train the members; gives how each one's trained weights lie.
 
-    what a pack trained beside would be there twice while its members are made whole again.
+    The module is let go of on return: else a frozen base would be in memory twice while its members' models
+    are built again.
     """
     weights = build_weights(runs, context)
     optimiser = create_optimiser(weights, [prepared.run.training for prepared in runs])
