@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -10,23 +10,23 @@ import torch
 from headstart.data.batches import Batch, collate, iter_eval_batches
 from headstart.data.tokenise import Tokens
 from headstart.device import Precision, make_autocast_context
+from headstart.engine.device_evaluation import WINDOW_EXAMPLES, DeviceForward, Reduce, plan_forward
+from headstart.engine.graphs import Capturing, Graphs
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.objective import Objective
 from headstart.engine.stack import count_members
+from headstart.engine.staged import StagedExamples
 from headstart.engine.step import build_inputs, build_loss_inputs
 from headstart.records import Scores
 
 #: Tokens in one forward pass: enough to keep the processor busy, few enough to stay in its caches.
 TOKENS_PER_BATCH = 4096
-#: Examples whose outputs are held at once, to be put back into their order.
-WINDOW_EXAMPLES = 4096
-#: Makes of logits and labels (of a causal model, of tokens) what is kept of each example, [n, K], on the CPU.
-Reduce = Callable[[torch.Tensor, torch.Tensor, Precision], torch.Tensor]
 
 
 def keep_logits(logits: torch.Tensor, labels: torch.Tensor, precision: Precision) -> torch.Tensor:
-    """Logits as they are, in float32 or float64 on the CPU."""
-    return logits.to("cpu", torch.float64 if precision == "fp64" else torch.float32)
+    """Logits as they are, in float32 or float64."""
+    return logits.to(torch.float64 if precision == "fp64" else torch.float32)
 
 
 def iter_logits(
@@ -45,11 +45,19 @@ def iter_outputs(
     pad_id: int,
     device: torch.device,
     precision: Precision,
+    forward: DeviceForward | None = None,
 ) -> Iterator[tuple[slice, torch.Tensor]]:
     """What `reduce` makes of each example, for each of R members on the same examples: [R, n, K] per window.
 
     A plain model is R = 1.
+
+    Args:
+        forward: on a device, what was planned for these very arguments before; planned for once by default.
     """
+    if uses_device_engine(device):
+        forward = forward or _plan_once(module, tokens, reduce, pad_id, device, precision)
+        yield from forward.iter_outputs()
+        return
     members = count_members(module)
     most = max(1, TOKENS_PER_BATCH // members)
     start = 0
@@ -65,6 +73,25 @@ def iter_outputs(
         ordered[:, torch.from_numpy(index - start)] = outputs
         yield slice(start, start + len(index)), ordered
         start += len(index)
+
+
+def _plan_once(
+    module: torch.nn.Module,
+    tokens: Tokens,
+    reduce: Reduce,
+    pad_id: int,
+    device: torch.device,
+    precision: Precision,
+) -> DeviceForward:
+    """A pass over examples that are staged for it alone, and not captured: no batch comes again."""
+    return plan_forward(
+        module,
+        tokens,
+        StagedExamples(tokens, np.zeros(len(tokens)), pad_id, device),
+        reduce,
+        precision=precision,
+        graphs=Graphs(Capturing(None)),
+    )
 
 
 def _compute_outputs(
@@ -100,12 +127,23 @@ def evaluate_members(
     pad_id: int,
     device: torch.device,
     precision: Precision,
+    forward: DeviceForward | None = None,
 ) -> list[Scores]:
-    """The task's metrics on N examples with labels [N] or [N, C], for each member of `module`."""
+    """The task's metrics on N examples with labels [N] or [N, C], for each member of `module`.
+
+    Args:
+        forward: as `iter_outputs`.
+    """
     meters = [task.make_meter(outputs) for _ in range(count_members(module))]
     expected = task.select_meter_labels(tokens, labels)
     windows = iter_outputs(
-        module, tokens, task.reduce_logits, pad_id=pad_id, device=device, precision=precision
+        module,
+        tokens,
+        task.reduce_logits,
+        pad_id=pad_id,
+        device=device,
+        precision=precision,
+        forward=forward,
     )
     for where, kept in windows:
         for meter, member_kept in zip(meters, kept, strict=True):

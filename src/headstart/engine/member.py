@@ -101,7 +101,9 @@ class Member:
         return learning_rate(self.run.training, self.steps, self.total_steps)
 
     def advance(self, micro_batches: int) -> StepMark:
-        """Count a step that was made of so many forward passes."""
+        """Count a step that was made of so many forward passes; of none, the member had no part in it."""
+        if not micro_batches:
+            return StepMark(self.steps, self.micro_batches, 0.0)
         rate = self.next_learning_rate
         self.steps += 1
         self.micro_batches += micro_batches

@@ -22,23 +22,45 @@ def build_micro_batches(
 
     The i-th batches of all members make the i-th pass.
     """
-    count = max(len(batches.batches) for batches in step_batches)
-    return [_build_micro_batch(members, step_batches, i, context) for i in range(count)]
+    return [
+        _build_micro_batch(members, step_batches, i, context) for i in range(count_micro_batches(step_batches))
+    ]
+
+
+def count_micro_batches(step_batches: Sequence[StepBatches]) -> int:
+    """How many forward passes a step of members with these batches is made of."""
+    return max(len(batches.batches) for batches in step_batches)
+
+
+def select_micro_batch(step_batches: Sequence[StepBatches], i: int) -> list[np.ndarray]:
+    """The examples of each member's i-th batch of a step; none where it has fewer batches than others."""
+    nothing = np.empty(0, np.int64)
+    return [b.batches[i] if i < len(b.batches) else nothing for b in step_batches]
+
+
+def compute_row_weights(
+    step_batches: Sequence[StepBatches], rows: Sequence[int], most: int, loss_terms: np.ndarray
+) -> np.ndarray:
+    """The weights of rows in the losses, [R, `most`], of which each member fills its own `rows`.
+
+    One over all terms of the member's step; 0 for rows that only fill it up.
+    """
+    weights = np.zeros((len(rows), most))
+    for r, batches in enumerate(step_batches):
+        terms = sum(int(loss_terms[index].sum()) for index in batches.batches)
+        weights[r, : rows[r]] = 1 / max(1, terms)
+    return weights
 
 
 def _build_micro_batch(
     members: Sequence[Member], step_batches: Sequence[StepBatches], i: int, context: PackContext
 ) -> MicroBatch:
     """The i-th pass. A member with fewer examples than others repeats some, which have weight 0."""
-    train = context.parts["train"]
-    # A member with fewer batches than others has none left here: nothing but fill.
-    indices = [b.batches[i] if i < len(b.batches) else b.batches[0][:0] for b in step_batches]
-    collate = _collate_packed if context.packs_sequences else _collate
-    rows, batch = collate(indices, step_batches, context)
-    weights = np.zeros((len(members), max(rows)))
-    for r, batches in enumerate(step_batches):
-        terms = sum(int(train.loss_terms[index].sum()) for index in batches.batches)
-        weights[r, : rows[r]] = 1 / max(1, terms)
+    train, indices = context.parts["train"], select_micro_batch(step_batches, i)
+    fill = find_fill(members, step_batches, context)
+    collate = collate_packed_rows if context.packs_sequences else _collate
+    rows, batch = collate(indices, fill, context)
+    weights = compute_row_weights(step_batches, rows, max(rows), train.loss_terms)
     keys = tuple(
         DropoutKey(
             member.run.seed, member.micro_batches + i, count, compute_padded_length(train.tokens, index)
@@ -48,31 +70,45 @@ def _build_micro_batch(
     return MicroBatch(batch, weights, keys)
 
 
+def find_fill(
+    members: Sequence[Member], step_batches: Sequence[StepBatches], context: PackContext
+) -> list[np.ndarray]:
+    """The examples by which each member is filled up, [R]: its own, so that no other's lengths enter its rows.
+
+    Those of its step, or of a member without one its shortest.
+    """
+    lengths = context.parts["train"].tokens.lengths
+    return [
+        batches.batches[0] if batches.batches else member.index[[np.argmin(lengths[member.index])]]
+        for member, batches in zip(members, step_batches, strict=True)
+    ]
+
+
+def fill_rows(indices: Sequence[np.ndarray], fill: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    """`rows` examples of each member, [R * rows]: those at its index over and over, or without any, its fill."""
+    filled = [np.resize(index if len(index) else own, rows) for index, own in zip(indices, fill, strict=True)]
+    return np.concatenate(filled)
+
+
 def _collate(
-    indices: Sequence[np.ndarray], step_batches: Sequence[StepBatches], context: PackContext
+    indices: Sequence[np.ndarray], fill: Sequence[np.ndarray], context: PackContext
 ) -> tuple[list[int], Batch]:
     """A row for each example at the members' `indices`: how many rows are each member's, and the batch."""
     train, rows = context.parts["train"], list(map(len, indices))
-    filled = [
-        # Filled up with the member's own examples, so that no other's lengths enter its rows.
-        np.resize(index if len(index) else batches.batches[0], max(rows))
-        for index, batches in zip(indices, step_batches, strict=True)
-    ]
-    index = np.concatenate(filled)
+    index = fill_rows(indices, fill, max(rows))
     return rows, collate(train.tokens, index, train.labels[index], context.pad_id)
 
 
-def _collate_packed(
-    indices: Sequence[np.ndarray], step_batches: Sequence[StepBatches], context: PackContext
+def collate_packed_rows(
+    indices: Sequence[np.ndarray], fill: Sequence[np.ndarray], context: PackContext, multiple: int = 1
 ) -> tuple[list[int], Batch]:
-    """As `_collate`, with several short examples of a member in one row."""
+    """As `_collate`, with several short examples of a member in one row, and a `multiple` of rows each."""
     tokens = context.parts["train"].tokens
     widths = [compute_padded_length(tokens, index) for index in indices]
     packed = [pack_sequences(tokens.lengths, *each) for each in zip(indices, widths, strict=True)]
     rows = list(map(len, packed))
-    fill = [[b.batches[0][:1]] * (max(rows) - count) for b, count in zip(step_batches, rows, strict=True)]
-    filled = [
-        row for packed_rows, fill_rows in zip(packed, fill, strict=True) for row in (*packed_rows, *fill_rows)
-    ]
-    width = max([*widths, *(compute_padded_length(tokens, row) for fill_rows in fill for row in fill_rows)])
+    most = -(-max(rows) // multiple) * multiple
+    more = [[own[:1]] * (most - count) for own, count in zip(fill, rows, strict=True)]
+    filled = [row for own, extra in zip(packed, more, strict=True) for row in (*own, *extra)]
+    width = max([*widths, *(compute_padded_length(tokens, row) for extra in more for row in extra)])
     return rows, collate_packed(tokens, filled, width, context.pad_id)

@@ -16,9 +16,10 @@ import torch
 
 from headstart.data.batches import Batch
 from headstart.device import Precision, make_autocast_context
-from headstart.engine.dropout import DropoutKey, KeyedDropout
+from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack
+from headstart.engine.staged import DeviceBatch
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,7 @@ def build_loss_inputs(
         return {}, torch.from_numpy(batch.labels).to(device)
     more: dict[str, Any] = {"use_cache": False}
     labels = batch.token_labels
-    model: Any = module.model if isinstance(module, Stack) else _unwrap_peft(module)
-    if _can_keep_logits(model.__class__):
+    if can_keep_logits(module):
         positions = np.flatnonzero((labels >= 0).any(0))
         more["logits_to_keep"] = torch.from_numpy(positions).to(device)
         labels = labels[:, positions]
@@ -74,8 +74,29 @@ def _unwrap_peft(module: Any) -> Any:
     return module.get_base_model() if hasattr(module, "get_base_model") else module
 
 
+def choose_loss_inputs(
+    module: torch.nn.Module, batch: DeviceBatch, positions: torch.Tensor | None
+) -> tuple[dict[str, Any], torch.Tensor]:
+    """Further keyword arguments of the model for a loss, and the labels of its logits, as `build_loss_inputs`.
+
+    Args:
+        positions: of the logits that are kept, [K], where the model can; None of a model without token labels.
+    """
+    if positions is None:
+        return ({"use_cache": False} if "position_ids" in batch.inputs else {}), batch.labels
+    if not can_keep_logits(module):
+        return {"use_cache": False}, batch.labels
+    return {"use_cache": False, "logits_to_keep": positions}, batch.labels.index_select(1, positions)
+
+
+def can_keep_logits(module: torch.nn.Module) -> bool:
+    """Whether a model, or a stack's, computes the logits of some positions alone where it is asked to."""
+    model: Any = module.model if isinstance(module, Stack) else _unwrap_peft(module)
+    return _takes_logits_to_keep(model.__class__)
+
+
 @cache
-def _can_keep_logits(family: type) -> bool:
+def _takes_logits_to_keep(family: type) -> bool:
     forward: Any = family.forward  # type: ignore[attr-defined]
     return "logits_to_keep" in inspect.signature(forward).parameters
 
@@ -97,7 +118,7 @@ def accumulate_gradients(
         batch, (members, rows) = micro_batch.batch, micro_batch.weights.shape
         inputs = build_inputs(batch, device)
         with (
-            KeyedDropout(micro_batch.keys, rows, batch.input_ids.shape[1]),
+            HostDropout(micro_batch.keys, rows, batch.input_ids.shape[1]),
             make_autocast_context(device, precision),
         ):
             more, labels = build_loss_inputs(module, batch, device)

@@ -10,13 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 
 import numpy as np
 import torch
 
 from headstart.data.corpus import Part
+from headstart.engine.device_evaluation import DeviceForward
 from headstart.engine.evaluate import evaluate_members
+from headstart.engine.graphs import Capture
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import (
     Member,
     PackContext,
@@ -27,12 +30,11 @@ from headstart.engine.member import (
     iter_step_batches,
 )
 from headstart.engine.memory import is_out_of_memory
-from headstart.engine.micro_batches import build_micro_batches
 from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.optim.create import create_optimiser
+from headstart.engine.runtime import Runtime, StepNotes, open_runtime
 from headstart.engine.schedule import learning_rate
-from headstart.engine.step import accumulate_gradients
-from headstart.engine.step_ring import StepRing, choose_read_interval
+from headstart.engine.step_ring import StepOutcome, StepRing, choose_read_interval
 from headstart.engine.weights import Weights
 from headstart.errors import TrainingError
 from headstart.events import EpochDone, OnEvent, StepDone, ignore_events
@@ -51,11 +53,12 @@ def train(
     *,
     optimiser: Optimiser | None = None,
     read_every: int | None = None,
+    capture: Capture | None = None,
     clock: Callable[[], float] = time.perf_counter,
-) -> None:
+) -> StepNotes:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
 
-    A member that fails has `error` set and no `weights`.
+    A member that fails has `error` set and no `weights`. Gives how the steps were made.
 
     Args:
         weights: the members', in their order, for a plain model of one or a stack of R.
@@ -64,15 +67,18 @@ def train(
         optimiser: of members that resume; a new one by default.
         read_every: steps after which losses are read, by default what suits the device. Nothing but the time
             at which events come depends on it.
+        capture: of steps on a device, by default that of CUDA.
     """
     read_every = read_every or choose_read_interval(context.device)
-    shared = _Shared(context, on_event, save_state, read_every, clock)
-    streams = [iter_step_batches(member, context) for member in members]
     optimiser = optimiser or create_optimiser(weights, [member.run.training for member in members])
-    trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
-    while trainers:
-        # A pack that ends leaves nothing, one that memory does not hold leaves the packs that take its place.
-        trainers = trainers.pop().run() + trainers
+    streams = [iter_step_batches(member, context) for member in members]
+    with open_runtime(context, capture) as runtime:
+        shared = _Shared(context, runtime, on_event, save_state, read_every, clock)
+        trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
+        while trainers:
+            # A pack that ends leaves nothing, one that memory does not hold leaves those that take its place.
+            trainers = trainers.pop().run() + trainers
+    return runtime.notes
 
 
 def iter_training_steps(
@@ -89,15 +95,16 @@ def iter_training_steps(
     order = iter_longest_first if longest_first else iter_step_batches
     streams = [order(member, context) for member in members]
     optimiser = create_optimiser(weights, [member.run.training for member in members])
-    # Read after each step, whatever the device: who times the steps must wait until they are done.
-    shared = _Shared(context, ignore_events, None, 1, time.perf_counter)
-    trainer = PackTrainer(list(members), weights, optimiser, streams, shared)
-    trainer.start()
-    for step_batches in zip(*streams, strict=False):
-        if not trainer.step(step_batches):
-            raise MemoryError("no memory for a step of these members")
-        trainer.read_steps()
-        yield
+    with open_runtime(context) as runtime:
+        # Read after each step, whatever the device: who times the steps must wait until they are done.
+        shared = _Shared(context, runtime, ignore_events, None, 1, time.perf_counter)
+        trainer = PackTrainer(list(members), weights, optimiser, streams, shared)
+        trainer.start()
+        for step_batches in zip(*streams, strict=False):
+            if not trainer.step(step_batches):
+                raise MemoryError("no memory for a step of these members")
+            trainer.read_steps()
+            yield
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class _Shared:
     """What stays the same in whatever packs the members train."""
 
     context: PackContext
+    runtime: Runtime
     on_event: OnEvent
     save_state: SaveTrainingState | None
     read_every: int
@@ -124,20 +132,30 @@ class PackTrainer:
     ) -> None:
         self._members, self._weights, self._optimiser = members, weights, optimiser
         self._streams, self._shared, self._context = streams, shared, shared.context
-        self._unread = StepRing(shared.read_every)
+        self._unread = StepRing(shared.read_every, lags=uses_device_engine(shared.context.device))
+        #: Members that have ended and stay, for taking them out would cost more.
+        self._idle: set[int] = set()
         self._timed_until = 0.0
+        self._open_steps()
+
+    def _open_steps(self) -> None:
+        """Make steps of these members, from buffers that fit them."""
+        self._steps = self._shared.runtime.open_steps(self._members, self._weights, self._optimiser)
 
     def run(self) -> list[PackTrainer]:
         """Train to the end; or, where memory runs out, to there, and give the packs that continue."""
         self.start()
-        while self._members:
+        while len(self._idle) < len(self._members):
             step_batches = [next(stream) for stream in self._streams]
             if not self.step(step_batches):
                 return self._split(step_batches)
             # Read before an epoch closes, so that whoever diverged on the way is known and not evaluated.
-            if self._unread.is_full or any(batches.ends_epoch for batches in step_batches):
+            if any(batches.ends_epoch for batches in step_batches):
                 self.read_steps()
                 self._close_epochs(step_batches)
+                self._release_ended()
+            elif self._unread.is_full:
+                self._record_steps(self._unread.read_early())
                 self._release_ended()
         return []
 
@@ -149,34 +167,28 @@ class PackTrainer:
 
     def step(self, step_batches: Sequence[StepBatches]) -> bool:
         """Make one step; False, with no weight changed, where memory does not hold it."""
-        members, context = self._members, self._context
         try:
-            losses = accumulate_gradients(
-                self._weights.module,
-                build_micro_batches(members, step_batches, context),
-                task=context.task,
-                device=context.device,
-                precision=context.precision,
-            )
+            self._steps.accumulate(step_batches)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return False  # and not on from here: the error holds on to all that the step has made
-        norms = self._optimiser.step(
-            [m.next_learning_rate for m in members], [m.run.training.clip for m in members]
-        )
-        self._weights.zero_gradients()
-        marks = [m.advance(len(batches.batches)) for m, batches in zip(members, step_batches, strict=True)]
+        losses, norms = self._steps.update()
+        batches = zip(self._members, step_batches, strict=True)
+        marks = [member.advance(len(of_member.batches)) for member, of_member in batches]
         self._unread.push(losses, norms, marks)
         return True
 
     def read_steps(self) -> None:
-        """Take the losses of the steps since the last time: record them, tell them, find who diverged."""
-        for outcome in self._unread.read():
+        """Take the losses of all steps since the last time: record them, tell them, find who diverged."""
+        self._record_steps(self._unread.read())
+
+    def _record_steps(self, outcomes: Sequence[StepOutcome]) -> None:
+        for outcome in outcomes:
             numbers = zip(outcome.losses.tolist(), outcome.norms.tolist(), outcome.marks, strict=True)
-            for member, (loss, norm, mark) in zip(self._members, numbers, strict=True):
+            for r, (member, (loss, norm, mark)) in enumerate(zip(self._members, numbers, strict=True)):
                 # Steps that a member made after it had diverged, before anybody knew, are none.
-                if member.error is None:
+                if r not in self._idle and member.error is None:
                     self._record_step(member, mark, loss, norm)
         self._count_time()
 
@@ -190,7 +202,7 @@ class PackTrainer:
     def _count_time(self) -> None:
         """Every member takes all of the time: seconds are those that a run waits, not its share of them."""
         now = self._shared.clock()
-        for member in self._members:
+        for member in self._select(self._list_active()):
             member.seconds += now - self._timed_until
         self._timed_until = now
 
@@ -205,8 +217,10 @@ class PackTrainer:
 
     def _evaluate(self, rows: list[int], part: Part) -> list[Scores]:
         """The metrics of the members at `rows`, in this order."""
-        if len(rows) == len(self._members):
-            return evaluate_part(self._weights.module, part, self._context)
+        if len(rows) == len(self._members) or self._idle:  # with idle members, it is cheaper than a copy
+            forward = self._steps.find_forward(part)
+            scores = evaluate_part(self._weights.module, part, self._context, forward)
+            return [scores[r] for r in rows]
         # A stack computes all its members or none: those whose epoch goes on are left out of a copy.
         self._weights.copy_members(rows).bind()
         try:
@@ -226,18 +240,38 @@ class PackTrainer:
             self._shared.save_state(member, weights, self._optimiser.export_moments(r))
 
     def _release_ended(self) -> None:
-        """Remove the members that have ended; each keeps the weights of its best epoch."""
-        staying = [r for r, member in enumerate(self._members) if not member.has_ended]
-        if len(staying) == len(self._members):
-            return
-        for r, member in enumerate(self._members):
-            if member.has_ended:
-                _take_best(member, self._weights.values[r])
-        self._members = [self._members[r] for r in staying]
+        """Let go of the members that have ended; each keeps the weights of its best epoch."""
+        if any(self._members[r].has_ended for r in self._list_active()):
+            self.read_steps()  # those under way are of the members as they are now
+        ended = [r for r in self._list_active() if self._members[r].has_ended]
+        for r in ended:
+            _take_best(self._members[r], self._weights.values[r])
+            self._streams[r] = repeat(StepBatches(epoch=0, batches=[], ends_epoch=False))
+        self._idle.update(ended)
+        if ended and not self._steps.keep_ended(len(self._idle), self._count_steps_left()):
+            self._remove_idle()
+
+    def _list_active(self) -> list[int]:
+        """The places of the members that still train."""
+        return [r for r in range(len(self._members)) if r not in self._idle]
+
+    def _count_steps_left(self) -> int:
+        """Steps until the last member ends, if nothing stops it."""
+        active = self._select(self._list_active())
+        return max((member.total_steps - member.steps for member in active), default=0)
+
+    def _remove_idle(self) -> None:
+        """Take the members that have ended out of weights and moments."""
+        staying = self._list_active()
+        self._members, self._idle = self._select(staying), set()
         self._streams = [self._streams[r] for r in staying]
         if staying:
             self._weights.select(staying)
             self._optimiser = self._optimiser.select(staying, self._weights)
+            self._open_steps()
+
+    def _select(self, rows: Sequence[int]) -> list[Member]:
+        return [self._members[r] for r in rows]
 
     def _split(self, step_batches: Sequence[StepBatches]) -> list[PackTrainer]:
         """The packs that begin with the step that memory did not hold; a single member fails."""
@@ -247,6 +281,7 @@ class PackTrainer:
         if any(member.has_ended for member in self._members):
             # Who diverged in a step not read so far makes room by leaving: without it the step may do.
             self._release_ended()
+            self._remove_idle()
             return [self]
         count = len(self._members)
         if count == 1:
@@ -259,12 +294,14 @@ class PackTrainer:
     def _copy_half(self, rows: Sequence[int]) -> PackTrainer:
         weights = self._weights.copy_members(rows)
         optimiser = self._optimiser.select(rows, weights)
-        members, streams = [self._members[r] for r in rows], [self._streams[r] for r in rows]
+        members, streams = self._select(rows), [self._streams[r] for r in rows]
         return PackTrainer(members, weights, optimiser, streams, self._shared)
 
 
-def evaluate_part(module: torch.nn.Module, part: Part, context: PackContext) -> list[Scores]:
-    """The metrics of each member of `module` on one part."""
+def evaluate_part(
+    module: torch.nn.Module, part: Part, context: PackContext, forward: DeviceForward | None = None
+) -> list[Scores]:
+    """The metrics of each member of `module` on one part; `forward` as `evaluate_members`."""
     examples = context.parts[part]
     return evaluate_members(
         module,
@@ -275,6 +312,7 @@ def evaluate_part(module: torch.nn.Module, part: Part, context: PackContext) -> 
         pad_id=context.pad_id,
         device=context.device,
         precision=context.precision,
+        forward=forward,
     )
 
 

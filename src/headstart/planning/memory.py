@@ -23,7 +23,8 @@ from headstart.data.batches import (
 )
 from headstart.data.tokenise import Tokens
 from headstart.device import choose_device, choose_weights_dtype
-from headstart.engine.evaluate import TOKENS_PER_BATCH, WINDOW_EXAMPLES
+from headstart.engine.device_evaluation import WINDOW_EXAMPLES
+from headstart.engine.evaluate import TOKENS_PER_BATCH
 from headstart.engine.families import patch_position_ids
 from headstart.engine.trace import StepMemory, trace_memory
 from headstart.errors import ModelError

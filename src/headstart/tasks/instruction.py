@@ -47,7 +47,7 @@ class Instruction(Task):
         """Sums over each conversation's labelled tokens, [n, 2]: of losses, and of hits of the likeliest."""
         losses = compute_token_losses(logits, labels).double().sum(-1)
         hits = ((logits.argmax(-1) == labels) & (labels >= 0)).sum(-1)
-        return torch.stack([losses, hits.double()], -1).cpu()
+        return torch.stack([losses, hits.double()], -1)
 
     def make_meter(self, outputs: int) -> Meter:
         """Loss, perplexity and accuracy per token."""

@@ -112,10 +112,10 @@ class _Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.numbers, self.reads, self.steps_read = 0, 0, 0
         read = step_ring.read_numbers
 
-        def counted(numbers: torch.Tensor) -> np.ndarray:
+        def counted(numbers: torch.Tensor, arrived: torch.cuda.Event | None) -> np.ndarray:
             self.reads += 1
             self.steps_read += len(numbers)
-            return read(numbers)
+            return read(numbers, arrived)
 
         monkeypatch.setattr(step_ring, "read_numbers", counted)
 
@@ -149,13 +149,28 @@ def test_a_cpu_is_read_at_each_step_and_a_device_seldom() -> None:
     assert choose_read_interval(torch.device("cuda")) == 16
 
 
+def _push(ring: StepRing, step: int) -> None:
+    losses = torch.tensor([step, step + 0.1], dtype=torch.float64)
+    ring.push(losses, torch.tensor([step + 0.2, float("inf")]), [StepMark(step, step, 0.0)] * 2)
+
+
+def test_a_ring_that_lags_gives_the_steps_of_the_time_before_and_all_when_asked_for_all() -> None:
+    ring, given = StepRing(2, lags=True), []
+    for step in range(1, 8):
+        _push(ring, step)
+        if ring.is_full:
+            given.append([outcome.marks[0].steps for outcome in ring.read_early()])
+    assert given == [[], [1, 2], [3, 4]]
+    assert [outcome.losses.tolist()[0] for outcome in ring.read()] == [5.0, 6.0, 7.0]
+    assert ring.read() == ring.read_early() == []
+
+
 def test_a_ring_gives_its_steps_once_and_in_order() -> None:
     ring = StepRing(2)
     assert ring.read() == []
     for step in (1, 2):
         assert not ring.is_full
-        losses = torch.tensor([step, step + 0.1], dtype=torch.float64)
-        ring.push(losses, torch.tensor([step + 0.2, float("inf")]), [StepMark(step, step, 0.0)] * 2)
+        _push(ring, step)
     assert ring.is_full
     first, second = ring.read()
     assert (first.losses.tolist(), second.losses.tolist()) == ([1.0, 1.1], [2.0, 2.1])

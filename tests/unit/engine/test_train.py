@@ -74,9 +74,9 @@ def test_the_test_is_not_touched_unless_asked() -> None:
 def test_each_part_is_measured_once_an_epoch(curves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
-    def counting(module: Any, part: Any, context: Any) -> Any:
+    def counting(module: Any, part: Any, *more: Any) -> Any:
         measured.append(part)
-        return evaluate_part(module, part, context)
+        return evaluate_part(module, part, *more)
 
     monkeypatch.setattr("headstart.engine.train.evaluate_part", counting)
     train_members([make_tiny_run(epochs=2)], [make_tiny_model()], make_tiny_context(curves=curves))

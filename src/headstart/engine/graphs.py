@@ -1,0 +1,121 @@
+"""CUDA graphs of a step's parts: each is run as it is when it first comes, captured when it comes again.
+
+A body that is captured must be a pure function over fixed buffers: it allocates nothing that outlives it and
+reads nothing on the host. Where capturing fails, bodies run as they are, and the reason is kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import torch
+
+from headstart.engine.capture_hints import pretend_capture
+from headstart.engine.losses import fix_shapes
+from headstart.engine.memory import is_out_of_memory
+
+Body = Callable[[], None]
+#: Graphs that are kept of one pack: lengths of batches are few, and a graph is small beside its pool.
+_MOST_GRAPHS: Final = 96
+
+
+@contextmanager
+def make_capturable() -> Iterator[None]:
+    """Have the library and the losses read no tensor within the block, whether it is captured or not."""
+    with pretend_capture(), fix_shapes():
+        yield
+
+
+class Capture(Protocol):
+    """Records what a body does, without doing it, and gives what repeats it."""
+
+    def __call__(self, body: Body) -> Body:
+        """The replay.
+
+        Raises:
+            RuntimeError: the body does what cannot be captured.
+        """
+
+
+class CudaCapture:
+    """Captures on the current stream, which is not the default one; all graphs share one pool of memory.
+
+    That is safe: they run one after the other, and nothing that lies in the pool is read by another.
+    """
+
+    def __init__(self) -> None:
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, body: Body) -> Body:
+        """As `Capture`."""
+        graph = torch.cuda.CUDAGraph()
+        # Other threads of this process (a tracker's) may call CUDA meanwhile: only this one is watched.
+        with torch.cuda.graph(
+            graph, pool=self._pool, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
+        ):
+            body()
+        replay: Body = graph.replay
+        return replay
+
+
+@dataclass
+class Capturing:
+    """Whether bodies are captured, and if not, the `reason`; shared by all graphs of a training."""
+
+    capture: Capture | None
+    reason: str | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the next body that comes again is captured."""
+        return self.capture is not None and self.reason is None
+
+
+@dataclass
+class Graphs:
+    """The graphs of one pack's buffers, by key; those used longest ago leave first."""
+
+    capturing: Capturing
+    _replays: OrderedDict[Hashable, Body] = field(default_factory=OrderedDict)
+    _seen: set[Hashable] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self._replays)
+
+    def run(self, key: Hashable, body: Body) -> None:
+        """Do what `body` does; the same key stands for the same body over the same buffers."""
+        if key not in self._replays and not self._capture(key, body):
+            body()
+            return
+        self._replays.move_to_end(key)
+        self._replays[key]()
+
+    def _capture(self, key: Hashable, body: Body) -> bool:
+        """Capture a body that has run once, which has loaded all that it needs; whether there is a graph."""
+        if not self.capturing.is_on or key not in self._seen:
+            self._seen.add(key)
+            return False
+        assert self.capturing.capture is not None
+        try:
+            self._replays[key] = self.capturing.capture(body)
+        except RuntimeError as error:
+            if _is_about_memory(error):
+                raise
+            self.capturing.reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            return False
+        if len(self._replays) > _MOST_GRAPHS:
+            self._replays.popitem(last=False)
+        return True
+
+
+def _is_about_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out: what ends a capture may hide what went wrong inside."""
+    while error is not None:
+        if is_out_of_memory(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,97 @@
+"""Chooses how the packs of one training make their steps, on the host or on a device, and says how they did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from headstart.engine.device_steps import DeviceStage, DeviceSteps
+from headstart.engine.graphs import Capture, Capturing, CudaCapture
+from headstart.engine.host_steps import HostSteps
+from headstart.engine.kind import uses_device_engine
+from headstart.engine.member import Member, PackContext
+from headstart.engine.optim.base import Optimiser
+from headstart.engine.optim.batched import BatchedAdamW
+from headstart.engine.steps import Steps
+from headstart.engine.weights import Weights
+
+
+@dataclass(frozen=True)
+class StepNotes:
+    """How steps were made: whether as CUDA graphs, and if a device's were not, why."""
+
+    captured: bool = False
+    eager_reason: str | None = None
+
+
+class Runtime(Protocol):
+    """Opens steps of packs, for as long as a training lasts."""
+
+    @property
+    def notes(self) -> StepNotes:
+        """How steps were made so far."""
+
+    def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> Steps:
+        """Steps of these members, whose i-th has row i of the weights and of the optimiser."""
+
+
+class _HostRuntime:
+    """Steps on the CPU."""
+
+    notes = StepNotes()
+
+    def __init__(self, context: PackContext) -> None:
+        self._context = context
+
+    def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> HostSteps:
+        """As `Runtime`."""
+        return HostSteps(members, weights, optimiser, self._context)
+
+
+class _DeviceRuntime:
+    """Steps on a device, captured by `capture` if there is one."""
+
+    def __init__(self, context: PackContext, capture: Capture | None) -> None:
+        self._stage = DeviceStage(context, Capturing(capture))
+
+    @property
+    def notes(self) -> StepNotes:
+        """As `Runtime`."""
+        capturing = self._stage.capturing
+        return StepNotes(capturing.is_on, capturing.reason)
+
+    def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> DeviceSteps:
+        """As `Runtime`."""
+        assert isinstance(optimiser, BatchedAdamW)
+        return DeviceSteps(members, weights, optimiser, self._stage)
+
+
+@contextmanager
+def open_runtime(context: PackContext, capture: Capture | None = None) -> Iterator[Runtime]:
+    """The runtime for the context's device; what is computed inside the block is computed on its stream.
+
+    Args:
+        capture: instead of CUDA's own.
+    """
+    if not uses_device_engine(context.device):
+        yield _HostRuntime(context)
+        return
+    if context.device.type != "cuda":
+        yield _DeviceRuntime(context, capture)
+        return
+    with _side_stream(context.device):
+        yield _DeviceRuntime(context, capture or (CudaCapture() if context.captures == "auto" else None))
+
+
+@contextmanager
+def _side_stream(device: torch.device) -> Iterator[None]:
+    """Another stream than the default one, on which nothing can be captured."""
+    before, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    stream.wait_stream(before)
+    with torch.cuda.stream(stream):
+        yield
+    before.wait_stream(stream)

@@ -1,0 +1,41 @@
+"""How a pack's steps are made, as the training loop knows it: on the host, or on a device without waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from headstart.data.corpus import Part
+from headstart.engine.device_evaluation import DeviceForward
+from headstart.engine.member import StepBatches
+
+
+class Steps(Protocol):
+    """Makes steps of the R members of one pack, whose weights and moments it changes."""
+
+    def accumulate(self, step_batches: Sequence[StepBatches]) -> None:
+        """Add the gradients of one step, from each member's batches, [R]; one that has none learns nothing.
+
+        Raises:
+            RuntimeError, MemoryError: memory does not hold it (`memory.is_out_of_memory`).
+        """
+
+    def update(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Update every member from its gradient, which is zero then.
+
+        Gives the step's losses [R] and the norms before clipping [R], on the device; they are the caller's.
+        """
+
+    def find_forward(self, part: Part) -> DeviceForward | None:
+        """What computes the members over a part again and again, where there is such a thing."""
+
+    def keep_ended(self, ended: int, left: int) -> bool:
+        """Whether so many members who are done are to stay without batches, and cost what they cost.
+
+        That pays where taking them out would make steps slow for a while.
+
+        Args:
+            left: steps that are left to the members who are not done.
+        """
