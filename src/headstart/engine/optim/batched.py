@@ -20,7 +20,7 @@ _CLIP_EPSILON = 1e-6
 _CHUNK = 1 << 14
 
 
-class _Factors(NamedTuple):
+class Factors(NamedTuple):
     """What the members' updates are computed with, [R] each: in double precision, or digits are lost."""
 
     finite: torch.Tensor  #: 0 for a member that is to stay as it was
@@ -42,14 +42,18 @@ class BatchedAdamW:
     Args:
         weights: of R members.
         trainings: the members' settings, [R]: betas, epsilon and weight decay.
+        with_kernel: update with triton's kernel, by default on a GPU; else with torch's operations.
     """
 
     #: Float64 [R], read by `update`: learning rates, and the largest norms of gradients, 0 for any.
     rates: torch.Tensor
     clips: torch.Tensor
 
-    def __init__(self, weights: Weights, trainings: Sequence[Training]) -> None:
+    def __init__(
+        self, weights: Weights, trainings: Sequence[Training], *, with_kernel: bool | None = None
+    ) -> None:
         self._weights, self._trainings = weights, list(trainings)
+        self._with_kernel = weights.values.is_cuda if with_kernel is None else with_kernel
         device = weights.values.device
         self.rates = torch.zeros(len(trainings), dtype=torch.float64, device=device)
         self.clips = torch.zeros_like(self.rates)
@@ -74,13 +78,17 @@ class BatchedAdamW:
         """
         norms = _compute_norms(self._weights)
         self._steps += norms.isfinite()
-        self._update_by_columns(self._compute_factors(norms))
+        factors = self._compute_factors(norms)
+        if self._with_kernel:
+            self._update_by_kernel(factors)
+        else:
+            self._update_by_columns(factors)
         return norms
 
-    def _compute_factors(self, norms: torch.Tensor) -> _Factors:
+    def _compute_factors(self, norms: torch.Tensor) -> Factors:
         corrections = 1 - self._betas ** self._steps.double()
         ratio = self.clips / (norms.double() + _CLIP_EPSILON)
-        return _Factors(
+        return Factors(
             finite=norms.isfinite().double(),
             scale=torch.where(self.clips > 0, ratio, 1.0).clamp(max=1.0),
             decay=self.rates * self._decays,
@@ -92,16 +100,25 @@ class BatchedAdamW:
             epsilon=self._epsilons,
         )
 
-    def _update_by_columns(self, factors: _Factors) -> None:
+    def _update_by_kernel(self, factors: Factors) -> None:
+        # Here: triton is not everywhere where there is a CPU.
+        from headstart.engine.optim.kernels import update_members
+
+        weights = self._weights
+        numbers = torch.stack(factors, dim=1).to(weights.values.dtype)
+        border = weights.decayed.stop
+        update_members(weights.values, weights.grads, self._exp_avg, self._exp_avg_sq, numbers, border)
+
+    def _update_by_columns(self, factors: Factors) -> None:
         """The update in torch's operations, some columns at a time."""
         dtype = self._weights.values.dtype
-        by_row = _Factors(*(factor.to(dtype).unsqueeze(1) for factor in factors))
+        by_row = Factors(*(factor.to(dtype).unsqueeze(1) for factor in factors))
         kept = (1 - factors.decay).to(dtype).unsqueeze(1)
         for part, kept_of_part in ((self._weights.decayed, kept), (self._weights.exempt, None)):
             for columns in _cut_columns(part):
                 self._update_columns(columns, by_row, kept_of_part)
 
-    def _update_columns(self, columns: slice, factors: _Factors, kept: torch.Tensor | None) -> None:
+    def _update_columns(self, columns: slice, factors: Factors, kept: torch.Tensor | None) -> None:
         """In the order of operations of torch's AdamW over a single tensor, whose bits these are.
 
         Args:
@@ -120,7 +137,8 @@ class BatchedAdamW:
 
     def select(self, rows: Sequence[int], weights: Weights) -> BatchedAdamW:
         """The optimiser of the members at `rows`, whose weights are now those of `weights`."""
-        chosen = BatchedAdamW(weights, [self._trainings[r] for r in rows])
+        trainings = [self._trainings[r] for r in rows]
+        chosen = BatchedAdamW(weights, trainings, with_kernel=self._with_kernel)
         index = torch.tensor(list(rows), device=self._steps.device)
         for name in ("_steps", "_exp_avg", "_exp_avg_sq"):
             torch.index_select(getattr(self, name), 0, index, out=getattr(chosen, name))
