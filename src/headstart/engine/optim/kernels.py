@@ -6,8 +6,6 @@ weights of one member.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -45,16 +43,16 @@ def update_members(
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _update_kernel(
-    values: Any,
-    grads: Any,
-    exp_avgs: Any,
-    exp_avg_sqs: Any,
-    factors: Any,
-    narrow: Any,
-    columns: Any,
-    border: Any,
-    start: Any,
-    stop: Any,
+    values: tl.tensor,
+    grads: tl.tensor,
+    exp_avgs: tl.tensor,
+    exp_avg_sqs: tl.tensor,
+    factors: tl.tensor,
+    narrow: tl.tensor,
+    columns: tl.tensor,
+    border: tl.tensor,
+    start: tl.tensor,
+    stop: tl.tensor,
     FACTORS: tl.constexpr,  # noqa: N803 - as triton writes constants
     BLOCK: tl.constexpr,  # noqa: N803
 ) -> None:

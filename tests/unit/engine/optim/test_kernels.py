@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +127,29 @@ def test_the_narrow_copy_of_some_columns_is_written_with_them(start: int, stop: 
     assert torch.equal(narrow[1], torch.full_like(narrow[1], 7.0))
     assert torch.equal(buffers.values[1], before[1])
     assert not torch.equal(buffers.values[0], before[0])
+
+
+#: Compiles for a GPU that need not be there: the interpreter takes much that the compiler refuses.
+_COMPILE = """
+import sys
+from triton import compile
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from headstart.engine.optim.kernels import _update_kernel as kernel
+
+number, copied = sys.argv[1:]
+tensors = dict.fromkeys(("values", "grads", "exp_avgs", "exp_avg_sqs", "factors"), "*" + number)
+signature = dict.fromkeys(kernel.arg_names, "i32") | tensors | {"narrow": "*" + copied}
+constants = {"FACTORS": 9, "BLOCK": 1024}
+source = ASTSource(kernel, signature | dict.fromkeys(constants, "constexpr"), constants)
+print(compile(source, target=GPUTarget("cuda", 80, 32)).asm["ptx"])
+"""
+
+
+@pytest.mark.parametrize("formats", [("fp32", "bf16"), ("fp32", "fp32"), ("fp64", "fp64")])
+def test_the_kernel_compiles_for_a_gpu(formats: tuple[str, str], tmp_path: Path) -> None:
+    environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", _COMPILE, *formats]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert ".entry _update_kernel" in done.stdout
