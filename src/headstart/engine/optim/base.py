@@ -21,7 +21,7 @@ Moments = Mapping[str, torch.Tensor]
 class Optimiser(Protocol):
     """Updates R members, each with a learning rate, a gradient clip, settings and moments of its own.
 
-    Nothing here waits for the device.
+    A step does not wait for the device.
     """
 
     def step(self, rates: Sequence[float], clips: Sequence[float]) -> torch.Tensor:
