@@ -34,13 +34,18 @@ def choose_device(setting: Literal["auto", "cpu", "cuda"]) -> torch.device:
     return torch.device("cuda" if has_gpu else "cpu")
 
 
-def list_gpus(setting: Literal["auto", "cpu", "cuda"]) -> tuple[Gpu, ...]:
-    """The GPUs that a study with this `device:` trains on; none where it trains on a CPU.
+def count_gpus(setting: Literal["auto", "cpu", "cuda"]) -> int:
+    """How many GPUs a study with this `device:` trains on; 0 where it trains on a CPU.
 
     Raises:
         ModelError: as `choose_device`.
     """
-    return () if choose_device(setting).type == "cpu" else cuda.list_gpus()
+    return 0 if choose_device(setting).type == "cpu" else cuda.count_gpus()
+
+
+def list_gpus(setting: Literal["auto", "cpu", "cuda"]) -> tuple[Gpu, ...]:
+    """As `count_gpus`, the GPUs with their memory."""
+    return cuda.list_gpus() if count_gpus(setting) else ()
 
 
 def describe_device(device: torch.device) -> str:
