@@ -9,7 +9,9 @@ from typing import Literal
 
 import torch
 
+from headstart import cuda
 from headstart.errors import ModelError
+from headstart.records import Gpu
 
 Precision = Literal["fp32", "bf16", "fp64"]
 
@@ -19,17 +21,36 @@ _MAX_TIME_RATIO = 0.8
 
 
 def choose_device(setting: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """The device for `device:` of a study.
+    """The device for `device:` of a study; with several GPUs, the one that this process computes on.
 
     Raises:
         ModelError: cuda asked for and not there.
     """
-    if setting == "cuda" and not torch.cuda.is_available():
+    has_gpu = setting != "cpu" and cuda.count_gpus() > 0
+    if setting == "cuda" and not has_gpu:
         raise ModelError(
             "cuda asked for, and torch sees no such device", where="device", fix="set device: auto"
         )
-    use = "cuda" if setting != "cpu" and torch.cuda.is_available() else "cpu"
-    return torch.device(use)
+    return torch.device("cuda" if has_gpu else "cpu")
+
+
+def count_gpus(setting: Literal["auto", "cpu", "cuda"]) -> int:
+    """How many GPUs a study with this `device:` trains on; 0 where it trains on a CPU.
+
+    Raises:
+        ModelError: as `choose_device`.
+    """
+    return 0 if choose_device(setting).type == "cpu" else cuda.count_gpus()
+
+
+def list_gpus(setting: Literal["auto", "cpu", "cuda"]) -> tuple[Gpu, ...]:
+    """As `count_gpus`, the GPUs with their memory."""
+    return cuda.list_gpus() if count_gpus(setting) else ()
+
+
+def describe_device(device: torch.device) -> str:
+    """What a record says of where a run of this process was computed."""
+    return f"cuda: {cuda.get_gpu_name()}" if device.type == "cuda" else str(device)
 
 
 def choose_precision(setting: Literal["auto", "fp32", "bf16", "fp64"], device: torch.device) -> Precision:
@@ -43,7 +64,7 @@ def choose_precision(setting: Literal["auto", "fp32", "bf16", "fp64"], device: t
 def supports_bf16(device: torch.device) -> bool:
     """Whether the hardware has instructions for products in bf16."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return cuda.supports_bf16()
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_tile"))
 

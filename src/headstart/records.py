@@ -68,7 +68,8 @@ class Parameters(Record):
 
 
 class Execution(Record):
-    """How a run was computed: what bits depend on besides the seed.
+    """How a run was computed: what bits depend on besides the seed. `device` is `cpu`, or `cuda: ` with the
+    GPU's name.
 
     `pack_size` is how many runs trained as one with it, itself among them; `vocabulary_rows` how many rows of
     the embedding were trained, where those that no example uses were kept out; `pinned` whether its process
@@ -84,6 +85,14 @@ class Execution(Record):
     pinned: bool = False
 
 
+class Gpu(Record):
+    """A GPU by its name: bytes of memory in all, and free before this study uses it."""
+
+    name: str
+    total_bytes: int
+    free_bytes: int
+
+
 class Range(Record):
     """An expected range, from `low` to `high`."""
 
@@ -94,10 +103,12 @@ class Range(Record):
 class Estimate(Record):
     """What a run was expected to take before it began; null where nothing was known.
 
-    Of a run in a pack, what the whole pack takes, as its `seconds` and `peak_memory_bytes` are.
+    Of a run in a pack, what the whole pack takes, as its `seconds` and peaks of memory are.
+    `device_memory_bytes` are those on a GPU, `memory_bytes` those of a process that trains on a CPU.
     """
 
     memory_bytes: Range | None = None
+    device_memory_bytes: Range | None = None
     seconds: Range | None = None
 
 
@@ -150,6 +161,7 @@ class RunRecord(Record):
     parameters: Parameters | None = None
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
+    peak_device_memory_bytes: int | None = None
     estimate: Estimate | None = None
     execution: Execution | None = None
     provenance: Provenance | None = None

@@ -39,7 +39,10 @@ KEYS = [
 STEPS = {"20": 6, "all": 16}
 TABLE = "bert.embeddings.word_embeddings.weight"
 #: What says how and when a run was made, and no more.
-_CIRCUMSTANCES = {"seconds", "peak_memory_bytes", "estimate", "execution", "provenance"}
+_CIRCUMSTANCES = {"seconds", "estimate", "execution", "provenance"} | {
+    "peak_memory_bytes",
+    "peak_device_memory_bytes",
+}
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,4 +1,4 @@
-"""bf16 is chosen where the processor says it has it and is seen to be faster in it; a study may overrule."""
+"""A GPU is taken where there is one, bf16 where it is seen to be faster; a study may overrule both."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from fake_gpus import fake_gpus, make_gpus
 from headstart import device
-from headstart.device import choose_precision
+from headstart.device import choose_device, choose_precision, describe_device, list_gpus
+from headstart.errors import ModelError
 
 _CPU = torch.device("cpu")
 
@@ -79,3 +81,28 @@ def test_the_probe_is_by_one_thread_and_leaves_the_threads_as_they_were(
 def test_the_real_probe_takes_little_time() -> None:
     assert 0 < device._time_products(torch.float32) < 1
     assert 0 < device._time_products(torch.bfloat16) < 5
+
+
+# GPUs
+
+
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpus(monkeypatch, make_gpus(2))
+    assert (choose_device("auto"), choose_device("cuda")) == (torch.device("cuda"),) * 2
+    assert (choose_device("cpu"), list_gpus("cpu")) == (_CPU, ())
+    assert list_gpus("auto") == make_gpus(2)
+
+
+def test_without_a_gpu_auto_takes_the_cpu_whatever_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apple's GPUs, say."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    fake_gpus(monkeypatch, ())
+    assert (choose_device("auto"), list_gpus("auto")) == (_CPU, ())
+    with pytest.raises(ModelError, match="cuda asked for, and torch sees no such device"):
+        choose_device("cuda")
+
+
+def test_a_gpu_has_its_name_in_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpus(monkeypatch, make_gpus())
+    assert describe_device(torch.device("cuda")) == "cuda: Fake 80"
+    assert describe_device(_CPU) == "cpu"

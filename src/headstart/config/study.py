@@ -316,6 +316,26 @@ class Select(Section):
     on: Literal["valid"] = Field(default="valid", description="Never the test texts.")
 
 
+class ExecutionSettings(Section):
+    """How a GPU makes the steps. Nothing of it changes results beyond rounding; a CPU reads none of it."""
+
+    compile: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="torch.compile of the step on a GPU; auto: where what is left to train outweighs it.",
+    )
+    graph: Literal["auto", "off"] = Field(
+        default="auto",
+        description="CUDA graphs of the step; auto: on a GPU, where the model's code can be captured.",
+    )
+
+
+def _refuse_mps(value: Any) -> Any:
+    """Apple's GPUs have a name that people try: a list of what is valid would leave them wondering."""
+    if value == "mps":
+        raise ValueError("auto, cpu or cuda expected, got 'mps'; Apple's GPUs are not supported: set cpu")
+    return value
+
+
 def _expand_seed_count(value: Any) -> Any:
     """A count n stands for the seeds 0 to n-1."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -376,7 +396,8 @@ class Study(Section):
         default=("valid",), description="What is measured after each epoch; the test only on request."
     )
     workers: int | Literal["auto"] = Field(
-        default="auto", description="Processes that train at once on a CPU; auto: a short probe decides."
+        default="auto",
+        description="Processes that train at once; auto: one a GPU, and on a CPU as a short probe decides.",
     )
     pack: int | Literal["auto"] = Field(
         default="auto", description="Most runs that train as one; auto: a probe decides; 1: each by itself."
@@ -386,7 +407,10 @@ class Study(Section):
         description="used: embedding rows that no text of the study uses are kept out of training, exactly; "
         "full: they stay in.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where runs train.")
+    device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_refuse_mps)] = Field(
+        default="auto", description="Where runs train; auto: on CUDA's GPUs where there are any, else a CPU."
+    )
+    execution: ExecutionSettings = ExecutionSettings()
     out: str = Field(default="runs/study", description="Folder for everything the study leaves.")
 
     @model_validator(mode="before")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, takewhile
+from typing import Literal
 
 import numpy as np
 import torch
@@ -40,7 +41,8 @@ class PackContext:
     """What all members of a pack share: task, data, device and number format.
 
     `curves` are the parts measured after each epoch besides valid; `packs_sequences` says that short examples
-    of a member are packed into one row of the batch.
+    of a member are packed into one row of the batch. `compiles` and `captures` are what the study allows of
+    torch.compile and of CUDA graphs.
     """
 
     task: Objective
@@ -52,6 +54,8 @@ class PackContext:
     device: torch.device
     precision: Precision
     packs_sequences: bool = False
+    compiles: Literal["auto", "on", "off"] = "auto"
+    captures: Literal["auto", "off"] = "auto"
 
     @property
     def evaluated_parts(self) -> tuple[Part, ...]:

@@ -17,8 +17,14 @@ from headstart.engine.dropout import create_recompute_contexts
 # Names and numbers of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _TRIM_THRESHOLD, _TOP_PAD = 2**31 - 1, 64 << 20
-#: The messages of torch's allocator for the CPU, in its two forms.
-_OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "not enough memory")
+#: The messages of torch's allocator for the CPU, in its two forms; and of CUDA and its libraries, where they
+#: ask for memory without torch's allocator.
+_OUT_OF_MEMORY_MESSAGES = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 
 def keep_freed_memory() -> bool:

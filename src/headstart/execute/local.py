@@ -7,7 +7,7 @@ alone has failed.
 from __future__ import annotations
 
 import multiprocessing
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +16,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
 from headstart.config.runs import Pack
+from headstart.device import count_gpus
 from headstart.errors import HeadstartError
 from headstart.events import OnEvent
 from headstart.execute.backend import Backend, split_lost_pack
@@ -73,9 +74,10 @@ def open_local_backend(study: PreparedStudy, store: RunStore) -> Iterator[Backen
 
 
 class _Worker:
-    """One process, its pipe, and the pack it has in hand."""
+    """One process, its pipe, its GPU if it has one, and the pack it has in hand."""
 
-    def __init__(self, context: BaseContext, study: PreparedStudy, store: RunStore) -> None:
+    def __init__(self, context: BaseContext, study: PreparedStudy, store: RunStore, gpu: int | None) -> None:
+        self.gpu = gpu
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=serve_jobs, args=(theirs, study, store.out), daemon=True
@@ -122,7 +124,7 @@ class LocalBackend:
         try:
             for place, (worker, benchmark) in enumerate(zip(self._workers, benchmarks, strict=True)):
                 processors = share_processors(place, len(benchmarks))
-                worker.pipe.send(replace(benchmark, processors=processors))
+                worker.pipe.send(replace(benchmark, processors=processors, gpu=worker.gpu))
             return [worker.pipe.recv() for worker in self._workers]
         except (EOFError, OSError):
             self.stop()  # the others may still be at work, and their answers would be taken for later ones
@@ -140,10 +142,18 @@ class LocalBackend:
         while len(self._workers) > count:
             self._workers.pop().stop()
         while len(self._workers) < count:
-            self._workers.append(self._start_worker())
+            self._workers.append(self._start_worker(self._choose_gpu()))
 
-    def _start_worker(self) -> _Worker:
-        return _Worker(self._context, self._study, self._store)
+    def _start_worker(self, gpu: int | None) -> _Worker:
+        return _Worker(self._context, self._study, self._store, gpu)
+
+    def _choose_gpu(self) -> int | None:
+        """The GPU that the fewest workers have, the first of equals; None where the study trains on a CPU.
+
+        A worker keeps its GPU: on another it would leave a context of CUDA's behind.
+        """
+        taken = Counter(worker.gpu for worker in self._workers)
+        return min(range(count_gpus(self._study.study.device)), key=lambda gpu: taken[gpu], default=None)
 
     def _send_packs(self, placement: Placement) -> None:
         """Give each idle worker a pack."""
@@ -151,7 +161,7 @@ class LocalBackend:
             if worker.pack is None and self._waiting:
                 worker.pack = self._waiting.popleft()
                 processors = share_processors(place, placement.workers)
-                job = PackJob(worker.pack, placement.threads, placement.workers, processors)
+                job = PackJob(worker.pack, placement.threads, placement.workers, processors, worker.gpu)
                 with suppress(OSError):  # one that died idle is noticed when its pipe is read
                     worker.pipe.send(job)
 
@@ -176,5 +186,5 @@ class LocalBackend:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
             again = split_lost_pack(pack, how, self._study, self._store, on_event)
             self._waiting.extendleft(reversed(again))
-        self._workers[self._workers.index(worker)] = self._start_worker()
+        self._workers[self._workers.index(worker)] = self._start_worker(worker.gpu)
         worker.stop()

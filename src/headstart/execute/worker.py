@@ -12,6 +12,7 @@ from typing import Final
 
 import torch
 
+from headstart import cuda
 from headstart.config.runs import Pack
 from headstart.engine.memory import keep_freed_memory
 from headstart.events import Event, OnEvent, StepDone
@@ -28,13 +29,14 @@ _STEP_INTERVAL: Final = 0.2
 
 @dataclass(frozen=True)
 class PackJob:
-    """A pack to train with `threads` threads (0: as torch has it) on `processors` (none: as the process is),
-    while `workers` processes train in all."""
+    """A pack to train with `threads` threads (0: as torch has it) on `processors` (none: as the process is)
+    and on the GPU of that number (None: on a CPU), while `workers` processes train in all."""
 
     pack: Pack
     threads: int
     workers: int
     processors: tuple[int, ...] = ()
+    gpu: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path) -> None:
     store = RunStore(out)
     for task in _receive_tasks(pipe):
         pin_process(task.processors)
+        if task.gpu is not None:
+            cuda.use_gpu(task.gpu)
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, PackJob):

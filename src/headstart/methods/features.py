@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart import cuda
 from headstart.config.study import Probe
 from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import PARTS, Corpus, Part
@@ -29,6 +30,8 @@ def load_features(prepared: PreparedRun, settings: Probe) -> np.ndarray:
         file.parent.mkdir(parents=True, exist_ok=True)
         remove_oldest(file.parent)
         features = _encode(prepared, settings)
+        # By the process that waits for the workers: what it keeps of its GPU they cannot have.
+        cuda.release_memory()
         with write_file_atomically(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, features)
     loaded: np.ndarray = np.load(file, mmap_mode="r")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headstart.device import choose_weights_dtype
+from headstart.device import choose_weights_dtype, describe_device
 from headstart.engine.evaluate import evaluate_members
 from headstart.engine.member import PackContext
 from headstart.methods.base import RunResult, UntrainedMethod, build_base_model
@@ -48,7 +48,7 @@ class NoneMethod(UntrainedMethod):
             valid=scores | task.measure_answers(model, prepared, context),
             test=task.test(model, prepared, context, folder),
             parameters=Parameters(total=count_parameters(model).total, trainable=0),
-            device=str(context.device),
+            device=describe_device(context.device),
             precision=context.precision,
             best_epoch=0,
             answers=task.answer_samples(model, prepared, context),

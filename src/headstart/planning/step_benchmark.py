@@ -15,16 +15,18 @@ from headstart.config.runs import Run
 @dataclass(frozen=True)
 class StepBenchmark:
     """Steps of `runs`, trained as one, to be timed with `threads` threads (0: as torch has it) on
-    `processors` (none: as the process is)."""
+    `processors` (none: as the process is) and on the GPU of that number (None: on a CPU)."""
 
     runs: tuple[Run, ...]
     threads: int
     processors: tuple[int, ...] = ()
+    gpu: int | None = None
 
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Seconds of one step on average, and the process's peak of resident memory in bytes.
+    """Seconds of one step on average, and the process's peak of resident memory in bytes; on a GPU also of
+    the memory that torch reserved there.
 
     `steps` are the steps timed, each as (tokens of one run with their padding, seconds); `evaluation` is the
     same of one evaluation; `start` are the seconds until the first step.
@@ -35,6 +37,7 @@ class StepTimes:
     steps: tuple[tuple[int, float], ...] = field(default=(), repr=False)
     evaluation: tuple[int, float] | None = None
     start: float = 0.0
+    peak_device_memory_bytes: int | None = None
 
 
 def average_seconds(times: Sequence[StepTimes]) -> float:
@@ -45,6 +48,12 @@ def average_seconds(times: Sequence[StepTimes]) -> float:
 def find_peak_bytes(times: Sequence[StepTimes]) -> int:
     """The most bytes that any of the processes held."""
     return max(process.peak_memory_bytes for process in times)
+
+
+def find_device_peak_bytes(times: Sequence[StepTimes]) -> int | None:
+    """The most bytes that any of the processes reserved on a GPU; None where they computed on a CPU."""
+    peaks = [process.peak_device_memory_bytes for process in times]
+    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 class StepTimer(Protocol):

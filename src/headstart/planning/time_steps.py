@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 import numpy as np
 
+from headstart import cuda
 from headstart.data.batches import compute_padded_length, iter_eval_batches
 from headstart.data.tokenise import Tokens
 from headstart.engine.evaluate import TOKENS_PER_BATCH, evaluate_members
@@ -26,6 +28,11 @@ from headstart.training.build import build_weights, make_context, make_members
 WARM_UP_STEPS: Final = 4
 TIMED_STEPS: Final = 10
 MOST_SECONDS: Final = 12.0
+#: The same on a GPU, where a step of each new length makes kernels or is captured once: many are made before,
+#: and a step that took so many times the median was such a one.
+GPU_WARM_UP_STEPS: Final = 48
+GPU_TIMED_STEPS: Final = 32
+_FIRST_OF_ITS_LENGTH: Final = 4.0
 
 
 def run_step_benchmark(benchmark: StepBenchmark, study: PreparedStudy) -> StepTimes:
@@ -34,23 +41,50 @@ def run_step_benchmark(benchmark: StepBenchmark, study: PreparedStudy) -> StepTi
     The first of them is the longest that a run can make, so that the peak of memory is that of training.
     """
     reset_peak_memory()
+    cuda.start_peak_memory()
     began = time.perf_counter()
     runs = [study.select(run) for run in benchmark.runs]
-    context = make_context(runs[0])
+    # Compiling takes longer than all that is timed here, and says little of one pack beside another.
+    context = replace(make_context(runs[0]), compiles="off")
     try:
         weights = build_weights(runs, context)
         start = time.perf_counter() - began
         endless = iter_training_steps(make_members(runs), weights, context, longest_first=True)
-        spans = _time_each(islice(endless, WARM_UP_STEPS + TIMED_STEPS))
+        spans = _time_each(islice(endless, _count_steps(context)))
         steps = list(zip(_count_step_tokens(runs, context), spans, strict=False))
         evaluation = _time_evaluation(weights, context)
     except (RuntimeError, MemoryError, StackError) as error:
         if not isinstance(error, StackError) and not is_out_of_memory(error):
             raise
-        return StepTimes(float("inf"), read_peak_bytes())
-    timed = steps[WARM_UP_STEPS:] or steps[-1:]  # a run of few steps, or of very long ones, has few to time
+        return _measure(float("inf"))
+    timed = _select_timed(steps, context)
     seconds = sum(span for _, span in timed) / len(timed) if timed else 0.0
-    return StepTimes(seconds, read_peak_bytes(), tuple(timed), evaluation, start)
+    return _measure(seconds, tuple(timed), evaluation, start)
+
+
+def _measure(
+    seconds: float,
+    steps: tuple[tuple[int, float], ...] = (),
+    evaluation: tuple[int, float] | None = None,
+    start: float = 0.0,
+) -> StepTimes:
+    """What was timed, with the peaks of this process."""
+    return StepTimes(seconds, read_peak_bytes(), steps, evaluation, start, cuda.read_peak_memory())
+
+
+def _count_steps(context: PackContext) -> int:
+    """Steps to make, those of warming up included."""
+    on_cpu = context.device.type == "cpu"
+    return WARM_UP_STEPS + TIMED_STEPS if on_cpu else GPU_WARM_UP_STEPS + GPU_TIMED_STEPS
+
+
+def _select_timed(steps: list[tuple[int, float]], context: PackContext) -> list[tuple[int, float]]:
+    """The steps after those of warming up; the last where a run has too few, or too long ones."""
+    if context.device.type == "cpu":
+        return steps[WARM_UP_STEPS:] or steps[-1:]
+    timed = steps[GPU_WARM_UP_STEPS:] or steps[-GPU_TIMED_STEPS:]
+    limit = _FIRST_OF_ITS_LENGTH * float(np.median([span for _, span in timed])) if timed else 0.0
+    return [step for step in timed if step[1] <= limit]
 
 
 def _time_each(steps: Iterator[None]) -> Iterator[float]:

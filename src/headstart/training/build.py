@@ -36,6 +36,8 @@ def make_context(prepared: PreparedRun) -> PackContext:
     tokens, precision = prepared.tokens, prepared.precision
     if isinstance(method, TrainedMethod):
         tokens, precision = method.select_tokens(prepared), method.select_precision(prepared)
+    device = choose_device(study.device)
+    is_on_gpu = device.type != "cpu"
     return PackContext(
         task=load_task(study.task),
         outputs=corpus.num_outputs,
@@ -43,9 +45,11 @@ def make_context(prepared: PreparedRun) -> PackContext:
         metric=study.metric,
         curves=study.curves,
         parts={part: TokenisedExamples(tokens[part], corpus.parts[part].labels) for part in PARTS},
-        device=choose_device(study.device),
+        device=device,
         precision=precision,
         packs_sequences=prepared.study.shares_rows,
+        compiles=study.execution.compile if is_on_gpu else "off",
+        captures=study.execution.graph if is_on_gpu else "off",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from headstart.device import describe_device
 from headstart.engine.generate import Answer
 from headstart.engine.member import Member, PackContext, describe_selection
 from headstart.engine.weights import WeightsLayout
@@ -111,7 +112,7 @@ class PackFinisher:
             resolved={"max_length": prepared.max_length},
             parameters=parameters,
             execution=describe_execution(
-                str(context.device),
+                describe_device(context.device),
                 context.precision,
                 workers=self.workers,
                 pack=self.pack,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from headstart import cuda
 from headstart.config.runs import Pack
 from headstart.engine.member import Member, PackContext, is_better_epoch
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
@@ -38,6 +39,7 @@ def train_pack(
         store.clear_run_folder(run.key)
         on_event(RunStarted(run))
     reset_peak_memory()
+    cuda.start_peak_memory()  # of a pack that was too large, it also gives back what its halves need
     started = time.perf_counter()
     smaller: list[Pack] = []
     try:
@@ -50,6 +52,7 @@ def train_pack(
     shared = {
         "seconds": time.perf_counter() - started,
         "peak_memory_bytes": read_peak_bytes(),
+        "peak_device_memory_bytes": cuda.read_peak_memory(),
         "estimate": pack.estimate,
         "warnings": study.warnings,
     }

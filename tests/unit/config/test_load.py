@@ -37,6 +37,13 @@ def test_yaml_1_1_booleans_are_words(tmp_path: Path) -> None:
     assert load_study(write(tmp_path, BASE + "question: no\n")).question == "no"
 
 
+@pytest.mark.parametrize("value", ["auto", "on", "off"])
+def test_on_and_off_of_the_execution_are_words_too(tmp_path: Path, value: str) -> None:
+    study = load_study(write(tmp_path, BASE + f"execution: {{compile: {value}}}\n"))
+    assert (study.execution.compile, study.execution.graph) == (value, "auto")
+    assert load_study(write(tmp_path, dump_study(study))) == study
+
+
 def test_byte_order_mark_is_dropped(tmp_path: Path) -> None:
     assert load_study(write(tmp_path, "\ufeff" + BASE)).model == "m"
 
@@ -57,6 +64,15 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
         ("model: ''", "study.yaml:2: model: string should have at least 1 character, got ''"),
         ("data: 3", "study.yaml:2: data: input should be a valid dictionary or instance of Data, got 3"),
         ("sizes: [2, abc]", "study.yaml:2: sizes.1: input should be a valid integer"),
+        (
+            "device: mps",
+            "study.yaml:2: device: auto, cpu or cuda expected, got 'mps'; "
+            "Apple's GPUs are not supported: set cpu",
+        ),
+        (
+            "execution: {graph: on}",
+            "study.yaml:2: execution.graph: input should be 'auto' or 'off', got 'on'",
+        ),
         ("sizes: [2, 2]", "study.yaml:2: sizes: each at most once expected, got [2, 2]"),
         ("curves: [train]", "study.yaml:2: curves.0: input should be 'valid' or 'test', got 'train'"),
         ("select: {metric: bleu}", "study.yaml:2: select.metric: 'bleu' is no metric of classification"),

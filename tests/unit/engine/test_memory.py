@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
-from headstart.engine.memory import read_peak_bytes, reset_peak_memory
+from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are reset on Linux only")
@@ -21,3 +22,17 @@ def test_the_peak_starts_anew_and_rises_with_what_is_used() -> None:
     again = np.ones(20_000_000)
     assert read_peak_bytes() - low > 100_000_000
     assert again.sum() == 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
+        (ValueError("CUDA error: out of memory"), False),
+    ],
+)
+def test_memory_that_runs_out_on_a_gpu_is_known_by_its_messages(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected

@@ -6,14 +6,18 @@ import multiprocessing
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fake_gpus import fake_gpus, make_gpus
 from headstart import load_study
 from headstart.config.runs import Pack, expand_runs
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
+from headstart.execute import local
 from headstart.execute.local import LocalBackend, preload_workers
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark
@@ -129,3 +133,58 @@ def test_a_script_without_a_guard_is_told_of_it_and_trains_once(
     assert "a study was started while a worker process was importing the main script" in done.stderr
     (record,) = RunStore(tmp_path / "out").read_records()
     assert (record.status, record.seed) == ("failed", 0)
+
+
+# GPUs
+
+
+def _hold(monkeypatch: pytest.MonkeyPatch, study: _Study, gpus: int, workers: int) -> LocalBackend:
+    """A backend that sees so many GPUs and has so many workers, which are no processes."""
+    fake_gpus(monkeypatch, make_gpus(gpus))
+    monkeypatch.setattr(local, "_Worker", _Idle)
+    prepared = replace(study.prepared, study=study.prepared.study.model_copy(update={"device": "auto"}))
+    backend = LocalBackend(prepared, study.store)
+    backend._resize(workers)
+    return backend
+
+
+class _Idle:
+    """Stands for a worker; remembers its GPU."""
+
+    def __init__(self, context: Any, study: Any, store: Any, gpu: int | None) -> None:
+        self.gpu, self.pack, self.process = gpu, None, self
+        self.is_up, self.exitcode = True, -9
+
+    def is_alive(self) -> bool:
+        return self.is_up
+
+    def join(self) -> None:
+        """It has ended."""
+
+    def stop(self) -> None:
+        """It has ended."""
+
+
+def _list_gpus(backend: LocalBackend) -> list[int | None]:
+    return [worker.gpu for worker in backend._workers]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers", "expected"),
+    [(0, 2, [None, None]), (1, 3, [0, 0, 0]), (2, 2, [0, 1]), (2, 5, [0, 1, 0, 1, 0]), (4, 2, [0, 1])],
+)
+def test_workers_take_gpus_in_turn(
+    study: _Study, monkeypatch: pytest.MonkeyPatch, gpus: int, workers: int, expected: list[int | None]
+) -> None:
+    assert _list_gpus(_hold(monkeypatch, study, gpus, workers)) == expected
+
+
+def test_a_worker_that_died_leaves_its_gpu_to_the_next(
+    study: _Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = _hold(monkeypatch, study, gpus=3, workers=3)
+    backend._replace(backend._workers[1], study.on)
+    assert _list_gpus(backend) == [0, 1, 2]
+    backend._workers[0].is_up = False  # type: ignore[attr-defined]
+    backend._resize(3)
+    assert _list_gpus(backend) == [1, 2, 0]

@@ -1,12 +1,19 @@
-"""Events on their way through a pipe: all of them, but of steps no more than a person can read."""
+"""Jobs out of a pipe, each on its GPU; and events into it: of steps no more than a person can read."""
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from headstart import cuda
+from headstart.config.runs import Pack
 from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
 from headstart.execute import worker
-from headstart.execute.worker import throttle_steps
+from headstart.execute.worker import JobDone, PackJob, serve_jobs, throttle_steps
+from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.records import EpochPoint, RunRecord
 from tiny import make_tiny_run
 
@@ -53,3 +60,45 @@ def test_all_other_events_pass_as_they_are(clock: list[float]) -> None:
     for event in events:
         on_event(event)
     assert received == events
+
+
+# Jobs
+
+
+class _Pipe:
+    """Gives jobs, then closes; keeps the answers."""
+
+    def __init__(self, *jobs: object) -> None:
+        self.jobs, self.sent = list(jobs), list[object]()
+
+    def recv(self) -> object:
+        if not self.jobs:
+            raise EOFError
+        return self.jobs.pop(0)
+
+    def send(self, message: object) -> None:
+        self.sent.append(message)
+
+
+def test_each_job_is_done_on_its_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def tell(name: str, result: Any = None) -> Any:
+        def told(*arguments: Any) -> Any:
+            done.append(f"{name} {arguments[0]}" if name == "use" else name)
+            return result
+
+        return told
+
+    times = StepTimes(1.0, 1)
+    monkeypatch.setattr(cuda, "use_gpu", tell("use"))
+    monkeypatch.setattr(worker, "train_pack", tell("train"))
+    monkeypatch.setattr(worker, "run_step_benchmark", tell("time", times))
+    monkeypatch.setattr(worker, "keep_freed_memory", lambda: False)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    pipe: Any = _Pipe(
+        StepBenchmark((RUN,), 0, gpu=1), PackJob(Pack((RUN,)), 0, 2, gpu=1), PackJob(Pack((RUN,)), 0, 2)
+    )
+    serve_jobs(pipe, None, tmp_path)  # type: ignore[arg-type]
+    assert done == ["use 1", "time", "use 1", "train", "train"]
+    assert pipe.sent == [times, JobDone(), JobDone()]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from headstart import load_study
+from headstart import cuda, load_study
 from headstart.config.runs import Run, expand_runs
 from headstart.data.batches import compute_padded_length
+from headstart.engine.member import PackContext
 from headstart.errors import StackError
 from headstart.planning import time_steps as module
 from headstart.planning.step_benchmark import StepBenchmark
@@ -21,9 +23,10 @@ from headstart.planning.time_steps import (
     count_evaluation_tokens,
     run_step_benchmark,
 )
-from headstart.prepared import PreparedStudy
+from headstart.prepared import PreparedRun, PreparedStudy
+from headstart.training.build import make_context
 from headstart.training.prepare import prepare_study
-from tiny import make_tiny_tokens
+from tiny import make_tiny_context, make_tiny_tokens
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -63,8 +66,6 @@ def test_steps_know_the_tokens_of_a_run(study: tuple[tuple[Run, ...], PreparedSt
 def test_a_run_of_few_steps_has_few_to_time(study: tuple[tuple[Run, ...], PreparedStudy]) -> None:
     runs, prepared = study
     few = runs[0].training.model_copy(update={"steps": WARM_UP_STEPS - 1})
-    from dataclasses import replace
-
     times = run_step_benchmark(StepBenchmark((replace(runs[0], training=few),), 0), prepared)
     assert len(times.steps) == 1
 
@@ -95,6 +96,41 @@ def test_a_bug_is_not_hidden(
     _fail_to_build(monkeypatch, RuntimeError("mat1 and mat2"))
     with pytest.raises(RuntimeError, match="mat1"):
         run_step_benchmark(StepBenchmark(study[0], 0), study[1])
+
+
+def test_a_benchmark_tells_the_peak_on_a_gpu_and_compiles_nothing(
+    study: tuple[tuple[Run, ...], PreparedStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiles: list[str] = []
+
+    def make(prepared: PreparedRun) -> PackContext:
+        return replace(make_context(prepared), compiles="on")
+
+    def build(runs: Any, context: PackContext) -> Any:
+        compiles.append(context.compiles)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(module, "make_context", make)
+    monkeypatch.setattr(module, "build_weights", build)
+    monkeypatch.setattr(cuda, "read_peak_memory", lambda: 77)
+    times = run_step_benchmark(StepBenchmark(study[0], 0), study[1])
+    assert (times.peak_device_memory_bytes, compiles) == (77, ["off"])
+
+
+@pytest.mark.parametrize(
+    ("spans", "kept"),
+    [
+        ([9.0] * 48 + [0.002] * 20 + [0.3, 0.004] + [0.002] * 10, [0.002] * 20 + [0.004] + [0.002] * 10),
+        ([3.0, 0.002, 0.002], [0.002, 0.002]),
+        ([], []),
+    ],
+    ids=["the first of a length", "few steps", "none"],
+)
+def test_on_a_gpu_steps_that_make_kernels_are_not_counted(spans: list[float], kept: list[float]) -> None:
+    on_gpu = replace(make_tiny_context(), device=torch.device("cuda"))
+    timed = module._select_timed([(100, span) for span in spans], on_gpu)
+    assert [span for _, span in timed] == kept
+    assert module._count_steps(on_gpu) == 80
 
 
 def test_tokens_of_an_evaluation_are_those_of_its_padded_batches() -> None:

@@ -58,6 +58,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
         {"question": "Another?"},
         {"workers": 2},
         {"vocabulary": "full"},
+        {"execution": {"compile": "off", "graph": "off"}},
         {"arms": {"pretrained": {}, "random": {"init": "random"}, "more": {"init": "org/x"}}},
     ],
 )

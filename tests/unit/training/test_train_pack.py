@@ -13,7 +13,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import headstart.training.train_pack as packs
-from headstart import load_study
+from headstart import cuda, load_study
 from headstart.config.runs import Pack, expand_runs
 from headstart.engine.train import train
 from headstart.errors import ModelError, StackError
@@ -177,6 +177,18 @@ def test_the_memory_of_a_pack_is_free_before_its_halves_are_made(
     monkeypatch.setattr(packs, "train", failing)
     study.train()
     assert alive == [0, 0, 0]
+
+
+def test_what_a_gpu_keeps_is_given_back_before_halves_are_made(
+    study: _Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[object] = []
+    tried = _limit_weights(monkeypatch, 2, _no_memory)
+    monkeypatch.setattr(cuda, "start_peak_memory", lambda: order.append(f"give back before {len(tried) + 1}"))
+    monkeypatch.setattr(cuda, "read_peak_memory", lambda: 77)
+    records = study.train()
+    assert order == [f"give back before {turn}" for turn in (1, 2, 3)]
+    assert {record.peak_device_memory_bytes for record in records.values()} == {77}
 
 
 def test_a_single_run_that_memory_does_not_hold_has_failed(
