@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.config.study import Training
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.optim.base import Optimiser
 from headstart.engine.optim.batched import BatchedAdamW
 from headstart.engine.optim.per_member import PerMemberAdamW
@@ -21,5 +22,5 @@ def create_optimiser(
             takes several times as long as torch's fused kernel for each member.
     """
     if batched is None:
-        batched = weights.values.device.type != "cpu"
+        batched = uses_device_engine(weights.values.device)
     return BatchedAdamW(weights, trainings) if batched else PerMemberAdamW(weights, trainings)
