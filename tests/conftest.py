@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 # Before any test module imports transformers, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Before any test module imports triton, which reads it when a kernel is defined: without a GPU it interprets.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 GOOD = ("good", "lovely", "bright", "charming", "warm", "witty")
 BAD = ("bad", "dreary", "dull", "clumsy", "cold", "flat")
@@ -39,8 +43,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Products as small as those of tests gain nothing from more, and lose on a busy machine."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -50,7 +52,6 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random BERT of 2 layers, 32 wide, that takes 64 tokens."""
-    import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -77,7 +78,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random RoBERTa of 2 layers, 32 wide, with 66 positions: it takes 64 tokens."""
-    import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import RobertaConfig, RobertaForSequenceClassification
 
@@ -101,7 +101,6 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_bloom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random BLOOM of 2 layers, 32 wide, that reads bytes; its padding token is its end token."""
-    import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
