@@ -16,7 +16,7 @@ import torch
 
 from headstart.data.batches import Batch
 from headstart.device import Precision, make_autocast_context
-from headstart.engine.dropout import DropoutKey, KeyedDropout
+from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack
 
@@ -97,7 +97,7 @@ def accumulate_gradients(
         batch, (members, rows) = micro_batch.batch, micro_batch.weights.shape
         inputs = build_inputs(batch, device)
         with (
-            KeyedDropout(micro_batch.keys, rows, batch.input_ids.shape[1]),
+            HostDropout(micro_batch.keys, rows, batch.input_ids.shape[1]),
             make_autocast_context(device, precision),
         ):
             more, labels = build_loss_inputs(module, batch, device)
