@@ -359,10 +359,10 @@ def _inputs(batch: Batch) -> dict[str, torch.Tensor]:
 
 
 def _masks(levers: Levers, batch: Batch, step: int) -> Any:
-    from headstart.engine.dropout import DropoutKey, KeyedDropout
+    from headstart.engine.dropout import DropoutKey, HostDropout
 
     rows, length = batch.input_ids.shape
-    return KeyedDropout([DropoutKey(0, step, rows, length)], rows, length) if levers.masks else nullcontext()
+    return HostDropout([DropoutKey(0, step, rows, length)], rows, length) if levers.masks else nullcontext()
 
 
 def _format(levers: Levers) -> Any:

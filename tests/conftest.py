@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Before any test module imports transformers, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Before any module decorates a kernel: without a GPU, triton interprets it.
+# Before any test module imports triton, which reads it when a kernel is defined: without a GPU it interprets.
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 

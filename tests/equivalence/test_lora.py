@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from headstart.config.study import Lora
-from headstart.engine.dropout import DropoutKey, KeyedDropout
+from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.evaluate import iter_logits
 from headstart.engine.member import Member
 from headstart.engine.optim.decay import find_decaying_parameters
@@ -90,7 +90,7 @@ def test_logits_and_gradients_are_pefts(family: str, lora: Lora) -> None:
     ours, theirs = _ours(family, lora, 3)
     logits = []
     for model in (ours, theirs):
-        with KeyedDropout([DropoutKey(3, 0, 6, 9)], 6, 9):
+        with HostDropout([DropoutKey(3, 0, 6, 9)], 6, 9):
             out = model(**_batch()).logits
         out.square().sum().backward()
         logits.append(out)

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from headstart import stack, unstack
-from headstart.engine.dropout import DropoutKey, KeyedDropout
+from headstart.engine.dropout import DropoutKey, HostDropout
 from tiny import FAMILIES, PAD, VOCABULARY, make_tiny_config, make_tiny_model, max_difference
 
 MEMBERS, TOKENS = 3, 9
@@ -151,7 +151,7 @@ def _train(module: nn.Module, seeds: Sequence[int], loss: Loss) -> _Trained:
     for step in range(STEPS):
         batches = [_batch(seed, step) for seed in seeds]
         inputs = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
-        with KeyedDropout([DropoutKey(seed, step, ROWS, TOKENS) for seed in seeds], ROWS, TOKENS):
+        with HostDropout([DropoutKey(seed, step, ROWS, TOKENS) for seed in seeds], ROWS, TOKENS):
             logits = module(**inputs).logits.chunk(len(seeds))
         step_losses = torch.stack(
             [

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from headstart.data.batches import Batch
 from headstart.device import Precision, make_autocast_context
-from headstart.engine.dropout import DropoutKey, KeyedDropout
+from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
 from headstart.engine.step import build_inputs, build_loss_inputs
 from headstart.models.vocabulary import get_input_embedding
@@ -77,10 +77,10 @@ def _is_boolean_index(func: Any, args: tuple[Any, ...]) -> bool:
     return isinstance(args[1][0], torch.Tensor) and args[1][0].dtype == torch.bool
 
 
-class _ShapeOnlyDropout(KeyedDropout):
+class _ShapeOnlyDropout(HostDropout):
     """Dropout that draws no masks: they have their size alone."""
 
-    def _draw_mask(self, like: torch.Tensor, p: float) -> torch.Tensor:
+    def _draw_mask(self, like: torch.Tensor, p: float, site: int) -> torch.Tensor:
         kind = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[like.element_size()]
         return torch.empty(like.shape, dtype=kind)
 
