@@ -105,9 +105,16 @@ class BatchedAdamW:
         from headstart.engine.optim.kernels import update_members
 
         weights = self._weights
-        numbers = torch.stack(factors, dim=1).to(weights.values.dtype)
-        border = weights.decayed.stop
-        update_members(weights.values, weights.grads, self._exp_avg, self._exp_avg_sq, numbers, border)
+        update_members(
+            weights.values,
+            weights.grads,
+            self._exp_avg,
+            self._exp_avg_sq,
+            torch.stack(factors, dim=1).to(weights.values.dtype),
+            border=weights.decayed.stop,
+            narrow=weights.narrow,
+            start=weights.linear.start,
+        )
 
     def _update_by_columns(self, factors: Factors) -> None:
         """The update in torch's operations, some columns at a time."""
@@ -117,6 +124,7 @@ class BatchedAdamW:
         for part, kept_of_part in ((self._weights.decayed, kept), (self._weights.exempt, None)):
             for columns in _cut_columns(part):
                 self._update_columns(columns, by_row, kept_of_part)
+        self._weights.refresh_narrow()
 
     def _update_columns(self, columns: slice, factors: Factors, kept: torch.Tensor | None) -> None:
         """In the order of operations of torch's AdamW over a single tensor, whose bits these are.
