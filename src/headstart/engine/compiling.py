@@ -12,13 +12,15 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from headstart.data.batches import compute_padded_length
+from headstart.engine.layers import StackedConv1D, StackedLinear
 from headstart.engine.member import Member, PackContext
-from headstart.engine.stack import Stack
 
 #: Makes of a module what computes the same, compiled when it is first called with other shapes.
-Compiler = Callable[[torch.nn.Module], Callable[..., Any]]
+Compiler = Callable[[nn.Module], Callable[..., Any]]
 
 #: Measured on one NVIDIA H200 with torch 2.11: seconds that a shape takes to compile (23 to 33), the share of a
 #: captured step that compiling saves (of RoBERTa-small's, 6 runs as one: 0.97 ms a run, then 0.67), and the
@@ -30,7 +32,7 @@ _FLOPS: Final = 4e13
 _MOST_SHAPES: Final = 64
 
 
-def compile_by_shape(module: torch.nn.Module) -> Callable[..., Any]:
+def compile_by_shape(module: nn.Module) -> Callable[..., Any]:
     """The compiler by default: torch's, one graph without a break for each shape."""
     compiled: Callable[..., Any] = torch.compile(module, fullgraph=True, dynamic=False)
     return compiled
@@ -40,7 +42,7 @@ def compile_by_shape(module: torch.nn.Module) -> Callable[..., Any]:
 class Forward:
     """Calls a module, compiled if a compiler is given; `reason` says why it is so no more."""
 
-    module: torch.nn.Module
+    module: nn.Module
     compiler: Compiler | None = None
     reason: str | None = None
 
@@ -83,7 +85,7 @@ class CompileError(RuntimeError):
     """A module could not be compiled, and what it was called for is to be done again."""
 
 
-def pays_to_compile(members: Sequence[Member], module: torch.nn.Module, context: PackContext) -> bool:
+def pays_to_compile(members: Sequence[Member], module: nn.Module, context: PackContext) -> bool:
     """Whether compiling all shapes of the members' batches costs less than it saves of what is left to train.
 
     A function of counts, not of the clock: the same study rounds the same way again.
@@ -109,18 +111,13 @@ def _count_tokens_left(member: Member, lengths: np.ndarray) -> float:
     return examples * float(lengths[member.index].mean())
 
 
-def count_product_weights(module: torch.nn.Module) -> int:
+def count_product_weights(module: nn.Module) -> int:
     """Weights of one member that take part in matrix products: 6 operations a token and weight in training
     (Kaplan et al. 2020, section 2.1)."""
-    members = module.members if isinstance(module, Stack) else 1
-    tables = {
-        id(parameter)
-        for layer in module.modules()
-        if "embedding" in type(layer).__name__.lower()
-        for parameter in layer.parameters(recurse=False)
-    }
-    return sum(
-        parameter.numel() // (members if parameter.dim() > 2 else 1)
-        for parameter in module.parameters()
-        if parameter.dim() >= 2 and id(parameter) not in tables
-    )
+    layers = [layer for layer in module.modules() if _has_products(layer)]
+    weights = {id(layer.weight): layer.weight for layer in layers}
+    return sum(int(weight[0].numel() if weight.dim() == 3 else weight.numel()) for weight in weights.values())
+
+
+def _has_products(layer: Any) -> bool:
+    return isinstance(layer, nn.Linear | Conv1D | StackedLinear | StackedConv1D)

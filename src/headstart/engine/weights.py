@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from headstart.engine.affine import FixedAffine
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.layers import StackedAffine
 from headstart.engine.optim.decay import find_decaying_parameters
 from headstart.engine.stack import Stack, check_agreement, count_members, is_linear_map, stack
@@ -108,7 +109,9 @@ class Weights:
         self._affines = [m for m in base.modules() if isinstance(m, StackedAffine)]
         self._constants = [layer.constants for layer in self._affines]
         self._move_parameters()
-        if sparse_embeddings or (sparse_embeddings is None and self.values.device.type == "cpu"):
+        if sparse_embeddings is None:
+            sparse_embeddings = not uses_device_engine(self.values.device)
+        if sparse_embeddings:
             _use_sparse_gradients(base)
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             # Without a reference to this object, which holds the module: a circle would keep both in memory.

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from captured import CountingCapture, train_on_device
+from captured import CountingCapture, make_device_weights, train_on_device
 from headstart.engine.compiling import count_product_weights, pays_to_compile
 from headstart.engine.member import Member
 from headstart.engine.runtime import StepNotes
-from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights
+from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run
 
 RUNS = [(make_tiny_run(seed, epochs=2), np.arange(30)) for seed in range(2)]
 FAMILIES = ["roberta", "bert", "deberta-v2", "gpt2", "bloom", "llama", "modernbert", "mpnet"]
@@ -41,9 +41,10 @@ def _train(
     family: str, compiles: Any, compiler: _CountingCompiler, count: int = 2
 ) -> tuple[list[Member], EventRecorder, StepNotes]:
     members, heard = [Member(*case) for case in RUNS[:count]], EventRecorder()
-    weights = make_tiny_weights([make_tiny_model(family, seed=i, dropout=0.2) for i in range(count)])
+    weights = make_device_weights([make_tiny_model(family, seed=i, dropout=0.2) for i in range(count)])
     context = replace(make_tiny_context(), compiles=compiles)
-    notes = train_on_device(members, weights, context, heard, CountingCapture(), compiler=compiler)
+    capture = CountingCapture(watches=False)
+    notes = train_on_device(members, weights, context, heard, capture, compiler=compiler)
     return members, heard, notes
 
 
@@ -90,5 +91,5 @@ def test_weights_in_products_are_counted_by_hand() -> None:
     """2 layers of 4 x 32 x 32 and 2 x 32 x 48, and a head of 32 x 32 and 32 x 3; no table."""
     expected = 2 * (4 * 32 * 32 + 2 * 32 * 48) + 32 * 32 + 32 * 3
     assert count_product_weights(make_tiny_model("roberta")) == expected
-    stacked = make_tiny_weights([make_tiny_model("roberta", seed=i) for i in range(3)]).module
+    stacked = make_device_weights([make_tiny_model("roberta", seed=i) for i in range(3)]).module
     assert count_product_weights(stacked) == expected
