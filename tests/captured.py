@@ -60,4 +60,6 @@ def train_on_device(
     with force_device_engine():
         optimiser = create_optimiser(weights, [member.run.training for member in members])
         settings = {"optimiser": optimiser, "read_every": 4} | settings
-        return train(members, weights, context, on_event, capture=capture, **settings)
+        notes = train(members, weights, context, on_event, capture=capture, **settings)
+    assert notes is not None
+    return notes

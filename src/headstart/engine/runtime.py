@@ -23,7 +23,7 @@ from headstart.engine.weights import Weights
 
 @dataclass(frozen=True)
 class StepNotes:
-    """How steps were made: whether as CUDA graphs and compiled, and if they were to be and were not, why."""
+    """How steps were made on a device: whether as CUDA graphs and compiled; if they were to be and were not, why."""
 
     captured: bool = False
     compiled: bool = False
@@ -34,8 +34,8 @@ class Runtime(Protocol):
     """Opens steps of packs, for as long as a training lasts."""
 
     @property
-    def notes(self) -> StepNotes:
-        """How steps were made so far."""
+    def notes(self) -> StepNotes | None:
+        """How steps were made so far; None on a CPU."""
 
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> Steps:
         """Steps of these members, whose i-th has row i of the weights and of the optimiser."""
@@ -44,7 +44,7 @@ class Runtime(Protocol):
 class _HostRuntime:
     """Steps on the CPU."""
 
-    notes = StepNotes()
+    notes = None
 
     def __init__(self, context: PackContext) -> None:
         self._context = context
@@ -61,7 +61,7 @@ class _DeviceRuntime:
         self._stage = DeviceStage(context, Capturing(capture), compiler)
 
     @property
-    def notes(self) -> StepNotes:
+    def notes(self) -> StepNotes | None:
         """As `Runtime`."""
         capturing, forward = self._stage.capturing, self._stage.forward
         compiled = forward is not None and forward.is_compiled
