@@ -158,7 +158,7 @@ def now(cell: Cell) -> float:
     return time.perf_counter()
 
 
-def timed(steps: Iterator[None], cell: Cell) -> list[float]:
+def timed(steps: Iterator[object], cell: Cell) -> list[float]:
     """Warm up, wait for the others if need be, and mark the time before the first and after each step."""
     for _ in islice(steps, WARM):
         pass
