@@ -25,9 +25,11 @@ TRAININGS = (
 CLIPS = (0.0, 0.5, 40.0)
 
 
-def make_weights(dtype: torch.dtype, count: int = len(TRAININGS)) -> Weights:
+def make_weights(
+    dtype: torch.dtype, count: int = len(TRAININGS), device: torch.device | None = None
+) -> Weights:
     """The weights of so many members."""
-    return make_tiny_weights([make_tiny_model(seed=seed).to(dtype) for seed in range(count)])
+    return make_tiny_weights([make_tiny_model(seed=seed).to(device, dtype) for seed in range(count)])
 
 
 def draw_gradients(weights: Weights, step: int) -> None:

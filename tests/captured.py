@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from headstart.engine.graphs import Body
@@ -14,13 +15,18 @@ from headstart.engine.train import train
 from headstart.engine.weights import Weights
 from headstart.events import OnEvent, ignore_events
 from host_reads import ForbidHostReads
+from tiny import make_tiny_weights
 
 
 class CountingCapture:
-    """Captures a body as what runs it under a watch that lets nothing read a number; `fails` refuses all."""
+    """Captures a body as what runs it under a watch that lets nothing read a number; `fails` refuses all.
 
-    def __init__(self, fails: bool = False) -> None:
+    What is compiled cannot be watched so.
+    """
+
+    def __init__(self, *, fails: bool = False, watches: bool = True) -> None:
         self.count, self.replays, self._fails = 0, 0, fails
+        self._watch = ForbidHostReads if watches else nullcontext
 
     def __call__(self, body: Body) -> Body:
         """As `graphs.Capture`."""
@@ -30,10 +36,16 @@ class CountingCapture:
 
         def replay() -> None:
             self.replays += 1
-            with ForbidHostReads():
+            with self._watch():
                 body()
 
         return replay
+
+
+def make_device_weights(models: Sequence[Any]) -> Weights:
+    """`make_tiny_weights` as they are on a device."""
+    with force_device_engine():
+        return make_tiny_weights(models)
 
 
 def train_on_device(

@@ -125,6 +125,24 @@ def test_a_run_goes_on_where_it_was_interrupted(
     assert not list((tmp_path / "halted" / "out" / "runs").glob("*/*/*/checkpoint"))
 
 
+def test_a_state_whose_weights_lie_in_another_order_is_not_taken(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that another version wrote: its rows would be read as other parameters."""
+    training = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp64"}
+    file = study_file(arms={"pretrained": {"init": "pretrained"}, "words": None}, training=training)
+    with monkeypatch.context() as patch:
+        # No linear maps: so their weights do not lie side by side.
+        patch.setattr("headstart.engine.weights.is_linear_map", lambda module: False)
+        _interrupt_at(2, patch)
+        with pytest.raises(_InterruptedError):
+            main(["run", str(file)])
+    assert list((file.parent / "out" / "runs").glob("*/all/0/checkpoint/state.safetensors"))
+    steps = _interrupt_at(99, monkeypatch)
+    assert main(["run", str(file)]) == 0
+    assert steps[0] == 1
+
+
 def _figures(folder: Path) -> list[Any]:
     runs = json.loads((folder / "out" / "results.json").read_text("utf-8"))["runs"]
     return [[run["arm"], run["test"], run["best_epoch"], [e["valid"] for e in run["epochs"]]] for run in runs]

@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers.models.bloom import modeling_bloom
 
-from captured import CountingCapture, train_on_device
+from captured import CountingCapture, make_device_weights, train_on_device
 from headstart.config.runs import Run
 from headstart.data.batches import collate
 from headstart.engine.capture_hints import pretend_capture
@@ -30,7 +30,6 @@ from tiny import (
     make_tiny_context,
     make_tiny_model,
     make_tiny_run,
-    make_tiny_weights,
     max_difference,
 )
 
@@ -114,7 +113,7 @@ def test_a_pack_is_what_torch_makes_of_each_run_alone(family: str) -> None:
         _train_alone(make_tiny_model(family, seed=run.seed, dropout=DROPOUT), run, index) for run, index in RUNS
     ]
     members = [Member(run, index) for run, index in RUNS]
-    weights, heard, capture = make_tiny_weights(models), EventRecorder(), CountingCapture()
+    weights, heard, capture = make_device_weights(models), EventRecorder(), CountingCapture()
     notes = train_on_device(members, weights, CONTEXT, heard, capture)
     assert notes.captured
     assert capture.count > 3, "steps and evaluations"
@@ -131,7 +130,7 @@ def test_afterwards_the_weights_are_those_of_torch(family: str) -> None:
         (make_tiny_run(run.seed, **(run.training.model_dump(exclude_unset=True) | {"epochs": 1})), index)
         for run, index in RUNS
     ]
-    weights = make_tiny_weights([make_tiny_model(family, seed=run.seed, dropout=DROPOUT) for run, _ in runs])
+    weights = make_device_weights([make_tiny_model(family, seed=run.seed, dropout=DROPOUT) for run, _ in runs])
     members = [Member(run, index) for run, index in runs]
     train_on_device(members, weights, CONTEXT, capture=CountingCapture())
     for member, (run, index) in zip(members, runs, strict=True):

@@ -19,6 +19,7 @@ import torch
 
 from headstart.data.corpus import Part
 from headstart.device import make_autocast_context
+from headstart.engine.compiling import CompileError, Compiler, Forward, compile_by_shape, pays_to_compile
 from headstart.engine.device_evaluation import DeviceForward, plan_forward
 from headstart.engine.dropout.device_dropout import DeviceDropout
 from headstart.engine.dropout.philox import derive_keys
@@ -42,6 +43,9 @@ class DeviceStage:
 
     context: PackContext
     capturing: Capturing
+    compiler: Compiler = compile_by_shape
+    #: Of the pack that was opened last: whether it was compiled in the end, and if not after all, why.
+    forward: Forward | None = None
     _staged: dict[Part, StagedExamples] = field(default_factory=dict)
 
     def stage(self, part: Part) -> StagedExamples:
@@ -52,6 +56,13 @@ class DeviceStage:
                 examples.tokens, examples.labels, context.pad_id, context.device
             )
         return self._staged[part]
+
+    def open_forward(self, members: Sequence[Member], module: torch.nn.Module) -> Forward:
+        """What calls the module in training passes: compiled where the study wants it, or where that pays."""
+        setting = self.context.compiles
+        wants = setting == "on" or (setting == "auto" and pays_to_compile(members, module, self.context))
+        self.forward = Forward(module, self.compiler if wants else None)
+        return self.forward
 
 
 class DeviceSteps:
@@ -69,6 +80,7 @@ class DeviceSteps:
         self._feed = create_feed(members, context, stage.stage("train"))
         self._stage, self._graphs = stage, Graphs(stage.capturing)
         self._forwards: dict[Part, DeviceForward] = {}
+        self._forward = stage.open_forward(members, weights.module)
         self._keys = torch.from_numpy(derive_keys([m.run.seed for m in members])).to(context.device)
         self._rates = _tabulate_rates(members).to(context.device)
         self._turn = torch.zeros(1, dtype=torch.int64, device=context.device)
@@ -113,16 +125,30 @@ class DeviceSteps:
 
     def _accumulate(self, shape: StepShape) -> None:
         """Add the gradients of the last batch sent to the buffers, and its losses."""
+        try:
+            with self._forward.watch():
+                by_member = self._backpropagate(shape)
+        except CompileError:  # the only part of the gradient: none was added, and this time it is not compiled
+            by_member = self._backpropagate(shape)
+        self._losses.add_(by_member)
+
+    def _backpropagate(self, shape: StepShape) -> torch.Tensor:
+        """Add the gradients; each member's loss, [R]."""
+        by_member = self._compute_losses(shape)
+        with make_capturable():
+            # Summed over members, never averaged: a member's gradient is what it would be alone.
+            by_member.sum().backward()  # type: ignore[no-untyped-call]
+        return by_member.detach()
+
+    def _compute_losses(self, shape: StepShape) -> torch.Tensor:
+        """Each member's loss of the last batch sent, [R]."""
         fed, context = self._feed.read(shape), self._context
         more, labels = choose_loss_inputs(self._weights.module, fed.batch, fed.positions)
         with make_capturable(), DeviceDropout(self._keys, fed.passes):
             with make_autocast_context(context.device, context.precision):
-                logits = self._weights.module(**fed.batch.inputs, **more).logits
+                logits = self._forward(**fed.batch.inputs, **more).logits
             losses = context.task.compute_losses(logits, labels)
-            by_member = (losses.view(fed.weights.shape) * fed.weights.to(losses.dtype)).sum(-1)
-            # Summed over members, never averaged: a member's gradient is what it would be alone.
-            by_member.sum().backward()  # type: ignore[no-untyped-call]
-        self._losses.add_(by_member.detach())
+        return (losses.view(fed.weights.shape) * fed.weights.to(losses.dtype)).sum(-1)
 
     def _update(self) -> None:
         """Update all members from the gradients in the buffers, and leave those at zero."""

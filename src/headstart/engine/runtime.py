@@ -9,6 +9,7 @@ from typing import Protocol
 
 import torch
 
+from headstart.engine.compiling import Compiler, compile_by_shape
 from headstart.engine.device_steps import DeviceStage, DeviceSteps
 from headstart.engine.graphs import Capture, Capturing, CudaCapture
 from headstart.engine.host_steps import HostSteps
@@ -22,9 +23,10 @@ from headstart.engine.weights import Weights
 
 @dataclass(frozen=True)
 class StepNotes:
-    """How steps were made: whether as CUDA graphs, and if a device's were not, why."""
+    """How steps were made: whether as CUDA graphs and compiled, and if they were to be and were not, why."""
 
     captured: bool = False
+    compiled: bool = False
     eager_reason: str | None = None
 
 
@@ -55,14 +57,16 @@ class _HostRuntime:
 class _DeviceRuntime:
     """Steps on a device, captured by `capture` if there is one."""
 
-    def __init__(self, context: PackContext, capture: Capture | None) -> None:
-        self._stage = DeviceStage(context, Capturing(capture))
+    def __init__(self, context: PackContext, capture: Capture | None, compiler: Compiler) -> None:
+        self._stage = DeviceStage(context, Capturing(capture), compiler)
 
     @property
     def notes(self) -> StepNotes:
         """As `Runtime`."""
-        capturing = self._stage.capturing
-        return StepNotes(capturing.is_on, capturing.reason)
+        capturing, forward = self._stage.capturing, self._stage.forward
+        compiled = forward is not None and forward.is_compiled
+        reasons = [capturing.reason, forward.reason if forward else None]
+        return StepNotes(capturing.is_on, compiled, "; ".join(filter(None, reasons)) or None)
 
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> DeviceSteps:
         """As `Runtime`."""
@@ -71,7 +75,9 @@ class _DeviceRuntime:
 
 
 @contextmanager
-def open_runtime(context: PackContext, capture: Capture | None = None) -> Iterator[Runtime]:
+def open_runtime(
+    context: PackContext, capture: Capture | None = None, compiler: Compiler = compile_by_shape
+) -> Iterator[Runtime]:
     """The runtime for the context's device; what is computed inside the block is computed on its stream.
 
     Args:
@@ -81,10 +87,12 @@ def open_runtime(context: PackContext, capture: Capture | None = None) -> Iterat
         yield _HostRuntime(context)
         return
     if context.device.type != "cuda":
-        yield _DeviceRuntime(context, capture)
+        yield _DeviceRuntime(context, capture, compiler)
         return
+    if capture is None and context.captures == "auto":
+        capture = CudaCapture()
     with _side_stream(context.device):
-        yield _DeviceRuntime(context, capture or (CudaCapture() if context.captures == "auto" else None))
+        yield _DeviceRuntime(context, capture, compiler)
 
 
 @contextmanager

@@ -153,6 +153,12 @@ def _get_layer_kind(module: nn.Module) -> str | None:
     return "norm" if _is_norm(module) else None
 
 
+def is_linear_map(module: nn.Module) -> bool:
+    """Whether `module` multiplies by a weight of its own and does nothing else; plain or stacked."""
+    is_stacked = isinstance(module, StackedLinear | StackedConv1D)
+    return is_stacked or _get_layer_kind(module) in ("linear", "conv1d")
+
+
 def _is_tied_linear(module: nn.Module) -> bool:
     """torch's own variant that is a Linear in all but name."""
     return type(module) is nn.modules.linear.NonDynamicallyQuantizableLinear

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from headstart.data.corpus import Part
+from headstart.engine.compiling import Compiler, compile_by_shape
 from headstart.engine.device_evaluation import DeviceForward
 from headstart.engine.evaluate import evaluate_members
 from headstart.engine.graphs import Capture
@@ -54,6 +55,7 @@ def train(
     optimiser: Optimiser | None = None,
     read_every: int | None = None,
     capture: Capture | None = None,
+    compiler: Compiler = compile_by_shape,
     clock: Callable[[], float] = time.perf_counter,
 ) -> StepNotes:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
@@ -67,12 +69,12 @@ def train(
         optimiser: of members that resume; a new one by default.
         read_every: steps after which losses are read, by default what suits the device. Nothing but the time
             at which events come depends on it.
-        capture: of steps on a device, by default that of CUDA.
+        capture, compiler: of steps on a device, by default CUDA's and torch's own.
     """
     read_every = read_every or choose_read_interval(context.device)
     optimiser = optimiser or create_optimiser(weights, [member.run.training for member in members])
     streams = [iter_step_batches(member, context) for member in members]
-    with open_runtime(context, capture) as runtime:
+    with open_runtime(context, capture, compiler) as runtime:
         shared = _Shared(context, runtime, on_event, save_state, read_every, clock)
         trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
         while trainers:

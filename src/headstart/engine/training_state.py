@@ -63,6 +63,7 @@ def load_training_state(
         return False
     device = weights.values.device
     weights.values[r] = tensors.pop("weights").to(device)
+    weights.refresh_narrow()
     best = tensors.pop("best", None)
     member.best_weights = None if best is None else best.to(device)
     optimiser.import_moments(r, tensors)  # what is left of the file's tensors

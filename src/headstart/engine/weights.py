@@ -1,7 +1,8 @@
 """The trainable weights of R members in one buffer [R, P], gradients beside it; members can be selected.
 
 A member's weights are one row, those that decay before those that do not: clipping and the optimiser see
-two vectors a member, whatever the model. The module's parameters are views of the buffer.
+two vectors a member, whatever the model. The module's parameters are views of the buffer. On request those
+of linear maps, which lie side by side around the border, are views of a copy in bf16 instead.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import torch
 from torch import nn
 
 from headstart.engine.affine import FixedAffine
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.layers import StackedAffine
 from headstart.engine.optim.decay import find_decaying_parameters
-from headstart.engine.stack import Stack, check_agreement, count_members, stack
+from headstart.engine.stack import Stack, check_agreement, count_members, is_linear_map, stack
 from headstart.models.vocabulary import CompactEmbedding, get_input_embedding
 
 #: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
@@ -72,25 +74,34 @@ class _GradientSink:
 class Weights:
     """Buffers [R, P] of `values` and `grads`, and the module that computes with them.
 
-    `find_decaying_parameters` are the columns, from the first, that decay; `exempt` are the others. A plain
-    model is a module of one member.
+    `decayed` are the columns, from the first, that decay; `exempt` are the others; `linear` are those of
+    linear maps, of both. A plain model is a module of one member.
 
     Args:
         module: a plain model, or a `Stack` of R; its parameters become views of the buffer.
         decaying: the names in one model of the parameters that decay.
+        sparse_embeddings: have a plain model's input embedding give the gradient of its batch's rows alone,
+            by default on a CPU. A GPU would add them up in any order, and a graph can capture no such thing.
     """
 
-    def __init__(self, module: nn.Module, decaying: Collection[str]) -> None:
+    #: [R, N], the columns `linear` in bf16, where `keep_narrow_copy` was asked for it.
+    narrow: torch.Tensor | None = None
+
+    def __init__(
+        self, module: nn.Module, decaying: Collection[str], *, sparse_embeddings: bool | None = None
+    ) -> None:
         self.module = module
         # A stack's names are those of one model below `model.`, its shapes have the members before them.
         self._stacked = isinstance(module, Stack)
         base = module.model if isinstance(module, Stack) else module
         trained = {name: p for name, p in base.named_parameters() if p.requires_grad}
-        order = sorted(trained, key=lambda name: name not in decaying)
+        linear = _find_linear_parameters(base)
+        order = sorted(trained, key=lambda name: _rank_parameter(name in decaying, name in linear))
         self._parameters = [trained[name] for name in order]
         self.slots, end = _lay_out({name: self._get_member_shape(trained[name]) for name in order})
         border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
         self.decayed, self.exempt = slice(0, border), slice(border, end)
+        self.linear = _find_span([slot for slot in self.slots if slot.name in linear])
         first = self._parameters[0]
         self.values = torch.zeros(count_members(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
@@ -98,7 +109,10 @@ class Weights:
         self._affines = [m for m in base.modules() if isinstance(m, StackedAffine)]
         self._constants = [layer.constants for layer in self._affines]
         self._move_parameters()
-        _use_sparse_gradients(base)
+        if sparse_embeddings is None:
+            sparse_embeddings = not uses_device_engine(self.values.device)
+        if sparse_embeddings:
+            _use_sparse_gradients(base)
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             # Without a reference to this object, which holds the module: a circle would keep both in memory.
             collect = partial(_collect_gradient, self._sink, slot, self._stacked)
@@ -113,6 +127,21 @@ class Weights:
             view = _view_slot(self.values, slot, self._stacked)
             view.copy_(parameter.detach())
             parameter.data = view
+
+    def keep_narrow_copy(self) -> None:
+        """Have the module compute with a bf16 copy of linear maps' weights, from now on.
+
+        For a module that is only called under autocast to bf16, which would cast them in every pass. Numbers
+        are the same, but for a stack's layers that one pass calls several times: their gradients are added up
+        in bf16. Optimisers keep the copy the same as `values`; who writes to these calls `refresh_narrow`.
+        """
+        self.narrow = self.values[:, self.linear].bfloat16()
+        self._bind_parameters()
+
+    def refresh_narrow(self) -> None:
+        """Make the copy in bf16, if there is one, the same as `values`."""
+        if self.narrow is not None:
+            self.narrow.copy_(self.values[:, self.linear])
 
     @property
     def layout(self) -> WeightsLayout:
@@ -129,6 +158,7 @@ class Weights:
             for constants, layer in zip(self._constants, layers, strict=True):
                 for name, value in constants.items():
                     value[r] = layer.get_buffer(name)
+        self.refresh_narrow()
 
     def create_leaves(self, r: int) -> list[torch.Tensor]:
         """Member r's weights as torch's optimisers want them: what decays and what does not, with gradients.
@@ -147,6 +177,9 @@ class Weights:
 
         The memory is kept, not freed: fresh memory for a large embedding's gradient is page faults.
         """
+        if not self._sink.touched:  # one operation, the same at every step
+            self.grads.zero_()
+            return
         start = 0
         for slot in self.slots:
             touched = self._sink.touched.pop(slot.start, None)
@@ -162,21 +195,21 @@ class Weights:
 
         Leaves given out before are views of memory that nothing uses any more.
         """
-        self.values = self.values[list(rows)]
-        self.grads = torch.zeros_like(self.values)
-        self._select_constants(rows)
+        self._select_rows(rows)
         self.bind()
 
     def copy_members(self, rows: Sequence[int]) -> Weights:
         """A copy of these members' weights for the same module, which it does not touch until `bind`."""
         other: Weights = object.__new__(Weights)
         other.__dict__ |= self.__dict__
-        other.values = self.values[list(rows)]
-        other.grads = torch.zeros_like(other.values)
-        other._select_constants(rows)
+        other._select_rows(rows)
         return other
 
-    def _select_constants(self, rows: Sequence[int]) -> None:
+    def _select_rows(self, rows: Sequence[int]) -> None:
+        self.values = self.values[list(rows)]
+        self.grads = torch.zeros_like(self.values)
+        if self.narrow is not None:
+            self.narrow = self.narrow[list(rows)]
         self._constants = [
             {name: value[list(rows)] for name, value in constants.items()} for constants in self._constants
         ]
@@ -184,34 +217,44 @@ class Weights:
     def free(self) -> None:
         """Free the memory of weights and gradients, which have been copied elsewhere. Slots stay known."""
         self.values, self.grads = self.values[:0].clone(), self.grads[:0].clone()
+        self.narrow = None if self.narrow is None else self.narrow[:0].clone()
         self._sink.grads = self.grads
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             shape = (0, *slot.shape) if self._stacked else slot.shape
-            parameter.data = self.values.new_empty(shape)
+            parameter.data = parameter.new_empty(shape)
 
     def bind(self) -> None:
         """Have the module compute with these members' weights."""
         self._sink.grads = self.grads
-        for slot, parameter in zip(self.slots, self._parameters, strict=True):
-            parameter.data = _view_slot(self.values, slot, self._stacked)
+        self._bind_parameters()
         for layer, constants in zip(self._affines, self._constants, strict=True):
             for name, value in constants.items():
                 setattr(layer, name, value)
         if isinstance(self.module, Stack):
             self.module.members = len(self.values)
 
+    def _bind_parameters(self) -> None:
+        for slot, parameter in zip(self.slots, self._parameters, strict=True):
+            if self.narrow is not None and self.linear.start <= slot.start < self.linear.stop:
+                parameter.data = _view_slot(self.narrow, slot, self._stacked, self.linear.start)
+            else:
+                parameter.data = _view_slot(self.values, slot, self._stacked)
 
-def join_weights(models: Iterator[nn.Module], count: int) -> Weights:
+
+def join_weights(
+    models: Iterator[nn.Module], count: int, *, sparse_embeddings: bool | None = None
+) -> Weights:
     """The weights of `count` models, which come one at a time: memory never holds all beside the stack.
 
     One stays a plain model; more become a stack, checked against its first and last members.
+    `sparse_embeddings` are those of `Weights`.
 
     Raises:
         StackError: the architecture cannot be stacked.
     """
     first = next(models)
     if count == 1:
-        return Weights(first, find_decaying_parameters(first))
+        return Weights(first, find_decaying_parameters(first), sparse_embeddings=sparse_embeddings)
     module = stack([first] * count, check=False)
     weights, last = Weights(module, find_decaying_parameters(first)), first
     for r, last in enumerate(models, start=1):
@@ -221,9 +264,12 @@ def join_weights(models: Iterator[nn.Module], count: int) -> Weights:
     return weights
 
 
-def _view_slot(buffer: torch.Tensor, slot: ParameterSlot, stacked: bool) -> torch.Tensor:
-    """All members' numbers of one parameter, [R, *shape], or those of a plain model, [*shape]."""
-    columns = buffer[:, slot.start : slot.stop]
+def _view_slot(buffer: torch.Tensor, slot: ParameterSlot, stacked: bool, first: int = 0) -> torch.Tensor:
+    """All members' numbers of one parameter, [R, *shape], or those of a plain model, [*shape].
+
+    `first` is the buffer's first column in a member's row.
+    """
+    columns = buffer[:, slot.start - first : slot.stop - first]
     return columns.view(len(buffer), *slot.shape) if stacked else columns[0].view(slot.shape)
 
 
@@ -249,10 +295,32 @@ def _use_sparse_gradients(model: nn.Module) -> None:
         embedding.sparse = True
 
 
+def _find_linear_parameters(model: nn.Module) -> frozenset[str]:
+    """The names of the parameters that linear maps alone use: autocast casts them wherever they are used."""
+    linear, others = set[int](), set[int]()
+    for module in model.modules():
+        (linear if is_linear_map(module) else others).update(id(p) for p in module.parameters(recurse=False))
+    return frozenset(name for name, p in model.named_parameters() if id(p) in linear - others)
+
+
+def _rank_parameter(decays: bool, is_linear: bool) -> int:
+    """In a row linear maps' weights lie side by side, the border of decay among them."""
+    return (1 if is_linear else 0) if decays else (2 if is_linear else 3)
+
+
 def _lay_out(shapes: Mapping[str, torch.Size]) -> tuple[list[ParameterSlot], int]:
     """Each parameter's place in a row, one after the other, and the row's length."""
     slots, end = [], 0
     for name, shape in shapes.items():
         slots.append(ParameterSlot(name, end, shape))
-        end = -(-slots[-1].stop // _ALIGNMENT) * _ALIGNMENT
+        end = _align(slots[-1].stop)
     return slots, end
+
+
+def _align(column: int) -> int:
+    return -(-column // _ALIGNMENT) * _ALIGNMENT
+
+
+def _find_span(slots: Sequence[ParameterSlot]) -> slice:
+    """The columns of slots that lie side by side, up to where the next one begins."""
+    return slice(slots[0].start, _align(slots[-1].stop)) if slots else slice(0, 0)

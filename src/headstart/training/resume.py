@@ -65,7 +65,7 @@ def _identify_state(prepared: PreparedRun, context: PackContext, weights: Weight
     """The digest of everything that a state is a function of."""
     run, ids = prepared.run, prepared.used_ids
     parts = (
-        "2",
+        "3",
         run.key,
         run.method,
         run.training.model_dump_json(),
@@ -75,6 +75,6 @@ def _identify_state(prepared: PreparedRun, context: PackContext, weights: Weight
         prepared.study.corpus.digest,
         prepared.checkpoint.digest,
         "" if ids is None else hashlib.sha256(ids.tobytes()).hexdigest(),
-        str(weights.slots),
+        str(weights.layout),
     )
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

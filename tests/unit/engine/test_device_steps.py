@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from captured import CountingCapture, train_on_device
+from captured import CountingCapture, make_device_weights, train_on_device
 from headstart.config.runs import Run
 from headstart.engine import device_steps
 from headstart.engine.device_steps import DeviceSteps
@@ -30,7 +30,7 @@ DROPOUT = 0.2
 STEADY = (make_tiny_run(0, epochs=4, learning_rate=1e-2), np.arange(60))
 SMALL = (make_tiny_run(1, epochs=3, learning_rate=3e-2), np.arange(7, 25))
 IMPATIENT = (make_tiny_run(2, epochs=9, learning_rate=1e-12, patience=1), np.arange(40))
-DIVERGING = (make_tiny_run(3, epochs=3, schedule="constant", weight_decay=0.123), np.arange(60))
+DIVERGING = (make_tiny_run(3, epochs=3, schedule="constant", warmup=0, weight_decay=0.123), np.arange(60))
 #: The step from which on they do.
 BREAKS = 13
 Case = tuple[Run, np.ndarray]
@@ -42,7 +42,7 @@ class _Trained:
     def __init__(self, cases: Sequence[Case], capture: CountingCapture | None = None, **settings: Any) -> None:
         self.capture = CountingCapture() if capture is None else capture
         self.members = [Member(*case) for case in cases]
-        self.weights = make_tiny_weights([make_tiny_model(seed=r.seed, dropout=DROPOUT) for r, _ in cases])
+        self.weights = make_device_weights([make_tiny_model(seed=r.seed, dropout=DROPOUT) for r, _ in cases])
         self.heard = EventRecorder()
         self.notes: StepNotes = train_on_device(
             self.members, self.weights, make_tiny_context(), self.heard, self.capture, **settings
@@ -169,7 +169,7 @@ def test_where_memory_runs_out_a_pack_goes_on_in_halves(monkeypatch: pytest.Monk
 
 
 def test_a_run_resumes_from_a_state_to_the_bit(tmp_path: Any) -> None:
-    context, weights = make_tiny_context(), make_tiny_weights([make_tiny_model(dropout=DROPOUT)])
+    context, weights = make_tiny_context(), make_device_weights([make_tiny_model(dropout=DROPOUT)])
     whole, member = _Trained([STEADY]), Member(*STEADY)
 
     def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
@@ -177,7 +177,7 @@ def test_a_run_resumes_from_a_state_to_the_bit(tmp_path: Any) -> None:
             save_training_state(tmp_path, "it", member, row, moments)
 
     train_on_device([member], weights, context, save_state=save)
-    resumed, others = Member(*STEADY), make_tiny_weights([make_tiny_model(seed=9, dropout=DROPOUT)])
+    resumed, others = Member(*STEADY), make_device_weights([make_tiny_model(seed=9, dropout=DROPOUT)])
     with force_device_engine():
         optimiser = create_optimiser(others, [STEADY[0].training])
     assert load_training_state(tmp_path, "it", resumed, others, 0, optimiser)
@@ -199,7 +199,7 @@ def test_a_state_of_the_host_is_taken_by_the_device_but_for_its_masks(tmp_path: 
             save_training_state(tmp_path, "it", member, row, moments)
 
     train([member], weights, context, on_host, save)
-    resumed, others = Member(*STEADY), make_tiny_weights([make_tiny_model(seed=9)])
+    resumed, others = Member(*STEADY), make_device_weights([make_tiny_model(seed=9)])
     with force_device_engine():
         optimiser = create_optimiser(others, [STEADY[0].training])
     assert load_training_state(tmp_path, "it", resumed, others, 0, optimiser)

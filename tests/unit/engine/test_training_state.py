@@ -98,6 +98,18 @@ def test_resuming_in_a_pack_gives_the_same_run(tmp_path: Path) -> None:
     assert max_difference(resumed.weights, uninterrupted.weights) < 1e-9
 
 
+def test_the_copy_in_bf16_is_of_the_weights_that_are_loaded(tmp_path: Path) -> None:
+    _whole(tmp_path, 2)
+    weights = make_tiny_weights([make_tiny_model(seed=90 + i, dropout=0.2) for i in range(2)])
+    weights.keep_narrow_copy()
+    optimiser, member = create_optimiser(weights, [RUN.training] * 2), Member(RUN, np.arange(60))
+    assert weights.narrow is not None
+    before = weights.narrow.clone()
+    assert load_training_state(tmp_path, "it", member, weights, 1, optimiser)
+    assert torch.equal(weights.narrow, weights.values[:, weights.linear].bfloat16())
+    assert [torch.equal(a, b) for a, b in zip(weights.narrow, before, strict=True)] == [True, False]
+
+
 def test_another_runs_state_is_not_taken(tmp_path: Path) -> None:
     _whole(tmp_path, 2)
     resumed, heard, loaded = _rest(tmp_path, identity="another")

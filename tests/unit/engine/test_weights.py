@@ -6,16 +6,35 @@ import copy
 import gc
 import itertools
 import weakref
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
+from transformers.pytorch_utils import Conv1D
 
+from headstart.config.study import Lora, Training
+from headstart.engine.member import Member
+from headstart.engine.optim.batched import BatchedAdamW
 from headstart.engine.optim.decay import find_decaying_parameters
+from headstart.engine.optim.per_member import PerMemberAdamW
 from headstart.engine.stack import stack
+from headstart.engine.train import train
 from headstart.engine.weights import Weights
-from tiny import VOCABULARY, make_tiny_config, make_tiny_model, make_tiny_weights, max_difference
+from headstart.methods.lora_layers import cast_base_to_bf16, inject_adapters
+from tiny import (
+    FAMILIES,
+    VOCABULARY,
+    EventRecorder,
+    make_tiny_config,
+    make_tiny_context,
+    make_tiny_model,
+    make_tiny_run,
+    make_tiny_weights,
+    max_difference,
+)
 
 ALIGNED = 16
 members = pytest.mark.parametrize("count", [1, 3])
@@ -68,7 +87,7 @@ def test_parameters_are_aligned_and_apart(count: int) -> None:
     weights, _ = _made(count)
     assert all(slot.start % ALIGNED == 0 for slot in weights.slots)
     assert all(a.stop <= b.start < a.stop + ALIGNED for a, b in itertools.pairwise(weights.slots))
-    assert weights.slots[-1].stop < weights.values.shape[1], "the case has a gap"
+    assert any(a.stop < b.start for a, b in itertools.pairwise(weights.slots)), "the case has a gap"
     assert weights.values.shape[1] % ALIGNED == 0
 
 
@@ -130,6 +149,37 @@ def test_tied_parameters_count_once(count: int, tied: bool) -> None:
     table[:4] *= 3  # ids that do not occur in the texts: read by the head alone
     changed = [max_difference(a, b) > 1e-6 for a, b in zip(_says(weights, ids), before, strict=True)]
     assert changed == [False] * (count - 1) + [tied]
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "gpt2", "bloom", "llama", "mpnet"])
+@members
+def test_linear_maps_lie_side_by_side_around_the_border(count: int, family: str) -> None:
+    weights, models = _made(count, family)
+    names = {
+        f"{path}.{name}"
+        for path, module in models[0].named_modules()
+        if isinstance(module, torch.nn.Linear | Conv1D)
+        for name, _ in module.named_parameters(recurse=False)
+    }
+    found = {slot.name for slot in weights.slots if weights.linear.start <= slot.start < weights.linear.stop}
+    assert found == names
+    assert weights.linear.start < weights.decayed.stop <= weights.linear.stop
+    assert weights.linear.start % ALIGNED == weights.linear.stop % ALIGNED == 0
+
+
+@members
+def test_a_table_that_is_also_a_head_is_no_linear_map(count: int) -> None:
+    config = make_tiny_config("gpt2", tie_word_embeddings=True)
+    weights = make_tiny_weights([AutoModelForCausalLM.from_config(config) for _ in range(count)])
+    (table,) = [slot for slot in weights.slots if slot.name.endswith("wte.weight")]
+    assert table.stop <= weights.linear.start
+
+
+def test_a_model_without_linear_maps_has_none() -> None:
+    weights = Weights(torch.nn.LayerNorm(8), {"weight"})
+    weights.keep_narrow_copy()
+    assert weights.linear == slice(0, 0)
+    assert {parameter.dtype for parameter in weights.module.parameters()} == {torch.float32}
 
 
 # Views
@@ -228,6 +278,24 @@ def test_a_tied_table_has_its_whole_gradient() -> None:
     assert not weights.grads.any()
 
 
+@pytest.mark.parametrize("sparse", [None, True, False])
+def test_an_embeddings_gradient_is_sparse_on_a_cpu_unless_told_otherwise(sparse: bool | None) -> None:
+    (model,) = _models(1)
+    weights = Weights(model, find_decaying_parameters(model), sparse_embeddings=sparse)
+    assert model.get_input_embeddings().sparse is (sparse is not False)
+    for _ in range(2):
+        _loss(weights.module(_ids(2)).logits).backward()  # type: ignore[no-untyped-call]
+        assert max_difference(weights.grads, _expected(weights, _models(1), _ids(2))) < 1e-9
+        weights.zero_gradients()
+        assert not weights.grads.any()
+
+
+def test_an_embeddings_gradient_is_dense_elsewhere() -> None:
+    model = make_tiny_model().to("meta")
+    make_tiny_weights([model])
+    assert not model.get_input_embeddings().sparse
+
+
 @pytest.mark.parametrize("family", ["albert", "deberta-v2"])
 def test_layers_used_many_times_collect_whole_gradients(family: str) -> None:
     weights, models = _made(2, family)
@@ -324,3 +392,176 @@ def test_names_tell_members_of_all_sizes_alike() -> None:
     alone = make_tiny_weights([models[1]])
     assert alone.slots == together.slots
     assert torch.equal(alone.values[0], together.values[1])
+
+
+# The copy in bf16
+
+
+def _made_twice(count: int, family: str) -> tuple[Weights, Weights]:
+    """The weights of models in float32, without the copy and with it."""
+    plain, narrow = (make_tiny_weights([m.float() for m in _models(count, family)]) for _ in range(2))
+    narrow.keep_narrow_copy()
+    return plain, narrow
+
+
+def _pass(weights: Weights, ids: torch.Tensor) -> torch.Tensor:
+    """A pass there and back under autocast; gives the logits."""
+    with torch.autocast("cpu", torch.bfloat16):
+        logits: torch.Tensor = weights.module(ids).logits
+    _loss(logits.float()).backward()  # type: ignore[no-untyped-call]
+    return logits.detach()
+
+
+def _assert_same_bits(plain: Weights, narrow: Weights, steps: int = 3) -> None:
+    """In logits, gradients and, after steps, weights."""
+    count = len(plain.values)
+    settings = [Training(weight_decay=0.1 * r) for r in range(count)]
+    optimisers = [BatchedAdamW(weights, settings) for weights in (plain, narrow)]
+    for step in range(steps):
+        batches = _ids(4 * count).chunk(2)
+        for batch in batches:
+            assert torch.equal(_pass(plain, batch), _pass(narrow, batch))
+        assert torch.equal(plain.grads, narrow.grads)
+        assert plain.grads.any(1).all()
+        for optimiser in optimisers:
+            optimiser.step([0.01 / (step + 1)] * count, [1.0] * count)
+        assert torch.equal(plain.values, narrow.values)
+        _assert_fresh(narrow)
+        for weights in (plain, narrow):
+            weights.zero_gradients()
+
+
+def _assert_fresh(weights: Weights) -> None:
+    assert weights.narrow is not None
+    assert torch.equal(weights.narrow, weights.values[:, weights.linear].bfloat16())
+
+
+#: Families that call one layer several times in a pass.
+REPEATED = ("albert", "deberta-v2")
+
+
+@pytest.mark.parametrize(
+    ("family", "count"), [(name, n) for name in FAMILIES for n in (1, 3) if n == 1 or name not in REPEATED]
+)
+def test_the_copy_gives_the_bits_of_autocast(family: str, count: int) -> None:
+    _assert_same_bits(*_made_twice(count, family))
+
+
+@pytest.mark.parametrize("family", REPEATED)
+def test_a_stacks_layers_called_many_times_add_up_their_gradients_in_bf16(family: str) -> None:
+    plain, narrow = _made_twice(3, family)
+    assert torch.equal(_pass(plain, _ids(6)), _pass(narrow, _ids(6)))
+    scale = float(plain.grads.abs().max())
+    assert 0 < max_difference(plain.grads, narrow.grads) < 2**-8 * scale
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@members
+def test_a_language_model_with_the_copy_gives_the_bits_of_autocast(family: str, count: int) -> None:
+    config = make_tiny_config(family)
+    models = [AutoModelForCausalLM.from_config(config).eval() for _ in range(count)]
+    plain, narrow = (make_tiny_weights(copy.deepcopy(models)) for _ in range(2))
+    narrow.keep_narrow_copy()
+    _assert_same_bits(plain, narrow)
+
+
+@pytest.mark.parametrize("bias", ["none", "all"])
+@pytest.mark.parametrize("family", ["roberta", "gpt2"])
+@members
+def test_adapters_with_the_copy_give_the_bits_of_autocast(family: str, count: int, bias: Any) -> None:
+    pairs = []
+    for _ in range(2):
+        models = [make_tiny_model(family, seed=0).float() for _ in range(count)]
+        for seed, model in enumerate(models):
+            inject_adapters(model, Lora(r=4, bias=bias), seed)
+            model.eval()
+        pairs.append(make_tiny_weights(models))
+        cast_base_to_bf16(pairs[-1].module)
+    pairs[1].keep_narrow_copy()
+    kept_wide = {torch.float32} if bias == "all" else set()  # the biases of norms
+    found = {p.dtype for p in pairs[1].module.parameters() if p.requires_grad}
+    assert found == {torch.bfloat16} | kept_wide
+    _assert_same_bits(pairs[0], pairs[1])
+
+
+def test_the_module_computes_with_linear_maps_in_bf16_and_the_rest_in_float32() -> None:
+    _, weights = _made_twice(2, "bert")
+    stacked: Any = weights.module
+    kinds = {
+        name: type(stacked.get_submodule(f"model.{name.rpartition('.')[0]}")).__name__
+        for name, _ in stacked.model.named_parameters()
+    }
+    for name, parameter in stacked.model.named_parameters():
+        is_linear = kinds[name] == "StackedLinear"
+        assert parameter.dtype == (torch.bfloat16 if is_linear else torch.float32), name
+    assert set(kinds.values()) == {"StackedLinear", "StackedEmbedding", "StackedNorm"}
+    assert weights.values.dtype == weights.grads.dtype == torch.float32
+
+
+def test_each_optimiser_keeps_the_copy_up_to_date() -> None:
+    _, weights = _made_twice(2, "bert")
+    for optimiser in (BatchedAdamW(weights, [Training()] * 2), PerMemberAdamW(weights, [Training()] * 2)):
+        weights.grads.fill_(0.1)
+        assert weights.narrow is not None
+        before = weights.narrow.clone()
+        optimiser.step([0.1, 0.1], [1.0, 1.0])
+        assert not torch.equal(weights.narrow, before)
+        _assert_fresh(weights)
+
+
+@pytest.mark.parametrize("rows", [[2], [2, 0], [1, 2, 0]])
+@pytest.mark.parametrize("copied", [False, True], ids=["selected", "copied"])
+def test_members_that_are_selected_take_their_copy_along(rows: list[int], copied: bool) -> None:
+    plain, narrow = _made_twice(3, "bert")
+    if copied:
+        whole = narrow
+        plain, narrow = (weights.copy_members(rows) for weights in (plain, narrow))
+        assert whole.narrow is not None
+        assert len(whole.narrow) == 3
+    else:
+        for weights in (plain, narrow):
+            weights.select(rows)
+    for weights in (plain, narrow):
+        weights.bind()
+    _assert_fresh(narrow)
+    _assert_same_bits(plain, narrow)
+
+
+def test_weights_that_are_loaded_or_written_reach_the_copy() -> None:
+    plain, narrow = _made_twice(3, "bert")
+    for weights in (plain, narrow):
+        weights.load_member(1, make_tiny_model(seed=77).float())
+    _assert_fresh(narrow)
+    for weights in (plain, narrow):
+        weights.values[2] *= 0.5
+        weights.refresh_narrow()
+    _assert_same_bits(plain, narrow)
+
+
+def test_training_to_the_end_with_the_copy_gives_the_bits_of_autocast() -> None:
+    """With dropout, epochs that are evaluated, and members that leave the pack one after the other."""
+    runs = [make_tiny_run(seed, epochs=1 + seed, learning_rate=1e-2) for seed in range(3)]
+    context = replace(make_tiny_context(), precision="bf16")
+    pairs = []
+    for is_narrow in (False, True):
+        members = [Member(run, np.arange(60)) for run in runs]
+        weights = make_tiny_weights([make_tiny_model(seed=i, dropout=0.2).float() for i in range(3)])
+        if is_narrow:
+            weights.keep_narrow_copy()
+        optimiser = BatchedAdamW(weights, [run.training for run in runs])
+        train(members, weights, context, EventRecorder(), optimiser=optimiser)
+        pairs.append(members)
+    for mine, its in zip(*pairs, strict=True):
+        assert mine.losses == its.losses
+        assert mine.weights is not None
+        assert its.weights is not None
+        assert torch.equal(mine.weights, its.weights)
+
+
+def test_freed_weights_leave_no_copy() -> None:
+    _, weights = _made_twice(3, "bert")
+    references = [weakref.ref(x) for x in (weights.values, weights.grads, weights.narrow)]
+    weights.free()
+    gc.collect()
+    assert [ref() for ref in references] == [None] * 3
+    assert all(parameter.numel() == 0 for parameter in weights.module.parameters())

@@ -60,6 +60,7 @@ class BatchedAdamW:
         # Float32, as torch's own state has it: what a state on disk holds of either optimiser is the same.
         self._steps = torch.zeros(len(trainings), device=device)
         self._betas = _stack_settings([each.betas for each in trainings], device).T.contiguous()  # [2, R]
+        self._shares = 1 - self._betas
         self._epsilons = _stack_settings([each.epsilon for each in trainings], device)
         self._decays = _stack_settings([each.weight_decay for each in trainings], device)
         self._exp_avg, self._exp_avg_sq = torch.zeros_like(weights.values), torch.zeros_like(weights.values)
@@ -77,24 +78,25 @@ class BatchedAdamW:
         overwrites.
         """
         norms = _compute_norms(self._weights)
-        self._steps += norms.isfinite()
-        factors = self._compute_factors(norms)
+        finite = norms.isfinite()
+        self._steps += finite
+        factors = self._compute_factors(norms, finite)
         if self._with_kernel:
             self._update_by_kernel(factors)
         else:
             self._update_by_columns(factors)
         return norms
 
-    def _compute_factors(self, norms: torch.Tensor) -> Factors:
+    def _compute_factors(self, norms: torch.Tensor, finite: torch.Tensor) -> Factors:
         corrections = 1 - self._betas ** self._steps.double()
         ratio = self.clips / (norms.double() + _CLIP_EPSILON)
         return Factors(
-            finite=norms.isfinite().double(),
-            scale=torch.where(self.clips > 0, ratio, 1.0).clamp(max=1.0),
+            finite=finite.double(),
+            scale=ratio.masked_fill(self.clips == 0, 1.0).clamp(max=1.0),
             decay=self.rates * self._decays,
-            share=1 - self._betas[0],
+            share=self._shares[0],
             beta_2=self._betas[1],
-            share_2=1 - self._betas[1],
+            share_2=self._shares[1],
             step_size=self.rates / corrections[0],
             root=corrections[1].sqrt(),
             epsilon=self._epsilons,
@@ -105,9 +107,16 @@ class BatchedAdamW:
         from headstart.engine.optim.kernels import update_members
 
         weights = self._weights
-        numbers = torch.stack(factors, dim=1).to(weights.values.dtype)
-        border = weights.decayed.stop
-        update_members(weights.values, weights.grads, self._exp_avg, self._exp_avg_sq, numbers, border)
+        update_members(
+            weights.values,
+            weights.grads,
+            self._exp_avg,
+            self._exp_avg_sq,
+            torch.stack(factors, dim=1).to(weights.values.dtype),
+            border=weights.decayed.stop,
+            narrow=weights.narrow,
+            start=weights.linear.start,
+        )
 
     def _update_by_columns(self, factors: Factors) -> None:
         """The update in torch's operations, some columns at a time."""
@@ -117,6 +126,7 @@ class BatchedAdamW:
         for part, kept_of_part in ((self._weights.decayed, kept), (self._weights.exempt, None)):
             for columns in _cut_columns(part):
                 self._update_columns(columns, by_row, kept_of_part)
+        self._weights.refresh_narrow()
 
     def _update_columns(self, columns: slice, factors: Factors, kept: torch.Tensor | None) -> None:
         """In the order of operations of torch's AdamW over a single tensor, whose bits these are.

@@ -35,7 +35,8 @@ def update_members(
     members, columns = values.shape
     assert all(x.is_contiguous() for x in (values, grads, exp_avg, exp_avg_sq, factors))
     # Without a copy no column lies between its ends, and nothing is written through what stands in for it.
-    copy, stop = (values, 0) if narrow is None else (narrow, start + narrow.shape[1])
+    copy, stop = (values, start) if narrow is None else (narrow, start + narrow.shape[1])
+    assert copy.is_contiguous()
     numbers = (columns, border, start, stop, factors.shape[1], _BLOCK)
     grid = (triton.cdiv(columns, _BLOCK), members)
     _update_kernel[grid](values, grads, exp_avg, exp_avg_sq, factors, copy, *numbers)

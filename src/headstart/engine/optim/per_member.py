@@ -24,12 +24,14 @@ class PerMemberAdamW:
     """
 
     def __init__(self, weights: Weights, trainings: Sequence[Training]) -> None:
-        self._trainings = list(trainings)
+        self._weights, self._trainings = weights, list(trainings)
         self._adamws = [_create_adamw(weights.create_leaves(r), each) for r, each in enumerate(trainings)]
 
     def step(self, rates: Sequence[float], clips: Sequence[float]) -> torch.Tensor:
         """Update every member from its gradient; gives the norms before clipping, [R], on the device."""
-        return torch.stack([_update(*each) for each in zip(self._adamws, rates, clips, strict=True)])
+        norms = torch.stack([_update(*each) for each in zip(self._adamws, rates, clips, strict=True)])
+        self._weights.refresh_narrow()
+        return norms
 
     def select(self, rows: Sequence[int], weights: Weights) -> PerMemberAdamW:
         """The optimiser of the members at `rows`, whose weights are now those of `weights`."""

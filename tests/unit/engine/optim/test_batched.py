@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from adamw_cases import (
     CLIPS,
@@ -98,6 +101,29 @@ def test_an_update_takes_what_the_buffers_hold() -> None:
         assert torch.equal(other.update(), expected)
         assert torch.equal(updated.values, stepped.values)
     assert buffers == [x.data_ptr() for x in (other.rates, other.clips, updated.values)]
+
+
+class _DevicesSeen(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Remembers where the tensors of each operation are."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.devices: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        leaves = tree_leaves((args, kwargs, result))
+        self.devices |= {x.device.type for x in leaves if isinstance(x, torch.Tensor)}
+        return result
+
+
+def test_an_update_takes_no_number_from_the_host() -> None:
+    """A graph cannot capture such a copy."""
+    weights = make_weights(torch.float32, count=1, device=torch.device("meta"))
+    optimiser = BatchedAdamW(weights, TRAININGS[:1])
+    with _DevicesSeen() as seen:
+        optimiser.update()
+    assert seen.devices == {"meta"}
 
 
 @pytest.mark.parametrize("kinds", [(PerMemberAdamW, BatchedAdamW), (BatchedAdamW, PerMemberAdamW)])

@@ -30,12 +30,17 @@ class _Buffers:
     grads: torch.Tensor
     decayed: slice
     exempt: slice
+    linear: slice
+    narrow: None = None
+
+    def refresh_narrow(self) -> None:
+        """There is no copy."""
 
 
 def _draw_buffers(members: int, columns: int, border: int, dtype: torch.dtype) -> Any:
     draws = torch.Generator().manual_seed(members * columns)
     values, grads = (torch.randn(members, columns, generator=draws, dtype=dtype).to(DEVICE) for _ in range(2))
-    return _Buffers(values, grads, slice(0, border), slice(border, columns))
+    return _Buffers(values, grads, slice(0, border), slice(border, columns), slice(0, 0))
 
 
 def _step(buffers: Any, members: int, steps: int, *, with_kernel: bool) -> tuple[BatchedAdamW, Any]:
@@ -88,7 +93,7 @@ def test_columns_decay_up_to_the_border_alone(dtype: torch.dtype) -> None:
 @dtypes
 @pytest.mark.parametrize("bad", [float("inf"), float("nan")])
 def test_a_norm_that_is_not_finite_leaves_its_member_as_it_was(dtype: torch.dtype, bad: float) -> None:
-    weights = make_weights(dtype)
+    weights = make_weights(dtype, device=DEVICE)
     optimiser = BatchedAdamW(weights, TRAININGS, with_kernel=True)
     draw_gradients(weights, 0)
     optimiser.step(choose_rates(1), CLIPS)
@@ -127,6 +132,15 @@ def test_the_narrow_copy_of_some_columns_is_written_with_them(start: int, stop: 
     assert torch.equal(narrow[1], torch.full_like(narrow[1], 7.0))
     assert torch.equal(buffers.values[1], before[1])
     assert not torch.equal(buffers.values[0], before[0])
+
+
+def test_the_kernel_writes_the_copy_that_the_module_computes_with() -> None:
+    weights = make_weights(torch.float32, device=DEVICE)
+    weights.keep_narrow_copy()
+    draw_gradients(weights, 0)
+    BatchedAdamW(weights, TRAININGS, with_kernel=True).step(choose_rates(1), CLIPS)
+    assert weights.narrow is not None
+    assert torch.equal(weights.narrow, _round_as_the_kernel(weights.values[:, weights.linear].contiguous()))
 
 
 #: Compiles for a GPU that need not be there: the interpreter takes much that the compiler refuses.
