@@ -73,8 +73,8 @@ class Execution(Record):
 
     `pack_size` is how many runs trained as one with it, itself among them; `vocabulary_rows` how many rows of
     the embedding were trained, where those that no example uses were kept out; `pinned` whether its process
-    kept to processors of its own. On a GPU, `captured` says whether steps were CUDA graphs, `compiled` whether
-    they were compiled, and `eager_reason` why they were not where they were to be.
+    kept to processors of its own. On a GPU, `captured` says whether steps were CUDA graphs, `compiled`
+    whether they were compiled, and `eager_reason` why they were not where they were to be.
     """
 
     device: str

@@ -1,4 +1,4 @@
-"""Chooses how the packs of one training make their steps, on the host or on a device, and says how they did."""
+"""Chooses how the packs of a training make their steps, on the host or on a device; says how they did."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from headstart.engine.weights import Weights
 
 @dataclass(frozen=True)
 class StepNotes:
-    """How steps were made on a device: whether as CUDA graphs and compiled; if they were to be and were not, why."""
+    """How a device made steps: as CUDA graphs, and compiled; where that was to be and was not, why."""
 
     captured: bool = False
     compiled: bool = False
@@ -34,8 +34,8 @@ class Runtime(Protocol):
     """Opens steps of packs, for as long as a training lasts."""
 
     @property
-    def notes(self) -> StepNotes | None:
-        """How steps were made so far; None on a CPU."""
+    def notes(self) -> StepNotes:
+        """How steps were made so far."""
 
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> Steps:
         """Steps of these members, whose i-th has row i of the weights and of the optimiser."""
@@ -44,7 +44,7 @@ class Runtime(Protocol):
 class _HostRuntime:
     """Steps on the CPU."""
 
-    notes = None
+    notes = StepNotes()
 
     def __init__(self, context: PackContext) -> None:
         self._context = context
@@ -61,7 +61,7 @@ class _DeviceRuntime:
         self._stage = DeviceStage(context, Capturing(capture), compiler)
 
     @property
-    def notes(self) -> StepNotes | None:
+    def notes(self) -> StepNotes:
         """As `Runtime`."""
         capturing, forward = self._stage.capturing, self._stage.forward
         compiled = forward is not None and forward.is_compiled
@@ -98,7 +98,7 @@ def open_runtime(
 @contextmanager
 def _side_stream(device: torch.device) -> Iterator[None]:
     """Another stream than the default one, on which nothing can be captured."""
-    before, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    before, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     stream.wait_stream(before)
     with torch.cuda.stream(stream):
         yield

@@ -57,7 +57,7 @@ def train(
     capture: Capture | None = None,
     compiler: Compiler = compile_by_shape,
     clock: Callable[[], float] = time.perf_counter,
-) -> StepNotes | None:
+) -> StepNotes:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
 
     A member that fails has `error` set and no `weights`. Gives how the steps were made on a device.

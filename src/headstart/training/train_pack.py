@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from headstart import cuda
 from headstart.config.runs import Pack
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext, is_better_epoch
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 from headstart.engine.optim.create import create_optimiser
@@ -95,7 +96,8 @@ def _train_members(
 ) -> list[RunRecord]:
     context, members = make_context(runs[0]), make_members(runs)
     layout, notes = _train(runs, members, context, store, on_event)
-    finisher = PackFinisher(store, context, layout, notes, workers, len(runs))
+    told = notes if uses_device_engine(context.device) else None
+    finisher = PackFinisher(store, context, layout, told, workers, len(runs))
     return [finisher.finish(member, run) for member, run in zip(members, runs, strict=True)]
 
 
@@ -105,7 +107,7 @@ def _train(
     context: PackContext,
     store: RunStore,
     on_event: OnEvent,
-) -> tuple[WeightsLayout, StepNotes | None]:
+) -> tuple[WeightsLayout, StepNotes]:
     """Train the members; gives how each one's trained weights lie, and how a device made the steps.
 
     The module is let go of on return: else a frozen base would be in memory twice while its members' models

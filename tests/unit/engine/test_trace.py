@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from headstart.config.study import Lora
 from headstart.data.batches import Batch
 from headstart.engine import trace as traces
-from headstart.engine.dropout import KeyedDropout
+from headstart.engine.dropout import HostDropout
 from headstart.engine.stack import stack
 from headstart.engine.trace import SavedTensors, count_saved_bytes, trace_memory
 from headstart.methods.lora_layers import inject_adapters
@@ -112,7 +112,7 @@ def test_a_stack_without_numbers_keeps_what_a_stack_keeps(family: str) -> None:
     assert traced.evaluation == one.evaluation
 
 
-class _OrdinaryMasks(KeyedDropout):
+class _OrdinaryMasks(HostDropout):
     """Dropout as it is, with real masks."""
 
     def __init__(self, keys: Any, rows: int, tokens: int, stores_masks: bool) -> None:
