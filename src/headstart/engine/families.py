@@ -123,7 +123,7 @@ def _compute_deberta_bias(
 
     stand_in = _StandIn(**_get_plain_attributes(attention), transpose_for_scores=transpose_for_scores)
     # All rows are there already: the family repeats what it has for query rows // heads, which is 1 now.
-    stand_in.num_attention_heads = query.shape[0]
+    setattr(stand_in, "num_attention_heads", query.shape[0])  # noqa: B010 - it has what it is given
     for name in ("query_proj", "key_proj", "pos_key_proj", "pos_query_proj"):
         if hasattr(attention, name):
             setattr(stand_in, name, _apply_by_member(getattr(attention, name)))

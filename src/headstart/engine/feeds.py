@@ -96,7 +96,9 @@ class IndexFeed:
     def read(self, shape: StepShape) -> FedBatch:
         """As `Feed`."""
         members, rows = len(self._members), self._rows
-        places, weights, passes, start = self._buffer.split([members * rows, members * rows, members, 1])
+        places, weights, passes, start = torch.split(
+            self._buffer, [members * rows, members * rows, members, 1]
+        )
         batch = self._staged.gather(places, shape.tokens)
         positions = None
         if self._staged.spans is not None:

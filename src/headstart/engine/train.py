@@ -60,7 +60,7 @@ def train(
 ) -> StepNotes:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
 
-    A member that fails has `error` set and no `weights`. Gives how the steps were made.
+    A member that fails has `error` set and no `weights`. Gives how the steps were made on a device.
 
     Args:
         weights: the members', in their order, for a plain model of one or a stack of R.

@@ -41,7 +41,7 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
         *("parameters", "groups", "cost"),
     ]
     cost = values["cost"]
-    assert set(cost) == {"memory", "disk", "seconds", "placement", "packs"}
+    assert set(cost) == {"memory", "gpus", "disk", "seconds", "placement", "packs"}
     assert set(cost["placement"]) == {"workers", "threads", "pack", "reason"}
     assert set(cost["disk"]) == {"bytes", "state_bytes", "free_bytes"}
     assert [pack["runs"] for pack in cost["packs"]] == [

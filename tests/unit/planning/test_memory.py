@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fake_gpus import fake_gpus, make_gpus
 from headstart import load_study, plan, run
 from headstart.config.runs import expand_runs
 from headstart.methods import load_method
@@ -71,6 +72,27 @@ def _trained(study_file: StudyFile) -> int:
     assert ids is not None
     rows = len(prepared.checkpoints[runs[0].checkpoint].tokenizer)
     return parameters.trainable - (rows - len(ids)) * 32
+
+
+def test_on_a_gpu_masks_are_not_kept_and_a_stack_keeps_more(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def need(device: str, **training: Any) -> Any:
+        settings = {"epochs": 1, "batch_size": 16, "precision": "fp32"} | training
+        study = load_study(study_file(arms={"full": {}, "words": None}, training=settings, device=device))
+        runs = expand_runs(study)
+        prepared = prepare_study(study, runs)
+        return estimate_memory([prepared.select(run) for run in runs])
+
+    fake_gpus(monkeypatch, make_gpus())
+    on_cpu, on_gpu = need("cpu"), need("auto")
+    assert on_gpu.step < on_cpu.step
+    assert on_gpu.step < on_gpu.stacked_step
+    assert on_gpu.member == on_cpu.member
+    assert on_gpu.evaluation > on_cpu.evaluation
+    assert on_cpu.gradient == on_cpu.stacked_step == 0
+    assert 4 * 64 * 32 <= on_gpu.gradient < on_gpu.member
+    assert need("auto", gradient_checkpointing=True).stacked_step < on_gpu.stacked_step
 
 
 def test_a_model_that_cannot_be_traced_has_no_estimate(
