@@ -170,7 +170,7 @@ def make_adapter_steps(part: Part, shape: Shape, read_every: int = 1) -> Iterato
         if shape.four_bits:
             quantise_model(model, device, torch.bfloat16 if part.bf16 else torch.float32)
         inject_adapters(model, lora, seed)
-        return model
+        return model.to(device)
 
     training = Training(batch_size=shape.batch, learning_rate=RATE, epochs=1)
     runs = [
