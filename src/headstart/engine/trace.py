@@ -139,6 +139,11 @@ def trace_memory(
 
 
 def _stack_copies(model: torch.nn.Module, members: int) -> Stack:
+    """A stack of `members` times the model, whose constants lose their numbers: with them, tensors that have
+    shapes alone cannot be copied."""
+    for module in model.modules():
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # copying tensors without data looks at where the data would be
         return stack([model] * members, check=False).train()

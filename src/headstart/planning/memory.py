@@ -80,15 +80,26 @@ def estimate_memory(runs: Sequence[PreparedRun]) -> MemoryEstimate | None:
 def _estimate_on_gpu(prepared: PreparedRun, rank: int) -> MemoryEstimate:
     """With what is known for GPUs alone. Dropout's masks are drawn again there, and not kept."""
     traced = _trace(prepared, rank, stores_masks=False)
-    is_alone = load_trained_method(prepared).explain_alone(prepared) is not None
-    # Two members are enough: a stack keeps as much of each, however many it has.
-    stacked = traced if is_alone else _trace(prepared, rank, members=2, stores_masks=False)
     return replace(
         _estimate(prepared, rank, traced),
-        stacked_step=stacked.step,
+        stacked_step=_trace_stacked(prepared, rank) or traced.step,
         evaluation=traced.evaluation + _estimate_forward(prepared, traced.step),
         gradient=_measure_largest_gradient(prepared, rank),
     )
+
+
+def _trace_stacked(prepared: PreparedRun, rank: int) -> int | None:
+    """The step of a run that is one of several; None where a family's code does not work so.
+
+    Two are enough: a stack keeps as much of each, however many it has.
+    """
+    if load_trained_method(prepared).explain_alone(prepared) is not None:
+        return None
+    try:
+        return _trace(prepared, rank, members=2, stores_masks=False).step
+    # What the family's own code raises on layers that it does not expect, as where a real stack is checked.
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, ModelError):
+        return None
 
 
 def _estimate_forward(prepared: PreparedRun, step: int) -> int:
@@ -99,7 +110,7 @@ def _estimate_forward(prepared: PreparedRun, step: int) -> int:
     batch = _make_largest_batch(prepared.tokens["train"], prepared, pad_id)
     evaluated = _make_largest_eval_batch(prepared.tokens["valid"], pad_id)
     share = evaluated.input_ids.size / batch.input_ids.size
-    return int(step * share / max(1, int(prepared.checkpoint.config.num_hidden_layers)))
+    return int(step * share / int(getattr(prepared.checkpoint.config, "num_hidden_layers", 1)))
 
 
 def _measure_largest_gradient(prepared: PreparedRun, rank: int) -> int:

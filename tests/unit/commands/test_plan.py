@@ -49,9 +49,9 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
         ["random/all/0"],
         ["words/all/0"],
     ]
-    assert set(cost["packs"][0]) == {"runs", "memory_bytes", "seconds"}
+    assert set(cost["packs"][0]) == {"runs", "memory_bytes", "device_memory_bytes", "seconds"}
     measured = values["groups"][0]["measured"]
-    assert set(measured) == {"memory_bytes", "seconds_per_step", "runs"}
+    assert set(measured) == {"memory_bytes", "seconds_per_step", "runs", "device_memory_bytes"}
     assert values["parameters"]["words"] is None
     assert set(values["parameters"]["random"]) == {"total", "trainable"}
 

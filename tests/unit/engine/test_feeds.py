@@ -23,9 +23,7 @@ RUNS = ((make_tiny_run(0, accumulation=2), np.arange(60)), (make_tiny_run(1), np
 
 def _open(members: list[Member]) -> IndexFeed:
     train = CONTEXT.parts["train"]
-    feed = create_feed(
-        members, CONTEXT, StagedExamples(train.tokens, train.labels, PAD, torch.device("cpu"))
-    )
+    feed = create_feed(members, CONTEXT, StagedExamples(train.tokens, train.labels, PAD, torch.device("cpu")))
     assert isinstance(feed, IndexFeed)
     return feed
 

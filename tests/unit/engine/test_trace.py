@@ -112,6 +112,33 @@ def test_a_stack_without_numbers_keeps_what_a_stack_keeps(family: str) -> None:
     assert traced.evaluation == one.evaluation
 
 
+def test_adapters_in_a_stack_keep_what_they_keep_alone() -> None:
+    """Frozen norms are shared; there are constants, which copies of numberless tensors would trip over."""
+
+    def adapted() -> Any:
+        model = make("bert")
+        inject_adapters(model, Lora(r=2), 0)
+        return model
+
+    one, two = (
+        trace_memory(adapted, batch(), batch(READ), CLASSIFICATION, "fp32", members=members).step
+        for members in (1, 2)
+    )
+    assert two == pytest.approx(one, rel=0.01)
+
+
+@pytest.mark.parametrize("family", ["bloom", "llama"])
+def test_a_stack_of_causal_models_needs_logits_where_something_is_said(family: str) -> None:
+    def own() -> Any:
+        return make(family, library=AutoModelForCausalLM)
+
+    read, task = batch(READ, targets=True), load_task("instruction")
+    one, two = (
+        trace_memory(own, batch(targets=True), read, task, "fp32", members=members).step for members in (1, 2)
+    )
+    assert 0.99 * one < two < 1.5 * one
+
+
 class _OrdinaryMasks(HostDropout):
     """Dropout as it is, with real masks."""
 
