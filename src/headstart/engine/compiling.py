@@ -16,6 +16,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from headstart.data.batches import compute_padded_length
+from headstart.engine.feeds import choose_lengths_per_octave
 from headstart.engine.layers import StackedConv1D, StackedLinear
 from headstart.engine.member import Member, PackContext
 
@@ -101,7 +102,8 @@ def _count_lengths(members: Sequence[Member], context: PackContext) -> int:
     tokens = context.parts["train"].tokens
     index = np.unique(np.concatenate([member.index for member in members]))
     _, of_each_length = np.unique(tokens.lengths[index], return_index=True)
-    return len({compute_padded_length(tokens, index[[i]]) for i in of_each_length})
+    per_octave = choose_lengths_per_octave(max(m.total_steps - m.steps for m in members))
+    return len({compute_padded_length(tokens, index[[i]], per_octave) for i in of_each_length})
 
 
 def _count_tokens_left(member: Member, lengths: np.ndarray) -> float:

@@ -35,6 +35,9 @@ from headstart.engine.weights import Weights
 
 #: Steps of a captured pack that capturing one more shape costs: about 0.1 s, and a first step without.
 _STEPS_PER_CAPTURE: Final = 20
+#: Times that a batch of an evaluation is computed before it is captured: starting a forward pass costs a few
+#: milliseconds, so that a training of few epochs would lose by it.
+_EVALUATIONS_PER_CAPTURE: Final = 20
 
 
 @dataclass
@@ -111,7 +114,7 @@ class DeviceSteps:
                 self._stage.stage(part),
                 context.task.reduce_logits,
                 precision=context.precision,
-                graphs=Graphs(self._stage.capturing),
+                graphs=Graphs(self._stage.capturing, _EVALUATIONS_PER_CAPTURE),
             )
         return self._forwards[part]
 

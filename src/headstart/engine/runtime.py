@@ -9,6 +9,7 @@ from typing import Protocol
 
 import torch
 
+from headstart import cuda
 from headstart.engine.compiling import Compiler, compile_by_shape
 from headstart.engine.device_steps import DeviceStage, DeviceSteps
 from headstart.engine.graphs import Capture, Capturing, CudaCapture
@@ -40,6 +41,9 @@ class Runtime(Protocol):
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> Steps:
         """Steps of these members, whose i-th has row i of the weights and of the optimiser."""
 
+    def release_memory(self) -> None:
+        """Give back what steps that nobody makes any more have left on the device."""
+
 
 class _HostRuntime:
     """Steps on the CPU."""
@@ -52,6 +56,9 @@ class _HostRuntime:
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> HostSteps:
         """As `Runtime`."""
         return HostSteps(members, weights, optimiser, self._context)
+
+    def release_memory(self) -> None:
+        """Nothing: a CPU's memory is free when its objects are."""
 
 
 class _DeviceRuntime:
@@ -72,6 +79,12 @@ class _DeviceRuntime:
         """As `Runtime`."""
         assert isinstance(optimiser, BatchedAdamW)
         return DeviceSteps(members, weights, optimiser, self._stage)
+
+    def release_memory(self) -> None:
+        """As `Runtime`."""
+        if self._stage.capturing.capture is not None:
+            self._stage.capturing.capture.release_memory()
+        cuda.release_memory()
 
 
 @contextmanager

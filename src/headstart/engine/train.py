@@ -79,7 +79,10 @@ def train(
         trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
         while trainers:
             # A pack that ends leaves nothing, one that memory does not hold leaves those that take its place.
-            trainers = trainers.pop().run() + trainers
+            smaller = trainers.pop().run()
+            if smaller:
+                runtime.release_memory()
+            trainers = smaller + trainers
     return runtime.notes
 
 
