@@ -19,6 +19,7 @@ from headstart.data.batches import compute_padded_length, iter_eval_batches
 from headstart.data.tokenise import Tokens
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.graphs import Graphs, make_capturable
+from headstart.engine.host_numbers import FilledNumbers
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.stack import count_members
 from headstart.engine.staged import StagedExamples, choose_kept_span
@@ -80,7 +81,8 @@ class DeviceForward:
         inputs = {name: rows.repeat(members, 1) for name, rows in read.inputs.items()}
         labels = labels.repeat(members, *[1] * (labels.dim() - 1))
         device = batch.index.device
-        with torch.no_grad(), make_capturable(), make_autocast_context(device, self.precision):
+        autocast = make_autocast_context(device, self.precision)
+        with torch.no_grad(), make_capturable(), FilledNumbers(), autocast:
             logits = self.module(**inputs, **more).logits
         with torch.no_grad(), make_capturable():
             kept = self.reduce(logits, labels, self.precision).view(members, len(batch.index), -1)

@@ -31,8 +31,7 @@ class GenerationConfig:
     """How answers are generated: greedily, or sampled with `seed` where `temperature` is above 0.
 
     With `static_cache` keys and values lie in memory of one size, for which the library compiles a token's
-    step on a GPU where the family's code allows it: that takes it half a minute and more, and pays for very many
-    tokens.
+    step on a GPU where the family's code allows it, which pays for very many tokens alone.
     """
 
     max_new_tokens: int = 64

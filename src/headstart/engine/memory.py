@@ -67,14 +67,15 @@ def read_peak_bytes() -> int:
 def enable_gradient_checkpointing(model: Any) -> bool:
     """Have a model of transformers compute its blocks again in the backward pass; False where it cannot.
 
-    With the dropout masks of the first time: they are drawn by place, and a repetition knows its own. No
-    generator's state is kept for it, which would have the host wait for a device.
+    With the dropout masks of the first time: they are drawn by place, and a repetition knows its own. Torch's
+    own generator has no part in it, whose state a captured CUDA graph may not be asked for.
     """
     if not getattr(model, "supports_gradient_checkpointing", False):
         return False
     # Called so since transformers 5.2x; the older name warns.
     enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-    enable({"use_reentrant": False, "preserve_rng_state": False, "context_fn": create_recompute_contexts})
+    settings = {"use_reentrant": False, "preserve_rng_state": False}
+    enable(settings | {"context_fn": create_recompute_contexts})
     return True
 
 

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
+from headstart.engine.memory import (
+    enable_gradient_checkpointing,
+    is_out_of_memory,
+    read_peak_bytes,
+    reset_peak_memory,
+)
+from tiny import make_tiny_model
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are reset on Linux only")
@@ -36,3 +42,18 @@ def test_the_peak_starts_anew_and_rises_with_what_is_used() -> None:
 )
 def test_memory_that_runs_out_on_a_gpu_is_known_by_its_messages(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) == expected
+
+
+def test_a_block_is_computed_again_without_a_look_at_torchs_generator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a CUDA graph is captured, torch refuses to tell its state."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the generator's state was asked for")
+
+    model = make_tiny_model("roberta")
+    assert enable_gradient_checkpointing(model)
+    monkeypatch.setattr(torch, "get_rng_state", refuse)
+    model(input_ids=torch.arange(4, 12).view(2, 4)).logits.sum().backward()
+    assert next(model.parameters()).grad is not None

@@ -10,6 +10,7 @@ import torch
 from headstart.engine.dropout.mode import Attention, KeyedDropout
 from headstart.engine.dropout.ops import drop_attention, drop_out
 from headstart.engine.dropout.philox import SITES
+from headstart.engine.host_numbers import convert_as, create_tensor
 from headstart.errors import StackError
 
 
@@ -56,9 +57,9 @@ class DeviceDropout(KeyedDropout):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         if func is torch.tensor:
-            return _create_tensor(*args, **(kwargs or {}))
+            return create_tensor(*args, **(kwargs or {}))
         if func is torch.Tensor.type_as:
-            return _convert_as(*args, **(kwargs or {}))
+            return convert_as(*args, **(kwargs or {}))
         return super().__torch_function__(func, types, args, kwargs)
 
 
@@ -77,21 +78,3 @@ def _multiply_heads(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return x @ y
     grouped = x.reshape(rows, y.size(1), heads // y.size(1) * length, width)
     return (grouped @ y).view(rows, heads, length, y.size(-1))
-
-
-# A copy of a number from the host's memory is nothing that a captured CUDA graph can hold; a fill is.
-
-
-def _create_tensor(data: Any, *, device: Any = None, **more: Any) -> torch.Tensor:
-    """`torch.tensor`, but a number for another device is filled in there."""
-    if isinstance(data, bool | int | float) and device is not None and torch.device(device).type != "cpu":
-        more.pop("pin_memory", None)
-        return torch.full((), data, device=device, **more)
-    return torch.tensor(data, device=device, **more)
-
-
-def _convert_as(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """`x.type_as(other)`, but a number that the host has is filled in where `other` is."""
-    if x.dim() == 0 and x.device.type == "cpu" and other.device.type != "cpu":
-        return torch.full((), x.item(), dtype=other.dtype, device=other.device)
-    return x.type_as(other)

@@ -1,0 +1,42 @@
+"""Numbers that a model's code makes on the host: for a device they are filled in there, which needs no copy.
+
+A copy from the host's memory is nothing that a captured CUDA graph can hold; a fill is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+
+class FilledNumbers(TorchFunctionMode):
+    """Context of a forward pass without dropout. `DeviceDropout` does the same by itself."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.tensor:
+            return create_tensor(*args, **(kwargs or {}))
+        if func is torch.Tensor.type_as:
+            return convert_as(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def create_tensor(data: Any, *, device: Any = None, **more: Any) -> torch.Tensor:
+    """`torch.tensor`, but a number for another device is filled in there."""
+    if isinstance(data, bool | int | float) and device is not None and torch.device(device).type != "cpu":
+        more.pop("pin_memory", None)
+        return torch.full((), data, device=device, **more)
+    return torch.tensor(data, device=device, **more)
+
+
+def convert_as(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """`x.type_as(other)`, but a number that the host has is filled in where `other` is."""
+    if torch.compiler.is_compiling():  # which knows the number
+        return x.type_as(other)
+    if x.dim() == 0 and x.device.type == "cpu" and other.device.type != "cpu":
+        return torch.full((), x.item(), dtype=other.dtype, device=other.device)
+    return x.type_as(other)
