@@ -57,13 +57,15 @@ class Shape:
             num_labels=2,
         )
 
-    def model(self, seed: int) -> Any:
-        """A random classification model in training mode."""
+    def model(self, seed: int, device: str = "cpu") -> Any:
+        """A random classification model in training mode, drawn on the device."""
         import torch
         from transformers import AutoModelForSequenceClassification
 
         torch.manual_seed(seed)
-        return AutoModelForSequenceClassification.from_config(self.config(), dtype=torch.float32).train()
+        with torch.device(device):
+            model = AutoModelForSequenceClassification.from_config(self.config(), dtype=torch.float32)
+        return model.train()
 
 
 SHAPES = {
@@ -80,7 +82,7 @@ class Cell:
     """What one process measures: `members` runs of one shape, on texts of `length` tokens.
 
     With `waits` it says `ready` after its warm-up and times its steps once it reads a line: so that
-    several begin at once.
+    several begin at once. `captures` and `compiles` are what a study's execution section allows on a GPU.
     """
 
     kind: Kind
@@ -94,6 +96,9 @@ class Cell:
     device: Literal["cpu", "cuda"]
     vocabulary: int | None = None
     waits: bool = False
+    text_batches: int = TEXT_BATCHES
+    captures: Literal["auto", "off"] = "auto"
+    compiles: Literal["auto", "on", "off"] = "off"
 
     @property
     def sizes(self) -> Shape:
@@ -158,7 +163,7 @@ def now(cell: Cell) -> float:
     return time.perf_counter()
 
 
-def timed(steps: Iterator[None], cell: Cell) -> list[float]:
+def timed(steps: Iterator[object], cell: Cell) -> list[float]:
     """Warm up, wait for the others if need be, and mark the time before the first and after each step."""
     for _ in islice(steps, WARM):
         pass
@@ -184,14 +189,14 @@ def token_ids(cell: Cell) -> Any:
     import numpy as np
 
     draws = np.random.default_rng(0)
-    return draws.integers(5, cell.sizes.vocabulary, (TEXT_BATCHES * cell.batch, cell.length), np.int32)
+    return draws.integers(5, cell.sizes.vocabulary, (cell.text_batches * cell.batch, cell.length), np.int32)
 
 
 def labels(cell: Cell) -> Any:
     """Random labels, [N]."""
     import numpy as np
 
-    return np.random.default_rng(1).integers(0, 2, TEXT_BATCHES * cell.batch)
+    return np.random.default_rng(1).integers(0, 2, cell.text_batches * cell.batch)
 
 
 def setting_of(cell: Cell) -> PackContext:
@@ -216,6 +221,8 @@ def setting_of(cell: Cell) -> PackContext:
         parts={"train": texts, "valid": texts, "test": texts},
         device=torch.device(cell.device),
         precision=cell.precision,
+        captures=cell.captures,
+        compiles=cell.compiles,
     )
 
 
@@ -229,7 +236,7 @@ def members_of(cell: Cell) -> list[Member]:
 
     steps = 2 * (WARM + cell.steps)
     training = Training(batch_size=cell.batch, steps=steps, learning_rate=1e-4, precision=cell.precision)
-    index = np.arange(TEXT_BATCHES * cell.batch)
+    index = np.arange(cell.text_batches * cell.batch)
     return [
         Member(Run("arm", "all", seed, "full", cell.shape, False, training), index)
         for seed in range(cell.members)
@@ -249,7 +256,7 @@ def weights_of(cell: Cell, context: PackContext) -> Weights:
 
 def trainer_steps(cell: Cell) -> list[float]:
     """(d): the library's own loop on the same texts, with the same rate, betas, decay and clipping."""
-    from transformers import Trainer, TrainerCallback, default_data_collator
+    from transformers import TrainerCallback
 
     marks: list[float] = []
 
@@ -257,21 +264,27 @@ def trainer_steps(cell: Cell) -> list[float]:
         def on_step_end(self, *_: Any, **__: Any) -> None:
             marks.append(now(cell))
 
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - no path
+        stdout, sys.stdout = sys.stdout, nowhere  # it prints its logs; stdout is for the one line
+        try:
+            run_trainer(cell, Marks())
+        finally:
+            sys.stdout = stdout
+    return marks[WARM - 1 :]
+
+
+def run_trainer(cell: Cell, callback: Any, **more: Any) -> None:
+    """Have a Trainer make the cell's steps, or fewer if the callback stops it; `more` are its arguments."""
+    from transformers import Trainer, default_data_collator
+
     with tempfile.TemporaryDirectory() as out:
-        trainer = Trainer(
+        Trainer(
             model=cell.sizes.model(0),
-            args=_arguments(cell, out),
+            args=_arguments(cell, out, **more),
             data_collator=default_data_collator,
             train_dataset=_rows(cell),
-            callbacks=[Marks()],
-        )
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - no path
-            stdout, sys.stdout = sys.stdout, nowhere  # it prints its logs; stdout is for the one line
-            try:
-                trainer.train()
-            finally:
-                sys.stdout = stdout
-    return marks[WARM - 1 :]
+            callbacks=[callback],
+        ).train()
 
 
 def _rows(cell: Cell) -> list[dict[str, Any]]:
@@ -281,7 +294,7 @@ def _rows(cell: Cell) -> list[dict[str, Any]]:
     ]
 
 
-def _arguments(cell: Cell, out: str) -> Any:
+def _arguments(cell: Cell, out: str, **more: Any) -> Any:
     from transformers import TrainingArguments
 
     return TrainingArguments(
@@ -299,6 +312,7 @@ def _arguments(cell: Cell, out: str) -> Any:
         save_strategy="no",
         report_to=[],
         disable_tqdm=True,
+        **more,
     )
 
 

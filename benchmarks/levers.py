@@ -234,7 +234,7 @@ def be(part: Part) -> dict[str, float]:
     return {**marks, **seen.means(part.steps), **data}
 
 
-def _timed(steps: Iterator[None], part: Part) -> dict[str, float]:
+def _timed(steps: Iterator[object], part: Part) -> dict[str, float]:
     warm = sum(1 for _ in islice(steps, WARM))
     if part.waits:
         _await_others(sys.stdout)
@@ -376,7 +376,7 @@ def _format(levers: Levers) -> Any:
 # --- Headstart, Trainer, and the floor ----------------------------------------------------------------
 
 
-def headstart_steps(part: Part, chosen: Subject, seen: Seen) -> Iterator[None]:
+def headstart_steps(part: Part, chosen: Subject, seen: Seen) -> Iterator[object]:
     """The steps that a study makes."""
     from headstart.data.batches import compute_padded_length
     from headstart.engine.train import iter_training_steps

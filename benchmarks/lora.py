@@ -15,18 +15,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from machine import machine
+
+if TYPE_CHECKING:
+    from headstart.engine.runtime import StepNotes
 
 WARM, VOCABULARY, PAD, RATE = 3, 8000, 3, 2e-4
 Kind = Literal["headstart", "trainer", "trl"]
@@ -41,6 +44,7 @@ class Shape:
     batch: int
     tokens: int
     four_bits: bool = False
+    vocabulary: int = VOCABULARY
 
 
 SHAPES = {
@@ -54,7 +58,10 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Part:
-    """One participant: `adapters` trained as one, in Headstart alone."""
+    """One participant: `adapters` trained as one, in Headstart alone.
+
+    `captures` and `compiles` are what a study's execution section allows on a GPU.
+    """
 
     kind: Kind
     shape: str
@@ -62,18 +69,21 @@ class Part:
     threads: int
     adapters: int = 1
     bf16: bool = True
+    device: Literal["cpu", "cuda"] = "cpu"
+    captures: Literal["auto", "off"] = "auto"
+    compiles: Literal["auto", "on", "off"] = "off"
 
 
 # --- what all of them share ---------------------------------------------------------------------------
 
 
-def _model(shape: Shape, dtype: Any = None) -> Any:
+def _model(shape: Shape, dtype: Any = None, device: str = "cpu") -> Any:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(
         "bloom",
-        vocab_size=VOCABULARY,
+        vocab_size=shape.vocabulary,
         hidden_size=shape.width,
         n_layer=shape.layers,
         n_head=shape.width // 64,
@@ -81,16 +91,17 @@ def _model(shape: Shape, dtype: Any = None) -> Any:
         use_cache=False,
     )
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config, dtype=dtype or torch.float32).train()
+    with torch.device(device):
+        return AutoModelForCausalLM.from_config(config, dtype=dtype or torch.float32).train()
 
 
 def _texts(shape: Shape, steps: int) -> np.ndarray:
     """Random ids [N, T], enough for all steps."""
     count = shape.batch * (WARM + steps)
-    return np.random.default_rng(0).integers(4, VOCABULARY, (count, shape.tokens)).astype(np.int32)
+    return np.random.default_rng(0).integers(4, shape.vocabulary, (count, shape.tokens)).astype(np.int32)
 
 
-def _targets(shape: Shape) -> int:
+def count_targets(shape: Shape) -> int:
     """Tokens of a text that carry loss."""
     return shape.tokens - shape.tokens // 2
 
@@ -117,6 +128,11 @@ def be(part: Part) -> dict[str, float]:
 
 
 def _headstart(part: Part, shape: Shape) -> list[float]:
+    return [time.perf_counter() for _ in islice(make_adapter_steps(part, shape), WARM + part.steps)]
+
+
+def make_adapter_steps(part: Part, shape: Shape, read_every: int = 1) -> Iterator[StepNotes]:
+    """Headstart's own steps of all adapters; `read_every` as the engine's."""
     import torch
 
     from headstart.config.runs import Run
@@ -131,11 +147,11 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
 
     ids = _texts(shape, part.steps)
     starts = np.arange(len(ids) + 1) * shape.tokens
-    flags = np.tile(np.arange(shape.tokens) >= shape.tokens - _targets(shape), len(ids))
+    flags = np.tile(np.arange(shape.tokens) >= shape.tokens - count_targets(shape), len(ids))
     texts = TokenisedExamples(
         Tokens(ids.ravel(), starts, None, 0, loss_mask=flags), np.zeros(len(ids), np.int64)
     )
-    cpu, lora = torch.device("cpu"), Lora(r=16)
+    device, lora = torch.device(part.device), Lora(r=16, target=("query_key_value",))
     context = PackContext(
         task=load_task("instruction"),
         outputs=1,
@@ -143,16 +159,18 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
         metric="loss",
         curves=(),
         parts={"train": texts, "valid": texts, "test": texts},
-        device=cpu,
+        device=device,
         precision="bf16" if part.bf16 else "fp32",
+        captures=part.captures,
+        compiles=part.compiles,
     )
 
     def adapted(seed: int) -> Any:
-        model = _model(shape)
+        model = _model(shape, device=part.device)
         if shape.four_bits:
-            quantise_model(model, cpu, torch.bfloat16 if part.bf16 else torch.float32)
+            quantise_model(model, device, torch.bfloat16 if part.bf16 else torch.float32)
         inject_adapters(model, lora, seed)
-        return model
+        return model.to(device)
 
     training = Training(batch_size=shape.batch, learning_rate=RATE, epochs=1)
     runs = [
@@ -162,16 +180,14 @@ def _headstart(part: Part, shape: Shape) -> list[float]:
     if part.bf16:
         cast_base_to_bf16(weights.module)
     members = [Member(run, np.arange(len(ids))) for run in runs]
-    return [
-        time.perf_counter() for _ in islice(iter_training_steps(members, weights, context), WARM + part.steps)
-    ]
+    return iter_training_steps(members, weights, context, read_every=read_every)
 
 
 # --- the peers ----------------------------------------------------------------------------------------
 
 
 def _rows(shape: Shape, steps: int) -> list[dict[str, Any]]:
-    first = shape.tokens - _targets(shape)
+    first = shape.tokens - count_targets(shape)
     return [
         {"input_ids": row.tolist(), "attention_mask": [1] * len(row)}
         | {"labels": [-100] * first + row[first:].tolist()}
@@ -180,10 +196,11 @@ def _rows(shape: Shape, steps: int) -> list[dict[str, Any]]:
 
 
 def _base(part: Part, shape: Shape) -> Any:
-    """The base as PEFT's users have it: whole, or loaded in four bits."""
-    if not shape.four_bits:
-        return _model(shape)
+    """The base as PEFT's users have it: whole, on a GPU in bf16 where steps are, or loaded in four bits."""
     import torch
+
+    if not shape.four_bits:
+        return _model(shape, torch.bfloat16 if part.bf16 and part.device == "cuda" else None, part.device)
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +211,7 @@ def _base(part: Part, shape: Shape) -> Any:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16 if part.bf16 else torch.float32,
         )
-        return AutoModelForCausalLM.from_pretrained(folder, quantization_config=how, device_map="cpu")
+        return AutoModelForCausalLM.from_pretrained(folder, quantization_config=how, device_map=part.device)
 
 
 def _config() -> Any:
@@ -212,7 +229,7 @@ def _common(part: Part, shape: Shape, folder: str) -> dict[str, Any]:
         "max_steps": WARM + part.steps,
         "learning_rate": RATE,
         "bf16": part.bf16,
-        "use_cpu": True,
+        "use_cpu": part.device == "cpu",
         "report_to": [],
         "save_strategy": "no",
         "logging_strategy": "no",
@@ -234,10 +251,16 @@ def _marks() -> tuple[list[float], Any]:
 
 
 def _trainer(part: Part, shape: Shape, folder: str) -> list[float]:
+    marks, callback = _marks()
+    run_peft_trainer(part, shape, folder, callback)
+    return marks
+
+
+def run_peft_trainer(part: Part, shape: Shape, folder: str, callback: Any) -> None:
+    """Have a Trainer make the steps of PEFT's adapter, or fewer if the callback stops it."""
     from peft import get_peft_model
     from transformers import Trainer, TrainingArguments, default_data_collator
 
-    marks, callback = _marks()
     Trainer(
         model=get_peft_model(_base(part, shape), _config()),
         args=TrainingArguments(**_common(part, shape, folder)),
@@ -245,7 +268,6 @@ def _trainer(part: Part, shape: Shape, folder: str) -> list[float]:
         data_collator=default_data_collator,
         callbacks=[callback],
     ).train()
-    return marks
 
 
 def _trl(part: Part, shape: Shape, folder: str) -> list[float]:
@@ -379,7 +401,7 @@ def report(name: str, parts: dict[str, Part], rounds: list[dict[str, dict[str, f
     for title, part in parts.items():
         ms = [1e3 * outcomes[title]["seconds"] for outcomes in rounds]
         spread = f"{min(ms):.1f}-{max(ms):.1f}"
-        rate = 1e3 * part.adapters * shape.batch * _targets(shape) / median(ms)
+        rate = 1e3 * part.adapters * shape.batch * count_targets(shape) / median(ms)
         peak = median(outcomes[title]["peak"] for outcomes in rounds)
         times = median(outcomes[title]["seconds"] / outcomes[first]["seconds"] for outcomes in rounds)
         lines.append(f"{title:32}{median(ms):10.1f}{spread:>16}{rate:11.0f}{peak:7.0f}  {times:.2f}")

@@ -1,4 +1,4 @@
-"""Stands for a device where there is none: its engine on the CPU, and captures that count and replay bodies."""
+"""Stands for a device where there is none: its engine on the CPU, and captures that count and replay."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ def train_on_device(
     """`train` by the device's engine on the CPU, losses read a few steps late as on a device."""
     with force_device_engine():
         optimiser = create_optimiser(weights, [member.run.training for member in members])
-        settings = {"optimiser": optimiser, "read_every": 4} | settings
+        settings = {"optimiser": optimiser, "read_every": 4, **settings}
         return train(members, weights, context, on_event, capture=capture, **settings)

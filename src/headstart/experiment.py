@@ -83,7 +83,12 @@ def run_missing(
 def estimate_missing(opened: OpenStudy) -> StudyEstimate:
     """What the runs that are missing will need, before a step is made."""
     return estimates.estimate_study(
-        opened.runs, opened.missing, opened.prepared, opened.process_bytes, opened.store.out
+        opened.runs,
+        opened.missing,
+        opened.prepared,
+        opened.process_bytes,
+        opened.store.out,
+        opened.gpus,
     )
 
 

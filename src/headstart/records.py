@@ -73,7 +73,8 @@ class Execution(Record):
 
     `pack_size` is how many runs trained as one with it, itself among them; `vocabulary_rows` how many rows of
     the embedding were trained, where those that no example uses were kept out; `pinned` whether its process
-    kept to processors of its own.
+    kept to processors of its own. On a GPU, `captured` says whether steps were CUDA graphs, `compiled`
+    whether they were compiled, and `eager_reason` why they were not where they were to be.
     """
 
     device: str
@@ -83,6 +84,9 @@ class Execution(Record):
     pack_size: int = 1
     vocabulary_rows: int | None = None
     pinned: bool = False
+    captured: bool | None = None
+    compiled: bool | None = None
+    eager_reason: str | None = None
 
 
 class Gpu(Record):

@@ -40,7 +40,10 @@ CONTEXT = make_tiny_context()
 RUNS: tuple[tuple[Run, np.ndarray], ...] = (
     (make_tiny_run(0, epochs=2, schedule="constant"), np.arange(60)),
     (make_tiny_run(1, epochs=3, clip=0.3, weight_decay=0.3), np.arange(7, 26)),
-    (make_tiny_run(2, epochs=2, learning_rate=1e-2, clip=0, accumulation=2, schedule="cosine"), np.arange(45)),
+    (
+        make_tiny_run(2, epochs=2, learning_rate=1e-2, clip=0, accumulation=2, schedule="cosine"),
+        np.arange(45),
+    ),
 )
 FAMILIES = ["roberta", "bert", "deberta-v2", "gpt2", "bloom", "llama", "modernbert", "mpnet"]
 
@@ -73,15 +76,19 @@ def _train_alone(model: Any, run: Run, index: np.ndarray) -> _Reference:
     member, losses = Member(run, index), []
     decaying = find_decaying_parameters(model)
     groups = [
-        {"params": [p for n, p in model.named_parameters() if (n in decaying) == decays], "weight_decay": decay}
+        {
+            "params": [p for n, p in model.named_parameters() if (n in decaying) == decays],
+            "weight_decay": decay,
+        }
         for decays, decay in ((True, run.training.weight_decay), (False, 0.0))
     ]
     adamw = torch.optim.AdamW(groups, betas=run.training.betas, eps=run.training.epsilon)
     for step, turn in enumerate(iter_step_batches(member, CONTEXT)):
         adamw.zero_grad()
         count = sum(map(len, turn.batches))
-        loss = sum(_compute_losses(model, run, *each).sum() for each in _number(member, turn.batches)) / count
-        loss.backward()
+        losses_of_step = [_compute_losses(model, run, *each) for each in _number(member, turn.batches)]
+        loss = torch.cat(losses_of_step).sum() / count
+        loss.backward()  # type: ignore[no-untyped-call]
         if run.training.clip:
             torch.nn.utils.clip_grad_norm_(model.parameters(), run.training.clip)
         for group in adamw.param_groups:
@@ -110,7 +117,8 @@ def _compute_losses(model: Any, run: Run, passes: int, index: np.ndarray) -> tor
 def test_a_pack_is_what_torch_makes_of_each_run_alone(family: str) -> None:
     models = [make_tiny_model(family, seed=run.seed, dropout=DROPOUT) for run, _ in RUNS]
     references = [
-        _train_alone(make_tiny_model(family, seed=run.seed, dropout=DROPOUT), run, index) for run, index in RUNS
+        _train_alone(make_tiny_model(family, seed=run.seed, dropout=DROPOUT), run, index)
+        for run, index in RUNS
     ]
     members = [Member(run, index) for run, index in RUNS]
     weights, heard, capture = make_device_weights(models), EventRecorder(), CountingCapture()
@@ -130,7 +138,9 @@ def test_afterwards_the_weights_are_those_of_torch(family: str) -> None:
         (make_tiny_run(run.seed, **(run.training.model_dump(exclude_unset=True) | {"epochs": 1})), index)
         for run, index in RUNS
     ]
-    weights = make_device_weights([make_tiny_model(family, seed=run.seed, dropout=DROPOUT) for run, _ in runs])
+    weights = make_device_weights(
+        [make_tiny_model(family, seed=run.seed, dropout=DROPOUT) for run, _ in runs]
+    )
     members = [Member(run, index) for run, index in runs]
     train_on_device(members, weights, CONTEXT, capture=CountingCapture())
     for member, (run, index) in zip(members, runs, strict=True):

@@ -213,6 +213,17 @@ def test_answers_together_are_answers_alone(family: str) -> None:
     assert together[0].text == " ".join(map(str, answer_ids))
 
 
+@pytest.mark.parametrize("family", FAMILIES_OF_SPEECH)
+def test_answers_with_a_static_cache_are_the_answers(family: str) -> None:
+    model: Any = _model(family).float().eval()
+    prompts = [[5, 6, 7, 8, 9, 10], [11], [12, 13, 14], [20, 21]]
+    grown, static = (
+        generate_answers(model, prompts, _Tokenizer(), GenerationConfig(6, static_cache=kept), "fp32")
+        for kept in (False, True)
+    )
+    assert static == grown
+
+
 def test_drawn_answers_are_a_function_of_the_seed() -> None:
     model = _model("llama")
     prompts = [[5, 6], [7, 8]]

@@ -31,13 +31,13 @@ WINDOW_EXAMPLES: Final = 4096
 DEVICE_TOKENS_PER_BATCH: Final = 32_768
 #: Logits of tokens in one forward pass of all members: in 32 bits a gigabyte.
 _MOST_TOKEN_LOGITS: Final = 1 << 28
-#: Makes of logits and labels (of a causal model, of tokens) what is kept of each example, [n, K], where they are.
+#: Makes of logits and labels (of a causal model, of tokens) what is kept of each example, [n, K].
 Reduce = Callable[[torch.Tensor, torch.Tensor, Precision], torch.Tensor]
 
 
 @dataclass
 class _EvalBatch:
-    """The examples at `index` [n], T of them, and which logits are kept; `outputs` [R, n, K] once it has run."""
+    """Examples at `index` [n], T `tokens`, which logits are kept, and `outputs` [R, n, K] once it has run."""
 
     index: torch.Tensor
     tokens: int

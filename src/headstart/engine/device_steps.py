@@ -128,7 +128,9 @@ class DeviceSteps:
         try:
             with self._forward.watch():
                 by_member = self._backpropagate(shape)
-        except CompileError:  # the only part of the gradient: none was added, and this time it is not compiled
+        except (
+            CompileError
+        ):  # the only part of the gradient: none was added, and this time it is not compiled
             by_member = self._backpropagate(shape)
         self._losses.add_(by_member)
 

@@ -80,11 +80,11 @@ def _make_block_causal_mask(positions: torch.Tensor) -> torch.Tensor:
 
 
 class _StandIn:
-    """An object for a family's code to run on, that has these attributes and no others."""
+    """An object with the attributes given, for a family's own code to run on; torch.compile traces it, as it
+    does not `SimpleNamespace`."""
 
-    def __init__(self, **values: Any) -> None:
-        # No `SimpleNamespace`, which torch.compile does not follow.
-        for name, value in values.items():
+    def __init__(self, **attributes: Any) -> None:
+        for name, value in attributes.items():
             setattr(self, name, value)
 
 
@@ -102,7 +102,7 @@ def _compute_mpnet_bias(encoder: Any, x: torch.Tensor, *args: Any, **kwargs: Any
     members, buckets, heads = table.shape
     side_by_side = table.transpose(0, 1).reshape(buckets, members * heads)
     # The family's code runs on an object with one wide table that holds all members' heads side by side.
-    stand_in = _StandIn(
+    stand_in: Any = _StandIn(
         relative_position_bucket=encoder.relative_position_bucket,
         relative_attention_bias=lambda ids: nn.functional.embedding(ids, side_by_side),
     )
@@ -121,7 +121,7 @@ def _compute_deberta_bias(
         split = x.view(*x.shape[:2], heads, -1).transpose(1, 2)  # [R, heads, 2 spans, D / heads]
         return repeat_for_rows(split, rows).flatten(0, 1)
 
-    stand_in = _StandIn(**_get_plain_attributes(attention), transpose_for_scores=transpose_for_scores)
+    stand_in: Any = _StandIn(**_get_plain_attributes(attention), transpose_for_scores=transpose_for_scores)
     # All rows are there already: the family repeats what it has for query rows // heads, which is 1 now.
     stand_in.num_attention_heads = query.shape[0]
     for name in ("query_proj", "key_proj", "pos_key_proj", "pos_query_proj"):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from headstart.data.batches import compute_padded_length
+from headstart.engine.dropout.philox import PASSES
 from headstart.engine.member import Member, PackContext, StepBatches
 from headstart.engine.micro_batches import (
     collate_packed_rows,
@@ -25,6 +26,7 @@ from headstart.engine.micro_batches import (
     select_micro_batch,
 )
 from headstart.engine.staged import DeviceBatch, StagedExamples, choose_kept_span
+from headstart.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,25 @@ class Feed(Protocol):
 
 
 def create_feed(members: Sequence[Member], context: PackContext, staged: StagedExamples) -> Feed:
-    """The feed that suits how a pack's rows are made."""
+    """The feed that suits how a pack's rows are made.
+
+    Raises:
+        TrainingError: a member would make more forward passes than dropout masks can be told apart.
+    """
+    for member in members:
+        _check_passes(member)
     return PackedFeed(members, context) if context.packs_sequences else IndexFeed(members, context, staged)
+
+
+def _check_passes(member: Member) -> None:
+    passes = member.total_steps * member.run.training.accumulation
+    if passes > PASSES:
+        raise TrainingError(
+            f"{passes:,} forward passes",
+            where=f"run {member.run.key}",
+            expected=f"at most {PASSES:,} on a GPU",
+            fix="lower training.epochs or training.steps, or raise training.batch_size",
+        )
 
 
 class IndexFeed:
@@ -96,7 +115,9 @@ class IndexFeed:
     def read(self, shape: StepShape) -> FedBatch:
         """As `Feed`."""
         members, rows = len(self._members), self._rows
-        places, weights, passes, start = self._buffer.split([members * rows, members * rows, members, 1])
+        places, weights, passes, start = torch.split(
+            self._buffer, [members * rows, members * rows, members, 1]
+        )
         batch = self._staged.gather(places, shape.tokens)
         positions = None
         if self._staged.spans is not None:

@@ -14,6 +14,8 @@ from headstart.models.checkpoints import silence_logs
 
 #: Prompts answered at once.
 _BATCH_SIZE = 16
+#: Prompts beside a static cache are padded to a multiple of this, so that few sizes of it occur.
+_STATIC_WIDTH = 32
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """How answers are generated: greedily, or sampled with `seed` where `temperature` is above 0."""
+    """How answers are generated: greedily, or sampled with `seed` where `temperature` is above 0.
+
+    With `static_cache` keys and values lie in memory of one size, for which the library compiles a token's
+    step on a GPU where the family's code allows it, which pays for very many tokens alone.
+    """
 
     max_new_tokens: int = 64
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    static_cache: bool = False
 
 
 def generate_answers(
@@ -72,14 +79,18 @@ def _generate_ids(
     """The ids behind each prompt."""
     device = next(model.parameters()).device
     width = max(map(len, prompts))
+    if config.static_cache:
+        width = -(-width // _STATIC_WIDTH) * _STATIC_WIDTH
     ids = torch.full((len(prompts), width), tokenizer.pad_token_id)
     mask = torch.zeros_like(ids)
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, width - len(prompt) :] = 1
-    sampling: dict[str, Any] = {"do_sample": False}
+    more: dict[str, Any] = {"do_sample": False}
     if config.temperature:
-        sampling = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
+        more = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
+    if config.static_cache and getattr(model, "_can_compile_fullgraph", False):
+        more["cache_implementation"] = "static"
     with torch.inference_mode(), make_autocast_context(device, precision), silence_logs():
         sequences = model.generate(
             input_ids=ids.to(device),
@@ -88,7 +99,7 @@ def _generate_ids(
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
             streamer=streamer,
-            **sampling,
+            **more,
         )
     return (row[width:].tolist() for row in sequences)
 

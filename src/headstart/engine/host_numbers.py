@@ -35,6 +35,8 @@ def create_tensor(data: Any, *, device: Any = None, **more: Any) -> torch.Tensor
 
 def convert_as(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """`x.type_as(other)`, but a number that the host has is filled in where `other` is."""
+    if torch.compiler.is_compiling():  # which knows the number
+        return x.type_as(other)
     if x.dim() == 0 and x.device.type == "cpu" and other.device.type != "cpu":
         return torch.full((), x.item(), dtype=other.dtype, device=other.device)
     return x.type_as(other)

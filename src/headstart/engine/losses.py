@@ -74,4 +74,4 @@ class _TokenCrossEntropy(torch.autograd.Function):
 
 def _split_tokens(values: torch.Tensor, logits: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Anything with a leading dimension of tokens, in parts of as many as may be in a wide format at once."""
-    return values.split(max(1, _MOST_WIDE // logits.shape[-1]))
+    return torch.split(values, max(1, _MOST_WIDE // logits.shape[-1]))

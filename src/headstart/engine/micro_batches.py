@@ -23,7 +23,8 @@ def build_micro_batches(
     The i-th batches of all members make the i-th pass.
     """
     return [
-        _build_micro_batch(members, step_batches, i, context) for i in range(count_micro_batches(step_batches))
+        _build_micro_batch(members, step_batches, i, context)
+        for i in range(count_micro_batches(step_batches))
     ]
 
 
@@ -73,7 +74,7 @@ def _build_micro_batch(
 def find_fill(
     members: Sequence[Member], step_batches: Sequence[StepBatches], context: PackContext
 ) -> list[np.ndarray]:
-    """The examples by which each member is filled up, [R]: its own, so that no other's lengths enter its rows.
+    """The examples that fill each member up, [R]: its own, so that no other's lengths enter its rows.
 
     Those of its step, or of a member without one its shortest.
     """
@@ -85,7 +86,7 @@ def find_fill(
 
 
 def fill_rows(indices: Sequence[np.ndarray], fill: Sequence[np.ndarray], rows: int) -> np.ndarray:
-    """`rows` examples of each member, [R * rows]: those at its index over and over, or without any, its fill."""
+    """`rows` examples of each member, [R * rows]: those at its index over and over, or its fill."""
     filled = [np.resize(index if len(index) else own, rows) for index, own in zip(indices, fill, strict=True)]
     return np.concatenate(filled)
 

@@ -1,4 +1,4 @@
-"""Chooses how the packs of one training make their steps, on the host or on a device, and says how they did."""
+"""Chooses how the packs of a training make their steps, on the host or on a device; says how they did."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from headstart.engine.weights import Weights
 
 @dataclass(frozen=True)
 class StepNotes:
-    """How steps were made: whether as CUDA graphs and compiled, and if they were to be and were not, why."""
+    """How a device made steps: as CUDA graphs, and compiled; where that was to be and was not, why."""
 
     captured: bool = False
     compiled: bool = False
@@ -98,7 +98,7 @@ def open_runtime(
 @contextmanager
 def _side_stream(device: torch.device) -> Iterator[None]:
     """Another stream than the default one, on which nothing can be captured."""
-    before, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    before, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     stream.wait_stream(before)
     with torch.cuda.stream(stream):
         yield

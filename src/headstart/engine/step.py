@@ -77,10 +77,10 @@ def _unwrap_peft(module: Any) -> Any:
 def choose_loss_inputs(
     module: torch.nn.Module, batch: DeviceBatch, positions: torch.Tensor | None
 ) -> tuple[dict[str, Any], torch.Tensor]:
-    """Further keyword arguments of the model for a loss, and the labels of its logits, as `build_loss_inputs`.
+    """As `build_loss_inputs`, of a batch on a device.
 
     Args:
-        positions: of the logits that are kept, [K], where the model can; None of a model without token labels.
+        positions: of the logits that are kept, [K], where the model can; None without token labels.
     """
     if positions is None:
         return ({"use_cache": False} if "position_ids" in batch.inputs else {}), batch.labels

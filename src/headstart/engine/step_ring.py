@@ -94,8 +94,8 @@ def _start_copy(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.cuda.Event |
         return numbers, None
     host = torch.empty(numbers.shape, dtype=numbers.dtype, pin_memory=True)
     host.copy_(numbers, non_blocking=True)
-    arrived = torch.cuda.Event()
-    arrived.record()  # type: ignore[no-untyped-call]
+    arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    arrived.record()
     return host, arrived
 
 
@@ -108,7 +108,7 @@ def _receive(block: _Block | None) -> list[StepOutcome]:
 
 
 def read_numbers(numbers: torch.Tensor, arrived: torch.cuda.Event | None) -> np.ndarray:
-    """Numbers on the host, once they have arrived: in training steps, the only place that waits for the device."""
+    """Numbers on the host, once they have arrived: in steps, the only place that waits for the device."""
     if arrived is not None:
         arrived.synchronize()
     return numbers.cpu().numpy()

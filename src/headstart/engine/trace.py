@@ -7,11 +7,13 @@ an operator needs for itself, and what the allocator wastes, is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
@@ -21,6 +23,7 @@ from headstart.data.batches import Batch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
+from headstart.engine.stack import Stack, count_members, stack
 from headstart.engine.step import build_inputs, build_loss_inputs
 from headstart.models.vocabulary import get_input_embedding
 
@@ -49,7 +52,7 @@ class SavedTensors:
 class _FakeValueMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Gives a value wherever code reads data from a fake tensor.
 
-    A number is 0; a choice of elements by truth takes `chosen` of them, or all.
+    A number is 0; two tensors are equal; a choice of elements by truth takes `chosen` of them, or all.
     """
 
     def __init__(self, chosen: int | None) -> None:
@@ -61,6 +64,8 @@ class _FakeValueMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             return 0
+        if func is torch.ops.aten.equal.default:
+            return True
         return self._guess_choice(*args) if _is_boolean_index(func, args) else func(*args, **(kwargs or {}))
 
     def _guess_choice(self, x: torch.Tensor, index: Any) -> torch.Tensor:
@@ -78,16 +83,21 @@ def _is_boolean_index(func: Any, args: tuple[Any, ...]) -> bool:
 
 
 class _ShapeOnlyDropout(HostDropout):
-    """Dropout that draws no masks: they have their size alone."""
+    """Dropout that draws no masks: they have their size alone, or where none are stored a single number."""
+
+    def __init__(self, keys: Sequence[DropoutKey], rows: int, tokens: int, stores_masks: bool) -> None:
+        super().__init__(keys, rows, tokens)
+        self._stores_masks = stores_masks
 
     def _draw_mask(self, like: torch.Tensor, p: float, site: int) -> torch.Tensor:
         kind = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[like.element_size()]
-        return torch.empty(like.shape, dtype=kind)
+        return torch.empty(like.shape if self._stores_masks else (1,), dtype=kind).expand(like.shape)
 
 
 @dataclass(frozen=True)
 class StepMemory:
-    """Bytes on top of the weights: what a step keeps, and the logits of an evaluation in all their copies."""
+    """Bytes of a run on top of its weights: what a step keeps, and the logits of an evaluation in all their
+    copies."""
 
     step: int
     evaluation: int
@@ -103,33 +113,72 @@ def trace_memory(
     eval_batch: Batch,
     task: Objective,
     precision: Precision,
+    *,
+    members: int = 1,
+    stores_masks: bool = True,
 ) -> StepMemory:
     """The memory that a model of one run needs on top of its weights, gradients and moments.
 
     Args:
         make: gives the model as it trains; it is called where tensors have no numbers.
         batch: the largest that it trains on, and `eval_batch` that it is evaluated on.
+        members: of the stack that the step is made by, whose layers keep more than those of a plain model.
+        stores_masks: whether dropout's masks are kept, not drawn again.
+
+    Raises:
+        StackError: the architecture cannot be stacked.
     """
+    batch = batch if members == 1 else _repeat_rows(batch, members)
     with _trace_without_numbers(_count_loss_tokens(batch)):
         model = make().train()
         _drop_table_gradient(model)
-        return StepMemory(
-            count_saved_bytes(model, batch, task, precision),
-            _COPIES * _count_logits_bytes(model, eval_batch, precision),
-        )
+        evaluation = _COPIES * _count_logits_bytes(model, eval_batch, precision)
+        module = model.train() if members == 1 else _stack_copies(model, members)
+        step = count_saved_bytes(module, batch, task, precision, stores_masks=stores_masks)
+        return StepMemory(step // members, evaluation)
 
 
-def count_saved_bytes(model: torch.nn.Module, batch: Batch, task: Objective, precision: Precision) -> int:
-    """The bytes that a forward pass of `model` in training, with its loss, keeps for the backward pass."""
-    rows, tokens = batch.input_ids.shape
-    counted = SavedTensors(model)
+def _stack_copies(model: torch.nn.Module, members: int) -> Stack:
+    """A stack of `members` times the model, whose constants lose their numbers: with them, tensors that have
+    shapes alone cannot be copied."""
+    for module in model.modules():
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # copying tensors without data looks at where the data would be
+        return stack([model] * members, check=False).train()
+
+
+def _repeat_rows(batch: Batch, members: int) -> Batch:
+    """The batch's rows once for each member."""
+    arrays = {name: value for name, value in vars(batch).items() if value is not None}
+    return replace(batch, **{name: np.concatenate([value] * members) for name, value in arrays.items()})
+
+
+def count_saved_bytes(
+    module: torch.nn.Module,
+    batch: Batch,
+    task: Objective,
+    precision: Precision,
+    *,
+    stores_masks: bool = True,
+) -> int:
+    """The bytes that a forward pass in training, with its loss, keeps for the backward pass.
+
+    Args:
+        module: a plain model, or a stack, whose members have as many rows of the batch each.
+    """
+    members, tokens = count_members(module), batch.input_ids.shape[1]
+    rows = len(batch.input_ids) // members
+    keys = (DropoutKey(0, 0, rows, tokens),) * members
+    counted = SavedTensors(module)
     with saved_tensors_hooks(counted.count_tensor, lambda tensor: tensor):
         with (
-            _ShapeOnlyDropout((DropoutKey(0, 0, rows, tokens),), rows, tokens),
+            _ShapeOnlyDropout(keys, rows, tokens, stores_masks),
             make_autocast_context(_CPU, precision),
         ):
-            more, labels = build_loss_inputs(model, batch, _CPU)
-            logits = model(**build_inputs(batch, _CPU), **more).logits
+            more, labels = build_loss_inputs(module, batch, _CPU)
+            logits = module(**build_inputs(batch, _CPU), **more).logits
         task.compute_losses(logits, labels).sum()
     return counted.bytes
 

@@ -60,7 +60,7 @@ def train(
 ) -> StepNotes:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
 
-    A member that fails has `error` set and no `weights`. Gives how the steps were made.
+    A member that fails has `error` set and no `weights`. Gives how the steps were made on a device.
 
     Args:
         weights: the members', in their order, for a plain model of one or a stack of R.
@@ -84,12 +84,20 @@ def train(
 
 
 def iter_training_steps(
-    members: Sequence[Member], weights: Weights, context: PackContext, *, longest_first: bool = False
-) -> Iterator[None]:
-    """Make the members' steps until the first ends, yielding after each; evaluate nothing, tell nobody.
+    members: Sequence[Member],
+    weights: Weights,
+    context: PackContext,
+    *,
+    longest_first: bool = False,
+    read_every: int = 1,
+) -> Iterator[StepNotes]:
+    """Make the members' steps until the first ends, yielding after each how they are made; evaluate nothing,
+    tell nobody.
 
     Args:
         longest_first: begin with the longest step of the first epoch, which then comes twice.
+        read_every: steps after which losses are read. After each, who times the steps finds them done; after
+            some, the host runs ahead as in `train`, and who times them has to wait for the device.
 
     Raises:
         MemoryError: there is not enough for a step.
@@ -98,15 +106,17 @@ def iter_training_steps(
     streams = [order(member, context) for member in members]
     optimiser = create_optimiser(weights, [member.run.training for member in members])
     with open_runtime(context) as runtime:
-        # Read after each step, whatever the device: who times the steps must wait until they are done.
-        shared = _Shared(context, runtime, ignore_events, None, 1, time.perf_counter)
+        shared = _Shared(context, runtime, ignore_events, None, read_every, time.perf_counter)
         trainer = PackTrainer(list(members), weights, optimiser, streams, shared)
         trainer.start()
         for step_batches in zip(*streams, strict=False):
             if not trainer.step(step_batches):
                 raise MemoryError("no memory for a step of these members")
-            trainer.read_steps()
-            yield
+            if read_every == 1:  # at once: an early read would leave them on their way
+                trainer.read_steps()
+            else:
+                trainer.read_full()
+            yield runtime.notes
 
 
 @dataclass(frozen=True)
@@ -156,8 +166,7 @@ class PackTrainer:
                 self.read_steps()
                 self._close_epochs(step_batches)
                 self._release_ended()
-            elif self._unread.is_full:
-                self._record_steps(self._unread.read_early())
+            elif self.read_full():
                 self._release_ended()
         return []
 
@@ -184,6 +193,13 @@ class PackTrainer:
     def read_steps(self) -> None:
         """Take the losses of all steps since the last time: record them, tell them, find who diverged."""
         self._record_steps(self._unread.read())
+
+    def read_full(self) -> bool:
+        """Take the losses of steps that are most likely done, if so many are unread; tell whether."""
+        is_full = self._unread.is_full
+        if is_full:
+            self._record_steps(self._unread.read_early())
+        return is_full
 
     def _record_steps(self, outcomes: Sequence[StepOutcome]) -> None:
         for outcome in outcomes:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from headstart.config.runs import Run, expand_runs
 from headstart.config.study import Study
+from headstart.device import list_gpus
 from headstart.events import Log, ignore_log
 from headstart.planning.process_memory import measure_process_bytes
 from headstart.prepared import PreparedStudy
-from headstart.records import RunRecord, StoppingRule
+from headstart.records import Gpu, RunRecord, StoppingRule
 from headstart.store.predictions import PredictionReader
 from headstart.store.provenance import read_git_commit
 from headstart.store.runs import RunStore
@@ -24,7 +25,8 @@ class OpenStudy:
     """A study that can be planned and run, and run on with more seeds, without reading anything again.
 
     `records` are by run; those that end are added. `read_predictions` reads each file once. `process_bytes`
-    is what a process holds before it has a model. `rule` is the one by which seeds are added, if they are.
+    is what a process holds before it has a model. `gpus` are those that train, none on a CPU, as they were
+    before the study had processes there. `rule` is the one by which seeds are added, if they are.
     `log` is told what goes on; `began` is when it was opened, or got its seeds, by `time.monotonic`.
     """
 
@@ -34,6 +36,7 @@ class OpenStudy:
     records: dict[str, RunRecord]
     read_predictions: PredictionReader
     process_bytes: int
+    gpus: tuple[Gpu, ...]
     rule: StoppingRule | None
     log: Log
     began: float
@@ -87,6 +90,7 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
         records=records,
         read_predictions=PredictionReader(store.get_run_folder),
         process_bytes=process_bytes,
+        gpus=list_gpus(study.device),
         rule=rule or store.read_stopping_rule(),
         log=log,
         began=began,

@@ -105,7 +105,13 @@ class BuiltModel:
 
 
 class TrainedMethod(Method):
-    """A method that trains a network by optimiser steps."""
+    """A method that trains a network by optimiser steps.
+
+    `takes_narrow_weights` says that linear maps compute the same from weights in bf16 as from those that
+    autocast makes of float32: not where layers ask what their weights are in.
+    """
+
+    takes_narrow_weights: bool = True
 
     def select_tokens(self, prepared: PreparedRun) -> dict[Part, Tokens]:
         """What the network reads of each part."""

@@ -25,6 +25,8 @@ class PeftMethod(TrainedMethod):
     """The section `import_peft` is PEFT's own configuration."""
 
     name = "peft"
+    # PEFT's layers ask what their weights are in, to cast what they are given.
+    takes_narrow_weights = False
 
     def load_libraries(self) -> None:
         """PEFT."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from headstart.config.runs import Pack
 from headstart.planning.placement import Placement
-from headstart.records import Parameters, Range
+from headstart.records import Gpu, Parameters, Range
+
+#: What CUDA takes of a GPU for each process that computes there, apart from all that torch reserves: its
+#: context and the code of kernels.
+CONTEXT_BYTES: Final = 500 << 20
 
 
 @dataclass(frozen=True)
@@ -29,19 +33,22 @@ class DiskCost:
 
 @dataclass(frozen=True)
 class MeasuredSteps:
-    """Real steps of `runs` runs as one: the most bytes that a process held, and the seconds of a step."""
+    """Real steps of `runs` runs as one: the most bytes that a process held and reserved on its GPU, if it
+    has one, and the seconds of a step."""
 
     memory_bytes: int
     seconds_per_step: float
     runs: int
+    device_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class GroupCost:
     """Runs, by their keys, that can train as one, or the reason why each is `alone`.
 
-    `memory_bytes` is what a process is expected to hold that trains `pack` of them as one, None where that
-    is not known; `measured` what real steps took, where some were made.
+    `memory_bytes` is what a process is expected to hold that trains `pack` of them as one on a CPU,
+    `device_memory_bytes` what torch is expected to reserve on a GPU, None where that is not known; `measured`
+    what real steps took, where some were made.
     """
 
     runs: tuple[str, ...]
@@ -49,6 +56,7 @@ class GroupCost:
     pack: int
     memory_bytes: Range | None
     measured: MeasuredSteps | None = None
+    device_memory_bytes: Range | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -57,6 +65,7 @@ class GroupCost:
             "alone": self.alone,
             "pack": self.pack,
             "memory_bytes": _dump(self.memory_bytes),
+            "device_memory_bytes": _dump(self.device_memory_bytes),
         } | ({"measured": asdict(self.measured)} if self.measured else {})
 
 
@@ -64,8 +73,8 @@ class GroupCost:
 class StudyCost:
     """What the runs that are left will cost.
 
-    `parameters` are by arm, None where they are not known. `placement`, `seconds` and `packs` are known once
-    steps were timed.
+    `parameters` are by arm, None where they are not known. `gpus` are those that train, none on a CPU.
+    `placement`, `seconds` and `packs` are known once steps were timed.
     """
 
     parameters: dict[str, Parameters | None]
@@ -75,6 +84,7 @@ class StudyCost:
     placement: Placement | None = None
     seconds: Range | None = None
     packs: tuple[Pack, ...] | None = None
+    gpus: tuple[Gpu, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -83,6 +93,7 @@ class StudyCost:
             "groups": [group.to_dict() for group in self.groups],
             "cost": {
                 "memory": {"free_bytes": self.free_memory},
+                "gpus": [gpu.model_dump() for gpu in self.gpus],
                 "disk": self.disk.to_dict(),
                 "seconds": _dump(self.seconds),
                 "placement": _dump_placement(self.placement) if self.placement else None,

@@ -11,18 +11,24 @@ from headstart.config.runs import Pack, Run
 from headstart.config.traits import get_method_traits
 from headstart.methods import load_method
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
+from headstart.planning.device_memory import add_context, estimate_device_memory, find_least_free
 from headstart.planning.disk import estimate_disk
 from headstart.planning.memory import MemoryEstimate, estimate_memory
 from headstart.planning.placement import Placement
 from headstart.planning.process_memory import estimate_process_memory, measure_free_memory, warn_of_memory
-from headstart.planning.step_benchmark import StepTimes, average_seconds, find_peak_bytes
+from headstart.planning.step_benchmark import (
+    StepTimes,
+    average_seconds,
+    find_device_peak_bytes,
+    find_peak_bytes,
+)
 from headstart.planning.time_model import (
     estimate_pack_seconds,
     estimate_total_seconds,
     fit_time_model,
 )
 from headstart.prepared import PreparedRun, PreparedStudy
-from headstart.records import Estimate, Parameters, Range, StudyWarning, format_duration
+from headstart.records import Estimate, Gpu, Parameters, Range, StudyWarning, format_duration
 from headstart.training.grouping import Group, cut_packs, group_runs
 
 #: Runs of a method whose steps are tiny that train as one where the study leaves it open: such a step costs
@@ -32,14 +38,16 @@ _TINY_AS_ONE: Final = 32
 
 @dataclass(frozen=True)
 class GroupEstimate:
-    """What is known of a group: what its runs need (None: not known), and steps timed in packs of
-    `timed_runs` runs."""
+    """What is known of a group: what its runs need (None: not known), on a CPU or `on_gpu`, where steps may
+    be captured or not; and steps timed in packs of `timed_runs` runs."""
 
     group: Group
     need: MemoryEstimate | None
     process_bytes: int
     times: tuple[StepTimes, ...] = ()
     timed_runs: int = 1
+    on_gpu: bool = False
+    captures: bool = True
 
     @property
     def has_steps(self) -> bool:
@@ -47,8 +55,16 @@ class GroupEstimate:
         return get_method_traits(self.group.runs[0].method).has_steps
 
     def estimate_memory(self, runs: int) -> Range | None:
-        """Bytes of a process that trains so many of its runs as one."""
-        return None if self.need is None else estimate_process_memory(self.need, self.process_bytes, runs)
+        """Bytes of a process that trains so many of its runs as one; not known of one that has a GPU."""
+        if self.need is None or self.on_gpu:
+            return None
+        return estimate_process_memory(self.need, self.process_bytes, runs)
+
+    def estimate_device_memory(self, runs: int) -> Range | None:
+        """Bytes that torch reserves on a GPU for so many of its runs as one; None on a CPU."""
+        if self.need is None or not self.on_gpu:
+            return None
+        return estimate_device_memory(self.need, runs, captures=self.captures)
 
     def estimate_seconds(self, runs: Sequence[PreparedRun]) -> Range | None:
         """What these of its runs take as one pack; None where no steps were timed."""
@@ -59,20 +75,23 @@ class GroupEstimate:
         """The same in plain types, for packs of at most so many."""
         pack = min(pack, self.group.most)
         keys = tuple(run.key for run in self.group.runs)
-        return GroupCost(keys, self.group.reason, pack, self.estimate_memory(pack), self._measured)
+        on_host, on_device = self.estimate_memory(pack), self.estimate_device_memory(pack)
+        return GroupCost(keys, self.group.reason, pack, on_host, self._measured, on_device)
 
     @property
     def _measured(self) -> MeasuredSteps | None:
         if not self.times:
             return None
-        return MeasuredSteps(find_peak_bytes(self.times), average_seconds(self.times), self.timed_runs)
+        peak, device_peak = find_peak_bytes(self.times), find_device_peak_bytes(self.times)
+        return MeasuredSteps(peak, average_seconds(self.times), self.timed_runs, device_peak)
 
 
 @dataclass(frozen=True)
 class StudyEstimate:
     """What the runs that are `missing` will need.
 
-    `parameters` are by arm, None for a method that is fitted. `placement` is known once it was chosen.
+    `parameters` are by arm, None for a method that is fitted. `gpus` are those that train, none on a CPU.
+    `placement` is known once it was chosen.
     """
 
     missing: tuple[Run, ...]
@@ -82,6 +101,7 @@ class StudyEstimate:
     disk: DiskCost
     free_memory: int
     placement: Placement | None = None
+    gpus: tuple[Gpu, ...] = ()
 
     @property
     def pack(self) -> int:
@@ -94,17 +114,19 @@ class StudyEstimate:
     @property
     def warnings(self) -> tuple[StudyWarning, ...]:
         """What does not fit, with the setting to change."""
-        return (*self._warn_of_memory(), *self._warn_of_disk())
+        return (*self._warn_of_memory(), *self._warn_of_disk(), *self._warn_of_compiling())
 
     def _warn_of_memory(self) -> Iterator[StudyWarning]:
         workers = self.prepared.study.workers
         processes = workers if isinstance(workers, int) else 1
         for estimate in self.groups:
             pack = min(self.pack, estimate.group.most)
-            memory = estimate.estimate_memory(pack)
+            on_host, on_device = estimate.estimate_memory(pack), estimate.estimate_device_memory(pack)
+            memory = add_context(on_device) if on_device else on_host
+            free = find_least_free(self.gpus) if on_device else self.free_memory
             if estimate.need is not None and memory is not None:
                 yield from warn_of_memory(
-                    estimate.group.runs, estimate.need, memory, self.free_memory, pack, processes
+                    estimate.group.runs, estimate.need, memory, free, pack, processes, self.gpus
                 )
 
     def _warn_of_disk(self) -> Iterator[StudyWarning]:
@@ -113,6 +135,12 @@ class StudyEstimate:
             sizes = f"{written / 2**30:.1f} GiB are written, and {free / 2**30:.1f} GiB are free"
             out = self.prepared.study.out
             yield StudyWarning(kind="disk", message=f"{sizes} in {out}: set out to another disk")
+
+    def _warn_of_compiling(self) -> Iterator[StudyWarning]:
+        """A study file may go from a GPU to a CPU and back: what a CPU cannot do of it is no mistake."""
+        if self.prepared.study.execution.compile == "on" and not self.gpus:
+            what = "execution.compile: on has no effect on a CPU, where compiled steps are slower"
+            yield StudyWarning(kind="compile", message=f"{what}: set it to auto")
 
     def with_placement(self, placement: Placement) -> StudyEstimate:
         """The same with a placement, and the steps that it was chosen by for the group that they are of."""
@@ -132,15 +160,19 @@ class StudyEstimate:
         return [self._expect(pack, of_run[pack.runs[0].key]) for pack in cut]
 
     def _expect(self, pack: Pack, group: GroupEstimate) -> Pack:
-        memory = group.estimate_memory(len(pack.runs))
         seconds = group.estimate_seconds([self.prepared.select(run) for run in pack.runs])
-        return replace(pack, estimate=Estimate(memory_bytes=memory, seconds=seconds))
+        estimate = Estimate(
+            memory_bytes=group.estimate_memory(len(pack.runs)),
+            device_memory_bytes=group.estimate_device_memory(len(pack.runs)),
+            seconds=seconds,
+        )
+        return replace(pack, estimate=estimate)
 
     @property
     def cost(self) -> StudyCost:
         """The same in plain types."""
         groups = tuple(estimate.to_cost(self.pack) for estimate in self.groups)
-        cost = StudyCost(self.parameters, groups, self.free_memory, self.disk, self.placement)
+        cost = StudyCost(self.parameters, groups, self.free_memory, self.disk, self.placement, gpus=self.gpus)
         if self.placement is None:
             return cost
         planned = self.plan_packs(self.placement)
@@ -148,7 +180,12 @@ class StudyEstimate:
 
 
 def estimate_study(
-    runs: Sequence[Run], missing: tuple[Run, ...], prepared: PreparedStudy, process_bytes: int, out: Path
+    runs: Sequence[Run],
+    missing: tuple[Run, ...],
+    prepared: PreparedStudy,
+    process_bytes: int,
+    out: Path,
+    gpus: tuple[Gpu, ...] = (),
 ) -> StudyEstimate:
     """What is known before a step is made.
 
@@ -157,27 +194,32 @@ def estimate_study(
         missing: those that are not done.
         process_bytes: of a process before it has a model.
         out: the study's folder.
+        gpus: that train; none where a CPU does.
     """
     of_arm = {run.arm: prepared.select(run) for run in runs}
     parameters = {arm: load_method(run.run.method).count_parameters(run) for arm, run in of_arm.items()}
     return StudyEstimate(
         missing=missing,
         prepared=prepared,
-        groups=tuple(_estimate_groups([prepared.select(run) for run in missing], process_bytes)),
+        groups=tuple(_estimate_groups([prepared.select(run) for run in missing], process_bytes, bool(gpus))),
         parameters=parameters,
         disk=estimate_disk(missing, prepared, parameters, out),
         free_memory=measure_free_memory(),
+        gpus=gpus,
     )
 
 
-def _estimate_groups(missing: Sequence[PreparedRun], process_bytes: int) -> Iterator[GroupEstimate]:
+def _estimate_groups(
+    missing: Sequence[PreparedRun], process_bytes: int, on_gpu: bool
+) -> Iterator[GroupEstimate]:
     """Groups of one shape need the same: it is computed once."""
     of_run = {prepared.run.key: prepared for prepared in missing}
     needs: dict[str, MemoryEstimate | None] = {}
     for group in group_runs(missing):
         if group.shape not in needs:
             needs[group.shape] = estimate_memory([of_run[run.key] for run in group.runs])
-        yield GroupEstimate(group, needs[group.shape], process_bytes)
+        captures = missing[0].study.study.execution.graph != "off"
+        yield GroupEstimate(group, needs[group.shape], process_bytes, on_gpu=on_gpu, captures=captures)
 
 
 def predict_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None:
@@ -192,11 +234,15 @@ def predict_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None
 def describe_expected(packs: Sequence[Pack], placement: Placement) -> str:
     """What is expected of packs that are about to train, in a sentence; empty where nothing is known."""
     seconds = predict_seconds(packs, placement)
-    sizes = [pack.estimate.memory_bytes for pack in packs if pack.estimate and pack.estimate.memory_bytes]
     parts = [f"{format_duration(seconds.low)} to {format_duration(seconds.high)}"] if seconds else []
-    if sizes:
-        low, high = max(size.low for size in sizes), max(size.high for size in sizes)
-        parts.append(f"{low / 2**30:.1f} to {high / 2**30:.1f} GiB of memory a process")
+    estimates = [pack.estimate for pack in packs if pack.estimate]
+    for sizes, what in (
+        ([estimate.memory_bytes for estimate in estimates], "memory"),
+        ([estimate.device_memory_bytes for estimate in estimates], "GPU memory"),
+    ):
+        if known := [size for size in sizes if size]:
+            low, high = max(size.low for size in known), max(size.high for size in known)
+            parts.append(f"{low / 2**30:.1f} to {high / 2**30:.1f} GiB of {what} a process")
     return f"expected: {', '.join(parts)}" if parts else ""
 
 

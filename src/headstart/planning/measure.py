@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headstart.device import choose_device
 from headstart.events import Log
 from headstart.planning.estimate import GroupEstimate, StudyEstimate
+from headstart.planning.gpu_placement import fill_gpus
 from headstart.planning.placement import Placement, place_in_this_process
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimer
+from headstart.records import Range
+from headstart.training.grouping import Group
 
 
 def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
-    """The placement for the runs that are missing: as the study asks, else by timing real steps."""
-    prepared = study_estimate.prepared
+    """The placement for the runs that are missing: as the study asks, else by timing real steps.
+
+    On a GPU also by what is expected of its memory.
+    """
+    prepared, gpus = study_estimate.prepared, study_estimate.gpus
     study = prepared.study
+    estimates = {estimate.group.runs[0].key: estimate for estimate in study_estimate.groups}
+
+    def estimate_on_gpu(group: Group, runs: int) -> Range | None:
+        return estimates[group.runs[0].key].estimate_device_memory(runs)
+
     if study.workers == 0:
-        return place_in_this_process(study)
+        here = place_in_this_process(study)
+        stepping = [estimate.group for estimate in study_estimate.groups if estimate.has_steps]
+        return fill_gpus(here, stepping, gpus, estimate_on_gpu) if gpus and study.pack == "auto" else here
     alone = [estimate.estimate_memory(1) for estimate in study_estimate.groups]
     return choose_placement(
         [estimate.group for estimate in study_estimate.groups],
@@ -25,8 +37,9 @@ def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
         timer,
         workers=study.workers,
         pack=study.pack,
-        device=choose_device(study.device).type,
         bytes_each=int(max((memory.low for memory in alone if memory), default=0)),
+        gpus=gpus,
+        estimate=estimate_on_gpu,
     )
 
 

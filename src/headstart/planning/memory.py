@@ -1,7 +1,8 @@
 """What runs will need in memory before any of them begins; trains nothing.
 
-Memory is that of a process on the host: itself, weights with gradients and moments, the activations of a
-step (traced on tensors without numbers), and what the allocator keeps. On another device it is not known.
+Weights with gradients and moments, the activations of a step (traced on tensors without numbers), and the
+logits of an evaluation. `process_memory` makes of it the memory of a process on a CPU, `device_memory` that
+of a GPU.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class MemoryEstimate:
 
     `shared` is there once for a pack, `member` and `step` for each of its runs; `evaluation` is that of a
     batch, which all share; `whole_model` is one whole model. `narrow` says that products are in 16 bits.
+
+    Known for GPUs alone: `stacked_step`, the step where the run is one of several; `gradient`, that of the
+    largest weight, which is there beside all others once.
     """
 
     shared: int
@@ -55,21 +59,72 @@ class MemoryEstimate:
     evaluation: int
     whole_model: int
     narrow: bool
+    stacked_step: int = 0
+    gradient: int = 0
 
 
 def estimate_memory(runs: Sequence[PreparedRun]) -> MemoryEstimate | None:
-    """What runs of one group need; None where it is not known: no steps, another device, an odd model."""
+    """What runs of one group need; None where it is not known: no steps, or an odd model."""
     first = runs[0]
-    if not first.method.has_steps or choose_device(first.study.study.device).type != "cpu":
+    if not first.method.has_steps:
         return None
     rank = load_trained_method(first).select_rank([prepared.run for prepared in runs])
     try:
-        return _estimate(first, rank, _trace(first, rank))
+        if choose_device(first.study.study.device).type == "cpu":
+            return _estimate(first, rank, _trace(first, rank))
+        return _estimate_on_gpu(first, rank)
     except (RuntimeError, NotImplementedError, TypeError, ModelError):  # something has to see numbers
         return None
 
 
-def _trace(prepared: PreparedRun, rank: int) -> StepMemory:
+def _estimate_on_gpu(prepared: PreparedRun, rank: int) -> MemoryEstimate:
+    """With what is known for GPUs alone. Dropout's masks are drawn again there, and not kept."""
+    traced = _trace(prepared, rank, stores_masks=False)
+    return replace(
+        _estimate(prepared, rank, traced),
+        stacked_step=_trace_stacked(prepared, rank) or traced.step,
+        evaluation=traced.evaluation + _estimate_forward(prepared, traced.step),
+        gradient=_measure_largest_gradient(prepared, rank),
+    )
+
+
+def _trace_stacked(prepared: PreparedRun, rank: int) -> int | None:
+    """The step of a run that is one of several; None where a family's code does not work so.
+
+    Two are enough: a stack keeps as much of each, however many it has.
+    """
+    if load_trained_method(prepared).explain_alone(prepared) is not None:
+        return None
+    try:
+        return _trace(prepared, rank, members=2, stores_masks=False).step
+    # What the family's own code raises on layers that it does not expect, as where a real stack is checked.
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, ModelError):
+        return None
+
+
+def _estimate_forward(prepared: PreparedRun, step: int) -> int:
+    """What a block of an evaluation's largest batch holds at once, from what a step's blocks keep."""
+    if prepared.run.training.gradient_checkpointing:
+        return step
+    pad_id = prepared.checkpoint.tokenizer.pad_token_id
+    batch = _make_largest_batch(prepared.tokens["train"], prepared, pad_id)
+    evaluated = _make_largest_eval_batch(prepared.tokens["valid"], pad_id)
+    share = evaluated.input_ids.size / batch.input_ids.size
+    return int(step * share / int(getattr(prepared.checkpoint.config, "num_hidden_layers", 1)))
+
+
+def _measure_largest_gradient(prepared: PreparedRun, rank: int) -> int:
+    """Bytes of the gradient of the largest weight that trains, of an embedding the rows in use."""
+    skeleton: Any = prepared.checkpoint.build_skeleton()
+    table, unused = get_input_embedding(skeleton), _count_unused(prepared, skeleton)
+    weight = None if table is None else table.weight
+    adapted = load_trained_method(prepared).adapt_model(skeleton, prepared, rank)
+    trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    sizes = [parameter.numel() - (unused if parameter is weight else 0) for parameter in trained]
+    return choose_weights_dtype(prepared.precision).itemsize * max(sizes, default=0)
+
+
+def _trace(prepared: PreparedRun, rank: int, *, members: int = 1, stores_masks: bool = True) -> StepMemory:
     """A step of the largest batch, and an evaluation of the largest."""
     tokens, training = prepared.tokens, prepared.run.training
     pad_id = prepared.checkpoint.tokenizer.pad_token_id
@@ -80,6 +135,8 @@ def _trace(prepared: PreparedRun, rank: int) -> StepMemory:
         _make_largest_eval_batch(tokens["valid"], pad_id),
         task=load_task(prepared.study.study.task),
         precision=prepared.precision,
+        members=members,
+        stores_masks=stores_masks,
     )
     if not training.gradient_checkpointing:
         return traced

@@ -15,6 +15,13 @@ import psutil
 from headstart.config.runs import Run
 from headstart.config.traits import get_method_traits
 from headstart.engine.schedule import count_total_steps
+from headstart.planning.gpu_placement import (
+    EstimateDeviceMemory,
+    fill_gpus,
+    is_held_by_gpus,
+    share_runs,
+    spread_over_gpus,
+)
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import (
     StepBenchmark,
@@ -24,12 +31,16 @@ from headstart.planning.step_benchmark import (
     find_peak_bytes,
 )
 from headstart.processors import count_processors
+from headstart.records import Gpu
 from headstart.training.grouping import Group
 
 #: Of the memory that is free, the share that workers may fill.
 _MEMORY_SHARE: Final = 0.8
 #: Steps of a whole study below which timing some tens would cost more than it can save.
 _WORTH_TIMING: Final = 200
+#: The same on a GPU, where a run's share of a step may take a millisecond, and making models, kernels and
+#: graphs for each size of pack takes seconds. A guess.
+_WORTH_TIMING_ON_GPU: Final = 20_000
 #: A larger pack must be this much faster a run-step: less is noise, and a small pack frees memory.
 _GAIN: Final = 1.05
 
@@ -43,52 +54,59 @@ def choose_placement(
     *,
     workers: int | Auto,
     pack: int | Auto,
-    device: str,
     bytes_each: int = 0,
+    gpus: Sequence[Gpu] = (),
+    estimate: EstimateDeviceMemory = lambda group, runs: None,
 ) -> Placement:
     """The placement of a study that asks for `workers` and `pack`.
 
     Args:
         examples: how many each run learns from, by its key.
         bytes_each: what a process is expected to need: no more are tried than memory then holds.
+        gpus: that train; none where a CPU does.
+        estimate: what runs as one are expected to need of a GPU.
     """
     stepping = [group for group in groups if get_method_traits(group.runs[0].method).has_steps]
     if not stepping:
-        return _place_quick_runs(groups, workers)
+        return _place_quick_runs(groups, workers, gpus)
     largest = max(stepping, key=lambda group: (group.most, len(group.runs)))
     steps = sum(
         count_total_steps(run.training, examples[run.key]) for group in stepping for run in group.runs
     )
-    count = sum(len(group.runs) for group in stepping)
-    fitting = _count_fitting(bytes_each, 0) if bytes_each else count
-    placement = _choose_workers(count, fitting, largest.runs[0], steps, timer, workers, device)
+    if gpus:
+        placement = spread_over_gpus(stepping, gpus, workers, 1 if pack == "auto" else pack)
+    else:
+        count = sum(len(group.runs) for group in stepping)
+        fitting = _count_fitting(bytes_each, 0) if bytes_each else count
+        placement = _choose_workers(count, fitting, largest.runs[0], steps, timer, workers)
     if pack != "auto":
         return replace(placement, pack=pack)
-    share = -(-largest.most // max(1, placement.workers))
+    share = share_runs(largest, placement)
+    if gpus and steps < _WORTH_TIMING_ON_GPU:
+        return fill_gpus(placement, stepping, gpus, estimate)
     if share < 2 or steps < _WORTH_TIMING:
         return placement
-    return _choose_pack(placement, largest.runs, share, timer)
+    return _choose_pack(placement, largest.runs, share, timer, gpus)
 
 
-def _place_quick_runs(groups: Sequence[Group], workers: int | Auto) -> Placement:
-    """For probes and bags of words alone, which take seconds."""
+def _place_quick_runs(groups: Sequence[Group], workers: int | Auto, gpus: Sequence[Gpu]) -> Placement:
+    """For probes and bags of words alone, which take seconds; on GPUs, one process each is enough."""
     probes = sum(len(group.runs) for group in groups if get_method_traits(group.runs[0].method).is_tiny)
     if not probes:
         return Placement(1, count_processors(), "a bag of words needs no more")
-    n_workers = max(1, min(probes, count_processors() if workers == "auto" else workers))
+    enough = len(gpus) or count_processors()
+    n_workers = max(1, min(probes, enough if workers == "auto" else workers))
     return Placement(n_workers, max(1, count_processors() // n_workers), "probes need no more")
 
 
 def _choose_workers(
-    runs: int, fitting: int, first: Run, steps: int, timer: StepTimer, workers: int | Auto, device: str
+    runs: int, fitting: int, first: Run, steps: int, timer: StepTimer, workers: int | Auto
 ) -> Placement:
-    """How many processes, with packs of one."""
+    """How many processes on a CPU, with packs of one."""
     every = count_processors()
     if workers != "auto":
         count = max(1, min(workers, runs))
         return Placement(count, max(1, every // count), "asked for")
-    if device != "cpu":
-        return Placement(1, 0, f"one process on {device}")
     most = min(every, runs)
     if most < 2:
         return Placement(1, every, "one run at a time")
@@ -119,16 +137,18 @@ def _time_workers(run: Run, timer: StepTimer, most: int) -> Placement:
     return Placement(1, every, reason, 1, single, tuple(alone), key)
 
 
-def _choose_pack(placement: Placement, runs: Sequence[Run], most: int, timer: StepTimer) -> Placement:
+def _choose_pack(
+    placement: Placement, runs: Sequence[Run], most: int, timer: StepTimer, gpus: Sequence[Gpu]
+) -> Placement:
     """Double the pack while a step of one run in it gets cheaper and memory holds it."""
     best, times = placement.seconds, placement.times
     if best is None:
-        best, times = _time_packs(placement, runs[:1], timer)
+        best, times = _time_packs(placement, runs[:1], timer, gpus)
     tried = [f"1 run {_format_ms(best)}"]
     size = 1
     while size < most:
         larger = min(2 * size, most)
-        seconds, of_larger = _time_packs(placement, runs[:larger], timer)
+        seconds, of_larger = _time_packs(placement, runs[:larger], timer, gpus)
         tried.append(f"{larger} as one {_format_ms(seconds)}")
         if not seconds * _GAIN < best:
             break
@@ -138,7 +158,7 @@ def _choose_pack(placement: Placement, runs: Sequence[Run], most: int, timer: St
 
 
 def _time_packs(
-    placement: Placement, runs: Sequence[Run], timer: StepTimer
+    placement: Placement, runs: Sequence[Run], timer: StepTimer, gpus: Sequence[Gpu]
 ) -> tuple[float, tuple[StepTimes, ...]]:
     """Seconds that a step of one run costs in packs of these in all workers, infinite if it cannot be; and
     what was timed."""
@@ -146,6 +166,8 @@ def _time_packs(
     if not times:
         return float("inf"), ()
     if _count_fitting(find_peak_bytes(times), placement.workers) < placement.workers:
+        return float("inf"), ()
+    if not is_held_by_gpus(times, placement, gpus):
         return float("inf"), ()
     return average_seconds(times) / len(runs) / placement.workers, tuple(times)
 

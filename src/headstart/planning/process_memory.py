@@ -12,8 +12,9 @@ import psutil
 
 from headstart.config.runs import Run
 from headstart.config.traits import get_method_traits
+from headstart.planning.device_memory import count_sharing
 from headstart.planning.memory import MemoryEstimate
-from headstart.records import Range, StudyWarning
+from headstart.records import Gpu, Range, StudyWarning
 from headstart.training.prepare import load_libraries
 
 #: Bytes that a process holds for each byte of a step in use, by whether products are in 16 bits: what
@@ -57,29 +58,40 @@ def estimate_process_memory(need: MemoryEstimate, process_bytes: int, runs: int)
 
 
 def warn_of_memory(
-    runs: Sequence[Run], need: MemoryEstimate, memory: Range, free: int, pack: int, processes: int
+    runs: Sequence[Run],
+    need: MemoryEstimate,
+    memory: Range,
+    free: int,
+    pack: int,
+    processes: int,
+    gpus: Sequence[Gpu] = (),
 ) -> Iterator[StudyWarning]:
     """Says where memory cannot hold what is asked for: a pack, or so many processes at once.
 
     Args:
         runs: of a group, each of which needs `need`.
         memory: of a process that trains `pack` of them as one.
+        free: on this machine, or on each of the `gpus`, which processes take in turn.
     """
-    if memory.low * max(1, processes) <= free:
+    if memory.low * count_sharing(processes, gpus) <= free:
         return
     arms = ", ".join(dict.fromkeys(run.arm for run in runs))
-    size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB"
+    size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB{' of GPU memory' if gpus else ''}"
     what = f"{pack} runs of {arms} as one need" if pack > 1 else f"a run of {arms} needs"
+    where = f" on {gpus[0].name}" if gpus else ""
     at_once = f"; {processes} processes at once are asked for" if processes > 1 else ""
-    remedy = _suggest_less_at_once(memory.low, free, pack, processes) or _suggest_smaller_runs(runs[0], need)
-    text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{at_once}: {remedy}"
+    fewer = _suggest_less_at_once(memory.low, free, pack, processes, max(1, len(gpus)))
+    remedy = fewer or _suggest_smaller_runs(runs[0], need)
+    text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{where}{at_once}: {remedy}"
     yield StudyWarning(kind="memory", message=text)
 
 
-def _suggest_less_at_once(bytes_each: float, free: int, pack: int, processes: int) -> str | None:
+def _suggest_less_at_once(
+    bytes_each: float, free: int, pack: int, processes: int, devices: int
+) -> str | None:
     """The setting to lower, where fewer runs at once would do."""
-    if processes > 1 and bytes_each <= free:
-        return f"lower workers to {int(free // bytes_each)}"
+    if processes > devices and bytes_each <= free:
+        return f"lower workers to {devices * int(free // bytes_each)}"
     return "lower pack" if pack > 1 else None
 
 

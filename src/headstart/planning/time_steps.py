@@ -87,7 +87,7 @@ def _select_timed(steps: list[tuple[int, float]], context: PackContext) -> list[
     return [step for step in timed if step[1] <= limit]
 
 
-def _time_each(steps: Iterator[None]) -> Iterator[float]:
+def _time_each(steps: Iterator[object]) -> Iterator[float]:
     """The seconds of each step, until `MOST_SECONDS` have passed."""
     started = last = time.perf_counter()
     for _ in steps:

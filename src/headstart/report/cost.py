@@ -8,16 +8,17 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from headstart.planning.cost import GroupCost, MeasuredSteps, StudyCost
-from headstart.records import format_duration
+from headstart.planning.cost import CONTEXT_BYTES, GroupCost, MeasuredSteps, StudyCost
+from headstart.records import Range, format_duration
 from headstart.report.units import format_bytes
 
 
 def render_cost_table(arms: Sequence[str], cost: StudyCost) -> Table:
-    """Parameters of each arm, and the memory of a process that trains one of its runs."""
+    """Parameters of each arm, and the memory of a process that trains one of its runs, on a GPU there."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("arm")
-    for name in ("parameters", "trainable", "memory, expected", "measured"):
+    memory = "GPU memory, expected" if cost.gpus else "memory, expected"
+    for name in ("parameters", "trainable", memory, "measured"):
         table.add_column(name, justify="right")
     for arm in arms:
         parameters = cost.parameters.get(arm)
@@ -35,17 +36,34 @@ def _find_group(arm: str, groups: Sequence[GroupCost]) -> GroupCost | None:
 
 def _describe_memory(group: GroupCost) -> str:
     """What a process is expected to hold, that trains one run or several as one."""
-    span = group.memory_bytes
+    span = group.device_memory_bytes or group.memory_bytes
     if span is None:
         return "-"
-    return f"{span.low / 2**30:.1f} to {span.high / 2**30:.1f} GiB{_describe_pack(group.pack)}"
+    return f"{_describe_range(span)}{_describe_pack(group.pack)}"
+
+
+def _describe_range(span: Range) -> str:
+    return f"{span.low / 2**30:.1f} to {span.high / 2**30:.1f} GiB"
 
 
 def _describe_measured(measured: MeasuredSteps | None) -> str:
     """What real steps held, of one run or of several as one."""
     if measured is None:
         return "-"
-    return f"{measured.memory_bytes / 2**30:.1f} GiB{_describe_pack(measured.runs)}"
+    held = measured.device_memory_bytes or measured.memory_bytes
+    return f"{held / 2**30:.1f} GiB{_describe_pack(measured.runs)}"
+
+
+def _describe_gpus(cost: StudyCost) -> str:
+    """What is free on each GPU, and what the largest pack needs of it, CUDA's own memory included."""
+    free = min(gpu.free_bytes for gpu in cost.gpus) / 2**30
+    names = " and ".join(dict.fromkeys(gpu.name for gpu in cost.gpus))
+    where = f"{len(cost.gpus)} x {names}" if len(cost.gpus) > 1 else names
+    spans = [span for group in cost.groups if (span := group.device_memory_bytes)]
+    if not spans:
+        return f"GPU memory: {free:.1f} GiB free on {where}"
+    low, high = (max(ends) + CONTEXT_BYTES for ends in zip(*((s.low, s.high) for s in spans), strict=True))
+    return f"GPU memory: needs {_describe_range(Range(low=low, high=high))} of {free:.1f} free on {where}"
 
 
 def _describe_pack(runs: int) -> str:
@@ -55,6 +73,8 @@ def _describe_pack(runs: int) -> str:
 def describe_cost(cost: StudyCost) -> Iterator[str]:
     """Memory, disk and time in lines."""
     yield f"memory: {cost.free_memory / 2**30:.1f} GiB free"
+    if cost.gpus:
+        yield _describe_gpus(cost)
     disk = cost.disk
     yield f"disk: {format_bytes(disk.output_bytes)} in the end; {format_bytes(disk.free_bytes)} free"
     if disk.state_bytes:

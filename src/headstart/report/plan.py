@@ -95,6 +95,7 @@ def _describe_group(group: GroupCost, plan: Plan) -> Iterator[str]:
     arms = ", ".join(dict.fromkeys(run.arm for run in of_group))
     count = sum(run.key not in plan.done for run in of_group)
     if group.alone is None and count > 1:
-        yield f"  {arms}: up to {count} can train as one; a probe decides how many do"
+        how = "a probe, or memory where few steps are left," if plan.cost.gpus else "a probe"
+        yield f"  {arms}: up to {count} can train as one; {how} decides how many do"
     elif group.alone and any(get_method_traits(run.method).has_checkpoint for run in of_group):
         yield f"  {arms}: each by itself, for {group.alone}"

@@ -148,7 +148,10 @@ def _answer(
     """The model's answers, greedily."""
     tokenizer = prepared.checkpoint.tokenizer
     prompts = [encode_prompt(conversation, tokenizer) for conversation in conversations]
-    config = GenerationConfig(max_new_tokens=prepared.study.study.generation.max_new_tokens)
+    config = GenerationConfig(
+        max_new_tokens=prepared.study.study.generation.max_new_tokens,
+        static_cache=context.compiles == "on",
+    )
     return generate_answers(model, prompts, tokenizer, config, context.precision)
 
 

@@ -9,6 +9,7 @@ import torch
 from headstart.data.corpus import PARTS
 from headstart.device import choose_device
 from headstart.engine.families import patch_position_ids
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.memory import enable_gradient_checkpointing
 from headstart.engine.schedule import learning_rate
@@ -68,6 +69,8 @@ def build_weights(runs: Sequence[PreparedRun], context: PackContext) -> Weights:
     weights = join_weights((build_model(prepared, context, rank).module for prepared in runs), len(runs))
     if context.precision == "bf16":
         cast_base_to_bf16(weights.module)
+        if uses_device_engine(context.device) and load_trained_method(runs[0]).takes_narrow_weights:
+            weights.keep_narrow_copy()
     if context.packs_sequences:
         patch_position_ids(weights.module)
     if runs[0].run.training.gradient_checkpointing:

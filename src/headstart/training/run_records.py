@@ -12,6 +12,7 @@ import torch
 from headstart.device import describe_device
 from headstart.engine.generate import Answer
 from headstart.engine.member import Member, PackContext, describe_selection
+from headstart.engine.runtime import StepNotes
 from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
 from headstart.methods.base import RunResult
@@ -50,9 +51,15 @@ def make_failed_record(prepared: PreparedRun, error: BaseException) -> RunRecord
 
 
 def describe_execution(
-    device: str, precision: str, *, workers: int, pack: int = 1, vocabulary: int | None = None
+    device: str,
+    precision: str,
+    *,
+    workers: int,
+    pack: int = 1,
+    vocabulary: int | None = None,
+    notes: StepNotes | None = None,
 ) -> Execution:
-    """How a run of this process was computed."""
+    """How a run of this process was computed; `notes` are of its steps on a GPU."""
     return Execution(
         device=device,
         precision=precision,
@@ -61,6 +68,9 @@ def describe_execution(
         pack_size=pack,
         vocabulary_rows=vocabulary,
         pinned=is_pinned(),
+        captured=notes.captured if notes else None,
+        compiled=notes.compiled if notes else None,
+        eager_reason=notes.eager_reason if notes else None,
     )
 
 
@@ -71,6 +81,7 @@ class PackFinisher:
     store: RunStore
     context: PackContext
     layout: WeightsLayout
+    notes: StepNotes | None
     workers: int
     pack: int
 
@@ -117,6 +128,7 @@ class PackFinisher:
                 workers=self.workers,
                 pack=self.pack,
                 vocabulary=None if used_ids is None else len(used_ids),
+                notes=self.notes,
             ),
         )
 

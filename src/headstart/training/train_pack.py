@@ -8,9 +8,11 @@ from contextlib import ExitStack
 
 from headstart import cuda
 from headstart.config.runs import Pack
+from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext, is_better_epoch
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 from headstart.engine.optim.create import create_optimiser
+from headstart.engine.runtime import StepNotes
 from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
 from headstart.engine.weights import WeightsLayout
@@ -93,9 +95,9 @@ def _train_members(
     runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent
 ) -> list[RunRecord]:
     context, members = make_context(runs[0]), make_members(runs)
-    finisher = PackFinisher(
-        store, context, _train(runs, members, context, store, on_event), workers, len(runs)
-    )
+    layout, notes = _train(runs, members, context, store, on_event)
+    told = notes if uses_device_engine(context.device) else None
+    finisher = PackFinisher(store, context, layout, told, workers, len(runs))
     return [finisher.finish(member, run) for member, run in zip(members, runs, strict=True)]
 
 
@@ -105,8 +107,8 @@ def _train(
     context: PackContext,
     store: RunStore,
     on_event: OnEvent,
-) -> WeightsLayout:
-    """Train the members; gives how each one's trained weights lie.
+) -> tuple[WeightsLayout, StepNotes]:
+    """Train the members; gives how each one's trained weights lie, and how a device made the steps.
 
     The module is let go of on return: else a frozen base would be in memory twice while its members' models
     are built again.
@@ -117,8 +119,8 @@ def _train(
     with _Curves(runs, store, context.metric, on_event) as curves:
         for member in saver.resume(members, weights, optimiser):
             curves.repeat(member)
-        train(members, weights, context, curves.on_event, saver.save, optimiser=optimiser)
-    return weights.layout
+        notes = train(members, weights, context, curves.on_event, saver.save, optimiser=optimiser)
+    return weights.layout, notes
 
 
 class _Curves(ExitStack):

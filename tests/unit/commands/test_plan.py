@@ -41,7 +41,7 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
         *("parameters", "groups", "cost"),
     ]
     cost = values["cost"]
-    assert set(cost) == {"memory", "disk", "seconds", "placement", "packs"}
+    assert set(cost) == {"memory", "gpus", "disk", "seconds", "placement", "packs"}
     assert set(cost["placement"]) == {"workers", "threads", "pack", "reason"}
     assert set(cost["disk"]) == {"bytes", "state_bytes", "free_bytes"}
     assert [pack["runs"] for pack in cost["packs"]] == [
@@ -49,9 +49,9 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
         ["random/all/0"],
         ["words/all/0"],
     ]
-    assert set(cost["packs"][0]) == {"runs", "memory_bytes", "seconds"}
+    assert set(cost["packs"][0]) == {"runs", "memory_bytes", "device_memory_bytes", "seconds"}
     measured = values["groups"][0]["measured"]
-    assert set(measured) == {"memory_bytes", "seconds_per_step", "runs"}
+    assert set(measured) == {"memory_bytes", "seconds_per_step", "runs", "device_memory_bytes"}
     assert values["parameters"]["words"] is None
     assert set(values["parameters"]["random"]) == {"total", "trainable"}
 

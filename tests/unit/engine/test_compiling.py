@@ -30,7 +30,7 @@ class _CountingCompiler:
     def __call__(self, module: torch.nn.Module) -> Callable[..., Any]:
         """As `compiling.Compiler`."""
         backend = self._fail if self._error else self.graphs
-        return torch.compile(module, fullgraph=True, dynamic=False, backend=backend)  # type: ignore[call-overload,no-any-return]
+        return torch.compile(module, fullgraph=True, dynamic=False, backend=backend)
 
     def _fail(self, *_: Any) -> Any:
         assert self._error is not None

@@ -1,4 +1,4 @@
-"""Steps on a device: the same whether captured or not, and whatever becomes of a pack's members on the way."""
+"""Steps on a device: the same whether captured or not, whatever becomes of a pack's members on the way."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ Case = tuple[Run, np.ndarray]
 class _Trained:
     """Runs that are trained as one on a device."""
 
-    def __init__(self, cases: Sequence[Case], capture: CountingCapture | None = None, **settings: Any) -> None:
+    def __init__(
+        self, cases: Sequence[Case], capture: CountingCapture | None = None, **settings: Any
+    ) -> None:
         self.capture = CountingCapture() if capture is None else capture
         self.members = [Member(*case) for case in cases]
         self.weights = make_device_weights([make_tiny_model(seed=r.seed, dropout=DROPOUT) for r, _ in cases])
@@ -56,7 +58,8 @@ class _Trained:
 def _same_bits(first: _Trained, other: _Trained) -> bool:
     pairs = zip(first.members, other.members, strict=True)
     return all(
-        a.weights is not None and b.weights is not None and torch.equal(a.weights, b.weights) for a, b in pairs
+        a.weights is not None and b.weights is not None and torch.equal(a.weights, b.weights)
+        for a, b in pairs
     )
 
 

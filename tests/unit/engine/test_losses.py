@@ -1,4 +1,4 @@
-"""Token losses: torch's cross-entropy where a target is, the same in fixed shapes, whatever is widened at once."""
+"""Token losses: torch's cross-entropy where a target is, and the same in fixed shapes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_fixed_shapes_give_torchs_losses_and_gradients(
         losses = compute_token_losses(logits, targets)
     expected = _expect(other, targets)
     assert torch.allclose(losses, expected, rtol=0, atol=1e-13)
-    (losses * weights).sum().backward()
-    (expected * weights).sum().backward()
+    (losses * weights).sum().backward()  # type: ignore[no-untyped-call]
+    (expected * weights).sum().backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert other.grad is not None
     assert torch.allclose(logits.grad, other.grad, rtol=0, atol=1e-13)
@@ -55,7 +55,7 @@ def test_narrow_logits_are_widened_and_their_gradient_is_narrow() -> None:
         losses = compute_token_losses(logits, targets)
     assert losses.dtype == torch.float32
     assert torch.allclose(losses, _expect(logits.float(), targets), atol=1e-5)
-    losses.sum().backward()
+    losses.sum().backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert logits.grad.dtype == torch.bfloat16
 

@@ -13,9 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from headstart.config.runs import Run
 from headstart.engine import step_ring
 from headstart.engine.member import Member, StepMark
+from headstart.engine.runtime import StepNotes
 from headstart.engine.stack import count_members
 from headstart.engine.step_ring import StepRing, choose_read_interval
-from headstart.engine.train import train
+from headstart.engine.train import iter_training_steps, train
 from headstart.events import EpochDone, StepDone
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights
 from watched import watch_optimiser
@@ -138,6 +139,18 @@ def test_the_host_waits_once_for_many_steps_of_any_number_of_members(
     assert (waits.reads, waits.steps_read) == (reads, 30)
     # The library looks in each pass whether the mask has a zero.
     assert waits.numbers <= 30
+
+
+@pytest.mark.parametrize(("read_every", "steps_read"), [(1, 10), (4, 8)])
+def test_who_times_steps_has_each_of_them_read_or_lets_the_host_run_ahead(
+    read_every: int, steps_read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [Member(make_tiny_run(seed, epochs=1), np.arange(60)) for seed in range(2)]
+    weights = make_tiny_weights([make_tiny_model(seed=seed) for seed in range(2)])
+    waits = _Waits(monkeypatch)
+    notes = list(iter_training_steps(members, weights, make_tiny_context(), read_every=read_every))
+    assert notes == [StepNotes()] * 10
+    assert waits.steps_read == steps_read
 
 
 def _no_evaluation(module: torch.nn.Module, *_: object) -> list[dict[str, float]]:

@@ -13,6 +13,8 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from headstart.config.study import Lora
 from headstart.data.batches import Batch
 from headstart.engine import trace as traces
+from headstart.engine.dropout import HostDropout
+from headstart.engine.stack import stack
 from headstart.engine.trace import SavedTensors, count_saved_bytes, trace_memory
 from headstart.methods.lora_layers import inject_adapters
 from headstart.tasks import load_task
@@ -92,6 +94,69 @@ def test_twice_the_rows_keep_twice_the_memory() -> None:
     )
     assert two.step == pytest.approx(2 * single.step, rel=0.1)
     assert (single.evaluation, two.evaluation) == (3 * 8 * 2 * 4, 3 * 16 * 2 * 4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stack_without_numbers_keeps_what_a_stack_keeps(family: str) -> None:
+    """A member's share; that is more than a plain model keeps, whose norms need no copy of their result."""
+    one = trace_memory(lambda: make(family), batch(), batch(READ), CLASSIFICATION, "fp32")
+    traced = trace_memory(lambda: make(family), batch(), batch(READ), CLASSIFICATION, "fp32", members=2)
+    two = traces._repeat_rows(batch(), 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traces, "_ShapeOnlyDropout", _OrdinaryMasks)
+        true = count_saved_bytes(
+            stack([make(family), make(family)], check=False), two, CLASSIFICATION, "fp32"
+        )
+    assert traced.step == pytest.approx(true / 2, rel=0.05)
+    assert one.step < 1.01 * traced.step
+    assert traced.evaluation == one.evaluation
+
+
+def test_adapters_in_a_stack_keep_what_they_keep_alone() -> None:
+    """Frozen norms are shared; there are constants, which copies of numberless tensors would trip over."""
+
+    def adapted() -> Any:
+        model = make("bert")
+        inject_adapters(model, Lora(r=2), 0)
+        return model
+
+    one, two = (
+        trace_memory(adapted, batch(), batch(READ), CLASSIFICATION, "fp32", members=members).step
+        for members in (1, 2)
+    )
+    assert two == pytest.approx(one, rel=0.01)
+
+
+@pytest.mark.parametrize("family", ["bloom", "llama"])
+def test_a_stack_of_causal_models_needs_logits_where_something_is_said(family: str) -> None:
+    def own() -> Any:
+        return make(family, library=AutoModelForCausalLM)
+
+    read, task = batch(READ, targets=True), load_task("instruction")
+    one, two = (
+        trace_memory(own, batch(targets=True), read, task, "fp32", members=members).step for members in (1, 2)
+    )
+    assert 0.99 * one < two < 1.5 * one
+
+
+class _OrdinaryMasks(HostDropout):
+    """Dropout as it is, with real masks."""
+
+    def __init__(self, keys: Any, rows: int, tokens: int, stores_masks: bool) -> None:
+        super().__init__(keys, rows, tokens)
+
+
+def test_masks_that_are_not_stored_are_not_counted() -> None:
+    stored, drawn = (
+        trace_memory(
+            lambda: make("bert"), batch(), batch(READ), CLASSIFICATION, "fp32", stores_masks=stores
+        ).step
+        for stores in (True, False)
+    )
+    # After embeddings and pooling, and in each of two layers twice beside attention's.
+    hidden = 5 * ROWS * TOKENS * 32 + ROWS * 32
+    attention = 2 * ROWS * 2 * TOKENS * TOKENS
+    assert stored - drawn == pytest.approx(4 * (hidden + attention), abs=64)
 
 
 def test_weights_are_not_counted_and_views_of_one_tensor_once() -> None:

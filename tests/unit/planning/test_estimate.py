@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fake_gpus import fake_gpus, make_gpus
 from headstart import Plan, load_study, plan, run
 from headstart.config.runs import expand_runs
 from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, predict_seconds
@@ -135,3 +136,54 @@ def test_costs_know_packs_and_seconds_once_a_placement_is_chosen(estimate: Study
     assert measured[0] is not None
     assert (measured[0].memory_bytes, measured[0].seconds_per_step, measured[0].runs) == (GIB, 0.1, 1)
     assert measured[1:] == [None]
+
+
+# GPUs
+
+
+def test_on_a_gpu_its_memory_is_what_is_told(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpus(monkeypatch, make_gpus(free=70))
+    study_plan = planned(study_file, device="auto", pack=2, seeds=[0, 1])
+    group, *words = study_plan.cost.groups
+    assert (group.pack, group.memory_bytes) == (2, None)
+    assert {other.device_memory_bytes for other in words} == {None}
+    assert group.device_memory_bytes is not None
+    assert study_plan.cost.gpus == make_gpus(free=70)
+    values = study_plan.to_dict()
+    assert values["cost"]["gpus"] == [{"name": "Fake 80", "total_bytes": 80 * GIB, "free_bytes": 70 * GIB}]
+    assert values["groups"][0]["device_memory_bytes"]["low"] == group.device_memory_bytes.low
+    assert study_plan.warnings == ()
+
+
+def test_what_a_gpu_does_not_hold_is_said(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a GiB is CUDA's own."""
+    fake_gpus(monkeypatch, make_gpus(free=0.4))
+    (text,) = _memory_warnings(planned(study_file, device="cuda"))
+    assert text.startswith("a run of pretrained, random needs 0.5 to 0.")
+    assert "GiB of GPU memory, and 0.4 GiB are free on Fake 80: " in text
+
+
+def test_packs_on_a_gpu_carry_what_is_expected_of_them_there(
+    study_file: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_gpus(monkeypatch, make_gpus())
+    study = load_study(study_file(device="auto"))
+    runs = expand_runs(study)
+    estimate = estimate_study(runs, runs, prepare_study(study, runs), 0, tmp_path, make_gpus())
+    packs = estimate.plan_packs(Placement(1, 0, "", 2))
+    first = packs[0].estimate
+    assert first is not None
+    assert (first.memory_bytes, first.device_memory_bytes is not None) == (None, True)
+    assert describe_expected(packs, Placement(1, 0, "")).endswith("GiB of GPU memory a process")
+
+
+@pytest.mark.parametrize(
+    ("device", "setting", "told"), [("cpu", "on", True), ("cpu", "auto", False), ("cuda", "on", False)]
+)
+def test_compiling_on_a_cpu_is_said_to_have_no_effect(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch, device: str, setting: str, told: bool
+) -> None:
+    fake_gpus(monkeypatch, make_gpus())
+    warnings = planned(study_file, device=device, execution={"compile": setting}).warnings
+    assert [warning.kind for warning in warnings] == ["compile"] * told
+    assert not told or "execution.compile: on has no effect on a CPU" in warnings[0].message

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from fake_gpus import fake_gpus, make_gpus
 from headstart import load_study, plan
 from headstart.config.runs import expand_runs
 from headstart.events import ignore_log
 from headstart.planning.estimate import StudyEstimate, estimate_study
 from headstart.planning.measure import measure_groups, place_study
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.records import Gpu
 from headstart.training.prepare import prepare_study
 
 StudyFile = Callable[..., Path]
@@ -45,10 +47,10 @@ class _Timer:
 
 @pytest.fixture
 def estimate(study_file: StudyFile, tmp_path: Path) -> Callable[..., StudyEstimate]:
-    def make(**changes: object) -> StudyEstimate:
+    def make(gpus: tuple[Gpu, ...] = (), **changes: object) -> StudyEstimate:
         study = load_study(study_file(**{"arms": ARMS, "confounded": True, **changes}))
         runs = expand_runs(study)
-        return estimate_study(runs, runs, prepare_study(study, runs), 0, tmp_path)
+        return estimate_study(runs, runs, prepare_study(study, runs), 0, tmp_path, gpus)
 
     return make
 
@@ -81,6 +83,28 @@ def test_in_this_process_nothing_is_timed(estimate: Callable[..., StudyEstimate]
     timer = _Timer()
     placement = place_study(estimate(workers=0, pack=3), timer)
     assert (placement.workers, placement.pack, timer.asked) == (0, 3, [])
+
+
+def test_in_this_process_a_gpu_is_filled_as_far_as_memory_holds(
+    estimate: Callable[..., StudyEstimate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_gpus(monkeypatch, make_gpus())
+    arms = {"full": {}, "random": {"init": "random"}, "words": None}
+    timer = _Timer()
+    placement = place_study(estimate(make_gpus(), arms=arms, workers=0, seeds=3, device="auto"), timer)
+    assert (placement.workers, placement.pack, timer.asked) == (0, 6, [])
+
+
+def test_few_steps_on_two_gpus_are_not_timed(
+    estimate: Callable[..., StudyEstimate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside runs whose settings are a mapping."""
+    fake_gpus(monkeypatch, make_gpus(2))
+    arms = {"own": {"method": "peft", "peft": {"peft_type": "IA3"}}, "full": {}, "words": None}
+    timer = _Timer()
+    given = estimate(make_gpus(2), arms=arms, seeds=4, workers="auto", device="auto")
+    placement = place_study(given, timer)
+    assert (placement.workers, placement.pack, timer.asked) == (2, 2, [])
 
 
 def test_a_probe_measures_and_forgets(study_file: StudyFile, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from fake_gpus import fake_gpus, make_gpus
 from headstart import load_study, plan, run
 from headstart.config.runs import expand_runs
+from headstart.engine.trace import trace_memory
 from headstart.methods import load_method
 from headstart.planning import memory
 from headstart.planning.memory import estimate_memory
@@ -71,6 +73,57 @@ def _trained(study_file: StudyFile) -> int:
     assert ids is not None
     rows = len(prepared.checkpoints[runs[0].checkpoint].tokenizer)
     return parameters.trainable - (rows - len(ids)) * 32
+
+
+def test_on_a_gpu_masks_are_not_kept_and_a_stack_keeps_more(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def need(device: str, **training: Any) -> Any:
+        settings = {"epochs": 1, "batch_size": 16, "precision": "fp32"} | training
+        study = load_study(study_file(arms={"full": {}, "words": None}, training=settings, device=device))
+        runs = expand_runs(study)
+        prepared = prepare_study(study, runs)
+        return estimate_memory([prepared.select(run) for run in runs])
+
+    fake_gpus(monkeypatch, make_gpus())
+    on_cpu, on_gpu = need("cpu"), need("auto")
+    assert on_gpu.step < on_cpu.step
+    assert on_gpu.step < on_gpu.stacked_step
+    assert on_gpu.member == on_cpu.member
+    assert on_gpu.evaluation > on_cpu.evaluation
+    assert on_cpu.gradient == on_cpu.stacked_step == 0
+    assert 4 * 64 * 32 <= on_gpu.gradient < on_gpu.member
+    assert need("auto", gradient_checkpointing=True).stacked_step < on_gpu.stacked_step
+
+
+def test_where_a_stack_cannot_be_traced_a_run_counts_as_it_is_alone(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trace(*arguments: Any, members: int, **settings: Any) -> Any:
+        if members > 1:
+            raise ValueError("an input has no rows grouped by 2 members")
+        return traced(*arguments, members=members, **settings)
+
+    traced = trace_memory
+    monkeypatch.setattr(memory, "trace_memory", trace)
+    fake_gpus(monkeypatch, make_gpus())
+    study = load_study(study_file(arms={"full": {}, "words": None}, device="auto"))
+    runs = expand_runs(study)
+    need = estimate_memory([prepare_study(study, runs).select(runs[0])])
+    assert need is not None
+    assert need.stacked_step == need.step > 0
+
+
+def test_every_method_that_steps_has_a_need_on_a_gpu_too(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_gpus(monkeypatch, make_gpus())
+    groups = plan(load_study(study_file(arms=ARMS, device="auto"))).cost.groups
+    of_arm = {key.partition("/")[0]: group for group in groups for key in group.runs}
+    known = {arm for arm, group in of_arm.items() if group.device_memory_bytes is not None}
+    assert known == {"full", "random", "lora", "ia3"}
+    low = {arm: group.device_memory_bytes.low for arm, group in of_arm.items() if group.device_memory_bytes}
+    assert low["lora"] < low["full"]
 
 
 def test_a_model_that_cannot_be_traced_has_no_estimate(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fake_gpus import make_gpus
 from headstart.config.runs import Run
 from headstart.config.study import Training
 from headstart.planning import placement_choice
 from headstart.planning.placement import Placement
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.records import Range
 from headstart.training.grouping import Group
 from tiny import make_tiny_run
 
@@ -28,9 +30,12 @@ class _Timer:
     """Times steps by a table: seconds a step by (runs in the pack, threads); DEAD ends the processes."""
 
     def __init__(
-        self, seconds: Mapping[tuple[int, int], float | None], memory: Mapping[int, float] | None = None
+        self,
+        seconds: Mapping[tuple[int, int], float | None],
+        memory: Mapping[int, float] | None = None,
+        on_gpu: Mapping[int, float] | None = None,
     ) -> None:
-        self.seconds, self.memory = seconds, memory or {}
+        self.seconds, self.memory, self.on_gpu = seconds, memory or {}, on_gpu or {}
         self.asked: list[tuple[int, int, int]] = []
 
     def time_steps(self, benchmarks: Sequence[StepBenchmark]) -> list[StepTimes]:
@@ -40,7 +45,11 @@ class _Timer:
         seconds = self.seconds[len(first.runs), first.threads]
         if seconds is DEAD:
             return []
-        return [StepTimes(seconds, int(self.memory.get(len(first.runs), 1) * GIB))] * len(benchmarks)
+        memory = int(self.memory.get(len(first.runs), 1) * GIB)
+        on_gpu = self.on_gpu.get(len(first.runs))
+        peak = None if on_gpu is None else int(on_gpu * GIB)
+        times = StepTimes(seconds, memory, peak_device_memory_bytes=peak)
+        return [times] * len(benchmarks)
 
     def stop(self) -> None:
         """Nobody may be in need of it here: what was timed together is compared."""
@@ -63,12 +72,16 @@ def _place(
     timer: _Timer, runs: int = 4, reason: str | None = None, more: Sequence[Group] = (), **settings: Any
 ) -> Placement:
     """The placement for so many runs of one group, and `more`; without packs unless they are asked for."""
-    choice: dict[str, Any] = {"workers": "auto", "pack": 1, "device": "cpu"}
+    choice: dict[str, Any] = {"workers": "auto", "pack": 1, "gpus": (), "estimate": _know_nothing}
     choice |= {key: settings.pop(key) for key in choice.keys() & settings.keys()}
     group = Group(tuple(make_tiny_run(seed, **settings) for seed in range(runs)), reason)
     groups = [group, *more]
     texts = {run.key: TEXTS for one in groups for run in one.runs}
     return choose_placement(groups, texts, timer, **choice)
+
+
+def _know_nothing(group: Group, runs: int) -> Range | None:
+    return None
 
 
 # Processes
@@ -164,25 +177,20 @@ def test_workers_that_the_study_asks_for_are_obeyed(wanted: int, workers: int, t
     assert (placement.reason, timer.asked) == ("asked for", [])
 
 
-def test_a_gpu_is_used_by_one_process() -> None:
-    placement = _place(_two_or_one(0.1, 0.1), device="cuda")
-    assert (placement.workers, placement.threads, placement.reason) == (1, 0, "one process on cuda")
-
-
 def test_probes_take_a_core_each_and_are_not_probed() -> None:
     runs = tuple(replace(make_tiny_run(seed), method="probe") for seed in range(5))
     timer = _Timer({})
     groups = [Group(runs), Group((WORDS,))]
-    placement = choose_placement(groups, {}, timer, workers="auto", pack="auto", device="cpu")
+    placement = choose_placement(groups, {}, timer, workers="auto", pack="auto")
     assert (placement.workers, placement.threads, placement.pack) == (2, 1, 1)
     assert not timer.asked
-    placement = choose_placement([Group(runs[:1])], {}, timer, workers=4, pack="auto", device="cpu")
+    placement = choose_placement([Group(runs[:1])], {}, timer, workers=4, pack="auto")
     assert (placement.workers, placement.threads) == (1, 2)
 
 
 def test_a_bag_of_words_needs_no_probe() -> None:
     groups = [Group((WORDS,), "it is fitted")]
-    placement = choose_placement(groups, {}, _Timer({}), workers=4, pack=4, device="cpu")
+    placement = choose_placement(groups, {}, _Timer({}), workers=4, pack=4)
     assert (placement.workers, placement.threads, placement.pack) == (1, 2, 1)
     assert placement.reason == "a bag of words needs no more"
 
@@ -296,16 +304,100 @@ def test_both_can_be_asked_for_without_any_probe() -> None:
     assert (placement.workers, placement.threads, placement.pack, timer.asked) == (2, 1, 4, [])
 
 
-def test_on_a_gpu_packs_are_probed_in_its_one_process() -> None:
-    timer = _Timer({(1, 0): 0.1, (2, 0): 0.101, (4, 0): 0.102})
-    placement = _place(timer, device="cuda", pack="auto")
-    assert (placement.workers, placement.threads, placement.pack) == (1, 0, 4)
-    tried = "1 run 100 ms, 2 as one 50 ms, 4 as one 26 ms"
-    assert placement.reason == f"one process on cuda; a step of a run: {tried}"
-
-
 def test_workers_asked_for_are_those_that_time_the_packs() -> None:
     timer = _Timer({(1, 1): 0.1, (2, 1): 0.3, (4, 1): 0.1})
     placement = _place(timer, runs=8, workers=2, pack="auto")
     assert (placement.workers, placement.pack) == (2, 1)
     assert timer.asked == [(2, 1, 1), (2, 2, 1)]
+
+
+# GPUs
+
+
+def _timed_on_gpu(*seconds: float, memory: dict[int, float] | None = None) -> _Timer:
+    """Steps of packs of 1, 2, 4, 8 in one process with as many threads as torch has."""
+    return _Timer(
+        {(2**i, 0): s for i, s in enumerate(seconds)}, on_gpu=memory or dict.fromkeys((1, 2, 4, 8), 1)
+    )
+
+
+def _need(gib: float) -> Callable[[Group, int], Range | None]:
+    """So many GiB at the most for each run."""
+
+    def estimate(group: Group, runs: int) -> Range | None:
+        return Range(low=0.5 * gib * runs * GIB, high=gib * runs * GIB)
+
+    return estimate
+
+
+def test_a_long_study_times_packs_in_its_one_process() -> None:
+    timer = _timed_on_gpu(0.1, 0.101, 0.102)
+    placement = _place(timer, gpus=make_gpus(), pack="auto", steps=6000)
+    assert (placement.workers, placement.threads, placement.pack) == (1, 0, 4)
+    tried = "1 run 100 ms, 2 as one 50 ms, 4 as one 26 ms"
+    assert placement.reason == f"one process on Fake 80; a step of a run: {tried}"
+
+
+def test_packs_that_leave_a_gpu_no_room_are_not_chosen() -> None:
+    """Of 80 GiB three quarters may be full after some steps, CUDA's own part included."""
+    timer = _timed_on_gpu(0.1, 0.1, 0.1, 0.1, memory={1: 10, 2: 20, 4: 59, 8: 60})
+    placement = _place(timer, runs=8, gpus=make_gpus(), pack="auto", steps=6000)
+    assert (placement.pack, placement.reason[-22:]) == (4, "8 as one out of memory")
+
+
+@pytest.mark.parametrize(("gib", "pack"), [(1.0, 32), (4.0, 17), (40.0, 1)])
+def test_few_steps_are_not_timed_and_memory_decides(gib: float, pack: int) -> None:
+    """Of 80 GiB 72 may be expected to be full, half a GiB of it CUDA's; no pack has more than 32 runs."""
+    timer = _Timer({})
+    placement = _place(timer, runs=40, gpus=make_gpus(), pack="auto", steps=400, estimate=_need(gib))
+    assert (placement.workers, placement.pack, timer.asked) == (1, pack, [])
+    by_memory = f"; {pack} runs as one by what memory is expected to hold" if pack > 1 else ""
+    assert placement.reason == f"one process on Fake 80{by_memory}"
+
+
+def test_where_nothing_is_known_and_timing_is_too_dear_runs_train_alone() -> None:
+    assert _place(_Timer({}), gpus=make_gpus(), pack="auto", steps=100).pack == 1
+
+
+def test_every_group_has_to_fit() -> None:
+    large = Group(tuple(make_tiny_run(seed) for seed in range(10, 14)))
+
+    def estimate(group: Group, runs: int) -> Range | None:
+        return _need(30 if group is large else 1)(group, runs)
+
+    placement = _place(
+        _Timer({}), runs=8, more=[large], gpus=make_gpus(), pack="auto", steps=100, estimate=estimate
+    )
+    assert placement.pack == 2
+
+
+@pytest.mark.parametrize(
+    ("gpus", "runs", "pack", "workers"),
+    [(1, 4, "auto", 1), (2, 4, "auto", 2), (8, 4, "auto", 4), (2, 4, 4, 1), (2, 5, 2, 2)],
+)
+def test_each_gpu_gets_a_process_as_long_as_there_are_packs(
+    gpus: int, runs: int, pack: Any, workers: int
+) -> None:
+    placement = _place(_Timer({}), runs=runs, gpus=make_gpus(gpus), pack=pack, steps=100)
+    assert placement.workers == workers
+
+
+def test_a_group_is_shared_out_to_all_gpus() -> None:
+    placement = _place(_Timer({}), runs=6, gpus=make_gpus(2), pack="auto", steps=100, estimate=_need(0.1))
+    assert (placement.workers, placement.pack) == (2, 3)
+    assert placement.reason.startswith("2 processes, each on a GPU of its own; 3 runs as one")
+
+
+def test_processes_that_share_a_gpu_share_its_memory() -> None:
+    """Four on two GPUs: each has 36 GiB, less what CUDA takes."""
+    placement = _place(
+        _Timer({}), runs=80, gpus=make_gpus(2), workers=4, pack="auto", steps=100, estimate=_need(3)
+    )
+    assert (placement.workers, placement.pack, placement.reason[:9]) == (4, 11, "asked for")
+
+
+def test_probes_take_a_process_a_gpu() -> None:
+    runs = tuple(replace(make_tiny_run(seed), method="probe") for seed in range(5))
+    groups, timer = [Group(runs)], _Timer({})
+    placement = choose_placement(groups, {}, timer, workers="auto", pack="auto", gpus=make_gpus())
+    assert (placement.workers, timer.asked) == (1, [])

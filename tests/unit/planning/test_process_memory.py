@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fake_gpus import make_gpus
 from headstart.planning.memory import MemoryEstimate
 from headstart.planning.process_memory import (
     GROWTH,
@@ -59,7 +60,7 @@ def test_whole_models_or_an_evaluation_count_where_they_are_more_than_a_step() -
 def _warn(need: MemoryEstimate = NEED, *, low: float, free: float, **more: Any) -> list[str]:
     """The warnings about a run, or `pack` as one, in so many processes; sizes in GiB."""
     settings = {"pack": 1, "processes": 1} | {
-        key: more.pop(key) for key in more.keys() & {"pack", "processes"}
+        key: more.pop(key) for key in more.keys() & {"pack", "processes", "gpus"}
     }
     memory = Range(low=low * GIB, high=2 * low * GIB)
     return [
@@ -93,6 +94,20 @@ def test_what_does_not_fit_names_the_setting_to_change(
     (text,) = _warn(need, low=1, free=free, **changes)
     assert f"1.0 to 2.0 GiB, and {free:.1f} GiB are free" in text
     assert remedy in text
+
+
+@pytest.mark.parametrize(
+    ("gpus", "processes", "free", "expected"),
+    [
+        (1, 1, 0.5, "needs 1.0 to 2.0 GiB of GPU memory, and 0.5 GiB are free on Fake 80: lower training"),
+        (1, 3, 2.5, "2.5 GiB are free on Fake 80; 3 processes at once are asked for: lower workers to 2"),
+        (2, 5, 2.5, "5 processes at once are asked for: lower workers to 4"),
+        (2, 4, 2.5, None),
+    ],
+)
+def test_on_gpus_processes_take_turns(gpus: int, processes: int, free: float, expected: str | None) -> None:
+    texts = _warn(low=1, free=free, processes=processes, gpus=make_gpus(gpus))
+    assert (expected in texts[0]) if expected else not texts
 
 
 def test_checkpointing_is_proposed_where_it_is_not_used_yet() -> None:

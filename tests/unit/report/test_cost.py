@@ -7,6 +7,7 @@ from io import StringIO
 
 from rich.console import Console
 
+from fake_gpus import make_gpus
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
 from headstart.planning.placement import Placement
 from headstart.records import Parameters, Range
@@ -70,3 +71,34 @@ def test_with_steps_it_is_and_so_is_the_placement() -> None:
 def test_where_only_the_placement_is_known_no_time_is_said() -> None:
     cost = replace(COST, placement=Placement(0, 0, "asked for"))
     assert list(describe_cost(cost))[2:] == ["  1 at a time (asked for)"]
+
+
+# GPUs
+
+ON_GPU = replace(
+    COST,
+    groups=(replace(COST.groups[0], memory_bytes=None, device_memory_bytes=MEMORY, pack=2), COST.groups[1]),
+    gpus=make_gpus(free=60),
+)
+
+
+def test_on_a_gpu_the_table_is_of_its_memory() -> None:
+    measured = MeasuredSteps(5 * GIB, 0.1, 2, int(1.2 * GIB))
+    group = replace(ON_GPU.groups[0], measured=measured)
+    assert rows(replace(ON_GPU, groups=(group,)))[:2] == [
+        "arm parameters trainable GPU memory, expected measured",
+        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 as one 1.2 GiB, 2 as one",
+    ]
+
+
+def test_what_is_needed_of_a_gpu_includes_cudas_own_part() -> None:
+    assert list(describe_cost(ON_GPU))[:2] == [
+        "memory: 7.0 GiB free",
+        "GPU memory: needs 1.5 to 2.0 GiB of 60.0 free on Fake 80",
+    ]
+
+
+def test_of_several_gpus_the_fullest_counts() -> None:
+    gpus = (*make_gpus(3), *make_gpus(free=20))
+    unknown = replace(ON_GPU, groups=COST.groups, gpus=gpus)
+    assert list(describe_cost(unknown))[1] == "GPU memory: 20.0 GiB free on 4 x Fake 80"

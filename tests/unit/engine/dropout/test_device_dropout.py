@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from headstart.engine.capture_hints import pretend_capture
 from headstart.engine.dropout import DeviceDropout
 from headstart.engine.dropout.philox import SITES, derive_keys, find_kept
+from headstart.engine.memory import enable_gradient_checkpointing
 from headstart.engine.stack import stack
 from headstart.errors import StackError
 from host_reads import ForbidHostReads, HostReadError
-from tiny import FAMILIES, PAD, VOCABULARY, make_tiny_model
+from tiny import FAMILIES, PAD, VOCABULARY, make_tiny_model, max_difference
 
 SEEDS = (5, 7)
 
@@ -153,3 +156,104 @@ def test_a_step_waits_for_nothing_and_copies_nothing(family: str, members: int, 
 def test_without_the_hint_a_step_waits(family: str) -> None:
     with pytest.raises(HostReadError):
         _make_step(_make_model(family, 1), "cpu", nullcontext())
+
+
+# Compiled
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What a pass of a stack left: logits, and each parameter's gradient."""
+
+    logits: torch.Tensor
+    gradients: dict[str, torch.Tensor]
+
+
+def _pass(run: Any, model: Any, dropout: DeviceDropout, tokens: int) -> _Pass:
+    """One of `run`, the stack or what it was compiled to."""
+    inputs = _make_inputs(4, tokens)
+    for x in inputs.values():
+        torch._dynamo.mark_dynamic(x, 1)
+    model.zero_grad()
+    with pretend_capture(), dropout:
+        logits = run(**inputs).logits
+    logits.square().sum().backward()
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    return _Pass(logits.detach(), gradients)
+
+
+@pytest.mark.parametrize("family", ["roberta", "mpnet", "deberta-v2", "llama"])
+def test_one_graph_serves_all_lengths_and_passes(family: str) -> None:
+    """One compilation without a break: for other lengths, other pass numbers in the same tensor, and a new
+    context; dropout on, and what it computes is what eager passes do."""
+    torch._dynamo.reset()
+    model, counter = _make_model(family, 2), CompileCounterWithBackend("aot_eager")
+    compiled: Any = torch.compile(model, backend=counter, fullgraph=True)
+    dropout, seen = _make_dropout(*SEEDS), []
+    for tokens in (9, 9, 14):
+        for context in (dropout, dropout.copy()):
+            mine, eager = _pass(compiled, model, context, tokens), _pass(model, model, context, tokens)
+            assert torch.allclose(mine.logits, eager.logits, rtol=0, atol=1e-12)
+            assert mine.gradients.keys() == eager.gradients.keys()
+            for name, gradient in eager.gradients.items():
+                assert max_difference(mine.gradients[name], gradient) < 1e-12, name
+        seen.append(mine.logits)
+        dropout.passes += 1
+    assert counter.frame_count == 1
+    assert max_difference(seen[0], seen[1]) > 1e-3  # the same inputs, met by other masks
+
+
+# Computed again
+
+
+@pytest.mark.parametrize("family", ["roberta", "deberta-v2", "llama"])
+def test_activations_computed_again_meet_the_same_masks(family: str) -> None:
+    kept, again = _make_model(family, 2), _make_model(family, 2)
+    assert enable_gradient_checkpointing(again.model)
+    expected, actual = (_pass(model, model, _make_dropout(*SEEDS), 9) for model in (kept, again))
+    assert max_difference(expected.logits, actual.logits) < 1e-12
+    for name, gradient in expected.gradients.items():
+        assert max_difference(gradient, actual.gradients[name]) < 1e-12, name
+
+
+# In a pack
+
+
+@pytest.mark.parametrize("family", ["roberta", "bert", "deberta-v2", "gpt2", "bloom", "llama", "mpnet"])
+def test_members_of_a_pack_pass_as_they_do_alone(family: str) -> None:
+    """Members of 3, 1 and 2 rows, of 7, 9 and 5 tokens, and of other numbers of passes; padded to 3 x 9."""
+    sizes, passes = [(3, 7), (1, 9), (2, 5)], [4, 0, 9]
+    seeds = range(len(sizes))
+    models = [make_tiny_model(family, seed=r, dropout=0.2) for r in seeds]
+    batches = [_make_inputs(*size) for size in sizes]
+    together = stack(models)
+    inputs = {name: torch.cat([_pad(batch[name], name, 3, 9) for batch in batches]) for name in batches[0]}
+    keys = torch.from_numpy(derive_keys(seeds))
+    with DeviceDropout(keys, torch.tensor(passes)):
+        logits = together(**inputs).logits.view(3, 3, -1)
+    losses = [_compute_loss(logits[r, : sizes[r][0]]) for r in seeds]
+    sum(losses).backward()  # type: ignore[union-attr]
+    gradients = dict(together.model.named_parameters())
+    for r in seeds:
+        with DeviceDropout(keys[r : r + 1], torch.tensor(passes[r : r + 1])):
+            alone = _compute_loss(models[r](**batches[r]).logits)
+        alone.backward()  # type: ignore[no-untyped-call]
+        assert max_difference(losses[r], alone) < 1e-9
+        for name, parameter in models[r].named_parameters():
+            if parameter.grad is not None:
+                gradient = gradients[name].grad
+                assert gradient is not None
+                assert max_difference(gradient[r], parameter.grad) < 1e-9, name
+
+
+def _pad(x: torch.Tensor, name: str, rows: int, tokens: int) -> torch.Tensor:
+    """Rows as a pack fills a member up: of padding, but that a first token is seen."""
+    filled = F.pad(x, (0, tokens - x.size(1), 0, rows - x.size(0)), value=PAD if name == "input_ids" else 0)
+    if name == "attention_mask":
+        filled[x.size(0) :, 0] = 1
+    return filled
+
+
+def _compute_loss(logits: torch.Tensor) -> torch.Tensor:
+    """A mean over one member's own rows."""
+    return F.cross_entropy(logits, torch.arange(len(logits)) % 3)
