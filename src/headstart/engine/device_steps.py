@@ -19,7 +19,7 @@ import torch
 
 from headstart.data.corpus import Part
 from headstart.device import make_autocast_context
-from headstart.engine.compiling import CompileError, Compiler, Forward, compile_by_shape, pays_to_compile
+from headstart.engine.compiling import CompileError, Compiler, Forward, compile_module, pays_to_compile
 from headstart.engine.device_evaluation import DeviceForward, plan_forward
 from headstart.engine.dropout.device_dropout import DeviceDropout
 from headstart.engine.dropout.philox import derive_keys
@@ -46,7 +46,7 @@ class DeviceStage:
 
     context: PackContext
     capturing: Capturing
-    compiler: Compiler = compile_by_shape
+    compiler: Compiler = compile_module
     #: Of the pack that was opened last: whether it was compiled in the end, and if not after all, why.
     forward: Forward | None = None
     _staged: dict[Part, StagedExamples] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from headstart import cuda
-from headstart.engine.compiling import Compiler, compile_by_shape
+from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_steps import DeviceStage, DeviceSteps
 from headstart.engine.graphs import Capture, Capturing, CudaCapture
 from headstart.engine.host_steps import HostSteps
@@ -89,7 +89,7 @@ class _DeviceRuntime:
 
 @contextmanager
 def open_runtime(
-    context: PackContext, capture: Capture | None = None, compiler: Compiler = compile_by_shape
+    context: PackContext, capture: Capture | None = None, compiler: Compiler = compile_module
 ) -> Iterator[Runtime]:
     """The runtime for the context's device; what is computed inside the block is computed on its stream.
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from headstart.data.corpus import Part
-from headstart.engine.compiling import Compiler, compile_by_shape
+from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_evaluation import DeviceForward
 from headstart.engine.evaluate import evaluate_members
 from headstart.engine.graphs import Capture
@@ -55,7 +55,7 @@ def train(
     optimiser: Optimiser | None = None,
     read_every: int | None = None,
     capture: Capture | None = None,
-    compiler: Compiler = compile_by_shape,
+    compiler: Compiler = compile_module,
     clock: Callable[[], float] = time.perf_counter,
 ) -> StepNotes:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
