@@ -8,7 +8,7 @@ Where memory runs out, the pack continues in halves from the very step.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -93,7 +93,7 @@ def iter_training_steps(
     *,
     longest_first: bool = False,
     read_every: int = 1,
-) -> Iterator[StepNotes]:
+) -> Generator[StepNotes, None, None]:
     """Make the members' steps until the first ends, yielding after each how they are made; evaluate nothing,
     tell nobody.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -50,8 +51,9 @@ def run_step_benchmark(benchmark: StepBenchmark, study: PreparedStudy) -> StepTi
         weights = build_weights(runs, context)
         start = time.perf_counter() - began
         endless = iter_training_steps(make_members(runs), weights, context, longest_first=True)
-        spans = _time_each(islice(endless, _count_steps(context)))
-        steps = list(zip(_count_step_tokens(runs, context), spans, strict=False))
+        with closing(endless):  # which computes on a stream of its own until then
+            spans = _time_each(islice(endless, _count_steps(context)))
+            steps = list(zip(_count_step_tokens(runs, context), spans, strict=False))
         evaluation = _time_evaluation(weights, context)
     except (RuntimeError, MemoryError, StackError) as error:
         if not isinstance(error, StackError) and not is_out_of_memory(error):
