@@ -443,6 +443,8 @@ def read_study(folder: Path, taken: float, size: StudySize) -> StudyTime:
     accuracy = sum(record["test"]["accuracy"] for record in done) / len(done)
     how = done[0]["execution"]
     note = f"{len(done)} runs made, {how['pack_size']} as one, {how['precision']} on {how['device']}"
+    note += "".join(f", {word}" for word in ("captured", "compiled") if how.get(word))
+    note += f", {how['eager_reason']}" if how.get("eager_reason") else ""
     return StudyTime(taken, accuracy, note)
 
 

@@ -25,7 +25,7 @@ class CountingCapture:
     """
 
     def __init__(self, *, fails: bool = False, watches: bool = True) -> None:
-        self.count, self.replays, self._fails = 0, 0, fails
+        self.count, self.replays, self.released, self._fails = 0, 0, 0, fails
         self._watch = ForbidHostReads if watches else nullcontext
 
     def __call__(self, body: Body) -> Body:
@@ -40,6 +40,10 @@ class CountingCapture:
                 body()
 
         return replay
+
+    def release_memory(self) -> None:
+        """As `graphs.Capture`."""
+        self.released += 1
 
 
 def make_device_weights(models: Sequence[Any]) -> Weights:

@@ -83,13 +83,15 @@ def _slice_batches(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
     return (index[start : start + size] for start in range(0, len(index), size))
 
 
-def compute_padded_length(tokens: Tokens, index: Sequence[int] | np.ndarray) -> int:
-    """T of a batch of the texts at `index`: the longest's, rounded up to one of `LENGTHS_PER_OCTAVE`.
+def compute_padded_length(
+    tokens: Tokens, index: Sequence[int] | np.ndarray, per_octave: int = LENGTHS_PER_OCTAVE
+) -> int:
+    """T of a batch of the texts at `index`: the longest's, rounded up to one of so many lengths an octave.
 
     Never more than the longest of all texts, which the model is known to take; 0 for no texts.
     """
     longest = int(tokens.lengths[index].max(initial=0))
-    multiple = max(1, (1 << longest.bit_length()) // (2 * LENGTHS_PER_OCTAVE))
+    multiple = max(1, (1 << longest.bit_length()) // (2 * per_octave))
     return min(-(-longest // multiple) * multiple, tokens.longest)
 
 

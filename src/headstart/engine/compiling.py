@@ -1,11 +1,12 @@
 """Compiles the passes of a pack's module, forward and backward, where that pays; does without where it fails.
 
-Each shape of a batch is compiled by itself: one graph for all lengths would be slow to compile and to run.
+What is compiled serves batches of every length: their length alone is left open, for with members and rows
+open too the compiler does not come to an end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,27 +16,34 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from headstart.data.batches import compute_padded_length
 from headstart.engine.layers import StackedConv1D, StackedLinear
 from headstart.engine.member import Member, PackContext
 
-#: Makes of a module what computes the same, compiled when it is first called with other shapes.
+#: Makes of a module what computes the same, compiled when it is first called.
 Compiler = Callable[[nn.Module], Callable[..., Any]]
 
-#: Measured on one NVIDIA H200 with torch 2.11: seconds that a shape takes to compile (23 to 33); the share of
-#: a captured step that compiling saves (of RoBERTa-small's, 6 runs as one: 0.97 ms a run, then 0.67); and the
-#: operations a second of such a step without.
-_SECONDS_PER_SHAPE: Final = 28.0
+#: Seconds that compiling takes: on one NVIDIA H200 with torch 2.11 a single length took 23 to 33, and an open
+#: one takes about one and a half times a single one's, as seen on a CPU.
+_SECONDS: Final = 45.0
+#: Measured on that H200: the share of a captured step that compiling saves (of RoBERTa-small's, 6 runs as
+#: one: 0.97 ms a run, then 0.67), and the operations a second of such a step without.
 _SHARE_SAVED: Final = 0.3
 _FLOPS: Final = 4e13
-#: Shapes that dynamo keeps of one module; it would give up at eight.
+#: Variants that dynamo keeps of one module, whose family may not leave its length open; it gives up at eight.
 _MOST_SHAPES: Final = 64
 
 
-def compile_by_shape(module: nn.Module) -> Callable[..., Any]:
-    """The compiler by default: torch's, one graph without a break for each shape."""
-    compiled: Callable[..., Any] = torch.compile(module, fullgraph=True, dynamic=False)
+def compile_module(module: nn.Module) -> Callable[..., Any]:
+    """The compiler by default: torch's, one graph without a break."""
+    compiled: Callable[..., Any] = torch.compile(module, fullgraph=True)
     return compiled
+
+
+def _open_lengths(inputs: Mapping[str, Any]) -> None:
+    """Have the compiler leave open how many tokens rows have, [n, T], and how many logits are kept, [K]."""
+    for value in inputs.values():
+        if isinstance(value, torch.Tensor):
+            torch._dynamo.maybe_mark_dynamic(value, min(1, value.dim() - 1))
 
 
 @dataclass
@@ -59,7 +67,10 @@ class Forward:
 
     def __call__(self, **inputs: Any) -> Any:
         """The module's output."""
-        return self._call(**inputs) if self.is_compiled else self.module(**inputs)
+        if not self.is_compiled:
+            return self.module(**inputs)
+        _open_lengths(inputs)
+        return self._call(**inputs)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -86,22 +97,14 @@ class CompileError(RuntimeError):
 
 
 def pays_to_compile(members: Sequence[Member], module: nn.Module, context: PackContext) -> bool:
-    """Whether compiling all shapes of the members' batches costs less than it saves of what is left to train.
+    """Whether compiling costs less than it saves of what is left to train.
 
     A function of counts, not of the clock: the same study rounds the same way again.
     """
     tokens = context.parts["train"].tokens
     left = sum(_count_tokens_left(member, tokens.lengths) for member in members)
     saved = _SHARE_SAVED * 6 * count_product_weights(module) * left / _FLOPS
-    return saved > _SECONDS_PER_SHAPE * _count_lengths(members, context)
-
-
-def _count_lengths(members: Sequence[Member], context: PackContext) -> int:
-    """How many lengths the batches of these members may have."""
-    tokens = context.parts["train"].tokens
-    index = np.unique(np.concatenate([member.index for member in members]))
-    _, of_each_length = np.unique(tokens.lengths[index], return_index=True)
-    return len({compute_padded_length(tokens, index[[i]]) for i in of_each_length})
+    return saved > _SECONDS
 
 
 def _count_tokens_left(member: Member, lengths: np.ndarray) -> float:

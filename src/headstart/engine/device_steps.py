@@ -19,7 +19,7 @@ import torch
 
 from headstart.data.corpus import Part
 from headstart.device import make_autocast_context
-from headstart.engine.compiling import CompileError, Compiler, Forward, compile_by_shape, pays_to_compile
+from headstart.engine.compiling import CompileError, Compiler, Forward, compile_module, pays_to_compile
 from headstart.engine.device_evaluation import DeviceForward, plan_forward
 from headstart.engine.dropout.device_dropout import DeviceDropout
 from headstart.engine.dropout.philox import derive_keys
@@ -35,6 +35,9 @@ from headstart.engine.weights import Weights
 
 #: Steps of a captured pack that capturing one more shape costs: about 0.1 s, and a first step without.
 _STEPS_PER_CAPTURE: Final = 20
+#: Times that a batch of an evaluation is computed before it is captured: starting a forward pass costs a few
+#: milliseconds, so that a training of few epochs would lose by it.
+_EVALUATIONS_PER_CAPTURE: Final = 20
 
 
 @dataclass
@@ -43,7 +46,7 @@ class DeviceStage:
 
     context: PackContext
     capturing: Capturing
-    compiler: Compiler = compile_by_shape
+    compiler: Compiler = compile_module
     #: Of the pack that was opened last: whether it was compiled in the end, and if not after all, why.
     forward: Forward | None = None
     _staged: dict[Part, StagedExamples] = field(default_factory=dict)
@@ -111,7 +114,7 @@ class DeviceSteps:
                 self._stage.stage(part),
                 context.task.reduce_logits,
                 precision=context.precision,
-                graphs=Graphs(self._stage.capturing),
+                graphs=Graphs(self._stage.capturing, _EVALUATIONS_PER_CAPTURE),
             )
         return self._forwards[part]
 

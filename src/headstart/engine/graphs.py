@@ -1,4 +1,4 @@
-"""CUDA graphs of a step's parts: each is run as it is when it first comes, captured when it comes again.
+"""CUDA graphs of a step's parts: each is run as it is when it first comes, and captured when it comes again.
 
 A body that is captured must be a pure function over fixed buffers: it allocates nothing that outlives it and
 reads nothing on the host. Where capturing fails, bodies run as they are, and the reason is kept.
@@ -6,7 +6,7 @@ reads nothing on the host. Where capturing fails, bodies run as they are, and th
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +40,9 @@ class Capture(Protocol):
             RuntimeError: the body does what cannot be captured.
         """
 
+    def release_memory(self) -> None:
+        """Give back what graphs hold that nobody replays any more."""
+
 
 class CudaCapture:
     """Captures on the current stream, which is not the default one; all graphs share one pool of memory.
@@ -49,6 +52,8 @@ class CudaCapture:
 
     def __init__(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()
+        # The last graph: torch forgets a pool that no graph uses, and takes its name for no other.
+        self._last: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, body: Body) -> Body:
         """As `Capture`."""
@@ -58,8 +63,13 @@ class CudaCapture:
             graph, pool=self._pool, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
         ):
             body()
+        self._last = graph
         replay: Body = graph.replay
         return replay
+
+    def release_memory(self) -> None:
+        """Let go of the pool, once nobody replays a graph any more; later ones are of another."""
+        self._pool, self._last = torch.cuda.graph_pool_handle(), None
 
 
 @dataclass
@@ -77,11 +87,15 @@ class Capturing:
 
 @dataclass
 class Graphs:
-    """The graphs of one pack's buffers, by key; those used longest ago leave first."""
+    """The graphs of one pack's buffers, by key; those used longest ago leave first.
+
+    A body is captured once it has run `plain_runs` times as it is.
+    """
 
     capturing: Capturing
+    plain_runs: int = 1
     _replays: OrderedDict[Hashable, Body] = field(default_factory=OrderedDict)
-    _seen: set[Hashable] = field(default_factory=set)
+    _runs: Counter[Hashable] = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self._replays)
@@ -96,8 +110,8 @@ class Graphs:
 
     def _capture(self, key: Hashable, body: Body) -> bool:
         """Capture a body that has run once, which has loaded all that it needs; whether there is a graph."""
-        if not self.capturing.is_on or key not in self._seen:
-            self._seen.add(key)
+        if not self.capturing.is_on or self._runs[key] < self.plain_runs:
+            self._runs[key] += 1
             return False
         assert self.capturing.capture is not None
         try:

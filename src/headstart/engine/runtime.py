@@ -9,7 +9,8 @@ from typing import Protocol
 
 import torch
 
-from headstart.engine.compiling import Compiler, compile_by_shape
+from headstart import cuda
+from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_steps import DeviceStage, DeviceSteps
 from headstart.engine.graphs import Capture, Capturing, CudaCapture
 from headstart.engine.host_steps import HostSteps
@@ -40,6 +41,9 @@ class Runtime(Protocol):
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> Steps:
         """Steps of these members, whose i-th has row i of the weights and of the optimiser."""
 
+    def release_memory(self) -> None:
+        """Give back what steps that nobody makes any more have left on the device."""
+
 
 class _HostRuntime:
     """Steps on the CPU."""
@@ -52,6 +56,9 @@ class _HostRuntime:
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> HostSteps:
         """As `Runtime`."""
         return HostSteps(members, weights, optimiser, self._context)
+
+    def release_memory(self) -> None:
+        """Nothing: a CPU's memory is free when its objects are."""
 
 
 class _DeviceRuntime:
@@ -73,10 +80,16 @@ class _DeviceRuntime:
         assert isinstance(optimiser, BatchedAdamW)
         return DeviceSteps(members, weights, optimiser, self._stage)
 
+    def release_memory(self) -> None:
+        """As `Runtime`."""
+        if self._stage.capturing.capture is not None:
+            self._stage.capturing.capture.release_memory()
+        cuda.release_memory()
+
 
 @contextmanager
 def open_runtime(
-    context: PackContext, capture: Capture | None = None, compiler: Compiler = compile_by_shape
+    context: PackContext, capture: Capture | None = None, compiler: Compiler = compile_module
 ) -> Iterator[Runtime]:
     """The runtime for the context's device; what is computed inside the block is computed on its stream.
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from headstart.data.corpus import Part
-from headstart.engine.compiling import Compiler, compile_by_shape
+from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_evaluation import DeviceForward
 from headstart.engine.evaluate import evaluate_members
 from headstart.engine.graphs import Capture
@@ -55,7 +55,7 @@ def train(
     optimiser: Optimiser | None = None,
     read_every: int | None = None,
     capture: Capture | None = None,
-    compiler: Compiler = compile_by_shape,
+    compiler: Compiler = compile_module,
     clock: Callable[[], float] = time.perf_counter,
 ) -> StepNotes:
     """Train every member to its last step; afterwards each holds its points and its best epoch's weights.
@@ -79,7 +79,10 @@ def train(
         trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
         while trainers:
             # A pack that ends leaves nothing, one that memory does not hold leaves those that take its place.
-            trainers = trainers.pop().run() + trainers
+            smaller = trainers.pop().run()
+            if smaller:
+                runtime.release_memory()
+            trainers = smaller + trainers
     return runtime.notes
 
 

@@ -1,4 +1,4 @@
-"""Compiled passes are the module's own, one graph a shape; where compiling fails, steps go on without."""
+"""Compiled passes are the module's own, one graph for all lengths; where that fails, steps go on without."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from captured import CountingCapture, make_device_weights, train_on_device
 from headstart.engine.compiling import count_product_weights, pays_to_compile
+from headstart.engine.feeds import IndexFeed, StepShape
 from headstart.engine.member import Member
 from headstart.engine.runtime import StepNotes
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run
@@ -30,7 +31,7 @@ class _CountingCompiler:
     def __call__(self, module: torch.nn.Module) -> Callable[..., Any]:
         """As `compiling.Compiler`."""
         backend = self._fail if self._error else self.graphs
-        return torch.compile(module, fullgraph=True, dynamic=False, backend=backend)
+        return torch.compile(module, fullgraph=True, backend=backend)
 
     def _fail(self, *_: Any) -> Any:
         assert self._error is not None
@@ -61,11 +62,19 @@ def test_compiled_steps_are_the_steps_as_they_are(family: str) -> None:
         assert torch.allclose(member.weights, other.weights, rtol=0, atol=1e-9)
 
 
-def test_each_length_is_one_graph_however_often_it_comes() -> None:
-    compiler = _CountingCompiler()
-    _train("roberta", "on", compiler, count=1)
-    lengths = make_tiny_context().parts["train"].tokens.lengths[:30]
-    assert 1 < compiler.graphs.frame_count <= len(set(lengths.tolist()))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_graph_serves_batches_of_every_length(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler, lengths, send = _CountingCompiler(), set(), IndexFeed.send
+
+    def remember(self: IndexFeed, *step: Any) -> StepShape:
+        shape = send(self, *step)
+        lengths.add(shape.tokens)
+        return shape
+
+    monkeypatch.setattr(IndexFeed, "send", remember)
+    _train(family, "on", compiler)
+    assert len(lengths) > 2
+    assert compiler.graphs.frame_count == 1
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no such kernel"), NotImplementedError("an operator")])

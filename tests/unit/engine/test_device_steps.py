@@ -73,6 +73,15 @@ def test_captured_and_eager_steps_give_the_same_bits_and_so_does_a_second_time()
     assert captured.heard.losses == again.heard.losses == eager.heard.losses
 
 
+def test_a_captured_evaluation_gives_the_scores_of_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = _Trained([STEADY, SMALL])
+    monkeypatch.setattr(device_steps, "_EVALUATIONS_PER_CAPTURE", 1)
+    captured = _Trained([STEADY, SMALL])
+    assert captured.capture.count > plain.capture.count
+    for member, other in zip(captured.members, plain.members, strict=True):
+        assert [point.valid for point in member.epochs] == [point.valid for point in other.epochs]
+
+
 def test_another_seed_gives_other_bits() -> None:
     other = (replace(STEADY[0], seed=7), STEADY[1])
     assert _Trained([STEADY]).heard.losses != _Trained([other]).heard.losses
@@ -167,6 +176,7 @@ def test_where_memory_runs_out_a_pack_goes_on_in_halves(monkeypatch: pytest.Monk
     monkeypatch.setattr(DeviceSteps, "accumulate", fail)
     halves = _Trained([STEADY, SMALL])
     assert made > 5
+    assert halves.capture.released == 1
     for case in (STEADY, SMALL):
         assert halves.losses(case) == pytest.approx(whole.losses(case), rel=0, abs=1e-9)
 

@@ -11,7 +11,7 @@ import torch
 
 from headstart.data.batches import collate
 from headstart.engine.dropout.philox import PASSES
-from headstart.engine.feeds import IndexFeed, create_feed
+from headstart.engine.feeds import IndexFeed, choose_lengths_per_octave, create_feed
 from headstart.engine.member import Member, iter_step_batches
 from headstart.engine.staged import StagedExamples
 from headstart.errors import TrainingError
@@ -53,6 +53,18 @@ def test_what_is_read_is_what_the_host_would_collate(steps: int) -> None:
                     assert np.array_equal(fed.batch.labels[rows], expected.labels)
         for member, batches in zip(members, step_batches, strict=True):
             member.advance(len(batches.batches))
+
+
+@pytest.mark.parametrize("steps", [10, 100_000])
+def test_no_text_is_cut(steps: int) -> None:
+    member = Member(make_tiny_run(0, steps=steps), np.arange(60))
+    feed, lengths = _open([member]), CONTEXT.parts["train"].tokens.lengths
+    for turn in islice(iter_step_batches(member, CONTEXT), 10):
+        assert feed.send([turn], 0).tokens >= lengths[turn.batches[0]].max()
+
+
+def test_many_steps_are_worth_more_lengths() -> None:
+    assert choose_lengths_per_octave(10) < choose_lengths_per_octave(100_000)
 
 
 def test_more_passes_than_masks_can_be_told_apart_are_refused() -> None:

@@ -23,6 +23,9 @@ class FakeCapture:
             raise self.error
         return body
 
+    def release_memory(self) -> None:
+        """Nothing is held."""
+
 
 def _counting() -> tuple[list[int], Callable[[], None]]:
     calls: list[int] = []
@@ -37,6 +40,15 @@ def test_a_body_is_captured_when_it_comes_again_and_done_once_each_time() -> Non
         assert len(calls) == times
         assert capture.count == (0 if times == 1 else 1)
     assert len(graphs) == 1
+
+
+def test_a_body_may_have_to_come_more_often_before_it_is_captured() -> None:
+    capture, (calls, body) = FakeCapture(), _counting()
+    graphs = Graphs(Capturing(capture), plain_runs=3)
+    for times in range(1, 6):
+        graphs.run("a", body)
+        assert len(calls) == times
+        assert capture.count == (times > 3)
 
 
 def test_without_capture_bodies_run_as_they_are() -> None:
