@@ -57,39 +57,40 @@ def _find_pack_sizes(done: Done) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("name", "packs", "largest"),
+    ("name", "seeds", "packs", "largest"),
     [
-        ("classification", (6, 1), 4),
-        ("multi-label", (6,), 6),
-        ("regression", (1,), 1),
-        ("instruction", (6,), 4),
-        ("instruction, packed", (6, 1), 2),
+        ("classification", 2, (6, 1), 4),
+        ("multi-label", 2, (6,), 6),
+        ("regression", 2, (1,), 1),
+        ("instruction", 1, (6,), 2),
+        ("instruction, packed", 2, (6, 1), 2),
     ],
 )
 def test_without_dropout_the_numbers_are_those_of_the_host(
-    name: str, packs: tuple[int, ...], largest: int, checkpoint: Checkpoint, tmp_path: Path
+    name: str, seeds: int, packs: tuple[int, ...], largest: int, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     model = checkpoint(name, 0.0)
     with own_cache(tmp_path / "host-cache"):
-        expected = run_on_host(write_study(tmp_path / "host", name, model, pack=1))
+        expected = run_on_host(write_study(tmp_path / "host", name, model, pack=1, seeds=seeds))
     assert_all_done(expected, name)
     for pack in packs:
         with own_cache(tmp_path / f"cache-{pack}"):
-            done = run_study(write_study(tmp_path / str(pack), name, model, pack=pack), CPU)
+            done = run_study(write_study(tmp_path / str(pack), name, model, pack=pack, seeds=seeds), CPU)
         assert_all_done(done, name)
         assert max(_find_pack_sizes(done)) == (1 if pack == 1 else largest)
         gaps = find_gaps(done, expected)
         assert {key: gap for key, gap in gaps.items() if gap > 1e-6} == {}, (name, pack)
 
 
-@pytest.mark.parametrize("name", ["classification", "instruction"])
+@pytest.mark.parametrize(("name", "precision"), [("classification", "bf16"), ("instruction", "fp32")])
 def test_with_dropout_a_study_gives_the_same_bits_twice_and_another_seed_others(
-    name: str, checkpoint: Checkpoint, tmp_path: Path
+    name: str, precision: str, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
-    model = checkpoint(name, 0.2)
+    model, training = checkpoint(name, 0.2), {"precision": precision}
     arms = {"full": {}, "lora": make_arms("labels", dropout=0.2)["lora"], "words": None}
     first, second = (
-        run_study(write_study(tmp_path / folder, name, model, arms=arms), CPU) for folder in ("one", "two")
+        run_study(write_study(tmp_path / folder, name, model, arms=arms, training=training), CPU)
+        for folder in ("one", "two")
     )
     assert_all_done(first, name)
     assert_equal_studies(first, second, name)
