@@ -6,7 +6,7 @@ reads nothing on the host. Where capturing fails, bodies run as they are, and th
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,11 +58,17 @@ class CudaCapture:
     def __call__(self, body: Body) -> Body:
         """As `Capture`."""
         graph = torch.cuda.CUDAGraph()
-        # Other threads of this process (a tracker's) may call CUDA meanwhile: only this one is watched.
-        with torch.cuda.graph(
-            graph, pool=self._pool, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
-        ):
-            body()
+        _make_room()
+        try:
+            # Other threads of this process (a tracker's) may call CUDA meanwhile: only this one is watched.
+            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            try:
+                body()
+            finally:
+                graph.capture_end()
+        except RuntimeError:
+            self._repair()
+            raise
         self._last = graph
         replay: Body = graph.replay
         return replay
@@ -70,6 +76,29 @@ class CudaCapture:
     def release_memory(self) -> None:
         """Let go of the pool, once nobody replays a graph any more; later ones are of another."""
         self._pool, self._last = torch.cuda.graph_pool_handle(), None
+
+    def _repair(self) -> None:
+        """Close what torch before 2.12 leaves open where the end of a capture fails (pytorch#180395).
+
+        Its allocator would take the capture to go on and give nothing back, its generator refuse to draw.
+        """
+        try:
+            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self._pool)
+        except RuntimeError:
+            return  # it is closed
+        torch._C._cuda_releasePool(torch.cuda.current_device(), self._pool)
+        self.release_memory()
+        whole = torch.cuda.CUDAGraph()  # one that succeeds takes the generator out of its capture
+        whole.capture_begin(capture_error_mode="thread_local")
+        torch.zeros(1, device="cuda")
+        whole.capture_end()
+
+
+def _make_room() -> None:
+    """Give back memory of freed tensors where little is free: during a capture torch cannot."""
+    free, _ = torch.cuda.mem_get_info()
+    if free < torch.cuda.memory_reserved():
+        torch.cuda.empty_cache()
 
 
 @dataclass
@@ -87,14 +116,14 @@ class Capturing:
 
 @dataclass
 class Graphs:
-    """The graphs of one pack's buffers, by key; those used longest ago leave first.
+    """The graphs of one pack's buffers, by key; bodies beyond the most that are kept run as they are.
 
     A body is captured once it has run `plain_runs` times as it is.
     """
 
     capturing: Capturing
     plain_runs: int = 1
-    _replays: OrderedDict[Hashable, Body] = field(default_factory=OrderedDict)
+    _replays: dict[Hashable, Body] = field(default_factory=dict)
     _runs: Counter[Hashable] = field(default_factory=Counter)
 
     def __len__(self) -> int:
@@ -105,12 +134,13 @@ class Graphs:
         if key not in self._replays and not self._capture(key, body):
             body()
             return
-        self._replays.move_to_end(key)
         self._replays[key]()
 
     def _capture(self, key: Hashable, body: Body) -> bool:
         """Capture a body that has run once, which has loaded all that it needs; whether there is a graph."""
-        if not self.capturing.is_on or self._runs[key] < self.plain_runs:
+        # A bound without eviction: bodies come in turn, and each would be evicted just before it comes again.
+        is_full = len(self._replays) >= _MOST_GRAPHS
+        if is_full or not self.capturing.is_on or self._runs[key] < self.plain_runs:
             self._runs[key] += 1
             return False
         assert self.capturing.capture is not None
@@ -121,8 +151,6 @@ class Graphs:
                 raise
             self.capturing.reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return False
-        if len(self._replays) > _MOST_GRAPHS:
-            self._replays.popitem(last=False)
         return True
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -20,6 +23,7 @@ from headstart.engine.optim.base import Optimiser
 from headstart.engine.optim.batched import BatchedAdamW
 from headstart.engine.steps import Steps
 from headstart.engine.weights import Weights
+from headstart.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -102,17 +106,41 @@ def open_runtime(
     if context.device.type != "cuda":
         yield _DeviceRuntime(context, capture, compiler)
         return
+    check_compiler()
     if capture is None and context.captures == "auto":
         capture = CudaCapture()
     with _side_stream(context.device):
         yield _DeviceRuntime(context, capture, compiler)
 
 
+def check_compiler() -> None:
+    """Triton compiles a small launcher in C for each kernel.
+
+    Raises:
+        TrainingError: there is nothing to compile it with.
+    """
+    if not any(map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))):
+        raise TrainingError(
+            "no C compiler, which Triton needs for kernels on a GPU",
+            expected="gcc or clang on the path, with Python's headers",
+            fix="install gcc, or set device: cpu",
+        )
+
+
 @contextmanager
 def _side_stream(device: torch.device) -> Iterator[None]:
     """Another stream than the default one, on which nothing can be captured."""
-    before, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    cuda.release_memory()  # what making the models has left belongs to the stream before
+    before, stream = torch.cuda.current_stream(device), _get_stream(torch.cuda.current_device())
     stream.wait_stream(before)
     with torch.cuda.stream(stream):
-        yield
-    before.wait_stream(stream)
+        try:
+            yield
+        finally:
+            before.wait_stream(stream)
+
+
+@cache
+def _get_stream(gpu: int) -> torch.cuda.Stream:
+    """One for all packs: libraries keep memory for each stream that they have met."""
+    return torch.cuda.Stream(gpu)  # type: ignore[no-untyped-call]

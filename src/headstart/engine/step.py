@@ -59,7 +59,7 @@ def build_loss_inputs(
     vocabulary's logits of all tokens would fill memory.
     """
     if batch.token_labels is None:
-        return {}, torch.from_numpy(batch.labels).to(device)
+        return _refuse_cache(module), torch.from_numpy(batch.labels).to(device)
     more: dict[str, Any] = {"use_cache": False}
     labels = batch.token_labels
     if can_keep_logits(module):
@@ -83,7 +83,7 @@ def choose_loss_inputs(
         positions: of the logits that are kept, [K], where the model can; None without token labels.
     """
     if positions is None:
-        return ({"use_cache": False} if "position_ids" in batch.inputs else {}), batch.labels
+        return _refuse_cache(module), batch.labels
     if not can_keep_logits(module):
         return {"use_cache": False}, batch.labels
     return {"use_cache": False, "logits_to_keep": positions}, batch.labels.index_select(1, positions)
@@ -91,14 +91,24 @@ def choose_loss_inputs(
 
 def can_keep_logits(module: torch.nn.Module) -> bool:
     """Whether a model, or a stack's, computes the logits of some positions alone where it is asked to."""
+    return "logits_to_keep" in _list_parameters(_get_family(module))
+
+
+def _refuse_cache(module: torch.nn.Module) -> dict[str, Any]:
+    """Keyword arguments that have a causal model keep no keys and values, if it would."""
+    return {"use_cache": False} if "use_cache" in _list_parameters(_get_family(module)) else {}
+
+
+def _get_family(module: torch.nn.Module) -> type:
+    """The class of a model, or of a stack's."""
     model: Any = module.model if isinstance(module, Stack) else _unwrap_peft(module)
-    return _takes_logits_to_keep(model.__class__)
+    return type(model)
 
 
 @cache
-def _takes_logits_to_keep(family: type) -> bool:
-    forward: Any = family.forward  # type: ignore[attr-defined]
-    return "logits_to_keep" in inspect.signature(forward).parameters
+def _list_parameters(family: Any) -> frozenset[str]:
+    """What the family's forward method may be given."""
+    return frozenset(inspect.signature(family.forward).parameters)
 
 
 def accumulate_gradients(

@@ -243,7 +243,7 @@ class PackTrainer:
             scores = evaluate_part(self._weights.module, part, self._context, forward)
             return [scores[r] for r in rows]
         # A stack computes all its members or none: those whose epoch goes on are left out of a copy.
-        self._weights.copy_members(rows).bind()
+        self._weights.copy_members(rows, trains=False).bind()
         try:
             return evaluate_part(self._weights.module, part, self._context)
         finally:

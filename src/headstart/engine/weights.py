@@ -198,16 +198,19 @@ class Weights:
         self._select_rows(rows)
         self.bind()
 
-    def copy_members(self, rows: Sequence[int]) -> Weights:
-        """A copy of these members' weights for the same module, which it does not touch until `bind`."""
+    def copy_members(self, rows: Sequence[int], *, trains: bool = True) -> Weights:
+        """A copy of these members' weights for the same module, which it does not touch until `bind`.
+
+        One that is not to train has no memory for gradients.
+        """
         other: Weights = object.__new__(Weights)
         other.__dict__ |= self.__dict__
-        other._select_rows(rows)
+        other._select_rows(rows, trains=trains)
         return other
 
-    def _select_rows(self, rows: Sequence[int]) -> None:
+    def _select_rows(self, rows: Sequence[int], *, trains: bool = True) -> None:
         self.values = self.values[list(rows)]
-        self.grads = torch.zeros_like(self.values)
+        self.grads = torch.zeros_like(self.values) if trains else self.grads[:0]
         if self.narrow is not None:
             self.narrow = self.narrow[list(rows)]
         self._constants = [

@@ -80,11 +80,12 @@ def test_memory_that_runs_out_is_told_even_where_the_end_of_a_capture_hides_it()
     assert capturing.reason is None
 
 
-def test_the_graphs_used_longest_ago_leave_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_beyond_the_most_that_are_kept_run_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come in turn: with eviction each would leave just before it comes again."""
     monkeypatch.setattr(module, "_MOST_GRAPHS", 2)
-    capture = FakeCapture()
+    capture, (calls, body) = FakeCapture(), _counting()
     graphs = Graphs(Capturing(capture))
-    for key in "aabbaccb":
-        graphs.run(key, lambda: None)
-    assert len(graphs) == 2
-    assert capture.count == 4, "b had to leave for c, since a came between"
+    for key in "abc" * 4:
+        graphs.run(key, body)
+    assert len(graphs) == capture.count == 2
+    assert len(calls) == 12

@@ -565,3 +565,11 @@ def test_freed_weights_leave_no_copy() -> None:
     gc.collect()
     assert [ref() for ref in references] == [None] * 3
     assert all(parameter.numel() == 0 for parameter in weights.module.parameters())
+
+
+def test_a_copy_that_is_not_to_train_takes_no_memory_for_gradients() -> None:
+    weights = make_tiny_weights([make_tiny_model(seed=r) for r in range(3)])
+    copied = weights.copy_members([2, 0], trains=False)
+    assert copied.grads.numel() == 0
+    assert torch.equal(copied.values, weights.values[[2, 0]])
+    assert weights.grads.shape == weights.values.shape
