@@ -245,10 +245,14 @@ def members_of(cell: Cell) -> list[Member]:
 
 def weights_of(cell: Cell, context: PackContext) -> Weights:
     """The runs' first weights, put together as Headstart puts them: a plain model for one, else a stack."""
+    from headstart.engine.kind import uses_device_engine
     from headstart.engine.weights import join_weights
 
     models = (cell.sizes.model(seed).to(context.device) for seed in range(cell.members))
-    return join_weights(models, cell.members if cell.kind == "stack" else 1)
+    weights = join_weights(models, cell.members if cell.kind == "stack" else 1)
+    if context.precision == "bf16" and uses_device_engine(context.device):
+        weights.keep_narrow_copy()
+    return weights
 
 
 # --- Trainer ------------------------------------------------------------------------------------------

@@ -138,6 +138,7 @@ def make_adapter_steps(part: Part, shape: Shape, read_every: int = 1) -> Iterato
     from headstart.config.runs import Run
     from headstart.config.study import Lora, Training
     from headstart.data.tokenise import Tokens
+    from headstart.engine.kind import uses_device_engine
     from headstart.engine.member import Member, PackContext, TokenisedExamples
     from headstart.engine.train import iter_training_steps
     from headstart.engine.weights import join_weights
@@ -179,6 +180,8 @@ def make_adapter_steps(part: Part, shape: Shape, read_every: int = 1) -> Iterato
     weights = join_weights(map(adapted, range(part.adapters)), part.adapters)
     if part.bf16:
         cast_base_to_bf16(weights.module)
+        if uses_device_engine(device):
+            weights.keep_narrow_copy()
     members = [Member(run, np.arange(len(ids))) for run in runs]
     return iter_training_steps(members, weights, context, read_every=read_every)
 

@@ -19,6 +19,7 @@ from headstart import load_study, run
 from headstart.cli import main
 from headstart.config.runs import expand_runs
 from headstart.events import Event, StepDone
+from headstart.methods.base import TrainedMethod
 from headstart.processors import list_processors
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
@@ -293,3 +294,51 @@ def test_the_plan_shows_which_runs_can_train_as_one(
         {"runs": ["pretrained/all/0", "random/all/0", "pretrained/all/1", "random/all/1"], "alone": None},
         {"runs": ["words/all/0", "words/all/1"], "alone": "a bag of words is fitted"},
     ]
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the runs whose models were written, in this process; add `!` to a key to have it fail."""
+    keys: list[str] = []
+    save = TrainedMethod.save
+
+    def remember(self: Any, model: Any, prepared: Any, *rest: Any) -> None:
+        if f"{prepared.run.key}!" in keys:
+            raise OSError("no space left on device")
+        keys.append(prepared.run.key)
+        save(self, model, prepared, *rest)
+
+    monkeypatch.setattr(TrainedMethod, "save", remember)
+    return keys
+
+
+def _run_pack(study_file: StudyFile, out: Path) -> dict[str, RunRecord]:
+    file = study_file(arms=PAIR, seeds=3, training=TRAINING, pack=6, out=str(out))
+    main(["run", str(file)])
+    return {record.key: record for record in RunStore(out).read_records()}
+
+
+def test_of_a_pack_only_models_that_are_kept_are_written(
+    study_file: StudyFile, tmp_path: Path, saved: list[str]
+) -> None:
+    records = _run_pack(study_file, tmp_path / "out")
+    assert all(record.status == "done" for record in records.values())
+    for arm in ("pretrained", "random"):
+        runs = [record for record in records.values() if record.arm == arm]
+        best = max(runs, key=lambda record: (record.valid or {})["accuracy"])  # of equals the first seed
+        assert [key for key in saved if key.startswith(arm)] == [best.key]
+        notes = json.loads((tmp_path / "out" / "models" / arm / "headstart.json").read_text("utf-8"))
+        assert notes["run"] == best.key
+
+
+def test_where_the_best_model_cannot_be_written_the_next_is(
+    study_file: StudyFile, tmp_path: Path, saved: list[str]
+) -> None:
+    _run_pack(study_file, tmp_path / "first")
+    (best,) = [key for key in saved if key.startswith("pretrained")]
+    saved[:] = [f"{best}!"]
+    records = _run_pack(study_file, tmp_path / "second")
+    assert records[best].status == "failed"
+    (second,) = [key for key in saved if key.startswith("pretrained") and not key.endswith("!")]
+    notes = json.loads((tmp_path / "second" / "models" / "pretrained" / "headstart.json").read_text("utf-8"))
+    assert notes["run"] == second != best

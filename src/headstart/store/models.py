@@ -15,6 +15,7 @@ from typing import Final
 
 from headstart.config.arm_settings import get_checkpoint
 from headstart.config.metrics import is_better
+from headstart.config.runs import Run
 from headstart.config.study import Study
 from headstart.errors import ModelError
 from headstart.files import replace_folder, write_text
@@ -94,6 +95,11 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         method=arm.method,
         base=get_checkpoint(study, arm),
     )
+
+
+def identify_rivals(run: Run) -> str:
+    """What runs have in common of whose models one is kept: the arm; in a grid its size and point as well."""
+    return "/".join(_drop_seed(run.key)) if run.grid_point else run.arm
 
 
 def _list_rivals(layout: StudyLayout, record: RunRecord) -> list[Path]:

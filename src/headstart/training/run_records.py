@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 
+from headstart.config.metrics import LOWER_IS_BETTER
 from headstart.device import describe_device
 from headstart.engine.generate import Answer
 from headstart.engine.member import Member, PackContext, describe_selection
@@ -19,6 +21,7 @@ from headstart.methods.base import RunResult
 from headstart.prepared import PreparedRun
 from headstart.processors import is_pinned
 from headstart.records import Execution, RunRecord, Sample
+from headstart.store.models import identify_rivals
 from headstart.store.provenance import collect_provenance
 from headstart.store.runs import RunStore
 from headstart.tasks import load_task
@@ -76,7 +79,7 @@ def describe_execution(
 
 @dataclass(frozen=True)
 class PackFinisher:
-    """Makes the records of a pack's members: tests each at its best epoch, writes predictions and model."""
+    """Makes the records of a pack's members: tests each at its best epoch, writes predictions and models."""
 
     store: RunStore
     context: PackContext
@@ -85,14 +88,38 @@ class PackFinisher:
     workers: int
     pack: int
 
-    def finish(self, member: Member, prepared: PreparedRun) -> RunRecord:
-        """The member's record; an error of one member does not affect the others."""
+    def finish(self, members: Sequence[Member], runs: Sequence[PreparedRun]) -> list[RunRecord]:
+        """The members' records, in their order; an error of one member does not affect the others.
+
+        Of runs whose models compete for one place the best is finished first. Where that went well, those of
+        the others are not written: they would be removed at once.
+        """
+        records: dict[int, RunRecord] = {}
+        taken: set[str] = set()
+        for r in sorted(range(len(members)), key=lambda r: self._rank(members[r])):
+            place = identify_rivals(runs[r].run)
+            records[r] = self._try(members[r], runs[r], saves=place not in taken)
+            if records[r].status == "done":
+                taken.add(place)
+        return [records[r] for r in range(len(members))]
+
+    def _rank(self, member: Member) -> tuple[float, str]:
+        """Lower for the model that is kept: of equals that of the smaller key."""
+        metric = self.context.metric
+        if member.best is None:
+            return float("inf"), member.run.key
+        score = member.best.valid[metric]
+        if math.isnan(score):
+            return float("inf"), member.run.key
+        return (score if metric in LOWER_IS_BETTER else -score), member.run.key
+
+    def _try(self, member: Member, prepared: PreparedRun, *, saves: bool) -> RunRecord:
         try:
-            return self._finish(member, prepared)
+            return self._finish(member, prepared, saves=saves)
         except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
             return make_failed_record(prepared, error)
 
-    def _finish(self, member: Member, prepared: PreparedRun) -> RunRecord:
+    def _finish(self, member: Member, prepared: PreparedRun, *, saves: bool) -> RunRecord:
         context, best = self.context, member.best
         if member.error is not None or best is None:
             return make_failed_record(
@@ -109,7 +136,8 @@ class PackFinisher:
         samples = pair_samples(prepared, before, task.answer_samples(model, prepared, context))
         valid = best.valid | task.measure_answers(model, prepared, context)
         parameters = method.count_trained(model, prepared)
-        method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
+        if saves:
+            method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
         used_ids = prepared.used_ids
         return make_record(
             prepared,

@@ -98,7 +98,7 @@ def _train_members(
     layout, notes = _train(runs, members, context, store, on_event)
     told = notes if uses_device_engine(context.device) else None
     finisher = PackFinisher(store, context, layout, told, workers, len(runs))
-    return [finisher.finish(member, run) for member, run in zip(members, runs, strict=True)]
+    return finisher.finish(members, runs)
 
 
 def _train(

@@ -96,7 +96,7 @@ def _no_memory() -> Exception:
 
 
 def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
-    """Every run is done, with one record, one curve of all its steps, its predictions, and no rest."""
+    """Every run is done, with one record, one curve of all its steps, its predictions; the best has its model."""
     assert sorted(records) == sorted(run.key for run in study.runs)
     assert {record.status for record in records.values()} == {"done"}
     assert sorted(study.heard.ends) == sorted(records)
@@ -106,10 +106,14 @@ def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
         curve.Reload()
         assert [event.step for event in curve.Scalars("train/loss")] == list(range(1, STEPS + 1))
         names = {path.name for path in study.store.get_run_folder(key).iterdir()}
-        assert names == {"record.json", "predictions.parquet", "model"}
+        assert names - {"model"} == {"record.json", "predictions.parquet"}
+    for arm in {record.arm for record in records.values()}:
+        runs = [record for record in records.values() if record.arm == arm]
+        best = min(runs, key=lambda record: (-(record.valid or {})["accuracy"], record.key))
+        assert study.store.run_model_folder(best.key).is_dir(), "that of the others may not have been written"
 
 
-def test_a_pack_gives_every_run_its_record_curve_and_model(study: _Study) -> None:
+def test_a_pack_gives_every_run_its_record_and_curve_and_the_best_its_model(study: _Study) -> None:
     records = study.train()
     _assert_whole(study, records)
     assert _packs(records) == [4] * 4
