@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -59,14 +59,23 @@ def make_members(runs: Sequence[PreparedRun]) -> list[Member]:
     return [Member(prepared.run, prepared.train_index) for prepared in runs]
 
 
-def build_weights(runs: Sequence[PreparedRun], context: PackContext) -> Weights:
+def build_weights(
+    runs: Sequence[PreparedRun], context: PackContext, kept: dict[str, BuiltModel] | None = None
+) -> Weights:
     """The runs' first weights, as their seeds and arms say, for a module that computes all of them.
+
+    Args:
+        kept: takes the runs' models, on the CPU, by the runs' keys, for who will want each of them again.
 
     Raises:
         StackError: the architecture cannot be stacked.
     """
     rank = load_trained_method(runs[0]).select_rank([prepared.run for prepared in runs])
-    weights = join_weights((build_model(prepared, context, rank).module for prepared in runs), len(runs))
+    built: list[BuiltModel] | None = [] if kept is not None else None
+    weights = join_weights(_build_modules(runs, context, rank, built), len(runs))
+    for prepared, model in zip(runs, built or (), strict=kept is not None):
+        assert kept is not None
+        kept[prepared.run.key] = BuiltModel(model.module.to("cpu"), model.table)
     if context.precision == "bf16":
         cast_base_to_bf16(weights.module)
         if uses_device_engine(context.device) and load_trained_method(runs[0]).takes_narrow_weights:
@@ -78,6 +87,20 @@ def build_weights(runs: Sequence[PreparedRun], context: PackContext) -> Weights:
             weights.module.model if isinstance(weights.module, Stack) else weights.module
         )
     return weights
+
+
+def _build_modules(
+    runs: Sequence[PreparedRun], context: PackContext, rank: int, built: list[BuiltModel] | None
+) -> Iterator[torch.nn.Module]:
+    """The runs' models, one after the other; all that were `built` go to the CPU but the first and the last,
+    which a stack is compared with."""
+    for r, prepared in enumerate(runs):
+        model = build_model(prepared, context, rank)
+        if built is not None:
+            built.append(model)
+            if r > 1:
+                built[r - 1].module.to("cpu")
+        yield model.module
 
 
 def build_model(prepared: PreparedRun, context: PackContext, rank: int = 0) -> BuiltModel:

@@ -17,7 +17,7 @@ from headstart.engine.member import Member, PackContext, describe_selection
 from headstart.engine.runtime import StepNotes
 from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
-from headstart.methods.base import RunResult
+from headstart.methods.base import BuiltModel, RunResult
 from headstart.prepared import PreparedRun
 from headstart.processors import is_pinned
 from headstart.records import Execution, RunRecord, Sample
@@ -79,7 +79,10 @@ def describe_execution(
 
 @dataclass(frozen=True)
 class PackFinisher:
-    """Makes the records of a pack's members: tests each at its best epoch, writes predictions and models."""
+    """Makes the records of a pack's members: tests each at its best epoch, writes predictions and models.
+
+    `built` are models of runs before their first step, by the runs' keys, where they were kept.
+    """
 
     store: RunStore
     context: PackContext
@@ -87,6 +90,7 @@ class PackFinisher:
     notes: StepNotes | None
     workers: int
     pack: int
+    built: dict[str, BuiltModel]
 
     def finish(self, members: Sequence[Member], runs: Sequence[PreparedRun]) -> list[RunRecord]:
         """The members' records, in their order; an error of one member does not affect the others.
@@ -113,6 +117,13 @@ class PackFinisher:
             return float("inf"), member.run.key
         return (score if metric in LOWER_IS_BETTER else -score), member.run.key
 
+    def _take_model(self, prepared: PreparedRun) -> BuiltModel:
+        """The run's model before its first step, which was kept or is built again."""
+        built = self.built.pop(prepared.run.key, None)
+        if built is None:
+            return build_model(prepared, self.context)
+        return BuiltModel(built.module.to(self.context.device), built.table)
+
     def _try(self, member: Member, prepared: PreparedRun, *, saves: bool) -> RunRecord:
         try:
             return self._finish(member, prepared, saves=saves)
@@ -129,7 +140,7 @@ class PackFinisher:
         folder = self.store.get_run_folder(prepared.run.key)
         # One model is built and asked before it is given what was learnt: a second copy of the base would be
         # as large as all that a pack of adapters holds.
-        built = build_model(prepared, context)
+        built = self._take_model(prepared)
         before = task.answer_samples(built.module, prepared, context)
         model = restore_model(built, member, self.layout, prepared)
         test = task.test(model, prepared, context, folder)

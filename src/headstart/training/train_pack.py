@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Final
+
+import psutil
 
 from headstart import cuda
 from headstart.config.runs import Pack
+from headstart.device import choose_weights_dtype
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext, is_better_epoch
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
@@ -18,7 +23,7 @@ from headstart.engine.train import train
 from headstart.engine.weights import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
 from headstart.methods import load_method
-from headstart.methods.base import UntrainedMethod
+from headstart.methods.base import BuiltModel, UntrainedMethod
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
@@ -27,6 +32,9 @@ from headstart.training.build import build_weights, make_context, make_members
 from headstart.training.grouping import halve_pack
 from headstart.training.resume import TrainingStateSaver
 from headstart.training.run_records import PackFinisher, make_failed_record, make_result_record
+
+#: Of the host's free memory, the share that models kept for a pack's end may take.
+_SPARE_MEMORY: Final = 0.25
 
 
 def train_pack(
@@ -95,10 +103,25 @@ def _train_members(
     runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent
 ) -> list[RunRecord]:
     context, members = make_context(runs[0]), make_members(runs)
-    layout, notes = _train(runs, members, context, store, on_event)
+    kept: dict[str, BuiltModel] | None = {} if _can_keep_models(runs, context) else None
+    layout, notes = _train(runs, members, context, store, on_event, kept)
     told = notes if uses_device_engine(context.device) else None
-    finisher = PackFinisher(store, context, layout, told, workers, len(runs))
+    finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {})
     return finisher.finish(members, runs)
+
+
+def _can_keep_models(runs: Sequence[PreparedRun], context: PackContext) -> bool:
+    """Whether the models that a pack begins with are kept for its end: beside a GPU, where making them again
+    takes longer than training them, and the host has memory to spare.
+
+    A plain model of one run trains itself, and adapters share frozen weights with the stack.
+    """
+    if not uses_device_engine(context.device) or len(runs) == 1 or runs[0].method.freezes_base:
+        return False
+    parameters = load_method(runs[0].run.method).count_parameters(runs[0])
+    width = choose_weights_dtype(context.precision).itemsize
+    taken = len(runs) * width * parameters.total if parameters else math.inf
+    return bool(taken < _SPARE_MEMORY * psutil.virtual_memory().available)
 
 
 def _train(
@@ -107,13 +130,14 @@ def _train(
     context: PackContext,
     store: RunStore,
     on_event: OnEvent,
+    kept: dict[str, BuiltModel] | None,
 ) -> tuple[WeightsLayout, StepNotes]:
     """Train the members; gives how each one's trained weights lie, and how a device made the steps.
 
     The module is let go of on return: else a frozen base would be in memory twice while its members' models
     are built again.
     """
-    weights = build_weights(runs, context)
+    weights = build_weights(runs, context, kept)
     optimiser = create_optimiser(weights, [prepared.run.training for prepared in runs])
     saver = TrainingStateSaver(runs, weights, context, store)
     with _Curves(runs, store, context.metric, on_event) as curves:

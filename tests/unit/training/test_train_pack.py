@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import headstart.training.train_pack as packs
 from headstart import cuda, load_study
 from headstart.config.runs import Pack, expand_runs
+from headstart.engine.kind import force_device_engine
 from headstart.engine.train import train
 from headstart.errors import ModelError, StackError
 from headstart.events import Event, RunEnded, RunStarted
@@ -96,7 +98,7 @@ def _no_memory() -> Exception:
 
 
 def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
-    """Every run is done, with one record, one curve of all its steps, its predictions; the best has its model."""
+    """Every run is done, with one record, one curve of all its steps, predictions; the best has its model."""
     assert sorted(records) == sorted(run.key for run in study.runs)
     assert {record.status for record in records.values()} == {"done"}
     assert sorted(study.heard.ends) == sorted(records)
@@ -227,3 +229,23 @@ def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pyte
     monkeypatch.setattr(Full, "save", failing)
     records = study.train()
     assert [key for key, record in records.items() if record.status == "failed"] == [lost]
+
+
+def test_beside_a_device_models_are_built_once_where_memory_holds_them_and_nothing_changes(
+    study: _Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+    build = TrainedMethod.build_model
+
+    def count(self: Any, prepared: Any, *rest: Any) -> Any:
+        built.append(prepared.run.key)
+        return build(self, prepared, *rest)
+
+    monkeypatch.setattr(TrainedMethod, "build_model", count)
+    found = []
+    for available, builds in ((1 << 40, 4), (1, 12)):
+        monkeypatch.setattr("psutil.virtual_memory", lambda free=available: SimpleNamespace(available=free))
+        with force_device_engine():
+            found.append({key: (record.valid, record.test) for key, record in study.train().items()})
+        assert len(built) == builds
+    assert found[0] == found[1]
