@@ -31,11 +31,13 @@ class Objective(Protocol):
     def compute_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Losses [n], never reduced (whoever sums decides the weights); float32 at least.
 
+        One that reads a number, or whose shapes depend on data, keeps a GPU's steps from being captured.
+
         `logits` are [n, C] with `labels` [n] or [n, C]; of a causal model [n, T, V] with token labels [n, T].
         """
 
     def reduce_logits(self, logits: torch.Tensor, labels: torch.Tensor, precision: Precision) -> torch.Tensor:
-        """What a meter keeps of each example, [n, K], on the CPU."""
+        """What a meter keeps of each example, [n, K], where the logits are."""
 
     def make_meter(self, outputs: int) -> Meter:
         """An empty meter for models with so many outputs."""
