@@ -98,11 +98,10 @@ class DeviceSteps:
             shape = self._feed.send(step_batches, i)
             self._graphs.run(shape, partial(self._accumulate, shape))
 
-    def update(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(self) -> torch.Tensor:
         """As `Steps`."""
         self._graphs.run("update", self._update)
-        losses, norms = self._outcome.clone()
-        return losses, norms
+        return self._outcome.clone()
 
     def find_forward(self, part: Part) -> DeviceForward:
         """As `Steps`."""

@@ -35,13 +35,13 @@ class HostSteps:
             precision=context.precision,
         )
 
-    def update(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(self) -> torch.Tensor:
         """As `Steps`."""
         members = self._members
         rates, clips = [m.next_learning_rate for m in members], [m.run.training.clip for m in members]
         norms = self._optimiser.step(rates, clips)
         self._weights.zero_gradients()
-        return self._losses, norms
+        return torch.stack([self._losses.double(), norms.double()])
 
     def find_forward(self, part: Part) -> None:
         """None: evaluation plans by itself."""

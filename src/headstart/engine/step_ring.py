@@ -61,9 +61,9 @@ class StepRing:
         """Whether the steps are to be read before the next is made."""
         return len(self._marks) >= self._size
 
-    def push(self, losses: torch.Tensor, norms: torch.Tensor, marks: Sequence[StepMark]) -> None:
-        """Keep a step's losses [R] and norms [R] where they are, with the members' marks after it."""
-        self._numbers.append(torch.stack([losses.double(), norms.double()]))
+    def push(self, numbers: torch.Tensor, marks: Sequence[StepMark]) -> None:
+        """Keep a step's losses and norms, float64 [2, R], where they are, with the members' marks after it."""
+        self._numbers.append(numbers)
         self._marks.append(marks)
 
     def read_early(self) -> list[StepOutcome]:

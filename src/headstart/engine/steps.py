@@ -22,10 +22,10 @@ class Steps(Protocol):
             RuntimeError, MemoryError: memory does not hold it (`memory.is_out_of_memory`).
         """
 
-    def update(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(self) -> torch.Tensor:
         """Update every member from its gradient, which is zero then.
 
-        Gives the step's losses [R] and the norms before clipping [R], on the device; they are the caller's.
+        Gives the step's losses and the norms before clipping, float64 [2, R], on the device; the caller's own.
         """
 
     def find_forward(self, part: Part) -> DeviceForward | None:

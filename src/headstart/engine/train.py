@@ -187,10 +187,10 @@ class PackTrainer:
             if not is_out_of_memory(error):
                 raise
             return False  # and not on from here: the error holds on to all that the step has made
-        losses, norms = self._steps.update()
+        numbers = self._steps.update()
         batches = zip(self._members, step_batches, strict=True)
         marks = [member.advance(len(of_member.batches)) for member, of_member in batches]
-        self._unread.push(losses, norms, marks)
+        self._unread.push(numbers, marks)
         return True
 
     def read_steps(self) -> None:

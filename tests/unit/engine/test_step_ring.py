@@ -163,8 +163,8 @@ def test_a_cpu_is_read_at_each_step_and_a_device_seldom() -> None:
 
 
 def _push(ring: StepRing, step: int) -> None:
-    losses = torch.tensor([step, step + 0.1], dtype=torch.float64)
-    ring.push(losses, torch.tensor([step + 0.2, float("inf")]), [StepMark(step, step, 0.0)] * 2)
+    numbers = torch.tensor([[step, step + 0.1], [step + 0.2, float("inf")]], dtype=torch.float64)
+    ring.push(numbers, [StepMark(step, step, 0.0)] * 2)
 
 
 def test_a_ring_that_lags_gives_the_steps_of_the_time_before_and_all_when_asked_for_all() -> None:
