@@ -62,7 +62,7 @@ class StepRing:
         return len(self._marks) >= self._size
 
     def push(self, numbers: torch.Tensor, marks: Sequence[StepMark]) -> None:
-        """Keep a step's losses and norms, float64 [2, R], where they are, with the members' marks after it."""
+        """Keep a step's losses and norms, float64 [2, R], where they are, with the marks of the members."""
         self._numbers.append(numbers)
         self._marks.append(marks)
 
