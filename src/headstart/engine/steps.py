@@ -25,7 +25,7 @@ class Steps(Protocol):
     def update(self) -> torch.Tensor:
         """Update every member from its gradient, which is zero then.
 
-        Gives the step's losses and its norms before clipping, float64 [2, R], on the device: a tensor of its own.
+        Gives the losses and the norms before clipping, float64 [2, R], on the device: a tensor of its own.
         """
 
     def find_forward(self, part: Part) -> DeviceForward | None:
