@@ -296,7 +296,10 @@ def build_weights(cell: Cell, context: PackContext) -> Weights:
     """The runs' first weights; the second model is changed for each further run, for 64 would take long."""
     from headstart.engine.weights import join_weights
 
-    return join_weights(_iter_models(cell), cell.members)
+    weights = join_weights(_iter_models(cell), cell.members)
+    if context.precision == "bf16":  # as a study on a GPU has it
+        weights.keep_narrow_copy()
+    return weights
 
 
 def _iter_models(cell: Cell) -> Iterator[Any]:

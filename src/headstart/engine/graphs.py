@@ -107,6 +107,7 @@ class Capturing:
 
     capture: Capture | None
     reason: str | None = None
+    has_captured: bool = False
 
     @property
     def is_on(self) -> bool:
@@ -151,6 +152,7 @@ class Graphs:
                 raise
             self.capturing.reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return False
+        self.capturing.has_captured = True
         return True
 
 

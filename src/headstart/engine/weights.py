@@ -244,20 +244,16 @@ class Weights:
                 parameter.data = _view_slot(self.values, slot, self._stacked)
 
 
-def join_weights(
-    models: Iterator[nn.Module], count: int, *, sparse_embeddings: bool | None = None
-) -> Weights:
+def join_weights(models: Iterator[nn.Module], count: int) -> Weights:
     """The weights of `count` models, which come one at a time: memory never holds all beside the stack.
 
     One stays a plain model; more become a stack, checked against its first and last members.
-    `sparse_embeddings` are those of `Weights`.
-
     Raises:
         StackError: the architecture cannot be stacked.
     """
     first = next(models)
     if count == 1:
-        return Weights(first, find_decaying_parameters(first), sparse_embeddings=sparse_embeddings)
+        return Weights(first, find_decaying_parameters(first))
     module = stack([first] * count, check=False)
     weights, last = Weights(module, find_decaying_parameters(first)), first
     for r, last in enumerate(models, start=1):

@@ -115,9 +115,13 @@ def _list_rivals(layout: StudyLayout, record: RunRecord) -> list[Path]:
 
 
 def _list_models(layout: StudyLayout, key: str) -> list[Path]:
-    """The models in run folders of the run's arm, size and grid point."""
+    """The models in run folders of the run's arm, size and grid point that were the best of them once.
+
+    One without notes is being written, or waits for its own turn: it is nobody's to judge or remove.
+    """
     run = layout.get_run_folder(key)
-    return list(run.parent.parent.glob(f"*/{run.name}/model"))
+    models = run.parent.parent.glob(f"*/{run.name}/model")
+    return [model for model in models if _read_holder(model) is not None]
 
 
 def _drop_seed(key: str) -> list[str]:

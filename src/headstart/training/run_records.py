@@ -93,7 +93,7 @@ class PackFinisher:
     built: dict[str, BuiltModel]
 
     def finish(self, members: Sequence[Member], runs: Sequence[PreparedRun]) -> list[RunRecord]:
-        """The members' records, in their order; an error of one member does not affect the others.
+        """The members' records, those with a model first; an error of one member does not affect the others.
 
         Of runs whose models compete for one place the best is finished first. Where that went well, those of
         the others are not written: they would be removed at once.
@@ -105,7 +105,8 @@ class PackFinisher:
             records[r] = self._try(members[r], runs[r], saves=place not in taken)
             if records[r].status == "done":
                 taken.add(place)
-        return [records[r] for r in range(len(members))]
+        # In this order: a run that has no model for another's sake is not on record before that one.
+        return list(records.values())
 
     def _rank(self, member: Member) -> tuple[float, str]:
         """Lower for the model that is kept: of equals that of the smaller key."""

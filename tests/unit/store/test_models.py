@@ -122,6 +122,17 @@ def test_best_model_of_each_setting_is_kept_in_its_run(tmp_path: Path) -> None:
     assert not (tmp_path / "models").exists()
 
 
+def test_a_model_that_waits_for_its_own_turn_is_not_removed_for_another(tmp_path: Path) -> None:
+    """Written by another process, or left by an interruption between a record and its promotion."""
+    layout = StudyLayout(tmp_path)
+    waiting = make_record(0, valid=0.95, hyperparameters=LOW)
+    layout.run_model_folder(waiting.key).mkdir(parents=True)
+    worse = ended(layout, 1, LOW, 0.9)
+    assert models(layout) == {waiting.key, worse.key}
+    assert promote(layout, waiting, make_study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
+    assert models(layout) == {waiting.key}
+
+
 def test_sizes_do_not_compete_in_a_tuned_arm(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     large = ended(layout, 0, LOW, 0.5)

@@ -113,6 +113,9 @@ def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
         runs = [record for record in records.values() if record.arm == arm]
         best = min(runs, key=lambda record: (-(record.valid or {})["accuracy"], record.key))
         assert study.store.run_model_folder(best.key).is_dir(), "that of the others may not have been written"
+        assert next(key for key in study.heard.ends if key.startswith(arm)) == best.key or any(
+            study.store.run_model_folder(run.key).is_dir() for run in runs if run is not best
+        ), "who has no model for another's sake is not on record before that one"
 
 
 def test_a_pack_gives_every_run_its_record_and_curve_and_the_best_its_model(study: _Study) -> None:
