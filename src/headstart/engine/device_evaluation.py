@@ -77,9 +77,9 @@ class DeviceForward:
     def _compute(self, batch: _EvalBatch) -> None:
         members = count_members(self.module)
         read = self.staged.gather(batch.index, batch.tokens)
-        more, labels = choose_loss_inputs(self.module, read, batch.positions)
-        inputs = {name: rows.repeat(members, 1) for name, rows in read.inputs.items()}
-        labels = labels.repeat(members, *[1] * (labels.dim() - 1))
+        more, labels = choose_loss_inputs(self.module, read.labels, batch.positions)
+        inputs = {name: repeat_for_members(rows, members) for name, rows in read.inputs.items()}
+        labels = repeat_for_members(labels, members)
         device = batch.index.device
         autocast = make_autocast_context(device, self.precision)
         with torch.no_grad(), make_capturable(), FilledNumbers(), autocast:
@@ -89,6 +89,11 @@ class DeviceForward:
         if batch.outputs is None:  # never while it is captured: it has run before
             batch.outputs = torch.empty_like(kept)
         batch.outputs.copy_(kept)
+
+
+def repeat_for_members(rows: torch.Tensor, members: int) -> torch.Tensor:
+    """A batch's rows, [n, ...], once for each of R members: [R*n, ...]."""
+    return rows.repeat(members, *[1] * (rows.dim() - 1)) if members > 1 else rows
 
 
 def plan_forward(

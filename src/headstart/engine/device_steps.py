@@ -33,8 +33,8 @@ from headstart.engine.staged import StagedExamples
 from headstart.engine.step import choose_loss_inputs
 from headstart.engine.weights import Weights
 
-#: Steps of a captured pack that capturing one more shape costs: about 0.1 s (one
-#: NVIDIA H200, torch 2.11), and a first step without.
+#: Steps of a captured pack that capturing one more shape costs: about 0.1 s (an NVIDIA H200, torch 2.11), and
+#: a first step without.
 _STEPS_PER_CAPTURE: Final = 20
 #: Times that a batch of an evaluation is computed before it is captured: starting a forward pass costs a few
 #: milliseconds, so that a training of few epochs would lose by it.
@@ -104,19 +104,25 @@ class DeviceSteps:
         self._graphs.run("update", self._update)
         return self._outcome.clone()
 
-    def find_forward(self, part: Part) -> DeviceForward:
+    def find_forward(self, part: Part, *, again: bool = True) -> DeviceForward:
         """As `Steps`."""
+        if not again:
+            return self._plan_forward(part, Graphs(Capturing(None)))
         if part not in self._forwards:
-            context = self._context
-            self._forwards[part] = plan_forward(
-                self._weights.module,
-                context.parts[part].tokens,
-                self._stage.stage(part),
-                context.task.reduce_logits,
-                precision=context.precision,
-                graphs=Graphs(self._stage.capturing, _EVALUATIONS_PER_CAPTURE),
-            )
+            graphs = Graphs(self._stage.capturing, _EVALUATIONS_PER_CAPTURE)
+            self._forwards[part] = self._plan_forward(part, graphs)
         return self._forwards[part]
+
+    def _plan_forward(self, part: Part, graphs: Graphs) -> DeviceForward:
+        context = self._context
+        return plan_forward(
+            self._weights.module,
+            context.parts[part].tokens,
+            self._stage.stage(part),
+            context.task.reduce_logits,
+            precision=context.precision,
+            graphs=graphs,
+        )
 
     def keep_ended(self, ended: int, left: int) -> bool:
         """As `Steps`: while capturing all shapes again would cost more than the idle members do.
@@ -131,9 +137,8 @@ class DeviceSteps:
         try:
             with self._forward.watch():
                 by_member = self._backpropagate(shape)
-        except (
-            CompileError
-        ):  # the only part of the gradient: none was added, and this time it is not compiled
+        except CompileError:
+            # Nothing was added to the gradients yet, and this time the module is not compiled.
             by_member = self._backpropagate(shape)
         self._losses.add_(by_member)
 
@@ -148,7 +153,7 @@ class DeviceSteps:
     def _compute_losses(self, shape: StepShape) -> torch.Tensor:
         """Each member's loss of the last batch sent, [R]."""
         fed, context = self._feed.read(shape), self._context
-        more, labels = choose_loss_inputs(self._weights.module, fed.batch, fed.positions)
+        more, labels = choose_loss_inputs(self._weights.module, fed.batch.labels, fed.positions)
         with make_capturable(), DeviceDropout(self._keys, fed.passes):
             with make_autocast_context(context.device, context.precision):
                 logits = self._forward(**fed.batch.inputs, **more).logits

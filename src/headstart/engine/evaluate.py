@@ -10,7 +10,13 @@ import torch
 from headstart.data.batches import Batch, collate, iter_eval_batches
 from headstart.data.tokenise import Tokens
 from headstart.device import Precision, make_autocast_context
-from headstart.engine.device_evaluation import WINDOW_EXAMPLES, DeviceForward, Reduce, plan_forward
+from headstart.engine.device_evaluation import (
+    WINDOW_EXAMPLES,
+    DeviceForward,
+    Reduce,
+    plan_forward,
+    repeat_for_members,
+)
 from headstart.engine.graphs import Capturing, Graphs
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.modes import evaluation_mode
@@ -103,18 +109,13 @@ def _compute_outputs(
     precision: Precision,
 ) -> torch.Tensor:
     """[R, n, K] of a batch of n examples, which every member reads."""
-    inputs = _repeat_for_members(build_inputs(batch, device), members)
+    inputs = {name: repeat_for_members(x, members) for name, x in build_inputs(batch, device).items()}
     more, labels = build_loss_inputs(module, batch, device)
-    labels = labels.repeat(members, *[1] * (labels.dim() - 1)) if members > 1 else labels
+    labels = repeat_for_members(labels, members)
     with torch.inference_mode(), make_autocast_context(device, precision):
         logits: torch.Tensor = module(**inputs, **more).logits
     reduced = reduce(logits, labels, precision)
     return reduced.view(members, -1, reduced.shape[-1])
-
-
-def _repeat_for_members(inputs: dict[str, torch.Tensor], members: int) -> dict[str, torch.Tensor]:
-    """The batch's rows once for each member."""
-    return {name: rows.repeat(members, 1) for name, rows in inputs.items()} if members > 1 else inputs
 
 
 def evaluate_members(

@@ -22,10 +22,10 @@ from headstart.engine.micro_batches import (
     collate_packed_rows,
     compute_row_weights,
     fill_rows,
-    find_fill,
     select_micro_batch,
 )
 from headstart.engine.staged import DeviceBatch, StagedExamples, choose_kept_span
+from headstart.engine.transfers import send_numbers
 from headstart.errors import TrainingError
 
 #: Steps from which on the padding that twice the lengths save outweighs their captures: a capture costs some
@@ -85,6 +85,17 @@ def _check_passes(member: Member) -> None:
         )
 
 
+def _find_shortest(members: Sequence[Member], context: PackContext) -> list[np.ndarray]:
+    """Each member's shortest example, [R] of [1]: what fills up one that stays without batches."""
+    lengths = context.parts["train"].tokens.lengths
+    return [member.index[[np.argmin(lengths[member.index])]] for member in members]
+
+
+def _choose_fill(step_batches: Sequence[StepBatches], shortest: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The examples that fill each member up, [R]: its own, so that no other's lengths enter its rows."""
+    return [b.batches[0] if b.batches else own for b, own in zip(step_batches, shortest, strict=True)]
+
+
 def choose_lengths_per_octave(steps: int) -> int:
     """How many lengths batches may have between a power of two and the next, where so many steps are left.
 
@@ -103,6 +114,7 @@ class IndexFeed:
 
     def __init__(self, members: Sequence[Member], context: PackContext, staged: StagedExamples) -> None:
         self._members, self._context, self._staged = members, context, staged
+        self._shortest = _find_shortest(members, context)
         self._per_octave = choose_lengths_per_octave(max(m.total_steps - m.steps for m in members))
         self._rows = max(min(m.run.training.batch_size, len(m.index)) for m in members)
         count = len(members)
@@ -115,7 +127,7 @@ class IndexFeed:
         """As `Feed`."""
         train, members = self._context.parts["train"], self._members
         own = select_micro_batch(step_batches, i)
-        index = fill_rows(own, find_fill(members, step_batches, self._context), self._rows)
+        index = fill_rows(own, _choose_fill(step_batches, self._shortest), self._rows)
         tokens = compute_padded_length(train.tokens, index, self._per_octave)
         start, kept = 0, tokens
         if self._staged.spans is not None:
@@ -144,12 +156,13 @@ class PackedFeed:
 
     def __init__(self, members: Sequence[Member], context: PackContext) -> None:
         self._members, self._context = members, context
+        self._shortest = _find_shortest(members, context)
         self._buffers: dict[StepShape, dict[str, torch.Tensor]] = {}
 
     def send(self, step_batches: Sequence[StepBatches], i: int) -> StepShape:
         """As `Feed`."""
         members, context = self._members, self._context
-        own, fill = select_micro_batch(step_batches, i), find_fill(members, step_batches, context)
+        own, fill = select_micro_batch(step_batches, i), _choose_fill(step_batches, self._shortest)
         # A quarter of the batch's rows more or less is another shape; a row more or less is none.
         multiple = max(1, max(m.run.training.batch_size for m in members) // 4)
         rows, batch = collate_packed_rows(own, fill, context, multiple)
@@ -182,12 +195,3 @@ class PackedFeed:
 
 def _make_buffers(arrays: dict[str, np.ndarray], device: torch.device) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(values).to(device, copy=True) for name, values in arrays.items()}
-
-
-def send_numbers(values: np.ndarray, buffer: torch.Tensor) -> None:
-    """Copy numbers into a buffer; to a device without waiting until they are there.
-
-    The copy starts from pinned memory, which torch keeps until it is done.
-    """
-    source = torch.from_numpy(values)
-    buffer.copy_(source.pin_memory() if buffer.is_cuda else source, non_blocking=True)

@@ -18,14 +18,17 @@ class FilledNumbers(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func is torch.tensor:
-            return create_tensor(*args, **(kwargs or {}))
-        if func is torch.Tensor.type_as:
-            return convert_as(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+        return choose_filling(func)(*args, **(kwargs or {}))
 
 
-def create_tensor(data: Any, *, device: Any = None, **more: Any) -> torch.Tensor:
+def choose_filling(func: Callable[..., Any]) -> Callable[..., Any]:
+    """What does the same as a function of torch's, filling numbers in; for most the function itself."""
+    if func is torch.tensor:
+        return _create_tensor
+    return _convert_as if func is torch.Tensor.type_as else func
+
+
+def _create_tensor(data: Any, *, device: Any = None, **more: Any) -> torch.Tensor:
     """`torch.tensor`, but a number for another device is filled in there."""
     if isinstance(data, bool | int | float) and device is not None and torch.device(device).type != "cpu":
         more.pop("pin_memory", None)
@@ -33,7 +36,7 @@ def create_tensor(data: Any, *, device: Any = None, **more: Any) -> torch.Tensor
     return torch.tensor(data, device=device, **more)
 
 
-def convert_as(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def _convert_as(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """`x.type_as(other)`, but a number that the host has is filled in where `other` is."""
     if torch.compiler.is_compiling():  # which knows the number
         return x.type_as(other)

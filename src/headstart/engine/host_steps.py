@@ -43,7 +43,7 @@ class HostSteps:
         self._weights.zero_gradients()
         return torch.stack([self._losses.double(), norms.double()])
 
-    def find_forward(self, part: Part) -> None:
+    def find_forward(self, part: Part, *, again: bool = True) -> None:
         """None: evaluation plans by itself."""
 
     def keep_ended(self, ended: int, left: int) -> bool:

@@ -58,7 +58,8 @@ def _build_micro_batch(
 ) -> MicroBatch:
     """The i-th pass. A member with fewer examples than others repeats some, which have weight 0."""
     train, indices = context.parts["train"], select_micro_batch(step_batches, i)
-    fill = find_fill(members, step_batches, context)
+    # Here whoever has ended has left: every member has a batch of its own.
+    fill = [batches.batches[0] for batches in step_batches]
     collate = collate_packed_rows if context.packs_sequences else _collate
     rows, batch = collate(indices, fill, context)
     weights = compute_row_weights(step_batches, rows, max(rows), train.loss_terms)
@@ -69,20 +70,6 @@ def _build_micro_batch(
         for member, count, index in zip(members, rows, indices, strict=True)
     )
     return MicroBatch(batch, weights, keys)
-
-
-def find_fill(
-    members: Sequence[Member], step_batches: Sequence[StepBatches], context: PackContext
-) -> list[np.ndarray]:
-    """The examples that fill each member up, [R]: its own, so that no other's lengths enter its rows.
-
-    Those of its step, or of a member without one its shortest.
-    """
-    lengths = context.parts["train"].tokens.lengths
-    return [
-        batches.batches[0] if batches.batches else member.index[[np.argmin(lengths[member.index])]]
-        for member, batches in zip(members, step_batches, strict=True)
-    ]
 
 
 def fill_rows(indices: Sequence[np.ndarray], fill: Sequence[np.ndarray], rows: int) -> np.ndarray:

@@ -19,7 +19,6 @@ from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack
-from headstart.engine.staged import DeviceBatch
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,10 @@ def build_loss_inputs(
     vocabulary's logits of all tokens would fill memory.
     """
     if batch.token_labels is None:
-        return _refuse_cache(module), torch.from_numpy(batch.labels).to(device)
-    more: dict[str, Any] = {"use_cache": False}
-    labels = batch.token_labels
-    if can_keep_logits(module):
-        positions = np.flatnonzero((labels >= 0).any(0))
-        more["logits_to_keep"] = torch.from_numpy(positions).to(device)
-        labels = labels[:, positions]
-    return more, torch.from_numpy(labels).to(device)
+        return choose_loss_inputs(module, torch.from_numpy(batch.labels).to(device), None)
+    positions = np.flatnonzero((batch.token_labels >= 0).any(0))
+    token_labels = torch.from_numpy(batch.token_labels).to(device)
+    return choose_loss_inputs(module, token_labels, torch.from_numpy(positions).to(device))
 
 
 def _unwrap_peft(module: Any) -> Any:
@@ -75,18 +70,18 @@ def _unwrap_peft(module: Any) -> Any:
 
 
 def choose_loss_inputs(
-    module: torch.nn.Module, batch: DeviceBatch, positions: torch.Tensor | None
+    module: torch.nn.Module, labels: torch.Tensor, positions: torch.Tensor | None
 ) -> tuple[dict[str, Any], torch.Tensor]:
-    """As `build_loss_inputs`, of a batch on a device.
+    """As `build_loss_inputs`, of labels on the device.
 
     Args:
         positions: of the logits that are kept, [K], where the model can; None without token labels.
     """
     if positions is None:
-        return _refuse_cache(module), batch.labels
+        return _refuse_cache(module), labels
     if not can_keep_logits(module):
-        return {"use_cache": False}, batch.labels
-    return {"use_cache": False, "logits_to_keep": positions}, batch.labels.index_select(1, positions)
+        return {"use_cache": False}, labels
+    return {"use_cache": False, "logits_to_keep": positions}, labels.index_select(1, positions)
 
 
 def can_keep_logits(module: torch.nn.Module) -> bool:

@@ -28,8 +28,12 @@ class Steps(Protocol):
         Gives the losses and the norms before clipping, float64 [2, R], on the device: a tensor of its own.
         """
 
-    def find_forward(self, part: Part) -> DeviceForward | None:
-        """What computes the members over a part again and again, where there is such a thing."""
+    def find_forward(self, part: Part, *, again: bool = True) -> DeviceForward | None:
+        """What computes the module's members over a part, where there is such a thing.
+
+        Args:
+            again: the same members will be computed anew; False for some of them, in a copy of their weights.
+        """
 
     def keep_ended(self, ended: int, left: int) -> bool:
         """Whether so many members who are done are to stay without batches, and cost what they cost.

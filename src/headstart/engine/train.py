@@ -245,7 +245,8 @@ class PackTrainer:
         # A stack computes all its members or none: those whose epoch goes on are left out of a copy.
         self._weights.copy_members(rows, trains=False).bind()
         try:
-            return evaluate_part(self._weights.module, part, self._context)
+            forward = self._steps.find_forward(part, again=False)
+            return evaluate_part(self._weights.module, part, self._context, forward)
         finally:
             self._weights.bind()
 

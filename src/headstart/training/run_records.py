@@ -111,11 +111,9 @@ class PackFinisher:
     def _rank(self, member: Member) -> tuple[float, str]:
         """Lower for the model that is kept: of equals that of the smaller key."""
         metric = self.context.metric
-        if member.best is None:
-            return float("inf"), member.run.key
-        score = member.best.valid[metric]
+        score = member.best.valid[metric] if member.best else math.nan
         if math.isnan(score):
-            return float("inf"), member.run.key
+            return math.inf, member.run.key
         return (score if metric in LOWER_IS_BETTER else -score), member.run.key
 
     def _take_model(self, prepared: PreparedRun) -> BuiltModel:

@@ -10,7 +10,7 @@ import torch
 from headstart.engine.dropout.mode import Attention, KeyedDropout
 from headstart.engine.dropout.ops import drop_attention, drop_out
 from headstart.engine.dropout.philox import SITES
-from headstart.engine.host_numbers import convert_as, create_tensor
+from headstart.engine.host_numbers import choose_filling
 from headstart.errors import StackError
 
 
@@ -56,11 +56,7 @@ class DeviceDropout(KeyedDropout):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func is torch.tensor:
-            return create_tensor(*args, **(kwargs or {}))
-        if func is torch.Tensor.type_as:
-            return convert_as(*args, **(kwargs or {}))
-        return super().__torch_function__(func, types, args, kwargs)
+        return super().__torch_function__(choose_filling(func), types, args, kwargs)
 
 
 def _check_site(site: int) -> None:

@@ -71,6 +71,15 @@ def _drop_kernel(
 
 
 @triton.jit
+def _locate_block(rows, columns, block_rows: tl.constexpr, block: tl.constexpr):
+    """A program's block of attention weights: member, rows, columns, what is inside, and where it lies."""
+    member = tl.program_id(1).to(tl.int64)
+    row, column = tl.program_id(0) * block_rows + tl.arange(0, block_rows), tl.arange(0, block)
+    inside = (row < rows)[:, None] & (column < columns)[None, :]
+    return member, row, column, inside, (member * rows + row)[:, None] * columns + column[None, :]
+
+
+@triton.jit
 def _find_kept_weights(
     keys, passes, member, row, queries, site, threshold, block_rows: tl.constexpr, block: tl.constexpr
 ):
@@ -112,10 +121,7 @@ def _attention_kernel(
     block: tl.constexpr,
 ):
     """A member's part is `rows` (texts x heads x queries) x `columns`; a block is block_rows of them."""
-    member = tl.program_id(1).to(tl.int64)
-    row, column = tl.program_id(0) * block_rows + tl.arange(0, block_rows), tl.arange(0, block)
-    inside = (row < rows)[:, None] & (column < columns)[None, :]
-    place = (member * rows + row)[:, None] * columns + column[None, :]
+    member, row, column, inside, place = _locate_block(rows, columns, block_rows, block)
     value = tl.load(scores + place, inside, 0.0).to(sum_type) * scale
     query, head = row % queries, row // queries % heads
     text = member * (rows // (heads * queries)) + row // (queries * heads)
@@ -158,10 +164,7 @@ def _attention_backward_kernel(
     block: tl.constexpr,
 ):
     """The scores' gradient of `_attention_kernel`, block by block of the same rows."""
-    member = tl.program_id(1).to(tl.int64)
-    row, column = tl.program_id(0) * block_rows + tl.arange(0, block_rows), tl.arange(0, block)
-    inside = (row < rows)[:, None] & (column < columns)[None, :]
-    place = (member * rows + row)[:, None] * columns + column[None, :]
+    member, row, _, inside, place = _locate_block(rows, columns, block_rows, block)
     kept = _find_kept_weights(keys, passes, member, row, queries, site, threshold, block_rows, block)
     inner = tl.where(kept, tl.load(grad + place, inside, 0.0).to(sum_type) * factor, 0.0)
     weight = tl.load(weights + place, inside, 0.0).to(sum_type)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from headstart.config.study import Training
 from headstart.engine.optim.base import Moments
+from headstart.engine.transfers import send_numbers
 from headstart.engine.weights import Weights
 
 #: What torch's `clip_grad_norm_` adds to the norm.
@@ -67,8 +69,8 @@ class BatchedAdamW:
 
     def step(self, rates: Sequence[float], clips: Sequence[float]) -> torch.Tensor:
         """Update every member from its gradient; gives the norms before clipping, [R], on the device."""
-        _send_numbers(rates, self.rates)
-        _send_numbers(clips, self.clips)
+        send_numbers(np.array(rates, np.float64), self.rates)
+        send_numbers(np.array(clips, np.float64), self.clips)
         return self.update()
 
     def update(self) -> torch.Tensor:
@@ -178,13 +180,6 @@ class BatchedAdamW:
 
 def _stack_settings(numbers: Sequence[object], device: torch.device) -> torch.Tensor:
     return torch.tensor(numbers, dtype=torch.float64, device=device)
-
-
-def _send_numbers(numbers: Sequence[float], buffer: torch.Tensor) -> None:
-    """Copy numbers of the host into a buffer of the device, without waiting for it."""
-    # From pinned memory, which is not used again before the copy is made.
-    sent = torch.tensor(numbers, dtype=buffer.dtype, pin_memory=buffer.is_cuda)
-    buffer.copy_(sent, non_blocking=True)
 
 
 def _compute_norms(weights: Weights) -> torch.Tensor:
