@@ -13,6 +13,7 @@ demo: $(VENV)/.user          ## Install, then run a real study (about five minut
 
 test: check                  ## Install, then lint, type-check and test everything
 	$(BIN)/python -m pytest
+	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest tests/gpu
 
 check: $(VENV)/.dev          ## Ruff, mypy and the import contracts
 	$(BIN)/ruff check

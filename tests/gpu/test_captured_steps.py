@@ -19,6 +19,7 @@ from device_packs import (
     shorten,
 )
 from headstart.device import Precision
+from headstart.engine.device_steps import EVALUATIONS_PER_CAPTURE
 from tiny import make_tiny_run
 
 families = pytest.mark.parametrize("family", FAMILIES)
@@ -94,9 +95,9 @@ def test_a_bf16_copy_of_the_weights_changes_no_bit(family: str, device: torch.de
 def test_captured_evaluations_give_the_bits_of_eager_ones(
     family: str, precision: Precision, members: int, device: torch.device
 ) -> None:
-    """The first of three is eager, the second captured, the third a replay."""
+    """Eager ones until a capture pays, the one that is captured, and a replay."""
     setting = Setting(device, family, precision)
-    captured, notes = evaluate_often(setting, members, times=3)
+    captured, notes = evaluate_often(setting, members, times=EVALUATIONS_PER_CAPTURE + 2)
     assert notes.captured, f"{setting}: {notes.eager_reason}"
     eager, _ = evaluate_often(replace(setting, captures="off"), members, times=1)
     for time, outputs in enumerate(captured):

@@ -38,7 +38,7 @@ from headstart.engine.weights import Weights
 _STEPS_PER_CAPTURE: Final = 20
 #: Times that a batch of an evaluation is computed before it is captured: starting a forward pass costs a few
 #: milliseconds, so that a training of few epochs would lose by it.
-_EVALUATIONS_PER_CAPTURE: Final = 20
+EVALUATIONS_PER_CAPTURE: Final = 20
 
 
 @dataclass
@@ -109,7 +109,7 @@ class DeviceSteps:
         if not again:
             return self._plan_forward(part, Graphs(Capturing(None)))
         if part not in self._forwards:
-            graphs = Graphs(self._stage.capturing, _EVALUATIONS_PER_CAPTURE)
+            graphs = Graphs(self._stage.capturing, EVALUATIONS_PER_CAPTURE)
             self._forwards[part] = self._plan_forward(part, graphs)
         return self._forwards[part]
 

@@ -75,7 +75,7 @@ def test_captured_and_eager_steps_give_the_same_bits_and_so_does_a_second_time()
 
 def test_a_captured_evaluation_gives_the_scores_of_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = _Trained([STEADY, SMALL])
-    monkeypatch.setattr(device_steps, "_EVALUATIONS_PER_CAPTURE", 1)
+    monkeypatch.setattr(device_steps, "EVALUATIONS_PER_CAPTURE", 1)
     captured = _Trained([STEADY, SMALL])
     assert captured.capture.count > plain.capture.count
     for member, other in zip(captured.members, plain.members, strict=True):
