@@ -9,6 +9,7 @@ from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.load import load_study
+from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.records import RunRecord, StoppingRule
 from headstart.store.runs import RunStore
@@ -16,13 +17,19 @@ from headstart.store.runs import RunStore
 
 @dataclass(frozen=True)
 class ScoreSource:
-    """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known."""
+    """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
+
+    `rounding` is the unit of the last decimal that a table's scores are written with, and `ignored` are its
+    columns that are not used.
+    """
 
     scores: tuple[ArmScores, ...]
-    metric: str
+    metric: MetricInfo
     control: str
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
+    rounding: float = 0.0
+    ignored: tuple[str, ...] = ()
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -39,14 +46,16 @@ class ScoreSource:
         return control
 
 
-def open_source(path: Path, metric: str | None) -> ScoreSource:
+def open_source(path: Path, metric: str | None, lower_is_better: bool | None = None) -> ScoreSource:
     """The scores in the folder of a study, or in a table with columns arm, seed and a metric.
 
     Args:
         metric: the study's, or the only further column, by default.
+        lower_is_better: what the user says of a metric whose name does not tell.
 
     Raises:
-        HeadstartError: there is nothing, no such metric, or a row that cannot be read.
+        HeadstartError: there is nothing, no such metric, or a row that cannot be read; it is not known which
+            way the metric is better.
     """
     if not path.exists():
         raise HeadstartError(
@@ -54,16 +63,29 @@ def open_source(path: Path, metric: str | None) -> ScoreSource:
             where=str(path),
             expected="the `out` folder of `headstart run`, or a file with columns arm, seed and a metric",
         )
-    return _open_study(path, metric) if path.is_dir() else _open_table(path, metric)
+    if path.is_dir():
+        return _open_study(path, metric, lower_is_better)
+    return _open_table(path, metric, lower_is_better)
 
 
-def _open_table(file: Path, metric: str | None) -> ScoreSource:
-    scores, metric = read_score_file(file, metric)
-    arms = [arm_scores.arm for arm_scores in scores]
-    return ScoreSource(tuple(scores), metric, "random" if "random" in arms else arms[0])
+def _open_table(file: Path, metric: str | None, lower_is_better: bool | None) -> ScoreSource:
+    table = read_score_file(file, metric, lower_is_better=lower_is_better)
+    arms = [arm_scores.arm for arm_scores in table.scores]
+    return ScoreSource(
+        table.scores,
+        table.metric,
+        "random" if "random" in arms else arms[0],
+        rounding=table.rounding,
+        ignored=table.ignored,
+    )
 
 
-def _open_study(folder: Path, metric: str | None) -> ScoreSource:
+def is_study(folder: Path) -> bool:
+    """Whether a folder is one that `headstart run` wrote."""
+    return RunStore(folder).study_file.is_file()
+
+
+def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) -> ScoreSource:
     store = RunStore(folder)
     if not store.study_file.is_file():
         raise HeadstartError(
@@ -78,6 +100,7 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
             where="--metric",
             expected=f"one of {', '.join(runs.metrics) or 'none: no run is done'}",
         )
+    info = settle_metric(metric, lower_is_better, describe_metric(metric), str(folder))
     scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
     control = study.control_arm or scores[0].arm
-    return ScoreSource(scores, metric, control, tuple(runs.chosen), store.read_stopping_rule())
+    return ScoreSource(scores, info, control, tuple(runs.chosen), store.read_stopping_rule())

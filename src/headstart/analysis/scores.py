@@ -47,7 +47,7 @@ class ArmScores:
 
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
     the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
-    another.
+    another; `groups` [N] are theirs, None where each is by itself.
     """
 
     arm: str
@@ -58,6 +58,7 @@ class ArmScores:
     resampled: Mapping[int, np.ndarray] = field(default_factory=dict)
     test_digest: str | None = None
     n_examples: int = 0
+    groups: np.ndarray | None = None
 
     @property
     def cell(self) -> Cell:

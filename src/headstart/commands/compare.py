@@ -36,7 +36,7 @@ def compare(
         HeadstartError: there are no scores, no such metric or control, or a row that cannot be read.
     """
     opened = open_source(Path(source), metric)
-    scores, metric, control = opened.scores, opened.metric, opened.check_control(control)
+    scores, metric, control = opened.scores, opened.metric.name, opened.check_control(control)
     compared = compare_pairs(
         scores,
         pair_with_control(scores, control),
@@ -74,7 +74,7 @@ def compare_studies(
         HeadstartError: as `compare`; they were tested on other examples, or share no arm.
     """
     first = open_source(Path(first_path), metric)
-    second = open_source(Path(second_path), first.metric)
+    second = open_source(Path(second_path), first.metric.name)
     _check_same_test(first, second, f"{first_path} and {second_path}")
     in_first = {scores.cell for scores in first.scores}
     shared = [scores.cell for scores in second.scores if scores.cell in in_first]
@@ -85,14 +85,14 @@ def compare_studies(
     compared = compare_pairs(
         scores,
         [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared],
-        first.metric,
+        first.metric.name,
         seed,
         margin=margin,
         is_sequential=rule is not None,
     )
     return Comparison(
         source=f"A {first_path}, B {second_path}",
-        metric=first.metric,
+        metric=first.metric.name,
         control=None,
         margin=margin,
         scores=scores,

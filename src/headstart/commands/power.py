@@ -11,7 +11,6 @@ from headstart.analysis.contrasts import pair_with_control
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.analysis.score_sources import open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
-from headstart.config.metrics import SHARES
 from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError, HeadstartError
 from headstart.stats.power import assume_variances, measure_variances
@@ -106,7 +105,7 @@ def power_measured(
         HeadstartError: there is no study, or no contrast with two seeds and known test examples.
     """
     opened = open_source(Path(source), metric)
-    scaled = difference / 100 if difference is not None and opened.metric in SHARES else difference
+    scaled = None if difference is None else difference / opened.metric.points
     by_cell = {scores.cell: scores for scores in opened.scores}
     pairs = pair_with_control(opened.scores, opened.check_control(control))
     measured = [
@@ -116,11 +115,12 @@ def power_measured(
     contrasts = tuple(contrast for contrast in measured if contrast is not None)
     if not contrasts:
         raise HeadstartError(
-            f"no contrast of {opened.metric} has two seeds that differ, and predictions of the same examples",
+            f"no contrast of {opened.metric.name} has two seeds that differ, and predictions of the same "
+            "examples",
             where=str(source),
             expected="a study with seeds: 2 or more with their predictions, not of spearman",
         )
-    return PowerAnalysis(opened.metric, contrasts)
+    return PowerAnalysis(opened.metric.name, contrasts)
 
 
 def _measure_contrast(

@@ -220,8 +220,8 @@ def test_studies_of_other_test_examples_are_refused(
     ("text", "words", "message"),
     [
         ("arm,seed,accuracy\n", [], "no rows"),
-        ("arm,seed\na,0\n", [], "columns none besides arm and seed"),
-        ("arm,seed,accuracy,loss\na,0,1,2\n", [], "columns accuracy, loss besides arm and seed"),
+        ("arm,seed\na,0\n", [], "columns none besides arm, seed"),
+        ("arm,seed,accuracy,loss\na,0,1,2\n", [], "columns accuracy, loss besides arm, seed"),
         ("arm,accuracy\na,0.5\n", [], "no column 'seed'"),
         ("arm,seed,accuracy\na,x,0.5\n", [], "seed 'x'"),
         ("arm,seed,accuracy\na,0,high\n", [], "score 'high'"),
