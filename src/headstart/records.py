@@ -230,7 +230,8 @@ class SeedContrast(Record):
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
-    `test_examples` is null where scores by example are not known.
+    `test_examples` is null where scores by example are not known, and `n_control_seeds` where arms are paired
+    by seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`.
     """
 
     arm: str
@@ -238,13 +239,17 @@ class Contrast(Record):
     size: int | Literal["all"]
     metric: str
     n_seeds: int
+    n_control_seeds: int | None = None
     test_examples: int | None
     difference: float
     low: float | None
     high: float | None
+    n_tests: int
+    family_low: float | None
+    family_high: float | None
     p: float | None
-    p_holm: float | None
-    verdict: Literal["better", "worse", "no difference", "undecided"]
+    p_adjusted: float | None
+    verdict: Literal["better", "worse", "no difference", "not worse", "undecided"]
     seeds_low: float | None
     seeds_high: float | None
     bootstrap_low: float | None
@@ -256,6 +261,25 @@ class Contrast(Record):
     fiducial_prob_better: float | None
     limiting_factor: Literal["seeds", "examples"] | None
     each_seed: tuple[SeedContrast, ...]
+
+
+class Margin(Record):
+    """The difference below which none matters: points for shares, else the metric's unit; and when it was
+    stated, which decides what a verdict by it is worth."""
+
+    value: float
+    stated: Literal["before the results", "after the results"]
+
+
+class TierRow(Record):
+    """Whether an arm may be the best of all that are compared: no other is better at the level that holds for
+    all pairs at once. `beaten_by` are those that are."""
+
+    arm: str
+    metric: str
+    mean: float
+    may_be_best: bool
+    beaten_by: tuple[str, ...]
 
 
 class StoppingRule(Record):

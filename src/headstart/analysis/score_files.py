@@ -19,14 +19,10 @@ _PLACE_COLUMNS: Final = ("arm", "seed", "size")
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Scores of a file and their metric; `ignored` are its columns that were not used.
-
-    `rounding` is the unit of the last decimal that the scores are written with, scaled as they are.
-    """
+    """Scores of a file and their metric; `ignored` are its columns that were not used."""
 
     scores: tuple[ArmScores, ...]
     metric: MetricInfo
-    rounding: float
     ignored: tuple[str, ...]
 
 
@@ -61,10 +57,10 @@ def read_score_file(file: Path, metric: str | None, *, lower_is_better: bool | N
     for row in rows:
         _check_once(row, by_cell[row.cell])
         by_cell[row.cell][row.seed] = row.score / scale
+    rounding = 10.0 ** -max(row.decimals for row in rows) / scale
     return ScoreTable(
-        scores=tuple(_make_scores(cell, by_seed) for cell, by_seed in by_cell.items()),
+        scores=tuple(_make_scores(cell, by_seed, rounding) for cell, by_seed in by_cell.items()),
         metric=info,
-        rounding=10.0 ** -max(row.decimals for row in rows) / scale,
         ignored=tuple(column for column in lines[0][1] if column not in (*_PLACE_COLUMNS, name)),
     )
 
@@ -156,6 +152,8 @@ def _check_once(row: _Row, by_seed: Mapping[int, float]) -> None:
         )
 
 
-def _make_scores(cell: Cell, by_seed: dict[int, float]) -> ArmScores:
+def _make_scores(cell: Cell, by_seed: dict[int, float], rounding: float) -> ArmScores:
+    """With the unit of the last decimal that the column's scores are written with, scaled as these are."""
     arm, size = cell
-    return ArmScores(arm=arm, size=size, train_examples=None if size == "all" else size, by_seed=by_seed)
+    train_examples = None if size == "all" else size
+    return ArmScores(arm, size, train_examples, by_seed, rounding=rounding)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.analysis.judging import Judging, choose_judging, find_margin
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.load import load_study
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
-from headstart.records import RunRecord, StoppingRule
+from headstart.records import Margin, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
 
 
@@ -19,17 +20,18 @@ from headstart.store.runs import RunStore
 class ScoreSource:
     """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
 
-    `rounding` is the unit of the last decimal that a table's scores are written with, and `ignored` are its
-    columns that are not used.
+    `judging` is what its verdicts go by, with the `margin` that the study states; `notes` say what of a file
+    was not used.
     """
 
     scores: tuple[ArmScores, ...]
     metric: MetricInfo
     control: str
+    judging: Judging
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
-    rounding: float = 0.0
-    ignored: tuple[str, ...] = ()
+    margin: Margin | None = None
+    notes: tuple[str, ...] = ()
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -71,13 +73,10 @@ def open_source(path: Path, metric: str | None, lower_is_better: bool | None = N
 def _open_table(file: Path, metric: str | None, lower_is_better: bool | None) -> ScoreSource:
     table = read_score_file(file, metric, lower_is_better=lower_is_better)
     arms = [arm_scores.arm for arm_scores in table.scores]
-    return ScoreSource(
-        table.scores,
-        table.metric,
-        "random" if "random" in arms else arms[0],
-        rounding=table.rounding,
-        ignored=table.ignored,
-    )
+    control = "random" if "random" in arms else arms[0]
+    ignored = ", ".join(table.ignored)
+    notes = (f"The metric is {table.metric.name}; columns that are not used: {ignored}.",) if ignored else ()
+    return ScoreSource(table.scores, table.metric, control, Judging(table.metric), notes=notes)
 
 
 def is_study(folder: Path) -> bool:
@@ -103,4 +102,6 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
     info = settle_metric(metric, lower_is_better, describe_metric(metric), str(folder))
     scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
     control = study.control_arm or scores[0].arm
-    return ScoreSource(scores, info, control, tuple(runs.chosen), store.read_stopping_rule())
+    margin, rule = find_margin(study, metric), store.read_stopping_rule()
+    judging = choose_judging(runs, metric, margin, rule)
+    return ScoreSource(scores, info, control, judging, tuple(runs.chosen), rule, margin)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from headstart.analysis.comparison import Comparison
-from headstart.records import Contrast, StoppingRule, SummaryRow
+from headstart.config.metrics import describe_metric
+from headstart.records import Contrast, Margin, StoppingRule, SummaryRow
 from studies import findings_of
 
 
@@ -14,9 +15,9 @@ def test_plain_values_are_the_records_rows() -> None:
     rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=20)
     comparison = Comparison(
         source="runs/x",
-        metric="accuracy",
+        info=describe_metric("accuracy"),
         control="random",
-        margin=0.5,
+        margin=Margin(value=0.5, stated="after the results"),
         scores=(),
         summary=findings.summary,
         contrasts=findings.contrasts,
@@ -31,6 +32,6 @@ def test_plain_values_are_the_records_rows() -> None:
         "source": "runs/x",
         "metric": "accuracy",
         "control": "random",
-        "margin": 0.5,
+        "margin": {"value": 0.5, "stated": "after the results"},
     }
     assert (values["label_worth"], values["step_worth"]) == ([], [])

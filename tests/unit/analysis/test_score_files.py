@@ -92,12 +92,12 @@ def test_seeds_and_sizes_are_read_as_pandas_writes_them(tmp_path: Path) -> None:
     ],
 )
 def test_the_unit_of_rounding_is_that_of_the_last_decimal(tmp_path: Path, text: str, rounding: float) -> None:
-    assert read_score_file(write(tmp_path, text), None).rounding == pytest.approx(rounding)
+    assert read_score_file(write(tmp_path, text), None).scores[0].rounding == pytest.approx(rounding)
 
 
 def test_whole_floats_were_not_written_with_a_decimal(tmp_path: Path) -> None:
     file = write(tmp_path, '{"arm": "a", "seed": 0, "loss": 2.0}\n', "scores.jsonl")
-    assert read_score_file(file, None).rounding == 1.0
+    assert read_score_file(file, None).scores[0].rounding == 1.0
 
 
 def test_a_metric_may_be_named_among_several(tmp_path: Path) -> None:

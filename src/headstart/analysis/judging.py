@@ -1,0 +1,62 @@
+"""What verdicts go by: the family of contrasts that share the chance to err, the margin, a stopping rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.analysis.study_runs import StudyRuns
+from headstart.config.metrics import MetricInfo, describe_metric
+from headstart.config.study import Study
+from headstart.records import Margin, StoppingRule
+from headstart.stats.paired_comparison import ALPHA, PairedComparison, Verdict, judge
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What verdicts of one metric's contrasts go by.
+
+    `margin` is in points for shares, else in the metric's unit: differences within it are none that matter.
+    `n_metrics` is how many metrics share the chance of a false verdict, `alpha`. `is_sequential`: seeds were
+    added by a rule that looks at results, which the confidence sequence alone allows for. `of_models`: what is
+    compared are the very models of a single run, whose intervals are over examples alone.
+    """
+
+    metric: MetricInfo
+    margin: float | None = None
+    n_metrics: int = 1
+    alpha: float = ALPHA
+    is_sequential: bool = False
+    of_models: bool = False
+
+    def judge(self, comparison: PairedComparison) -> Verdict:
+        """By the interval that holds for all comparisons at once."""
+        ends = (
+            (comparison.sequence_low, comparison.sequence_high)
+            if self.is_sequential
+            else (comparison.family_low, comparison.family_high)
+        )
+        lower_is_better = self.metric.lower_is_better
+        if not self.is_sequential and ends[0] is None and self._decides_by_signs(comparison):
+            return "better" if (comparison.difference > 0) != lower_is_better else "worse"
+        margin = None if self.margin is None else self.margin / self.metric.points
+        return judge(*ends, lower_is_better=lower_is_better, margin=margin)
+
+    def _decides_by_signs(self, comparison: PairedComparison) -> bool:
+        """Whether differences without spread, which have no interval, have signs that chance seldom gives."""
+        p = comparison.p_sign_flip
+        return p is not None and p * comparison.n_tests < self.alpha
+
+
+def find_margin(study: Study, metric: str) -> Margin | None:
+    """The margin that the study file states for this metric: it is about the study's own alone."""
+    if study.margin is None or metric != study.metric:
+        return None
+    return Margin(value=study.margin, stated="before the results")
+
+
+def choose_judging(runs: StudyRuns, metric: str, margin: Margin | None, rule: StoppingRule | None) -> Judging:
+    """Of a study's metric. Its main one has the whole chance to err; the others share it among all."""
+    n_metrics = 1 if metric == runs.study.metric else len(runs.metrics)
+    return Judging(
+        describe_metric(metric), margin.value if margin else None, n_metrics, is_sequential=rule is not None
+    )
