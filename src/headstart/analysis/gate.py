@@ -1,4 +1,4 @@
-"""Turns the verdict of a contrast into an exit code, for a pipeline that is to stop where a model got worse."""
+"""Turns the verdict of a contrast into an exit code, for pipelines that stop where a model got worse."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ class Judging:
 
     `margin` is in points for shares, else in the metric's unit: differences within it are none that matter.
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`. `is_sequential`: seeds were
-    added by a rule that looks at results, which the confidence sequence alone allows for. `of_models`: what is
-    compared are the very models of a single run, whose intervals are over examples alone.
+    added by a rule that looks at results, which the confidence sequence alone allows for. `of_models`: what
+    is compared are the very models of a single run, whose intervals are over examples alone.
     """
 
     metric: MetricInfo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from headstart.data.formats import Cells, get_cell, read_cells
 from headstart.errors import DataError
 
 _PLACE_COLUMNS: Final = ("arm", "seed", "size")
+#: Numbers from which three decimals may be more than anybody reads.
+_LARGE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,11 @@ def read_score_file(file: Path, metric: str | None, *, lower_is_better: bool | N
     for row in rows:
         _check_once(row, by_cell[row.cell])
         by_cell[row.cell][row.seed] = row.score / scale
-    rounding = 10.0 ** -max(row.decimals for row in rows) / scale
+    decimals = max(row.decimals for row in rows)
+    rounding = 10.0**-decimals / scale
     return ScoreTable(
         scores=tuple(_make_scores(cell, by_seed, rounding) for cell, by_seed in by_cell.items()),
-        metric=info,
+        metric=_choose_decimals(info, decimals, max(abs(row.score) for row in rows)),
         ignored=tuple(column for column in lines[0][1] if column not in (*_PLACE_COLUMNS, name)),
     )
 
@@ -133,6 +136,11 @@ def find_scale(metric: MetricInfo, scores: Iterable[tuple[str, float]]) -> float
             fix=f"if it is a percentage, write all as fractions: {high / 100:g}",
         )
     return 100.0
+
+
+def _choose_decimals(info: MetricInfo, decimals: int, largest: float) -> MetricInfo:
+    """Of large numbers a mean is shown with one decimal more than these are written with."""
+    return info if largest < _LARGE else replace(info, decimals=min(decimals + 1, info.decimals))
 
 
 def _parse_row(cells: Mapping[str, Any], metric: str, where: str) -> _Row:

@@ -152,8 +152,8 @@ def compare_items(
 ) -> Comparison:
     """Compare arms item by item: a table of items, or files of lm-evaluation-harness, Inspect or lighteval.
 
-    Two arms, or arms with a control that is named, have contrasts; else each two are compared, and `tiers` say
-    which may be the best. Where arms have a single run, what is compared are these very models.
+    Two arms, or arms with a control that is named, have contrasts; else each two are compared, and `tiers`
+    say which may be the best. Where arms have a single run, what is compared are these very models.
 
     Args:
         sources: a file or folder for each arm, `NAME=PATH` to call it so, or one that holds all.

@@ -50,12 +50,14 @@ _SPLITS: Final = re.compile(r"^(eval|test|valid|validation|val|dev|predict)_")
 class MetricInfo:
     """A metric: its name as people wrote it, which way it is better, and whether it is a share.
 
-    Shares are numbers from 0 to 1, shown as percentages; all others are shown in their own unit.
+    Shares are numbers from 0 to 1, shown as percentages with one decimal; all others are shown in their own
+    unit, with `decimals`.
     """
 
     name: str
     lower_is_better: bool
     is_share: bool
+    decimals: int = 3
 
     @property
     def unit(self) -> str:

@@ -45,8 +45,8 @@ def _describe_apart(row: Contrast, arm: ArmScores, control: ArmScores, compariso
         if (seeds := sorted(scores.by_seed.keys() - other.by_seed.keys()))
     )
     return (
-        f"{row.arm} and {row.control}{size} are compared by {_name_seeds(shared)}, which both have, with means "
-        f"of {figures}; {only}. The means above are of all seeds."
+        f"{row.arm} and {row.control}{size} are compared by {_name_seeds(shared)}, which both have, with "
+        f"means of {figures}; {only}. The means above are of all seeds."
     )
 
 
@@ -65,6 +65,7 @@ def explain_rounding(comparison: Comparison) -> Iterator[str]:
     for row in comparison.contrasts:
         if row.low is None and row.n_seeds > 1 and row.difference and row.n_control_seeds is None:
             yield _describe_no_spread(row, written)
+            yield from _warn_of_copies(row, comparison.scores)
     if any(_is_notable(row, unit) for row in comparison.contrasts):
         yield f"Scores are rounded to {written}: what that may hide is added to the spread that they show."
 
@@ -77,6 +78,16 @@ def _describe_no_spread(row: Contrast, written: str) -> str:
         f"{row.arm} differs from {row.control} by the same, {within}, with all {row.n_seeds} seeds: that "
         f"shows no spread, so there is no t interval{test}."
     )
+
+
+def _warn_of_copies(row: Contrast, scores: Sequence[ArmScores]) -> Iterator[str]:
+    """Where an arm's own scores do not vary either, their seeds may be one run written down again."""
+    arms = [of for of in scores if of.size == row.size and of.arm in (row.arm, row.control)]
+    if all(len(set(of.by_seed.values())) == 1 for of in arms):
+        yield (
+            f"{row.arm} and {row.control} each score the same with every seed: if those are copies of one "
+            "run, they are one run, and the test means nothing."
+        )
 
 
 def _describe_sign_flip(row: Contrast) -> str:

@@ -66,7 +66,7 @@ def make_tables(comparison: Comparison) -> Iterator[Rows]:
     if comparison.tiers:
         yield _make_tiers_table(comparison)
         return
-    yield _make_arms_table(comparison, has_sizes)
+    yield _make_models_table(comparison) if comparison.of_models else _make_arms_table(comparison, has_sizes)
     if comparison.contrasts:
         yield _make_contrasts_table(comparison, has_sizes)
     if comparison.label_worth:
@@ -97,11 +97,22 @@ def _format_tier(row: TierRow, summary: SummaryRow, metric: MetricInfo) -> list[
     return [
         row.arm,
         str(summary.n_seeds),
-        format_metric(metric, row.mean),
-        format_interval(metric, summary.examples_low, summary.examples_high),
+        *_format_examples(summary, metric),
         "yes" if row.may_be_best else "no",
         format_names(row.beaten_by) or "-",
     ]
+
+
+def _make_models_table(comparison: Comparison) -> Rows:
+    """Of arms with a single run, which has no spread over seeds."""
+    head = ["arm", comparison.metric, "95% examples"]
+    rows = comparison.summary
+    return [head, *([row.arm, *_format_examples(row, comparison.info)] for row in rows)]
+
+
+def _format_examples(row: SummaryRow, metric: MetricInfo) -> list[str]:
+    """The mean, and its interval over examples."""
+    return [format_metric(metric, row.mean), format_interval(metric, row.examples_low, row.examples_high)]
 
 
 def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
@@ -130,28 +141,29 @@ def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
     columns = ["95%, anytime", "seeds"] if is_sequential else _name_columns(comparison)
     head = [against, get_unit(comparison.info), *columns, "verdict"]
     cells = [
-        _add_size(_format_contrast(row, comparison.info, is_sequential), row.size, has_sizes)
-        for row in comparison.contrasts
+        _add_size(_format_contrast(row, comparison), row.size, has_sizes) for row in comparison.contrasts
     ]
     return [_add_size(head, "size", has_sizes), *cells]
 
 
 def _name_columns(comparison: Comparison) -> list[str]:
-    """Of intervals and p values, which hold for all contrasts at once."""
-    return [
+    """Of intervals and p values, which hold for all contrasts at once; signs of one run tell nothing."""
+    names = [
         describe_level(comparison.contrasts),
         "p, adjusted" if is_family(comparison.contrasts) else "p",
-        "p, sign flip",
     ]
+    return names if comparison.of_models else [*names, "p, sign flip"]
 
 
-def _format_contrast(row: Contrast, metric: MetricInfo, is_sequential: bool) -> list[str]:
-    if is_sequential:
+def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
+    metric = comparison.info
+    if comparison.stopping_rule is not None:
         interval = format_interval(metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
     else:
         interval = format_interval(metric, row.family_low, row.family_high, signed=True)
-        figures = [interval, format_p(row.p_adjusted), format_p(row.p_sign_flip)]
+        signs = [] if comparison.of_models else [format_p(row.p_sign_flip)]
+        figures = [interval, format_p(row.p_adjusted), *signs]
     return [row.arm, format_metric(metric, row.difference, signed=True), *figures, row.verdict]
 
 

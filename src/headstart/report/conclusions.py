@@ -58,7 +58,8 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if rule is None and any(
-        row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts
+        row.verdict == "undecided" and row.n_seeds > 1 and row.limiting_factor == "examples"
+        for row in contrasts
     ):
         notes.append(
             "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help; "
@@ -184,8 +185,8 @@ def _explain_tiers(comparison: Comparison) -> Iterator[str]:
         n_best = sum(row.may_be_best for row in comparison.tiers)
         yield (
             f"{n_best} of {len(comparison.tiers)} arms may be the best: no other beats them, by intervals of "
-            f"all {len(comparison.contrasts)} pairs that hold at once with 95% (Bonferroni). The contrasts are "
-            "in --json; --control NAME shows those with one arm."
+            f"all {len(comparison.contrasts)} pairs that hold at once with 95%. The contrasts are in --json; "
+            "--control NAME shows those with one arm."
         )
 
 

@@ -8,8 +8,6 @@ from typing import Final
 from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.records import WorthRow
 
-#: Numbers from which three decimals would be more than anybody reads.
-_LARGE: Final = 100
 #: How tables call what is tuned.
 SHORT: Final = {"learning_rate": "rate", "weight_decay": "decay"}
 
@@ -23,7 +21,7 @@ def format_metric(metric: str | MetricInfo, value: float | None, *, signed: bool
     if value is None:
         return "-"
     info = _describe(metric)
-    scaled, digits = (100 * value, 1) if info.is_share else (value, 3 if abs(value) < _LARGE else 1)
+    scaled, digits = (100 * value, 1) if info.is_share else (value, info.decimals)
     return f"{scaled:{'+' if signed else ''}.{digits}f}"
 
 

@@ -13,7 +13,7 @@ from headstart.stats.one_run import estimate_one_run
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.power import LimitingFactor
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
-from headstart.stats.summary import LEVEL, compute_mean_interval
+from headstart.stats.summary import LEVEL, compute_mean_interval, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 from headstart.stats.welch import estimate_welch
 
@@ -148,12 +148,21 @@ def compare_paired(
         bootstrap_high=bootstrap_high,
         sequence_low=sequence_low,
         sequence_high=sequence_high,
-        p_sign_flip=sign_flip_p(by_seed, generator) if len(by_seed) > 1 and by_seed.any() else None,
+        p_sign_flip=_test_signs(by_seed, by_example, generator),
         min_p=min_sign_flip_p(len(by_seed)),
         fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
         limiting_factor=_find_limiting_factor(estimate) if by_example is not None else None,
     )
+
+
+def _test_signs(
+    by_seed: np.ndarray, by_example: np.ndarray | None, generator: np.random.Generator
+) -> float | None:
+    """The sign-flip test over seeds. Differences that are equal with every seed have one where examples are
+    not known; where they are, such differences come of methods without randomness, whose seeds are one."""
+    is_tested = has_variation(by_seed) or (by_example is None and len(by_seed) > 1 and by_seed.any())
+    return sign_flip_p(by_seed, generator) if is_tested else None
 
 
 def compare_unpaired(

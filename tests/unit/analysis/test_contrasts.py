@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,11 +42,67 @@ def test_a_contrast_is_the_paired_t_test_of_shared_seeds() -> None:
     assert [(summary.arm, summary.n_seeds) for summary in compared.summary] == [("random", 3), ("tuned", 4)]
 
 
-def test_a_pair_without_a_shared_seed_is_left_out_and_not_counted() -> None:
-    other = scores("other", {8: 0.5, 9: 0.6})
+def test_a_pair_without_a_shared_seed_is_welchs() -> None:
+    other = scores("other", {8: 0.9, 9: 0.8, 10: 0.85, 11: 0.83})
     pairs = [(arm.cell, RANDOM.cell) for arm in (TUNED, other)]
-    (row,) = compare_pairs([RANDOM, TUNED, other], pairs, Judging(ACCURACY), 0).contrasts
-    assert (row.n_tests, row.p_adjusted) == (1, row.p)
+    paired, row = compare_pairs([RANDOM, TUNED, other], pairs, Judging(ACCURACY), 0).contrasts
+    oracle = stats.ttest_ind(list(other.by_seed.values()), list(RANDOM.by_seed.values()), equal_var=False)
+    assert (paired.n_control_seeds, row.n_seeds, row.n_control_seeds) == (None, 4, 3)
+    assert row.p == pytest.approx(oracle.pvalue, rel=1e-3)
+    assert (row.low, row.high) == pytest.approx(oracle.confidence_interval(0.95), rel=1e-3)
+    assert (row.family_low, row.family_high) == pytest.approx(oracle.confidence_interval(0.975), rel=1e-3)
+    assert (row.n_tests, row.each_seed, row.p_sign_flip) == (2, (), None)
+
+
+def test_one_seed_of_another_arm_has_no_interval() -> None:
+    other = scores("other", {8: 0.9})
+    (row,) = compare_pairs([RANDOM, other], [(other.cell, RANDOM.cell)], Judging(ACCURACY), 0).contrasts
+    assert (row.low, row.p, row.verdict) == (None, None, "undecided")
+    assert row.difference == pytest.approx(0.265)
+
+
+@pytest.mark.parametrize(("n_seeds", "verdict"), [(5, "undecided"), (6, "better"), (8, "better")])
+def test_equal_differences_are_judged_by_their_signs(n_seeds: int, verdict: str) -> None:
+    low = scores("random", {seed: 0.6 + seed / 100 for seed in range(n_seeds)})
+    high = scores("tuned", {seed: value + 0.05 for seed, value in low.by_seed.items()})
+    (row,) = compare_pairs([low, high], [(high.cell, low.cell)], Judging(ACCURACY), 0).contrasts
+    assert (row.low, row.p, row.verdict) == (None, None, verdict)
+    assert row.p_sign_flip == pytest.approx(2 * 0.5**n_seeds)
+    (turned,) = compare_pairs(
+        [low, high], [(high.cell, low.cell)], Judging(describe_metric("loss")), 0
+    ).contrasts
+    assert turned.verdict == ("worse" if verdict == "better" else verdict)
+
+
+def test_signs_are_judged_at_the_level_of_all_contrasts() -> None:
+    low = scores("random", {seed: 0.6 + seed / 100 for seed in range(6)})
+    others = [scores(f"t{i}", {seed: value + 0.05 for seed, value in low.by_seed.items()}) for i in range(2)]
+    pairs = [(other.cell, low.cell) for other in others]
+    rows = compare_pairs([low, *others], pairs, Judging(ACCURACY), 0).contrasts
+    assert [row.verdict for row in rows] == ["undecided", "undecided"]  # 0.031 is not below 5% / 2
+
+
+def test_spread_within_rounding_is_none() -> None:
+    """1.00, 1.00 and 1.01 with two decimals could all be 1.005."""
+    low, high = (
+        replace(scores(arm, dict(enumerate(values))), rounding=0.01)
+        for arm, values in (("random", (2.0, 3.0, 4.0)), ("tuned", (3.0, 4.0, 5.01)))
+    )
+    (row,) = compare_pairs([low, high], [(high.cell, low.cell)], Judging(ACCURACY), 0).contrasts
+    assert (row.low, row.seeds_low, row.p, row.verdict) == (None, None, None, "undecided")
+    assert row.p_sign_flip == pytest.approx(0.25)
+
+
+def test_what_rounding_may_hide_is_added_to_the_variance() -> None:
+    low, high = (
+        replace(scores(arm, dict(enumerate(values))), rounding=0.01)
+        for arm, values in (("random", (2.0, 3.0, 4.0)), ("tuned", (3.0, 4.02, 5.03)))
+    )
+    (row,) = compare_pairs([low, high], [(high.cell, low.cell)], Judging(ACCURACY), 0).contrasts
+    variance = np.var([1.0, 1.02, 1.03], ddof=1) + 2 * 0.01**2 / 12
+    reach = stats.t.ppf(0.975, 2) * np.sqrt(variance / 3)
+    assert row.high == pytest.approx(row.difference + reach, rel=1e-5)
+    assert row.seeds_high == pytest.approx(row.difference + reach)
 
 
 def test_p_values_are_adjusted_for_the_number_of_pairs() -> None:

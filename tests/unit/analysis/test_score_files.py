@@ -140,7 +140,10 @@ def test_a_direction_that_is_not_known_has_to_be_said(tmp_path: Path) -> None:
     with pytest.raises(HeadstartError, match=r"scores\.csv: metric 'elo' is not known"):
         read_score_file(file, None)
     table = read_score_file(file, None, lower_is_better=False)
-    assert (table.metric, table.scores[0].by_seed) == (MetricInfo("elo", False, False), {0: 1250.0})
+    assert (table.metric, table.scores[0].by_seed) == (
+        MetricInfo("elo", False, False, decimals=1),
+        {0: 1250.0},
+    )
 
 
 def test_the_same_seed_of_another_size_is_welcome(tmp_path: Path) -> None:

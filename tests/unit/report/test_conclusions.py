@@ -122,8 +122,8 @@ def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
 def test_the_same_difference_with_every_seed_has_no_interval() -> None:
     (sentence,) = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
     assert sentence == (
-        "pretrained is 10.0 points above random, the same with every seed, so without an interval: "
-        "60.0 against 50.0 accuracy on test."
+        "pretrained is 10.0 points above random, the same with every seed, so without an interval "
+        "(sign-flip test p = 0.250, undecided): 60.0 against 50.0 accuracy on test."
     )
 
 
