@@ -5,6 +5,8 @@
     python benchmarks/coverage.py arms
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py until
+    python benchmarks/coverage.py items --examples 300 2000
+    python benchmarks/coverage.py tiers --examples 300 2000
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
 intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
@@ -22,6 +24,7 @@ import numpy as np
 from scipy import stats
 
 from coverage_family import simulate_family
+from coverage_items import simulate_items, simulate_tiers
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
@@ -311,6 +314,8 @@ CASES: Final = {
     "arms": simulate_arms,
     "worth": simulate_worth,
     "until": simulate_stopping,
+    "items": simulate_items,
+    "tiers": simulate_tiers,
 }
 
 
