@@ -26,11 +26,13 @@ class PairedScores:
 
     `by_seed` [S]; `by_example` [S, N], parts whose means over examples are these scores; `resampled` [D, S],
     the scores on resampled examples. None where examples are not known, or a metric has no parts by example.
+    `groups` [N] are equal for examples of one group; None where each is by itself.
     """
 
     by_seed: np.ndarray
     by_example: np.ndarray | None = None
     resampled: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ def _mcnemar_p_values(arm: PairedScores, control: PairedScores) -> list[float] |
         return None
     if not all(np.isin(scores, (0, 1)).all() for scores in (arm.by_example, control.by_example)):
         return None
-    return [mcnemar_p(a, c) for a, c in zip(arm.by_example, control.by_example, strict=True)]
+    pairs = zip(arm.by_example, control.by_example, strict=True)
+    return [mcnemar_p(a, c, arm.groups) for a, c in pairs]
 
 
 def _find_limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:
