@@ -230,7 +230,8 @@ class SeedContrast(Record):
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
-    `test_examples` is null where scores by example are not known.
+    `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
+    these examples are in, null where each is by itself.
     """
 
     arm: str
@@ -239,6 +240,7 @@ class Contrast(Record):
     metric: str
     n_seeds: int
     test_examples: int | None
+    test_groups: int | None = None
     difference: float
     low: float | None
     high: float | None

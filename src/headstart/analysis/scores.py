@@ -220,13 +220,12 @@ def pair_scores(cells: Sequence[ArmScores], seeds: Sequence[int]) -> list[Paired
 
 
 def _make_paired_scores(scores: ArmScores, seeds: Sequence[int], groups: np.ndarray | None) -> PairedScores:
-    by_example = stack_known([scores.measures[seed].by_example for seed in seeds])
     resampled = stack_known([scores.resampled.get(seed) for seed in seeds])
     return PairedScores(
         by_seed=_list_by_seed(scores, seeds),
-        by_example=by_example,
+        by_example=stack_known([scores.measures[seed].by_example for seed in seeds]),
         resampled=None if resampled is None else resampled.T,
-        groups=groups if by_example is not None else None,
+        groups=groups,
     )
 
 
