@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from headstart.analysis.comparison import Comparison
@@ -11,6 +11,7 @@ from headstart.config.metrics import is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, StoppingRule, WorthRow
+from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -20,9 +21,8 @@ from headstart.report.numbers import (
 )
 from headstart.stats.confidence_sequence import find_min_seeds
 
-#: What its coverage by simulation shows (docs/statistics.md).
 _TWO_SEEDS: Final = (
-    "Two seeds are few: where seeds differ much, a 95% interval over two has a coverage of 88%. "
+    "Two seeds are few: an interval over two is several times as wide as one over three. "
     "Run with seeds=3 or more."
 )
 
@@ -39,13 +39,20 @@ def draw_conclusions(findings: Findings) -> list[str]:
         sentences.append("With one seed there is no interval: run with seeds=3 or more.")
     elif any(row.n_seeds == 2 for row in contrasts):
         sentences.append(_TWO_SEEDS)
-    return sentences
+    return [*sentences, *warn_of_few_groups(contrasts)]
 
 
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
     notes = list(_explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule))
+    if rule is None and is_family(contrasts):
+        notes.append(
+            f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni): the chance "
+            "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
+        )
+    notes += _explain_margin(comparison)
+    notes += explain_groups(contrasts, comparison.scores)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if rule is None and any(
@@ -59,8 +66,19 @@ def explain_comparison(comparison: Comparison) -> list[str]:
 
 
 def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
-    """The interval that verdicts follow: the confidence sequence where seeds were added by a rule."""
-    return (row.low, row.high) if rule is None else (row.sequence_low, row.sequence_high)
+    """The interval that verdicts follow: the one that holds for all contrasts at once, and where seeds were
+    added by a rule the confidence sequence, which does so too."""
+    return (row.family_low, row.family_high) if rule is None else (row.sequence_low, row.sequence_high)
+
+
+def is_family(rows: Sequence[Contrast]) -> bool:
+    """Whether verdicts allow for several contrasts."""
+    return any(row.n_tests > 1 for row in rows)
+
+
+def describe_level(rows: Sequence[Contrast]) -> str:
+    """What the intervals beside verdicts hold for: `95%`, or `95%, all 6` at once."""
+    return f"95%, all {rows[0].n_tests}" if is_family(rows) else "95%"
 
 
 def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
@@ -99,8 +117,17 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
         )
     if row.verdict == "undecided":
         return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
+    if row.verdict in ("no difference", "not worse"):
+        return _describe_by_margin(row, findings, f"{against}{interval}.")
     verb = "beats" if row.verdict == "better" else "is behind"
     return f"{row.arm} {verb} {row.control} by {difference}: {against}{interval}."
+
+
+def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
+    margin = f"{findings.margin.value:g} {get_unit(row.metric)}" if findings.margin else "the margin"
+    if row.verdict == "no difference":
+        return f"{row.arm} and {row.control} differ by less than {margin}: {figures}"
+    return f"{row.arm} is not worse than {row.control} by {margin} or more: {figures}"
 
 
 def _describe_interval(row: Contrast, findings: Findings) -> str:
@@ -112,18 +139,8 @@ def _describe_interval(row: Contrast, findings: Findings) -> str:
         return f"95% at any number of seeds {ends}, {seeds}" if low is not None else seeds
     if low is None:
         return "the same with every seed" if row.n_seeds > 1 else "one seed"
-    over = f"{row.n_seeds} seeds"
-    if row.test_examples:
-        over += f" and {row.test_examples:,} test examples"
-    return f"95% interval {ends}, {over}{_describe_adjustment(row)}"
-
-
-def _describe_adjustment(row: Contrast) -> str:
-    """Why an interval without zero decides nothing: it is one of several."""
-    is_clear = row.low is not None and row.high is not None and not row.low <= 0 <= row.high
-    if not is_clear or row.verdict != "undecided":
-        return ""
-    return f"; p {row.p_holm:.3f} adjusted for the number of comparisons"
+    at_once = f" for all {row.n_tests} contrasts at once" if row.n_tests > 1 else ""
+    return f"95% interval{at_once} {ends}, {describe_samples(row)}"
 
 
 def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
@@ -132,6 +149,21 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
         for row in findings.summary
         if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
     )
+
+
+def _explain_margin(comparison: Comparison) -> Iterator[str]:
+    """When it was stated, which decides what a verdict by it is worth."""
+    margin = comparison.margin
+    if margin is None:
+        return
+    amount = f"{margin.value:g} {get_unit(comparison.metric)}"
+    if margin.stated == "before the results":
+        yield f"The margin, {amount}, stood in the study file before there were results."
+    else:
+        yield (
+            f"The margin, {amount}, was stated after the results: verdicts by it explore. To test with it, "
+            f"write margin: {margin.value:g} into the study file before it is run."
+        )
 
 
 def _explain_seeds(comparison: Comparison) -> Iterator[str]:

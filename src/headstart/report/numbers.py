@@ -44,11 +44,6 @@ def format_count(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
-def format_groups(count: int | None) -> str:
-    """` in 40 groups`, to stand after a number of test examples; empty where each is by itself."""
-    return "" if count is None else f" in {format_count(count, 'group')}"
-
-
 def format_hyperparameters(values: Mapping[str, float]) -> str:
     """`rate 0.0001, decay 0.1`."""
     return ", ".join(f"{SHORT[name]} {value:g}" for name, value in values.items())

@@ -17,7 +17,8 @@ from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import GroupCost
 from headstart.planning.plan import Plan
 from headstart.report.cost import describe_cost, render_cost_table
-from headstart.report.numbers import SHORT, format_groups
+from headstart.report.groups import format_groups
+from headstart.report.numbers import SHORT
 from headstart.report.texts import describe_lengths, render_labels
 
 #: Label names that are shown.

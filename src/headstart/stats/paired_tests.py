@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -70,17 +69,3 @@ def _whole_signs_p(totals: np.ndarray) -> float:
         law = signal.convolve(law, steps)
     sums = np.arange(len(law)) - len(law) // 2
     return min(1.0, float(law[np.abs(sums) >= abs(int(totals.sum()))].sum()))
-
-
-def adjust_holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p values, which control the family-wise error rate.
-
-    Holm 1979, "A simple sequentially rejective multiple test procedure": the i-th smallest of m is
-    multiplied by m - i + 1, and none is below a smaller one's.
-    """
-    order = np.argsort(p_values, kind="stable")
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
