@@ -7,6 +7,7 @@
     python benchmarks/coverage.py until
     python benchmarks/coverage.py items --examples 300 2000
     python benchmarks/coverage.py tiers --examples 300 2000
+    python benchmarks/coverage.py groups
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
 intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
@@ -24,6 +25,7 @@ import numpy as np
 from scipy import stats
 
 from coverage_family import simulate_family
+from coverage_groups import simulate_groups
 from coverage_items import simulate_items, simulate_tiers
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
@@ -316,6 +318,7 @@ CASES: Final = {
     "until": simulate_stopping,
     "items": simulate_items,
     "tiers": simulate_tiers,
+    "groups": simulate_groups,
 }
 
 

@@ -230,8 +230,9 @@ class SeedContrast(Record):
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
-    `test_examples` is null where scores by example are not known, and `n_control_seeds` where arms are paired
-    by seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`.
+    `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
+    these examples are in, null where each is by itself. `n_control_seeds` is null where arms are paired by
+    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`.
     """
 
     arm: str
@@ -241,6 +242,7 @@ class Contrast(Record):
     n_seeds: int
     n_control_seeds: int | None = None
     test_examples: int | None
+    test_groups: int | None = None
     difference: float
     low: float | None
     high: float | None

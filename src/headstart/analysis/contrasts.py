@@ -93,6 +93,7 @@ def _make_contrast(
         n_seeds=comparison.n_seeds,
         n_control_seeds=comparison.n_control_seeds,
         test_examples=comparison.n_examples,
+        test_groups=comparison.n_groups,
         difference=comparison.difference,
         low=comparison.low,
         high=comparison.high,

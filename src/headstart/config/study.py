@@ -35,6 +35,8 @@ _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=
 Size = int | Literal["all"]
 
 BAG_OF_WORDS_ARM: Final = "words"
+#: Values of `data.group` that name no column: one finds it, the other takes equal texts alone.
+AUTO_GROUP, IDENTICAL_GROUP = "auto", "identical"
 #: What `tune` can try values of, outermost first; keys of `Training`.
 TUNABLE: Final = ("learning_rate", "weight_decay")
 #: No dot, which parts the keys of an override.
@@ -95,6 +97,11 @@ class Data(Section):
     )
     label_separator: str = Field(
         default="|", min_length=1, description="Between the labels of one multi-label cell."
+    )
+    group: Annotated[str, Field(min_length=1)] | None = Field(
+        default=AUTO_GROUP,
+        description="Column of what test texts have in common, over which intervals are taken; auto: that of "
+        "split.group, or one named group; identical: no column, equal texts alone; null: each by itself.",
     )
     split: Split = Split()
 
