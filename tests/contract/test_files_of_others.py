@@ -213,6 +213,14 @@ def test_arms_without_a_shared_seed_are_welchs(shown: Run, tmp_path: Path) -> No
     assert row["n_control_seeds"] == 4
 
 
+def test_a_size_that_the_control_lacks_is_said(shown: Run, tmp_path: Path) -> None:
+    rows = "".join(
+        f"{a},{n},{s},{60 + s + n}\n" for a, n in (("a", 10), ("b", 10), ("b", 20)) for s in range(3)
+    )
+    out = shown("compare", table(tmp_path, "arm,size,seed,accuracy\n" + rows))
+    assert "b (size 20): compared with nothing, as a has no such size." in out
+
+
 # Spread that is none
 
 

@@ -88,7 +88,9 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
     store = RunStore(folder)
     if not store.study_file.is_file():
         raise HeadstartError(
-            "holds no study", where=str(folder), expected="the `out` folder of `headstart run`"
+            "holds no study, and no results item by item",
+            where=str(folder),
+            expected="the `out` folder of `headstart run`, or files of items",
         )
     study = load_study(store.study_file)
     runs = order_runs(study, list(store.read_records()))

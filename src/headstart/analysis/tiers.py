@@ -29,17 +29,18 @@ def find_tiers(
     Args:
         contrasts: of all pairs.
     """
-    wins = [_order_pair(row) for row in contrasts if row.verdict in ("better", "worse")]
+    wins = {_order_pair(row) for row in contrasts if row.verdict in ("better", "worse")}
     sign = 1.0 if metric.lower_is_better else -1.0
+    ordered = sorted(summary, key=lambda row: sign * row.mean)
     return tuple(
         TierRow(
             arm=row.arm,
             metric=row.metric,
             mean=row.mean,
             may_be_best=all(loser != row.arm for _, loser in wins),
-            beaten_by=tuple(winner for winner, loser in wins if loser == row.arm),
+            beaten_by=tuple(other.arm for other in ordered if (other.arm, row.arm) in wins),
         )
-        for row in sorted(summary, key=lambda row: sign * row.mean)
+        for row in ordered
     )
 
 

@@ -1,4 +1,4 @@
-"""What to know of a comparison's scores: seeds that one side lacks, and spread that rounding may hide."""
+"""What to know of a comparison's scores: sizes and seeds that a side lacks, spread that rounding may hide."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ _NOTABLE: Final = 0.01
 _SAME: Final = 1e-9
 #: Seeds that a sentence names.
 _NAMED: Final = 10
+
+
+def explain_missing_contrasts(comparison: Comparison) -> Iterator[str]:
+    """Arms and sizes of which the control has no scores, so that nothing is said of them."""
+    compared = {(row.arm, row.size) for row in comparison.contrasts}
+    alone = [
+        f"{row.arm} (size {row.size})"
+        for row in comparison.summary
+        if row.arm != comparison.control and (row.arm, row.size) not in compared
+    ]
+    if comparison.control is not None and alone:
+        yield f"{format_names(alone)}: compared with nothing, as {comparison.control} has no such size."
 
 
 def explain_seeds_apart(comparison: Comparison) -> Iterator[str]:

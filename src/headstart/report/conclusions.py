@@ -11,7 +11,7 @@ from headstart.config.metrics import is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, StoppingRule, WorthRow
-from headstart.report.cautions import explain_rounding, explain_seeds_apart
+from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.numbers import (
     format_interval,
@@ -46,7 +46,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = [*comparison.notes, *explain_seeds_apart(comparison)]
+    notes = [*comparison.notes, *explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
     notes += _explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule)
     notes += explain_rounding(comparison) if rule is None else ()
     notes += _explain_tiers(comparison)

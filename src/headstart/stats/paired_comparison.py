@@ -118,14 +118,15 @@ def compare_paired(
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
     resampled = _subtract_known(arm.resampled, control.resampled)
+    rounding = max(arm.rounding, control.rounding)
     estimate = (
         estimate_one_run(by_example[0], arm.groups)
         if of_models and by_example is not None and len(by_example) == 1
-        else estimate_difference(by_seed, by_example, arm.groups, arm.rounding)
+        else estimate_difference(by_seed, by_example, arm.groups, rounding)
     )
     low, high = estimate.compute_interval() if estimate else _UNKNOWN
     family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
-    seeds_low, seeds_high = compute_mean_interval(by_seed, arm.rounding, n_scores=2)
+    seeds_low, seeds_high = compute_mean_interval(by_seed, rounding, n_scores=2)
     # The generator is asked for seeds first and for sign flips second: figures depend on this order.
     bootstrap_low, bootstrap_high = (
         compute_percentile_interval(resample_seeds(resampled, generator))
@@ -181,7 +182,7 @@ def compare_unpaired(
     It holds for this test set only, and has no interval where an arm has one seed, or scores without
     variation in both. Arguments as in `compare_paired`.
     """
-    estimate = estimate_welch(arm.by_seed, control.by_seed, arm.rounding)
+    estimate = estimate_welch(arm.by_seed, control.by_seed, max(arm.rounding, control.rounding))
     low, high = estimate.compute_interval() if estimate else _UNKNOWN
     family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
     return PairedComparison(
