@@ -1,7 +1,7 @@
 """How often intervals hold where test examples are hard together in groups: a case of `coverage.py`.
 
 Two arms are right or wrong on N examples in G groups. What an arm finds hard beyond the other is shared by a
-group's examples wholly, by half or not at all.
+group's examples wholly, or not at all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _N_EXAMPLES: Final = 1500
 #: Repeats whose intervals are searched for, to tell their mean width: coverage is read off p values.
 _N_WIDTHS: Final = 100
 #: How much of the variance of what an arm finds hard is the group's.
-_SHARES: Final = {"all": 1.0, "half": 0.5, "none": 0.0}
+_SHARES: Final = {"all": 1.0, "none": 0.0}
 
 
 def _draw_unequal(draws: np.random.Generator) -> np.ndarray:
