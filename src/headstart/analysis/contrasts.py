@@ -77,6 +77,7 @@ def _compare_cells(
             alpha=judging.alpha,
             lower_is_better=direction,
             of_models=judging.of_models,
+            bound=1.0 if judging.metric.is_share else None,
         )
     mine, theirs = (pair_scores([own], sorted(own.by_seed))[0] for own in (arm, control))
     return compare_unpaired(mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction)

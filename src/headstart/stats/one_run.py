@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from headstart.stats.summary import has_variation
 from headstart.stats.two_way import TwoWayEstimate, sum_groups
 
-#: Two examples that nobody saw, one that the one got right alone and one that the other did.
-_UNSEEN: Final = np.array([1.0, -1.0])
 
-
-def estimate_one_run(differences: np.ndarray, groups: np.ndarray | None = None) -> TwoWayEstimate | None:
+def estimate_one_run(
+    differences: np.ndarray, groups: np.ndarray | None = None, bound: float | None = None
+) -> TwoWayEstimate | None:
     """The mean of `differences` [N] of two models on the same examples, with the error of other examples.
 
     A paired t over examples, or over sums of groups (the ratio estimator's linearisation; Cochran 1977,
-    "Sampling techniques", section 9A). Where both models are right or wrong, its tail is too light if they
-    disagree on few examples, so one example is added that each is alone to get right: the adjusted Wald
-    interval of Bonett & Price 2012, "Adjusted Wald confidence interval for a difference of binomial
-    proportions based on paired data". It says nothing of other runs of the same methods.
+    "Sampling techniques", section 9A). Where scores are bounded, its tail is too light if models differ on
+    few examples, so two are added to the variance, each as far apart as can be and won by another: of right
+    and wrong that is the standard error of Bonett & Price 2012, "Adjusted Wald confidence interval for a
+    difference of binomial proportions based on paired data". It says nothing of other runs.
 
     Args:
         groups: of which group each example is, [N]; by default each is its own.
+        bound: how far apart scores of one example can be: 1 for shares, and where both are right or wrong.
 
     Returns:
         None without variation, or with a single example or group.
     """
     mean = float(differences.mean())
-    if groups is not None:
-        units = sum_groups(differences[None], groups)[0]
-    elif np.isin(differences, (-1.0, 0.0, 1.0)).all():
-        units = np.concatenate([differences, _UNSEEN])
-    else:
-        units = differences
+    if bound is None and np.isin(differences, (-1.0, 0.0, 1.0)).all():
+        bound = 1.0
+    if bound is not None:
+        differences = np.concatenate([differences, [bound, -bound]])
+        groups = None if groups is None else np.append(groups, groups.max() + np.array([1, 2]))
+    units = differences if groups is None else sum_groups(differences[None], groups)[0]
     if not has_variation(units):
         return None
     variance = float(np.var(units, ddof=1)) / len(units)

@@ -102,6 +102,7 @@ def compare_paired(
     alpha: float = ALPHA,
     lower_is_better: bool = False,
     of_models: bool = False,
+    bound: float | None = None,
 ) -> PairedComparison:
     """`arm` minus `control`, which share seeds and, where these are known, examples.
 
@@ -114,13 +115,14 @@ def compare_paired(
         n_tests: how many comparisons are made at once.
         alpha: the chance that any of them is falsely decided; below 5% where results were looked at before.
         of_models: a single seed has an interval over its examples, of these very models.
+        bound: as in `stats.one_run.estimate_one_run`.
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
     resampled = _subtract_known(arm.resampled, control.resampled)
     rounding = max(arm.rounding, control.rounding)
     estimate = (
-        estimate_one_run(by_example[0], arm.groups)
+        estimate_one_run(by_example[0], arm.groups, bound)
         if of_models and by_example is not None and len(by_example) == 1
         else estimate_difference(by_seed, by_example, arm.groups, rounding)
     )

@@ -49,6 +49,28 @@ def test_models_that_never_disagree_have_an_interval_of_what_was_not_seen() -> N
     assert estimate.high == pytest.approx(1.984 * np.sqrt(2 / 102 / 101), rel=1e-2)
 
 
+def test_one_partial_score_changes_next_to_nothing() -> None:
+    """A share's bound is known whatever the scores are."""
+    right = np.repeat([1.0, -1.0, 0.0], [9, 1, 290])
+    partial = np.where(np.arange(300) == 0, 0.5, right)
+    plain, bounded, binary = (estimate_one_run(*of) for of in ((partial,), (partial, None, 1.0), (right,)))
+    assert plain is not None
+    assert bounded is not None
+    assert binary is not None
+    assert bounded.std_error == pytest.approx(binary.std_error, rel=0.05)
+    assert plain.std_error < 0.92 * bounded.std_error
+
+
+def test_one_document_that_is_there_twice_changes_next_to_nothing() -> None:
+    right = np.repeat([1.0, -1.0, 0.0], [9, 1, 290])
+    groups = np.arange(300)
+    groups[-1] = groups[-2]
+    grouped, alone = estimate_one_run(right, groups), estimate_one_run(right)
+    assert grouped is not None
+    assert alone is not None
+    assert grouped.compute_interval() == pytest.approx(alone.compute_interval(), rel=0.01)
+
+
 def test_groups_take_the_place_of_examples() -> None:
     """By the ratio estimator: sum over groups of (their sum - size x mean)^2."""
     draws = np.random.default_rng(1)
@@ -70,4 +92,5 @@ def test_groups_take_the_place_of_examples() -> None:
 
 def test_equal_scores_have_no_interval() -> None:
     assert estimate_one_run(np.full(10, 0.25)) is None
+    assert estimate_one_run(np.full(10, 0.25), bound=1.0) is not None
     assert estimate_one_run(np.array([0.5])) is None
