@@ -13,10 +13,22 @@ BeyondRange = Literal["more than the largest", "less than the smallest"] | None
 Scores = dict[str, float]
 
 
-def format_run_key(arm: str, size: int | str, seed: int, grid_point: tuple[tuple[str, float], ...]) -> str:
-    """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it."""
+def format_run_key(
+    arm: str,
+    size: int | str,
+    seed: int,
+    grid_point: tuple[tuple[str, float], ...],
+    *,
+    for_tuning: bool = False,
+) -> str:
+    """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it.
+
+    Of a run that only chooses among a grid's points the seed is `tuning-1000`, so that such runs stand apart
+    wherever runs are listed.
+    """
     values = ",".join(f"{name}={value:g}" for name, value in grid_point)
-    return f"{arm}/{size}/{seed}/{values}" if values else f"{arm}/{size}/{seed}"
+    place = f"{arm}/{size}/{'tuning-' if for_tuning else ''}{seed}"
+    return f"{place}/{values}" if values else place
 
 
 def format_duration(seconds: float) -> str:
@@ -146,7 +158,8 @@ class RunRecord(Record):
     """One run, done or failed. Its presence on disk with status `done` means the run is complete.
 
     `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose itself,
-    such as the length limit in force, and `traceback` that of an error which is a bug.
+    such as the length limit in force, and `traceback` that of an error which is a bug. A run `for_tuning` only
+    helps to choose among the points of its arm's grid: it is never tested.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -154,6 +167,7 @@ class RunRecord(Record):
     size: int | Literal["all"]
     seed: int
     hyperparameters: dict[str, float] = {}
+    for_tuning: bool = False
     status: Literal["done", "failed"]
     train_examples: int
     best_epoch: int | None = None
@@ -177,7 +191,8 @@ class RunRecord(Record):
     @property
     def key(self) -> str:
         """As `Run.key`."""
-        return format_run_key(self.arm, self.size, self.seed, tuple(self.hyperparameters.items()))
+        point = tuple(self.hyperparameters.items())
+        return format_run_key(self.arm, self.size, self.seed, point, for_tuning=self.for_tuning)
 
 
 class SummaryRow(Record):

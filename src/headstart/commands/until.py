@@ -67,7 +67,7 @@ def run_until(
     placement: Placement | None = None
     with open_local_backend(opened.prepared, opened.store) as backend:
         while True:
-            on_begin(len(opened.missing))
+            on_begin(len(opened.missing) + len(opened.to_come))
             results = run_missing(opened, backend, on_event, placement)
             placement = results.placement
             log(_describe_round(results.findings, rule))
