@@ -157,9 +157,9 @@ class Provenance(Record):
 class RunRecord(Record):
     """One run, done or failed. Its presence on disk with status `done` means the run is complete.
 
-    `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose itself,
-    such as the length limit in force, and `traceback` that of an error which is a bug. A run `for_tuning` only
-    helps to choose among the points of its arm's grid: it is never tested.
+    `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose
+    itself, such as the length limit in force, and `traceback` that of an error which is a bug. A run
+    `for_tuning` only helps to choose among the points of its arm's grid: it is never tested.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -219,7 +219,10 @@ class SummaryRow(Record):
 
 
 class GridRow(Record):
-    """One point of the grid that a tuned arm tried: its valid metric over the `n_seeds` seeds that ended."""
+    """One point of the grid that a tuned arm tried: its valid metric over the `n_seeds` seeds that ended.
+
+    The seeds are those that choose: the arm's tuning seeds, or the study's where these choose themselves.
+    """
 
     arm: str
     size: int | Literal["all"]
@@ -230,6 +233,15 @@ class GridRow(Record):
     std: float | None
     n_failed: int
     chosen: bool
+
+
+class JudgedPoint(Record):
+    """The grid point at which a seed of a tuned arm is judged."""
+
+    arm: str
+    size: int | Literal["all"]
+    seed: int
+    hyperparameters: dict[str, float]
 
 
 class SeedContrast(Record):

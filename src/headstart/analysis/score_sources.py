@@ -8,7 +8,6 @@ from pathlib import Path
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
-from headstart.config.load import load_study
 from headstart.errors import HeadstartError
 from headstart.records import RunRecord, StoppingRule
 from headstart.store.runs import RunStore
@@ -69,7 +68,7 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
         raise HeadstartError(
             "holds no study", where=str(folder), expected="the `out` folder of `headstart run`"
         )
-    study = load_study(store.study_file)
+    study = store.read_study()
     runs = order_runs(study, list(store.read_records()))
     metric = metric or study.metric
     if metric not in runs.metrics:

@@ -1,7 +1,7 @@
 """A study becomes its runs (arm x size x seed x grid point), which train in packs.
 
-A tuned arm whose grid point is chosen by seeds of its own has two kinds of runs: those for tuning, of its whole
-grid, and those that are judged, at the chosen point, which only the first kind's results tell.
+A tuned arm whose grid point is chosen by seeds of its own has two kinds of runs: those for tuning, of its
+whole grid, and those that are judged, at the chosen point, which only the first kind's results tell.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Run:
     """One arm, trained on `size` texts with one seed; `training` has every value settled.
 
     `lora`, `probe` and `peft` are the methods' own settings; those of other methods are None. A run
-    `for_tuning` only helps to choose among the points of its arm's grid: it is not tested, and leaves no model.
+    `for_tuning` only helps to choose among its arm's grid points: it is not tested, and leaves no model.
     """
 
     arm: str
@@ -101,10 +101,8 @@ def _expand_judged(study: Study, chosen: Mapping[Cell, GridPoint]) -> Iterator[R
                 yield _make_run(study, name, size, seed, point)
 
 
-def _list_judged_points(
-    study: Study, cell: Cell, chosen: Mapping[Cell, GridPoint]
-) -> tuple[GridPoint, ...]:
-    """The grid points at which the study's seeds train: the chosen one, or all where they choose themselves."""
+def _list_judged_points(study: Study, cell: Cell, chosen: Mapping[Cell, GridPoint]) -> tuple[GridPoint, ...]:
+    """The grid points at which the study's seeds train: the chosen one, or all where they choose."""
     arm = study.arms[cell[0]]
     if not get_tuning_seeds(study, arm):
         return list_grid_points(study, arm)

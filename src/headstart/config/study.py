@@ -37,7 +37,7 @@ Size = int | Literal["all"]
 BAG_OF_WORDS_ARM: Final = "words"
 #: What `tune` can try values of, outermost first; keys of `Training`.
 TUNABLE: Final = ("learning_rate", "weight_decay")
-#: The first seed of those by which a count of `tune.seeds` chooses: far from a study's own, which grow from 0.
+#: The first of the seeds that a count of `tune.seeds` stands for: far from a study's own, which grow from 0.
 FIRST_TUNING_SEED: Final = 1000
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

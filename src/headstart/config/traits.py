@@ -55,7 +55,7 @@ class MethodTraits:
 
     @property
     def is_tunable(self) -> bool:
-        """Whether a grid can be tried with it: what takes no learning rate would do the same at each point."""
+        """Whether a grid can be tried: what takes no learning rate would do the same at each point."""
         return self.has_checkpoint and self.learning_rate > 0
 
 

@@ -237,7 +237,7 @@ class PackTrainer:
             self._close_epoch(r, step_batches[r].epoch, {part: of_all[i] for part, of_all in scores.items()})
 
     def _list_evaluated(self, rows: list[int]) -> list[Part]:
-        """The parts to be measured: the test not where all of these only tune, for nobody is to look at it."""
+        """The parts to measure: not the test where all of these only tune, for nobody is to look at it."""
         are_tested = not all(member.run.for_tuning for member in self._select(rows))
         return [part for part in self._context.evaluated_parts if part != "test" or are_tested]
 

@@ -88,10 +88,10 @@ class GroupEstimate:
 
 @dataclass(frozen=True)
 class StudyEstimate:
-    """What the runs that are `missing` will need, and those `to_come`, whose grid point tuning has yet to choose.
+    """What the runs that are `missing` will need, and those `to_come`, when tuning has chosen for them.
 
-    `groups` are of the missing ones. `parameters` are by arm, None for a method that is fitted. `gpus` are those that train, none on a CPU.
-    `placement` is known once it was chosen.
+    `groups` are of the missing ones. `parameters` are by arm, None for a method that is fitted. `gpus`
+    are those that train, none on a CPU. `placement` is known once it was chosen.
     """
 
     missing: tuple[Run, ...]

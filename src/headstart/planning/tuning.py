@@ -147,7 +147,11 @@ def describe_changed_choices(study: Study, records: Iterable[RunRecord]) -> Iter
             if (record.arm, record.size) == (arm, size) and not record.for_tuning and record.status == "done"
         ]
         earlier = [record for record in judged if tuple(record.hyperparameters.items()) != point]
-        if get_tuning_seeds(study, study.arms[arm]) and earlier and len(judged) - len(earlier) < len(study.seeds):
+        if (
+            get_tuning_seeds(study, study.arms[arm])
+            and earlier
+            and len(judged) - len(earlier) < len(study.seeds)
+        ):
             where = arm if len(study.sizes) == 1 else f"{arm} (size {size})"
             yield (
                 f"{where}: tuning chooses {_format_point(point)} now, and {len(earlier)} runs were judged at "

@@ -24,8 +24,8 @@ def choose_setting(scores: np.ndarray, *, lower_is_better: bool = False) -> int 
 def choose_without_each(scores: np.ndarray, *, lower_is_better: bool = False) -> list[int | None]:
     """For each seed the setting that the other seeds choose, as `choose_setting`; of `scores` [P, S].
 
-    Leave-one-out cross-validation of the choice (Stone 1974): a seed's luck on valid, which it shares with the
-    test, has no say in the setting that it is judged at.
+    Leave-one-out cross-validation of the choice (Stone 1974): a seed's luck on valid, which it shares with
+    the test, has no say in the setting that it is judged at.
     """
     return [
         choose_setting(np.delete(scores, seed, axis=1), lower_is_better=lower_is_better)

@@ -1,4 +1,4 @@
-"""Settings are chosen by their mean over seeds, each seed's own by the others; numpy's means are the oracle."""
+"""Settings are chosen by their mean over seeds, each seed's by the others; numpy's means are the oracle."""
 
 from __future__ import annotations
 
