@@ -1,4 +1,4 @@
-"""Tuned arms end to end: a tiny grid is trained, chosen on valid, promoted, and gone on with."""
+"""Tuned arms whose own seeds choose, end to end: a grid is trained, chosen on valid, and gone on with."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Tuned:
 
 def write(study_in: StudyFile, folder: Path) -> Path:
     training = {"epochs": 4, "batch_size": 8, "learning_rate": 1.0, "precision": "fp32"}
-    return study_in(folder, arms=ARMS, seeds=2, training=training, tune={"learning_rate": RATES})
+    return study_in(
+        folder, arms=ARMS, seeds=2, training=training, tune={"learning_rate": RATES, "seeds": "shared"}
+    )
 
 
 @pytest.fixture(scope="module")

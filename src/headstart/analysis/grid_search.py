@@ -16,7 +16,6 @@ from headstart.planning.tuning import GridScores, collect_grid_scores, leaves_ou
 from headstart.records import GridRow, JudgedPoint, RunRecord, StudyWarning
 from headstart.stats.summary import summarise_values
 
-
 #: What is said of figures at points that are chosen seed by seed.
 LEFT_OUT: Final = "chosen without the seed it is judged by"
 

@@ -48,7 +48,7 @@ class StudyRuns:
         return [run for size, arm in list_cells(self.study) for run in self.select_chosen(arm, size)]
 
     def find_chosen_point(self, arm: str, size: Size) -> dict[str, float] | None:
-        """The grid point that all seeds choose: empty where the arm is not tuned, None where no run is done."""
+        """The grid point that all seeds choose: empty where none is tuned, None where no run is done."""
         tried = [row for row in self.grid_rows if (row.arm, row.size) == (arm, size)]
         return next((row.hyperparameters for row in tried if row.chosen), None) if tried else {}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.config.arm_settings import get_grid_axes, get_tuning_seeds, resolve_training
+from headstart.config.arm_settings import get_grid_axes, get_tune, resolve_training
 from headstart.config.load import load_study
 from headstart.config.study import Study, Tune
 from headstart.config.traits import METHODS, get_method_traits
@@ -137,8 +137,8 @@ def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for name, arm in study.arms.items():
         for tuned, values in get_grid_axes(study, arm).items():
             yield f"arms.{name}.tune.{tuned}", values
-        if tuning_seeds := get_tuning_seeds(study, arm):
-            yield f"arms.{name}.tune.seeds", tuning_seeds
+        if tune := get_tune(study, arm):
+            yield f"arms.{name}.tune.seeds", (tune.seeds,) if tune.seeds == "shared" else tune.seeds
 
 
 def _flatten_identity(study: Study) -> dict[str, Any]:
@@ -151,8 +151,6 @@ def _flatten_identity(study: Study) -> dict[str, Any]:
             in_force |= resolve_training(study, arm).model_dump(mode="json")
             # What a grid replaces decides nothing.
             in_force |= dict.fromkeys(get_grid_axes(study, arm), "tuned")
-            if get_grid_axes(study, arm):
-                in_force["tune.seeds"] = "of their own" if get_tuning_seeds(study, arm) else "shared"
             in_force |= arm.model_dump(mode="json", include=sections, exclude_none=True)
         flat |= {f"{name}{_SEPARATOR}{key}": value for key, value in in_force.items()}
     return flat

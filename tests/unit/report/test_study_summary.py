@@ -98,7 +98,9 @@ def scores(valid: float | None) -> dict[str, Any]:
 
 def tuned(records: Sequence[RunRecord], **changes: Any) -> Findings:
     return make_findings(
-        make_study(**({"seeds": 2, "tune": {"learning_rate": [LOW, HIGH]}} | changes)), records, ()
+        make_study(**({"seeds": 2, "tune": {"learning_rate": [LOW, HIGH], "seeds": "shared"}} | changes)),
+        records,
+        (),
     )
 
 
@@ -117,7 +119,7 @@ def test_grid_table_marks_the_chosen_cell_in_plain_text() -> None:
 
 def test_grid_table_leaves_cells_of_other_grids_empty() -> None:
     arms = {
-        "pretrained": {"tune": {"learning_rate": [1e-3]}},
+        "pretrained": {"tune": {"learning_rate": [1e-3], "seeds": "shared"}},
         "random": {"init": "random"},
         "words": None,
     }
