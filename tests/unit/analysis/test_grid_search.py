@@ -22,10 +22,10 @@ GRID: Valid = {LOW: (0.7, 0.7), HIGH: (0.6, 0.9)}
 
 def study(**changes: Any) -> Study:
     """Whose own two seeds choose, as they did before there were tuning seeds."""
-    changes = {"seeds": 2, "tune": {"learning_rate": [LOW, HIGH]}} | changes
-    if changes["tune"]:
-        changes["tune"] = {"seeds": "shared"} | changes["tune"]
-    return make_study(**changes)
+    changed: dict[str, Any] = {"seeds": 2, "tune": {"learning_rate": [LOW, HIGH]}} | changes
+    if changed["tune"]:
+        changed["tune"] = {"seeds": "shared"} | changed["tune"]
+    return make_study(**changed)
 
 
 def record(
