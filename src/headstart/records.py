@@ -269,9 +269,12 @@ class Contrast(Record):
     difference: float
     low: float | None
     high: float | None
+    n_tests: int
+    family_low: float | None
+    family_high: float | None
     p: float | None
-    p_holm: float | None
-    verdict: Literal["better", "worse", "no difference", "undecided"]
+    p_adjusted: float | None
+    verdict: Literal["better", "worse", "no difference", "not worse", "undecided"]
     seeds_low: float | None
     seeds_high: float | None
     bootstrap_low: float | None
@@ -283,6 +286,14 @@ class Contrast(Record):
     fiducial_prob_better: float | None
     limiting_factor: Literal["seeds", "examples"] | None
     each_seed: tuple[SeedContrast, ...]
+
+
+class Margin(Record):
+    """The difference below which none matters: points for shares, else the metric's unit; and when it was
+    stated, which decides what a verdict by it is worth."""
+
+    value: float
+    stated: Literal["before the results", "after the results"]
 
 
 class StoppingRule(Record):

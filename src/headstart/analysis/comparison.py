@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.analysis.scores import ArmScores
-from headstart.records import SCHEMA_VERSION, Contrast, StoppingRule, SummaryRow, WorthRow
+from headstart.records import SCHEMA_VERSION, Contrast, Margin, StoppingRule, SummaryRow, WorthRow
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Scores of one metric, summed up by arm and size, and each arm's contrast with its control.
 
-    `control` is None where two studies are compared: an arm's is then its namesake in the first. `margin` is
-    in points for shares, else in the metric's unit.
+    `control` is None where two studies are compared: an arm's is then its namesake in the first.
     """
 
     source: str
     metric: str
     control: str | None
-    margin: float | None
+    margin: Margin | None
     scores: tuple[ArmScores, ...]
     summary: tuple[SummaryRow, ...]
     contrasts: tuple[Contrast, ...]
@@ -35,7 +34,7 @@ class Comparison:
             "source": self.source,
             "metric": self.metric,
             "control": self.control,
-            "margin": self.margin,
+            "margin": self.margin.model_dump() if self.margin else None,
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],

@@ -1,4 +1,4 @@
-"""Scores compared with a control's: contrasts, with p values adjusted for their number, and verdicts."""
+"""Scores compared with a control's: contrasts, with intervals that hold for all at once, and verdicts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headstart.analysis.judging import Judging
 from headstart.analysis.scores import (
     ArmScores,
     Cell,
@@ -15,9 +16,8 @@ from headstart.analysis.scores import (
     pair_scores,
     summarise_scores,
 )
-from headstart.config.metrics import LOWER_IS_BETTER, SHARES
 from headstart.records import Contrast, SeedContrast, SummaryRow
-from headstart.stats.paired_comparison import PairedComparison, add_verdicts, compare_paired
+from headstart.stats.paired_comparison import PairedComparison, compare_paired
 
 
 @dataclass(frozen=True)
@@ -39,61 +39,58 @@ def pair_with_control(scores: Sequence[ArmScores], control: str) -> list[tuple[C
 
 
 def compare_pairs(
-    scores: Sequence[ArmScores],
-    pairs: Sequence[tuple[Cell, Cell]],
-    metric: str,
-    seed: int,
-    *,
-    margin: float | None = None,
-    is_sequential: bool = False,
+    scores: Sequence[ArmScores], pairs: Sequence[tuple[Cell, Cell]], judging: Judging, seed: int
 ) -> ScoredPairs:
     """Scores summed up, and contrasts of the pairs that have a seed in common.
 
     Args:
         pairs: each an arm and its control.
         seed: of the draws of test examples, seeds and sign flips.
-        margin: points for shares, else in the metric's unit; differences within it are none that matter.
-        is_sequential: as `stats.paired_comparison.add_verdicts`.
     """
     # One generator for examples first and seeds second: `run` and `compare` give the same figures so.
     generator = np.random.default_rng(seed)
     by_cell = {arm_scores.cell: arm_scores for arm_scores in bootstrap_examples(scores, generator)}
     paired = [(by_cell[arm], by_cell[control]) for arm, control in pairs]
     paired = [(arm, control) for arm, control in paired if list_shared_seeds(arm, control)]
-    lower_is_better = metric in LOWER_IS_BETTER
     comparisons = [
-        compare_paired(arm, control, generator, n_tests=len(paired), lower_is_better=lower_is_better)
+        compare_paired(
+            arm,
+            control,
+            generator,
+            n_tests=len(paired) * judging.n_metrics,
+            alpha=judging.alpha,
+            lower_is_better=judging.lower_is_better,
+        )
         for arm, control in (pair_scores(pair, list_shared_seeds(*pair)) for pair in paired)
     ]
-    final = add_verdicts(
-        comparisons,
-        lower_is_better=lower_is_better,
-        margin=margin / 100 if margin is not None and metric in SHARES else margin,
-        is_sequential=is_sequential,
-    )
     return ScoredPairs(
-        summary=tuple(summarise_scores(arm_scores, metric) for arm_scores in by_cell.values()),
+        summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
         contrasts=tuple(
-            _make_contrast(arm, control, comparison, metric)
-            for (arm, control), comparison in zip(paired, final, strict=True)
+            _make_contrast(arm, control, comparison, judging)
+            for (arm, control), comparison in zip(paired, comparisons, strict=True)
         ),
     )
 
 
-def _make_contrast(arm: ArmScores, control: ArmScores, comparison: PairedComparison, metric: str) -> Contrast:
+def _make_contrast(
+    arm: ArmScores, control: ArmScores, comparison: PairedComparison, judging: Judging
+) -> Contrast:
     return Contrast(
         arm=arm.arm,
         control=control.arm,
         size=arm.size,
-        metric=metric,
+        metric=judging.metric,
         n_seeds=comparison.n_seeds,
         test_examples=comparison.n_examples,
         difference=comparison.difference,
         low=comparison.low,
         high=comparison.high,
+        n_tests=comparison.n_tests,
+        family_low=comparison.family_low,
+        family_high=comparison.family_high,
         p=comparison.p,
-        p_holm=comparison.p_holm,
-        verdict=comparison.verdict,
+        p_adjusted=comparison.p_adjusted,
+        verdict=judging.judge(comparison),
         seeds_low=comparison.seeds_low,
         seeds_high=comparison.seeds_high,
         bootstrap_low=comparison.bootstrap_low,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.grid_search import describe_choice
+from headstart.analysis.judging import choose_judging, find_margin
 from headstart.analysis.scores import ReadPredictions, collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
 from headstart.analysis.worth import WorthTables, estimate_worths
@@ -15,6 +16,7 @@ from headstart.config.study import Study
 from headstart.records import (
     SCHEMA_VERSION,
     Contrast,
+    Margin,
     RunRecord,
     StoppingRule,
     StudyWarning,
@@ -35,6 +37,7 @@ class Findings(StudyRuns):
     label_worth: tuple[WorthRow, ...] = ()
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
+    margin: Margin | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`; scores as they are, 0.825 and not 82.5."""
@@ -48,6 +51,7 @@ class Findings(StudyRuns):
             "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
+            "margin": self.margin.model_dump(mode="json") if self.margin else None,
             "grid_search": {
                 "rule": describe_choice(self.study),
                 "grid": [row.model_dump(mode="json") for row in self.grid_rows],
@@ -70,10 +74,11 @@ def make_findings(
         stopping_rule: by which seeds were added, which verdicts then allow for.
     """
     runs, control = order_runs(study, records, warnings), study.control_arm
+    margin = find_margin(study, study.metric)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
     for metric, scores in collect_scores(runs, runs.metrics, read).items():
         pairs = pair_with_control(scores, control) if control else []
-        compared = compare_pairs(scores, pairs, metric, _SEED, is_sequential=stopping_rule is not None)
+        compared = compare_pairs(scores, pairs, choose_judging(runs, metric, margin, stopping_rule), _SEED)
         summary += compared.summary
         contrasts += compared.contrasts
         if control and metric == study.metric:
@@ -91,4 +96,5 @@ def make_findings(
         label_worth=worth.labels,
         step_worth=worth.steps,
         stopping_rule=stopping_rule,
+        margin=margin,
     )

@@ -17,7 +17,7 @@ from headstart.stats.power import (
 )
 
 #: Numbers of seeds that a table shows.
-SEEDS: Final = (1, 3, 5, 10, 50)
+SEEDS: Final = (2, 3, 5, 10, 20)
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.analysis.judging import Judging, choose_judging, find_margin
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.errors import HeadstartError
-from headstart.records import RunRecord, StoppingRule
+from headstart.records import Margin, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
 
 
 @dataclass(frozen=True)
 class ScoreSource:
-    """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known."""
+    """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
+
+    `judging` is what its verdicts go by, with the `margin` that the study states.
+    """
 
     scores: tuple[ArmScores, ...]
     metric: str
     control: str
+    judging: Judging
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
+    margin: Margin | None = None
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -59,7 +65,8 @@ def open_source(path: Path, metric: str | None) -> ScoreSource:
 def _open_table(file: Path, metric: str | None) -> ScoreSource:
     scores, metric = read_score_file(file, metric)
     arms = [arm_scores.arm for arm_scores in scores]
-    return ScoreSource(tuple(scores), metric, "random" if "random" in arms else arms[0])
+    control = "random" if "random" in arms else arms[0]
+    return ScoreSource(tuple(scores), metric, control, Judging(metric))
 
 
 def _open_study(folder: Path, metric: str | None) -> ScoreSource:
@@ -79,4 +86,6 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
         )
     scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
     control = study.control_arm or scores[0].arm
-    return ScoreSource(scores, metric, control, tuple(runs.chosen), store.read_stopping_rule())
+    margin, rule = find_margin(study, metric), store.read_stopping_rule()
+    judging = choose_judging(runs, metric, margin, rule)
+    return ScoreSource(scores, metric, control, judging, tuple(runs.chosen), rule, margin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.worth import estimate_worths
 from headstart.errors import HeadstartError
+from headstart.records import Margin
 
 
 def compare(
@@ -29,7 +31,7 @@ def compare(
         metric: the study's, or the only further column, by default.
         control: the study's by default; of a table `random`, or else its first arm.
         margin: differences within this are none that matter: points for shares (0.5 is half a point), else
-            in the metric's own unit.
+            in the metric's own unit; in place of the one that the study file states.
         seed: of the bootstrap and of sampled sign flips.
 
     Raises:
@@ -37,20 +39,15 @@ def compare(
     """
     opened = open_source(Path(source), metric)
     scores, metric, control = opened.scores, opened.metric, opened.check_control(control)
-    compared = compare_pairs(
-        scores,
-        pair_with_control(scores, control),
-        metric,
-        seed,
-        margin=margin,
-        is_sequential=opened.stopping_rule is not None,
-    )
+    stated = _choose_margin(opened, margin)
+    judging = replace(opened.judging, margin=stated.value if stated else None)
+    compared = compare_pairs(scores, pair_with_control(scores, control), judging, seed)
     worth = estimate_worths(scores, opened.runs, control, metric, seed)
     return Comparison(
         source=str(source),
         metric=metric,
         control=control,
-        margin=margin,
+        margin=stated,
         scores=scores,
         summary=compared.summary,
         contrasts=compared.contrasts,
@@ -82,24 +79,34 @@ def compare_studies(
         raise HeadstartError("they share no arm of the same size", where=f"{first_path} and {second_path}")
     scores = (*_mark_study(first, "A"), *_mark_study(second, "B"))
     rule = first.stopping_rule or second.stopping_rule
-    compared = compare_pairs(
-        scores,
-        [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared],
-        first.metric,
-        seed,
-        margin=margin,
-        is_sequential=rule is not None,
-    )
+    stated = _choose_margin(first, margin)
+    judging = replace(first.judging, margin=stated.value if stated else None, is_sequential=rule is not None)
+    pairs = [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared]
+    compared = compare_pairs(scores, pairs, judging, seed)
     return Comparison(
         source=f"A {first_path}, B {second_path}",
         metric=first.metric,
         control=None,
-        margin=margin,
+        margin=stated,
         scores=scores,
         summary=compared.summary,
         contrasts=compared.contrasts,
         stopping_rule=rule,
     )
+
+
+def _choose_margin(source: ScoreSource, given: float | None) -> Margin | None:
+    """The one given to the command, which whoever has seen the results could choose by them; else the
+    study's.
+
+    Raises:
+        HeadstartError: it is not above zero.
+    """
+    if given is None or (source.margin and source.margin.value == given):
+        return source.margin
+    if not 0 < given < math.inf:
+        raise HeadstartError(f"{given:g}", where="--margin", expected="a number above 0")
+    return Margin(value=given, stated="after the results")
 
 
 def _check_same_test(first: ScoreSource, second: ScoreSource, where: str) -> None:

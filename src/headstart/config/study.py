@@ -427,6 +427,13 @@ class Study(Section):
         default=(), description="Prompts to be answered before training and after; for task instruction."
     )
     select: Select = Select()
+    margin: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Differences of the metric within it are none that matter: points for shares, else in "
+        "its unit. State it before there are results.",
+    )
     curves: tuple[Literal["valid", "test"], ...] = Field(
         default=("valid",), description="What is measured after each epoch; the test only on request."
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from headstart.analysis.comparison import Comparison
 from headstart.records import Contrast, SummaryRow, WorthRow
-from headstart.report.conclusions import explain_comparison
+from headstart.report.conclusions import describe_level, explain_comparison, is_family
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -27,14 +27,18 @@ from headstart.report.table_formats import (
 )
 
 #: Headings that take two lines on a terminal, and headings of columns whose cells stay on one.
-_TWO_LINES: Final = frozenset({"95% seeds", "95% examples", "worst, best", "± pop.", "p, sign flip"})
+_TWO_LINES: Final = frozenset(
+    {"95% seeds", "95% examples", "worst, best", "± pop.", "p, sign flip", "p, adjusted"}
+)
 _UNBROKEN: Final = _TWO_LINES | {"seeds", "size", "95%", "95%, anytime"}
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:
     """Tables and notes, for a terminal."""
     tables = (
-        render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=_UNBROKEN)
+        render_terminal_table(
+            rows, two_line_heads=_TWO_LINES, unbroken=_UNBROKEN | {describe_level(comparison.contrasts)}
+        )
         for rows in make_tables(comparison)
     )
     shown = [part for table in tables for part in (table, Text())]
@@ -96,7 +100,7 @@ def _format_arm(row: SummaryRow) -> list[str]:
 def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
     against = f"against {comparison.control}" if comparison.control else "B against A"
     is_sequential = comparison.stopping_rule is not None
-    columns = ["95%, anytime", "seeds"] if is_sequential else ["95%", "p, Holm", "p, sign flip"]
+    columns = ["95%, anytime", "seeds"] if is_sequential else _name_columns(comparison)
     head = [against, get_unit(comparison.metric), *columns, "verdict"]
     cells = [
         _add_size(_format_contrast(row, is_sequential), row.size, has_sizes) for row in comparison.contrasts
@@ -104,13 +108,22 @@ def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
     return [_add_size(head, "size", has_sizes), *cells]
 
 
+def _name_columns(comparison: Comparison) -> list[str]:
+    """Of intervals and p values, which hold for all contrasts at once."""
+    return [
+        describe_level(comparison.contrasts),
+        "p, adjusted" if is_family(comparison.contrasts) else "p",
+        "p, sign flip",
+    ]
+
+
 def _format_contrast(row: Contrast, is_sequential: bool) -> list[str]:
     if is_sequential:
         interval = format_interval(row.metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
     else:
-        interval = format_interval(row.metric, row.low, row.high, signed=True)
-        figures = [interval, format_p(row.p_holm), format_p(row.p_sign_flip)]
+        interval = format_interval(row.metric, row.family_low, row.family_high, signed=True)
+        figures = [interval, format_p(row.p_adjusted), format_p(row.p_sign_flip)]
     return [row.arm, format_metric(row.metric, row.difference, signed=True), *figures, row.verdict]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from headstart.analysis.comparison import Comparison
@@ -20,9 +20,8 @@ from headstart.report.numbers import (
 )
 from headstart.stats.confidence_sequence import find_min_seeds
 
-#: What its coverage by simulation shows (docs/statistics.md).
 _TWO_SEEDS: Final = (
-    "Two seeds are few: where seeds differ much, a 95% interval over two has a coverage of 88%. "
+    "Two seeds are few: an interval over two is several times as wide as one over three. "
     "Run with seeds=3 or more."
 )
 
@@ -46,6 +45,12 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
     notes = list(_explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule))
+    if rule is None and is_family(contrasts):
+        notes.append(
+            f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni): the chance "
+            "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
+        )
+    notes += _explain_margin(comparison)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if rule is None and any(
@@ -59,8 +64,19 @@ def explain_comparison(comparison: Comparison) -> list[str]:
 
 
 def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
-    """The interval that verdicts follow: the confidence sequence where seeds were added by a rule."""
-    return (row.low, row.high) if rule is None else (row.sequence_low, row.sequence_high)
+    """The interval that verdicts follow: the one that holds for all contrasts at once, and where seeds were
+    added by a rule the confidence sequence, which does so too."""
+    return (row.family_low, row.family_high) if rule is None else (row.sequence_low, row.sequence_high)
+
+
+def is_family(rows: Sequence[Contrast]) -> bool:
+    """Whether verdicts allow for several contrasts."""
+    return any(row.n_tests > 1 for row in rows)
+
+
+def describe_level(rows: Sequence[Contrast]) -> str:
+    """What the intervals beside verdicts hold for: `95%`, or `95%, all 6` at once."""
+    return f"95%, all {rows[0].n_tests}" if is_family(rows) else "95%"
 
 
 def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
@@ -99,8 +115,17 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
         )
     if row.verdict == "undecided":
         return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
+    if row.verdict in ("no difference", "not worse"):
+        return _describe_by_margin(row, findings, f"{against}{interval}.")
     verb = "beats" if row.verdict == "better" else "is behind"
     return f"{row.arm} {verb} {row.control} by {difference}: {against}{interval}."
+
+
+def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
+    margin = f"{findings.margin.value:g} {get_unit(row.metric)}" if findings.margin else "the margin"
+    if row.verdict == "no difference":
+        return f"{row.arm} and {row.control} differ by less than {margin}: {figures}"
+    return f"{row.arm} is not worse than {row.control} by {margin} or more: {figures}"
 
 
 def _describe_interval(row: Contrast, findings: Findings) -> str:
@@ -115,15 +140,8 @@ def _describe_interval(row: Contrast, findings: Findings) -> str:
     over = f"{row.n_seeds} seeds"
     if row.test_examples:
         over += f" and {row.test_examples:,} test examples"
-    return f"95% interval {ends}, {over}{_describe_adjustment(row)}"
-
-
-def _describe_adjustment(row: Contrast) -> str:
-    """Why an interval without zero decides nothing: it is one of several."""
-    is_clear = row.low is not None and row.high is not None and not row.low <= 0 <= row.high
-    if not is_clear or row.verdict != "undecided":
-        return ""
-    return f"; p {row.p_holm:.3f} adjusted for the number of comparisons"
+    at_once = f" for all {row.n_tests} contrasts at once" if row.n_tests > 1 else ""
+    return f"95% interval{at_once} {ends}, {over}"
 
 
 def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
@@ -132,6 +150,21 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
         for row in findings.summary
         if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
     )
+
+
+def _explain_margin(comparison: Comparison) -> Iterator[str]:
+    """When it was stated, which decides what a verdict by it is worth."""
+    margin = comparison.margin
+    if margin is None:
+        return
+    amount = f"{margin.value:g} {get_unit(comparison.metric)}"
+    if margin.stated == "before the results":
+        yield f"The margin, {amount}, stood in the study file before there were results."
+    else:
+        yield (
+            f"The margin, {amount}, was stated after the results: verdicts by it explore. To test with it, "
+            f"write margin: {margin.value:g} into the study file before it is run."
+        )
 
 
 def _explain_seeds(comparison: Comparison) -> Iterator[str]:

@@ -18,7 +18,7 @@ from headstart.config.arm_settings import get_choosing_seeds
 from headstart.config.study import Size, Study
 from headstart.config.traits import get_task_traits
 from headstart.records import GridRow
-from headstart.report.conclusions import draw_conclusions, select_interval
+from headstart.report.conclusions import draw_conclusions, is_family, select_interval
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 
 _WARNING_STYLE: Final = "yellow"
@@ -61,7 +61,9 @@ def _describe_brackets(findings: Findings) -> str:
     if findings.stopping_rule is not None:
         return "; in brackets 95% at any number of seeds, of the median"
     is_known = all(row.test_examples for row in rows)
-    return "; in brackets 95% over seeds" + (" and test examples" if is_known else "")
+    over = "over seeds" + (" and test examples" if is_known else "")
+    at_once = f", for all {rows[0].n_tests} at once (Bonferroni)" if is_family(rows) else ""
+    return f"; in brackets 95% {over}{at_once}"
 
 
 def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
@@ -117,7 +119,7 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
             low, high = select_interval(row, findings.stopping_rule)
             ends = (format_metric(metric, end, signed=True) for end in (low, high))
             interval = " [{}, {}]".format(*ends) if low is not None else ""
-            return f"{format_metric(metric, row.difference, signed=True)}{interval}"
+            return f"{format_metric(metric, row.difference, signed=True)}{interval} {row.verdict}"
     return "control" if arm == findings.study.control_arm else "-"
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 
 from headstart.stats.confidence_sequence import compute_confidence_sequence
-from headstart.stats.paired_tests import adjust_holm, mcnemar_p, min_sign_flip_p, sign_flip_p
+from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.power import LimitingFactor
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
 from headstart.stats.summary import LEVEL, compute_mean_interval, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 
-Verdict = Literal["better", "worse", "no difference", "undecided"]
-_ALPHA: Final = 1 - LEVEL
+Verdict = Literal["better", "worse", "no difference", "not worse", "undecided"]
+#: The chance of a false verdict that a family of comparisons may have.
+ALPHA: Final = 1 - LEVEL
 _UNKNOWN: Final = (None, None)
 
 
@@ -26,11 +27,13 @@ class PairedScores:
 
     `by_seed` [S]; `by_example` [S, N], parts whose means over examples are these scores; `resampled` [D, S],
     the scores on resampled examples. None where examples are not known, or a metric has no parts by example.
+    `groups` [N] says of which group each example is; None where each is its own.
     """
 
     by_seed: np.ndarray
     by_example: np.ndarray | None = None
     resampled: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -47,24 +50,28 @@ class SeedDifference:
 class PairedComparison:
     """The difference of two arms that share S seeds, and N test examples or None.
 
-    `low` and `high` are the main interval: over seeds and examples where examples are known, else over
-    seeds, as `seeds_low` and `seeds_high` are always. `p` belongs to the main interval; `p_holm` is
-    adjusted for all comparisons made at once. `bootstrap_low` and `bootstrap_high` are the
+    `low` and `high` are the 95% interval of this difference alone: over seeds and examples where examples are
+    known, else over seeds, as `seeds_low` and `seeds_high` are always. `family_low` and `family_high` hold
+    for all `n_tests` comparisons made at once (Bonferroni), and the verdict is read off them; `p_adjusted` is
+    p for all of them: below 5% where zero is outside. `bootstrap_low` and `bootstrap_high` are the
     multi-bootstrap's (Sellam et al. 2022, "The MultiBERTs"). `sequence_low` and `sequence_high` hold for
     all comparisons made at once and at every number of seeds (`stats.confidence_sequence`), so also where
     seeds were added by a rule. `p_sign_flip` is of the sign-flip test over seeds, which with so few seeds
-    is never below `min_p`. `fiducial_prob_better` is the fiducial probability, by the t distribution
-    behind the interval, that the arm is better than its control. `each_seed` is about the very models of
+    is never below `min_p`. `fiducial_prob_better` is the fiducial probability, by the law behind the
+    interval, that the arm is better than its control. `each_seed` is about the very models of
     one seed. `limiting_factor` says which of seeds and examples makes the interval wide.
     """
 
     n_seeds: int
     n_examples: int | None
+    n_tests: int
     difference: float
     low: float | None
     high: float | None
+    family_low: float | None
+    family_high: float | None
     p: float | None
-    p_holm: float | None
+    p_adjusted: float | None
     seeds_low: float | None
     seeds_high: float | None
     bootstrap_low: float | None
@@ -76,7 +83,6 @@ class PairedComparison:
     fiducial_prob_better: float | None
     each_seed: tuple[SeedDifference, ...]
     limiting_factor: LimitingFactor | None
-    verdict: Verdict = "undecided"
 
 
 def compare_paired(
@@ -85,9 +91,10 @@ def compare_paired(
     generator: np.random.Generator,
     *,
     n_tests: int = 1,
+    alpha: float = ALPHA,
     lower_is_better: bool = False,
 ) -> PairedComparison:
-    """`arm` minus `control`, which share seeds and, where these are known, examples; no verdict yet.
+    """`arm` minus `control`, which share seeds and, where these are known, examples.
 
     One seed has no interval, nor have differences that are equal with every seed and, where examples are
     known, on every example: they show no variation. Methods without randomness still vary over examples.
@@ -95,11 +102,14 @@ def compare_paired(
     Args:
         generator: resamples seeds, and draws sign flips where there are too many to try all.
         n_tests: how many comparisons are made at once.
+        alpha: the chance that any of them is falsely decided; below 5% where results were looked at before.
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
     resampled = _subtract_known(arm.resampled, control.resampled)
-    estimate = estimate_difference(by_seed, by_example)
+    estimate = estimate_difference(by_seed, by_example, arm.groups)
+    low, high = estimate.compute_interval() if estimate else _UNKNOWN
+    family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
     seeds_low, seeds_high = compute_mean_interval(by_seed)
     # The generator is asked for seeds first and for sign flips second: figures depend on this order.
     bootstrap_low, bootstrap_high = (
@@ -111,11 +121,14 @@ def compare_paired(
     return PairedComparison(
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
+        n_tests=n_tests,
         difference=float(by_seed.mean()),
-        low=estimate.low if estimate else None,
-        high=estimate.high if estimate else None,
+        low=low,
+        high=high,
+        family_low=family_low,
+        family_high=family_high,
         p=estimate.p if estimate else None,
-        p_holm=None,
+        p_adjusted=min(1.0, estimate.p * n_tests * ALPHA / alpha) if estimate else None,
         seeds_low=seeds_low,
         seeds_high=seeds_high,
         bootstrap_low=bootstrap_low,
@@ -173,43 +186,23 @@ def _find_limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | N
     return "seeds" if estimate.seeds > estimate.examples else "examples"
 
 
-def add_verdicts(
-    comparisons: Sequence[PairedComparison],
-    *,
-    lower_is_better: bool = False,
-    margin: float | None = None,
-    is_sequential: bool = False,
-) -> list[PairedComparison]:
-    """The comparisons with p values adjusted for their number, and verdicts by these.
-
-    better or worse: the adjusted p is below 5%. no difference: the main interval lies wholly within
-    `margin` of zero. Else undecided, which does not mean equal.
-
-    Args:
-        is_sequential: seeds were added by a rule that looks at results, which p values and the main interval
-            do not allow for; verdicts follow the confidence sequence alone.
-    """
-    adjusted = iter(adjust_holm([comparison.p for comparison in comparisons if comparison.p is not None]))
-    ready = [
-        replace(comparison, p_holm=None if comparison.p is None else next(adjusted))
-        for comparison in comparisons
-    ]
-    return [
-        replace(comparison, verdict=_judge(comparison, lower_is_better, margin, is_sequential))
-        for comparison in ready
-    ]
-
-
-def _judge(
-    comparison: PairedComparison, lower_is_better: bool, margin: float | None, is_sequential: bool
+def judge(
+    low: float | None, high: float | None, *, lower_is_better: bool = False, margin: float | None = None
 ) -> Verdict:
-    low, high = comparison.low, comparison.high
-    if is_sequential:
-        low, high = comparison.sequence_low, comparison.sequence_high
-    if low is None or high is None or comparison.p_holm is None:
+    """The verdict that an interval of arm minus control allows; every verdict of a family holds at once
+    where the family's intervals do.
+
+    better, worse: zero is outside. no difference: all of it lies within `margin` of zero (equivalence).
+    not worse: it says nothing of these, and no end of it is worse by as much as `margin` (non-inferiority).
+    Else undecided, which does not mean equal.
+    """
+    if low is None or high is None:
         return "undecided"
-    if margin is not None and -margin <= low and high <= margin:
+    worst, best = (-high, -low) if lower_is_better else (low, high)
+    if margin is not None and -margin < worst and best < margin:
         return "no difference"
-    if low <= 0 <= high if is_sequential else comparison.p_holm >= _ALPHA:
-        return "undecided"
-    return "better" if (low + high > 0) != lower_is_better else "worse"
+    if worst > 0:
+        return "better"
+    if best < 0:
+        return "worse"
+    return "not worse" if margin is not None and worst > -margin else "undecided"

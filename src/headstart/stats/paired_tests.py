@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -40,17 +39,3 @@ def mcnemar_p(arm: np.ndarray, control: np.ndarray) -> float:
     """
     wins, losses = int(np.sum(arm > control)), int(np.sum(arm < control))
     return 1.0 if wins + losses == 0 else float(stats.binomtest(wins, wins + losses).pvalue)
-
-
-def adjust_holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p values, which control the family-wise error rate.
-
-    Holm 1979, "A simple sequentially rejective multiple test procedure": the i-th smallest of m is
-    multiplied by m - i + 1, and none is below a smaller one's.
-    """
-    order = np.argsort(p_values, kind="stable")
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted

@@ -14,20 +14,16 @@ from typing import Final, Literal
 import numpy as np
 from scipy import optimize, stats
 
+from headstart.stats.behrens_fisher import find_reach, list_chi_squared
 from headstart.stats.summary import LEVEL
-from headstart.stats.two_way import estimate_two_way, satterthwaite_df
+from headstart.stats.two_way import estimate_two_way
 
 #: Which of the two samples makes an error or an interval wide.
 LimitingFactor = Literal["seeds", "examples"]
 #: The usual chance of showing a difference that is there, and where the search for numbers ends.
 POWER: Final = 0.8
 _MOST_SEEDS, _MOST_EXAMPLES = 1000, 10_000_000
-#: Degrees of freedom, and standard errors from zero, above which the noncentral t is as good as normal.
-_NORMAL_DF, _NORMAL_SHIFT = 1000.0, 30.0
-#: Standard errors within which the detectable difference is searched for.
-_REACH = 29.0
-#: Standard errors from zero above which the other side of the test counts for nothing.
-_ONE_SIDED = 5.0
+ALPHA: Final = 1 - LEVEL
 
 
 @dataclass(frozen=True)
@@ -75,45 +71,59 @@ def measure_variances(differences: np.ndarray) -> VarianceComponents | None:
     )
 
 
-def compute_power(difference: float, variances: VarianceComponents, n_seeds: int, n_examples: int) -> float:
-    """The chance that a two-sided test at 5% shows a true `difference`.
+def compute_power(
+    difference: float, variances: VarianceComponents, n_seeds: int, n_examples: int, alpha: float = ALPHA
+) -> float:
+    """The chance that a two-sided test shows a true `difference`, as `stats.two_way` tests it.
 
-    A t test with the degrees of freedom of the two-way interval; one seed is judged over its examples alone,
-    as if the seeds' part were known.
+    The mean is normal around it; the seeds' part of its variance is estimated, and how far the interval then
+    reaches is averaged over what the estimate may be.
+
+    Args:
+        alpha: the chance to show one that is not there; below 5% where it is one of several contrasts.
+
+    Raises:
+        ValueError: fewer than two seeds, which have no interval.
     """
-    std_error = variances.std_error(n_seeds, n_examples)
-    if std_error == 0:
-        return 1.0
-    df, shift = _df(variances, n_seeds, n_examples), difference / std_error
-    limit = stats.t.ppf((1 + LEVEL) / 2, df)
-    # There scipy has no digits for the noncentral t, which is as good as normal.
-    if df > _NORMAL_DF or shift > _NORMAL_SHIFT:
-        return float(stats.norm.sf(limit - shift) + stats.norm.cdf(-limit - shift))
-    # Far from zero the other side counts for nothing, and scipy has no digits for it.
-    other_side = stats.nct.cdf(-limit, df, shift) if shift < _ONE_SIDED else 0.0
-    return float(stats.nct.sf(limit, df, shift) + other_side)
+    return _Test(variances, n_seeds, n_examples, alpha).compute_power(difference)
 
 
-def _df(variances: VarianceComponents, n_seeds: int, n_examples: int) -> float:
-    if n_seeds == 1:
-        return float(max(n_examples - 1, 1))
-    e = variances.residual
-    a, b = n_examples * variances.seeds + e, n_seeds * variances.examples + e
-    return satterthwaite_df(a + b - e, a, b, e, n_seeds, n_examples)
+class _Test:
+    """The test of a mean difference: reaches and how often they come do not depend on the difference."""
+
+    def __init__(self, variances: VarianceComponents, n_seeds: int, n_examples: int, alpha: float) -> None:
+        if n_seeds < 2:
+            raise ValueError(f"{n_seeds} seed: at least two expected")
+        of_seeds = variances.seeds / n_seeds + variances.residual / (n_seeds * n_examples)
+        of_examples, df = variances.examples / n_examples, n_seeds - 1
+        quantiles, self._weights = list_chi_squared(df)
+        estimated = of_seeds * quantiles / df
+        self._reaches = find_reach(alpha, estimated, of_examples, df, n_examples - 1)
+        self._std_error = variances.std_error(n_seeds, n_examples)
+
+    def compute_power(self, difference: float) -> float:
+        """The chance that the mean is further from zero than the interval reaches."""
+        if self._std_error == 0:
+            return 1.0
+        above, below = (self._reaches - difference) / self._std_error, (-self._reaches - difference)
+        shown = stats.norm.sf(above) + stats.norm.cdf(below / self._std_error)
+        return float(shown @ self._weights)
 
 
 def detectable_difference(
-    variances: VarianceComponents, n_seeds: int, n_examples: int, wanted_power: float = POWER
+    variances: VarianceComponents,
+    n_seeds: int,
+    n_examples: int,
+    wanted_power: float = POWER,
+    alpha: float = ALPHA,
 ) -> float:
     """The smallest difference that is shown with this chance."""
-    std_error = variances.std_error(n_seeds, n_examples)
-    if std_error == 0:
+    test, limit = _Test(variances, n_seeds, n_examples, alpha), variances.std_error(n_seeds, n_examples)
+    if limit == 0:
         return 0.0
-
-    def missing_power(difference: float) -> float:
-        return compute_power(difference, variances, n_seeds, n_examples) - wanted_power
-
-    return float(optimize.brentq(missing_power, 0.0, _REACH * std_error))
+    while test.compute_power(limit) < wanted_power:
+        limit *= 2
+    return float(optimize.brentq(lambda d: test.compute_power(d) - wanted_power, 0.0, limit))
 
 
 def find_required_seeds(

@@ -2,103 +2,172 @@
 
 The differences of a study, arm minus control, are a table [S, N] in which seeds and examples are crossed:
 every seed is tested on every example. Both are samples. So an interval over seeds alone holds for this
-test set only, and one over examples alone for these models only.
+test set only, and one over examples alone for these models only. Where examples come in groups (sentences of
+a document, reviews of a film), groups are what was sampled and take the place of examples.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from scipy import stats
 
-from headstart.stats.summary import compute_mean_interval, has_variation, t_quantile
+from headstart.stats.behrens_fisher import compute_two_sided_p, find_reach
+from headstart.stats.summary import LEVEL, has_variation
+
+#: Seeds below which their mean square is taken to be at least the residual's: one degree of freedom says
+#: nearly nothing, and by luck says that there is no variance.
+_FEW_SEEDS: Final = 3
 
 
 @dataclass(frozen=True)
 class TwoWayEstimate:
-    """A mean with its standard error, degrees of freedom and 95% interval.
+    """A mean with its standard error, and the law of its error (`stats.behrens_fisher`).
 
+    `seeds_variance` is the mean's variance as the means of seeds show it, of `seeds_df` degrees of freedom,
+    and `examples_variance` what other examples, or groups of them, add to it, of `examples_df`.
     `seeds`, `examples` and `residual` are the parts of the mean's variance that come from seeds, from
     examples, and from neither.
     """
 
     mean: float
-    std_error: float
-    df: float
-    low: float
-    high: float
+    seeds_variance: float
+    examples_variance: float
+    seeds_df: float
+    examples_df: float
     seeds: float
     examples: float
     residual: float
 
     @property
+    def std_error(self) -> float:
+        """The estimated deviation of the mean."""
+        return float(np.sqrt(self.seeds_variance + self.examples_variance))
+
+    def compute_p(self, value: float = 0.0) -> float:
+        """Two-sided p of a true mean of `value`."""
+        return float(compute_two_sided_p(self.mean - value, *self._law))
+
+    @property
     def p(self) -> float:
-        """Two-sided p of a true mean of zero, by the t distribution around the estimate."""
-        return float(2 * stats.t.sf(abs(self.mean) / self.std_error, self.df))
+        """Two-sided p of a true mean of zero."""
+        return self.compute_p()
 
     @property
     def fiducial_prob_positive(self) -> float:
-        """The fiducial probability that the true mean is above zero, by the same t distribution."""
-        return float(stats.t.sf(-self.mean / self.std_error, self.df))
+        """The fiducial probability that the true mean is above zero: Bayesian under a flat prior of the mean
+        and one of 1 / variance of each part."""
+        return 1 - self.p / 2 if self.mean > 0 else self.p / 2
+
+    def compute_interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """The ends of an interval for the true mean that holds with a chance of `level`."""
+        reach = float(find_reach(1 - level, *self._law))
+        return self.mean - reach, self.mean + reach
+
+    @property
+    def low(self) -> float:
+        """The lower end at 95%."""
+        return self.compute_interval()[0]
+
+    @property
+    def high(self) -> float:
+        """The upper end at 95%."""
+        return self.compute_interval()[1]
+
+    @property
+    def _law(self) -> tuple[float, float, float, float]:
+        return self.seeds_variance, self.examples_variance, self.seeds_df, self.examples_df
 
 
-def estimate_two_way(differences: np.ndarray) -> TwoWayEstimate | None:
-    """The mean of `differences` [S, N] with a t interval over seeds and examples; None without variation.
+def estimate_two_way(differences: np.ndarray, groups: np.ndarray | None = None) -> TwoWayEstimate | None:
+    """The mean of `differences` [S, N] with the error of both samples; None without variation.
 
     A difference is mean + seed + example + residual, each part of mean zero and independent: the two-way
     model with random effects (Searle, Casella & McCulloch 1992, "Variance components", section 4.3), which
     is also that of many readers and many cases in radiology (Dorfman, Berbaum & Metz 1992). With mean squares
-    A of seeds, B of examples and E of the residual, the mean's variance is (A + B - E) / (S N); its degrees
-    of freedom are Satterthwaite's (1946). Negative parts are taken as zero: the variance is at least that of
-    seeds or of examples alone.
+    A of seeds, B of examples and E of the residual, the mean's variance is (A + max(B - E, 0)) / (S N), and
+    its error t(S - 1) sqrt(A / S N) + z sqrt(max(B - E, 0) / S N). With two seeds A is at least E.
+
+    Args:
+        groups: of which group each example is, [N]; by default each is its own.
 
     Raises:
-        ValueError: fewer than two seeds or examples.
+        ValueError: fewer than two seeds, or than two examples or groups.
     """
-    n_seeds, n_examples = differences.shape
+    table = differences if groups is None else sum_groups(differences, groups)
+    n_seeds, n_examples = table.shape
     if n_seeds < 2 or n_examples < 2:
-        raise ValueError(f"differences of shape {differences.shape}; at least two seeds and two examples")
-    mean = float(differences.mean())
-    by_seed, by_example = differences.mean(1) - mean, differences.mean(0) - mean
-    residuals = differences - mean - by_seed[:, None] - by_example[None, :]
-    a = n_examples * float(by_seed @ by_seed) / (n_seeds - 1)
-    b = n_seeds * float(by_example @ by_example) / (n_examples - 1)
-    e = float((residuals**2).sum()) / ((n_seeds - 1) * (n_examples - 1))
-    cells = n_seeds * n_examples
-    total = max(a + b - e, a, b)
-    if total <= 0 or not has_variation(differences.ravel()):
+        raise ValueError(f"differences of shape {table.shape}; at least two seeds and two examples")
+    if not has_variation(differences.ravel()):
         return None
-    df = satterthwaite_df(total, a, b, e, n_seeds, n_examples)
-    std_error = float(np.sqrt(total / cells))
-    reach = t_quantile(df) * std_error
-    parts = (max(a - e, 0.0) / cells, max(b - e, 0.0) / cells, e / cells)
-    return TwoWayEstimate(mean, std_error, df, mean - reach, mean + reach, *parts)
+    a, b, e = compute_mean_squares(table)
+    cells = n_seeds * n_examples
+    of_seeds = max(a, e) if n_seeds < _FEW_SEEDS else a
+    if of_seeds + max(b - e, 0.0) <= 0:
+        return None
+    return TwoWayEstimate(
+        mean=float(differences.mean()),
+        seeds_variance=of_seeds / cells,
+        examples_variance=max(b - e, 0.0) / cells,
+        seeds_df=n_seeds - 1,
+        examples_df=n_examples - 1,
+        seeds=max(a - e, 0.0) / cells,
+        examples=max(b - e, 0.0) / cells,
+        residual=e / cells,
+    )
 
 
-def estimate_difference(by_seed: np.ndarray, by_example: np.ndarray | None) -> TwoWayEstimate | None:
+def compute_mean_squares(table: np.ndarray) -> tuple[float, float, float]:
+    """Mean squares of rows, of columns and of the residual of a table [S, N]."""
+    n_seeds, n_examples = table.shape
+    mean = float(table.mean())
+    by_seed, by_example = table.mean(1) - mean, table.mean(0) - mean
+    residuals = table - mean - by_seed[:, None] - by_example[None, :]
+    return (
+        n_examples * float(by_seed @ by_seed) / (n_seeds - 1),
+        n_seeds * float(by_example @ by_example) / (n_examples - 1),
+        float((residuals**2).sum()) / ((n_seeds - 1) * (n_examples - 1)),
+    )
+
+
+def sum_groups(differences: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Differences [S, N] as a table [S, G] of groups whose means by seed are the same.
+
+    A group counts as much as it has examples: (G / N) times the sum of its deviations from the seed's mean,
+    plus that mean: the ratio estimator's linearisation (Cochran 1977, "Sampling techniques", section 9A).
+    """
+    _, place = np.unique(groups, return_inverse=True)
+    n_groups = int(place.max()) + 1
+    means = differences.mean(1, keepdims=True)
+    deviations = differences - means
+    sums = np.stack([np.bincount(place, row, n_groups) for row in deviations])
+    return np.asarray(sums * (n_groups / differences.shape[1]) + means)
+
+
+def estimate_difference(
+    by_seed: np.ndarray, by_example: np.ndarray | None, groups: np.ndarray | None = None
+) -> TwoWayEstimate | None:
     """The mean difference over seeds and examples where examples are known, else over seeds.
 
     Args:
         by_seed: differences [S].
         by_example: differences [S, N], or None.
+        groups: as in `estimate_two_way`.
 
     Returns:
         None without variation.
     """
     if len(by_seed) < 2:
         return None
-    if by_example is not None and by_example.shape[1] > 1:
-        return estimate_two_way(by_example)
-    low, high = compute_mean_interval(by_seed)
-    if low is None or high is None:
+    if by_example is not None and _count_units(by_example, groups) > 1:
+        return estimate_two_way(by_example, groups)
+    if not has_variation(by_seed):
         return None
-    std_error = float(np.std(by_seed, ddof=1) / np.sqrt(len(by_seed)))
-    variance = std_error**2
-    return TwoWayEstimate(float(by_seed.mean()), std_error, len(by_seed) - 1, low, high, variance, 0.0, 0.0)
+    variance = float(np.var(by_seed, ddof=1)) / len(by_seed)
+    df = len(by_seed) - 1
+    return TwoWayEstimate(float(by_seed.mean()), variance, 0.0, df, np.inf, variance, 0.0, 0.0)
 
 
-def satterthwaite_df(total: float, a: float, b: float, e: float, n_seeds: int, n_examples: int) -> float:
-    """Degrees of freedom of a sum of mean squares, never fewer than those of seeds."""
-    parts = a**2 / (n_seeds - 1) + b**2 / (n_examples - 1) + e**2 / ((n_seeds - 1) * (n_examples - 1))
-    return max(total**2 / parts, float(n_seeds - 1)) if parts > 0 else float(n_seeds - 1)
+def _count_units(by_example: np.ndarray, groups: np.ndarray | None) -> int:
+    return by_example.shape[1] if groups is None else len(np.unique(groups))

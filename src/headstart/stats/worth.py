@@ -101,8 +101,8 @@ def _find_interval(
     candidates, leads = _is_ahead(arm, control, k, sign)
     if all(lead is None for lead in leads):
         return None, None
-    is_behind = [lead is not None and lead.low > 0 for lead in leads]
-    is_ahead = [lead is not None and lead.high < 0 for lead in leads]
+    is_behind = [lead is not None and lead.mean > 0 and lead.p < 1 - LEVEL for lead in leads]
+    is_ahead = [lead is not None and lead.mean < 0 and lead.p < 1 - LEVEL for lead in leads]
     first = next((i for i, behind in enumerate(is_behind) if not behind), len(candidates))
     last = next((i for i in range(len(candidates) - 1, -1, -1) if not is_ahead[i]), -1)
     low = np.inf if first == len(candidates) else candidates[first - 1] if first else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from headstart.analysis.comparison import Comparison
-from headstart.records import Contrast, StoppingRule, SummaryRow
+from headstart.records import Contrast, Margin, StoppingRule, SummaryRow
 from studies import findings_of
 
 
@@ -16,7 +16,7 @@ def test_plain_values_are_the_records_rows() -> None:
         source="runs/x",
         metric="accuracy",
         control="random",
-        margin=0.5,
+        margin=Margin(value=0.5, stated="after the results"),
         scores=(),
         summary=findings.summary,
         contrasts=findings.contrasts,
@@ -31,6 +31,6 @@ def test_plain_values_are_the_records_rows() -> None:
         "source": "runs/x",
         "metric": "accuracy",
         "control": "random",
-        "margin": 0.5,
+        "margin": {"value": 0.5, "stated": "after the results"},
     }
     assert (values["label_worth"], values["step_worth"]) == ([], [])

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
+from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores
 
 
@@ -27,7 +28,7 @@ def test_each_arm_is_paired_with_the_control_of_its_size() -> None:
 
 def test_a_contrast_is_the_paired_t_test_of_shared_seeds() -> None:
     tuned = scores("tuned", {**TUNED.by_seed, 7: 0.99})
-    compared = compare_pairs([RANDOM, tuned], [(tuned.cell, RANDOM.cell)], "accuracy", 0)
+    compared = compare_pairs([RANDOM, tuned], [(tuned.cell, RANDOM.cell)], Judging("accuracy"), 0)
     (row,) = compared.contrasts
     oracle = stats.ttest_rel([0.815, 0.78, 0.825], [0.625, 0.645, 0.635])
     assert (row.n_seeds, row.test_examples) == (3, None)
@@ -40,24 +41,27 @@ def test_a_contrast_is_the_paired_t_test_of_shared_seeds() -> None:
 def test_a_pair_without_a_shared_seed_is_left_out_and_not_counted() -> None:
     other = scores("other", {8: 0.5, 9: 0.6})
     pairs = [(arm.cell, RANDOM.cell) for arm in (TUNED, other)]
-    (row,) = compare_pairs([RANDOM, TUNED, other], pairs, "accuracy", 0).contrasts
-    assert row.p_holm == row.p
+    (row,) = compare_pairs([RANDOM, TUNED, other], pairs, Judging("accuracy"), 0).contrasts
+    assert (row.n_tests, row.p_adjusted) == (1, row.p)
 
 
 def test_p_values_are_adjusted_for_the_number_of_pairs() -> None:
     again = scores("again", TUNED.by_seed)
     pairs = [(arm.cell, RANDOM.cell) for arm in (TUNED, again)]
-    rows = compare_pairs([RANDOM, TUNED, again], pairs, "accuracy", 0).contrasts
-    assert [row.p_holm for row in rows] == pytest.approx([2 * row.p for row in rows if row.p is not None])
+    rows = compare_pairs([RANDOM, TUNED, again], pairs, Judging("accuracy"), 0).contrasts
+    assert [row.p_adjusted for row in rows] == pytest.approx([2 * row.p for row in rows if row.p is not None])
+    (first, _) = compare_pairs([RANDOM, TUNED, again], pairs, Judging("accuracy", n_metrics=3), 0).contrasts
+    assert first.n_tests == 6
 
 
 @pytest.mark.parametrize(
     ("metric", "margin", "verdict"),
     [
         ("accuracy", 1.0, "no difference"),  # a point
+        ("accuracy", 0.2, "not worse"),
         ("accuracy", 0.01, "undecided"),
         ("mcc", 0.01, "no difference"),  # in its own unit
-        ("mcc", 0.001, "undecided"),
+        ("mcc", 0.0001, "undecided"),
     ],
 )
 def test_a_margin_is_in_points_of_shares_else_in_the_metrics_unit(
@@ -65,12 +69,12 @@ def test_a_margin_is_in_points_of_shares_else_in_the_metrics_unit(
 ) -> None:
     close = scores("close", {0: 0.626, 1: 0.645, 2: 0.636})
     pairs = [(close.cell, RANDOM.cell)]
-    (row,) = compare_pairs([RANDOM, close], pairs, metric, 0, margin=margin).contrasts
+    (row,) = compare_pairs([RANDOM, close], pairs, Judging(metric, margin), 0).contrasts
     assert row.verdict == verdict
 
 
 def test_lower_is_better_for_a_loss() -> None:
-    (row,) = compare_pairs([RANDOM, TUNED], [(TUNED.cell, RANDOM.cell)], "loss", 0).contrasts
+    (row,) = compare_pairs([RANDOM, TUNED], [(TUNED.cell, RANDOM.cell)], Judging("loss"), 0).contrasts
     assert row.verdict == "worse"
     assert row.fiducial_prob_better is not None
     assert row.fiducial_prob_better < 0.05
@@ -80,7 +84,7 @@ def test_the_same_seed_gives_the_same_figures() -> None:
     draws = np.random.default_rng(0)
     many = [scores(arm, dict(enumerate(draws.random(20)))) for arm in ("a", "random")]
     first, same, other = (
-        compare_pairs(many, pair_with_control(many, "random"), "accuracy", seed).contrasts
+        compare_pairs(many, pair_with_control(many, "random"), Judging("accuracy"), seed).contrasts
         for seed in (1, 1, 2)
     )
     assert first == same

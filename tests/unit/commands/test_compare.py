@@ -86,7 +86,8 @@ def test_a_margin_is_in_points(tmp_path: Path) -> None:
     file = tmp_path / "close.csv"
     file.write_text("arm,seed,accuracy\n" + "\n".join(rows), encoding="utf-8")
     assert compare(file, margin=0.5).contrasts[0].verdict == "no difference"
-    assert compare(file, margin=0.1).contrasts[0].verdict == "undecided"
+    assert compare(file, margin=0.1).contrasts[0].verdict == "not worse"
+    assert compare(file, margin=0.01).contrasts[0].verdict == "undecided"
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def test_the_laboratorys_cells(lab: Comparison) -> None:
         ["pretrained", "3", "80.7 ± 2.4", "± 1.9", "74.8 to 86.5", "-", "1, 2"],
     ]
     assert contrasts == [
-        ["against random", "points", "95%", "p, Holm", "p, sign flip", "verdict"],
+        ["against random", "points", "95%", "p", "p, sign flip", "verdict"],
         ["pretrained", "+17.2", "+9.3 to +25.1", "0.011", "0.250", "better"],
     ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
-from headstart.records import Contrast, StoppingRule, WorthRow
+from headstart.records import Contrast, Margin, StoppingRule, WorthRow
 from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
 from studies import findings_of, make_record, make_study
 
@@ -28,8 +28,11 @@ def contrast(**changes: Any) -> Contrast:
         "difference": 0.17,
         "low": 0.1,
         "high": 0.24,
+        "n_tests": 1,
+        "family_low": 0.1,
+        "family_high": 0.24,
         "p": 0.01,
-        "p_holm": 0.01,
+        "p_adjusted": 0.01,
         "verdict": "better",
         "seeds_low": 0.1,
         "seeds_high": 0.24,
@@ -77,9 +80,40 @@ def test_undecided_is_told() -> None:
     assert sentence.startswith("Between pretrained and random nothing is decided: 75.0 against 73.7 accuracy")
 
 
-def test_an_interval_without_zero_that_decides_nothing_is_explained() -> None:
-    (sentence,) = draw_conclusions(with_contrast(verdict="undecided", p_holm=0.08))
-    assert sentence.endswith("test examples; p 0.080 adjusted for the number of comparisons).")
+def test_of_several_contrasts_the_interval_for_all_at_once_is_told() -> None:
+    (sentence,) = draw_conclusions(
+        with_contrast(n_tests=6, family_low=-0.02, family_high=0.36, verdict="undecided")
+    )
+    assert sentence.endswith(
+        "(95% interval for all 6 contrasts at once -2.0 to +36.0, 3 seeds and 2,000 test examples)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "start"),
+    [
+        ("no difference", "pretrained and random differ by less than 1 points: 80.7 against"),
+        ("not worse", "pretrained is not worse than random by 1 points or more: 80.7 against"),
+    ],
+)
+def test_verdicts_by_a_margin_are_told_with_it(verdict: str, start: str) -> None:
+    margin = Margin(value=1.0, stated="before the results")
+    (sentence,) = draw_conclusions(replace(with_contrast(verdict=verdict), margin=margin))
+    assert sentence.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ("before the results", "stood in the study file before"),
+        ("after the results", "verdicts by it explore"),
+    ],
+)
+def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
+    found = replace(comparison(contrast(n_seeds=6, min_p=0.03)), margin=Margin(value=0.5, stated=stated))
+    (note,) = explain_comparison(found)
+    assert note.startswith("The margin, 0.5 points, ")
+    assert words in note
 
 
 def test_the_same_difference_with_every_seed_has_no_interval() -> None:

@@ -24,7 +24,7 @@ def results(findings: Findings, width: int = 200) -> list[str]:
 
 def test_row_holds_mean_deviation_seeds_and_difference() -> None:
     lines = results(findings_of(TWO))
-    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [-38.5, +88.5]" in lines
+    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [-38.5, +88.5] undecided" in lines
     assert "random 60.0 ± 0.0 60.0 60.0 control" in lines
 
 
@@ -49,12 +49,14 @@ def test_seeds_that_were_added_show_the_interval_that_allows_for_it() -> None:
     ends = {"sequence_low": 0.1, "sequence_high": 0.4}
     rows = tuple(row.model_copy(update=ends) for row in findings.contrasts)
     lines = results(replace(findings, contrasts=rows, stopping_rule=rule))
-    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [+10.0, +40.0]" in lines
+    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [+10.0, +40.0] undecided" in lines
     assert "in brackets 95% at any number of seeds, of the median" in " ".join(lines)
 
 
 def test_single_seed_has_no_deviation_and_no_interval() -> None:
-    assert "pretrained 80.0 80.0 +20.0" in results(findings_of({"pretrained": (0.8,), "random": (0.6,)}))
+    assert "pretrained 80.0 80.0 +20.0 undecided" in results(
+        findings_of({"pretrained": (0.8,), "random": (0.6,)})
+    )
 
 
 def test_failed_runs_show_as_gaps() -> None:
@@ -65,7 +67,7 @@ def test_failed_runs_show_as_gaps() -> None:
 
 def test_sizes_have_a_column_of_their_own() -> None:
     lines = results(findings_of(TWO, sizes=[4, "all"]))
-    assert "pretrained all 85.0 ± 7.1 80.0 90.0 +25.0 [-38.5, +88.5]" in lines
+    assert "pretrained all 85.0 ± 7.1 80.0 90.0 +25.0 [-38.5, +88.5] undecided" in lines
     assert "pretrained 4 failed - - -" in lines
 
 

@@ -1,4 +1,4 @@
-"""Paired comparisons: the laboratory's numbers, verdicts by adjusted p values or the confidence sequence."""
+"""Paired comparisons: the laboratory's numbers, intervals for several at once, and verdicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from headstart.stats.confidence_sequence import compute_confidence_sequence
-from headstart.stats.paired_comparison import PairedComparison, PairedScores, add_verdicts, compare_paired
+from headstart.stats.paired_comparison import PairedScores, compare_paired, judge
 from headstart.stats.paired_tests import mcnemar_p
 from headstart.stats.resample import draw_example_counts
 
@@ -50,7 +50,7 @@ def test_over_seeds_alone_it_is_the_paired_t_test() -> None:
     assert (comparison.low, comparison.high, comparison.p) == pytest.approx(
         (ends.low, ends.high, oracle.pvalue)
     )
-    assert (comparison.seeds_low, comparison.seeds_high) == (comparison.low, comparison.high)
+    assert (comparison.seeds_low, comparison.seeds_high) == pytest.approx((comparison.low, comparison.high))
     assert comparison.difference == pytest.approx(17.1667, abs=1e-4)
     assert (
         comparison.n_examples,
@@ -108,7 +108,8 @@ def test_its_bootstrap_draws_seeds_and_examples_anew() -> None:
 def test_a_metric_that_has_no_parts_by_example_still_has_a_bootstrap() -> None:
     arm, control = (replace(right(share, seed), by_example=None) for share, seed in ((0.8, 1), (0.7, 2)))
     comparison = compare_paired(arm, control, draws())
-    assert (comparison.n_examples, comparison.low) == (None, comparison.seeds_low)
+    assert comparison.n_examples is None
+    assert comparison.low == pytest.approx(comparison.seeds_low)
     assert comparison.bootstrap_low is not None
     assert comparison.each_seed[0].low is not None
 
@@ -140,15 +141,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_gives_others() -> None:
 
 @pytest.mark.parametrize("difference", [0.0, 0.5])
 def test_equal_differences_have_no_interval(difference: float) -> None:
-    (comparison,) = add_verdicts(
-        [compare_paired(seeds_alone(*RANDOM + difference), seeds_alone(*RANDOM), draws())]
-    )
-    assert (comparison.low, comparison.p, comparison.p_sign_flip, comparison.verdict) == (
-        None,
-        None,
-        None,
-        "undecided",
-    )
+    comparison = compare_paired(seeds_alone(*RANDOM + difference), seeds_alone(*RANDOM), draws())
+    assert (comparison.low, comparison.family_low, comparison.p, comparison.p_sign_flip) == (None,) * 4
 
 
 def test_methods_without_randomness_still_vary_over_examples() -> None:
@@ -157,55 +151,65 @@ def test_methods_without_randomness_still_vary_over_examples() -> None:
         on_examples(np.repeat(answers(share, seed, seeds=1), 3, axis=0))
         for share, seed in ((0.9, 1), (0.5, 2))
     )
-    (comparison,) = add_verdicts([compare_paired(arm, control, draws())])
+    comparison = compare_paired(arm, control, draws())
     assert (comparison.seeds_low, comparison.p_sign_flip) == (None, None)
     assert comparison.low is not None
-    assert comparison.verdict == "better"
+    assert comparison.low > 0
     assert comparison.limiting_factor == "examples"
 
 
 def test_one_seed_has_no_interval_but_its_own() -> None:
-    (comparison,) = add_verdicts([compare_paired(right(0.8, 1, seeds=1), right(0.7, 2, seeds=1), draws())])
-    assert (comparison.low, comparison.verdict) == (None, "undecided")
+    comparison = compare_paired(right(0.8, 1, seeds=1), right(0.7, 2, seeds=1), draws())
+    assert (comparison.low, comparison.family_low) == (None, None)
     assert len(comparison.each_seed) == 1
     assert comparison.each_seed[0].low is not None
 
 
-def clear(difference: float = 0.1, **changes: float | None) -> PairedComparison:
-    """A contrast with an interval of a tenth around its difference, and a p for itself of 0.02."""
-    base = compare_paired(seeds_alone(*PRETRAINED), seeds_alone(*RANDOM), draws())
-    changed = replace(base, difference=difference, low=difference - 0.05, high=difference + 0.05, p=0.02)
-    return replace(changed, **changes)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("n_tests", "alpha"), [(1, 0.05), (6, 0.05), (6, 0.0125)])
+def test_the_interval_for_all_at_once_and_the_adjusted_p_never_contradict(n_tests: int, alpha: float) -> None:
+    """Over differences of all sizes: zero is outside where the adjusted p is below 5%, and only there."""
+    decided = []
+    for lift in np.linspace(0, 0.3, 60):
+        arm, control = seeds_alone(*(0.05 * draws(1).normal(size=5) + lift)), seeds_alone(*np.zeros(5))
+        found = compare_paired(arm, control, draws(), n_tests=n_tests, alpha=alpha)
+        assert found.family_low is not None
+        assert found.family_high is not None
+        assert found.p_adjusted is not None
+        is_outside = judge(found.family_low, found.family_high) != "undecided"
+        assert is_outside == (found.p_adjusted < 0.05)
+        decided.append(is_outside)
+    assert 0 < sum(decided) < 60
 
 
-def test_verdicts_follow_the_adjusted_p() -> None:
-    assert [judged.verdict for judged in add_verdicts([clear(), clear(-0.1)])] == ["better", "worse"]
-    assert [judged.verdict for judged in add_verdicts([clear()] * 3)] == [
-        "undecided"
-    ] * 3  # 3 x 0.02 is above 5%
-    assert [judged.verdict for judged in add_verdicts([clear()], lower_is_better=True)] == ["worse"]
-
-
-def test_no_difference_is_an_interval_within_the_margin() -> None:
-    assert add_verdicts([clear(0.01)], margin=0.1)[0].verdict == "no difference"
-    assert add_verdicts([clear(0.01)], margin=0.05)[0].verdict == "better"
+def test_the_interval_for_all_at_once_is_bonferronis() -> None:
+    found = compare_paired(seeds_alone(*PRETRAINED), seeds_alone(*RANDOM), draws(), n_tests=4)
+    ends = stats.ttest_rel(PRETRAINED, RANDOM).confidence_interval(1 - 0.05 / 4)
+    assert (found.family_low, found.family_high) == pytest.approx((ends.low, ends.high))
+    assert found.p is not None
+    assert found.p_adjusted == pytest.approx(4 * found.p)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.01, 0.2, "better"), (-0.2, -0.01, "worse"), (-0.1, 0.2, "undecided"), (None, None, "undecided")],
+    ("low", "high", "margin", "verdict"),
+    [
+        (0.01, 0.2, None, "better"),
+        (-0.2, -0.01, None, "worse"),
+        (-0.1, 0.2, None, "undecided"),
+        (None, None, 0.1, "undecided"),
+        (-0.01, 0.02, 0.03, "no difference"),
+        (0.01, 0.02, 0.03, "no difference"),  # better, by less than matters
+        (-0.01, 0.02, 0.015, "not worse"),
+        (-0.02, 0.01, 0.015, "undecided"),
+        (0.01, 0.2, 0.03, "better"),
+        (-0.2, -0.01, 0.03, "worse"),
+    ],
 )
-def test_where_seeds_were_added_verdicts_follow_the_sequence(
-    low: float | None, high: float | None, verdict: str
+def test_verdicts_are_read_off_the_interval(
+    low: float | None, high: float | None, margin: float | None, verdict: str
 ) -> None:
-    (comparison,) = add_verdicts([clear(sequence_low=low, sequence_high=high)], is_sequential=True)
-    assert comparison.verdict == verdict
-
-
-def test_a_sequence_within_the_margin_is_no_difference() -> None:
-    judged = clear(sequence_low=-0.01, sequence_high=0.02)
-    assert add_verdicts([judged], is_sequential=True, margin=0.03)[0].verdict == "no difference"
-    assert add_verdicts([judged], is_sequential=True, margin=0.015)[0].verdict == "undecided"
+    assert judge(low, high, margin=margin) == verdict
+    turned = (None, None) if low is None or high is None else (-high, -low)
+    assert judge(*turned, margin=margin, lower_is_better=True) == verdict
 
 
 def test_which_way_is_better_turns_the_fiducial_probability_round() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.paired_tests import adjust_holm, mcnemar_p, min_sign_flip_p, sign_flip_p
+from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 
 
 @pytest.mark.parametrize(("seeds", "smallest"), [(2, 0.5), (3, 0.25), (5, 0.0625), (6, 0.03125)])
@@ -38,16 +38,3 @@ def test_mcnemar_counts_disagreements_alone() -> None:
     assert mcnemar_p(arm, control) == pytest.approx(stats.binomtest(5, 6).pvalue)
     assert mcnemar_p(arm, arm) == 1.0
     assert mcnemar_p(control, arm) == mcnemar_p(arm, control)
-
-
-def test_holm_multiplies_by_what_is_left_and_never_falls() -> None:
-    assert adjust_holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert adjust_holm([0.9, 0.8]) == [1.0, 1.0]
-    assert adjust_holm([]) == []
-    assert adjust_holm([0.02]) == [0.02]
-
-
-def test_holm_keeps_false_alarms_below_the_level() -> None:
-    draws = np.random.default_rng(0)
-    alarms = np.mean([min(adjust_holm(draws.random(8).tolist())) < 0.05 for _ in range(4000)])
-    assert alarms == pytest.approx(0.05, abs=0.012)

