@@ -257,7 +257,8 @@ class SeedContrast(Record):
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
-    `test_examples` is null where scores by example are not known.
+    `test_examples` is null where scores by example are not known. `holds_for` says in words for which
+    training texts the verdict holds, null where they are not known.
     """
 
     arm: str
@@ -286,6 +287,7 @@ class Contrast(Record):
     fiducial_prob_better: float | None
     limiting_factor: Literal["seeds", "examples"] | None
     each_seed: tuple[SeedContrast, ...]
+    holds_for: str | None = None
 
 
 class Margin(Record):

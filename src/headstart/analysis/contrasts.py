@@ -60,8 +60,10 @@ def compare_pairs(
             n_tests=len(paired) * judging.n_metrics,
             alpha=judging.alpha,
             lower_is_better=judging.lower_is_better,
+            shared=judging.find_shared_part(pair[0].size),
         )
-        for arm, control in (pair_scores(pair, list_shared_seeds(*pair)) for pair in paired)
+        for pair in paired
+        for arm, control in (pair_scores(pair, list_shared_seeds(*pair)),)
     ]
     return ScoredPairs(
         summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
@@ -111,4 +113,5 @@ def _make_contrast(
             )
             for seed, of_seed in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
         ),
+        holds_for=judging.describe_training_texts(arm.size),
     )

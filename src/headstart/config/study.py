@@ -52,6 +52,10 @@ LoraRole = Literal["attention", "mlp", "all"]
 LoraBias = Literal["none", "lora_only", "all"]
 
 
+#: Whether each seed learns from the same texts, where it learns from all.
+TrainingTexts = Literal["fixed", "folds", "bootstrap"]
+
+
 class Section(BaseModel):
     """What all parts of a study share: frozen, and an unknown key is an error."""
 
@@ -99,6 +103,12 @@ class Data(Section):
         default="|", min_length=1, description="Between the labels of one multi-label cell."
     )
     split: Split = Split()
+    training_texts: TrainingTexts = Field(
+        default="fixed",
+        description="Of size all: fixed, the same for every seed; folds, each seed leaves out another part; "
+        "bootstrap, each seed draws as many with replacement.",
+    )
+    folds: int = Field(default=5, ge=2, description="Parts of which training_texts: folds leaves out one.")
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:

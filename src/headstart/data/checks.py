@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from headstart.config.study import Data, Study
 from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row, Text
@@ -11,6 +12,7 @@ from headstart.data.labels.base import LabelKey, LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.data.sources import load_rows
 from headstart.data.splits import split_rows
+from headstart.data.training_texts import check_folds, number_groups
 from headstart.errors import DataError
 from headstart.records import StudyWarning
 
@@ -32,6 +34,8 @@ def load_corpus(study: Study) -> Corpus:
     train = parts["train"]
     label_type.check_learnable(train.labels, names)
     _check_sizes(train, study)
+    parts["train"] = replace(train, groups=number_groups(rows["train"]))
+    check_folds(parts["train"], data)
     warnings = (
         *_find_duplicates(rows),
         *_find_leaks(rows, label_type, data),

@@ -35,12 +35,14 @@ class Examples:
     """N labelled texts of one part.
 
     `labels` has shape [N] and dtype int64 (class index) for classification, [N, C] and float32 (0 or 1)
-    for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64.
+    for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64. `groups` [N] are
+    equal where texts have something in common; None where each is by itself.
     """
 
     texts: Sequence[Text]
     labels: np.ndarray
     ids: Sequence[int]
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -48,7 +50,8 @@ class Examples:
     def select(self, index: np.ndarray) -> Examples:
         """The examples at `index`, in that order."""
         texts = [self.texts[i] for i in index]
-        return Examples(texts, self.labels[index], [self.ids[i] for i in index])
+        groups = None if self.groups is None else self.groups[index]
+        return Examples(texts, self.labels[index], [self.ids[i] for i in index], groups)
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def compare_paired(
     n_tests: int = 1,
     alpha: float = ALPHA,
     lower_is_better: bool = False,
+    shared: float = 0.0,
 ) -> PairedComparison:
     """`arm` minus `control`, which share seeds and, where these are known, examples.
 
@@ -103,11 +104,15 @@ def compare_paired(
         generator: resamples seeds, and draws sign flips where there are too many to try all.
         n_tests: how many comparisons are made at once.
         alpha: the chance that any of them is falsely decided; below 5% where results were looked at before.
+        shared: of which variance all seeds share a part, as `TwoWayEstimate.add_shared_part`; the main
+            interval, the family's, p and the fiducial probability allow for it.
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
     resampled = _subtract_known(arm.resampled, control.resampled)
     estimate = estimate_difference(by_seed, by_example, arm.groups)
+    if estimate and shared:
+        estimate = estimate.add_shared_part(len(by_seed), shared)
     low, high = estimate.compute_interval() if estimate else _UNKNOWN
     family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
     seeds_low, seeds_high = compute_mean_interval(by_seed)

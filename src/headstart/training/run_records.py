@@ -37,7 +37,7 @@ def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
         seed=run.seed,
         hyperparameters=dict(run.grid_point),
         for_tuning=run.for_tuning,
-        train_examples=prepared.train_count,
+        train_examples=prepared.distinct_count,
         provenance=collect_provenance(
             data=prepared.study.corpus.digest,
             checkpoint=prepared.checkpoint_digest,
