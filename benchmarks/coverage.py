@@ -5,6 +5,7 @@
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py until
     python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
+    python benchmarks/coverage.py texts --repeats 1000 --examples 2000
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
 intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
@@ -21,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import stats
 
+from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
@@ -304,6 +306,7 @@ CASES: Final = {
     "worth": simulate_worth,
     "until": simulate_stopping,
     "tuned": simulate_tuned,
+    "texts": simulate_texts,
 }
 
 
