@@ -63,6 +63,8 @@ def test_runs_learn_from_their_seeds_texts(study_in: StudyFile, tmp_path: Path, 
 
 
 def test_an_interrupted_study_goes_on_with_the_same_texts(study_in: StudyFile, tmp_path: Path) -> None:
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
     whole = run(load_study(write(study_in, tmp_path / "whole", "bootstrap")))
 
     class InterruptedHereError(BaseException):
@@ -72,7 +74,6 @@ def test_an_interrupted_study_goes_on_with_the_same_texts(study_in: StudyFile, t
         if isinstance(event, RunStarted) and event.run.key == "random/all/1":
             raise InterruptedHereError
 
-    (tmp_path / "cut").mkdir()
     file = write(study_in, tmp_path / "cut", "bootstrap")
     with pytest.raises(InterruptedHereError):
         run(load_study(file), on_event)
