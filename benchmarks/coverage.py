@@ -6,7 +6,7 @@
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py until
     python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
-    python benchmarks/coverage.py texts --repeats 1000 --examples 2000
+    python benchmarks/coverage.py texts --repeats 500 --examples 2000
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
 intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
