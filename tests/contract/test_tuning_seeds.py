@@ -120,6 +120,7 @@ def test_it_is_said_who_chose(tuned: Results, file: Path, capsys: pytest.Capture
     assert "over tuning seeds, which judge nothing" in shown
     assert "figures are too good" not in shown
     assert main(["compare", str(tuned.out)]) == 0
+    assert "over tuning seeds, which judge nothing" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_plan_counts_both_phases(

@@ -14,6 +14,7 @@ class Comparison:
     """Scores of one metric, summed up by arm and size, and each arm's contrast with its control.
 
     `control` is None where two studies are compared: an arm's is then its namesake in the first.
+    `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
     """
 
     source: str
@@ -26,6 +27,7 @@ class Comparison:
     label_worth: tuple[WorthRow, ...] = ()
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
+    grid_choice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`; scores as they are, 0.825 and not 82.5."""
@@ -36,6 +38,7 @@ class Comparison:
             "control": self.control,
             "margin": self.margin.model_dump() if self.margin else None,
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
+            "grid_choice": self.grid_choice or None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
             "label_worth": [row.model_dump() for row in self.label_worth],

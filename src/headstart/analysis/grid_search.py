@@ -21,7 +21,10 @@ LEFT_OUT: Final = "chosen without the seed it is judged by"
 
 
 def describe_choice(study: Study) -> str:
-    """How the grid points of the study's tuned arms are chosen, in words; arms may differ in it."""
+    """How the grid points of the study's tuned arms are chosen, in words; arms may differ in it.
+
+    Empty where nothing is tuned.
+    """
     ways = defaultdict(list)
     for name, arm in study.arms.items():
         if get_grid_axes(study, arm):
@@ -37,7 +40,7 @@ def _describe_way(study: Study, tuning_seeds: Sequence[int]) -> str:
     )
     if leaves_out(study.seeds, is_shared=not tuning_seeds):
         return f"{rule}; each seed is judged at the point that the others choose, {LEFT_OUT}"
-    return rule if tuning_seeds else f"{rule}; judged by the same seeds"
+    return rule if tuning_seeds else f"{rule}; the same seeds judge it, so that figures are too good"
 
 
 def list_grid_rows(study: Study, records: Sequence[RunRecord]) -> Iterator[GridRow]:

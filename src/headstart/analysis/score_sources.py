@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import Judging, choose_judging, find_margin
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
@@ -18,7 +19,8 @@ from headstart.store.runs import RunStore
 class ScoreSource:
     """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
 
-    `judging` is what its verdicts go by, with the `margin` that the study states.
+    `judging` is what its verdicts go by, with the `margin` that the study states. `grid_choice` says how grid
+    points were chosen; empty where nothing was tuned.
     """
 
     scores: tuple[ArmScores, ...]
@@ -28,6 +30,7 @@ class ScoreSource:
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    grid_choice: str = ""
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -88,4 +91,5 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
     control = study.control_arm or scores[0].arm
     margin, rule = find_margin(study, metric), store.read_stopping_rule()
     judging = choose_judging(runs, metric, margin, rule)
-    return ScoreSource(scores, metric, control, judging, tuple(runs.chosen), rule, margin)
+    choice = describe_choice(study)
+    return ScoreSource(scores, metric, control, judging, tuple(runs.chosen), rule, margin, choice)

@@ -54,6 +54,7 @@ def compare(
         label_worth=worth.labels,
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
+        grid_choice=opened.grid_choice,
     )
 
 

@@ -52,6 +52,7 @@ def explain_comparison(comparison: Comparison) -> list[str]:
             "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
         )
     notes += _explain_margin(comparison)
+    notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
     notes += _describe_training_texts(contrasts)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
