@@ -7,6 +7,7 @@
     python benchmarks/coverage.py until
     python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
     python benchmarks/coverage.py texts --repeats 500 --examples 2000
+    python benchmarks/coverage.py groups
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
 intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
@@ -24,6 +25,7 @@ import numpy as np
 from scipy import stats
 
 from coverage_family import simulate_family
+from coverage_groups import simulate_groups
 from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
@@ -317,6 +319,7 @@ CASES: Final = {
     "until": simulate_stopping,
     "tuned": simulate_tuned,
     "texts": simulate_texts,
+    "groups": simulate_groups,
 }
 
 

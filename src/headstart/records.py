@@ -257,8 +257,9 @@ class SeedContrast(Record):
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
-    `test_examples` is null where scores by example are not known. `holds_for` says in words for which
-    training texts the verdict holds, null where they are not known.
+    `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
+    these examples are in, null where each is by itself. `holds_for` says in words for which training texts
+    the verdict holds, null where they are not known.
     """
 
     arm: str
@@ -267,6 +268,7 @@ class Contrast(Record):
     metric: str
     n_seeds: int
     test_examples: int | None
+    test_groups: int | None = None
     difference: float
     low: float | None
     high: float | None

@@ -84,6 +84,7 @@ def _make_contrast(
         metric=judging.metric,
         n_seeds=comparison.n_seeds,
         test_examples=comparison.n_examples,
+        test_groups=comparison.n_groups,
         difference=comparison.difference,
         low=comparison.low,
         high=comparison.high,

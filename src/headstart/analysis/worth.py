@@ -72,6 +72,7 @@ def _make_label_curves(
             labels,
             np.array([paired_scores.by_seed for paired_scores in row]),
             stack_known([paired_scores.by_example for paired_scores in row]),
+            paired[0].groups,  # which all of them share
         )
         for row in rows
     ]

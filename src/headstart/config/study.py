@@ -35,6 +35,8 @@ _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=
 Size = int | Literal["all"]
 
 BAG_OF_WORDS_ARM: Final = "words"
+#: Values of `data.group` that name no column: one finds it, the other takes equal texts alone.
+AUTO_GROUP, IDENTICAL_GROUP = "auto", "identical"
 #: What `tune` can try values of, outermost first; keys of `Training`.
 TUNABLE: Final = ("learning_rate", "weight_decay")
 #: The first of the seeds that a count of `tune.seeds` stands for: far from a study's own, which grow from 0.
@@ -101,6 +103,11 @@ class Data(Section):
     )
     label_separator: str = Field(
         default="|", min_length=1, description="Between the labels of one multi-label cell."
+    )
+    group: Annotated[str, Field(min_length=1)] | None = Field(
+        default=AUTO_GROUP,
+        description="Column of what test texts have in common, over which intervals are taken; auto: that of "
+        "split.group, or one named group; identical: no column, equal texts alone; null: each by itself.",
     )
     split: Split = Split()
     training_texts: TrainingTexts = Field(

@@ -11,6 +11,7 @@ from headstart.config.metrics import is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, StoppingRule, WorthRow
+from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -39,7 +40,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
         sentences.append("With one seed there is no interval: run with seeds=3 or more.")
     elif any(row.n_seeds == 2 for row in contrasts):
         sentences.append(_TWO_SEEDS)
-    return sentences
+    return [*sentences, *warn_of_few_groups(contrasts)]
 
 
 def explain_comparison(comparison: Comparison) -> list[str]:
@@ -54,6 +55,7 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     notes += _explain_margin(comparison)
     notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
     notes += _describe_training_texts(contrasts)
+    notes += explain_groups(contrasts, comparison.scores)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if rule is None and any(
@@ -140,11 +142,8 @@ def _describe_interval(row: Contrast, findings: Findings) -> str:
         return f"95% at any number of seeds {ends}, {seeds}" if low is not None else seeds
     if low is None:
         return "the same with every seed" if row.n_seeds > 1 else "one seed"
-    over = f"{row.n_seeds} seeds"
-    if row.test_examples:
-        over += f" and {row.test_examples:,} test examples"
     at_once = f" for all {row.n_tests} contrasts at once" if row.n_tests > 1 else ""
-    return f"95% interval{at_once} {ends}, {over}"
+    return f"95% interval{at_once} {ends}, {describe_samples(row)}"
 
 
 def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:

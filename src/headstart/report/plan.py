@@ -17,6 +17,7 @@ from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import GroupCost
 from headstart.planning.plan import Plan
 from headstart.report.cost import describe_cost, render_cost_table
+from headstart.report.groups import format_groups
 from headstart.report.numbers import SHORT
 from headstart.report.texts import describe_lengths, render_labels
 
@@ -39,11 +40,13 @@ def render_plan(plan: Plan) -> RenderableType:
 
 def _describe_data(data: DataStatistics) -> list[str]:
     examples = ", ".join(f"{count} {part}" for part, count in data.examples.items())
+    groups = format_groups(data.test_groups)
+    source = f" ({data.group_source})" if groups else ""
     labels = data.label_names
     more = f", and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""
     open_ended = "an answer" if get_task_traits(data.task).generates else "a number"
     what = f"{len(labels)} labels: {', '.join(labels[:_LABELS])}{more}" if labels else open_ended
-    return [f"{data.task}, {what}", f"texts: {examples}"]
+    return [f"{data.task}, {what}", f"texts: {examples}{groups}{source}"]
 
 
 def _render_runs(plan: Plan) -> Table:

@@ -19,6 +19,7 @@ from headstart.config.study import Size, Study
 from headstart.config.traits import get_task_traits
 from headstart.records import GridRow
 from headstart.report.conclusions import draw_conclusions, is_family, select_interval
+from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 
 _WARNING_STYLE: Final = "yellow"
@@ -60,8 +61,8 @@ def _describe_brackets(findings: Findings) -> str:
         return ""
     if findings.stopping_rule is not None:
         return "; in brackets 95% at any number of seeds, of the median"
-    is_known = all(row.test_examples for row in rows)
-    over = "over seeds" + (" and test examples" if is_known else "")
+    is_known = all(covers_examples(row) for row in rows)
+    over = "over seeds" + (f" and test examples{name_groups(rows)}" if is_known else "")
     at_once = f", for all {rows[0].n_tests} at once (Bonferroni)" if is_family(rows) else ""
     return f"; in brackets 95% {over}{at_once}"
 

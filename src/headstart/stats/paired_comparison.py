@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from headstart.stats.confidence_sequence import compute_confidence_sequence
+from headstart.stats.groups import count_groups
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.power import LimitingFactor
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
@@ -48,7 +49,7 @@ class SeedDifference:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """The difference of two arms that share S seeds, and N test examples or None.
+    """The difference of two arms that share S seeds, and N test examples or None, which may be in groups.
 
     `low` and `high` are the 95% interval of this difference alone: over seeds and examples where examples are
     known, else over seeds, as `seeds_low` and `seeds_high` are always. `family_low` and `family_high` hold
@@ -64,6 +65,7 @@ class PairedComparison:
 
     n_seeds: int
     n_examples: int | None
+    n_groups: int | None
     n_tests: int
     difference: float
     low: float | None
@@ -126,6 +128,7 @@ def compare_paired(
     return PairedComparison(
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
+        n_groups=count_groups(arm.groups) if by_example is not None else None,
         n_tests=n_tests,
         difference=float(by_seed.mean()),
         low=low,
@@ -144,7 +147,7 @@ def compare_paired(
         min_p=min_sign_flip_p(len(by_seed)),
         fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
-        limiting_factor=_find_limiting_factor(estimate) if by_example is not None else None,
+        limiting_factor=_find_limiting_factor(estimate) if _vary(by_example, arm.groups) else None,
     )
 
 
@@ -181,7 +184,13 @@ def _mcnemar_p_values(arm: PairedScores, control: PairedScores) -> list[float] |
         return None
     if not all(np.isin(scores, (0, 1)).all() for scores in (arm.by_example, control.by_example)):
         return None
-    return [mcnemar_p(a, c) for a, c in zip(arm.by_example, control.by_example, strict=True)]
+    pairs = zip(arm.by_example, control.by_example, strict=True)
+    return [mcnemar_p(a, c, arm.groups) for a, c in pairs]
+
+
+def _vary(by_example: np.ndarray | None, groups: np.ndarray | None) -> bool:
+    """Whether what other examples would bring can be seen: these are known, and not all of one group."""
+    return by_example is not None and count_groups(groups) != 1
 
 
 def _find_limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:

@@ -71,6 +71,19 @@ def test_known_test_examples_are_counted() -> None:
     assert sentence.endswith("(95% interval +10.0 to +24.0, 3 seeds and 2,000 test examples).")
 
 
+def test_groups_of_test_examples_are_counted() -> None:
+    (sentence,) = draw_conclusions(with_contrast(test_groups=40))
+    assert sentence.endswith("3 seeds and 2,000 test examples in 40 groups).")
+    few = draw_conclusions(with_contrast(test_groups=8))
+    assert few[-1].startswith("Intervals rest on few groups of test examples (8)")
+
+
+def test_groups_of_a_comparison_are_explained() -> None:
+    notes = explain_comparison(comparison(contrast(test_groups=8)))
+    assert any(note.startswith("Test examples are in 8 groups") for note in notes)
+    assert any(note.startswith("Intervals rest on few groups") for note in notes)
+
+
 def test_worse_arm_is_told() -> None:
     turned = findings_of({"pretrained": (0.625, 0.645, 0.635), "random": (0.815, 0.78, 0.825)})
     assert draw_conclusions(turned)[0].startswith("pretrained is behind random by 17.2 points: ")

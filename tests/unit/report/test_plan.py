@@ -89,6 +89,13 @@ def test_data_warnings_and_the_question_are_said() -> None:
     assert "! 2 are cut" in shown
 
 
+def test_groups_of_test_texts_are_counted_and_named() -> None:
+    grouped = replace(planned(study()), data=replace(DATA, test_groups=40, group_source="films"))
+    examples = ", ".join(f"{count} {part}" for part, count in DATA.examples.items())
+    assert f"texts: {examples} in 40 groups (films)" in lines(grouped)
+    assert f"texts: {examples}" in lines(planned(study()))
+
+
 def test_more_labels_than_fit_are_counted() -> None:
     data = replace(DATA, label_names=tuple("abcdefghijklmno"), labels=LabelStatistics())
     shown = lines(replace(planned(study()), data=data))
