@@ -17,6 +17,7 @@ class Comparison:
     `control` is None where two studies are compared: an arm's is then its namesake in the first. Where arms
     are ranked among themselves it is None too: `tiers` say which may be the best, by contrasts of all pairs.
     `of_models` is whether a single run of each arm is compared, and `notes` say what of the source was used.
+    `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
     """
 
     source: str
@@ -32,6 +33,7 @@ class Comparison:
     tiers: tuple[TierRow, ...] = ()
     of_models: bool = False
     notes: tuple[str, ...] = ()
+    grid_choice: str = ""
 
     @property
     def metric(self) -> str:
@@ -49,6 +51,7 @@ class Comparison:
             "control": self.control,
             "margin": self.margin.model_dump() if self.margin else None,
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
+            "grid_choice": self.grid_choice or None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
             "tiers": [row.model_dump() for row in self.tiers],

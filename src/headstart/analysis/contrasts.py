@@ -76,6 +76,7 @@ def _compare_cells(
             n_tests=n_tests,
             alpha=judging.alpha,
             lower_is_better=direction,
+            shared=judging.find_shared_part(arm.size),
             of_models=judging.of_models,
             bound=1.0 if judging.metric.is_share else None,
         )
@@ -124,4 +125,5 @@ def _make_contrast(
             )
             for seed, of_seed in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
         ),
+        holds_for=judging.describe_training_texts(arm.size),
     )

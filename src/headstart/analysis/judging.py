@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.analysis.study_runs import StudyRuns
+from headstart.analysis.training_question import describe_training_texts, find_shared_part
 from headstart.config.metrics import MetricInfo, describe_metric
-from headstart.config.study import Study
+from headstart.config.study import Data, Size, Study
 from headstart.records import Margin, StoppingRule
 from headstart.stats.paired_comparison import ALPHA, PairedComparison, Verdict, judge
 
@@ -18,7 +19,8 @@ class Judging:
     `margin` is in points for shares, else in the metric's unit: differences within it are none that matter.
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`. `is_sequential`: seeds were
     added by a rule that looks at results, which the confidence sequence alone allows for. `of_models`: what
-    is compared are the very models of a single run, whose intervals are over examples alone.
+    is compared are the very models of a single run, whose intervals are over examples alone. `data` says
+    which training texts seeds learn from; None where that is not known.
     """
 
     metric: MetricInfo
@@ -27,6 +29,7 @@ class Judging:
     alpha: float = ALPHA
     is_sequential: bool = False
     of_models: bool = False
+    data: Data | None = None
 
     def judge(self, comparison: PairedComparison) -> Verdict:
         """By the interval that holds for all comparisons at once."""
@@ -46,6 +49,16 @@ class Judging:
         p = comparison.p_sign_flip
         return p is not None and p * comparison.n_tests < self.alpha
 
+    def describe_training_texts(self, size: Size) -> str | None:
+        """For which training texts a verdict holds; None where they are not known."""
+        if self.data is None:
+            return None
+        return describe_training_texts(self.data, size, is_sequential=self.is_sequential)
+
+    def find_shared_part(self, size: Size) -> float:
+        """As `training_question.find_shared_part`."""
+        return 0.0 if self.data is None else find_shared_part(self.data, size)
+
 
 def find_margin(study: Study, metric: str) -> Margin | None:
     """The margin that the study file states for this metric: it is about the study's own alone."""
@@ -58,5 +71,9 @@ def choose_judging(runs: StudyRuns, metric: str, margin: Margin | None, rule: St
     """Of a study's metric. Its main one has the whole chance to err; the others share it among all."""
     n_metrics = 1 if metric == runs.study.metric else len(runs.metrics)
     return Judging(
-        describe_metric(metric), margin.value if margin else None, n_metrics, is_sequential=rule is not None
+        describe_metric(metric),
+        margin.value if margin else None,
+        n_metrics,
+        is_sequential=rule is not None,
+        data=runs.study.data,
     )

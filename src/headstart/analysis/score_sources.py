@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import Judging, choose_judging, find_margin
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
-from headstart.config.load import load_study
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.records import Margin, RunRecord, StoppingRule
@@ -21,7 +21,7 @@ class ScoreSource:
     """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
 
     `judging` is what its verdicts go by, with the `margin` that the study states; `notes` say what of a file
-    was not used.
+    was not used. `grid_choice` says how grid points were chosen; empty where nothing was tuned.
     """
 
     scores: tuple[ArmScores, ...]
@@ -31,6 +31,7 @@ class ScoreSource:
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    grid_choice: str = ""
     notes: tuple[str, ...] = ()
 
     def check_control(self, control: str | None) -> str:
@@ -92,7 +93,7 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
             where=str(folder),
             expected="the `out` folder of `headstart run`, or files of items",
         )
-    study = load_study(store.study_file)
+    study = store.read_study()
     runs = order_runs(study, list(store.read_records()))
     metric = metric or study.metric
     if metric not in runs.metrics:
@@ -106,4 +107,5 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
     control = study.control_arm or scores[0].arm
     margin, rule = find_margin(study, metric), store.read_stopping_rule()
     judging = choose_judging(runs, metric, margin, rule)
-    return ScoreSource(scores, info, control, judging, tuple(runs.chosen), rule, margin)
+    choice = describe_choice(study)
+    return ScoreSource(scores, info, control, judging, tuple(runs.chosen), rule, margin, choice)

@@ -136,6 +136,7 @@ def compare(
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
         notes=opened.notes,
+        grid_choice=opened.grid_choice,
     )
 
 
@@ -225,7 +226,13 @@ def compare_studies(
     scores = (*_mark_study(first, "A"), *_mark_study(second, "B"))
     rule = first.stopping_rule or second.stopping_rule
     stated = _choose_margin(first.margin, margin)
-    judging = replace(first.judging, margin=stated.value if stated else None, is_sequential=rule is not None)
+    judging = replace(
+        first.judging,
+        margin=stated.value if stated else None,
+        is_sequential=rule is not None,
+        # Two studies may have learnt from other texts: nothing is said of them then.
+        data=first.judging.data if first.judging.data == second.judging.data else None,
+    )
     pairs = [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared]
     compared = compare_pairs(scores, pairs, judging, seed)
     return Comparison(

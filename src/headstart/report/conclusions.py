@@ -34,6 +34,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
     sentences += _name_beaten_models(findings, size)
+    sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
     sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
     if any(row.n_seeds < 2 for row in contrasts):
@@ -56,6 +57,8 @@ def explain_comparison(comparison: Comparison) -> list[str]:
             "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
         )
     notes += _explain_margin(comparison)
+    notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
+    notes += _describe_training_texts(contrasts)
     notes += explain_groups(contrasts, comparison.scores)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
@@ -162,6 +165,16 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
         for row in findings.summary
         if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
     )
+
+
+def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
+    """For which training texts verdicts hold, which is another question at each size."""
+    sizes = {row.size: row.holds_for for row in rows if row.holds_for}
+    questions = dict.fromkeys(sizes.values())
+    if len(questions) == 1:
+        yield f"Verdicts hold {next(iter(questions))}."
+    elif questions:
+        yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."
 
 
 def _explain_margin(comparison: Comparison) -> Iterator[str]:

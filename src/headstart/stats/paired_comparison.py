@@ -103,6 +103,7 @@ def compare_paired(
     lower_is_better: bool = False,
     of_models: bool = False,
     bound: float | None = None,
+    shared: float = 0.0,
 ) -> PairedComparison:
     """`arm` minus `control`, which share seeds and, where these are known, examples.
 
@@ -116,6 +117,8 @@ def compare_paired(
         alpha: the chance that any of them is falsely decided; below 5% where results were looked at before.
         of_models: a single seed has an interval over its examples, of these very models.
         bound: as in `stats.one_run.estimate_one_run`.
+        shared: of which variance all seeds share a part, as `TwoWayEstimate.add_shared_part`; the main
+            interval, the family's, p and the fiducial probability allow for it.
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
@@ -126,6 +129,8 @@ def compare_paired(
         if of_models and by_example is not None and len(by_example) == 1
         else estimate_difference(by_seed, by_example, arm.groups, rounding)
     )
+    if estimate and shared:
+        estimate = estimate.add_shared_part(len(by_seed), shared)
     low, high = estimate.compute_interval() if estimate else _UNKNOWN
     family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
     seeds_low, seeds_high = compute_mean_interval(by_seed, rounding, n_scores=2)
