@@ -145,7 +145,7 @@ class DeviceSteps:
     def _backpropagate(self, shape: StepShape) -> torch.Tensor:
         """Add the gradients; each member's loss, [R]."""
         by_member = self._compute_losses(shape)
-        with make_capturable():
+        with make_capturable(self._weights.module):
             # Summed over members, never averaged: a member's gradient is what it would be alone.
             by_member.sum().backward()  # type: ignore[no-untyped-call]
         return by_member.detach()
@@ -153,8 +153,9 @@ class DeviceSteps:
     def _compute_losses(self, shape: StepShape) -> torch.Tensor:
         """Each member's loss of the last batch sent, [R]."""
         fed, context = self._feed.read(shape), self._context
-        more, labels = choose_loss_inputs(self._weights.module, fed.batch.labels, fed.positions)
-        with make_capturable(), DeviceDropout(self._keys, fed.passes):
+        module = self._weights.module
+        more, labels = choose_loss_inputs(module, fed.batch.labels, fed.positions)
+        with make_capturable(module), DeviceDropout(self._keys, fed.passes):
             with make_autocast_context(context.device, context.precision):
                 logits = self._forward(**fed.batch.inputs, **more).logits
             losses = context.task.compute_losses(logits, labels)

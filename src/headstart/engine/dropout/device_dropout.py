@@ -56,7 +56,7 @@ class DeviceDropout(KeyedDropout):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        return super().__torch_function__(choose_filling(func), types, args, kwargs)
+        return super().__torch_function__(choose_filling(func, self.keys.device), types, args, kwargs)
 
 
 def _check_site(site: int) -> None:
