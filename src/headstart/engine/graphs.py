@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import torch
 from torch import nn
 
+from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.capture_hints import pretend_capture
 from headstart.engine.losses import fix_shapes
 from headstart.engine.memory import is_out_of_memory
@@ -27,8 +28,9 @@ _MOST_GRAPHS: Final = 96
 
 @contextmanager
 def make_capturable(module: nn.Module) -> Iterator[None]:
-    """Have a module's code, the library and the losses read no tensor within the block, captured or not."""
-    with pretend_capture(), fix_shapes(), use_plain_functions(module):
+    """Have a module's code, the library and the losses read no tensor within the block, captured or not; and
+    torch choose no kernel that is not to be trusted."""
+    with pretend_capture(), fix_shapes(), use_plain_functions(module), refuse_cudnn_attention():
         yield
 
 
