@@ -5,10 +5,10 @@
     python benchmarks/coverage.py arms
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py until
-    python benchmarks/coverage.py items --examples 300 2000
-    python benchmarks/coverage.py tiers --examples 300 2000
     python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
     python benchmarks/coverage.py texts --repeats 500 --examples 2000
+    python benchmarks/coverage.py items --examples 300 2000
+    python benchmarks/coverage.py tiers --examples 300 2000
     python benchmarks/coverage.py groups
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
@@ -320,10 +320,10 @@ CASES: Final = {
     "arms": simulate_arms,
     "worth": simulate_worth,
     "until": simulate_stopping,
-    "items": simulate_items,
-    "tiers": simulate_tiers,
     "tuned": simulate_tuned,
     "texts": simulate_texts,
+    "items": simulate_items,
+    "tiers": simulate_tiers,
     "groups": simulate_groups,
 }
 

@@ -258,9 +258,9 @@ class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
     `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
-    these examples are in, null where each is by itself. `n_control_seeds` is null where arms are paired by
-    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `holds_for`
-    says in words for which training texts the verdict holds, null where they are not known.
+    these examples are in, null where each is by itself. `holds_for` says in words for which training texts
+    the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
+    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`.
     """
 
     arm: str

@@ -30,10 +30,10 @@ class Comparison:
     label_worth: tuple[WorthRow, ...] = ()
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
+    grid_choice: str = ""
     tiers: tuple[TierRow, ...] = ()
     of_models: bool = False
     notes: tuple[str, ...] = ()
-    grid_choice: str = ""
 
     @property
     def metric(self) -> str:

@@ -76,9 +76,9 @@ def _compare_cells(
             n_tests=n_tests,
             alpha=judging.alpha,
             lower_is_better=direction,
-            shared=judging.find_shared_part(arm.size),
             of_models=judging.of_models,
             bound=1.0 if judging.metric.is_share else None,
+            shared=judging.find_shared_part(arm.size),
         )
     mine, theirs = (pair_scores([own], sorted(own.by_seed))[0] for own in (arm, control))
     return compare_unpaired(mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction)

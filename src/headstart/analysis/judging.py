@@ -18,9 +18,9 @@ class Judging:
 
     `margin` is in points for shares, else in the metric's unit: differences within it are none that matter.
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`. `is_sequential`: seeds were
-    added by a rule that looks at results, which the confidence sequence alone allows for. `of_models`: what
-    is compared are the very models of a single run, whose intervals are over examples alone. `data` says
-    which training texts seeds learn from; None where that is not known.
+    added by a rule that looks at results, which the confidence sequence alone allows for. `data` says which
+    training texts seeds learn from; None where that is not known. `of_models`: what is compared are the very
+    models of a single run, whose intervals are over examples alone.
     """
 
     metric: MetricInfo
@@ -28,8 +28,8 @@ class Judging:
     n_metrics: int = 1
     alpha: float = ALPHA
     is_sequential: bool = False
-    of_models: bool = False
     data: Data | None = None
+    of_models: bool = False
 
     def judge(self, comparison: PairedComparison) -> Verdict:
         """By the interval that holds for all comparisons at once."""

@@ -20,8 +20,8 @@ from headstart.store.runs import RunStore
 class ScoreSource:
     """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
 
-    `judging` is what its verdicts go by, with the `margin` that the study states; `notes` say what of a file
-    was not used. `grid_choice` says how grid points were chosen; empty where nothing was tuned.
+    `judging` is what its verdicts go by, with the `margin` that the study states. `grid_choice` says how grid
+    points were chosen; empty where nothing was tuned. `notes` say what of a file was not used.
     """
 
     scores: tuple[ArmScores, ...]

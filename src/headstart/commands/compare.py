@@ -135,8 +135,8 @@ def compare(
         label_worth=worth.labels,
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
-        notes=opened.notes,
         grid_choice=opened.grid_choice,
+        notes=opened.notes,
     )
 
 

@@ -101,9 +101,9 @@ def compare_paired(
     n_tests: int = 1,
     alpha: float = ALPHA,
     lower_is_better: bool = False,
+    shared: float = 0.0,
     of_models: bool = False,
     bound: float | None = None,
-    shared: float = 0.0,
 ) -> PairedComparison:
     """`arm` minus `control`, which share seeds and, where these are known, examples.
 
@@ -115,10 +115,10 @@ def compare_paired(
         generator: resamples seeds, and draws sign flips where there are too many to try all.
         n_tests: how many comparisons are made at once.
         alpha: the chance that any of them is falsely decided; below 5% where results were looked at before.
-        of_models: a single seed has an interval over its examples, of these very models.
-        bound: as in `stats.one_run.estimate_one_run`.
         shared: of which variance all seeds share a part, as `TwoWayEstimate.add_shared_part`; the main
             interval, the family's, p and the fiducial probability allow for it.
+        of_models: a single seed has an interval over its examples, of these very models.
+        bound: as in `stats.one_run.estimate_one_run`.
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
