@@ -5,6 +5,10 @@
     python benchmarks/coverage.py arms
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py until
+    python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
+    python benchmarks/coverage.py texts --repeats 500 --examples 2000
+    python benchmarks/coverage.py items --examples 300 2000
+    python benchmarks/coverage.py tiers --examples 300 2000
     python benchmarks/coverage.py groups
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
@@ -24,6 +28,9 @@ from scipy import stats
 
 from coverage_family import simulate_family
 from coverage_groups import simulate_groups
+from coverage_items import simulate_items, simulate_tiers
+from coverage_texts import simulate_texts
+from coverage_tuned import simulate_tuned
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
@@ -313,6 +320,10 @@ CASES: Final = {
     "arms": simulate_arms,
     "worth": simulate_worth,
     "until": simulate_stopping,
+    "tuned": simulate_tuned,
+    "texts": simulate_texts,
+    "items": simulate_items,
+    "tiers": simulate_tiers,
     "groups": simulate_groups,
 }
 

@@ -14,6 +14,7 @@ from headstart.data.labels.registry import get_label_type
 from headstart.data.sources import load_rows
 from headstart.data.splits import split_rows
 from headstart.data.texts import make_text_key
+from headstart.data.training_texts import check_folds, number_groups
 from headstart.errors import DataError
 from headstart.records import StudyWarning
 
@@ -35,6 +36,8 @@ def load_corpus(study: Study) -> Corpus:
     train = parts["train"]
     label_type.check_learnable(train.labels, names)
     _check_sizes(train, study)
+    parts["train"] = replace(train, groups=number_groups(rows["train"]))
+    check_folds(parts["train"], data)
     grouped = group_texts(rows["test"], data, choose_group_column(data, label_type))
     parts["test"] = replace(parts["test"], groups=grouped.groups)
     warnings = (

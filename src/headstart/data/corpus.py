@@ -39,8 +39,9 @@ class Examples:
     """N labelled texts of one part.
 
     `labels` has shape [N] and dtype int64 (class index) for classification, [N, C] and float32 (0 or 1)
-    for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64. `groups` [N], of
-    the test alone, are equal where texts have something in common; None where each is by itself.
+    for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64. `groups` [N] are
+    equal where texts have something in common; None where each is by itself. Of the test they are what its
+    examples share, of training texts what `data.split.group` keeps together.
     """
 
     texts: Sequence[Text]

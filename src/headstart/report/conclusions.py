@@ -11,6 +11,7 @@ from headstart.config.metrics import is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, StoppingRule, WorthRow
+from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.numbers import (
     format_interval,
@@ -33,6 +34,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
     sentences += _name_beaten_models(findings, size)
+    sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
     sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
     if any(row.n_seeds < 2 for row in contrasts):
@@ -45,18 +47,24 @@ def draw_conclusions(findings: Findings) -> list[str]:
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = list(_explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule))
+    notes = [*comparison.notes, *explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
+    notes += _explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule)
+    notes += explain_rounding(comparison) if rule is None else ()
+    notes += _explain_tiers(comparison)
     if rule is None and is_family(contrasts):
         notes.append(
             f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni): the chance "
             "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
         )
     notes += _explain_margin(comparison)
+    notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
+    notes += _describe_training_texts(contrasts)
     notes += explain_groups(contrasts, comparison.scores)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if rule is None and any(
-        row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts
+        row.verdict == "undecided" and row.n_seeds > 1 and row.limiting_factor == "examples"
+        for row in contrasts
     ):
         notes.append(
             "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help; "
@@ -113,7 +121,7 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
         side = "above" if row.difference > 0 else "below"
         return (
             f"{row.arm} is {difference} {side} {row.control}, the same with every seed, so without an "
-            f"interval: {against}."
+            f"interval{_describe_signs(row)}: {against}."
         )
     if row.verdict == "undecided":
         return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
@@ -121,6 +129,14 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
         return _describe_by_margin(row, findings, f"{against}{interval}.")
     verb = "beats" if row.verdict == "better" else "is behind"
     return f"{row.arm} {verb} {row.control} by {difference}: {against}{interval}."
+
+
+def _describe_signs(row: Contrast) -> str:
+    """What the sign-flip test says of differences without spread."""
+    if row.p_sign_flip is None:
+        return ""
+    allowed = f" for {row.n_tests} contrasts" if row.n_tests > 1 else ""
+    return f" (sign-flip test p = {row.p_sign_flip:.3f}, {row.verdict}{allowed})"
 
 
 def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
@@ -151,12 +167,22 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
     )
 
 
+def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
+    """For which training texts verdicts hold, which is another question at each size."""
+    sizes = {row.size: row.holds_for for row in rows if row.holds_for}
+    questions = dict.fromkeys(sizes.values())
+    if len(questions) == 1:
+        yield f"Verdicts hold {next(iter(questions))}."
+    elif questions:
+        yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."
+
+
 def _explain_margin(comparison: Comparison) -> Iterator[str]:
     """When it was stated, which decides what a verdict by it is worth."""
     margin = comparison.margin
     if margin is None:
         return
-    amount = f"{margin.value:g} {get_unit(comparison.metric)}"
+    amount = f"{margin.value:g} {get_unit(comparison.info)}"
     if margin.stated == "before the results":
         yield f"The margin, {amount}, stood in the study file before there were results."
     else:
@@ -166,8 +192,24 @@ def _explain_margin(comparison: Comparison) -> Iterator[str]:
         )
 
 
+def _explain_tiers(comparison: Comparison) -> Iterator[str]:
+    if comparison.tiers:
+        n_best = sum(row.may_be_best for row in comparison.tiers)
+        yield (
+            f"{n_best} of {len(comparison.tiers)} arms may be the best: no other beats them, by intervals of "
+            f"all {len(comparison.contrasts)} pairs that hold at once with 95%. The contrasts are in --json; "
+            "--control NAME shows those with one arm."
+        )
+
+
 def _explain_seeds(comparison: Comparison) -> Iterator[str]:
-    min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts}
+    if comparison.of_models:
+        yield (
+            "One run of each arm: intervals are over test examples, of these very models, and say nothing of "
+            "what training or sampling again would give."
+        )
+        return
+    min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts if row.n_control_seeds is None}
     for n_seeds, min_p in min_ps.items():
         if n_seeds == 1:
             yield "With one seed there is no interval: run more seeds."

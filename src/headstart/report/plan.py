@@ -53,7 +53,7 @@ def _render_runs(plan: Plan) -> Table:
     study = plan.study
     shown = _choose_hyperparameters(study)
     table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
-    total = Counter(run.arm for run in plan.runs)
+    total = Counter(run.arm for run in (*plan.runs, *plan.to_come))
     done = Counter(run.arm for run in plan.runs if run.key in plan.done)
     for name, arm in study.arms.items():
         has_checkpoint = get_method_traits(arm.method).has_checkpoint
@@ -88,7 +88,11 @@ def _describe_missing(plan: Plan) -> Iterator[str]:
     if not missing:
         yield "all runs done"
         return
-    yield f"{len(missing)} of {len(plan.runs)} runs to train"
+    count, to_come = len(missing) + len(plan.to_come), len(plan.to_come)
+    yield f"{count} of {len(plan.runs) + to_come} runs to train"
+    if to_come:
+        tuning = sum(run.for_tuning for run in missing)
+        yield f"  {tuning} of them choose settings; {to_come} then train at those, and are judged"
     for group in plan.cost.groups:
         yield from _describe_group(group, plan)
 
