@@ -1,8 +1,8 @@
-"""Whether what `headstart power` tells is so: differences that models show four times in five, by simulation.
+"""Whether what `headstart power` tells is so: differences that simulated models show four times in five.
 
-Cases of `benchmarks/coverage.py`: `power` compares what is told of assumptions with what the project's own test
-shows of simulated models, and `ranges` counts how often the range that a study of few seeds gives holds what a
-further one shows.
+Cases of `benchmarks/coverage.py`: `power` compares what is told of assumptions with what the project's own
+test shows of simulated models, and `ranges` counts how often the range that a study of few seeds gives holds
+what a further one shows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from headstart.stats.variances import VarianceComponents, assume_variances, meas
 
 #: Of two arms with their mean accuracy, and the deviation over seeds of their difference.
 ACCURACY, SEED_STD = 0.8, 0.01
-#: How much arms differ in what they find hard, in units of an answer's noise: as in the other cases, and much.
+#: How much arms differ in what they find hard, in units of an answer's noise; as in the other cases: little.
 LEANS: Final = {"little": 0.5, "much": 1.9}
 
 
@@ -30,7 +30,7 @@ LEANS: Final = {"little": 0.5, "much": 1.9}
 class LatentModels:
     """Two arms whose answers are right where hardness + lean + shift of the seed + noise is above zero.
 
-    Deviations in units of the noise: of hardness, which arms share, 1, and of what only one finds hard, `lean`.
+    Deviations in units of the noise: 1 of hardness, which arms share, `lean` of what only one finds hard.
     """
 
     lean: float
@@ -52,7 +52,9 @@ class LatentModels:
             for rho in ((1 + self.lean**2) / variance, 1 / variance)
         )
         spread = ACCURACY * (1 - ACCURACY)
-        return VarianceComponents(seeds=SEED_STD**2, examples=2 * (same - other), residual=2 * (spread - same))
+        return VarianceComponents(
+            seeds=SEED_STD**2, examples=2 * (same - other), residual=2 * (spread - same)
+        )
 
     def draw_differences(
         self, draws: np.random.Generator, n_seeds: int, n_examples: int, difference: float
@@ -101,7 +103,9 @@ def simulate_power(options: argparse.Namespace) -> Iterator[list[str]]:
         for n_seeds in options.seeds:
             for name, lean in LEANS.items():
                 for n_tests in (1, 15):
-                    cells = _compare_power(LatentModels(lean), n_seeds, n_examples, 0.05 / n_tests, options.repeats)
+                    cells = _compare_power(
+                        LatentModels(lean), n_seeds, n_examples, 0.05 / n_tests, options.repeats
+                    )
                     level = "5%" if n_tests == 1 else "5% / 15"
                     yield [str(n_examples), str(n_seeds), name, level, *cells]
 

@@ -12,7 +12,8 @@ from headstart.data.labels.registry import get_label_type
 from headstart.data.sources import load_rows
 from headstart.data.splits import split_rows
 from headstart.errors import DataError
-from headstart.records import StudyWarning
+from headstart.records import StudyWarning, describe_wide_gaps
+from headstart.stats.worth import find_wide_gaps
 
 
 def load_corpus(study: Study) -> Corpus:
@@ -36,6 +37,7 @@ def load_corpus(study: Study) -> Corpus:
         *_find_duplicates(rows),
         *_find_leaks(rows, label_type, data),
         *label_type.find_imbalance(train.labels, names),
+        *_find_size_gaps(train, study),
     )
     return Corpus(study.task, parts, names, warnings)
 
@@ -55,6 +57,14 @@ def _check_sizes(train: Examples, study: Study) -> None:
                 where="sizes",
                 expected=f"at most {len(train)}, or all",
             )
+
+
+def _find_size_gaps(train: Examples, study: Study) -> Iterator[StudyWarning]:
+    """Sizes too far apart to read label worth between."""
+    sizes = sorted({len(train) if size == "all" else size for size in study.sizes})
+    gaps = find_wide_gaps(sizes)
+    if gaps and study.control_arm is not None:
+        yield StudyWarning(kind="sizes-apart", message=f"sizes: {describe_wide_gaps(gaps, 'labels')}")
 
 
 def _make_text_key(text: Text) -> str:

@@ -23,8 +23,6 @@ POWER: Final = 0.8
 MOST_SEEDS: Final = 1000
 MOST_EXAMPLES: Final = 10_000_000
 ALPHA: Final = 1 - LEVEL
-#: Examples, or groups, from which on their part is taken as normal: intervals are then wider by 1% at most.
-_MANY: Final = 200
 
 
 def compute_power(
@@ -52,11 +50,12 @@ class _Test:
             raise ValueError(f"{n_seeds} seed: at least two expected")
         of_seeds = variances.seeds / n_seeds + variances.residual / (n_seeds * n_examples)
         of_examples, df = variances.examples / n_examples, n_seeds - 1
-        n_units = n_examples / variances.group_size
         quantiles, self._weights = list_chi_squared(df)
-        estimated = of_seeds * quantiles / df
-        examples_df = max(n_units - 1, 1.0) if n_units < _MANY else np.inf
-        self._reaches = find_reach(alpha, estimated, of_examples, df, examples_df)
+        # Few examples, or groups, widen their part by Student's t. As a normal part that is as much wider it
+        # takes a fortieth of the time, and reaches as far to 3% with a dozen of them, to 1% with fifty.
+        examples_df = max(n_examples / variances.group_size - 1, 1.0)
+        wider = float(stats.t.isf(alpha / 2, examples_df) / stats.norm.isf(alpha / 2))
+        self._reaches = find_reach(alpha, of_seeds * quantiles / df, of_examples * wider**2, df)
         self._std_error = variances.std_error(n_seeds, n_examples)
 
     def compute_power(self, difference: float) -> float:

@@ -9,7 +9,8 @@ Shapes: D draws.
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -55,27 +56,11 @@ class PowerRanges:
 
     def find_required_seeds(self, difference: float, n_examples: int) -> tuple[int | None, int | None]:
         """The fewest seeds that show `difference` on so many examples; None: no number does."""
-        low, high = (
-            find_smallest(
-                lambda n, share=share: self._is_enough(difference, n, n_examples, share), 2, MOST_SEEDS
-            )
-            for share in _TAILS
-        )
-        return low, high
+        return _find_ends(lambda n: self._compute_detectable(n, n_examples) <= difference, MOST_SEEDS)
 
     def find_required_examples(self, difference: float, n_seeds: int) -> tuple[int | None, int | None]:
         """The fewest examples that show `difference` with so many seeds; None: no number does."""
-        low, high = (
-            find_smallest(
-                lambda n, share=share: self._is_enough(difference, n_seeds, n, share), 2, MOST_EXAMPLES
-            )
-            for share in _TAILS
-        )
-        return low, high
-
-    def _is_enough(self, difference: float, n_seeds: int, n_examples: int, share: float) -> bool:
-        """Whether so many seeds and examples show it under this share of what the variances may be."""
-        return bool(np.mean(self._compute_detectable(n_seeds, n_examples) <= difference) >= share)
+        return _find_ends(lambda n: self._compute_detectable(n_seeds, n) <= difference, MOST_EXAMPLES)
 
     def _compute_detectable(self, n_seeds: int, n_examples: int) -> np.ndarray:
         """For each draw [D], from the share of its variance that few seeds estimate."""
@@ -84,6 +69,16 @@ class PowerRanges:
         shares = np.divide(of_seeds, variance, out=np.zeros_like(variance), where=variance > 0)
         errors = _tabulate_errors(n_seeds, self._wanted_power, self._alpha)
         return np.asarray(np.sqrt(variance) * np.interp(np.sqrt(shares), np.sqrt(_SHARES), errors))
+
+
+def _find_ends(is_shown: Callable[[int], np.ndarray], most: int) -> tuple[int | None, int | None]:
+    """The smallest number with which a tenth of the draws [D] show it, and with which nine tenths do."""
+
+    def is_enough(share: float, count: int) -> bool:
+        return bool(is_shown(count).mean() >= share)
+
+    low, high = (find_smallest(partial(is_enough, share), 2, most) for share in _TAILS)
+    return low, high
 
 
 @cache

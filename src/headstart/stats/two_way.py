@@ -160,7 +160,7 @@ def estimate_difference(
     """
     if len(by_seed) < 2:
         return None
-    if by_example is not None and _count_units(by_example, groups) > 1:
+    if by_example is not None and count_units(by_example, groups) > 1:
         return estimate_two_way(by_example, groups)
     if not has_variation(by_seed):
         return None
@@ -169,5 +169,6 @@ def estimate_difference(
     return TwoWayEstimate(float(by_seed.mean()), variance, 0.0, df, np.inf, variance, 0.0, 0.0)
 
 
-def _count_units(by_example: np.ndarray, groups: np.ndarray | None) -> int:
+def count_units(by_example: np.ndarray, groups: np.ndarray | None) -> int:
+    """How many were sampled: the groups of examples, or the N examples [S, N]."""
     return by_example.shape[1] if groups is None else len(np.unique(groups))

@@ -45,11 +45,6 @@ class VarianceComponents:
         residual = self.residual / (n_seeds * n_examples)
         return float(np.sqrt(self.seeds / n_seeds + self.examples / n_examples + residual))
 
-    def limiting_factor(self, n_seeds: int, n_examples: int) -> LimitingFactor:
-        """Which of the two makes the error large."""
-        of_examples = self.examples / n_examples + self.residual / (n_seeds * n_examples)
-        return "seeds" if self.seeds / n_seeds > of_examples else "examples"
-
 
 def assume_variances(
     accuracy: float,
@@ -74,7 +69,7 @@ def assume_variances(
 
 @dataclass(frozen=True)
 class MeanSquares:
-    """Mean squares A of seeds, B of examples and E of the residual of differences [S, N], or of [S, G] groups.
+    """Mean squares A of seeds, B of examples, E of the residual of differences [S, N], or [S, G] of groups.
 
     They are what a study knows of the variances: A with S - 1 degrees of freedom, which of three seeds is
     two, B with N - 1 and E with (S - 1)(N - 1).
@@ -132,9 +127,7 @@ def measure_mean_squares(differences: np.ndarray, groups: np.ndarray | None = No
     return MeanSquares(*squares, n_seeds=n_seeds, n_units=n_units, n_examples=differences.shape[1])
 
 
-def measure_variances(
-    differences: np.ndarray, groups: np.ndarray | None = None
-) -> VarianceComponents | None:
+def measure_variances(differences: np.ndarray, groups: np.ndarray | None = None) -> VarianceComponents | None:
     """The variances that the differences [S, N] of a study estimate; None where there is no variation.
 
     Args:

@@ -8,12 +8,12 @@ import pytest
 
 from headstart.analysis.power import SEEDS, ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.stats.power import (
-    VarianceComponents,
     compute_power,
     detectable_difference,
     find_required_examples,
     find_required_seeds,
 )
+from headstart.stats.variances import VarianceComponents
 
 VARIANCES = VarianceComponents(seeds=0.01**2, examples=0.2, residual=0.1)
 

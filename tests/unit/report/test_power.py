@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.report.power import render_power
-from headstart.stats.power import VarianceComponents, detectable_difference, find_required_seeds
+from headstart.stats.power import detectable_difference, find_required_seeds
+from headstart.stats.variances import VarianceComponents
 from studies import rendered_lines
 
 OF_EXAMPLES = VarianceComponents(seeds=1e-6, examples=0.2, residual=0.0)
 OF_SEEDS = VarianceComponents(seeds=0.05**2, examples=0.1, residual=0.0)
 
 
-def shown(variances: VarianceComponents, difference: float | None = None, **changes: int) -> list[str]:
-    sizes = {"n_seeds": 3, "test_examples": 2000} | changes
-    contrast = ContrastPower("[a] - b", variances, difference=difference, **sizes)
+def shown(variances: VarianceComponents, difference: float | None = None, **changes: Any) -> list[str]:
+    contrast = ContrastPower("[a] - b", variances, n_seeds=3, test_examples=2000, difference=difference)
+    contrast = replace(contrast, **changes)
     return rendered_lines(render_power(PowerAnalysis("accuracy", (contrast,))))
 
 
