@@ -29,7 +29,7 @@ class Question:
             HeadstartError: it cannot.
         """
         if self.difference is not None:
-            _check(self.difference > 0, self.difference, "--difference", "above 0: none is always shown")
+            _check(self.difference > 0, self.difference, "--difference", "a number above 0")
             _check(not is_share or self.difference <= 100, self.difference, "--difference", "100 at most")
         if self.test_examples is not None:
             _check(self.test_examples >= 2, self.test_examples, "--test-examples", "2 or more")

@@ -94,16 +94,12 @@ def test_the_estimate_lies_inside_its_interval(seed: int) -> None:
     generator = draws(seed)
     lifts = 0.3 * generator.normal(size=(2, 4, 1, 1))
     hard = generator.normal(size=60)
-    right = (
-        hard + lifts + 0.2 * generator.normal(size=(2, 4, 3, 1)) + generator.normal(size=(2, 4, 3, 60))
-    ) > 0
-    by_example = right.astype(float)
-    for known in (by_example, (None, None)):
-        curves = [
-            LearningCurve(LABELS, scores.mean(2), parts)
-            for scores, parts in zip(by_example, known, strict=True)
-        ]
-        for worth in estimate_worth(*curves, generator, n_resamples=2):
+    noise = 0.2 * generator.normal(size=(2, 4, 3, 1)) + generator.normal(size=(2, 4, 3, 60))
+    arm, control = (hard + lifts + noise > 0).astype(float)
+    of_examples = [LearningCurve(LABELS, right.mean(2), right) for right in (arm, control)]
+    of_seeds = [LearningCurve(LABELS, right.mean(2)) for right in (arm, control)]
+    for mine, theirs in (of_examples, of_seeds):
+        for worth in estimate_worth(mine, theirs, generator, n_resamples=2):
             assert worth.low is not None
             assert worth.high is not None
             assert worth.low <= worth.worth <= worth.high
