@@ -18,7 +18,7 @@ from headstart.stats.summary import LEVEL, has_variation
 
 #: Seeds below which their mean square is taken to be at least the residual's: one degree of freedom says
 #: nearly nothing, and by luck says that there is no variance.
-_FEW_SEEDS: Final = 3
+FEW_SEEDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def estimate_two_way(differences: np.ndarray, groups: np.ndarray | None = None) 
         return None
     a, b, e = compute_mean_squares(table)
     cells = n_seeds * n_examples
-    of_seeds = max(a, e) if n_seeds < _FEW_SEEDS else a
+    of_seeds = max(a, e) if n_seeds < FEW_SEEDS else a
     if of_seeds + max(b - e, 0.0) <= 0:
         return None
     return TwoWayEstimate(
