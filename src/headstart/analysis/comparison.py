@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.analysis.scores import ArmScores
-from headstart.records import SCHEMA_VERSION, Contrast, Margin, StoppingRule, SummaryRow, WorthRow
+from headstart.records import SCHEMA_VERSION, Contrast, Look, Margin, StoppingRule, SummaryRow, WorthRow
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Comparison:
     """Scores of one metric, summed up by arm and size, and each arm's contrast with its control.
 
     `control` is None where two studies are compared: an arm's is then its namesake in the first.
+    `earlier_looks` are those at a study's results before it had the seeds it has.
     """
 
     source: str
@@ -26,6 +27,7 @@ class Comparison:
     label_worth: tuple[WorthRow, ...] = ()
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
+    earlier_looks: tuple[Look, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`; scores as they are, 0.825 and not 82.5."""
@@ -36,6 +38,7 @@ class Comparison:
             "control": self.control,
             "margin": self.margin.model_dump() if self.margin else None,
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
+            "earlier_looks": [look.model_dump(mode="json") for look in self.earlier_looks],
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
             "label_worth": [row.model_dump() for row in self.label_worth],

@@ -60,6 +60,7 @@ def compare_pairs(
             n_tests=len(paired) * judging.n_metrics,
             alpha=judging.alpha,
             lower_is_better=judging.lower_is_better,
+            sequence=judging.sequence,
         )
         for arm, control in (pair_scores(pair, list_shared_seeds(*pair)) for pair in paired)
     ]
@@ -83,9 +84,11 @@ def _make_contrast(
         n_seeds=comparison.n_seeds,
         test_examples=comparison.n_examples,
         difference=comparison.difference,
+        median_difference=comparison.median_difference,
         low=comparison.low,
         high=comparison.high,
         n_tests=comparison.n_tests,
+        n_looks=judging.n_looks,
         family_low=comparison.family_low,
         family_high=comparison.family_high,
         p=comparison.p,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.analysis.judging import Judging, choose_judging, find_margin
+from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.load import load_study
 from headstart.errors import HeadstartError
-from headstart.records import Margin, RunRecord, StoppingRule
+from headstart.records import Look, Margin, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
 
 
@@ -29,6 +29,7 @@ class ScoreSource:
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    earlier_looks: tuple[Look, ...] = ()
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -87,6 +88,15 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
         )
     scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
     control = study.control_arm or scores[0].arm
-    margin, rule = find_margin(study, metric), store.read_stopping_rule()
-    judging = choose_judging(runs, metric, margin, rule)
-    return ScoreSource(scores, metric, control, judging, tuple(runs.chosen), rule, margin)
+    looks, rule = store.read_looks(), store.read_stopping_rule()
+    margin = find_margin(study, metric, looks)
+    return ScoreSource(
+        scores,
+        metric,
+        control,
+        choose_judging(runs, metric, margin, rule, looks),
+        tuple(runs.chosen),
+        rule,
+        margin,
+        list_earlier_looks(looks, study.seeds),
+    )

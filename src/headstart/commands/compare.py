@@ -12,7 +12,7 @@ from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.worth import estimate_worths
 from headstart.errors import HeadstartError
-from headstart.records import Margin
+from headstart.records import Margin, StoppingRule
 
 
 def compare(
@@ -54,6 +54,7 @@ def compare(
         label_worth=worth.labels,
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
+        earlier_looks=opened.earlier_looks,
     )
 
 
@@ -78,9 +79,15 @@ def compare_studies(
     if not shared:
         raise HeadstartError("they share no arm of the same size", where=f"{first_path} and {second_path}")
     scores = (*_mark_study(first, "A"), *_mark_study(second, "B"))
-    rule = first.stopping_rule or second.stopping_rule
+    rule = _choose_rule(first, second)
     stated = _choose_margin(first, margin)
-    judging = replace(first.judging, margin=stated.value if stated else None, is_sequential=rule is not None)
+    judging = replace(
+        first.judging,
+        margin=stated.value if stated else None,
+        n_looks=1 if rule else max(first.judging.n_looks, second.judging.n_looks),
+        is_sequential=rule is not None,
+        sequence=rule.sequence if rule else "signs",
+    )
     pairs = [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared]
     compared = compare_pairs(scores, pairs, judging, seed)
     return Comparison(
@@ -92,7 +99,14 @@ def compare_studies(
         summary=compared.summary,
         contrasts=compared.contrasts,
         stopping_rule=rule,
+        earlier_looks=max(first.earlier_looks, second.earlier_looks, key=len),
     )
+
+
+def _choose_rule(first: ScoreSource, second: ScoreSource) -> StoppingRule | None:
+    """The rule by which either study's seeds were added; of two the one whose sequence assumes less."""
+    rules = [source.stopping_rule for source in (first, second) if source.stopping_rule]
+    return min(rules, key=lambda rule: rule.sequence != "signs", default=None)
 
 
 def _choose_margin(source: ScoreSource, given: float | None) -> Margin | None:

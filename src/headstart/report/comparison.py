@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from headstart.analysis.comparison import Comparison
-from headstart.records import Contrast, SummaryRow, WorthRow
-from headstart.report.conclusions import describe_level, explain_comparison, is_family
+from headstart.records import Contrast, StoppingRule, SummaryRow, WorthRow
+from headstart.report.conclusions import describe_level, explain_comparison, is_adjusted
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -19,6 +19,7 @@ from headstart.report.numbers import (
     format_worth_interval,
     get_unit,
 )
+from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
     render_latex_table,
@@ -99,12 +100,11 @@ def _format_arm(row: SummaryRow) -> list[str]:
 
 def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
     against = f"against {comparison.control}" if comparison.control else "B against A"
-    is_sequential = comparison.stopping_rule is not None
-    columns = ["95%, anytime", "seeds"] if is_sequential else _name_columns(comparison)
-    head = [against, get_unit(comparison.metric), *columns, "verdict"]
-    cells = [
-        _add_size(_format_contrast(row, is_sequential), row.size, has_sizes) for row in comparison.contrasts
-    ]
+    rule = comparison.stopping_rule
+    columns = ["95%, anytime", "seeds"] if rule else _name_columns(comparison)
+    median = "median, " if is_of_median(rule) else ""
+    head = [against, f"{median}{get_unit(comparison.metric)}", *columns, "verdict"]
+    cells = [_add_size(_format_contrast(row, rule), row.size, has_sizes) for row in comparison.contrasts]
     return [_add_size(head, "size", has_sizes), *cells]
 
 
@@ -112,19 +112,20 @@ def _name_columns(comparison: Comparison) -> list[str]:
     """Of intervals and p values, which hold for all contrasts at once."""
     return [
         describe_level(comparison.contrasts),
-        "p, adjusted" if is_family(comparison.contrasts) else "p",
+        "p, adjusted" if is_adjusted(comparison.contrasts) else "p",
         "p, sign flip",
     ]
 
 
-def _format_contrast(row: Contrast, is_sequential: bool) -> list[str]:
-    if is_sequential:
+def _format_contrast(row: Contrast, rule: StoppingRule | None) -> list[str]:
+    if rule is not None:
         interval = format_interval(row.metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
     else:
         interval = format_interval(row.metric, row.family_low, row.family_high, signed=True)
         figures = [interval, format_p(row.p_adjusted), format_p(row.p_sign_flip)]
-    return [row.arm, format_metric(row.metric, row.difference, signed=True), *figures, row.verdict]
+    difference = select_difference(row, rule)
+    return [row.arm, format_metric(row.metric, difference, signed=True), *figures, row.verdict]
 
 
 def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:

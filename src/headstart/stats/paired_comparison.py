@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 import numpy as np
 
-from headstart.stats.confidence_sequence import compute_confidence_sequence
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.power import LimitingFactor
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
+from headstart.stats.sequential import SequenceKind, compute_sequential_interval
 from headstart.stats.summary import LEVEL, compute_mean_interval, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 
@@ -55,9 +55,9 @@ class PairedComparison:
     for all `n_tests` comparisons made at once (Bonferroni), and the verdict is read off them; `p_adjusted` is
     p for all of them: below 5% where zero is outside. `bootstrap_low` and `bootstrap_high` are the
     multi-bootstrap's (Sellam et al. 2022, "The MultiBERTs"). `sequence_low` and `sequence_high` hold for
-    all comparisons made at once and at every number of seeds (`stats.confidence_sequence`), so also where
-    seeds were added by a rule. `p_sign_flip` is of the sign-flip test over seeds, which with so few seeds
-    is never below `min_p`. `fiducial_prob_better` is the fiducial probability, by the law behind the
+    all comparisons made at once and at every number of seeds (`stats.sequential`), so also where seeds were
+    added by a rule; by signs they are of `median_difference`, the median over seeds. `p_sign_flip` is of the sign-flip
+    test over seeds, which with so few seeds is never below `min_p`. `fiducial_prob_better` is the fiducial probability, by the law behind the
     interval, that the arm is better than its control. `each_seed` is about the very models of
     one seed. `limiting_factor` says which of seeds and examples makes the interval wide.
     """
@@ -83,6 +83,7 @@ class PairedComparison:
     fiducial_prob_better: float | None
     each_seed: tuple[SeedDifference, ...]
     limiting_factor: LimitingFactor | None
+    median_difference: float | None = None
 
 
 def compare_paired(
@@ -93,6 +94,7 @@ def compare_paired(
     n_tests: int = 1,
     alpha: float = ALPHA,
     lower_is_better: bool = False,
+    sequence: SequenceKind = "signs",
 ) -> PairedComparison:
     """`arm` minus `control`, which share seeds and, where these are known, examples.
 
@@ -102,7 +104,9 @@ def compare_paired(
     Args:
         generator: resamples seeds, and draws sign flips where there are too many to try all.
         n_tests: how many comparisons are made at once.
-        alpha: the chance that any of them is falsely decided; below 5% where results were looked at before.
+        alpha: the chance that any of them is falsely decided; below 5% where results were looked at before,
+            which a sequence allows for by itself.
+        sequence: what the interval for any number of seeds is made by.
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
@@ -117,7 +121,7 @@ def compare_paired(
         if estimate and resampled is not None
         else _UNKNOWN
     )
-    sequence_low, sequence_high = compute_confidence_sequence(by_seed, n_tests) or _UNKNOWN
+    sequence_low, sequence_high = _find_sequence(by_seed, by_example, estimate, n_tests, sequence) or _UNKNOWN
     return PairedComparison(
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
@@ -140,7 +144,23 @@ def compare_paired(
         fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
         limiting_factor=_find_limiting_factor(estimate) if by_example is not None else None,
+        median_difference=float(np.median(by_seed)),
     )
+
+
+def _find_sequence(
+    by_seed: np.ndarray,
+    by_example: np.ndarray | None,
+    estimate: TwoWayEstimate | None,
+    n_tests: int,
+    sequence: SequenceKind,
+) -> tuple[float, float] | None:
+    """Over seeds and examples where these vary as far as one can see; differences that are equal on every
+    known example have none, as in any interval."""
+    if by_example is not None and estimate is None:
+        return None
+    examples = estimate if estimate is not None and estimate.covers_examples else None
+    return compute_sequential_interval(by_seed, examples, ALPHA / n_tests, sequence)
 
 
 def _subtract_known(arm: np.ndarray | None, control: np.ndarray | None) -> np.ndarray | None:
