@@ -1,6 +1,7 @@
 """How often the intervals and verdicts of Headstart's statistics hold the truth, by simulation.
 
     python benchmarks/coverage.py contrasts --repeats 2000
+    python benchmarks/coverage.py family --examples 300 2000 --seeds 2 3 5 10
     python benchmarks/coverage.py arms
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py until
@@ -20,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import stats
 
+from coverage_family import simulate_family
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
@@ -74,9 +76,15 @@ def seeds_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
 
 
 def two_way_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
-    """The t interval over seeds and examples, which `run` and `compare` take."""
+    """The interval over seeds and examples, which `run` and `compare` take."""
     estimate = estimate_two_way(differences)
-    return (None, None) if estimate is None else (estimate.low, estimate.high)
+    return (None, None) if estimate is None else estimate.compute_interval()
+
+
+def family_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
+    """The same where it is one of 15."""
+    estimate = estimate_two_way(differences)
+    return (None, None) if estimate is None else estimate.compute_interval(1 - 0.05 / 15)
 
 
 def bootstrap_interval(differences: np.ndarray, draws: np.random.Generator) -> Ends:
@@ -98,7 +106,8 @@ def multi_bootstrap(differences: np.ndarray, draws: np.random.Generator, n_resam
 CONTRASTS: Final[Mapping[str, Method]] = {
     "seeds alone, t": seeds_interval,
     "multi-bootstrap": bootstrap_interval,
-    "seeds and examples, t": two_way_interval,
+    "seeds and examples": two_way_interval,
+    "one of 15": family_interval,
 }
 
 
@@ -298,6 +307,7 @@ def _stop(
 
 CASES: Final = {
     "contrasts": simulate_contrasts,
+    "family": simulate_family,
     "arms": simulate_arms,
     "worth": simulate_worth,
     "until": simulate_stopping,
