@@ -1,11 +1,4 @@
-"""Counts how often a folder that grows by hand, and is looked at each time, calls equal arms different.
-
-    python benchmarks/coverage_looks.py
-
-Arms that do not differ are run with 3 seeds, then 5, 8, 10, 15 and 20, and judged each time as `headstart run`
-judges. Printed is the share of studies in which any look finds any of the contrasts better or worse: as if
-each look were the only one, and by the rule that allows for looks.
-"""
+"""How often a study that grows by hand, and is looked at each time, says of equal arms that some differ."""
 
 from __future__ import annotations
 
@@ -21,7 +14,7 @@ from headstart.stats.two_way import estimate_two_way
 
 #: Seeds at each look.
 LOOKS: Final = (3, 5, 8, 10, 15, 20)
-#: Deviation of a seed's own shift, in units of an answer's noise; how much arms differ in what they find hard.
+#: In units of an answer's noise: a seed's own shift, and how much arms differ in what they find hard.
 SHIFTS: Final = (0.03, 0.1, 0.3)
 LEAN: Final = 0.5
 #: Contrasts: arms beside the control, and sizes.
@@ -58,8 +51,9 @@ def _compute_p(differences: np.ndarray) -> float:
     return 1.0 if estimate is None else estimate.p
 
 
-def list_rows(options: argparse.Namespace) -> Iterator[list[str]]:
-    """A row for each setting, with its heading first."""
+def simulate_looks(options: argparse.Namespace) -> Iterator[list[str]]:
+    """Arms that do not differ, judged with ever more seeds: the shares of studies in which any look errs, as
+    if each were the only one, and by the rule that allows for looks."""
     yield ["examples", "shift", "contrasts", "one look", "every look at 5%", "as judged"]
     for n_contrasts, (n_arms, n_sizes) in FAMILIES.items():
         for n_examples in options.examples:
@@ -89,21 +83,3 @@ def _count_false(adjusted: np.ndarray) -> Sequence[float]:
         float(is_false.any(1).mean()),
         float((adjusted < alphas).any(1).mean()),
     ]
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeats", type=int, default=2000)
-    parser.add_argument("--examples", type=int, nargs="+", default=[300, 2000])
-    rows = list_rows(parser.parse_args())
-    head = next(rows)
-    print(f"| {' | '.join(head)} |\n| {' | '.join('---:' for _ in head)} |", flush=True)
-    for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

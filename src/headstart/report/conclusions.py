@@ -58,17 +58,16 @@ def explain_comparison(comparison: Comparison) -> list[str]:
         _explain_seeds(comparison) if rule is None else explain_stopping(contrasts, comparison.metric, rule)
     )
     if rule is None and is_family(contrasts):
+        chance = "" if comparison.earlier_looks else ": the chance that any verdict is false is 5% at most"
         notes.append(
-            f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni): the chance "
-            "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
+            f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni){chance}. "
+            "Those of each contrast alone are in --json."
         )
     notes += explain_looks(comparison.earlier_looks) if rule is None and contrasts else ()
     notes += explain_margin(comparison.margin, comparison.metric) if comparison.margin else ()
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
-    if rule is None and any(
-        row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts
-    ):
+    if any(row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts):
         notes.append(
             "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help; "
             "more test examples would."

@@ -56,10 +56,11 @@ class PairedComparison:
     p for all of them: below 5% where zero is outside. `bootstrap_low` and `bootstrap_high` are the
     multi-bootstrap's (Sellam et al. 2022, "The MultiBERTs"). `sequence_low` and `sequence_high` hold for
     all comparisons made at once and at every number of seeds (`stats.sequential`), so also where seeds were
-    added by a rule; by signs they are of `median_difference`, the median over seeds. `p_sign_flip` is of the sign-flip
-    test over seeds, which with so few seeds is never below `min_p`. `fiducial_prob_better` is the fiducial probability, by the law behind the
-    interval, that the arm is better than its control. `each_seed` is about the very models of
-    one seed. `limiting_factor` says which of seeds and examples makes the interval wide.
+    added by a rule; by signs they are of `median_difference`, the median over seeds. `p_sign_flip` is of the
+    sign-flip test over seeds, which with so few seeds is never below `min_p`. `fiducial_prob_better` is the
+    fiducial probability, by the law behind the interval, that the arm is better than its control. `each_seed`
+    is about the very models of one seed. `limiting_factor` says which of seeds and examples makes the
+    interval wide.
     """
 
     n_seeds: int

@@ -21,10 +21,12 @@ from headstart.store.schema import check_schema
 def log_look(layout: StudyLayout, study: Study) -> tuple[Look, ...]:
     """Note that results of the study's seeds are seen, if they were not before; gives all looks."""
     looks = read_looks(layout)
-    if looks and set(looks[-1].seeds) == set(study.seeds):
+    if not looks or set(looks[-1].seeds) != set(study.seeds):
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        version = read_version("headstart")
+        looks += (Look(time=now, seeds=study.seeds, headstart=version, margin=study.margin),)
+    elif layout.looks_file.is_file():
         return looks
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    looks += (Look(time=now, seeds=study.seeds, headstart=read_version("headstart"), margin=study.margin),)
     write_text(layout.looks_file, Looks(looks=looks).model_dump_json(indent=1) + "\n")
     return looks
 
@@ -55,7 +57,7 @@ def _infer_looks(results: Path) -> tuple[Look, ...]:
         values = json.loads(results.read_bytes())
         looks = values.get("looks") or _describe_results(values, results)
         return tuple(Look.model_validate(look) for look in looks)
-    except (ValueError, KeyError) as error:  # not JSON, no results, or no looks
+    except (ValueError, KeyError, AttributeError) as error:  # not JSON, no results, or no looks
         raise OutputError(
             "cannot be read: it tells with which seeds results were seen",
             where=str(results),
