@@ -6,6 +6,9 @@
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py until --examples 300 2000
     python benchmarks/coverage.py looks --examples 300 2000
+    python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
+    python benchmarks/coverage.py texts --repeats 500 --examples 2000
+    python benchmarks/coverage.py groups
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
 intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
@@ -23,7 +26,10 @@ import numpy as np
 from scipy import stats
 
 from coverage_family import simulate_family
+from coverage_groups import simulate_groups
 from coverage_looks import simulate_looks
+from coverage_texts import simulate_texts
+from coverage_tuned import simulate_tuned
 from coverage_until import simulate_until
 from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
@@ -250,6 +256,9 @@ CASES: Final = {
     "worth": simulate_worth,
     "until": simulate_until,
     "looks": simulate_looks,
+    "tuned": simulate_tuned,
+    "texts": simulate_texts,
+    "groups": simulate_groups,
 }
 
 

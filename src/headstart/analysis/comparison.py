@@ -15,6 +15,7 @@ class Comparison:
 
     `control` is None where two studies are compared: an arm's is then its namesake in the first.
     `earlier_looks` are those at a study's results before it had the seeds it has.
+    `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
     """
 
     source: str
@@ -28,6 +29,7 @@ class Comparison:
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
     earlier_looks: tuple[Look, ...] = ()
+    grid_choice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`; scores as they are, 0.825 and not 82.5."""
@@ -39,6 +41,7 @@ class Comparison:
             "margin": self.margin.model_dump() if self.margin else None,
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
             "earlier_looks": [look.model_dump(mode="json") for look in self.earlier_looks],
+            "grid_choice": self.grid_choice or None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
             "label_worth": [row.model_dump() for row in self.label_worth],

@@ -61,8 +61,10 @@ def compare_pairs(
             alpha=judging.alpha,
             lower_is_better=judging.lower_is_better,
             sequence=judging.sequence,
+            shared=judging.find_shared_part(pair[0].size),
         )
-        for arm, control in (pair_scores(pair, list_shared_seeds(*pair)) for pair in paired)
+        for pair in paired
+        for arm, control in (pair_scores(pair, list_shared_seeds(*pair)),)
     ]
     return ScoredPairs(
         summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
@@ -83,6 +85,7 @@ def _make_contrast(
         metric=judging.metric,
         n_seeds=comparison.n_seeds,
         test_examples=comparison.n_examples,
+        test_groups=comparison.n_groups,
         difference=comparison.difference,
         median_difference=comparison.median_difference,
         low=comparison.low,
@@ -114,4 +117,5 @@ def _make_contrast(
             )
             for seed, of_seed in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
         ),
+        holds_for=judging.describe_training_texts(arm.size),
     )

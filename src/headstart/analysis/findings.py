@@ -61,8 +61,9 @@ class Findings(StudyRuns):
             "margin": self.margin.model_dump(mode="json") if self.margin else None,
             "looks": [look.model_dump(mode="json") for look in self.looks],
             "grid_search": {
-                "rule": describe_choice(self.study.metric),
+                "rule": describe_choice(self.study),
                 "grid": [row.model_dump(mode="json") for row in self.grid_rows],
+                "judged_points": [row.model_dump(mode="json") for row in self.judged_points],
             },
             "warnings": [warning.model_dump(mode="json") for warning in self.warnings],
         }
@@ -99,6 +100,7 @@ def make_findings(
         records=runs.records,
         warnings=runs.warnings,
         grid_rows=runs.grid_rows,
+        judged_points=runs.judged_points,
         # Sorting is stable: within an arm and size, metrics keep their order.
         summary=tuple(sorted(summary, key=lambda row: rank[row.size, row.arm])),
         contrasts=tuple(sorted(contrasts, key=lambda row: rank[row.size, row.arm])),

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from headstart.analysis.study_runs import StudyRuns
+from headstart.analysis.training_question import describe_training_texts, find_shared_part
 from headstart.config.metrics import LOWER_IS_BETTER, SHARES
-from headstart.config.study import Study
+from headstart.config.study import Data, Size, Study
 from headstart.records import Look, Margin, StoppingRule
 from headstart.stats.looks import compute_look_alpha
 from headstart.stats.paired_comparison import PairedComparison, Verdict, judge
@@ -21,7 +22,8 @@ class Judging:
     `margin` is in points for shares, else in the metric's unit: differences within it are none that matter.
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`, which falls with `n_looks`,
     how often results were looked at, now among them. `is_sequential`: seeds were added by a rule that looks
-    at results, which the confidence sequence alone allows for; it is made by `sequence`.
+    at results, which the confidence sequence alone allows for; it is made by `sequence`. `data` says which
+    training texts seeds learn from; None where that is not known.
     """
 
     metric: str
@@ -30,6 +32,7 @@ class Judging:
     n_looks: int = 1
     is_sequential: bool = False
     sequence: SequenceKind = "signs"
+    data: Data | None = None
 
     @property
     def alpha(self) -> float:
@@ -51,6 +54,16 @@ class Judging:
         margin = self.margin
         scaled = margin / 100 if margin is not None and self.metric in SHARES else margin
         return judge(*ends, lower_is_better=self.lower_is_better, margin=scaled)
+
+    def describe_training_texts(self, size: Size) -> str | None:
+        """For which training texts a verdict holds; None where they are not known."""
+        if self.data is None:
+            return None
+        return describe_training_texts(self.data, size, is_sequential=self.is_sequential)
+
+    def find_shared_part(self, size: Size) -> float:
+        """As `training_question.find_shared_part`."""
+        return 0.0 if self.data is None else find_shared_part(self.data, size)
 
 
 def find_margin(study: Study, metric: str, looks: Sequence[Look] = ()) -> Margin | None:
@@ -89,4 +102,5 @@ def choose_judging(
         n_looks=1 if rule else 1 + len(list_earlier_looks(looks, runs.study.seeds)),
         is_sequential=rule is not None,
         sequence=rule.sequence if rule else "signs",
+        data=runs.study.data,
     )

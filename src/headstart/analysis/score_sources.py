@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
-from headstart.config.load import load_study
 from headstart.errors import HeadstartError
 from headstart.records import Look, Margin, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
@@ -19,7 +19,8 @@ from headstart.store.runs import RunStore
 class ScoreSource:
     """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
 
-    `judging` is what its verdicts go by, with the `margin` that the study states.
+    `judging` is what its verdicts go by, with the `margin` that the study states. `grid_choice` says how grid
+    points were chosen; empty where nothing was tuned.
     """
 
     scores: tuple[ArmScores, ...]
@@ -29,6 +30,7 @@ class ScoreSource:
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    grid_choice: str = ""
     earlier_looks: tuple[Look, ...] = ()
 
     def check_control(self, control: str | None) -> str:
@@ -77,7 +79,7 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
         raise HeadstartError(
             "holds no study", where=str(folder), expected="the `out` folder of `headstart run`"
         )
-    study = load_study(store.study_file)
+    study = store.read_study()
     runs = order_runs(study, list(store.read_records()))
     metric = metric or study.metric
     if metric not in runs.metrics:
@@ -98,5 +100,6 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
         tuple(runs.chosen),
         rule,
         margin,
+        describe_choice(study),
         list_earlier_looks(looks, study.seeds),
     )

@@ -40,16 +40,14 @@ def list_label_worths(
     scores: Sequence[ArmScores], control: str, metric: str, generator: np.random.Generator
 ) -> Iterator[WorthRow]:
     """Of each arm that was run with several numbers of labels, over the seeds that all of these have."""
+    # The control's numbers: where each seed draws its texts, arms whose seeds failed differ by a few.
+    of_size = {row.size: row.train_examples for row in scores if row.arm == control and row.train_examples}
     for arm in dict.fromkeys(arm_scores.arm for arm_scores in scores):
         mine, theirs = (
-            {
-                arm_scores.train_examples: arm_scores
-                for arm_scores in scores
-                if arm_scores.arm == name and arm_scores.train_examples
-            }
+            {of_size[row.size]: row for row in scores if row.arm == name and row.size in of_size}
             for name in (arm, control)
         )
-        labels = sorted(n for n in mine if n is not None and n in theirs)
+        labels = sorted(n for n in mine if n in theirs)
         if arm == control or len(labels) < 2:
             continue
         cells = [[by_labels[n] for n in labels] for by_labels in (mine, theirs)]
@@ -74,6 +72,7 @@ def _make_label_curves(
             labels,
             np.array([paired_scores.by_seed for paired_scores in row]),
             stack_known([paired_scores.by_example for paired_scores in row]),
+            paired[0].groups,  # which all of them share
         )
         for row in rows
     ]

@@ -55,6 +55,7 @@ def compare(
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
         earlier_looks=opened.earlier_looks,
+        grid_choice=opened.grid_choice,
     )
 
 
@@ -87,6 +88,8 @@ def compare_studies(
         n_looks=1 if rule else max(first.judging.n_looks, second.judging.n_looks),
         is_sequential=rule is not None,
         sequence=rule.sequence if rule else "signs",
+        # Two studies may have learnt from other texts: nothing is said of them then.
+        data=first.judging.data if first.judging.data == second.judging.data else None,
     )
     pairs = [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared]
     compared = compare_pairs(scores, pairs, judging, seed)

@@ -14,6 +14,7 @@ from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
 from headstart.config.metrics import SHARES
 from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError, HeadstartError
+from headstart.stats.groups import count_groups
 from headstart.stats.power import assume_variances, measure_variances
 
 #: Standard errors that noise passes one time in twenty.
@@ -133,8 +134,10 @@ def _measure_contrast(
     mine, theirs = pair_scores((arm, control), list_shared_seeds(arm, control))
     if mine.by_example is None or theirs.by_example is None or len(mine.by_example) < 2:
         return None
+    if count_groups(mine.groups) == 1:
+        return None
     differences = mine.by_example - theirs.by_example
-    variances = measure_variances(differences)
+    variances = measure_variances(differences, mine.groups)
     if variances is None:
         return None
     name = f"{arm.arm} - {control.arm}" + ("" if arm.size == "all" else f", size {arm.size}")

@@ -11,6 +11,7 @@ from headstart.config.metrics import is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, Margin, StoppingRule, WorthRow
+from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.looks import describe_at_once, explain_looks
 from headstart.report.numbers import (
     format_interval,
@@ -42,13 +43,14 @@ def draw_conclusions(findings: Findings) -> list[str]:
     if contrasts and findings.margin and findings.margin.stated == "after the results":
         sentences += explain_margin(findings.margin, metric)
     sentences += _name_beaten_models(findings, size)
+    sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
     sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
     if any(row.n_seeds < 2 for row in contrasts):
         sentences.append("With one seed there is no interval: run with seeds=3 or more.")
     elif any(row.n_seeds == 2 for row in contrasts):
         sentences.append(_TWO_SEEDS)
-    return sentences
+    return [*sentences, *warn_of_few_groups(contrasts)]
 
 
 def explain_comparison(comparison: Comparison) -> list[str]:
@@ -65,6 +67,9 @@ def explain_comparison(comparison: Comparison) -> list[str]:
         )
     notes += explain_looks(comparison.earlier_looks) if rule is None and contrasts else ()
     notes += explain_margin(comparison.margin, comparison.metric) if comparison.margin else ()
+    notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
+    notes += _describe_training_texts(contrasts)
+    notes += explain_groups(contrasts, comparison.scores)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if any(row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts):
@@ -158,10 +163,7 @@ def _describe_interval(row: Contrast, findings: Findings) -> str:
     ends = format_interval(row.metric, row.family_low, row.family_high, signed=True)
     if row.family_low is None:
         return "the same with every seed" if row.n_seeds > 1 else "one seed"
-    over = f"{row.n_seeds} seeds"
-    if row.test_examples:
-        over += f" and {row.test_examples:,} test examples"
-    return f"95% interval{describe_at_once(row)} {ends}, {over}"
+    return f"95% interval{describe_at_once(row)} {ends}, {describe_samples(row)}"
 
 
 def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
@@ -170,6 +172,16 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
         for row in findings.summary
         if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
     )
+
+
+def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
+    """For which training texts verdicts hold, which is another question at each size."""
+    sizes = {row.size: row.holds_for for row in rows if row.holds_for}
+    questions = dict.fromkeys(sizes.values())
+    if len(questions) == 1:
+        yield f"Verdicts hold {next(iter(questions))}."
+    elif questions:
+        yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."
 
 
 def explain_margin(margin: Margin, metric: str) -> Iterator[str]:

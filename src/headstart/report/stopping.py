@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from headstart.records import Contrast, StoppingRule
+from headstart.report.groups import covers_examples, describe_samples, name_groups
 from headstart.report.numbers import format_interval, get_unit
 from headstart.stats.sequential import find_min_seeds
 
@@ -22,18 +23,16 @@ def is_of_median(rule: StoppingRule | None) -> bool:
 
 def describe_anytime_interval(row: Contrast, rule: StoppingRule) -> str:
     """The interval that verdicts follow, in words."""
-    seeds = f"{row.n_seeds} seeds"
     if row.sequence_low is None:
-        return seeds
+        return f"{row.n_seeds} seeds"
     ends = format_interval(row.metric, row.sequence_low, row.sequence_high, signed=True)
-    samples = f"{seeds} and {row.test_examples:,} test examples" if row.test_examples else seeds
-    return f"95% at any number of seeds, {_name_object(rule)}, {ends}, {samples}"
+    return f"95% at any number of seeds, {_name_object(rule)}, {ends}, {describe_samples(row)}"
 
 
 def describe_anytime_brackets(rows: Sequence[Contrast], rule: StoppingRule) -> str:
     """What the intervals of a table cover."""
-    is_known = all(row.test_examples for row in rows)
-    over = "over seeds and test examples" if is_known else "over seeds, on this test set"
+    is_known = all(covers_examples(row) for row in rows)
+    over = f"over seeds and test examples{name_groups(rows)}" if is_known else "over seeds, on this test set"
     return f"95% at any number of seeds, {_name_object(rule)}, {over}"
 
 
@@ -44,7 +43,7 @@ def _name_object(rule: StoppingRule) -> str:
 
 def explain_stopping(rows: Sequence[Contrast], metric: str, rule: StoppingRule) -> Iterator[str]:
     """The rule, and what the verdicts of these contrasts hold for."""
-    is_known = all(row.test_examples for row in rows)
+    is_known = all(covers_examples(row) for row in rows)
     yield (
         "Seeds were added until each contrast was decided, or its interval narrower than "
         f"{rule.width:g} {get_unit(rule.metric)} (at most {rule.most_seeds} seeds): verdicts follow the "

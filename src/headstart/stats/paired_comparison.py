@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from headstart.stats.groups import count_groups
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.power import LimitingFactor
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
@@ -48,7 +49,7 @@ class SeedDifference:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """The difference of two arms that share S seeds, and N test examples or None.
+    """The difference of two arms that share S seeds, and N test examples or None, which may be in groups.
 
     `low` and `high` are the 95% interval of this difference alone: over seeds and examples where examples are
     known, else over seeds, as `seeds_low` and `seeds_high` are always. `family_low` and `family_high` hold
@@ -65,6 +66,7 @@ class PairedComparison:
 
     n_seeds: int
     n_examples: int | None
+    n_groups: int | None
     n_tests: int
     difference: float
     low: float | None
@@ -96,6 +98,7 @@ def compare_paired(
     alpha: float = ALPHA,
     lower_is_better: bool = False,
     sequence: SequenceKind = "signs",
+    shared: float = 0.0,
 ) -> PairedComparison:
     """`arm` minus `control`, which share seeds and, where these are known, examples.
 
@@ -108,11 +111,15 @@ def compare_paired(
         alpha: the chance that any of them is falsely decided; below 5% where results were looked at before,
             which a sequence allows for by itself.
         sequence: what the interval for any number of seeds is made by.
+        shared: of which variance all seeds share a part, as `TwoWayEstimate.add_shared_part`; the main
+            interval, the family's, p and the fiducial probability allow for it.
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
     resampled = _subtract_known(arm.resampled, control.resampled)
     estimate = estimate_difference(by_seed, by_example, arm.groups)
+    if estimate and shared:
+        estimate = estimate.add_shared_part(len(by_seed), shared)
     low, high = estimate.compute_interval() if estimate else _UNKNOWN
     family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
     seeds_low, seeds_high = compute_mean_interval(by_seed)
@@ -122,10 +129,14 @@ def compare_paired(
         if estimate and resampled is not None
         else _UNKNOWN
     )
-    sequence_low, sequence_high = _find_sequence(by_seed, by_example, estimate, n_tests, sequence) or _UNKNOWN
+    covers_examples = _vary(by_example, arm.groups)
+    sequence_low, sequence_high = (
+        _find_sequence(by_seed, estimate, covers_examples, ALPHA / n_tests, sequence) or _UNKNOWN
+    )
     return PairedComparison(
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
+        n_groups=count_groups(arm.groups) if by_example is not None else None,
         n_tests=n_tests,
         difference=float(by_seed.mean()),
         low=low,
@@ -144,24 +155,23 @@ def compare_paired(
         min_p=min_sign_flip_p(len(by_seed)),
         fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
-        limiting_factor=_find_limiting_factor(estimate) if by_example is not None else None,
+        limiting_factor=_find_limiting_factor(estimate) if covers_examples else None,
         median_difference=float(np.median(by_seed)),
     )
 
 
 def _find_sequence(
     by_seed: np.ndarray,
-    by_example: np.ndarray | None,
     estimate: TwoWayEstimate | None,
-    n_tests: int,
+    covers_examples: bool,
+    alpha: float,
     sequence: SequenceKind,
 ) -> tuple[float, float] | None:
-    """Over seeds and examples where these vary as far as one can see; differences that are equal on every
-    known example have none, as in any interval."""
-    if by_example is not None and estimate is None:
+    """Over examples too where these are known: then differences that are equal on every one have none."""
+    if covers_examples and estimate is None:
         return None
     examples = estimate if estimate is not None and estimate.covers_examples else None
-    return compute_sequential_interval(by_seed, examples, ALPHA / n_tests, sequence)
+    return compute_sequential_interval(by_seed, examples, alpha, sequence)
 
 
 def _subtract_known(arm: np.ndarray | None, control: np.ndarray | None) -> np.ndarray | None:
@@ -197,7 +207,13 @@ def _mcnemar_p_values(arm: PairedScores, control: PairedScores) -> list[float] |
         return None
     if not all(np.isin(scores, (0, 1)).all() for scores in (arm.by_example, control.by_example)):
         return None
-    return [mcnemar_p(a, c) for a, c in zip(arm.by_example, control.by_example, strict=True)]
+    pairs = zip(arm.by_example, control.by_example, strict=True)
+    return [mcnemar_p(a, c, arm.groups) for a, c in pairs]
+
+
+def _vary(by_example: np.ndarray | None, groups: np.ndarray | None) -> bool:
+    """Whether what other examples would bring can be seen: these are known, and not all of one group."""
+    return by_example is not None and count_groups(groups) != 1
 
 
 def _find_limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:

@@ -28,11 +28,16 @@ ALPHA: Final = 1 - LEVEL
 
 @dataclass(frozen=True)
 class VarianceComponents:
-    """Parts of the variance of one difference, arm minus control on one example with one seed."""
+    """Parts of the variance of one difference, arm minus control on one example with one seed.
+
+    Where examples are in groups, of `group_size` on average, `examples` is as large as makes the mean of N of
+    them vary as it does in such groups.
+    """
 
     seeds: float
     examples: float
     residual: float
+    group_size: float = 1.0
 
     def std_error(self, n_seeds: int, n_examples: int) -> float:
         """The standard error of the mean difference."""
@@ -58,9 +63,13 @@ def assume_variances(accuracy: float, disagreement: float | None, seed_std: floa
     return VarianceComponents(seeds=seed_std**2, examples=differing, residual=0.0)
 
 
-def measure_variances(differences: np.ndarray) -> VarianceComponents | None:
-    """Variances of the differences [S, N] of a study that was run; None where there is no variation."""
-    estimate = estimate_two_way(differences)
+def measure_variances(differences: np.ndarray, groups: np.ndarray | None = None) -> VarianceComponents | None:
+    """Variances of the differences [S, N] of a study that was run; None where there is no variation.
+
+    Args:
+        groups: as in `estimate_two_way`.
+    """
+    estimate = estimate_two_way(differences, groups)
     if estimate is None:
         return None
     n_seeds, n_examples = differences.shape
@@ -68,6 +77,7 @@ def measure_variances(differences: np.ndarray) -> VarianceComponents | None:
         seeds=estimate.seeds * n_seeds,
         examples=estimate.examples * n_examples,
         residual=estimate.residual * n_seeds * n_examples,
+        group_size=n_examples / (estimate.examples_df + 1),
     )
 
 
@@ -98,7 +108,8 @@ class _Test:
         of_examples, df = variances.examples / n_examples, n_seeds - 1
         quantiles, self._weights = list_chi_squared(df)
         estimated = of_seeds * quantiles / df
-        self._reaches = find_reach(alpha, estimated, of_examples, df, n_examples - 1)
+        examples_df = max(n_examples / variances.group_size - 1, 1.0)
+        self._reaches = find_reach(alpha, estimated, of_examples, df, examples_df)
         self._std_error = variances.std_error(n_seeds, n_examples)
 
     def compute_power(self, difference: float) -> float:

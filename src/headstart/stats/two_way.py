@@ -8,7 +8,7 @@ a document, reviews of a film), groups are what was sampled and take the place o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -49,6 +49,12 @@ class TwoWayEstimate:
     def std_error(self) -> float:
         """The estimated deviation of the mean."""
         return float(np.sqrt(self.seeds_variance + self.examples_variance))
+
+    def add_shared_part(self, n_seeds: int, shared: float) -> TwoWayEstimate:
+        """The same with what the seeds' differences have in common, which no spread between them shows:
+        `shared` times the variance between them (Nadeau & Bengio 2003)."""
+        factor = 1 + n_seeds * shared
+        return replace(self, seeds_variance=factor * self.seeds_variance, seeds=factor * self.seeds)
 
     def compute_p(self, value: float = 0.0) -> float:
         """Two-sided p of a true mean of `value`."""

@@ -27,11 +27,15 @@ _FINE: Final = 32
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Scores by ascending `amounts` [K] of labels or updates: `by_seed` [K, S], `by_example` [K, S, N]."""
+    """Scores by ascending `amounts` [K] of labels or updates: `by_seed` [K, S], `by_example` [K, S, N].
+
+    `groups` [N] are equal for examples of one group; None where each is by itself.
+    """
 
     amounts: np.ndarray
     by_seed: np.ndarray
     by_example: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def _is_ahead(
         by_example = None
         if arm.by_example is not None and control.by_example is not None:
             by_example = sign * (arm.by_example[k] - _interpolate(control.by_example, i, fraction))
-        leads.append(estimate_difference(by_seed, by_example))
+        leads.append(estimate_difference(by_seed, by_example, arm.groups))
     return candidates, leads
 
 

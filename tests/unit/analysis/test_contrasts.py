@@ -11,6 +11,7 @@ from scipy import stats
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores
+from headstart.config.study import Data
 
 
 def scores(arm: str, values: Mapping[int, float], size: int = 10) -> ArmScores:
@@ -89,3 +90,35 @@ def test_the_same_seed_gives_the_same_figures() -> None:
     )
     assert first == same
     assert first[0].p_sign_flip != other[0].p_sign_flip
+
+
+@pytest.mark.parametrize(
+    ("rule", "factor"),
+    [("fixed", 1.0), ("bootstrap", 1 + 3), ("folds", 1 + 3 * 4)],
+    ids=["fixed", "bootstrap", "5 folds"],
+)
+def test_where_seeds_draw_their_texts_intervals_allow_for_the_pool(rule: str, factor: float) -> None:
+    """Over seeds alone the interval is Student's with the corrected variance (Nadeau & Bengio 2003)."""
+    cells = [ArmScores(arm.arm, "all", 10, arm.by_seed) for arm in (RANDOM, TUNED)]
+    data = Data.model_validate({"path": "a.csv", "training_texts": rule})
+    pairs = [(cells[1].cell, cells[0].cell)]
+    (row,) = compare_pairs(cells, pairs, Judging("accuracy", data=data), 0).contrasts
+    differences = np.array([0.815 - 0.625, 0.78 - 0.645, 0.825 - 0.635])
+    reach = stats.t.ppf(0.975, 2) * np.sqrt(factor * differences.var(ddof=1) / 3)
+    assert (row.low, row.high) == pytest.approx((differences.mean() - reach, differences.mean() + reach))
+    assert row.p == pytest.approx(2 * stats.t.sf(differences.mean() / (reach / stats.t.ppf(0.975, 2)), 2))
+    of_ten = [ArmScores(arm.arm, 10, 10, arm.by_seed) for arm in (RANDOM, TUNED)]
+    pairs = [(of_ten[1].cell, of_ten[0].cell)]
+    (row,) = compare_pairs(of_ten, pairs, Judging("accuracy", data=data), 0).contrasts
+    assert row.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue), "a number of texts is as it was"
+
+
+def test_of_a_table_of_scores_nobody_knows_the_training_texts() -> None:
+    (row,) = compare_pairs([RANDOM, TUNED], [(TUNED.cell, RANDOM.cell)], Judging("accuracy"), 0).contrasts
+    assert row.holds_for is None
+
+
+def test_a_confidence_sequence_knows_of_seeds_alone() -> None:
+    data = Data.model_validate({"path": "a.csv", "training_texts": "bootstrap"})
+    judging = Judging("accuracy", is_sequential=True, data=data)
+    assert judging.describe_training_texts("all") == "for other draws from these training texts"

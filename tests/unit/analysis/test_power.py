@@ -44,7 +44,7 @@ def test_plain_values_hold_every_figure() -> None:
     values = json.loads(json.dumps(analysis.to_dict()))
     assert (values["schema_version"], values["metric"]) == (2, "accuracy")
     (row,) = values["contrasts"]
-    assert row["variances"] == {"seeds": 0.01**2, "examples": 0.2, "residual": 0.1}
+    assert row["variances"] == {"seeds": 0.01**2, "examples": 0.2, "residual": 0.1, "group_size": 1.0}
     assert row["detectable_by_seeds"]["5"] == row["detectable_difference"]
     assert (row["contrast"], row["n_seeds"], row["test_examples"]) == ("a - b", 5, 1500)
     assert row["power"] == pytest.approx(contrast().power)

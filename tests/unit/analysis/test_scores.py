@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from headstart.analysis.scores import (
     ArmScores,
     bootstrap_examples,
     collect_scores,
+    have_other_groups,
     list_shared_seeds,
     measure_predictions,
     pair_scores,
@@ -167,3 +169,60 @@ def test_what_is_not_known_leaves_nothing_to_stack() -> None:
     stacked = stack_known([part, part])
     assert stacked is not None
     assert stacked.shape == (2, 3)
+
+
+def grouped(arm: str, *groups: np.ndarray | None) -> ArmScores:
+    """Scores of seeds that were tested on the same eight examples, each of which knows these groups."""
+    known = {f"random/all/{seed}": replace(predict(0.6, seed), groups=of) for seed, of in enumerate(groups)}
+    records = [make_record("random", seed, 0.5) for seed in range(len(groups))]
+    runs = order_runs(make_study(seeds=len(groups)), records)
+    (scores,) = collect_scores(runs, ["accuracy"], lambda key, _: known[key])["accuracy"]
+    return replace(scores, arm=arm)
+
+
+PAIRS = np.arange(8) // 2
+HALVES = np.arange(8) // 4
+
+
+def test_groups_that_one_seed_knows_hold_for_all() -> None:
+    groups = grouped("a", None, PAIRS + 5, None).groups
+    assert groups is not None
+    assert groups.tolist() == PAIRS.tolist()
+    assert grouped("a", None, None).groups is None
+    assert grouped("a", np.arange(8)).groups is None
+
+
+def test_groups_of_two_arms_are_joined() -> None:
+    cells = [grouped("a", PAIRS), grouped("b", np.array([0, 1, 1, 2, 3, 4, 5, 6]))]
+    joined = [pair.groups for pair in pair_scores(cells, [0])]
+    for groups in joined:
+        assert groups is not None
+        assert groups.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert [pair.groups for pair in pair_scores([grouped("a", None), grouped("b", None)], [0])] == [None] * 2
+
+
+def test_arms_that_know_other_groups_are_found() -> None:
+    alike, coarser, unknown = grouped("a", PAIRS), grouped("b", HALVES), grouped("c", None)
+    assert have_other_groups([alike, coarser])
+    assert have_other_groups([alike, unknown])
+    assert not have_other_groups([alike, grouped("b", 3 - PAIRS)])
+    assert not have_other_groups([unknown, unknown])
+    elsewhere = replace(coarser, test_digest="another")
+    assert not have_other_groups([alike, elsewhere])
+
+
+def test_whole_groups_are_drawn_anew() -> None:
+    """Of two halves there are three resamples: either twice, or both."""
+    scores = grouped("a", HALVES)
+    right = scores.measures[0].by_example
+    assert right is not None
+    (drawn,) = bootstrap_examples([scores], np.random.default_rng(0))
+    halves = [right[:4].mean(), right[4:].mean()]
+    assert halves[0] != halves[1]
+    assert set(np.round(drawn.resampled[0], 9)) == {*halves, np.mean(halves)}
+
+
+def test_of_a_single_group_nothing_can_be_drawn() -> None:
+    (scores,) = bootstrap_examples([grouped("a", np.zeros(8, int))], np.random.default_rng(0))
+    assert scores.resampled == {}
+    assert summarise_scores(scores, "accuracy").examples_low is None
