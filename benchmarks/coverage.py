@@ -8,6 +8,8 @@
     python benchmarks/coverage.py looks --examples 300 2000
     python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
     python benchmarks/coverage.py texts --repeats 500 --examples 2000
+    python benchmarks/coverage.py items --examples 300 2000
+    python benchmarks/coverage.py tiers --examples 300 2000
     python benchmarks/coverage.py groups
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
@@ -27,6 +29,7 @@ from scipy import stats
 
 from coverage_family import simulate_family
 from coverage_groups import simulate_groups
+from coverage_items import simulate_items, simulate_tiers
 from coverage_looks import simulate_looks
 from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
@@ -258,6 +261,8 @@ CASES: Final = {
     "looks": simulate_looks,
     "tuned": simulate_tuned,
     "texts": simulate_texts,
+    "items": simulate_items,
+    "tiers": simulate_tiers,
     "groups": simulate_groups,
 }
 

@@ -185,33 +185,62 @@ def export(
 
 @app.command()
 def compare(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A study's folder, or a file of scores.")],
-    other: Annotated[
-        Path | None, typer.Argument(metavar="[OTHER]", help="Another study on the same test examples.")
-    ] = None,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="A study's folder, or two; a file of scores; or files or folders of items, NAME=PATH.",
+            show_default=False,
+        ),
+    ],
     metric: Annotated[str | None, typer.Option(help="The study's, or the only column, by default.")] = None,
     control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
     margin: Annotated[
         float | None, typer.Option(min=0, help="Points (or the metric's unit) that do not matter.")
     ] = None,
+    lower_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--lower-is-better/--higher-is-better",
+            help="Of a metric whose name does not tell.",
+            show_default=False,
+        ),
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Of items: the task, where files are of several.")] = None,
+    shared_items: Annotated[
+        bool, typer.Option("--shared-items", help="Leave out items that an arm lacks.")
+    ] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit code by the verdict: 0 better, 3 undecided, 4 worse.")
+    ] = False,
+    arm: Annotated[str | None, typer.Option(help="Of --gate: the arm that is judged.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
-    from headstart.commands.compare import compare as compare_arms
-    from headstart.commands.compare import compare_studies
+    from headstart.analysis.gate import judge_gate
+    from headstart.commands.compare import compare_sources
     from headstart.report.comparison import (
         render_comparison,
         render_comparison_latex,
         render_comparison_markdown,
     )
 
-    if other is None:
-        comparison = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
-    else:
-        comparison = compare_studies(source, other, metric=metric, margin=margin, seed=seed)
+    if arm is not None and not gate:
+        raise HeadstartError("it says which arm --gate judges", where="--arm", fix="add --gate")
+    comparison = compare_sources(
+        sources,
+        task=task,
+        metric=metric,
+        control=control,
+        margin=margin,
+        seed=seed,
+        lower_is_better=lower_is_better,
+        shared_items=shared_items,
+    )
+    judged = judge_gate(comparison, arm) if gate else None
     if as_json:
         _print_json(comparison.to_dict())
     elif as_latex:
@@ -220,6 +249,9 @@ def compare(
         typer.echo(render_comparison_markdown(comparison), nl=False)
     else:
         Console().print(render_comparison(comparison))
+    if judged is not None:
+        _log(f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}")
+        raise typer.Exit(judged.exit_code)
 
 
 @app.command()

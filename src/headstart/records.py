@@ -259,8 +259,9 @@ class Contrast(Record):
 
     `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
     these examples are in, null where each is by itself. `holds_for` says in words for which training texts
-    the verdict holds, null where they are not known. `n_looks` is how many looks at the results the intervals
-    for all contrasts allow for, this one among them.
+    the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
+    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
+    how many looks at the results the intervals for all contrasts allow for, this one among them.
     """
 
     arm: str
@@ -268,6 +269,7 @@ class Contrast(Record):
     size: int | Literal["all"]
     metric: str
     n_seeds: int
+    n_control_seeds: int | None = None
     test_examples: int | None
     test_groups: int | None = None
     difference: float
@@ -301,6 +303,17 @@ class Margin(Record):
 
     value: float
     stated: Literal["before the results", "after the results"]
+
+
+class TierRow(Record):
+    """Whether an arm may be the best of all that are compared: no other is better at the level that holds for
+    all pairs at once. `beaten_by` are those that are."""
+
+    arm: str
+    metric: str
+    mean: float
+    may_be_best: bool
+    beaten_by: tuple[str, ...]
 
 
 class StoppingRule(Record):

@@ -12,6 +12,7 @@ from headstart.analysis.judging import choose_judging, find_margin, list_earlier
 from headstart.analysis.scores import ReadPredictions, collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
 from headstart.analysis.worth import WorthTables, estimate_worths
+from headstart.config.metrics import describe_metric
 from headstart.config.study import Study
 from headstart.records import (
     SCHEMA_VERSION,
@@ -93,7 +94,7 @@ def make_findings(
         summary += compared.summary
         contrasts += compared.contrasts
         if control and metric == study.metric:
-            worth = estimate_worths(scores, runs.chosen, control, metric, _SEED)
+            worth = estimate_worths(scores, runs.chosen, control, describe_metric(metric), _SEED)
     rank = {cell: i for i, cell in enumerate(list_cells(study))}
     return Findings(
         study=study,

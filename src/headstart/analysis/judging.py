@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from headstart.analysis.study_runs import StudyRuns
 from headstart.analysis.training_question import describe_training_texts, find_shared_part
-from headstart.config.metrics import LOWER_IS_BETTER, SHARES
+from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.config.study import Data, Size, Study
 from headstart.records import Look, Margin, StoppingRule
 from headstart.stats.looks import compute_look_alpha
@@ -23,26 +23,23 @@ class Judging:
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`, which falls with `n_looks`,
     how often results were looked at, now among them. `is_sequential`: seeds were added by a rule that looks
     at results, which the confidence sequence alone allows for; it is made by `sequence`. `data` says which
-    training texts seeds learn from; None where that is not known.
+    training texts seeds learn from; None where that is not known. `of_models`: what is compared are the
+    very models of a single run, whose intervals are over examples alone.
     """
 
-    metric: str
+    metric: MetricInfo
     margin: float | None = None
     n_metrics: int = 1
     n_looks: int = 1
     is_sequential: bool = False
     sequence: SequenceKind = "signs"
     data: Data | None = None
+    of_models: bool = False
 
     @property
     def alpha(self) -> float:
         """The chance that this look finds any false verdict."""
         return compute_look_alpha(self.n_looks)
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Whether less of the metric is better."""
-        return self.metric in LOWER_IS_BETTER
 
     def judge(self, comparison: PairedComparison) -> Verdict:
         """By the interval that holds for all comparisons at once."""
@@ -51,9 +48,16 @@ class Judging:
             if self.is_sequential
             else (comparison.family_low, comparison.family_high)
         )
-        margin = self.margin
-        scaled = margin / 100 if margin is not None and self.metric in SHARES else margin
-        return judge(*ends, lower_is_better=self.lower_is_better, margin=scaled)
+        lower_is_better = self.metric.lower_is_better
+        if not self.is_sequential and ends[0] is None and self._decides_by_signs(comparison):
+            return "better" if (comparison.difference > 0) != lower_is_better else "worse"
+        margin = None if self.margin is None else self.margin / self.metric.points
+        return judge(*ends, lower_is_better=lower_is_better, margin=margin)
+
+    def _decides_by_signs(self, comparison: PairedComparison) -> bool:
+        """Whether differences without spread, which have no interval, have signs that chance seldom gives."""
+        p = comparison.p_sign_flip
+        return p is not None and p * comparison.n_tests < self.alpha
 
     def describe_training_texts(self, size: Size) -> str | None:
         """For which training texts a verdict holds; None where they are not known."""
@@ -96,7 +100,7 @@ def choose_judging(
     """Of a study's metric. Its main one has the whole chance to err; the others share it among all."""
     n_metrics = 1 if metric == runs.study.metric else len(runs.metrics)
     return Judging(
-        metric,
+        describe_metric(metric),
         margin.value if margin else None,
         n_metrics,
         n_looks=1 if rule else 1 + len(list_earlier_looks(looks, runs.study.seeds)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from headstart.analysis.study_runs import StudyRuns, list_cells
-from headstart.config.metrics import LOWER_IS_BETTER
+from headstart.config.metrics import MetricInfo
 from headstart.config.study import Size
 from headstart.records import RunRecord, SummaryRow
 from headstart.stats.groups import are_same_groups, count_groups, join_groups
@@ -52,7 +52,8 @@ class ArmScores:
 
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
     the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
-    another; `groups` [N] are theirs, None where each is by itself.
+    another; `groups` [N] are theirs, None where each is by itself. `rounding` is the unit of the last decimal
+    that scores of a file are written with.
     """
 
     arm: str
@@ -64,16 +65,17 @@ class ArmScores:
     test_digest: str | None = None
     n_examples: int = 0
     groups: np.ndarray | None = None
+    rounding: float = 0.0
 
     @property
     def cell(self) -> Cell:
         """The row of the tables that it stands in."""
         return self.arm, self.size
 
-    def find_extreme_seeds(self, metric: str) -> tuple[int, int]:
+    def find_extreme_seeds(self, metric: MetricInfo) -> tuple[int, int]:
         """The seeds of the worst and of the best score."""
         ordered = sorted(self.by_seed, key=lambda seed: self.by_seed[seed])
-        return (ordered[-1], ordered[0]) if metric in LOWER_IS_BETTER else (ordered[0], ordered[-1])
+        return (ordered[-1], ordered[0]) if metric.lower_is_better else (ordered[0], ordered[-1])
 
 
 def collect_scores(
@@ -174,10 +176,10 @@ def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generat
     return [replace(arm_scores, resampled=resampled.get(arm_scores.cell, {})) for arm_scores in scores]
 
 
-def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
+def summarise_scores(scores: ArmScores, metric: MetricInfo) -> SummaryRow:
     """Mean, deviations, both intervals, and the worst and best seed."""
     worst, best = scores.find_extreme_seeds(metric)
-    figures = summarise_values(np.array(list(scores.by_seed.values())))
+    figures = summarise_values(np.array(list(scores.by_seed.values())), scores.rounding)
     is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
     examples_low, examples_high = (
         compute_percentile_interval(np.mean(list(scores.resampled.values()), axis=0))
@@ -187,7 +189,7 @@ def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
     return SummaryRow(
         arm=scores.arm,
         size=scores.size,
-        metric=metric,
+        metric=metric.name,
         n_seeds=figures.n,
         mean=figures.mean,
         std=figures.std,
@@ -214,7 +216,7 @@ def pair_scores(cells: Sequence[ArmScores], seeds: Sequence[int]) -> list[Paired
     is_known = len({scores.test_digest for scores in cells}) == 1
     is_known = is_known and all(seed in scores.measures for scores in cells for seed in seeds)
     if not is_known:
-        return [PairedScores(_list_by_seed(scores, seeds)) for scores in cells]
+        return [PairedScores(_list_by_seed(scores, seeds), rounding=scores.rounding) for scores in cells]
     groups = join_groups(scores.groups for scores in cells)
     return [_make_paired_scores(scores, seeds, groups) for scores in cells]
 

@@ -8,11 +8,10 @@ from typing import Final
 import numpy as np
 
 from headstart.analysis.contrasts import pair_with_control
+from headstart.analysis.leaderboard_files import read_leaderboard_file
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.analysis.score_sources import open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
-from headstart.config.metrics import SHARES
-from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError, HeadstartError
 from headstart.stats.groups import count_groups
 from headstart.stats.power import assume_variances, measure_variances
@@ -54,7 +53,7 @@ def analyse_power(
             fix="add --test-examples N, or name a study's folder",
         )
     if source is not None:
-        return read_leaderboard(source, test_examples, disagree=disagree)
+        return read_leaderboard(source, test_examples, disagree=disagree, metric=metric)
     return power_assumed(
         test_examples=test_examples,
         seeds=seeds or 3,
@@ -107,7 +106,7 @@ def power_measured(
         HeadstartError: there is no study, or no contrast with two seeds and known test examples.
     """
     opened = open_source(Path(source), metric)
-    scaled = difference / 100 if difference is not None and opened.metric in SHARES else difference
+    scaled = None if difference is None else difference / opened.metric.points
     by_cell = {scores.cell: scores for scores in opened.scores}
     pairs = pair_with_control(opened.scores, opened.check_control(control))
     measured = [
@@ -117,11 +116,12 @@ def power_measured(
     contrasts = tuple(contrast for contrast in measured if contrast is not None)
     if not contrasts:
         raise HeadstartError(
-            f"no contrast of {opened.metric} has two seeds that differ, and predictions of the same examples",
+            f"no contrast of {opened.metric.name} has two seeds that differ, and predictions of the same "
+            "examples",
             where=str(source),
             expected="a study with seeds: 2 or more with their predictions, not of spearman",
         )
-    return PowerAnalysis(opened.metric, contrasts)
+    return PowerAnalysis(opened.metric.name, contrasts)
 
 
 def _measure_contrast(
@@ -146,37 +146,33 @@ def _measure_contrast(
 
 
 def read_leaderboard(
-    file: Path, test_examples: int, *, disagree: float | None = None, top: int = 5
+    file: Path,
+    test_examples: int,
+    *,
+    disagree: float | None = None,
+    metric: str | None = None,
+    top: int = 5,
 ) -> Leaderboard:
-    """The best of single results, columns arm and one metric, each on the same so many test examples.
+    """The best of single results, columns arm and a share, each on the same so many test examples.
 
-    What seeds add is not known of single results, and comes on top; so does having looked for the best of
-    many.
+    Several rows of an arm are one result, their mean. What seeds add is not known of single results, and
+    comes on top; so does having looked for the best of many.
 
     Raises:
         DataError: there are no two results, or a score is no share.
     """
-    results = sorted(_read_results(file), key=lambda result: -result[1])
-    if len(results) < 2:
+    results = read_leaderboard_file(file, metric)
+    if len(results.scores) < 2:
         raise DataError("fewer than two results", where=str(file), expected="columns arm and a score")
-    best = results[0][1]
-    mean = float(np.mean([score for _, score in results[:top]]))
-    variances = assume_variances(mean, None if disagree is None else disagree / 100, 0.0)
+    sign = -1.0 if results.metric.lower_is_better else 1.0
+    means = {arm: float(np.mean(scores)) for arm, scores in results.scores.items()}
+    best = sorted(means, key=lambda arm: -sign * means[arm])[:top]
+    variances = assume_variances(
+        float(np.mean([means[arm] for arm in best])), None if disagree is None else disagree / 100, 0.0
+    )
     limit = _NOISE * variances.std_error(1, test_examples)
-    ranks = tuple(Rank(name, score, best - score, best - score < limit) for name, score in results[:top])
-    return Leaderboard(test_examples, limit, ranks)
-
-
-def _read_results(file: Path) -> list[tuple[str, float]]:
-    """Names with their scores, as shares."""
-    results = []
-    for where, cells in read_cells(file):
-        name = str(get_cell(cells, "arm", where, "the column's name to arm"))
-        (column,) = [c for c in cells if c not in ("arm", "seed", "size")][:1] or ["score"]
-        try:
-            value = float(str(get_cell(cells, column, where, "a column of scores")))
-        except ValueError as error:
-            raise DataError(f"score {cells[column]!r}", where=where, expected="a number") from error
-        results.append((name, value))
-    scale = 100 if any(value > 1 for _, value in results) else 1
-    return [(name, value / scale) for name, value in results]
+    behind = {arm: sign * (means[best[0]] - means[arm]) for arm in best}
+    ranks = (
+        Rank(arm, means[arm], behind[arm], behind[arm] < limit, len(results.scores[arm])) for arm in best
+    )
+    return Leaderboard(test_examples, limit, tuple(ranks), results.metric.name)

@@ -7,10 +7,11 @@ from typing import Final
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
-from headstart.config.metrics import is_better
+from headstart.config.metrics import MetricInfo, is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, Margin, StoppingRule, WorthRow
+from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.looks import describe_at_once, explain_looks
 from headstart.report.numbers import (
@@ -56,9 +57,12 @@ def draw_conclusions(findings: Findings) -> list[str]:
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = list(
+    notes = [*comparison.notes, *explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
+    notes += (
         _explain_seeds(comparison) if rule is None else explain_stopping(contrasts, comparison.metric, rule)
     )
+    notes += explain_rounding(comparison) if rule is None else ()
+    notes += _explain_tiers(comparison)
     if rule is None and is_family(contrasts):
         chance = "" if comparison.earlier_looks else ": the chance that any verdict is false is 5% at most"
         notes.append(
@@ -66,13 +70,16 @@ def explain_comparison(comparison: Comparison) -> list[str]:
             "Those of each contrast alone are in --json."
         )
     notes += explain_looks(comparison.earlier_looks) if rule is None and contrasts else ()
-    notes += explain_margin(comparison.margin, comparison.metric) if comparison.margin else ()
+    notes += explain_margin(comparison.margin, comparison.info) if comparison.margin else ()
     notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
     notes += _describe_training_texts(contrasts)
     notes += explain_groups(contrasts, comparison.scores)
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
-    if any(row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts):
+    if any(
+        row.verdict == "undecided" and row.n_seeds > 1 and row.limiting_factor == "examples"
+        for row in contrasts
+    ):
         notes.append(
             "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help; "
             "more test examples would."
@@ -139,7 +146,7 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
         side = "above" if row.difference > 0 else "below"
         return (
             f"{row.arm} is {difference} {side} {row.control}, the same with every seed, so without an "
-            f"interval: {against}."
+            f"interval{_describe_signs(row)}: {against}."
         )
     if row.verdict == "undecided":
         return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
@@ -147,6 +154,15 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
         return _describe_by_margin(row, findings, f"{against}{interval}.")
     verb = "beats" if row.verdict == "better" else "is behind"
     return f"{row.arm} {verb} {row.control} by {difference}: {against}{interval}."
+
+
+def _describe_signs(row: Contrast) -> str:
+    """What the sign-flip test says of differences without spread."""
+    if row.p_sign_flip is None:
+        return ""
+    allowed = f" for {row.n_tests} contrasts" if row.n_tests > 1 else ""
+    allowed += f" at look {row.n_looks}" if row.n_looks > 1 else ""
+    return f" (sign-flip test p = {row.p_sign_flip:.3f}, {row.verdict}{allowed})"
 
 
 def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
@@ -184,7 +200,7 @@ def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
         yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."
 
 
-def explain_margin(margin: Margin, metric: str) -> Iterator[str]:
+def explain_margin(margin: Margin, metric: str | MetricInfo) -> Iterator[str]:
     """When it was stated, which decides what a verdict by it is worth."""
     amount = f"{margin.value:g} {get_unit(metric)}"
     if margin.stated == "before the results":
@@ -196,8 +212,24 @@ def explain_margin(margin: Margin, metric: str) -> Iterator[str]:
         )
 
 
+def _explain_tiers(comparison: Comparison) -> Iterator[str]:
+    if comparison.tiers:
+        n_best = sum(row.may_be_best for row in comparison.tiers)
+        yield (
+            f"{n_best} of {len(comparison.tiers)} arms may be the best: no other beats them, by intervals of "
+            f"all {len(comparison.contrasts)} pairs that hold at once with 95%. The contrasts are in --json; "
+            "--control NAME shows those with one arm."
+        )
+
+
 def _explain_seeds(comparison: Comparison) -> Iterator[str]:
-    min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts}
+    if comparison.of_models:
+        yield (
+            "One run of each arm: intervals are over test examples, of these very models, and say nothing of "
+            "what training or sampling again would give."
+        )
+        return
+    min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts if row.n_control_seeds is None}
     for n_seeds, min_p in min_ps.items():
         if n_seeds == 1:
             yield "With one seed there is no interval: run more seeds."

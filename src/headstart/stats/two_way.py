@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from headstart.stats.behrens_fisher import compute_two_sided_p, find_reach
-from headstart.stats.summary import LEVEL, has_variation
+from headstart.stats.summary import LEVEL, add_rounding, has_variation
 
 #: Seeds below which their mean square is taken to be at least the residual's: one degree of freedom says
 #: nearly nothing, and by luck says that there is no variance.
@@ -157,7 +157,10 @@ def sum_groups(differences: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def estimate_difference(
-    by_seed: np.ndarray, by_example: np.ndarray | None, groups: np.ndarray | None = None
+    by_seed: np.ndarray,
+    by_example: np.ndarray | None,
+    groups: np.ndarray | None = None,
+    rounding: float = 0.0,
 ) -> TwoWayEstimate | None:
     """The mean difference over seeds and examples where examples are known, else over seeds.
 
@@ -165,17 +168,18 @@ def estimate_difference(
         by_seed: differences [S].
         by_example: differences [S, N], or None.
         groups: as in `estimate_two_way`.
+        rounding: the unit that scores were rounded to, where examples are not known.
 
     Returns:
-        None without variation.
+        None without variation, or none beyond rounding.
     """
     if len(by_seed) < 2:
         return None
     if by_example is not None and _count_units(by_example, groups) > 1:
         return estimate_two_way(by_example, groups)
-    if not has_variation(by_seed):
+    if not has_variation(by_seed, rounding):
         return None
-    variance = float(np.var(by_seed, ddof=1)) / len(by_seed)
+    variance = add_rounding(float(np.var(by_seed, ddof=1)), rounding, n_scores=2) / len(by_seed)
     df = len(by_seed) - 1
     return TwoWayEstimate(float(by_seed.mean()), variance, 0.0, df, np.inf, variance, 0.0, 0.0)
 

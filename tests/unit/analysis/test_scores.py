@@ -21,6 +21,7 @@ from headstart.analysis.scores import (
     summarise_scores,
 )
 from headstart.analysis.study_runs import order_runs
+from headstart.config.metrics import describe_metric
 from headstart.stats.measures import MeanMeasure
 from headstart.store.predictions import Predictions
 from studies import make_record, make_study
@@ -106,7 +107,7 @@ def test_predictions_of_a_run_may_be_gone() -> None:
     read = {"random/all/1": predict(0.8)}.get
     (scores,) = collect_scores(runs, ["accuracy"], lambda key, _: read(key))["accuracy"]
     assert scores.measures.keys() == {1}
-    assert summarise_scores(scores, "accuracy").examples_low is None
+    assert summarise_scores(scores, describe_metric("accuracy")).examples_low is None
 
 
 def test_who_shares_test_examples_shares_what_is_drawn_anew() -> None:
@@ -129,7 +130,7 @@ def test_scores_without_predictions_are_not_drawn_anew() -> None:
 def test_the_interval_over_examples_is_of_the_mean_over_seeds() -> None:
     scores = scores_of("a", {seed: predict(0.7, seed) for seed in (0, 1)})
     (resampled,) = bootstrap_examples([scores], np.random.default_rng(0))
-    row = summarise_scores(resampled, "accuracy")
+    row = summarise_scores(resampled, describe_metric("accuracy"))
     means = (resampled.resampled[0] + resampled.resampled[1]) / 2
     assert (row.examples_low, row.examples_high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
 
@@ -137,7 +138,7 @@ def test_the_interval_over_examples_is_of_the_mean_over_seeds() -> None:
 @pytest.mark.parametrize(("metric", "extremes"), [("accuracy", (2, 1)), ("loss", (1, 2))])
 def test_worst_and_best_heed_which_way_is_better(metric: str, extremes: tuple[int, int]) -> None:
     scores = ArmScores("a", "all", None, {0: 0.5, 1: 0.7, 2: 0.3})
-    row = summarise_scores(scores, metric)
+    row = summarise_scores(scores, describe_metric(metric))
     assert (row.worst_seed, row.best_seed) == extremes
 
 
@@ -225,4 +226,4 @@ def test_whole_groups_are_drawn_anew() -> None:
 def test_of_a_single_group_nothing_can_be_drawn() -> None:
     (scores,) = bootstrap_examples([grouped("a", np.zeros(8, int))], np.random.default_rng(0))
     assert scores.resampled == {}
-    assert summarise_scores(scores, "accuracy").examples_low is None
+    assert summarise_scores(scores, describe_metric("accuracy")).examples_low is None

@@ -135,6 +135,21 @@ def test_running_again_adds_to_the_seeds_that_are_there(
     assert len(list((decided / "out").glob("runs/*/all/*/record.json"))) == 20
 
 
+def test_the_t_sequence_is_asked_for_and_its_assumption_named(
+    tmp_path: Path, study_in: StudyFile, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = study_in(tmp_path, arms={"pretrained": {}, "random": {"init": "random"}, "words": None})
+    assert main(["run", str(file), "--until-decided", "1000", "--sequence", "t"]) == 0
+    assert "if differences are normal" in " ".join(capfd.readouterr().out.split())
+    assert load_study(tmp_path / "out" / "study.yaml").seeds == tuple(range(6))
+    rule = json.loads((tmp_path / "out" / "until_decided.json").read_text(encoding="utf-8"))
+    assert (rule["sequence"], rule["most_seeds"]) == ("t", 20)
+    assert main(["compare", str(tmp_path / "out")]) == 0
+    shown = " ".join(capfd.readouterr().out.split())
+    assert "of the mean, on the assumption that differences over seeds are normal (a t e-process)" in shown
+    assert "median" not in shown
+
+
 def test_another_sequence_cannot_be_chosen_by_the_results(
     decided: Path, study_in: StudyFile, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
+from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, Look, Margin, StoppingRule, WorthRow
 from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
 from studies import findings_of, make_record, make_study
@@ -55,7 +56,9 @@ def with_contrast(**changes: Any) -> Findings:
 
 
 def comparison(*contrasts: Contrast, rule: StoppingRule | None = None) -> Comparison:
-    return Comparison("runs/x", "accuracy", "random", None, (), (), contrasts, stopping_rule=rule)
+    return Comparison(
+        "runs/x", describe_metric("accuracy"), "random", None, (), (), contrasts, stopping_rule=rule
+    )
 
 
 def test_a_clear_difference_is_told_with_its_interval() -> None:
@@ -133,8 +136,8 @@ def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
 def test_the_same_difference_with_every_seed_has_no_interval() -> None:
     sentence, _ = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
     assert sentence == (
-        "pretrained is 10.0 points above random, the same with every seed, so without an interval: "
-        "60.0 against 50.0 accuracy on test."
+        "pretrained is 10.0 points above random, the same with every seed, so without an interval "
+        "(sign-flip test p = 0.250, undecided): 60.0 against 50.0 accuracy on test."
     )
 
 
