@@ -79,6 +79,7 @@ def _compare_cells(
             of_models=judging.of_models,
             bound=1.0 if judging.metric.is_share else None,
             shared=judging.find_shared_part(arm.size),
+            sequence=judging.sequence,
         )
     mine, theirs = (pair_scores([own], sorted(own.by_seed))[0] for own in (arm, control))
     return compare_unpaired(mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction)
@@ -97,9 +98,11 @@ def _make_contrast(
         test_examples=comparison.n_examples,
         test_groups=comparison.n_groups,
         difference=comparison.difference,
+        median_difference=comparison.median_difference,
         low=comparison.low,
         high=comparison.high,
         n_tests=comparison.n_tests,
+        n_looks=judging.n_looks,
         family_low=comparison.family_low,
         family_high=comparison.family_high,
         p=comparison.p,
