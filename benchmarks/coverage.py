@@ -4,6 +4,9 @@
     python benchmarks/coverage.py family --examples 300 2000 --seeds 2 3 5 10
     python benchmarks/coverage.py arms
     python benchmarks/coverage.py worth
+    python benchmarks/coverage.py worth-forms --examples 2000 --seeds 5 --repeats 500
+    python benchmarks/coverage.py power --examples 2000 --seeds 3 5 10 --repeats 500
+    python benchmarks/coverage.py ranges --examples 2000 --seeds 3 5 10 --repeats 500
     python benchmarks/coverage.py until --examples 300 2000
     python benchmarks/coverage.py looks --examples 300 2000
     python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
@@ -31,14 +34,15 @@ from coverage_family import simulate_family
 from coverage_groups import simulate_groups
 from coverage_items import simulate_items, simulate_tiers
 from coverage_looks import simulate_looks
+from coverage_power import simulate_power, simulate_ranges
 from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
 from coverage_until import simulate_until
+from coverage_worth import simulate_worth, simulate_worth_forms
 from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
 from headstart.stats.summary import compute_mean_interval
 from headstart.stats.two_way import estimate_two_way
-from headstart.stats.worth import LearningCurve, estimate_worth
 
 Ends = tuple[float | None, float | None]
 Method = Callable[[Any, np.random.Generator], Ends]
@@ -203,60 +207,14 @@ def _coverage(intervals: Sequence[tuple[float, float | None, float | None]]) -> 
     return f"{coverage:.1f}% ({width:.1f})"
 
 
-def simulate_worth(options: argparse.Namespace) -> Iterator[list[str]]:
-    """What an arm's labels are worth in its control's: the default interval, and the bootstrap over seeds.
-
-    Curves rise by a twentieth with each doubling; the arm is two and a half doublings ahead.
-    """
-    labels = np.array([125, 250, 500, 1000, 2000])
-    truth = 125 * 2**2.5
-    yield ["examples", "seeds", "shift", "seeds and examples", "seeds", "bootstrap"]
-    for n_examples in options.examples:
-        for n_seeds in options.seeds:
-            for name, shift in SHIFTS.items():
-                draws = np.random.default_rng([n_examples, n_seeds])
-                covered = [
-                    _holds_worth(draws, labels, n_seeds, n_examples, shift, truth)
-                    for _ in range(options.repeats)
-                ]
-                cells = (f"{100 * share:.1f}%" for share in np.mean(covered, axis=0))
-                yield [str(n_examples), str(n_seeds), name, *cells]
-
-
-def _holds_worth(
-    draws: np.random.Generator, labels: np.ndarray, n_seeds: int, n_examples: int, shift: float, truth: float
-) -> list[bool]:
-    hard = draws.normal(size=n_examples)
-    deviation = np.sqrt(2 + LEAN**2 + shift**2)
-    accuracies = 0.55 + 0.05 * np.arange(len(labels))
-    control = _draw_curve(draws, labels, deviation * stats.norm.ppf(accuracies), hard, n_seeds, shift)
-    arm_share = 0.55 + 0.05 * 2.5
-    arm = _draw_curve(draws, labels[:1], deviation * stats.norm.ppf([arm_share]), hard, n_seeds, shift)
-    known = estimate_worth(arm, control, draws, n_resamples=2)[0]
-    unknown = [LearningCurve(curve.amounts, curve.by_seed) for curve in (arm, control)]
-    blind = estimate_worth(unknown[0], unknown[1], draws, n_resamples=300)[0]
-    ends = [(known.low, known.high), (blind.low, blind.high), (blind.bootstrap_low, blind.bootstrap_high)]
-    return [low is not None and high is not None and low <= truth <= high for low, high in ends]
-
-
-def _draw_curve(
-    draws: np.random.Generator,
-    amounts: np.ndarray,
-    lifts: np.ndarray,
-    hard: np.ndarray,
-    n_seeds: int,
-    shift: float,
-) -> LearningCurve:
-    lean = LEAN * draws.normal(size=len(hard))
-    by_example = np.array([_draw_right(draws, hard + lean, lift, n_seeds, shift) for lift in lifts])
-    return LearningCurve(amounts, by_example.mean(2), by_example)
-
-
 CASES: Final = {
     "contrasts": simulate_contrasts,
     "family": simulate_family,
     "arms": simulate_arms,
     "worth": simulate_worth,
+    "worth-forms": simulate_worth_forms,
+    "power": simulate_power,
+    "ranges": simulate_ranges,
     "until": simulate_until,
     "looks": simulate_looks,
     "tuned": simulate_tuned,

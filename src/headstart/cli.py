@@ -259,38 +259,38 @@ def power(
     source: Annotated[
         Path | None, typer.Argument(metavar="[SOURCE]", help="A study's folder, or a file of single results.")
     ] = None,
-    difference: Annotated[
-        float | None, typer.Option(min=0, help="Difference to be shown, in points.")
-    ] = None,
+    difference: Annotated[float | None, typer.Option(help="Difference to be shown, in points.")] = None,
     test_examples: Annotated[
-        int | None, typer.Option(min=2, help="Test examples; a study's own by default.")
+        int | None, typer.Option(help="Test examples, 2 or more; a study's own by default.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds; 3, or a study's own, by default.")] = None,
-    accuracy: Annotated[float, typer.Option(min=0, max=100, help="Assumed, in percent.")] = 80.0,
+    seeds: Annotated[int | None, typer.Option(help="Seeds, 2 or more; 3, or a study's own.")] = None,
+    contrasts: Annotated[
+        int | None, typer.Option(help="Contrasts that share the 5%; 1, or a study's own.")
+    ] = None,
+    accuracy: Annotated[float, typer.Option(help="Of both models, on average; assumed, in percent.")] = 80.0,
     disagree: Annotated[
         float | None,
-        typer.Option(min=0, max=100, help="Percent of examples on which two models differ in being right."),
+        typer.Option(help="Percent of examples on which two models differ in being right."),
     ] = None,
-    seed_std: Annotated[float, typer.Option(min=0, help="Assumed deviation over seeds, in points.")] = 1.0,
+    disagree_stays: Annotated[
+        float, typer.Option(help="Percent of these that are the same with every pair of seeds.")
+    ] = 50.0,
+    seed_std: Annotated[float, typer.Option(help="Assumed deviation over seeds, in points.")] = 1.0,
+    seed_cost: Annotated[
+        float | None, typer.Option(help="Labelled test examples that cost as much as a seed; 100.")
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="A study's metric.")] = None,
     control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """How many seeds or test examples would show a difference, before a study or after it."""
+    from headstart.analysis.power_questions import Assumptions, Question
     from headstart.commands.power import analyse_power
     from headstart.report.power import render_power
 
-    analysis = analyse_power(
-        source,
-        difference=difference,
-        test_examples=test_examples,
-        seeds=seeds,
-        accuracy=accuracy,
-        disagree=disagree,
-        seed_std=seed_std,
-        metric=metric,
-        control=control,
-    )
+    question = Question(difference, test_examples, seeds, contrasts, seed_cost)
+    assumptions = Assumptions(accuracy, disagree, disagree_stays, seed_std)
+    analysis = analyse_power(source, question, assumptions, metric=metric, control=control)
     if as_json:
         _print_json(analysis.to_dict())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -37,6 +38,15 @@ def format_duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def describe_wide_gaps(gaps: Sequence[tuple[int, int]], what: str) -> str:
+    """A warning of neighbouring numbers of labels, or updates, that are too far apart to read between."""
+    pairs = ", ".join(f"{low:,} and {high:,}" for low, high in gaps)
+    return (
+        f"no number of {what} between {pairs}, which are more than a factor of 3 apart: worth that is read "
+        "there takes scores to rise evenly with each doubling, which they do not; add some between"
+    )
 
 
 class Record(BaseModel):
@@ -352,7 +362,9 @@ class WorthRow(Record):
     """What an arm's labels, or updates, are worth in those of its control, as `stats.worth.Worth` says.
 
     Of `worth` and the ends of both intervals null is unknown, or beyond what the control was run with, from
-    `smallest` to `largest`; then `<name>_beyond` says on which side.
+    `smallest` to `largest`; then `<name>_beyond` says on which side. `below_again` is the first amount with
+    which the control, having reached the score, is below it again; `wide_gaps` are neighbouring amounts of
+    the control that are too far apart to read between.
     """
 
     arm: str
@@ -373,3 +385,5 @@ class WorthRow(Record):
     high_beyond: BeyondRange = None
     bootstrap_low_beyond: BeyondRange = None
     bootstrap_high_beyond: BeyondRange = None
+    below_again: int | None = None
+    wide_gaps: tuple[tuple[int, int], ...] = ()

@@ -128,5 +128,5 @@ def _make_contrast(
             )
             for seed, of_seed in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
         ),
-        holds_for=judging.describe_training_texts(arm.size),
+        holds_for=judging.describe_training_texts(comparison, arm.size),
     )

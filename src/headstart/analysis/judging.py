@@ -59,11 +59,16 @@ class Judging:
         p = comparison.p_sign_flip
         return p is not None and p * comparison.n_tests < self.alpha
 
-    def describe_training_texts(self, size: Size) -> str | None:
-        """For which training texts a verdict holds; None where they are not known."""
+    def describe_training_texts(self, comparison: PairedComparison, size: Size) -> str | None:
+        """For which training texts a verdict holds; None where they are not known.
+
+        Of seeds' signs, of a confidence sequence and of arms that share no seed nothing tells what all seeds
+        share.
+        """
         if self.data is None:
             return None
-        return describe_training_texts(self.data, size, is_sequential=self.is_sequential)
+        has_interval = comparison.low is not None and comparison.n_control_seeds is None
+        return describe_training_texts(self.data, size, is_corrected=has_interval and not self.is_sequential)
 
     def find_shared_part(self, size: Size) -> float:
         """As `training_question.find_shared_part`."""

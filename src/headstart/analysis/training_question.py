@@ -10,18 +10,18 @@ THESE: Final = "for these training texts"
 LIKE_THESE: Final = "for training texts like these"
 
 
-def describe_training_texts(data: Data, size: Size, *, is_sequential: bool = False) -> str:
+def describe_training_texts(data: Data, size: Size, *, is_corrected: bool = True) -> str:
     """The question that a verdict answers, in words that end a sentence.
 
     A number of texts is drawn anew for each seed, so the interval covers which of them were drawn, and not
     that the texts drawn from could have been others. Folds and bootstrap samples are corrected for that
-    (`find_shared_part`), but for a confidence sequence, which knows of seeds alone.
+    (`find_shared_part`), where there is an interval that can be.
     """
     if size != "all":
         return f"for other draws of {size:,} of these training texts"
     if data.training_texts == "fixed":
         return THESE
-    return "for other draws from these training texts" if is_sequential else LIKE_THESE
+    return LIKE_THESE if is_corrected else "for other draws from these training texts"
 
 
 def find_shared_part(data: Data, size: Size) -> float:

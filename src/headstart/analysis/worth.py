@@ -13,7 +13,7 @@ from headstart.analysis.scores import ArmScores, pair_scores, stack_known
 from headstart.config.metrics import MetricInfo
 from headstart.config.study import Size
 from headstart.records import BeyondRange, RunRecord, WorthRow
-from headstart.stats.worth import LearningCurve, Worth, estimate_worth
+from headstart.stats.worth import LearningCurve, Worth, estimate_worth, find_wide_gaps
 
 #: Infinite is more than the control's largest amount, zero less than its smallest.
 _BEYOND: Final[dict[float, BeyondRange]] = {math.inf: "more than the largest", 0.0: "less than the smallest"}
@@ -149,6 +149,8 @@ def _make_worth_row(
         bootstrap_low_beyond=_describe_beyond(worth.bootstrap_low),
         bootstrap_high=_drop_beyond(worth.bootstrap_high),
         bootstrap_high_beyond=_describe_beyond(worth.bootstrap_high),
+        below_again=worth.below_again,
+        wide_gaps=find_wide_gaps(amounts),
     )
 
 

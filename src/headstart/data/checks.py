@@ -16,7 +16,8 @@ from headstart.data.splits import split_rows
 from headstart.data.texts import make_text_key
 from headstart.data.training_texts import check_folds, number_groups
 from headstart.errors import DataError
-from headstart.records import StudyWarning
+from headstart.records import StudyWarning, describe_wide_gaps
+from headstart.stats.worth import find_wide_gaps
 
 
 def load_corpus(study: Study) -> Corpus:
@@ -45,6 +46,7 @@ def load_corpus(study: Study) -> Corpus:
         *grouped.warnings,
         *_find_leaks(rows, label_type, data),
         *label_type.find_imbalance(train.labels, names),
+        *_find_size_gaps(train, study),
     )
     return Corpus(study.task, parts, names, warnings, grouped.source)
 
@@ -64,6 +66,14 @@ def _check_sizes(train: Examples, study: Study) -> None:
                 where="sizes",
                 expected=f"at most {len(train)}, or all",
             )
+
+
+def _find_size_gaps(train: Examples, study: Study) -> Iterator[StudyWarning]:
+    """Sizes too far apart to read label worth between."""
+    sizes = sorted({len(train) if size == "all" else size for size in study.sizes})
+    gaps = find_wide_gaps(sizes)
+    if gaps and study.control_arm is not None:
+        yield StudyWarning(kind="sizes-apart", message=f"sizes: {describe_wide_gaps(gaps, 'labels')}")
 
 
 def _find_duplicates(rows: dict[Part, list[Row]], data: Data) -> Iterator[StudyWarning]:

@@ -10,23 +10,18 @@ from headstart.analysis.findings import Findings
 from headstart.config.metrics import MetricInfo, is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
-from headstart.records import Contrast, Margin, StoppingRule, WorthRow
+from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.looks import describe_at_once, explain_looks
-from headstart.report.numbers import (
-    format_interval,
-    format_metric,
-    format_worth,
-    format_worth_interval,
-    get_unit,
-)
+from headstart.report.numbers import format_interval, format_metric, get_unit
 from headstart.report.stopping import (
     describe_anytime_interval,
     explain_stopping,
     is_of_median,
     select_difference,
 )
+from headstart.report.worth import describe_label_worth, explain_fall, explain_worth
 
 _TWO_SEEDS: Final = (
     "Two seeds are few: an interval over two is several times as wide as one over three. "
@@ -46,7 +41,9 @@ def draw_conclusions(findings: Findings) -> list[str]:
     sentences += _name_beaten_models(findings, size)
     sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
-    sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
+    worths = [row for row in findings.label_worth if row.size == smallest]
+    sentences += [sentence for row in worths if (sentence := describe_label_worth(row))]
+    sentences += explain_fall(worths)
     if any(row.n_seeds < 2 for row in contrasts):
         sentences.append("With one seed there is no interval: run with seeds=3 or more.")
     elif any(row.n_seeds == 2 for row in contrasts):
@@ -74,6 +71,8 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
     notes += _describe_training_texts(contrasts)
     notes += explain_groups(contrasts, comparison.scores)
+    notes += explain_worth(comparison.label_worth)
+    notes += explain_worth(comparison.step_worth, "updates")
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if any(
@@ -122,15 +121,6 @@ def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
             if is_pretrained and not is_better(metric, means[name], means[baseline]):
                 mine, theirs = format_metric(metric, means[name]), format_metric(metric, means[baseline])
                 yield f"{name} does not beat the {method} ({baseline}): {mine} against {theirs}."
-
-
-def _describe_label_worth(row: WorthRow) -> str:
-    """What an arm's fewest labels are worth."""
-    score = format_metric(row.metric, row.score)
-    ends = format_worth_interval(row)
-    interval = f" (95% {ends})" if ends != "-" else ""
-    needs = f"{row.control} needs {format_worth(row, 'worth')} for that{interval}"
-    return f"{row.arm} with {row.amount:,} labels: {row.metric} {score}; {needs}."
 
 
 def _describe_contrast(row: Contrast, findings: Findings) -> str:

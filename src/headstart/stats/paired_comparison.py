@@ -11,11 +11,11 @@ import numpy as np
 from headstart.stats.groups import count_groups
 from headstart.stats.one_run import estimate_one_run
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
-from headstart.stats.power import LimitingFactor
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
 from headstart.stats.sequential import SequenceKind, compute_sequential_interval
 from headstart.stats.summary import LEVEL, compute_mean_interval, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
+from headstart.stats.variances import LimitingFactor
 from headstart.stats.welch import estimate_welch
 
 Verdict = Literal["better", "worse", "no difference", "not worse", "undecided"]

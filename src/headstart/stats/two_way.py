@@ -18,7 +18,7 @@ from headstart.stats.summary import LEVEL, add_rounding, has_variation
 
 #: Seeds below which their mean square is taken to be at least the residual's: one degree of freedom says
 #: nearly nothing, and by luck says that there is no variance.
-_FEW_SEEDS: Final = 3
+FEW_SEEDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def estimate_two_way(differences: np.ndarray, groups: np.ndarray | None = None) 
         return None
     a, b, e = compute_mean_squares(table)
     cells = n_seeds * n_examples
-    of_seeds = max(a, e) if n_seeds < _FEW_SEEDS else a
+    of_seeds = max(a, e) if n_seeds < FEW_SEEDS else a
     if of_seeds + max(b - e, 0.0) <= 0:
         return None
     return TwoWayEstimate(
@@ -175,7 +175,7 @@ def estimate_difference(
     """
     if len(by_seed) < 2:
         return None
-    if by_example is not None and _count_units(by_example, groups) > 1:
+    if by_example is not None and count_units(by_example, groups) > 1:
         return estimate_two_way(by_example, groups)
     if not has_variation(by_seed, rounding):
         return None
@@ -184,5 +184,6 @@ def estimate_difference(
     return TwoWayEstimate(float(by_seed.mean()), variance, 0.0, df, np.inf, variance, 0.0, 0.0)
 
 
-def _count_units(by_example: np.ndarray, groups: np.ndarray | None) -> int:
+def count_units(by_example: np.ndarray, groups: np.ndarray | None) -> int:
+    """How many were sampled: the groups of examples, or the N examples [S, N]."""
     return by_example.shape[1] if groups is None else len(np.unique(groups))

@@ -180,7 +180,21 @@ def test_of_a_table_of_scores_nobody_knows_the_training_texts() -> None:
     assert row.holds_for is None
 
 
-def test_a_confidence_sequence_knows_of_seeds_alone() -> None:
+@pytest.mark.parametrize(
+    ("values", "is_sequential", "words"),
+    [
+        ({0: 0.815, 1: 0.78, 2: 0.825}, False, "for training texts like these"),
+        ({0: 0.815, 1: 0.78, 2: 0.825}, True, "for other draws from these training texts"),
+        ({7: 0.815, 8: 0.78, 9: 0.825}, False, "for other draws from these training texts"),
+        ({0: 0.825, 1: 0.845, 2: 0.835}, False, "for other draws from these training texts"),
+    ],
+    ids=["an interval", "a confidence sequence", "no seed in common", "equal differences"],
+)
+def test_only_intervals_that_are_corrected_speak_of_other_texts(
+    values: Mapping[int, float], is_sequential: bool, words: str
+) -> None:
+    cells = [ArmScores(arm, "all", 10, of) for arm, of in (("tuned", values), ("random", RANDOM.by_seed))]
     data = Data.model_validate({"path": "a.csv", "training_texts": "bootstrap"})
-    judging = Judging(ACCURACY, is_sequential=True, data=data)
-    assert judging.describe_training_texts("all") == "for other draws from these training texts"
+    judging = Judging(ACCURACY, is_sequential=is_sequential, data=data)
+    (row,) = compare_pairs(cells, [(cells[0].cell, cells[1].cell)], judging, 0).contrasts
+    assert row.holds_for == words

@@ -52,14 +52,15 @@ def test_more_examples_or_more_agreement_tell_more_apart(board: Path) -> None:
 
 def test_assumptions_are_in_points(capfd: pytest.CaptureFixture[str]) -> None:
     analysis = power_assumed(
-        test_examples=2000, seeds=5, difference=2.0, accuracy=80, disagree=10, seed_std=0.5
+        test_examples=2000, seeds=5, difference=2.0, accuracy=80, disagree=10, disagree_stays=40, seed_std=0.5
     )
     (contrast,) = analysis.contrasts
-    assert contrast.variances.examples == pytest.approx(0.1)
+    assert contrast.variances.examples == pytest.approx(0.04)
+    assert contrast.variances.residual == pytest.approx(0.06)
     assert contrast.variances.seeds == pytest.approx(0.005**2)
     assert contrast.difference == pytest.approx(0.02)
-    words = "--test-examples 2000 --seeds 5 --difference 2 --disagree 10 --seed-std 0.5 --json"
-    assert main(["power", *words.split()]) == 0
+    words = "--test-examples 2000 --seeds 5 --difference 2 --disagree 10 --seed-std 0.5 --disagree-stays 40"
+    assert main(["power", *words.split(), "--json"]) == 0
     assert json.loads(capfd.readouterr().out) == json.loads(json.dumps(analysis.to_dict()))
 
 
@@ -89,6 +90,10 @@ def test_a_study_that_was_run_has_measured_variances(
     assert {row.contrast for row in analysis.contrasts} <= {"pretrained - random", "words - random"}
     assert all((row.test_examples, row.n_seeds) == (24, 3) for row in analysis.contrasts)
     assert analysis.contrasts[0].difference == 0.05
+    assert all(row.n_tests == 2 and row.squares is not None for row in analysis.contrasts)
+    assert power_measured(where / "out", contrasts=5).contrasts[0].level == pytest.approx(0.01)
+    # As many metrics as the study has share the chance to err, but for its main one.
+    assert power_measured(where / "out", metric="macro_f1").contrasts[0].n_tests > 2
     other = power_measured(where / "out", seeds=7, test_examples=500).contrasts[0]
     assert (other.test_examples, other.n_seeds, other.difference) == (500, 7, None)
     assert main(["power", str(where / "out"), "--difference", "5"]) == 0

@@ -142,6 +142,14 @@ def test_size_of_all_training_texts_is_let_through(tmp_path: Path) -> None:
     assert len(corpus(tmp_path, PLAIN, sizes=[4]).parts["train"]) == 4
 
 
+def test_sizes_too_far_apart_to_read_between_are_warned_of(tmp_path: Path) -> None:
+    many = [(f"text {i}", "xy"[i % 2]) for i in range(40)]
+    (warning,) = corpus(tmp_path, many, sizes=[2, 6, "all"]).warnings
+    assert warning.kind == "sizes-apart"
+    assert warning.message.startswith("sizes: no number of labels between 6 and 40, which are more than")
+    assert corpus(tmp_path, many, sizes=[4, 12, 36]).warnings == ()
+
+
 def test_regression_labels_are_numbers(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, [("a", 1.5), ("b", "-2"), ("c", 3)], task="regression")
     assert loaded.parts["train"].labels.tolist() == [1.5, -2.0, 3.0]

@@ -226,8 +226,7 @@ def test_the_worth_of_the_fewest_labels_is_told() -> None:
         bootstrap_high=None,
     )
     assert draw_conclusions(replace(findings_of(), label_worth=(row,)))[-1] == (
-        "pretrained with 1,250 labels: accuracy 68.0; random needs over 2,000 for that "
-        "(95% 958 to over 2,000)."
+        "pretrained with 1,250 labels: accuracy 68.0; random needs at least 958 for that (95%)."
     )
 
 
