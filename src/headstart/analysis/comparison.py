@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.analysis.scores import ArmScores
-from headstart.records import SCHEMA_VERSION, Contrast, Margin, StoppingRule, SummaryRow, WorthRow
+from headstart.records import SCHEMA_VERSION, Contrast, Margin, OutcomeRow, StoppingRule, SummaryRow, WorthRow
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Comparison:
     label_worth: tuple[WorthRow, ...] = ()
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
+    outcomes: tuple[OutcomeRow, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`; scores as they are, 0.825 and not 82.5."""
@@ -38,6 +39,7 @@ class Comparison:
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
+            "outcomes": [row.model_dump() for row in self.outcomes],
             "label_worth": [row.model_dump() for row in self.label_worth],
             "step_worth": [row.model_dump() for row in self.step_worth],
         }

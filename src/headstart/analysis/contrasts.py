@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from headstart.analysis.effect_sizes import compare_errors, compare_one_run
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import (
     ArmScores,
@@ -16,8 +19,12 @@ from headstart.analysis.scores import (
     pair_scores,
     summarise_scores,
 )
+from headstart.config.metrics import get_bounds
 from headstart.records import Contrast, SeedContrast, SummaryRow
 from headstart.stats.paired_comparison import PairedComparison, compare_paired
+
+#: Of intervals that a normal law makes, which knows no ends.
+_ENDS: Final = ("low", "high", "family_low", "family_high", "seeds_low", "seeds_high")
 
 
 @dataclass(frozen=True)
@@ -52,24 +59,45 @@ def compare_pairs(
     by_cell = {arm_scores.cell: arm_scores for arm_scores in bootstrap_examples(scores, generator)}
     paired = [(by_cell[arm], by_cell[control]) for arm, control in pairs]
     paired = [(arm, control) for arm, control in paired if list_shared_seeds(arm, control)]
-    comparisons = [
-        compare_paired(
-            arm,
-            control,
-            generator,
-            n_tests=len(paired) * judging.n_metrics,
-            alpha=judging.alpha,
-            lower_is_better=judging.lower_is_better,
-        )
-        for arm, control in (pair_scores(pair, list_shared_seeds(*pair)) for pair in paired)
-    ]
+    n_tests = len(paired) * judging.n_metrics
     return ScoredPairs(
         summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
-        contrasts=tuple(
-            _make_contrast(arm, control, comparison, judging)
-            for (arm, control), comparison in zip(paired, comparisons, strict=True)
-        ),
+        contrasts=tuple(_compare_pair(arm, control, n_tests, judging, generator) for arm, control in paired),
     )
+
+
+def _compare_pair(
+    arm: ArmScores, control: ArmScores, n_tests: int, judging: Judging, generator: np.random.Generator
+) -> Contrast:
+    paired, paired_control = pair_scores((arm, control), list_shared_seeds(arm, control))
+    comparison = compare_paired(
+        paired,
+        paired_control,
+        generator,
+        n_tests=n_tests,
+        alpha=judging.alpha,
+        lower_is_better=judging.lower_is_better,
+    )
+    contrast = _make_contrast(arm, control, comparison, judging)
+    found = {
+        "one_run": compare_one_run(arm, control, judging),
+        "relative_errors": compare_errors(paired, paired_control, judging, 1 - judging.alpha / n_tests),
+    }
+    return contrast.model_copy(update=found | cut_ends(contrast))
+
+
+def cut_ends(contrast: Contrast) -> dict[str, float]:
+    """The ends of its intervals that are beyond what a difference can be, at what it can be.
+
+    No truth lies there, so an interval holds as often without: a share's difference is at most 1.
+    """
+    low, high = get_bounds(contrast.metric)
+    ends = {name: getattr(contrast, name) for name in _ENDS}
+    return {
+        name: math.copysign(high - low, end)
+        for name, end in ends.items()
+        if end is not None and abs(end) > high - low
+    }
 
 
 def _make_contrast(

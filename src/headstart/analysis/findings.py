@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import choose_judging, find_margin
+from headstart.analysis.outcomes import list_outcomes
 from headstart.analysis.scores import ReadPredictions, collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
 from headstart.analysis.worth import WorthTables, estimate_worths
@@ -17,6 +19,7 @@ from headstart.records import (
     SCHEMA_VERSION,
     Contrast,
     Margin,
+    OutcomeRow,
     RunRecord,
     StoppingRule,
     StudyWarning,
@@ -38,6 +41,7 @@ class Findings(StudyRuns):
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    outcomes: tuple[OutcomeRow, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`; scores as they are, 0.825 and not 82.5."""
@@ -48,6 +52,7 @@ class Findings(StudyRuns):
             "runs": [record.model_dump(mode="json") for record in self.records],
             "summary": [row.model_dump(mode="json") for row in self.summary],
             "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
+            "outcomes": [row.model_dump(mode="json") for row in self.outcomes],
             "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
@@ -75,7 +80,8 @@ def make_findings(
     runs, control = order_runs(study, records, warnings), study.control_arm
     margin = find_margin(study, study.metric)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
-    for metric, scores in collect_scores(runs, runs.metrics, read).items():
+    collected = collect_scores(runs, runs.metrics, read)
+    for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
         compared = compare_pairs(scores, pairs, choose_judging(runs, metric, margin, stopping_rule), _SEED)
         summary += compared.summary
@@ -95,4 +101,5 @@ def make_findings(
         step_worth=worth.steps,
         stopping_rule=stopping_rule,
         margin=margin,
+        outcomes=tuple(list_outcomes(runs, chain.from_iterable(collected.values()))),
     )

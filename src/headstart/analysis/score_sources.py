@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.analysis.judging import Judging, choose_judging, find_margin
+from headstart.analysis.outcomes import list_outcomes
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.load import load_study
 from headstart.errors import HeadstartError
-from headstart.records import Margin, RunRecord, StoppingRule
+from headstart.records import Margin, OutcomeRow, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
 
 
@@ -29,6 +30,7 @@ class ScoreSource:
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    outcomes: tuple[OutcomeRow, ...] = ()
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -89,4 +91,5 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
     control = study.control_arm or scores[0].arm
     margin, rule = find_margin(study, metric), store.read_stopping_rule()
     judging = choose_judging(runs, metric, margin, rule)
-    return ScoreSource(scores, metric, control, judging, tuple(runs.chosen), rule, margin)
+    outcomes = tuple(list_outcomes(runs, scores))
+    return ScoreSource(scores, metric, control, judging, tuple(runs.chosen), rule, margin, outcomes)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
 from headstart.analysis.study_runs import StudyRuns, list_cells
-from headstart.config.metrics import LOWER_IS_BETTER
+from headstart.config.metrics import LOWER_IS_BETTER, NUMBER_CORRELATIONS, get_bounds
 from headstart.config.study import Size
 from headstart.records import RunRecord, SummaryRow
+from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.measures import (
     ExampleMetric,
     MeanMeasure,
@@ -22,23 +24,28 @@ from headstart.stats.measures import (
     resample_all,
 )
 from headstart.stats.paired_comparison import PairedScores
-from headstart.stats.resample import compute_percentile_interval, draw_example_counts
+from headstart.stats.resample import draw_example_counts
 from headstart.stats.summary import summarise_values
 from headstart.store.predictions import TOKEN_METRICS, Predictions
 
 #: An arm at one training-set size: a row of the tables.
 Cell = tuple[str, Size]
+_T = TypeVar("_T")
 #: Returns the test predictions of the run with a key, for a metric, where they are known.
 ReadPredictions = Callable[[str, str], Predictions | None]
 
 
 @dataclass(frozen=True)
 class MeasuredTest:
-    """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart."""
+    """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart.
+
+    `n_majority` is how many examples are of the most frequent class; None without classes.
+    """
 
     measures: Mapping[str, ExampleMetric]
     digest: str
     n_examples: int
+    n_majority: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ class ArmScores:
 
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
     the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
-    another.
+    another; `groups` [N] are theirs, None where each is by itself; `n_majority` of them are of the most
+    frequent class, None without classes.
     """
 
     arm: str
@@ -58,6 +66,8 @@ class ArmScores:
     resampled: Mapping[int, np.ndarray] = field(default_factory=dict)
     test_digest: str | None = None
     n_examples: int = 0
+    groups: np.ndarray | None = None
+    n_majority: int | None = None
 
     @property
     def cell(self) -> Cell:
@@ -102,6 +112,7 @@ def _make_arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int,
         },
         test_digest=first.digest if first else None,
         n_examples=first.n_examples if first else 0,
+        n_majority=first.n_majority if first else None,
     )
 
 
@@ -113,7 +124,8 @@ def _read_tests(key: str, metrics: Iterable[str], read: ReadPredictions) -> dict
         test = next((test for predictions, test in known if _can_tell(predictions, metric)), None)
         if test is None and (predictions := read(key, metric)) is not None:
             measures = measure_predictions(predictions)
-            test = MeasuredTest(measures, predictions.digest, len(predictions.y_true))
+            n_majority = count_majority(predictions)
+            test = MeasuredTest(measures, predictions.digest, len(predictions.y_true), n_majority=n_majority)
             known.append((predictions, test))
         if test is not None:
             tests[metric] = test
@@ -125,6 +137,11 @@ def _can_tell(predictions: Predictions, metric: str) -> bool:
     if predictions.kind in ("tokens", "answers"):
         return (predictions.kind == "tokens") == (metric in TOKEN_METRICS)
     return True
+
+
+def count_majority(predictions: Predictions) -> int | None:
+    """How many examples are of the most frequent class; None without classes."""
+    return int(np.bincount(predictions.y_true).max()) if predictions.kind == "classes" else None
 
 
 def measure_predictions(predictions: Predictions) -> dict[str, ExampleMetric]:
@@ -166,15 +183,10 @@ def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generat
 
 
 def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
-    """Mean, deviations, both intervals, and the worst and best seed."""
+    """Centres, deviations, intervals, and the worst and best seed."""
     worst, best = scores.find_extreme_seeds(metric)
-    figures = summarise_values(np.array(list(scores.by_seed.values())))
-    is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
-    examples_low, examples_high = (
-        compute_percentile_interval(np.mean(list(scores.resampled.values()), axis=0))
-        if is_resampled
-        else (None, None)
-    )
+    figures = summarise_values(np.array(list(scores.by_seed.values())), get_bounds(metric))
+    examples_low, examples_high = _find_examples_interval(scores, metric, figures.mean) or (None, None)
     return SummaryRow(
         arm=scores.arm,
         size=scores.size,
@@ -189,7 +201,28 @@ def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
         examples_high=examples_high,
         worst_seed=worst,
         best_seed=best,
+        median=figures.median,
+        iqm=figures.iqm,
+        one_more_low=figures.one_more_low,
+        one_more_high=figures.one_more_high,
     )
+
+
+def _find_examples_interval(scores: ArmScores, metric: str, mean: float) -> tuple[float, float] | None:
+    """Over test examples, where these are known of every seed."""
+    return estimate_examples_interval(
+        mean,
+        stack_known([test.by_example for test in _list_of_every_seed(scores, scores.measures)]),
+        stack_known(_list_of_every_seed(scores, scores.resampled)),
+        get_bounds(metric),
+        groups=scores.groups,
+        is_correlation=metric in NUMBER_CORRELATIONS,
+    )
+
+
+def _list_of_every_seed(scores: ArmScores, by_seed: Mapping[int, _T]) -> list[_T]:
+    """What each seed has; nothing where one has none."""
+    return list(by_seed.values()) if by_seed.keys() == scores.by_seed.keys() else []
 
 
 def list_shared_seeds(scores: ArmScores, other: ArmScores) -> list[int]:

@@ -12,7 +12,7 @@ from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.worth import estimate_worths
 from headstart.errors import HeadstartError
-from headstart.records import Margin
+from headstart.records import Margin, OutcomeRow
 
 
 def compare(
@@ -54,6 +54,7 @@ def compare(
         label_worth=worth.labels,
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
+        outcomes=opened.outcomes,
     )
 
 
@@ -92,6 +93,7 @@ def compare_studies(
         summary=compared.summary,
         contrasts=compared.contrasts,
         stopping_rule=rule,
+        outcomes=(*_mark_outcomes(first, "A"), *_mark_outcomes(second, "B")),
     )
 
 
@@ -121,3 +123,7 @@ def _check_same_test(first: ScoreSource, second: ScoreSource, where: str) -> Non
 def _mark_study(source: ScoreSource, letter: str) -> list[ArmScores]:
     """Its scores, each arm's name with the study's letter."""
     return [replace(scores, arm=f"{scores.arm} ({letter})") for scores in source.scores]
+
+
+def _mark_outcomes(source: ScoreSource, letter: str) -> list[OutcomeRow]:
+    return [row.model_copy(update={"arm": f"{row.arm} ({letter})"}) for row in source.outcomes]

@@ -1,7 +1,8 @@
-"""Which way a metric is better, and which are shares; knows names only, computes nothing."""
+"""Which way a metric is better, which are shares, and what values it can have; knows names only."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae", "perplexity"})
@@ -9,6 +10,18 @@ LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae", "perplexity"})
 SHARES: Final = frozenset(
     {"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "exact_match", "token_accuracy", "stopped"}
 )
+#: Correlations of two numbers an example, and of two classes.
+NUMBER_CORRELATIONS: Final = frozenset({"pearson", "spearman"})
+CORRELATIONS: Final = NUMBER_CORRELATIONS | {"mcc"}
+
+
+def get_bounds(metric: str) -> tuple[float, float]:
+    """The least and the most that it can be; infinite where there is no such end, or none is known."""
+    if metric in SHARES:
+        return 0.0, 1.0
+    if metric in CORRELATIONS:
+        return -1.0, 1.0
+    return (0.0 if metric in LOWER_IS_BETTER else -math.inf), math.inf
 
 
 def is_better(metric: str, new: float, old: float | None) -> bool:
