@@ -10,6 +10,8 @@ LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae", "perplexity"})
 SHARES: Final = frozenset(
     {"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "exact_match", "token_accuracy", "stopped"}
 )
+#: Those that count right answers, so that what is left to one is a share of errors.
+ERROR_SHARES: Final = frozenset({"accuracy", "balanced_accuracy", "exact_match", "token_accuracy"})
 #: Correlations of two numbers an example, and of two classes.
 NUMBER_CORRELATIONS: Final = frozenset({"pearson", "spearman"})
 CORRELATIONS: Final = NUMBER_CORRELATIONS | {"mcc"}

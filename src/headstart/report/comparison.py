@@ -19,6 +19,7 @@ from headstart.report.numbers import (
     format_worth_interval,
     get_unit,
 )
+from headstart.report.one_run import make_one_run_table
 from headstart.report.table_formats import (
     Rows,
     render_latex_table,
@@ -59,11 +60,14 @@ def render_comparison_latex(comparison: Comparison) -> str:
 
 
 def make_tables(comparison: Comparison) -> Iterator[Rows]:
-    """Arms, contrasts, and worth in labels and in updates, each with its heading first."""
+    """Arms, contrasts, one more run, and worth in labels and in updates, each with its heading first."""
     has_sizes = any(row.size != "all" for row in comparison.summary)
     yield _make_arms_table(comparison, has_sizes)
     if comparison.contrasts:
         yield _make_contrasts_table(comparison, has_sizes)
+    if one_run := make_one_run_table(comparison):
+        sizes = ["size", *(row.size for row in comparison.summary)]
+        yield [_add_size(cells, size, has_sizes) for cells, size in zip(one_run, sizes, strict=True)]
     if comparison.label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
         yield [head, *(_format_worth_row(row) for row in comparison.label_worth)]

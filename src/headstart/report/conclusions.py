@@ -7,7 +7,7 @@ from typing import Final
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
-from headstart.config.metrics import is_better
+from headstart.config.metrics import get_bounds, is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, StoppingRule, WorthRow
@@ -18,6 +18,8 @@ from headstart.report.numbers import (
     format_worth_interval,
     get_unit,
 )
+from headstart.report.one_run import describe_errors, explain_one_run
+from headstart.report.outcomes import describe_outcomes
 from headstart.stats.confidence_sequence import find_min_seeds
 
 _TWO_SEEDS: Final = (
@@ -31,6 +33,10 @@ def draw_conclusions(findings: Findings) -> list[str]:
     metric, size = findings.study.metric, findings.study.sizes[-1]
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
+    sentences += [
+        *describe_outcomes(findings.outcomes),
+        *_explain_cut_ends(contrasts, findings.stopping_rule),
+    ]
     sentences += _name_beaten_models(findings, size)
     smallest = findings.study.sizes[0]
     sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
@@ -44,7 +50,9 @@ def draw_conclusions(findings: Findings) -> list[str]:
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = list(_explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule))
+    notes = [*describe_outcomes(comparison.outcomes), *explain_one_run(comparison)]
+    notes += _explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule)
+    notes += _explain_cut_ends(contrasts, rule)
     if rule is None and is_family(contrasts):
         notes.append(
             f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni): the chance "
@@ -118,7 +126,9 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
     if row.verdict in ("no difference", "not worse"):
         return _describe_by_margin(row, findings, f"{against}{interval}.")
     verb = "beats" if row.verdict == "better" else "is behind"
-    return f"{row.arm} {verb} {row.control} by {difference}: {against}{interval}."
+    errors = describe_errors(row)
+    by = f"{difference}, {errors}" if errors else difference
+    return f"{row.arm} {verb} {row.control} by {by}: {against}{interval}."
 
 
 def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
@@ -150,6 +160,16 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
         for row in findings.summary
         if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
     )
+
+
+def _explain_cut_ends(rows: Sequence[Contrast], rule: StoppingRule | None) -> Iterator[str]:
+    """Where an interval that is shown ends at what a difference can be."""
+    for row in rows:
+        low, high = get_bounds(row.metric)
+        if any(end is not None and abs(end) == high - low for end in select_interval(row, rule)):
+            most = format_metric(row.metric, high - low)
+            yield f"An end at {most} {get_unit(row.metric)} is the most that is possible, not a measurement."
+            return
 
 
 def _explain_margin(comparison: Comparison) -> Iterator[str]:

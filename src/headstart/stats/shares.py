@@ -23,7 +23,8 @@ def compute_wilson_interval(share: float, n: float, reach: float) -> tuple[float
     spread = reach**2 / n
     centre = (share + spread / 2) / (1 + spread)
     half = math.sqrt(spread * share * (1 - share) + spread**2 / 4) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)  # at 0 and 1 only the last digit is cut
+    # Of shares of 0 and 1 the last digit is not theirs: the share itself is always inside.
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def compute_bounded_interval(
