@@ -124,5 +124,5 @@ def test_it_holds_where_percentiles_held_a_third(accuracy: float, alike: float) 
     for _ in range(800):
         right = alike * draws.normal(size=50) + lift + draws.normal(size=(5, 50)) > 0
         low, high = hold(right.astype(float))
-        held += low <= special.ndtr(lift / math.sqrt(1 + alike**2)) <= high
+        held += bool(low <= special.ndtr(lift / math.sqrt(1 + alike**2)) <= high)
     assert held / 800 > 0.935
