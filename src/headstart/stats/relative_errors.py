@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy import optimize
 
-from headstart.stats.two_way import estimate_difference
+from headstart.stats.summary import has_variation
+from headstart.stats.two_way import (
+    TwoWayEstimate,
+    compute_mean_squares,
+    estimate_difference,
+    estimate_from_squares,
+    sum_groups,
+)
 
 #: The largest ratio that is looked at, and how near to an end the search stops.
 _MOST: Final = 1e3
 _NEAR: Final = 1e-4
+#: Three ratios, between which a quadratic is known.
+_RATIOS: Final = (0.0, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -41,36 +51,54 @@ def estimate_error_ratio(arm: Errors, control: Errors, level: float) -> ErrorRat
     the verdict, so at its level the two never contradict each other.
     """
     errors = float(control.by_seed.mean())
-    if errors <= 0 or _compute_p(arm, control, 1.0) is None:
+    if errors <= 0 or len(arm.by_seed) < 2 or not _has_varying_difference(arm, control):
         return None
+    estimate = _read_estimates(arm, control)
     alpha, ratio = 1 - level, float(arm.by_seed.mean()) / errors
-    low = 0.0 if _is_inside(arm, control, 0.0, alpha) else _find_end(arm, control, 0.0, ratio, alpha)
+
+    def excess(candidate: float) -> float:
+        found = estimate(candidate)
+        return (1.0 if found is None else found.p) - alpha  # what does not vary does not speak against it
+
+    low = 0.0 if excess(0.0) >= 0 else float(optimize.brentq(excess, 0.0, ratio, xtol=_NEAR))
     far = max(2 * ratio, 1.0)
-    while far < _MOST and _is_inside(arm, control, far, alpha):
+    while far < _MOST and excess(far) >= 0:
         far *= 2
-    high = None if _is_inside(arm, control, far, alpha) else _find_end(arm, control, ratio, far, alpha)
+    high = None if excess(far) >= 0 else float(optimize.brentq(excess, ratio, far, xtol=_NEAR))
     return ErrorRatio(ratio, low, high)
 
 
-def _compute_p(arm: Errors, control: Errors, ratio: float) -> float | None:
-    """p of the arm making `ratio` times the control's errors; None without variation."""
-    by_example = None
-    if arm.by_example is not None and control.by_example is not None:
-        by_example = arm.by_example - ratio * control.by_example
-    estimate = estimate_difference(arm.by_seed - ratio * control.by_seed, by_example, arm.groups)
-    return None if estimate is None else estimate.p
+def _has_varying_difference(arm: Errors, control: Errors) -> bool:
+    if arm.by_example is None or control.by_example is None:
+        return has_variation(arm.by_seed - control.by_seed)
+    return has_variation((arm.by_example - control.by_example).ravel())
 
 
-def _is_inside(arm: Errors, control: Errors, ratio: float, alpha: float) -> bool:
-    p = _compute_p(arm, control, ratio)
-    return p is None or p >= alpha
+def _read_estimates(arm: Errors, control: Errors) -> Callable[[float], TwoWayEstimate | None]:
+    """The estimate of arm - r control as a function of r, as `estimate_difference` gives it.
+
+    Its mean squares are quadratic in r, so three tables tell those of all.
+    """
+    tables = _stack_tables(arm, control)
+    if tables is None:
+        return lambda ratio: estimate_difference(arm.by_seed - ratio * control.by_seed, None)
+    squares = np.array([compute_mean_squares(tables[0] - ratio * tables[1]) for ratio in _RATIOS])
+    coefficients = np.linalg.solve(np.vander(_RATIOS, increasing=True), squares)
+    means = tables.mean((1, 2))
+
+    def estimate(ratio: float) -> TwoWayEstimate | None:
+        a, b, e = np.maximum(np.array([1.0, ratio, ratio**2]) @ coefficients, 0.0)
+        of_mean = float(means[0] - ratio * means[1])
+        return estimate_from_squares(of_mean, (float(a), float(b), float(e)), tables.shape[1:])
+
+    return estimate
 
 
-def _find_end(arm: Errors, control: Errors, start: float, stop: float, alpha: float) -> float:
-    """Where p crosses `alpha`; without variation p is as that of the estimate itself, one."""
-
-    def excess(ratio: float) -> float:
-        p = _compute_p(arm, control, ratio)
-        return (1.0 if p is None else p) - alpha
-
-    return float(optimize.brentq(excess, start, stop, xtol=_NEAR))
+def _stack_tables(arm: Errors, control: Errors) -> np.ndarray | None:
+    """Both by example, or by group of examples, [2, S, N]; None where `estimate_difference` is over seeds."""
+    if arm.by_example is None or control.by_example is None:
+        return None
+    tables = [arm.by_example, control.by_example]
+    if arm.groups is not None:
+        tables = [sum_groups(table, arm.groups) for table in tables]
+    return np.stack(tables) if tables[0].shape[1] > 1 else None

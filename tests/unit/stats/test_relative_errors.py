@@ -73,6 +73,21 @@ def test_without_errors_or_variation_there_is_none() -> None:
     assert estimate_error_ratio(Errors(np.array([0.1, 0.2])), Errors(np.zeros(2)), 0.95) is None
     assert estimate_error_ratio(Errors(np.array([0.1, 0.1])), Errors(np.array([0.2, 0.2])), 0.95) is None
     assert estimate_error_ratio(Errors(np.array([0.1])), Errors(np.array([0.2])), 0.95) is None
+    arm, _ = draw_wrong(np.random.default_rng(0), (0.1, 0.2), 3, 100)
+    assert estimate_error_ratio(arm, arm, 0.95) is None
+
+
+def test_any_ratio_has_the_estimate_of_the_two_way_layout() -> None:
+    arm, control = draw_wrong(np.random.default_rng(2), (0.1, 0.2), 4, 200)
+    found = estimate_error_ratio(arm, control, 0.9)
+    assert found is not None
+    assert arm.by_example is not None
+    assert control.by_example is not None
+    for end in (found.low, found.high):
+        assert end is not None
+        at_end = estimate_difference(arm.by_seed, arm.by_example - end * control.by_example)
+        assert at_end is not None
+        assert at_end.p == pytest.approx(0.1, abs=2e-3)
 
 
 def test_groups_make_it_wider() -> None:
