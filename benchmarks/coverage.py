@@ -1,8 +1,17 @@
 """How often the intervals and verdicts of Headstart's statistics hold the truth, by simulation.
 
     python benchmarks/coverage.py contrasts --repeats 2000
+    python benchmarks/coverage.py family --examples 300 2000 --seeds 2 3 5 10
     python benchmarks/coverage.py worth
+    python benchmarks/coverage.py worth-forms --examples 2000 --seeds 5 --repeats 500
+    python benchmarks/coverage.py power --examples 2000 --seeds 3 5 10 --repeats 500
+    python benchmarks/coverage.py ranges --examples 2000 --seeds 3 5 10 --repeats 500
     python benchmarks/coverage.py until
+    python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
+    python benchmarks/coverage.py texts --repeats 500 --examples 2000
+    python benchmarks/coverage.py items --examples 300 2000
+    python benchmarks/coverage.py tiers --examples 300 2000
+    python benchmarks/coverage.py groups
 
 Of single arms, and of one run against another: `coverage_arms.py`.
 
@@ -21,12 +30,18 @@ from typing import Any, Final
 import numpy as np
 from scipy import stats
 
+from coverage_family import simulate_family
+from coverage_groups import simulate_groups
+from coverage_items import simulate_items, simulate_tiers
+from coverage_power import simulate_power, simulate_ranges
+from coverage_texts import simulate_texts
+from coverage_tuned import simulate_tuned
+from coverage_worth import simulate_worth, simulate_worth_forms
 from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import ExampleMetric, measure_classes
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
 from headstart.stats.summary import compute_mean_interval
 from headstart.stats.two_way import estimate_two_way
-from headstart.stats.worth import LearningCurve, estimate_worth
 
 Ends = tuple[float | None, float | None]
 Method = Callable[[Any, np.random.Generator], Ends]
@@ -75,9 +90,15 @@ def seeds_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
 
 
 def two_way_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
-    """The t interval over seeds and examples, which `run` and `compare` take."""
+    """The interval over seeds and examples, which `run` and `compare` take."""
     estimate = estimate_two_way(differences)
-    return (None, None) if estimate is None else (estimate.low, estimate.high)
+    return (None, None) if estimate is None else estimate.compute_interval()
+
+
+def family_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
+    """The same where it is one of 15."""
+    estimate = estimate_two_way(differences)
+    return (None, None) if estimate is None else estimate.compute_interval(1 - 0.05 / 15)
 
 
 def bootstrap_interval(differences: np.ndarray, draws: np.random.Generator) -> Ends:
@@ -99,7 +120,8 @@ def multi_bootstrap(differences: np.ndarray, draws: np.random.Generator, n_resam
 CONTRASTS: Final[Mapping[str, Method]] = {
     "seeds alone, t": seeds_interval,
     "multi-bootstrap": bootstrap_interval,
-    "seeds and examples, t": two_way_interval,
+    "seeds and examples": two_way_interval,
+    "one of 15": family_interval,
 }
 
 
@@ -146,55 +168,6 @@ def _coverage(intervals: Sequence[tuple[float, float | None, float | None]]) -> 
     coverage = 100 * float(np.mean([low <= truth <= high for truth, low, high in known]))
     width = 100 * float(np.mean([high - low for _, low, high in known]))
     return f"{coverage:.1f}% ({width:.1f})"
-
-
-def simulate_worth(options: argparse.Namespace) -> Iterator[list[str]]:
-    """What an arm's labels are worth in its control's: the default interval, and the bootstrap over seeds.
-
-    Curves rise by a twentieth with each doubling; the arm is two and a half doublings ahead.
-    """
-    labels = np.array([125, 250, 500, 1000, 2000])
-    truth = 125 * 2**2.5
-    yield ["examples", "seeds", "shift", "seeds and examples", "seeds", "bootstrap"]
-    for n_examples in options.examples:
-        for n_seeds in options.seeds:
-            for name, shift in SHIFTS.items():
-                draws = np.random.default_rng([n_examples, n_seeds])
-                covered = [
-                    _holds_worth(draws, labels, n_seeds, n_examples, shift, truth)
-                    for _ in range(options.repeats)
-                ]
-                cells = (f"{100 * share:.1f}%" for share in np.mean(covered, axis=0))
-                yield [str(n_examples), str(n_seeds), name, *cells]
-
-
-def _holds_worth(
-    draws: np.random.Generator, labels: np.ndarray, n_seeds: int, n_examples: int, shift: float, truth: float
-) -> list[bool]:
-    hard = draws.normal(size=n_examples)
-    deviation = np.sqrt(2 + LEAN**2 + shift**2)
-    accuracies = 0.55 + 0.05 * np.arange(len(labels))
-    control = _draw_curve(draws, labels, deviation * stats.norm.ppf(accuracies), hard, n_seeds, shift)
-    arm_share = 0.55 + 0.05 * 2.5
-    arm = _draw_curve(draws, labels[:1], deviation * stats.norm.ppf([arm_share]), hard, n_seeds, shift)
-    known = estimate_worth(arm, control, draws, n_resamples=2)[0]
-    unknown = [LearningCurve(curve.amounts, curve.by_seed) for curve in (arm, control)]
-    blind = estimate_worth(unknown[0], unknown[1], draws, n_resamples=300)[0]
-    ends = [(known.low, known.high), (blind.low, blind.high), (blind.bootstrap_low, blind.bootstrap_high)]
-    return [low is not None and high is not None and low <= truth <= high for low, high in ends]
-
-
-def _draw_curve(
-    draws: np.random.Generator,
-    amounts: np.ndarray,
-    lifts: np.ndarray,
-    hard: np.ndarray,
-    n_seeds: int,
-    shift: float,
-) -> LearningCurve:
-    lean = LEAN * draws.normal(size=len(hard))
-    by_example = np.array([_draw_right(draws, hard + lean, lift, n_seeds, shift) for lift in lifts])
-    return LearningCurve(amounts, by_example.mean(2), by_example)
 
 
 def _draw_normal(draws: np.random.Generator, size: int) -> np.ndarray:
@@ -263,8 +236,17 @@ def _stop(
 
 CASES: Final = {
     "contrasts": simulate_contrasts,
+    "family": simulate_family,
     "worth": simulate_worth,
+    "worth-forms": simulate_worth_forms,
+    "power": simulate_power,
+    "ranges": simulate_ranges,
     "until": simulate_stopping,
+    "tuned": simulate_tuned,
+    "texts": simulate_texts,
+    "items": simulate_items,
+    "tiers": simulate_tiers,
+    "groups": simulate_groups,
 }
 
 

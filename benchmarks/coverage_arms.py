@@ -173,13 +173,13 @@ def simulate_seeds(options: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _hold_mean(studies: Sequence[np.ndarray], mean: float, bounds: Bounds) -> str:
-    return count_coverage([(mean, *compute_mean_interval(scores[1:], bounds)) for scores in studies])
+    return count_coverage([(mean, *compute_mean_interval(scores[1:], bounds=bounds)) for scores in studies])
 
 
 def _hold_one_more(studies: Sequence[np.ndarray], bounds: Bounds) -> str:
     """Each study's first run is the one more."""
     return count_coverage(
-        [(scores[0], *(predict_one_more(scores[1:], bounds) or (None, None))) for scores in studies]
+        [(scores[0], *(predict_one_more(scores[1:], bounds=bounds) or (None, None))) for scores in studies]
     )
 
 

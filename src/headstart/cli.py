@@ -162,33 +162,62 @@ def export(
 
 @app.command()
 def compare(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A study's folder, or a file of scores.")],
-    other: Annotated[
-        Path | None, typer.Argument(metavar="[OTHER]", help="Another study on the same test examples.")
-    ] = None,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="A study's folder, or two; a file of scores; or files or folders of items, NAME=PATH.",
+            show_default=False,
+        ),
+    ],
     metric: Annotated[str | None, typer.Option(help="The study's, or the only column, by default.")] = None,
     control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
     margin: Annotated[
         float | None, typer.Option(min=0, help="Points (or the metric's unit) that do not matter.")
     ] = None,
+    lower_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--lower-is-better/--higher-is-better",
+            help="Of a metric whose name does not tell.",
+            show_default=False,
+        ),
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Of items: the task, where files are of several.")] = None,
+    shared_items: Annotated[
+        bool, typer.Option("--shared-items", help="Leave out items that an arm lacks.")
+    ] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit code by the verdict: 0 better, 3 undecided, 4 worse.")
+    ] = False,
+    arm: Annotated[str | None, typer.Option(help="Of --gate: the arm that is judged.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
-    from headstart.commands.compare import compare as compare_arms
-    from headstart.commands.compare import compare_studies
+    from headstart.analysis.gate import judge_gate
+    from headstart.commands.compare import compare_sources
     from headstart.report.comparison import (
         render_comparison,
         render_comparison_latex,
         render_comparison_markdown,
     )
 
-    if other is None:
-        comparison = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
-    else:
-        comparison = compare_studies(source, other, metric=metric, margin=margin, seed=seed)
+    if arm is not None and not gate:
+        raise HeadstartError("it says which arm --gate judges", where="--arm", fix="add --gate")
+    comparison = compare_sources(
+        sources,
+        task=task,
+        metric=metric,
+        control=control,
+        margin=margin,
+        seed=seed,
+        lower_is_better=lower_is_better,
+        shared_items=shared_items,
+    )
+    judged = judge_gate(comparison, arm) if gate else None
     if as_json:
         _print_json(comparison.to_dict())
     elif as_latex:
@@ -197,6 +226,9 @@ def compare(
         typer.echo(render_comparison_markdown(comparison), nl=False)
     else:
         Console().print(render_comparison(comparison))
+    if judged is not None:
+        _log(f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}")
+        raise typer.Exit(judged.exit_code)
 
 
 @app.command()
@@ -204,38 +236,38 @@ def power(
     source: Annotated[
         Path | None, typer.Argument(metavar="[SOURCE]", help="A study's folder, or a file of single results.")
     ] = None,
-    difference: Annotated[
-        float | None, typer.Option(min=0, help="Difference to be shown, in points.")
-    ] = None,
+    difference: Annotated[float | None, typer.Option(help="Difference to be shown, in points.")] = None,
     test_examples: Annotated[
-        int | None, typer.Option(min=2, help="Test examples; a study's own by default.")
+        int | None, typer.Option(help="Test examples, 2 or more; a study's own by default.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds; 3, or a study's own, by default.")] = None,
-    accuracy: Annotated[float, typer.Option(min=0, max=100, help="Assumed, in percent.")] = 80.0,
+    seeds: Annotated[int | None, typer.Option(help="Seeds, 2 or more; 3, or a study's own.")] = None,
+    contrasts: Annotated[
+        int | None, typer.Option(help="Contrasts that share the 5%; 1, or a study's own.")
+    ] = None,
+    accuracy: Annotated[float, typer.Option(help="Of both models, on average; assumed, in percent.")] = 80.0,
     disagree: Annotated[
         float | None,
-        typer.Option(min=0, max=100, help="Percent of examples on which two models differ in being right."),
+        typer.Option(help="Percent of examples on which two models differ in being right."),
     ] = None,
-    seed_std: Annotated[float, typer.Option(min=0, help="Assumed deviation over seeds, in points.")] = 1.0,
+    disagree_stays: Annotated[
+        float, typer.Option(help="Percent of these that are the same with every pair of seeds.")
+    ] = 50.0,
+    seed_std: Annotated[float, typer.Option(help="Assumed deviation over seeds, in points.")] = 1.0,
+    seed_cost: Annotated[
+        float | None, typer.Option(help="Labelled test examples that cost as much as a seed; 100.")
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="A study's metric.")] = None,
     control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """How many seeds or test examples would show a difference, before a study or after it."""
+    from headstart.analysis.power_questions import Assumptions, Question
     from headstart.commands.power import analyse_power
     from headstart.report.power import render_power
 
-    analysis = analyse_power(
-        source,
-        difference=difference,
-        test_examples=test_examples,
-        seeds=seeds,
-        accuracy=accuracy,
-        disagree=disagree,
-        seed_std=seed_std,
-        metric=metric,
-        control=control,
-    )
+    question = Question(difference, test_examples, seeds, contrasts, seed_cost)
+    assumptions = Assumptions(accuracy, disagree, disagree_stays, seed_std)
+    analysis = analyse_power(source, question, assumptions, metric=metric, control=control)
     if as_json:
         _print_json(analysis.to_dict())
     else:

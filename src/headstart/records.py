@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -13,10 +14,22 @@ BeyondRange = Literal["more than the largest", "less than the smallest"] | None
 Scores = dict[str, float]
 
 
-def format_run_key(arm: str, size: int | str, seed: int, grid_point: tuple[tuple[str, float], ...]) -> str:
-    """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it."""
+def format_run_key(
+    arm: str,
+    size: int | str,
+    seed: int,
+    grid_point: tuple[tuple[str, float], ...],
+    *,
+    for_tuning: bool = False,
+) -> str:
+    """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it.
+
+    Of a run that only chooses among a grid's points the seed is `tuning-1000`, so that such runs stand apart
+    wherever runs are listed.
+    """
     values = ",".join(f"{name}={value:g}" for name, value in grid_point)
-    return f"{arm}/{size}/{seed}/{values}" if values else f"{arm}/{size}/{seed}"
+    place = f"{arm}/{size}/{'tuning-' if for_tuning else ''}{seed}"
+    return f"{place}/{values}" if values else place
 
 
 def format_duration(seconds: float) -> str:
@@ -25,6 +38,15 @@ def format_duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def describe_wide_gaps(gaps: Sequence[tuple[int, int]], what: str) -> str:
+    """A warning of neighbouring numbers of labels, or updates, that are too far apart to read between."""
+    pairs = ", ".join(f"{low:,} and {high:,}" for low, high in gaps)
+    return (
+        f"no number of {what} between {pairs}, which are more than a factor of 3 apart: worth that is read "
+        "there takes scores to rise evenly with each doubling, which they do not; add some between"
+    )
 
 
 class Record(BaseModel):
@@ -145,8 +167,9 @@ class Provenance(Record):
 class RunRecord(Record):
     """One run, done or failed. Its presence on disk with status `done` means the run is complete.
 
-    `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose itself,
-    such as the length limit in force, and `traceback` that of an error which is a bug.
+    `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose
+    itself, such as the length limit in force, and `traceback` that of an error which is a bug. A run
+    `for_tuning` only helps to choose among the points of its arm's grid: it is never tested.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -154,6 +177,7 @@ class RunRecord(Record):
     size: int | Literal["all"]
     seed: int
     hyperparameters: dict[str, float] = {}
+    for_tuning: bool = False
     status: Literal["done", "failed"]
     train_examples: int
     best_epoch: int | None = None
@@ -177,7 +201,8 @@ class RunRecord(Record):
     @property
     def key(self) -> str:
         """As `Run.key`."""
-        return format_run_key(self.arm, self.size, self.seed, tuple(self.hyperparameters.items()))
+        point = tuple(self.hyperparameters.items())
+        return format_run_key(self.arm, self.size, self.seed, point, for_tuning=self.for_tuning)
 
 
 class SummaryRow(Record):
@@ -228,7 +253,10 @@ class OutcomeRow(Record):
 
 
 class GridRow(Record):
-    """One point of the grid that a tuned arm tried: its valid metric over the `n_seeds` seeds that ended."""
+    """One point of the grid that a tuned arm tried: its valid metric over the `n_seeds` seeds that ended.
+
+    The seeds are those that choose: the arm's tuning seeds, or the study's where these choose themselves.
+    """
 
     arm: str
     size: int | Literal["all"]
@@ -239,6 +267,15 @@ class GridRow(Record):
     std: float | None
     n_failed: int
     chosen: bool
+
+
+class JudgedPoint(Record):
+    """The grid point at which a seed of a tuned arm is judged."""
+
+    arm: str
+    size: int | Literal["all"]
+    seed: int
+    hyperparameters: dict[str, float]
 
 
 class SeedContrast(Record):
@@ -274,9 +311,14 @@ class RelativeErrors(Record):
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
-    `test_examples` is null where scores by example are not known. Ends of differences between figures that
-    have ends are cut at what is possible, 1 for shares. `one_run` is null with one seed, `relative_errors`
-    where arms are not both above 80%; both where seeds were added by a rule.
+    `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
+    these examples are in, null where each is by itself. `holds_for` says in words for which training texts
+    the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
+    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`.
+
+    Ends of differences between figures that have ends are cut at what is possible, 1 for shares. `one_run` is
+    null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
+    both where seeds were added by a rule.
     """
 
     arm: str
@@ -284,7 +326,9 @@ class Contrast(Record):
     size: int | Literal["all"]
     metric: str
     n_seeds: int
+    n_control_seeds: int | None = None
     test_examples: int | None
+    test_groups: int | None = None
     difference: float
     low: float | None
     high: float | None
@@ -305,6 +349,7 @@ class Contrast(Record):
     fiducial_prob_better: float | None
     limiting_factor: Literal["seeds", "examples"] | None
     each_seed: tuple[SeedContrast, ...]
+    holds_for: str | None = None
     one_run: OneRun | None = None
     relative_errors: RelativeErrors | None = None
 
@@ -315,6 +360,17 @@ class Margin(Record):
 
     value: float
     stated: Literal["before the results", "after the results"]
+
+
+class TierRow(Record):
+    """Whether an arm may be the best of all that are compared: no other is better at the level that holds for
+    all pairs at once. `beaten_by` are those that are."""
+
+    arm: str
+    metric: str
+    mean: float
+    may_be_best: bool
+    beaten_by: tuple[str, ...]
 
 
 class StoppingRule(Record):
@@ -333,7 +389,9 @@ class WorthRow(Record):
     """What an arm's labels, or updates, are worth in those of its control, as `stats.worth.Worth` says.
 
     Of `worth` and the ends of both intervals null is unknown, or beyond what the control was run with, from
-    `smallest` to `largest`; then `<name>_beyond` says on which side.
+    `smallest` to `largest`; then `<name>_beyond` says on which side. `below_again` is the first amount with
+    which the control, having reached the score, is below it again; `wide_gaps` are neighbouring amounts of
+    the control that are too far apart to read between.
     """
 
     arm: str
@@ -354,3 +412,5 @@ class WorthRow(Record):
     high_beyond: BeyondRange = None
     bootstrap_low_beyond: BeyondRange = None
     bootstrap_high_beyond: BeyondRange = None
+    below_again: int | None = None
+    wide_gaps: tuple[tuple[int, int], ...] = ()

@@ -468,3 +468,42 @@ def test_a_plan_of_numbers_shows_how_they_lie(
     shown = capfd.readouterr().out
     assert "labels of train: " in shown
     assert " to " in shown
+
+
+# Power
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--difference 0", "--difference: 0\n  expected: a number above 0"),
+        ("--difference -1", "--difference: -1\n  expected: a number above 0"),
+        ("--difference nan", "--difference: nan\n  expected: a number above 0"),
+        ("--difference inf", "--difference: inf\n  expected: a number above 0"),
+        ("--difference 101", "--difference: 101\n  expected: 100 at most"),
+        ("--difference 30 --accuracy 90", "--difference: 30 points\n  expected: 20 at most"),
+        ("--difference 19 --accuracy 90", "fix: say on how much they do: --disagree 19 or more"),
+        ("--difference 5 --disagree 4", "--difference: 5 points\n  expected: 4 at most, as in --disagree"),
+        ("--accuracy -3", "--accuracy: -3\n  expected: above 0 and below 100"),
+        ("--accuracy 101", "--accuracy: 101\n  expected: above 0 and below 100"),
+        ("--accuracy 100", "--accuracy: 100\n  expected: above 0 and below 100"),
+        ("--accuracy nan", "--accuracy: nan\n  expected: above 0 and below 100"),
+        ("--disagree 41", "--disagree: 41\n  expected: above 0, and 40 at most"),
+        ("--disagree 21 --accuracy 10", "--disagree: 21\n  expected: above 0, and 20 at most"),
+        ("--disagree 0", "--disagree: 0\n  expected: above 0"),
+        ("--disagree nan", "--disagree: nan\n  expected: above 0"),
+        ("--disagree-stays 101", "--disagree-stays: 101\n  expected: 0 to 100 percent"),
+        ("--seed-std -1", "--seed-std: -1\n  expected: 0 to 56.6 points"),
+        ("--seed-std nan", "--seed-std: nan\n  expected: 0 to 56.6 points"),
+        ("--seed-std 60", "--seed-std: 60\n  expected: 0 to 56.6 points"),
+        ("--seeds 1", "--seeds: 1\n  expected: 2 or more: one seed has no interval over seeds"),
+        ("--seeds 0", "--seeds: 0\n  expected: 2 or more"),
+        ("--test-examples 1", "--test-examples: 1\n  expected: 2 or more"),
+        ("--contrasts 0", "--contrasts: 0\n  expected: 1 or more"),
+        ("--seed-cost -1", "--seed-cost: -1\n  expected: 0 or more"),
+    ],
+)
+def test_questions_to_power_that_have_no_answer(refused: Refused, words: str, message: str) -> None:
+    given = words.split()
+    size = [] if "--test-examples" in given else ["--test-examples", 2000]
+    assert message in refused("power", *size, *given)

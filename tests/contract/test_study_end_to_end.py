@@ -269,7 +269,7 @@ def test_plan_tells_what_is_done_and_writes_nothing(
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert main(["plan", str(file), "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    words = {"arm": "words", "size": "all", "hyperparameters": {}}
+    words = {"arm": "words", "size": "all", "hyperparameters": {}, "for_tuning": False}
     assert values["runs"] == [
         words | {"seed": 0, "key": "words/all/0", "done": True},
         words | {"seed": 1, "key": "words/all/1", "done": False},

@@ -19,9 +19,9 @@ from headstart.analysis.scores import (
     pair_scores,
     summarise_scores,
 )
-from headstart.config.metrics import get_bounds
+from headstart.config.metrics import MetricInfo
 from headstart.records import Contrast, SeedContrast, SummaryRow
-from headstart.stats.paired_comparison import PairedComparison, compare_paired
+from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
 
 #: Of intervals that a normal law makes, which knows no ends.
 _ENDS: Final = ("low", "high", "family_low", "family_high", "seeds_low", "seeds_high")
@@ -48,7 +48,7 @@ def pair_with_control(scores: Sequence[ArmScores], control: str) -> list[tuple[C
 def compare_pairs(
     scores: Sequence[ArmScores], pairs: Sequence[tuple[Cell, Cell]], judging: Judging, seed: int
 ) -> ScoredPairs:
-    """Scores summed up, and contrasts of the pairs that have a seed in common.
+    """Scores summed up, and contrasts of the pairs: paired by seed, or of arms that share none (Welch).
 
     Args:
         pairs: each an arm and its control.
@@ -58,46 +58,60 @@ def compare_pairs(
     generator = np.random.default_rng(seed)
     by_cell = {arm_scores.cell: arm_scores for arm_scores in bootstrap_examples(scores, generator)}
     paired = [(by_cell[arm], by_cell[control]) for arm, control in pairs]
-    paired = [(arm, control) for arm, control in paired if list_shared_seeds(arm, control)]
     n_tests = len(paired) * judging.n_metrics
+    comparisons = [_compare_cells(arm, control, judging, n_tests, generator) for arm, control in paired]
     return ScoredPairs(
         summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
-        contrasts=tuple(_compare_pair(arm, control, n_tests, judging, generator) for arm, control in paired),
+        contrasts=tuple(
+            _add_effect_sizes(_make_contrast(arm, control, comparison, judging), arm, control, judging)
+            for (arm, control), comparison in zip(paired, comparisons, strict=True)
+        ),
     )
 
 
-def _compare_pair(
-    arm: ArmScores, control: ArmScores, n_tests: int, judging: Judging, generator: np.random.Generator
-) -> Contrast:
-    paired, paired_control = pair_scores((arm, control), list_shared_seeds(arm, control))
-    comparison = compare_paired(
-        paired,
-        paired_control,
-        generator,
-        n_tests=n_tests,
-        alpha=judging.alpha,
-        lower_is_better=judging.lower_is_better,
-    )
-    contrast = _make_contrast(arm, control, comparison, judging)
+def _add_effect_sizes(contrast: Contrast, arm: ArmScores, control: ArmScores, judging: Judging) -> Contrast:
+    """With what the difference means in use, and with intervals that end where they must."""
     found = {
         "one_run": compare_one_run(arm, control, judging),
-        "relative_errors": compare_errors(paired, paired_control, judging, 1 - judging.alpha / n_tests),
+        "relative_errors": compare_errors(arm, control, judging, 1 - judging.alpha / contrast.n_tests),
     }
-    return contrast.model_copy(update=found | cut_ends(contrast))
+    return contrast.model_copy(update=found | cut_ends(contrast, judging.metric))
 
 
-def cut_ends(contrast: Contrast) -> dict[str, float]:
+def cut_ends(contrast: Contrast, metric: MetricInfo) -> dict[str, float]:
     """The ends of its intervals that are beyond what a difference can be, at what it can be.
 
     No truth lies there, so an interval holds as often without: a share's difference is at most 1.
     """
-    low, high = get_bounds(contrast.metric)
+    low, high = metric.bounds
     ends = {name: getattr(contrast, name) for name in _ENDS}
     return {
         name: math.copysign(high - low, end)
         for name, end in ends.items()
         if end is not None and abs(end) > high - low
     }
+
+
+def _compare_cells(
+    arm: ArmScores, control: ArmScores, judging: Judging, n_tests: int, generator: np.random.Generator
+) -> PairedComparison:
+    """Over the seeds that both have; where they share none, over the seeds of each."""
+    direction = judging.metric.lower_is_better
+    if seeds := list_shared_seeds(arm, control):
+        mine, theirs = pair_scores((arm, control), seeds)
+        return compare_paired(
+            mine,
+            theirs,
+            generator,
+            n_tests=n_tests,
+            alpha=judging.alpha,
+            lower_is_better=direction,
+            of_models=judging.of_models,
+            bound=1.0 if judging.metric.is_share else None,
+            shared=judging.find_shared_part(arm.size),
+        )
+    mine, theirs = (pair_scores([own], sorted(own.by_seed))[0] for own in (arm, control))
+    return compare_unpaired(mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction)
 
 
 def _make_contrast(
@@ -107,9 +121,11 @@ def _make_contrast(
         arm=arm.arm,
         control=control.arm,
         size=arm.size,
-        metric=judging.metric,
+        metric=judging.metric.name,
         n_seeds=comparison.n_seeds,
+        n_control_seeds=comparison.n_control_seeds,
         test_examples=comparison.n_examples,
+        test_groups=comparison.n_groups,
         difference=comparison.difference,
         low=comparison.low,
         high=comparison.high,
@@ -139,4 +155,5 @@ def _make_contrast(
             )
             for seed, of_seed in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
         ),
+        holds_for=judging.describe_training_texts(comparison, arm.size),
     )

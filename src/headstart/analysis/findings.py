@@ -14,6 +14,7 @@ from headstart.analysis.outcomes import list_outcomes
 from headstart.analysis.scores import ReadPredictions, collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
 from headstart.analysis.worth import WorthTables, estimate_worths
+from headstart.config.metrics import describe_metric
 from headstart.config.study import Study
 from headstart.records import (
     SCHEMA_VERSION,
@@ -58,8 +59,9 @@ class Findings(StudyRuns):
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
             "margin": self.margin.model_dump(mode="json") if self.margin else None,
             "grid_search": {
-                "rule": describe_choice(self.study.metric),
+                "rule": describe_choice(self.study),
                 "grid": [row.model_dump(mode="json") for row in self.grid_rows],
+                "judged_points": [row.model_dump(mode="json") for row in self.judged_points],
             },
             "warnings": [warning.model_dump(mode="json") for warning in self.warnings],
         }
@@ -87,13 +89,14 @@ def make_findings(
         summary += compared.summary
         contrasts += compared.contrasts
         if control and metric == study.metric:
-            worth = estimate_worths(scores, runs.chosen, control, metric, _SEED)
+            worth = estimate_worths(scores, runs.chosen, control, describe_metric(metric), _SEED)
     rank = {cell: i for i, cell in enumerate(list_cells(study))}
     return Findings(
         study=study,
         records=runs.records,
         warnings=runs.warnings,
         grid_rows=runs.grid_rows,
+        judged_points=runs.judged_points,
         # Sorting is stable: within an arm and size, metrics keep their order.
         summary=tuple(sorted(summary, key=lambda row: rank[row.size, row.arm])),
         contrasts=tuple(sorted(contrasts, key=lambda row: rank[row.size, row.arm])),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.analysis.study_runs import StudyRuns
-from headstart.config.metrics import LOWER_IS_BETTER, SHARES
-from headstart.config.study import Study
+from headstart.analysis.training_question import describe_training_texts, find_shared_part
+from headstart.config.metrics import MetricInfo, describe_metric
+from headstart.config.study import Data, Size, Study
 from headstart.records import Margin, StoppingRule
 from headstart.stats.paired_comparison import ALPHA, PairedComparison, Verdict, judge
 
@@ -17,19 +18,18 @@ class Judging:
 
     `margin` is in points for shares, else in the metric's unit: differences within it are none that matter.
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`. `is_sequential`: seeds were
-    added by a rule that looks at results, which the confidence sequence alone allows for.
+    added by a rule that looks at results, which the confidence sequence alone allows for. `data` says which
+    training texts seeds learn from; None where that is not known. `of_models`: what is compared are the very
+    models of a single run, whose intervals are over examples alone.
     """
 
-    metric: str
+    metric: MetricInfo
     margin: float | None = None
     n_metrics: int = 1
     alpha: float = ALPHA
     is_sequential: bool = False
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Whether less of the metric is better."""
-        return self.metric in LOWER_IS_BETTER
+    data: Data | None = None
+    of_models: bool = False
 
     def judge(self, comparison: PairedComparison) -> Verdict:
         """By the interval that holds for all comparisons at once."""
@@ -38,9 +38,31 @@ class Judging:
             if self.is_sequential
             else (comparison.family_low, comparison.family_high)
         )
-        margin = self.margin
-        scaled = margin / 100 if margin is not None and self.metric in SHARES else margin
-        return judge(*ends, lower_is_better=self.lower_is_better, margin=scaled)
+        lower_is_better = self.metric.lower_is_better
+        if not self.is_sequential and ends[0] is None and self._decides_by_signs(comparison):
+            return "better" if (comparison.difference > 0) != lower_is_better else "worse"
+        margin = None if self.margin is None else self.margin / self.metric.points
+        return judge(*ends, lower_is_better=lower_is_better, margin=margin)
+
+    def _decides_by_signs(self, comparison: PairedComparison) -> bool:
+        """Whether differences without spread, which have no interval, have signs that chance seldom gives."""
+        p = comparison.p_sign_flip
+        return p is not None and p * comparison.n_tests < self.alpha
+
+    def describe_training_texts(self, comparison: PairedComparison, size: Size) -> str | None:
+        """For which training texts a verdict holds; None where they are not known.
+
+        Of seeds' signs, of a confidence sequence and of arms that share no seed nothing tells what all seeds
+        share.
+        """
+        if self.data is None:
+            return None
+        has_interval = comparison.low is not None and comparison.n_control_seeds is None
+        return describe_training_texts(self.data, size, is_corrected=has_interval and not self.is_sequential)
+
+    def find_shared_part(self, size: Size) -> float:
+        """As `training_question.find_shared_part`."""
+        return 0.0 if self.data is None else find_shared_part(self.data, size)
 
 
 def find_margin(study: Study, metric: str) -> Margin | None:
@@ -53,4 +75,10 @@ def find_margin(study: Study, metric: str) -> Margin | None:
 def choose_judging(runs: StudyRuns, metric: str, margin: Margin | None, rule: StoppingRule | None) -> Judging:
     """Of a study's metric. Its main one has the whole chance to err; the others share it among all."""
     n_metrics = 1 if metric == runs.study.metric else len(runs.metrics)
-    return Judging(metric, margin.value if margin else None, n_metrics, is_sequential=rule is not None)
+    return Judging(
+        describe_metric(metric),
+        margin.value if margin else None,
+        n_metrics,
+        is_sequential=rule is not None,
+        data=runs.study.data,
+    )

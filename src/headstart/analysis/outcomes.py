@@ -51,10 +51,12 @@ def _find_majority(scores: Iterable[ArmScores]) -> Majority | None:
 
 
 def _count_failed(runs: StudyRuns, arm: str, size: Size) -> int:
-    """Seeds whose run failed at the chosen grid point; where none could be chosen, at any of them."""
-    chosen = runs.find_chosen_point(arm, size)
-    failed = [run for run in runs.failed if (run.arm, run.size) == (arm, size)]
-    return len({run.seed for run in failed if chosen is None or run.hyperparameters == chosen})
+    """Seeds whose run failed at the grid point where they are judged; where none could be chosen, at any."""
+    if judged := runs.select_chosen_failed(arm, size):
+        return len(judged)
+    if runs.select_chosen(arm, size) or runs.count_judged_points(arm, size):
+        return 0
+    return len({run.seed for run in runs.failed if (run.arm, run.size) == (arm, size)})
 
 
 def _count_collapsed(row: OutcomeRow, ended: tuple[RunRecord, ...], majority: Majority) -> OutcomeRow:

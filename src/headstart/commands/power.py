@@ -8,13 +8,14 @@ from typing import Final
 import numpy as np
 
 from headstart.analysis.contrasts import pair_with_control
-from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
-from headstart.analysis.score_sources import open_source
+from headstart.analysis.leaderboard_files import read_leaderboard_file
+from headstart.analysis.power import SEED_COST, ContrastPower, Leaderboard, PowerAnalysis, Rank
+from headstart.analysis.power_questions import Assumptions, Question
+from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
-from headstart.config.metrics import SHARES
-from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError, HeadstartError
-from headstart.stats.power import assume_variances, measure_variances
+from headstart.stats.two_way import count_units
+from headstart.stats.variances import assume_variances, measure_mean_squares
 
 #: Standard errors that noise passes one time in twenty.
 _NOISE: Final = 1.959964
@@ -22,46 +23,29 @@ _NOISE: Final = 1.959964
 
 def analyse_power(
     source: Path | None,
+    question: Question,
+    assumptions: Assumptions,
     *,
-    difference: float | None,
-    test_examples: int | None,
-    seeds: int | None,
-    accuracy: float,
-    disagree: float | None,
-    seed_std: float,
-    metric: str | None,
-    control: str | None,
+    metric: str | None = None,
+    control: str | None = None,
 ) -> PowerAnalysis | Leaderboard:
     """What `headstart power` answers: of a study, of a leaderboard, or of assumptions.
 
     Raises:
-        HeadstartError: neither a study nor a number of test examples is given.
+        HeadstartError: neither a study nor a number of test examples is given; the question has no answer.
     """
     if source is not None and source.is_dir():
-        return power_measured(
-            source,
-            difference=difference,
-            seeds=seeds,
-            test_examples=test_examples,
-            metric=metric,
-            control=control,
-        )
-    if test_examples is None:
+        return _analyse_study(source, question, metric, control)
+    question.check(is_share=True)
+    if question.test_examples is None:
         raise HeadstartError(
             "the number of test examples is needed",
             where="power",
             fix="add --test-examples N, or name a study's folder",
         )
     if source is not None:
-        return read_leaderboard(source, test_examples, disagree=disagree)
-    return power_assumed(
-        test_examples=test_examples,
-        seeds=seeds or 3,
-        difference=difference,
-        accuracy=accuracy,
-        disagree=disagree,
-        seed_std=seed_std,
-    )
+        return read_leaderboard(source, question.test_examples, disagree=assumptions.disagree, metric=metric)
+    return _analyse_assumptions(question, assumptions, question.test_examples)
 
 
 def power_assumed(
@@ -71,20 +55,50 @@ def power_assumed(
     difference: float | None = None,
     accuracy: float = 80.0,
     disagree: float | None = None,
+    disagree_stays: float = 50.0,
     seed_std: float = 1.0,
+    contrasts: int = 1,
+    seed_cost: float = SEED_COST,
 ) -> PowerAnalysis:
     """What a study that has not been run could show; figures in points, as people state them.
 
     Args:
         difference: the one that is to be shown.
-        accuracy: what the models get right, about.
-        disagree: examples on which two of them differ in being right; as many as in independent models by
-            default.
+        accuracy: what the models get right on average, in percent.
+        disagree: percent of examples on which two of them differ in being right; as many as in independent
+            models by default.
+        disagree_stays: how many percent of that are the same with every pair of seeds.
         seed_std: deviation of the difference over seeds.
+        contrasts: how many share the 5% chance of a false verdict.
+        seed_cost: how many labelled test examples cost as much as one more seed.
+
+    Raises:
+        HeadstartError: two models cannot be so, or the question has no answer.
     """
-    variances = assume_variances(accuracy / 100, None if disagree is None else disagree / 100, seed_std / 100)
-    scaled = None if difference is None else difference / 100
-    return PowerAnalysis("accuracy", (ContrastPower("assumed", variances, seeds, test_examples, scaled),))
+    question = Question(difference, test_examples, seeds, contrasts, seed_cost)
+    question.check(is_share=True)
+    assumptions = Assumptions(accuracy, disagree, disagree_stays, seed_std)
+    return _analyse_assumptions(question, assumptions, test_examples)
+
+
+def _analyse_assumptions(question: Question, assumptions: Assumptions, test_examples: int) -> PowerAnalysis:
+    assumptions.check(question.difference)
+    variances = assume_variances(
+        assumptions.accuracy / 100,
+        assumptions.disagreement / 100,
+        assumptions.seed_std / 100,
+        assumptions.disagree_stays / 100,
+    )
+    contrast = ContrastPower(
+        contrast="assumed",
+        variances=variances,
+        n_seeds=question.seeds or 3,
+        test_examples=test_examples,
+        difference=None if question.difference is None else question.difference / 100,
+        n_tests=question.contrasts or 1,
+        seed_cost=_choose_seed_cost(question),
+    )
+    return PowerAnalysis("accuracy", (contrast,))
 
 
 def power_measured(
@@ -93,6 +107,8 @@ def power_measured(
     difference: float | None = None,
     seeds: int | None = None,
     test_examples: int | None = None,
+    contrasts: int | None = None,
+    seed_cost: float | None = None,
     metric: str | None = None,
     control: str | None = None,
 ) -> PowerAnalysis:
@@ -101,79 +117,100 @@ def power_measured(
     Args:
         difference: the one that is to be shown: points for shares, else in the metric's unit.
         seeds: and `test_examples`: numbers to judge by in place of the study's own.
+        contrasts: how many share the 5% chance of a false verdict; as many as the study has by default.
+        seed_cost: how many labelled test examples cost as much as one more seed.
 
     Raises:
-        HeadstartError: there is no study, or no contrast with two seeds and known test examples.
+        HeadstartError: there is no study, or no contrast with two seeds and known test examples; the
+            question has no answer.
     """
-    opened = open_source(Path(source), metric)
-    scaled = difference / 100 if difference is not None and opened.metric in SHARES else difference
+    question = Question(difference, test_examples, seeds, contrasts, seed_cost)
+    return _analyse_study(Path(source), question, metric, control)
+
+
+def _analyse_study(
+    source: Path, question: Question, metric: str | None, control: str | None
+) -> PowerAnalysis:
+    opened = open_source(source, metric)
+    question.check(is_share=opened.metric.is_share)
     by_cell = {scores.cell: scores for scores in opened.scores}
-    pairs = pair_with_control(opened.scores, opened.check_control(control))
-    measured = [
-        _measure_contrast(by_cell[arm], by_cell[against], scaled, seeds, test_examples)
-        for arm, against in pairs
+    pairs = [
+        (by_cell[arm], by_cell[against])
+        for arm, against in pair_with_control(opened.scores, opened.check_control(control))
     ]
+    n_tests = question.contrasts or opened.judging.n_metrics * sum(
+        bool(list_shared_seeds(*pair)) for pair in pairs
+    )
+    measured = [_measure_contrast(*pair, question, opened, n_tests) for pair in pairs]
     contrasts = tuple(contrast for contrast in measured if contrast is not None)
     if not contrasts:
         raise HeadstartError(
-            f"no contrast of {opened.metric} has two seeds that differ, and predictions of the same examples",
+            f"no contrast of {opened.metric.name} has two seeds that differ, and predictions of the same "
+            "examples",
             where=str(source),
             expected="a study with seeds: 2 or more with their predictions, not of spearman",
         )
-    return PowerAnalysis(opened.metric, contrasts)
+    return PowerAnalysis(opened.metric.name, contrasts)
 
 
 def _measure_contrast(
-    arm: ArmScores,
-    control: ArmScores,
-    difference: float | None,
-    seeds: int | None,
-    test_examples: int | None,
+    arm: ArmScores, control: ArmScores, question: Question, opened: ScoreSource, n_tests: int
 ) -> ContrastPower | None:
     mine, theirs = pair_scores((arm, control), list_shared_seeds(arm, control))
     if mine.by_example is None or theirs.by_example is None or len(mine.by_example) < 2:
         return None
     differences = mine.by_example - theirs.by_example
-    variances = measure_variances(differences)
-    if variances is None:
+    if count_units(differences, mine.groups) < 2:
         return None
-    name = f"{arm.arm} - {control.arm}" + ("" if arm.size == "all" else f", size {arm.size}")
-    n_seeds, n_examples = differences.shape
-    return ContrastPower(name, variances, seeds or n_seeds, test_examples or n_examples, difference)
+    squares = measure_mean_squares(differences, mine.groups)
+    if squares is None:
+        return None
+    scale = opened.metric.points
+    return ContrastPower(
+        contrast=f"{arm.arm} - {control.arm}" + ("" if arm.size == "all" else f", size {arm.size}"),
+        variances=squares.estimate_components(),
+        n_seeds=question.seeds or squares.n_seeds,
+        test_examples=question.test_examples or squares.n_examples,
+        difference=None if question.difference is None else question.difference / scale,
+        n_tests=n_tests,
+        alpha=opened.judging.alpha,
+        seed_cost=_choose_seed_cost(question),
+        squares=squares,
+    )
+
+
+def _choose_seed_cost(question: Question) -> float:
+    return SEED_COST if question.seed_cost is None else question.seed_cost
 
 
 def read_leaderboard(
-    file: Path, test_examples: int, *, disagree: float | None = None, top: int = 5
+    file: Path,
+    test_examples: int,
+    *,
+    disagree: float | None = None,
+    metric: str | None = None,
+    top: int = 5,
 ) -> Leaderboard:
-    """The best of single results, columns arm and one metric, each on the same so many test examples.
+    """The best of single results, columns arm and a share, each on the same so many test examples.
 
-    What seeds add is not known of single results, and comes on top; so does having looked for the best of
-    many.
+    Several rows of an arm are one result, their mean. What seeds add is not known of single results, and
+    comes on top; so does having looked for the best of many.
 
     Raises:
         DataError: there are no two results, or a score is no share.
     """
-    results = sorted(_read_results(file), key=lambda result: -result[1])
-    if len(results) < 2:
+    results = read_leaderboard_file(file, metric)
+    if len(results.scores) < 2:
         raise DataError("fewer than two results", where=str(file), expected="columns arm and a score")
-    best = results[0][1]
-    mean = float(np.mean([score for _, score in results[:top]]))
-    variances = assume_variances(mean, None if disagree is None else disagree / 100, 0.0)
+    sign = -1.0 if results.metric.lower_is_better else 1.0
+    means = {arm: float(np.mean(scores)) for arm, scores in results.scores.items()}
+    best = sorted(means, key=lambda arm: -sign * means[arm])[:top]
+    variances = assume_variances(
+        float(np.mean([means[arm] for arm in best])), None if disagree is None else disagree / 100, 0.0
+    )
     limit = _NOISE * variances.std_error(1, test_examples)
-    ranks = tuple(Rank(name, score, best - score, best - score < limit) for name, score in results[:top])
-    return Leaderboard(test_examples, limit, ranks)
-
-
-def _read_results(file: Path) -> list[tuple[str, float]]:
-    """Names with their scores, as shares."""
-    results = []
-    for where, cells in read_cells(file):
-        name = str(get_cell(cells, "arm", where, "the column's name to arm"))
-        (column,) = [c for c in cells if c not in ("arm", "seed", "size")][:1] or ["score"]
-        try:
-            value = float(str(get_cell(cells, column, where, "a column of scores")))
-        except ValueError as error:
-            raise DataError(f"score {cells[column]!r}", where=where, expected="a number") from error
-        results.append((name, value))
-    scale = 100 if any(value > 1 for _, value in results) else 1
-    return [(name, value / scale) for name, value in results]
+    behind = {arm: sign * (means[best[0]] - means[arm]) for arm in best}
+    ranks = (
+        Rank(arm, means[arm], behind[arm], behind[arm] < limit, len(results.scores[arm])) for arm in best
+    )
+    return Leaderboard(test_examples, limit, tuple(ranks), results.metric.name)

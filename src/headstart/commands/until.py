@@ -13,6 +13,7 @@ from typing import Final
 
 from headstart.analysis.findings import Findings
 from headstart.commands.run import OnBegin, ignore_begin
+from headstart.config.arm_settings import get_tuning_seeds
 from headstart.config.metrics import SHARES
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
@@ -43,7 +44,7 @@ def run_until(
 
     It begins with the study's seeds, or with as many as give an interval at all (7 for one contrast), and
     goes on with as many at a time as train at once. Seeds that are done in `study.out` count. No seed is
-    added after a run that failed.
+    added after a run that failed, but one that only chose a setting.
 
     Args:
         width: what an interval is to be narrower than: points for shares, else the metric's unit.
@@ -67,20 +68,25 @@ def run_until(
     placement: Placement | None = None
     with open_local_backend(opened.prepared, opened.store) as backend:
         while True:
-            on_begin(len(opened.missing))
+            on_begin(len(opened.missing) + len(opened.to_come))
             results = run_missing(opened, backend, on_event, placement)
             placement = results.placement
             log(_describe_round(results.findings, rule))
-            if results.findings.failed or is_decided(results.findings, rule) or len(seeds) >= most_seeds:
+            # Of runs that only choose some may fail; where all did, nothing can be judged.
+            failed = [record for record in results.findings.failed if not record.for_tuning]
+            has_failed = bool(failed or opened.to_come)
+            if has_failed or is_decided(results.findings, rule) or len(seeds) >= most_seeds:
                 return results
-            seeds += _choose_more(seeds, min(_count_at_once(placement, study), most_seeds - len(seeds)))
+            seeds += _choose_more(
+                study, seeds, min(_count_at_once(placement, study), most_seeds - len(seeds))
+            )
             opened = opened.with_seeds(seeds)
 
 
 def _choose_first_seeds(study: Study, fewest: int) -> tuple[int, ...]:
     """The study's seeds, those that its folder has, and more where these give no interval."""
     seeds = tuple(dict.fromkeys((*study.seeds, *RunStore(Path(study.out)).read_seeds())))
-    return seeds + _choose_more(seeds, fewest - len(seeds))
+    return seeds + _choose_more(study, seeds, fewest - len(seeds))
 
 
 def _check_rule(width: float, most_seeds: int, fewest: int, contrasts: int) -> None:
@@ -108,9 +114,9 @@ def _count_contrasts(study: Study) -> int:
     return others * len(study.sizes)
 
 
-def _choose_more(seeds: Iterable[int], wanted: int) -> tuple[int, ...]:
-    """The next unused seeds, from 0."""
-    used = set(seeds)
+def _choose_more(study: Study, seeds: Iterable[int], wanted: int) -> tuple[int, ...]:
+    """The next seeds, from 0, that are neither in use nor choose settings."""
+    used = {*seeds, *(seed for arm in study.arms.values() for seed in get_tuning_seeds(study, arm))}
     return tuple(islice((seed for seed in count() if seed not in used), max(0, wanted)))
 
 

@@ -7,19 +7,16 @@ from typing import Final
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
-from headstart.config.metrics import get_bounds, is_better
+from headstart.config.metrics import MetricInfo, describe_metric, is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
-from headstart.records import Contrast, StoppingRule, WorthRow
-from headstart.report.numbers import (
-    format_interval,
-    format_metric,
-    format_worth,
-    format_worth_interval,
-    get_unit,
-)
-from headstart.report.one_run import describe_errors, explain_one_run
+from headstart.records import Contrast, StoppingRule
+from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
+from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
+from headstart.report.numbers import format_interval, format_metric, get_unit
+from headstart.report.one_more_run import describe_errors, explain_one_more_run
 from headstart.report.outcomes import describe_outcomes
+from headstart.report.worth import describe_label_worth, explain_fall, explain_worth
 from headstart.stats.confidence_sequence import find_min_seeds
 
 _TWO_SEEDS: Final = (
@@ -35,34 +32,47 @@ def draw_conclusions(findings: Findings) -> list[str]:
     sentences = [_describe_contrast(row, findings) for row in contrasts]
     sentences += [
         *describe_outcomes(findings.outcomes),
-        *_explain_cut_ends(contrasts, findings.stopping_rule),
+        *_explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule),
     ]
     sentences += _name_beaten_models(findings, size)
+    sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
-    sentences += [_describe_label_worth(row) for row in findings.label_worth if row.size == smallest]
+    worths = [row for row in findings.label_worth if row.size == smallest]
+    sentences += [sentence for row in worths if (sentence := describe_label_worth(row))]
+    sentences += explain_fall(worths)
     if any(row.n_seeds < 2 for row in contrasts):
         sentences.append("With one seed there is no interval: run with seeds=3 or more.")
     elif any(row.n_seeds == 2 for row in contrasts):
         sentences.append(_TWO_SEEDS)
-    return sentences
+    return [*sentences, *warn_of_few_groups(contrasts)]
 
 
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = [*describe_outcomes(comparison.outcomes), *explain_one_run(comparison)]
+    notes = [*describe_outcomes(comparison.outcomes), *comparison.notes]
+    notes += [*explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
+    notes += explain_one_more_run(comparison)
     notes += _explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule)
-    notes += _explain_cut_ends(contrasts, rule)
+    notes += explain_rounding(comparison) if rule is None else ()
+    notes += _explain_tiers(comparison)
+    notes += _explain_cut_ends(contrasts, comparison.info, rule)
     if rule is None and is_family(contrasts):
         notes.append(
             f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni): the chance "
             "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
         )
     notes += _explain_margin(comparison)
+    notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
+    notes += _describe_training_texts(contrasts)
+    notes += explain_groups(contrasts, comparison.scores)
+    notes += explain_worth(comparison.label_worth)
+    notes += explain_worth(comparison.step_worth, "updates")
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
     if rule is None and any(
-        row.verdict == "undecided" and row.limiting_factor == "examples" for row in contrasts
+        row.verdict == "undecided" and row.n_seeds > 1 and row.limiting_factor == "examples"
+        for row in contrasts
     ):
         notes.append(
             "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help; "
@@ -101,15 +111,6 @@ def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
                 yield f"{name} does not beat the {method} ({baseline}): {mine} against {theirs}."
 
 
-def _describe_label_worth(row: WorthRow) -> str:
-    """What an arm's fewest labels are worth."""
-    score = format_metric(row.metric, row.score)
-    ends = format_worth_interval(row)
-    interval = f" (95% {ends})" if ends != "-" else ""
-    needs = f"{row.control} needs {format_worth(row, 'worth')} for that{interval}"
-    return f"{row.arm} with {row.amount:,} labels: {row.metric} {score}; {needs}."
-
-
 def _describe_contrast(row: Contrast, findings: Findings) -> str:
     mine, theirs = (_format_mean(findings, arm, row) for arm in (row.arm, row.control))
     difference = f"{format_metric(row.metric, abs(row.difference))} {get_unit(row.metric)}"
@@ -119,16 +120,24 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
         side = "above" if row.difference > 0 else "below"
         return (
             f"{row.arm} is {difference} {side} {row.control}, the same with every seed, so without an "
-            f"interval: {against}."
+            f"interval{_describe_signs(row)}: {against}."
         )
     if row.verdict == "undecided":
         return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
     if row.verdict in ("no difference", "not worse"):
         return _describe_by_margin(row, findings, f"{against}{interval}.")
     verb = "beats" if row.verdict == "better" else "is behind"
-    errors = describe_errors(row)
+    errors = describe_errors(row, describe_metric(row.metric))
     by = f"{difference}, {errors}" if errors else difference
     return f"{row.arm} {verb} {row.control} by {by}: {against}{interval}."
+
+
+def _describe_signs(row: Contrast) -> str:
+    """What the sign-flip test says of differences without spread."""
+    if row.p_sign_flip is None:
+        return ""
+    allowed = f" for {row.n_tests} contrasts" if row.n_tests > 1 else ""
+    return f" (sign-flip test p = {row.p_sign_flip:.3f}, {row.verdict}{allowed})"
 
 
 def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
@@ -147,11 +156,8 @@ def _describe_interval(row: Contrast, findings: Findings) -> str:
         return f"95% at any number of seeds {ends}, {seeds}" if low is not None else seeds
     if low is None:
         return "the same with every seed" if row.n_seeds > 1 else "one seed"
-    over = f"{row.n_seeds} seeds"
-    if row.test_examples:
-        over += f" and {row.test_examples:,} test examples"
     at_once = f" for all {row.n_tests} contrasts at once" if row.n_tests > 1 else ""
-    return f"95% interval{at_once} {ends}, {over}"
+    return f"95% interval{at_once} {ends}, {describe_samples(row)}"
 
 
 def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
@@ -162,14 +168,24 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
     )
 
 
-def _explain_cut_ends(rows: Sequence[Contrast], rule: StoppingRule | None) -> Iterator[str]:
+def _explain_cut_ends(
+    rows: Sequence[Contrast], metric: MetricInfo, rule: StoppingRule | None
+) -> Iterator[str]:
     """Where an interval that is shown ends at what a difference can be."""
-    for row in rows:
-        low, high = get_bounds(row.metric)
-        if any(end is not None and abs(end) == high - low for end in select_interval(row, rule)):
-            most = format_metric(row.metric, high - low)
-            yield f"An end at {most} {get_unit(row.metric)} is the most that is possible, not a measurement."
-            return
+    most = metric.bounds[1] - metric.bounds[0]
+    if any(end is not None and abs(end) == most for row in rows for end in select_interval(row, rule)):
+        amount = f"{format_metric(metric, most)} {get_unit(metric)}"
+        yield f"An end at {amount} is the most that is possible, not a measurement."
+
+
+def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
+    """For which training texts verdicts hold, which is another question at each size."""
+    sizes = {row.size: row.holds_for for row in rows if row.holds_for}
+    questions = dict.fromkeys(sizes.values())
+    if len(questions) == 1:
+        yield f"Verdicts hold {next(iter(questions))}."
+    elif questions:
+        yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."
 
 
 def _explain_margin(comparison: Comparison) -> Iterator[str]:
@@ -177,7 +193,7 @@ def _explain_margin(comparison: Comparison) -> Iterator[str]:
     margin = comparison.margin
     if margin is None:
         return
-    amount = f"{margin.value:g} {get_unit(comparison.metric)}"
+    amount = f"{margin.value:g} {get_unit(comparison.info)}"
     if margin.stated == "before the results":
         yield f"The margin, {amount}, stood in the study file before there were results."
     else:
@@ -187,8 +203,24 @@ def _explain_margin(comparison: Comparison) -> Iterator[str]:
         )
 
 
+def _explain_tiers(comparison: Comparison) -> Iterator[str]:
+    if comparison.tiers:
+        n_best = sum(row.may_be_best for row in comparison.tiers)
+        yield (
+            f"{n_best} of {len(comparison.tiers)} arms may be the best: no other beats them, by intervals of "
+            f"all {len(comparison.contrasts)} pairs that hold at once with 95%. The contrasts are in --json; "
+            "--control NAME shows those with one arm."
+        )
+
+
 def _explain_seeds(comparison: Comparison) -> Iterator[str]:
-    min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts}
+    if comparison.of_models:
+        yield (
+            "One run of each arm: intervals are over test examples, of these very models, and say nothing of "
+            "what training or sampling again would give."
+        )
+        return
+    min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts if row.n_control_seeds is None}
     for n_seeds, min_p in min_ps.items():
         if n_seeds == 1:
             yield "With one seed there is no interval: run more seeds."

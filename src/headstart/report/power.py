@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
+from headstart.config.metrics import SHARES
 from headstart.report.numbers import format_count, format_metric, get_unit
 
 
@@ -21,10 +22,11 @@ def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:
 
 def _render_analysis(analysis: PowerAnalysis) -> RenderableType:
     lines = (line for contrast in analysis.contrasts for line in _describe(contrast, analysis.metric))
-    return Group(_make_detectable_table(analysis), *map(Text, lines))
+    return Group(_make_detectable_table(analysis), *map(Text, (*lines, *_explain(analysis))))
 
 
 def _make_detectable_table(analysis: PowerAnalysis) -> Table:
+    """Seeds across, test examples down: what each pair of them shows."""
     metric = analysis.metric
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True)
     table.title, table.title_justify = (
@@ -36,47 +38,129 @@ def _make_detectable_table(analysis: PowerAnalysis) -> Table:
     for n_seeds in analysis.contrasts[0].detectable_by_seeds:
         table.add_column(format_count(n_seeds, "seed"), justify="right")
     for contrast in analysis.contrasts:
-        cells = (format_metric(metric, value) for value in contrast.detectable_by_seeds.values())
-        table.add_row(escape(contrast.contrast), f"{contrast.test_examples:,}", *cells)
+        for count, by_seeds in contrast.detectable_by_pair.items():
+            name = escape(contrast.contrast) if count == min(contrast.detectable_by_pair) else ""
+            cells = (_format_detectable(metric, value) for value in by_seeds.values())
+            table.add_row(name, f"{count:,}", *cells)
+        table.add_section()
     return table
 
 
 def _describe(contrast: ContrastPower, metric: str) -> Iterator[str]:
-    shown = f"{format_metric(metric, contrast.detectable_difference)} {get_unit(metric)}"
+    shown = f"{_format_detectable(metric, contrast.detectable_difference)} {get_unit(metric)}"
     seeds = format_count(contrast.n_seeds, "seed")
     examples = format_count(contrast.test_examples, "test example")
     yield f"{contrast.contrast}, {seeds}, {examples}: differences from {shown} on are shown"
+    if contrast.squares is not None and contrast.detectable_range is not None:
+        ends = " to ".join(_format_detectable(metric, end) for end in contrast.detectable_range)
+        measured = format_count(contrast.squares.n_seeds, "seed")
+        yield f"  by the variances of {measured}, which are uncertain: from {ends} on (80% range)"
+    by_seeds, by_examples = (_format_detectable(metric, value) for value in contrast.detectable_doubled)
     factor = {"seeds": "seeds", "examples": "test examples"}[contrast.limiting_factor]
-    other = {"seeds": "test examples", "examples": "seeds"}[contrast.limiting_factor]
-    yield f"  {factor} are the limiting factor: more {other} help little"
-    if contrast.difference is not None and contrast.power is not None:
-        difference = f"{format_metric(metric, contrast.difference)} {get_unit(metric)}"
-        yield f"  {difference} would be shown {100 * contrast.power:.0f} times in 100"
-        yield f"  with these test examples: {_describe_required(contrast.required_seeds, 'seed')}"
-        yield f"  with these seeds: {_describe_required(contrast.required_examples, 'test example')}"
+    twice = f"twice the seeds show {by_seeds}, twice the examples {by_examples}"
+    yield f"  {factor} are the limiting factor: {twice}"
+    if contrast.difference is not None:
+        yield from _describe_difference(contrast, contrast.difference, metric)
 
 
-def _describe_required(count: int | None, thing: str) -> str:
-    return f"{format_count(count, thing)} are enough" if count else f"no number of {thing}s is enough"
+def _describe_difference(contrast: ContrastPower, difference: float, metric: str) -> Iterator[str]:
+    """How often it is shown, and what would show it."""
+    shown = _format_difference(metric, difference)
+    if contrast.power is not None:
+        yield f"  {shown} would be shown {100 * contrast.power:.0f} times in 100"
+    seeds = _describe_required(contrast.required_seeds, "seed", contrast.required_seeds_range)
+    yield f"  with these test examples: {seeds}"
+    examples = _describe_required(
+        contrast.required_examples, "test example", contrast.required_examples_range
+    )
+    yield f"  with these seeds: {examples}"
+    cost = f"{contrast.seed_cost:g} test examples a seed"
+    if contrast.cheapest_pair is None:
+        yield "  no pair of seeds and test examples is enough"
+    else:
+        pair = contrast.cheapest_pair
+        counts = f"{format_count(pair.n_seeds, 'seed')}, {format_count(pair.n_examples, 'test example')}"
+        yield f"  the cheapest pair that shows it, at {cost}: {counts}"
+
+
+def _format_detectable(metric: str, difference: float) -> str:
+    """A share cannot differ by more than 100 points: what would have to is never shown."""
+    return "over 100" if metric in SHARES and difference > 1 else format_metric(metric, difference)
+
+
+def _format_difference(metric: str, difference: float) -> str:
+    return f"{format_metric(metric, difference)} {get_unit(metric)}"
+
+
+def _describe_required(count: int | None, thing: str, ends: tuple[int | None, int | None] | None) -> str:
+    enough = f"{format_count(count, thing)} are enough" if count else f"no number of {thing}s is enough"
+    return enough if ends is None else f"{enough} ({_describe_range(*ends)})"
+
+
+def _describe_range(low: int | None, high: int | None) -> str:
+    """Where a required number lies."""
+    if low is None:
+        return "80%: none is"
+    if high is None:
+        return f"80%: {low:,}, to more than any number"
+    return f"80%: {low:,} to {high:,}" if low != high else f"80%: {low:,}"
+
+
+def _explain(analysis: PowerAnalysis) -> Iterator[str]:
+    """At which level, and on what the figures rest."""
+    n_tests = analysis.contrasts[0].n_tests
+    if n_tests > 1:
+        yield (
+            f"Shown by the interval that holds for all {n_tests} contrasts at once: each alone at "
+            f"{100 * (1 - analysis.contrasts[0].level):.3g}%."
+        )
+    if analysis.contrasts[0].squares is None:
+        yield from _explain_assumptions(analysis.contrasts[0])
+        return
+    yield (
+        "Variances that few seeds measure are rough. In brackets: where a figure lies with a chance of 80%; "
+        "plan with the upper end."
+    )
+    if any(contrast.variances.group_size > 1 for contrast in analysis.contrasts):
+        size = max(contrast.variances.group_size for contrast in analysis.contrasts)
+        yield f"Test examples come in groups of {size:.3g} on average, as those measured did."
+
+
+def _explain_assumptions(contrast: ContrastPower) -> Iterator[str]:
+    variances = contrast.variances
+    if variances.persistent_share is not None:
+        disagreement = f"{100 * (variances.examples + variances.residual):.3g}%"
+        yield (
+            f"Assumed: two models disagree on {disagreement} of the examples, "
+            f"{100 * variances.persistent_share:.0f}% of that the same with every pair of seeds. "
+            "headstart power FOLDER measures both in a study that was run."
+        )
 
 
 def _render_leaderboard(leaderboard: Leaderboard) -> RenderableType:
     """Which of the best results chance alone could have put behind the first."""
     table = Table("result", box=box.SIMPLE_HEAD)
-    for name in ("score", "behind the first", "could be noise"):
+    for name in (leaderboard.metric, "behind the first", "could be noise"):
         table.add_column(name, justify="right")
-    for rank in leaderboard.ranks:
-        table.add_row(*_format_rank(rank))
+    for place, rank in enumerate(leaderboard.ranks):
+        table.add_row(*_format_rank(rank, is_first=place == 0))
     note = (
         f"On {leaderboard.test_examples:,} test examples a difference of two single results below "
         f"{100 * leaderboard.noise_limit:.1f} points comes by chance one time in twenty or more often. "
         "Seeds, which single results do not show, and the choice of the best of many come on top."
     )
-    return Group(table, Text(note))
+    return Group(table, Text(note), *(Text(sentence) for sentence in _explain_means(leaderboard)))
 
 
-def _format_rank(rank: Rank) -> Iterator[str]:
+def _explain_means(leaderboard: Leaderboard) -> Iterator[str]:
+    """Which results are means of several rows."""
+    several = [f"{rank.name} of {rank.rows}" for rank in leaderboard.ranks if rank.rows > 1]
+    if several:
+        yield f"Several rows of one arm are one result, their mean: {', '.join(several)}."
+
+
+def _format_rank(rank: Rank, *, is_first: bool) -> Iterator[str]:
     yield escape(rank.name)
     yield f"{100 * rank.score:.1f}"
-    yield "-" if rank.difference == 0 else f"{100 * rank.difference:.1f}"
-    yield "-" if rank.difference == 0 else ("yes" if rank.is_noise else "no")
+    yield "-" if is_first else f"{100 * rank.difference:.1f}"
+    yield "-" if is_first else ("yes" if rank.is_noise else "no")

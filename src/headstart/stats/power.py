@@ -9,66 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from scipy import optimize, stats
 
 from headstart.stats.behrens_fisher import find_reach, list_chi_squared
 from headstart.stats.summary import LEVEL
-from headstart.stats.two_way import estimate_two_way
+from headstart.stats.two_way import FEW_SEEDS
+from headstart.stats.variances import VarianceComponents
 
-#: Which of the two samples makes an error or an interval wide.
-LimitingFactor = Literal["seeds", "examples"]
 #: The usual chance of showing a difference that is there, and where the search for numbers ends.
 POWER: Final = 0.8
-_MOST_SEEDS, _MOST_EXAMPLES = 1000, 10_000_000
+MOST_SEEDS: Final = 1000
+MOST_EXAMPLES: Final = 10_000_000
 ALPHA: Final = 1 - LEVEL
-
-
-@dataclass(frozen=True)
-class VarianceComponents:
-    """Parts of the variance of one difference, arm minus control on one example with one seed."""
-
-    seeds: float
-    examples: float
-    residual: float
-
-    def std_error(self, n_seeds: int, n_examples: int) -> float:
-        """The standard error of the mean difference."""
-        residual = self.residual / (n_seeds * n_examples)
-        return float(np.sqrt(self.seeds / n_seeds + self.examples / n_examples + residual))
-
-    def limiting_factor(self, n_seeds: int, n_examples: int) -> LimitingFactor:
-        """Which of the two makes the error large."""
-        of_examples = self.examples / n_examples + self.residual / (n_seeds * n_examples)
-        return "seeds" if self.seeds / n_seeds > of_examples else "examples"
-
-
-def assume_variances(accuracy: float, disagreement: float | None, seed_std: float) -> VarianceComponents:
-    """Variances from what people know before a study.
-
-    Args:
-        accuracy: share of examples that the models get right, about.
-        disagreement: share of examples on which two models differ in being right; by default that of models
-            which err independently, 2 p (1 - p).
-        seed_std: deviation over seeds of the difference, as a share.
-    """
-    differing = 2 * accuracy * (1 - accuracy) if disagreement is None else disagreement
-    return VarianceComponents(seeds=seed_std**2, examples=differing, residual=0.0)
-
-
-def measure_variances(differences: np.ndarray) -> VarianceComponents | None:
-    """Variances of the differences [S, N] of a study that was run; None where there is no variation."""
-    estimate = estimate_two_way(differences)
-    if estimate is None:
-        return None
-    n_seeds, n_examples = differences.shape
-    return VarianceComponents(
-        seeds=estimate.seeds * n_seeds,
-        examples=estimate.examples * n_examples,
-        residual=estimate.residual * n_seeds * n_examples,
-    )
 
 
 def compute_power(
@@ -98,7 +53,13 @@ class _Test:
         of_examples, df = variances.examples / n_examples, n_seeds - 1
         quantiles, self._weights = list_chi_squared(df)
         estimated = of_seeds * quantiles / df
-        self._reaches = find_reach(alpha, estimated, of_examples, df, n_examples - 1)
+        if n_seeds < FEW_SEEDS:  # as the test has it
+            estimated = np.maximum(estimated, variances.residual / (n_seeds * n_examples))
+        # Few examples, or groups, widen their part by Student's t. As a normal part that is as much wider it
+        # takes a fortieth of the time, and reaches as far to 3% with a dozen of them, to 1% with fifty.
+        examples_df = max(n_examples / variances.group_size - 1, 1.0)
+        wider = float(stats.t.isf(alpha / 2, examples_df) / stats.norm.isf(alpha / 2))
+        self._reaches = find_reach(alpha, estimated, of_examples * wider**2, df)
         self._std_error = variances.std_error(n_seeds, n_examples)
 
     def compute_power(self, difference: float) -> float:
@@ -127,27 +88,49 @@ def detectable_difference(
 
 
 def find_required_seeds(
-    difference: float, variances: VarianceComponents, n_examples: int, wanted_power: float = POWER
+    difference: float,
+    variances: VarianceComponents,
+    n_examples: int,
+    wanted_power: float = POWER,
+    alpha: float = ALPHA,
 ) -> int | None:
     """The fewest seeds, two or more, that show `difference` on so many examples; None: no number does."""
-    return _find_smallest(
-        lambda n: compute_power(difference, variances, n, n_examples) >= wanted_power, 2, _MOST_SEEDS
+    return find_smallest(
+        lambda n: compute_power(difference, variances, n, n_examples, alpha) >= wanted_power, 2, MOST_SEEDS
     )
 
 
 def find_required_examples(
-    difference: float, variances: VarianceComponents, n_seeds: int, wanted_power: float = POWER
+    difference: float,
+    variances: VarianceComponents,
+    n_seeds: int,
+    wanted_power: float = POWER,
+    alpha: float = ALPHA,
 ) -> int | None:
     """The fewest examples that show `difference` with so many seeds; None where no number of them does."""
-    return _find_smallest(
-        lambda n: compute_power(difference, variances, n_seeds, n) >= wanted_power, 2, _MOST_EXAMPLES
+    if compute_power(difference, variances, n_seeds, MOST_EXAMPLES, alpha) < wanted_power:
+        return None
+    return find_smallest(
+        lambda n: compute_power(difference, variances, n_seeds, n, alpha) >= wanted_power,
+        _bound_examples(difference, variances, n_seeds, wanted_power, alpha),
+        MOST_EXAMPLES,
     )
 
 
-def _find_smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
-    """The smallest number that is enough: doubled until one is, then halved in between.
+def _bound_examples(
+    difference: float, variances: VarianceComponents, n_seeds: int, wanted_power: float, alpha: float
+) -> int:
+    """Examples fewer than which even a test that knows all variances would not do; two at least."""
+    errors = float(stats.norm.isf(alpha / 2) + stats.norm.ppf(wanted_power))
+    left = (difference / errors) ** 2 - variances.seeds / n_seeds
+    per_example = variances.examples + variances.residual / n_seeds
+    return 2 if left <= 0 else max(2, min(int(0.9 * per_example / left), MOST_EXAMPLES))
 
-    More may be worse again: with ever more examples the seeds alone decide, by few degrees of freedom.
+
+def find_smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int | None:
+    """The smallest number of `low` to `high` that is enough, where all above it are; None: none is.
+
+    Doubled until one is enough, then halved in between.
     """
     below, above = low - 1, low
     while not is_enough(above):
@@ -158,3 +141,34 @@ def _find_smallest(is_enough: Callable[[int], bool], low: int, high: int) -> int
         middle = (below + above) // 2
         below, above = (below, middle) if is_enough(middle) else (middle, above)
     return above
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Numbers of seeds and of test examples that together show a difference."""
+
+    n_seeds: int
+    n_examples: int
+
+
+def find_cheapest_pair(
+    difference: float,
+    variances: VarianceComponents,
+    seed_cost: float,
+    wanted_power: float = POWER,
+    alpha: float = ALPHA,
+) -> Pair | None:
+    """The pair that shows `difference` at least cost; None where no pair does.
+
+    Args:
+        seed_cost: how many labelled test examples cost as much as one more seed.
+    """
+    cheapest, cost = None, np.inf
+    n_seeds = 2
+    while n_seeds <= MOST_SEEDS and n_seeds * seed_cost < cost:
+        n_examples = find_required_examples(difference, variances, n_seeds, wanted_power, alpha)
+        if n_examples is not None and n_seeds * seed_cost + n_examples < cost:
+            cheapest, cost = Pair(n_seeds, n_examples), n_seeds * seed_cost + n_examples
+        # Ever more seeds at once, where one more hardly counts.
+        n_seeds += max(1, n_seeds // 20)
+    return cheapest

@@ -36,24 +36,31 @@ class ErrorRatio:
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors by seed [S], and by example [S, N] in `groups` [N], as `stats.two_way` takes scores."""
+    """Errors by seed [S], and by example [S, N] in `groups` [N], as `stats.two_way` takes scores; `rounding`
+    is the unit that shares were rounded to."""
 
     by_seed: np.ndarray
     by_example: np.ndarray | None = None
     groups: np.ndarray | None = None
+    rounding: float = 0.0
 
 
-def estimate_error_ratio(arm: Errors, control: Errors, level: float) -> ErrorRatio | None:
+def estimate_error_ratio(
+    arm: Errors, control: Errors, level: float, shared: float = 0.0
+) -> ErrorRatio | None:
     """The ratio of mean errors with an interval of this level; None without an error, or without variation.
 
     Fieller 1954: a ratio r is in the interval where the mean of arm - r control, over seeds and examples by
     the law of `stats.two_way`, is not significantly other than zero. Of r = 1 that is the very test behind
     the verdict, so at its level the two never contradict each other.
+
+    Args:
+        shared: of which variance all seeds share a part, as `TwoWayEstimate.add_shared_part`.
     """
     errors = float(control.by_seed.mean())
     if errors <= 0 or len(arm.by_seed) < 2 or not _has_varying_difference(arm, control):
         return None
-    estimate = _read_estimates(arm, control)
+    estimate = _read_estimates(arm, control, shared)
     alpha, ratio = 1 - level, float(arm.by_seed.mean()) / errors
 
     def excess(candidate: float) -> float:
@@ -70,28 +77,35 @@ def estimate_error_ratio(arm: Errors, control: Errors, level: float) -> ErrorRat
 
 def _has_varying_difference(arm: Errors, control: Errors) -> bool:
     if arm.by_example is None or control.by_example is None:
-        return has_variation(arm.by_seed - control.by_seed)
+        return has_variation(arm.by_seed - control.by_seed, max(arm.rounding, control.rounding))
     return has_variation((arm.by_example - control.by_example).ravel())
 
 
-def _read_estimates(arm: Errors, control: Errors) -> Callable[[float], TwoWayEstimate | None]:
+def _read_estimates(arm: Errors, control: Errors, shared: float) -> Callable[[float], TwoWayEstimate | None]:
     """The estimate of arm - r control as a function of r, as `estimate_difference` gives it.
 
     Its mean squares are quadratic in r, so three tables tell those of all.
     """
-    tables = _stack_tables(arm, control)
+    tables, rounding = _stack_tables(arm, control), max(arm.rounding, control.rounding)
     if tables is None:
-        return lambda ratio: estimate_difference(arm.by_seed - ratio * control.by_seed, None)
+        return lambda ratio: _add_shared(
+            estimate_difference(arm.by_seed - ratio * control.by_seed, None, rounding=rounding), arm, shared
+        )
     squares = np.array([compute_mean_squares(tables[0] - ratio * tables[1]) for ratio in _RATIOS])
     coefficients = np.linalg.solve(np.vander(_RATIOS, increasing=True), squares)
     means = tables.mean((1, 2))
 
     def estimate(ratio: float) -> TwoWayEstimate | None:
         a, b, e = np.maximum(np.array([1.0, ratio, ratio**2]) @ coefficients, 0.0)
-        of_mean = float(means[0] - ratio * means[1])
-        return estimate_from_squares(of_mean, (float(a), float(b), float(e)), tables.shape[1:])
+        mean = float(means[0] - ratio * means[1])
+        found = estimate_from_squares(mean, (float(a), float(b), float(e)), tables.shape[1:])
+        return _add_shared(found, arm, shared)
 
     return estimate
+
+
+def _add_shared(estimate: TwoWayEstimate | None, arm: Errors, shared: float) -> TwoWayEstimate | None:
+    return None if estimate is None else estimate.add_shared_part(len(arm.by_seed), shared)
 
 
 def _stack_tables(arm: Errors, control: Errors) -> np.ndarray | None:

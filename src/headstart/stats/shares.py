@@ -55,12 +55,8 @@ def compute_logit_interval(mean: float, variance: float, reach: float, bounds: B
     The variance there is that of the mean over its derivative's square (delta method). Fisher 1921: a
     correlation's z has nearly the same variance wherever it lies.
     """
-    low, high = bounds
-    share = (mean - low) / (high - low)
-    half = reach * math.sqrt(variance) / ((high - low) * share * (1 - share))
-    return from_logit(to_logit(mean, bounds) - half, bounds), from_logit(
-        to_logit(mean, bounds) + half, bounds
-    )
+    middle, half = to_logit(mean, bounds), reach * math.sqrt(variance) * find_slope(mean, bounds)
+    return from_logit(middle - half, bounds), from_logit(middle + half, bounds)
 
 
 def to_logit(value: float, bounds: Bounds) -> float:
@@ -69,6 +65,14 @@ def to_logit(value: float, bounds: Bounds) -> float:
     if math.isinf(low):
         return value
     return math.log(value - low) - (0.0 if math.isinf(high) else math.log(high - value))
+
+
+def find_slope(value: float, bounds: Bounds) -> float:
+    """By how much `to_logit` rises with a value strictly between `bounds`."""
+    low, high = bounds
+    if math.isinf(low):
+        return 1.0
+    return 1 / (value - low) if math.isinf(high) else (high - low) / ((value - low) * (high - value))
 
 
 def from_logit(value: float, bounds: Bounds) -> float:

@@ -1,19 +1,20 @@
 """What pretraining is worth in labels, or in updates: how many the control needs; never extrapolated.
 
-Hernandez et al. 2021, "Scaling Laws for Transfer": effective data transferred. The control's mean score by
-number of labels is made monotone (isotonic regression) and inverted, linear in log n between the numbers
-that were run.
+Hernandez et al. 2021, "Scaling Laws for Transfer": effective data transferred. The control's score is read
+linearly in log n between the numbers that were run, and its worth is the fewest with which it reaches the
+arm's score: a curve that falls again has reached it all the same.
 
-Shapes: K amounts (numbers of labels, or of updates), S seeds, N test examples.
+Shapes: K amounts (numbers of labels, or of updates), S seeds, N test examples, D resamples.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy import optimize
 
 from headstart.stats.resample import N_RESAMPLES
 from headstart.stats.summary import LEVEL
@@ -23,15 +24,22 @@ from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 _SAME: Final = 1e-9
 #: Candidates between two neighbouring amounts, for the ends of an interval.
 _FINE: Final = 32
+#: Neighbouring amounts further apart than this factor: a curve between them is not linear in log n.
+_WIDE: Final = 3.0
+_TAILS: Final = (1 - LEVEL) / 2, (1 + LEVEL) / 2
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Scores by ascending `amounts` [K] of labels or updates: `by_seed` [K, S], `by_example` [K, S, N]."""
+    """Scores by ascending `amounts` [K] of labels or updates: `by_seed` [K, S], `by_example` [K, S, N].
+
+    `groups` [N] are equal for examples of one group; None where each is by itself.
+    """
 
     amounts: np.ndarray
     by_seed: np.ndarray
     by_example: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,8 @@ class Worth:
     `worth` is infinite where the control never reaches the score ("more than its largest amount"), and zero
     where its smallest surpasses it ("less than"); the ends of intervals likewise. `low` and `high`: 95%, over
     seeds, and over test examples where they are known; `bootstrap_low` and `bootstrap_high`: percentiles over
-    seeds, which are too narrow with few of them.
+    seeds, which are too narrow with few of them. `below_again` is the first amount, after the control reached
+    the score, with which it is below it again; None where it stays.
     """
 
     amount: int
@@ -51,6 +60,7 @@ class Worth:
     high: float | None
     bootstrap_low: float | None
     bootstrap_high: float | None
+    below_again: int | None = None
 
     @property
     def ratio(self) -> float:
@@ -77,40 +87,91 @@ def estimate_worth(
     if len(control.amounts) < 2 or (np.diff(control.amounts) <= 0).any():
         raise ValueError(f"at least two ascending sizes expected, got {control.amounts.tolist()}")
     sign = -1.0 if lower_is_better else 1.0
-    scores = arm.by_seed.mean(1)
-    worths = _invert(control.amounts, sign * scores, sign * control.by_seed.mean(1))
-    intervals = [_find_interval(arm, control, k, sign) for k in range(len(arm.amounts))]
     bootstraps = _bootstrap_intervals(arm, control, sign, generator, n_resamples)
-    return [
-        Worth(int(amount), float(score), float(worth), *interval, *bootstrap)
-        for amount, score, worth, interval, bootstrap in zip(
-            arm.amounts, scores, worths, intervals, bootstraps, strict=True
-        )
-    ]
+    return [_estimate_amount(arm, control, k, sign, bootstrap) for k, bootstrap in enumerate(bootstraps)]
+
+
+def find_wide_gaps(amounts: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Neighbours among ascending amounts that are more than a factor of three apart.
+
+    Learning curves are not linear in log n between such, so what is read there holds the truth rarely
+    (`benchmarks/coverage.py worth`).
+    """
+    return tuple((low, high) for low, high in pairwise(amounts) if high > _WIDE * low)
+
+
+def _estimate_amount(
+    arm: LearningCurve,
+    control: LearningCurve,
+    k: int,
+    sign: float,
+    bootstrap: tuple[float | None, float | None],
+) -> Worth:
+    score, curve = arm.by_seed[k].mean(), control.by_seed.mean(1)
+    worth = float(_find_first_crossing(control.amounts, sign * score, sign * curve))
+    later = control.amounts[(control.amounts > worth) & (sign * curve < sign * score - _SAME)]
+    return Worth(
+        amount=int(arm.amounts[k]),
+        score=float(score),
+        worth=worth,
+        # Above all amounts it reaches nothing, so that nothing is after it.
+        below_again=int(later[0]) if len(later) else None,
+        bootstrap_low=bootstrap[0],
+        bootstrap_high=bootstrap[1],
+        **_find_interval(arm, control, k, sign),
+    )
+
+
+def _find_first_crossing(amounts: np.ndarray, scores: np.ndarray, curves: np.ndarray) -> np.ndarray:
+    """The fewest with which curves [..., K] reach scores [...]; 0 above it from the first, infinite below."""
+    reached = curves >= np.asarray(scores)[..., None] - _SAME
+    after = reached.argmax(-1)
+    before = np.maximum(after - 1, 0)
+    low, high = (np.take_along_axis(curves, i[..., None], -1)[..., 0] for i in (before, after))
+    rise = np.where(high > low, high - low, 1.0)
+    share = np.clip((scores - low) / rise, 0.0, 1.0)
+    logs = np.log(amounts)
+    crossing = np.exp(logs[before] + share * (logs[after] - logs[before]))
+    crossing = np.where(np.abs(scores - high) <= _SAME, amounts[after], crossing)
+    is_surpassed = (after == 0) & (high > scores + _SAME)
+    return np.asarray(np.where(~reached.any(-1), np.inf, np.where(is_surpassed, 0.0, crossing)))
 
 
 def _find_interval(
     arm: LearningCurve, control: LearningCurve, k: int, sign: float
-) -> tuple[float | None, float | None]:
-    """The amounts at which the control is neither surely below the arm nor surely above it.
+) -> dict[str, float | None]:
+    """The amounts with which the control may reach the arm's score first.
 
     At each candidate the control's scores are read between their neighbours, seed by seed, and compared with
     the arm's by the interval that contrasts have (after Fieller 1954): no resampling, so no fewer seeds than
-    are needed. The ends are rounded outwards to the next candidate.
+    are needed. It begins where the control is not surely below the arm any more, and ends where it is surely
+    above from then on, so it holds every amount at which the two may be equal. Where it is not surely above
+    with its largest amount there is no upper end, unless it fell: surely above with one of the K amounts that
+    were run, it reached the score before that. Of K such tests each is at 5% / K. Ends are rounded outwards
+    to the next candidate.
     """
-    candidates, leads = _is_ahead(arm, control, k, sign)
+    candidates, leads = _list_leads(arm, control, k, sign)
     if all(lead is None for lead in leads):
-        return None, None
-    is_behind = [lead is not None and lead.mean > 0 and lead.p < 1 - LEVEL for lead in leads]
-    is_ahead = [lead is not None and lead.mean < 0 and lead.p < 1 - LEVEL for lead in leads]
-    first = next((i for i, behind in enumerate(is_behind) if not behind), len(candidates))
-    last = next((i for i in range(len(candidates) - 1, -1, -1) if not is_ahead[i]), -1)
+        return {"low": None, "high": None}
+    first = next((i for i, lead in enumerate(leads) if not _is_sure(lead, 1)), len(candidates))
+    last = next((i for i in range(len(candidates) - 1, -1, -1) if not _is_sure(leads[i], -1)), -1)
     low = np.inf if first == len(candidates) else candidates[first - 1] if first else 0.0
-    high = 0.0 if last < 0 else candidates[last + 1] if last + 1 < len(candidates) else np.inf
-    return float(low), float(high)
+    if last < 0:
+        return {"low": 0.0, "high": 0.0}
+    if last + 1 < len(candidates):
+        return {"low": float(low), "high": candidates[last + 1]}
+    n_amounts = len(control.amounts)
+    above = [i for i in range(n_amounts) if _is_sure(leads[i * _FINE], -1, n_amounts)]
+    high = np.inf if not above else control.amounts[above[0]] if above[0] else 0.0
+    return {"low": float(low), "high": float(high)}
 
 
-def _is_ahead(
+def _is_sure(lead: TwoWayEstimate | None, side: int, n_tests: int = 1) -> bool:
+    """Whether the arm's lead is surely on that side of zero: 1 above, -1 below."""
+    return lead is not None and side * lead.mean > 0 and lead.p < (1 - LEVEL) / n_tests
+
+
+def _list_leads(
     arm: LearningCurve, control: LearningCurve, k: int, sign: float
 ) -> tuple[list[float], list[TwoWayEstimate | None]]:
     """Amounts from the control's smallest to its largest, and by how much the arm leads it there."""
@@ -125,7 +186,7 @@ def _is_ahead(
         by_example = None
         if arm.by_example is not None and control.by_example is not None:
             by_example = sign * (arm.by_example[k] - _interpolate(control.by_example, i, fraction))
-        leads.append(estimate_difference(by_seed, by_example))
+        leads.append(estimate_difference(by_seed, by_example, arm.groups))
     return candidates, leads
 
 
@@ -144,33 +205,12 @@ def _bootstrap_intervals(
     if n_seeds < 2:
         return [(None, None)] * len(arm.amounts)
     resampled_seeds = generator.integers(0, n_seeds, (n_resamples, n_seeds))
-    means = [sign * curve.by_seed[:, resampled_seeds].mean(2) for curve in (arm, control)]  # [K, resamples]
-    worths = np.array([_invert(control.amounts, *pair) for pair in zip(means[0].T, means[1].T, strict=True)])
-    lows, highs = (_compute_quantile(worths, share) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return [(float(low), float(high)) for low, high in zip(lows, highs, strict=True)]
+    arms, controls = (sign * curve.by_seed[:, resampled_seeds].mean(2) for curve in (arm, control))  # [K, D]
+    worths = [_find_first_crossing(control.amounts, scores, controls.T) for scores in arms]
+    ends = [[_compute_quantile(of_amount, share) for share in _TAILS] for of_amount in worths]
+    return [(low, high) for low, high in ends]
 
 
-def _invert(amounts: np.ndarray, arm: np.ndarray, control: np.ndarray) -> np.ndarray:
-    """The control's amount for each of the arm's scores; larger scores are better."""
-    curve = np.asarray(optimize.isotonic_regression(control).x)
-    return np.array([_find_amount(score, amounts, curve) for score in arm])
-
-
-def _find_amount(score: float, amounts: np.ndarray, curve: np.ndarray) -> float:
-    """The smallest amount at which a rising curve reaches the score; 0 below it all, infinite above."""
-    if score < curve[0] - _SAME:
-        return 0.0
-    if score > curve[-1] + _SAME:
-        return float("inf")
-    i = int(np.searchsorted(curve, score - _SAME, side="left"))
-    if i == 0 or score >= curve[i] - _SAME:
-        return float(amounts[i])
-    share = (score - curve[i - 1]) / (curve[i] - curve[i - 1])
-    low, high = np.log(amounts[i - 1]), np.log(amounts[i])
-    return float(np.exp(low + share * (high - low)))
-
-
-def _compute_quantile(values: np.ndarray, share: float) -> np.ndarray:
-    """Of each column, the value of that rank: infinities have no middle."""
-    ordered = np.sort(values, axis=0)
-    return np.asarray(ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))])
+def _compute_quantile(values: np.ndarray, share: float) -> float:
+    """The value of that rank: infinities have no middle."""
+    return float(np.sort(values)[min(len(values) - 1, round(share * (len(values) - 1)))])

@@ -53,6 +53,10 @@ class RunStore(StudyLayout):
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror}", where=str(self.out)) from error
 
+    def read_study(self) -> Study:
+        """As `same_study.read_earlier_study`."""
+        return read_earlier_study(self)
+
     def read_seeds(self) -> tuple[int, ...]:
         """The seeds of the study that the folder holds; none where it holds none."""
         return read_earlier_study(self).seeds if self.study_file.is_file() else ()

@@ -64,22 +64,33 @@ def test_without_classes_nothing_is_said_of_learning() -> None:
     assert (row.n_runs, row.n_collapsed, row.majority) == (2, None, None)
 
 
-def make_tuned(values: Sequence[tuple[float, int, float | None]]) -> Findings:
-    study = make_study(seeds=2, tune={"learning_rate": [1e-4, 1e-3]})
+def make_tuned(values: Sequence[tuple[float, int, float | None]], tuning_seeds: object) -> Findings:
+    study = make_study(seeds=2, tune={"learning_rate": [1e-4, 1e-3], "seeds": tuning_seeds})
     records = [
-        make_record("random", seed, value, hyperparameters={"learning_rate": rate})
+        make_record("random", seed, value, hyperparameters={"learning_rate": rate}, for_tuning=seed > 1)
         for rate, seed, value in values
     ]
     return make_findings(study, records, ())
 
 
 def test_a_tuned_arms_failures_count_at_its_chosen_grid_point() -> None:
-    (row,) = make_tuned([(1e-4, 0, 0.8), (1e-4, 1, 0.9), (1e-3, 0, None), (1e-3, 1, None)]).outcomes
+    values = [(1e-4, 0, 0.8), (1e-4, 1, 0.9), (1e-3, 0, None), (1e-3, 1, None)]
+    (row,) = make_tuned(values, "shared").outcomes
     assert (row.n_runs, row.n_failed) == (2, 0)
 
 
-def test_where_no_grid_point_could_be_chosen_a_seed_failed_once() -> None:
-    (row,) = make_tuned([(1e-4, 0, None), (1e-4, 1, None), (1e-3, 0, None), (1e-3, 1, None)]).outcomes
+def test_runs_that_choose_are_no_outcomes_and_those_that_judge_are() -> None:
+    values = [(1e-4, 1000, 0.8), (1e-3, 1000, None), (1e-4, 0, 0.8), (1e-4, 1, None)]
+    (row,) = make_tuned(values, [1000]).outcomes
+    assert (row.n_runs, row.n_failed) == (2, 1)
+
+
+@pytest.mark.parametrize(("seeds", "tuning"), [((0, 1), "shared"), ((1000, 1001), [1000, 1001])])
+def test_where_no_grid_point_could_be_chosen_a_seed_failed_once(
+    seeds: tuple[int, int], tuning: object
+) -> None:
+    values = [(rate, seed, None) for rate in (1e-4, 1e-3) for seed in seeds]
+    (row,) = make_tuned(values, tuning).outcomes
     assert (row.n_runs, row.n_failed) == (2, 2)
 
 

@@ -80,7 +80,7 @@ def test_sizes_are_compared_apart(tmp_path: Path) -> None:
 def test_a_margin_is_in_points(tmp_path: Path) -> None:
     rows = [
         f"{arm},{seed},{value}"
-        for arm, accuracies in (("random", (80.0, 80.1, 80.2)), ("tuned", (80.1, 80.1, 80.3)))
+        for arm, accuracies in (("random", (80.0, 80.1, 80.21)), ("tuned", (80.1, 80.1, 80.3)))
         for seed, value in enumerate(accuracies)
     ]
     file = tmp_path / "close.csv"
@@ -221,8 +221,8 @@ def test_studies_of_other_test_examples_are_refused(
     ("text", "words", "message"),
     [
         ("arm,seed,accuracy\n", [], "no rows"),
-        ("arm,seed\na,0\n", [], "columns none besides arm and seed"),
-        ("arm,seed,accuracy,loss\na,0,1,2\n", [], "columns accuracy, loss besides arm and seed"),
+        ("arm,seed\na,0\n", [], "columns none besides arm, seed"),
+        ("arm,seed,accuracy,loss\na,0,1,2\n", [], "columns accuracy, loss besides arm, seed"),
         ("arm,accuracy\na,0.5\n", [], "no column 'seed'"),
         ("arm,seed,accuracy\na,x,0.5\n", [], "seed 'x'"),
         ("arm,seed,accuracy\na,0,high\n", [], "score 'high'"),
@@ -265,3 +265,36 @@ def test_a_folder_of_an_earlier_version_is_refused(
         assert "expected: schema version 2" in message
         assert "name another folder: out=FOLDER" in message
     assert record.read_text(encoding="utf-8") == old
+
+
+def test_a_control_that_was_above_and_fell_is_not_over_its_largest(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """60, 75, 65, 66, 67 with 125 to 2,000 labels reach 70.1 between 125 and 250; sizes are named too."""
+    control = dict(zip((125, 250, 500, 1000, 2000), (60, 75, 65, 66, 67), strict=True))
+    rows = [
+        f"{arm},{size},{seed},{score + noise}"
+        for arm, scores in (("random", control), ("tuned", dict.fromkeys(control, 70.1)))
+        for size, score in scores.items()
+        for seed, noise in enumerate((-0.2, 0.0, 0.1, 0.1) if arm == "random" else (0.0, 0.1, -0.1, 0.0))
+    ]
+    file = tmp_path / "scores.csv"
+    file.write_text("arm,size,seed,accuracy\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    first = compare(file).label_worth[0]
+    assert first.worth == pytest.approx(125 * 2 ** (10.1 / 15))
+    assert (first.below_again, first.worth_beyond, first.high_beyond) == (500, None, None)
+    assert first.low is not None
+    assert first.high is not None
+    assert first.worth is not None
+    assert first.low < first.worth < first.high <= 250
+    assert main(["compare", str(file)]) == 0
+    shown = " ".join(capfd.readouterr().out.split())
+    assert (
+        "random does not only rise with labels: it reaches 70.1 with 199 (below it again with 500)" in shown
+    )
+    wide = [row for row in rows if row.split(",")[1] in ("125", "2000")]
+    file.write_text("arm,size,seed,accuracy\n" + "\n".join(wide) + "\n", encoding="utf-8")
+    assert main(["compare", str(file)]) == 0
+    shown = " ".join(capfd.readouterr().out.split())
+    assert "no number of labels between 125 and 2,000, which are more than a factor of 3 apart" in shown
+    assert compare(file).label_worth[0].wide_gaps == ((125, 2000),)

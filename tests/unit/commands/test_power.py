@@ -52,14 +52,15 @@ def test_more_examples_or_more_agreement_tell_more_apart(board: Path) -> None:
 
 def test_assumptions_are_in_points(capfd: pytest.CaptureFixture[str]) -> None:
     analysis = power_assumed(
-        test_examples=2000, seeds=5, difference=2.0, accuracy=80, disagree=10, seed_std=0.5
+        test_examples=2000, seeds=5, difference=2.0, accuracy=80, disagree=10, disagree_stays=40, seed_std=0.5
     )
     (contrast,) = analysis.contrasts
-    assert contrast.variances.examples == pytest.approx(0.1)
+    assert contrast.variances.examples == pytest.approx(0.04)
+    assert contrast.variances.residual == pytest.approx(0.06)
     assert contrast.variances.seeds == pytest.approx(0.005**2)
     assert contrast.difference == pytest.approx(0.02)
-    words = "--test-examples 2000 --seeds 5 --difference 2 --disagree 10 --seed-std 0.5 --json"
-    assert main(["power", *words.split()]) == 0
+    words = "--test-examples 2000 --seeds 5 --difference 2 --disagree 10 --seed-std 0.5 --disagree-stays 40"
+    assert main(["power", *words.split(), "--json"]) == 0
     assert json.loads(capfd.readouterr().out) == json.loads(json.dumps(analysis.to_dict()))
 
 
@@ -89,6 +90,10 @@ def test_a_study_that_was_run_has_measured_variances(
     assert {row.contrast for row in analysis.contrasts} <= {"pretrained - random", "words - random"}
     assert all((row.test_examples, row.n_seeds) == (24, 3) for row in analysis.contrasts)
     assert analysis.contrasts[0].difference == 0.05
+    assert all(row.n_tests == 2 and row.squares is not None for row in analysis.contrasts)
+    assert power_measured(where / "out", contrasts=5).contrasts[0].level == pytest.approx(0.01)
+    # As many metrics as the study has share the chance to err, but for its main one.
+    assert power_measured(where / "out", metric="macro_f1").contrasts[0].n_tests > 2
     other = power_measured(where / "out", seeds=7, test_examples=500).contrasts[0]
     assert (other.test_examples, other.n_seeds, other.difference) == (500, 7, None)
     assert main(["power", str(where / "out"), "--difference", "5"]) == 0
@@ -115,9 +120,43 @@ def test_a_leaderboard_needs_its_test_examples(board: Path, capfd: pytest.Captur
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("arm,accuracy\na,50\n", "fewer than two results"), ("arm,accuracy\na,50\nb,high\n", "score 'high'")],
+    [
+        ("arm,accuracy\na,50\n", "fewer than two results"),
+        ("arm,accuracy\na,50\na,60\n", "fewer than two results"),
+        ("arm,accuracy\na,50\nb,high\n", "score 'high'"),
+        ("arm,accuracy\na,50\nb,0.6\n", r"csv:2: accuracy 50, but 0.6 at .*csv:3: fractions and percentages"),
+        ("arm,accuracy\na,50\nb,101\n", "csv:3: accuracy 101"),
+        ("arm,elo\na,1250\nb,1300\n", "'elo' is not known as a share"),
+        ("arm,rmse\na,0.2\nb,0.3\n", "'rmse' is not known as a share"),
+        ("arm,accuracy,f1\na,50,40\nb,60,50\n", r"columns accuracy, f1 besides arm[\s\S]*--metric NAME"),
+        ("arm,seed,accuracy\na,0,50\na,0.0,60\nb,0,60\n", r"csv:3: a has seed 0 twice, first at .*csv:2"),
+        ("arm,size,accuracy\na,10,50\na,20,60\nb,10,60\n", "csv:3: a has size 20, but 10 at"),
+        ("arm,size,accuracy\na,1k,50\nb,10,60\n", "size '1k'"),
+    ],
 )
 def test_mistakes_in_a_leaderboard_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "odd.csv").write_text(text, encoding="utf-8")
     with pytest.raises(HeadstartError, match=message):
         read_leaderboard(tmp_path / "odd.csv", 100)
+
+
+def test_rows_of_one_arm_are_one_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "board.csv"
+    file.write_text("arm,seed,accuracy\na,0,50\na,1,54\nb,0,51\nc,0,40\n", encoding="utf-8")
+    ranks = read_leaderboard(file, 1000).ranks
+    assert [(rank.name, rank.score, rank.rows) for rank in ranks] == [
+        ("a", 0.52, 2),
+        ("b", 0.51, 1),
+        ("c", 0.4, 1),
+    ]
+    assert main(["power", str(file), "--test-examples", "1000"]) == 0
+    assert "one result, their mean: a of 2." in " ".join(capfd.readouterr().out.split())
+
+
+def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:
+    file = tmp_path / "board.csv"
+    file.write_text("arm,error_rate,note\na,0.5,x\nb,0.3,x\nc,0.31,x\n", encoding="utf-8")
+    board = read_leaderboard(file, 1000, metric="error_rate")
+    assert [rank.name for rank in board.ranks] == ["b", "c", "a"]
+    assert [rank.difference for rank in board.ranks] == pytest.approx([0.0, 0.01, 0.2])
+    assert [rank.is_noise for rank in board.ranks] == [True, True, False]

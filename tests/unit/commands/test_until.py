@@ -114,6 +114,7 @@ class _Opened:
     prepared: None = None
     store: None = None
     missing: tuple[()] = ()
+    to_come: tuple[()] = ()
 
     def with_seeds(self, seeds: tuple[int, ...]) -> _Opened:
         """The same with other seeds."""

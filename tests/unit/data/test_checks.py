@@ -142,6 +142,14 @@ def test_size_of_all_training_texts_is_let_through(tmp_path: Path) -> None:
     assert len(corpus(tmp_path, PLAIN, sizes=[4]).parts["train"]) == 4
 
 
+def test_sizes_too_far_apart_to_read_between_are_warned_of(tmp_path: Path) -> None:
+    many = [(f"text {i}", "xy"[i % 2]) for i in range(40)]
+    (warning,) = corpus(tmp_path, many, sizes=[2, 6, "all"]).warnings
+    assert warning.kind == "sizes-apart"
+    assert warning.message.startswith("sizes: no number of labels between 6 and 40, which are more than")
+    assert corpus(tmp_path, many, sizes=[4, 12, 36]).warnings == ()
+
+
 def test_regression_labels_are_numbers(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, [("a", 1.5), ("b", "-2"), ("c", 3)], task="regression")
     assert loaded.parts["train"].labels.tolist() == [1.5, -2.0, 3.0]
@@ -252,7 +260,24 @@ def test_duplicates_are_noticed_whatever_their_spaces(tmp_path: Path) -> None:
 
 def test_single_duplicate_is_told_in_the_singular(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")])
+    assert notices(loaded, "duplicates") == [
+        "1 text of test (50.0%) repeats an earlier one of the same part: identical ones count as one group"
+    ]
+
+
+def test_repeats_that_count_by_themselves_are_told_so(tmp_path: Path) -> None:
+    loaded = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")], data={"group": None})
     assert notices(loaded, "duplicates") == ["1 text of test (50.0%) repeats an earlier one of the same part"]
+    assert loaded.parts["test"].groups is None
+
+
+def test_groups_and_repeats_change_no_digest(tmp_path: Path) -> None:
+    test: list[Line] = [("t", {"label": "x", "group": "a"}), ("t", {"label": "x", "group": "b"})]
+    grouped = corpus(tmp_path, PLAIN, test=test)
+    assert grouped.parts["test"].groups is not None
+    plain = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")], data={"group": None})
+    assert plain.parts["test"].groups is None
+    assert grouped.digest == plain.digest
 
 
 def test_pairs_that_share_their_words_are_no_duplicates(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
+from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, Margin, StoppingRule, WorthRow
 from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
 from studies import findings_of, make_record, make_study
@@ -55,13 +56,16 @@ def with_contrast(**changes: Any) -> Findings:
 
 
 def comparison(*contrasts: Contrast, rule: StoppingRule | None = None) -> Comparison:
-    return Comparison("runs/x", "accuracy", "random", None, (), (), contrasts, stopping_rule=rule)
+    return Comparison(
+        "runs/x", describe_metric("accuracy"), "random", None, (), (), contrasts, stopping_rule=rule
+    )
 
 
 def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert draw_conclusions(findings_of()) == [
         "pretrained beats random by 17.2 points: 80.7 against 63.5 accuracy on test "
-        "(95% interval +9.3 to +25.1, 3 seeds)."
+        "(95% interval +9.3 to +25.1, 3 seeds).",
+        "Verdicts hold for these training texts.",
     ]
 
 
@@ -70,13 +74,26 @@ def test_known_test_examples_are_counted() -> None:
     assert sentence.endswith("(95% interval +10.0 to +24.0, 3 seeds and 2,000 test examples).")
 
 
+def test_groups_of_test_examples_are_counted() -> None:
+    (sentence,) = draw_conclusions(with_contrast(test_groups=40))
+    assert sentence.endswith("3 seeds and 2,000 test examples in 40 groups).")
+    few = draw_conclusions(with_contrast(test_groups=8))
+    assert few[-1].startswith("Intervals rest on few groups of test examples (8)")
+
+
+def test_groups_of_a_comparison_are_explained() -> None:
+    notes = explain_comparison(comparison(contrast(test_groups=8)))
+    assert any(note.startswith("Test examples are in 8 groups") for note in notes)
+    assert any(note.startswith("Intervals rest on few groups") for note in notes)
+
+
 def test_worse_arm_is_told() -> None:
     turned = findings_of({"pretrained": (0.625, 0.645, 0.635), "random": (0.815, 0.78, 0.825)})
     assert draw_conclusions(turned)[0].startswith("pretrained is behind random by 17.2 points: ")
 
 
 def test_undecided_is_told() -> None:
-    (sentence,) = draw_conclusions(findings_of({"pretrained": (0.7, 0.8, 0.75), "random": (0.75, 0.7, 0.76)}))
+    sentence, _ = draw_conclusions(findings_of({"pretrained": (0.7, 0.8, 0.75), "random": (0.75, 0.7, 0.76)}))
     assert sentence.startswith("Between pretrained and random nothing is decided: 75.0 against 73.7 accuracy")
 
 
@@ -117,16 +134,17 @@ def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
 
 
 def test_the_same_difference_with_every_seed_has_no_interval() -> None:
-    (sentence,) = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
+    sentence, _ = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
     assert sentence == (
-        "pretrained is 10.0 points above random, the same with every seed, so without an interval: "
-        "60.0 against 50.0 accuracy on test."
+        "pretrained is 10.0 points above random, the same with every seed, so without an interval "
+        "(sign-flip test p = 0.250, undecided): 60.0 against 50.0 accuracy on test."
     )
 
 
 def test_one_seed_is_warned_of() -> None:
     assert draw_conclusions(findings_of({"pretrained": (0.9,), "random": (0.5,)})) == [
         "Between pretrained and random nothing is decided: 90.0 against 50.0 accuracy on test (one seed).",
+        "Verdicts hold for these training texts.",
         "With one seed there is no interval: run with seeds=3 or more.",
     ]
 
@@ -207,8 +225,7 @@ def test_the_worth_of_the_fewest_labels_is_told() -> None:
         bootstrap_high=None,
     )
     assert draw_conclusions(replace(findings_of(), label_worth=(row,)))[-1] == (
-        "pretrained with 1,250 labels: accuracy 68.0; random needs over 2,000 for that "
-        "(95% 958 to over 2,000)."
+        "pretrained with 1,250 labels: accuracy 68.0; random needs at least 958 for that (95%)."
     )
 
 
@@ -260,3 +277,25 @@ def test_an_end_that_is_the_most_possible_is_no_measurement() -> None:
     assert sentence in explain_comparison(comparison(cut))
     assert sentence in draw_conclusions(with_contrast(family_low=-1.0, verdict="undecided"))
     assert sentence not in explain_comparison(comparison(contrast()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "for these training texts"),
+        ({"data": {"path": "a.csv", "training_texts": "folds"}}, "for training texts like these"),
+        ({"data": {"path": "a.csv", "training_texts": "bootstrap"}}, "for training texts like these"),
+        ({"sizes": [2000]}, "for other draws of 2,000 of these training texts"),
+    ],
+)
+def test_verdicts_say_for_which_training_texts_they_hold(changes: dict[str, Any], words: str) -> None:
+    findings = findings_of(**changes)
+    assert f"Verdicts hold {words}." in draw_conclusions(findings)
+    assert {row.holds_for for row in findings.contrasts} == {words}
+
+
+def test_each_size_has_its_own_question() -> None:
+    rows = [contrast(size=10, holds_for="for other draws"), contrast(holds_for="for these training texts")]
+    assert explain_comparison(comparison(*rows))[-1] == (
+        "Verdicts hold at size 10 for other draws, at size all for these training texts."
+    )

@@ -100,7 +100,9 @@ def scores(valid: float | None) -> dict[str, Any]:
 
 def tuned(records: Sequence[RunRecord], **changes: Any) -> Findings:
     return make_findings(
-        make_study(**({"seeds": 2, "tune": {"learning_rate": [LOW, HIGH]}} | changes)), records, ()
+        make_study(**({"seeds": 2, "tune": {"learning_rate": [LOW, HIGH], "seeds": "shared"}} | changes)),
+        records,
+        (),
     )
 
 
@@ -119,7 +121,7 @@ def test_grid_table_marks_the_chosen_cell_in_plain_text() -> None:
 
 def test_grid_table_leaves_cells_of_other_grids_empty() -> None:
     arms = {
-        "pretrained": {"tune": {"learning_rate": [1e-3]}},
+        "pretrained": {"tune": {"learning_rate": [1e-3], "seeds": "shared"}},
         "random": {"init": "random"},
         "words": None,
     }
@@ -167,3 +169,15 @@ def test_without_a_saved_model_none_is_pointed_at(tmp_path: Path) -> None:
     lines = rendered_lines(render_study_summary(findings_of(TWO), tmp_path))
     assert not any("headstart predict" in line or line.startswith("model") for line in lines)
     assert f"curves tensorboard --logdir {tmp_path}/tensorboard" in lines
+
+
+def test_seeds_that_are_judged_at_several_points_are_counted() -> None:
+    """Seed 2 is judged at the point that the others choose, and they at the one that it decides."""
+    valid = {LOW: (0.7, 0.7, 0.1), HIGH: (0.6, 0.6, 0.9)}
+    findings = tuned(grid(valid), seeds=3)
+    assert "pretrained rate 0.0001 (2); rate 1e-05 (1) 50.0 ± 0.0 50.0 50.0 50.0 -" in results(findings)
+    caption = " ".join(rendered_lines(render_grid_table(findings)))
+    assert (
+        "each seed is judged at the point that the others choose, chosen without the seed it is judged by"
+        in caption
+    )

@@ -142,7 +142,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_gives_others() -> None:
 @pytest.mark.parametrize("difference", [0.0, 0.5])
 def test_equal_differences_have_no_interval(difference: float) -> None:
     comparison = compare_paired(seeds_alone(*RANDOM + difference), seeds_alone(*RANDOM), draws())
-    assert (comparison.low, comparison.family_low, comparison.p, comparison.p_sign_flip) == (None,) * 4
+    assert (comparison.low, comparison.family_low, comparison.p) == (None, None, None)
+    assert comparison.p_sign_flip == (None if difference == 0 else comparison.min_p)
 
 
 def test_methods_without_randomness_still_vary_over_examples() -> None:
@@ -219,3 +220,53 @@ def test_which_way_is_better_turns_the_fiducial_probability_round() -> None:
     assert higher is not None
     assert higher > 0.5
     assert lower == pytest.approx(1 - higher)
+
+
+def in_groups(by_example: np.ndarray, groups: np.ndarray) -> PairedScores:
+    """Scores [S, N], with 500 resamples of whole groups, the same of all."""
+    counts = np.concatenate(list(draw_example_counts(by_example.shape[1], draws(9), 500, groups)))
+    resampled = counts @ by_example.T / by_example.shape[1]
+    return PairedScores(by_example.mean(1), by_example, resampled, groups)
+
+
+def test_groups_of_one_change_no_figure() -> None:
+    arm, control = answers(0.7, 1), answers(0.6, 2)
+    plain = compare_paired(on_examples(arm), on_examples(control), draws())
+    alone = np.random.default_rng(0).permutation(400)
+    grouped = compare_paired(in_groups(arm, alone), in_groups(control, alone), draws())
+    assert (plain.n_groups, grouped.n_groups) == (None, 400)
+    for name in ("low", "high", "p", "family_low", "fiducial_prob_better"):
+        assert getattr(grouped, name) == pytest.approx(getattr(plain, name), rel=1e-12)
+    # Groups are drawn in the order of their numbers: other draws, and the same law of them.
+    assert grouped.bootstrap_low == pytest.approx(plain.bootstrap_low, abs=0.01)
+    p_values = [[seed.p_mcnemar for seed in found.each_seed] for found in (plain, grouped)]
+    assert p_values[1] == pytest.approx(p_values[0], rel=1e-12)
+
+
+def test_groups_widen_the_interval_the_bootstraps_and_mcnemars_p() -> None:
+    """Each example twenty times over: as much is known as of one copy of each."""
+    arm, control = answers(0.65, 1, n_examples=100), answers(0.6, 2, n_examples=100)
+    groups = np.tile(np.arange(100), 20)
+    arms, controls = (np.tile(of, 20) for of in (arm, control))
+    once = compare_paired(on_examples(arm), on_examples(control), draws())
+    many = compare_paired(in_groups(arms, groups), in_groups(controls, groups), draws())
+    blind = compare_paired(on_examples(arms), on_examples(controls), draws())
+    assert (many.n_examples, many.n_groups) == (2000, 100)
+    assert (many.low, many.high, many.p) == pytest.approx((once.low, once.high, once.p))
+    assert (many.bootstrap_low, many.bootstrap_high) == pytest.approx(
+        (once.bootstrap_low, once.bootstrap_high)
+    )
+    for mine, theirs, naive in zip(many.each_seed, once.each_seed, blind.each_seed, strict=True):
+        assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high))
+        assert mine.p_mcnemar == pytest.approx(theirs.p_mcnemar)
+        assert naive.p_mcnemar is not None
+        assert mine.p_mcnemar is not None
+        assert naive.p_mcnemar < mine.p_mcnemar
+
+
+def test_of_a_single_group_the_interval_is_over_seeds() -> None:
+    one = np.zeros(400, int)
+    arm, control = (PairedScores(of.mean(1), of, groups=one) for of in (answers(0.7, 1), answers(0.6, 2)))
+    comparison = compare_paired(arm, control, draws())
+    assert (comparison.n_groups, comparison.limiting_factor) == (1, None)
+    assert (comparison.low, comparison.high) == pytest.approx((comparison.seeds_low, comparison.seeds_high))

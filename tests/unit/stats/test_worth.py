@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.stats.worth import LearningCurve, Worth, estimate_worth
+from headstart.stats.worth import LearningCurve, Worth, estimate_worth, find_wide_gaps
 
 LABELS = np.array([100, 200, 400, 800])
 RISING = (0.5, 0.6, 0.7, 0.8)
@@ -46,10 +46,69 @@ def test_beyond_the_data_it_is_more_or_less_than() -> None:
     assert [amount.worth for amount in worths] == [0.0, 100.0, 800.0, float("inf")]
 
 
-def test_a_curve_that_falls_is_made_monotone() -> None:
-    """0.7 and 0.6 become 0.65 both: the fewest labels that reach it are 200."""
+def test_a_curve_that_falls_has_reached_the_score_before() -> None:
+    """0.65 is three quarters of the way from 0.5 to 0.7: the fewest labels, whatever comes after."""
     worths = labels_worth(curve(0.65, 0.65, 0.65, 0.65), curve(0.5, 0.7, 0.6, 0.8))
-    assert worths[0].worth == pytest.approx(200)
+    assert worths[0].worth == pytest.approx(100 * 2**0.75)
+    assert worths[0].below_again == 400
+
+
+#: A control that was above the arm's 70.1 and fell.
+FALLING = (np.array([125, 250, 500, 1000, 2000]), np.array([0.60, 0.75, 0.65, 0.66, 0.67]))
+
+
+@pytest.mark.parametrize(("std", "high"), [(0.001, 250.0), (0.05, np.inf)])
+def test_a_control_that_was_above_and_fell_is_not_beyond_its_largest(std: float, high: float) -> None:
+    """It reached the score between 125 and 250; with much noise it may be that it never did."""
+    labels, scores = FALLING
+    generator = draws()
+    control = LearningCurve(labels, scores[:, None] + std * generator.normal(size=(5, 5)))
+    arm = LearningCurve(labels[:1], np.full((1, 5), 0.701))
+    (worth,) = labels_worth(arm, control)
+    assert worth.worth == pytest.approx(125 * 2 ** (0.101 / 0.15), rel=0.3)
+    assert worth.below_again == 500
+    assert worth.high == high
+    assert worth.low is not None
+    assert worth.low <= worth.worth <= high
+
+
+def test_without_noise_the_first_crossing_is_exact() -> None:
+    labels, scores = FALLING
+    control = LearningCurve(labels, np.repeat(scores[:, None], 3, axis=1))
+    (worth,) = labels_worth(LearningCurve(labels[:1], np.full((1, 3), 0.701)), control)
+    assert worth.worth == pytest.approx(125 * 2 ** (0.101 / 0.15))
+
+
+def test_a_control_that_fell_and_rose_has_an_interval_over_all_crossings() -> None:
+    """0.65 is reached between 100 and 200, left after 200, and reached again between 400 and 800."""
+    control = noisy((0.5, 0.7, 0.6, 0.8), draws(1), 5, 0.002)
+    worth = labels_worth(noisy((0.65, 0.65, 0.65, 0.65), draws(2), 5, 0.002), control)[0]
+    assert worth.low is not None
+    assert worth.high is not None
+    assert worth.low < 100 * 2**0.75 < 400 * 2**0.25 < worth.high < 800
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_estimate_lies_inside_its_interval(seed: int) -> None:
+    """Whatever the curves: by seed alone and with examples, rising, falling and flat."""
+    generator = draws(seed)
+    lifts = 0.3 * generator.normal(size=(2, 4, 1, 1))
+    hard = generator.normal(size=60)
+    noise = 0.2 * generator.normal(size=(2, 4, 3, 1)) + generator.normal(size=(2, 4, 3, 60))
+    arm, control = (hard + lifts + noise > 0).astype(float)
+    of_examples = [LearningCurve(LABELS, right.mean(2), right) for right in (arm, control)]
+    of_seeds = [LearningCurve(LABELS, right.mean(2)) for right in (arm, control)]
+    for mine, theirs in (of_examples, of_seeds):
+        for worth in estimate_worth(mine, theirs, generator, n_resamples=2):
+            assert worth.low is not None
+            assert worth.high is not None
+            assert worth.low <= worth.worth <= worth.high
+
+
+def test_neighbours_more_than_a_factor_of_three_apart_are_found() -> None:
+    assert find_wide_gaps([125, 250, 500]) == ()
+    assert find_wide_gaps([100, 300, 901]) == ((300, 901),)
+    assert find_wide_gaps([125, 2000, 4000]) == ((125, 2000),)
 
 
 def test_a_loss_is_better_when_lower() -> None:
@@ -139,3 +198,26 @@ def test_sizes_must_ascend(labels: list[int]) -> None:
     flat = LearningCurve(np.array(labels), np.full((len(labels), 3), 0.5))
     with pytest.raises(ValueError, match="ascending sizes"):
         estimate_worth(flat, flat, draws())
+
+
+def test_groups_of_examples_widen_the_interval() -> None:
+    """Each example ten times over: the interval is that of one copy of each."""
+    generator = np.random.default_rng(5)
+    hard = generator.normal(size=80)
+
+    def draw(scores: tuple[float, ...]) -> np.ndarray:
+        lifts = np.array(scores)[:, None, None]
+        return (hard + generator.normal(size=(len(scores), 3, 80)) < 4 * lifts - 2).astype(float)
+
+    arm, control = draw(RISING), draw(RISING)
+
+    def ends(copies: int, groups: np.ndarray | None) -> list[tuple[float | None, float | None]]:
+        mine, theirs = (
+            LearningCurve(LABELS, of.mean(2), np.tile(of, copies), groups) for of in (arm, control)
+        )
+        worths = estimate_worth(mine, theirs, draws(), n_resamples=2)
+        return [(worth.low, worth.high) for worth in worths]
+
+    once, many = ends(1, None), ends(10, np.tile(np.arange(80), 10))
+    assert many == [pytest.approx(pair) for pair in once]
+    assert ends(10, None) != many

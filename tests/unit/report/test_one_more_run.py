@@ -9,10 +9,11 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
+from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, RelativeErrors
 from headstart.report.comparison import make_tables
 from headstart.report.conclusions import explain_comparison
-from headstart.report.one_run import describe_errors, explain_one_run, make_one_run_table
+from headstart.report.one_more_run import describe_errors, explain_one_more_run, make_one_more_run_table
 
 ROWS = (
     ("random", 0.9),
@@ -35,29 +36,29 @@ def compared(
 
 def test_each_arm_has_a_row(tmp_path: Path) -> None:
     comparison = compared(tmp_path)
-    head, control, arm = make_one_run_table(comparison)
+    head, control, arm = make_one_more_run_table(comparison)
     assert head == ["one more run", "accuracy, 95%", "beats one of random", "fewer errors"]
     assert control[0] == "random"
     assert control[2:] == ["-", "-"]
     assert arm[2] == "100% (34 to 100)"
     assert arm[3].startswith("40% (")
     assert [head, control, arm] in list(make_tables(comparison))
-    assert len(list(explain_one_run(comparison))) == 1
+    assert len(list(explain_one_more_run(comparison))) == 1
     assert any("One more run: " in note for note in explain_comparison(comparison))
 
 
 def test_one_seed_has_no_table(tmp_path: Path) -> None:
     comparison = compared(tmp_path, rows=(("random", 0.9), ("x", 0.8)))
-    assert make_one_run_table(comparison) == []
-    assert list(explain_one_run(comparison)) == []
+    assert make_one_more_run_table(comparison) == []
+    assert list(explain_one_more_run(comparison)) == []
 
 
 def test_two_studies_are_compared_with_the_first(tmp_path: Path) -> None:
-    assert make_one_run_table(replace(compared(tmp_path), control=None))[0][2] == "beats one of A"
+    assert make_one_more_run_table(replace(compared(tmp_path), control=None))[0][2] == "beats one of A"
 
 
 def test_f1_has_no_errors(tmp_path: Path) -> None:
-    assert make_one_run_table(compared(tmp_path, "macro_f1"))[0][3] == "less 1 - macro_f1"
+    assert make_one_more_run_table(compared(tmp_path, "macro_f1"))[0][3] == "less 1 - macro_f1"
 
 
 def find_contrast(comparison: Comparison, errors: RelativeErrors | None) -> Contrast:
@@ -74,10 +75,10 @@ def find_contrast(comparison: Comparison, errors: RelativeErrors | None) -> Cont
     ],
 )
 def test_errors_in_words(tmp_path: Path, errors: RelativeErrors | None, sentence: str) -> None:
-    assert describe_errors(find_contrast(compared(tmp_path), errors)) == sentence
+    assert describe_errors(find_contrast(compared(tmp_path), errors), describe_metric("accuracy")) == sentence
 
 
 def test_an_interval_without_an_end_is_not_shown(tmp_path: Path) -> None:
     comparison = compared(tmp_path)
     without = find_contrast(comparison, RelativeErrors(reduction=0.2, low=None, high=0.9))
-    assert make_one_run_table(replace(comparison, contrasts=(without,)))[2][3] == "-"
+    assert make_one_more_run_table(replace(comparison, contrasts=(without,)))[2][3] == "-"
