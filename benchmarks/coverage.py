@@ -2,7 +2,6 @@
 
     python benchmarks/coverage.py contrasts --repeats 2000
     python benchmarks/coverage.py family --examples 300 2000 --seeds 2 3 5 10
-    python benchmarks/coverage.py arms
     python benchmarks/coverage.py worth
     python benchmarks/coverage.py worth-forms --examples 2000 --seeds 5 --repeats 500
     python benchmarks/coverage.py power --examples 2000 --seeds 3 5 10 --repeats 500
@@ -14,6 +13,8 @@
     python benchmarks/coverage.py items --examples 300 2000
     python benchmarks/coverage.py tiers --examples 300 2000
     python benchmarks/coverage.py groups
+
+Of single arms, and of one run against another: `coverage_arms.py`.
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
 intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
@@ -39,7 +40,7 @@ from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
 from coverage_until import simulate_until
 from coverage_worth import simulate_worth, simulate_worth_forms
-from headstart.stats.measures import ExampleMetric, measure_classes, resample_all
+from headstart.stats.measures import ExampleMetric, measure_classes
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
 from headstart.stats.summary import compute_mean_interval
 from headstart.stats.two_way import estimate_two_way
@@ -148,43 +149,7 @@ def _contrast_cells(
     yield _coverage([(truth, *two_way_interval(arm - control, draws)) for arm, control in parts])
 
 
-def simulate_arms(options: argparse.Namespace) -> Iterator[list[str]]:
-    """One arm: Student's t over seeds for these examples, the bootstrap over examples for these models.
-
-    The truth is another for each: with these examples, the mean over all seeds; of these models, over all
-    examples.
-    """
-    yield ["examples", "seeds", "shift", "seeds, accuracy", "examples, accuracy", "examples, macro-F1"]
-    for n_examples in options.examples:
-        for n_seeds in options.seeds:
-            for name, shift in SHIFTS.items():
-                draws = np.random.default_rng([n_examples, n_seeds])
-                # The same resamples in all repeats: they know no data.
-                counts = np.concatenate(list(draw_example_counts(n_examples, draws)))
-                arms = [_simulate_arm(draws, counts, n_seeds, shift) for _ in range(options.repeats)]
-                cells = (_coverage([arm[i] for arm in arms]) for i in range(3))
-                yield [str(n_examples), str(n_seeds), name, *cells]
-
-
-def _simulate_arm(
-    draws: np.random.Generator, counts: np.ndarray, n_seeds: int, shift: float
-) -> list[tuple[float, float | None, float | None]]:
-    """Truth and ends of each of the three intervals."""
-    hard, shifts = draws.normal(size=counts.shape[1:]), shift * draws.normal(size=(n_seeds,))
-    noise = draws.normal(size=(n_seeds, len(hard)))
-    right = (hard[None] + 0.8 + shifts[:, None] + noise > 0).astype(float)
-    on_these_examples = stats.norm.cdf((hard + 0.8) / np.sqrt(1 + shift**2)).mean()
-    by_seed = stats.norm.cdf((0.8 + shifts) / np.sqrt(2))
-    measures = [model[metric] for model in measure_answers(right) for metric in ("accuracy", "macro_f1")]
-    resampled = resample_all(measures, counts)
-    return [
-        (float(on_these_examples), *compute_mean_interval(right.mean(1))),
-        (float(by_seed.mean()), *compute_percentile_interval(np.mean(resampled[::2], axis=0))),
-        (float(_macro_f1(by_seed).mean()), *compute_percentile_interval(np.mean(resampled[1::2], axis=0))),
-    ]
-
-
-def _macro_f1(accuracy: np.ndarray) -> np.ndarray:
+def macro_f1_of_accuracy(accuracy: np.ndarray) -> np.ndarray:
     """Over all examples, a quarter of them of class 1, each predicted rightly with the same chance."""
     hits = (0.75 * accuracy, 0.25 * accuracy)
     predicted = (0.75 * accuracy + 0.25 * (1 - accuracy), 0.25 * accuracy + 0.75 * (1 - accuracy))
@@ -195,7 +160,7 @@ def _macro_f1(accuracy: np.ndarray) -> np.ndarray:
 def _mean_macro_f1(lift: float, shift: float) -> float:
     """Of an arm over all seeds, by quadrature."""
     places, weights = np.polynomial.hermite_e.hermegauss(40)
-    values = _macro_f1(stats.norm.cdf((lift + shift * places) / np.sqrt(2 + LEAN**2)))
+    values = macro_f1_of_accuracy(stats.norm.cdf((lift + shift * places) / np.sqrt(2 + LEAN**2)))
     return float((weights * values).sum() / weights.sum())
 
 
@@ -210,7 +175,6 @@ def _coverage(intervals: Sequence[tuple[float, float | None, float | None]]) -> 
 CASES: Final = {
     "contrasts": simulate_contrasts,
     "family": simulate_family,
-    "arms": simulate_arms,
     "worth": simulate_worth,
     "worth-forms": simulate_worth_forms,
     "power": simulate_power,

@@ -209,8 +209,9 @@ class SummaryRow(Record):
     """One arm's test metric over its seeds; `std` is the sample's.
 
     `seeds_low` and `seeds_high` are a 95% t interval of the mean over seeds. `examples_low` and
-    `examples_high` are a 95% bootstrap interval of the mean of these models over test examples, null where
-    examples are not known. `worst_seed` and `best_seed` go by which way is better.
+    `examples_high` are a 95% interval of the mean of these models over test examples, null where examples
+    are not known. `worst_seed` and `best_seed` go by which way is better. `iqm` is the interquartile mean.
+    `one_more_low` and `one_more_high` are a 95% prediction interval for one more seed, on this test set.
     """
 
     arm: str
@@ -226,6 +227,29 @@ class SummaryRow(Record):
     examples_high: float | None = None
     worst_seed: int
     best_seed: int
+    median: float | None = None
+    iqm: float | None = None
+    one_more_low: float | None = None
+    one_more_high: float | None = None
+
+
+class OutcomeRow(Record):
+    """What became of the runs of an arm, and how many of those that ended learnt nothing.
+
+    Of `n_runs` runs `n_failed` did not end. Of the others `n_collapsed` are right on no more of the test
+    than always answering its most frequent class, a share `majority` of it; `collapsed_low` and
+    `collapsed_high` are Wilson's 95% interval for the share of such runs. Null where no run ended, or the
+    test's classes are not known or there are none.
+    """
+
+    arm: str
+    size: int | Literal["all"]
+    n_runs: int
+    n_failed: int
+    n_collapsed: int | None = None
+    majority: float | None = None
+    collapsed_low: float | None = None
+    collapsed_high: float | None = None
 
 
 class GridRow(Record):
@@ -264,6 +288,26 @@ class SeedContrast(Record):
     p_mcnemar: float | None
 
 
+class OneRun(Record):
+    """As `stats.superiority.Superiority`: the chance that one run of the arm beats one of the control."""
+
+    probability: float
+    low: float
+    high: float
+
+
+class RelativeErrors(Record):
+    """By which share the arm's errors are fewer than its control's: 0.2 is a fifth fewer, -0.2 a fifth more.
+
+    `low` and `high` hold at the level of the contrast's `family_low` and `family_high`; `low` is null where
+    the control may make no errors, so that the arm may make any multiple of them.
+    """
+
+    reduction: float
+    low: float | None
+    high: float
+
+
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
@@ -272,6 +316,10 @@ class Contrast(Record):
     the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
     seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
     how many looks at the results the intervals for all contrasts allow for, this one among them.
+
+    Ends of differences between figures that have ends are cut at what is possible, 1 for shares. `one_run` is
+    null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
+    both where seeds were added by a rule.
     """
 
     arm: str
@@ -305,6 +353,8 @@ class Contrast(Record):
     limiting_factor: Literal["seeds", "examples"] | None
     each_seed: tuple[SeedContrast, ...]
     holds_for: str | None = None
+    one_run: OneRun | None = None
+    relative_errors: RelativeErrors | None = None
 
 
 class Margin(Record):

@@ -12,6 +12,7 @@ from headstart.records import (
     Contrast,
     Look,
     Margin,
+    OutcomeRow,
     StoppingRule,
     SummaryRow,
     TierRow,
@@ -45,6 +46,7 @@ class Comparison:
     tiers: tuple[TierRow, ...] = ()
     of_models: bool = False
     notes: tuple[str, ...] = ()
+    outcomes: tuple[OutcomeRow, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -66,6 +68,7 @@ class Comparison:
             "grid_choice": self.grid_choice or None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
+            "outcomes": [row.model_dump() for row in self.outcomes],
             "tiers": [row.model_dump() for row in self.tiers],
             "notes": list(self.notes),
             "label_worth": [row.model_dump() for row in self.label_worth],

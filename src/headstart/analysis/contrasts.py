@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from headstart.analysis.effect_sizes import compare_errors, compare_one_run
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import (
     ArmScores,
@@ -16,8 +19,12 @@ from headstart.analysis.scores import (
     pair_scores,
     summarise_scores,
 )
+from headstart.config.metrics import MetricInfo
 from headstart.records import Contrast, SeedContrast, SummaryRow
 from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
+
+#: Of intervals that a normal law makes, which knows no ends.
+_ENDS: Final = ("low", "high", "family_low", "family_high", "seeds_low", "seeds_high")
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,33 @@ def compare_pairs(
     return ScoredPairs(
         summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
         contrasts=tuple(
-            _make_contrast(arm, control, comparison, judging)
+            _add_effect_sizes(_make_contrast(arm, control, comparison, judging), arm, control, judging)
             for (arm, control), comparison in zip(paired, comparisons, strict=True)
         ),
     )
+
+
+def _add_effect_sizes(contrast: Contrast, arm: ArmScores, control: ArmScores, judging: Judging) -> Contrast:
+    """With what the difference means in use, and with intervals that end where they must."""
+    found = {
+        "one_run": compare_one_run(arm, control, judging),
+        "relative_errors": compare_errors(arm, control, judging, 1 - judging.alpha / contrast.n_tests),
+    }
+    return contrast.model_copy(update=found | cut_ends(contrast, judging.metric))
+
+
+def cut_ends(contrast: Contrast, metric: MetricInfo) -> dict[str, float]:
+    """The ends of its intervals that are beyond what a difference can be, at what it can be.
+
+    No truth lies there, so an interval holds as often without: a share's difference is at most 1.
+    """
+    low, high = metric.bounds
+    ends = {name: getattr(contrast, name) for name in _ENDS}
+    return {
+        name: math.copysign(high - low, end)
+        for name, end in ends.items()
+        if end is not None and abs(end) > high - low
+    }
 
 
 def _compare_cells(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import choose_judging, find_margin, list_earlier_looks
+from headstart.analysis.outcomes import list_outcomes
 from headstart.analysis.scores import ReadPredictions, collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
 from headstart.analysis.worth import WorthTables, estimate_worths
@@ -19,6 +21,7 @@ from headstart.records import (
     Contrast,
     Look,
     Margin,
+    OutcomeRow,
     RunRecord,
     StoppingRule,
     StudyWarning,
@@ -41,6 +44,7 @@ class Findings(StudyRuns):
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
     looks: tuple[Look, ...] = ()
+    outcomes: tuple[OutcomeRow, ...] = ()
 
     @property
     def earlier_looks(self) -> tuple[Look, ...]:
@@ -56,6 +60,7 @@ class Findings(StudyRuns):
             "runs": [record.model_dump(mode="json") for record in self.records],
             "summary": [row.model_dump(mode="json") for row in self.summary],
             "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
+            "outcomes": [row.model_dump(mode="json") for row in self.outcomes],
             "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
@@ -87,7 +92,8 @@ def make_findings(
     runs, control = order_runs(study, records, warnings), study.control_arm
     margin = find_margin(study, study.metric, looks)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
-    for metric, scores in collect_scores(runs, runs.metrics, read).items():
+    collected = collect_scores(runs, runs.metrics, read)
+    for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
         judging = choose_judging(runs, metric, margin, stopping_rule, looks)
         compared = compare_pairs(scores, pairs, judging, _SEED)
@@ -110,4 +116,5 @@ def make_findings(
         stopping_rule=stopping_rule,
         margin=margin,
         looks=tuple(looks),
+        outcomes=tuple(list_outcomes(runs, chain.from_iterable(collected.values()))),
     )

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
+from headstart.analysis.outcomes import list_outcomes
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
-from headstart.records import Look, Margin, RunRecord, StoppingRule
+from headstart.records import Look, Margin, OutcomeRow, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
 
 
@@ -34,6 +35,7 @@ class ScoreSource:
     grid_choice: str = ""
     earlier_looks: tuple[Look, ...] = ()
     notes: tuple[str, ...] = ()
+    outcomes: tuple[OutcomeRow, ...] = ()
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -118,4 +120,5 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         margin,
         describe_choice(study),
         list_earlier_looks(looks, study.seeds),
+        outcomes=tuple(list_outcomes(runs, scores)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from headstart.analysis.study_runs import StudyRuns, list_cells
 from headstart.config.metrics import MetricInfo
 from headstart.config.study import Size
 from headstart.records import RunRecord, SummaryRow
+from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.groups import are_same_groups, count_groups, join_groups
 from headstart.stats.measures import (
     ExampleMetric,
@@ -23,12 +25,13 @@ from headstart.stats.measures import (
     resample_all,
 )
 from headstart.stats.paired_comparison import PairedScores
-from headstart.stats.resample import compute_percentile_interval, draw_example_counts
+from headstart.stats.resample import draw_example_counts
 from headstart.stats.summary import summarise_values
 from headstart.store.predictions import TOKEN_METRICS, Predictions
 
 #: An arm at one training-set size: a row of the tables.
 Cell = tuple[str, Size]
+_T = TypeVar("_T")
 #: Returns the test predictions of the run with a key, for a metric, where they are known.
 ReadPredictions = Callable[[str, str], Predictions | None]
 
@@ -37,13 +40,15 @@ ReadPredictions = Callable[[str, str], Predictions | None]
 class MeasuredTest:
     """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart.
 
-    `groups` [N] are those of its examples; None where each is by itself.
+    `groups` [N] are those of its examples; None where each is by itself. `n_majority` is how many are of the
+    most frequent class; None without classes.
     """
 
     measures: Mapping[str, ExampleMetric]
     digest: str
     n_examples: int
     groups: np.ndarray | None = None
+    n_majority: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class ArmScores:
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
     the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
     another; `groups` [N] are theirs, None where each is by itself. `rounding` is the unit of the last decimal
-    that scores of a file are written with.
+    that scores of a file are written with. `n_majority` of the examples are of the most frequent class; None
+    without classes.
     """
 
     arm: str
@@ -66,6 +72,7 @@ class ArmScores:
     n_examples: int = 0
     groups: np.ndarray | None = None
     rounding: float = 0.0
+    n_majority: int | None = None
 
     @property
     def cell(self) -> Cell:
@@ -108,6 +115,7 @@ def _make_arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int,
         test_digest=first.digest if first else None,
         n_examples=first.n_examples if first else 0,
         groups=join_groups(test.groups for test in same.values()),
+        n_majority=first.n_majority if first else None,
     )
 
 
@@ -119,7 +127,8 @@ def _read_tests(key: str, metrics: Iterable[str], read: ReadPredictions) -> dict
         test = next((test for predictions, test in known if _can_tell(predictions, metric)), None)
         if test is None and (predictions := read(key, metric)) is not None:
             measures = measure_predictions(predictions)
-            test = MeasuredTest(measures, predictions.digest, len(predictions.y_true), predictions.groups)
+            n_examples, n_majority = len(predictions.y_true), count_majority(predictions)
+            test = MeasuredTest(measures, predictions.digest, n_examples, predictions.groups, n_majority)
             known.append((predictions, test))
         if test is not None:
             tests[metric] = test
@@ -131,6 +140,11 @@ def _can_tell(predictions: Predictions, metric: str) -> bool:
     if predictions.kind in ("tokens", "answers"):
         return (predictions.kind == "tokens") == (metric in TOKEN_METRICS)
     return True
+
+
+def count_majority(predictions: Predictions) -> int | None:
+    """How many examples are of the most frequent class; None without classes."""
+    return int(np.bincount(predictions.y_true).max()) if predictions.kind == "classes" else None
 
 
 def measure_predictions(predictions: Predictions) -> dict[str, ExampleMetric]:
@@ -177,15 +191,11 @@ def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generat
 
 
 def summarise_scores(scores: ArmScores, metric: MetricInfo) -> SummaryRow:
-    """Mean, deviations, both intervals, and the worst and best seed."""
+    """Centres, deviations, intervals, and the worst and best seed."""
     worst, best = scores.find_extreme_seeds(metric)
-    figures = summarise_values(np.array(list(scores.by_seed.values())), scores.rounding)
-    is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
-    examples_low, examples_high = (
-        compute_percentile_interval(np.mean(list(scores.resampled.values()), axis=0))
-        if is_resampled
-        else (None, None)
-    )
+    values = np.array(list(scores.by_seed.values()))
+    figures = summarise_values(values, scores.rounding, metric.bounds)
+    examples_low, examples_high = _find_examples_interval(scores, metric, figures.mean) or (None, None)
     return SummaryRow(
         arm=scores.arm,
         size=scores.size,
@@ -200,7 +210,28 @@ def summarise_scores(scores: ArmScores, metric: MetricInfo) -> SummaryRow:
         examples_high=examples_high,
         worst_seed=worst,
         best_seed=best,
+        median=figures.median,
+        iqm=figures.iqm,
+        one_more_low=figures.one_more_low,
+        one_more_high=figures.one_more_high,
     )
+
+
+def _find_examples_interval(scores: ArmScores, metric: MetricInfo, mean: float) -> tuple[float, float] | None:
+    """Over test examples, where these are known of every seed."""
+    return estimate_examples_interval(
+        mean,
+        stack_known([test.by_example for test in _list_of_every_seed(scores, scores.measures)]),
+        stack_known(_list_of_every_seed(scores, scores.resampled)),
+        metric.bounds,
+        groups=scores.groups,
+        is_correlation=metric.is_number_correlation,
+    )
+
+
+def _list_of_every_seed(scores: ArmScores, by_seed: Mapping[int, _T]) -> list[_T]:
+    """What each seed has; nothing where one has none."""
+    return list(by_seed.values()) if by_seed.keys() == scores.by_seed.keys() else []
 
 
 def list_shared_seeds(scores: ArmScores, other: ArmScores) -> list[int]:

@@ -60,6 +60,14 @@ class StudyRuns:
 
     def select_chosen(self, arm: str, size: Size) -> tuple[RunRecord, ...]:
         """The arm's completed runs, in a tuned arm those at the grid point at which their seed is judged."""
+        judged = self._select_judged(arm, size)
+        return tuple(run for run in judged if run.status == "done" and run.test)
+
+    def select_chosen_failed(self, arm: str, size: Size) -> tuple[RunRecord, ...]:
+        """Those of the same runs that failed."""
+        return tuple(run for run in self._select_judged(arm, size) if run.status == "failed")
+
+    def _select_judged(self, arm: str, size: Size) -> tuple[RunRecord, ...]:
         points = {
             row.seed: row.hyperparameters for row in self.judged_points if (row.arm, row.size) == (arm, size)
         }
@@ -69,8 +77,6 @@ class StudyRuns:
             for record in self.records
             if (record.arm, record.size) == (arm, size)
             and record.hyperparameters == points.get(record.seed, default)
-            and record.status == "done"
-            and record.test
         )
 
     def collect_test_scores(self, arm: str, size: Size, metric: str) -> dict[int, float]:

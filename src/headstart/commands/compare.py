@@ -18,7 +18,7 @@ from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
 from headstart.analysis.worth import estimate_worths
 from headstart.errors import HeadstartError
-from headstart.records import Margin, StoppingRule
+from headstart.records import Margin, OutcomeRow, StoppingRule
 
 
 def compare_sources(
@@ -138,6 +138,7 @@ def compare(
         earlier_looks=opened.earlier_looks,
         grid_choice=opened.grid_choice,
         notes=opened.notes,
+        outcomes=opened.outcomes,
     )
 
 
@@ -249,6 +250,7 @@ def compare_studies(
         stopping_rule=rule,
         earlier_looks=max(first.earlier_looks, second.earlier_looks, key=len),
         notes=(*first.notes, *second.notes),
+        outcomes=(*_mark_outcomes(first, "A"), *_mark_outcomes(second, "B")),
     )
 
 
@@ -284,3 +286,7 @@ def _check_same_test(first: ScoreSource, second: ScoreSource, where: str) -> Non
 def _mark_study(source: ScoreSource, letter: str) -> list[ArmScores]:
     """Its scores, each arm's name with the study's letter."""
     return [replace(scores, arm=f"{scores.arm} ({letter})") for scores in source.scores]
+
+
+def _mark_outcomes(source: ScoreSource, letter: str) -> list[OutcomeRow]:
+    return [row.model_copy(update={"arm": f"{row.arm} ({letter})"}) for row in source.outcomes]

@@ -1,7 +1,8 @@
-"""Which way a metric is better, and which are shares; knows names only, computes nothing."""
+"""Which way a metric is better, which are shares, and what values it can have; knows names only."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,22 @@ _OTHER_LOWER: Final = _list_names(
     "median_absolute_error max_error mape mean_absolute_percentage_error smape mase brier_score "
     "brier_score_loss brier ppl word_perplexity byte_perplexity bits_per_byte wer cer ter"
 )
+#: Shares of right answers, so that what is left to one is a share of errors, and shares of errors.
+_ERROR_SHARES: Final = _OTHER_ERROR_SHARES | _list_names(
+    "accuracy balanced_accuracy exact_match token_accuracy acc acc_norm acc_bytes acc_all correct is_correct "
+    "em quasi_exact_match prefix_exact_match extractive_match accuracy_score balanced_accuracy_score "
+    "top_k_accuracy pass@1"
+)
+#: Correlations of two numbers an example, and what else lies between -1 and 1.
+_NUMBER_CORRELATIONS: Final = _list_names("pearson pearsonr spearman spearmanr")
+_CORRELATIONS: Final = _NUMBER_CORRELATIONS | _list_names(
+    "mcc matthews_correlation matthews_corrcoef cohen_kappa cohen_kappa_score"
+)
+#: Of the others, those that are never below zero.
+_NEVER_NEGATIVE: Final = LOWER_IS_BETTER | _list_names(
+    "mse mean_squared_error root_mean_squared_error mean_absolute_error ppl word_perplexity byte_perplexity "
+    "wer cer ter mape brier brier_score brier_score_loss"
+)
 #: How the Trainer and others say of which examples a metric is.
 _SPLITS: Final = re.compile(r"^(eval|test|valid|validation|val|dev|predict)_")
 
@@ -69,6 +86,26 @@ class MetricInfo:
         """How many of the units that people state margins in one unit of the values is."""
         return 100.0 if self.is_share else 1.0
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the most that it can be; infinite where there is no such end, or none is known."""
+        plain = _simplify(self.name)
+        if self.is_share:
+            return 0.0, 1.0
+        if plain in _CORRELATIONS:
+            return -1.0, 1.0
+        return (0.0 if plain in _NEVER_NEGATIVE else -math.inf), math.inf
+
+    @property
+    def is_number_correlation(self) -> bool:
+        """Whether it correlates two numbers an example."""
+        return _simplify(self.name) in _NUMBER_CORRELATIONS
+
+    @property
+    def counts_errors(self) -> bool:
+        """Whether it is a share of errors, or of right answers."""
+        return self.is_share and _simplify(self.name) in _ERROR_SHARES
+
 
 def describe_metric(name: str) -> MetricInfo:
     """A metric of Headstart's own, or of a task that someone added."""
@@ -81,7 +118,7 @@ def find_metric(name: str) -> MetricInfo | None:
     `eval_Accuracy` and `macro F1` are known as `accuracy` and `macro_f1` are, `neg_log_loss` of scikit-learn
     as the negative of a loss.
     """
-    plain = _SPLITS.sub("", re.sub(r"[\s/-]+", "_", name.strip().lower()))
+    plain = _simplify(name)
     if plain in SHARES or plain in _OTHER_SHARES:
         return MetricInfo(name, lower_is_better=False, is_share=True)
     if plain in _OTHER_ERROR_SHARES:
@@ -91,6 +128,11 @@ def find_metric(name: str) -> MetricInfo | None:
     if plain in _OTHER_HIGHER or _is_negated(plain):
         return MetricInfo(name, lower_is_better=False, is_share=False)
     return None
+
+
+def _simplify(name: str) -> str:
+    """As the tables above have it."""
+    return _SPLITS.sub("", re.sub(r"[\s/-]+", "_", name.strip().lower()))
 
 
 def _is_negated(plain: str) -> bool:

@@ -21,6 +21,7 @@ from headstart.report.numbers import (
     format_worth_interval,
     get_unit,
 )
+from headstart.report.one_more_run import make_one_more_run_table
 from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
@@ -62,7 +63,7 @@ def render_comparison_latex(comparison: Comparison) -> str:
 
 
 def make_tables(comparison: Comparison) -> Iterator[Rows]:
-    """Arms, contrasts, and worth in labels and in updates, each with its heading first."""
+    """Arms, contrasts, one more run, and worth in labels and in updates, each with its heading first."""
     has_sizes = any(row.size != "all" for row in comparison.summary)
     if comparison.tiers:
         yield _make_tiers_table(comparison)
@@ -70,6 +71,9 @@ def make_tables(comparison: Comparison) -> Iterator[Rows]:
     yield _make_models_table(comparison) if comparison.of_models else _make_arms_table(comparison, has_sizes)
     if comparison.contrasts:
         yield _make_contrasts_table(comparison, has_sizes)
+    if one_run := make_one_more_run_table(comparison):
+        sizes = ["size", *(row.size for row in comparison.summary)]
+        yield [_add_size(cells, size, has_sizes) for cells, size in zip(one_run, sizes, strict=True)]
     if comparison.label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
         yield [head, *(_format_worth_row(row, comparison.info) for row in comparison.label_worth)]

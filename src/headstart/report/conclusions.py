@@ -7,7 +7,7 @@ from typing import Final
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
-from headstart.config.metrics import MetricInfo, is_better
+from headstart.config.metrics import MetricInfo, describe_metric, is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, Margin, StoppingRule
@@ -15,6 +15,8 @@ from headstart.report.cautions import explain_missing_contrasts, explain_roundin
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.looks import describe_at_once, explain_looks
 from headstart.report.numbers import format_interval, format_metric, get_unit
+from headstart.report.one_more_run import describe_errors, explain_one_more_run
+from headstart.report.outcomes import describe_outcomes
 from headstart.report.stopping import (
     describe_anytime_interval,
     explain_stopping,
@@ -38,6 +40,10 @@ def draw_conclusions(findings: Findings) -> list[str]:
         sentences += explain_looks(findings.earlier_looks)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
         sentences += explain_margin(findings.margin, metric)
+    sentences += [
+        *describe_outcomes(findings.outcomes),
+        *_explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule),
+    ]
     sentences += _name_beaten_models(findings, size)
     sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
@@ -54,12 +60,15 @@ def draw_conclusions(findings: Findings) -> list[str]:
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = [*comparison.notes, *explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
+    notes = [*describe_outcomes(comparison.outcomes), *comparison.notes]
+    notes += [*explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
+    notes += explain_one_more_run(comparison)
     notes += (
         _explain_seeds(comparison) if rule is None else explain_stopping(contrasts, comparison.metric, rule)
     )
     notes += explain_rounding(comparison) if rule is None else ()
     notes += _explain_tiers(comparison)
+    notes += _explain_cut_ends(contrasts, comparison.info, rule)
     if rule is None and is_family(contrasts):
         chance = "" if comparison.earlier_looks else ": the chance that any verdict is false is 5% at most"
         notes.append(
@@ -143,7 +152,9 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
     if row.verdict in ("no difference", "not worse"):
         return _describe_by_margin(row, findings, f"{against}{interval}.")
     verb = "beats" if row.verdict == "better" else "is behind"
-    return f"{row.arm} {verb} {row.control} by {difference}: {against}{interval}."
+    errors = describe_errors(row, describe_metric(row.metric))
+    by = f"{difference}, {errors}" if errors else difference
+    return f"{row.arm} {verb} {row.control} by {by}: {against}{interval}."
 
 
 def _describe_signs(row: Contrast) -> str:
@@ -178,6 +189,16 @@ def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
         for row in findings.summary
         if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
     )
+
+
+def _explain_cut_ends(
+    rows: Sequence[Contrast], metric: MetricInfo, rule: StoppingRule | None
+) -> Iterator[str]:
+    """Where an interval that is shown ends at what a difference can be."""
+    most = metric.bounds[1] - metric.bounds[0]
+    if any(end is not None and abs(end) == most for row in rows for end in select_interval(row, rule)):
+        amount = f"{format_metric(metric, most)} {get_unit(metric)}"
+        yield f"An end at {amount} is the most that is possible, not a measurement."
 
 
 def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:

@@ -112,13 +112,21 @@ def estimate_two_way(differences: np.ndarray, groups: np.ndarray | None = None) 
         raise ValueError(f"differences of shape {table.shape}; at least two seeds and two examples")
     if not has_variation(differences.ravel()):
         return None
-    a, b, e = compute_mean_squares(table)
+    return estimate_from_squares(float(differences.mean()), compute_mean_squares(table), table.shape)
+
+
+def estimate_from_squares(
+    mean: float, mean_squares: tuple[float, float, float], shape: tuple[int, ...]
+) -> TwoWayEstimate | None:
+    """As `estimate_two_way`, of a table of this `shape` with these mean squares of rows, columns and rest."""
+    a, b, e = mean_squares
+    n_seeds, n_examples = shape
     cells = n_seeds * n_examples
     of_seeds = max(a, e) if n_seeds < FEW_SEEDS else a
     if of_seeds + max(b - e, 0.0) <= 0:
         return None
     return TwoWayEstimate(
-        mean=float(differences.mean()),
+        mean=mean,
         seeds_variance=of_seeds / cells,
         examples_variance=max(b - e, 0.0) / cells,
         seeds_df=n_seeds - 1,

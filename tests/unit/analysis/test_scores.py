@@ -13,6 +13,7 @@ from headstart.analysis.scores import (
     ArmScores,
     bootstrap_examples,
     collect_scores,
+    count_majority,
     have_other_groups,
     list_shared_seeds,
     measure_predictions,
@@ -22,6 +23,7 @@ from headstart.analysis.scores import (
 )
 from headstart.analysis.study_runs import order_runs
 from headstart.config.metrics import describe_metric
+from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.measures import MeanMeasure
 from headstart.store.predictions import Predictions
 from studies import make_record, make_study
@@ -129,10 +131,38 @@ def test_scores_without_predictions_are_not_drawn_anew() -> None:
 
 def test_the_interval_over_examples_is_of_the_mean_over_seeds() -> None:
     scores = scores_of("a", {seed: predict(0.7, seed) for seed in (0, 1)})
+    row = summarise_scores(scores, describe_metric("accuracy"))
+    parts = np.array([measure.by_example for measure in scores.measures.values()])
+    assert (row.examples_low, row.examples_high) == estimate_examples_interval(row.mean, parts, None, (0, 1))
+
+
+def test_a_loss_has_the_percentiles_of_the_mean_over_seeds() -> None:
+    losses = np.random.default_rng(1).random((2, 8))
+    measures = {seed: MeanMeasure(row) for seed, row in enumerate(losses)}
+    by_seed = {seed: float(row.mean()) for seed, row in enumerate(losses)}
+    scores = ArmScores("a", "all", 8, by_seed, measures, test_digest="one", n_examples=8)
     (resampled,) = bootstrap_examples([scores], np.random.default_rng(0))
-    row = summarise_scores(resampled, describe_metric("accuracy"))
+    row = summarise_scores(resampled, describe_metric("loss"))
     means = (resampled.resampled[0] + resampled.resampled[1]) / 2
     assert (row.examples_low, row.examples_high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "balanced_accuracy", "mcc"])
+def test_all_right_is_not_certain(metric: str) -> None:
+    """Issue 19: accuracy of 100% on 50 examples has a lower end."""
+    right = {seed: predict(1.1, seed, n=50) for seed in (0, 1, 2)}
+    measures = {seed: measure_predictions(found)[metric] for seed, found in right.items()}
+    scores = ArmScores("a", "all", 8, dict.fromkeys(right, 1.0), measures, test_digest="one", n_examples=50)
+    row = summarise_scores(scores, describe_metric(metric))
+    assert row.examples_low is not None
+    assert row.examples_low < 0.95
+    assert row.examples_high == 1
+
+
+def test_a_test_set_knows_its_majority_class() -> None:
+    uneven = Predictions("classes", np.array([0, 0, 0, 1]), np.zeros(4, int), 2, "d", np.ones(4))
+    numbers = Predictions("numbers", np.arange(4.0), np.arange(4.0), 0, "d", np.ones(4))
+    assert (count_majority(uneven), count_majority(numbers)) == (3, None)
 
 
 @pytest.mark.parametrize(("metric", "extremes"), [("accuracy", (2, 1)), ("loss", (1, 2))])

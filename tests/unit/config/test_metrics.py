@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from sklearn.metrics import get_scorer_names
 
@@ -75,3 +77,42 @@ def test_a_known_direction_is_not_contradicted() -> None:
     )
     with pytest.raises(HeadstartError, match="--lower-is-better, but of 'accuracy' higher is better"):
         settle_metric("accuracy", True, known, "f")
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        ("accuracy", (0, 1)),
+        ("eval_f1", (0, 1)),
+        ("error_rate", (0, 1)),
+        ("mcc", (-1, 1)),
+        ("test_pearsonr", (-1, 1)),
+        ("eval_rmse", (0, math.inf)),
+        ("neg_log_loss", (-math.inf, math.inf)),
+        ("bleu", (-math.inf, math.inf)),
+    ],
+)
+def test_what_values_a_metric_can_have(name: str, bounds: tuple[float, float]) -> None:
+    info = find_metric(name)
+    assert info is not None
+    assert info.bounds == bounds
+
+
+def test_a_metric_that_nobody_knows_has_no_ends() -> None:
+    assert describe_metric("elo").bounds == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "correlates"),
+    [
+        ("acc_norm", True, False),
+        ("error_rate", True, False),
+        ("macro_f1", False, False),
+        ("mcc", False, False),
+        ("spearman", False, True),
+    ],
+)
+def test_what_a_metric_counts(name: str, counts: bool, correlates: bool) -> None:
+    info = find_metric(name)
+    assert info is not None
+    assert (info.counts_errors, info.is_number_correlation) == (counts, correlates)

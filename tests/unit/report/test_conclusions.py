@@ -155,8 +155,9 @@ def test_two_seeds_are_said_to_be_few() -> None:
     assert not any("Two seeds" in sentence for sentence in draw_conclusions(findings_of()))
 
 
-def test_an_arm_whose_every_run_failed_is_not_spoken_of() -> None:
-    assert draw_conclusions(findings_of({"pretrained": (None, None), "random": (0.5, 0.6)})) == []
+def test_of_an_arm_whose_every_run_failed_this_alone_is_said() -> None:
+    (sentence,) = draw_conclusions(findings_of({"pretrained": (None, None), "random": (0.5, 0.6)}))
+    assert sentence.startswith("Some runs failed and are in no figure (2 of 2 of pretrained): ")
 
 
 def test_sentences_are_of_the_last_size() -> None:
@@ -300,6 +301,20 @@ def test_a_margin_stated_after_the_results_is_said_where_a_study_ends() -> None:
     )
     assert after[1].startswith("The margin, 1 points, was stated after the results")
     assert not any("margin" in sentence for sentence in before)
+
+
+def test_near_the_ceiling_a_verdict_names_errors() -> None:
+    errors = {"reduction": 0.2, "low": 0.05, "high": 0.31}
+    (sentence, *_) = draw_conclusions(with_contrast(relative_errors=errors))
+    assert "beats random by 17.0 points, 20% fewer errors (5 to 31%): " in sentence
+
+
+def test_an_end_that_is_the_most_possible_is_no_measurement() -> None:
+    cut = contrast(family_low=-1.0, verdict="undecided")
+    sentence = "An end at 100.0 points is the most that is possible, not a measurement."
+    assert sentence in explain_comparison(comparison(cut))
+    assert sentence in draw_conclusions(with_contrast(family_low=-1.0, verdict="undecided"))
+    assert sentence not in explain_comparison(comparison(contrast()))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""Runs that failed and runs that learnt nothing are counted, by arm and size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from headstart.analysis.findings import Findings, make_findings
+from headstart.analysis.outcomes import Majority, list_outcomes
+from headstart.analysis.scores import ArmScores
+from headstart.analysis.study_runs import order_runs
+from headstart.records import OutcomeRow
+from headstart.store.predictions import Predictions
+from studies import make_record, make_study
+
+#: Of ten test examples seven are of the first class.
+Y_TRUE = np.array([0] * 7 + [1] * 3)
+
+
+def count(values: Sequence[float | None], arm: str = "random", n_majority: int | None = 7) -> OutcomeRow:
+    """Of one arm with these accuracies on a test whose majority class is 70%."""
+    runs = order_runs(
+        make_study(seeds=len(values)), [make_record(arm, seed, value) for seed, value in enumerate(values)]
+    )
+    scores = ArmScores("pretrained", "all", 8, {0: 0.9}, n_examples=10, n_majority=n_majority)
+    (row,) = list_outcomes(runs, [scores])
+    return row
+
+
+def test_runs_at_or_below_the_majority_class_did_not_learn() -> None:
+    row = count((0.9, 0.7, 0.3, 0.8, 0.7000000001, 0.71))
+    assert (row.n_runs, row.n_failed, row.n_collapsed, row.majority) == (6, 0, 4, 0.7)
+    theirs = stats.binomtest(4, 6).proportion_ci(method="wilson")
+    assert (row.collapsed_low, row.collapsed_high) == pytest.approx((theirs.low, theirs.high))
+
+
+@pytest.mark.parametrize(("accuracy", "is_reached"), [(171 / 333, True), (172 / 333, False)])
+def test_the_majority_is_counted_in_examples(accuracy: float, is_reached: bool) -> None:
+    assert Majority(171, 333).is_reached(accuracy) == is_reached
+
+
+def test_none_of_one_run_is_no_promise() -> None:
+    row = count((0.9,))
+    assert row.n_collapsed == 0
+    assert row.collapsed_low == 0
+    assert row.collapsed_high == pytest.approx(0.793, abs=1e-3)
+
+
+def test_failed_runs_are_counted_apart() -> None:
+    row = count((0.9, None, 0.7))
+    assert (row.n_runs, row.n_failed, row.n_collapsed) == (3, 1, 1)
+
+
+def test_an_arm_whose_every_run_failed_has_a_row() -> None:
+    row = count((None, None))
+    assert (row.n_runs, row.n_failed, row.n_collapsed, row.collapsed_low) == (2, 2, None, None)
+
+
+def test_without_classes_nothing_is_said_of_learning() -> None:
+    row = count((0.9, 0.2), n_majority=None)
+    assert (row.n_runs, row.n_collapsed, row.majority) == (2, None, None)
+
+
+def make_tuned(values: Sequence[tuple[float, int, float | None]], tuning_seeds: object) -> Findings:
+    study = make_study(seeds=2, tune={"learning_rate": [1e-4, 1e-3], "seeds": tuning_seeds})
+    records = [
+        make_record("random", seed, value, hyperparameters={"learning_rate": rate}, for_tuning=seed > 1)
+        for rate, seed, value in values
+    ]
+    return make_findings(study, records, ())
+
+
+def test_a_tuned_arms_failures_count_at_its_chosen_grid_point() -> None:
+    values = [(1e-4, 0, 0.8), (1e-4, 1, 0.9), (1e-3, 0, None), (1e-3, 1, None)]
+    (row,) = make_tuned(values, "shared").outcomes
+    assert (row.n_runs, row.n_failed) == (2, 0)
+
+
+def test_runs_that_choose_are_no_outcomes_and_those_that_judge_are() -> None:
+    values = [(1e-4, 1000, 0.8), (1e-3, 1000, None), (1e-4, 0, 0.8), (1e-4, 1, None)]
+    (row,) = make_tuned(values, [1000]).outcomes
+    assert (row.n_runs, row.n_failed) == (2, 1)
+
+
+@pytest.mark.parametrize(("seeds", "tuning"), [((0, 1), "shared"), ((1000, 1001), [1000, 1001])])
+def test_where_no_grid_point_could_be_chosen_a_seed_failed_once(
+    seeds: tuple[int, int], tuning: object
+) -> None:
+    values = [(rate, seed, None) for rate in (1e-4, 1e-3) for seed in seeds]
+    (row,) = make_tuned(values, tuning).outcomes
+    assert (row.n_runs, row.n_failed) == (2, 2)
+
+
+def test_findings_hold_them_by_size_and_arm() -> None:
+    study = make_study(seeds=2, sizes=[2, 4])
+    records = [
+        make_record(arm, seed, 0.7 if (arm, size) == ("random", 2) else 0.9, size=size)
+        for arm in ("pretrained", "random")
+        for size in (2, 4)
+        for seed in (0, 1)
+    ]
+    predictions = Predictions("classes", Y_TRUE, Y_TRUE, 2, "d", np.ones(10))
+    findings = make_findings(study, records, (), lambda key, metric: predictions)
+    assert [(row.size, row.arm, row.n_collapsed) for row in findings.outcomes] == [
+        (2, "pretrained", 0),
+        (2, "random", 2),
+        (4, "pretrained", 0),
+        (4, "random", 0),
+    ]
+    assert findings.to_dict()["outcomes"][1]["majority"] == 0.7
