@@ -17,8 +17,8 @@
 Of single arms, and of one run against another: `coverage_arms.py`.
 
 Right and wrong answers of models are drawn from laws whose truth is known. Printed is the share of 95%
-intervals that hold it, and their mean width in points; of the rule that adds seeds until intervals are
-narrow, how often it says that equal arms differ.
+intervals that hold it, and their mean width in points; of the rule that adds seeds, and of studies that grow
+by hand, how often they say that equal arms differ.
 """
 
 from __future__ import annotations
