@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headstart.analysis.comparison import Comparison as Comparison
     from headstart.commands.compare import compare as compare
+    from headstart.commands.compare import compare_items as compare_items
     from headstart.commands.compare import compare_studies as compare_studies
     from headstart.commands.explain import explain_lora as explain_lora
     from headstart.commands.export import export as export
@@ -47,6 +48,7 @@ _HOME = {
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
     "compare": "headstart.commands.compare",
+    "compare_items": "headstart.commands.compare",
     "compare_studies": "headstart.commands.compare",
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
@@ -72,6 +74,7 @@ __all__ = [
     "Stack",
     "Study",
     "compare",
+    "compare_items",
     "compare_studies",
     "explain_lora",
     "export",

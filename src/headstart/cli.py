@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -91,19 +91,42 @@ def run(
     overrides: Overrides = None,
     until_decided: Annotated[
         float | None,
-        typer.Option(metavar="POINTS", help="Add seeds until every interval is narrower than this."),
+        typer.Option(
+            metavar="POINTS", help="Add seeds until every contrast is decided, or its interval narrower."
+        ),
     ] = None,
-    most_seeds: Annotated[int, typer.Option(min=1, help="Where adding seeds ends.")] = 20,
+    most_seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Where adding seeds ends: 20 by default.", show_default=False),
+    ] = None,
+    sequence: Annotated[
+        Literal["signs", "t"] | None,
+        typer.Option(help="signs (the default) assume no law, t normal differences.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the missing runs of the study, and print its findings."""
     from headstart.config.load import load_study
 
     loaded = load_study(study, overrides or ())
+    _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
     if until_decided is None:
         _run_and_print(loaded, as_json=as_json)
     else:
-        _run_and_print(loaded, as_json=as_json, until=(until_decided, most_seeds))
+        options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
+        _run_and_print(loaded, as_json=as_json, until=(until_decided, options))
+
+
+def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
+    """See that nothing is said of adding seeds where none are added."""
+    for name, value in given.items():
+        if until_decided is None and value is not None:
+            raise HeadstartError(
+                f"{value}, and no seeds are added",
+                where=name,
+                expected="--until-decided POINTS beside it",
+                fix=f"leave {name} out, or add --until-decided",
+            )
 
 
 @app.command()
@@ -162,33 +185,62 @@ def export(
 
 @app.command()
 def compare(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A study's folder, or a file of scores.")],
-    other: Annotated[
-        Path | None, typer.Argument(metavar="[OTHER]", help="Another study on the same test examples.")
-    ] = None,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="A study's folder, or two; a file of scores; or files or folders of items, NAME=PATH.",
+            show_default=False,
+        ),
+    ],
     metric: Annotated[str | None, typer.Option(help="The study's, or the only column, by default.")] = None,
     control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
     margin: Annotated[
         float | None, typer.Option(min=0, help="Points (or the metric's unit) that do not matter.")
     ] = None,
+    lower_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--lower-is-better/--higher-is-better",
+            help="Of a metric whose name does not tell.",
+            show_default=False,
+        ),
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Of items: the task, where files are of several.")] = None,
+    shared_items: Annotated[
+        bool, typer.Option("--shared-items", help="Leave out items that an arm lacks.")
+    ] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit code by the verdict: 0 better, 3 undecided, 4 worse.")
+    ] = False,
+    arm: Annotated[str | None, typer.Option(help="Of --gate: the arm that is judged.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
-    from headstart.commands.compare import compare as compare_arms
-    from headstart.commands.compare import compare_studies
+    from headstart.analysis.gate import judge_gate
+    from headstart.commands.compare import compare_sources
     from headstart.report.comparison import (
         render_comparison,
         render_comparison_latex,
         render_comparison_markdown,
     )
 
-    if other is None:
-        comparison = compare_arms(source, metric=metric, control=control, margin=margin, seed=seed)
-    else:
-        comparison = compare_studies(source, other, metric=metric, margin=margin, seed=seed)
+    if arm is not None and not gate:
+        raise HeadstartError("it says which arm --gate judges", where="--arm", fix="add --gate")
+    comparison = compare_sources(
+        sources,
+        task=task,
+        metric=metric,
+        control=control,
+        margin=margin,
+        seed=seed,
+        lower_is_better=lower_is_better,
+        shared_items=shared_items,
+    )
+    judged = judge_gate(comparison, arm) if gate else None
     if as_json:
         _print_json(comparison.to_dict())
     elif as_latex:
@@ -197,6 +249,9 @@ def compare(
         typer.echo(render_comparison_markdown(comparison), nl=False)
     else:
         Console().print(render_comparison(comparison))
+    if judged is not None:
+        _log(f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}")
+        raise typer.Exit(judged.exit_code)
 
 
 @app.command()
@@ -315,7 +370,7 @@ def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
     _run_and_print(load_demo(overrides or ()), as_json=as_json)
 
 
-def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, int] | None = None) -> None:
+def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, dict[str, Any]] | None = None) -> None:
     from headstart.commands.run import run as run_study
     from headstart.commands.until import run_until
     from headstart.report.progress import StudyProgress
@@ -327,7 +382,7 @@ def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, int] | No
             if until is None:
                 results = run_study(study, *listeners)
             else:
-                results = run_until(study, until[0], *listeners, most_seeds=until[1])
+                results = run_until(study, until[0], *listeners, **until[1])
     except KeyboardInterrupt:
         _log("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(130) from None

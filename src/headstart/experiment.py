@@ -2,7 +2,8 @@
 
 A study stands for runs: its arms, at each size, with each seed. Those that its folder lacks are trained as
 packs, each leaves a record, and what the records say together are the findings: whether the checkpoint beats
-its control, by how much, and how sure that is.
+its control, by how much, and how sure that is. Where arms are tuned by seeds of their own, the records of the
+first runs say which others are needed, and these are trained then.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from headstart.planning.estimate import StudyEstimate
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
+from headstart.planning.tuning import describe_changed_choices
 from headstart.records import Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
 from headstart.training.prepare import prepare_methods
@@ -60,15 +62,19 @@ def run_missing(
         HeadstartError: every run failed; a single one that fails is recorded.
     """
     opened.store.open_study(opened.study, opened.rule)
-    estimate = estimate_missing(opened)
+    estimate = _plan_phase(opened)
     for warning in estimate.warnings:
         opened.log(warning.message)
-    opened.store.write_json("plan.json", plan_missing(opened, estimate).to_dict())
     for record in opened.done.values():
         _promote(record, opened)  # an earlier call may have ended between a run and its promotion
     expected: Range | None = None
     if estimate.missing:
         placement, expected = _train(opened, estimate, backend, on_event, placement)
+        if opened.missing:  # tuning has ended: which runs are judged is known now
+            for sentence in describe_changed_choices(opened.study, opened.records.values()):
+                opened.log(sentence)
+            judged = _plan_phase(opened).with_times_of(estimate.with_placement(placement))
+            _train(opened, judged, backend, on_event, placement)
     findings = _write_findings(opened)
     opened.log(estimates.describe_end(len(findings.records), time.monotonic() - opened.began, expected))
     if all(record.status == "failed" for record in findings.records):
@@ -80,8 +86,15 @@ def run_missing(
     return Results(findings, opened.store.out, placement)
 
 
+def _plan_phase(opened: OpenStudy) -> StudyEstimate:
+    """What the runs that are missing now, and those after them, will need; in plan.json too."""
+    estimate = estimate_missing(opened)
+    opened.store.write_json("plan.json", plan_missing(opened, estimate).to_dict())
+    return estimate
+
+
 def estimate_missing(opened: OpenStudy) -> StudyEstimate:
-    """What the runs that are missing will need, before a step is made."""
+    """What the runs that are missing, and those to come, will need, before a step is made."""
     return estimates.estimate_study(
         opened.runs,
         opened.missing,
@@ -89,6 +102,7 @@ def estimate_missing(opened: OpenStudy) -> StudyEstimate:
         opened.process_bytes,
         opened.store.out,
         opened.gpus,
+        to_come=opened.to_come,
     )
 
 
@@ -96,13 +110,17 @@ def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
     """What will be done, and what it will cost."""
     data = summarise_data(opened.prepared.corpus, opened.prepared.tokens)
     warnings = (*opened.prepared.warnings, *estimate.warnings)
-    return Plan(opened.study, opened.runs, frozenset(opened.done), data, estimate.cost, warnings)
+    done = frozenset(opened.done)
+    return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come)
 
 
 def _train(
     opened: OpenStudy, estimate: StudyEstimate, backend: Backend, on_event: OnEvent, chosen: Placement | None
 ) -> tuple[Placement, Range | None]:
-    """Train them as packs, each run's record taken in as it ends; gives where, and the seconds expected."""
+    """Train the missing ones as packs, each run's record taken in as it ends.
+
+    Gives where, and the seconds that they and those to come were expected to take.
+    """
 
     def on(event: Event) -> None:
         if isinstance(event, RunEnded):
@@ -114,18 +132,24 @@ def _train(
     placement = chosen or place_study(estimate, backend)
     if chosen is None:
         backend.stop()  # a process that has timed steps keeps the memory of its largest pack
-    packs = estimate.with_placement(placement).plan_packs(placement)
-    if sentence := estimates.describe_expected(packs, placement):
+    estimate = estimate.with_placement(placement)
+    packs = estimate.plan_packs(placement)
+    in_all = [*packs, *estimate.plan_packs_to_come(placement)]
+    if sentence := estimates.describe_expected(in_all, placement):
         opened.log(sentence)
     backend.run_packs(packs, placement, on)
     opened.log(describe_placement(placement))
-    return placement, estimates.predict_seconds(packs, placement)
+    return placement, estimates.predict_seconds(in_all, placement)
 
 
 def _write_findings(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
     records, warnings = list(opened.records.values()), opened.prepared.warnings
-    findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule)
+    done = opened.done
+    has_results = any(run.key in done for run in opened.runs)
+    # Logged first: a call that is killed before it writes results has then looked, and the next one knows.
+    looks = opened.store.log_look(opened.study) if has_results else opened.store.read_looks()
+    findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule, looks)
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
     opened.store.write_json("results.json", findings.to_dict())
     return findings

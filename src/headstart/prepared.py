@@ -15,8 +15,8 @@ from headstart.config.runs import Run
 from headstart.config.study import Study
 from headstart.config.traits import MethodTraits, TaskTraits, get_method_traits, get_task_traits
 from headstart.data.corpus import Corpus, Part
-from headstart.data.splits import draw_subset
 from headstart.data.tokenise import Tokens
+from headstart.data.training_texts import draw_training_texts
 from headstart.device import Precision
 from headstart.models.checkpoints import Checkpoint
 from headstart.records import StudyWarning
@@ -114,13 +114,26 @@ class PreparedRun:
 
     @cached_property
     def train_index(self) -> np.ndarray:
-        """The training examples that it learns from, by their place in the corpus; as its seed says."""
-        return draw_subset(self.study.corpus.parts["train"], self.run.size, self.run.seed)
+        """The training examples that it learns from, by their place in the corpus; as its seed says.
+
+        One that was drawn twice stands there twice.
+        """
+        train = self.study.corpus.parts["train"]
+        return draw_training_texts(train, self.run.size, self.run.seed, self.study.study.data)
 
     @property
     def train_count(self) -> int:
-        """How many training examples it learns from."""
-        return len(self.study.corpus.parts["train"]) if self.run.size == "all" else self.run.size
+        """How many training examples an epoch has."""
+        if self.run.size != "all":
+            return self.run.size
+        is_fixed = self.study.study.data.training_texts == "fixed"
+        return len(self.study.corpus.parts["train"]) if is_fixed else len(self.train_index)
+
+    @property
+    def distinct_count(self) -> int:
+        """How many different training examples it learns from."""
+        is_bootstrap = self.study.study.data.training_texts == "bootstrap"
+        return len(np.unique(self.train_index)) if is_bootstrap else self.train_count
 
     @property
     def _tokens_key(self) -> TokensKey:

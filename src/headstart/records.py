@@ -14,10 +14,22 @@ BeyondRange = Literal["more than the largest", "less than the smallest"] | None
 Scores = dict[str, float]
 
 
-def format_run_key(arm: str, size: int | str, seed: int, grid_point: tuple[tuple[str, float], ...]) -> str:
-    """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it."""
+def format_run_key(
+    arm: str,
+    size: int | str,
+    seed: int,
+    grid_point: tuple[tuple[str, float], ...],
+    *,
+    for_tuning: bool = False,
+) -> str:
+    """`arm/size/seed`, and where a grid is tried `/learning_rate=3e-05,weight_decay=0.1` after it.
+
+    Of a run that only chooses among a grid's points the seed is `tuning-1000`, so that such runs stand apart
+    wherever runs are listed.
+    """
     values = ",".join(f"{name}={value:g}" for name, value in grid_point)
-    return f"{arm}/{size}/{seed}/{values}" if values else f"{arm}/{size}/{seed}"
+    place = f"{arm}/{size}/{'tuning-' if for_tuning else ''}{seed}"
+    return f"{place}/{values}" if values else place
 
 
 def format_duration(seconds: float) -> str:
@@ -155,8 +167,9 @@ class Provenance(Record):
 class RunRecord(Record):
     """One run, done or failed. Its presence on disk with status `done` means the run is complete.
 
-    `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose itself,
-    such as the length limit in force, and `traceback` that of an error which is a bug.
+    `hyperparameters` are the point of the grid in a tuned arm, `resolved` the values that a run chose
+    itself, such as the length limit in force, and `traceback` that of an error which is a bug. A run
+    `for_tuning` only helps to choose among the points of its arm's grid: it is never tested.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -164,6 +177,7 @@ class RunRecord(Record):
     size: int | Literal["all"]
     seed: int
     hyperparameters: dict[str, float] = {}
+    for_tuning: bool = False
     status: Literal["done", "failed"]
     train_examples: int
     best_epoch: int | None = None
@@ -187,7 +201,8 @@ class RunRecord(Record):
     @property
     def key(self) -> str:
         """As `Run.key`."""
-        return format_run_key(self.arm, self.size, self.seed, tuple(self.hyperparameters.items()))
+        point = tuple(self.hyperparameters.items())
+        return format_run_key(self.arm, self.size, self.seed, point, for_tuning=self.for_tuning)
 
 
 class SummaryRow(Record):
@@ -214,7 +229,10 @@ class SummaryRow(Record):
 
 
 class GridRow(Record):
-    """One point of the grid that a tuned arm tried: its valid metric over the `n_seeds` seeds that ended."""
+    """One point of the grid that a tuned arm tried: its valid metric over the `n_seeds` seeds that ended.
+
+    The seeds are those that choose: the arm's tuning seeds, or the study's where these choose themselves.
+    """
 
     arm: str
     size: int | Literal["all"]
@@ -225,6 +243,15 @@ class GridRow(Record):
     std: float | None
     n_failed: int
     chosen: bool
+
+
+class JudgedPoint(Record):
+    """The grid point at which a seed of a tuned arm is judged."""
+
+    arm: str
+    size: int | Literal["all"]
+    seed: int
+    hyperparameters: dict[str, float]
 
 
 class SeedContrast(Record):
@@ -240,7 +267,11 @@ class SeedContrast(Record):
 class Contrast(Record):
     """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
 
-    `test_examples` is null where scores by example are not known.
+    `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
+    these examples are in, null where each is by itself. `holds_for` says in words for which training texts
+    the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
+    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
+    how many looks at the results the intervals for all contrasts allow for, this one among them.
     """
 
     arm: str
@@ -248,11 +279,15 @@ class Contrast(Record):
     size: int | Literal["all"]
     metric: str
     n_seeds: int
+    n_control_seeds: int | None = None
     test_examples: int | None
+    test_groups: int | None = None
     difference: float
+    median_difference: float | None = None
     low: float | None
     high: float | None
     n_tests: int
+    n_looks: int = 1
     family_low: float | None
     family_high: float | None
     p: float | None
@@ -269,6 +304,7 @@ class Contrast(Record):
     fiducial_prob_better: float | None
     limiting_factor: Literal["seeds", "examples"] | None
     each_seed: tuple[SeedContrast, ...]
+    holds_for: str | None = None
 
 
 class Margin(Record):
@@ -279,16 +315,47 @@ class Margin(Record):
     stated: Literal["before the results", "after the results"]
 
 
-class StoppingRule(Record):
-    """The rule by which seeds were added: until each contrast's confidence sequence is narrower than `width`.
+class TierRow(Record):
+    """Whether an arm may be the best of all that are compared: no other is better at the level that holds for
+    all pairs at once. `beaten_by` are those that are."""
 
-    `width` is in points for shares, else in the metric's unit; there are at most `most_seeds`.
+    arm: str
+    metric: str
+    mean: float
+    may_be_best: bool
+    beaten_by: tuple[str, ...]
+
+
+class StoppingRule(Record):
+    """The rule by which seeds were added: until each contrast of the metric is decided, or its interval is
+    narrower than `width`.
+
+    `width` is in points for shares, else in the metric's unit; there are at most `most_seeds`. `sequence` is
+    what the interval is made by (`stats.sequential`).
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
     metric: str
     width: float
     most_seeds: int
+    sequence: Literal["signs", "t"] = "signs"
+
+
+class Look(Record):
+    """A `run` that ended with results of these seeds: when (UTC), by which version, and the margin that the
+    study file then stated; null where that is not known, or none was."""
+
+    time: str
+    seeds: tuple[int, ...]
+    headstart: str | None
+    margin: float | None
+
+
+class Looks(Record):
+    """When a study's results were seen, each with other seeds than the one before."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    looks: tuple[Look, ...] = ()
 
 
 class WorthRow(Record):

@@ -269,7 +269,7 @@ def test_plan_tells_what_is_done_and_writes_nothing(
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert main(["plan", str(file), "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    words = {"arm": "words", "size": "all", "hyperparameters": {}}
+    words = {"arm": "words", "size": "all", "hyperparameters": {}, "for_tuning": False}
     assert values["runs"] == [
         words | {"seed": 0, "key": "words/all/0", "done": True},
         words | {"seed": 1, "key": "words/all/1", "done": False},
@@ -314,10 +314,11 @@ def test_failed_run_is_recorded_and_tried_again(
 
 
 def test_study_whose_every_run_failed_is_an_error(
-    study_file: StudyFile, poisoned: Path, capfd: pytest.CaptureFixture[str]
+    study_file: StudyFile, poisoned: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(study_file(model=str(poisoned), arms=TUNED))]) == 2
     assert "every run failed; the first: run tuned/all/0: loss nan" in capfd.readouterr().err
+    assert not (tmp_path / "out/looks.json").exists(), "there were no results to look at"
 
 
 # Tasks

@@ -1,4 +1,4 @@
-"""Tuned arms end to end: a tiny grid is trained, chosen on valid, promoted, and gone on with."""
+"""Tuned arms whose own seeds choose, end to end: a grid is trained, chosen on valid, and gone on with."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Tuned:
 
 def write(study_in: StudyFile, folder: Path) -> Path:
     training = {"epochs": 4, "batch_size": 8, "learning_rate": 1.0, "precision": "fp32"}
-    return study_in(folder, arms=ARMS, seeds=2, training=training, tune={"learning_rate": RATES})
+    return study_in(
+        folder, arms=ARMS, seeds=2, training=training, tune={"learning_rate": RATES, "seeds": "shared"}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +195,16 @@ def test_another_grid_in_the_folder_is_refused(
 ) -> None:
     assert main(["run", str(tuned.file), change]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_figures_that_two_shared_seeds_give_are_said_to_be_too_good(
+    tuned: Tuned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["run", str(tuned.file)], ["compare", str(tuned.out)]):
+        assert main(words) == 0
+        assert "figures are too good" in " ".join(capsys.readouterr().out.split())
+    assert main(["compare", str(tuned.out), "--json"]) == 0
+    assert "figures are too good" in json.loads(capsys.readouterr().out)["grid_choice"]
 
 
 def test_closing_words_show_the_grid(tuned: Tuned, capsys: pytest.CaptureFixture[str]) -> None:

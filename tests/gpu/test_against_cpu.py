@@ -20,6 +20,10 @@ from device_packs import (
 )
 from headstart.device import Precision
 
+#: Llama's code computes the angles of places, their cosines and sines in float32 whatever the model is in:
+#: those of an NVIDIA H100 differ from a CPU's by 6e-8, and losses then by 9e-8.
+_ROUNDED_IN_FP32 = {"llama": 1e-6}
+
 
 @pytest.mark.parametrize(("precision", "bound"), [("fp64", 1e-8), ("fp32", 1e-4)])
 @pytest.mark.parametrize("family", FAMILIES)
@@ -32,4 +36,4 @@ def test_a_pack_is_that_of_the_cpu(
         mine = Trained(cases, setting)
         expected = Trained(cases, replace(setting, device=CPU))
     assert_captured(mine)
-    assert_near(mine, expected, range(len(cases)), bound)
+    assert_near(mine, expected, range(len(cases)), max(bound, _ROUNDED_IN_FP32.get(family, 0)))

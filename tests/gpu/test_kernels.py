@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from adamw_cases import CLIPS, TRAININGS
+from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.dropout.ops import drop_attention, drop_out
 from headstart.engine.dropout.philox import PASSES, derive_keys
+from headstart.engine.gradient_order import order_gradient
+from headstart.engine.lookup import add_up_rows
 from headstart.engine.optim.batched import BatchedAdamW
 
 pytest.importorskip("triton")
@@ -110,6 +114,49 @@ def test_attention_and_its_gradient_are_the_operators(
     assert torch.equal((dropped != 0)[told], (expected[1] != 0)[told])
     for mine, other in zip((weights, dropped, leaf_grad), expected, strict=True):
         assert_near(mine, other)
+
+
+@dtypes
+@pytest.mark.parametrize("padding", [-1, 1])
+@pytest.mark.parametrize(
+    ("places", "rows", "width"),
+    [(6144, 54_000, 384), (7200, 12, 32), (40_000, 192, 12), (3000, 2, 768), (33, 40, 130), (1, 3, 1)],
+    ids=str,
+)
+def test_gradients_of_embeddings_are_added_up_in_one_order(
+    places: int, rows: int, width: int, padding: int, dtype: torch.dtype, device: torch.device
+) -> None:
+    """However often a row is asked for: torch's own adds up hundreds in any order."""
+    grads = draw(places, width, dtype=dtype)
+    which = (torch.rand(places, generator=torch.Generator().manual_seed(1)) ** 3 * rows).long()
+    mine = add_up_rows(grads.to(device), which.to(device), rows, padding)
+    for _ in range(4):
+        assert torch.equal(mine, add_up_rows(grads.to(device), which.to(device), rows, padding))
+    expected = add_up_rows(grads.double(), which, rows, padding)
+    least, most = ROUNDING[dtype], max(1.0, float(expected.abs().max()))
+    assert mine.dtype == dtype
+    assert float((mine.cpu().double() - expected).abs().max()) <= 8 * least * most
+
+
+@pytest.mark.parametrize("kind", ["none", "texts", "causal"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("rows", "heads", "tokens"), [(32, 12, 512), (2, 4, 2048), (3, 2, 77)], ids=str)
+def test_torchs_attention_gives_the_same_gradients_again(
+    rows: int, heads: int, tokens: int, dtype: torch.dtype, kind: str, gpu: torch.device
+) -> None:
+    """In one order; in torch's own, those of 512 tokens differ from time to time."""
+    query, key, value, grad = (draw(rows, heads, tokens, 64, dtype=dtype, seed=i).to(gpu) for i in range(4))
+    mask = make_mask("texts", (rows, heads, tokens, tokens), dtype) if kind == "texts" else None
+    seen = None if mask is None else mask.to(gpu).expand(rows, 1, tokens, tokens)
+    first: tuple[torch.Tensor, ...] | None = None
+    with refuse_cudnn_attention():
+        for _ in range(3):
+            q, k, v = (x.detach().requires_grad_() for x in (query, key, value))
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=kind == "causal")
+            gradients = torch.autograd.grad(order_gradient(attended), (q, k, v), grad)
+            first = first or gradients
+            assert all(map(torch.equal, first, gradients))
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 @dataclass

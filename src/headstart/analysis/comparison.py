@@ -6,18 +6,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.analysis.scores import ArmScores
-from headstart.records import SCHEMA_VERSION, Contrast, Margin, StoppingRule, SummaryRow, WorthRow
+from headstart.config.metrics import MetricInfo
+from headstart.records import (
+    SCHEMA_VERSION,
+    Contrast,
+    Look,
+    Margin,
+    StoppingRule,
+    SummaryRow,
+    TierRow,
+    WorthRow,
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Scores of one metric, summed up by arm and size, and each arm's contrast with its control.
 
-    `control` is None where two studies are compared: an arm's is then its namesake in the first.
+    `control` is None where two studies are compared: an arm's is then its namesake in the first. Where arms
+    are ranked among themselves it is None too: `tiers` say which may be the best, by contrasts of all pairs.
+    `of_models` is whether a single run of each arm is compared, and `notes` say what of the source was used.
+    `earlier_looks` are those at a study's results before it had the seeds it has.
+    `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
     """
 
     source: str
-    metric: str
+    info: MetricInfo
     control: str | None
     margin: Margin | None
     scores: tuple[ArmScores, ...]
@@ -26,6 +40,16 @@ class Comparison:
     label_worth: tuple[WorthRow, ...] = ()
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
+    earlier_looks: tuple[Look, ...] = ()
+    grid_choice: str = ""
+    tiers: tuple[TierRow, ...] = ()
+    of_models: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def metric(self) -> str:
+        """Its name."""
+        return self.info.name
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`; scores as they are, 0.825 and not 82.5."""
@@ -33,11 +57,17 @@ class Comparison:
             "schema_version": SCHEMA_VERSION,
             "source": self.source,
             "metric": self.metric,
+            "lower_is_better": self.info.lower_is_better,
+            "unit": self.info.unit,
             "control": self.control,
             "margin": self.margin.model_dump() if self.margin else None,
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
+            "earlier_looks": [look.model_dump(mode="json") for look in self.earlier_looks],
+            "grid_choice": self.grid_choice or None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
+            "tiers": [row.model_dump() for row in self.tiers],
+            "notes": list(self.notes),
             "label_worth": [row.model_dump() for row in self.label_worth],
             "step_worth": [row.model_dump() for row in self.step_worth],
         }

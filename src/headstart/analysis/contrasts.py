@@ -17,7 +17,7 @@ from headstart.analysis.scores import (
     summarise_scores,
 )
 from headstart.records import Contrast, SeedContrast, SummaryRow
-from headstart.stats.paired_comparison import PairedComparison, compare_paired
+from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def pair_with_control(scores: Sequence[ArmScores], control: str) -> list[tuple[C
 def compare_pairs(
     scores: Sequence[ArmScores], pairs: Sequence[tuple[Cell, Cell]], judging: Judging, seed: int
 ) -> ScoredPairs:
-    """Scores summed up, and contrasts of the pairs that have a seed in common.
+    """Scores summed up, and contrasts of the pairs: paired by seed, or of arms that share none (Welch).
 
     Args:
         pairs: each an arm and its control.
@@ -51,18 +51,8 @@ def compare_pairs(
     generator = np.random.default_rng(seed)
     by_cell = {arm_scores.cell: arm_scores for arm_scores in bootstrap_examples(scores, generator)}
     paired = [(by_cell[arm], by_cell[control]) for arm, control in pairs]
-    paired = [(arm, control) for arm, control in paired if list_shared_seeds(arm, control)]
-    comparisons = [
-        compare_paired(
-            arm,
-            control,
-            generator,
-            n_tests=len(paired) * judging.n_metrics,
-            alpha=judging.alpha,
-            lower_is_better=judging.lower_is_better,
-        )
-        for arm, control in (pair_scores(pair, list_shared_seeds(*pair)) for pair in paired)
-    ]
+    n_tests = len(paired) * judging.n_metrics
+    comparisons = [_compare_cells(arm, control, judging, n_tests, generator) for arm, control in paired]
     return ScoredPairs(
         summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
         contrasts=tuple(
@@ -72,6 +62,29 @@ def compare_pairs(
     )
 
 
+def _compare_cells(
+    arm: ArmScores, control: ArmScores, judging: Judging, n_tests: int, generator: np.random.Generator
+) -> PairedComparison:
+    """Over the seeds that both have; where they share none, over the seeds of each."""
+    direction = judging.metric.lower_is_better
+    if seeds := list_shared_seeds(arm, control):
+        mine, theirs = pair_scores((arm, control), seeds)
+        return compare_paired(
+            mine,
+            theirs,
+            generator,
+            n_tests=n_tests,
+            alpha=judging.alpha,
+            lower_is_better=direction,
+            of_models=judging.of_models,
+            bound=1.0 if judging.metric.is_share else None,
+            shared=judging.find_shared_part(arm.size),
+            sequence=judging.sequence,
+        )
+    mine, theirs = (pair_scores([own], sorted(own.by_seed))[0] for own in (arm, control))
+    return compare_unpaired(mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction)
+
+
 def _make_contrast(
     arm: ArmScores, control: ArmScores, comparison: PairedComparison, judging: Judging
 ) -> Contrast:
@@ -79,13 +92,17 @@ def _make_contrast(
         arm=arm.arm,
         control=control.arm,
         size=arm.size,
-        metric=judging.metric,
+        metric=judging.metric.name,
         n_seeds=comparison.n_seeds,
+        n_control_seeds=comparison.n_control_seeds,
         test_examples=comparison.n_examples,
+        test_groups=comparison.n_groups,
         difference=comparison.difference,
+        median_difference=comparison.median_difference,
         low=comparison.low,
         high=comparison.high,
         n_tests=comparison.n_tests,
+        n_looks=judging.n_looks,
         family_low=comparison.family_low,
         family_high=comparison.family_high,
         p=comparison.p,
@@ -111,4 +128,5 @@ def _make_contrast(
             )
             for seed, of_seed in zip(list_shared_seeds(arm, control), comparison.each_seed, strict=True)
         ),
+        holds_for=judging.describe_training_texts(comparison, arm.size),
     )

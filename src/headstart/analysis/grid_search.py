@@ -1,83 +1,94 @@
-"""Chooses each tuned arm's grid point on valid and warns of a best value at an edge; never uses the test."""
+"""Tells of each tuned arm's grid, and which point valid chose; warns of what a choice makes doubtful."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
-from headstart.config.arm_settings import GridPoint, get_grid_axes, list_grid_points
+from headstart.config.arm_settings import GridPoint, get_grid_axes, get_tuning_seeds
 from headstart.config.metrics import is_better
-from headstart.config.study import Size, Study
-from headstart.records import GridRow, RunRecord, StudyWarning
+from headstart.config.runs import Cell
+from headstart.config.study import Study
+from headstart.planning.tuning import GridScores, collect_grid_scores, leaves_out
+from headstart.records import GridRow, JudgedPoint, RunRecord, StudyWarning
 from headstart.stats.summary import summarise_values
 
-_RunsByPoint = Mapping[tuple[str, Size, GridPoint], Sequence[RunRecord]]
+#: What is said of figures at points that are chosen seed by seed.
+LEFT_OUT: Final = "chosen without the seed it is judged by"
 
 
-def describe_choice(metric: str) -> str:
-    """How a tuned arm's grid point is chosen, in words."""
-    return (
-        f"for each arm and size, the grid point with the best mean valid {metric} over seeds, of equals the "
-        "earlier in the grid; one that lacks a seed only where all do"
+def describe_choice(study: Study) -> str:
+    """How the grid points of the study's tuned arms are chosen, in words; arms may differ in it.
+
+    Empty where nothing is tuned.
+    """
+    ways = defaultdict(list)
+    for name, arm in study.arms.items():
+        if get_grid_axes(study, arm):
+            ways[_describe_way(study, get_tuning_seeds(study, arm))].append(name)
+    return "; ".join(way if len(ways) == 1 else f"{', '.join(arms)}: {way}" for way, arms in ways.items())
+
+
+def _describe_way(study: Study, tuning_seeds: Sequence[int]) -> str:
+    whose = "tuning seeds, which judge nothing" if tuning_seeds else "seeds"
+    rule = (
+        f"for each arm and size, the grid point with the best mean valid {study.metric} over {whose}, of "
+        "equals the earlier in the grid; one that lacks a seed only where all do"
     )
+    if leaves_out(study.seeds, is_shared=not tuning_seeds):
+        return f"{rule}; each seed is judged at the point that the others choose, {LEFT_OUT}"
+    return rule if tuning_seeds else f"{rule}; the same seeds judge it, so that figures are too good"
 
 
 def list_grid_rows(study: Study, records: Sequence[RunRecord]) -> Iterator[GridRow]:
     """Every grid point that the tuned arms try, the chosen ones marked."""
-    runs: defaultdict[tuple[str, Size, GridPoint], list[RunRecord]] = defaultdict(list)
-    for record in records:
-        runs[record.arm, record.size, tuple(record.hyperparameters.items())].append(record)
-    for size in study.sizes:
-        for name, arm in study.arms.items():
-            if get_grid_axes(study, arm):
-                yield from _mark_chosen(
-                    study.metric,
-                    [
-                        _make_grid_row(study, runs, name, size, point)
-                        for point in list_grid_points(study, arm)
-                    ],
-                )
+    by_key = {record.key: record for record in records}
+    for cell, scores in collect_grid_scores(study, records).items():
+        chosen = scores.choose()
+        for point, keys in zip(scores.points, scores.keys, strict=True):
+            of_point = [by_key[key] for key in keys if key in by_key]
+            yield _make_grid_row(study.metric, cell, point, of_point, is_chosen=point == chosen)
 
 
-def _make_grid_row(study: Study, runs: _RunsByPoint, arm: str, size: Size, point: GridPoint) -> GridRow:
-    metric, of_point = study.metric, runs.get((arm, size, point), ())
+def _make_grid_row(
+    metric: str, cell: Cell, point: GridPoint, of_point: Sequence[RunRecord], *, is_chosen: bool
+) -> GridRow:
     valid = [record.valid[metric] for record in of_point if record.status == "done" and record.valid]
     figures = summarise_values(np.array(valid)) if valid else None
     return GridRow(
-        arm=arm,
-        size=size,
+        arm=cell[0],
+        size=cell[1],
         hyperparameters=dict(point),
         metric=metric,
         n_seeds=len(valid),
         mean=figures.mean if figures else None,
         std=figures.std if figures else None,
         n_failed=sum(record.status == "failed" for record in of_point),
-        chosen=False,
+        chosen=is_chosen,
     )
 
 
-def _mark_chosen(metric: str, rows: Sequence[GridRow]) -> list[GridRow]:
-    """The rows of one arm and size with the chosen one marked: none where no run ended."""
-    most_seeds = max(row.n_seeds for row in rows)
-    best: GridRow | None = None
-    for row in rows:
-        # The most seeds are all of them where any grid point has all.
-        if row.n_seeds == most_seeds and row.mean is not None:
-            best = row if best is None or is_better(metric, row.mean, best.mean) else best
-    return [row.model_copy(update={"chosen": True}) if row is best else row for row in rows]
+def list_judged_points(scores: Mapping[Cell, GridScores]) -> Iterator[JudgedPoint]:
+    """The grid point at which each seed of each tuned arm is judged, where one was chosen for it."""
+    for (arm, size), of_cell in scores.items():
+        for seed, point in of_cell.choose_for_each().items():
+            if point is not None:
+                yield JudgedPoint(arm=arm, size=size, seed=seed, hyperparameters=dict(point))
 
 
 def find_best_run(
     study: Study, records: Sequence[RunRecord], rows: Sequence[GridRow], arm: str
 ) -> RunRecord | None:
-    """The tuned arm's run with the best valid metric among those of its chosen grid points."""
+    """The tuned arm's judged run with the best valid metric among those of its chosen grid points."""
     chosen = [(row.size, row.hyperparameters) for row in rows if row.arm == arm and row.chosen]
     best: RunRecord | None = None
     for record in sorted(records, key=lambda r: r.key):
         is_candidate = (
             record.arm == arm
+            and not record.for_tuning
             and (record.size, record.hyperparameters) in chosen
             and record.status == "done"
             and record.valid
@@ -91,6 +102,23 @@ def _beats(metric: str, record: RunRecord, other: RunRecord) -> bool:
     assert record.valid is not None
     assert other.valid is not None
     return is_better(metric, record.valid[metric], other.valid[metric])
+
+
+def warn_of_flattered_arms(study: Study) -> Iterator[StudyWarning]:
+    """A warning for arms whose setting was chosen by the very seeds that judge it."""
+    flattered = [
+        name
+        for name, arm in study.arms.items()
+        if np.prod([len(values) for values in get_grid_axes(study, arm).values()] or [0]) > 1
+        and not get_tuning_seeds(study, arm)
+        and not leaves_out(study.seeds, is_shared=True)
+    ]
+    if flattered:
+        yield StudyWarning(
+            kind="chosen-by-its-judges",
+            message=f"{', '.join(flattered)}: the seeds that chose the grid point judge it too, so the "
+            "figures are too good; leave tune.seeds at its default, or run three seeds or more",
+        )
 
 
 def warn_of_grid_edges(study: Study, rows: Sequence[GridRow]) -> Iterator[StudyWarning]:

@@ -210,12 +210,16 @@ class PowerAnalysis:
 
 @dataclass(frozen=True)
 class Rank:
-    """A single result of a leaderboard, its difference to the first, and whether that could be chance."""
+    """A result of a leaderboard, its difference to the first, and whether that could be chance.
+
+    `score` is the mean of the `rows` that it has.
+    """
 
     name: str
     score: float
     difference: float
     is_noise: bool
+    rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -228,11 +232,13 @@ class Leaderboard:
     test_examples: int
     noise_limit: float
     ranks: tuple[Rank, ...]
+    metric: str = "accuracy"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
         return {
             "schema_version": SCHEMA_VERSION,
+            "metric": self.metric,
             "test_examples": self.test_examples,
             "noise_limit": self.noise_limit,
             "ranks": [asdict(rank) for rank in self.ranks],

@@ -2,84 +2,166 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.analysis.cells import count_decimals, parse_score, parse_seed, parse_size
 from headstart.analysis.scores import ArmScores, Cell
-from headstart.config.metrics import SHARES
-from headstart.config.study import Size
-from headstart.data.formats import get_cell, read_cells
+from headstart.config.metrics import MetricInfo, find_metric, settle_metric
+from headstart.data.formats import Cells, get_cell, read_cells
 from headstart.errors import DataError
 
 _PLACE_COLUMNS: Final = ("arm", "seed", "size")
+#: Numbers from which three decimals may be more than anybody reads.
+_LARGE: Final = 100
 
 
-def read_score_file(file: Path, metric: str | None) -> tuple[list[ArmScores], str]:
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores of a file and their metric; `ignored` are its columns that were not used."""
+
+    scores: tuple[ArmScores, ...]
+    metric: MetricInfo
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A score, where it stands, and with how many decimals."""
+
+    where: str
+    cell: Cell
+    seed: int
+    score: float
+    decimals: int
+
+
+def read_score_file(file: Path, metric: str | None, *, lower_is_better: bool | None = None) -> ScoreTable:
     """The scores in a CSV, TSV, JSON Lines or Parquet file, and their metric.
 
-    Shares above 1 are taken as percentages.
+    Shares are fractions, or all of them percentages; other metrics stay in their own unit.
+
+    Args:
+        lower_is_better: what the user says of a metric whose name does not tell.
 
     Raises:
-        DataError: there are no rows, or one that cannot be read.
+        HeadstartError: there are no rows, or one that cannot be read; the metric's direction is not known.
     """
+    lines = read_rows(file)
+    name = metric or find_only_metric(lines[0], _PLACE_COLUMNS)
+    info = settle_metric(name, lower_is_better, find_metric(name), str(file))
+    rows = [_parse_row(cells, name, where) for where, cells in lines]
+    scale = find_scale(info, [(row.where, row.score) for row in rows])
     by_cell: defaultdict[Cell, dict[int, float]] = defaultdict(dict)
-    for where, cells in read_cells(file):
-        metric = metric or _find_only_metric(cells, where)
-        arm = str(get_cell(cells, "arm", where, "the column's name to arm"))
-        seed = _parse_seed(get_cell(cells, "seed", where, "the column's name to seed"), where)
-        by_seed = by_cell[arm, _parse_size(cells.get("size", "all"))]
-        if seed in by_seed:
-            raise DataError(
-                f"{arm} has seed {seed} twice", where=where, expected="one row for each arm, size and seed"
-            )
-        by_seed[seed] = _parse_score(get_cell(cells, metric, where, "--metric"), where)
-    if not by_cell or metric is None:
+    for row in rows:
+        _check_once(row, by_cell[row.cell])
+        by_cell[row.cell][row.seed] = row.score / scale
+    decimals = max(row.decimals for row in rows)
+    rounding = 10.0**-decimals / scale
+    return ScoreTable(
+        scores=tuple(_make_scores(cell, by_seed, rounding) for cell, by_seed in by_cell.items()),
+        metric=_choose_decimals(info, decimals, max(abs(row.score) for row in rows)),
+        ignored=tuple(column for column in lines[0][1] if column not in (*_PLACE_COLUMNS, name)),
+    )
+
+
+def read_rows(file: Path) -> list[Cells]:
+    """All rows of a table.
+
+    Raises:
+        DataError: there are none, or one cannot be read.
+    """
+    rows = list(read_cells(file))
+    if not rows:
         raise DataError("no rows", where=str(file), expected="columns arm, seed and a metric")
-    is_percent = metric in SHARES and max(max(by_seed.values()) for by_seed in by_cell.values()) > 1
-    scores = [
-        ArmScores(
-            arm=arm,
-            size=size,
-            train_examples=None if size == "all" else size,
-            by_seed={seed: value / 100 if is_percent else value for seed, value in by_seed.items()},
-        )
-        for (arm, size), by_seed in by_cell.items()
-    ]
-    return scores, metric
+    return rows
 
 
-def _find_only_metric(cells: Mapping[str, Any], where: str) -> str:
-    others = [name for name in cells if name not in _PLACE_COLUMNS]
-    if len(others) != 1:
+def find_only_metric(row: Cells, others: Sequence[str]) -> str:
+    """The only column besides `others`.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    where, cells = row
+    names = [name for name in cells if name not in others]
+    if len(names) != 1:
         raise DataError(
-            f"columns {', '.join(others) or 'none'} besides arm and seed",
+            f"columns {', '.join(names) or 'none'} besides {', '.join(o for o in others if o in cells)}",
             where=where,
-            expected="one",
+            expected="one, the metric",
             fix="--metric NAME",
         )
-    return others[0]
+    return names[0]
 
 
-def _parse_seed(value: object, where: str) -> int:
-    try:
-        return int(str(value))
-    except ValueError as error:
-        raise DataError(f"seed {value!r}", where=where, expected="a whole number") from error
+def find_scale(metric: MetricInfo, scores: Iterable[tuple[str, float]]) -> float:
+    """What the scores of a column, each with its line, are divided by: 100 where shares are percentages.
+
+    Shares up to 1 are fractions. A column whose shares are above 2 but for zeros is of percentages. One that
+    has both, and one that goes a little beyond 1, could be either, so it is refused: nothing is guessed.
+
+    Raises:
+        DataError: a share is below 0 or above 100, or it is not clear what they are.
+    """
+    shares = list(scores)
+    if not metric.is_share:
+        return 1.0
+    for where, value in shares:
+        if not 0 <= value <= 100:
+            raise DataError(
+                f"{metric.name} {value:g}",
+                where=where,
+                expected="a share, from 0 to 1 or as a percentage from 0 to 100",
+            )
+    low_where, low = min(((w, v) for w, v in shares if v > 0), key=lambda s: s[1], default=("", 0.0))
+    high_where, high = max(shares, key=lambda share: share[1])
+    if high <= 1:
+        return 1.0
+    if low <= 1:
+        raise DataError(
+            f"{metric.name} {high:g}, but {low:g} at {low_where}: fractions and percentages in one column",
+            where=high_where,
+            expected="all from 0 to 1, or all as percentages",
+            fix="write all as fractions: divide what are percentages by 100",
+        )
+    if high <= 2:
+        raise DataError(
+            f"the largest {metric.name} is {high:g}: too large for a fraction, and small for a percentage",
+            where=high_where,
+            expected="all from 0 to 1, or percentages of which one is above 2",
+            fix=f"if it is a percentage, write all as fractions: {high / 100:g}",
+        )
+    return 100.0
 
 
-def _parse_size(value: object) -> Size:
-    text = str(value)
-    return int(text) if text.isdecimal() else "all"
+def _choose_decimals(info: MetricInfo, decimals: int, largest: float) -> MetricInfo:
+    """Of large numbers a mean is shown with one decimal more than these are written with."""
+    return info if largest < _LARGE else replace(info, decimals=min(decimals + 1, info.decimals))
 
 
-def _parse_score(value: object, where: str) -> float:
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"score {value!r}", where=where, expected="a finite number")
-    return number
+def _parse_row(cells: Mapping[str, Any], metric: str, where: str) -> _Row:
+    arm = str(get_cell(cells, "arm", where, "the column's name to arm"))
+    seed = parse_seed(get_cell(cells, "seed", where, "the column's name to seed"), where)
+    size = parse_size(cells.get("size", "all"), where)
+    value = get_cell(cells, metric, where, "--metric")
+    return _Row(where, (arm, size), seed, parse_score(value, where), count_decimals(value))
+
+
+def _check_once(row: _Row, by_seed: Mapping[int, float]) -> None:
+    if row.seed in by_seed:
+        raise DataError(
+            f"{row.cell[0]} has seed {row.seed} twice",
+            where=row.where,
+            expected="one row for each arm, size and seed",
+        )
+
+
+def _make_scores(cell: Cell, by_seed: dict[int, float], rounding: float) -> ArmScores:
+    """With the unit of the last decimal that the column's scores are written with, scaled as these are."""
+    arm, size = cell
+    train_examples = None if size == "all" else size
+    return ArmScores(arm, size, train_examples, by_seed, rounding=rounding)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.analysis.judging import Judging, choose_judging, find_margin
+from headstart.analysis.grid_search import describe_choice
+from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
-from headstart.config.load import load_study
+from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
-from headstart.records import Margin, RunRecord, StoppingRule
+from headstart.records import Look, Margin, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
 
 
@@ -19,16 +20,20 @@ from headstart.store.runs import RunStore
 class ScoreSource:
     """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
 
-    `judging` is what its verdicts go by, with the `margin` that the study states.
+    `judging` is what its verdicts go by, with the `margin` that the study states. `grid_choice` says how grid
+    points were chosen; empty where nothing was tuned. `notes` say what of a file was not used.
     """
 
     scores: tuple[ArmScores, ...]
-    metric: str
+    metric: MetricInfo
     control: str
     judging: Judging
     runs: tuple[RunRecord, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    grid_choice: str = ""
+    earlier_looks: tuple[Look, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -45,14 +50,16 @@ class ScoreSource:
         return control
 
 
-def open_source(path: Path, metric: str | None) -> ScoreSource:
+def open_source(path: Path, metric: str | None, lower_is_better: bool | None = None) -> ScoreSource:
     """The scores in the folder of a study, or in a table with columns arm, seed and a metric.
 
     Args:
         metric: the study's, or the only further column, by default.
+        lower_is_better: what the user says of a metric whose name does not tell.
 
     Raises:
-        HeadstartError: there is nothing, no such metric, or a row that cannot be read.
+        HeadstartError: there is nothing, no such metric, or a row that cannot be read; it is not known which
+            way the metric is better.
     """
     if not path.exists():
         raise HeadstartError(
@@ -60,23 +67,34 @@ def open_source(path: Path, metric: str | None) -> ScoreSource:
             where=str(path),
             expected="the `out` folder of `headstart run`, or a file with columns arm, seed and a metric",
         )
-    return _open_study(path, metric) if path.is_dir() else _open_table(path, metric)
+    if path.is_dir():
+        return _open_study(path, metric, lower_is_better)
+    return _open_table(path, metric, lower_is_better)
 
 
-def _open_table(file: Path, metric: str | None) -> ScoreSource:
-    scores, metric = read_score_file(file, metric)
-    arms = [arm_scores.arm for arm_scores in scores]
+def _open_table(file: Path, metric: str | None, lower_is_better: bool | None) -> ScoreSource:
+    table = read_score_file(file, metric, lower_is_better=lower_is_better)
+    arms = [arm_scores.arm for arm_scores in table.scores]
     control = "random" if "random" in arms else arms[0]
-    return ScoreSource(tuple(scores), metric, control, Judging(metric))
+    ignored = ", ".join(table.ignored)
+    notes = (f"The metric is {table.metric.name}; columns that are not used: {ignored}.",) if ignored else ()
+    return ScoreSource(table.scores, table.metric, control, Judging(table.metric), notes=notes)
 
 
-def _open_study(folder: Path, metric: str | None) -> ScoreSource:
+def is_study(folder: Path) -> bool:
+    """Whether a folder is one that `headstart run` wrote."""
+    return RunStore(folder).study_file.is_file()
+
+
+def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) -> ScoreSource:
     store = RunStore(folder)
     if not store.study_file.is_file():
         raise HeadstartError(
-            "holds no study", where=str(folder), expected="the `out` folder of `headstart run`"
+            "holds no study, and no results item by item",
+            where=str(folder),
+            expected="the `out` folder of `headstart run`, or files of items",
         )
-    study = load_study(store.study_file)
+    study = store.read_study()
     runs = order_runs(study, list(store.read_records()))
     metric = metric or study.metric
     if metric not in runs.metrics:
@@ -85,8 +103,19 @@ def _open_study(folder: Path, metric: str | None) -> ScoreSource:
             where="--metric",
             expected=f"one of {', '.join(runs.metrics) or 'none: no run is done'}",
         )
+    info = settle_metric(metric, lower_is_better, describe_metric(metric), str(folder))
     scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
     control = study.control_arm or scores[0].arm
-    margin, rule = find_margin(study, metric), store.read_stopping_rule()
-    judging = choose_judging(runs, metric, margin, rule)
-    return ScoreSource(scores, metric, control, judging, tuple(runs.chosen), rule, margin)
+    looks, rule = store.read_looks(), store.read_stopping_rule()
+    margin = find_margin(study, metric, looks)
+    return ScoreSource(
+        scores,
+        info,
+        control,
+        choose_judging(runs, metric, margin, rule, looks),
+        tuple(runs.chosen),
+        rule,
+        margin,
+        describe_choice(study),
+        list_earlier_looks(looks, study.seeds),
+    )

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from headstart.analysis.study_runs import StudyRuns, list_cells
-from headstart.config.metrics import LOWER_IS_BETTER
+from headstart.config.metrics import MetricInfo
 from headstart.config.study import Size
 from headstart.records import RunRecord, SummaryRow
+from headstart.stats.groups import are_same_groups, count_groups, join_groups
 from headstart.stats.measures import (
     ExampleMetric,
     MeanMeasure,
@@ -34,11 +35,15 @@ ReadPredictions = Callable[[str, str], Predictions | None]
 
 @dataclass(frozen=True)
 class MeasuredTest:
-    """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart."""
+    """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart.
+
+    `groups` [N] are those of its examples; None where each is by itself.
+    """
 
     measures: Mapping[str, ExampleMetric]
     digest: str
     n_examples: int
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class ArmScores:
 
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
     the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
-    another.
+    another; `groups` [N] are theirs, None where each is by itself. `rounding` is the unit of the last decimal
+    that scores of a file are written with.
     """
 
     arm: str
@@ -58,16 +64,18 @@ class ArmScores:
     resampled: Mapping[int, np.ndarray] = field(default_factory=dict)
     test_digest: str | None = None
     n_examples: int = 0
+    groups: np.ndarray | None = None
+    rounding: float = 0.0
 
     @property
     def cell(self) -> Cell:
         """The row of the tables that it stands in."""
         return self.arm, self.size
 
-    def find_extreme_seeds(self, metric: str) -> tuple[int, int]:
+    def find_extreme_seeds(self, metric: MetricInfo) -> tuple[int, int]:
         """The seeds of the worst and of the best score."""
         ordered = sorted(self.by_seed, key=lambda seed: self.by_seed[seed])
-        return (ordered[-1], ordered[0]) if metric in LOWER_IS_BETTER else (ordered[0], ordered[-1])
+        return (ordered[-1], ordered[0]) if metric.lower_is_better else (ordered[0], ordered[-1])
 
 
 def collect_scores(
@@ -90,18 +98,16 @@ def collect_scores(
 def _make_arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int, MeasuredTest]) -> ArmScores:
     """Of one cell's runs; predictions count of those that were tested on the same examples as the first."""
     first = next(iter(tests.values()), None)
+    same = {seed: test for seed, test in tests.items() if first and test.digest == first.digest}
     return ArmScores(
         arm=runs[0].arm,
         size=runs[0].size,
         train_examples=runs[0].train_examples,
         by_seed={run.seed: run.test[metric] for run in runs if run.test},
-        measures={
-            seed: test.measures[metric]
-            for seed, test in tests.items()
-            if first and test.digest == first.digest and metric in test.measures
-        },
+        measures={seed: test.measures[metric] for seed, test in same.items() if metric in test.measures},
         test_digest=first.digest if first else None,
         n_examples=first.n_examples if first else 0,
+        groups=join_groups(test.groups for test in same.values()),
     )
 
 
@@ -113,7 +119,7 @@ def _read_tests(key: str, metrics: Iterable[str], read: ReadPredictions) -> dict
         test = next((test for predictions, test in known if _can_tell(predictions, metric)), None)
         if test is None and (predictions := read(key, metric)) is not None:
             measures = measure_predictions(predictions)
-            test = MeasuredTest(measures, predictions.digest, len(predictions.y_true))
+            test = MeasuredTest(measures, predictions.digest, len(predictions.y_true), predictions.groups)
             known.append((predictions, test))
         if test is not None:
             tests[metric] = test
@@ -147,7 +153,10 @@ def measure_predictions(predictions: Predictions) -> dict[str, ExampleMetric]:
 
 
 def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generator) -> list[ArmScores]:
-    """The scores with `resampled` filled in: the same resamples for all that share a test set."""
+    """The scores with `resampled` filled in: the same resamples for all that share a test set.
+
+    Whole groups of examples are drawn where there are some; of a single group nothing can be.
+    """
     scores = list(scores)
     by_test: defaultdict[str, list[ArmScores]] = defaultdict(list)
     for arm_scores in scores:
@@ -155,20 +164,22 @@ def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generat
             by_test[arm_scores.test_digest].append(arm_scores)
     resampled: dict[Cell, dict[int, np.ndarray]] = {}
     for tested in by_test.values():
+        groups = join_groups(arm_scores.groups for arm_scores in tested)
+        if count_groups(groups) == 1:
+            continue
         places = [(arm_scores.cell, seed) for arm_scores in tested for seed in arm_scores.measures]
         measures = [arm_scores.measures[seed] for arm_scores in tested for seed in arm_scores.measures]
-        chunks = [
-            resample_all(measures, counts) for counts in draw_example_counts(tested[0].n_examples, generator)
-        ]
+        drawn = draw_example_counts(tested[0].n_examples, generator, groups=groups)
+        chunks = [resample_all(measures, counts) for counts in drawn]
         for (cell, seed), parts in zip(places, zip(*chunks, strict=True), strict=True):
             resampled.setdefault(cell, {})[seed] = np.concatenate(parts)
     return [replace(arm_scores, resampled=resampled.get(arm_scores.cell, {})) for arm_scores in scores]
 
 
-def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
+def summarise_scores(scores: ArmScores, metric: MetricInfo) -> SummaryRow:
     """Mean, deviations, both intervals, and the worst and best seed."""
     worst, best = scores.find_extreme_seeds(metric)
-    figures = summarise_values(np.array(list(scores.by_seed.values())))
+    figures = summarise_values(np.array(list(scores.by_seed.values())), scores.rounding)
     is_resampled = bool(scores.resampled) and scores.resampled.keys() == scores.by_seed.keys()
     examples_low, examples_high = (
         compute_percentile_interval(np.mean(list(scores.resampled.values()), axis=0))
@@ -178,7 +189,7 @@ def summarise_scores(scores: ArmScores, metric: str) -> SummaryRow:
     return SummaryRow(
         arm=scores.arm,
         size=scores.size,
-        metric=metric,
+        metric=metric.name,
         n_seeds=figures.n,
         mean=figures.mean,
         std=figures.std,
@@ -198,19 +209,39 @@ def list_shared_seeds(scores: ArmScores, other: ArmScores) -> list[int]:
 
 
 def pair_scores(cells: Sequence[ArmScores], seeds: Sequence[int]) -> list[PairedScores]:
-    """Each over these seeds; over examples too where all were tested on the same, and these are known."""
+    """Each over these seeds; over examples too where all were tested on the same, and these are known.
+
+    Groups of examples that one knows hold for all: the examples are the same.
+    """
     is_known = len({scores.test_digest for scores in cells}) == 1
     is_known = is_known and all(seed in scores.measures for scores in cells for seed in seeds)
-    return [_make_paired_scores(scores, seeds, is_known) for scores in cells]
-
-
-def _make_paired_scores(scores: ArmScores, seeds: Sequence[int], is_known: bool) -> PairedScores:
-    by_seed = np.array([scores.by_seed[seed] for seed in seeds])
     if not is_known:
-        return PairedScores(by_seed)
-    by_example = stack_known([scores.measures[seed].by_example for seed in seeds])
+        return [PairedScores(_list_by_seed(scores, seeds), rounding=scores.rounding) for scores in cells]
+    groups = join_groups(scores.groups for scores in cells)
+    return [_make_paired_scores(scores, seeds, groups) for scores in cells]
+
+
+def _make_paired_scores(scores: ArmScores, seeds: Sequence[int], groups: np.ndarray | None) -> PairedScores:
     resampled = stack_known([scores.resampled.get(seed) for seed in seeds])
-    return PairedScores(by_seed, by_example, None if resampled is None else resampled.T)
+    return PairedScores(
+        by_seed=_list_by_seed(scores, seeds),
+        by_example=stack_known([scores.measures[seed].by_example for seed in seeds]),
+        resampled=None if resampled is None else resampled.T,
+        groups=groups,
+    )
+
+
+def _list_by_seed(scores: ArmScores, seeds: Sequence[int]) -> np.ndarray:
+    return np.array([scores.by_seed[seed] for seed in seeds])
+
+
+def have_other_groups(scores: Sequence[ArmScores]) -> bool:
+    """Whether some that were tested on the same examples know other groups of them."""
+    by_test: defaultdict[str, list[np.ndarray | None]] = defaultdict(list)
+    for arm_scores in scores:
+        if arm_scores.measures and arm_scores.test_digest:
+            by_test[arm_scores.test_digest].append(arm_scores.groups)
+    return any(not are_same_groups(groups) for groups in by_test.values())
 
 
 def stack_known(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:

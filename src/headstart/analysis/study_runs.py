@@ -1,24 +1,36 @@
-"""A study's records in the order of its tables, with the chosen grid point of each tuned arm."""
+"""A study's records in the order of its tables, with the grid points that tuned arms are judged at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart.analysis.grid_search import list_grid_rows, warn_of_grid_edges
-from headstart.config.arm_settings import list_grid_points
+from headstart.analysis.grid_search import (
+    list_grid_rows,
+    list_judged_points,
+    warn_of_flattered_arms,
+    warn_of_grid_edges,
+)
+from headstart.config.arm_settings import get_grid_axes
+from headstart.config.runs import Cell
 from headstart.config.study import Size, Study
-from headstart.records import GridRow, RunRecord, StudyWarning, format_run_key
+from headstart.planning.tuning import GridScores, collect_grid_scores
+from headstart.records import GridRow, JudgedPoint, RunRecord, StudyWarning, format_run_key
 
 
 @dataclass(frozen=True)
 class StudyRuns:
-    """The runs that a study asks for, as far as they ended, and the grid of its tuned arms."""
+    """The runs that a study asks for, as far as they ended, and the grid of its tuned arms.
+
+    `judged_points` says of each seed of a tuned arm at which grid point it is judged.
+    """
 
     study: Study
     records: tuple[RunRecord, ...]
     warnings: tuple[StudyWarning, ...]
     grid_rows: tuple[GridRow, ...]
+    judged_points: tuple[JudgedPoint, ...]
 
     @property
     def failed(self) -> tuple[RunRecord, ...]:
@@ -32,21 +44,31 @@ class StudyRuns:
 
     @property
     def chosen(self) -> list[RunRecord]:
-        """The runs of each arm and size, in a tuned arm those at its chosen grid point; size by size."""
+        """The runs by which each arm is judged at each size; size by size."""
         return [run for size, arm in list_cells(self.study) for run in self.select_chosen(arm, size)]
 
     def find_chosen_point(self, arm: str, size: Size) -> dict[str, float] | None:
-        """The arm's chosen grid point: empty where it is not tuned, None where no run is done."""
+        """The grid point that all seeds choose: empty where none is tuned, None where no run is done."""
         tried = [row for row in self.grid_rows if (row.arm, row.size) == (arm, size)]
         return next((row.hyperparameters for row in tried if row.chosen), None) if tried else {}
 
+    def count_judged_points(self, arm: str, size: Size) -> list[tuple[dict[str, float], int]]:
+        """The grid points at which the tuned arm's seeds are judged, each with its number of seeds."""
+        of_cell = [row for row in self.judged_points if (row.arm, row.size) == (arm, size)]
+        counts = Counter(tuple(row.hyperparameters.items()) for row in of_cell)
+        return [(dict(point), n_seeds) for point, n_seeds in counts.most_common()]
+
     def select_chosen(self, arm: str, size: Size) -> tuple[RunRecord, ...]:
-        """The arm's completed runs, in a tuned arm those at its chosen grid point."""
-        place = arm, size, self.find_chosen_point(arm, size)
+        """The arm's completed runs, in a tuned arm those at the grid point at which their seed is judged."""
+        points = {
+            row.seed: row.hyperparameters for row in self.judged_points if (row.arm, row.size) == (arm, size)
+        }
+        default: dict[str, float] | None = None if get_grid_axes(self.study, self.study.arms[arm]) else {}
         return tuple(
             record
             for record in self.records
-            if (record.arm, record.size, record.hyperparameters) == place
+            if (record.arm, record.size) == (arm, size)
+            and record.hyperparameters == points.get(record.seed, default)
             and record.status == "done"
             and record.test
         )
@@ -59,11 +81,14 @@ class StudyRuns:
 def order_runs(
     study: Study, records: Sequence[RunRecord], warnings: Sequence[StudyWarning] = ()
 ) -> StudyRuns:
-    """The study's own records in the order of its tables, with a warning of each best value at an edge."""
-    place = {key: i for i, key in enumerate(_list_keys(study))}
+    """The study's own records in the order of its tables, with warnings of what its choices make doubtful."""
+    scores = collect_grid_scores(study, records)
+    judged_points = tuple(list_judged_points(scores))
+    place = {key: i for i, key in enumerate(_list_keys(study, scores))}
     ordered = tuple(sorted((r for r in records if r.key in place), key=lambda r: place[r.key]))
     grid_rows = tuple(list_grid_rows(study, ordered))
-    return StudyRuns(study, ordered, (*warnings, *warn_of_grid_edges(study, grid_rows)), grid_rows)
+    doubts = (*warn_of_flattered_arms(study), *warn_of_grid_edges(study, grid_rows))
+    return StudyRuns(study, ordered, (*warnings, *doubts), grid_rows, judged_points)
 
 
 def list_cells(study: Study) -> Iterator[tuple[Size, str]]:
@@ -71,8 +96,14 @@ def list_cells(study: Study) -> Iterator[tuple[Size, str]]:
     return ((size, arm) for size in study.sizes for arm in study.arms)
 
 
-def _list_keys(study: Study) -> Iterator[str]:
-    """The keys of the study's runs, in the order of its tables."""
+def _list_keys(study: Study, scores: Mapping[Cell, GridScores]) -> Iterator[str]:
+    """The keys of the study's runs, in the order of its tables: those that choose before those that judge."""
     for size, arm in list_cells(study):
-        for point in list_grid_points(study, study.arms[arm]):
-            yield from (format_run_key(arm, size, seed, point) for seed in study.seeds)
+        of_cell = scores.get((arm, size))
+        if of_cell is None:
+            yield from (format_run_key(arm, size, seed, ()) for seed in study.seeds)
+            continue
+        yield from (key for row in of_cell.keys for key in row)
+        chosen = None if of_cell.is_shared else of_cell.choose()
+        if chosen is not None:
+            yield from (format_run_key(arm, size, seed, chosen) for seed in study.seeds)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from headstart.analysis.scores import ArmScores, pair_scores, stack_known
-from headstart.config.metrics import LOWER_IS_BETTER
+from headstart.config.metrics import MetricInfo
 from headstart.config.study import Size
 from headstart.records import BeyondRange, RunRecord, WorthRow
 from headstart.stats.worth import LearningCurve, Worth, estimate_worth, find_wide_gaps
@@ -28,7 +28,7 @@ class WorthTables:
 
 
 def estimate_worths(
-    scores: Sequence[ArmScores], runs: Sequence[RunRecord], control: str, metric: str, seed: int
+    scores: Sequence[ArmScores], runs: Sequence[RunRecord], control: str, metric: MetricInfo, seed: int
 ) -> WorthTables:
     """In labels, of the scores, and in updates, of the runs; `seed` is of the bootstrap."""
     generator = np.random.default_rng(seed)
@@ -37,28 +37,24 @@ def estimate_worths(
 
 
 def list_label_worths(
-    scores: Sequence[ArmScores], control: str, metric: str, generator: np.random.Generator
+    scores: Sequence[ArmScores], control: str, metric: MetricInfo, generator: np.random.Generator
 ) -> Iterator[WorthRow]:
     """Of each arm that was run with several numbers of labels, over the seeds that all of these have."""
+    # The control's numbers: where each seed draws its texts, arms whose seeds failed differ by a few.
+    of_size = {row.size: row.train_examples for row in scores if row.arm == control and row.train_examples}
     for arm in dict.fromkeys(arm_scores.arm for arm_scores in scores):
         mine, theirs = (
-            {
-                arm_scores.train_examples: arm_scores
-                for arm_scores in scores
-                if arm_scores.arm == name and arm_scores.train_examples
-            }
+            {of_size[row.size]: row for row in scores if row.arm == name and row.size in of_size}
             for name in (arm, control)
         )
-        labels = sorted(n for n in mine if n is not None and n in theirs)
+        labels = sorted(n for n in mine if n in theirs)
         if arm == control or len(labels) < 2:
             continue
         cells = [[by_labels[n] for n in labels] for by_labels in (mine, theirs)]
         seeds = sorted(set.intersection(*(set(cell.by_seed) for row in cells for cell in row)))
         if seeds:
             curve, control_curve = _make_label_curves(np.array(labels), cells, seeds)
-            worths = estimate_worth(
-                curve, control_curve, generator, lower_is_better=metric in LOWER_IS_BETTER
-            )
+            worths = estimate_worth(curve, control_curve, generator, lower_is_better=metric.lower_is_better)
             for worth, cell in zip(worths, cells[0], strict=True):
                 yield _make_worth_row(worth, cell.arm, cell.size, control, labels, metric)
 
@@ -81,7 +77,7 @@ def _make_label_curves(
 
 
 def list_step_worths(
-    runs: Sequence[RunRecord], control: str, metric: str, generator: np.random.Generator
+    runs: Sequence[RunRecord], control: str, metric: MetricInfo, generator: np.random.Generator
 ) -> Iterator[WorthRow]:
     """How many updates the control needs, with as many labels, for the valid score that an arm ends with.
 
@@ -109,7 +105,7 @@ def list_step_worths(
                 LearningCurve(np.array([last_step]), best[-1:]),
                 control_curve,
                 generator,
-                lower_is_better=metric in LOWER_IS_BETTER,
+                lower_is_better=metric.lower_is_better,
             )
             yield _make_worth_row(worth, arm, size, control, steps, metric)
 
@@ -118,25 +114,27 @@ def _list_epoch_steps(run: RunRecord) -> tuple[int, ...]:
     return tuple(epoch.step for epoch in run.epochs)
 
 
-def _accumulate_best(runs: Sequence[RunRecord], metric: str) -> np.ndarray:
+def _accumulate_best(runs: Sequence[RunRecord], metric: MetricInfo) -> np.ndarray:
     """The best valid score after each epoch [K, S]; one epoch for a run that has none."""
-    rows = [[epoch.valid.get(metric, math.nan) for epoch in run.epochs] for run in runs]
-    rows = [row or [(run.valid or {}).get(metric, math.nan)] for row, run in zip(rows, runs, strict=True)]
+    rows = [[epoch.valid.get(metric.name, math.nan) for epoch in run.epochs] for run in runs]
+    rows = [
+        row or [(run.valid or {}).get(metric.name, math.nan)] for row, run in zip(rows, runs, strict=True)
+    ]
     longest = max(map(len, rows))
     values = np.array([row + row[-1:] * (longest - len(row)) for row in rows], float)
-    best = np.fmin if metric in LOWER_IS_BETTER else np.fmax
+    best = np.fmin if metric.lower_is_better else np.fmax
     return np.asarray(best.accumulate(values, axis=1).T)
 
 
 def _make_worth_row(
-    worth: Worth, arm: str, size: Size, control: str, amounts: Sequence[int], metric: str
+    worth: Worth, arm: str, size: Size, control: str, amounts: Sequence[int], metric: MetricInfo
 ) -> WorthRow:
     """With what lies beyond the control's `amounts` in words instead of infinity and zero."""
     return WorthRow(
         arm=arm,
         control=control,
         size=size,
-        metric=metric,
+        metric=metric.name,
         amount=worth.amount,
         score=worth.score,
         smallest=amounts[0],

@@ -91,6 +91,7 @@ def _format_training(guess: DataGuess) -> list[str]:
         "  epochs: 3                # the best one on valid is tested",
         "  learning_rate: 3e-5",
         f"  max_length: {_choose_max_length(guess):<14} # tokens; longer texts are cut",
+        "# tune: {learning_rate: [1e-5, 3e-5, 1e-4]}  # each arm at its own best, chosen by two more seeds",
         f"select: {{metric: {default}}} # or {', '.join(others)}",
     ]
 

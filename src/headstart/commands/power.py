@@ -8,12 +8,11 @@ from typing import Final
 import numpy as np
 
 from headstart.analysis.contrasts import pair_with_control
+from headstart.analysis.leaderboard_files import read_leaderboard_file
 from headstart.analysis.power import SEED_COST, ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.analysis.power_questions import Assumptions, Question
 from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
-from headstart.config.metrics import SHARES
-from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError, HeadstartError
 from headstart.stats.two_way import count_units
 from headstart.stats.variances import assume_variances, measure_mean_squares
@@ -45,7 +44,7 @@ def analyse_power(
             fix="add --test-examples N, or name a study's folder",
         )
     if source is not None:
-        return read_leaderboard(source, question.test_examples, disagree=assumptions.disagree)
+        return read_leaderboard(source, question.test_examples, disagree=assumptions.disagree, metric=metric)
     return _analyse_assumptions(question, assumptions, question.test_examples)
 
 
@@ -133,7 +132,7 @@ def _analyse_study(
     source: Path, question: Question, metric: str | None, control: str | None
 ) -> PowerAnalysis:
     opened = open_source(source, metric)
-    question.check(is_share=opened.metric in SHARES)
+    question.check(is_share=opened.metric.is_share)
     by_cell = {scores.cell: scores for scores in opened.scores}
     pairs = [
         (by_cell[arm], by_cell[against])
@@ -146,11 +145,12 @@ def _analyse_study(
     contrasts = tuple(contrast for contrast in measured if contrast is not None)
     if not contrasts:
         raise HeadstartError(
-            f"no contrast of {opened.metric} has two seeds that differ, and predictions of the same examples",
+            f"no contrast of {opened.metric.name} has two seeds that differ, and predictions of the same "
+            "examples",
             where=str(source),
             expected="a study with seeds: 2 or more with their predictions, not of spearman",
         )
-    return PowerAnalysis(opened.metric, contrasts)
+    return PowerAnalysis(opened.metric.name, contrasts)
 
 
 def _measure_contrast(
@@ -165,7 +165,7 @@ def _measure_contrast(
     squares = measure_mean_squares(differences, mine.groups)
     if squares is None:
         return None
-    scale = 100 if opened.metric in SHARES else 1
+    scale = opened.metric.points
     return ContrastPower(
         contrast=f"{arm.arm} - {control.arm}" + ("" if arm.size == "all" else f", size {arm.size}"),
         variances=squares.estimate_components(),
@@ -184,37 +184,33 @@ def _choose_seed_cost(question: Question) -> float:
 
 
 def read_leaderboard(
-    file: Path, test_examples: int, *, disagree: float | None = None, top: int = 5
+    file: Path,
+    test_examples: int,
+    *,
+    disagree: float | None = None,
+    metric: str | None = None,
+    top: int = 5,
 ) -> Leaderboard:
-    """The best of single results, columns arm and one metric, each on the same so many test examples.
+    """The best of single results, columns arm and a share, each on the same so many test examples.
 
-    What seeds add is not known of single results, and comes on top; so does having looked for the best of
-    many.
+    Several rows of an arm are one result, their mean. What seeds add is not known of single results, and
+    comes on top; so does having looked for the best of many.
 
     Raises:
         DataError: there are no two results, or a score is no share.
     """
-    results = sorted(_read_results(file), key=lambda result: -result[1])
-    if len(results) < 2:
+    results = read_leaderboard_file(file, metric)
+    if len(results.scores) < 2:
         raise DataError("fewer than two results", where=str(file), expected="columns arm and a score")
-    best = results[0][1]
-    mean = float(np.mean([score for _, score in results[:top]]))
-    variances = assume_variances(mean, None if disagree is None else disagree / 100, 0.0)
+    sign = -1.0 if results.metric.lower_is_better else 1.0
+    means = {arm: float(np.mean(scores)) for arm, scores in results.scores.items()}
+    best = sorted(means, key=lambda arm: -sign * means[arm])[:top]
+    variances = assume_variances(
+        float(np.mean([means[arm] for arm in best])), None if disagree is None else disagree / 100, 0.0
+    )
     limit = _NOISE * variances.std_error(1, test_examples)
-    ranks = tuple(Rank(name, score, best - score, best - score < limit) for name, score in results[:top])
-    return Leaderboard(test_examples, limit, ranks)
-
-
-def _read_results(file: Path) -> list[tuple[str, float]]:
-    """Names with their scores, as shares."""
-    results = []
-    for where, cells in read_cells(file):
-        name = str(get_cell(cells, "arm", where, "the column's name to arm"))
-        (column,) = [c for c in cells if c not in ("arm", "seed", "size")][:1] or ["score"]
-        try:
-            value = float(str(get_cell(cells, column, where, "a column of scores")))
-        except ValueError as error:
-            raise DataError(f"score {cells[column]!r}", where=where, expected="a number") from error
-        results.append((name, value))
-    scale = 100 if any(value > 1 for _, value in results) else 1
-    return [(name, value / scale) for name, value in results]
+    behind = {arm: sign * (means[best[0]] - means[arm]) for arm in best}
+    ranks = (
+        Rank(arm, means[arm], behind[arm], behind[arm] < limit, len(results.scores[arm])) for arm in best
+    )
+    return Leaderboard(test_examples, limit, tuple(ranks), results.metric.name)

@@ -41,6 +41,6 @@ def run(
     if study.workers != 0:
         preload_workers()
     opened = open_study(study, log)
-    on_begin(len(opened.missing))
+    on_begin(len(opened.missing) + len(opened.to_come))
     with open_local_backend(opened.prepared, opened.store) as backend:
         return run_missing(opened, backend, on_event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from headstart.config.study import Arm, Study, Training
+from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 
 #: One point of a tuned arm's grid, as (name, value) in the order of `Training`; empty where none is tuned.
@@ -16,10 +16,26 @@ def get_checkpoint(study: Study, arm: Arm) -> str:
     return study.model if arm.init in ("pretrained", "random") else arm.init
 
 
+def get_tune(study: Study, arm: Arm) -> Tune | None:
+    """How the arm is tuned; None where it is not."""
+    return (arm.tune or study.tune) if get_method_traits(arm.method).is_tunable else None
+
+
 def get_grid_axes(study: Study, arm: Arm) -> dict[str, tuple[float, ...]]:
     """What the arm tries, as values by key; empty where it tries nothing."""
-    tune = None if not get_method_traits(arm.method).has_checkpoint else arm.tune or study.tune
+    tune = get_tune(study, arm)
     return tune.axes if tune else {}
+
+
+def get_tuning_seeds(study: Study, arm: Arm) -> tuple[int, ...]:
+    """The seeds that choose the arm's grid point and judge nothing; none where the study's own choose it."""
+    tune = get_tune(study, arm)
+    return () if tune is None or tune.seeds == "shared" else tune.seeds
+
+
+def get_choosing_seeds(study: Study, arm: Arm) -> tuple[int, ...]:
+    """The seeds with which the arm's whole grid trains."""
+    return get_tuning_seeds(study, arm) or study.seeds
 
 
 def list_grid_points(study: Study, arm: Arm) -> tuple[GridPoint, ...]:

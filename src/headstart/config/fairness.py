@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from headstart.config.arm_settings import get_grid_axes, resolve_training
-from headstart.config.study import Arm, Study, Training
+from headstart.config.arm_settings import get_grid_axes, get_tune, resolve_training
+from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 from headstart.errors import Problem, StudyError
 
@@ -60,6 +60,10 @@ def _list_differences(study: Study, arm: Arm, control: Arm) -> list[tuple[str, o
     ]
     if arm.method == control.method and not _is_same_grid(tried, against):
         unequal.append(("tune", _format_grid(tried), _format_grid(against)))
+    # Whatever the methods: who chooses by more seeds chooses better, and by shared ones is judged by luck.
+    mine_by, theirs_by = get_tune(study, arm), get_tune(study, control)
+    if mine_by and theirs_by and mine_by.seeds != theirs_by.seeds:
+        unequal.append(("tune.seeds", _format_seeds(mine_by), _format_seeds(theirs_by)))
     return unequal
 
 
@@ -70,6 +74,10 @@ def _is_same_grid(one: dict[str, tuple[float, ...]], other: dict[str, tuple[floa
 def _format_grid(tried: dict[str, tuple[float, ...]]) -> str:
     shown = (f"{name} {', '.join(f'{value:g}' for value in values)}" for name, values in tried.items())
     return " x ".join(shown) or "no grid"
+
+
+def _format_seeds(tune: Tune) -> str:
+    return tune.seeds if tune.seeds == "shared" else ", ".join(map(str, tune.seeds))
 
 
 def _describe_confounder(name: str, control: str, mine: object, theirs: object, what: str) -> str:

@@ -1,12 +1,22 @@
-"""A study becomes its runs (arm x size x seed x grid point), which train in packs."""
+"""A study becomes its runs (arm x size x seed x grid point), which train in packs.
+
+A tuned arm whose grid point is chosen by seeds of its own has two kinds of runs: those for tuning, of its
+whole grid, and those that are judged, at the chosen point, which only the first kind's results tell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.config.arm_settings import GridPoint, get_checkpoint, list_grid_points, resolve_training
+from headstart.config.arm_settings import (
+    GridPoint,
+    get_checkpoint,
+    get_tuning_seeds,
+    list_grid_points,
+    resolve_training,
+)
 from headstart.config.fairness import check_control
 from headstart.config.study import Lora, Probe, Size, Study, Training
 from headstart.config.traits import MethodName, get_method_traits
@@ -17,7 +27,8 @@ from headstart.records import Estimate, format_run_key
 class Run:
     """One arm, trained on `size` texts with one seed; `training` has every value settled.
 
-    `lora`, `probe` and `peft` are the methods' own settings; those of other methods are None.
+    `lora`, `probe` and `peft` are the methods' own settings; those of other methods are None. A run
+    `for_tuning` only helps to choose among its arm's grid points: it is not tested, and leaves no model.
     """
 
     arm: str
@@ -31,11 +42,12 @@ class Run:
     lora: Lora | None = None
     probe: Probe | None = None
     peft: Mapping[str, Any] | None = None
+    for_tuning: bool = False
 
     @property
     def key(self) -> str:
         """`arm/size/seed`, with the point of the grid in a tuned arm: the run's folder below `runs/`."""
-        return format_run_key(self.arm, self.size, self.seed, self.grid_point)
+        return format_run_key(self.arm, self.size, self.seed, self.grid_point, for_tuning=self.for_tuning)
 
 
 @dataclass(frozen=True)
@@ -49,23 +61,57 @@ class Pack:
     estimate: Estimate | None = None
 
 
-def expand_runs(study: Study) -> tuple[Run, ...]:
-    """Every run of the study: seeds outermost, so that a study stopped early has whole comparisons.
+#: An arm at one training-set size: it has a grid point of its own.
+Cell = tuple[str, Size]
+
+
+def expand_runs(study: Study, chosen: Mapping[Cell, GridPoint] | None = None) -> tuple[Run, ...]:
+    """Every run of the study that is known by now: seeds outermost, so that a study stopped early has whole
+    comparisons; those for tuning first.
+
+    Args:
+        chosen: the grid points that tuning has chosen so far, by arm and size. The judged runs of the other
+            arms that are tuned by seeds of their own are not known yet.
 
     Raises:
         StudyError: where an arm differs from its control in more than its initialisation and method.
     """
     check_control(study)
-    return tuple(
-        _make_run(study, name, size, seed, point)
-        for seed in study.seeds
-        for size in study.sizes
-        for name, arm in study.arms.items()
-        for point in list_grid_points(study, arm)
-    )
+    return (*_expand_tuning(study), *_expand_judged(study, chosen or {}))
 
 
-def _make_run(study: Study, name: str, size: Size, seed: int, point: GridPoint) -> Run:
+def _list_cells(study: Study) -> Iterator[Cell]:
+    """Each arm at each size, size by size."""
+    return ((arm, size) for size in study.sizes for arm in study.arms)
+
+
+def _expand_tuning(study: Study) -> Iterator[Run]:
+    """The whole grid of each arm that is tuned by seeds of its own, with these."""
+    seeds = {name: get_tuning_seeds(study, arm) for name, arm in study.arms.items()}
+    for seed in dict.fromkeys(seed for of_arm in seeds.values() for seed in of_arm):
+        for name, size in _list_cells(study):
+            for point in list_grid_points(study, study.arms[name]) if seed in seeds[name] else ():
+                yield _make_run(study, name, size, seed, point, for_tuning=True)
+
+
+def _expand_judged(study: Study, chosen: Mapping[Cell, GridPoint]) -> Iterator[Run]:
+    for seed in study.seeds:
+        for name, size in _list_cells(study):
+            for point in _list_judged_points(study, (name, size), chosen):
+                yield _make_run(study, name, size, seed, point)
+
+
+def _list_judged_points(study: Study, cell: Cell, chosen: Mapping[Cell, GridPoint]) -> tuple[GridPoint, ...]:
+    """The grid points at which the study's seeds train: the chosen one, or all where they choose."""
+    arm = study.arms[cell[0]]
+    if not get_tuning_seeds(study, arm):
+        return list_grid_points(study, arm)
+    return (chosen[cell],) if cell in chosen else ()
+
+
+def _make_run(
+    study: Study, name: str, size: Size, seed: int, point: GridPoint, *, for_tuning: bool = False
+) -> Run:
     arm = study.arms[name]
     traits = get_method_traits(arm.method)
     return Run(
@@ -80,4 +126,5 @@ def _make_run(study: Study, name: str, size: Size, seed: int, point: GridPoint) 
         lora=arm.lora,
         probe=arm.probe,
         peft=arm.peft,
+        for_tuning=for_tuning,
     )

@@ -35,8 +35,12 @@ _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=
 Size = int | Literal["all"]
 
 BAG_OF_WORDS_ARM: Final = "words"
+#: Values of `data.group` that name no column: one finds it, the other takes equal texts alone.
+AUTO_GROUP, IDENTICAL_GROUP = "auto", "identical"
 #: What `tune` can try values of, outermost first; keys of `Training`.
 TUNABLE: Final = ("learning_rate", "weight_decay")
+#: The first of the seeds that a count of `tune.seeds` stands for: far from a study's own, which grow from 0.
+FIRST_TUNING_SEED: Final = 1000
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -48,6 +52,10 @@ WeightDecay = Annotated[float, Field(ge=0)]
 LoraRole = Literal["attention", "mlp", "all"]
 #: Biases that train beside adapters.
 LoraBias = Literal["none", "lora_only", "all"]
+
+
+#: Whether each seed learns from the same texts, where it learns from all.
+TrainingTexts = Literal["fixed", "folds", "bootstrap"]
 
 
 class Section(BaseModel):
@@ -96,7 +104,18 @@ class Data(Section):
     label_separator: str = Field(
         default="|", min_length=1, description="Between the labels of one multi-label cell."
     )
+    group: Annotated[str, Field(min_length=1)] | None = Field(
+        default=AUTO_GROUP,
+        description="Column of what test texts have in common, over which intervals are taken; auto: that of "
+        "split.group, or one named group; identical: no column, equal texts alone; null: each by itself.",
+    )
     split: Split = Split()
+    training_texts: TrainingTexts = Field(
+        default="fixed",
+        description="Of size all: fixed, the same for every seed; folds, each seed leaves out another part; "
+        "bootstrap, each seed draws as many with replacement.",
+    )
+    folds: int = Field(default=5, ge=2, description="Parts of which training_texts: folds leaves out one.")
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:
@@ -175,6 +194,27 @@ class Training(Section):
         return Training(**kept, **chosen)
 
 
+def _check_seed_count(count: int) -> int:
+    if count < 1:
+        raise ValueError(f"at least 1 seed expected, got {count}")
+    return count
+
+
+def _expand_tuning_seeds(value: Any) -> Any:
+    """A count n stands for n seeds from `FIRST_TUNING_SEED`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + _check_seed_count(value)))
+    if isinstance(value, str) and value != "shared":
+        raise ValueError(f"a count, a list of seeds, or shared expected, got {value!r}")
+    return value
+
+
+TuningSeeds = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...] | Literal["shared"],
+    BeforeValidator(_expand_tuning_seeds, json_schema_input_type=int | list[int] | Literal["shared"]),
+]
+
+
 class Tune(Section):
     """The hyperparameter grid of an arm; its best point on valid represents the arm."""
 
@@ -182,6 +222,20 @@ class Tune(Section):
         default=None, description="Peak learning rates to try."
     )
     weight_decay: tuple[WeightDecay, ...] | None = Field(default=None, description="Weight decays to try.")
+    seeds: TuningSeeds = Field(
+        default=(FIRST_TUNING_SEED, FIRST_TUNING_SEED + 1),
+        description="Seeds that choose the grid point and judge nothing: a count, or a list; shared: the "
+        "study's own seeds choose.",
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _check_unique_seeds(cls, value: tuple[int, ...] | str) -> tuple[int, ...] | str:
+        if value == ():
+            raise ValueError("at least one expected, got an empty list")
+        if len(set(value)) < len(value) and value != "shared":
+            raise ValueError(f"each at most once expected, got {list(value)}")
+        return value
 
     @field_validator(*TUNABLE)
     @classmethod
@@ -339,9 +393,7 @@ def _refuse_mps(value: Any) -> Any:
 def _expand_seed_count(value: Any) -> Any:
     """A count n stands for the seeds 0 to n-1."""
     if isinstance(value, int) and not isinstance(value, bool):
-        if value < 1:
-            raise ValueError(f"at least 1 seed expected, got {value}")
-        return tuple(range(value))
+        return tuple(range(_check_seed_count(value)))
     return value
 
 
@@ -547,9 +599,9 @@ def _check_labels(study: Study) -> Iterator[str]:
 
 def _check_tune(study: Study) -> Iterator[str]:
     for name, arm in study.arms.items():
-        if not get_method_traits(arm.method).has_checkpoint:
+        if not get_method_traits(arm.method).is_tunable:
             if arm.tune is not None:
-                yield f"arms.{name}.tune: a bag of words chooses its own strength on valid; no grid expected"
+                yield f"arms.{name}.tune: {_explain_untunable(arm)}; no grid expected"
             continue
         grid = arm.tune or study.tune
         for key in grid.axes if grid else ():
@@ -558,6 +610,25 @@ def _check_tune(study: Study) -> Iterator[str]:
                     f"arms.{name}.training.{key}: is set beside a grid that tries values of it; "
                     f"give the arm its own grid: arms.{name}.tune"
                 )
+
+
+def _explain_untunable(arm: Arm) -> str:
+    if _is_bag_of_words(arm):
+        return "a bag of words chooses its own strength on valid"
+    return f"method {arm.method} takes no learning rate"
+
+
+def _check_tuning_seeds(study: Study) -> Iterator[str]:
+    """A seed that chose a setting by its luck would be flattered by the same luck when it judges."""
+    grids = {f"arms.{name}.tune": arm.tune for name, arm in study.arms.items()} | {"tune": study.tune}
+    for key, grid in grids.items():
+        both = sorted(set(grid.seeds) & set(study.seeds)) if grid and grid.seeds != "shared" else []
+        if both:
+            what = "seed" if len(both) == 1 else "seeds"
+            yield (
+                f"{key}.seeds: {what} {', '.join(map(str, both))} would choose the setting and judge it too; "
+                "seeds that `seeds` has not expected, or shared"
+            )
 
 
 def _check_methods(study: Study) -> Iterator[str]:
@@ -587,6 +658,7 @@ _CHECKS: Final = (
     _check_control,
     _check_labels,
     _check_tune,
+    _check_tuning_seeds,
     _check_methods,
     _check_samples,
 )

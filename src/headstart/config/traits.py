@@ -53,6 +53,11 @@ class MethodTraits:
     cheaper: str | None = None
     label_kinds: tuple[LabelKind, ...] = ("class", "label-set", "number", "conversation")
 
+    @property
+    def is_tunable(self) -> bool:
+        """Whether a grid can be tried: what takes no learning rate would do the same at each point."""
+        return self.has_checkpoint and self.learning_rate > 0
+
 
 @dataclass(frozen=True)
 class TaskTraits:

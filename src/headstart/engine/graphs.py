@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import torch
+from torch import nn
 
+from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.capture_hints import pretend_capture
+from headstart.engine.gradient_order import keep_settings
 from headstart.engine.losses import fix_shapes
 from headstart.engine.memory import is_out_of_memory
+from headstart.engine.plain_functions import use_plain_functions
 
 Body = Callable[[], None]
 #: Graphs that are kept of one pack: lengths of batches are few, and a graph is small beside its pool.
@@ -24,9 +28,16 @@ _MOST_GRAPHS: Final = 96
 
 
 @contextmanager
-def make_capturable() -> Iterator[None]:
-    """Have the library and the losses read no tensor within the block, whether it is captured or not."""
-    with pretend_capture(), fix_shapes():
+def make_capturable(module: nn.Module) -> Iterator[None]:
+    """Have a module's code, the library and the losses read no tensor within the block, captured or not; and
+    torch choose no kernel that is not to be trusted."""
+    with (
+        pretend_capture(),
+        fix_shapes(),
+        use_plain_functions(module),
+        refuse_cudnn_attention(),
+        keep_settings(),
+    ):
         yield
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from headstart.engine.affine import FixedAffine
+from headstart.engine.lookup import look_up_by_member
 from headstart.models.vocabulary import CompactEmbedding
 
 
@@ -100,8 +101,7 @@ class StackedEmbedding(StackedLayer):
         ids = self._expand_to_rows(ids)
         rows = ids if self.lookup is None else self.lookup[ids]
         grouped = group_by_member(rows.unsqueeze(-1), len(self.weight)).squeeze(-1)
-        y: torch.Tensor = _LookupFunction.apply(self.weight, grouped, self.padding_idx)  # type: ignore[no-untyped-call]
-        return y.view(*ids.shape, -1)
+        return look_up_by_member(self.weight, grouped, self.padding_idx).view(*ids.shape, -1)
 
     def _expand_to_rows(self, ids: torch.Tensor) -> torch.Tensor:
         shared = ids.unsqueeze(0) if ids.dim() == 1 else ids
@@ -181,31 +181,6 @@ def _create_normalisation(norm: nn.Module) -> nn.Module:
 def _multiply_members(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     """x [R, N, in] times weight [R, in, out], plus bias [R, out]."""
     return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
-
-
-class _LookupFunction(torch.autograd.Function):
-    """Rows of R tables; the gradient of padding rows is zero, as `torch.nn.functional.embedding` has it."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: torch.Tensor, ids: torch.Tensor, padding: int | None) -> torch.Tensor:
-        ctx.save_for_backward(ids)
-        ctx.shape, ctx.padding = weight.shape, padding
-        member = torch.arange(len(weight), device=ids.device).unsqueeze(1)
-        return weight[member, ids]
-
-    @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        (ids,) = ctx.saved_tensors
-        members, rows, width = ctx.shape
-        index = ids + rows * torch.arange(members, device=ids.device).unsqueeze(1)
-        padding = -1
-        if ctx.padding is not None:
-            # One index for all members' padding: the operator below leaves out a single one.
-            padding = ctx.padding
-            index = torch.where(ids == padding, padding, index)
-        flat = grad.reshape(-1, width)
-        dense = torch.ops.aten.embedding_dense_backward(flat, index.flatten(), members * rows, padding, False)
-        return dense.view(ctx.shape), None, None
 
 
 def stack_parameters(parameters: Sequence[nn.Parameter]) -> nn.Parameter:

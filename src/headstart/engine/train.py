@@ -232,9 +232,14 @@ class PackTrainer:
         rows = [r for r, m in enumerate(self._members) if step_batches[r].ends_epoch and not m.error]
         if not rows:
             return
-        scores = {part: self._evaluate(rows, part) for part in self._context.evaluated_parts}
+        scores = {part: self._evaluate(rows, part) for part in self._list_evaluated(rows)}
         for i, r in enumerate(rows):
             self._close_epoch(r, step_batches[r].epoch, {part: of_all[i] for part, of_all in scores.items()})
+
+    def _list_evaluated(self, rows: list[int]) -> list[Part]:
+        """The parts to measure: not the test where all of these only tune, for nobody is to look at it."""
+        are_tested = not all(member.run.for_tuning for member in self._select(rows))
+        return [part for part in self._context.evaluated_parts if part != "test" or are_tested]
 
     def _evaluate(self, rows: list[int], part: Part) -> list[Scores]:
         """The metrics of the members at `rows`, in this order."""
@@ -346,7 +351,7 @@ def _make_epoch_point(member: Member, epoch: int, scores: dict[Part, Scores]) ->
         train_loss=float(np.mean(member.losses[first_step:])),
         learning_rate=learning_rate(member.run.training, member.steps - 1, member.total_steps),
         valid=scores["valid"],
-        test=scores.get("test"),
+        test=None if member.run.for_tuning else scores.get("test"),
         seconds=member.seconds,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 from headstart.config.runs import Run, expand_runs
@@ -12,6 +11,7 @@ from headstart.config.study import Study
 from headstart.device import list_gpus
 from headstart.events import Log, ignore_log
 from headstart.planning.process_memory import measure_process_bytes
+from headstart.planning.tuning import find_needed_runs, list_runs_to_come
 from headstart.prepared import PreparedStudy
 from headstart.records import Gpu, RunRecord, StoppingRule
 from headstart.store.predictions import PredictionReader
@@ -24,7 +24,8 @@ from headstart.training.prepare import keep_precision, prepare_study
 class OpenStudy:
     """A study that can be planned and run, and run on with more seeds, without reading anything again.
 
-    `records` are by run; those that end are added. `read_predictions` reads each file once. `process_bytes`
+    `records` are those of runs that are done, by run; of runs that end now those are added, failed ones too.
+    `read_predictions` reads each file once. `process_bytes`
     is what a process holds before it has a model. `gpus` are those that train, none on a CPU, as they were
     before the study had processes there. `rule` is the one by which seeds are added, if they are.
     `log` is told what goes on; `began` is when it was opened, or got its seeds, by `time.monotonic`.
@@ -41,10 +42,15 @@ class OpenStudy:
     log: Log
     began: float
 
-    @cached_property
+    @property
     def runs(self) -> tuple[Run, ...]:
-        """All that the study stands for."""
-        return expand_runs(self.study)
+        """All that are known to be needed: more are when tuning has ended."""
+        return find_needed_runs(self.study, self.records.values())
+
+    @property
+    def to_come(self) -> tuple[Run, ...]:
+        """Those whose grid point tuning has yet to choose, each at another one in its place."""
+        return list_runs_to_come(self.study, self.records.values())
 
     @property
     def done(self) -> dict[str, RunRecord]:
@@ -53,9 +59,8 @@ class OpenStudy:
 
     @property
     def missing(self) -> tuple[Run, ...]:
-        """The runs that are not done."""
-        done = self.done
-        return tuple(run for run in self.runs if run.key not in done)
+        """The runs to be trained now: not done before, nor tried since the study was opened."""
+        return tuple(run for run in self.runs if run.key not in self.records)
 
     def with_seeds(self, seeds: tuple[int, ...]) -> OpenStudy:
         """The same with other seeds: nothing that was prepared depends on them."""
@@ -78,8 +83,8 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
     study = store.with_added_seeds(study)
     runs = expand_runs(study)
     store.check_same_study(study)
-    records = {record.key: record for record in store.read_records()}
-    done = [record for record in records.values() if record.status == "done"]
+    # Those that failed are tried again: what they were decides nothing.
+    done = [record for record in store.read_records() if record.status == "done"]
     process_bytes = measure_process_bytes(runs)
     prepared = prepare_study(study, runs, commit=read_git_commit(Path.cwd()), log=log)
     store.check_sources(done, prepared.corpus.digest, prepared.digests)
@@ -87,7 +92,7 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
         study=study,
         store=store,
         prepared=keep_precision(prepared, done),
-        records=records,
+        records={record.key: record for record in done},
         read_predictions=PredictionReader(store.get_run_folder),
         process_bytes=process_bytes,
         gpus=list_gpus(study.device),

@@ -44,9 +44,10 @@ def _estimate_output_bytes(
         _estimate_model_bytes(prepared.select(run), parameters[run.arm]) for run in _list_saved(runs)
     )
     rows = len(prepared.corpus.parts["test"]) * (_ROW + 8 * prepared.corpus.num_outputs)
+    tested = sum(not run.for_tuning for run in runs)
     stepping = [run for run in runs if get_method_traits(run.method).has_steps]
     steps = sum(count_total_steps(run.training, prepared.select(run).train_count) for run in stepping)
-    return models + len(runs) * rows + _STEP * steps
+    return models + tested * rows + _STEP * steps
 
 
 def _estimate_state_bytes(runs: Sequence[Run], parameters: Mapping[str, Parameters | None]) -> int:
@@ -63,7 +64,8 @@ def _measure_free_bytes(folder: Path) -> int:
 
 def _list_saved(runs: Sequence[Run]) -> list[Run]:
     """A run for each model that stays: one an arm, in a tuned arm of each size and setting."""
-    places = {(run.arm, run.size, run.grid_point) if run.grid_point else run.arm: run for run in runs}
+    judged = [run for run in runs if not run.for_tuning]
+    places = {(run.arm, run.size, run.grid_point) if run.grid_point else run.arm: run for run in judged}
     return list(places.values())
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from headstart.config.runs import Pack, Run
+from headstart.config.runs import Cell, Pack, Run
 from headstart.config.traits import get_method_traits
 from headstart.methods import load_method
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
@@ -88,10 +88,10 @@ class GroupEstimate:
 
 @dataclass(frozen=True)
 class StudyEstimate:
-    """What the runs that are `missing` will need.
+    """What the runs that are `missing` will need, and those `to_come`, when tuning has chosen for them.
 
-    `parameters` are by arm, None for a method that is fitted. `gpus` are those that train, none on a CPU.
-    `placement` is known once it was chosen.
+    `groups` are of the missing ones. `parameters` are by arm, None for a method that is fitted. `gpus`
+    are those that train, none on a CPU. `placement` is known once it was chosen.
     """
 
     missing: tuple[Run, ...]
@@ -102,6 +102,7 @@ class StudyEstimate:
     free_memory: int
     placement: Placement | None = None
     gpus: tuple[Gpu, ...] = ()
+    to_come: tuple[Run, ...] = ()
 
     @property
     def pack(self) -> int:
@@ -152,12 +153,28 @@ class StudyEstimate:
         )
         return replace(self, groups=measured, placement=placement)
 
+    def with_times_of(self, earlier: StudyEstimate) -> StudyEstimate:
+        """The same with the steps that were timed of an earlier call's runs of the same arms and sizes."""
+        timed = earlier._index_groups()
+        return replace(self, groups=tuple(_take_times(estimate, timed) for estimate in self.groups))
+
     def plan_packs(self, placement: Placement) -> list[Pack]:
         """The packs that are trained so, each with what is expected of it."""
+        return self._cut_packs([estimate.group for estimate in self.groups], placement)
+
+    def plan_packs_to_come(self, placement: Placement) -> list[Pack]:
+        """Those that will be trained so when tuning has ended."""
+        return self._cut_packs(group_runs([self.prepared.select(run) for run in self.to_come]), placement)
+
+    def _cut_packs(self, groups: Sequence[Group], placement: Placement) -> list[Pack]:
         tiny = _TINY_AS_ONE if self.prepared.study.pack == "auto" else 1
-        of_run = {run.key: estimate for estimate in self.groups for run in estimate.group.runs}
-        cut = cut_packs([estimate.group for estimate in self.groups], placement.pack, tiny)
-        return [self._expect(pack, of_run[pack.runs[0].key]) for pack in cut]
+        like = self._index_groups()
+        cut = cut_packs(groups, placement.pack, tiny)
+        return [self._expect(pack, like[pack.runs[0].arm, pack.runs[0].size]) for pack in cut]
+
+    def _index_groups(self) -> dict[Cell, GroupEstimate]:
+        """By arm and size: seeds and grid points change nothing that is estimated."""
+        return {(run.arm, run.size): of_group for of_group in self.groups for run in of_group.group.runs}
 
     def _expect(self, pack: Pack, group: GroupEstimate) -> Pack:
         seconds = group.estimate_seconds([self.prepared.select(run) for run in pack.runs])
@@ -176,7 +193,17 @@ class StudyEstimate:
         if self.placement is None:
             return cost
         planned = self.plan_packs(self.placement)
-        return replace(cost, packs=tuple(planned), seconds=predict_seconds(planned, self.placement))
+        in_all = [*planned, *self.plan_packs_to_come(self.placement)]
+        return replace(cost, packs=tuple(planned), seconds=predict_seconds(in_all, self.placement))
+
+
+def _take_times(estimate: GroupEstimate, timed: Mapping[Cell, GroupEstimate]) -> GroupEstimate:
+    """The same with the times of a group of the same arm and size, where it has none of its own."""
+    first = estimate.group.runs[0]
+    like = timed.get((first.arm, first.size))
+    if estimate.times or like is None:
+        return estimate
+    return replace(estimate, times=like.times, timed_runs=like.timed_runs)
 
 
 def estimate_study(
@@ -186,6 +213,8 @@ def estimate_study(
     process_bytes: int,
     out: Path,
     gpus: tuple[Gpu, ...] = (),
+    *,
+    to_come: tuple[Run, ...] = (),
 ) -> StudyEstimate:
     """What is known before a step is made.
 
@@ -195,6 +224,7 @@ def estimate_study(
         process_bytes: of a process before it has a model.
         out: the study's folder.
         gpus: that train; none where a CPU does.
+        to_come: those that are trained after these.
     """
     of_arm = {run.arm: prepared.select(run) for run in runs}
     parameters = {arm: load_method(run.run.method).count_parameters(run) for arm, run in of_arm.items()}
@@ -203,9 +233,10 @@ def estimate_study(
         prepared=prepared,
         groups=tuple(_estimate_groups([prepared.select(run) for run in missing], process_bytes, bool(gpus))),
         parameters=parameters,
-        disk=estimate_disk(missing, prepared, parameters, out),
+        disk=estimate_disk((*missing, *to_come), prepared, parameters, out),
         free_memory=measure_free_memory(),
         gpus=gpus,
+        to_come=to_come,
     )
 
 

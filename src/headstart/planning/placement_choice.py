@@ -39,8 +39,12 @@ _MEMORY_SHARE: Final = 0.8
 #: Steps of a whole study below which timing some tens would cost more than it can save.
 _WORTH_TIMING: Final = 200
 #: The same on a GPU, where a run's share of a step may take a millisecond, and making models, kernels and
-#: graphs for each size of pack takes seconds. A guess.
-_WORTH_TIMING_ON_GPU: Final = 20_000
+#: graphs for each size of pack takes seconds. On one NVIDIA H100 no size was faster than what is taken
+#: without timing by more than 4%, at seven shapes and lengths (docs/gpu.md): some seconds of so many steps.
+_WORTH_TIMING_ON_GPU: Final = 200_000
+#: The same where nothing is known of the memory that runs need, so that without timing each trains by itself:
+#: there that took up to four times as long a run.
+_WORTH_TIMING_UNKNOWN_ON_GPU: Final = 20_000
 #: A larger pack must be this much faster a run-step: less is noise, and a small pack frees memory.
 _GAIN: Final = 1.05
 
@@ -82,7 +86,8 @@ def choose_placement(
     if pack != "auto":
         return replace(placement, pack=pack)
     share = share_runs(largest, placement)
-    if gpus and steps < _WORTH_TIMING_ON_GPU:
+    is_known = estimate(largest, 1) is not None
+    if gpus and steps < (_WORTH_TIMING_ON_GPU if is_known else _WORTH_TIMING_UNKNOWN_ON_GPU):
         return fill_gpus(placement, stepping, gpus, estimate)
     if share < 2 or steps < _WORTH_TIMING:
         return placement

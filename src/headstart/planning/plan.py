@@ -14,7 +14,10 @@ from headstart.records import StudyWarning
 
 @dataclass(frozen=True)
 class Plan:
-    """What `run` would do, by the keys of the runs that are `done`; `cost` is of those that are missing."""
+    """What `run` would do, by the keys of the runs that are `done`; `cost` is of those that are missing.
+
+    `to_come` are the runs whose grid point tuning has yet to choose, each at another one in its place.
+    """
 
     study: Study
     runs: tuple[Run, ...]
@@ -22,6 +25,7 @@ class Plan:
     data: DataStatistics
     cost: StudyCost
     warnings: tuple[StudyWarning, ...] = ()
+    to_come: tuple[Run, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `plan.json`."""
@@ -29,9 +33,10 @@ class Plan:
             **self.data.to_dict(),
             "warnings": [warning.model_dump() for warning in self.warnings],
             "runs": [self._dump_run(run) for run in self.runs],
+            "to_come": [{"arm": run.arm, "size": run.size, "seed": run.seed} for run in self.to_come],
             **self.cost.to_dict(),
         }
 
     def _dump_run(self, run: Run) -> dict[str, Any]:
         place = {"arm": run.arm, "size": run.size, "seed": run.seed, "hyperparameters": dict(run.grid_point)}
-        return place | {"key": run.key, "done": run.key in self.done}
+        return place | {"for_tuning": run.for_tuning, "key": run.key, "done": run.key in self.done}

@@ -7,7 +7,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from headstart.config.arm_settings import get_checkpoint, list_grid_points
+from headstart.config.arm_settings import get_checkpoint, get_tuning_seeds, list_grid_points
 from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.records import RunRecord
@@ -109,8 +109,10 @@ def _describe_choice(record: RunRecord, study: Study) -> str:
     if not record.hyperparameters:
         return ""
     values = " and ".join(f"{name} {value:g}" for name, value in record.hyperparameters.items())
-    tried = len(list_grid_points(study, study.arms[record.arm]))
-    return f"Chosen on valid: {values}, of {tried} grid {'point' if tried == 1 else 'points'} tried.\n"
+    arm = study.arms[record.arm]
+    tried, seeds = len(list_grid_points(study, arm)), get_tuning_seeds(study, arm)
+    by = f", by the tuning seeds {', '.join(map(str, seeds))}" if seeds else ""
+    return f"Chosen on valid{by}: {values}, of {tried} grid {'point' if tried == 1 else 'points'} tried.\n"
 
 
 def _format_metadata(study: Study) -> str:

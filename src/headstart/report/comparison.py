@@ -9,16 +9,19 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from headstart.analysis.comparison import Comparison
-from headstart.records import Contrast, SummaryRow, WorthRow
-from headstart.report.conclusions import describe_level, explain_comparison, is_family
+from headstart.config.metrics import MetricInfo
+from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
+from headstart.report.conclusions import describe_level, explain_comparison, is_adjusted
 from headstart.report.numbers import (
     format_interval,
     format_metric,
+    format_names,
     format_p,
     format_worth,
     format_worth_interval,
     get_unit,
 )
+from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
     render_latex_table,
@@ -61,15 +64,21 @@ def render_comparison_latex(comparison: Comparison) -> str:
 def make_tables(comparison: Comparison) -> Iterator[Rows]:
     """Arms, contrasts, and worth in labels and in updates, each with its heading first."""
     has_sizes = any(row.size != "all" for row in comparison.summary)
-    yield _make_arms_table(comparison, has_sizes)
+    if comparison.tiers:
+        yield _make_tiers_table(comparison)
+        return
+    yield _make_models_table(comparison) if comparison.of_models else _make_arms_table(comparison, has_sizes)
     if comparison.contrasts:
         yield _make_contrasts_table(comparison, has_sizes)
     if comparison.label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
-        yield [head, *(_format_worth_row(row) for row in comparison.label_worth)]
+        yield [head, *(_format_worth_row(row, comparison.info) for row in comparison.label_worth)]
     if comparison.step_worth:
         head = _make_worth_head(comparison, "worth in updates", "updates", f"valid {comparison.metric}")
-        cells = [_add_size(_format_worth_row(row), row.size, has_sizes) for row in comparison.step_worth]
+        cells = [
+            _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes)
+            for row in comparison.step_worth
+        ]
         yield [_add_size(head, "size", has_sizes), *cells]
 
 
@@ -78,61 +87,95 @@ def _add_size(cells: list[str], size: object, has_sizes: bool) -> list[str]:
     return [cells[0], str(size), *cells[1:]] if has_sizes else cells
 
 
+def _make_tiers_table(comparison: Comparison) -> Rows:
+    """Arms, the best mean first, and which of them may be the best: no ranks, which chance would order."""
+    of_arm = {row.arm: row for row in comparison.summary}
+    head = ["arm", "runs", comparison.metric, "95% examples", "may be best", "beaten by"]
+    return [head, *(_format_tier(row, of_arm[row.arm], comparison.info) for row in comparison.tiers)]
+
+
+def _format_tier(row: TierRow, summary: SummaryRow, metric: MetricInfo) -> list[str]:
+    return [
+        row.arm,
+        str(summary.n_seeds),
+        *_format_examples(summary, metric),
+        "yes" if row.may_be_best else "no",
+        format_names(row.beaten_by) or "-",
+    ]
+
+
+def _make_models_table(comparison: Comparison) -> Rows:
+    """Of arms with a single run, which has no spread over seeds."""
+    head = ["arm", comparison.metric, "95% examples"]
+    rows = comparison.summary
+    return [head, *([row.arm, *_format_examples(row, comparison.info)] for row in rows)]
+
+
+def _format_examples(row: SummaryRow, metric: MetricInfo) -> list[str]:
+    """The mean, and its interval over examples."""
+    return [format_metric(metric, row.mean), format_interval(metric, row.examples_low, row.examples_high)]
+
+
 def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
     head = ["arm", "seeds", comparison.metric, "± pop.", "95% seeds", "95% examples", "worst, best"]
-    cells = [_add_size(_format_arm(row), row.size, has_sizes) for row in comparison.summary]
+    rows = [_format_arm(row, comparison.info) for row in comparison.summary]
+    cells = [_add_size(row, of.size, has_sizes) for row, of in zip(rows, comparison.summary, strict=True)]
     return [_add_size(head, "size", has_sizes), *cells]
 
 
-def _format_arm(row: SummaryRow) -> list[str]:
-    mean = format_metric(row.metric, row.mean)
+def _format_arm(row: SummaryRow, metric: MetricInfo) -> list[str]:
+    mean = format_metric(metric, row.mean)
     return [
         row.arm,
         str(row.n_seeds),
-        f"{mean} ± {format_metric(row.metric, row.std)}" if row.std is not None else mean,
-        f"± {format_metric(row.metric, row.std_population)}" if row.n_seeds > 1 else "-",
-        format_interval(row.metric, row.seeds_low, row.seeds_high),
-        format_interval(row.metric, row.examples_low, row.examples_high),
+        f"{mean} ± {format_metric(metric, row.std)}" if row.std is not None else mean,
+        f"± {format_metric(metric, row.std_population)}" if row.n_seeds > 1 else "-",
+        format_interval(metric, row.seeds_low, row.seeds_high),
+        format_interval(metric, row.examples_low, row.examples_high),
         f"{row.worst_seed}, {row.best_seed}",
     ]
 
 
 def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
     against = f"against {comparison.control}" if comparison.control else "B against A"
-    is_sequential = comparison.stopping_rule is not None
-    columns = ["95%, anytime", "seeds"] if is_sequential else _name_columns(comparison)
-    head = [against, get_unit(comparison.metric), *columns, "verdict"]
+    rule = comparison.stopping_rule
+    columns = ["95%, anytime", "seeds"] if rule else _name_columns(comparison)
+    median = "median, " if is_of_median(rule) else ""
+    head = [against, f"{median}{get_unit(comparison.info)}", *columns, "verdict"]
     cells = [
-        _add_size(_format_contrast(row, is_sequential), row.size, has_sizes) for row in comparison.contrasts
+        _add_size(_format_contrast(row, comparison), row.size, has_sizes) for row in comparison.contrasts
     ]
     return [_add_size(head, "size", has_sizes), *cells]
 
 
 def _name_columns(comparison: Comparison) -> list[str]:
-    """Of intervals and p values, which hold for all contrasts at once."""
-    return [
+    """Of intervals and p values, which hold for all contrasts at once; signs of one run tell nothing."""
+    names = [
         describe_level(comparison.contrasts),
-        "p, adjusted" if is_family(comparison.contrasts) else "p",
-        "p, sign flip",
+        "p, adjusted" if is_adjusted(comparison.contrasts) else "p",
     ]
+    return names if comparison.of_models else [*names, "p, sign flip"]
 
 
-def _format_contrast(row: Contrast, is_sequential: bool) -> list[str]:
-    if is_sequential:
-        interval = format_interval(row.metric, row.sequence_low, row.sequence_high, signed=True)
+def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
+    metric = comparison.info
+    if comparison.stopping_rule is not None:
+        interval = format_interval(metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
     else:
-        interval = format_interval(row.metric, row.family_low, row.family_high, signed=True)
-        figures = [interval, format_p(row.p_adjusted), format_p(row.p_sign_flip)]
-    return [row.arm, format_metric(row.metric, row.difference, signed=True), *figures, row.verdict]
+        interval = format_interval(metric, row.family_low, row.family_high, signed=True)
+        signs = [] if comparison.of_models else [format_p(row.p_sign_flip)]
+        figures = [interval, format_p(row.p_adjusted), *signs]
+    difference = select_difference(row, comparison.stopping_rule)
+    return [row.arm, format_metric(metric, difference, signed=True), *figures, row.verdict]
 
 
 def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:
     return [title, unit_of_worth, score, f"{unit_of_worth} of {comparison.control}", "95%"]
 
 
-def _format_worth_row(row: WorthRow) -> list[str]:
+def _format_worth_row(row: WorthRow, metric: MetricInfo) -> list[str]:
     """How many labels, or updates, the control needs for the same score."""
     amount = f"{row.amount:,}" if row.amount else "-"
-    score = format_metric(row.metric, row.score)
+    score = format_metric(metric, row.score)
     return [row.arm, amount, score, format_worth(row, "worth"), format_worth_interval(row)]

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from headstart.config.metrics import SHARES
+from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.records import WorthRow
 
 #: How tables call what is tuned.
 SHORT: Final = {"learning_rate": "rate", "weight_decay": "decay"}
 
 
-def format_metric(metric: str, value: float | None, *, signed: bool = False) -> str:
-    """A metric's value as people write it: shares as percentages with one decimal."""
+def format_metric(metric: str | MetricInfo, value: float | None, *, signed: bool = False) -> str:
+    """A metric's value as people write it: shares as percentages with one decimal.
+
+    Args:
+        metric: what is known of it; of Headstart's own its name.
+    """
     if value is None:
         return "-"
-    scaled, digits = (100 * value, 1) if metric in SHARES else (value, 3)
+    info = _describe(metric)
+    scaled, digits = (100 * value, 1) if info.is_share else (value, info.decimals)
     return f"{scaled:{'+' if signed else ''}.{digits}f}"
 
 
-def get_unit(metric: str) -> str:
+def get_unit(metric: str | MetricInfo) -> str:
     """What a difference of the metric is counted in."""
-    return "points" if metric in SHARES else metric
+    return _describe(metric).unit
 
 
-def format_interval(metric: str, low: float | None, high: float | None, *, signed: bool = False) -> str:
+def _describe(metric: str | MetricInfo) -> MetricInfo:
+    return metric if isinstance(metric, MetricInfo) else describe_metric(metric)
+
+
+def format_interval(
+    metric: str | MetricInfo, low: float | None, high: float | None, *, signed: bool = False
+) -> str:
     """`61.0 to 66.0`, or `-` where there is none."""
     if low is None or high is None:
         return "-"
@@ -42,6 +53,12 @@ def format_p(value: float | None) -> str:
 def format_count(count: int, thing: str) -> str:
     """`1 seed`, `2,000 seeds`."""
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def format_names(names: Sequence[str], most: int = 3) -> str:
+    """`a, b, c and 2 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def format_hyperparameters(values: Mapping[str, float]) -> str:

@@ -17,6 +17,7 @@ from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import GroupCost
 from headstart.planning.plan import Plan
 from headstart.report.cost import describe_cost, render_cost_table
+from headstart.report.groups import format_groups
 from headstart.report.numbers import SHORT
 from headstart.report.texts import describe_lengths, render_labels
 
@@ -39,18 +40,20 @@ def render_plan(plan: Plan) -> RenderableType:
 
 def _describe_data(data: DataStatistics) -> list[str]:
     examples = ", ".join(f"{count} {part}" for part, count in data.examples.items())
+    groups = format_groups(data.test_groups)
+    source = f" ({data.group_source})" if groups else ""
     labels = data.label_names
     more = f", and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""
     open_ended = "an answer" if get_task_traits(data.task).generates else "a number"
     what = f"{len(labels)} labels: {', '.join(labels[:_LABELS])}{more}" if labels else open_ended
-    return [f"{data.task}, {what}", f"texts: {examples}"]
+    return [f"{data.task}, {what}", f"texts: {examples}{groups}{source}"]
 
 
 def _render_runs(plan: Plan) -> Table:
     study = plan.study
     shown = _choose_hyperparameters(study)
     table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
-    total = Counter(run.arm for run in plan.runs)
+    total = Counter(run.arm for run in (*plan.runs, *plan.to_come))
     done = Counter(run.arm for run in plan.runs if run.key in plan.done)
     for name, arm in study.arms.items():
         has_checkpoint = get_method_traits(arm.method).has_checkpoint
@@ -85,7 +88,11 @@ def _describe_missing(plan: Plan) -> Iterator[str]:
     if not missing:
         yield "all runs done"
         return
-    yield f"{len(missing)} of {len(plan.runs)} runs to train"
+    count, to_come = len(missing) + len(plan.to_come), len(plan.to_come)
+    yield f"{count} of {len(plan.runs) + to_come} runs to train"
+    if to_come:
+        tuning = sum(run.for_tuning for run in missing)
+        yield f"  {tuning} of them choose settings; {to_come} then train at those, and are judged"
     for group in plan.cost.groups:
         yield from _describe_group(group, plan)
 

@@ -140,20 +140,27 @@ def _explain_assumptions(contrast: ContrastPower) -> Iterator[str]:
 def _render_leaderboard(leaderboard: Leaderboard) -> RenderableType:
     """Which of the best results chance alone could have put behind the first."""
     table = Table("result", box=box.SIMPLE_HEAD)
-    for name in ("score", "behind the first", "could be noise"):
+    for name in (leaderboard.metric, "behind the first", "could be noise"):
         table.add_column(name, justify="right")
-    for rank in leaderboard.ranks:
-        table.add_row(*_format_rank(rank))
+    for place, rank in enumerate(leaderboard.ranks):
+        table.add_row(*_format_rank(rank, is_first=place == 0))
     note = (
         f"On {leaderboard.test_examples:,} test examples a difference of two single results below "
         f"{100 * leaderboard.noise_limit:.1f} points comes by chance one time in twenty or more often. "
         "Seeds, which single results do not show, and the choice of the best of many come on top."
     )
-    return Group(table, Text(note))
+    return Group(table, Text(note), *(Text(sentence) for sentence in _explain_means(leaderboard)))
 
 
-def _format_rank(rank: Rank) -> Iterator[str]:
+def _explain_means(leaderboard: Leaderboard) -> Iterator[str]:
+    """Which results are means of several rows."""
+    several = [f"{rank.name} of {rank.rows}" for rank in leaderboard.ranks if rank.rows > 1]
+    if several:
+        yield f"Several rows of one arm are one result, their mean: {', '.join(several)}."
+
+
+def _format_rank(rank: Rank, *, is_first: bool) -> Iterator[str]:
     yield escape(rank.name)
     yield f"{100 * rank.score:.1f}"
-    yield "-" if rank.difference == 0 else f"{100 * rank.difference:.1f}"
-    yield "-" if rank.difference == 0 else ("yes" if rank.is_noise else "no")
+    yield "-" if is_first else f"{100 * rank.difference:.1f}"
+    yield "-" if is_first else ("yes" if rank.is_noise else "no")

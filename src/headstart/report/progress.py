@@ -11,7 +11,7 @@ from rich.text import Text
 
 from headstart.config.runs import Run
 from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
-from headstart.records import RunRecord, format_duration
+from headstart.records import RunRecord, format_duration, format_run_key
 from headstart.report.numbers import format_metric
 
 
@@ -114,12 +114,13 @@ class StudyProgress:
 def _shorten_key(run: Run) -> str:
     """The run's key, with the bare values of its setting: short enough for a line that holds a bar too."""
     values = ",".join(f"{value:g}" for _, value in run.grid_point)
-    return f"{run.arm}/{run.size}/{run.seed} {values}".rstrip()
+    return f"{format_run_key(run.arm, run.size, run.seed, (), for_tuning=run.for_tuning)} {values}".rstrip()
 
 
 def _describe_end(record: RunRecord, metric: str) -> str:
-    if record.test is None or record.valid is None:
+    if record.status == "failed" or record.valid is None:
         return f"{record.key}: failed: {record.error}"
-    valid, test = format_metric(metric, record.valid[metric]), format_metric(metric, record.test[metric])
     epoch = f" (best epoch {record.best_epoch})" if record.best_epoch else ""
-    return f"{record.key}: valid {metric} {valid}{epoch}, test {test}, {format_duration(record.seconds)}"
+    test = f", test {format_metric(metric, record.test[metric])}" if record.test else ""
+    valid = f"valid {metric} {format_metric(metric, record.valid[metric])}"
+    return f"{record.key}: {valid}{epoch}{test}, {format_duration(record.seconds)}"

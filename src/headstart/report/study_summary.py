@@ -14,11 +14,14 @@ from rich.text import Text
 
 from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import describe_choice
+from headstart.config.arm_settings import get_choosing_seeds
 from headstart.config.study import Size, Study
 from headstart.config.traits import get_task_traits
 from headstart.records import GridRow
 from headstart.report.conclusions import draw_conclusions, is_family, select_interval
+from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
+from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
 
 _WARNING_STYLE: Final = "yellow"
 
@@ -58,11 +61,12 @@ def _describe_brackets(findings: Findings) -> str:
     if not rows:
         return ""
     if findings.stopping_rule is not None:
-        return "; in brackets 95% at any number of seeds, of the median"
-    is_known = all(row.test_examples for row in rows)
-    over = "over seeds" + (" and test examples" if is_known else "")
+        return f"; in brackets {describe_anytime_brackets(rows, findings.stopping_rule)}"
+    is_known = all(covers_examples(row) for row in rows)
+    over = "over seeds" + (f" and test examples{name_groups(rows)}" if is_known else "")
     at_once = f", for all {rows[0].n_tests} at once (Bonferroni)" if is_family(rows) else ""
-    return f"; in brackets 95% {over}{at_once}"
+    looks = f", for {rows[0].n_looks} looks" if rows[0].n_looks > 1 else ""
+    return f"; in brackets 95% {over}{at_once}{looks}"
 
 
 def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
@@ -77,7 +81,8 @@ def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
     yield "each seed", "dim"
     if study.control_arm:
         points = ", points" if get_unit(study.metric) == "points" else ""
-        yield f"against {study.control_arm}{points}", None
+        median = ", median" if is_of_median(findings.stopping_rule) else ""
+        yield f"against {study.control_arm}{points}{median}", None
 
 
 def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
@@ -87,11 +92,19 @@ def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     if len(study.sizes) > 1:
         yield str(size)
     if findings.grid_rows:
-        yield format_hyperparameters(findings.find_chosen_point(arm, size) or {}) or "-"
+        yield _format_chosen(findings, arm, size)
     yield _format_mean(findings, arm, size)
     yield " ".join(format_metric(metric, by_seed.get(seed)) for seed in study.seeds)
     if study.control_arm:
         yield escape(_format_difference(findings, arm, size))
+
+
+def _format_chosen(findings: Findings, arm: str, size: Size) -> str:
+    """The grid point that the arm is judged at; where seeds are at several, each with its number of seeds."""
+    points = findings.count_judged_points(arm, size)
+    if len(points) < 2:
+        return "".join(format_hyperparameters(point) for point, _ in points) or "-"
+    return "; ".join(f"{format_hyperparameters(point)} ({n_seeds})" for point, n_seeds in points)
 
 
 def _format_mean(findings: Findings, arm: str, size: Size) -> str:
@@ -110,7 +123,8 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
             low, high = select_interval(row, findings.stopping_rule)
             ends = (format_metric(metric, end, signed=True) for end in (low, high))
             interval = " [{}, {}]".format(*ends) if low is not None else ""
-            return f"{format_metric(metric, row.difference, signed=True)}{interval} {row.verdict}"
+            difference = select_difference(row, findings.stopping_rule)
+            return f"{format_metric(metric, difference, signed=True)}{interval} {row.verdict}"
     return "control" if arm == findings.study.control_arm else "-"
 
 
@@ -126,7 +140,7 @@ def render_grid_table(findings: Findings) -> Table:
         table.add_column(point.replace(", ", "\n"), justify="right", overflow="fold")
     for cells in _list_grid_cells(findings, points):
         table.add_row(*cells)
-    table.caption = f"* is the grid point chosen: {describe_choice(study.metric)}. The test set is not used."
+    table.caption = f"* is the grid point chosen: {describe_choice(study)}. The test set is not used."
     table.caption_justify = "left"
     return table
 
@@ -144,7 +158,8 @@ def _format_grid_cell(row: GridRow, study: Study) -> Text:
     if row.mean is None:
         return Text("failed" if row.n_failed else "-")
     deviation = f" ± {format_metric(row.metric, row.std)}" if row.std is not None else ""
-    part = f" ({row.n_seeds} of {len(study.seeds)})" if row.n_seeds < len(study.seeds) else ""
+    n_seeds = len(get_choosing_seeds(study, study.arms[row.arm]))
+    part = f" ({row.n_seeds} of {n_seeds})" if row.n_seeds < n_seeds else ""
     mark, style = ("* ", "bold") if row.chosen else ("", "")
     return Text(f"{mark}{format_metric(row.metric, row.mean)}{deviation}{part}", style=style)
 

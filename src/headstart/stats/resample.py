@@ -1,4 +1,4 @@
-"""Resamples test examples and seeds with replacement; generators are passed in."""
+"""Resamples test examples, or whole groups of them, and seeds with replacement; generators are passed in."""
 
 from __future__ import annotations
 
@@ -16,16 +16,32 @@ _CHUNK: Final = 1 << 22
 
 
 def draw_example_counts(
-    n_examples: int, generator: np.random.Generator, n_resamples: int = N_RESAMPLES
+    n_examples: int,
+    generator: np.random.Generator,
+    n_resamples: int = N_RESAMPLES,
+    groups: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """How often each of N examples is in each resample of N: counts [d, N], some resamples at a time."""
+    """How often each of N examples is in each resample: counts [d, N], some resamples at a time.
+
+    Each row sums to N. Where examples stand in `groups` [N], as many groups are drawn as there are, whole
+    (the cluster bootstrap; Davison & Hinkley 1997, "Bootstrap methods", section 3.8, their first strategy).
+    As groups differ in size, so do resamples: their counts are scaled, which no metric sees, since all are
+    functions of shares.
+    """
+    codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    n_drawn = n_examples if codes is None else int(codes.max()) + 1
     per_chunk = max(1, _CHUNK // n_examples)
     for start in range(0, n_resamples, per_chunk):
         rows = range(start, min(start + per_chunk, n_resamples))
-        counts = [
-            np.bincount(generator.integers(0, n_examples, n_examples), minlength=n_examples) for _ in rows
-        ]
-        yield np.stack(counts) * 1.0
+        drawn = [np.bincount(generator.integers(0, n_drawn, n_drawn), minlength=n_drawn) for _ in rows]
+        counts = np.stack(drawn) * 1.0
+        yield counts if codes is None else _spread_over_examples(counts, codes)
+
+
+def _spread_over_examples(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Counts [d, G] of groups as those [d, N] of their examples, each row with the sum N."""
+    spread = counts[:, codes]
+    return np.asarray(spread * (len(codes) / spread.sum(1, keepdims=True)))
 
 
 def resample_seeds(scores: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -8,13 +8,13 @@ a document, reviews of a film), groups are what was sampled and take the place o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from headstart.stats.behrens_fisher import compute_two_sided_p, find_reach
-from headstart.stats.summary import LEVEL, has_variation
+from headstart.stats.summary import LEVEL, add_rounding, has_variation
 
 #: Seeds below which their mean square is taken to be at least the residual's: one degree of freedom says
 #: nearly nothing, and by luck says that there is no variance.
@@ -41,9 +41,20 @@ class TwoWayEstimate:
     residual: float
 
     @property
+    def covers_examples(self) -> bool:
+        """Whether its error is of examples too, of which there are at least two, or groups of them."""
+        return bool(np.isfinite(self.examples_df))
+
+    @property
     def std_error(self) -> float:
         """The estimated deviation of the mean."""
         return float(np.sqrt(self.seeds_variance + self.examples_variance))
+
+    def add_shared_part(self, n_seeds: int, shared: float) -> TwoWayEstimate:
+        """The same with what the seeds' differences have in common, which no spread between them shows:
+        `shared` times the variance between them (Nadeau & Bengio 2003)."""
+        factor = 1 + n_seeds * shared
+        return replace(self, seeds_variance=factor * self.seeds_variance, seeds=factor * self.seeds)
 
     def compute_p(self, value: float = 0.0) -> float:
         """Two-sided p of a true mean of `value`."""
@@ -146,7 +157,10 @@ def sum_groups(differences: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def estimate_difference(
-    by_seed: np.ndarray, by_example: np.ndarray | None, groups: np.ndarray | None = None
+    by_seed: np.ndarray,
+    by_example: np.ndarray | None,
+    groups: np.ndarray | None = None,
+    rounding: float = 0.0,
 ) -> TwoWayEstimate | None:
     """The mean difference over seeds and examples where examples are known, else over seeds.
 
@@ -154,17 +168,18 @@ def estimate_difference(
         by_seed: differences [S].
         by_example: differences [S, N], or None.
         groups: as in `estimate_two_way`.
+        rounding: the unit that scores were rounded to, where examples are not known.
 
     Returns:
-        None without variation.
+        None without variation, or none beyond rounding.
     """
     if len(by_seed) < 2:
         return None
     if by_example is not None and count_units(by_example, groups) > 1:
         return estimate_two_way(by_example, groups)
-    if not has_variation(by_seed):
+    if not has_variation(by_seed, rounding):
         return None
-    variance = float(np.var(by_seed, ddof=1)) / len(by_seed)
+    variance = add_rounding(float(np.var(by_seed, ddof=1)), rounding, n_scores=2) / len(by_seed)
     df = len(by_seed) - 1
     return TwoWayEstimate(float(by_seed.mean()), variance, 0.0, df, np.inf, variance, 0.0, 0.0)
 

@@ -1,7 +1,8 @@
 """Writes what a run's model predicted of the test examples, a window at a time, and reads it back as arrays.
 
-A row of `predictions.parquet` is an example. Which columns it has beside `id` is its task's affair: they are
-given to the writer. Reading goes by the columns that are there; it computes no metric but losses.
+A row of `predictions.parquet` is an example. Which columns it has beside `id`, and `group` where examples
+have something in common, is its task's affair: they are given to the writer. Reading goes by the columns that
+are there; it computes no metric but losses.
 Shapes: N examples of a file, n of a window, C classes.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -30,6 +31,8 @@ TOKEN_METRICS: Final = frozenset({"loss", "perplexity", "token_accuracy"})
 _MIN_PROBABILITY: Final = 1e-12
 PREDICTIONS_FILE: Final = "predictions.parquet"
 TOKENS_FILE: Final = "tokens.parquet"
+#: Whole numbers that are equal for examples of one group; absent where each is by itself.
+GROUP_COLUMN: Final = "group"
 
 
 class PredictionColumns(Protocol):
@@ -49,18 +52,37 @@ class PredictionsWriter:
     def __init__(self, writer: pq.ParquetWriter, columns: PredictionColumns) -> None:
         self._writer, self._columns = writer, columns
 
-    def add(self, ids: Sequence[int], labels: np.ndarray, outputs: np.ndarray) -> None:
-        """Append n examples: their `ids`, true `labels` and the model's `outputs`."""
-        columns = {"id": pa.array(ids, pa.int64()), **self._columns.build(labels, outputs)}
+    def add(
+        self,
+        ids: Sequence[int],
+        labels: np.ndarray,
+        outputs: np.ndarray,
+        groups: np.ndarray | None = None,
+    ) -> None:
+        """Append n examples: their `ids`, true `labels` and the model's `outputs`; their `groups` if any."""
+        columns = make_example_columns(ids, groups) | dict(self._columns.build(labels, outputs))
         self._writer.write_table(pa.table(columns))
 
 
 @contextmanager
-def open_predictions(path: Path, columns: PredictionColumns) -> Iterator[PredictionsWriter]:
-    """A writer whose file appears when the block ends well."""
-    schema = pa.schema([pa.field("id", pa.int64()), *columns.fields])
+def open_predictions(
+    path: Path, columns: PredictionColumns, *, has_groups: bool = False
+) -> Iterator[PredictionsWriter]:
+    """A writer whose file appears when the block ends well.
+
+    Args:
+        has_groups: examples have something in common, and each window says what.
+    """
+    names = ("id", GROUP_COLUMN) if has_groups else ("id",)
+    schema = pa.schema([*(pa.field(name, pa.int64()) for name in names), *columns.fields])
     with write_file_atomically(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         yield PredictionsWriter(writer, columns)
+
+
+def make_example_columns(ids: Sequence[int], groups: np.ndarray | None) -> dict[str, pa.Array]:
+    """The columns that all predictions begin with: `id`, and `group` where examples have groups."""
+    columns = {"id": pa.array(ids, pa.int64())}
+    return columns if groups is None else columns | {GROUP_COLUMN: pa.array(groups, pa.int64())}
 
 
 def write_table(path: Path, columns: Mapping[str, pa.Array]) -> None:
@@ -77,7 +99,8 @@ class Predictions:
     of written answers `y_pred` is 0 or 1 [N], whether it is the response expected, and `y_true` is 1; of
     tokens `y_true` is how many an example has, and `y_pred` how many were predicted right. `losses` [N], of
     tokens their sums, is None where probabilities are not known; `stopped` [N] is of answers alone. `digest`
-    tells one set of test examples, with their labels, from another.
+    tells one set of test examples, with their labels, from another; `groups` [N], which it does not depend
+    on, are equal where examples have something in common, and None where each is by itself.
     """
 
     kind: Kind
@@ -87,6 +110,7 @@ class Predictions:
     digest: str
     losses: np.ndarray | None = None
     stopped: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 class PredictionReader:
@@ -133,9 +157,15 @@ def find_predictions(folder: Path, metric: str) -> Path | None:
 
 def _read_file(file: Path) -> Predictions:
     try:
-        return _parse_table(pq.read_table(file))
+        table = pq.read_table(file)
+        return replace(_parse_table(table), groups=_read_groups(table))
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
+
+
+def _read_groups(table: pa.Table) -> np.ndarray | None:
+    """The groups [N], where the file has them: an earlier one, or one of examples without any, has not."""
+    return table[GROUP_COLUMN].to_numpy() if GROUP_COLUMN in table.column_names else None
 
 
 def _parse_table(table: pa.Table) -> Predictions:

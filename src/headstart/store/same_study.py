@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.config.arm_settings import get_grid_axes, resolve_training
+from headstart.config.arm_settings import get_grid_axes, get_tune, resolve_training
 from headstart.config.load import load_study
-from headstart.config.study import Study
+from headstart.config.study import Study, Tune
 from headstart.config.traits import METHODS, get_method_traits
 from headstart.errors import HeadstartError, OutputError
 from headstart.files import is_leftover
@@ -74,13 +74,25 @@ def read_earlier_study(layout: StudyLayout) -> Study:
         OutputError: it cannot be read.
     """
     try:
-        return load_study(layout.study_file)
+        return _restore_shared_seeds(load_study(layout.study_file))
     except HeadstartError as error:
         raise OutputError(
             f"the study that was run here cannot be read again: {error}",
             where=str(layout.study_file),
             fix="name another folder: out=FOLDER",
         ) from error
+
+
+def _restore_shared_seeds(study: Study) -> Study:
+    """A folder's file has every default filled in: one without `tune.seeds` is of before there were any, when
+    the study's own seeds chose."""
+    arms = {name: arm.model_copy(update={"tune": _share_seeds(arm.tune)}) for name, arm in study.arms.items()}
+    return study.model_copy(update={"tune": _share_seeds(study.tune), "arms": arms})
+
+
+def _share_seeds(tune: Tune | None) -> Tune | None:
+    is_old = tune is not None and "seeds" not in tune.model_fields_set
+    return tune.model_copy(update={"seeds": "shared"}) if tune and is_old else tune
 
 
 def _is_free(layout: StudyLayout) -> bool:
@@ -125,6 +137,8 @@ def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for name, arm in study.arms.items():
         for tuned, values in get_grid_axes(study, arm).items():
             yield f"arms.{name}.tune.{tuned}", values
+        if tune := get_tune(study, arm):
+            yield f"arms.{name}.tune.seeds", (tune.seeds,) if tune.seeds == "shared" else tune.seeds
 
 
 def _flatten_identity(study: Study) -> dict[str, Any]:
@@ -135,9 +149,8 @@ def _flatten_identity(study: Study) -> dict[str, Any]:
         in_force = {"init": arm.init, "method": arm.method}
         if get_method_traits(arm.method).has_checkpoint:  # which reads none of these settings
             in_force |= resolve_training(study, arm).model_dump(mode="json")
-            in_force |= dict.fromkeys(
-                get_grid_axes(study, arm), "tuned"
-            )  # what a grid replaces decides nothing
+            # What a grid replaces decides nothing.
+            in_force |= dict.fromkeys(get_grid_axes(study, arm), "tuned")
             in_force |= arm.model_dump(mode="json", include=sections, exclude_none=True)
         flat |= {f"{name}{_SEPARATOR}{key}": value for key, value in in_force.items()}
     return flat

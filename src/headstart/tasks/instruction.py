@@ -30,7 +30,12 @@ from headstart.models.checkpoints import Checkpoint
 from headstart.models.initialise import initialise_model
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
-from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, write_table
+from headstart.store.predictions import (
+    PREDICTIONS_FILE,
+    TOKENS_FILE,
+    make_example_columns,
+    write_table,
+)
 from headstart.tasks.base import Task
 
 
@@ -80,8 +85,8 @@ class Instruction(Task):
         """
         tokens = context.parts["test"].tokens
         counts, sums = count_loss_tokens(tokens), self._sum_tokens(model, tokens, context)
-        columns = {
-            "id": pa.array(prepared.study.corpus.parts["test"].ids, pa.int64()),
+        test = prepared.study.corpus.parts["test"]
+        columns = make_example_columns(test.ids, test.groups) | {
             "tokens": pa.array(counts),
             "loss": pa.array(sums[:, 0]),
             "right": pa.array(sums[:, 1].astype(np.int64)),
@@ -106,8 +111,8 @@ class Instruction(Task):
     ) -> Scores:
         ids, conversations, answers = self._answer_part("test", model, prepared, context)
         expected = [text[-1].strip() for text in conversations]
-        columns = {
-            "id": pa.array(ids, pa.int64()),
+        groups = prepared.study.corpus.parts["test"].groups
+        columns = make_example_columns(ids, None if groups is None else groups[: len(ids)]) | {
             "prompt": pa.array([text[-3] for text in conversations], pa.string()),
             "response": pa.array(expected, pa.string()),
             "answer": pa.array([answer.text for answer in answers], pa.string()),

@@ -62,10 +62,13 @@ class LabelledTask(Task):
         """Measure and write test predictions to the predictions file in `folder`; gives the metrics."""
         corpus = prepared.study.corpus
         test, meter = corpus.parts["test"], self.make_meter(corpus.num_outputs)
-        with open_predictions(folder / PREDICTIONS_FILE, self.make_columns(corpus.label_names)) as out:
+        columns, has_groups = self.make_columns(corpus.label_names), test.groups is not None
+        with open_predictions(folder / PREDICTIONS_FILE, columns, has_groups=has_groups) as out:
             for where, logits in windows:
                 meter.add(logits, torch.from_numpy(test.labels[where]))
-                out.add(test.ids[where], test.labels[where], self.compute_probabilities(logits).numpy())
+                groups = None if test.groups is None else test.groups[where]
+                outputs = self.compute_probabilities(logits).numpy()
+                out.add(test.ids[where], test.labels[where], outputs, groups)
         return meter.compute_scores()
 
     def make_columns(self, names: Sequence[str]) -> LabelColumns:

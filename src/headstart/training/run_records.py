@@ -36,7 +36,8 @@ def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
         size=run.size,
         seed=run.seed,
         hyperparameters=dict(run.grid_point),
-        train_examples=prepared.train_count,
+        for_tuning=run.for_tuning,
+        train_examples=prepared.distinct_count,
         provenance=collect_provenance(
             data=prepared.study.corpus.digest,
             checkpoint=prepared.checkpoint_digest,
@@ -96,14 +97,15 @@ class PackFinisher:
         """The members' records, those with a model first; an error of one member does not affect the others.
 
         Of runs whose models compete for one place the best is finished first. Where that went well, those of
-        the others are not written: they would be removed at once.
+        the others are not written: they would be removed at once. Nor is any of a run that only tunes.
         """
         records: dict[int, RunRecord] = {}
         taken: set[str] = set()
         for r in sorted(range(len(members)), key=lambda r: self._rank(members[r])):
-            place = identify_rivals(runs[r].run)
-            records[r] = self._try(members[r], runs[r], saves=place not in taken)
-            if records[r].status == "done":
+            run = runs[r].run
+            place = identify_rivals(run)
+            records[r] = self._try(members[r], runs[r], saves=place not in taken and not run.for_tuning)
+            if records[r].status == "done" and not run.for_tuning:
                 taken.add(place)
         # In this order: a run that has no model for another's sake is not on record before that one.
         return list(records.values())
@@ -140,10 +142,11 @@ class PackFinisher:
         # One model is built and asked before it is given what was learnt: a second copy of the base would be
         # as large as all that a pack of adapters holds.
         built = self._take_model(prepared)
-        before = task.answer_samples(built.module, prepared, context)
+        is_shown = not prepared.run.for_tuning  # of a run that only tunes nobody is to look at the test
+        before = task.answer_samples(built.module, prepared, context) if is_shown else []
         model = restore_model(built, member, self.layout, prepared)
-        test = task.test(model, prepared, context, folder)
-        samples = pair_samples(prepared, before, task.answer_samples(model, prepared, context))
+        test = task.test(model, prepared, context, folder) if is_shown else None
+        after = task.answer_samples(model, prepared, context) if is_shown else []
         valid = best.valid | task.measure_answers(model, prepared, context)
         parameters = method.count_trained(model, prepared)
         if saves:
@@ -156,7 +159,7 @@ class PackFinisher:
             selection=describe_selection(context.metric),
             valid=valid,
             test=test,
-            samples=samples,
+            samples=pair_samples(prepared, before, after),
             epochs=tuple(member.epochs),
             resolved={"max_length": prepared.max_length},
             parameters=parameters,

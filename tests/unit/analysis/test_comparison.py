@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from headstart.analysis.comparison import Comparison
+from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, Margin, StoppingRule, SummaryRow
 from studies import findings_of
 
@@ -14,7 +15,7 @@ def test_plain_values_are_the_records_rows() -> None:
     rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=20)
     comparison = Comparison(
         source="runs/x",
-        metric="accuracy",
+        info=describe_metric("accuracy"),
         control="random",
         margin=Margin(value=0.5, stated="after the results"),
         scores=(),

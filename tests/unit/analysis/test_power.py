@@ -89,7 +89,8 @@ def test_a_leaderboard_holds_its_ranks() -> None:
     leaderboard = Leaderboard(1319, 0.038, (Rank("x", 0.52, 0.0, True),))
     assert leaderboard.to_dict() == {
         "schema_version": 2,
+        "metric": "accuracy",
         "test_examples": 1319,
         "noise_limit": 0.038,
-        "ranks": [{"name": "x", "score": 0.52, "difference": 0.0, "is_noise": True}],
+        "ranks": [{"name": "x", "score": 0.52, "difference": 0.0, "is_noise": True, "rows": 1}],
     }

@@ -34,7 +34,7 @@ def table(folder: Path, *arms: str) -> Path:
 
 def test_a_study_gives_its_metric_control_runs_and_rule(folder: Path) -> None:
     source = open_source(folder, None)
-    assert (source.metric, source.control) == ("accuracy", "random")
+    assert (source.metric.name, source.control) == ("accuracy", "random")
     assert [(arm_scores.arm, arm_scores.by_seed) for arm_scores in source.scores] == [
         ("pretrained", {0: 0.8, 1: 0.9}),
         ("random", {0: 0.5}),
@@ -46,7 +46,7 @@ def test_a_study_gives_its_metric_control_runs_and_rule(folder: Path) -> None:
 
 def test_another_metric_of_the_study_may_be_asked_for(folder: Path) -> None:
     source = open_source(folder, "loss")
-    assert source.metric == "loss"
+    assert source.metric.name == "loss"
     assert source.scores[0].by_seed == pytest.approx({0: 0.2, 1: 0.1})
 
 

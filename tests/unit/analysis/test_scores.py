@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from headstart.analysis.scores import (
     ArmScores,
     bootstrap_examples,
     collect_scores,
+    have_other_groups,
     list_shared_seeds,
     measure_predictions,
     pair_scores,
@@ -19,6 +21,7 @@ from headstart.analysis.scores import (
     summarise_scores,
 )
 from headstart.analysis.study_runs import order_runs
+from headstart.config.metrics import describe_metric
 from headstart.stats.measures import MeanMeasure
 from headstart.store.predictions import Predictions
 from studies import make_record, make_study
@@ -104,7 +107,7 @@ def test_predictions_of_a_run_may_be_gone() -> None:
     read = {"random/all/1": predict(0.8)}.get
     (scores,) = collect_scores(runs, ["accuracy"], lambda key, _: read(key))["accuracy"]
     assert scores.measures.keys() == {1}
-    assert summarise_scores(scores, "accuracy").examples_low is None
+    assert summarise_scores(scores, describe_metric("accuracy")).examples_low is None
 
 
 def test_who_shares_test_examples_shares_what_is_drawn_anew() -> None:
@@ -127,7 +130,7 @@ def test_scores_without_predictions_are_not_drawn_anew() -> None:
 def test_the_interval_over_examples_is_of_the_mean_over_seeds() -> None:
     scores = scores_of("a", {seed: predict(0.7, seed) for seed in (0, 1)})
     (resampled,) = bootstrap_examples([scores], np.random.default_rng(0))
-    row = summarise_scores(resampled, "accuracy")
+    row = summarise_scores(resampled, describe_metric("accuracy"))
     means = (resampled.resampled[0] + resampled.resampled[1]) / 2
     assert (row.examples_low, row.examples_high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
 
@@ -135,7 +138,7 @@ def test_the_interval_over_examples_is_of_the_mean_over_seeds() -> None:
 @pytest.mark.parametrize(("metric", "extremes"), [("accuracy", (2, 1)), ("loss", (1, 2))])
 def test_worst_and_best_heed_which_way_is_better(metric: str, extremes: tuple[int, int]) -> None:
     scores = ArmScores("a", "all", None, {0: 0.5, 1: 0.7, 2: 0.3})
-    row = summarise_scores(scores, metric)
+    row = summarise_scores(scores, describe_metric(metric))
     assert (row.worst_seed, row.best_seed) == extremes
 
 
@@ -167,3 +170,60 @@ def test_what_is_not_known_leaves_nothing_to_stack() -> None:
     stacked = stack_known([part, part])
     assert stacked is not None
     assert stacked.shape == (2, 3)
+
+
+def grouped(arm: str, *groups: np.ndarray | None) -> ArmScores:
+    """Scores of seeds that were tested on the same eight examples, each of which knows these groups."""
+    known = {f"random/all/{seed}": replace(predict(0.6, seed), groups=of) for seed, of in enumerate(groups)}
+    records = [make_record("random", seed, 0.5) for seed in range(len(groups))]
+    runs = order_runs(make_study(seeds=len(groups)), records)
+    (scores,) = collect_scores(runs, ["accuracy"], lambda key, _: known[key])["accuracy"]
+    return replace(scores, arm=arm)
+
+
+PAIRS = np.arange(8) // 2
+HALVES = np.arange(8) // 4
+
+
+def test_groups_that_one_seed_knows_hold_for_all() -> None:
+    groups = grouped("a", None, PAIRS + 5, None).groups
+    assert groups is not None
+    assert groups.tolist() == PAIRS.tolist()
+    assert grouped("a", None, None).groups is None
+    assert grouped("a", np.arange(8)).groups is None
+
+
+def test_groups_of_two_arms_are_joined() -> None:
+    cells = [grouped("a", PAIRS), grouped("b", np.array([0, 1, 1, 2, 3, 4, 5, 6]))]
+    joined = [pair.groups for pair in pair_scores(cells, [0])]
+    for groups in joined:
+        assert groups is not None
+        assert groups.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert [pair.groups for pair in pair_scores([grouped("a", None), grouped("b", None)], [0])] == [None] * 2
+
+
+def test_arms_that_know_other_groups_are_found() -> None:
+    alike, coarser, unknown = grouped("a", PAIRS), grouped("b", HALVES), grouped("c", None)
+    assert have_other_groups([alike, coarser])
+    assert have_other_groups([alike, unknown])
+    assert not have_other_groups([alike, grouped("b", 3 - PAIRS)])
+    assert not have_other_groups([unknown, unknown])
+    elsewhere = replace(coarser, test_digest="another")
+    assert not have_other_groups([alike, elsewhere])
+
+
+def test_whole_groups_are_drawn_anew() -> None:
+    """Of two halves there are three resamples: either twice, or both."""
+    scores = grouped("a", HALVES)
+    right = scores.measures[0].by_example
+    assert right is not None
+    (drawn,) = bootstrap_examples([scores], np.random.default_rng(0))
+    halves = [right[:4].mean(), right[4:].mean()]
+    assert halves[0] != halves[1]
+    assert set(np.round(drawn.resampled[0], 9)) == {*halves, np.mean(halves)}
+
+
+def test_of_a_single_group_nothing_can_be_drawn() -> None:
+    (scores,) = bootstrap_examples([grouped("a", np.zeros(8, int))], np.random.default_rng(0))
+    assert scores.resampled == {}
+    assert summarise_scores(scores, describe_metric("accuracy")).examples_low is None

@@ -51,7 +51,7 @@ def test_a_tuned_arm_is_judged_by_the_runs_of_its_chosen_grid_point() -> None:
         for rate, value in zip(RATES, (0.6, 0.7), strict=True)
         for seed in (0, 1)
     ]
-    runs = order_runs(make_study(seeds=2, tune={"learning_rate": list(RATES)}), records)
+    runs = order_runs(make_study(seeds=2, tune={"learning_rate": list(RATES), "seeds": "shared"}), records)
     assert [run.hyperparameters for run in runs.chosen] == [{"learning_rate": RATES[1]}] * 2
     assert runs.find_chosen_point("pretrained", "all") == {"learning_rate": RATES[1]}
     assert runs.find_chosen_point("random", "all") is None
@@ -68,8 +68,10 @@ def test_warnings_of_the_data_come_before_those_of_grids() -> None:
         make_record("pretrained", 0, value, hyperparameters={"learning_rate": rate})
         for rate, value in zip(RATES, (0.6, 0.7), strict=True)
     ]
-    runs = order_runs(make_study(seeds=1, tune={"learning_rate": list(RATES)}), records, [leak])
-    assert [warning.kind for warning in runs.warnings] == ["leak", "grid-edge"]
+    runs = order_runs(
+        make_study(seeds=1, tune={"learning_rate": list(RATES), "seeds": "shared"}), records, [leak]
+    )
+    assert [warning.kind for warning in runs.warnings] == ["leak", "chosen-by-its-judges", "grid-edge"]
 
 
 def test_cells_are_arms_within_sizes() -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.worth import estimate_worths, list_label_worths, list_step_worths
+from headstart.config.metrics import describe_metric
 from headstart.records import RunRecord, WorthRow
+
+ACCURACY = describe_metric("accuracy")
 
 
 def run(arm: str, seed: int, valid: Sequence[float], size: Any = "all", steps: int = 10) -> RunRecord:
@@ -28,7 +31,7 @@ def run(arm: str, seed: int, valid: Sequence[float], size: Any = "all", steps: i
 
 
 def step_worths(runs: Sequence[RunRecord]) -> list[WorthRow]:
-    return list(list_step_worths(runs, "random", "accuracy", np.random.default_rng(0)))
+    return list(list_step_worths(runs, "random", ACCURACY, np.random.default_rng(0)))
 
 
 def seeded(arm: str, valid: Sequence[float], seeds: int = 3, **where: Any) -> list[RunRecord]:
@@ -80,7 +83,7 @@ def test_labels_are_compared_over_seeds_that_all_sizes_have() -> None:
         for labels, tuned, random, seeds in ((10, 0.6, 0.5, 3), (20, 0.7, 0.6, 2))
         for arm, value in (("tuned", tuned), ("random", random))
     ]
-    rows = list(list_label_worths(scores, "random", "accuracy", np.random.default_rng(0)))
+    rows = list(list_label_worths(scores, "random", ACCURACY, np.random.default_rng(0)))
     assert [(row.amount, row.size, row.worth, row.worth_beyond) for row in rows] == [
         (10, 10, pytest.approx(20), None),
         (20, 20, None, "more than the largest"),
@@ -90,7 +93,7 @@ def test_labels_are_compared_over_seeds_that_all_sizes_have() -> None:
 
 def test_one_size_has_no_worth_in_labels() -> None:
     scores = [ArmScores(arm, 10, 10, {0: 0.5, 1: 0.6}) for arm in ("tuned", "random")]
-    assert list(list_label_worths(scores, "random", "accuracy", np.random.default_rng(0))) == []
+    assert list(list_label_worths(scores, "random", ACCURACY, np.random.default_rng(0))) == []
 
 
 def test_both_tables_are_drawn_from_one_seed() -> None:
@@ -105,7 +108,7 @@ def test_both_tables_are_drawn_from_one_seed() -> None:
         for arm, lift in (("tuned", 0.1), ("random", 0.0))
         for labels in (4, 8)
     ]
-    first, same = (estimate_worths(scores, runs, "random", "accuracy", 0) for _ in range(2))
+    first, same = (estimate_worths(scores, runs, "random", ACCURACY, 0) for _ in range(2))
     assert first == same
     assert [(row.arm, row.size, row.amount) for row in first.labels] == [("tuned", 4, 4), ("tuned", 8, 8)]
     assert [(row.arm, row.size, row.amount) for row in first.steps] == [("tuned", 4, 20), ("tuned", 8, 20)]
@@ -117,7 +120,7 @@ def test_what_lies_below_the_controls_smallest_is_said_so_in_each_end() -> None:
         for arm, value, noise in (("tuned", 0.1, 1e-4), ("random", 0.5, 2e-4))
         for labels in (10, 20)
     ]
-    row, _ = list_label_worths(scores, "random", "accuracy", np.random.default_rng(0))
+    row, _ = list_label_worths(scores, "random", ACCURACY, np.random.default_rng(0))
     assert (row.worth, row.low, row.high, row.bootstrap_low) == (None, None, None, None)
     assert {row.worth_beyond, row.low_beyond, row.high_beyond, row.bootstrap_low_beyond} == {
         "less than the smallest"

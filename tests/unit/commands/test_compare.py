@@ -80,7 +80,7 @@ def test_sizes_are_compared_apart(tmp_path: Path) -> None:
 def test_a_margin_is_in_points(tmp_path: Path) -> None:
     rows = [
         f"{arm},{seed},{value}"
-        for arm, accuracies in (("random", (80.0, 80.1, 80.2)), ("tuned", (80.1, 80.1, 80.3)))
+        for arm, accuracies in (("random", (80.0, 80.1, 80.21)), ("tuned", (80.1, 80.1, 80.3)))
         for seed, value in enumerate(accuracies)
     ]
     file = tmp_path / "close.csv"
@@ -221,8 +221,8 @@ def test_studies_of_other_test_examples_are_refused(
     ("text", "words", "message"),
     [
         ("arm,seed,accuracy\n", [], "no rows"),
-        ("arm,seed\na,0\n", [], "columns none besides arm and seed"),
-        ("arm,seed,accuracy,loss\na,0,1,2\n", [], "columns accuracy, loss besides arm and seed"),
+        ("arm,seed\na,0\n", [], "columns none besides arm, seed"),
+        ("arm,seed,accuracy,loss\na,0,1,2\n", [], "columns accuracy, loss besides arm, seed"),
         ("arm,accuracy\na,0.5\n", [], "no column 'seed'"),
         ("arm,seed,accuracy\na,x,0.5\n", [], "seed 'x'"),
         ("arm,seed,accuracy\na,0,high\n", [], "score 'high'"),

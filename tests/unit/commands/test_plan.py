@@ -37,8 +37,8 @@ def test_what_takes_a_while_is_told(study_file: StudyFile) -> None:
 def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
     values = json.loads(json.dumps(plan(load_study(study_file(workers=1)), probe=True).to_dict()))
     assert list(values) == [
-        *("task", "texts", "labels", "label_statistics", "tokens", "lengths", "warnings", "runs"),
-        *("parameters", "groups", "cost"),
+        *("task", "texts", "test_groups", "group_source", "labels", "label_statistics", "tokens", "lengths"),
+        *("warnings", "runs", "to_come", "parameters", "groups", "cost"),
     ]
     cost = values["cost"]
     assert set(cost) == {"memory", "gpus", "disk", "seconds", "placement", "packs"}

@@ -120,9 +120,43 @@ def test_a_leaderboard_needs_its_test_examples(board: Path, capfd: pytest.Captur
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("arm,accuracy\na,50\n", "fewer than two results"), ("arm,accuracy\na,50\nb,high\n", "score 'high'")],
+    [
+        ("arm,accuracy\na,50\n", "fewer than two results"),
+        ("arm,accuracy\na,50\na,60\n", "fewer than two results"),
+        ("arm,accuracy\na,50\nb,high\n", "score 'high'"),
+        ("arm,accuracy\na,50\nb,0.6\n", r"csv:2: accuracy 50, but 0.6 at .*csv:3: fractions and percentages"),
+        ("arm,accuracy\na,50\nb,101\n", "csv:3: accuracy 101"),
+        ("arm,elo\na,1250\nb,1300\n", "'elo' is not known as a share"),
+        ("arm,rmse\na,0.2\nb,0.3\n", "'rmse' is not known as a share"),
+        ("arm,accuracy,f1\na,50,40\nb,60,50\n", r"columns accuracy, f1 besides arm[\s\S]*--metric NAME"),
+        ("arm,seed,accuracy\na,0,50\na,0.0,60\nb,0,60\n", r"csv:3: a has seed 0 twice, first at .*csv:2"),
+        ("arm,size,accuracy\na,10,50\na,20,60\nb,10,60\n", "csv:3: a has size 20, but 10 at"),
+        ("arm,size,accuracy\na,1k,50\nb,10,60\n", "size '1k'"),
+    ],
 )
 def test_mistakes_in_a_leaderboard_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "odd.csv").write_text(text, encoding="utf-8")
     with pytest.raises(HeadstartError, match=message):
         read_leaderboard(tmp_path / "odd.csv", 100)
+
+
+def test_rows_of_one_arm_are_one_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "board.csv"
+    file.write_text("arm,seed,accuracy\na,0,50\na,1,54\nb,0,51\nc,0,40\n", encoding="utf-8")
+    ranks = read_leaderboard(file, 1000).ranks
+    assert [(rank.name, rank.score, rank.rows) for rank in ranks] == [
+        ("a", 0.52, 2),
+        ("b", 0.51, 1),
+        ("c", 0.4, 1),
+    ]
+    assert main(["power", str(file), "--test-examples", "1000"]) == 0
+    assert "one result, their mean: a of 2." in " ".join(capfd.readouterr().out.split())
+
+
+def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:
+    file = tmp_path / "board.csv"
+    file.write_text("arm,error_rate,note\na,0.5,x\nb,0.3,x\nc,0.31,x\n", encoding="utf-8")
+    board = read_leaderboard(file, 1000, metric="error_rate")
+    assert [rank.name for rank in board.ranks] == ["b", "c", "a"]
+    assert [rank.difference for rank in board.ranks] == pytest.approx([0.0, 0.01, 0.2])
+    assert [rank.is_noise for rank in board.ranks] == [True, True, False]

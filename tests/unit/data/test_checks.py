@@ -260,7 +260,24 @@ def test_duplicates_are_noticed_whatever_their_spaces(tmp_path: Path) -> None:
 
 def test_single_duplicate_is_told_in_the_singular(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")])
+    assert notices(loaded, "duplicates") == [
+        "1 text of test (50.0%) repeats an earlier one of the same part: identical ones count as one group"
+    ]
+
+
+def test_repeats_that_count_by_themselves_are_told_so(tmp_path: Path) -> None:
+    loaded = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")], data={"group": None})
     assert notices(loaded, "duplicates") == ["1 text of test (50.0%) repeats an earlier one of the same part"]
+    assert loaded.parts["test"].groups is None
+
+
+def test_groups_and_repeats_change_no_digest(tmp_path: Path) -> None:
+    test: list[Line] = [("t", {"label": "x", "group": "a"}), ("t", {"label": "x", "group": "b"})]
+    grouped = corpus(tmp_path, PLAIN, test=test)
+    assert grouped.parts["test"].groups is not None
+    plain = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")], data={"group": None})
+    assert plain.parts["test"].groups is None
+    assert grouped.digest == plain.digest
 
 
 def test_pairs_that_share_their_words_are_no_duplicates(tmp_path: Path) -> None:

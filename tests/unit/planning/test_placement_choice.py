@@ -355,6 +355,16 @@ def test_few_steps_are_not_timed_and_memory_decides(gib: float, pack: int) -> No
     assert placement.reason == f"one process on Fake 80{by_memory}"
 
 
+def test_what_is_known_to_fit_is_timed_in_very_long_studies_alone() -> None:
+    """The largest pack was the fastest, or nearly, wherever it was measured."""
+    short, long = (_timed_on_gpu(0.1, 0.101, 0.102) for _ in range(2))
+    placement = _place(short, gpus=make_gpus(), pack="auto", steps=6000, estimate=_need(1))
+    assert (placement.pack, short.asked) == (4, [])
+    placement = _place(long, gpus=make_gpus(), pack="auto", steps=60_000, estimate=_need(1))
+    assert placement.pack == 4
+    assert long.asked
+
+
 def test_where_nothing_is_known_and_timing_is_too_dear_runs_train_alone() -> None:
     assert _place(_Timer({}), gpus=make_gpus(), pack="auto", steps=100).pack == 1
 

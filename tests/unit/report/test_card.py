@@ -46,8 +46,14 @@ def test_an_arm_may_start_from_a_checkpoint_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("points", "sentence"),
     [
-        ([1e-5, 1e-4], "Chosen on valid: learning_rate 0.0001, of 2 grid points tried."),
-        ([1e-4], "Chosen on valid: learning_rate 0.0001, of 1 grid point tried."),
+        (
+            [1e-5, 1e-4],
+            "Chosen on valid, by the tuning seeds 1000, 1001: learning_rate 0.0001, of 2 grid points tried.",
+        ),
+        (
+            [1e-4],
+            "Chosen on valid, by the tuning seeds 1000, 1001: learning_rate 0.0001, of 1 grid point tried.",
+        ),
     ],
 )
 def test_it_tells_the_grid_point(points: list[float], sentence: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
-from headstart.records import Contrast, Margin, StoppingRule, WorthRow
+from headstart.config.metrics import describe_metric
+from headstart.records import Contrast, Look, Margin, StoppingRule, WorthRow
 from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
 from studies import findings_of, make_record, make_study
 
@@ -55,13 +56,16 @@ def with_contrast(**changes: Any) -> Findings:
 
 
 def comparison(*contrasts: Contrast, rule: StoppingRule | None = None) -> Comparison:
-    return Comparison("runs/x", "accuracy", "random", None, (), (), contrasts, stopping_rule=rule)
+    return Comparison(
+        "runs/x", describe_metric("accuracy"), "random", None, (), (), contrasts, stopping_rule=rule
+    )
 
 
 def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert draw_conclusions(findings_of()) == [
         "pretrained beats random by 17.2 points: 80.7 against 63.5 accuracy on test "
-        "(95% interval +9.3 to +25.1, 3 seeds)."
+        "(95% interval +9.3 to +25.1, 3 seeds).",
+        "Verdicts hold for these training texts.",
     ]
 
 
@@ -70,13 +74,26 @@ def test_known_test_examples_are_counted() -> None:
     assert sentence.endswith("(95% interval +10.0 to +24.0, 3 seeds and 2,000 test examples).")
 
 
+def test_groups_of_test_examples_are_counted() -> None:
+    (sentence,) = draw_conclusions(with_contrast(test_groups=40))
+    assert sentence.endswith("3 seeds and 2,000 test examples in 40 groups).")
+    few = draw_conclusions(with_contrast(test_groups=8))
+    assert few[-1].startswith("Intervals rest on few groups of test examples (8)")
+
+
+def test_groups_of_a_comparison_are_explained() -> None:
+    notes = explain_comparison(comparison(contrast(test_groups=8)))
+    assert any(note.startswith("Test examples are in 8 groups") for note in notes)
+    assert any(note.startswith("Intervals rest on few groups") for note in notes)
+
+
 def test_worse_arm_is_told() -> None:
     turned = findings_of({"pretrained": (0.625, 0.645, 0.635), "random": (0.815, 0.78, 0.825)})
     assert draw_conclusions(turned)[0].startswith("pretrained is behind random by 17.2 points: ")
 
 
 def test_undecided_is_told() -> None:
-    (sentence,) = draw_conclusions(findings_of({"pretrained": (0.7, 0.8, 0.75), "random": (0.75, 0.7, 0.76)}))
+    sentence, _ = draw_conclusions(findings_of({"pretrained": (0.7, 0.8, 0.75), "random": (0.75, 0.7, 0.76)}))
     assert sentence.startswith("Between pretrained and random nothing is decided: 75.0 against 73.7 accuracy")
 
 
@@ -117,16 +134,17 @@ def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
 
 
 def test_the_same_difference_with_every_seed_has_no_interval() -> None:
-    (sentence,) = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
+    sentence, _ = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
     assert sentence == (
-        "pretrained is 10.0 points above random, the same with every seed, so without an interval: "
-        "60.0 against 50.0 accuracy on test."
+        "pretrained is 10.0 points above random, the same with every seed, so without an interval "
+        "(sign-flip test p = 0.250, undecided): 60.0 against 50.0 accuracy on test."
     )
 
 
 def test_one_seed_is_warned_of() -> None:
     assert draw_conclusions(findings_of({"pretrained": (0.9,), "random": (0.5,)})) == [
         "Between pretrained and random nothing is decided: 90.0 against 50.0 accuracy on test (one seed).",
+        "Verdicts hold for these training texts.",
         "With one seed there is no interval: run with seeds=3 or more.",
     ]
 
@@ -153,7 +171,9 @@ def test_sentences_are_of_the_last_size() -> None:
 
 def test_seeds_that_were_added_are_told_with_the_interval_that_allows_for_it() -> None:
     findings = replace(with_contrast(sequence_low=0.05, sequence_high=0.3, n_seeds=9), stopping_rule=RULE)
-    assert draw_conclusions(findings)[0].endswith("(95% at any number of seeds +5.0 to +30.0, 9 seeds).")
+    assert draw_conclusions(findings)[0].endswith(
+        "(95% at any number of seeds, of the median, +5.0 to +30.0, 9 seeds and 2,000 test examples)."
+    )
     (none_yet,) = draw_conclusions(replace(with_contrast(verdict="undecided"), stopping_rule=RULE))
     assert none_yet.endswith("accuracy on test (3 seeds).")
 
@@ -240,7 +260,65 @@ def test_more_examples_are_advised_where_seeds_cannot_help(factor: str, verdict:
 
 def test_a_stopping_rule_is_explained() -> None:
     row = contrast(sequence_low=0.05, sequence_high=0.3, limiting_factor="examples", verdict="undecided")
-    (note,) = explain_comparison(comparison(row, rule=RULE))
-    assert note.startswith("Seeds were added until intervals were narrower than 2 points (at most 12 seeds)")
+    note, advice = explain_comparison(comparison(row, rule=RULE))
+    assert note.startswith(
+        "Seeds were added until each contrast was decided, or its interval narrower than 2 points "
+        "(at most 12 seeds): "
+    )
+    assert "of the median over seeds, for other seeds and test examples" in note
     assert "p values" in note
-    assert explain_comparison(comparison(contrast(), rule=RULE))[-1] == "It needs 7 seeds or more."
+    assert "more test examples would" in advice
+    assert explain_comparison(comparison(contrast(), rule=RULE))[-1] == "It needs 8 seeds or more."
+
+
+def test_a_looks_sentence_stands_below_the_verdicts_of_a_study_that_grew() -> None:
+    looks = tuple(Look(time="t", seeds=tuple(range(n)), headstart="1", margin=None) for n in (1, 3, 5, 8))
+    found = replace(with_contrast(n_seeds=8, n_looks=3), looks=looks)
+    found = replace(found, study=found.study.model_copy(update={"seeds": tuple(range(8))}))
+    sentences = draw_conclusions(found)
+    assert "(95% interval for 3 looks +10.0 to +24.0, 8 seeds" in sentences[0]
+    assert sentences[1].startswith(
+        "Results were looked at with 3 and with 5 seeds before: verdicts and intervals allow for 3 looks."
+    )
+    assert not any("looked" in line for line in draw_conclusions(replace(found, stopping_rule=RULE)))
+
+
+def test_beside_a_medians_interval_stands_the_median() -> None:
+    found = replace(
+        with_contrast(difference=-0.028, median_difference=0.01, sequence_low=0.009, sequence_high=0.012),
+        stopping_rule=RULE,
+    )
+    sentence = draw_conclusions(found)[0]
+    assert sentence.startswith("pretrained beats random by a median of 1.0 points: means 80.7 against 63.5")
+    assert "2.8" not in sentence
+
+
+def test_a_margin_stated_after_the_results_is_said_where_a_study_ends() -> None:
+    after, before = (
+        draw_conclusions(replace(with_contrast(), margin=Margin(value=1.0, stated=stated)))
+        for stated in ("after the results", "before the results")
+    )
+    assert after[1].startswith("The margin, 1 points, was stated after the results")
+    assert not any("margin" in sentence for sentence in before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "for these training texts"),
+        ({"data": {"path": "a.csv", "training_texts": "folds"}}, "for training texts like these"),
+        ({"data": {"path": "a.csv", "training_texts": "bootstrap"}}, "for training texts like these"),
+        ({"sizes": [2000]}, "for other draws of 2,000 of these training texts"),
+    ],
+)
+def test_verdicts_say_for_which_training_texts_they_hold(changes: dict[str, Any], words: str) -> None:
+    findings = findings_of(**changes)
+    assert f"Verdicts hold {words}." in draw_conclusions(findings)
+    assert {row.holds_for for row in findings.contrasts} == {words}
+
+
+def test_each_size_has_its_own_question() -> None:
+    rows = [contrast(size=10, holds_for="for other draws"), contrast(holds_for="for these training texts")]
+    assert explain_comparison(comparison(*rows))[-1] == (
+        "Verdicts hold at size 10 for other draws, at size all for these training texts."
+    )

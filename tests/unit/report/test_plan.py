@@ -31,7 +31,7 @@ DATA = DataStatistics(
 def study(**changes: Any) -> Study:
     arms = {"a": {}, "r": {"init": "random"}, "words": None}
     base = {"data": {"path": "a.csv"}, "model": "m", "arms": arms, "seeds": 2}
-    return Study.model_validate(base | {"tune": {"learning_rate": [LOW, HIGH]}} | changes)
+    return Study.model_validate(base | {"tune": {"learning_rate": [LOW, HIGH], "seeds": "shared"}} | changes)
 
 
 def planned(of: Study, done: Sequence[str] = (), groups: Sequence[GroupCost] = ()) -> Plan:
@@ -47,7 +47,7 @@ def lines(plan: Plan) -> list[str]:
 
 
 def test_a_plan_shows_what_is_tried() -> None:
-    wide = study(tune={"learning_rate": [LOW, HIGH], "weight_decay": [0.1, 0]}, sizes=[4])
+    wide = study(tune={"learning_rate": [LOW, HIGH], "weight_decay": [0.1, 0], "seeds": "shared"}, sizes=[4])
     done = [run.key for run in expand_runs(wide) if run.seed == 0 and run.arm == "a"]
     shown = lines(planned(wide, done))
     assert "arm starts from method rate decay sizes runs done" in [
@@ -87,6 +87,13 @@ def test_data_warnings_and_the_question_are_said() -> None:
     shown = lines(plan)
     assert shown[:3] == ["Does it?", "classification, 2 labels: x, y", "texts: 6 train, 2 valid, 2 test"]
     assert "! 2 are cut" in shown
+
+
+def test_groups_of_test_texts_are_counted_and_named() -> None:
+    grouped = replace(planned(study()), data=replace(DATA, test_groups=40, group_source="films"))
+    examples = ", ".join(f"{count} {part}" for part, count in DATA.examples.items())
+    assert f"texts: {examples} in 40 groups (films)" in lines(grouped)
+    assert f"texts: {examples}" in lines(planned(study()))
 
 
 def test_more_labels_than_fit_are_counted() -> None:

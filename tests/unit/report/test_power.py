@@ -121,7 +121,7 @@ def test_what_no_number_reaches_is_said() -> None:
 def test_a_leaderboard_says_which_ranks_are_noise(tmp_path: Path) -> None:
     ranks = (Rank("[x]", 0.52, 0.0, True), Rank("y", 0.5, 0.02, True), Rank("z", 0.4, 0.12, False))
     lines = rendered_lines(render_power(Leaderboard(1319, 0.038, ranks)))
-    assert "result score behind the first could be noise" in lines
+    assert "result accuracy behind the first could be noise" in lines
     assert [line for line in lines if line[:1] in ("[", "y", "z")] == [
         "[x] 52.0 - -",
         "y 50.0 2.0 yes",

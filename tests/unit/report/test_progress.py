@@ -130,3 +130,8 @@ def test_another_round_of_runs_begins_the_bar_anew() -> None:
 )
 def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_a_run_that_only_chooses_has_a_key_of_its_own_and_no_test() -> None:
+    ended = record().model_copy(update={"for_tuning": True, "test": None, "seed": 1000})
+    assert news(ended)[-1] == "tuned/all/tuning-1000: valid accuracy 75.0 (best epoch 2), 12 s"

@@ -47,10 +47,24 @@ def test_seeds_that_were_added_show_the_interval_that_allows_for_it() -> None:
     findings = findings_of(TWO)
     rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=20)
     ends = {"sequence_low": 0.1, "sequence_high": 0.4}
-    rows = tuple(row.model_copy(update=ends) for row in findings.contrasts)
+    rows = tuple(
+        row.model_copy(update=ends | {"median_difference": 0.26, "difference": 0.25})
+        for row in findings.contrasts
+    )
     lines = results(replace(findings, contrasts=rows, stopping_rule=rule))
-    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [+10.0, +40.0] undecided" in lines
-    assert "in brackets 95% at any number of seeds, of the median" in " ".join(lines)
+    assert "pretrained 85.0 ± 7.1 80.0 90.0 +26.0 [+10.0, +40.0] undecided" in lines
+    shown = " ".join(lines)
+    assert "in brackets 95% at any number of seeds, of the median, over seeds, on this test set" in shown
+    assert "against random, points, median" in shown
+    by_t = results(replace(findings, contrasts=rows, stopping_rule=rule.model_copy(update={"sequence": "t"})))
+    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [+10.0, +40.0] undecided" in by_t
+    assert "95% at any number of seeds, if differences are normal" in " ".join(by_t)
+
+
+def test_caption_says_for_how_many_looks_intervals_hold() -> None:
+    findings = findings_of(TWO)
+    rows = tuple(row.model_copy(update={"n_looks": 2}) for row in findings.contrasts)
+    assert "in brackets 95% over seeds, for 2 looks" in " ".join(results(replace(findings, contrasts=rows)))
 
 
 def test_single_seed_has_no_deviation_and_no_interval() -> None:
@@ -100,7 +114,9 @@ def scores(valid: float | None) -> dict[str, Any]:
 
 def tuned(records: Sequence[RunRecord], **changes: Any) -> Findings:
     return make_findings(
-        make_study(**({"seeds": 2, "tune": {"learning_rate": [LOW, HIGH]}} | changes)), records, ()
+        make_study(**({"seeds": 2, "tune": {"learning_rate": [LOW, HIGH], "seeds": "shared"}} | changes)),
+        records,
+        (),
     )
 
 
@@ -119,7 +135,7 @@ def test_grid_table_marks_the_chosen_cell_in_plain_text() -> None:
 
 def test_grid_table_leaves_cells_of_other_grids_empty() -> None:
     arms = {
-        "pretrained": {"tune": {"learning_rate": [1e-3]}},
+        "pretrained": {"tune": {"learning_rate": [1e-3], "seeds": "shared"}},
         "random": {"init": "random"},
         "words": None,
     }
@@ -167,3 +183,15 @@ def test_without_a_saved_model_none_is_pointed_at(tmp_path: Path) -> None:
     lines = rendered_lines(render_study_summary(findings_of(TWO), tmp_path))
     assert not any("headstart predict" in line or line.startswith("model") for line in lines)
     assert f"curves tensorboard --logdir {tmp_path}/tensorboard" in lines
+
+
+def test_seeds_that_are_judged_at_several_points_are_counted() -> None:
+    """Seed 2 is judged at the point that the others choose, and they at the one that it decides."""
+    valid = {LOW: (0.7, 0.7, 0.1), HIGH: (0.6, 0.6, 0.9)}
+    findings = tuned(grid(valid), seeds=3)
+    assert "pretrained rate 0.0001 (2); rate 1e-05 (1) 50.0 ± 0.0 50.0 50.0 50.0 -" in results(findings)
+    caption = " ".join(rendered_lines(render_grid_table(findings)))
+    assert (
+        "each seed is judged at the point that the others choose, chosen without the seed it is judged by"
+        in caption
+    )

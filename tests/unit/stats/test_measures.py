@@ -17,6 +17,7 @@ from headstart.stats.measures import (
     measure_classes,
     measure_labels,
     measure_numbers,
+    measure_tokens,
     resample_all,
 )
 from headstart.stats.resample import draw_example_counts
@@ -144,3 +145,26 @@ def test_what_is_constant_correlates_with_nothing() -> None:
 def test_one_class_alone_has_a_correlation_of_zero() -> None:
     y_pred = np.zeros(N, int)
     assert float(measure_classes(y_pred, y_pred, 2)["mcc"].on_resamples(np.ones((1, N)))[0]) == 0.0
+
+
+def test_a_resample_of_groups_may_be_of_another_size() -> None:
+    """Counts scaled to N give what each metric is on the examples drawn, however many these are."""
+    draws = np.random.default_rng(2)
+    counts = draws.integers(0, 4, 60)
+    drawn = np.repeat(np.arange(60), counts)
+    assert len(drawn) not in (0, 60)
+    y_true, y_pred = draws.integers(0, 3, 60), draws.integers(0, 3, 60)
+    marks = draws.integers(0, 2, (2, 60, 4))
+    numbers = draws.normal(size=(2, 60)).round(1)  # some are equal, and share a rank
+    tokens = draws.integers(1, 9, 60), draws.random(60), draws.integers(0, 2, 60)
+    cases = [
+        (measure_classes(y_true, y_pred, 3), measure_classes(y_true[drawn], y_pred[drawn], 3)),
+        (measure_labels(*marks), measure_labels(*marks[:, drawn])),
+        (measure_numbers(*numbers), measure_numbers(*numbers[:, drawn])),
+        (measure_tokens(*tokens), measure_tokens(*(part[drawn] for part in tokens))),
+    ]
+    scaled = counts[None] * (60 / counts.sum())
+    for measures, on_drawn in cases:
+        for name, measure in measures.items():
+            expected = on_drawn[name].on_resamples(np.ones((1, len(drawn))))
+            assert measure.on_resamples(scaled) == pytest.approx(expected), name

@@ -12,6 +12,8 @@ from headstart.stats.confidence_sequence import compute_confidence_sequence
 from headstart.stats.paired_comparison import PairedScores, compare_paired, judge
 from headstart.stats.paired_tests import mcnemar_p
 from headstart.stats.resample import draw_example_counts
+from headstart.stats.sequential import compute_sequential_interval
+from headstart.stats.two_way import estimate_two_way
 
 RANDOM = np.array([62.5, 64.5, 63.5])
 PRETRAINED = np.array([81.5, 78.0, 82.5])
@@ -118,8 +120,48 @@ def test_the_confidence_sequence_is_of_the_seeds_differences() -> None:
     differences = np.random.default_rng(0).normal(size=12)
     comparison = compare_paired(seeds_alone(*differences), seeds_alone(*np.zeros(12)), draws(), n_tests=2)
     assert (comparison.sequence_low, comparison.sequence_high) == pytest.approx(
-        compute_confidence_sequence(differences, 2)
+        compute_confidence_sequence(differences, 0.05 / 2)
     )
+    assert comparison.median_difference == np.median(differences)
+
+
+def test_known_examples_widen_the_confidence_sequence() -> None:
+    arm, control = right(0.8, 1, 12), right(0.7, 2, 12)
+    known = compare_paired(arm, control, draws(), n_tests=2)
+    assert arm.by_example is not None
+    assert control.by_example is not None
+    estimate = estimate_two_way(arm.by_example - control.by_example)
+    assert (known.sequence_low, known.sequence_high) == pytest.approx(
+        compute_sequential_interval(arm.by_seed - control.by_seed, estimate, 0.05 / 2)
+    )
+    alone = compare_paired(replace(arm, by_example=None), replace(control, by_example=None), draws())
+    assert alone.sequence_low is not None
+    assert known.sequence_low is not None
+    assert known.sequence_low < alone.sequence_low
+
+
+def test_groups_of_examples_count_in_the_confidence_sequence() -> None:
+    """Copies of an example are one group: with each three times it is as wide as without copies."""
+    arm, control = (answers(share, seed, 12) for share, seed in ((0.8, 1), (0.7, 2)))
+    groups = np.tile(np.arange(arm.shape[1]), 3)
+    copies = [replace(on_examples(np.tile(table, 3)), groups=groups) for table in (arm, control)]
+    copied = compare_paired(copies[0], copies[1], draws())
+    single = compare_paired(on_examples(arm), on_examples(control), draws())
+    assert single.sequence_low is not None
+    assert (copied.sequence_low, copied.sequence_high) == pytest.approx(
+        (single.sequence_low, single.sequence_high)
+    )
+
+
+def test_arms_that_never_differ_have_no_sequence_over_examples() -> None:
+    same = compare_paired(right(0.8, 1, 12), right(0.8, 1, 12), draws())
+    assert (same.low, same.sequence_low) == (None, None)
+
+
+def test_one_example_is_no_sample_of_examples() -> None:
+    tables = [np.random.default_rng(seed).integers(0, 2, (12, 1)).astype(float) for seed in (1, 2)]
+    one = compare_paired(on_examples(tables[0]), on_examples(tables[1]), draws())
+    assert (one.sequence_low, one.sequence_high) == compute_confidence_sequence((tables[0] - tables[1])[:, 0])
 
 
 def test_swapped_arms_swap_the_signs() -> None:
@@ -142,7 +184,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_gives_others() -> None:
 @pytest.mark.parametrize("difference", [0.0, 0.5])
 def test_equal_differences_have_no_interval(difference: float) -> None:
     comparison = compare_paired(seeds_alone(*RANDOM + difference), seeds_alone(*RANDOM), draws())
-    assert (comparison.low, comparison.family_low, comparison.p, comparison.p_sign_flip) == (None,) * 4
+    assert (comparison.low, comparison.family_low, comparison.p) == (None, None, None)
+    assert comparison.p_sign_flip == (None if difference == 0 else comparison.min_p)
 
 
 def test_methods_without_randomness_still_vary_over_examples() -> None:
@@ -219,3 +262,53 @@ def test_which_way_is_better_turns_the_fiducial_probability_round() -> None:
     assert higher is not None
     assert higher > 0.5
     assert lower == pytest.approx(1 - higher)
+
+
+def in_groups(by_example: np.ndarray, groups: np.ndarray) -> PairedScores:
+    """Scores [S, N], with 500 resamples of whole groups, the same of all."""
+    counts = np.concatenate(list(draw_example_counts(by_example.shape[1], draws(9), 500, groups)))
+    resampled = counts @ by_example.T / by_example.shape[1]
+    return PairedScores(by_example.mean(1), by_example, resampled, groups)
+
+
+def test_groups_of_one_change_no_figure() -> None:
+    arm, control = answers(0.7, 1), answers(0.6, 2)
+    plain = compare_paired(on_examples(arm), on_examples(control), draws())
+    alone = np.random.default_rng(0).permutation(400)
+    grouped = compare_paired(in_groups(arm, alone), in_groups(control, alone), draws())
+    assert (plain.n_groups, grouped.n_groups) == (None, 400)
+    for name in ("low", "high", "p", "family_low", "fiducial_prob_better"):
+        assert getattr(grouped, name) == pytest.approx(getattr(plain, name), rel=1e-12)
+    # Groups are drawn in the order of their numbers: other draws, and the same law of them.
+    assert grouped.bootstrap_low == pytest.approx(plain.bootstrap_low, abs=0.01)
+    p_values = [[seed.p_mcnemar for seed in found.each_seed] for found in (plain, grouped)]
+    assert p_values[1] == pytest.approx(p_values[0], rel=1e-12)
+
+
+def test_groups_widen_the_interval_the_bootstraps_and_mcnemars_p() -> None:
+    """Each example twenty times over: as much is known as of one copy of each."""
+    arm, control = answers(0.65, 1, n_examples=100), answers(0.6, 2, n_examples=100)
+    groups = np.tile(np.arange(100), 20)
+    arms, controls = (np.tile(of, 20) for of in (arm, control))
+    once = compare_paired(on_examples(arm), on_examples(control), draws())
+    many = compare_paired(in_groups(arms, groups), in_groups(controls, groups), draws())
+    blind = compare_paired(on_examples(arms), on_examples(controls), draws())
+    assert (many.n_examples, many.n_groups) == (2000, 100)
+    assert (many.low, many.high, many.p) == pytest.approx((once.low, once.high, once.p))
+    assert (many.bootstrap_low, many.bootstrap_high) == pytest.approx(
+        (once.bootstrap_low, once.bootstrap_high)
+    )
+    for mine, theirs, naive in zip(many.each_seed, once.each_seed, blind.each_seed, strict=True):
+        assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high))
+        assert mine.p_mcnemar == pytest.approx(theirs.p_mcnemar)
+        assert naive.p_mcnemar is not None
+        assert mine.p_mcnemar is not None
+        assert naive.p_mcnemar < mine.p_mcnemar
+
+
+def test_of_a_single_group_the_interval_is_over_seeds() -> None:
+    one = np.zeros(400, int)
+    arm, control = (PairedScores(of.mean(1), of, groups=one) for of in (answers(0.7, 1), answers(0.6, 2)))
+    comparison = compare_paired(arm, control, draws())
+    assert (comparison.n_groups, comparison.limiting_factor) == (1, None)
+    assert (comparison.low, comparison.high) == pytest.approx((comparison.seeds_low, comparison.seeds_high))

@@ -38,3 +38,54 @@ def test_mcnemar_counts_disagreements_alone() -> None:
     assert mcnemar_p(arm, control) == pytest.approx(stats.binomtest(5, 6).pvalue)
     assert mcnemar_p(arm, arm) == 1.0
     assert mcnemar_p(control, arm) == mcnemar_p(arm, control)
+
+
+def _draw_pairs(
+    draws: np.random.Generator, n_groups: int, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two models that are right (1) alike often; what one has over the other is shared within groups."""
+    groups = np.repeat(np.arange(n_groups), size)
+    lead = draws.normal(size=n_groups)[groups]
+    hard = draws.normal(size=n_groups * size)
+    arm, control = (
+        (sign * lead + hard + draws.normal(size=len(groups)) > 0).astype(float) for sign in (1, -1)
+    )
+    return arm, control, groups
+
+
+def test_mcnemar_of_groups_of_one_is_mcnemars() -> None:
+    arm, control, _ = _draw_pairs(np.random.default_rng(0), 400, 1)
+    assert mcnemar_p(arm, control, np.arange(400)) == pytest.approx(mcnemar_p(arm, control), rel=1e-12)
+    assert mcnemar_p(arm, arm, np.arange(400)) == 1.0
+
+
+def test_mcnemar_by_groups_tries_all_signs_of_their_totals() -> None:
+    """By enumeration of 2^9 exchanges of the two models in whole groups."""
+    draws = np.random.default_rng(4)
+    groups = np.repeat(np.arange(9), draws.integers(1, 9, 9))
+    arm, control = draws.integers(0, 2, len(groups)), draws.integers(0, 2, len(groups))
+    totals = np.bincount(groups, arm - control)
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 9)).reshape(9, -1).T
+    expected = np.mean(np.abs(signs @ totals) >= abs(totals.sum()))
+    assert 0.01 < expected < 1
+    assert mcnemar_p(arm, control, groups) == pytest.approx(expected, rel=1e-12)
+
+
+def test_mcnemar_by_many_groups_is_durkalskis() -> None:
+    """Of clusters of one size her chi-square is (sum of b - c)^2 / sum of (b - c)^2; normal with many."""
+    arm, control, groups = _draw_pairs(np.random.default_rng(6), 3000, 5)
+    totals = np.bincount(groups, arm - control)
+    chi_square = totals.sum() ** 2 / (totals**2).sum()
+    expected = stats.chi2.sf(chi_square, 1)
+    assert 0.02 < expected < 0.98
+    assert mcnemar_p(arm, control, groups) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize(("n_groups", "size"), [(10, 30), (50, 10)])
+def test_mcnemar_by_groups_holds_its_level_where_mcnemars_does_not(n_groups: int, size: int) -> None:
+    draws = np.random.default_rng([n_groups, size])
+    studies = [_draw_pairs(draws, n_groups, size) for _ in range(1000)]
+    by_group = np.mean([mcnemar_p(arm, control, groups) < 0.05 for arm, control, groups in studies])
+    by_example = np.mean([mcnemar_p(arm, control) < 0.05 for arm, control, _ in studies])
+    assert by_group < 0.065
+    assert by_example > 0.3

@@ -14,7 +14,7 @@ from headstart.stats.power import (
     find_required_seeds,
 )
 from headstart.stats.two_way import estimate_two_way
-from headstart.stats.variances import VarianceComponents, assume_variances
+from headstart.stats.variances import VarianceComponents, assume_variances, measure_variances
 
 PARTS = VarianceComponents(seeds=0.01**2, examples=0.2, residual=0.1)
 
@@ -78,6 +78,22 @@ def test_a_leaderboards_noise() -> None:
     parts = assume_variances(0.5, None, 0.0)
     assert np.sqrt(0.25 / 1319) == pytest.approx(0.0138, abs=1e-4)
     assert parts.std_error(1, 1319) == pytest.approx(0.0195, abs=1e-4)
+
+
+def test_variances_of_groups_tell_what_more_examples_in_groups_would_show() -> None:
+    """With as many seeds and examples as were measured, the error is the interval's own."""
+    draws = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 15)
+    shared = draws.normal(size=40)[groups]
+    differences = shared + 0.3 * draws.normal(size=(5, 1)) + draws.normal(size=(5, 600))
+    parts, estimate = measure_variances(differences, groups), estimate_two_way(differences, groups)
+    assert parts is not None
+    assert estimate is not None
+    assert parts.group_size == pytest.approx(15)
+    assert parts.std_error(5, 600) == pytest.approx(estimate.std_error)
+    blind = measure_variances(differences)
+    assert blind is not None
+    assert parts.examples > 5 * blind.examples
 
 
 def test_a_corrected_level_shows_less_and_needs_more() -> None:

@@ -52,3 +52,33 @@ def test_seeds_are_drawn_apart_in_each_resample() -> None:
     means = resample_seeds(scores, np.random.default_rng(0))
     frequencies = [float(np.mean(means == value)) for value in (0.0, 0.5, 1.0)]
     assert frequencies == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
+
+
+def test_groups_of_one_are_drawn_as_examples_are() -> None:
+    plain, grouped = (
+        np.concatenate(list(draw_example_counts(50, np.random.default_rng(0), 30, groups)))
+        for groups in (None, np.arange(50))
+    )
+    np.testing.assert_allclose(grouped, plain, rtol=0, atol=1e-12)
+
+
+def test_groups_are_drawn_whole() -> None:
+    groups = np.array([3, 0, 3, 1, 0, 0])
+    counts = np.concatenate(list(draw_example_counts(6, np.random.default_rng(0), 200, groups)))
+    for number in (0, 1, 3):
+        of_group = counts[:, groups == number]
+        assert (of_group == of_group[:, :1]).all()
+    np.testing.assert_allclose(counts.sum(1), 6)
+
+
+def test_means_over_groups_vary_as_the_cluster_formula_says() -> None:
+    """Of a ratio: sum over groups of (sum of what exceeds the mean)^2 / N^2 (Cochran 1977, section 9A)."""
+    draws = np.random.default_rng(0)
+    groups = np.repeat(np.arange(150), draws.integers(1, 12, 150))
+    values = draws.normal(size=150)[groups] + 0.3 * draws.normal(size=len(groups)) + 2.0
+    totals = np.bincount(groups, values - values.mean())
+    n = len(values)
+    counts = np.concatenate(list(draw_example_counts(n, draws, 20_000, groups)))
+    assert np.var(counts @ values / n) == pytest.approx((totals**2).sum() / n**2, rel=0.05)
+    # Examples by themselves would vary far less.
+    assert np.var(values) / n < 0.3 * (totals**2).sum() / n**2

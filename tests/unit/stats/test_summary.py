@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.summary import compute_mean_interval, summarise_values
+from headstart.stats.summary import add_rounding, compute_mean_interval, has_variation, summarise_values
 
 
 def test_laboratory_figures_of_random_weights() -> None:
@@ -44,3 +44,26 @@ def test_equal_values_have_no_interval() -> None:
     summary = summarise_values(np.array([0.8, 0.8, 0.8]))
     assert summary.std == pytest.approx(0, abs=1e-12)
     assert (summary.low, summary.high) == (None, None)
+
+
+def test_values_within_their_rounding_do_not_vary() -> None:
+    assert not has_variation(np.array([0.81, 0.82]) - np.array([0.5, 0.5]), rounding=0.01)
+    assert has_variation(np.array([0.81, 0.83]) - np.array([0.5, 0.5]), rounding=0.01)
+    assert has_variation(np.array([0.81, 0.82]))
+    assert compute_mean_interval(np.array([1.0, 1.0, 1.01]), 0.01) == (None, None)
+
+
+@pytest.mark.parametrize("n_scores", [1, 2])
+def test_the_variance_of_rounding_is_that_of_a_simulation(n_scores: int) -> None:
+    draws = np.random.default_rng(0)
+    true = draws.normal(size=(n_scores, 200_000))
+    errors = (np.round(true, 1) - true).sum(0)
+    assert add_rounding(0.0, 0.1, n_scores) == pytest.approx(errors.var(), rel=0.02)
+
+
+def test_rounding_widens_an_interval() -> None:
+    values = np.array([1.0, 1.02, 1.05])
+    low, high = compute_mean_interval(values, 0.01)
+    reach = stats.t.ppf(0.975, 2) * np.sqrt((values.var(ddof=1) + 0.01**2 / 12) / 3)
+    assert (low, high) == pytest.approx((values.mean() - reach, values.mean() + reach))
+    assert summarise_values(values, 0.01).low == low

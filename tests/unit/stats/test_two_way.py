@@ -176,3 +176,18 @@ def test_with_examples_a_difference_is_estimated_over_both() -> None:
 @pytest.mark.parametrize("by_seed", [np.array([0.4]), np.array([0.4, 0.4, 0.4])])
 def test_one_seed_or_equal_seeds_have_no_estimate(by_seed: np.ndarray) -> None:
     assert estimate_difference(by_seed, None) is None
+
+
+def test_what_seeds_share_adds_to_the_seeds_part_alone() -> None:
+    """The variance of the mean of correlated values, by its definition."""
+    estimate = estimate_two_way(draw_differences(4, 50, np.random.default_rng(3)))
+    assert estimate is not None
+    rho = 0.3
+    of_one = 4 * estimate.seeds_variance  # between seeds: (1 - rho) of one seed's variance
+    covariance = np.full((4, 4), rho) + np.diag([1 - rho] * 4)
+    expected = of_one / (1 - rho) * covariance.mean()
+    widened = estimate.add_shared_part(4, rho / (1 - rho))
+    assert widened.seeds_variance == pytest.approx(expected)
+    assert widened.examples_variance == estimate.examples_variance
+    assert widened.seeds == pytest.approx(estimate.seeds * expected / estimate.seeds_variance)
+    assert widened.mean == estimate.mean

@@ -198,3 +198,26 @@ def test_sizes_must_ascend(labels: list[int]) -> None:
     flat = LearningCurve(np.array(labels), np.full((len(labels), 3), 0.5))
     with pytest.raises(ValueError, match="ascending sizes"):
         estimate_worth(flat, flat, draws())
+
+
+def test_groups_of_examples_widen_the_interval() -> None:
+    """Each example ten times over: the interval is that of one copy of each."""
+    generator = np.random.default_rng(5)
+    hard = generator.normal(size=80)
+
+    def draw(scores: tuple[float, ...]) -> np.ndarray:
+        lifts = np.array(scores)[:, None, None]
+        return (hard + generator.normal(size=(len(scores), 3, 80)) < 4 * lifts - 2).astype(float)
+
+    arm, control = draw(RISING), draw(RISING)
+
+    def ends(copies: int, groups: np.ndarray | None) -> list[tuple[float | None, float | None]]:
+        mine, theirs = (
+            LearningCurve(LABELS, of.mean(2), np.tile(of, copies), groups) for of in (arm, control)
+        )
+        worths = estimate_worth(mine, theirs, draws(), n_resamples=2)
+        return [(worth.low, worth.high) for worth in worths]
+
+    once, many = ends(1, None), ends(10, np.tile(np.arange(80), 10))
+    assert many == [pytest.approx(pair) for pair in once]
+    assert ends(10, None) != many

@@ -71,6 +71,16 @@ def test_file_without_a_window_has_its_columns(tmp_path: Path) -> None:
     assert pq.read_table(write(tmp_path, "class", ["a"])).column_names == ["id", "label", "predicted", "p_a"]
 
 
+def test_groups_stand_beside_the_ids(tmp_path: Path) -> None:
+    file = tmp_path / PREDICTIONS_FILE
+    with open_predictions(file, make_columns("class", ["a", "b"]), has_groups=True) as writer:
+        for ids, groups in (([4, 7], [0, 1]), ([9], [0])):
+            writer.add(ids, np.zeros(len(ids), int), np.full((len(ids), 2), 0.5), np.array(groups))
+    table = pq.read_table(file)
+    assert table.column_names == ["id", "group", "label", "predicted", "p_a", "p_b"]
+    assert table["group"].to_pylist() == [0, 1, 0]
+
+
 def test_window_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="length"):
         write(tmp_path, "number", [], ([0], [1.0], [[1.0]]), ([0, 1], [1.0], [[1.0]]))
@@ -159,6 +169,32 @@ def test_another_tests_labels_have_another_digest(tmp_path: Path) -> None:
         write(folder, "class", ["a", "b"], ([0, 1], labels, [[0.2 * i, 1 - 0.2 * i]] * 2))
         digests.append(read(folder).digest)
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_file_without_groups_pairs_with_one_that_has_them(tmp_path: Path) -> None:
+    predictions = []
+    for groups in (None, np.array([5, 5])):
+        file = tmp_path / PREDICTIONS_FILE
+        columns = make_columns("class", ["a", "b"])
+        with open_predictions(file, columns, has_groups=groups is not None) as writer:
+            writer.add([0, 1], np.array([0, 1]), np.array([[0.2, 0.8]] * 2), groups)
+        predictions.append(read(tmp_path))
+    old, new = predictions
+    assert old.groups is None
+    assert new.groups is not None
+    assert new.groups.tolist() == [5, 5]
+    assert old.digest == new.digest
+
+
+@pytest.mark.parametrize(("file", "metric"), [(PREDICTIONS_FILE, "exact_match"), (TOKENS_FILE, "loss")])
+def test_answers_and_tokens_have_groups(tmp_path: Path, file: str, metric: str) -> None:
+    tokens = {"tokens": pa.array([3, 4]), "loss": pa.array([1.5, 2.0]), "right": pa.array([2, 0])}
+    columns = ANSWERS if file == PREDICTIONS_FILE else {"id": ANSWERS["id"], **tokens}
+    write_table(tmp_path / PREDICTIONS_FILE, ANSWERS)
+    write_table(tmp_path / file, {**columns, "group": pa.array([1, 1])})
+    groups = read(tmp_path, metric).groups
+    assert groups is not None
+    assert groups.tolist() == [1, 1]
 
 
 def test_predictions_that_are_gone_are_none(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from headstart.files import write_text
 from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
 from headstart.store.provenance import collect_provenance
-from headstart.store.same_study import check_same_study, check_sources
+from headstart.store.same_study import check_same_study, check_sources, read_earlier_study
 from small_studies import make_record, make_study
 
 
@@ -136,6 +136,7 @@ RATES = {"learning_rate": [1e-5, 1e-4]}
         {"tune": {"learning_rate": [1e-3, 1e-4, 1e-5]}},
         {"training": {"learning_rate": 0.5}},
         {"seeds": 5},
+        {"tune": RATES | {"seeds": 3}},
         {"tune": None, "arms": {"pretrained": {"tune": RATES}, "random": {"init": "random", "tune": RATES}}},
     ],
 )
@@ -152,6 +153,9 @@ def test_grid_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
         (None, RATES, ".learning_rate was 3e-05, is tuned"),
         (RATES, None, ".learning_rate was tuned, is 3e-05"),
         (RATES, RATES | {"weight_decay": [0.01]}, ".weight_decay was 0.01, is tuned"),
+        (RATES, RATES | {"seeds": 1}, ".tune.seeds held [1001], and does no more"),
+        (RATES, RATES | {"seeds": "shared"}, ".tune.seeds held [1000, 1001], and do no more"),
+        (RATES | {"seeds": "shared"}, RATES, ".tune.seeds held ['shared'], and does no more"),
     ],
 )
 def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, expected: str) -> None:
@@ -160,3 +164,16 @@ def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, 
         check_same_study(layout, make_study(tmp_path / "out", tune=after))
     differs = caught.value.got.partition("what differs: ")[2]
     assert differs == "; ".join(f"arms.{arm}{expected}" for arm in ("pretrained", "random"))
+
+
+def test_a_folder_of_before_tuning_seeds_was_chosen_by_its_own_seeds(tmp_path: Path) -> None:
+    layout = opened(tmp_path / "out", tune=RATES | {"seeds": "shared"})
+    text = layout.study_file.read_text("utf-8")
+    layout.study_file.write_text(text.replace("  seeds: shared\n", ""), "utf-8")
+    assert "shared" not in layout.study_file.read_text("utf-8")
+    earlier = read_earlier_study(layout)
+    assert earlier.tune is not None
+    assert earlier.tune.seeds == "shared"
+    check_same_study(layout, make_study(tmp_path / "out", tune=RATES | {"seeds": "shared"}))
+    with pytest.raises(OutputError, match=r"tune\.seeds held \['shared'\]"):
+        check_same_study(layout, make_study(tmp_path / "out", tune=RATES))

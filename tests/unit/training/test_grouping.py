@@ -43,7 +43,7 @@ def _arms(groups: list[Group]) -> list[list[str]]:
 
 def test_arms_sizes_seeds_and_rates_of_one_architecture_meet(grouped: Callable[..., list[Group]]) -> None:
     (group,) = grouped(seeds=[0, 1], sizes=[20, "all"], tune={"learning_rate": [1e-3, 3e-3]})
-    assert len(group.runs) == 2 * 2 * 2 * 2
+    assert len(group.runs) == 2 * 2 * 2 * 2, "tuning seeds meet as others do"
     assert (group.reason, group.most) == (None, 16)
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from headstart.engine.dropout.mode import Attention, KeyedDropout
 from headstart.engine.dropout.ops import drop_attention, drop_out
 from headstart.engine.dropout.philox import SITES
+from headstart.engine.gradient_order import choose_ordered, order_gradient
 from headstart.engine.host_numbers import choose_filling
 from headstart.errors import StackError
 
@@ -56,7 +58,11 @@ class DeviceDropout(KeyedDropout):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        return super().__torch_function__(choose_filling(func), types, args, kwargs)
+        func = choose_filling(func, self.keys.device)
+        if torch.compiler.is_compiling():
+            return super().__torch_function__(func, types, args, kwargs)
+        output = super().__torch_function__(choose_ordered(func), types, args, kwargs)
+        return order_gradient(output) if func is F.scaled_dot_product_attention else output
 
 
 def _check_site(site: int) -> None:

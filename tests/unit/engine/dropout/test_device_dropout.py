@@ -14,6 +14,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from headstart.engine.capture_hints import pretend_capture
 from headstart.engine.dropout import DeviceDropout
 from headstart.engine.dropout.philox import SITES, derive_keys, find_kept
+from headstart.engine.graphs import make_capturable
 from headstart.engine.memory import enable_gradient_checkpointing
 from headstart.engine.stack import stack
 from headstart.errors import StackError
@@ -148,7 +149,7 @@ def _make_step(model: Any, device: str, hints: AbstractContextManager[None]) -> 
 def test_a_step_waits_for_nothing_and_copies_nothing(family: str, members: int, device: str) -> None:
     """On the meta device what the host would copy shows: it stands for one that is elsewhere."""
     model = _make_model(family, members).to(device)
-    _make_step(model, device, pretend_capture())
+    _make_step(model, device, make_capturable(model))
     assert next(model.parameters()).grad is not None
 
 

@@ -1,0 +1,74 @@
+"""Reads JSON of others: a file's first object, to tell formats apart, and all of its objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from headstart.data.formats import Cells, read_raw_lines
+from headstart.errors import DataError
+
+#: Characters that are read of a file to tell its format.
+_HEAD: Final = 1 << 20
+
+
+def read_first_object(file: Path) -> dict[str, Any]:
+    """The first object of JSON Lines or of an array; empty where there is none."""
+    try:
+        with file.open(encoding="utf-8") as stream:
+            line = stream.readline()
+            text = line if line.strip() not in ("[", "") else line + stream.read(_HEAD)
+    except (OSError, UnicodeDecodeError):
+        return {}
+    try:
+        first, _ = json.JSONDecoder().raw_decode(text.lstrip().removeprefix("[").lstrip())
+    except json.JSONDecodeError:
+        return {}
+    return first if isinstance(first, dict) else {}
+
+
+def read_objects(file: Path) -> Iterator[Cells]:
+    """Every object of JSON Lines, or of one array.
+
+    Raises:
+        DataError: the file is not JSON, or holds something else than objects.
+    """
+    lines = read_raw_lines(file)
+    first = next(lines, "")
+    if first.lstrip().startswith("["):
+        yield from _read_array(first + "".join(lines), file)
+        return
+    for number, line in enumerate((first, *lines), start=1):
+        if line.strip():
+            where = f"{file}:{number}"
+            yield where, parse_object(line, where)
+
+
+def _read_array(text: str, file: Path) -> Iterator[Cells]:
+    values = _parse(text, str(file))
+    for number, value in enumerate(values, start=1):
+        yield f"{file} entry {number}", _check_object(value, f"{file} entry {number}")
+
+
+def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
+    """One JSON object.
+
+    Raises:
+        DataError: it is none.
+    """
+    return _check_object(_parse(text, where), where)
+
+
+def _parse(text: str | bytes, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"not JSON: {error}", where=where) from error
+
+
+def _check_object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"a JSON {type(value).__name__}", where=where, expected="an object")
+    return value

@@ -1,0 +1,66 @@
+"""Reads items from anybody's table: a CSV, TSV, JSON Lines or Parquet file with columns item and a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from headstart.analysis.cells import parse_seed
+from headstart.analysis.item_files.base import ItemFile, ItemRow
+from headstart.data.formats import SUFFIXES, read_cells
+from headstart.errors import DataError
+
+_PLACE_COLUMNS: Final = ("arm", "seed", "item", "group")
+
+
+class TableReader:
+    """Columns item and a score; arm, seed and group where there are several."""
+
+    description = "a table with columns item and a score, and optionally arm, seed and group"
+
+    def recognises(self, file: Path) -> bool:
+        """By a column `item`."""
+        if file.suffix.lower() not in SUFFIXES:
+            return False
+        try:
+            return any("item" in cells for _, cells in [next(iter(read_cells(file)), ("", {}))])
+        except DataError:
+            return False
+
+    def read(self, file: Path) -> ItemFile:
+        """As `ItemReader`."""
+        cells = list(read_cells(file))
+        rows = [_make_row(where, row) for where, row in cells]
+        return ItemFile(file, rows, arm=file.stem, has_seeds=any("seed" in row for _, row in cells))
+
+
+def _make_row(where: str, cells: Mapping[str, Any]) -> ItemRow:
+    item, group = cells.get("item"), cells.get("group")
+    if item in (None, ""):
+        raise DataError(
+            "a row without its item", where=where, expected="what the score is of, in column item"
+        )
+    if "group" in cells and group in (None, ""):
+        raise DataError(
+            "a row without its group", where=where, expected="each item's group, or no such column"
+        )
+    arm = cells.get("arm")
+    if "arm" in cells and arm in (None, ""):
+        raise DataError("a row without its arm", where=where, expected="whose score it is, in column arm")
+    return ItemRow(
+        where=where,
+        item=_format_key(item),
+        values={name: value for name, value in cells.items() if name not in _PLACE_COLUMNS},
+        seed=parse_seed(cells["seed"], where) if "seed" in cells else 0,
+        arm=None if arm is None else str(arm),
+        group=None if group is None else _format_key(group),
+    )
+
+
+def _format_key(value: object) -> str:
+    """An identity, `12.0` as pandas writes it as `12`."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+TABLE: Final = TableReader()

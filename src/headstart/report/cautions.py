@@ -1,0 +1,116 @@
+"""What to know of a comparison's scores: sizes and seeds that a side lacks, spread that rounding may hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from headstart.analysis.comparison import Comparison
+from headstart.analysis.scores import ArmScores, list_shared_seeds
+from headstart.records import Contrast
+from headstart.report.numbers import format_metric, format_names, get_unit
+
+#: The part of a variance from which rounding's is worth a sentence.
+_NOTABLE: Final = 0.01
+#: Differences of equal scores differ by less.
+_SAME: Final = 1e-9
+#: Seeds that a sentence names.
+_NAMED: Final = 10
+
+
+def explain_missing_contrasts(comparison: Comparison) -> Iterator[str]:
+    """Arms and sizes of which the control has no scores, so that nothing is said of them."""
+    compared = {(row.arm, row.size) for row in comparison.contrasts}
+    alone = [
+        f"{row.arm} (size {row.size})"
+        for row in comparison.summary
+        if row.arm != comparison.control and (row.arm, row.size) not in compared
+    ]
+    if comparison.control is not None and alone:
+        yield f"{format_names(alone)}: compared with nothing, as {comparison.control} has no such size."
+
+
+def explain_seeds_apart(comparison: Comparison) -> Iterator[str]:
+    """A sentence for each contrast whose arms do not have the same seeds."""
+    by_cell = {(scores.arm, scores.size): scores for scores in comparison.scores}
+    for row in comparison.contrasts:
+        arm, control = by_cell.get((row.arm, row.size)), by_cell.get((row.control, row.size))
+        if arm is not None and control is not None and arm.by_seed.keys() != control.by_seed.keys():
+            yield _describe_apart(row, arm, control, comparison)
+
+
+def _describe_apart(row: Contrast, arm: ArmScores, control: ArmScores, comparison: Comparison) -> str:
+    size = "" if row.size == "all" else f" (size {row.size})"
+    if row.n_control_seeds is not None:
+        return (
+            f"{row.arm} and {row.control}{size} are not paired, no seed in common: Welch's t over "
+            f"{row.n_seeds} and {row.n_control_seeds} seeds."
+        )
+    shared = list_shared_seeds(arm, control)
+    mine, theirs = (_average(scores.by_seed, shared) for scores in (arm, control))
+    figures = f"{format_metric(comparison.info, mine)} against {format_metric(comparison.info, theirs)}"
+    only = "; ".join(
+        f"only {scores.arm} has {_name_seeds(seeds)}"
+        for scores, other in ((arm, control), (control, arm))
+        if (seeds := sorted(scores.by_seed.keys() - other.by_seed.keys()))
+    )
+    return (
+        f"{row.arm} and {row.control}{size} are compared by {_name_seeds(shared)}, which both have, with "
+        f"means of {figures}; {only}. The means above are of all seeds."
+    )
+
+
+def _average(by_seed: Mapping[int, float], seeds: Sequence[int]) -> float:
+    return float(np.mean([by_seed[seed] for seed in seeds]))
+
+
+def _name_seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {format_names([str(seed) for seed in seeds], _NAMED)}"
+
+
+def explain_rounding(comparison: Comparison) -> Iterator[str]:
+    """Where differences have no spread, or one that rounding adds to, and what the sign-flip test says."""
+    unit = max((scores.rounding for scores in comparison.scores), default=0.0)
+    written = f"{unit * comparison.info.points:.3g} {get_unit(comparison.info)}"
+    for row in comparison.contrasts:
+        if row.low is None and row.n_seeds > 1 and row.difference and row.n_control_seeds is None:
+            yield _describe_no_spread(row, written)
+            yield from _warn_of_copies(row, comparison.scores)
+    if any(_is_notable(row, unit) for row in comparison.contrasts):
+        yield f"Scores are rounded to {written}: what that may hide is added to the spread that they show."
+
+
+def _describe_no_spread(row: Contrast, written: str) -> str:
+    differences = [of_seed.difference for of_seed in row.each_seed]
+    within = f"within their rounding of {written}" if np.ptp(differences) > _SAME else "to the last digit"
+    test = "" if row.p_sign_flip is None else _describe_sign_flip(row)
+    return (
+        f"{row.arm} differs from {row.control} by the same, {within}, with all {row.n_seeds} seeds: that "
+        f"shows no spread, so there is no t interval{test}."
+    )
+
+
+def _warn_of_copies(row: Contrast, scores: Sequence[ArmScores]) -> Iterator[str]:
+    """Where an arm's own scores do not vary either, their seeds may be one run written down again."""
+    arms = [of for of in scores if of.size == row.size and of.arm in (row.arm, row.control)]
+    if all(len(set(of.by_seed.values())) == 1 for of in arms):
+        yield (
+            f"{row.arm} and {row.control} each score the same with every seed: if those are copies of one "
+            "run, they are one run, and the test means nothing."
+        )
+
+
+def _describe_sign_flip(row: Contrast) -> str:
+    level = "5%" if row.n_tests == 1 else f"5% / {row.n_tests}"
+    verb = "below" if row.verdict in ("better", "worse") else "not below"
+    return f"; the sign-flip test's p is {row.p_sign_flip:.3f}, {verb} {level}"
+
+
+def _is_notable(row: Contrast, rounding: float) -> bool:
+    """Whether rounding adds to the variance of the differences what a reader would see."""
+    if row.low is None or row.test_examples is not None or len(row.each_seed) < 2:
+        return False
+    variance = float(np.var([of_seed.difference for of_seed in row.each_seed], ddof=1))
+    return 2 * rounding**2 / 12 > _NOTABLE * variance
