@@ -6,7 +6,8 @@
     python benchmarks/coverage.py worth-forms --examples 2000 --seeds 5 --repeats 500
     python benchmarks/coverage.py power --examples 2000 --seeds 3 5 10 --repeats 500
     python benchmarks/coverage.py ranges --examples 2000 --seeds 3 5 10 --repeats 500
-    python benchmarks/coverage.py until
+    python benchmarks/coverage.py until --examples 300 2000
+    python benchmarks/coverage.py looks --examples 300 2000
     python benchmarks/coverage.py tuned --repeats 1000 --examples 300 2000
     python benchmarks/coverage.py texts --repeats 500 --examples 2000
     python benchmarks/coverage.py items --examples 300 2000
@@ -33,11 +34,12 @@ from scipy import stats
 from coverage_family import simulate_family
 from coverage_groups import simulate_groups
 from coverage_items import simulate_items, simulate_tiers
+from coverage_looks import simulate_looks
 from coverage_power import simulate_power, simulate_ranges
 from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
+from coverage_until import simulate_until
 from coverage_worth import simulate_worth, simulate_worth_forms
-from headstart.stats.confidence_sequence import compute_confidence_sequence, find_min_seeds
 from headstart.stats.measures import ExampleMetric, measure_classes
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
 from headstart.stats.summary import compute_mean_interval
@@ -170,70 +172,6 @@ def _coverage(intervals: Sequence[tuple[float, float | None, float | None]]) -> 
     return f"{coverage:.1f}% ({width:.1f})"
 
 
-def _draw_normal(draws: np.random.Generator, size: int) -> np.ndarray:
-    return draws.normal(size=size)
-
-
-def _draw_skewed(draws: np.random.Generator, size: int) -> np.ndarray:
-    """With a median of zero and a deviation of one."""
-    return np.asarray(draws.exponential(size=size) - np.log(2))
-
-
-def _draw_whole_points(draws: np.random.Generator, size: int) -> np.ndarray:
-    """Of accuracies on 100 examples: whole points, many of them equal."""
-    return np.asarray(np.round(draws.normal(size=size)))
-
-
-LAWS: Final = {"normal": _draw_normal, "skewed": _draw_skewed, "whole points": _draw_whole_points}
-
-
-def simulate_stopping(options: argparse.Namespace) -> Iterator[list[str]]:
-    """Arms that do not differ, deviation of the difference one point: how often they are said to.
-
-    Seeds are added by so many at a time until the interval is narrower than `width` points, at most 30;
-    beside it, the same rule with Student's t, which takes the number of seeds as given.
-    """
-    yield ["law", "width", "at a time", "false alarms", "with Student's t", "seeds", "decided"]
-    for law, draw in LAWS.items():
-        for width in (3.0, 2.0, 1.5):
-            for step in (1, 4):
-                draws = np.random.default_rng([round(10 * width), step])
-                studies = [draw(draws, 30) for _ in range(options.repeats)]
-                ours = [
-                    _stop(study, width, step, compute_confidence_sequence, find_min_seeds())
-                    for study in studies
-                ]
-                theirs = [_stop(study, width, step, _student_interval, 3) for study in studies]
-                alarms = [f"{100 * np.mean([end[0] for end in ends]):.1f}%" for ends in (ours, theirs)]
-                if law == "skewed":  # whose mean, which Student's t is about, is not zero
-                    alarms[1] = "-"
-                seeds = f"{np.mean([end[1] for end in ours]):.1f}"
-                decided = f"{100 * np.mean([end[2] for end in ours]):.0f}%"
-                yield [law, f"{width:g}", str(step), *alarms, seeds, decided]
-
-
-def _student_interval(differences: np.ndarray) -> tuple[float, float] | None:
-    low, high = compute_mean_interval(differences)
-    return None if low is None or high is None else (low, high)
-
-
-def _stop(
-    differences: np.ndarray,
-    width: float,
-    step: int,
-    method: Callable[[np.ndarray], tuple[float, float] | None],
-    first: int,
-) -> tuple[bool, int, bool]:
-    """Whether zero is outside where the rule stops, with how many seeds, and whether it was narrow."""
-    n_seeds = first
-    while True:
-        ends = method(differences[:n_seeds])
-        is_narrow = ends is not None and ends[1] - ends[0] < width
-        if is_narrow or n_seeds >= len(differences):
-            return ends is not None and not ends[0] <= 0 <= ends[1], n_seeds, is_narrow
-        n_seeds = min(n_seeds + step, len(differences))
-
-
 CASES: Final = {
     "contrasts": simulate_contrasts,
     "family": simulate_family,
@@ -241,7 +179,8 @@ CASES: Final = {
     "worth-forms": simulate_worth_forms,
     "power": simulate_power,
     "ranges": simulate_ranges,
-    "until": simulate_stopping,
+    "until": simulate_until,
+    "looks": simulate_looks,
     "tuned": simulate_tuned,
     "texts": simulate_texts,
     "items": simulate_items,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -91,19 +91,42 @@ def run(
     overrides: Overrides = None,
     until_decided: Annotated[
         float | None,
-        typer.Option(metavar="POINTS", help="Add seeds until every interval is narrower than this."),
+        typer.Option(
+            metavar="POINTS", help="Add seeds until every contrast is decided, or its interval narrower."
+        ),
     ] = None,
-    most_seeds: Annotated[int, typer.Option(min=1, help="Where adding seeds ends.")] = 20,
+    most_seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Where adding seeds ends: 20 by default.", show_default=False),
+    ] = None,
+    sequence: Annotated[
+        Literal["signs", "t"] | None,
+        typer.Option(help="signs (the default) assume no law, t normal differences.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the missing runs of the study, and print its findings."""
     from headstart.config.load import load_study
 
     loaded = load_study(study, overrides or ())
+    _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
     if until_decided is None:
         _run_and_print(loaded, as_json=as_json)
     else:
-        _run_and_print(loaded, as_json=as_json, until=(until_decided, most_seeds))
+        options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
+        _run_and_print(loaded, as_json=as_json, until=(until_decided, options))
+
+
+def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
+    """See that nothing is said of adding seeds where none are added."""
+    for name, value in given.items():
+        if until_decided is None and value is not None:
+            raise HeadstartError(
+                f"{value}, and no seeds are added",
+                where=name,
+                expected="--until-decided POINTS beside it",
+                fix=f"leave {name} out, or add --until-decided",
+            )
 
 
 @app.command()
@@ -347,7 +370,7 @@ def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
     _run_and_print(load_demo(overrides or ()), as_json=as_json)
 
 
-def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, int] | None = None) -> None:
+def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, dict[str, Any]] | None = None) -> None:
     from headstart.commands.run import run as run_study
     from headstart.commands.until import run_until
     from headstart.report.progress import StudyProgress
@@ -359,7 +382,7 @@ def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, int] | No
             if until is None:
                 results = run_study(study, *listeners)
             else:
-                results = run_until(study, until[0], *listeners, most_seeds=until[1])
+                results = run_until(study, until[0], *listeners, **until[1])
     except KeyboardInterrupt:
         _log("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(130) from None

@@ -145,7 +145,11 @@ def _train(
 def _write_findings(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
     records, warnings = list(opened.records.values()), opened.prepared.warnings
-    findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule)
+    done = opened.done
+    has_results = any(run.key in done for run in opened.runs)
+    # Logged first: a call that is killed before it writes results has then looked, and the next one knows.
+    looks = opened.store.log_look(opened.study) if has_results else opened.store.read_looks()
+    findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule, looks)
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
     opened.store.write_json("results.json", findings.to_dict())
     return findings

@@ -314,7 +314,8 @@ class Contrast(Record):
     `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
     these examples are in, null where each is by itself. `holds_for` says in words for which training texts
     the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
-    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`.
+    seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
+    how many looks at the results the intervals for all contrasts allow for, this one among them.
 
     Ends of differences between figures that have ends are cut at what is possible, 1 for shares. `one_run` is
     null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
@@ -330,9 +331,11 @@ class Contrast(Record):
     test_examples: int | None
     test_groups: int | None = None
     difference: float
+    median_difference: float | None = None
     low: float | None
     high: float | None
     n_tests: int
+    n_looks: int = 1
     family_low: float | None
     family_high: float | None
     p: float | None
@@ -374,15 +377,35 @@ class TierRow(Record):
 
 
 class StoppingRule(Record):
-    """The rule by which seeds were added: until each contrast's confidence sequence is narrower than `width`.
+    """The rule by which seeds were added: until each contrast of the metric is decided, or its interval is
+    narrower than `width`.
 
-    `width` is in points for shares, else in the metric's unit; there are at most `most_seeds`.
+    `width` is in points for shares, else in the metric's unit; there are at most `most_seeds`. `sequence` is
+    what the interval is made by (`stats.sequential`).
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
     metric: str
     width: float
     most_seeds: int
+    sequence: Literal["signs", "t"] = "signs"
+
+
+class Look(Record):
+    """A `run` that ended with results of these seeds: when (UTC), by which version, and the margin that the
+    study file then stated; null where that is not known, or none was."""
+
+    time: str
+    seeds: tuple[int, ...]
+    headstart: str | None
+    margin: float | None
+
+
+class Looks(Record):
+    """When a study's results were seen, each with other seeds than the one before."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    looks: tuple[Look, ...] = ()
 
 
 class WorthRow(Record):

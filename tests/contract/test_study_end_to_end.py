@@ -314,10 +314,11 @@ def test_failed_run_is_recorded_and_tried_again(
 
 
 def test_study_whose_every_run_failed_is_an_error(
-    study_file: StudyFile, poisoned: Path, capfd: pytest.CaptureFixture[str]
+    study_file: StudyFile, poisoned: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(study_file(model=str(poisoned), arms=TUNED))]) == 2
     assert "every run failed; the first: run tuned/all/0: loss nan" in capfd.readouterr().err
+    assert not (tmp_path / "out/looks.json").exists(), "there were no results to look at"
 
 
 # Tasks

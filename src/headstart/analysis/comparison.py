@@ -10,6 +10,7 @@ from headstart.config.metrics import MetricInfo
 from headstart.records import (
     SCHEMA_VERSION,
     Contrast,
+    Look,
     Margin,
     OutcomeRow,
     StoppingRule,
@@ -26,6 +27,7 @@ class Comparison:
     `control` is None where two studies are compared: an arm's is then its namesake in the first. Where arms
     are ranked among themselves it is None too: `tiers` say which may be the best, by contrasts of all pairs.
     `of_models` is whether a single run of each arm is compared, and `notes` say what of the source was used.
+    `earlier_looks` are those at a study's results before it had the seeds it has.
     `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
     """
 
@@ -39,6 +41,7 @@ class Comparison:
     label_worth: tuple[WorthRow, ...] = ()
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
+    earlier_looks: tuple[Look, ...] = ()
     grid_choice: str = ""
     tiers: tuple[TierRow, ...] = ()
     of_models: bool = False
@@ -61,6 +64,7 @@ class Comparison:
             "control": self.control,
             "margin": self.margin.model_dump() if self.margin else None,
             "stopping_rule": self.stopping_rule.model_dump() if self.stopping_rule else None,
+            "earlier_looks": [look.model_dump(mode="json") for look in self.earlier_looks],
             "grid_choice": self.grid_choice or None,
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],

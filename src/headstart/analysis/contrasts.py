@@ -24,7 +24,9 @@ from headstart.records import Contrast, SeedContrast, SummaryRow
 from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
 
 #: Of intervals that a normal law makes, which knows no ends.
-_ENDS: Final = ("low", "high", "family_low", "family_high", "seeds_low", "seeds_high")
+_ENDS: Final = tuple(
+    f"{name}{end}" for name in ("", "family_", "seeds_", "sequence_") for end in ("low", "high")
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def _compare_cells(
             of_models=judging.of_models,
             bound=1.0 if judging.metric.is_share else None,
             shared=judging.find_shared_part(arm.size),
+            sequence=judging.sequence,
         )
     mine, theirs = (pair_scores([own], sorted(own.by_seed))[0] for own in (arm, control))
     return compare_unpaired(mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction)
@@ -127,9 +130,11 @@ def _make_contrast(
         test_examples=comparison.n_examples,
         test_groups=comparison.n_groups,
         difference=comparison.difference,
+        median_difference=comparison.median_difference,
         low=comparison.low,
         high=comparison.high,
         n_tests=comparison.n_tests,
+        n_looks=judging.n_looks,
         family_low=comparison.family_low,
         family_high=comparison.family_high,
         p=comparison.p,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.grid_search import describe_choice
-from headstart.analysis.judging import choose_judging, find_margin
+from headstart.analysis.judging import choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.outcomes import list_outcomes
 from headstart.analysis.scores import ReadPredictions, collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
@@ -19,6 +19,7 @@ from headstart.config.study import Study
 from headstart.records import (
     SCHEMA_VERSION,
     Contrast,
+    Look,
     Margin,
     OutcomeRow,
     RunRecord,
@@ -42,7 +43,13 @@ class Findings(StudyRuns):
     step_worth: tuple[WorthRow, ...] = ()
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
+    looks: tuple[Look, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+
+    @property
+    def earlier_looks(self) -> tuple[Look, ...]:
+        """As `judging.list_earlier_looks`."""
+        return list_earlier_looks(self.looks, self.study.seeds)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`; scores as they are, 0.825 and not 82.5."""
@@ -58,6 +65,7 @@ class Findings(StudyRuns):
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
             "margin": self.margin.model_dump(mode="json") if self.margin else None,
+            "looks": [look.model_dump(mode="json") for look in self.looks],
             "grid_search": {
                 "rule": describe_choice(self.study),
                 "grid": [row.model_dump(mode="json") for row in self.grid_rows],
@@ -73,19 +81,22 @@ def make_findings(
     warnings: Sequence[StudyWarning],
     read: ReadPredictions = lambda *_: None,
     stopping_rule: StoppingRule | None = None,
+    looks: Sequence[Look] = (),
 ) -> Findings:
     """The findings of `study` from its records, and from the predictions that `read` knows.
 
     Args:
         stopping_rule: by which seeds were added, which verdicts then allow for.
+        looks: when results were seen, which verdicts of a study that grew without a rule allow for.
     """
     runs, control = order_runs(study, records, warnings), study.control_arm
-    margin = find_margin(study, study.metric)
+    margin = find_margin(study, study.metric, looks)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
     collected = collect_scores(runs, runs.metrics, read)
     for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
-        compared = compare_pairs(scores, pairs, choose_judging(runs, metric, margin, stopping_rule), _SEED)
+        judging = choose_judging(runs, metric, margin, stopping_rule, looks)
+        compared = compare_pairs(scores, pairs, judging, _SEED)
         summary += compared.summary
         contrasts += compared.contrasts
         if control and metric == study.metric:
@@ -105,4 +116,5 @@ def make_findings(
         stopping_rule=stopping_rule,
         margin=margin,
         outcomes=tuple(list_outcomes(runs, chain.from_iterable(collected.values()))),
+        looks=tuple(looks),
     )

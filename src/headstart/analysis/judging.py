@@ -1,15 +1,18 @@
-"""What verdicts go by: the family of contrasts that share the chance to err, the margin, a stopping rule."""
+"""What verdicts go by: who shares the chance to err, looks before, the margin, a stopping rule."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from headstart.analysis.study_runs import StudyRuns
 from headstart.analysis.training_question import describe_training_texts, find_shared_part
 from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.config.study import Data, Size, Study
-from headstart.records import Margin, StoppingRule
-from headstart.stats.paired_comparison import ALPHA, PairedComparison, Verdict, judge
+from headstart.records import Look, Margin, StoppingRule
+from headstart.stats.looks import compute_look_alpha
+from headstart.stats.paired_comparison import PairedComparison, Verdict, judge
+from headstart.stats.sequential import SequenceKind
 
 
 @dataclass(frozen=True)
@@ -17,19 +20,26 @@ class Judging:
     """What verdicts of one metric's contrasts go by.
 
     `margin` is in points for shares, else in the metric's unit: differences within it are none that matter.
-    `n_metrics` is how many metrics share the chance of a false verdict, `alpha`. `is_sequential`: seeds were
-    added by a rule that looks at results, which the confidence sequence alone allows for. `data` says which
-    training texts seeds learn from; None where that is not known. `of_models`: what is compared are the very
-    models of a single run, whose intervals are over examples alone.
+    `n_metrics` is how many metrics share the chance of a false verdict, `alpha`, which falls with `n_looks`,
+    how often results were looked at, now among them. `is_sequential`: seeds were added by a rule that looks
+    at results, which the confidence sequence alone allows for; it is made by `sequence`. `data` says which
+    training texts seeds learn from; None where that is not known. `of_models`: what is compared are the
+    very models of a single run, whose intervals are over examples alone.
     """
 
     metric: MetricInfo
     margin: float | None = None
     n_metrics: int = 1
-    alpha: float = ALPHA
+    n_looks: int = 1
     is_sequential: bool = False
+    sequence: SequenceKind = "signs"
     data: Data | None = None
     of_models: bool = False
+
+    @property
+    def alpha(self) -> float:
+        """The chance that this look finds any false verdict."""
+        return compute_look_alpha(self.n_looks)
 
     def judge(self, comparison: PairedComparison) -> Verdict:
         """By the interval that holds for all comparisons at once."""
@@ -65,20 +75,41 @@ class Judging:
         return 0.0 if self.data is None else find_shared_part(self.data, size)
 
 
-def find_margin(study: Study, metric: str) -> Margin | None:
-    """The margin that the study file states for this metric: it is about the study's own alone."""
+def find_margin(study: Study, metric: str, looks: Sequence[Look] = ()) -> Margin | None:
+    """The margin that the study file states for this metric: it is about the study's own alone.
+
+    Args:
+        looks: when results were seen; one with another margin, or none, makes this one an afterthought.
+    """
     if study.margin is None or metric != study.metric:
         return None
-    return Margin(value=study.margin, stated="before the results")
+    is_new = any(look.margin != study.margin for look in looks)
+    return Margin(value=study.margin, stated="after the results" if is_new else "before the results")
 
 
-def choose_judging(runs: StudyRuns, metric: str, margin: Margin | None, rule: StoppingRule | None) -> Judging:
+def list_earlier_looks(looks: Sequence[Look], seeds: Collection[int]) -> tuple[Look, ...]:
+    """The looks at other seeds than these that could give a verdict, which takes two.
+
+    Other arms and sizes at the same seeds are more contrasts, and no further look.
+    """
+    return tuple(look for look in looks if len(look.seeds) > 1 and set(look.seeds) != set(seeds))
+
+
+def choose_judging(
+    runs: StudyRuns,
+    metric: str,
+    margin: Margin | None,
+    rule: StoppingRule | None,
+    looks: Sequence[Look] = (),
+) -> Judging:
     """Of a study's metric. Its main one has the whole chance to err; the others share it among all."""
     n_metrics = 1 if metric == runs.study.metric else len(runs.metrics)
     return Judging(
         describe_metric(metric),
         margin.value if margin else None,
         n_metrics,
+        n_looks=1 if rule else 1 + len(list_earlier_looks(looks, runs.study.seeds)),
         is_sequential=rule is not None,
+        sequence=rule.sequence if rule else "signs",
         data=runs.study.data,
     )

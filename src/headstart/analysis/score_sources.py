@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.analysis.grid_search import describe_choice
-from headstart.analysis.judging import Judging, choose_judging, find_margin
+from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.outcomes import list_outcomes
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
-from headstart.records import Margin, OutcomeRow, RunRecord, StoppingRule
+from headstart.records import Look, Margin, OutcomeRow, RunRecord, StoppingRule
 from headstart.store.runs import RunStore
 
 
@@ -33,6 +33,7 @@ class ScoreSource:
     stopping_rule: StoppingRule | None = None
     margin: Margin | None = None
     grid_choice: str = ""
+    earlier_looks: tuple[Look, ...] = ()
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
 
@@ -107,9 +108,17 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
     info = settle_metric(metric, lower_is_better, describe_metric(metric), str(folder))
     scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
     control = study.control_arm or scores[0].arm
-    margin, rule = find_margin(study, metric), store.read_stopping_rule()
-    judging = choose_judging(runs, metric, margin, rule)
-    choice, outcomes = describe_choice(study), tuple(list_outcomes(runs, scores))
+    looks, rule = store.read_looks(), store.read_stopping_rule()
+    margin = find_margin(study, metric, looks)
     return ScoreSource(
-        scores, info, control, judging, tuple(runs.chosen), rule, margin, choice, outcomes=outcomes
+        scores,
+        info,
+        control,
+        choose_judging(runs, metric, margin, rule, looks),
+        tuple(runs.chosen),
+        rule,
+        margin,
+        describe_choice(study),
+        list_earlier_looks(looks, study.seeds),
+        outcomes=tuple(list_outcomes(runs, scores)),
     )

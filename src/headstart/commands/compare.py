@@ -18,7 +18,7 @@ from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
 from headstart.analysis.worth import estimate_worths
 from headstart.errors import HeadstartError
-from headstart.records import Margin, OutcomeRow
+from headstart.records import Margin, OutcomeRow, StoppingRule
 
 
 def compare_sources(
@@ -135,6 +135,7 @@ def compare(
         label_worth=worth.labels,
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
+        earlier_looks=opened.earlier_looks,
         grid_choice=opened.grid_choice,
         notes=opened.notes,
         outcomes=opened.outcomes,
@@ -225,12 +226,14 @@ def compare_studies(
     if not shared:
         raise HeadstartError("they share no arm of the same size", where=f"{first_path} and {second_path}")
     scores = (*_mark_study(first, "A"), *_mark_study(second, "B"))
-    rule = first.stopping_rule or second.stopping_rule
+    rule = _choose_rule(first, second)
     stated = _choose_margin(first.margin, margin)
     judging = replace(
         first.judging,
         margin=stated.value if stated else None,
+        n_looks=1 if rule else max(first.judging.n_looks, second.judging.n_looks),
         is_sequential=rule is not None,
+        sequence=rule.sequence if rule else "signs",
         # Two studies may have learnt from other texts: nothing is said of them then.
         data=first.judging.data if first.judging.data == second.judging.data else None,
     )
@@ -245,9 +248,16 @@ def compare_studies(
         summary=compared.summary,
         contrasts=compared.contrasts,
         stopping_rule=rule,
+        earlier_looks=max(first.earlier_looks, second.earlier_looks, key=len),
         notes=(*first.notes, *second.notes),
         outcomes=(*_mark_outcomes(first, "A"), *_mark_outcomes(second, "B")),
     )
+
+
+def _choose_rule(first: ScoreSource, second: ScoreSource) -> StoppingRule | None:
+    """The rule by which either study's seeds were added; of two the one whose sequence assumes less."""
+    rules = [source.stopping_rule for source in (first, second) if source.stopping_rule]
+    return min(rules, key=lambda rule: rule.sequence != "signs", default=None)
 
 
 def _choose_margin(of_study: Margin | None, given: float | None) -> Margin | None:

@@ -1,7 +1,7 @@
-"""What `headstart run --until-decided` does: adds seeds until contrasts are known closely enough.
+"""What `headstart run --until-decided` does: adds seeds until contrasts are decided, or known closely enough.
 
-The interval is `stats.confidence_sequence`'s, which holds however often one looks and whenever one stops;
-one that takes the number of seeds as given, such as Student's, would claim too much.
+The interval is `stats.sequential`'s, which holds however often one looks and whenever one stops; one that
+takes the number of seeds as given, such as Student's, would claim too much.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from headstart.experiment import Results, run_missing
 from headstart.planning.placement import Placement
 from headstart.records import Contrast, StoppingRule
 from headstart.report.numbers import format_metric, get_unit
-from headstart.stats.confidence_sequence import find_min_seeds
+from headstart.stats.sequential import SequenceKind, find_min_seeds
 from headstart.store.runs import RunStore
 
 #: Where adding seeds ends by default.
 MOST_SEEDS: Final = 20
+#: Verdicts that more seeds are not to undo. That an arm is not worse leaves open whether it is better.
+_DECIDED: Final = frozenset({"better", "worse", "no difference"})
 
 
 def run_until(
@@ -39,28 +41,32 @@ def run_until(
     on_begin: OnBegin = ignore_begin,
     *,
     most_seeds: int = MOST_SEEDS,
+    sequence: SequenceKind | None = None,
 ) -> Results:
-    """Run the study with ever more seeds, until every arm's interval against the control is narrow enough.
+    """Run the study with ever more seeds, until every arm's contrast with the control is decided.
 
-    It begins with the study's seeds, or with as many as give an interval at all (7 for one contrast), and
-    goes on with as many at a time as train at once. Seeds that are done in `study.out` count. No seed is
-    added after a run that failed, but one that only chose a setting.
+    It is where zero is outside its interval, or the interval lies within the study's `margin`, or is narrower
+    than `width`. It begins with the study's seeds, or with as many as give an interval at all (8 for one
+    contrast), and goes on with as many at a time as train at once. Seeds that are done in `study.out` count.
+    No seed is added after a run that failed, but one that only chose a setting.
 
     Args:
-        width: what an interval is to be narrower than: points for shares, else the metric's unit.
+        width: than what an interval is narrow enough: points for shares, else the metric's unit.
         on_event: as in `run`.
-        log: as in `run`; also told after each round how wide the widest interval is.
+        log: as in `run`; also told after each round what is decided, and how wide the widest interval is.
         on_begin: as in `run`, at the beginning of each round.
         most_seeds: where it ends in any case.
+        sequence: what the interval is made by: `signs` by default, which assume no law, or `t`, which takes
+            differences to be normal and needs fewer seeds. It stays the folder's.
 
     Raises:
-        HeadstartError: as `run`; there is no contrast, the width is not above zero, or so few seeds give no
-            interval.
+        HeadstartError: as `run`; there is no contrast, the width is not above zero, so few seeds give no
+            interval, or the folder's seeds were added by the other sequence.
     """
-    contrasts = _count_contrasts(study)
-    fewest = find_min_seeds(contrasts)
+    contrasts, sequence = _count_contrasts(study), _choose_sequence(study, sequence)
+    fewest = find_min_seeds(contrasts, sequence=sequence)
     _check_rule(width, most_seeds, fewest, contrasts)
-    rule = StoppingRule(metric=study.metric, width=width, most_seeds=most_seeds)
+    rule = StoppingRule(metric=study.metric, width=width, most_seeds=most_seeds, sequence=sequence)
     seeds = _choose_first_seeds(study, fewest)
     if study.workers != 0:
         preload_workers()
@@ -87,6 +93,21 @@ def _choose_first_seeds(study: Study, fewest: int) -> tuple[int, ...]:
     """The study's seeds, those that its folder has, and more where these give no interval."""
     seeds = tuple(dict.fromkeys((*study.seeds, *RunStore(Path(study.out)).read_seeds())))
     return seeds + _choose_more(study, seeds, fewest - len(seeds))
+
+
+def _choose_sequence(study: Study, wanted: SequenceKind | None) -> SequenceKind:
+    """The one asked for, or the folder's. Whoever could choose by the results would err twice as often."""
+    earlier = RunStore(Path(study.out)).read_stopping_rule()
+    if earlier is None:
+        return wanted or "signs"
+    if wanted not in (None, earlier.sequence):
+        raise HeadstartError(
+            f"{wanted}, where seeds were added by {earlier.sequence} before",
+            where=f"--sequence, {study.out}",
+            expected=f"{earlier.sequence}: it is chosen before there are results",
+            fix="name another folder: out=FOLDER",
+        )
+    return earlier.sequence
 
 
 def _check_rule(width: float, most_seeds: int, fewest: int, contrasts: int) -> None:
@@ -134,9 +155,15 @@ def select_decided(findings: Findings) -> list[Contrast]:
 
 
 def is_decided(findings: Findings, rule: StoppingRule) -> bool:
-    """Whether each contrast has an interval that is narrow enough."""
-    widths = [_measure_width(row) for row in select_decided(findings)]
-    return bool(widths) and all(width is not None and width < rule.width for width in widths)
+    """Whether each contrast is."""
+    rows = select_decided(findings)
+    return bool(rows) and all(_is_settled(row, rule) for row in rows)
+
+
+def _is_settled(row: Contrast, rule: StoppingRule) -> bool:
+    """Whether zero is outside of its interval, or this lies within the margin, or is narrow."""
+    width = _measure_width(row)
+    return row.verdict in _DECIDED or (width is not None and width < rule.width)
 
 
 def _measure_width(row: Contrast) -> float | None:
@@ -147,18 +174,25 @@ def _measure_width(row: Contrast) -> float | None:
 
 
 def _describe_round(findings: Findings, rule: StoppingRule) -> str:
-    """How far it has come, by the widest interval."""
-    seeds = len(findings.study.seeds)
-    known = [(width, row) for row in select_decided(findings) if (width := _measure_width(row)) is not None]
+    """How far it has come, by the widest interval of a contrast that is not decided, or else of all."""
+    seeds, rows = len(findings.study.seeds), select_decided(findings)
+    known = [row for row in rows if _measure_width(row) is not None]
     if not known:
         return f"{seeds} seeds: no interval yet"
-    width, row = max(known, key=lambda pair: pair[0])
-    ends = " to ".join(
-        format_metric(row.metric, end, signed=True) for end in (row.sequence_low, row.sequence_high)
+    open_rows = [row for row in rows if not _is_settled(row, rule)]
+    widest = max(
+        [row for row in known if row in open_rows] or known, key=lambda row: _measure_width(row) or 0.0
     )
-    size = "" if row.size == "all" else f" (size {row.size})"
-    verb = "decided" if is_decided(findings, rule) else "undecided"
+    ends = " to ".join(
+        format_metric(widest.metric, end, signed=True) for end in (widest.sequence_low, widest.sequence_high)
+    )
+    size = "" if widest.size == "all" else f" (size {widest.size})"
+    which = "the widest undecided interval" if open_rows else "the widest interval"
+    decided = f"{len(rows) - len(open_rows)} of {len(rows)} decided"
+    wanted = f"; narrower than {rule.width:g} wanted" if open_rows else ""
+    if open_rows and widest.limiting_factor == "examples":
+        wanted += ", where test examples are the limiting factor: more seeds help little"
     return (
-        f"{seeds} seeds, {verb}: the widest interval, {row.arm} against {row.control}{size}, is {ends}, "
-        f"{width:.3g} {get_unit(row.metric)} wide; narrower than {rule.width:g} wanted"
+        f"{seeds} seeds, {decided}: {which}, {widest.arm} against {widest.control}{size}, is {ends}, "
+        f"{_measure_width(widest):.3g} {get_unit(widest.metric)} wide{wanted}"
     )

@@ -11,7 +11,7 @@ from rich.text import Text
 from headstart.analysis.comparison import Comparison
 from headstart.config.metrics import MetricInfo
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
-from headstart.report.conclusions import describe_level, explain_comparison, is_family
+from headstart.report.conclusions import describe_level, explain_comparison, is_adjusted
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -22,6 +22,7 @@ from headstart.report.numbers import (
     get_unit,
 )
 from headstart.report.one_more_run import make_one_more_run_table
+from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
     render_latex_table,
@@ -141,9 +142,10 @@ def _format_arm(row: SummaryRow, metric: MetricInfo) -> list[str]:
 
 def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
     against = f"against {comparison.control}" if comparison.control else "B against A"
-    is_sequential = comparison.stopping_rule is not None
-    columns = ["95%, anytime", "seeds"] if is_sequential else _name_columns(comparison)
-    head = [against, get_unit(comparison.info), *columns, "verdict"]
+    rule = comparison.stopping_rule
+    columns = ["95%, anytime", "seeds"] if rule else _name_columns(comparison)
+    median = "median, " if is_of_median(rule) else ""
+    head = [against, f"{median}{get_unit(comparison.info)}", *columns, "verdict"]
     cells = [
         _add_size(_format_contrast(row, comparison), row.size, has_sizes) for row in comparison.contrasts
     ]
@@ -154,7 +156,7 @@ def _name_columns(comparison: Comparison) -> list[str]:
     """Of intervals and p values, which hold for all contrasts at once; signs of one run tell nothing."""
     names = [
         describe_level(comparison.contrasts),
-        "p, adjusted" if is_family(comparison.contrasts) else "p",
+        "p, adjusted" if is_adjusted(comparison.contrasts) else "p",
     ]
     return names if comparison.of_models else [*names, "p, sign flip"]
 
@@ -168,7 +170,8 @@ def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
         interval = format_interval(metric, row.family_low, row.family_high, signed=True)
         signs = [] if comparison.of_models else [format_p(row.p_sign_flip)]
         figures = [interval, format_p(row.p_adjusted), *signs]
-    return [row.arm, format_metric(metric, row.difference, signed=True), *figures, row.verdict]
+    difference = select_difference(row, comparison.stopping_rule)
+    return [row.arm, format_metric(metric, difference, signed=True), *figures, row.verdict]
 
 
 def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:

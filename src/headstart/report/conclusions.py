@@ -10,14 +10,20 @@ from headstart.analysis.findings import Findings
 from headstart.config.metrics import MetricInfo, describe_metric, is_better
 from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
-from headstart.records import Contrast, StoppingRule
+from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
+from headstart.report.looks import describe_at_once, explain_looks
 from headstart.report.numbers import format_interval, format_metric, get_unit
 from headstart.report.one_more_run import describe_errors, explain_one_more_run
 from headstart.report.outcomes import describe_outcomes
+from headstart.report.stopping import (
+    describe_anytime_interval,
+    explain_stopping,
+    is_of_median,
+    select_difference,
+)
 from headstart.report.worth import describe_label_worth, explain_fall, explain_worth
-from headstart.stats.confidence_sequence import find_min_seeds
 
 _TWO_SEEDS: Final = (
     "Two seeds are few: an interval over two is several times as wide as one over three. "
@@ -30,10 +36,12 @@ def draw_conclusions(findings: Findings) -> list[str]:
     metric, size = findings.study.metric, findings.study.sizes[-1]
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
-    sentences += [
-        *describe_outcomes(findings.outcomes),
-        *_explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule),
-    ]
+    sentences += describe_outcomes(findings.outcomes)
+    sentences += _explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule)
+    if contrasts and findings.stopping_rule is None:
+        sentences += explain_looks(findings.earlier_looks)
+    if contrasts and findings.margin and findings.margin.stated == "after the results":
+        sentences += explain_margin(findings.margin, metric)
     sentences += _name_beaten_models(findings, size)
     sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
@@ -53,16 +61,20 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     notes = [*describe_outcomes(comparison.outcomes), *comparison.notes]
     notes += [*explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
     notes += explain_one_more_run(comparison)
-    notes += _explain_seeds(comparison) if rule is None else _explain_stopping(comparison, rule)
+    notes += (
+        _explain_seeds(comparison) if rule is None else explain_stopping(contrasts, comparison.metric, rule)
+    )
     notes += explain_rounding(comparison) if rule is None else ()
     notes += _explain_tiers(comparison)
     notes += _explain_cut_ends(contrasts, comparison.info, rule)
     if rule is None and is_family(contrasts):
+        chance = "" if comparison.earlier_looks else ": the chance that any verdict is false is 5% at most"
         notes.append(
-            f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni): the chance "
-            "that any verdict is false is 5% at most. Those of each contrast alone are in --json."
+            f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni){chance}. "
+            "Those of each contrast alone are in --json."
         )
-    notes += _explain_margin(comparison)
+    notes += explain_looks(comparison.earlier_looks) if rule is None and contrasts else ()
+    notes += explain_margin(comparison.margin, comparison.info) if comparison.margin else ()
     notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
     notes += _describe_training_texts(contrasts)
     notes += explain_groups(contrasts, comparison.scores)
@@ -70,7 +82,7 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     notes += explain_worth(comparison.step_worth, "updates")
     if any(row.test_examples is None for row in contrasts):
         notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
-    if rule is None and any(
+    if any(
         row.verdict == "undecided" and row.n_seeds > 1 and row.limiting_factor == "examples"
         for row in contrasts
     ):
@@ -92,9 +104,16 @@ def is_family(rows: Sequence[Contrast]) -> bool:
     return any(row.n_tests > 1 for row in rows)
 
 
+def is_adjusted(rows: Sequence[Contrast]) -> bool:
+    """Whether they allow for several contrasts, or looks."""
+    return is_family(rows) or any(row.n_looks > 1 for row in rows)
+
+
 def describe_level(rows: Sequence[Contrast]) -> str:
-    """What the intervals beside verdicts hold for: `95%`, or `95%, all 6` at once."""
-    return f"95%, all {rows[0].n_tests}" if is_family(rows) else "95%"
+    """What the intervals beside verdicts hold for: `95%`, or `95%, all 6` at once, `95%, 2 looks`."""
+    at_once = f", all {rows[0].n_tests}" if is_family(rows) else ""
+    looks = f", {rows[0].n_looks} looks" if rows and rows[0].n_looks > 1 else ""
+    return f"95%{at_once}{looks}"
 
 
 def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
@@ -113,10 +132,14 @@ def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
 
 def _describe_contrast(row: Contrast, findings: Findings) -> str:
     mine, theirs = (_format_mean(findings, arm, row) for arm in (row.arm, row.control))
-    difference = f"{format_metric(row.metric, abs(row.difference))} {get_unit(row.metric)}"
+    rule = findings.stopping_rule
+    shown = select_difference(row, rule)
+    difference = f"{format_metric(row.metric, abs(shown))} {get_unit(row.metric)}"
     against = f"{mine} against {theirs} {row.metric} on test"
+    if is_of_median(rule):  # never a mean beside a median's interval, unless it is called one
+        difference, against = f"a median of {difference}", f"means {against}"
     interval = f" ({_describe_interval(row, findings)})"
-    if row.low is None and row.n_seeds > 1 and row.difference:
+    if rule is None and row.low is None and row.n_seeds > 1 and row.difference:
         side = "above" if row.difference > 0 else "below"
         return (
             f"{row.arm} is {difference} {side} {row.control}, the same with every seed, so without an "
@@ -137,6 +160,7 @@ def _describe_signs(row: Contrast) -> str:
     if row.p_sign_flip is None:
         return ""
     allowed = f" for {row.n_tests} contrasts" if row.n_tests > 1 else ""
+    allowed += f" at look {row.n_looks}" if row.n_looks > 1 else ""
     return f" (sign-flip test p = {row.p_sign_flip:.3f}, {row.verdict}{allowed})"
 
 
@@ -149,15 +173,12 @@ def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
 
 def _describe_interval(row: Contrast, findings: Findings) -> str:
     """The interval that the verdict follows, in words."""
-    low, high = select_interval(row, findings.stopping_rule)
-    ends = format_interval(row.metric, low, high, signed=True)
     if findings.stopping_rule is not None:
-        seeds = f"{row.n_seeds} seeds"
-        return f"95% at any number of seeds {ends}, {seeds}" if low is not None else seeds
-    if low is None:
+        return describe_anytime_interval(row, findings.stopping_rule)
+    ends = format_interval(row.metric, row.family_low, row.family_high, signed=True)
+    if row.family_low is None:
         return "the same with every seed" if row.n_seeds > 1 else "one seed"
-    at_once = f" for all {row.n_tests} contrasts at once" if row.n_tests > 1 else ""
-    return f"95% interval{at_once} {ends}, {describe_samples(row)}"
+    return f"95% interval{describe_at_once(row)} {ends}, {describe_samples(row)}"
 
 
 def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
@@ -188,18 +209,15 @@ def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
         yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."
 
 
-def _explain_margin(comparison: Comparison) -> Iterator[str]:
+def explain_margin(margin: Margin, metric: str | MetricInfo) -> Iterator[str]:
     """When it was stated, which decides what a verdict by it is worth."""
-    margin = comparison.margin
-    if margin is None:
-        return
-    amount = f"{margin.value:g} {get_unit(comparison.info)}"
+    amount = f"{margin.value:g} {get_unit(metric)}"
     if margin.stated == "before the results":
         yield f"The margin, {amount}, stood in the study file before there were results."
     else:
         yield (
             f"The margin, {amount}, was stated after the results: verdicts by it explore. To test with it, "
-            f"write margin: {margin.value:g} into the study file before it is run."
+            f"write margin: {margin.value:g} into the file of a study before that is run."
         )
 
 
@@ -231,15 +249,3 @@ def _explain_seeds(comparison: Comparison) -> Iterator[str]:
                 f"With {n_seeds} paired seeds a sign-flip test cannot go below p = {min_p:.3g}: verdicts "
                 "rest on differences being roughly normal. With 6 seeds it can reach 0.031."
             )
-
-
-def _explain_stopping(comparison: Comparison, rule: StoppingRule) -> Iterator[str]:
-    yield (
-        f"Seeds were added until intervals were narrower than {rule.width:g} "
-        f"{get_unit(rule.metric)} (at most "
-        f"{rule.most_seeds} seeds): verdicts follow the confidence sequence, which holds whenever one stops, "
-        "of the median over seeds, on this test set only. p values assume a fixed number of seeds, so none "
-        "are shown."
-    )
-    if any(row.sequence_low is None for row in comparison.contrasts):
-        yield f"It needs {find_min_seeds(len(comparison.contrasts))} seeds or more."

@@ -21,6 +21,7 @@ from headstart.records import GridRow
 from headstart.report.conclusions import draw_conclusions, is_family, select_interval
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
+from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
 
 _WARNING_STYLE: Final = "yellow"
 
@@ -60,11 +61,12 @@ def _describe_brackets(findings: Findings) -> str:
     if not rows:
         return ""
     if findings.stopping_rule is not None:
-        return "; in brackets 95% at any number of seeds, of the median"
+        return f"; in brackets {describe_anytime_brackets(rows, findings.stopping_rule)}"
     is_known = all(covers_examples(row) for row in rows)
     over = "over seeds" + (f" and test examples{name_groups(rows)}" if is_known else "")
     at_once = f", for all {rows[0].n_tests} at once (Bonferroni)" if is_family(rows) else ""
-    return f"; in brackets 95% {over}{at_once}"
+    looks = f", for {rows[0].n_looks} looks" if rows[0].n_looks > 1 else ""
+    return f"; in brackets 95% {over}{at_once}{looks}"
 
 
 def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
@@ -79,7 +81,8 @@ def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
     yield "each seed", "dim"
     if study.control_arm:
         points = ", points" if get_unit(study.metric) == "points" else ""
-        yield f"against {study.control_arm}{points}", None
+        median = ", median" if is_of_median(findings.stopping_rule) else ""
+        yield f"against {study.control_arm}{points}{median}", None
 
 
 def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
@@ -120,7 +123,8 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
             low, high = select_interval(row, findings.stopping_rule)
             ends = (format_metric(metric, end, signed=True) for end in (low, high))
             interval = " [{}, {}]".format(*ends) if low is not None else ""
-            return f"{format_metric(metric, row.difference, signed=True)}{interval} {row.verdict}"
+            difference = select_difference(row, findings.stopping_rule)
+            return f"{format_metric(metric, difference, signed=True)}{interval} {row.verdict}"
     return "control" if arm == findings.study.control_arm else "-"
 
 

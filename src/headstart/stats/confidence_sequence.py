@@ -29,34 +29,30 @@ def log_wealth(n_above: int, n_seeds: int) -> float:
 
 
 @cache
-def count_required_signs(n_seeds: int, n_tests: int = 1) -> int | None:
+def count_required_signs(n_seeds: int, alpha: float = 1 - LEVEL) -> int | None:
     """How many of so many differences must lie on one side of a candidate for it to be out; None: never.
 
     Args:
-        n_tests: sequences that shall all hold at once; each has 1 / n_tests of the chance to err
-            (Bonferroni).
+        alpha: the chance that the true median is ever out.
     """
-    limit = np.log(n_tests / (1 - LEVEL))
+    limit = -np.log(alpha)
     sides = range(-(-n_seeds // 2), n_seeds + 1)
     return next((n_above for n_above in sides if log_wealth(n_above, n_seeds) >= limit), None)
 
 
-def find_min_seeds(n_tests: int = 1) -> int:
-    """The fewest seeds with which `compute_confidence_sequence` has ends: 7 for one test, 8 for two."""
-    n_seeds = 2
-    while count_required_signs(n_seeds, n_tests) is None:
-        n_seeds += 1
-    return n_seeds
-
-
-def compute_confidence_sequence(differences: np.ndarray, n_tests: int = 1) -> tuple[float, float] | None:
-    """The 95% confidence sequence of the median of paired differences [S], at S; None with too few seeds.
+def compute_confidence_sequence(
+    differences: np.ndarray, alpha: float = 1 - LEVEL
+) -> tuple[float, float] | None:
+    """The confidence sequence of the median of paired differences [S], at S; None with too few seeds.
 
     Its ends are differences themselves: those that the required signs leave on either side. Equal
     differences are allowed. Valid at every S at once, so at whichever one stops; it covers seeds, not test
-    examples.
+    examples (`stats.sequential` adds these).
+
+    Args:
+        alpha: the chance that it ever misses the median; 5% over the number of sequences that shall all hold.
     """
-    required = count_required_signs(len(differences), n_tests)
+    required = count_required_signs(len(differences), alpha)
     if required is None:
         return None
     ordered = np.sort(differences)

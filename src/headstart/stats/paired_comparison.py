@@ -8,11 +8,11 @@ from typing import Final, Literal
 
 import numpy as np
 
-from headstart.stats.confidence_sequence import compute_confidence_sequence
 from headstart.stats.groups import count_groups
 from headstart.stats.one_run import estimate_one_run
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
+from headstart.stats.sequential import SequenceKind, compute_sequential_interval
 from headstart.stats.summary import LEVEL, compute_mean_interval, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 from headstart.stats.variances import LimitingFactor
@@ -61,11 +61,12 @@ class PairedComparison:
     for all `n_tests` comparisons made at once (Bonferroni), and the verdict is read off them; `p_adjusted` is
     p for all of them: below 5% where zero is outside. `bootstrap_low` and `bootstrap_high` are the
     multi-bootstrap's (Sellam et al. 2022, "The MultiBERTs"). `sequence_low` and `sequence_high` hold for
-    all comparisons made at once and at every number of seeds (`stats.confidence_sequence`), so also where
-    seeds were added by a rule. `p_sign_flip` is of the sign-flip test over seeds, which with so few seeds
-    is never below `min_p`. `fiducial_prob_better` is the fiducial probability, by the law behind the
-    interval, that the arm is better than its control. `each_seed` is about the very models of
-    one seed. `limiting_factor` says which of seeds and examples makes the interval wide.
+    all comparisons made at once and at every number of seeds (`stats.sequential`), so also where seeds were
+    added by a rule; by signs they are of `median_difference`, the median over seeds. `p_sign_flip` is of the
+    sign-flip test over seeds, which with so few seeds is never below `min_p`. `fiducial_prob_better` is the
+    fiducial probability, by the law behind the interval, that the arm is better than its control. `each_seed`
+    is about the very models of one seed. `limiting_factor` says which of seeds and examples makes the
+    interval wide.
     """
 
     n_seeds: int
@@ -91,6 +92,7 @@ class PairedComparison:
     each_seed: tuple[SeedDifference, ...]
     limiting_factor: LimitingFactor | None
     n_control_seeds: int | None = None
+    median_difference: float | None = None
 
 
 def compare_paired(
@@ -101,6 +103,7 @@ def compare_paired(
     n_tests: int = 1,
     alpha: float = ALPHA,
     lower_is_better: bool = False,
+    sequence: SequenceKind = "signs",
     shared: float = 0.0,
     of_models: bool = False,
     bound: float | None = None,
@@ -114,7 +117,9 @@ def compare_paired(
     Args:
         generator: resamples seeds, and draws sign flips where there are too many to try all.
         n_tests: how many comparisons are made at once.
-        alpha: the chance that any of them is falsely decided; below 5% where results were looked at before.
+        alpha: the chance that any of them is falsely decided; below 5% where results were looked at before,
+            which a sequence allows for by itself.
+        sequence: what the interval for any number of seeds is made by.
         shared: of which variance all seeds share a part, as `TwoWayEstimate.add_shared_part`; the main
             interval, the family's, p and the fiducial probability allow for it.
         of_models: a single seed has an interval over its examples, of these very models.
@@ -140,7 +145,10 @@ def compare_paired(
         if estimate and resampled is not None
         else _UNKNOWN
     )
-    sequence_low, sequence_high = compute_confidence_sequence(by_seed, n_tests) or _UNKNOWN
+    covers_examples = _vary(by_example, arm.groups)
+    sequence_low, sequence_high = (
+        _find_sequence(by_seed, estimate, covers_examples, ALPHA / n_tests, sequence) or _UNKNOWN
+    )
     return PairedComparison(
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
@@ -163,8 +171,23 @@ def compare_paired(
         min_p=min_sign_flip_p(len(by_seed)),
         fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
-        limiting_factor=_find_limiting_factor(estimate) if _vary(by_example, arm.groups) else None,
+        limiting_factor=_find_limiting_factor(estimate) if covers_examples else None,
+        median_difference=float(np.median(by_seed)),
     )
+
+
+def _find_sequence(
+    by_seed: np.ndarray,
+    estimate: TwoWayEstimate | None,
+    covers_examples: bool,
+    alpha: float,
+    sequence: SequenceKind,
+) -> tuple[float, float] | None:
+    """Over examples too where these are known: then differences that are equal on every one have none."""
+    if covers_examples and estimate is None:
+        return None
+    examples = estimate if estimate is not None and estimate.covers_examples else None
+    return compute_sequential_interval(by_seed, examples, alpha, sequence)
 
 
 def _test_signs(

@@ -41,6 +41,11 @@ class TwoWayEstimate:
     residual: float
 
     @property
+    def covers_examples(self) -> bool:
+        """Whether its error is of examples too, of which there are at least two, or groups of them."""
+        return bool(np.isfinite(self.examples_df))
+
+    @property
     def std_error(self) -> float:
         """The estimated deviation of the mean."""
         return float(np.sqrt(self.seeds_variance + self.examples_variance))

@@ -26,6 +26,11 @@ class StudyLayout:
         return self.out / "until_decided.json"
 
     @property
+    def looks_file(self) -> Path:
+        """When results were seen, and of which seeds."""
+        return self.out / "looks.json"
+
+    @property
     def runs_folder(self) -> Path:
         """What holds a folder for each run."""
         return self.out / "runs"

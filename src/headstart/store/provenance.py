@@ -15,7 +15,7 @@ from headstart.records import Provenance
 def collect_provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Provenance:
     """Where a run that starts now comes from, given the digests of its data and checkpoint."""
     return Provenance(
-        **{name: _read_version(name) for name in ("headstart", "torch", "transformers", "numpy")},
+        **{name: read_version(name) for name in ("headstart", "torch", "transformers", "numpy")},
         python=platform.python_version(),
         platform=platform.platform(),
         processor=describe_processor(),
@@ -26,7 +26,8 @@ def collect_provenance(*, data: str, checkpoint: str | None, commit: str | None)
     )
 
 
-def _read_version(package: str) -> str:
+def read_version(package: str) -> str:
+    """The version of an installed package, without importing it."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -10,8 +10,9 @@ from headstart.config.load import dump_study
 from headstart.config.study import Study
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import RunRecord, StoppingRule
+from headstart.records import Look, RunRecord, StoppingRule
 from headstart.store.layout import StudyLayout
+from headstart.store.looks import log_look, read_looks
 from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
 from headstart.store.records import (
@@ -70,6 +71,14 @@ class RunStore(StudyLayout):
     def read_stopping_rule(self) -> StoppingRule | None:
         """As `records.read_stopping_rule`."""
         return read_stopping_rule(self)
+
+    def read_looks(self) -> tuple[Look, ...]:
+        """As `looks.read_looks`."""
+        return read_looks(self)
+
+    def log_look(self, study: Study) -> tuple[Look, ...]:
+        """As `looks.log_look`."""
+        return log_look(self, study)
 
     def clear_run_folder(self, key: str) -> Path:
         """As `records.clear_run_folder`."""

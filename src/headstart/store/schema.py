@@ -14,10 +14,11 @@ from headstart.records import SCHEMA_VERSION
 #: Stands first in every file that has a version, so that the head of a file tells it.
 _VERSION: Final = re.compile(rb'"schema_version":\s*(\d+)')
 _HEAD_BYTES: Final = 256
+_NAMES: Final = ("results.json", "until_decided.json", "looks.json")
 
 
 def check_schema(out: Path) -> None:
-    """Check the schema version of the results, the stopping rule and the records below `out`.
+    """Check the schema version of the results, the stopping rule, the looks and the records below `out`.
 
     Raises:
         OutputError: one of them is of another version.
@@ -43,6 +44,6 @@ def read_schema_version(file: Path) -> int | None:
 
 def _list_versioned(out: Path) -> Iterator[Path]:
     """The files of the folder that have a version; of records, which one call wrote alike, the first."""
-    yield from (file for name in ("results.json", "until_decided.json") if (file := out / name).is_file())
+    yield from (file for name in _NAMES if (file := out / name).is_file())
     records = chain(out.glob("runs/*/*/*/record.json"), out.glob("runs/*/*/*/*/record.json"))
     yield from islice(records, 1)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from headstart.analysis.findings import make_findings
-from headstart.records import SCHEMA_VERSION, StoppingRule, StudyWarning
+from headstart.records import SCHEMA_VERSION, Look, StoppingRule, StudyWarning
 from headstart.store.predictions import Predictions, open_predictions, read_predictions
 from headstart.tasks.columns import ClassColumns
 from studies import findings_of, make_record, make_study
@@ -70,6 +71,35 @@ def test_seeds_that_were_added_let_verdicts_follow_the_confidence_sequence() -> 
     assert {row.verdict for row in before.contrasts} == {"better"}
     assert {row.verdict for row in findings.contrasts} == {"undecided"}
     assert findings.stopping_rule == rule
+
+
+def test_metrics_beside_the_rules_share_its_chance_among_all() -> None:
+    """Two metrics, so that of seven seeds the study's own has a sequence, and the other none yet."""
+    seven = findings_of({"pretrained": [0.5 + i / 100 for i in range(7)], "random": [0.5] * 7})
+    rule = StoppingRule(metric="accuracy", width=1.0, most_seeds=20)
+    findings = make_findings(seven.study, seven.records, (), stopping_rule=rule)
+    of_metric = {row.metric: row for row in findings.contrasts}
+    assert (of_metric["accuracy"].n_tests, of_metric["loss"].n_tests) == (1, 2)
+    assert (of_metric["accuracy"].sequence_low, of_metric["loss"].sequence_low) == (0.0, None)
+
+
+def test_a_study_that_grew_is_judged_at_the_chance_of_its_look() -> None:
+    """Which tells in intervals, p and the verdict; a later look at the same seeds is none."""
+    once = findings_of({"pretrained": (0.7, 0.62, 0.69), "random": (0.6, 0.56, 0.61)})
+    (first,) = (row for row in once.contrasts if row.metric == "accuracy")
+    looks = [Look(time="t", seeds=seeds, headstart="1", margin=None) for seeds in ((0,), (0, 1), (0, 1, 2))]
+    grown = make_findings(once.study, once.records, (), looks=looks)
+    (second,) = (row for row in grown.contrasts if row.metric == "accuracy")
+    assert (first.n_looks, second.n_looks) == (1, 2)
+    assert first.p == second.p
+    assert first.p_adjusted is not None
+    assert second.p_adjusted == pytest.approx(12 * first.p_adjusted)
+    assert (first.low, first.high) == (second.low, second.high)
+    differences = np.array([0.1, 0.06, 0.08])
+    reach = stats.t.ppf(1 - 0.05 / 12 / 2, 2) * differences.std(ddof=1) / np.sqrt(3)
+    assert (second.family_low, second.family_high) == pytest.approx((0.08 - reach, 0.08 + reach))
+    assert (first.verdict, second.verdict) == ("better", "undecided")
+    assert grown.to_dict()["looks"] == [look.model_dump(mode="json") for look in looks]
 
 
 def test_values_for_json_hold_everything_and_their_version() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
-from headstart.records import StoppingRule, WorthRow
+from headstart.records import Look, StoppingRule, WorthRow
 from headstart.report.comparison import (
     make_tables,
     render_comparison,
@@ -114,12 +114,33 @@ def test_worth_in_updates_has_a_table(lab: Comparison) -> None:
 def test_seeds_that_were_added_have_their_own_columns(lab: Comparison) -> None:
     rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=20)
     ends = {"sequence_low": 0.05, "sequence_high": 0.3, "n_seeds": 9}
-    contrast = lab.contrasts[0].model_copy(update=ends)
+    contrast = lab.contrasts[0].model_copy(update=ends | {"median_difference": 0.19})
     _, contrasts, *_ = make_tables(replace(lab, contrasts=(contrast,), stopping_rule=rule))
     assert contrasts == [
-        ["against random", "points", "95%, anytime", "seeds", "verdict"],
-        ["pretrained", "+17.2", "+5.0 to +30.0", "9", "better"],
+        ["against random", "median, points", "95%, anytime", "seeds", "verdict"],
+        ["pretrained", "+19.0", "+5.0 to +30.0", "9", "better"],
     ]
+
+
+def test_beside_an_interval_of_the_mean_stands_the_mean(lab: Comparison) -> None:
+    rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=20, sequence="t")
+    ends = {"sequence_low": 0.05, "sequence_high": 0.3, "n_seeds": 9, "median_difference": 0.19}
+    contrast = lab.contrasts[0].model_copy(update=ends)
+    shown = replace(lab, contrasts=(contrast,), stopping_rule=rule)
+    _, contrasts, *_ = make_tables(shown)
+    assert contrasts[0][1] == "points"
+    assert contrasts[1][1:3] == ["+17.2", "+5.0 to +30.0"]
+    for text in (render_comparison_markdown(shown), render_comparison_latex(shown)):
+        assert "on the assumption that differences over seeds are normal" in text
+
+
+def test_looks_before_are_named_in_the_heading_and_below(lab: Comparison) -> None:
+    looks = tuple(Look(time="t", seeds=tuple(range(n)), headstart="1", margin=None) for n in (3, 5))
+    contrast = lab.contrasts[0].model_copy(update={"n_looks": 3})
+    shown = replace(lab, contrasts=(contrast,), earlier_looks=looks)
+    _, contrasts, *_ = make_tables(shown)
+    assert contrasts[0][2:4] == ["95%, 3 looks", "p, adjusted"]
+    assert "looked at with 3 and with 5 seeds before" in " ".join(rendered_lines(render_comparison(shown)))
 
 
 def test_two_studies_are_headed_as_such(lab: Comparison) -> None:

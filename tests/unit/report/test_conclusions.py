@@ -10,7 +10,7 @@ import pytest
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
 from headstart.config.metrics import describe_metric
-from headstart.records import Contrast, Margin, StoppingRule, WorthRow
+from headstart.records import Contrast, Look, Margin, StoppingRule, WorthRow
 from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
 from studies import findings_of, make_record, make_study
 
@@ -172,7 +172,9 @@ def test_sentences_are_of_the_last_size() -> None:
 
 def test_seeds_that_were_added_are_told_with_the_interval_that_allows_for_it() -> None:
     findings = replace(with_contrast(sequence_low=0.05, sequence_high=0.3, n_seeds=9), stopping_rule=RULE)
-    assert draw_conclusions(findings)[0].endswith("(95% at any number of seeds +5.0 to +30.0, 9 seeds).")
+    assert draw_conclusions(findings)[0].endswith(
+        "(95% at any number of seeds, of the median, +5.0 to +30.0, 9 seeds and 2,000 test examples)."
+    )
     (none_yet,) = draw_conclusions(replace(with_contrast(verdict="undecided"), stopping_rule=RULE))
     assert none_yet.endswith("accuracy on test (3 seeds).")
 
@@ -259,10 +261,46 @@ def test_more_examples_are_advised_where_seeds_cannot_help(factor: str, verdict:
 
 def test_a_stopping_rule_is_explained() -> None:
     row = contrast(sequence_low=0.05, sequence_high=0.3, limiting_factor="examples", verdict="undecided")
-    (note,) = explain_comparison(comparison(row, rule=RULE))
-    assert note.startswith("Seeds were added until intervals were narrower than 2 points (at most 12 seeds)")
+    note, advice = explain_comparison(comparison(row, rule=RULE))
+    assert note.startswith(
+        "Seeds were added until each contrast was decided, or its interval narrower than 2 points "
+        "(at most 12 seeds): "
+    )
+    assert "of the median over seeds, for other seeds and test examples" in note
     assert "p values" in note
-    assert explain_comparison(comparison(contrast(), rule=RULE))[-1] == "It needs 7 seeds or more."
+    assert "more test examples would" in advice
+    assert explain_comparison(comparison(contrast(), rule=RULE))[-1] == "It needs 8 seeds or more."
+
+
+def test_a_looks_sentence_stands_below_the_verdicts_of_a_study_that_grew() -> None:
+    looks = tuple(Look(time="t", seeds=tuple(range(n)), headstart="1", margin=None) for n in (1, 3, 5, 8))
+    found = replace(with_contrast(n_seeds=8, n_looks=3), looks=looks)
+    found = replace(found, study=found.study.model_copy(update={"seeds": tuple(range(8))}))
+    sentences = draw_conclusions(found)
+    assert "(95% interval for 3 looks +10.0 to +24.0, 8 seeds" in sentences[0]
+    assert sentences[1].startswith(
+        "Results were looked at with 3 and with 5 seeds before: verdicts and intervals allow for 3 looks."
+    )
+    assert not any("looked" in line for line in draw_conclusions(replace(found, stopping_rule=RULE)))
+
+
+def test_beside_a_medians_interval_stands_the_median() -> None:
+    found = replace(
+        with_contrast(difference=-0.028, median_difference=0.01, sequence_low=0.009, sequence_high=0.012),
+        stopping_rule=RULE,
+    )
+    sentence = draw_conclusions(found)[0]
+    assert sentence.startswith("pretrained beats random by a median of 1.0 points: means 80.7 against 63.5")
+    assert "2.8" not in sentence
+
+
+def test_a_margin_stated_after_the_results_is_said_where_a_study_ends() -> None:
+    after, before = (
+        draw_conclusions(replace(with_contrast(), margin=Margin(value=1.0, stated=stated)))
+        for stated in ("after the results", "before the results")
+    )
+    assert after[1].startswith("The margin, 1 points, was stated after the results")
+    assert not any("margin" in sentence for sentence in before)
 
 
 def test_near_the_ceiling_a_verdict_names_errors() -> None:

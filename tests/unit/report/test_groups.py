@@ -18,7 +18,13 @@ from headstart.report.groups import (
 def contrast(test_examples: int | None, test_groups: int | None) -> Contrast:
     """Of three seeds, with no figure but counts."""
     known = {"arm": "a", "control": "b", "size": "all", "metric": "accuracy", "verdict": "undecided"}
-    counts = {"n_seeds": 3, "n_tests": 1, "test_examples": test_examples, "test_groups": test_groups}
+    counts = {
+        "n_seeds": 3,
+        "n_tests": 1,
+        "n_looks": 1,
+        "test_examples": test_examples,
+        "test_groups": test_groups,
+    }
     numbers = {"difference": 0.1, "min_p": 0.25, "each_seed": ()}
     given = known | counts | numbers
     return Contrast.model_validate({name: given.get(name) for name in Contrast.model_fields})

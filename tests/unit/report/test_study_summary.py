@@ -47,10 +47,24 @@ def test_seeds_that_were_added_show_the_interval_that_allows_for_it() -> None:
     findings = findings_of(TWO)
     rule = StoppingRule(metric="accuracy", width=2.0, most_seeds=20)
     ends = {"sequence_low": 0.1, "sequence_high": 0.4}
-    rows = tuple(row.model_copy(update=ends) for row in findings.contrasts)
+    rows = tuple(
+        row.model_copy(update=ends | {"median_difference": 0.26, "difference": 0.25})
+        for row in findings.contrasts
+    )
     lines = results(replace(findings, contrasts=rows, stopping_rule=rule))
-    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [+10.0, +40.0] undecided" in lines
-    assert "in brackets 95% at any number of seeds, of the median" in " ".join(lines)
+    assert "pretrained 85.0 ± 7.1 80.0 90.0 +26.0 [+10.0, +40.0] undecided" in lines
+    shown = " ".join(lines)
+    assert "in brackets 95% at any number of seeds, of the median, over seeds, on this test set" in shown
+    assert "against random, points, median" in shown
+    by_t = results(replace(findings, contrasts=rows, stopping_rule=rule.model_copy(update={"sequence": "t"})))
+    assert "pretrained 85.0 ± 7.1 80.0 90.0 +25.0 [+10.0, +40.0] undecided" in by_t
+    assert "95% at any number of seeds, if differences are normal" in " ".join(by_t)
+
+
+def test_caption_says_for_how_many_looks_intervals_hold() -> None:
+    findings = findings_of(TWO)
+    rows = tuple(row.model_copy(update={"n_looks": 2}) for row in findings.contrasts)
+    assert "in brackets 95% over seeds, for 2 looks" in " ".join(results(replace(findings, contrasts=rows)))
 
 
 def test_single_seed_has_no_deviation_and_no_interval() -> None:

@@ -11,7 +11,6 @@ import ville
 from headstart.stats.confidence_sequence import (
     compute_confidence_sequence,
     count_required_signs,
-    find_min_seeds,
     log_wealth,
 )
 
@@ -28,7 +27,7 @@ def test_wealth_is_that_of_villes_bet_on_a_coin(seeds: int) -> None:
 @pytest.mark.parametrize("seeds", [7, 10, 25])
 def test_the_interval_holds_the_medians_that_villes_test_does_not_reject(seeds: int, tests: int) -> None:
     differences = np.random.default_rng(seeds).normal(size=seeds)
-    sequence = compute_confidence_sequence(differences, tests)
+    sequence = compute_confidence_sequence(differences, 0.05 / tests)
     for candidate in np.linspace(-4, 4, 161):
         theirs = ville.BernoulliTest(0.5, alpha=0.05 / tests, prior=(0.5, 0.5)).fit(
             (differences > candidate) * 1.0
@@ -50,9 +49,8 @@ def test_it_holds_what_villes_own_sequence_of_a_quantile_holds() -> None:
 
 @pytest.mark.parametrize(("tests", "seeds"), [(1, 7), (2, 8), (3, 9), (10, 11)])
 def test_so_many_seeds_are_the_fewest(tests: int, seeds: int) -> None:
-    assert find_min_seeds(tests) == seeds
-    assert compute_confidence_sequence(np.arange(seeds - 1.0), tests) is None
-    assert compute_confidence_sequence(np.arange(float(seeds)), tests) == (0.0, seeds - 1.0)
+    assert compute_confidence_sequence(np.arange(seeds - 1.0), 0.05 / tests) is None
+    assert compute_confidence_sequence(np.arange(float(seeds)), 0.05 / tests) == (0.0, seeds - 1.0)
 
 
 def test_it_ever_errs_with_a_chance_below_one_in_twenty() -> None:
@@ -77,7 +75,7 @@ def test_whoever_stops_when_it_is_narrow_errs_with_a_chance_below_one_in_twenty(
     draws, wrong = np.random.default_rng(0), 0
     for _ in range(600):
         differences = _draw_differences(kind, draws)
-        for seeds in range(find_min_seeds(), 31):
+        for seeds in range(7, 31):
             sequence = compute_confidence_sequence(differences[:seeds])
             if sequence is not None and sequence[1] - sequence[0] < 2:
                 break

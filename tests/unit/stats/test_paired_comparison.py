@@ -12,6 +12,8 @@ from headstart.stats.confidence_sequence import compute_confidence_sequence
 from headstart.stats.paired_comparison import PairedScores, compare_paired, judge
 from headstart.stats.paired_tests import mcnemar_p
 from headstart.stats.resample import draw_example_counts
+from headstart.stats.sequential import compute_sequential_interval
+from headstart.stats.two_way import estimate_two_way
 
 RANDOM = np.array([62.5, 64.5, 63.5])
 PRETRAINED = np.array([81.5, 78.0, 82.5])
@@ -118,8 +120,48 @@ def test_the_confidence_sequence_is_of_the_seeds_differences() -> None:
     differences = np.random.default_rng(0).normal(size=12)
     comparison = compare_paired(seeds_alone(*differences), seeds_alone(*np.zeros(12)), draws(), n_tests=2)
     assert (comparison.sequence_low, comparison.sequence_high) == pytest.approx(
-        compute_confidence_sequence(differences, 2)
+        compute_confidence_sequence(differences, 0.05 / 2)
     )
+    assert comparison.median_difference == np.median(differences)
+
+
+def test_known_examples_widen_the_confidence_sequence() -> None:
+    arm, control = right(0.8, 1, 12), right(0.7, 2, 12)
+    known = compare_paired(arm, control, draws(), n_tests=2)
+    assert arm.by_example is not None
+    assert control.by_example is not None
+    estimate = estimate_two_way(arm.by_example - control.by_example)
+    assert (known.sequence_low, known.sequence_high) == pytest.approx(
+        compute_sequential_interval(arm.by_seed - control.by_seed, estimate, 0.05 / 2)
+    )
+    alone = compare_paired(replace(arm, by_example=None), replace(control, by_example=None), draws())
+    assert alone.sequence_low is not None
+    assert known.sequence_low is not None
+    assert known.sequence_low < alone.sequence_low
+
+
+def test_groups_of_examples_count_in_the_confidence_sequence() -> None:
+    """Copies of an example are one group: with each three times it is as wide as without copies."""
+    arm, control = (answers(share, seed, 12) for share, seed in ((0.8, 1), (0.7, 2)))
+    groups = np.tile(np.arange(arm.shape[1]), 3)
+    copies = [replace(on_examples(np.tile(table, 3)), groups=groups) for table in (arm, control)]
+    copied = compare_paired(copies[0], copies[1], draws())
+    single = compare_paired(on_examples(arm), on_examples(control), draws())
+    assert single.sequence_low is not None
+    assert (copied.sequence_low, copied.sequence_high) == pytest.approx(
+        (single.sequence_low, single.sequence_high)
+    )
+
+
+def test_arms_that_never_differ_have_no_sequence_over_examples() -> None:
+    same = compare_paired(right(0.8, 1, 12), right(0.8, 1, 12), draws())
+    assert (same.low, same.sequence_low) == (None, None)
+
+
+def test_one_example_is_no_sample_of_examples() -> None:
+    tables = [np.random.default_rng(seed).integers(0, 2, (12, 1)).astype(float) for seed in (1, 2)]
+    one = compare_paired(on_examples(tables[0]), on_examples(tables[1]), draws())
+    assert (one.sequence_low, one.sequence_high) == compute_confidence_sequence((tables[0] - tables[1])[:, 0])
 
 
 def test_swapped_arms_swap_the_signs() -> None:

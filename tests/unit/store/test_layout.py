@@ -11,6 +11,7 @@ LAYOUT = StudyLayout(Path("out"))
 
 def test_files_of_the_study() -> None:
     assert LAYOUT.study_file == Path("out/study.yaml")
+    assert LAYOUT.looks_file == Path("out/looks.json")
     assert LAYOUT.stopping_rule_file == Path("out/until_decided.json")
 
 

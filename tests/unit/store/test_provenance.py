@@ -21,7 +21,7 @@ def test_versions_are_those_installed() -> None:
 
 
 def test_package_that_is_not_there_is_said_so() -> None:
-    assert module._read_version("no-such-package") == "not installed"
+    assert module.read_version("no-such-package") == "not installed"
 
 
 def run_git(folder: Path, *words: str) -> str:

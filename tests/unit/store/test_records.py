@@ -114,6 +114,16 @@ def test_stopping_rule_is_read_back(tmp_path: Path) -> None:
     assert read_stopping_rule(layout) == rule
 
 
+def test_stopping_rule_without_a_sequence_is_of_signs(tmp_path: Path) -> None:
+    """As it was written before there were two."""
+    layout = StudyLayout(tmp_path)
+    rule = {"schema_version": SCHEMA_VERSION, "metric": "accuracy", "width": 1.5, "most_seeds": 9}
+    write_json(layout.stopping_rule_file, rule)
+    assert read_stopping_rule(layout) == StoppingRule(
+        metric="accuracy", width=1.5, most_seeds=9, sequence="signs"
+    )
+
+
 def test_stopping_rule_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     layout.stopping_rule_file.write_text("{}", encoding="utf-8")

@@ -14,7 +14,7 @@ from headstart.store.schema import check_schema, read_schema_version
 from studies import findings_of, make_record, make_study
 
 RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=20)
-FILES = ("results.json", "until_decided.json", "runs/pretrained/all/0/record.json")
+FILES = ("results.json", "until_decided.json", "looks.json", "runs/pretrained/all/0/record.json")
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def store(tmp_path: Path) -> RunStore:
     store = RunStore(tmp_path / "out")
     store.open_study(make_study(data={"path": "/a.csv"}, out=str(store.out)), RULE)
     store.write_record(make_record("pretrained", 0, 0.8))
+    store.log_look(make_study(data={"path": "/a.csv"}, out=str(store.out)))
     store.write_json("results.json", findings_of().to_dict())
     return store
 
@@ -59,6 +60,7 @@ def test_nothing_is_read_from_such_a_folder(store: RunStore, name: str) -> None:
     for use in (
         lambda: store.check_same_study(study),
         store.read_stopping_rule,
+        store.read_looks,
         lambda: list(store.read_records()),
         store.read_done_records,
     ):
