@@ -24,7 +24,9 @@ from headstart.records import Contrast, SeedContrast, SummaryRow
 from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
 
 #: Of intervals that a normal law makes, which knows no ends.
-_ENDS: Final = ("low", "high", "family_low", "family_high", "seeds_low", "seeds_high")
+_ENDS: Final = tuple(
+    f"{name}{end}" for name in ("", "family_", "seeds_", "sequence_") for end in ("low", "high")
+)
 
 
 @dataclass(frozen=True)

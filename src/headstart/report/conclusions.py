@@ -36,14 +36,12 @@ def draw_conclusions(findings: Findings) -> list[str]:
     metric, size = findings.study.metric, findings.study.sizes[-1]
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
+    sentences += describe_outcomes(findings.outcomes)
+    sentences += _explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule)
     if contrasts and findings.stopping_rule is None:
         sentences += explain_looks(findings.earlier_looks)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
         sentences += explain_margin(findings.margin, metric)
-    sentences += [
-        *describe_outcomes(findings.outcomes),
-        *_explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule),
-    ]
     sentences += _name_beaten_models(findings, size)
     sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]

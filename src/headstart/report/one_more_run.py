@@ -23,7 +23,7 @@ def make_one_more_run_table(comparison: Comparison) -> list[list[str]]:
     if comparison.tiers:
         return []
     contrasts = {(row.arm, row.size): row for row in comparison.contrasts}
-    has_errors = any(row.relative_errors for row in comparison.contrasts)
+    has_errors = _has_errors(comparison)
     control = comparison.control or "A"
     head = ["one more run", f"{comparison.metric}, 95%", f"beats one of {control}"]
     rows = [
@@ -38,7 +38,7 @@ def make_one_more_run_table(comparison: Comparison) -> list[list[str]]:
 def explain_one_more_run(comparison: Comparison) -> Iterator[str]:
     """What the table's figures are, where it is shown."""
     if make_one_more_run_table(comparison):
-        has_errors = any(row.relative_errors for row in comparison.contrasts)
+        has_errors = _has_errors(comparison)
         yield f"{_NOTE} {_ERRORS_NOTE}" if has_errors else _NOTE
 
 
@@ -51,6 +51,12 @@ def describe_errors(row: Contrast, metric: MetricInfo) -> str:
     low, high = (found.low, found.high) if is_fewer else (-found.high, -found.low)
     what = _name_errors(metric) if is_fewer else _name_errors(metric, "more", "more")
     return f"{100 * abs(found.reduction):.0f}% {what} ({100 * low:.0f} to {100 * high:.0f}%)"
+
+
+def _has_errors(comparison: Comparison) -> bool:
+    """Whether some errors have an interval, without which none are shown."""
+    found = (row.relative_errors for row in comparison.contrasts)
+    return any(errors is not None and errors.low is not None for errors in found)
 
 
 def _format_row(

@@ -81,4 +81,6 @@ def test_errors_in_words(tmp_path: Path, errors: RelativeErrors | None, sentence
 def test_an_interval_without_an_end_is_not_shown(tmp_path: Path) -> None:
     comparison = compared(tmp_path)
     without = find_contrast(comparison, RelativeErrors(reduction=0.2, low=None, high=0.9))
-    assert make_one_more_run_table(replace(comparison, contrasts=(without,)))[2][3] == "-"
+    assert len(make_one_more_run_table(replace(comparison, contrasts=(without,)))[0]) == 3
+    both = (without, comparison.contrasts[0].model_copy(update={"arm": "other"}))
+    assert make_one_more_run_table(replace(comparison, contrasts=both))[2][3] == "-"
