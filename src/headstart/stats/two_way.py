@@ -19,6 +19,8 @@ from headstart.stats.summary import LEVEL, add_rounding, has_variation
 #: Seeds below which their mean square is taken to be at least the residual's: one degree of freedom says
 #: nearly nothing, and by luck says that there is no variance.
 FEW_SEEDS: Final = 3
+#: Below this share of the residual's, a mean square is rounding.
+_NO_VARIANCE: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def estimate_two_way(differences: np.ndarray, groups: np.ndarray | None = None) 
     model with random effects (Searle, Casella & McCulloch 1992, "Variance components", section 4.3), which
     is also that of many readers and many cases in radiology (Dorfman, Berbaum & Metz 1992). With mean squares
     A of seeds, B of examples and E of the residual, the mean's variance is (A + max(B - E, 0)) / (S N), and
-    its error t(S - 1) sqrt(A / S N) + z sqrt(max(B - E, 0) / S N). With two seeds A is at least E.
+    its error t(S - 1) sqrt(A / S N) + t(N - 1) sqrt(max(B - E, 0) / S N). With two seeds A is at least E, and
+    where all seeds have the same mean although answers differ.
 
     Args:
         groups: of which group each example is, [N]; by default each is its own.
@@ -122,7 +125,9 @@ def estimate_from_squares(
     a, b, e = mean_squares
     n_seeds, n_examples = shape
     cells = n_seeds * n_examples
-    of_seeds = max(a, e) if n_seeds < FEW_SEEDS else a
+    # Means of seeds that are all the same are so by luck where answers differ: accuracies are whole counts.
+    says_nothing = n_seeds < FEW_SEEDS or a <= _NO_VARIANCE * e
+    of_seeds = max(a, e) if says_nothing else a
     if of_seeds + max(b - e, 0.0) <= 0:
         return None
     return TwoWayEstimate(

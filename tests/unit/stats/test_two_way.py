@@ -59,6 +59,16 @@ def test_two_seeds_that_agree_by_luck_show_no_less_than_the_residual() -> None:
     assert estimate.seeds_variance == pytest.approx(e / 8)
 
 
+def test_seeds_that_all_agree_by_luck_show_no_less_than_the_residual() -> None:
+    """Each of three seeds is wrong on another example: equal means, and a difference all the same."""
+    table = 1 - np.eye(3, 40)
+    estimate = estimate_two_way(table)
+    assert estimate is not None
+    _, _, e = compute_mean_squares(table)
+    assert e > 0
+    assert estimate.seeds_variance == pytest.approx(e / 120)
+
+
 def test_groups_of_one_are_no_groups() -> None:
     table = draw_differences(4, 30, np.random.default_rng(3))
     single, plain = estimate_two_way(table, np.arange(30)), estimate_two_way(table)
