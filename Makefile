@@ -12,8 +12,8 @@ demo: $(VENV)/.user          ## Install, then run a real study (about five minut
 	$(BIN)/headstart demo
 
 test: check                  ## Install, then lint, type-check and test everything
-	$(BIN)/python -m pytest
-	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest tests/gpu
+	$(BIN)/python -m pytest -n 2
+	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 tests/gpu
 
 check: $(VENV)/.dev          ## Ruff, mypy and the import contracts
 	$(BIN)/ruff check
