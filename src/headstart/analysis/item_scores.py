@@ -140,19 +140,15 @@ def _list_values(values: _Values) -> Iterator[_Value]:
 
 
 def _align_seeds(values: _Values) -> tuple[list[str], _Values]:
-    """The values with runs numbered where no seed is in all arms, and a sentence where there are several.
+    """The values, single runs with the same number whatever their seeds; a sentence where no seed is shared.
 
-    Models that share no seed are independent, so any pairing of their runs is as good as another.
+    Runs of other seeds are never paired: a verdict would depend on which with which.
     """
     if set.intersection(*(set(by_seed) for by_seed in values.values())):
         return [], values
-    numbered: _Values = {
-        arm: {number: by_seed[seed] for number, seed in enumerate(sorted(by_seed))}
-        for arm, by_seed in values.items()
-    }
     if all(len(by_seed) == 1 for by_seed in values.values()):
-        return [], numbered
-    return ["No seed is in all arms, so runs are paired in their order."], numbered
+        return [], {arm: {0: next(iter(by_seed.values()))} for arm, by_seed in values.items()}
+    return ["No seed is in all arms: runs without a common seed are not paired, on these items."], values
 
 
 def _choose_items(values: _Values, shared_items: bool) -> tuple[list[str], list[str]]:

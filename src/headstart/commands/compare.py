@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -249,9 +249,19 @@ def compare_studies(
         contrasts=compared.contrasts,
         stopping_rule=rule,
         earlier_looks=max(first.earlier_looks, second.earlier_looks, key=len),
-        notes=(*first.notes, *second.notes),
+        notes=(*first.notes, *second.notes, *_compare_training_texts(first, second)),
         outcomes=(*_mark_outcomes(first, "A"), *_mark_outcomes(second, "B")),
     )
+
+
+def _compare_training_texts(first: ScoreSource, second: ScoreSource) -> Iterator[str]:
+    """That the two answer different questions, where their seeds learn from texts in different ways."""
+    ways = [source.judging.data.training_texts for source in (first, second) if source.judging.data]
+    if len(set(ways)) > 1:
+        yield (
+            f"The studies choose training texts in different ways (A {ways[0]}, B {ways[1]}): differences "
+            "hold for neither way by itself."
+        )
 
 
 def _choose_rule(first: ScoreSource, second: ScoreSource) -> StoppingRule | None:

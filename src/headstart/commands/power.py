@@ -14,6 +14,7 @@ from headstart.analysis.power_questions import Assumptions, Question
 from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
 from headstart.errors import DataError, HeadstartError
+from headstart.stats.power import ALPHA
 from headstart.stats.two_way import count_units
 from headstart.stats.variances import assume_variances, measure_mean_squares
 
@@ -173,7 +174,7 @@ def _measure_contrast(
         test_examples=question.test_examples or squares.n_examples,
         difference=None if question.difference is None else question.difference / scale,
         n_tests=n_tests,
-        alpha=opened.judging.alpha,
+        alpha=ALPHA,  # a new study has the whole of it, whatever looks this one had
         seed_cost=_choose_seed_cost(question),
         squares=squares,
     )

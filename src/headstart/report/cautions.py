@@ -10,7 +10,7 @@ import numpy as np
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.scores import ArmScores, list_shared_seeds
 from headstart.records import Contrast
-from headstart.report.numbers import format_metric, format_names, get_unit
+from headstart.report.numbers import format_metric, format_names, format_p, get_unit
 
 #: The part of a variance from which rounding's is worth a sentence.
 _NOTABLE: Final = 0.01
@@ -105,7 +105,7 @@ def _warn_of_copies(row: Contrast, scores: Sequence[ArmScores]) -> Iterator[str]
 def _describe_sign_flip(row: Contrast) -> str:
     level = "5%" if row.n_tests == 1 else f"5% / {row.n_tests}"
     verb = "below" if row.verdict in ("better", "worse") else "not below"
-    return f"; the sign-flip test's p is {row.p_sign_flip:.3f}, {verb} {level}"
+    return f"; the sign-flip test's p is {format_p(row.p_sign_flip)}, {verb} {level}"
 
 
 def _is_notable(row: Contrast, rounding: float) -> bool:

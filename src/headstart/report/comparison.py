@@ -11,7 +11,7 @@ from rich.text import Text
 from headstart.analysis.comparison import Comparison
 from headstart.config.metrics import MetricInfo
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
-from headstart.report.conclusions import describe_level, explain_comparison, is_adjusted
+from headstart.report.conclusions import describe_level, explain_comparison, format_verdict, is_adjusted
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -30,19 +30,16 @@ from headstart.report.table_formats import (
     render_terminal_table,
 )
 
-#: Headings that take two lines on a terminal, and headings of columns whose cells stay on one.
+#: Headings that take two lines on a terminal.
 _TWO_LINES: Final = frozenset(
     {"95% seeds", "95% examples", "worst, best", "± pop.", "p, sign flip", "p, adjusted"}
 )
-_UNBROKEN: Final = _TWO_LINES | {"seeds", "size", "95%", "95%, anytime"}
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:
     """Tables and notes, for a terminal."""
     tables = (
-        render_terminal_table(
-            rows, two_line_heads=_TWO_LINES, unbroken=_UNBROKEN | {describe_level(comparison.contrasts)}
-        )
+        render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=set(rows[0]) - {"verdict"})
         for rows in make_tables(comparison)
     )
     shown = [part for table in tables for part in (table, Text())]
@@ -170,8 +167,9 @@ def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
         interval = format_interval(metric, row.family_low, row.family_high, signed=True)
         signs = [] if comparison.of_models else [format_p(row.p_sign_flip)]
         figures = [interval, format_p(row.p_adjusted), *signs]
-    difference = select_difference(row, comparison.stopping_rule)
-    return [row.arm, format_metric(metric, difference, signed=True), *figures, row.verdict]
+    rule = comparison.stopping_rule
+    difference = select_difference(row, rule)
+    return [row.arm, format_metric(metric, difference, signed=True), *figures, format_verdict(row, rule)]
 
 
 def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:

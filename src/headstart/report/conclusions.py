@@ -14,7 +14,7 @@ from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.looks import describe_at_once, explain_looks
-from headstart.report.numbers import format_interval, format_metric, get_unit
+from headstart.report.numbers import format_interval, format_metric, format_p, get_unit
 from headstart.report.one_more_run import describe_errors, explain_one_more_run
 from headstart.report.outcomes import describe_outcomes
 from headstart.report.stopping import (
@@ -99,6 +99,13 @@ def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | N
     return (row.family_low, row.family_high) if rule is None else (row.sequence_low, row.sequence_high)
 
 
+def format_verdict(row: Contrast, rule: StoppingRule | None) -> str:
+    """The verdict of a table; where the margin holds an interval that leaves zero out, that it does."""
+    low, high = select_interval(row, rule)
+    is_clear = low is not None and high is not None and not low <= 0 <= high
+    return "within margin" if is_clear and row.verdict == "no difference" else row.verdict
+
+
 def is_family(rows: Sequence[Contrast]) -> bool:
     """Whether verdicts allow for several contrasts."""
     return any(row.n_tests > 1 for row in rows)
@@ -161,7 +168,7 @@ def _describe_signs(row: Contrast) -> str:
         return ""
     allowed = f" for {row.n_tests} contrasts" if row.n_tests > 1 else ""
     allowed += f" at look {row.n_looks}" if row.n_looks > 1 else ""
-    return f" (sign-flip test p = {row.p_sign_flip:.3f}, {row.verdict}{allowed})"
+    return f" (sign-flip test p {format_p(row.p_sign_flip)}, {row.verdict}{allowed})"
 
 
 def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:

@@ -18,7 +18,7 @@ from headstart.config.arm_settings import get_choosing_seeds
 from headstart.config.study import Size, Study
 from headstart.config.traits import get_task_traits
 from headstart.records import GridRow
-from headstart.report.conclusions import draw_conclusions, is_family, select_interval
+from headstart.report.conclusions import draw_conclusions, format_verdict, is_family, select_interval
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
@@ -124,7 +124,8 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
             ends = (format_metric(metric, end, signed=True) for end in (low, high))
             interval = " [{}, {}]".format(*ends) if low is not None else ""
             difference = select_difference(row, findings.stopping_rule)
-            return f"{format_metric(metric, difference, signed=True)}{interval} {row.verdict}"
+            verdict = format_verdict(row, findings.stopping_rule)
+            return f"{format_metric(metric, difference, signed=True)}{interval} {verdict}"
     return "control" if arm == findings.study.control_arm else "-"
 
 

@@ -26,14 +26,16 @@ def render_terminal_table(
 
     Args:
         two_line_heads: headings that take two lines, broken at their last space.
-        unbroken: headings of columns whose cells stay on one line; so do the first column's, and those of
-            columns with a ±.
+        unbroken: headings of columns whose cells stay on one line; so do those of columns with a ±. Names, in
+            the first column, are folded where figures would be cut.
     """
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
     for i, name in enumerate(rows[0]):
         head = "\n".join(name.rsplit(" ", 1)) if name in two_line_heads else name
-        is_unbroken = i == 0 or name in unbroken or any("±" in row[i] for row in rows)
-        table.add_column(escape(head), justify="left" if i == 0 else "right", no_wrap=is_unbroken)
+        is_unbroken = i > 0 and (name in unbroken or any("±" in row[i] for row in rows))
+        table.add_column(
+            escape(head), justify="left" if i == 0 else "right", no_wrap=is_unbroken, overflow="fold"
+        )
     for row in rows[1:]:
         table.add_row(*map(escape, row))
     return table

@@ -35,7 +35,10 @@ def _describe_sure(row: WorthRow) -> str | None:
 def explain_worth(rows: Sequence[WorthRow], what: str = "labels") -> Iterator[str]:
     """At which level, and where a control's curve falls, or is read between sizes too far apart."""
     if rows:
-        yield f"Worth in {what} is estimated, not judged: each holds by itself at 95%, not all at once."
+        yield (
+            f"Worth in {what} is estimated, not judged: each holds by itself at 95%, not all at once, and "
+            "does not allow for looks before."
+        )
     yield from explain_fall(rows, what)
     gaps = list(dict.fromkeys(gap for row in rows for gap in row.wide_gaps))
     if gaps:

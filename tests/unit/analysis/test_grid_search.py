@@ -220,6 +220,10 @@ def test_no_weight_decay_is_no_edge() -> None:
     assert edges(findings) == []
 
 
+def test_points_that_tie_have_no_best_at_an_edge() -> None:
+    assert edges(findings_of_grid(dict.fromkeys(GRID, (0.5, 0.5)))) == []
+
+
 def test_edge_names_the_size_where_there_are_several() -> None:
     (warning,) = edges(make_findings(study(sizes=[4, 8]), records(GRID, size=4), ()))
     assert warning.message.startswith("pretrained (size 4): the best learning_rate, 0.0001, is the largest")

@@ -128,15 +128,18 @@ def test_groups_that_cannot_be_used_are_refused(tmp_path: Path, rows: str, messa
         read(tmp_path, "arm,item,group,correct\n" + rows)
 
 
-def test_runs_without_a_shared_seed_are_paired_in_their_order(tmp_path: Path) -> None:
+def test_runs_without_a_shared_seed_are_not_paired(tmp_path: Path) -> None:
     rows = "".join(
         f"{a},{s},{i},{s % 2}\n" for a, seeds in (("a", (1, 2)), ("b", (3, 4))) for s in seeds for i in "xy"
     )
     scores = read(tmp_path, HEAD + rows)
-    assert [list(arm_scores.by_seed) for arm_scores in scores.scores] == [[0, 1], [0, 1]]
-    assert scores.notes == ("No seed is in all arms, so runs are paired in their order.",)
+    assert [list(arm_scores.by_seed) for arm_scores in scores.scores] == [[1, 2], [3, 4]]
+    assert scores.notes == (
+        "No seed is in all arms: runs without a common seed are not paired, on these items.",
+    )
     single = read(tmp_path, HEAD + "a,1,x,1\na,1,y,0\nb,7,x,0\nb,7,y,0\n")
     assert single.notes == ()
+    assert [list(arm_scores.by_seed) for arm_scores in single.scores] == [[0], [0]]
 
 
 def test_percentages_of_items_are_shares(tmp_path: Path) -> None:

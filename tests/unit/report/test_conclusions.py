@@ -11,7 +11,7 @@ from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
 from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, Look, Margin, StoppingRule, WorthRow
-from headstart.report.conclusions import draw_conclusions, explain_comparison, select_interval
+from headstart.report.conclusions import draw_conclusions, explain_comparison, format_verdict, select_interval
 from studies import findings_of, make_record, make_study
 
 RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=12)
@@ -137,7 +137,7 @@ def test_the_same_difference_with_every_seed_has_no_interval() -> None:
     sentence, _ = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
     assert sentence == (
         "pretrained is 10.0 points above random, the same with every seed, so without an interval "
-        "(sign-flip test p = 0.250, undecided): 60.0 against 50.0 accuracy on test."
+        "(sign-flip test p 0.250, undecided): 60.0 against 50.0 accuracy on test."
     )
 
 
@@ -337,3 +337,17 @@ def test_each_size_has_its_own_question() -> None:
     assert explain_comparison(comparison(*rows))[-1] == (
         "Verdicts hold at size 10 for other draws, at size all for these training texts."
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "verdict", "shown"),
+    [
+        (-0.01, "no difference", "no difference"),
+        (0.01, "no difference", "within margin"),
+        (0.1, "better", "better"),
+    ],
+)
+def test_a_table_never_says_no_difference_beside_an_interval_without_zero(
+    low: float, verdict: str, shown: str
+) -> None:
+    assert format_verdict(contrast(family_low=low, family_high=0.24, verdict=verdict), None) == shown

@@ -69,3 +69,14 @@ def test_latex_escapes_what_it_would_read() -> None:
 def test_a_table_of_its_heading_alone_is_a_table() -> None:
     assert render_markdown_table([["arm", "seeds"]]) == "| arm | seeds |\n| --- | ---: |"
     assert render_latex_table([["arm", "seeds"]]).endswith("\\hline\n\\end{tabular}")
+
+
+def test_long_names_are_folded_and_no_figure_is_cut() -> None:
+    name = "a-model-with-a-name-of-some-seventy-letters-as-hubs-have-them-0123456789"
+    rows = [
+        ["against b", "points", "95%, all 6", "p", "verdict"],
+        [name, "+10.5", "+9.4 to +11.6", "0.004", "better"],
+    ]
+    lines = terminal(rows, unbroken=set(rows[0]) - {"verdict"})
+    assert all(cell in lines[2] for cell in rows[1][1:])
+    assert "".join(line.split()[0] for line in lines[2:]) == name
