@@ -199,7 +199,11 @@ def main() -> None:
     parser.add_argument("--examples", type=int, nargs="+", default=[300])
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
     options = parser.parse_args()
-    rows = CASES[options.case](options)
+    print_table(CASES[options.case](options))
+
+
+def print_table(rows: Iterator[list[str]]) -> None:
+    """Print rows in Markdown as they come, the heading first."""
     print_now = partial(print, flush=True)
     head = next(rows)
     print_now(f"| {' | '.join(head)} |\n| {' | '.join('---:' for _ in head)} |")

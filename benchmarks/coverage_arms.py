@@ -15,13 +15,13 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Final
 
 import numpy as np
 from scipy import special, stats
 
-from coverage import LEAN, macro_f1_by_example, macro_f1_of_accuracy, measure_answers
+from coverage import LEAN, macro_f1_by_example, macro_f1_of_accuracy, measure_answers, print_table
 from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.measures import resample_all
 from headstart.stats.relative_errors import Errors, estimate_error_ratio
@@ -320,12 +320,7 @@ def main() -> None:
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--repeats", type=int, default=2000)
     options = parser.parse_args()
-    rows = CASES[options.case](options)
-    print_now = partial(print, flush=True)
-    head = next(rows)
-    print_now(f"| {' | '.join(head)} |\n| {' | '.join('---:' for _ in head)} |")
-    for row in rows:
-        print_now(f"| {' | '.join(row)} |")
+    print_table(CASES[options.case](options))
 
 
 if __name__ == "__main__":

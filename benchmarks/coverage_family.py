@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from headstart.stats.paired_comparison import ALPHA
+from headstart.stats.summary import ALPHA
 from headstart.stats.two_way import estimate_two_way
 
 #: Five arms and their control, each with three sizes: 15 contrasts.

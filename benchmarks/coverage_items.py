@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from headstart.stats.one_run import estimate_one_run
-from headstart.stats.paired_comparison import ALPHA
+from headstart.stats.summary import ALPHA
 
 #: Of two models: what both get right about, how much they differ in what they find hard, and their lift. Near
 #: the ceiling they disagree on few items.

@@ -9,9 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from headstart.stats.paired_comparison import ALPHA
 from headstart.stats.sequential import SequenceKind, compute_sequential_interval, find_min_seeds
-from headstart.stats.summary import compute_mean_interval
+from headstart.stats.summary import ALPHA, compute_mean_interval
 from headstart.stats.two_way import estimate_two_way
 
 Ends = tuple[float, float]

@@ -6,16 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from headstart.analysis.cells import parse_score, parse_seed, parse_size
-from headstart.analysis.score_files import find_only_metric, find_scale, read_rows
+from headstart.analysis.score_files import PLACE_COLUMNS, find_only_metric, find_scale, read_rows
 from headstart.config.metrics import MetricInfo, find_metric
 from headstart.config.study import Size
 from headstart.data.formats import get_cell
 from headstart.errors import DataError
-
-_PLACE_COLUMNS: Final = ("arm", "seed", "size")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def read_leaderboard_file(file: Path, metric: str | None = None) -> LeaderboardF
             several sizes, or two of one seed, which are not one result.
     """
     lines = read_rows(file)
-    name = metric or find_only_metric(lines[0], _PLACE_COLUMNS)
+    name = metric or find_only_metric(lines[0], PLACE_COLUMNS)
     info = _check_share(name, str(file))
     rows = [_parse_row(cells, name, where) for where, cells in lines]
     scale = find_scale(info, [(row.where, row.score) for row in rows])

@@ -10,7 +10,6 @@ import numpy as np
 
 from headstart.records import SCHEMA_VERSION
 from headstart.stats.power import (
-    ALPHA,
     POWER,
     Pair,
     compute_power,
@@ -20,6 +19,7 @@ from headstart.stats.power import (
     find_required_seeds,
 )
 from headstart.stats.power_ranges import RANGE, PowerRanges
+from headstart.stats.summary import ALPHA
 from headstart.stats.variances import LimitingFactor, MeanSquares, VarianceComponents
 
 #: Numbers of seeds that a table shows, and of test examples beside a study's own, as shares of these.

@@ -14,7 +14,7 @@ from headstart.config.metrics import MetricInfo, find_metric, settle_metric
 from headstart.data.formats import Cells, get_cell, read_cells
 from headstart.errors import DataError
 
-_PLACE_COLUMNS: Final = ("arm", "seed", "size")
+PLACE_COLUMNS: Final = ("arm", "seed", "size")
 #: Numbers from which three decimals may be more than anybody reads.
 _LARGE: Final = 100
 
@@ -51,7 +51,7 @@ def read_score_file(file: Path, metric: str | None, *, lower_is_better: bool | N
         HeadstartError: there are no rows, or one that cannot be read; the metric's direction is not known.
     """
     lines = read_rows(file)
-    name = metric or find_only_metric(lines[0], _PLACE_COLUMNS)
+    name = metric or find_only_metric(lines[0], PLACE_COLUMNS)
     info = settle_metric(name, lower_is_better, find_metric(name), str(file))
     rows = [_parse_row(cells, name, where) for where, cells in lines]
     scale = find_scale(info, [(row.where, row.score) for row in rows])
@@ -64,7 +64,7 @@ def read_score_file(file: Path, metric: str | None, *, lower_is_better: bool | N
     return ScoreTable(
         scores=tuple(_make_scores(cell, by_seed, rounding) for cell, by_seed in by_cell.items()),
         metric=_choose_decimals(info, decimals, max(abs(row.score) for row in rows)),
-        ignored=tuple(column for column in lines[0][1] if column not in (*_PLACE_COLUMNS, name)),
+        ignored=tuple(column for column in lines[0][1] if column not in (*PLACE_COLUMNS, name)),
     )
 
 

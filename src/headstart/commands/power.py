@@ -14,7 +14,7 @@ from headstart.analysis.power_questions import Assumptions, Question
 from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
 from headstart.errors import DataError, HeadstartError
-from headstart.stats.power import ALPHA
+from headstart.stats.summary import ALPHA
 from headstart.stats.two_way import count_units
 from headstart.stats.variances import assume_variances, measure_mean_squares
 

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from scipy.special import betaln
 
-from headstart.stats.summary import LEVEL
+from headstart.stats.summary import ALPHA
 
 #: The mixture's prior: half an observation on each side.
 _PRIOR: Final = 0.5
@@ -29,7 +29,7 @@ def log_wealth(n_above: int, n_seeds: int) -> float:
 
 
 @cache
-def count_required_signs(n_seeds: int, alpha: float = 1 - LEVEL) -> int | None:
+def count_required_signs(n_seeds: int, alpha: float = ALPHA) -> int | None:
     """How many of so many differences must lie on one side of a candidate for it to be out; None: never.
 
     Args:
@@ -40,9 +40,7 @@ def count_required_signs(n_seeds: int, alpha: float = 1 - LEVEL) -> int | None:
     return next((n_above for n_above in sides if log_wealth(n_above, n_seeds) >= limit), None)
 
 
-def compute_confidence_sequence(
-    differences: np.ndarray, alpha: float = 1 - LEVEL
-) -> tuple[float, float] | None:
+def compute_confidence_sequence(differences: np.ndarray, alpha: float = ALPHA) -> tuple[float, float] | None:
     """The confidence sequence of the median of paired differences [S], at S; None with too few seeds.
 
     Its ends are differences themselves: those that the required signs leave on either side. Equal

@@ -9,9 +9,9 @@ counts how much less.
 
 from __future__ import annotations
 
-from headstart.stats.summary import LEVEL
+from headstart.stats.summary import ALPHA
 
 
 def compute_look_alpha(look: int) -> float:
     """The chance of a false verdict that the `look`-th look has, from 1."""
-    return (1 - LEVEL) / (1 if look == 1 else 2 * look * (look + 1))
+    return ALPHA / (1 if look == 1 else 2 * look * (look + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -13,14 +13,12 @@ from headstart.stats.one_run import estimate_one_run
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
 from headstart.stats.sequential import SequenceKind, compute_sequential_interval
-from headstart.stats.summary import LEVEL, compute_mean_interval, has_variation
+from headstart.stats.summary import ALPHA, compute_mean_interval, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 from headstart.stats.variances import LimitingFactor
 from headstart.stats.welch import estimate_welch
 
 Verdict = Literal["better", "worse", "no difference", "not worse", "undecided"]
-#: The chance of a false verdict that a family of comparisons may have.
-ALPHA: Final = 1 - LEVEL
 _UNKNOWN: Final = (None, None)
 
 
@@ -136,8 +134,6 @@ def compare_paired(
     )
     if estimate and shared:
         estimate = estimate.add_shared_part(len(by_seed), shared)
-    low, high = estimate.compute_interval() if estimate else _UNKNOWN
-    family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
     seeds_low, seeds_high = compute_mean_interval(by_seed, rounding, n_scores=2)
     # The generator is asked for seeds first and for sign flips second: figures depend on this order.
     bootstrap_low, bootstrap_high = (
@@ -149,18 +145,15 @@ def compare_paired(
     sequence_low, sequence_high = (
         _find_sequence(by_seed, estimate, covers_examples, ALPHA / n_tests, sequence) or _UNKNOWN
     )
-    return PairedComparison(
+    return _make_comparison(
+        estimate,
+        n_tests,
+        alpha,
+        lower_is_better,
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
         n_groups=count_groups(arm.groups) if by_example is not None else None,
-        n_tests=n_tests,
         difference=float(by_seed.mean()),
-        low=low,
-        high=high,
-        family_low=family_low,
-        family_high=family_high,
-        p=estimate.p if estimate else None,
-        p_adjusted=min(1.0, estimate.p * n_tests * ALPHA / alpha) if estimate else None,
         seeds_low=seeds_low,
         seeds_high=seeds_high,
         bootstrap_low=bootstrap_low,
@@ -169,10 +162,28 @@ def compare_paired(
         sequence_high=sequence_high,
         p_sign_flip=_test_signs(by_seed, by_example, generator),
         min_p=min_sign_flip_p(len(by_seed)),
-        fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
         limiting_factor=_find_limiting_factor(estimate) if covers_examples else None,
         median_difference=float(np.median(by_seed)),
+    )
+
+
+def _make_comparison(
+    estimate: TwoWayEstimate | None, n_tests: int, alpha: float, lower_is_better: bool, **more: Any
+) -> PairedComparison:
+    """With what the estimate tells, alone and as one of several; `more` are the other fields."""
+    low, high = estimate.compute_interval() if estimate else _UNKNOWN
+    family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
+    return PairedComparison(
+        n_tests=n_tests,
+        low=low,
+        high=high,
+        family_low=family_low,
+        family_high=family_high,
+        p=estimate.p if estimate else None,
+        p_adjusted=min(1.0, estimate.p * n_tests * ALPHA / alpha) if estimate else None,
+        fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
+        **more,
     )
 
 
@@ -214,19 +225,15 @@ def compare_unpaired(
     """
     estimate = estimate_welch(arm.by_seed, control.by_seed, max(arm.rounding, control.rounding))
     low, high = estimate.compute_interval() if estimate else _UNKNOWN
-    family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
-    return PairedComparison(
+    return _make_comparison(
+        estimate,
+        n_tests,
+        alpha,
+        lower_is_better,
         n_seeds=len(arm.by_seed),
         n_examples=None,
         n_groups=None,
-        n_tests=n_tests,
         difference=float(arm.by_seed.mean() - control.by_seed.mean()),
-        low=low,
-        high=high,
-        family_low=family_low,
-        family_high=family_high,
-        p=estimate.p if estimate else None,
-        p_adjusted=min(1.0, estimate.p * n_tests * ALPHA / alpha) if estimate else None,
         seeds_low=low,
         seeds_high=high,
         bootstrap_low=None,
@@ -235,7 +242,6 @@ def compare_unpaired(
         sequence_high=None,
         p_sign_flip=None,
         min_p=1.0,
-        fiducial_prob_better=_compute_fiducial_prob(estimate, lower_is_better),
         each_seed=(),
         limiting_factor=None,
         n_control_seeds=len(control.by_seed),

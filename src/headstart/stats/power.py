@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from headstart.stats.behrens_fisher import find_reach, list_chi_squared
-from headstart.stats.summary import LEVEL
+from headstart.stats.summary import ALPHA
 from headstart.stats.two_way import FEW_SEEDS
 from headstart.stats.variances import VarianceComponents
 
@@ -23,7 +23,6 @@ from headstart.stats.variances import VarianceComponents
 POWER: Final = 0.8
 MOST_SEEDS: Final = 1000
 MOST_EXAMPLES: Final = 10_000_000
-ALPHA: Final = 1 - LEVEL
 
 
 def compute_power(

@@ -16,13 +16,13 @@ from typing import Final
 import numpy as np
 
 from headstart.stats.power import (
-    ALPHA,
     MOST_EXAMPLES,
     MOST_SEEDS,
     POWER,
     detectable_difference,
     find_smallest,
 )
+from headstart.stats.summary import ALPHA
 from headstart.stats.variances import MeanSquares, VarianceComponents
 
 #: The share of what variances may be that a range covers, and how many of them are drawn.

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from headstart.stats.confidence_sequence import compute_confidence_sequence, count_required_signs
-from headstart.stats.summary import LEVEL
+from headstart.stats.summary import ALPHA
 from headstart.stats.t_sequence import compute_t_sequence, find_reach_in_deviations
 from headstart.stats.two_way import TwoWayEstimate
 
@@ -47,7 +47,7 @@ _SEQUENCES: Final[Mapping[SequenceKind, _Sequence]] = {
 def compute_sequential_interval(
     by_seed: np.ndarray,
     examples: TwoWayEstimate | None,
-    alpha: float = 1 - LEVEL,
+    alpha: float = ALPHA,
     sequence: SequenceKind = "signs",
 ) -> Ends | None:
     """The interval of a difference with seeds' differences [S], valid at every S; None with too few seeds.
@@ -76,5 +76,5 @@ def find_min_seeds(
     Args:
         n_tests: differences whose intervals shall all hold at once (Bonferroni).
     """
-    alpha = (1 - LEVEL) / n_tests / (2 if covers_examples else 1)
+    alpha = ALPHA / n_tests / (2 if covers_examples else 1)
     return next(n_seeds for n_seeds in count(2) if _SEQUENCES[sequence].has_ends(n_seeds, alpha))

@@ -16,8 +16,9 @@ from headstart.stats.shares import (
     to_logit,
 )
 
-#: Of every interval and verdict.
+#: Of every interval and verdict, and the chance to err that it leaves.
 LEVEL = 0.95
+ALPHA = 1 - LEVEL
 #: Values that differ by less, in units of the largest, are one: sums of equal numbers differ in a last digit.
 _SAME = 1e-12
 #: A unit of rounding that was reached by subtracting is off by a few last digits.

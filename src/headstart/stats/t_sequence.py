@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from headstart.stats.summary import LEVEL, has_variation
+from headstart.stats.summary import ALPHA, has_variation
 
 #: Variance of the prior on the standardised effect.
 _G: Final = 1.0
@@ -32,7 +32,7 @@ def log_e_value(differences: np.ndarray) -> float:
     return float((n * (np.log1p(ratio) - np.log1p(ratio / spread)) - np.log(spread)) / 2)
 
 
-def find_reach_in_deviations(n_seeds: int, alpha: float = 1 - LEVEL) -> float | None:
+def find_reach_in_deviations(n_seeds: int, alpha: float = ALPHA) -> float | None:
     """How many sample deviations the interval reaches to either side of the mean; None: without an end.
 
     The e-value of differences from a candidate, solved for the candidate: with w = (sqrt(1 + n g) /
@@ -46,7 +46,7 @@ def find_reach_in_deviations(n_seeds: int, alpha: float = 1 - LEVEL) -> float | 
     return float(np.sqrt(x * (n_seeds - 1) / n_seeds))
 
 
-def compute_t_sequence(differences: np.ndarray, alpha: float = 1 - LEVEL) -> tuple[float, float] | None:
+def compute_t_sequence(differences: np.ndarray, alpha: float = ALPHA) -> tuple[float, float] | None:
     """The confidence sequence of the mean of normal paired differences [S], at S.
 
     None with too few seeds, and where all differences are equal, which normal ones never are.

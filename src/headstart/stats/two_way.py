@@ -109,13 +109,22 @@ def estimate_two_way(differences: np.ndarray, groups: np.ndarray | None = None) 
     Raises:
         ValueError: fewer than two seeds, or than two examples or groups.
     """
-    table = differences if groups is None else sum_groups(differences, groups)
-    n_seeds, n_examples = table.shape
-    if n_seeds < 2 or n_examples < 2:
-        raise ValueError(f"differences of shape {table.shape}; at least two seeds and two examples")
-    if not has_variation(differences.ravel()):
+    table = tabulate_units(differences, groups)
+    if table is None:
         return None
     return estimate_from_squares(float(differences.mean()), compute_mean_squares(table), table.shape)
+
+
+def tabulate_units(differences: np.ndarray, groups: np.ndarray | None) -> np.ndarray | None:
+    """Differences by seed and example, or by seed and group of examples; None without variation.
+
+    Raises:
+        ValueError: fewer than two seeds, or than two examples or groups.
+    """
+    table = differences if groups is None else sum_groups(differences, groups)
+    if min(table.shape) < 2:
+        raise ValueError(f"differences of shape {table.shape}; at least two seeds and two examples")
+    return table if has_variation(differences.ravel()) else None
 
 
 def estimate_from_squares(

@@ -12,8 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from headstart.stats.summary import has_variation
-from headstart.stats.two_way import compute_mean_squares, sum_groups
+from headstart.stats.two_way import compute_mean_squares, tabulate_units
 
 #: Which of the two samples makes an error or an interval wide.
 LimitingFactor = Literal["seeds", "examples"]
@@ -117,12 +116,10 @@ def measure_mean_squares(differences: np.ndarray, groups: np.ndarray | None = No
     Raises:
         ValueError: fewer than two seeds, or than two examples or groups.
     """
-    table = differences if groups is None else sum_groups(differences, groups)
-    n_seeds, n_units = table.shape
-    if n_seeds < 2 or n_units < 2:
-        raise ValueError(f"differences of shape {table.shape}; at least two seeds and two examples")
-    if not has_variation(differences.ravel()):
+    table = tabulate_units(differences, groups)
+    if table is None:
         return None
+    n_seeds, n_units = table.shape
     squares = compute_mean_squares(table)
     return MeanSquares(*squares, n_seeds=n_seeds, n_units=n_units, n_examples=differences.shape[1])
 

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from headstart.stats.resample import N_RESAMPLES
-from headstart.stats.summary import LEVEL
+from headstart.stats.summary import ALPHA, LEVEL
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 
 #: Scores that differ by less are one: means of equal numbers differ in the last digit.
@@ -168,7 +168,7 @@ def _find_interval(
 
 def _is_sure(lead: TwoWayEstimate | None, side: int, n_tests: int = 1) -> bool:
     """Whether the arm's lead is surely on that side of zero: 1 above, -1 below."""
-    return lead is not None and side * lead.mean > 0 and lead.p < (1 - LEVEL) / n_tests
+    return lead is not None and side * lead.mean > 0 and lead.p < ALPHA / n_tests
 
 
 def _list_leads(
