@@ -29,18 +29,17 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
-from scipy import stats
 
 from coverage_family import simulate_family
 from coverage_groups import simulate_groups
 from coverage_items import simulate_items, simulate_tiers
+from coverage_laws import LEAN, draw_right, expect_accuracy, expect_macro_f1, macro_f1_by_example
 from coverage_looks import simulate_looks
 from coverage_power import simulate_power, simulate_ranges
 from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
 from coverage_until import simulate_until
 from coverage_worth import simulate_worth, simulate_worth_forms
-from headstart.stats.measures import ExampleMetric, measure_classes
 from headstart.stats.resample import compute_percentile_interval, draw_example_counts, resample_seeds
 from headstart.stats.summary import compute_mean_interval
 from headstart.stats.two_way import estimate_two_way
@@ -48,7 +47,7 @@ from headstart.stats.two_way import estimate_two_way
 Ends = tuple[float | None, float | None]
 Method = Callable[[Any, np.random.Generator], Ends]
 #: In units of an answer's noise: what an arm is better by, how much arms differ in what they find hard.
-LIFT, LEAN = 0.2, 0.5
+LIFT: Final = 0.2
 #: Deviation of a seed's own shift: models that differ little and much.
 SHIFTS: Final = {"small": 0.03, "middle": 0.1, "large": 0.3}
 
@@ -57,33 +56,9 @@ def draw_answers(draws: np.random.Generator, n_seeds: int, n_examples: int, shif
     """Right and wrong [S, N] of two arms that share examples; they differ by about 0.05."""
     hard = draws.normal(size=n_examples)
     return [
-        _draw_right(draws, hard + LEAN * draws.normal(size=n_examples), lift, n_seeds, shift)
+        draw_right(draws, hard + LEAN * draws.normal(size=n_examples) + lift, n_seeds, shift)
         for lift in (LIFT, 0.0)
     ]
-
-
-def measure_answers(right: np.ndarray) -> list[Mapping[str, ExampleMetric]]:
-    """Of models that are right so [S, N], a quarter of the examples being of class 1."""
-    y_true = (np.arange(right.shape[1]) % 4 == 0).astype(int)
-    y_pred = np.where(right > 0, y_true[None], 1 - y_true[None])
-    return [measure_classes(y_true, row, 2) for row in y_pred]
-
-
-def macro_f1_by_example(right: np.ndarray) -> np.ndarray:
-    """Their macro-F1 by example [S, N]."""
-    return np.array([measures["macro_f1"].by_example for measures in measure_answers(right)])
-
-
-def _draw_right(
-    draws: np.random.Generator, hard: np.ndarray, lift: float, n_seeds: int, shift: float
-) -> np.ndarray:
-    shifts = shift * draws.normal(size=(n_seeds, 1))
-    return (hard[None, :] + lift + shifts + draws.normal(size=(n_seeds, len(hard))) > 0).astype(float)
-
-
-def expected_accuracy(lift: float, shift: float) -> float:
-    """The accuracy of an arm: each answer is right with the chance of a normal sum being above zero."""
-    return float(stats.norm.cdf(lift / np.sqrt(2 + LEAN**2 + shift**2)))
 
 
 def seeds_interval(differences: np.ndarray, _: np.random.Generator) -> Ends:
@@ -141,27 +116,12 @@ def simulate_contrasts(options: argparse.Namespace) -> Iterator[list[str]]:
 def _contrast_cells(
     studies: Sequence[Sequence[np.ndarray]], shift: float, draws: np.random.Generator
 ) -> Iterator[str]:
-    truth = expected_accuracy(LIFT, shift) - 0.5
+    truth = expect_accuracy(LIFT, shift) - 0.5
     for method in CONTRASTS.values():
         yield _coverage([(truth, *method(arm - control, draws)) for arm, control in studies])
-    truth = _mean_macro_f1(LIFT, shift) - _mean_macro_f1(0.0, shift)
+    truth = expect_macro_f1(LIFT, shift) - expect_macro_f1(0.0, shift)
     parts = ((macro_f1_by_example(arm), macro_f1_by_example(control)) for arm, control in studies)
     yield _coverage([(truth, *two_way_interval(arm - control, draws)) for arm, control in parts])
-
-
-def macro_f1_of_accuracy(accuracy: np.ndarray) -> np.ndarray:
-    """Over all examples, a quarter of them of class 1, each predicted rightly with the same chance."""
-    hits = (0.75 * accuracy, 0.25 * accuracy)
-    predicted = (0.75 * accuracy + 0.25 * (1 - accuracy), 0.25 * accuracy + 0.75 * (1 - accuracy))
-    parts = zip(hits, (0.75, 0.25), predicted, strict=True)
-    return np.asarray(sum(2 * h / (true + p) for h, true, p in parts) / 2)
-
-
-def _mean_macro_f1(lift: float, shift: float) -> float:
-    """Of an arm over all seeds, by quadrature."""
-    places, weights = np.polynomial.hermite_e.hermegauss(40)
-    values = macro_f1_of_accuracy(stats.norm.cdf((lift + shift * places) / np.sqrt(2 + LEAN**2)))
-    return float((weights * values).sum() / weights.sum())
 
 
 def _coverage(intervals: Sequence[tuple[float, float | None, float | None]]) -> str:

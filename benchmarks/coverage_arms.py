@@ -21,7 +21,8 @@ from typing import Final
 import numpy as np
 from scipy import special, stats
 
-from coverage import LEAN, macro_f1_by_example, macro_f1_of_accuracy, measure_answers, print_table
+from coverage import print_table
+from coverage_laws import LEAN, macro_f1_by_example, macro_f1_of_accuracy, measure_answers
 from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.measures import resample_all
 from headstart.stats.relative_errors import Errors, estimate_error_ratio

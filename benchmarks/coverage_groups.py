@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
-from headstart.stats.measures import SumsMeasure
-from headstart.stats.metrics import CLASS_METRICS
+from coverage_laws import LEAN, draw_right, expect_accuracy, expect_macro_f1, macro_f1_by_example
 from headstart.stats.paired_tests import mcnemar_p
 from headstart.stats.two_way import TwoWayEstimate, estimate_two_way
 
 #: In units of an answer's noise: what an arm is better by, how much arms differ in what they find hard, and
 #: the deviation of a seed's own shift.
-_LIFT, _LEAN, _SHIFT = 0.2, 0.5, 0.1
+_LIFT, _SHIFT = 0.2, 0.1
 _N_EXAMPLES: Final = 1500
 #: Repeats whose intervals are searched for, to tell their mean width: coverage is read off p values.
 _N_WIDTHS: Final = 100
@@ -83,14 +81,17 @@ def _simulate(
     n_seeds: int,
     share: float,
 ) -> Iterator[str]:
-    truths = (_expected_accuracy(_LIFT) - 0.5, _expected_macro_f1(_LIFT) - _expected_macro_f1(0.0))
+    truths = (
+        expect_accuracy(_LIFT, _SHIFT) - 0.5,
+        expect_macro_f1(_LIFT, _SHIFT) - expect_macro_f1(0.0, _SHIFT),
+    )
     covered: list[list[bool]] = []
     widths: list[list[float]] = []
     alarms: list[tuple[bool, bool]] = []
     for i in range(repeats):
         answers = _draw_answers(draws, draw_sizes(draws), n_seeds, share, _LIFT, _SHIFT)
         differences = answers.arm - answers.control
-        macro_f1 = _macro_f1_by_example(answers.arm) - _macro_f1_by_example(answers.control)
+        macro_f1 = macro_f1_by_example(answers.arm) - macro_f1_by_example(answers.control)
         estimates = (
             (truths[0], estimate_two_way(differences)),
             (truths[0], estimate_two_way(differences, answers.groups)),
@@ -112,7 +113,7 @@ def _draw_answers(
     groups = np.repeat(np.arange(len(sizes)), sizes)
     hard = draws.normal(size=len(groups))
     arm, control = (
-        _draw_right(draws, hard + _draw_lean(draws, groups, share) + of_arm, n_seeds, shift)
+        draw_right(draws, hard + _draw_lean(draws, groups, share) + of_arm, n_seeds, shift)
         for of_arm in (lift, 0.0)
     )
     return _Answers(arm, control, groups)
@@ -121,34 +122,7 @@ def _draw_answers(
 def _draw_lean(draws: np.random.Generator, groups: np.ndarray, share: float) -> np.ndarray:
     """What an arm finds hard beyond the other, [N]: `share` of its variance is the group's."""
     of_group, of_example = draws.normal(size=int(groups[-1]) + 1), draws.normal(size=len(groups))
-    return np.asarray(_LEAN * (np.sqrt(share) * of_group[groups] + np.sqrt(1 - share) * of_example))
-
-
-def _draw_right(draws: np.random.Generator, ease: np.ndarray, n_seeds: int, shift: float) -> np.ndarray:
-    shifts = shift * draws.normal(size=(n_seeds, 1))
-    return (ease + shifts + draws.normal(size=(n_seeds, len(ease))) > 0).astype(float)
-
-
-def _expected_accuracy(lift: float) -> float:
-    return float(stats.norm.cdf(lift / np.sqrt(2 + _LEAN**2 + _SHIFT**2)))
-
-
-def _expected_macro_f1(lift: float) -> float:
-    """Over all seeds and examples, a quarter of which are of class 1; by quadrature over a seed's shift."""
-    places, weights = np.polynomial.hermite_e.hermegauss(40)
-    accuracy = stats.norm.cdf((lift + _SHIFT * places) / np.sqrt(2 + _LEAN**2))
-    parts = ((0.75, 0.25), (0.25, 0.75))
-    f1 = sum(2 * own * accuracy / (own + own * accuracy + other * (1 - accuracy)) for own, other in parts)
-    return float((weights * f1 / 2).sum() / weights.sum())
-
-
-def _macro_f1_by_example(right: np.ndarray) -> np.ndarray:
-    """Parts [S, N] of the macro-F1 of models that are right so, a quarter of examples being of class 1."""
-    y_true = (np.arange(right.shape[1]) % 4 == 0).astype(int)
-    y_pred = np.where(right > 0, y_true[None], 1 - y_true[None])
-    truth = np.eye(2)[y_true]
-    tables = (np.concatenate([truth * np.eye(2)[row], truth, np.eye(2)[row]], 1) for row in y_pred)
-    return np.array([SumsMeasure(parts, CLASS_METRICS["macro_f1"]).by_example for parts in tables])
+    return np.asarray(LEAN * (np.sqrt(share) * of_group[groups] + np.sqrt(1 - share) * of_example))
 
 
 def _holds(estimate: TwoWayEstimate | None, truth: float) -> bool:

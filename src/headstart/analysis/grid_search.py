@@ -123,9 +123,9 @@ def warn_of_flattered_arms(study: Study) -> Iterator[StudyWarning]:
 
 def warn_of_grid_edges(study: Study, rows: Sequence[GridRow]) -> Iterator[StudyWarning]:
     """A warning for each chosen value that ends its grid: the best may lie beyond."""
-    for row in rows:
-        cell = [other.mean for other in rows if (other.arm, other.size) == (row.arm, row.size)]
-        is_best = row.chosen and len(set(cell)) > 1  # of points that tie none is
+    for row in (row for row in rows if row.chosen):
+        means = {other.mean for other in rows if (other.arm, other.size) == (row.arm, row.size)}
+        is_best = len(means) > 1  # of points that tie none is
         for name, values in get_grid_axes(study, study.arms[row.arm]).items() if is_best else ():
             side = _describe_edge(row.hyperparameters[name], values)
             if side:
