@@ -165,7 +165,10 @@ def generate(
     if file is not None and output is not None:
         typer.echo(f"answered {generate_file(model, file, output, config, column=column)} prompts: {output}")
     elif prompt is not None:
-        open_generator(model).generate([prompt], config, stream=True)
+        generator = open_generator(model)
+        for sentence in generator.prompts:
+            typer.echo(sentence, err=True)
+        generator.generate([prompt], config, stream=True)
 
 
 @app.command()

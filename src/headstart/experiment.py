@@ -63,6 +63,8 @@ def run_missing(
     """
     opened.store.open_study(opened.study, opened.rule)
     estimate = _plan_phase(opened)
+    for sentence in opened.prepared.prompts:
+        opened.log(sentence)
     for warning in estimate.warnings:
         opened.log(warning.message)
     for record in opened.done.values():
@@ -111,7 +113,8 @@ def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
     data = summarise_data(opened.prepared.corpus, opened.prepared.tokens)
     warnings = (*opened.prepared.warnings, *estimate.warnings)
     done = frozenset(opened.done)
-    return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come)
+    prompts = opened.prepared.prompts
+    return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come, prompts)
 
 
 def _train(

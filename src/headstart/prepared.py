@@ -31,7 +31,8 @@ class PreparedStudy:
 
     `tokens` is keyed by (checkpoint, token limit), and so is `used_ids`: the ids in use, ascending, or
     None where the whole table trains. `missing_keys` are the names of the weights that a checkpoint lacks.
-    `precision` is what runs that leave it open compute in: decided once, so that all processes agree.
+    `prompts` says how checkpoints that answer are asked. `precision` is what runs that leave it open compute
+    in: decided once, so that all processes agree.
     """
 
     study: Study
@@ -43,6 +44,7 @@ class PreparedStudy:
     missing_keys: dict[str, frozenset[str]] = field(default_factory=dict)
     precision: Precision = "fp32"
     commit: str | None = None
+    prompts: tuple[str, ...] = ()
 
     @property
     def task(self) -> TaskTraits:

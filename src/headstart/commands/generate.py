@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from transformers import AutoTokenizer, TextStreamer
 
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
+from headstart.data.chat_format import describe_prompts, find_stop_ids
+from headstart.data.chat_templates import set_chat_template
 from headstart.data.formats import Cells
-from headstart.data.prompts import encode_prompt, set_chat_template
+from headstart.data.prompts import ConversationEncoder
 from headstart.data.tables import add_columns, check_formats
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
@@ -23,16 +25,22 @@ from headstart.errors import DataError, ModelError
 from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
 from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
+from headstart.models.stop_ids import read_end_ids
 from headstart.store.model_notes import read_model_notes
 
 
 @dataclass(frozen=True)
 class TextGenerator:
-    """A causal model ready to answer."""
+    """A causal model ready to answer.
+
+    Answers end at `stop_ids`. `prompts` says how it is asked, in sentences.
+    """
 
     model: Any
     tokenizer: Any
     precision: Precision
+    stop_ids: tuple[int, ...] = ()
+    prompts: tuple[str, ...] = ()
 
     def generate(
         self, prompts: Sequence[str], config: GenerationConfig, *, stream: bool = False
@@ -41,8 +49,11 @@ class TextGenerator:
         streamer = (
             TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
         )
-        encoded = [encode_prompt(("user", prompt), self.tokenizer) for prompt in prompts]
-        return generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
+        encoder = ConversationEncoder(self.tokenizer)
+        encoded = [encoder.encode_prompt(("user", prompt)) for prompt in prompts]
+        config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
+        answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
+        return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
 
 
 def open_generator(name: str) -> TextGenerator:
@@ -66,8 +77,15 @@ def open_generator(name: str) -> TextGenerator:
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    set_chat_template(tokenizer, Prompts(template="chat" if tokenizer.chat_template else "human"))
-    return TextGenerator(model.to(device).eval(), tokenizer, precision)
+    prompts = tuple(describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts())))
+    stop_ids = find_stop_ids(tokenizer, (*read_end_ids(location, model.config), *_list_end_ids(model)))
+    return TextGenerator(model.to(device).eval(), tokenizer, precision, stop_ids, prompts)
+
+
+def _list_end_ids(model: Any) -> tuple[int, ...]:
+    """Those of the model as it was loaded: an adapter's base has a generation configuration of its own."""
+    ids = model.generation_config.eos_token_id
+    return (ids,) if isinstance(ids, int) else tuple(ids or ())
 
 
 def _load_causal_model(location: str, precision: Precision) -> Any:

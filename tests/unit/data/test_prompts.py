@@ -11,11 +11,11 @@ from transformers import AutoTokenizer
 
 from headstart.config.study import Prompts
 from headstart.data.batches import IGNORE_INDEX, collate, count_loss_tokens
+from headstart.data.chat_templates import set_chat_template
 from headstart.data.corpus import Text
 from headstart.data.prompts import (
     encode_conversations,
-    encode_prompt,
-    set_chat_template,
+    encode_prompts,
     tokenise_conversation,
 )
 from headstart.errors import DataError
@@ -112,7 +112,7 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
     _template(tokenizer, source, tmp_path)
     for text in (ONE, TWO):
         ids, flags = tokenise_conversation(text, tokenizer)
-        prompt = encode_prompt(text[:-2], tokenizer)
+        prompt = encode_prompts([text[:-2]], tokenizer)[0]
         assert ids[: len(prompt)] == prompt
         assert flags[len(prompt) :] == [True] * (len(ids) - len(prompt))
         assert not flags[len(prompt) - 1]
@@ -157,12 +157,12 @@ def test_all_tokens_may_carry_loss_but_the_first(tokenizer: Any) -> None:
 def test_a_start_token_comes_first_where_the_tokenizer_puts_one(tokenizer: Any) -> None:
     from tokenizers.processors import TemplateProcessing
 
-    set_chat_template(tokenizer, Prompts())
+    set_chat_template(tokenizer, Prompts(template="human"))
     assert tokenise_conversation(ONE, tokenizer)[0][0] != tokenizer.bos_token_id
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
     )
-    set_chat_template(tokenizer, Prompts())
+    set_chat_template(tokenizer, Prompts(template="human"))
     ids, flags = tokenise_conversation(ONE, tokenizer)
     assert ids[0] == tokenizer.bos_token_id
     assert tokenizer.bos_token_id not in ids[1:]
