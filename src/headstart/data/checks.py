@@ -11,7 +11,7 @@ from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row
 from headstart.data.groups import choose_group_column, group_texts
 from headstart.data.labels.base import LabelKey, LabelType
 from headstart.data.labels.registry import get_label_type
-from headstart.data.sources import load_rows
+from headstart.data.sources import read_parts
 from headstart.data.splits import split_rows
 from headstart.data.texts import make_text_key
 from headstart.data.training_texts import check_folds, number_groups
@@ -28,7 +28,9 @@ def load_corpus(study: Study) -> Corpus:
             training never shows, a single class, a number that is none.
     """
     data, label_type = study.data, get_label_type(study.task)
-    rows = split_rows(load_rows(data, study.task), data.split, stratify=label_type.is_stratified)
+    sources = read_parts(data, study.task)
+    given = {part: read.rows for part, read in sources.items()}
+    rows = split_rows(given, data.split, stratify=label_type.is_stratified)
     for part in PARTS:
         if not rows[part]:
             raise DataError("no rows", where=f"data, part {part}", expected="at least one")
@@ -42,6 +44,7 @@ def load_corpus(study: Study) -> Corpus:
     grouped = group_texts(rows["test"], data, choose_group_column(data, label_type))
     parts["test"] = replace(parts["test"], groups=grouped.groups)
     warnings = (
+        *(doubt for read in sources.values() for doubt in read.find_doubts()),
         *_find_duplicates(rows, data),
         *grouped.warnings,
         *_find_leaks(rows, label_type, data),

@@ -15,7 +15,7 @@ import numpy as np
 
 from headstart.data.chat_format import ChatFormat, describe_misplaced
 from headstart.data.chat_templates import marks_answers, render, render_blocks
-from headstart.data.conversations import iterate_messages
+from headstart.data.conversations import find_answers, iterate_messages
 from headstart.data.corpus import Text
 from headstart.data.special_tokens import SpecialTokens
 from headstart.data.tokenise import Tokens
@@ -67,13 +67,14 @@ class ConversationEncoder:
             DataError: the template fails, or writes an answer elsewhere than behind its prompt.
         """
         messages, mark = self._mark_messages(text)
-        return self._encode_segments(list(self._split(messages)), mark)
+        split = self._split_by_blocks if marks_answers(self.tokenizer) else self._split_by_turns
+        return self._encode_segments(split(messages, find_answers(text)), mark)
 
     def encode_prompt(self, text: Text) -> list[int]:
         """The ids after which a model answers a conversation that ends with a user's message."""
         messages, mark = self._mark_messages(text)
         prompt = self._render_prompt(messages)
-        turns = [] if marks_answers(self.tokenizer) else self._list_turns(messages)
+        turns = [] if marks_answers(self.tokenizer) else self._list_turns(messages, find_answers(text))
         segments = list(_join_turns(turns)) if _is_stable(turns, prompt) else []
         written = turns[-1].written if segments else ""
         return self._encode_segments([*segments, Segment(prompt[len(written) :], is_answer=False)], mark)[0]
@@ -106,31 +107,30 @@ class ConversationEncoder:
             raise describe_misplaced()
         return prompt.removesuffix(self.format.dropped)
 
-    def _split(self, messages: Messages) -> Iterator[Segment]:
-        if marks_answers(self.tokenizer):
-            return self._split_by_blocks(messages)
-        turns = self._list_turns(messages)
+    def _split_by_turns(self, messages: Messages, answers: Sequence[int]) -> Iterator[Segment]:
+        turns = self._list_turns(messages, answers)
         return _join_turns(turns if _is_stable(turns, turns[-1].written) else turns[-1:])
 
-    def _split_by_blocks(self, messages: Messages) -> Iterator[Segment]:
-        """By the template's own word."""
+    def _split_by_blocks(self, messages: Messages, answers: Sequence[int]) -> Iterator[Segment]:
+        """By the template's own word: a block for each message of the assistant's."""
         rendered = render_blocks(messages, self.tokenizer)
-        if not rendered.blocks:
+        assistants = [i for i, (role, _) in enumerate(messages) if role == "assistant"]
+        if len(rendered.blocks) != len(assistants):
             raise DataError(
-                "it has {% generation %} blocks, and none around an answer",
+                f"{len(rendered.blocks)} {{% generation %}} blocks of it for {len(assistants)} answers",
                 where="prompts.template",
-                expected="a block around what the assistant writes",
+                expected="a block around each answer",
             )
         place = 0
-        for start, end in rendered.blocks:
+        for i, (start, end) in zip(assistants, rendered.blocks, strict=True):
+            if i not in answers:
+                continue
             yield Segment(rendered.text[place:start], is_answer=False)
             yield Segment(rendered.text[start:end], is_answer=True)
             place = end
 
-    def _list_turns(self, messages: Messages) -> list[Turn]:
+    def _list_turns(self, messages: Messages, answers: Sequence[int]) -> list[Turn]:
         """One for each answer, each rendered as the last of its conversation."""
-        # A greeting with which the assistant begins answers nothing: it is part of the first prompt.
-        answers = [i for i, (role, _) in enumerate(messages) if role == "assistant" and i > 0]
         return [self._make_turn(messages[: i + 1]) for i in answers]
 
     def _make_turn(self, messages: Messages) -> Turn:

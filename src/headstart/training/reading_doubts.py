@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from headstart.data.conversations import iterate_messages
+from headstart.data.conversations import find_answers
 from headstart.data.corpus import PARTS, Corpus, Part, Text
 from headstart.data.special_tokens import SpecialTokens
 from headstart.data.tokenise import Tokens
@@ -54,7 +54,7 @@ def _warn_of_lone_answers(corpus: Corpus, tokens: Tokens, limit: int) -> Iterato
     if tokens.loss_mask is None:
         return
     lone = sum(
-        _count_answers(text) > 1 and _count_runs(tokens.loss_mask[start:end]) == 1
+        len(find_answers(text)) > 1 and _count_runs(tokens.loss_mask[start:end]) == 1
         for text, start, end in zip(
             corpus.parts["train"].texts, tokens.starts, tokens.starts[1:], strict=False
         )
@@ -66,10 +66,6 @@ def _warn_of_lone_answers(corpus: Corpus, tokens: Tokens, limit: int) -> Iterato
             message=f"in {lone} conversations of train only the last answer is learnt: the chat template "
             "writes earlier ones otherwise than they were asked for",
         )
-
-
-def _count_answers(text: Text) -> int:
-    return sum(role == "assistant" for role, _ in iterate_messages(text))
 
 
 def _count_runs(mask: np.ndarray) -> int:

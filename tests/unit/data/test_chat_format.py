@@ -11,6 +11,7 @@ from headstart.config.study import Prompts
 from headstart.data.chat_format import ChatFormat, describe_prompts, find_stop_ids, identify_template
 from headstart.data.chat_templates import set_chat_template
 from headstart.data.corpus import Text
+from headstart.data.messages import CONTEXT
 from headstart.data.prompts import ConversationEncoder
 from headstart.errors import DataError
 
@@ -209,7 +210,7 @@ def test_a_generation_block_without_an_answer_is_refused() -> None:
             "{%- endgeneration -%}", "{%- endgeneration -%}{%- endif -%}{{- m.content + '<|turn_end|>' -}}"
         )
     )
-    with pytest.raises(DataError, match="none around an answer"):
+    with pytest.raises(DataError, match="0 {% generation %} blocks of it for 1 answers"):
         ConversationEncoder(tokenizer).encode(ONE)
 
 
@@ -218,3 +219,11 @@ def test_the_identity_of_a_template_is_what_it_writes_too() -> None:
     assert identify_template(one) == identify_template(other)
     other.add_special_tokens({"bos_token": "<|pad|>"})
     assert identify_template(one) != identify_template(other)
+
+
+@pytest.mark.parametrize("kind", ["headers", "marked"])
+def test_an_answer_that_is_context_is_not_learnt(kind: str) -> None:
+    tokenizer = make_chat_tokenizer(TEMPLATES[kind])
+    told: Text = ("user", "Why?", CONTEXT, "Because.", "user", "Oh?", "assistant", "Yes")
+    assert _decode_learnt(told, tokenizer) == "Yes<|turn_end|>"
+    assert ConversationEncoder(tokenizer).encode(told)[0] == ConversationEncoder(tokenizer).encode(TWO)[0]
