@@ -175,17 +175,6 @@ def _join_turns(turns: Iterable[Turn]) -> Iterator[Segment]:
         written = turn.written
 
 
-def tokenise_conversation(text: Text, tokenizer: Any) -> tuple[list[int], list[bool]]:
-    """As `ConversationEncoder.encode`."""
-    return ConversationEncoder(tokenizer).encode(text)
-
-
-def encode_prompts(texts: Iterable[Text], tokenizer: Any) -> list[list[int]]:
-    """As `ConversationEncoder.encode_prompt`, of several conversations."""
-    encoder = ConversationEncoder(tokenizer)
-    return [encoder.encode_prompt(text) for text in texts]
-
-
 def encode_conversations(
     texts: Sequence[Text], tokenizer: Any, max_length: int, *, all_tokens: bool = False
 ) -> Tokens:
