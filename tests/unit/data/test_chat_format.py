@@ -210,7 +210,7 @@ def test_a_generation_block_without_an_answer_is_refused() -> None:
             "{%- endgeneration -%}", "{%- endgeneration -%}{%- endif -%}{{- m.content + '<|turn_end|>' -}}"
         )
     )
-    with pytest.raises(DataError, match="0 .* blocks of it for 1 answers"):
+    with pytest.raises(DataError, match=r"0 .* blocks of it for 1 answers"):
         ConversationEncoder(tokenizer).encode(ONE)
 
 
