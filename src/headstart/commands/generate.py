@@ -22,6 +22,7 @@ from headstart.data.tables import add_columns, check_formats
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.errors import DataError, ModelError
+from headstart.events import Log, ignore_log
 from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
 from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
@@ -111,18 +112,24 @@ def generate(model: str, prompts: Sequence[str], config: GenerationConfig | None
 
 
 def generate_file(
-    name: str, source: Path, target: Path, config: GenerationConfig, *, column: str = "prompt"
+    name: str,
+    source: Path,
+    target: Path,
+    config: GenerationConfig,
+    *,
+    column: str = "prompt",
+    log: Log = ignore_log,
 ) -> int:
     """Answer the prompts in a column of `source`; gives the number of rows.
 
     `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or
-    not at all.
+    not at all. `log` is told how the model is asked.
 
     Raises:
         DataError, ModelError, OutputError: as `headstart.commands.predict.predict`.
     """
     check_formats(source, target)
-    open_once = cache(partial(open_generator, name))  # when the first prompts are known to be some
+    open_once = cache(partial(_open_aloud, name, log))  # when the first prompts are known to be some
 
     def answer_chunk(chunk: list[Cells]) -> list[dict[str, Any]]:
         prompts = [_read_prompt(cells, column, where) for where, cells in chunk]
@@ -131,6 +138,13 @@ def generate_file(
 
     fields = [pa.field("answer", pa.string()), pa.field("stopped", pa.bool_())]
     return add_columns(source, target, answer_chunk, lambda: fields)
+
+
+def _open_aloud(name: str, log: Log) -> TextGenerator:
+    generator = open_generator(name)
+    for sentence in generator.prompts:
+        log(sentence)
+    return generator
 
 
 def _read_prompt(cells: dict[str, Any], column: str, where: str) -> str:

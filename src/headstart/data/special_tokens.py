@@ -44,7 +44,12 @@ class SpecialTokens:
     @cached_property
     def _names(self) -> str:
         """A regular expression of all names, of which the longest comes first."""
-        return "|".join(map(re.escape, sorted(self.ids, key=len, reverse=True))) or "(?!)"
+        # By how they begin, for speed: a tokenizer may have a thousand.
+        groups: dict[str, list[str]] = {}
+        for name in sorted(self.ids, key=len, reverse=True):
+            groups.setdefault(name[:2], []).append(re.escape(name[2:]))
+        kinds = [f"{re.escape(start)}(?:{'|'.join(rest)})" for start, rest in groups.items()]
+        return "|".join(kinds) or "(?!)"
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -72,6 +77,8 @@ class SpecialTokens:
 
     def mark(self, text: str, mark: str) -> str:
         """The text with `mark` behind the first character of each name, by which it is known for text."""
+        if not self.pattern.search(text):
+            return text
         return re.sub(f"(?=(?:{self._names}))(.)", rf"\1{mark}", text, flags=re.DOTALL)
 
     def encode(self, text: str, mark: str) -> list[int]:
