@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from headstart.data.chat_templates import TemplateChoice, render
+from headstart.data.chat_templates import TemplateChoice, marks_answers, render, render_blocks
 from headstart.data.special_tokens import list_special_tokens
 from headstart.errors import DataError
 
@@ -108,7 +108,15 @@ def describe_prompts(tokenizer: Any, choice: TemplateChoice) -> list[str]:
         sentences.append(f"{form.lead!r}, which the chat template writes before an answer, is no part of it")
     if form.dropped:
         sentences.append(f"{form.dropped!r} is left out of prompts: no answer of the chat template has it")
+    if marks_answers(tokenizer) and not _is_end_marked(tokenizer, form):
+        sentences.append(f"{form.end} stands outside of the template's {{% generation %}}: it is not learnt")
     return sentences
+
+
+def _is_end_marked(tokenizer: Any, form: ChatFormat) -> bool:
+    """Whether a template that marks what the assistant writes marks its turn's end too."""
+    rendered = render_blocks([("user", _QUESTION), ("assistant", _ANSWERS[0])], tokenizer)
+    return any(form.end in rendered.text[start:end] for start, end in rendered.blocks)
 
 
 def describe_misplaced() -> DataError:

@@ -198,6 +198,15 @@ def test_what_plan_says_of_a_template() -> None:
         assert sentences[0].startswith("asked in its own chat template; a turn ends with <|")
 
 
+def test_a_turn_end_outside_of_the_templates_blocks_is_said() -> None:
+    for template, count in ((MARKED, 0), (MARKED.replace('"<|turn_end|>" -}}{%- endg', '"" -}}{%- endg'), 1)):
+        tokenizer = make_chat_tokenizer(
+            template.replace("endgeneration -%}{{-", "endgeneration -%}{{- '<|turn_end|>' +")
+        )
+        sentences = describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts()))
+        assert len([one for one in sentences if "it is not learnt" in one]) == count
+
+
 def test_a_failing_template_names_the_conversation() -> None:
     encoder = ConversationEncoder(make_chat_tokenizer(TEMPLATES["renamed"]))
     with pytest.raises(DataError, match="no system message here; the conversation begins 'Why\\?'"):
