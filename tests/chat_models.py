@@ -101,6 +101,11 @@ MARKED_THINKING = MARKED.replace(
     'm.content + "<|turn_end|>" -}}{%- endgeneration -%}{{- "\n" -}}',
     '"<think>\n\n</think>\n\n" + m.content + "<|turn_end|>\n" -}}{%- endgeneration -%}',
 )
+#: Says so in two blocks, of which one is behind the whole.
+MARKED_TWICE = (
+    MARKED
+    + "{%- if not add_generation_prompt -%}{% generation %}{{ eos_token }}{% endgeneration %}{%- endif -%}"
+)
 TEMPLATES = {
     "headers": HEADERS,
     "brackets": BRACKETS,
@@ -111,6 +116,7 @@ TEMPLATES = {
     "channels": CHANNELS,
     "marked": MARKED,
     "marked-thinking": MARKED_THINKING,
+    "marked-twice": MARKED_TWICE,
 }
 
 

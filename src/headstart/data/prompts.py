@@ -112,19 +112,9 @@ class ConversationEncoder:
         return _join_turns(turns if _is_stable(turns, turns[-1].written) else turns[-1:])
 
     def _split_by_blocks(self, messages: Messages, answers: Sequence[int]) -> Iterator[Segment]:
-        """By the template's own word: a block for each message of the assistant's."""
-        rendered = render_blocks(messages, self.tokenizer)
-        assistants = [i for i, (role, _) in enumerate(messages) if role == "assistant"]
-        if len(rendered.blocks) != len(assistants):
-            raise DataError(
-                f"{len(rendered.blocks)} {{% generation %}} blocks of it for {len(assistants)} answers",
-                where="prompts.template",
-                expected="a block around each answer",
-            )
-        place = 0
-        for i, (start, end) in zip(assistants, rendered.blocks, strict=True):
-            if i not in answers:
-                continue
+        """By the template's own word."""
+        rendered, place = render_blocks(messages, self.tokenizer), 0
+        for start, end in _select_blocks(rendered.blocks, messages, answers):
             yield Segment(rendered.text[place:start], is_answer=False)
             yield Segment(rendered.text[start:end], is_answer=True)
             place = end
@@ -159,6 +149,23 @@ class ConversationEncoder:
             ids += new
             mask += [segment.is_answer] * len(new)
         return ids, mask
+
+
+def _select_blocks(
+    blocks: Sequence[tuple[int, int]], messages: Messages, answers: Sequence[int]
+) -> list[tuple[int, int]]:
+    """The blocks of the answers that are learnt: all of them, unless some answers are context."""
+    assistants = [i for i, (role, _) in enumerate(messages) if role == "assistant"]
+    has_context = len(assistants) > len(answers)
+    if not blocks or (has_context and len(blocks) != len(assistants)):
+        raise DataError(
+            f"{len(blocks)} {{% generation %}} blocks of it for {len(assistants)} answers",
+            where="prompts.template",
+            expected="a block around each answer",
+        )
+    if not has_context:
+        return list(blocks)
+    return [block for i, block in zip(assistants, blocks, strict=True) if i in answers]
 
 
 def _is_stable(turns: Sequence[Turn], prompt: str) -> bool:

@@ -27,6 +27,7 @@ LEARNT = {
     "started": ("Because.<|end|>", "Because.<|end|>Yes<|end|>"),
     "channels": ("<|start|>final<|tail|>Because.<|end|>", "<|start|>final<|tail|>Yes<|end|>"),
     "marked": ("Because.<|turn_end|>", "Because.<|turn_end|>Yes<|turn_end|>"),
+    "marked-twice": ("Because.<|turn_end|><|end|>", "Because.<|turn_end|>Yes<|turn_end|><|end|>"),
     "marked-thinking": (
         "<think>\n\n</think>\n\nBecause.<|turn_end|>\n",
         "<think>\n\n</think>\n\nBecause.<|turn_end|>\n<think>\n\n</think>\n\nYes<|turn_end|>\n",
@@ -70,7 +71,7 @@ def test_prompts_are_those_of_the_library_and_of_training(kind: str) -> None:
         ids, mask = encoder.encode(text)
         prompt = encoder.encode_prompt(text[:-2])
         assert ids[: len(prompt)] == prompt
-        assert all(mask[len(prompt) :])
+        assert (mask[len(prompt) - 1], mask[len(prompt)]) == (False, True)
         library = tokenizer.apply_chat_template(_as_messages(text[:-2]), add_generation_prompt=True).input_ids
         assert library[: len(prompt)] == prompt
         assert tokenizer.decode(library[len(prompt) :]) == encoder.format.dropped
@@ -91,7 +92,7 @@ def test_an_answer_follows_its_prompts_ids_even_where_a_longer_text_has_others()
     assert ids[: len(prompt)] == prompt
 
 
-@pytest.mark.parametrize("kind", ["marked", "marked-thinking"])
+@pytest.mark.parametrize("kind", ["marked", "marked-thinking", "marked-twice"])
 def test_masks_are_the_librarys_where_the_template_marks_answers(kind: str) -> None:
     tokenizer = make_chat_tokenizer(TEMPLATES[kind])
     three: Text = ("system", "Be brief.", *TWO, "user", "No?", "assistant", "No.")
