@@ -70,6 +70,11 @@ def drop_last_answer(text: Text) -> Text:
     return text[:-2]
 
 
+def make_prompt(text: str) -> Text:
+    """A conversation of one question, to be answered."""
+    return ("user", text)
+
+
 def list_prompt_columns(data: Data) -> tuple[str, ...]:
     """The columns of what is asked."""
     return (data.prompt,) if isinstance(data.prompt, str) else data.prompt
