@@ -26,6 +26,7 @@ from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 from headstart.tasks import instruction
 from headstart.tasks.instruction import Instruction
+from headstart.training import resume
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 P, NEW = 48, 12
@@ -219,6 +220,27 @@ def test_what_was_learnt_is_tested_by_the_next_call(
         expected.valid,
         expected.best_epoch,
     )
+
+
+def _die(*_: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_a_process_that_dies_while_it_tests_loses_no_training(
+    tiny_bloom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of runs that took long enough, as here all do, the state is written before they are asked."""
+    monkeypatch.setattr(resume, "SAVE_INTERVAL", 0)
+    monkeypatch.setattr(resume, "MAX_TIME_SHARE", 1e9)
+    model = _save_model("gpt2", tmp_path / "model", tiny_bloom, 10**30)
+    study = headstart.load_study(_write(tmp_path, model))
+    with monkeypatch.context() as patch:
+        patch.setattr(Instruction, "test", _die)
+        with pytest.raises(KeyboardInterrupt):
+            headstart.run(study)
+    steps = _count_steps(monkeypatch)
+    headstart.run(study)
+    assert (_read_record(tmp_path).status, steps) == ("done", [])
 
 
 def test_a_prompt_without_room_is_one_sentence(
