@@ -168,7 +168,7 @@ def generate(
         typer.echo(f"answered {count} prompts: {output}")
     elif prompt is not None:
         generator = open_generator(model)
-        for sentence in generator.prompts:
+        for sentence in generator.prompt_formats:
             typer.echo(sentence, err=True)
         generator.generate([prompt], config, stream=True)
 

@@ -16,6 +16,7 @@ from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
 from headstart.data.chat_format import describe_prompts, find_stop_ids
 from headstart.data.chat_templates import set_chat_template
+from headstart.data.conversations import make_prompt
 from headstart.data.formats import Cells
 from headstart.data.prompts import ConversationEncoder
 from headstart.data.tables import add_columns, check_formats
@@ -26,6 +27,7 @@ from headstart.events import Log, ignore_log
 from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
 from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
+from headstart.models.positions import find_position_limit
 from headstart.models.stop_ids import read_end_ids
 from headstart.store.model_notes import read_model_notes
 
@@ -34,27 +36,52 @@ from headstart.store.model_notes import read_model_notes
 class TextGenerator:
     """A causal model ready to answer.
 
-    Answers end at `stop_ids`. `prompts` says how it is asked, in sentences.
+    Answers end at `stop_ids`. `prompt_formats` says how it is asked.
     """
 
     model: Any
     tokenizer: Any
     precision: Precision
     stop_ids: tuple[int, ...] = ()
-    prompts: tuple[str, ...] = ()
+    prompt_formats: tuple[str, ...] = ()
 
     def generate(
-        self, prompts: Sequence[str], config: GenerationConfig, *, stream: bool = False
+        self,
+        prompts: Sequence[str],
+        config: GenerationConfig,
+        *,
+        stream: bool = False,
+        places: Sequence[str] = (),
     ) -> list[Answer]:
-        """The answer to each prompt; `stream` prints one prompt's answer as it comes."""
+        """The answer to each prompt; `stream` prints one prompt's answer as it comes.
+
+        Args:
+            places: where each prompt stands, for messages.
+
+        Raises:
+            DataError: a prompt leaves no place for an answer in the model's positions.
+        """
         streamer = (
             TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
         )
         encoder = ConversationEncoder(self.tokenizer)
-        encoded = [encoder.encode_prompt(("user", prompt)) for prompt in prompts]
+        encoded = [encoder.encode_prompt(make_prompt(prompt)) for prompt in prompts]
+        self._check_room(encoded, places)
         config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
         answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
         return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
+
+    def _check_room(self, prompts: Sequence[Sequence[int]], places: Sequence[str]) -> None:
+        """See that each prompt leaves a place for an answer."""
+        limit = find_position_limit(self.model)
+        for i, ids in enumerate(prompts):
+            if limit is not None and len(ids) >= limit:
+                raise DataError(
+                    f"the prompt has {len(ids)} tokens, and the model {limit} positions for it and an answer",
+                    where=places[i] if places else None,
+                    expected=f"at most {limit - 1} tokens, those of the template included",
+                    fix="shorten it",
+                )
 
 
 def open_generator(name: str) -> TextGenerator:
@@ -78,9 +105,9 @@ def open_generator(name: str) -> TextGenerator:
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    prompts = tuple(describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts())))
+    formats = tuple(describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts())))
     stop_ids = find_stop_ids(tokenizer, (*read_end_ids(location, model.config), *_list_end_ids(model)))
-    return TextGenerator(model.to(device).eval(), tokenizer, precision, stop_ids, prompts)
+    return TextGenerator(model.to(device).eval(), tokenizer, precision, stop_ids, formats)
 
 
 def _list_end_ids(model: Any) -> tuple[int, ...]:
@@ -133,7 +160,7 @@ def generate_file(
 
     def answer_chunk(chunk: list[Cells]) -> list[dict[str, Any]]:
         prompts = [_read_prompt(cells, column, where) for where, cells in chunk]
-        generated = open_once().generate(prompts, config)
+        generated = open_once().generate(prompts, config, places=[where for where, _ in chunk])
         return [{"answer": answer.text, "stopped": answer.stopped} for answer in generated]
 
     fields = [pa.field("answer", pa.string()), pa.field("stopped", pa.bool_())]
@@ -142,7 +169,7 @@ def generate_file(
 
 def _open_aloud(name: str, log: Log) -> TextGenerator:
     generator = open_generator(name)
-    for sentence in generator.prompts:
+    for sentence in generator.prompt_formats:
         log(sentence)
     return generator
 

@@ -70,6 +70,11 @@ def drop_last_answer(text: Text) -> Text:
     return text[:-2]
 
 
+def make_prompt(text: str) -> Text:
+    """A conversation of one question, to be answered."""
+    return ("user", text)
+
+
 def list_prompt_columns(data: Data) -> tuple[str, ...]:
     """The columns of what is asked."""
     return (data.prompt,) if isinstance(data.prompt, str) else data.prompt
@@ -155,7 +160,7 @@ def _explain_no_prompt(cells: Mapping[str, Any], column: str, where: str) -> NoR
 def _refuse_preferences(cells: Mapping[str, Any], data: Data, where: str) -> None:
     """Two answers to a prompt, or one with a judgement: another kind of training than this."""
     used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
-    if cells.keys() >= _PREFERENCES and not used & _PREFERENCES:
+    if cells.keys() >= _PREFERENCES and not used <= cells.keys():
         raise DataError(
             "preference data: columns 'chosen' and 'rejected' hold a wanted and an unwanted answer, of which "
             "nothing here learns to prefer one",

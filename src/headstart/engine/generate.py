@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from transformers import GenerationConfig as LibraryConfig
 
 from headstart.device import Precision, make_autocast_context
+from headstart.engine.answer_batches import generate_in_halves, plan_answer_batches
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.sampling import list_samplers
 from headstart.models.checkpoints import silence_logs
+from headstart.models.positions import find_position_limit
 
 #: Prompts answered at once.
 _BATCH_SIZE = 16
@@ -58,23 +60,26 @@ def generate_answers(
 ) -> list[Answer]:
     """The model's answer to each prompt, which are token ids.
 
-    An answer has stopped if it ends with an end token; white space around it is taken off. What is sampled is
-    a function of the seed and the prompt's ids, whatever the other prompts are.
+    An answer has stopped if it ends with an end token; white space around it is taken off. It ends where the
+    model's positions do; that to a prompt which leaves none is empty. What is sampled is a function of
+    the seed and the prompt's ids, whatever the other prompts are.
     """
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    lengths, limit = list(map(len, prompts)), find_position_limit(model)
     answers: dict[int, Answer] = {}
     stop_ids = {*config.stop_ids, tokenizer.eos_token_id}
+
+    def generate(index: list[int], room: int) -> list[list[int]]:
+        chosen, fitting = [prompts[i] for i in index], replace(config, max_new_tokens=room)
+        return list(_generate_ids(model, chosen, tokenizer, fitting, precision, streamer, stop_ids))
+
     with evaluation_mode(model), _plain_generation(model):
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _BATCH_SIZE
-        for start in range(0, len(order), size):
-            index = order[start : start + size]
-            generated = _generate_ids(
-                model, [prompts[i] for i in index], tokenizer, config, precision, streamer, stop_ids
-            )
+        for index, room in plan_answer_batches(lengths, config.max_new_tokens, limit, size):
+            generated = generate_in_halves(generate, index, room)
             decoded = (_decode_answer(ids, tokenizer, stop_ids) for ids in generated)
             answers |= dict(zip(index, decoded, strict=True))
-    return [answers[i] for i in range(len(prompts))]
+    return [answers.get(i, Answer("", stopped=False)) for i in range(len(prompts))]
 
 
 def _generate_ids(

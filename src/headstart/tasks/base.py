@@ -59,6 +59,10 @@ class Task(ABC):
     def encode(self, texts: Sequence[Text], tokenizer: Any, limit: int, prompts: Prompts) -> Tokens:
         """Token ids of examples, at most `limit` each, from the cache where they were met before."""
 
+    def count_prompt_tokens(self, texts: Sequence[Text], tokenizer: Any) -> np.ndarray:
+        """Tokens of what a model is asked of each example, [N]; of nothing unless the task has answers."""
+        return np.zeros(0, np.int64)
+
     @abstractmethod
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
@@ -72,6 +76,13 @@ class Task(ABC):
             DataError, ModelError: it does not fit.
         """
         return []
+
+    def test_answers(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
+    ) -> Scores:
+        """Metrics of the answers to test prompts, written to the run's `folder`; none unless the task has
+        answers."""
+        return {}
 
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Metrics of the answers to valid prompts at the selected epoch; none unless the task has answers."""

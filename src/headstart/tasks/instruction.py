@@ -16,7 +16,7 @@ from headstart.config.study import Prompts
 from headstart.data.batches import count_loss_tokens
 from headstart.data.chat_format import describe_prompts, identify_template
 from headstart.data.chat_templates import set_chat_template
-from headstart.data.conversations import drop_last_answer
+from headstart.data.conversations import drop_last_answer, make_prompt
 from headstart.data.corpus import Part, Text
 from headstart.data.prompts import ConversationEncoder, encode_conversations
 from headstart.data.tokenise import Tokens, tokenise
@@ -71,6 +71,11 @@ class Instruction(Task):
         encode = partial(encode_conversations, all_tokens=all_tokens)
         return tokenise(texts, tokenizer, limit, encode, f"{identify_template(tokenizer)} {all_tokens}")
 
+    def count_prompt_tokens(self, texts: Sequence[Text], tokenizer: Any) -> np.ndarray:
+        """Tokens of each conversation that are read before an answer is asked for, [N]."""
+        encoder = ConversationEncoder(tokenizer)
+        return np.array([len(encoder.encode_prompt(text)) for text in texts], np.int64)
+
     def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> list[str]:
         """Give the tokenizer its chat template; see that examples of one row do not see each other."""
         choice = set_chat_template(checkpoint.tokenizer, prompts)
@@ -84,11 +89,7 @@ class Instruction(Task):
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
-        """The metrics of the test conversations' tokens, and of the answers to the first of their prompts.
-
-        Writes the sums over each conversation's tokens to `tokens.parquet`, and those prompts, the responses
-        expected and the answers to `predictions.parquet`.
-        """
+        """The metrics of the test conversations' tokens; the sums over each one's go to `tokens.parquet`."""
         tokens = context.parts["test"].tokens
         counts, sums = count_loss_tokens(tokens), self._sum_tokens(model, tokens, context)
         test = prepared.study.corpus.parts["test"]
@@ -98,7 +99,7 @@ class Instruction(Task):
             "right": pa.array(sums[:, 1].astype(np.int64)),
         }
         write_table(folder / TOKENS_FILE, columns)
-        return compute_token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
+        return compute_token_scores(sums, counts)
 
     def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: PackContext) -> np.ndarray:
         """`reduce_logits` of all conversations, [N, 2]."""
@@ -112,9 +113,13 @@ class Instruction(Task):
         )
         return np.concatenate([sums[0].numpy() for _, sums in windows])
 
-    def _test_answers(
+    def test_answers(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
+        """The metrics of the answers to the first test prompts.
+
+        Writes those prompts, the responses expected and the answers to `predictions.parquet`.
+        """
         ids, conversations, answers = self._answer_part("test", model, prepared, context)
         expected = _write_answers(conversations, prepared)
         groups = prepared.study.corpus.parts["test"].groups
@@ -145,7 +150,7 @@ class Instruction(Task):
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
     ) -> list[Answer]:
         """Greedily, as valid and test prompts are answered."""
-        conversations: list[Text] = [("user", prompt) for prompt in prepared.study.study.samples]
+        conversations = [make_prompt(prompt) for prompt in prepared.study.study.samples]
         return _answer(model, conversations, prepared, context) if conversations else []
 
     def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:

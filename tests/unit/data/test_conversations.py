@@ -137,6 +137,8 @@ def test_preferences_are_refused_in_a_sentence(cells: dict[str, Any], data: Data
 def test_wanted_answers_are_learnt_where_a_study_names_them() -> None:
     cells = {"prompt": "p", "chosen": "a", "rejected": "b"}
     assert read_conversation(cells, Data(path="x", response="chosen"), "f:1")[-1] == "a"
+    known = cells | {"response": "c"}
+    assert read_conversation(known, PAIRS, "f:1")[-1] == "c"
     whole = read_conversation(
         {"chosen": MESSAGES, "rejected": MESSAGES}, Data(path="x", messages="chosen"), "f:1"
     )
