@@ -50,16 +50,22 @@ def _describe_program(
 @app.command()
 def init(
     data: Annotated[Path, typer.Argument(help="A data file or folder.", show_default=False)],
-    model: Annotated[str, typer.Option(help="Checkpoint: folder, hub id, or asset:name.")] = "asset:minilm",
-    text: Annotated[str | None, typer.Option(help="Column of texts, where the guess is wrong.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of labels, where the guess is wrong.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint: folder, hub id, or asset:name; a small one by default.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column of texts, where the guess is wrong; A,B for a pair.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of labels, where the guess is wrong; A,B,C of 0 and 1.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("study.yaml"),
 ) -> None:
-    """Look at labelled texts and write a commented study file."""
+    """Look at labelled texts, or prompts and responses, and write a commented study file."""
     from headstart.commands.init import init as write_study
+    from headstart.report.init import render_init
 
-    write_study(data, output, model=model, text=text, label=label)
-    typer.echo(f"wrote {output}; next: headstart plan {output}")
+    typer.echo(render_init(write_study(data, output, model=model, text=text, label=label)))
 
 
 @app.command()
