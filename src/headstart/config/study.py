@@ -101,6 +101,7 @@ class Data(Section):
     messages: str | None = Field(
         default=None, description="Column of lists of {role, content}, in place of prompt and response."
     )
+    separator: str = Field(default=",", description="Between the cells of a CSV file; one character.")
     label_separator: str = Field(
         default="|", min_length=1, description="Between the labels of one multi-label cell."
     )
@@ -116,6 +117,13 @@ class Data(Section):
         "bootstrap, each seed draws as many with replacement.",
     )
     folds: int = Field(default=5, ge=2, description="Parts of which training_texts: folds leaves out one.")
+
+    @field_validator("separator")
+    @classmethod
+    def _check_separator(cls, value: str) -> str:
+        if len(value) != 1 or value in '"\r\n':
+            raise ValueError(f"one character expected, no quotation mark or line end, got {value!r}")
+        return value
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:
