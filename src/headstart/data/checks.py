@@ -28,7 +28,8 @@ def load_corpus(study: Study) -> Corpus:
             training never shows, a single class, a number that is none.
     """
     data, label_type = study.data, get_label_type(study.task)
-    rows = split_rows(load_rows(data, study.task), data.split, stratify=label_type.is_stratified)
+    loaded = label_type.settle(load_rows(data, study.task), data)
+    rows = split_rows(loaded, data.split, stratify=label_type.is_stratified)
     for part in PARTS:
         if not rows[part]:
             raise DataError("no rows", where=f"data, part {part}", expected="at least one")

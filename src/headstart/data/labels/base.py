@@ -79,6 +79,14 @@ class LabelType(ABC):
             return get_cell(cells, data.label, where, "data.label")
         return {column: get_cell(cells, column, where, "data.label") for column in data.label}
 
+    def settle(self, rows: dict[Part, list[Row]], data: Data) -> dict[Part, list[Row]]:
+        """The rows with labels that mean by themselves what they mean in their column.
+
+        Raises:
+            DataError: what a label means cannot be said.
+        """
+        return rows
+
     def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
         """The names of the classes, in order; none where labels have no names.
 
@@ -105,6 +113,10 @@ class LabelType(ABC):
         Raises:
             DataError: says what they lack.
         """
+
+    def find_only_value(self, labels: np.ndarray, names: Sequence[str]) -> str | None:
+        """What all the labels are, in words, where nothing can be told apart; else None."""
+        return None
 
     def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
         """What is worth a warning about how often each label stands in the training part."""

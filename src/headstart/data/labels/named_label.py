@@ -40,8 +40,12 @@ class NamedLabel(LabelType):
                             where=row.where,
                             expected=f"one of {', '.join(sorted(known)[:_NAMES_SHOWN])}",
                         )
-        # Columns have an order, which the study gives.
-        return data.label if isinstance(data.label, tuple) else tuple(sorted(known, key=order_naturally))
+        # Names that the study gives have an order.
+        return self.get_given_names(data) or tuple(sorted(known, key=order_naturally))
+
+    def get_given_names(self, data: Data) -> tuple[str, ...] | None:
+        """The names that the study gives, in its order; None where the data has them."""
+        return None
 
     def make_key(self, row: Row, data: Data) -> LabelKey:
         """The names, in whatever order they stand there."""
