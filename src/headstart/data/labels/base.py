@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from headstart.config.study import Data
-from headstart.data.corpus import Part, Row, Text
+from headstart.data.corpus import CellType, Part, Row, Text
 from headstart.data.distributions import Bar
 from headstart.data.formats import get_cell
 from headstart.data.texts import list_text_columns, read_text
@@ -86,6 +86,10 @@ class LabelType(ABC):
             DataError: what a label means cannot be said.
         """
         return rows
+
+    def identify_cells(self, rows: Sequence[Row]) -> CellType:
+        """What names of labels are in the cells of rows, so that predictions can be the same."""
+        return "text"
 
     def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
         """The names of the classes, in order; none where labels have no names.

@@ -29,8 +29,16 @@ class LabelSet(NamedLabel):
             return rows
         everything = [row for of_part in rows.values() for row in of_part]
         check_separators(everything, data)
-        names = name_places(everything, [self.list_names(row, data) for row in everything], data)
-        settled = iter([replace(row, label=of_row) for row, of_row in zip(everything, names, strict=True)])
+        lists = [self.list_names(row, data) for row in everything]
+        names = name_places(everything, lists, data)
+        # Lists of names stay what they are: predictions are to have the type of what is in them.
+        keeps = names is lists
+        settled = iter(
+            [
+                row if keeps and isinstance(row.label, list) else replace(row, label=of_row)
+                for row, of_row in zip(everything, names, strict=True)
+            ]
+        )
         return {part: [next(settled) for _ in of_part] for part, of_part in rows.items()}
 
     def list_names(self, row: Row, data: Data) -> list[str]:

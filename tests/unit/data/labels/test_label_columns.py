@@ -12,6 +12,7 @@ from headstart.data.corpus import PARTS, Part, Row
 from headstart.data.labels.label_set import LabelSet
 from headstart.errors import DataError
 
+DATA = Data(path="a")
 KIND = LabelSet()
 
 
@@ -22,7 +23,8 @@ def settled(labels: list[Any], **data: Any) -> list[object]:
         for k, part in enumerate(PARTS)
     }
     found = KIND.settle(rows, Data.model_validate({"path": "a", **data}))
-    return [row.label for row in sorted((row for part in PARTS for row in found[part]), key=lambda r: r.id)]
+    in_order = sorted((row for part in PARTS for row in found[part]), key=lambda row: row.id)
+    return [row.label if isinstance(row.label, dict) else KIND.list_names(row, DATA) for row in in_order]
 
 
 def refused(labels: list[Any], **data: Any) -> DataError:
