@@ -102,7 +102,8 @@ def _open_writer(
     """A function that appends rows to what becomes `target` when all is written."""
     with write_file_atomically(target) as temporary:
         if target.suffix.lower() == ".parquet":
-            schema = pa.schema([*pq.read_schema(source), *fields()])
+            read = pq.read_schema(source)  # with what pandas notes there, such as which column is the index
+            schema = pa.schema([*read, *fields()], metadata=read.metadata)
             with pq.ParquetWriter(temporary, schema) as parquet:
                 yield lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema=schema))
         else:

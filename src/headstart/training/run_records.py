@@ -161,7 +161,7 @@ class PackFinisher:
             test=test,
             samples=pair_samples(prepared, before, after),
             epochs=tuple(member.epochs),
-            resolved={"max_length": prepared.max_length},
+            resolved=_resolve(prepared),
             parameters=parameters,
             execution=describe_execution(
                 describe_device(context.device),
@@ -172,6 +172,13 @@ class PackFinisher:
                 notes=self.notes,
             ),
         )
+
+
+def _resolve(prepared: PreparedRun) -> dict[str, int | float | str]:
+    """The values that the run chose, and what its model needs to be used."""
+    resolved: dict[str, int | float | str] = {"max_length": prepared.max_length}
+    cells = prepared.study.corpus.label_cells
+    return resolved if cells == "text" else {**resolved, "label_cells": cells}
 
 
 def make_result_record(prepared: PreparedRun, result: RunResult, workers: int) -> RunRecord:
