@@ -29,6 +29,7 @@ from headstart.planning.plan import Plan
 from headstart.planning.tuning import describe_changed_choices
 from headstart.records import Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
+from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 
 
@@ -144,7 +145,9 @@ def _train(
 
 def _write_findings(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
-    records, warnings = list(opened.records.values()), opened.prepared.warnings
+    records = list(opened.records.values())
+    unanswered = (one for record in records for one in record.warnings if one.kind == ANSWERS_LEFT_OUT)
+    warnings = (*opened.prepared.warnings, *unanswered)
     done = opened.done
     has_results = any(run.key in done for run in opened.runs)
     # Logged first: a call that is killed before it writes results has then looked, and the next one knows.

@@ -23,6 +23,7 @@ from headstart.errors import DataError, ModelError
 from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
 from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
+from headstart.models.positions import find_position_limit
 from headstart.store.model_notes import read_model_notes
 
 
@@ -35,14 +36,39 @@ class TextGenerator:
     precision: Precision
 
     def generate(
-        self, prompts: Sequence[str], config: GenerationConfig, *, stream: bool = False
+        self,
+        prompts: Sequence[str],
+        config: GenerationConfig,
+        *,
+        stream: bool = False,
+        places: Sequence[str] = (),
     ) -> list[Answer]:
-        """The answer to each prompt; `stream` prints one prompt's answer as it comes."""
+        """The answer to each prompt; `stream` prints one prompt's answer as it comes.
+
+        Args:
+            places: where each prompt stands, for messages.
+
+        Raises:
+            DataError: a prompt leaves no place for an answer in the model's positions.
+        """
         streamer = (
             TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
         )
         encoded = [encode_prompt(("user", prompt), self.tokenizer) for prompt in prompts]
+        self._check_room(encoded, places)
         return generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
+
+    def _check_room(self, prompts: Sequence[Sequence[int]], places: Sequence[str]) -> None:
+        """See that each prompt leaves a place for an answer."""
+        limit = find_position_limit(self.model)
+        for i, ids in enumerate(prompts):
+            if limit is not None and len(ids) >= limit:
+                raise DataError(
+                    f"the prompt has {len(ids)} tokens, and the model {limit} positions for it and an answer",
+                    where=places[i] if places else None,
+                    expected=f"at most {limit - 1} tokens, those of the template included",
+                    fix="shorten it",
+                )
 
 
 def open_generator(name: str) -> TextGenerator:
@@ -108,7 +134,7 @@ def generate_file(
 
     def answer_chunk(chunk: list[Cells]) -> list[dict[str, Any]]:
         prompts = [_read_prompt(cells, column, where) for where, cells in chunk]
-        generated = open_once().generate(prompts, config)
+        generated = open_once().generate(prompts, config, places=[where for where, _ in chunk])
         return [{"answer": answer.text, "stopped": answer.stopped} for answer in generated]
 
     fields = [pa.field("answer", pa.string()), pa.field("stopped", pa.bool_())]

@@ -96,10 +96,21 @@ class Data(Section):
     label: str | tuple[str, ...] = Field(
         default="label", description="Label column; for multi-label also a list of 0/1 columns."
     )
-    prompt: str = Field(default="prompt", description="Column of prompts, for task instruction.")
+    prompt: str | Annotated[tuple[str, ...], Field(min_length=2)] = Field(
+        default="prompt",
+        description="Column of prompts, for task instruction; of several, such as [instruction, input], "
+        "those that hold something are joined by a blank line.",
+    )
     response: str = Field(default="response", description="Column of responses, for task instruction.")
     messages: str | None = Field(
-        default=None, description="Column of lists of {role, content}, in place of prompt and response."
+        default=None,
+        description="Column of lists of messages, {role, content} or {from, value}, in place of prompt and "
+        "response.",
+    )
+    skip_invalid: bool = Field(
+        default=False,
+        description="Leave out rows whose text or label cannot be read, and count them; by default they are "
+        "an error.",
     )
     separator: str = Field(default=",", description="Between the cells of a CSV file; one character.")
     label_separator: str = Field(

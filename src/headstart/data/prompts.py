@@ -16,7 +16,7 @@ import numpy as np
 from jinja2 import TemplateError
 
 from headstart.config.study import Prompts
-from headstart.data.conversations import iterate_messages
+from headstart.data.conversations import find_answers, iterate_messages
 from headstart.data.corpus import Text
 from headstart.data.tokenise import Tokens
 from headstart.errors import DataError
@@ -86,9 +86,7 @@ def render_pieces(text: Text, tokenizer: Any, *, add_generation_prompt: bool = F
         DataError: the template fails, or writes an answer elsewhere than behind its prompt.
     """
     messages, written = list(iterate_messages(text)), ""
-    for i, (role, _) in enumerate(messages):
-        if role != "assistant":
-            continue
+    for i in find_answers(text):
         prompt = _render_messages(messages[:i], tokenizer, add_generation_prompt=True)
         answered = _render_messages(messages[: i + 1], tokenizer, add_generation_prompt=False)
         if not (prompt.startswith(written) and answered.startswith(prompt)):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from headstart.device import Precision, make_autocast_context
+from headstart.engine.answer_batches import generate_in_halves, plan_answer_batches
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
 from headstart.models.checkpoints import silence_logs
+from headstart.models.positions import find_position_limit
 
 #: Prompts answered at once.
 _BATCH_SIZE = 16
@@ -52,21 +54,24 @@ def generate_answers(
 ) -> list[Answer]:
     """The model's answer to each prompt, which are token ids.
 
-    An answer has stopped if it ends with the end token; white space around it is taken off.
+    An answer has stopped if it ends with the end token; white space around it is taken off. It ends where the
+    model's positions do; that to a prompt which leaves none is empty.
     """
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    lengths, limit = list(map(len, prompts)), find_position_limit(model)
     answers: dict[int, Answer] = {}
+
+    def generate(index: list[int], room: int) -> list[list[int]]:
+        chosen, fitting = [prompts[i] for i in index], replace(config, max_new_tokens=room)
+        return list(_generate_ids(model, chosen, tokenizer, fitting, precision, streamer))
+
     with evaluation_mode(model), torch.random.fork_rng():
         torch.manual_seed(config.seed)
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _BATCH_SIZE
-        for start in range(0, len(order), size):
-            index = order[start : start + size]
-            generated = _generate_ids(
-                model, [prompts[i] for i in index], tokenizer, config, precision, streamer
-            )
+        for index, room in plan_answer_batches(lengths, config.max_new_tokens, limit, size):
+            generated = generate_in_halves(generate, index, room)
             answers |= dict(zip(index, (_decode_answer(ids, tokenizer) for ids in generated), strict=True))
-    return [answers[i] for i in range(len(prompts))]
+    return [answers.get(i, Answer("", stopped=False)) for i in range(len(prompts))]
 
 
 def _generate_ids(

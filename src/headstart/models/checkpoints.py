@@ -20,6 +20,7 @@ from headstart.config.traits import TaskName, get_task_traits
 from headstart.data.assets import fetch_model, is_asset
 from headstart.errors import ModelError
 from headstart.events import Log, ignore_log
+from headstart.models.positions import find_position_limit
 
 _EXPECTED = "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
 #: What a tokenizer without a limit of its own reports is near 1e30.
@@ -201,7 +202,8 @@ def _find_max_length(config: Any, tokenizer: Any, name: str, task: TaskName) -> 
     ]
     # RoBERTa and its kin count positions from padding_idx + 1, so the table's first rows are never reached.
     positions = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
-    limits = (positions - max(offsets, default=0), int(tokenizer.model_max_length))
+    table = find_position_limit(skeleton) or _NO_LIMIT
+    limits = (positions - max(offsets, default=0), table, int(tokenizer.model_max_length))
     return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
 
 

@@ -42,7 +42,8 @@ def _join(columns: str | tuple[str, ...]) -> str:
 
 def _list_cautions(draft: StudyDraft) -> Iterator[str]:
     yield from (f"! {sentence}" for sentence in draft.guess.doubts)
-    yield from (f"! {sentence}: `headstart plan` refuses such rows" for sentence in draft.guess.faults)
+    for sentence in draft.guess.faults:
+        yield f"! {sentence}: mend the rows, or leave them out by `skip_invalid: true` in data"
     if draft.settings.cuts_texts:
         tokens, limit = draft.guess.long_tokens, draft.settings.max_length
         yield f"! long texts have about {tokens} tokens, and are cut at {limit}"

@@ -34,9 +34,11 @@ def quote_all(texts: Sequence[str]) -> str:
 
 def _escape(text: str) -> str:
     """A scalar in double quotation marks, with what does not print as escapes."""
-    marks = {"\\": "\\\\", '"': '\\"'}
-    return (
-        '"'
-        + "".join(c if c.isprintable() and c not in marks else marks.get(c, f"\\U{ord(c):08x}") for c in text)
-        + '"'
-    )
+    return f'"{"".join(map(_escape_character, text))}"'
+
+
+def _escape_character(character: str) -> str:
+    short = {"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n"}
+    if character in short:
+        return short[character]
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -72,6 +72,13 @@ class Task(ABC):
             DataError, ModelError: it does not fit.
         """
 
+    def test_answers(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
+    ) -> Scores:
+        """Metrics of the answers to test prompts, written to the run's `folder`; none unless the task has
+        answers."""
+        return {}
+
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Metrics of the answers to valid prompts at the selected epoch; none unless the task has answers."""
         return {}

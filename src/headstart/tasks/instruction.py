@@ -78,11 +78,7 @@ class Instruction(Task):
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
-        """The metrics of the test conversations' tokens, and of the answers to the first of their prompts.
-
-        Writes the sums over each conversation's tokens to `tokens.parquet`, and those prompts, the responses
-        expected and the answers to `predictions.parquet`.
-        """
+        """The metrics of the test conversations' tokens; the sums over each one's go to `tokens.parquet`."""
         tokens = context.parts["test"].tokens
         counts, sums = count_loss_tokens(tokens), self._sum_tokens(model, tokens, context)
         test = prepared.study.corpus.parts["test"]
@@ -92,7 +88,7 @@ class Instruction(Task):
             "right": pa.array(sums[:, 1].astype(np.int64)),
         }
         write_table(folder / TOKENS_FILE, columns)
-        return compute_token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
+        return compute_token_scores(sums, counts)
 
     def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: PackContext) -> np.ndarray:
         """`reduce_logits` of all conversations, [N, 2]."""
@@ -106,9 +102,13 @@ class Instruction(Task):
         )
         return np.concatenate([sums[0].numpy() for _, sums in windows])
 
-    def _test_answers(
+    def test_answers(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
+        """The metrics of the answers to the first test prompts.
+
+        Writes those prompts, the responses expected and the answers to `predictions.parquet`.
+        """
         ids, conversations, answers = self._answer_part("test", model, prepared, context)
         expected = [text[-1].strip() for text in conversations]
         groups = prepared.study.corpus.parts["test"].groups

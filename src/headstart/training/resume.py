@@ -45,6 +45,18 @@ class TrainingStateSaver:
         self._last[key] = self._clock()
         self._spent += self._last[key] - now
 
+    def save_ended(self, member: Member) -> None:
+        """Write what a member has learnt that made its last step: it resumes without one.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        assert member.weights is not None
+        key = member.run.key
+        save_training_state(
+            self._store.get_state_folder(key), self._identity[key], member, member.weights, {}
+        )
+
     def resume(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> list[Member]:
         """Let every member resume from the state that is on disk; gives those that do."""
         return [

@@ -58,7 +58,7 @@ def test_columns_passed_over_are_named() -> None:
         ({"doubts": ("x or y",)}, "! x or y"),
         (
             {"faults": ("text is empty in 1 of 9",)},
-            "! text is empty in 1 of 9: `headstart plan` refuses such rows",
+            "! text is empty in 1 of 9: mend the rows, or leave them out by `skip_invalid: true` in data",
         ),
         ({"long_tokens": 900}, "! long texts have about 900 tokens, and are cut at 512"),
         (

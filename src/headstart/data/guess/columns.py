@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 import statistics
 from collections import Counter
@@ -13,13 +11,15 @@ from functools import cached_property
 from typing import Any, Final
 
 from headstart.data.guess.names import LABELS, PROMPTS, RESPONSES, TEXTS, looks_like_key
+from headstart.data.labels.list_cells import parse_list
+from headstart.data.messages import parse_messages
 
 #: Cells of fewer rows than this may all differ, or rise, by chance.
 _FEW_ROWS: Final = 20
 #: A text has more words than this, or more characters where words are not parted by spaces.
 _SHORT_WORDS, _SHORT_CHARACTERS = 2, 20
-#: What a message has, in OpenAI's form and in ShareGPT's.
-_MESSAGE_KEYS: Final = ({"role", "content"}, {"from", "value"})
+#: How 0 is written, and then 1.
+_FLAGS: Final = ("0", "0.0", "false", "1", "1.0", "true")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Column:
     @cached_property
     def lists(self) -> tuple[Sequence[Any], ...] | None:
         """The cells as lists, which CSV holds as text; None where some are none."""
-        lists = tuple(map(parse_list, self.cells))
+        lists = tuple(map(_parse_list, self.cells))
         return None if None in lists or not lists else lists  # type: ignore[return-value]
 
     @cached_property
@@ -55,12 +55,12 @@ class Column:
     @cached_property
     def is_flag(self) -> bool:
         """Whether each cell is 0 or 1, true or false."""
-        return self.counts.keys() <= {"0", "1", "0.0", "1.0", "true", "false", "True", "False"}
+        return all(map(is_flag, self.counts))
 
     @cached_property
     def holds_messages(self) -> bool:
         """Whether each cell is a list of messages: OpenAI's, ShareGPT's."""
-        return self.lists is not None and all(map(_is_conversation, self.lists))
+        return bool(self.cells) and all(parse_messages(cell) is not None for cell in self.cells)
 
     @cached_property
     def median_words(self) -> float:
@@ -144,30 +144,26 @@ def _parse_number(cell: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def parse_list(cell: Any) -> Sequence[Any] | None:
-    """A list, or a text that writes one as JSON or as Python does."""
-    if isinstance(cell, str) and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
-        cell = _parse_literal(cell.strip())
+def _parse_list(cell: Any) -> Sequence[Any] | None:
+    """A list, or 0 and 1 by name as the names that have 1; a text may write one as JSON or as Python does."""
+    if isinstance(cell, str):
+        try:
+            cell = parse_list(cell)
+        except ValueError:
+            return None
+    if isinstance(cell, Mapping) and cell and all(is_flag(value) for value in cell.values()):
+        return [str(name) for name, value in cell.items() if is_set(value)]
     return cell if isinstance(cell, list | tuple) else None
 
 
-def _parse_literal(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
+def is_flag(value: Any) -> bool:
+    """Whether it is 0 or 1, true or false."""
+    return str(value).lower() in _FLAGS
 
 
-def _is_conversation(messages: Sequence[Any]) -> bool:
-    return bool(messages) and all(
-        isinstance(message, Mapping)
-        and (message.keys() >= {"role", "content"} or message.keys() >= {"from", "value"})
-        for message in messages
-    )
+def is_set(value: Any) -> bool:
+    """Whether a flag is 1, or true."""
+    return str(value).lower() in _FLAGS[3:]
 
 
 def is_whole(numbers: Sequence[float]) -> bool:

@@ -11,7 +11,7 @@ from headstart.config.traits import TASKS, LabelKind, TaskName
 from headstart.data.guess.columns import Column, describe_columns
 from headstart.data.guess.conversations import guess_conversation, mention_label, refuse_preferences
 from headstart.data.guess.data_guess import DataGuess
-from headstart.data.guess.files import PartFiles, find_files, open_rows
+from headstart.data.guess.files import PartFiles, find_files
 from headstart.data.guess.header import check_header
 from headstart.data.guess.labels import LabelGuess, check_label, count_flags, guess_label
 from headstart.data.guess.lengths import measure_lengths
@@ -60,15 +60,16 @@ def guess_data(path: Path, text: str | None = None, label: str | None = None) ->
         DataError: nothing readable there, no names of columns, or none that could be the text or the label.
     """
     found = find_files(path)
-    table = _read_table(found.train)
-    check_header({name: c for name, c in table.columns.items() if name not in (text, label)}, found.train)
+    table = _read_table(found)
+    if not {text, label} & table.columns.keys():
+        check_header(table.columns, table.file, found.separator)
     reading = _read_as_conversation(table) if text is None and label is None else None
     reading = reading or _read_as_labelled(table, text, label)
     return _describe(found, table, reading)
 
 
-def _read_table(file: Path) -> _Table:
-    sample = sample_rows(open_rows(file))
+def _read_table(found: PartFiles) -> _Table:
+    file, sample = found.train[0], sample_rows(found.open_rows())
     if not sample.rows:
         raise DataError("no rows", where=str(file), expected="labelled texts")
     return _Table(file, sample, describe_columns(sample.rows))
@@ -133,12 +134,12 @@ def _describe(found: PartFiles, table: _Table, reading: _Reading) -> DataGuess:
     texts = [name for key, value in reading.columns.items() if key != "label" for name in _flatten([value])]
     lengths = measure_lengths(table.sample.rows, table.columns, texts)
     return DataGuess(
-        source=found.train,
+        source=table.file if len(found.train) == 1 else table.file.parent,
         files=found.keys,
         parts=found.parts,
         task=reading.task,
         columns=reading.columns,
-        settings=reading.settings,
+        settings={**_list_settings(found), **reading.settings},
         classes=reading.classes,
         rows=table.sample.total,
         seen=len(table.sample.rows),
@@ -152,6 +153,11 @@ def _describe(found: PartFiles, table: _Table, reading: _Reading) -> DataGuess:
             if name not in used and (why := column.say_why_useless()) is not None
         },
     )
+
+
+def _list_settings(found: PartFiles) -> dict[str, str]:
+    default = Data.model_fields["separator"].default
+    return {} if found.separator == default else {"separator": found.separator}
 
 
 def _find_faults(table: _Table, reading: _Reading) -> list[str]:

@@ -11,25 +11,26 @@ from headstart.data.guess.names import is_known
 from headstart.errors import DataError
 
 #: Formats that have a header.
-_SEPARATORS: Final = {".csv": ",", ".tsv": "\\t"}
+_SUFFIXES: Final = (".csv", ".tsv")
+_TAB: Final = "\t"
 #: Names of columns are shorter, in words; values that come again and again are few.
 _LONG_NAME, _FEW_VALUES = 6, 50
 
 
-def check_header(columns: Mapping[str, Column], file: Path) -> None:
+def check_header(columns: Mapping[str, Column], file: Path, separator: str = ",") -> None:
     """Refuse a first row that is data, unless one of its cells is what columns are usually called.
 
     Raises:
         DataError: it looks like data.
     """
     suffix = file.suffix.lower()
-    if suffix not in _SEPARATORS or any(name.strip() and is_known(name) for name in columns):
+    if suffix not in _SUFFIXES or any(name.strip() and is_known(name) for name in columns):
         return
     named = [name for name in columns if name.strip()]
     counted = named == [str(i) for i in range(len(named))]
     if counted or not any(_looks_like_data(column) for column in columns.values()):
         return  # pandas counts columns from 0 where they have no names
-    names = _SEPARATORS[suffix].join(_suggest_names(columns))
+    names = (_TAB if suffix == ".tsv" else separator).join(_suggest_names(columns)).replace("\t", "\\t")
     raise DataError(
         f"the first row looks like data: {', '.join(repr(shorten(name)) for name in columns)}",
         where=f"{file}:1",

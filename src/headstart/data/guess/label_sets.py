@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final
 
-from headstart.data.guess.columns import Column
+from headstart.data.guess.columns import Column, is_flag, is_set
 
 #: What may stand between labels, the study's own first.
-_SEPARATORS: Final = ("|", ";", ",")
+_SEPARATORS: Final = ("|", ";", ",", "/")
 #: A label is shorter; a cell with several of them is not a rare exception.
 _LONG_LABEL, _RARE = 5, 0.02
 
@@ -29,9 +29,7 @@ def count_listed(column: Column) -> dict[str, int]:
     """Rows that have each label, of cells that are lists; by place where they are rows of 0 and 1."""
     lists = column.lists or ()
     if holds_rows_of_flags(column):
-        return {
-            str(i): sum(str(row[i]) in ("1", "1.0", "True") for row in lists) for i in range(len(lists[0]))
-        }
+        return {str(i): sum(is_set(row[i]) for row in lists) for i in range(len(lists[0]))}
     return dict(Counter(str(name) for names in lists for name in names).most_common())
 
 
@@ -40,7 +38,7 @@ def holds_rows_of_flags(column: Column) -> bool:
     lists = column.lists or ()
     if len({len(row) for row in lists}) != 1 or len(lists[0]) < 2:
         return False
-    return all(str(value) in ("0", "1", "0.0", "1.0", "True", "False") for row in lists for value in row)
+    return all(is_flag(value) for row in lists for value in row)
 
 
 def _separates(separator: str, column: Column) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.config.traits import TASKS, LabelKind, TaskName
-from headstart.data.guess.columns import Column, is_whole, shorten
-from headstart.data.guess.label_sets import count_listed, find_separator, split_labels
+from headstart.data.guess.columns import Column, is_set, is_whole, shorten
+from headstart.data.guess.label_sets import count_listed, find_separator, holds_rows_of_flags, split_labels
 from headstart.data.guess.names import JUDGEMENTS, LABELS, QUANTITIES, find_named, find_pair
 from headstart.errors import DataError
 
@@ -94,7 +94,12 @@ def _judge_classes(column: Column, *doubts: str) -> LabelGuess:
 
 
 def _judge_lists(column: Column) -> LabelGuess:
-    return LabelGuess(column.name, _get_task("label-set"), count_listed(column))
+    classes = count_listed(column)
+    doubt = (
+        f"{column.name} holds 0 or 1 for {len(classes)} labels: `label_names: [...]` in data gives them names"
+    )
+    doubts = (doubt,) if holds_rows_of_flags(column) else ()
+    return LabelGuess(column.name, _get_task("label-set"), classes, doubts=doubts)
 
 
 def _judge_numbers(column: Column, numbers: Sequence[float], *, is_pair: bool) -> LabelGuess:
@@ -126,7 +131,7 @@ def _make_numbers(name: str, doubts: Sequence[str]) -> LabelGuess:
 
 def count_flags(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> LabelGuess:
     """Several columns of 0 and 1, or true and false, as labels in the columns' order."""
-    ones = [[str(row.get(name)).lower() in ("1", "1.0", "true") for name in names] for row in rows]
+    ones = [[is_set(row.get(name)) for name in names] for row in rows]
     classes = {name: sum(row[i] for row in ones) for i, name in enumerate(names)}
     exactly_one = all(sum(row) == 1 for row in ones)
     doubt = (

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headstart.data.guess.columns import Column, parse_list
+from headstart.data.guess.columns import Column
+from headstart.data.messages import parse_messages
 
 #: What a word, and a byte of UTF-8, come to in tokens; from here on characters of East Asia, each a token.
 _TOKENS_A_WORD: Final = 1.4
@@ -44,7 +45,8 @@ def _list_texts(cell: Any, column: Column) -> list[str]:
     """A cell's text, or those of its messages."""
     if column.holds_messages:
         return [
-            str(message.get("content") or message.get("value") or "") for message in parse_list(cell) or ()
+            str(message.get("content") or message.get("value") or "")
+            for message in parse_messages(cell) or ()
         ]
     return [cell] if isinstance(cell, str) else []
 

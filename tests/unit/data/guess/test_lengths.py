@@ -22,7 +22,6 @@ def test_texts_of_a_pair_count_together() -> None:
 
 def test_messages_count_together() -> None:
     messages = [{"role": "user", "content": "one two"}, {"from": "gpt", "value": "three four five"}]
-    messages = [{"role": "user", "content": "one two"}, {"role": "assistant", "content": "three four five"}]
     assert measure([{"messages": messages}] * 2, "messages").median_words == 5
 
 
