@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from headstart.cli import main
@@ -72,6 +74,21 @@ LABELLED: dict[str, tuple[Rows, str, dict[str, Any]]] = {
         "multi-label",
         {"text": "plot", "label": "genres"},
     ),
+    "lists in cells": (
+        make_rows(plot=say, genres=lambda i: str([["funny", "war"], ["war"], [], ["funny", "film"]][i % 4])),
+        "multi-label",
+        {"text": "plot", "label": "genres"},
+    ),
+    "rows of 0 and 1 in cells": (
+        make_rows(plot=say, genres=lambda i: str([i % 2, i // 2 % 2, i // 4 % 2])),
+        "multi-label",
+        {"text": "plot", "label": "genres"},
+    ),
+    "numbered columns with an index": (
+        [{"": i, "0": say(i), "1": i % 2} for i in range(60)],
+        "classification",
+        {"text": "0", "label": "1"},
+    ),
     "cells with semicolons": (
         make_rows(plot=say, genres=lambda i: ("funny; film", "film", "war; film", "war")[i % 4]),
         "multi-label",
@@ -99,16 +116,64 @@ ANSWERS: dict[str, tuple[Rows, dict[str, Any]]] = {
         ),
         {"messages": "messages"},
     ),
+    "messages of people and models": (
+        make_rows(
+            id=lambda i: f"c{i}",
+            conversations=lambda i: [{"from": "human", "value": say(i)}, {"from": "gpt", "value": f"{i}!"}],
+        ),
+        {"messages": "conversations"},
+    ),
+    "instructions with some inputs": (
+        make_rows(instruction=say, input=lambda i: "" if i % 2 else f"it is {i}", output=lambda i: f"{i}!"),
+        {"prompt": ["instruction", "input"], "response": "output"},
+    ),
+    "messages as prompt and completion": (
+        make_rows(
+            prompt=lambda i: [{"role": "user", "content": say(i)}],
+            completion=lambda i: [{"role": "assistant", "content": f"{i}!"}],
+        ),
+        {"prompt": "prompt", "response": "completion"},
+    ),
+}
+
+
+def write_json_list(path: Path, rows: Rows) -> Path:
+    path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return path
+
+
+def write_semicolons(path: Path, rows: Rows) -> Path:
+    lines = [";".join(map(str, row.values())) for row in rows]
+    path.write_text("\n".join([";".join(rows[0]), *lines, ""]), encoding="utf-8")
+    return path
+
+
+def write_hub_folder(path: Path, rows: Rows) -> Path:
+    """As data sets lie on the hub: parts in `data`, the training texts in two files."""
+    (path / "data").mkdir(parents=True)
+    names = ("train-00000-of-00002", "train-00001-of-00002", "validation-00000-of-00001")
+    for i, name in enumerate(names):
+        pq.write_table(pa.Table.from_pylist(rows[i::3]), path / "data" / f"{name}.parquet")
+    return path
+
+
+#: How a table of texts and classes may lie there.
+FORMS: dict[str, tuple[Callable[[Path, Rows], Path], str, dict[str, Any]]] = {
+    "lines of JSON": (write_jsonl, "a.jsonl", {}),
+    "one list of JSON": (write_json_list, "a.json", {}),
+    "semicolons": (write_semicolons, "a.csv", {"separator": ";"}),
+    "a folder of the hub": (write_hub_folder, "films", {}),
 }
 
 
 def plan(capsys: pytest.CaptureFixture[str], source: Path, model: Path) -> dict[str, Any]:
-    """The plan of the study that `init` writes for `source`."""
+    """The plan of the study that `init` writes for `source`, which warns of nothing but rare classes."""
     study = source.parent / "study.yaml"
     assert main(["init", str(source), "--model", str(model), "-o", str(study)]) == 0
     capsys.readouterr()
     assert main(["plan", str(study), "--json"]) == 0
     planned: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert {warning["kind"] for warning in planned["warnings"]} <= {"imbalance"}
     return planned
 
 
@@ -124,7 +189,7 @@ def test_labelled_texts_are_planned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_model: Path, kind: str
 ) -> None:
     rows, task, keys = LABELLED[kind]
-    plan(capsys, write_csv(tmp_path / "a.csv", rows), tiny_model)
+    assert plan(capsys, write_csv(tmp_path / "a.csv", rows), tiny_model)["task"] == task
     check_study(tmp_path / "study.yaml", task, keys)
 
 
@@ -135,3 +200,52 @@ def test_answers_are_planned(
     rows, keys = ANSWERS[kind]
     plan(capsys, write_jsonl(tmp_path / "a.jsonl", rows), tiny_bloom)
     check_study(tmp_path / "study.yaml", "instruction", keys)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_tables_of_every_form_are_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_model: Path, form: str
+) -> None:
+    write, name, keys = FORMS[form]
+    rows = make_rows(review=say, sentiment=lambda i: ("pos", "neg")[i // 2 % 2])
+    plan(capsys, write(tmp_path / name, rows), tiny_model)
+    columns = {"text": "review", "label": "sentiment"}
+    check_study(tmp_path / "study.yaml", "classification", {**columns, **keys})
+
+
+def test_answers_in_csv_are_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_bloom: Path
+) -> None:
+    """pandas writes lists of messages as Python prints them."""
+    rows, keys = ANSWERS["messages"]
+    plan(capsys, write_csv(tmp_path / "a.csv", rows), tiny_bloom)
+    check_study(tmp_path / "study.yaml", "instruction", keys)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arms"),
+    [("two classes", {"pretrained", "random", "words"}), ("scores of pairs", {"pretrained", "random"})],
+)
+def test_labelled_texts_run(tmp_path: Path, tiny_model: Path, kind: str, arms: set[str]) -> None:
+    source = write_csv(tmp_path / "a.csv", LABELLED[kind][0][:60])
+    assert run(source, tiny_model).keys() == arms
+
+
+def test_answers_run(tmp_path: Path, tiny_bloom: Path) -> None:
+    pytest.importorskip("peft")
+    source = write_jsonl(tmp_path / "a.jsonl", ANSWERS["instructions with some inputs"][0])
+    assert run(source, tiny_bloom).keys() == {"base", "lora"}
+
+
+def run(source: Path, model: Path) -> dict[str, list[dict[str, Any]]]:
+    """The judged runs by arm of the study that `init` writes, in one pass over the texts."""
+    study = source.parent / "study.yaml"
+    assert main(["init", str(source), "--model", str(model), "-o", str(study)]) == 0
+    shorter = ["training.epochs=1", "workers=0", "device=cpu", "generation.max_new_tokens=4", "seeds=2"]
+    assert main(["run", str(study), *shorter]) == 0
+    results = json.loads((source.parent / "runs" / "study" / "results.json").read_text(encoding="utf-8"))
+    judged: dict[str, list[dict[str, Any]]] = {}
+    for record in results["runs"]:
+        assert record["status"] == "done"
+        judged.setdefault(record["arm"], []).append(record)
+    return judged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -45,11 +46,12 @@ def init(
     if output.exists():
         raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")
     draft = _draft_study(data, output, model, text, label)
+    target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"
+    is_other = target.exists() and target.read_bytes() != content.encode()
     write_text(output, format_study(draft))
-    target = output.parent / SCHEMA_FILE
     if not target.exists():
-        write_text(target, json.dumps(schema(), indent=2) + "\n")
-    return draft
+        write_text(target, content)
+    return replace(draft, is_other_schema=is_other)
 
 
 def _draft_study(

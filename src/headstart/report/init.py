@@ -47,6 +47,9 @@ def _list_cautions(draft: StudyDraft) -> Iterator[str]:
     if draft.settings.cuts_texts:
         tokens, limit = draft.guess.long_tokens, draft.settings.max_length
         yield f"! long texts have about {tokens} tokens, and are cut at {limit}"
+    if draft.is_other_schema:
+        name = draft.schema
+        yield f"! {name} was there, and is not of this version: `headstart schema > {name}` renews it"
     if draft.chose_model and get_task_traits(draft.guess.task).generates:
         yield f"! model {draft.model} stands in for yours: name a causal model with --model, or in the file"
 

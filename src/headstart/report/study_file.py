@@ -26,8 +26,9 @@ _SMALLEST_SIZE: Final = 20
 class StudyDraft:
     """A first study: what was found in the data, the checkpoint, settings, and where results go.
 
-    `file` is the study file that will be written, and `schema` the name of the JSON schema beside it.
-    `chose_model` where the user named none.
+    `file` is the study file that will be written, and `schema` the name of the JSON schema beside it;
+    `is_other_schema` where one of that name was there, and is not this version's. `chose_model` where the
+    user named none.
     """
 
     guess: DataGuess
@@ -36,6 +37,7 @@ class StudyDraft:
     settings: FirstSettings
     file: Path
     schema: str
+    is_other_schema: bool = False
 
     @property
     def out(self) -> str:

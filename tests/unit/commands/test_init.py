@@ -126,8 +126,15 @@ def test_schema_is_written_beside_the_study(tmp_path: Path) -> None:
 
 def test_schema_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "study.schema.json").write_text("{}", encoding="utf-8")
-    init(write_table(tmp_path / "a.csv"), tmp_path / "films.yaml")
+    draft = init(write_table(tmp_path / "a.csv"), tmp_path / "films.yaml")
+    assert draft.is_other_schema
     assert (tmp_path / "study.schema.json").read_text(encoding="utf-8") == "{}"
+
+
+def test_second_study_shares_the_schema_of_the_first(tmp_path: Path) -> None:
+    source = write_table(tmp_path / "a.csv")
+    drafts = [init(source, tmp_path / name) for name in ("one.yaml", "two.yaml")]
+    assert [draft.is_other_schema for draft in drafts] == [False, False]
 
 
 def test_length_is_what_the_model_takes(tmp_path: Path, tiny_model: Path) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.config.study import Data
-from headstart.config.traits import TASKS, LabelKind, TaskName
+from headstart.config.traits import TaskName
 from headstart.data.guess.columns import Column, describe_columns
 from headstart.data.guess.conversations import guess_conversation, mention_label, refuse_preferences
 from headstart.data.guess.data_guess import DataGuess
 from headstart.data.guess.files import PartFiles, find_files
 from headstart.data.guess.header import check_header
-from headstart.data.guess.labels import LabelGuess, check_label, count_flags, guess_label
+from headstart.data.guess.labels import LabelGuess, check_label, count_flags, find_task, guess_label
 from headstart.data.guess.lengths import measure_lengths
 from headstart.data.guess.sample import Sample, sample_rows
 from headstart.data.guess.texts import TextGuess, guess_texts
@@ -80,7 +80,7 @@ def _read_as_conversation(table: _Table) -> _Reading | None:
     columns = guess_conversation(table.columns)
     if columns is None:
         return None
-    return _Reading(_get_task("conversation"), columns, {}, {}, tuple(mention_label(table.useful)))
+    return _Reading(find_task("conversation"), columns, {}, {}, tuple(mention_label(table.useful)))
 
 
 def _read_as_labelled(table: _Table, text: str | None, label: str | None) -> _Reading:
@@ -162,7 +162,7 @@ def _list_settings(found: PartFiles) -> dict[str, str]:
 
 def _find_faults(table: _Table, reading: _Reading) -> list[str]:
     """Rows without a text, an answer or a label, which a study refuses."""
-    may_be_empty = isinstance(reading.columns.get("prompt"), tuple) or reading.task == _get_task("label-set")
+    may_be_empty = isinstance(reading.columns.get("prompt"), tuple) or reading.task == find_task("label-set")
     return [
         f"{name} is empty in {table.columns[name].empty} of the {len(table.sample.rows)} rows seen"
         for key, value in reading.columns.items()
@@ -174,7 +174,3 @@ def _find_faults(table: _Table, reading: _Reading) -> list[str]:
 def _flatten(columns: Iterable[str | tuple[str, ...]]) -> Iterable[str]:
     for value in columns:
         yield from (value,) if isinstance(value, str) else value
-
-
-def _get_task(kind: LabelKind) -> TaskName:
-    return next(name for name, traits in TASKS.items() if traits.labels == kind)

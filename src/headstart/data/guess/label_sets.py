@@ -33,6 +33,16 @@ def count_listed(column: Column) -> dict[str, int]:
     return dict(Counter(str(name) for names in lists for name in names).most_common())
 
 
+def holds_labels(column: Column) -> bool:
+    """Whether each cell lists names or whole numbers, none twice, or is a row of 0 and 1."""
+    names = [value for row in column.lists or () for value in row]
+    if not all(
+        isinstance(name, str | int) or (isinstance(name, float) and name.is_integer()) for name in names
+    ):
+        return False
+    return holds_rows_of_flags(column) or all(len(set(row)) == len(row) for row in column.lists or ())
+
+
 def holds_rows_of_flags(column: Column) -> bool:
     """Whether each cell is a list of as many 0 and 1, a place for each label."""
     lists = column.lists or ()

@@ -10,7 +10,13 @@ from typing import Any, Final
 
 from headstart.config.traits import TASKS, LabelKind, TaskName
 from headstart.data.guess.columns import Column, is_set, is_whole, shorten
-from headstart.data.guess.label_sets import count_listed, find_separator, holds_rows_of_flags, split_labels
+from headstart.data.guess.label_sets import (
+    count_listed,
+    find_separator,
+    holds_labels,
+    holds_rows_of_flags,
+    split_labels,
+)
 from headstart.data.guess.names import JUDGEMENTS, LABELS, QUANTITIES, find_named, find_pair
 from headstart.errors import DataError
 
@@ -74,6 +80,11 @@ def check_label(column: Column, rows: int, file: Path) -> LabelGuess:
     return judged
 
 
+def find_task(kind: LabelKind) -> TaskName:
+    """The task whose labels are of this kind."""
+    return next(name for name, traits in TASKS.items() if traits.labels == kind)
+
+
 def judge_column(column: Column, *, is_pair: bool) -> LabelGuess | None:
     """What its cells would be as labels; None where they are none."""
     if column.lists is not None:
@@ -83,23 +94,28 @@ def judge_column(column: Column, *, is_pair: bool) -> LabelGuess | None:
     separator = find_separator(column)
     if separator is not None:
         classes = Counter(name for cell in column.cells for name in split_labels(str(cell), separator))
-        return LabelGuess(column.name, _get_task("label-set"), dict(classes.most_common()), separator)
-    if not column.cells or len(column.counts) > max(_MOST_CLASSES, len(column.cells) // 2):
+        return LabelGuess(column.name, find_task("label-set"), dict(classes.most_common()), separator)
+    if not column.cells or any(isinstance(cell, Mapping) for cell in column.cells):
+        return None
+    if len(column.counts) > max(_MOST_CLASSES, len(column.cells) // 2):
         return None
     return _judge_classes(column)
 
 
 def _judge_classes(column: Column, *doubts: str) -> LabelGuess:
-    return LabelGuess(column.name, _get_task("class"), dict(column.counts.most_common()), doubts=doubts)
+    return LabelGuess(column.name, find_task("class"), dict(column.counts.most_common()), doubts=doubts)
 
 
-def _judge_lists(column: Column) -> LabelGuess:
+def _judge_lists(column: Column) -> LabelGuess | None:
+    """Sets of labels; not tokens or their tags, measurements, or objects."""
     classes = count_listed(column)
+    if not holds_labels(column) or len(classes) > max(_MOST_CLASSES, len(column.cells) // 2):
+        return None
     doubt = (
         f"{column.name} holds 0 or 1 for {len(classes)} labels: `label_names: [...]` in data gives them names"
     )
     doubts = (doubt,) if holds_rows_of_flags(column) else ()
-    return LabelGuess(column.name, _get_task("label-set"), classes, doubts=doubts)
+    return LabelGuess(column.name, find_task("label-set"), classes, doubts=doubts)
 
 
 def _judge_numbers(column: Column, numbers: Sequence[float], *, is_pair: bool) -> LabelGuess:
@@ -126,7 +142,7 @@ def _judge_numbers(column: Column, numbers: Sequence[float], *, is_pair: bool) -
 
 
 def _make_numbers(name: str, doubts: Sequence[str]) -> LabelGuess:
-    return LabelGuess(name, _get_task("number"), {}, doubts=tuple(doubts))
+    return LabelGuess(name, find_task("number"), {}, doubts=tuple(doubts))
 
 
 def count_flags(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> LabelGuess:
@@ -137,7 +153,7 @@ def count_flags(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Labe
     doubt = (
         f"each row has exactly one of {', '.join(names)}: as classes, one column with its name, {_AS_CLASSES}"
     )
-    return LabelGuess(tuple(names), _get_task("label-set"), classes, doubts=(doubt,) if exactly_one else ())
+    return LabelGuess(tuple(names), find_task("label-set"), classes, doubts=(doubt,) if exactly_one else ())
 
 
 def _mention_flags(flags: Sequence[str]) -> list[str]:
@@ -196,7 +212,3 @@ def _explain_too_many(column: Column, rows: int, file: Path) -> DataError:
         where=str(file),
         fix="name the label column: --label COLUMN",
     )
-
-
-def _get_task(kind: LabelKind) -> TaskName:
-    return next(name for name, traits in TASKS.items() if traits.labels == kind)

@@ -72,6 +72,33 @@ def test_cells_of_several_labels_are_sets() -> None:
     assert judged == LabelGuess("genres", "multi-label", {"funny": 3, "film": 2, "war": 2}, "|")
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [["the", "cat", "saw", "the", "dog"], ["a", "b"]],
+        [[0, 0, 3], [1, 0, 0, 2]],
+        [[0.1, 0.5], [0.2, 0.4]],
+        [[{"name": "x"}], [{"name": "y"}]],
+        [{"source": "x"}, {"source": "y"}],
+    ],
+    ids=["tokens", "their tags", "measurements", "objects in lists", "objects"],
+)
+def test_other_lists_are_no_labels(cells: list[Any]) -> None:
+    assert judge("labels", *cells * 9) is None
+
+
+def test_0_and_1_by_name_are_sets() -> None:
+    judged = judge("labels", *[{"funny": 1, "war": 0}, {"funny": 1, "war": 1}] * 9)
+    assert judged == LabelGuess("labels", "multi-label", {"funny": 18, "war": 9})
+
+
+def test_rows_of_0_and_1_want_names() -> None:
+    judged = judge("labels", *[[1, 0, 1], [0, 0, 1]] * 9)
+    assert judged is not None
+    assert judged.classes == {"0": 9, "1": 0, "2": 18}
+    assert "`label_names: [...]`" in judged.doubts[0]
+
+
 def test_columns_of_0_and_1_are_sets() -> None:
     rows = [{"text": f"a {i}", "toxic": i % 2, "rude": i % 3 % 2, "threat": int(i == 5)} for i in range(12)]
     found = guess(rows)
