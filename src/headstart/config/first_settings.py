@@ -9,9 +9,9 @@ from typing import Final
 #: Few texts want many passes: with some hundred steps a study of 100 texts ends before it has learnt anything
 #: (Mosbach et al. 2021, "On the stability of fine-tuning BERT": 20 epochs on small sets). The best epoch on
 #: valid is tested, so that passes too many cost time and nothing else.
-_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 600, 2, 20
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 600, 3, 20
 #: Language models learn answers in fewer passes, and forget what else they knew in many.
-_STEPS_OF_ANSWERS, _MOST_EPOCHS_OF_ANSWERS = 300, 5
+_STEPS_OF_ANSWERS, _FEWEST_EPOCHS_OF_ANSWERS, _MOST_EPOCHS_OF_ANSWERS = 300, 2, 5
 _FEW_TEXTS: Final = 500
 #: Token limits to choose from, and the largest unless the model is known to take less. A limit that no text
 #: reaches costs nothing, and a prompt that leaves no room for its answer loses it: those have plenty.
@@ -43,15 +43,23 @@ def choose_settings(texts: int, long_tokens: int, *, limit: int | None, generate
         generates: whether the model writes answers, and adapters learn them.
     """
     batch_size = 4 if generates else 8 if texts < _FEW_TEXTS else 16
-    steps, most = (_STEPS_OF_ANSWERS, _MOST_EPOCHS_OF_ANSWERS) if generates else (_STEPS, _MOST_EPOCHS)
-    epochs = math.ceil(steps / max(math.ceil(texts / batch_size), 1))
+    steps_an_epoch = max(math.ceil(texts / batch_size), 1)
+    epochs = (
+        _limit(_STEPS_OF_ANSWERS / steps_an_epoch, _FEWEST_EPOCHS_OF_ANSWERS, _MOST_EPOCHS_OF_ANSWERS)
+        if generates
+        else _limit(_STEPS / steps_an_epoch, _FEWEST_EPOCHS, _MOST_EPOCHS)
+    )
     longest = min(limit or _LONGEST_OF_ANSWERS, _LONGEST_OF_ANSWERS if generates else _LONGEST)
     limits = _LIMITS_OF_ANSWERS if generates else _LIMITS
     max_length = min(next((n for n in limits if n >= long_tokens), longest), longest)
     return FirstSettings(
         batch_size=batch_size,
-        epochs=min(max(epochs, _FEWEST_EPOCHS), most),
+        epochs=epochs,
         max_length=max_length,
         learning_rates=("1e-4", "2e-4", "5e-4") if generates else ("3e-5", "1e-4", "3e-4"),
         cuts_texts=long_tokens > max_length,
     )
+
+
+def _limit(epochs: float, fewest: int, most: int) -> int:
+    return min(max(math.ceil(epochs), fewest), most)

@@ -55,4 +55,5 @@ def _list_cautions(draft: StudyDraft) -> Iterator[str]:
 
 
 def _tell_next(draft: StudyDraft) -> Iterator[str]:
-    yield f"wrote {draft.file}, and {draft.schema} for your editor; next: headstart plan {draft.file}"
+    wrote = str(draft.file) if draft.is_other_schema else f"{draft.file}, and {draft.schema} for your editor"
+    yield f"wrote {wrote}; next: headstart plan {draft.file}"

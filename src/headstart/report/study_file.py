@@ -52,10 +52,13 @@ class StudyDraft:
 
 def count_training_texts(guess: DataGuess) -> int:
     """The rows that a study's default split leaves to training."""
-    split = Split()
-    shares = {"valid": split.valid, "test": split.test}
-    split_off = sum(share for part, share in shares.items() if part not in guess.parts)
-    return round(guess.rows * (1 - split_off))
+    return round(guess.rows * (1 - sum(_list_shares(guess).values())))
+
+
+def _list_shares(guess: DataGuess) -> dict[str, float]:
+    """What share of the rows goes to each part without a file."""
+    shares = {"valid": Split().valid, "test": Split().test}
+    return {part: share for part, share in shares.items() if part not in guess.parts}
 
 
 def format_study(draft: StudyDraft) -> str:
@@ -107,8 +110,9 @@ def _format_data(draft: StudyDraft) -> Iterator[str]:
 
 
 def _format_split(guess: DataGuess) -> Iterator[str]:
+    shares = ", ".join(f"{part}: {share:g}" for part, share in _list_shares(guess).items())
     how = ", stratified by class" if get_task_traits(guess.task).labels == "class" else ""
-    yield format_line("split", "{valid: 0.1, test: 0.2, seed: 0}", f"shares of the rows{how}", indent=2)
+    yield format_line("split", f"{{{shares}, seed: 0}}", f"shares of the rows{how}", indent=2)
     yield "  # `group: COLUMN` in split keeps rows that belong together (an author's, a film's) in one part"
 
 

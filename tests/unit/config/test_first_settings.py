@@ -15,7 +15,7 @@ from headstart.config.study import Training, Tune
         (40, False, 8, 20),
         (700, False, 16, 14),
         (3200, False, 16, 3),
-        (700_000, False, 16, 2),
+        (700_000, False, 16, 3),
         (60, True, 4, 5),
         (400, True, 4, 3),
         (50_000, True, 4, 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from headstart.report.init import render_init
 from headstart.report.study_file import StudyDraft
 
 
-def render(**changes: Any) -> list[str]:
+def make_draft(**changes: Any) -> StudyDraft:
     values: dict[str, Any] = {
         "source": Path("a.csv"),
         "files": {"path": Path("a.csv")},
@@ -31,8 +32,11 @@ def render(**changes: Any) -> list[str]:
     guess = DataGuess(**{**values, **changes})
     generates = get_task_traits(guess.task).generates
     settings = choose_settings(70, guess.long_tokens, limit=None, generates=generates)
-    draft = StudyDraft(guess, "some/model", True, settings, Path("study.yaml"), "study.schema.json")
-    return render_init(draft).splitlines()
+    return StudyDraft(guess, "some/model", True, settings, Path("study.yaml"), "study.schema.json")
+
+
+def render(**changes: Any) -> list[str]:
+    return render_init(make_draft(**changes)).splitlines()
 
 
 def test_what_was_seen_and_guessed_is_said() -> None:
@@ -45,6 +49,12 @@ def test_what_was_seen_and_guessed_is_said() -> None:
 
 def test_rows_that_were_not_seen_are_said() -> None:
     assert render(rows=10_000, seen=5000)[0].startswith("a.csv: 10000 rows, 5000 looked at, spread over")
+
+
+def test_schema_of_another_version_is_said() -> None:
+    *_, caution, last = render_init(replace(make_draft(), is_other_schema=True)).splitlines()
+    assert caution.endswith("`headstart schema > study.schema.json` renews it")
+    assert last == "wrote study.yaml; next: headstart plan study.yaml"
 
 
 def test_columns_passed_over_are_named() -> None:

@@ -13,7 +13,7 @@ from headstart.data.guess.conversations import guess_conversation, mention_label
 from headstart.data.guess.data_guess import DataGuess
 from headstart.data.guess.files import PartFiles, find_files
 from headstart.data.guess.header import check_header
-from headstart.data.guess.labels import LabelGuess, check_label, count_flags, find_task, guess_label
+from headstart.data.guess.labels import LabelGuess, check_flags, check_label, find_task, guess_label
 from headstart.data.guess.lengths import measure_lengths
 from headstart.data.guess.sample import Sample, sample_rows
 from headstart.data.guess.texts import TextGuess, guess_texts
@@ -105,7 +105,7 @@ def _find_labels(table: _Table, texts: Sequence[str], label: str | None) -> Labe
         return guess_label(table.columns, useful, table.sample.rows, table.file)
     names = _parse_columns(label, table)
     if len(names) > 1:
-        return count_flags(names, table.sample.rows)
+        return check_flags([table.columns[name] for name in names], table.sample.rows, table.file)
     return check_label(table.columns[names[0]], len(table.sample.rows), table.file)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.config.traits import TASKS, LabelKind, TaskName
-from headstart.data.guess.columns import Column, is_set, is_whole, shorten
+from headstart.data.guess.columns import Column, is_flag, is_set, is_whole, shorten
 from headstart.data.guess.label_sets import (
     count_listed,
     find_separator,
@@ -74,10 +74,26 @@ def check_label(column: Column, rows: int, file: Path) -> LabelGuess:
     Raises:
         DataError: nothing that can be learnt.
     """
+    if len(column.counts) < 2:
+        what = column.say_why_useless()
+        raise DataError(f"column {column.name!r} is {what}", where=str(file), expected="at least two labels")
     judged = judge_column(column, is_pair=False)
     if judged is None:
         raise _explain_too_many(column, rows, file)
     return judged
+
+
+def check_flags(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], file: Path) -> LabelGuess:
+    """The labels of columns that the user named, each of 0 and 1.
+
+    Raises:
+        DataError: one of them holds something else.
+    """
+    other = next((column for column in columns if not column.is_flag), None)
+    if other is not None:
+        value = next(value for value in other.counts if not is_flag(value))
+        raise DataError(f"{value!r} in column {other.name!r}", where=str(file), expected="0 or 1")
+    return count_flags([column.name for column in columns], rows)
 
 
 def find_task(kind: LabelKind) -> TaskName:

@@ -118,6 +118,16 @@ def test_several_columns_may_be_named_at_once(tmp_path: Path) -> None:
     assert (guess.task, guess.classes) == ("multi-label", {"x": 4, "y": 3})
 
 
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [("x,kind", "'p' in column 'kind'"), ("same", "column 'same' is always 1"), ("none", "no column 'none'")],
+)
+def test_named_labels_that_are_none_are_refused(tmp_path: Path, label: str, message: str) -> None:
+    rows = [{"text": f"was {i}", "x": i % 2, "kind": "pq"[i % 2], "same": 1} for i in range(9)]
+    with pytest.raises(DataError, match=message):
+        guess_data(write_jsonl(tmp_path / "a.jsonl", rows), label=label)
+
+
 def test_naming_a_label_makes_labelled_texts_of_answers(tmp_path: Path) -> None:
     rows = [
         {"prompt": f"what is {i} of it?", "response": f"that is {i} of it", "kind": "xy"[i % 2]}
