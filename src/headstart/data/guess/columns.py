@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from headstart.data.guess.names import LABELS, PROMPTS, RESPONSES, TEXTS, looks_like_key
 from headstart.data.labels.list_cells import parse_list
+from headstart.data.labels.named_label import format_name
 from headstart.data.messages import parse_messages
 
 #: Cells of fewer rows than this may all differ, or rise, by chance.
@@ -32,8 +33,8 @@ class Column:
 
     @cached_property
     def counts(self) -> Counter[str]:
-        """How often each value stands there, as text."""
-        return Counter(str(cell).strip() for cell in self.cells)
+        """How often each value stands there, by its name as a class."""
+        return Counter(map(format_name, self.cells))
 
     @cached_property
     def numbers(self) -> tuple[float, ...] | None:

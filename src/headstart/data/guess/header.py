@@ -8,6 +8,7 @@ from typing import Final
 
 from headstart.data.guess.columns import Column, shorten
 from headstart.data.guess.names import is_known
+from headstart.data.lines import make_rewrite
 from headstart.errors import DataError
 
 #: Formats that have a header.
@@ -27,39 +28,49 @@ def check_header(columns: Mapping[str, Column], file: Path, separator: str = ","
     if suffix not in _SUFFIXES or any(name.strip() and is_known(name) for name in columns):
         return
     named = [name for name in columns if name.strip()]
-    counted = named == [str(i) for i in range(len(named))]
-    if counted or not any(_looks_like_data(column) for column in columns.values()):
+    if named == [str(i) for i in range(len(named))]:
         return  # pandas counts columns from 0 where they have no names
+    if not (any(map(_holds_a_value, columns.values())) or all(map(_is_sentence, named))):
+        return
     names = (_TAB if suffix == ".tsv" else separator).join(_suggest_names(columns)).replace("\t", "\\t")
     raise DataError(
         f"the first row looks like data: {', '.join(repr(shorten(name)) for name in columns)}",
         where=f"{file}:1",
         expected="names of the columns in the first row",
-        fix=f"put one before it: printf '{names}\\n' | cat - {file.name} > named-{file.name}",
+        fix="put one before it: "
+        + make_rewrite(file, f"printf '{names}\\n' | cat - {{file}} > {{new}}")
+        + "\n       or, if these are names, say which: --text COLUMN --label COLUMN",
     )
 
 
-def _looks_like_data(column: Column) -> bool:
+def _holds_a_value(column: Column) -> bool:
+    """Whether the name is one of few values of the column, or a number such as its numbers."""
     name = column.name.strip()
-    if not name:
-        return False
-    is_value = name in column.counts and len(column.counts) <= _FEW_VALUES
-    is_sentence = len(name.split()) > _LONG_NAME or (name.endswith((".", "!")) and len(name.split()) > 1)
-    return is_value or is_sentence or _is_value_of_numbers(column, name)
+    return (name in column.counts and len(column.counts) <= _FEW_VALUES) or _is_number_of(column, name)
 
 
-def _is_value_of_numbers(column: Column, name: str) -> bool:
-    """Whether a number stands at the head of a column of numbers, among which it could be."""
+def _is_number_of(column: Column, name: str) -> bool:
+    """Whether it is a fraction, or a whole number among which those of the column lie; years may be names."""
     try:
         number = float(name)
     except ValueError:
         return False
-    return column.numbers is not None and min(column.numbers) <= number <= max(column.numbers)
+    numbers = column.numbers
+    return numbers is not None and ("." in name or min(numbers) <= number <= max(numbers))
+
+
+def _is_sentence(name: str) -> bool:
+    """Whether it is longer than names are; forms have questions for names."""
+    return len(name.split()) > _LONG_NAME and not name.rstrip().endswith(("?", ":"))
 
 
 def _suggest_names(columns: Mapping[str, Column]) -> list[str]:
     """`text` for the longest cells, `label` for those that differ least, and a letter for each other."""
     text = max(columns.values(), key=lambda column: column.median_words).name
-    label = min((c for c in columns.values() if c.name != text), key=lambda c: len(c.counts), default=None)
+    label = min((c for c in columns.values() if c.name != text), key=_rank_label, default=None)
     known = {text: "text"} | ({label.name: "label"} if label else {})
     return [known.get(name, f"column{i}") for i, name in enumerate(columns, start=1)]
+
+
+def _rank_label(column: Column) -> tuple[int, bool]:
+    return len(column.counts), column.numbers is None

@@ -23,8 +23,9 @@ def check(header: list[str], *rows: list[Any], file: str = "a.csv") -> None:
     [
         (["a good film", "1"], [["a bad film", "0"], ["so good", "1"]]),
         (["a film", "good"], [["another", "bad"], ["a third", "good"]]),
-        (["This is a long sentence about films.", "x"], [["another", "y"]]),
+        (["this is a long sentence about a film"], [["another one"]]),
         (["0.5", "a film"], [["0.1", "b"], ["0.9", "c"]]),
+        (["a film", "0.0"], [["b", "0.1"], ["c", "0.9"]]),
     ],
 )
 def test_data_at_the_head_is_refused(header: list[str], rows: list[list[str]]) -> None:
@@ -39,6 +40,11 @@ def test_data_at_the_head_is_refused(header: list[str], rows: list[list[str]]) -
         (["was", "gut"], [["a film", "yes"], ["b film", "no"]]),
         (["text", "good"], [["a film", "good"], ["b film", "bad"]]),
         (["", "0", "1"], [["0", "a film", "1"], ["1", "b film", "0"]]),
+        (
+            ["what did you like about the film you saw?", "when did you see the film, and where?"],
+            [["a", "b"]],
+        ),
+        (["when", "what the people said of the film then"], [["1", "a film"], ["2", "b film"]]),
         (["comment", "2019", "2020"], [["a film", "2018", "2021"]]),
     ],
 )
@@ -53,11 +59,11 @@ def test_formats_without_a_header_are_left_alone() -> None:
 @pytest.mark.parametrize(("suffix", "separator"), [(".csv", ","), (".tsv", "\t")])
 def test_the_way_out_works(tmp_path: Path, suffix: str, separator: str) -> None:
     rows = [(str(i % 2), f"the film number {i}") for i in range(20)]
-    file = tmp_path / f"films{suffix}"
+    file = tmp_path / f"the films{suffix}"
     file.write_text("".join(separator.join(row) + "\n" for row in rows), encoding="utf-8")
     with pytest.raises(DataError) as caught:
         guess_data(file)
-    command = str(caught.value.fix).partition(": ")[2]
+    command = str(caught.value.fix).splitlines()[0].partition(": ")[2]
     subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
-    guess = guess_data(tmp_path / f"named-films{suffix}")
+    guess = guess_data(tmp_path / f"new-the films{suffix}")
     assert (guess.columns, guess.rows) == ({"text": "text", "label": "label"}, 20)
