@@ -31,6 +31,7 @@ from headstart.records import Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
+from headstart.training.prompts import summarise_conversations
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,11 @@ def estimate_missing(opened: OpenStudy) -> StudyEstimate:
 
 def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
     """What will be done, and what it will cost."""
-    data = summarise_data(opened.prepared.corpus, opened.prepared.tokens)
-    warnings = (*opened.prepared.warnings, *estimate.warnings)
+    prepared = opened.prepared
+    runs = map(prepared.select, opened.runs)
+    conversations = summarise_conversations(run for run in runs if run.method.has_checkpoint)
+    data = summarise_data(prepared.corpus, prepared.tokens, conversations)
+    warnings = (*prepared.warnings, *estimate.warnings)
     done = frozenset(opened.done)
     return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come)
 

@@ -16,6 +16,7 @@ from headstart.data.messages import (
     CONTEXT,
     Message,
     check_message_text,
+    has_unanswered_end,
     is_empty,
     list_unread_keys,
     parse_messages,
@@ -70,6 +71,11 @@ def drop_last_answer(text: Text) -> Text:
     return text[:-2]
 
 
+def make_prompt(text: str) -> Text:
+    """A conversation of one question, to be answered."""
+    return ("user", text)
+
+
 def list_prompt_columns(data: Data) -> tuple[str, ...]:
     """The columns of what is asked."""
     return (data.prompt,) if isinstance(data.prompt, str) else data.prompt
@@ -80,8 +86,11 @@ def list_unread(cells: Mapping[str, Any], data: Data) -> list[str]:
     used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
     columns = [key for key in _NEIGHBOURS if key not in used and not is_empty(cells.get(key))]
     unread = [f"column {key!r} is not read: {_NEIGHBOURS[key]}" for key in columns]
-    keys = list_unread_keys(cells.get(data.messages)) if data.messages is not None else []
-    return unread + [f"{key!r} of messages is not read" for key in keys]
+    if data.messages is None:
+        return unread
+    cell = cells.get(data.messages)
+    unread += [f"{key!r} of messages is not read" for key in list_unread_keys(cell)]
+    return [*unread, "what follows the last answer is not read"] if has_unanswered_end(cell) else unread
 
 
 def _read_prompt(cells: Mapping[str, Any], data: Data, where: str) -> list[Message]:
@@ -155,7 +164,7 @@ def _explain_no_prompt(cells: Mapping[str, Any], column: str, where: str) -> NoR
 def _refuse_preferences(cells: Mapping[str, Any], data: Data, where: str) -> None:
     """Two answers to a prompt, or one with a judgement: another kind of training than this."""
     used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
-    if cells.keys() >= _PREFERENCES and not used & _PREFERENCES:
+    if cells.keys() >= _PREFERENCES and not used <= cells.keys():
         raise DataError(
             "preference data: columns 'chosen' and 'rejected' hold a wanted and an unwanted answer, of which "
             "nothing here learns to prefer one",

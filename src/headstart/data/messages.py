@@ -43,10 +43,12 @@ Message = tuple[str, str]
 def parse_messages(value: Any) -> list[Any] | None:
     """The cell as a list of messages as it stands there, or None where it is not one.
 
-    A cell of text holds the list as JSON, or as Python prints it, which is what pandas writes to CSV.
+    A cell of text holds the list as JSON, or as Python prints it, which is what pandas writes to CSV. The
+    library `datasets` may give a list of messages as lists by key.
     """
     if isinstance(value, str):
         value = _parse_literal(value) if _LIST.match(value) else None
+    value = _turn_columns(value)
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return None
     looks_right = (isinstance(message, Mapping) and _get(message, "role", "from") for message in value)
@@ -77,6 +79,12 @@ def list_unread_keys(value: Any) -> list[str]:
     return [key for key in _OFTEN_WRITTEN if any(one.get(key) for one in messages)]
 
 
+def has_unanswered_end(value: Any) -> bool:
+    """Whether messages follow the last answer of a cell that is to be learnt."""
+    messages = parse_messages(value)
+    return messages is not None and not _is_learnt(messages[-1]) and any(map(_is_learnt, messages))
+
+
 def check_message_text(value: Any, place: str, where: str) -> str:
     """The text at `place` of a row.
 
@@ -104,9 +112,19 @@ def _require_list(value: Any, column: str, where: str) -> Sequence[Any]:
                 f"column {column!r} is not JSON", where=where, expected="a list of messages, as JSON"
             )
         value = parsed
+    value = _turn_columns(value)
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise DataError(f"{value!r} in column {column!r}", where=where, expected="a list of messages")
     return value
+
+
+def _turn_columns(value: Any) -> Any:
+    """Messages from lists by key, all of one length; anything else as it is."""
+    if not isinstance(value, Mapping) or not value or not all(isinstance(v, list) for v in value.values()):
+        return value
+    if len({len(cells) for cells in value.values()}) > 1:
+        return value
+    return [dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)]
 
 
 def _parse_literal(text: str) -> Any:

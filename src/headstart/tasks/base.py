@@ -59,6 +59,10 @@ class Task(ABC):
     def encode(self, texts: Sequence[Text], tokenizer: Any, limit: int, prompts: Prompts) -> Tokens:
         """Token ids of examples, at most `limit` each, from the cache where they were met before."""
 
+    def count_prompt_tokens(self, texts: Sequence[Text], tokenizer: Any) -> np.ndarray:
+        """Tokens of what a model is asked of each example, [N]; of nothing unless the task has answers."""
+        return np.zeros(0, np.int64)
+
     @abstractmethod
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path

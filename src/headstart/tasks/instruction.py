@@ -13,7 +13,7 @@ import torch
 
 from headstart.config.study import Prompts
 from headstart.data.batches import count_loss_tokens
-from headstart.data.conversations import drop_last_answer
+from headstart.data.conversations import drop_last_answer, make_prompt
 from headstart.data.corpus import Part, Text
 from headstart.data.prompts import encode_conversations, encode_prompt, set_chat_template
 from headstart.data.tokenise import Tokens, tokenise
@@ -67,6 +67,10 @@ class Instruction(Task):
         all_tokens = prompts.loss == "all"
         encode = partial(encode_conversations, all_tokens=all_tokens)
         return tokenise(texts, tokenizer, limit, encode, f"{tokenizer.chat_template} {all_tokens}")
+
+    def count_prompt_tokens(self, texts: Sequence[Text], tokenizer: Any) -> np.ndarray:
+        """Tokens of each conversation that are read before an answer is asked for, [N]."""
+        return np.array([len(ids) for ids in _encode_prompts(texts, tokenizer)], np.int64)
 
     def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:
         """Give the tokenizer its chat template; see that examples of one row do not see each other."""
@@ -139,7 +143,7 @@ class Instruction(Task):
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
     ) -> list[Answer]:
         """Greedily, as valid and test prompts are answered."""
-        conversations: list[Text] = [("user", prompt) for prompt in prepared.study.study.samples]
+        conversations = [make_prompt(prompt) for prompt in prepared.study.study.samples]
         return _answer(model, conversations, prepared, context) if conversations else []
 
     def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
@@ -152,12 +156,16 @@ def _answer(
 ) -> list[Answer]:
     """The model's answers, greedily."""
     tokenizer = prepared.checkpoint.tokenizer
-    prompts = [encode_prompt(conversation, tokenizer) for conversation in conversations]
+    prompts = _encode_prompts(conversations, tokenizer)
     config = GenerationConfig(
         max_new_tokens=prepared.study.study.generation.max_new_tokens,
         static_cache=context.compiles == "on",
     )
     return generate_answers(model, prompts, tokenizer, config, context.precision)
+
+
+def _encode_prompts(conversations: Sequence[Text], tokenizer: Any) -> list[list[int]]:
+    return [encode_prompt(conversation, tokenizer) for conversation in conversations]
 
 
 INSTRUCTION = Instruction()

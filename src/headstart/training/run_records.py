@@ -143,8 +143,8 @@ class PackFinisher:
             return record
         try:
             self.keep_state(member)
-        except OSError as error:  # such as a full disk, which may be what the run failed for
-            what = f"what it has learnt could not be kept: {error.strerror}"
+        except (OSError, RuntimeError) as error:  # a full disk, or a GPU that an earlier error stopped
+            what = f"what it has learnt could not be kept: {error}"
         else:
             what = "it had been trained, and what it has learnt is kept: to go on from there, run again"
         return record.model_copy(update={"error": f"{record.error}\n  {what}"})

@@ -107,6 +107,7 @@ def _train_members(
     context, members = make_context(runs[0]), make_members(runs)
     kept: dict[str, BuiltModel] | None = {} if _can_keep_models(runs, context) else None
     layout, notes, saver = _train(runs, members, context, store, on_event, kept)
+    saver.save_learnt(members)
     told = notes if uses_device_engine(context.device) else None
     finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended)
     return finisher.finish(members, runs)

@@ -31,9 +31,23 @@ def read(value: Any, *, until_answer: bool = True) -> list[tuple[str, str]]:
     return read_messages(value, "messages", "f:7", until_answer=until_answer)
 
 
+#: As the library `datasets` may give it.
+COLUMNS = {"role": ["system", "user", "assistant"], "content": ["s", "u", "a"]}
+
+
 @pytest.mark.parametrize(
     "cell",
-    [OPENAI, SHAREGPT, FILLED, json.dumps(OPENAI), str(OPENAI), json.dumps(SHAREGPT), f" {SHAREGPT}\n"],
+    [
+        COLUMNS,
+        [*SHAREGPT[:2], OPENAI[2]],
+        OPENAI,
+        SHAREGPT,
+        FILLED,
+        json.dumps(OPENAI),
+        str(OPENAI),
+        json.dumps(SHAREGPT),
+        f" {SHAREGPT}\n",
+    ],
 )
 def test_one_conversation_in_all_its_forms(cell: Any) -> None:
     assert read(cell) == [("system", "s"), ("user", "u"), ("assistant", "a")]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import peft
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from headstart.models.checkpoints import open_checkpoint
 from headstart.models.positions import find_position_limit
 
 P = 12
@@ -71,6 +73,14 @@ def test_the_limit_is_known_without_weights_and_through_adapters() -> None:
         assert find_position_limit(make("gpt2")) == P
     adapted = peft.get_peft_model(make("gpt2"), peft.LoraConfig(r=2, task_type="CAUSAL_LM"))
     assert find_position_limit(adapted) == P
+
+
+def test_a_checkpoint_takes_no_more_than_its_biases_do(tiny_bloom: Path, tmp_path: Path) -> None:
+    """MPT says nothing of `max_position_embeddings`, and its tokenizer may know no limit."""
+    AutoTokenizer.from_pretrained(tiny_bloom).save_pretrained(tmp_path)
+    config = AutoConfig.for_model("mpt", **FAMILIES["mpt"] | {"vocab_size": 300})
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    assert open_checkpoint(str(tmp_path), "instruction", ()).max_length == P
 
 
 def test_virtual_tokens_take_positions() -> None:
