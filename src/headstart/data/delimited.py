@@ -42,6 +42,8 @@ def read_csv(path: Path, separator: str = _COMMA) -> Rows:
             elif values and table is not None:
                 yield f"{path}:{line}", table.make_row(values, line)
     except csv.Error as error:
+        if table is not None:
+            table.check_separator()  # quotation marks may be right, and the separator another
         raise _explain_quotation(error, path, start, lines.text, separator) from error
 
 
@@ -85,7 +87,7 @@ class _Table:
     """A header, and the rows that fit it."""
 
     def __init__(self, path: Path, separator: str, header: list[str], line: int) -> None:
-        self._path, self._separator, self._header = path, separator, header
+        self._path, self._separator, self._header, self._line = path, separator, header, line
         self._is_first = True
         _check_header(header, f"{path}:{line}")
 
@@ -96,26 +98,30 @@ class _Table:
             DataError: it has another number of cells, or is the header again.
         """
         where = f"{self._path}:{line}"
-        if self._is_first or len(values) != len(self._header):
-            self._check_separator(values)
+        if self._is_first:
+            self.check_separator(self._separator.join(values))
             self._is_first = False
         if len(values) != len(self._header):
+            self.check_separator()
             raise self._explain_length(values, where)
         if values[0].startswith(_MARK) or (len(values) > 1 and values == self._header):
             raise _explain_joint(where, values)
         return dict(zip(self._header, values, strict=True))
 
-    def _check_separator(self, values: list[str]) -> None:
-        """Refuse a header of one cell that another separator divides, as it does the row."""
+    def check_separator(self, row: str | None = None) -> None:
+        """Refuse a header of one cell that another separator divides, as it does the row where one is given.
+
+        Raises:
+            DataError: names the separator.
+        """
         if len(self._header) > 1:
             return
-        row = self._separator.join(values)
         for other, name in _SEPARATORS.items():
             count = len(_split(self._header[0], other))
-            if count > 1 and (len(_split(row, other)) == count or len(values) > 1):
+            if count > 1 and (row is None or len(_split(row, other)) == count):
                 raise DataError(
                     f"one column, {self._header[0]!r}: separated by {name}?",
-                    where=f"{self._path}:1",
+                    where=f"{self._path}:{self._line}",
                     expected=f"columns separated by {_name(self._separator)}",
                     fix=_suggest_separator(self._path, other, self._separator),
                 )
