@@ -21,6 +21,18 @@ _MARK: Final = "\ufeff"
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
 
+def read_separator(given: str) -> str:
+    """A separator as people write it, who mean a tab with `\\t`.
+
+    Raises:
+        DataError: it is not one character, or one that cells are quoted or ended with.
+    """
+    separator = given.replace("\\t", _TAB)
+    if len(separator) != 1 or separator in '"\r\n':
+        raise DataError(f"{given!r} between cells", where="separator", expected="one character, such as ;")
+    return separator
+
+
 def read_csv(path: Path, separator: str = _COMMA) -> Rows:
     """The rows of a CSV file with the line that each begins on; quoted cells may span lines.
 
@@ -150,8 +162,8 @@ def _suggest_separator(path: Path, other: str, separator: str) -> str:
     reader = f'csv.reader(sys.stdin, delimiter="{_spell(other)}")'
     script = f"import csv,sys; csv.writer(sys.stdout).writerows({reader})"
     rewrite = make_rewrite(path, f"python -c '{script}' < {{file}} > new-{{stem}}.csv")
-    key = "" if separator == _TAB else f'in a study set data.separator: "{_spell(other)}"; or '
-    return f"{key}write it with commas: {rewrite}"
+    key = f'set data.separator: "{_spell(other)}" in a study, --separator of predict; or '
+    return f"{key if separator != _TAB else ''}write it with commas: {rewrite}"
 
 
 def _name(separator: str) -> str:

@@ -28,10 +28,19 @@ def load_rows(data: Data, task: TaskName = "classification") -> dict[Part, list[
     sources = _open_sources(data, label_type)
     tested: Part = "test" if "test" in sources else "train"  # which the test is split off
     column = choose_group_column(data, label_type)
-    return {
+    parts = {
         part: _read_rows(cells, data, label_type, column if part == tested else None)
         for part, cells in sources.items()
     }
+    for part, rows in parts.items():
+        if not rows:
+            raise DataError("no rows", where=_name_source(data, part), expected="texts, one in each row")
+    return parts
+
+
+def _name_source(data: Data, part: Part) -> str:
+    given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
+    return given[part] or f"data, part {part}"
 
 
 def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cells]]:

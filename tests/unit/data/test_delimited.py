@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from headstart.data.delimited import read_separator
 from headstart.data.formats import read_cells
 from headstart.errors import DataError
 
@@ -57,9 +58,9 @@ def test_other_separator_is_asked_about(tmp_path: Path, separator: str, row: str
     name = "tabs" if separator == "\t" else repr(separator)
     assert error.got == f"one column, {f'text{separator}label'!r}: separated by {name}?"
     assert error.fix is not None
-    assert error.fix.startswith(
-        f'in a study set data.separator: "{separator.replace(chr(9), chr(92) + "t")}"; or '
-    )
+    spelled = separator.replace("\t", "\\t")
+    assert error.fix.startswith(f'set data.separator: "{spelled}" in a study, --separator of predict; or ')
+    assert read_separator(spelled) == separator
     assert [c["text"] for c in cells(file, separator=separator)] == [row, row]
 
 
@@ -128,3 +129,9 @@ def test_open_quotation_is_found_wherever_it_is(tmp_path: Path, place: int) -> N
     rows[place] = '"' + rows[place]
     error = refused(write(tmp_path, "text,label\n" + "".join(rows)))
     assert error.where == f"{tmp_path}/a.csv:{place + 2}"
+
+
+@pytest.mark.parametrize("separator", ["", ";;", '"', "\n"])
+def test_separator_is_one_character(separator: str) -> None:
+    with pytest.raises(DataError, match="between cells"):
+        read_separator(separator)
