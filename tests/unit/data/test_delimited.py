@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from headstart.data.delimited import read_separator
-from headstart.data.formats import read_cells
+from headstart.data.formats import get_cell, read_cells
 from headstart.errors import DataError
 
 
@@ -48,6 +48,18 @@ def test_one_column_may_be_without_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("header", ['""', " ", "\ufeff\ufeff"])
 def test_header_without_a_name_is_refused(tmp_path: Path, header: str) -> None:
     assert refused(write(tmp_path, f"{header}\na\n")).got == "a header without a name"
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_line_of_excel_is_no_header(tmp_path: Path, separator: str) -> None:
+    file = write(tmp_path, "sep=;\ntext;label\na;x\n")
+    assert refused(file, separator=separator).fix == "take it out: tail -n +2 a.csv > new-a.csv"
+
+
+def test_spaces_around_a_name_are_shown(tmp_path: Path) -> None:
+    ((where, row),) = read_cells(write(tmp_path, "text, label\na,x\n"))
+    with pytest.raises(DataError, match="one of the columns there: text, ' label'"):
+        get_cell(row, "label", where, "data.label")
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
