@@ -141,11 +141,12 @@ def predict(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, TSV, JSONL or Parquet.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write, of the same format.")],
     text: Annotated[str | None, typer.Option(help="Column of texts; the study's where absent.")] = None,
+    separator: Annotated[str, typer.Option(help="Between the cells of CSV; one character.")] = ",",
 ) -> None:
     """Label a file of texts with a saved model."""
     from headstart.commands.predict import predict as label_file
 
-    rows = label_file(model, source, output, text=text)
+    rows = label_file(model, source, output, text=text, separator=separator)
     typer.echo(f"labelled {rows} rows: {output}")
 
 

@@ -14,6 +14,7 @@ from transformers import AutoConfig
 
 from headstart.config.traits import get_task_traits
 from headstart.data.corpus import CellType, Text
+from headstart.data.delimited import read_separator
 from headstart.data.formats import Cells
 from headstart.data.tables import add_columns, check_formats
 from headstart.data.texts import read_text
@@ -100,12 +101,16 @@ def _get_cell_type(notes: ModelNotes) -> CellType:
     return next((cells for cells in get_args(CellType) if cells == notes.label_cells), "text")
 
 
-def predict(model: Path, source: Path, target: Path, *, text: str | None = None) -> int:
+def predict(model: Path, source: Path, target: Path, *, text: str | None = None, separator: str = ",") -> int:
     """Label the texts of `source` with the model in folder `model`; gives the number of rows.
 
     `target` gets every column of `source` with `predicted` and, for classes, `p_<class>` added, in the
     same format, whole or not at all. Labels that were numbers or truth values in the study's data are such
     here too, so that they can be compared.
+
+    Args:
+        text: the column of texts; the study's where absent.
+        separator: between the cells of CSV, one character.
 
     Raises:
         DataError: a file that cannot be read, a column that is absent, or columns already there.
@@ -113,6 +118,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
         OutputError: `target` cannot be written.
     """
     check_formats(source, target)
+    separator = read_separator(separator)
     open_once = cache(partial(open_predictor, model, text))  # when the file is known to be one
 
     def predict_chunk(chunk: list[Cells]) -> Rows:
@@ -120,4 +126,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
         texts = [read_text(cells, predictor.text, where, "--text") for where, cells in chunk]
         return predictor.predict(texts) if texts else []
 
-    return add_columns(source, target, predict_chunk, lambda: open_once().columns.prediction_fields)
+    def list_fields() -> list[pa.Field]:
+        return open_once().columns.prediction_fields
+
+    return add_columns(source, target, predict_chunk, list_fields, separator)

@@ -136,9 +136,10 @@ class Data(Section):
     @field_validator("separator")
     @classmethod
     def _check_separator(cls, value: str) -> str:
-        if len(value) != 1 or value in '"\r\n':
+        separator = value.replace("\\t", "\t")
+        if len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"one character expected, no quotation mark or line end, got {value!r}")
-        return value
+        return separator
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:

@@ -10,15 +10,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.data.lines import make_rewrite, read_lines, read_table_lines
+from headstart.data.quotations import SEPARATORS, explain_quotation, name_separator
 from headstart.errors import DataError
 
 _CELL_LIMIT: Final = 2**31 - 1
 _COMMA: Final = ","
 _TAB: Final = "\t"
-#: What people's tables are separated by, and the name that an error gives it.
-_SEPARATORS: Final = {";": "';'", _TAB: "tabs", "|": "'|'", _COMMA: "','"}
 _MARK: Final = "\ufeff"
 Rows = Iterator[tuple[str, dict[str, Any]]]
+
+
+def read_separator(given: str) -> str:
+    """A separator as people write it, who mean a tab with `\\t`.
+
+    Raises:
+        DataError: it is not one character, or one that cells are quoted or ended with.
+    """
+    separator = given.replace("\\t", _TAB)
+    if len(separator) != 1 or separator in '"\r\n':
+        raise DataError(f"{given!r} between cells", where="separator", expected="one character, such as ;")
+    return separator
 
 
 def read_csv(path: Path, separator: str = _COMMA) -> Rows:
@@ -42,7 +53,9 @@ def read_csv(path: Path, separator: str = _COMMA) -> Rows:
             elif values and table is not None:
                 yield f"{path}:{line}", table.make_row(values, line)
     except csv.Error as error:
-        raise _explain_quotation(error, path, start, lines.text, separator) from error
+        if table is not None:
+            table.check_separator()  # quotation marks may be right, and the separator another
+        raise explain_quotation(error, path, start, lines.text, separator) from error
 
 
 class _Kept:
@@ -85,9 +98,9 @@ class _Table:
     """A header, and the rows that fit it."""
 
     def __init__(self, path: Path, separator: str, header: list[str], line: int) -> None:
-        self._path, self._separator, self._header = path, separator, header
+        self._path, self._separator, self._header, self._line = path, separator, header, line
         self._is_first = True
-        _check_header(header, f"{path}:{line}")
+        _check_header(header, path, f"{path}:{line}")
 
     def make_row(self, values: list[str], line: int) -> dict[str, str]:
         """The cells of one row by column.
@@ -96,27 +109,31 @@ class _Table:
             DataError: it has another number of cells, or is the header again.
         """
         where = f"{self._path}:{line}"
-        if self._is_first or len(values) != len(self._header):
-            self._check_separator(values)
+        if self._is_first:
+            self.check_separator(self._separator.join(values))
             self._is_first = False
         if len(values) != len(self._header):
+            self.check_separator()
             raise self._explain_length(values, where)
         if values[0].startswith(_MARK) or (len(values) > 1 and values == self._header):
             raise _explain_joint(where, values)
         return dict(zip(self._header, values, strict=True))
 
-    def _check_separator(self, values: list[str]) -> None:
-        """Refuse a header of one cell that another separator divides, as it does the row."""
+    def check_separator(self, row: str | None = None) -> None:
+        """Refuse a header of one cell that another separator divides, as it does the row where one is given.
+
+        Raises:
+            DataError: names the separator.
+        """
         if len(self._header) > 1:
             return
-        row = self._separator.join(values)
-        for other, name in _SEPARATORS.items():
+        for other, name in SEPARATORS.items():
             count = len(_split(self._header[0], other))
-            if count > 1 and (len(_split(row, other)) == count or len(values) > 1):
+            if count > 1 and (row is None or len(_split(row, other)) == count):
                 raise DataError(
                     f"one column, {self._header[0]!r}: separated by {name}?",
-                    where=f"{self._path}:1",
-                    expected=f"columns separated by {_name(self._separator)}",
+                    where=f"{self._path}:{self._line}",
+                    expected=f"columns separated by {name_separator(self._separator)}",
                     fix=_suggest_separator(self._path, other, self._separator),
                 )
 
@@ -127,7 +144,7 @@ class _Table:
             f"{cells}, the header has {len(self._header)}",
             where=where,
             expected=f"columns {', '.join(map(repr, self._header))}",
-            fix=f"if a text holds {_name(self._separator)}: {way}"
+            fix=f"if a text holds {name_separator(self._separator)}: {way}"
             if len(values) > len(self._header)
             else None,
         )
@@ -144,20 +161,23 @@ def _suggest_separator(path: Path, other: str, separator: str) -> str:
     reader = f'csv.reader(sys.stdin, delimiter="{_spell(other)}")'
     script = f"import csv,sys; csv.writer(sys.stdout).writerows({reader})"
     rewrite = make_rewrite(path, f"python -c '{script}' < {{file}} > new-{{stem}}.csv")
-    key = "" if separator == _TAB else f'in a study set data.separator: "{_spell(other)}"; or '
-    return f"{key}write it with commas: {rewrite}"
-
-
-def _name(separator: str) -> str:
-    return _SEPARATORS.get(separator, repr(separator))
+    key = f'set data.separator: "{_spell(other)}" in a study, --separator of predict; or '
+    return f"{key if separator != _TAB else ''}write it with commas: {rewrite}"
 
 
 def _spell(separator: str) -> str:
     return "\\t" if separator == _TAB else separator
 
 
-def _check_header(header: list[str], where: str) -> None:
+def _check_header(header: list[str], path: Path, where: str) -> None:
     """Refuse names that stand twice: a row's cell by that name would be the last one's."""
+    if header[0].lower().startswith("sep=") and len("".join(header)) <= len("sep=;"):
+        raise DataError(
+            f"Excel's line {header[0]!r} in place of the header",
+            where=where,
+            expected="the names of the columns",
+            fix=make_rewrite(path, "take it out: tail -n +2 {file} > {new}"),
+        )
     counts = Counter(header)
     twice = [name for name in counts if counts[name] > 1]
     if twice:
@@ -182,54 +202,3 @@ def _explain_joint(where: str, values: list[str]) -> DataError:
         expected="one header, at the head of the file",
         fix="take it out; a study reads several files by a pattern: train: part-*.csv",
     )
-
-
-def _explain_quotation(error: csv.Error, path: Path, start: int, row: str, separator: str) -> DataError:
-    """What is wrong with a row's quotation marks, at the line where the fault begins."""
-    if "new-line" in str(error):
-        return DataError(
-            "a carriage return (CR) inside a line, outside quotation marks",
-            where=f"{path}:{start}",
-            expected="lines that end with LF, or with CR and LF",
-            fix="put a text with line ends in quotation marks, or take the CR out",
-        )
-    opened = start + row[: _find_last_opening(row, separator)].count("\n")
-    last = start + row.rstrip("\r\n").count("\n")
-    if "unexpected end" in str(error):
-        return DataError(
-            "not CSV: a quotation mark opens a cell here that is never closed",
-            where=f"{path}:{opened}",
-            expected='a closing "',
-            fix='close it, or write a quotation mark in a text as "" inside a quoted cell',
-        )
-    begins = "" if opened == last else f", which opens at line {opened}"
-    return DataError(
-        f"not CSV: text behind the closing quotation mark of a cell{begins}",
-        where=f"{path}:{opened}",
-        expected=f"{_name(separator)} or the end of the line (line {last})",
-        fix='write a quotation mark inside a quoted cell as "" (not as \\")',
-    )
-
-
-def _find_last_opening(row: str, separator: str) -> int:
-    """Where in a row the last quoted cell begins; 0 where none does."""
-    position, opening = 0, 0
-    while position < len(row):
-        if row[position] == '"':
-            opening = position
-            position = _skip_quoted(row, position + 1)
-        while position < len(row) and row[position] not in (separator, "\n"):
-            position += 1
-        position += 1
-    return opening
-
-
-def _skip_quoted(row: str, position: int) -> int:
-    """The place behind the quotation mark that closes a cell; the row's end where none does."""
-    while position < len(row):
-        if row[position] == '"':
-            if row[position + 1 : position + 2] != '"':
-                return position + 1
-            position += 1
-        position += 1
-    return position

@@ -190,7 +190,7 @@ def _read_folder(folder: Path, separator: str) -> Iterator[Cells]:
 
 def _read_class_folders(folder: Path) -> Iterator[Cells]:
     classes = [path for path in list_entries(folder) if path.is_dir()]
-    files = [(c.name, p) for c in classes for p in list_entries(c) if p.suffix == ".txt"]
+    files = [(c.name, p) for c in classes for p in list_entries(c) if p.suffix.lower() == ".txt"]
     if not files:
         raise DataError(
             "no class folders with .txt files in it",

@@ -38,10 +38,19 @@ def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
     sources = _open_sources(data, label_type)
     tested: Part = "test" if "test" in sources else "train"  # which the test is split off
     column = choose_group_column(data, label_type)
-    return {
+    parts = {
         part: read_rows(cells, data, label_type, column if part == tested else None)
         for part, cells in sources.items()
     }
+    for part, read in parts.items():
+        if not read.rows:
+            raise DataError("no rows", where=_name_source(data, part), expected="texts, one in each row")
+    return parts
+
+
+def _name_source(data: Data, part: Part) -> str:
+    given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
+    return given[part] or f"data, part {part}"
 
 
 def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cells]]:

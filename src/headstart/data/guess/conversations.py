@@ -33,7 +33,8 @@ def refuse_preferences(columns: Mapping[str, Column], file: Path) -> None:
     Raises:
         DataError: there are.
     """
-    if columns.keys() >= set(PREFERENCE):
+    has_answers = find_named(columns, (*RESPONSES, *MESSAGES)) is not None
+    if columns.keys() >= set(PREFERENCE) and not has_answers:
         raise DataError(
             "columns chosen and rejected: preference data, a wanted and an unwanted answer",
             where=str(file),

@@ -104,3 +104,18 @@ def test_label_beside_them_is_mentioned() -> None:
 def test_preferences_are_refused(rows: list[dict[str, Any]]) -> None:
     with pytest.raises(DataError, match="preference data"):
         refuse_preferences(describe_columns(rows), Path("a.jsonl"))
+
+
+def test_answers_beside_preferences_are_learnt() -> None:
+    rows = [
+        {
+            "prompt": ASK.format(i),
+            "chosen": ANSWER.format(i),
+            "rejected": "no",
+            "messages": [*make_messages("role", "content"), {"role": "user", "content": str(i)}],
+        }
+        for i in range(9)
+    ]
+    columns = describe_columns(rows)
+    refuse_preferences(columns, Path("a.jsonl"))
+    assert guess_conversation(columns) == {"messages": "messages"}
