@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 Purpose = Literal[
-    "init", "head", "order", "subset", "dropout", "split", "batches", "lora", "texts", "answers"
+    "init", "head", "order", "subset", "dropout", "split", "batches", "lora", "texts", "answers", "sample"
 ]
 _PURPOSES = frozenset(get_args(Purpose))
 

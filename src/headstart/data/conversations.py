@@ -16,6 +16,7 @@ from headstart.data.messages import (
     CONTEXT,
     Message,
     check_message_text,
+    has_unanswered_end,
     is_empty,
     list_unread_keys,
     parse_messages,
@@ -85,8 +86,11 @@ def list_unread(cells: Mapping[str, Any], data: Data) -> list[str]:
     used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
     columns = [key for key in _NEIGHBOURS if key not in used and not is_empty(cells.get(key))]
     unread = [f"column {key!r} is not read: {_NEIGHBOURS[key]}" for key in columns]
-    keys = list_unread_keys(cells.get(data.messages)) if data.messages is not None else []
-    return unread + [f"{key!r} of messages is not read" for key in keys]
+    if data.messages is None:
+        return unread
+    cell = cells.get(data.messages)
+    unread += [f"{key!r} of messages is not read" for key in list_unread_keys(cell)]
+    return [*unread, "what follows the last answer is not read"] if has_unanswered_end(cell) else unread
 
 
 def _read_prompt(cells: Mapping[str, Any], data: Data, where: str) -> list[Message]:

@@ -79,6 +79,12 @@ def list_unread_keys(value: Any) -> list[str]:
     return [key for key in _OFTEN_WRITTEN if any(one.get(key) for one in messages)]
 
 
+def has_unanswered_end(value: Any) -> bool:
+    """Whether messages follow the last answer of a cell that is to be learnt."""
+    messages = parse_messages(value)
+    return messages is not None and not _is_learnt(messages[-1]) and any(map(_is_learnt, messages))
+
+
 def check_message_text(value: Any, place: str, where: str) -> str:
     """The text at `place` of a row.
 

@@ -154,6 +154,9 @@ def test_the_column_of_messages_is_named_where_prompts_are_missing() -> None:
 def test_what_belongs_to_a_conversation_and_is_not_read_is_told() -> None:
     cells = {"instruction": "i", "input": "x", "output": "o", "system": "s", "history": [], "id": 3}
     assert [told.split()[1] for told in list_unread(cells, ALPACA)] == ["'system'"]
+    assert list_unread({"messages": json.dumps(MESSAGES)}, CHAT) == [
+        "what follows the last answer is not read"
+    ]
     thought = [MESSAGES[1], MESSAGES[2] | {"reasoning_content": "hm"}]
     assert list_unread({"messages": thought, "tools": "[]..."}, CHAT) == [
         "column 'tools' is not read: tools are not read",

@@ -39,6 +39,7 @@ COLUMNS = {"role": ["system", "user", "assistant"], "content": ["s", "u", "a"]}
     "cell",
     [
         COLUMNS,
+        [*SHAREGPT[:2], OPENAI[2]],
         OPENAI,
         SHAREGPT,
         FILLED,
