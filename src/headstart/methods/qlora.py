@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
 from torch import nn
 
+from headstart.config.runs import Run
 from headstart.device import Precision, choose_compute_dtype
 from headstart.methods.four_bits import (
+    check_quantisable,
     count_four_bit_bytes,
     import_bitsandbytes,
     list_quantisable_layers,
@@ -28,6 +31,11 @@ class QloraMethod(LoraMethod):
         """PEFT, and bitsandbytes, whose four-bit layers these are."""
         super().load_libraries()
         import_bitsandbytes()
+
+    def check(self, run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
+        """Some layer can be put into four bits, besides LoRA's own conditions."""
+        check_quantisable(skeleton, f"arms.{run.arm}.method")
+        super().check(run, skeleton, missing_keys)
 
     def choose_quantised_dtype(self, precision: Precision) -> torch.dtype | None:
         """That of the run's products."""
