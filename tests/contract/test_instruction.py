@@ -185,7 +185,7 @@ def test_peft_loads_the_adapter(done: Path, tiny_bloom: Path) -> None:
     model = peft.PeftModel.from_pretrained(base, folder)
     assert _ask(model.eval(), folder) != before
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    assert (config["task_type"], config["r"], config["lora_alpha"]) == ("CAUSAL_LM", 8, 16)
+    assert (config["task_type"], config["r"], config["lora_alpha"]) == ("CAUSAL_LM", 8, 23)
 
 
 @pytest.mark.parametrize("arm", ["full", "lora"])

@@ -33,7 +33,7 @@ def make_lora_config(model: Any, lora: Lora, missing_keys: Collection[str] = ())
     return import_peft().LoraConfig(
         task_type=_get_task_type(model),
         r=lora.r,
-        lora_alpha=2 * lora.r if lora.alpha is None else lora.alpha,
+        lora_alpha=lora.alpha_in_force,
         lora_dropout=lora.dropout,
         target_modules=_shorten_names(model, paths),
         modules_to_save=list_trained_modules(model, missing_keys) or None,

@@ -10,6 +10,7 @@ from typing import Final
 from headstart.config.runs import Cell, Pack, Run
 from headstart.config.traits import get_method_traits
 from headstart.methods import load_method
+from headstart.planning.comparability import warn_of_settings
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
 from headstart.planning.device_memory import add_context, estimate_device_memory, find_least_free
 from headstart.planning.disk import estimate_disk
@@ -114,8 +115,9 @@ class StudyEstimate:
 
     @property
     def warnings(self) -> tuple[StudyWarning, ...]:
-        """What does not fit, with the setting to change."""
-        return (*self._warn_of_memory(), *self._warn_of_disk(), *self._warn_of_compiling())
+        """What does not fit, or compares what is unlike, with the setting to change."""
+        settings = warn_of_settings(self.prepared.study, self.parameters)
+        return (*settings, *self._warn_of_memory(), *self._warn_of_disk(), *self._warn_of_compiling())
 
     def _warn_of_memory(self) -> Iterator[StudyWarning]:
         workers = self.prepared.study.workers

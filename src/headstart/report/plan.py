@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from headstart.config.arm_settings import get_grid_axes, resolve_training
+from headstart.config.arm_settings import find_rates, get_grid_axes, resolve_training
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.statistics import DataStatistics
@@ -52,7 +52,8 @@ def _describe_data(data: DataStatistics) -> list[str]:
 def _render_runs(plan: Plan) -> Table:
     study = plan.study
     shown = _choose_hyperparameters(study)
-    table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
+    method = Column("method", no_wrap=True)  # a name cut short names nothing
+    table = Table("arm", "starts from", method, *_add_source(list(shown)), "sizes", "runs", "done")
     total = Counter(run.arm for run in (*plan.runs, *plan.to_come))
     done = Counter(run.arm for run in plan.runs if run.key in plan.done)
     for name, arm in study.arms.items():
@@ -62,7 +63,10 @@ def _render_runs(plan: Plan) -> Table:
             escape(name) + control,
             escape(arm.init) if has_checkpoint else "-",
             arm.method,
-            *(_describe_values(study, arm, key) if has_checkpoint else "-" for key in shown.values()),
+            *_add_source(
+                [_describe_values(study, arm, key) if has_checkpoint else "-" for key in shown.values()],
+                _name_source(study, arm),
+            ),
             ", ".join(map(str, study.sizes)),
             str(total[name]),
             str(done[name]),
@@ -74,6 +78,16 @@ def _choose_hyperparameters(study: Study) -> dict[str, str]:
     """The columns of hyperparameters, as heading and key: the rate, and whatever else an arm tries."""
     tried = {key for arm in study.arms.values() for key in get_grid_axes(study, arm)}
     return {short: key for key, short in SHORT.items() if key == "learning_rate" or key in tried}
+
+
+def _add_source(cells: list[str], source: str = "set by") -> list[str]:
+    """With who sets the rate behind the rate, which is the first."""
+    return [cells[0], source, *cells[1:]]
+
+
+def _name_source(study: Study, arm: Arm) -> str:
+    rates = find_rates(study, arm)
+    return rates.source if rates else "-"
 
 
 def _describe_values(study: Study, arm: Arm, key: str) -> str:

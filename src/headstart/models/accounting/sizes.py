@@ -67,7 +67,8 @@ class LoraCount:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
         return {
-            "settings": self.settings.model_dump(mode="json") | {"scale": self.settings.scale},
+            "settings": self.settings.model_dump(mode="json")
+            | {"alpha": self.settings.alpha_in_force, "scale": self.settings.scale},
             "layers": list(self.layers),
             "adapters": self.adapters,
             "as_sum": self.as_sum,
