@@ -53,6 +53,16 @@ def check_quantisable(model: Any, where: str) -> None:
         )
 
 
+def count_matrix_weights(model: Any) -> int:
+    """Weights of the body's matrices, which all of them could lie in four bits; tables of tokens are none."""
+    tables = {id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
+    named = model.named_parameters()
+    body = (
+        p for name, p in named if name.startswith(f"{model.base_model_prefix}.") and ".pooler" not in name
+    )
+    return sum(p.numel() for p in body if p.dim() > 1 and id(p) not in tables)
+
+
 def count_four_bit_bytes(numbers: int) -> int:
     """Memory of so many weights of one layer: about 4.127 bits each (Dettmers et al. 2023, section 3).
 

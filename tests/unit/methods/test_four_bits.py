@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from headstart.engine.member import Member
 from headstart.engine.train import train
 from headstart.engine.weights import join_weights
 from headstart.errors import ModelError
-from headstart.methods.four_bits import quantise_model
+from headstart.methods.four_bits import count_matrix_weights, list_quantisable_layers, quantise_model
 from headstart.methods.lora_layers import (
     collect_trained_values,
     inject_adapters,
@@ -151,6 +152,41 @@ def test_a_model_without_a_layer_to_quantise_is_refused() -> None:
     with pytest.raises(ModelError, match="no layer of a bert can be put into four bits") as caught:
         QLORA.check(make_tiny_run(), model, frozenset())
     assert "arms.arm.method" in str(caught.value)
+
+
+@pytest.mark.parametrize("family", ["bloom", "gpt2", "gpt_neox", "mistral", "opt", "phi3", "qwen2", "gemma2"])
+def test_the_layers_are_those_that_transformers_chooses(family: str) -> None:
+    from transformers.integrations.bitsandbytes import replace_with_bnb_linear
+
+    shape = make_tiny_config(family).to_dict() if family in ("bloom", "gpt2") else GROUPED
+    config = AutoConfig.for_model(family, **{k: v for k, v in shape.items() if k != "model_type"})
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+        ours = set(list_quantisable_layers(model))
+        theirs = replace_with_bnb_linear(
+            model,
+            modules_to_not_convert=["lm_head"],
+            quantization_config=BitsAndBytesConfig(load_in_4bit=True),
+        )
+    named = theirs.named_modules()
+    assert ours == {path for path, layer in named if isinstance(layer, bitsandbytes.nn.Linear4bit)} != set()
+
+
+@pytest.mark.parametrize(("family", "is_said"), [("bert", False), ("gpt2", False), ("mixtral", True)])
+def test_a_body_of_which_little_can_be_quantised_is_said(family: str, is_said: bool) -> None:
+    """The experts of a mixture are no linear layers: transformers leaves them in silence too."""
+    config = AutoConfig.for_model(family, **GROUPED) if is_said else make_tiny_config(family)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config) if is_said else make_tiny_model(family)
+    checkpoint = SimpleNamespace(build_skeleton=lambda: model)
+    said = list(QLORA.list_cautions(SimpleNamespace(checkpoint=checkpoint)))  # type: ignore[arg-type]
+    assert len(said) == int(is_said)
+    if is_said:
+        assert "of a mixtral only" in said[0]
+        assert "are linear layers" in said[0]
+        assert count_matrix_weights(model) > 2 * sum(
+            model.get_submodule(path).weight.numel() for path in list_quantisable_layers(model)
+        )
 
 
 def test_logits_are_those_of_weights_rounded_to_nf4() -> None:
