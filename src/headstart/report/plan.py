@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
-from headstart.config.arm_settings import find_rates, get_grid_axes, resolve_training
+from headstart.config.arm_settings import RateSource, find_rates, get_grid_axes, resolve_training
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.statistics import DataStatistics
@@ -23,6 +23,14 @@ from headstart.report.texts import describe_lengths, render_labels
 
 #: Label names that are shown.
 _LABELS = 12
+#: Who sets a learning rate, in words.
+_SOURCES: dict[RateSource, str] = {
+    "arm": "the arm",
+    "arm's grid": "the arm's own grid",
+    "study": "the study",
+    "study's grid": "the study's grid",
+    "method": "what suits the method",
+}
 
 
 def render_plan(plan: Plan) -> RenderableType:
@@ -33,7 +41,8 @@ def render_plan(plan: Plan) -> RenderableType:
     parts += [Text(line) for line in _describe_data(plan.data)]
     parts += [*render_labels(plan.data), *map(Text, describe_lengths(plan.data.lengths))]
     parts += [Text(f"! {warning.message}", style="yellow") for warning in plan.warnings]
-    parts += [_render_runs(plan), *map(Text, _describe_missing(plan))]
+    parts += [_render_runs(plan), *map(Text, _describe_rates(plan.study))]
+    parts += [Text(line) for line in _describe_missing(plan)]
     parts += [render_cost_table(list(plan.study.arms), plan.cost), *map(Text, describe_cost(plan.cost))]
     return Group(*parts)
 
@@ -52,8 +61,7 @@ def _describe_data(data: DataStatistics) -> list[str]:
 def _render_runs(plan: Plan) -> Table:
     study = plan.study
     shown = _choose_hyperparameters(study)
-    method = Column("method", no_wrap=True)  # a name cut short names nothing
-    table = Table("arm", "starts from", method, *_add_source(list(shown)), "sizes", "runs", "done")
+    table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
     total = Counter(run.arm for run in (*plan.runs, *plan.to_come))
     done = Counter(run.arm for run in plan.runs if run.key in plan.done)
     for name, arm in study.arms.items():
@@ -63,10 +71,7 @@ def _render_runs(plan: Plan) -> Table:
             escape(name) + control,
             escape(arm.init) if has_checkpoint else "-",
             arm.method,
-            *_add_source(
-                [_describe_values(study, arm, key) if has_checkpoint else "-" for key in shown.values()],
-                _name_source(study, arm),
-            ),
+            *(_describe_values(study, arm, key) if has_checkpoint else "-" for key in shown.values()),
             ", ".join(map(str, study.sizes)),
             str(total[name]),
             str(done[name]),
@@ -80,14 +85,17 @@ def _choose_hyperparameters(study: Study) -> dict[str, str]:
     return {short: key for key, short in SHORT.items() if key == "learning_rate" or key in tried}
 
 
-def _add_source(cells: list[str], source: str = "set by") -> list[str]:
-    """With who sets the rate behind the rate, which is the first."""
-    return [cells[0], source, *cells[1:]]
-
-
-def _name_source(study: Study, arm: Arm) -> str:
-    rates = find_rates(study, arm)
-    return rates.source if rates else "-"
+def _describe_rates(study: Study) -> Iterator[str]:
+    """Who sets the arms' learning rates, in a line where any arm has one."""
+    rates = {name: find_rates(study, arm) for name, arm in study.arms.items()}
+    of_source: dict[RateSource, list[str]] = {}
+    for name, found in rates.items():
+        if found:
+            of_source.setdefault(found.source, []).append(name)
+    if of_source:
+        yield "rates are set by " + "; ".join(
+            f"{_SOURCES[source]}: {', '.join(names)}" for source, names in of_source.items()
+        )
 
 
 def _describe_values(study: Study, arm: Arm, key: str) -> str:
