@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -170,9 +171,13 @@ def generate(
         raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
     config = GenerationConfig(max_new_tokens, temperature, top_p, seed)
     if file is not None and output is not None:
-        typer.echo(f"answered {generate_file(model, file, output, config, column=column)} prompts: {output}")
+        count = generate_file(model, file, output, config, column=column, log=partial(typer.echo, err=True))
+        typer.echo(f"answered {count} prompts: {output}")
     elif prompt is not None:
-        open_generator(model).generate([prompt], config, stream=True)
+        generator = open_generator(model)
+        for sentence in generator.prompt_formats:
+            typer.echo(sentence, err=True)
+        generator.generate([prompt], config, stream=True)
 
 
 @app.command()

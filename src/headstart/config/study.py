@@ -373,10 +373,10 @@ class Prompts(Section):
     """How a causal model reads prompts and responses, and what of them it learns."""
 
     template: str = Field(
-        default="human",
+        default="auto",
         min_length=1,
         description="human: `<human>: ...` and `<assistant>: ...`; chat: the tokenizer's own chat template; "
-        "else the path of a Jinja template.",
+        "auto: chat where the tokenizer has one, else human; else the path of a Jinja template.",
     )
     loss: Literal["response", "all"] = Field(
         default="response", description="Tokens in the loss: the responses with their end tokens, or all."

@@ -33,6 +33,7 @@ def render_plan(plan: Plan) -> RenderableType:
         parts.append(Text(plan.study.question, style="bold"))
     parts += [Text(line) for line in _describe_data(plan.data)]
     parts += [*render_labels(plan.data), *map(Text, describe_lengths(plan.data.lengths))]
+    parts += map(Text, plan.prompt_formats)
     parts += [Text(line) for line in describe_conversations(plan.data.conversations)]
     parts += [Text(f"! {warning.message}", style="yellow") for warning in plan.warnings]
     parts += [_render_runs(plan), *map(Text, _describe_missing(plan))]
