@@ -65,6 +65,8 @@ def run_missing(
     """
     opened.store.open_study(opened.study, opened.rule)
     estimate = _plan_phase(opened)
+    for sentence in opened.prepared.prompt_formats:
+        opened.log(sentence)
     for warning in estimate.warnings:
         opened.log(warning.message)
     for record in opened.done.values():
@@ -116,7 +118,8 @@ def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
     data = summarise_data(prepared.corpus, prepared.tokens, conversations)
     warnings = (*prepared.warnings, *estimate.warnings)
     done = frozenset(opened.done)
-    return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come)
+    formats = opened.prepared.prompt_formats
+    return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come, formats)
 
 
 def _train(

@@ -32,7 +32,8 @@ class PreparedStudy:
 
     `tokens` is keyed by (checkpoint, token limit), and so is `used_ids`: the ids in use, ascending, or
     None where the whole table trains. `missing_keys` are the names of the weights that a checkpoint lacks.
-    `prompts` are the lengths of what each checkpoint is asked, where the task has answers.
+    `prompts` are the lengths of what each checkpoint is asked, where the task has answers, and
+    `prompt_formats` says how.
     `precision` is what runs that leave it open compute in: decided once, so that all processes agree.
     """
 
@@ -46,6 +47,7 @@ class PreparedStudy:
     prompts: dict[str, PromptLengths] = field(default_factory=dict)
     precision: Precision = "fp32"
     commit: str | None = None
+    prompt_formats: tuple[str, ...] = ()
 
     @property
     def task(self) -> TaskTraits:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from headstart.config.study import Data, Study
 from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row
 from headstart.data.groups import choose_group_column, group_texts
+from headstart.data.labels.alike import find_alike
 from headstart.data.labels.base import LabelKey, LabelType
 from headstart.data.labels.registry import get_label_type
+from headstart.data.one_class import find_one_class
 from headstart.data.sources import read_parts
 from headstart.data.splits import split_rows
 from headstart.data.texts import make_text_key
@@ -29,7 +31,7 @@ def load_corpus(study: Study) -> Corpus:
     """
     data, label_type = study.data, get_label_type(study.task)
     sources = read_parts(data, study.task)
-    given = {part: read.rows for part, read in sources.items()}
+    given = label_type.settle({part: read.rows for part, read in sources.items()}, data)
     rows = split_rows(given, data.split, stratify=label_type.is_stratified)
     for part in PARTS:
         if not rows[part]:
@@ -49,9 +51,13 @@ def load_corpus(study: Study) -> Corpus:
         *grouped.warnings,
         *_find_leaks(rows, label_type, data),
         *label_type.find_imbalance(train.labels, names),
+        *find_alike(names),
+        *find_one_class(parts, names, label_type, study),
         *_find_size_gaps(train, study),
     )
-    return Corpus(study.task, parts, names, warnings, grouped.source)
+    return Corpus(
+        study.task, parts, names, warnings, grouped.source, label_type.identify_cells(given["train"])
+    )
 
 
 def _make_examples(

@@ -10,19 +10,13 @@ from headstart.config.study import Data
 from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
 from headstart.data.corpus import PARTS, Part, Row
-from headstart.data.formats import Cells, has_parallel, read_cells
+from headstart.data.folders import PART_NAMES, find_parts
+from headstart.data.formats import SUFFIXES, Cells, has_parallel, read_cells, read_files
 from headstart.data.groups import choose_group_column
 from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.data.rows import ReadRows, read_rows
 from headstart.errors import DataError, MissingExtraError
-
-#: Names that public data sets give to the validation part.
-_HUB_PARTS: dict[Part, tuple[str, ...]] = {
-    "train": ("train",),
-    "valid": ("validation", "valid", "dev"),
-    "test": ("test",),
-}
 
 
 def load_rows(data: Data, task: TaskName = "classification") -> dict[Part, list[Row]]:
@@ -44,10 +38,19 @@ def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
     sources = _open_sources(data, label_type)
     tested: Part = "test" if "test" in sources else "train"  # which the test is split off
     column = choose_group_column(data, label_type)
-    return {
+    parts = {
         part: read_rows(cells, data, label_type, column if part == tested else None)
         for part, cells in sources.items()
     }
+    for part, read in parts.items():
+        if not read.rows:
+            raise DataError("no rows", where=_name_source(data, part), expected="texts, one in each row")
+    return parts
+
+
+def _name_source(data: Data, part: Part) -> str:
+    given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
+    return given[part] or f"data, part {part}"
 
 
 def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cells]]:
@@ -56,11 +59,15 @@ def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cell
         return _load_hub(data)
     if data.asset is not None:
         return {"train": fetch_data(data.asset)}
+    if data.path is not None and (files := find_parts(Path(data.path), SUFFIXES)):
+        return {part: read_files(paths, data.separator) for part, paths in files.items()}
     given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
     paths = {part: Path(path) for part in PARTS if (path := given[part]) is not None}
     tested = "test" if "test" in paths else "train"
     return {
-        part: read_cells(path, _list_all_columns(path, data, label_type, is_tested=part == tested))
+        part: read_cells(
+            path, _list_all_columns(path, data, label_type, is_tested=part == tested), data.separator
+        )
         for part, path in paths.items()
     }
 
@@ -88,7 +95,7 @@ def _load_hub(data: Data) -> dict[Part, Iterator[Cells]]:
             where=f"data.hub: {data.hub}",
             expected="the id of a data set on the hub (HF_HUB_OFFLINE unset), or a folder that holds one",
         ) from error
-    names = {part: next((n for n in known if n in loaded), None) for part, known in _HUB_PARTS.items()}
+    names = {part: next((n for n in known if n in loaded), None) for part, known in PART_NAMES.items()}
     if names["train"] is None:
         raise DataError(
             f"no part 'train' among {', '.join(loaded)}",

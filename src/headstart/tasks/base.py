@@ -69,12 +69,13 @@ class Task(ABC):
     ) -> Scores:
         """The test metrics of a trained model; writes its predictions to the run's `folder`."""
 
-    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:  # noqa: B027 - most need none
-        """Set the checkpoint's tokenizer up for the task.
+    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> list[str]:
+        """Set the checkpoint's tokenizer up for the task; gives what the plan is to say of it.
 
         Raises:
             DataError, ModelError: it does not fit.
         """
+        return []
 
     def test_answers(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path

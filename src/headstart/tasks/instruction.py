@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import torch
 
 from headstart.config.study import Prompts
 from headstart.data.batches import count_loss_tokens
+from headstart.data.chat_format import describe_prompts, identify_template
+from headstart.data.chat_templates import set_chat_template
 from headstart.data.conversations import drop_last_answer, make_prompt
 from headstart.data.corpus import Part, Text
-from headstart.data.prompts import encode_conversations, encode_prompt, set_chat_template
+from headstart.data.prompts import ConversationEncoder, encode_conversations
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.device import Precision
 from headstart.engine.answers import score_answers
@@ -66,18 +69,22 @@ class Instruction(Task):
         """Conversations by the tokenizer's chat template, with the tokens that have a label."""
         all_tokens = prompts.loss == "all"
         encode = partial(encode_conversations, all_tokens=all_tokens)
-        return tokenise(texts, tokenizer, limit, encode, f"{tokenizer.chat_template} {all_tokens}")
+        return tokenise(texts, tokenizer, limit, encode, f"{identify_template(tokenizer)} {all_tokens}")
 
     def count_prompt_tokens(self, texts: Sequence[Text], tokenizer: Any) -> np.ndarray:
         """Tokens of each conversation that are read before an answer is asked for, [N]."""
-        return np.array([len(ids) for ids in _encode_prompts(texts, tokenizer)], np.int64)
+        encoder = ConversationEncoder(tokenizer)
+        return np.array([len(encoder.encode_prompt(text)) for text in texts], np.int64)
 
-    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:
+    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> list[str]:
         """Give the tokenizer its chat template; see that examples of one row do not see each other."""
-        set_chat_template(checkpoint.tokenizer, prompts)
+        choice = set_chat_template(checkpoint.tokenizer, prompts)
         if prompts.packing:
             model = initialise_model(checkpoint, pretrained=False, seed=0)
             check_sequence_isolation(model, checkpoint.tokenizer.pad_token_id)
+        return [
+            f"{checkpoint.name}: {sentence}" for sentence in describe_prompts(checkpoint.tokenizer, choice)
+        ]
 
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
@@ -114,7 +121,7 @@ class Instruction(Task):
         Writes those prompts, the responses expected and the answers to `predictions.parquet`.
         """
         ids, conversations, answers = self._answer_part("test", model, prepared, context)
-        expected = [text[-1].strip() for text in conversations]
+        expected = _write_answers(conversations, prepared)
         groups = prepared.study.corpus.parts["test"].groups
         columns = make_example_columns(ids, None if groups is None else groups[: len(ids)]) | {
             "prompt": pa.array([text[-3] for text in conversations], pa.string()),
@@ -128,7 +135,7 @@ class Instruction(Task):
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Exact match, chrF and share that stopped; they choose nothing."""
         _, conversations, answers = self._answer_part("valid", model, prepared, context)
-        return score_answers(answers, [text[-1].strip() for text in conversations])
+        return score_answers(answers, _write_answers(conversations, prepared))
 
     def _answer_part(
         self, part: Part, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
@@ -151,21 +158,26 @@ class Instruction(Task):
         return [text[1] for text in texts]
 
 
+def _write_answers(conversations: Sequence[Text], prepared: PreparedRun) -> list[str]:
+    """The responses expected, as the chat template has them: some take off white space, or a think block."""
+    encoder = ConversationEncoder(prepared.checkpoint.tokenizer)
+    return [encoder.write_answer(conversation) for conversation in conversations]
+
+
 def _answer(
     model: torch.nn.Module, conversations: Sequence[Text], prepared: PreparedRun, context: PackContext
 ) -> list[Answer]:
     """The model's answers, greedily."""
     tokenizer = prepared.checkpoint.tokenizer
-    prompts = _encode_prompts(conversations, tokenizer)
+    encoder = ConversationEncoder(tokenizer)
+    prompts = [encoder.encode_prompt(conversation) for conversation in conversations]
     config = GenerationConfig(
         max_new_tokens=prepared.study.study.generation.max_new_tokens,
         static_cache=context.compiles == "on",
+        stop_ids=prepared.checkpoint.stop_ids,
     )
-    return generate_answers(model, prompts, tokenizer, config, context.precision)
-
-
-def _encode_prompts(conversations: Sequence[Text], tokenizer: Any) -> list[list[int]]:
-    return [encode_prompt(conversation, tokenizer) for conversation in conversations]
+    answers = generate_answers(model, prompts, tokenizer, config, context.precision)
+    return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
 
 
 INSTRUCTION = Instruction()

@@ -183,7 +183,7 @@ class PackFinisher:
             warnings=tuple(questioner.warnings),
             traceback=questioner.trace,
             epochs=tuple(member.epochs),
-            resolved={"max_length": prepared.max_length},
+            resolved=_resolve(prepared),
             parameters=parameters,
             execution=describe_execution(
                 describe_device(context.device),
@@ -209,6 +209,13 @@ class PackFinisher:
     ) -> list[Answer]:
         ask = partial(load_task(prepared.study.study.task).answer_samples, model, prepared, self.context)
         return questioner.ask("answers to samples", ask, [])
+
+
+def _resolve(prepared: PreparedRun) -> dict[str, int | float | str]:
+    """The values that the run chose, and what its model needs to be used."""
+    resolved: dict[str, int | float | str] = {"max_length": prepared.max_length}
+    cells = prepared.study.corpus.label_cells
+    return resolved if cells == "text" else {**resolved, "label_cells": cells}
 
 
 def make_result_record(prepared: PreparedRun, result: RunResult, workers: int) -> RunRecord:

@@ -13,6 +13,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from headstart.config.study import Data, Prompts
+from headstart.data.chat_templates import set_chat_template
 from headstart.data.conversations import (
     drop_last_answer,
     find_answers,
@@ -20,7 +21,7 @@ from headstart.data.conversations import (
     list_unread,
     read_conversation,
 )
-from headstart.data.prompts import encode_conversations, set_chat_template
+from headstart.data.prompts import encode_conversations
 from headstart.data.sources import load_rows
 from headstart.errors import DataError
 

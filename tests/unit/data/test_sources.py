@@ -20,7 +20,7 @@ def data(**values: Any) -> Data:
 
 
 def write(folder: Path, name: str, text: str) -> Path:
-    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
     return folder / name
 
@@ -127,6 +127,37 @@ def test_cell_that_is_no_text_is_refused(tmp_path: Path, value: object, expected
 def test_empty_half_of_a_pair_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", "p,q,label\none,,x\n")
     assert refused(data(path=file, text=["p", "q"])).got == "empty text in column 'q'"
+
+
+def test_path_may_be_a_folder_of_parts(tmp_path: Path) -> None:
+    for name in ("train-0", "train-1", "validation", "test"):
+        write(tmp_path, f"data/{name}.csv", f"text,label\n{name},x\n")
+    rows = load_rows(data(path=tmp_path))
+    texts = {part: [(row.id, row.text) for row in part_rows] for part, part_rows in rows.items()}
+    assert texts == {
+        "train": [(0, "train-0"), (1, "train-1")],
+        "valid": [(0, "validation")],
+        "test": [(0, "test")],
+    }
+
+
+def test_part_may_be_a_pattern(tmp_path: Path) -> None:
+    for name in ("train-0", "train-1", "test"):
+        write(tmp_path, f"data/{name}.csv", f"text,label\n{name},x\n")
+    rows = load_rows(data(train=tmp_path / "data/train-*.csv", test=tmp_path / "data/test.csv"))
+    assert [row.text for row in rows["train"]] == ["train-0", "train-1"]
+
+
+def test_csv_has_the_studys_separator(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", 'text;label\n"a;b, c";x\n')
+    (row,) = load_rows(data(path=file, separator=";"))["train"]
+    assert (row.text, row.label) == ("a;b, c", "x")
+
+
+@pytest.mark.parametrize("separator", ["", "||", '"', "\n"])
+def test_separator_is_one_character(separator: str) -> None:
+    with pytest.raises(ValueError, match="one character expected"):
+        data(path="a.csv", separator=separator)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from headstart.config.study import Data
-from headstart.data.corpus import Part, Row, Text
+from headstart.data.corpus import CellType, Part, Row, Text
 from headstart.data.distributions import Bar
 from headstart.data.formats import get_cell
 from headstart.data.texts import list_text_columns, read_text
@@ -83,6 +83,18 @@ class LabelType(ABC):
             return get_cell(cells, data.label, where, "data.label")
         return {column: get_cell(cells, column, where, "data.label") for column in data.label}
 
+    def settle(self, rows: dict[Part, list[Row]], data: Data) -> dict[Part, list[Row]]:
+        """The rows with labels that mean by themselves what they mean in their column.
+
+        Raises:
+            DataError: what a label means cannot be said.
+        """
+        return rows
+
+    def identify_cells(self, rows: Sequence[Row]) -> CellType:
+        """What names of labels are in the cells of rows, so that predictions can be the same."""
+        return "text"
+
     def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
         """The names of the classes, in order; none where labels have no names.
 
@@ -109,6 +121,10 @@ class LabelType(ABC):
         Raises:
             DataError: says what they lack.
         """
+
+    def find_only_value(self, labels: np.ndarray, names: Sequence[str]) -> str | None:
+        """What all the labels are, in words, where nothing can be told apart; else None."""
+        return None
 
     def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
         """What is worth a warning about how often each label stands in the training part."""
