@@ -69,6 +69,10 @@ class LabelType(ABC):
         """
         return read_text(cells, data.text, where)
 
+    def list_unread(self, cells: Mapping[str, Any], data: Data) -> Sequence[str]:
+        """What of a row is likely to matter and is not read, in words that go into a warning."""
+        return ()
+
     def read_label(self, cells: Mapping[str, Any], data: Data, where: str) -> object:
         """The label of one row as it stands there: a cell, or several by column.
 

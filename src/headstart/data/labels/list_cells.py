@@ -45,7 +45,7 @@ def _parse_literal(text: str) -> Any:
     """What JSON or Python reads; None where neither does."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of a text of brackets
         pass
     try:
         return ast.literal_eval(_add_commas(text))
