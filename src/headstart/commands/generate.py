@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import torch
-from transformers import AutoTokenizer, TextStreamer
+from transformers import TextStreamer
 
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
@@ -19,11 +18,11 @@ from headstart.data.prompts import encode_prompt, set_chat_template
 from headstart.data.tables import add_columns, check_formats
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
-from headstart.errors import DataError, ModelError
-from headstart.methods.peft_format import is_adapter
+from headstart.errors import DataError
 from headstart.methods.saved import load_saved_model
-from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
+from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.store.model_notes import read_model_notes
+from headstart.training.check_tokens import check_prompt_ids
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,13 @@ class TextGenerator:
     """A causal model ready to answer."""
 
     model: Any
-    tokenizer: Any
+    checkpoint: Checkpoint
     precision: Precision
+
+    @property
+    def tokenizer(self) -> Any:
+        """That of its checkpoint."""
+        return self.checkpoint.tokenizer
 
     def generate(
         self, prompts: Sequence[str], config: GenerationConfig, *, stream: bool = False
@@ -42,6 +46,7 @@ class TextGenerator:
             TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
         )
         encoded = [encode_prompt(("user", prompt), self.tokenizer) for prompt in prompts]
+        check_prompt_ids(encoded, self.checkpoint)
         return generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
 
 
@@ -53,28 +58,11 @@ def open_generator(name: str) -> TextGenerator:
     """
     device = choose_device("auto")
     precision = choose_precision("auto", device)
-    location = resolve_location(name)
-    try:
-        with silence_logs():
-            tokenizer = AutoTokenizer.from_pretrained(location)
-            model = _load_causal_model(location, precision)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"no usable causal model: {str(error).strip().splitlines()[0]}",
-            where=name,
-            expected="a folder such as OUT/models/ARM of a study with task: instruction, or a hub id",
-        ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    checkpoint = open_checkpoint(name, _find_generating_task(), (), is_saved=True)
+    folder, tokenizer = Path(checkpoint.location), checkpoint.tokenizer
+    model = load_saved_model(folder, read_model_notes(folder), checkpoint, precision)
     set_chat_template(tokenizer, Prompts(template="chat" if tokenizer.chat_template else "human"))
-    return TextGenerator(model.to(device).eval(), tokenizer, precision)
-
-
-def _load_causal_model(location: str, precision: Precision) -> Any:
-    folder = Path(location)
-    if is_adapter(folder):
-        return load_saved_model(folder, read_model_notes(folder), _find_generating_task(), precision)
-    return get_auto_class(_find_generating_task()).from_pretrained(location, dtype=torch.float32)
+    return TextGenerator(model.to(device).eval(), checkpoint, precision)
 
 
 def _find_generating_task() -> TaskName:

@@ -11,7 +11,7 @@ import torch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 
 #: Prompts answered at once.
 _BATCH_SIZE = 16

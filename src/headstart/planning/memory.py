@@ -30,7 +30,7 @@ from headstart.engine.families import patch_position_ids
 from headstart.engine.trace import StepMemory, trace_memory
 from headstart.errors import ModelError
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 from headstart.models.vocabulary import compact_embedding, get_input_embedding
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task

@@ -25,6 +25,7 @@ from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
+from headstart.training.check_tokens import check_ids, check_words
 
 #: A share of cut examples above this is worth a warning.
 MAX_TRUNCATED_SHARE = 0.01
@@ -49,14 +50,22 @@ def prepare_study(
     ]
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     _check_methods(neural, checkpoints, missing_keys)
+    unknown_words = tuple(check_words(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
+    without_row = tuple(check_ids(tokens, checkpoints))
     return PreparedStudy(
         study=study,
         corpus=corpus,
         checkpoints=checkpoints,
         tokens=tokens,
         used_ids=_find_used_ids(study, tokens, checkpoints),
-        warnings=(*corpus.warnings, *_warn_of_truncation(tokens), *_warn_of_no_room(tokens)),
+        warnings=(
+            *corpus.warnings,
+            *unknown_words,
+            *without_row,
+            *_warn_of_truncation(tokens),
+            *_warn_of_no_room(tokens),
+        ),
         missing_keys=missing_keys,
         precision=_choose_precision(study, neural),
         commit=commit,
