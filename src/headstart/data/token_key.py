@@ -18,7 +18,7 @@ _ATTRIBUTES: Final = (
 )
 #: What tokens do not depend on: where the tokenizer came from, and limits that each call sets.
 _PASSED_OVER: Final = frozenset({"name_or_path", "_commit_hash", "model_max_length", "vocab_file"})
-#: Texts in which what tokenizers differ in shows: case, accents, forms of one letter, spaces, digits, scripts,
+#: Texts that show in what tokenizers differ: case, accents, forms of one letter, spaces, digits, scripts,
 #: signs that few vocabularies hold, and marks of turns and special tokens as text.
 PROBES: Final = (
     "The QUICK brown fox's 3.14159 isn't 12,345 – “quoted”…",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -42,11 +43,19 @@ def load_network(auto_class: Any, location: str, **settings: Any) -> Any:
     """A network with the weights of a folder or a hub id; `settings` are `from_pretrained`'s.
 
     Raises:
-        ModelError: the folder's weights are absent, cut, or a pointer of git-lfs.
+        ModelError: the folder's weights are absent, cut, a git-lfs pointer, or a pickle of more.
     """
     if Path(location).is_dir():
         check_weights(Path(location))
-    return auto_class.from_pretrained(location, trust_remote_code=False, **settings)
+    try:
+        return auto_class.from_pretrained(location, trust_remote_code=False, **settings)
+    except UnpicklingError as error:
+        raise ModelError(
+            "its .bin holds more than weights, which would be run as code",
+            where=location,
+            expected="model.safetensors, or a pickle of tensors alone",
+            fix="save it as safetensors where it can be trusted",
+        ) from error
 
 
 @contextmanager
