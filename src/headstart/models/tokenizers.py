@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+
+from transformers import PreTrainedTokenizerFast
 
 from headstart.errors import MissingExtraError, ModelError
 from headstart.models.library import load_tokenizer, make_own_code_error, model_errors, silence_logs
@@ -41,6 +44,20 @@ def read_tokenizer(location: str, name: str) -> Any:
     if len(words) <= _MOST_OF_EMPTY:
         raise _make_absence_error(name)
     return tokenizer
+
+
+def find_other_reading(location: str, tokenizer: Any, texts: Sequence[str]) -> str | None:
+    """The first of `texts` that a folder's tokenizer.json by itself gives other tokens; None where none is.
+
+    For some families the library builds a class of its own from the vocabulary in that file, and leaves out
+    what else stands there: such a tokenizer is not the one that the model was trained with.
+    """
+    file = Path(location) / "tokenizer.json"
+    if not file.is_file() or type(tokenizer) is PreTrainedTokenizerFast:
+        return None
+    as_written = PreTrainedTokenizerFast(tokenizer_file=str(file))
+    readings = [read(list(texts), add_special_tokens=False)["input_ids"] for read in (tokenizer, as_written)]
+    return next((text for text, *ids in zip(texts, *readings, strict=True) if ids[0] != ids[1]), None)
 
 
 def _make_missing_error(file: str) -> MissingExtraError:

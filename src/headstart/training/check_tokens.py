@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -14,13 +15,16 @@ from headstart.data.tokenise import Tokens
 from headstart.data.unknown_words import measure_unknown_words
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint
-from headstart.models.padding import make_no_row_error
+from headstart.models.padding import READS_PADDING, make_no_row_error
+from headstart.models.tokenizers import find_other_reading
 from headstart.prepared import TokensKey
 from headstart.records import StudyWarning
 
 #: A share of unknown words above which a tokenizer is another language's, or a stub; and one worth a warning.
 MOST_UNKNOWN: Final = 0.9
 NOTICEABLE_UNKNOWN: Final = 0.05
+#: Training texts by which two readings of one tokenizer are compared.
+_COMPARED: Final = 100
 
 
 def check_words(corpus: Corpus, checkpoints: Mapping[str, Checkpoint]) -> Iterator[StudyWarning]:
@@ -44,6 +48,25 @@ def check_words(corpus: Corpus, checkpoints: Mapping[str, Checkpoint]) -> Iterat
                 fix="see that the folder holds the tokenizer's files, or name another model",
             )
         yield StudyWarning(kind="unknown-words", message=f"{name}: {sentence}: these look all the same to it")
+
+
+def warn_of_readings(corpus: Corpus, checkpoints: Mapping[str, Checkpoint]) -> Iterator[StudyWarning]:
+    """Warn of tokenizers that the library reads in another way than they were written, and of networks that
+    read padding."""
+    for name, checkpoint in checkpoints.items():
+        texts = list(islice(_join_texts(corpus.parts["train"].texts, checkpoint), _COMPARED))
+        other = find_other_reading(checkpoint.location, checkpoint.tokenizer, texts)
+        if other is not None:
+            kind = type(checkpoint.tokenizer).__name__
+            what = f"{name}: transformers reads its tokenizer as a {kind}, which gives other tokens than its"
+            shown = f"{what} tokenizer.json, such as for {other[:40]!r}"
+            yield StudyWarning(kind="tokenizer-class", message=shown)
+        family = checkpoint.config.model_type
+        if family in READS_PADDING and not checkpoint.is_causal:
+            what = f"{name}: a {family} reads what pads a text"
+            yield StudyWarning(
+                kind="padding-read", message=f"{what}: its answers change with the texts beside it"
+            )
 
 
 def _join_texts(texts: Sequence[Text], checkpoint: Checkpoint) -> Iterator[str]:

@@ -25,7 +25,7 @@ from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
-from headstart.training.check_tokens import check_ids, check_words
+from headstart.training.check_tokens import check_ids, check_words, warn_of_readings
 
 #: A share of cut examples above this is worth a warning.
 MAX_TRUNCATED_SHARE = 0.01
@@ -50,7 +50,7 @@ def prepare_study(
     ]
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     _check_methods(neural, checkpoints, missing_keys)
-    unknown_words = tuple(check_words(corpus, checkpoints))
+    readings = (*check_words(corpus, checkpoints), *warn_of_readings(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
     without_row = tuple(check_ids(tokens, checkpoints))
     return PreparedStudy(
@@ -61,7 +61,7 @@ def prepare_study(
         used_ids=_find_used_ids(study, tokens, checkpoints),
         warnings=(
             *corpus.warnings,
-            *unknown_words,
+            *readings,
             *without_row,
             *_warn_of_truncation(tokens),
             *_warn_of_no_room(tokens),

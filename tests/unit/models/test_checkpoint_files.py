@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,13 +64,18 @@ def test_a_family_that_the_library_has_needs_no_code(tmp_path: Path) -> None:
     _open(folder)
 
 
-def test_an_adapter_is_no_checkpoint_to_start_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("has_config", "merge"), [(True, "headstart export --merge"), (False, "merge_and_unload of PEFT")]
+)
+def test_an_adapter_is_no_checkpoint_to_start_from(has_config: bool, merge: str, tmp_path: Path) -> None:
     base = write_checkpoint(tmp_path / "base", "llama", causal=True)
     model = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(base), peft.LoraConfig(r=2))
     model.save_pretrained(tmp_path / "adapter")
+    if has_config:  # as a study leaves it
+        shutil.copy(base / "config.json", tmp_path / "adapter")
     with pytest.raises(ModelError, match=f"an adapter of {base}, not a whole model") as caught:
         _open(tmp_path / "adapter")
-    assert f"headstart export --merge {tmp_path / 'adapter'} -o WHOLE" in str(caught.value)
+    assert f"or merge both first: {merge}" in str(caught.value)
 
 
 @pytest.mark.parametrize("door", ["run", "predict", "generate"])

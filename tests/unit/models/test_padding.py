@@ -15,6 +15,7 @@ from headstart.engine.evaluate import iter_logits
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import load_plain_model
+from headstart.models.padding import READS_PADDING
 from tiny_checkpoints import make_tokenizer, write_checkpoint
 
 TEXTS = [
@@ -109,3 +110,28 @@ def test_token_types_that_the_network_does_not_read_are_left_out(tmp_path: Path)
     folder = write_checkpoint(tmp_path, "distilbert", tokenizer=make_tokenizer(model_input_names=names))
     assert _open(folder).tokenizer.model_input_names == ["input_ids", "attention_mask"]
     torch.testing.assert_close(_compute_together(folder), _compute_alone(folder), rtol=0, atol=1e-9)
+
+
+_SHAPE = {"vocab_size": 60, "pad_token_id": 3, "num_labels": 3, "hidden_size": 32, "num_hidden_layers": 2}
+_SHAPE |= {"num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 40}
+_OTHER: dict[str, dict[str, Any]] = {
+    "xlnet": {"vocab_size": 60, "d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 48, "pad_token_id": 3},
+    "mobilebert": {"embedding_size": 16, "intra_bottleneck_size": 16, "true_hidden_size": 16},
+}
+
+
+@pytest.mark.parametrize("family", [*sorted(READS_PADDING), "electra", "bert"])
+def test_families_that_read_padding_are_those_whose_answers_change(family: str) -> None:
+    shape = _OTHER[family] if family == "xlnet" else _SHAPE | _OTHER.get(family, {})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **shape))
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        ids = torch.randint(5, 60, (1, 6))
+    padded = torch.nn.functional.pad(ids, (0, 5), value=3)
+    model = model.double().eval()
+    with torch.no_grad():
+        alone = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        beside = model(input_ids=padded, attention_mask=(padded != 3).long()).logits
+    assert bool((alone - beside).abs().max() > 1e-6) == (family in READS_PADDING)

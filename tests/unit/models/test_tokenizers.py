@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import MissingExtraError, ModelError
-from headstart.models.tokenizers import read_tokenizer
+from headstart.models.tokenizers import find_other_reading, read_tokenizer
 from tiny_checkpoints import make_tokenizer, write_checkpoint
 
 
@@ -63,3 +63,12 @@ def test_a_tokenizer_that_is_code_is_refused(tmp_path: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     with pytest.raises(ModelError, match="needs Python code of its own"):
         read_tokenizer(str(folder), "model")
+
+
+@pytest.mark.parametrize(("family", "other"), [("qwen2", "a bad film"), ("llama", None), ("bert", None)])
+def test_a_class_that_reads_the_file_in_another_way_is_found(
+    family: str, other: str | None, tmp_path: Path
+) -> None:
+    folder = write_checkpoint(tmp_path, family)
+    tokenizer = read_tokenizer(str(folder), "model")
+    assert find_other_reading(str(folder), tokenizer, ["a bad film", "good"]) == other
