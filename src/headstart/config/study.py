@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from headstart.config.rates import RateGrids, Rates
 from headstart.config.traits import (
     METHODS,
     TASKS,
@@ -46,8 +47,9 @@ _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 #: Limits that `training` and `tune` share.
-LearningRate = Annotated[float, Field(gt=0, lt=10)]
 WeightDecay = Annotated[float, Field(ge=0)]
+#: The scale of an adapter times the root of its rank, where a study names no alpha: 2 at r = 16.
+_SCALE_TIMES_ROOT: Final = 8
 #: Layers that get an adapter, by what they do in a block.
 LoraRole = Literal["attention", "mlp", "all"]
 #: Biases that train beside adapters.
@@ -96,13 +98,29 @@ class Data(Section):
     label: str | tuple[str, ...] = Field(
         default="label", description="Label column; for multi-label also a list of 0/1 columns."
     )
-    prompt: str = Field(default="prompt", description="Column of prompts, for task instruction.")
+    prompt: str | Annotated[tuple[str, ...], Field(min_length=2)] = Field(
+        default="prompt",
+        description="Column of prompts, for task instruction; of several, such as [instruction, input], "
+        "those that hold something are joined by a blank line.",
+    )
     response: str = Field(default="response", description="Column of responses, for task instruction.")
     messages: str | None = Field(
-        default=None, description="Column of lists of {role, content}, in place of prompt and response."
+        default=None,
+        description="Column of lists of messages, {role, content} or {from, value}, in place of prompt and "
+        "response.",
     )
+    skip_invalid: bool = Field(
+        default=False,
+        description="Leave out rows whose text or label cannot be read, and count them; by default they are "
+        "an error.",
+    )
+    separator: str = Field(default=",", description="Between the cells of a CSV file; one character.")
     label_separator: str = Field(
         default="|", min_length=1, description="Between the labels of one multi-label cell."
+    )
+    label_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        default=None,
+        description="Names of the places where multi-label cells are lists of 0 and 1; numbers where absent.",
     )
     group: Annotated[str, Field(min_length=1)] | None = Field(
         default=AUTO_GROUP,
@@ -117,6 +135,14 @@ class Data(Section):
     )
     folds: int = Field(default=5, ge=2, description="Parts of which training_texts: folds leaves out one.")
 
+    @field_validator("separator")
+    @classmethod
+    def _check_separator(cls, value: str) -> str:
+        separator = value.replace("\\t", "\t")
+        if len(separator) != 1 or separator in '"\r\n':
+            raise ValueError(f"one character expected, no quotation mark or line end, got {value!r}")
+        return separator
+
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:
         given = [k for k in ("train", "path", "hub", "asset") if getattr(self, k) is not None]
@@ -128,6 +154,14 @@ class Data(Section):
             raise ValueError(f"valid and test go with train, not with {given[0]}")
         if given != ["hub"] and (self.subset or self.revision):
             raise ValueError(f"subset and revision go with hub, not with {given[0]}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_label_names(self) -> Data:
+        if self.label_names is not None and len(set(self.label_names)) < max(len(self.label_names), 1):
+            raise ValueError("label_names: at least one name expected, and each once")
+        if self.label_names is not None and not isinstance(self.label, str):
+            raise ValueError("label_names goes with one label column: a list of columns names the labels")
         return self
 
     @property
@@ -143,8 +177,10 @@ class Training(Section):
     accumulation: int = Field(default=1, ge=1, description="Batches whose gradients make one step.")
     epochs: int = Field(default=3, ge=1, description="Passes over the training texts.")
     steps: int | None = Field(default=None, ge=1, description="Optimiser steps, in place of epochs.")
-    learning_rate: LearningRate | None = Field(
-        default=None, description="Peak learning rate; what suits the method where absent."
+    learning_rate: Rates | None = Field(
+        default=None,
+        description="Peak learning rate: one for all methods, or by method, such as {full: 3e-5, "
+        "lora: 2e-4}; what suits the method where absent.",
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="How the rate falls after the warm-up."
@@ -183,6 +219,12 @@ class Training(Section):
             raise ValueError("epochs and steps both set; one of them expected")
         return self
 
+    @property
+    def peak_rate(self) -> float:
+        """The peak learning rate, of settings in which an arm's is settled; 0 where its method has none."""
+        assert not isinstance(self.learning_rate, dict)
+        return self.learning_rate or 0.0
+
     def override(self, other: Training) -> Training:
         """These settings with those that `other` sets explicitly."""
         chosen = {name: getattr(other, name) for name in other.model_fields_set}
@@ -209,6 +251,7 @@ def _expand_tuning_seeds(value: Any) -> Any:
     return value
 
 
+_Grid = tuple[float, ...] | dict[MethodName, tuple[float, ...]] | None
 TuningSeeds = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...] | Literal["shared"],
     BeforeValidator(_expand_tuning_seeds, json_schema_input_type=int | list[int] | Literal["shared"]),
@@ -218,8 +261,9 @@ TuningSeeds = Annotated[
 class Tune(Section):
     """The hyperparameter grid of an arm; its best point on valid represents the arm."""
 
-    learning_rate: tuple[LearningRate, ...] | None = Field(
-        default=None, description="Peak learning rates to try."
+    learning_rate: RateGrids | None = Field(
+        default=None,
+        description="Peak learning rates to try: a list for all methods, or a list by method.",
     )
     weight_decay: tuple[WeightDecay, ...] | None = Field(default=None, description="Weight decays to try.")
     seeds: TuningSeeds = Field(
@@ -239,23 +283,32 @@ class Tune(Section):
 
     @field_validator(*TUNABLE)
     @classmethod
-    def _check_unique(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if value == ():
-            raise ValueError("at least one expected, got an empty list")
-        # A value names its runs' folder with six digits.
-        if value and len({f"{number:g}" for number in value}) < len(value):
-            raise ValueError(f"each at most once expected, got {list(value)}")
+    def _check_unique(cls, value: _Grid) -> _Grid:
+        for numbers in value.values() if isinstance(value, dict) else (value,):
+            if numbers == ():
+                raise ValueError("at least one expected, got an empty list")
+            # A value names its runs' folder with six digits.
+            if numbers and len({f"{number:g}" for number in numbers}) < len(numbers):
+                raise ValueError(f"each at most once expected, got {list(numbers)}")
         return value
 
     @model_validator(mode="after")
     def _check_any_axis(self) -> Tune:
-        if not self.axes:
+        if all(getattr(self, name) is None for name in TUNABLE):
             raise ValueError(f"{' or '.join(TUNABLE)} expected, or both, got neither")
         return self
 
+    def select(self, method: MethodName) -> Tune | None:
+        """The grid of an arm of this method; None where it tries nothing."""
+        if not isinstance(self.learning_rate, dict):
+            return self
+        grid = self.model_copy(update={"learning_rate": self.learning_rate.get(method)})
+        return grid if grid.axes else None
+
     @property
     def axes(self) -> dict[str, tuple[float, ...]]:
-        """The values to try by key, outermost first."""
+        """The values to try by key, outermost first, of a grid that is an arm's."""
+        assert not isinstance(self.learning_rate, dict)
         return {name: values for name in TUNABLE if (values := getattr(self, name)) is not None}
 
 
@@ -264,7 +317,8 @@ class Lora(Section):
 
     r: int = Field(default=16, ge=1, description="Rank: rows of A, columns of B.")
     alpha: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="The update is scaled by alpha / r; 2 r, so 2, where absent."
+        default=None,
+        description="The update is scaled by alpha / r; 8 sqrt(r), rounded, where absent: 32 at r = 16.",
     )
     dropout: float = Field(default=0.05, ge=0, lt=1, description="On what A reads.")
     target: LoraRole | tuple[str, ...] | None = Field(
@@ -275,14 +329,28 @@ class Lora(Section):
         default="none", description="Biases that train too: none, all, or those of layers with an adapter."
     )
     rslora: bool = Field(
-        default=False, description="Scale by alpha / sqrt(r) (Kalajdzievski 2023, rank-stabilised LoRA)."
+        default=False,
+        description="Scale by alpha / sqrt(r) (Kalajdzievski 2023, rank-stabilised LoRA); alpha is then 8 "
+        "where absent.",
     )
+
+    @property
+    def alpha_in_force(self) -> float:
+        """`alpha`, or where none is set what gives rank 16 scale 2, and all ranks updates of like size."""
+        if self.alpha is not None:
+            return self.alpha
+        # A whole number: what reads PEFT's files may expect one.
+        return _SCALE_TIMES_ROOT if self.rslora else round(_SCALE_TIMES_ROOT * math.sqrt(self.r))
 
     @property
     def scale(self) -> float:
         """What B A x is multiplied by."""
-        alpha = 2.0 * self.r if self.alpha is None else self.alpha
-        return alpha / (math.sqrt(self.r) if self.rslora else self.r)
+        return self.alpha_in_force / (math.sqrt(self.r) if self.rslora else self.r)
+
+    @property
+    def stabilised_scale(self) -> float:
+        """The scale times the root of r, with which the size of the update goes whatever the rank."""
+        return self.scale * math.sqrt(self.r)
 
 
 class Probe(Section):
@@ -341,10 +409,10 @@ class Prompts(Section):
     """How a causal model reads prompts and responses, and what of them it learns."""
 
     template: str = Field(
-        default="human",
+        default="auto",
         min_length=1,
         description="human: `<human>: ...` and `<assistant>: ...`; chat: the tokenizer's own chat template; "
-        "else the path of a Jinja template.",
+        "auto: chat where the tokenizer has one, else human; else the path of a Jinja template.",
     )
     loss: Literal["response", "all"] = Field(
         default="response", description="Tokens in the loss: the responses with their end tokens, or all."
@@ -593,6 +661,8 @@ def _check_control(study: Study) -> Iterator[str]:
 def _check_labels(study: Study) -> Iterator[str]:
     if not isinstance(study.data.label, str) and study.task != "multi-label":
         yield f"data.label: a list of columns goes with task: multi-label, not with {study.task}"
+    if study.data.label_names is not None and study.task != "multi-label":
+        yield f"data.label_names: goes with task: multi-label, not with {study.task}"
     if study.data.is_pair and any(map(_is_bag_of_words, study.arms.values())):
         yield "arms: bag-of-words reads one text, and data.text names two columns"
 
@@ -603,12 +673,25 @@ def _check_tune(study: Study) -> Iterator[str]:
             if arm.tune is not None:
                 yield f"arms.{name}.tune: {_explain_untunable(arm)}; no grid expected"
             continue
-        grid = arm.tune or study.tune
+        tune = arm.tune or study.tune
+        grid = tune.select(arm.method) if tune else None
         for key in grid.axes if grid else ():
             if key in arm.training.model_fields_set and getattr(arm.training, key) is not None:
                 yield (
                     f"arms.{name}.training.{key}: is set beside a grid that tries values of it; "
                     f"give the arm its own grid: arms.{name}.tune"
+                )
+
+
+def _check_rates_of_arms(study: Study) -> Iterator[str]:
+    """An arm has one method: rates by method are the study's to give."""
+    for name, arm in study.arms.items():
+        for key, section in (("training", arm.training), ("tune", arm.tune)):
+            if section is not None and isinstance(section.learning_rate, dict):
+                what = "one rate" if key == "training" else "one list of rates"
+                yield (
+                    f"arms.{name}.{key}.learning_rate: {what} expected, for an arm has one method; rates by "
+                    f"method are the study's: {key}.learning_rate"
                 )
 
 
@@ -657,6 +740,7 @@ _CHECKS: Final = (
     _check_metric,
     _check_control,
     _check_labels,
+    _check_rates_of_arms,
     _check_tune,
     _check_tuning_seeds,
     _check_methods,

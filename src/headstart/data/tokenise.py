@@ -14,6 +14,7 @@ import numpy as np
 
 from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import Text
+from headstart.data.special_tokens import SpecialTokens
 from headstart.data.token_key import hash_tokenizer
 from headstart.files import write_folder_atomically
 
@@ -96,7 +97,13 @@ def _hash_texts(texts: Sequence[Text], tokenizer: Any, max_length: int, fingerpr
 
 
 def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:
-    """The tokenizer's own encoding of a few texts, cut at `max_length`, without padding."""
+    """The tokenizer's own encoding of a few texts, cut at `max_length`, without padding.
+
+    Special tokens that a text names are text.
+    """
+    special = SpecialTokens.of(tokenizer)
+    if special.are_named_in(texts):
+        return special.encode_batch(texts, max_length)
     pairs = isinstance(texts[0], tuple)
     columns = list(zip(*texts, strict=True)) if pairs else [texts]
     return tokenizer(

@@ -13,16 +13,16 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers.pytorch_utils import Conv1D
 
 from headstart.config.study import Lora
 from headstart.config.traits import TaskName
 from headstart.errors import ModelError
-from headstart.methods.four_bits import quantise_model
+from headstart.methods.four_bits import is_transposed, quantise_model
 from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
 from headstart.models.checkpoint_files import ADAPTER_CONFIG, read_adapter_config
 from headstart.models.checkpoints import Checkpoint, get_auto_class, resolve_location
 from headstart.models.library import get_first_line, load_network, read_config, silence_logs
+from headstart.models.stop_ids import set_stop_ids
 from headstart.seeds import derive_seed
 
 
@@ -32,13 +32,13 @@ def make_lora_config(model: Any, lora: Lora, missing_keys: Collection[str] = ())
     return import_peft().LoraConfig(
         task_type=_get_task_type(model),
         r=lora.r,
-        lora_alpha=2 * lora.r if lora.alpha is None else lora.alpha,
+        lora_alpha=lora.alpha_in_force,
         lora_dropout=lora.dropout,
         target_modules=_shorten_names(model, paths),
         modules_to_save=list_trained_modules(model, missing_keys) or None,
         bias=lora.bias,
         use_rslora=lora.rslora,
-        fan_in_fan_out=isinstance(model.get_submodule(paths[0]), Conv1D),
+        fan_in_fan_out=is_transposed(model.get_submodule(paths[0])),
     )
 
 
@@ -58,8 +58,12 @@ def convert_to_peft(
 ) -> Any:
     """`base`, a model before it is adapted, as a `PeftModel` with trained `values` of adapters and head."""
     modules = list_trained_modules(base, missing_keys)
+    config = make_lora_config(base, lora, missing_keys)
+    is_transposed_base = config.fan_in_fan_out
     with _silence_warnings():
-        model = import_peft().get_peft_model(base, make_lora_config(base, lora, missing_keys))
+        model = import_peft().get_peft_model(base, config)
+    # PEFT unsets it where layers lie in four bits. What is saved is for the checkpoint, whose layers do not.
+    model.peft_config["default"].fan_in_fan_out = is_transposed_base
     state = model.state_dict()
     with torch.no_grad():
         for name, value in values.items():
@@ -122,6 +126,10 @@ def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
         model.save_pretrained(folder)
         checkpoint.config.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
+        if checkpoint.is_causal:
+            base = model.get_base_model()
+            set_stop_ids(base, checkpoint.stop_ids)
+            base.generation_config.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is written later
 
 

@@ -10,6 +10,7 @@ import transformers
 
 from headstart.config.traits import TaskName, get_task_traits
 from headstart.data.assets import fetch_model, is_asset
+from headstart.data.chat_format import find_stop_ids
 from headstart.errors import ModelError
 from headstart.events import Log, ignore_log
 from headstart.models.checkpoint_files import check_folder, refuse_adapter, refuse_quantised
@@ -23,6 +24,8 @@ from headstart.models.padding import (
     pad_tokenizer,
     set_padding,
 )
+from headstart.models.positions import find_position_limit
+from headstart.models.stop_ids import read_end_ids
 from headstart.models.tokenizers import read_tokenizer
 from headstart.models.vocabulary import get_input_embedding
 from headstart.records import CheckpointDigest
@@ -42,7 +45,7 @@ class Checkpoint:
 
     `source` tells it from others. `embedding_rows` are those of its input embedding, where its family says
     which that is. `keeps_head`: it was tuned for these very labels, and its head comes along; any other head
-    is drawn anew.
+    is drawn anew. `end_ids` are those at which its own generation configuration ends an answer.
     """
 
     name: str
@@ -54,6 +57,12 @@ class Checkpoint:
     keeps_head: bool
     embedding_rows: int | None = None
     task: TaskName = "classification"
+    end_ids: tuple[int, ...] = ()
+
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """The ids at which answers end: its own, the chat template's turn end, the tokenizer's end token."""
+        return find_stop_ids(self.tokenizer, self.end_ids)
 
     @property
     def digest(self) -> str:
@@ -146,6 +155,7 @@ def open_checkpoint(
         keeps_head=_has_same_outputs(original_config, task, label_names),
         embedding_rows=_count_rows(skeleton),
         task=task,
+        end_ids=read_end_ids(location, config) if get_task_traits(task).generates else (),
     )
 
 
@@ -198,7 +208,8 @@ def _make_output_config(task: TaskName, label_names: tuple[str, ...]) -> dict[st
 def _find_max_length(config: Any, tokenizer: Any, skeleton: torch.nn.Module) -> int:
     """Most tokens that the model takes: the smaller of the tokenizer's word and the position table's size."""
     positions = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
-    limits = (positions - find_position_offset(skeleton), int(tokenizer.model_max_length))
+    table = find_position_limit(skeleton) or _NO_LIMIT
+    limits = (positions - find_position_offset(skeleton), table, int(tokenizer.model_max_length))
     return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers.pytorch_utils import Conv1D
 
 from headstart.data.batches import (
     Batch,
@@ -170,7 +171,8 @@ def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
 def _narrow_base(model: torch.nn.Module) -> None:
     """As `cast_base_to_bf16`, whose conversion in place tensors without numbers do not take."""
     for module in model.modules():
-        if type(module) is torch.nn.Linear and not any(p.requires_grad for p in module.parameters()):
+        is_linear = type(module) is torch.nn.Linear or isinstance(module, Conv1D)
+        if is_linear and not any(p.requires_grad for p in module.parameters()):
             for name, parameter in list(module.named_parameters(recurse=False)):
                 narrow = torch.nn.Parameter(parameter.detach().to(torch.bfloat16), requires_grad=False)
                 setattr(module, name, narrow)

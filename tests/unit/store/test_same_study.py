@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headstart.config.load import dump_study
+from headstart.config.study import Lora
 from headstart.errors import OutputError
 from headstart.files import write_text
 from headstart.store.layout import StudyLayout
@@ -54,6 +56,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
         {"seeds": [0, 1, 2, 9]},
         {"sizes": [10, "all"]},
         {"question": "Another?"},
+        {"prompts": {"template": "human"}},
         {"workers": 2},
         {"vocabulary": "full"},
         {"execution": {"compile": "off", "graph": "off"}},
@@ -153,3 +156,30 @@ def test_a_folder_of_before_tuning_seeds_was_chosen_by_its_own_seeds(tmp_path: P
     check_same_study(layout, make_study(tmp_path / "out", tune=RATES | {"seeds": "shared"}))
     with pytest.raises(OutputError, match=r"tune\.seeds held \['shared'\]"):
         check_same_study(layout, make_study(tmp_path / "out", tune=RATES))
+
+
+@pytest.mark.parametrize(("lora", "is_same"), [({"r": 8}, False), ({"r": 8, "alpha": 16}, True), ({}, True)])
+def test_a_folder_of_when_alpha_was_twice_the_rank_keeps_it(
+    tmp_path: Path, lora: dict[str, Any], is_same: bool
+) -> None:
+    """Rank 16 has alpha 32 then and now."""
+    arms = {"a": {"method": "lora", "lora": lora}, "words": None}
+    layout = opened(tmp_path / "out", arms=arms)
+    earlier = re.sub("alpha: .*", "alpha:", layout.study_file.read_text(encoding="utf-8"))
+    assert earlier.count("alpha:") == 1
+    write_text(layout.study_file, earlier)
+    study = make_study(tmp_path / "out", arms=arms)
+    if is_same:
+        check_same_study(layout, study)
+    else:
+        with pytest.raises(OutputError, match=r"arms\.a\.lora was .*'alpha': 16\.0.*is .*'alpha': 23\.0"):
+            check_same_study(layout, study)
+
+
+def test_a_folder_names_the_alpha_that_was_in_force(tmp_path: Path) -> None:
+    arms: dict[str, Any] = {"a": {"method": "lora", "lora": {"r": 8}}, "words": None}
+    layout = opened(tmp_path / "out", arms=arms)
+    assert read_earlier_study(layout).arms["a"].lora == Lora(r=8, alpha=23)
+    check_same_study(layout, make_study(tmp_path / "out", arms=arms))
+    arms["a"]["lora"] = {"r": 8, "alpha": 23}
+    check_same_study(layout, make_study(tmp_path / "out", arms=arms))
