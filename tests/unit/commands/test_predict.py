@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from headstart.commands.predict import open_predictor, predict
 from headstart.errors import DataError, ModelError
+from tiny_checkpoints import make_tokenizer, write_checkpoint
 
 TEXTS = ["good film", 'a "bad" story, and dull', "warm"]
 
@@ -212,3 +213,20 @@ def test_column_there_in_a_later_row_is_refused(classifier: Path, tmp_path: Path
     (tmp_path / "in.jsonl").write_text('{"text": "a"}\n{"text": "b", "predicted": 1}\n', encoding="utf-8")
     with pytest.raises(DataError, match=r"in\.jsonl:2: column 'predicted' is there already"):
         predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+
+
+def test_a_model_of_others_that_names_no_padding_is_read(tmp_path: Path) -> None:
+    """Saved by others without `pad_token_id`: transformers refuses such a batch."""
+    folder = write_checkpoint(tmp_path / "m", "llama", tokenizer=make_tokenizer(pad=None))
+    texts = ["a bad film", "the story was good and the music lovely", "dull"]
+    lines = [json.dumps({"text": text}) for text in texts]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert predict(folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 3
+    network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    for text, row in zip(texts, rows, strict=True):
+        with torch.no_grad():
+            expected = network(**make_tokenizer()([text], return_tensors="pt")).logits.softmax(-1)[0]
+        found = [row["p_LABEL_0"], row["p_LABEL_1"]]
+        # On processors with bf16, products are rounded to 8 bits.
+        torch.testing.assert_close(torch.tensor(found), expected, rtol=0, atol=2e-2)
