@@ -50,7 +50,7 @@ def load_corpus(study: Study) -> Corpus:
         *_find_duplicates(rows, data),
         *grouped.warnings,
         *_find_leaks(rows, label_type, data),
-        *label_type.find_imbalance(train.labels, names),
+        *label_type.find_doubts(train.labels, names),
         *find_alike(names),
         *find_one_class(parts, names, label_type, study),
         *_find_size_gaps(train, study),

@@ -69,6 +69,26 @@ def warn_of_readings(corpus: Corpus, checkpoints: Mapping[str, Checkpoint]) -> I
             )
 
 
+def warn_of_no_tokens(
+    tokens: Mapping[TokensKey, Mapping[Part, Tokens]], checkpoints: Mapping[str, Checkpoint]
+) -> Iterator[StudyWarning]:
+    """Warn of texts of which a tokenizer leaves nothing but the special tokens around every text, such as
+    characters that do not show: all such look the same to the model."""
+    for name, checkpoint in checkpoints.items():
+        if get_task_traits(checkpoint.task).generates:
+            continue
+        parts = next(of_parts for (of, _), of_parts in tokens.items() if of == name)
+        empty = sum(_count_empty(parts[part], checkpoint) for part in PARTS)
+        if empty:
+            what = f"{name}: its tokenizer makes nothing of {empty} {'text' if empty == 1 else 'texts'}"
+            yield StudyWarning(kind="no-tokens", message=f"{what}: leave these rows out")
+
+
+def _count_empty(tokens: Tokens, checkpoint: Checkpoint) -> int:
+    """Texts without a token of their own; pairs have some of either text."""
+    return int((tokens.lengths <= checkpoint.tokenizer.num_special_tokens_to_add(pair=False)).sum())
+
+
 def _join_texts(texts: Sequence[Text], checkpoint: Checkpoint) -> Iterator[str]:
     """What is read of each example, as one string."""
     for text in texts:

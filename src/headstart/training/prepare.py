@@ -25,7 +25,7 @@ from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
-from headstart.training.check_tokens import check_ids, check_words, warn_of_readings
+from headstart.training.check_tokens import check_ids, check_words, warn_of_no_tokens, warn_of_readings
 from headstart.training.prompts import measure_prompts, warn_of_positions
 from headstart.training.reading_doubts import find_reading_doubts
 
@@ -67,6 +67,7 @@ def prepare_study(
             *corpus.warnings,
             *readings,
             *without_row,
+            *warn_of_no_tokens(tokens, checkpoints),
             *_warn_of_truncation(tokens),
             *_warn_of_no_room(tokens),
             *warn_of_positions(prompts),

@@ -126,7 +126,7 @@ class LabelType(ABC):
         """What all the labels are, in words, where nothing can be told apart; else None."""
         return None
 
-    def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
+    def find_doubts(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
         """What is worth a warning about how often each label stands in the training part."""
         return iter(())
 

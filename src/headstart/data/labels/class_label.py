@@ -12,6 +12,7 @@ from headstart.config.study import Data
 from headstart.data.corpus import Part, Row
 from headstart.data.labels.base import LabelStatistics
 from headstart.data.labels.list_cells import parse_list
+from headstart.data.labels.missing import find_missing_labels
 from headstart.data.labels.named_label import NamedLabel, count_by_name, format_name, is_nothing
 from headstart.data.texts import shorten
 from headstart.errors import DataError
@@ -55,8 +56,8 @@ class ClassLabel(NamedLabel):
         """The one class."""
         return f"class {names[labels[0]]!r}" if len(np.unique(labels)) == 1 else None
 
-    def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
-        """A class that is much rarer than the commonest one."""
+    def find_doubts(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
+        """A class that is much rarer than the commonest one, and one that may stand for no label."""
         counts = Counter(labels.tolist())
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         if counts[most] >= IMBALANCE * counts[least]:
@@ -65,6 +66,7 @@ class ClassLabel(NamedLabel):
                 message=f"class {names[most]!r} has {counts[most]} training texts, {names[least]!r} has "
                 f"{counts[least]}: read macro_f1 or balanced_accuracy beside accuracy",
             )
+        yield from find_missing_labels(labels, names)
 
     def summarise(self, labels: Mapping[Part, np.ndarray], names: Sequence[str]) -> LabelStatistics:
         """Examples of each class; nothing where there are no names to count by."""

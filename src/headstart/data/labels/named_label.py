@@ -12,6 +12,7 @@ from headstart.config.study import Data
 from headstart.data.corpus import PARTS, CellType, Part, Row
 from headstart.data.labels.alike import name_alike, show_alike
 from headstart.data.labels.base import LabelKey, LabelType
+from headstart.data.texts import check_encodable
 from headstart.errors import DataError
 
 #: Of the known names, how many an error lists.
@@ -33,7 +34,12 @@ class NamedLabel(LabelType):
 
     def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
         """Those of the training rows; a name met elsewhere only is an error."""
-        known = {name for row in rows["train"] for name in self.list_names(row, data)}
+        known = set[str]()
+        for row in rows["train"]:
+            new = set(self.list_names(row, data)) - known
+            for name in new:
+                check_encodable(name, "the label", row.where)
+            known |= new
         for part in ("valid", "test"):
             for row in rows[part]:
                 for name in self.list_names(row, data):

@@ -90,7 +90,7 @@ def test_one_class_cannot_be_learnt() -> None:
 
 @pytest.mark.parametrize(("common", "noticed"), [(2 * IMBALANCE - 1, False), (2 * IMBALANCE, True)])
 def test_rare_class_is_noticed(common: int, noticed: bool) -> None:
-    warnings = list(KIND.find_imbalance(np.array([0] * common + [1, 1]), ("big", "small")))
+    warnings = list(KIND.find_doubts(np.array([0] * common + [1, 1]), ("big", "small")))
     assert [notice.kind for notice in warnings] == ["imbalance"] * noticed
     assert all("'small' has 2" in notice.message for notice in warnings)
 

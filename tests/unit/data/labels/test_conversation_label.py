@@ -39,5 +39,5 @@ def test_there_is_nothing_to_name_to_tell_apart_to_check_or_to_count() -> None:
     labels = KIND.encode(rows["train"], (), PAIRS)
     assert (labels.tolist(), labels.dtype) == ([0, 0], np.dtype(np.int64))
     KIND.check_learnable(labels, ())
-    assert list(KIND.find_imbalance(labels, ())) == []
+    assert list(KIND.find_doubts(labels, ())) == []
     assert KIND.summarise(dict.fromkeys(PARTS, labels), ()).to_dict() == {}

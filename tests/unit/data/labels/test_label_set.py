@@ -104,5 +104,5 @@ def test_labels_are_counted_and_averaged_in_each_part() -> None:
 
 
 def test_rare_labels_are_not_noticed_and_parts_are_not_stratified() -> None:
-    assert list(KIND.find_imbalance(np.eye(2, dtype=np.float32), ("a", "b"))) == []
+    assert list(KIND.find_doubts(np.eye(2, dtype=np.float32), ("a", "b"))) == []
     assert not KIND.is_stratified
