@@ -12,7 +12,6 @@ from typing import Any, cast, get_args
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
@@ -26,7 +25,9 @@ from headstart.methods.lora_count import count_lora
 from headstart.models.accounting.counts import count_by_part
 from headstart.models.accounting.heads import Head, parse_head, read_head
 from headstart.models.accounting.sizes import PLAIN_BYTES, Bits, LoraCount, ModelSize
-from headstart.models.checkpoints import model_errors, resolve_location, silence_logs
+from headstart.models.checkpoints import resolve_location
+from headstart.models.library import build_network, model_errors, silence_logs
+from headstart.models.library import read_config as load_config
 
 _EXPECTED = "a folder with config.json, that file, a hub id that can be reached, or asset:minilm"
 _MODEL_CLASSES: dict[Head, Any] = {
@@ -82,7 +83,7 @@ def read_config(name: str, labels: int | None = None) -> Any:
     changes = {} if labels is None else {"num_labels": labels}
     location = resolve_location(name)
     with model_errors(name, _EXPECTED), silence_logs():
-        return AutoConfig.from_pretrained(location, **changes)
+        return load_config(location, **changes)
 
 
 def measure_model(
@@ -128,7 +129,7 @@ def _choose_head(config: Any, lora: Lora | None) -> Head:
 def _build_skeleton(config: Any, head: Head, name: str) -> Any:
     """The model without memory for its weights."""
     with model_errors(name, f"a family that can have the head {head}"), silence_logs(), torch.device("meta"):
-        return _MODEL_CLASSES[head].from_config(config)
+        return build_network(_MODEL_CLASSES[head], config)
 
 
 def _count_quantised(model: Any, name: str) -> list[int]:

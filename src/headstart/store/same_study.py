@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from headstart.config.study import Lora, Study, Tune
 from headstart.config.traits import METHODS, get_method_traits, get_task_traits
 from headstart.errors import HeadstartError, OutputError
 from headstart.files import is_leftover
-from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
 from headstart.store.schema import check_schema
 
@@ -42,29 +41,6 @@ def check_same_study(layout: StudyLayout, study: Study) -> None:
             expected="an empty or new folder",
             fix="name another one: out=FOLDER",
         )
-
-
-def check_sources(
-    done: Iterable[RunRecord], data: str, checkpoints: frozenset[str], layout: StudyLayout
-) -> None:
-    """See that the runs that are done learnt from these very examples and checkpoints, by their digests.
-
-    Raises:
-        OutputError: a file was changed since.
-    """
-    for record in done:
-        source = record.provenance
-        if source is None:
-            continue
-        is_known = source.checkpoint_digest is None or source.checkpoint_digest in checkpoints
-        if source.data_digest != data or not is_known:
-            other = "another checkpoint" if source.data_digest == data else "other data"
-            raise OutputError(
-                f"run {record.key} was trained with {other}: a file has changed since",
-                where=str(layout.out),
-                expected="the same files while a study grows",
-                fix="put the files back, or name another folder: out=FOLDER",
-            )
 
 
 def read_earlier_study(layout: StudyLayout) -> Study:

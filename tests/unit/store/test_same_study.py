@@ -12,11 +12,9 @@ from headstart.config.load import dump_study
 from headstart.config.study import Lora
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
-from headstart.store.provenance import collect_provenance
-from headstart.store.same_study import check_same_study, check_sources, read_earlier_study
-from small_studies import make_record, make_study
+from headstart.store.same_study import check_same_study, read_earlier_study
+from small_studies import make_study
 
 
 def opened(out: Path, **changes: Any) -> StudyLayout:
@@ -104,28 +102,6 @@ def test_study_that_cannot_be_read_again_is_told(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("seeds: [", encoding="utf-8")
     with pytest.raises(OutputError, match="cannot be read again"):
         check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
-
-
-# Sources
-
-
-def made_from(data: str, checkpoint: str | None) -> RunRecord:
-    return make_record(provenance=collect_provenance(data=data, checkpoint=checkpoint, commit=None))
-
-
-@pytest.mark.parametrize("record", [made_from("d", "c"), made_from("d", None), make_record()])
-def test_same_files_are_known_by_their_digests(record: RunRecord, tmp_path: Path) -> None:
-    check_sources([record], "d", frozenset({"c", "another arm's"}), StudyLayout(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("record", "what"),
-    [(made_from("d2", "c"), "other data"), (made_from("d", "c2"), "another checkpoint")],
-)
-def test_changed_file_is_refused(record: RunRecord, what: str, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=f"run a/all/0 was trained with {what}") as caught:
-        check_sources([record], "d", frozenset({"c"}), StudyLayout(tmp_path))
-    assert caught.value.where == str(tmp_path)
 
 
 # Grids
