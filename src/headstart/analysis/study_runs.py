@@ -39,8 +39,9 @@ class StudyRuns:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The test metrics that runs have."""
-        return tuple(next((record.test for record in self.records if record.test), ()))
+        """The test metrics that all runs have: those of earlier versions may lack one."""
+        tests = [record.test for record in self.records if record.test]
+        return tuple(name for name in tests[0] if all(name in test for test in tests)) if tests else ()
 
     @property
     def chosen(self) -> list[RunRecord]:
