@@ -80,6 +80,7 @@ class Judgements:
     verdict: Verdict
     judges: tuple[Judge, ...]
     agreements: tuple[Agreement, ...]
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`; shares as they are, 0.7 and not 70."""
@@ -109,7 +110,9 @@ def read_choices(filled: FilledSheet, key: JudgingKey) -> dict[int, Choice]:
     return {row.row: row.choice for row in filled.rows if row.choice is not None}
 
 
-def contrast_judgements(source: str, key: JudgingKey, by_judge: Mapping[str, Choices]) -> Judgements:
+def contrast_judgements(
+    source: str, key: JudgingKey, by_judge: Mapping[str, Choices], notes: tuple[str, ...] = ()
+) -> Judgements:
     """The contrast that the choices of one judge or several make.
 
     Raises:
@@ -144,6 +147,7 @@ def contrast_judgements(source: str, key: JudgingKey, by_judge: Mapping[str, Cho
         verdict=_judge(found),
         judges=tuple(_describe_judge(name, choices, key) for name, choices in by_judge.items()),
         agreements=tuple(_compare_judges(by_judge)),
+        notes=notes,
     )
 
 

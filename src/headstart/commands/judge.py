@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 from headstart.analysis.answer_pairs import JudgingSheet, PairSource, draw_sheet
@@ -79,7 +80,7 @@ def judge_read(out: str | Path, files: Sequence[str | Path]) -> Judgements:
     by_judge: dict[str, Choices] = {
         name: read_choices(sheet, key) for name, sheet in zip(_name_judges(paths), filled, strict=True)
     }
-    return contrast_judgements(", ".join(map(str, paths)), key, by_judge)
+    return contrast_judgements(", ".join(map(str, paths)), key, by_judge, tuple(_find_copies(paths)))
 
 
 def _read_source(store: RunStore, arm: str, control: str | None, size: Size | None) -> PairSource:
@@ -136,17 +137,13 @@ def _read_answers(store: RunStore, runs: StudyRuns, arm: str, size: Size) -> dic
 
 def _check_judges(filled: Sequence[FilledSheet]) -> None:
     """See that all files are of one sheet, and none is there twice."""
-    seen: dict[bytes, Path] = {}
+    seen: set[Path] = set()
     for sheet in filled:
-        raw = sheet.path.read_bytes()
-        if raw in seen:
+        if sheet.path.resolve() in seen:
             raise DataError(
-                f"is {seen[raw]} once more, to the byte",
-                where=str(sheet.path),
-                expected="a file for each judge",
-                fix="leave one out",
+                "is given twice", where=str(sheet.path), expected="a file for each judge", fix="leave one out"
             )
-        seen[raw] = sheet.path
+        seen.add(sheet.path.resolve())
         if sheet.sheet != filled[0].sheet:
             raise DataError(
                 f"is of sheet {sheet.sheet}, {filled[0].path} of sheet {filled[0].sheet}",
@@ -154,6 +151,13 @@ def _check_judges(filled: Sequence[FilledSheet]) -> None:
                 expected="files of the same sheet",
                 fix="read them apart",
             )
+
+
+def _find_copies(paths: Sequence[Path]) -> Iterator[str]:
+    """Files that are the same to the byte: judges who agree in all, or one judge's file twice."""
+    for first, second in combinations(paths, 2):
+        if first.read_bytes() == second.read_bytes():
+            yield f"{first} and {second} are the same to the byte: if one is a copy, read the other alone."
 
 
 def _name_judges(paths: Sequence[Path]) -> list[str]:

@@ -26,8 +26,15 @@ _NEEDED: Final = ("sheet", "row", "prompt", "answer_1", "answer_2", "choice")
 _CHOICES: Final[dict[str, Choice]] = {"1": "1", "1.0": "1", "2": "2", "2.0": "2", "tie": "tie"}
 #: First characters of formulas, in full width too, and the apostrophe itself, so that one is always ours.
 _FORMULA: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
+#: How months begin, in the languages of many spreadsheets.
+_MONTHS: Final = (
+    "jan ene gen feb fév fev mar mär mrt apr avr abr mai may maj mag mei jun jul jui giu lug aug aoû ago sep "
+    "set oct okt ott out nov dec déc dez dic dici"
+).replace(" ", "|")
 #: What spreadsheets read as a number, a date or a truth, and write in another form.
-_VALUE: Final = re.compile(r"(?=.*\d)[\w\s.,:/%$€£+-]{1,30}|true|false", re.IGNORECASE)
+_VALUE: Final = re.compile(
+    rf"(?=.*\d)(?:[\d\s.,:/%$€£()+-]|\b(?:{_MONTHS})\w*|e|[ap]m)+|true|false", re.IGNORECASE
+)
 #: Bidirectional classes of characters that embed, override or isolate a direction.
 _TURNS: Final = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 _CELL_LIMIT: Final = 2**31 - 1

@@ -76,17 +76,18 @@ def make_judgement_tables(found: Judgements) -> Iterator[Rows]:
 def describe_judgements(found: Judgements) -> str:
     """The conclusion in one sentence, in the words of all others."""
     figures = (
-        f"its answer is preferred to {format_rate(found.win_rate, found.low, found.high)} of "
+        f"answer is preferred on {format_rate(found.win_rate, found.low, found.high)} of "
         f"{format_count(found.prompts, 'prompt')}, ties counting half (sign test p {format_p(found.p_sign)})."
     )
     if found.verdict == "undecided":
-        return f"Between {found.arm} and {found.control} nothing is decided: of {found.arm} {figures}"
+        return f"Between {found.arm} and {found.control} nothing is decided: {found.arm}'s {figures}"
     verb = "beats" if found.verdict == "better" else "is behind"
-    return f"{found.arm} {verb} {found.control}: {figures}"
+    return f"{found.arm} {verb} {found.control}: its {figures}"
 
 
 def explain_judgements(found: Judgements) -> Iterator[str]:
     """What the contrast rests on, and what it does not cover."""
+    yield from found.notes
     units = "prompts" if found.groups is None else f"{found.groups:,} groups of prompts"
     yield (
         f"The interval is over {units}, each prompt with the answers of one seed that was drawn for it: it "
