@@ -34,7 +34,7 @@ def simulate_arms(options: argparse.Namespace) -> Iterator[list[str]]:
     for rate in RATES:
         for ties in TIES:
             for n_prompts in (50, 300):
-                for n_seeds in (2, 3, 5):
+                for n_seeds in (3, 5):
                     cells = [
                         cell
                         for shift in SHIFTS.values()

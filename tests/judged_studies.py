@@ -37,6 +37,7 @@ def write_answered_study(
     seeds: Sequence[int] = (0, 1, 2),
     answer: Answer = answer_apart,
     groups: np.ndarray | None = None,
+    reference: str = "answer {}",
 ) -> RunStore:
     """A study of `base` and `tuned` that have answered the same prompts."""
     values = {
@@ -55,12 +56,12 @@ def write_answered_study(
             record = _make_record(arm, seed)
             store.write_record(record)
             answers = [answer(arm, prompt, seed) for prompt in range(prompts)]
-            _write_answers(store.get_run_folder(record.key), answers, groups)
+            _write_answers(store.get_run_folder(record.key), answers, groups, reference)
     return store
 
 
 def _make_record(arm: str, seed: int) -> RunRecord:
-    scores = {"loss": 1.0, "exact_match": 0.0}
+    scores = {"loss": 1.0, "exact_match": 0.0, "token_f1": 0.0}
     return RunRecord(
         arm=arm,
         size="all",
@@ -73,12 +74,12 @@ def _make_record(arm: str, seed: int) -> RunRecord:
     )
 
 
-def _write_answers(folder: Path, answers: Sequence[str], groups: np.ndarray | None) -> None:
+def _write_answers(folder: Path, answers: Sequence[str], groups: np.ndarray | None, reference: str) -> None:
     n_prompts = len(answers)
     columns = make_example_columns(list(range(n_prompts)), groups) | make_answer_columns(
         earlier=[""] * n_prompts,
         prompts=[f"question {i}?" for i in range(n_prompts)],
-        references=[f"answer {i}" for i in range(n_prompts)],
+        references=[reference.format(i) for i in range(n_prompts)],
         answers=answers,
         stopped=[True] * n_prompts,
     )

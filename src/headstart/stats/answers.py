@@ -21,6 +21,10 @@ from headstart.stats.metrics import divide_or_zero
 _ORDER: Final = 6
 _BETA_SQUARED: Final = 4.0
 _ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
+#: Letters of scripts that part no words: Thai, Lao, Myanmar, Khmer, Japanese, Chinese.
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+)
 _PUNCTUATION: Final = frozenset(string.punctuation)
 
 
@@ -91,6 +95,11 @@ def compute_token_f1(answer: str, reference: str) -> float:
         return float(ours == theirs)
     shared = (Counter(ours) & Counter(theirs)).total()
     return 2 * shared / (len(ours) + len(theirs))
+
+
+def count_unspaced(texts: Sequence[str]) -> int:
+    """How many are in a script without spaces between words, where token F1 takes a sentence for a word."""
+    return sum(_UNSPACED.search(text) is not None for text in texts)
 
 
 def split_words(text: str) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sacrebleu.metrics import CHRF
 
-from headstart.stats.answers import compute_chrf, compute_token_f1, measure_answers
+from headstart.stats.answers import compute_chrf, compute_token_f1, count_unspaced, measure_answers
 
 PAIRS = [
     ("Paris is the capital.", "The capital is Paris"),
@@ -101,6 +101,11 @@ def test_exact_match_is_but_for_white_space_at_the_ends() -> None:
 def test_of_two_empty_texts_chrf_is_nought_as_sacrebleu_has_it() -> None:
     measures = measure_answers([""], [""])
     assert (measures.chrf[0], measures.exact_match[0], measures.token_f1[0]) == (0.0, 1.0, 1.0)
+
+
+def test_scripts_without_spaces_are_counted() -> None:
+    texts = ["東京です", "これはペンです", "ภาษาไทย", "서울은 수도이다", "Größe", "mostly English, 東", ""]
+    assert count_unspaced(texts) == 4
 
 
 def test_of_no_answers_nothing_is_known() -> None:
