@@ -73,9 +73,14 @@ def collect_scores(
     for size, arm in list_cells(runs.study):
         chosen = runs.select_chosen(arm, size)
         tests = {run.seed: read_tests(run.key, metrics, read) for run in chosen}
-        for metric in metrics if chosen else ():
-            of_metric = {seed: by_metric[metric] for seed, by_metric in tests.items() if metric in by_metric}
-            collected[metric].append(_make_arm_scores(chosen, metric, of_metric))
+        for metric in metrics:
+            with_metric = [run for run in chosen if run.test and metric in run.test]
+            if not with_metric:
+                continue
+            of_metric = {
+                run.seed: tests[run.seed][metric] for run in with_metric if metric in tests[run.seed]
+            }
+            collected[metric].append(_make_arm_scores(with_metric, metric, of_metric))
     return collected
 
 

@@ -39,9 +39,9 @@ class StudyRuns:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The test metrics that all runs have: those of earlier versions may lack one."""
-        tests = [record.test for record in self.records if record.test]
-        return tuple(name for name in tests[0] if all(name in test for test in tests)) if tests else ()
+        """The test metrics that some run has: one that is old, or could not answer, may lack some."""
+        tests = (record.test for record in self.records if record.test)
+        return tuple(dict.fromkeys(name for test in tests for name in test))
 
     @property
     def chosen(self) -> list[RunRecord]:
