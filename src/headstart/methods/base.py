@@ -6,7 +6,7 @@ A new method is one file like its neighbours and one registration in `config.tra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,10 @@ class Method(ABC):
             ModelError: names the key of the study file.
             MissingExtraError: a library that it needs is not installed.
         """
+
+    def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
+        """What a plan says of a run that the method fits, but otherwise than its user may think."""
+        return iter(())
 
     def prepare_runs(self, runs: Sequence[PreparedRun], log: Log) -> None:  # noqa: B027 - most need nothing
         """Compute, once, what its runs share, before the first of them begins; `log` is told of long work."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers.pytorch_utils import Conv1D
 
 from headstart.data.batches import (
     Batch,
@@ -30,7 +31,7 @@ from headstart.engine.families import patch_position_ids
 from headstart.engine.trace import StepMemory, trace_memory
 from headstart.errors import ModelError
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import build_network, silence_logs
 from headstart.models.vocabulary import compact_embedding, get_input_embedding
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task
@@ -154,7 +155,8 @@ def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
     """The run's model as it trains, to be called where tensors have no numbers."""
     checkpoint, precision = prepared.checkpoint, prepared.precision
     with silence_logs():
-        model = checkpoint.auto_class.from_config(checkpoint.config, dtype=choose_weights_dtype(precision))
+        dtype = choose_weights_dtype(precision)
+        model = build_network(checkpoint.auto_class, checkpoint.config, dtype=dtype)
     if prepared.used_ids is not None:
         compact_embedding(model, prepared.used_ids)
     model = load_trained_method(prepared).adapt_model(model, prepared, rank)
@@ -169,7 +171,8 @@ def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
 def _narrow_base(model: torch.nn.Module) -> None:
     """As `cast_base_to_bf16`, whose conversion in place tensors without numbers do not take."""
     for module in model.modules():
-        if type(module) is torch.nn.Linear and not any(p.requires_grad for p in module.parameters()):
+        is_linear = type(module) is torch.nn.Linear or isinstance(module, Conv1D)
+        if is_linear and not any(p.requires_grad for p in module.parameters()):
             for name, parameter in list(module.named_parameters(recurse=False)):
                 narrow = torch.nn.Parameter(parameter.detach().to(torch.bfloat16), requires_grad=False)
                 setattr(module, name, narrow)

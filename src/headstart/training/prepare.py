@@ -25,6 +25,7 @@ from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
+from headstart.training.check_tokens import check_ids, check_words, warn_of_readings
 from headstart.training.prompts import measure_prompts, warn_of_positions
 from headstart.training.reading_doubts import find_reading_doubts
 
@@ -52,7 +53,9 @@ def prepare_study(
     ]
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     _check_methods(neural, checkpoints, missing_keys)
+    readings = (*check_words(corpus, checkpoints), *warn_of_readings(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
+    without_row = tuple(check_ids(tokens, checkpoints))
     prompts = measure_prompts(study, corpus, checkpoints)
     return PreparedStudy(
         study=study,
@@ -62,6 +65,8 @@ def prepare_study(
         used_ids=_find_used_ids(study, tokens, checkpoints),
         warnings=(
             *corpus.warnings,
+            *readings,
+            *without_row,
             *_warn_of_truncation(tokens),
             *_warn_of_no_room(tokens),
             *warn_of_positions(prompts),
