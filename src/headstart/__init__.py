@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from headstart.commands.export import export as export
     from headstart.commands.generate import generate as generate
     from headstart.commands.init import init as init
+    from headstart.commands.judge import judge_pairs as judge_pairs
+    from headstart.commands.judge import judge_read as judge_read
     from headstart.commands.params import params as params
     from headstart.commands.plan import plan as plan
     from headstart.commands.power import power_assumed as power_assumed
@@ -54,6 +56,8 @@ _HOME = {
     "export": "headstart.commands.export",
     "generate": "headstart.commands.generate",
     "init": "headstart.commands.init",
+    "judge_pairs": "headstart.commands.judge",
+    "judge_read": "headstart.commands.judge",
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
     "plan": "headstart.commands.plan",
@@ -80,6 +84,8 @@ __all__ = [
     "export",
     "generate",
     "init",
+    "judge_pairs",
+    "judge_read",
     "load_study",
     "params",
     "plan",

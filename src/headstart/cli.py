@@ -267,6 +267,64 @@ def compare(
 
 
 @app.command()
+def judge(
+    study: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.", show_default=False)],
+    arm: Annotated[str | None, typer.Option(help="Whose answers are judged.")] = None,
+    control: Annotated[str | None, typer.Option(help="Against whose; the study's control.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The sheet to write, CSV.")] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="Prompts drawn; all by default.")] = None,
+    size: Annotated[str | None, typer.Option(help="Training examples; the largest by default.")] = None,
+    reference: Annotated[bool, typer.Option("--reference", help="Show the response expected.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    read: Annotated[
+        list[Path] | None, typer.Option(help="A sheet that was judged; again for each judge.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a blind sheet of paired answers for people to judge; with --read, what they judged."""
+    from headstart.analysis.cells import parse_size
+    from headstart.commands.judge import judge_pairs, judge_read
+    from headstart.report.judge import describe_sheet, render_judgements
+
+    if read:
+        _refuse_drawing({"--arm": arm, "--output": output, "--examples": examples, "--size": size})
+        found = judge_read(study, read)
+        if as_json:
+            _print_json(found.to_dict())
+        else:
+            Console().print(render_judgements(found))
+        return
+    if arm is None or output is None:
+        raise HeadstartError(
+            "--arm ARM with -o FILE, to write a sheet, or --read FILE expected", where="judge"
+        )
+    number = None if size is None else parse_size(size, "--size")
+    sheet = judge_pairs(
+        study,
+        output,
+        arm=arm,
+        control=control,
+        size=number,
+        seed=seed,
+        examples=examples,
+        reference=reference,
+    )
+    if as_json:
+        _print_json(sheet.to_dict())
+    else:
+        typer.echo(describe_sheet(sheet, study))
+
+
+def _refuse_drawing(given: dict[str, object]) -> None:
+    """See that nothing is said of a draw where a sheet is read: its key knows."""
+    for name, value in given.items():
+        if value is not None:
+            raise HeadstartError(
+                f"{value}, and a sheet is read", where=name, expected="--read alone: the sheet's key knows"
+            )
+
+
+@app.command()
 def power(
     source: Annotated[
         Path | None, typer.Argument(metavar="[SOURCE]", help="A study's folder, or a file of single results.")

@@ -312,6 +312,15 @@ class OneRun(Record):
     high: float
 
 
+class WinRate(Record):
+    """As `stats.win_rates.WinRate`: how often the arm's answer to a prompt is better than its control's."""
+
+    rate: float
+    ties: float
+    low: float | None
+    high: float | None
+
+
 class RelativeErrors(Record):
     """By which share the arm's errors are fewer than its control's: 0.2 is a fifth fewer, -0.2 a fifth more.
 
@@ -335,7 +344,7 @@ class Contrast(Record):
 
     Ends of differences between figures that have ends are cut at what is possible, 1 for shares. `one_run` is
     null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
-    both where seeds were added by a rule.
+    both where seeds were added by a rule, as is `win_rate`, which language models alone have.
     """
 
     arm: str
@@ -371,6 +380,7 @@ class Contrast(Record):
     holds_for: str | None = None
     one_run: OneRun | None = None
     relative_errors: RelativeErrors | None = None
+    win_rate: WinRate | None = None
 
 
 class Margin(Record):

@@ -12,7 +12,18 @@ from typing import Literal, get_args
 import numpy as np
 
 Purpose = Literal[
-    "init", "head", "order", "subset", "dropout", "split", "batches", "lora", "texts", "answers", "sample"
+    "init",
+    "head",
+    "order",
+    "subset",
+    "dropout",
+    "split",
+    "batches",
+    "lora",
+    "texts",
+    "answers",
+    "sample",
+    "judging",
 ]
 _PURPOSES = frozenset(get_args(Purpose))
 

@@ -23,6 +23,7 @@ from headstart.cli import main
 from headstart.models import initialise as models_initialise
 from headstart.records import RunRecord
 from headstart.store.runs import RunStore
+from judged_studies import fill_sheet
 
 peft = pytest.importorskip("peft")
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -119,9 +120,13 @@ def test_figures_are_those_of_the_answers_written(done: Path) -> None:
     assert record.test["stopped"] == pytest.approx(sum(row["stopped"] for row in rows) / len(rows))
     score = CHRF().corpus_score([row["answer"] for row in rows], [[row["response"] for row in rows]]).score
     assert record.test["chrf"] == pytest.approx(score)
+    assert record.test["token_f1"] == pytest.approx(sum(row["token_f1"] for row in rows) / len(rows))
+    assert record.test["exact_match"] == sum(row["exact_match"] for row in rows) / len(rows)
 
 
-@pytest.mark.parametrize("metric", ["loss", "perplexity", "token_accuracy", "exact_match", "stopped"])
+@pytest.mark.parametrize(
+    "metric", ["loss", "perplexity", "token_accuracy", "exact_match", "stopped", "chrf", "token_f1"]
+)
 def test_arms_are_compared_example_by_example(done: Path, metric: str) -> None:
     """Sums over each example's tokens, and answers one by one, make the metrics that the records have."""
     comparison = headstart.compare(done, metric=metric, control="random")
@@ -135,9 +140,59 @@ def test_arms_are_compared_example_by_example(done: Path, metric: str) -> None:
     assert {row.test_examples for row in comparison.contrasts} == {12}
 
 
-def test_chrf_is_compared_over_seeds_alone(done: Path) -> None:
-    comparison = headstart.compare(done, metric="chrf", control="random")
-    assert {row.test_examples for row in comparison.contrasts} == {None}
+def _read_curve(out: Path, key: str, tag: str) -> list[tuple[int, Any]]:
+    events = EventAccumulator(str(out / "tensorboard" / key)).Reload()
+    return [(event.step, event.value) for event in events.Scalars(tag)]
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+@pytest.mark.parametrize("metric", ["exact_match", "chrf", "token_f1", "stopped"])
+def test_answers_and_the_untrained_arm_are_in_tensorboard(done: Path, part: str, metric: str) -> None:
+    """By TensorBoard's own reader: at the epoch chosen, and of the checkpoint as it is at epoch 0."""
+    for key, record in _records(done).items():
+        scores = getattr(record, part)
+        assert _read_curve(done, key, f"{part}/{metric}") == [
+            (record.best_epoch, pytest.approx(scores[metric]))
+        ]
+    assert _records(done)["base/all/0"].best_epoch == 0
+
+
+def test_the_untrained_arm_has_the_tags_of_the_others(done: Path) -> None:
+    base, full = (
+        set(EventAccumulator(str(done / "tensorboard" / key)).Reload().Tags()["scalars"])
+        for key in ("base/all/0", "full/all/0")
+    )
+    assert full - base == {"train/loss", "train/lr"}
+    assert base < full
+    valid = _records(done)["base/all/0"].valid
+    assert valid is not None
+    assert _read_curve(done, "base/all/0", "best/valid_loss") == [(0, pytest.approx(valid["loss"]))]
+
+
+def test_a_tuned_arm_wins_the_prompts(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of answers that are all right, against those of an arm that gives none right: won, all of them."""
+    comparison = headstart.compare(done, metric="exact_match")
+    won = next(row.win_rate for row in comparison.contrasts if row.arm == "full")
+    assert won is not None
+    assert (won.rate, won.ties, won.high) == (1.0, 0.0, 1.0)
+    assert won.low is not None
+    assert 0.5 < won.low < 1
+    assert main(["compare", str(done), "--metric", "chrf"]) == 0
+    out = capsys.readouterr().out
+    assert "prompts won" in out
+    assert "100.0% (" in out
+
+
+def test_people_judge_a_studys_answers(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = str(tmp_path / "pairs.csv")
+    assert main(["judge", str(done), "--arm", "full", "-o", sheet, "--reference"]) == 0
+    judged = fill_sheet(
+        Path(sheet), tmp_path / "me.csv", lambda row: "1" if row["answer_1"] == row["reference"] else "2"
+    )
+    assert main(["judge", str(done), "--read", str(judged)]) == 0
+    assert "full beats base: its answer is preferred on 100.0%" in capsys.readouterr().out
 
 
 def test_samples_stand_side_by_side(done: Path) -> None:
@@ -299,6 +354,23 @@ def test_messages_and_templates(tiny_bloom: Path, tmp_path: Path) -> None:
     assert record.test["exact_match"] == 1.0
     kept = (tmp_path / "out/models/full/chat_template.jinja").read_text(encoding="utf-8")
     assert kept == template.read_text(encoding="utf-8")
+
+
+def test_messages_before_the_last_prompt_stand_beside_it(tiny_bloom: Path, tmp_path: Path) -> None:
+    study = _write(tmp_path, tiny_bloom, arms={"base": {"method": "none"}})
+    for part in ("train", "valid", "test"):
+        rows = map(json.loads, (tmp_path / f"{part}.jsonl").read_text(encoding="utf-8").splitlines())
+        turns = (("user", "hi"), ("assistant", "yes"))
+        chats = ([*turns, ("user", row["prompt"]), ("assistant", row["response"])] for row in rows)
+        lines = (
+            json.dumps({"messages": [{"role": role, "content": text} for role, text in chat]}) + "\n"
+            for chat in chats
+        )
+        (tmp_path / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
+    assert main(["run", str(study), "data.messages=messages"]) == 0
+    rows = pq.read_table(tmp_path / "out/runs/base/all/0/predictions.parquet").to_pylist()
+    assert rows[0]["prompt"] == "say a 68"
+    assert {row["earlier"] for row in rows} == {"user: hi\nassistant: yes"}
 
 
 def test_texts_may_share_rows(tiny_bloom: Path, tmp_path: Path) -> None:

@@ -167,8 +167,7 @@ def test_saved_models_are_equal(packed: Done, alone: Done, arm: str) -> None:
 def test_every_run_has_a_curve_of_its_own(packed: Done, alone: Done, key: str) -> None:
     curves = []
     for study in (packed, alone):
-        (file,) = (study.out / "tensorboard" / key).iterdir()
-        events = EventAccumulator(str(file))
+        events = EventAccumulator(str(study.out / "tensorboard" / key))
         events.Reload()
         curves.append(
             {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}

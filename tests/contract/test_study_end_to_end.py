@@ -176,8 +176,13 @@ def test_best_curve_never_falls(done: Done) -> None:
     assert values == sorted(values)
 
 
-def test_baseline_has_no_curves(done: Done) -> None:
-    assert sorted(p.name for p in (done.out / "tensorboard").iterdir()) == ["pretrained", "random"]
+def test_baseline_has_its_figures_as_points_at_epoch_0(done: Done) -> None:
+    assert sorted(p.name for p in (done.out / "tensorboard").iterdir()) == ["pretrained", "random", "words"]
+    events, found = curves(done.out / "tensorboard/words/all/0"), record(done.out, "words/all/0")
+    assert found.test is not None
+    (point,) = events.Scalars("test/accuracy")
+    assert (point.step, point.value) == (0, pytest.approx(found.test["accuracy"]))
+    assert not any(tag.startswith("train") for tag in events.Tags()["scalars"])
 
 
 @pytest.mark.parametrize("arm", ["pretrained", "random"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.analysis.scores import measure_predictions
+from headstart.analysis.measured_tests import measure_predictions
 from headstart.config.traits import TaskName, get_task_traits
 from headstart.store.predictions import open_predictions, read_predictions
 from headstart.tasks import load_task

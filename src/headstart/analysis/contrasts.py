@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from headstart.analysis.effect_sizes import compare_errors, compare_one_run
+from headstart.analysis.effect_sizes import compare_errors, compare_one_run, compare_wins
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import (
     ArmScores,
@@ -75,6 +75,7 @@ def _add_effect_sizes(contrast: Contrast, arm: ArmScores, control: ArmScores, ju
     """With what the difference means in use, and with intervals that end where they must."""
     found = {
         "one_run": compare_one_run(arm, control, judging),
+        "win_rate": compare_wins(arm, control, judging),
         "relative_errors": compare_errors(arm, control, judging, 1 - judging.alpha / contrast.n_tests),
     }
     return contrast.model_copy(update=found | cut_ends(contrast, judging.metric))

@@ -1,4 +1,4 @@
-"""What a difference means in use: one run against one of the control, and errors against the control's."""
+"""What a difference means in use: one run against one of the control, errors against errors, prompts won."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
-from headstart.records import OneRun, RelativeErrors
+from headstart.records import OneRun, RelativeErrors, WinRate
+from headstart.stats.groups import join_groups
 from headstart.stats.paired_comparison import PairedScores
 from headstart.stats.relative_errors import Errors, estimate_error_ratio
 from headstart.stats.superiority import estimate_superiority
+from headstart.stats.win_rates import estimate_win_rate
 
 #: The share of errors below which both arms have to be for a ratio to say more than points do.
 _NEAR_CEILING: Final = 0.2
@@ -45,6 +47,25 @@ def compare_errors(
         return None
     low = None if found.high is None else 1 - found.high
     return RelativeErrors(reduction=1 - found.ratio, low=low, high=1 - found.low)
+
+
+def compare_wins(arm: ArmScores, control: ArmScores, judging: Judging) -> WinRate | None:
+    """Of language models that answered the same prompts, over the seeds that both have; None elsewhere, and
+    as `compare_one_run`."""
+    seeds = list_shared_seeds(arm, control)
+    is_known = all(seed in scores.by_prompt for scores in (arm, control) for seed in seeds)
+    is_same = arm.test_digest is not None and arm.test_digest == control.test_digest
+    if judging.is_sequential or not (seeds and is_known and is_same):
+        return None
+    mine, theirs = (np.stack([own.by_prompt[seed] for seed in seeds]) for own in (arm, control))
+    found = estimate_win_rate(
+        mine,
+        theirs,
+        join_groups((arm.groups, control.groups)),
+        lower_is_better=judging.metric.lower_is_better,
+        shared=judging.find_shared_part(arm.size),
+    )
+    return WinRate(rate=found.rate, ties=found.ties, low=found.low, high=found.high)
 
 
 def _count_errors(scores: PairedScores, lower_is_better: bool) -> Errors:

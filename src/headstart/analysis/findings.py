@@ -10,8 +10,9 @@ from typing import Any, Final
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import choose_judging, find_margin, list_earlier_looks
+from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.outcomes import list_outcomes
-from headstart.analysis.scores import ReadPredictions, collect_scores
+from headstart.analysis.scores import collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
 from headstart.analysis.worth import WorthTables, estimate_worths
 from headstart.config.metrics import describe_metric

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from headstart.analysis.study_runs import order_runs
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.records import Look, Margin, OutcomeRow, RunRecord, StoppingRule
+from headstart.stats.answers import count_unspaced
+from headstart.store.answer_columns import read_answered_prompts
+from headstart.store.predictions import PREDICTIONS_FILE
 from headstart.store.runs import RunStore
 
 
@@ -120,5 +124,20 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         margin,
         describe_choice(study),
         list_earlier_looks(looks, study.seeds),
+        notes=tuple(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
         outcomes=tuple(list_outcomes(runs, scores)),
     )
+
+
+def _explain_unspaced(store: RunStore, runs: Sequence[RunRecord]) -> Iterator[str]:
+    """Where responses are in a script without spaces, what token F1 makes of them."""
+    files = (store.get_run_folder(run.key) / PREDICTIONS_FILE for run in runs)
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return
+    references = read_answered_prompts(file).references
+    if count := count_unspaced(references):
+        yield (
+            f"{count:,} of {len(references):,} responses are in a script without spaces between words: token "
+            "F1 takes a sentence of it for one word, right or wrong as a whole. chrf does not."
+        )

@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
 
+from headstart.analysis.measured_tests import MeasuredTest, ReadPredictions, read_tests
 from headstart.analysis.study_runs import StudyRuns, list_cells
 from headstart.config.metrics import MetricInfo
 from headstart.config.study import Size
 from headstart.records import RunRecord, SummaryRow
 from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.groups import are_same_groups, count_groups, join_groups
-from headstart.stats.measures import (
-    ExampleMetric,
-    MeanMeasure,
-    measure_classes,
-    measure_labels,
-    measure_numbers,
-    measure_tokens,
-    resample_all,
-)
+from headstart.stats.measures import ExampleMetric, resample_all
 from headstart.stats.paired_comparison import PairedScores
 from headstart.stats.resample import draw_example_counts
 from headstart.stats.summary import summarise_values
-from headstart.store.predictions import TOKEN_METRICS, Predictions
 
 #: An arm at one training-set size: a row of the tables.
 Cell = tuple[str, Size]
 _T = TypeVar("_T")
-#: Returns the test predictions of the run with a key, for a metric, where they are known.
-ReadPredictions = Callable[[str, str], Predictions | None]
-
-
-@dataclass(frozen=True)
-class MeasuredTest:
-    """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart.
-
-    `groups` [N] are those of its examples; None where each is by itself. `n_majority` is how many are of the
-    most frequent class; None without classes.
-    """
-
-    measures: Mapping[str, ExampleMetric]
-    digest: str
-    n_examples: int
-    groups: np.ndarray | None = None
-    n_majority: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,10 +31,11 @@ class ArmScores:
     """What an arm scored on test by one metric after learning from `train_examples`, by seed.
 
     `measures` are the same as functions of the test examples, where predictions are known, and `resampled`
-    the scores [D] on resampled examples. `test_digest` tells one set of `n_examples` test examples from
-    another; `groups` [N] are theirs, None where each is by itself. `rounding` is the unit of the last decimal
-    that scores of a file are written with. `n_majority` of the examples are of the most frequent class; None
-    without classes.
+    the scores [D] on resampled examples; `by_prompt` [N] are what a language model scores on each example by
+    itself, which need not be parts of the metric, and empty for others. `test_digest` tells one set of
+    `n_examples` test examples from another; `groups` [N] are theirs, None where each is by itself. `rounding`
+    is the unit of the last decimal that scores of a file are written with. `n_majority` of the examples are
+    of the most frequent class; None without classes.
     """
 
     arm: str
@@ -68,6 +44,7 @@ class ArmScores:
     by_seed: Mapping[int, float]
     measures: Mapping[int, ExampleMetric] = field(default_factory=dict)
     resampled: Mapping[int, np.ndarray] = field(default_factory=dict)
+    by_prompt: Mapping[int, np.ndarray] = field(default_factory=dict)
     test_digest: str | None = None
     n_examples: int = 0
     groups: np.ndarray | None = None
@@ -95,10 +72,15 @@ def collect_scores(
     collected: dict[str, list[ArmScores]] = {metric: [] for metric in metrics}
     for size, arm in list_cells(runs.study):
         chosen = runs.select_chosen(arm, size)
-        tests = {run.seed: _read_tests(run.key, metrics, read) for run in chosen}
-        for metric in metrics if chosen else ():
-            of_metric = {seed: by_metric[metric] for seed, by_metric in tests.items() if metric in by_metric}
-            collected[metric].append(_make_arm_scores(chosen, metric, of_metric))
+        tests = {run.seed: read_tests(run.key, metrics, read) for run in chosen}
+        for metric in metrics:
+            with_metric = [run for run in chosen if run.test and metric in run.test]
+            if not with_metric:
+                continue
+            of_metric = {
+                run.seed: tests[run.seed][metric] for run in with_metric if metric in tests[run.seed]
+            }
+            collected[metric].append(_make_arm_scores(with_metric, metric, of_metric))
     return collected
 
 
@@ -112,58 +94,12 @@ def _make_arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int,
         train_examples=runs[0].train_examples,
         by_seed={run.seed: run.test[metric] for run in runs if run.test},
         measures={seed: test.measures[metric] for seed, test in same.items() if metric in test.measures},
+        by_prompt={seed: test.by_prompt[metric] for seed, test in same.items() if metric in test.by_prompt},
         test_digest=first.digest if first else None,
         n_examples=first.n_examples if first else 0,
         groups=join_groups(test.groups for test in same.values()),
         n_majority=first.n_majority if first else None,
     )
-
-
-def _read_tests(key: str, metrics: Iterable[str], read: ReadPredictions) -> dict[str, MeasuredTest]:
-    """By metric, the test of one run, where its predictions are there."""
-    tests: dict[str, MeasuredTest] = {}
-    known: list[tuple[Predictions, MeasuredTest]] = []
-    for metric in metrics:
-        test = next((test for predictions, test in known if _can_tell(predictions, metric)), None)
-        if test is None and (predictions := read(key, metric)) is not None:
-            measures = measure_predictions(predictions)
-            n_examples, n_majority = len(predictions.y_true), count_majority(predictions)
-            test = MeasuredTest(measures, predictions.digest, n_examples, predictions.groups, n_majority)
-            known.append((predictions, test))
-        if test is not None:
-            tests[metric] = test
-    return tests
-
-
-def _can_tell(predictions: Predictions, metric: str) -> bool:
-    """Whether a metric is of these: a language model's tokens and its written answers lie in two files."""
-    if predictions.kind in ("tokens", "answers"):
-        return (predictions.kind == "tokens") == (metric in TOKEN_METRICS)
-    return True
-
-
-def count_majority(predictions: Predictions) -> int | None:
-    """How many examples are of the most frequent class; None without classes."""
-    return int(np.bincount(predictions.y_true).max()) if predictions.kind == "classes" else None
-
-
-def measure_predictions(predictions: Predictions) -> dict[str, ExampleMetric]:
-    """Every metric that predictions tell, as a function of the examples."""
-    y_true, y_pred, losses = predictions.y_true, predictions.y_pred, predictions.losses
-    if predictions.kind == "tokens" and losses is not None:
-        return dict(measure_tokens(y_true, losses, y_pred))
-    measures: dict[str, ExampleMetric]
-    if predictions.kind == "classes":
-        measures = dict(measure_classes(y_true, y_pred, predictions.classes))
-    elif predictions.kind == "labels":
-        measures = dict(measure_labels(y_true, y_pred))
-    elif predictions.kind == "numbers":
-        measures = dict(measure_numbers(y_true, y_pred))
-    else:
-        measures = {"exact_match": MeanMeasure(y_pred)}
-        if predictions.stopped is not None:
-            measures["stopped"] = MeanMeasure(predictions.stopped)
-    return measures if losses is None else measures | {"loss": MeanMeasure(losses)}
 
 
 def bootstrap_examples(scores: Iterable[ArmScores], generator: np.random.Generator) -> list[ArmScores]:

@@ -39,8 +39,9 @@ class StudyRuns:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The test metrics that runs have."""
-        return tuple(next((record.test for record in self.records if record.test), ()))
+        """The test metrics that some run has: one that is old, or could not answer, may lack some."""
+        tests = (record.test for record in self.records if record.test)
+        return tuple(dict.fromkeys(name for test in tests for name in test))
 
     @property
     def chosen(self) -> list[RunRecord]:

@@ -16,9 +16,11 @@ def _list_names(text: str) -> frozenset[str]:
 
 LOWER_IS_BETTER: Final = frozenset({"loss", "rmse", "mae", "perplexity"})
 #: Shares, shown as percentages; differences between them are "points".
-SHARES: Final = frozenset(
-    {"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "exact_match", "token_accuracy", "stopped"}
+SHARES: Final = _list_names(
+    "accuracy balanced_accuracy macro_f1 micro_f1 exact_match token_accuracy token_f1 stopped"
 )
+#: Headstart's own that are counted to 100; others count metrics of the same name to 1, too.
+_TO_A_HUNDRED: Final = frozenset({"chrf"})
 #: Metrics of others by the names that scikit-learn, evaluate, Hugging Face's Trainer, lm-evaluation-harness
 #: and lighteval give them: shares of which more is better.
 _OTHER_SHARES: Final = _list_names(
@@ -68,13 +70,14 @@ class MetricInfo:
     """A metric: its name as people wrote it, which way it is better, and whether it is a share.
 
     Shares are numbers from 0 to 1, shown as percentages with one decimal; all others are shown in their own
-    unit, with `decimals`.
+    unit, with `decimals`. `highest` is the most that it can be, beside 0, where its name does not tell.
     """
 
     name: str
     lower_is_better: bool
     is_share: bool
     decimals: int = 3
+    highest: float | None = None
 
     @property
     def unit(self) -> str:
@@ -92,6 +95,8 @@ class MetricInfo:
         plain = _simplify(self.name)
         if self.is_share:
             return 0.0, 1.0
+        if self.highest is not None:
+            return 0.0, self.highest
         if plain in _CORRELATIONS:
             return -1.0, 1.0
         return (0.0 if plain in _NEVER_NEGATIVE else -math.inf), math.inf
@@ -109,6 +114,8 @@ class MetricInfo:
 
 def describe_metric(name: str) -> MetricInfo:
     """A metric of Headstart's own, or of a task that someone added."""
+    if name in _TO_A_HUNDRED:
+        return MetricInfo(name, lower_is_better=False, is_share=False, decimals=1, highest=100.0)
     return MetricInfo(name, name in LOWER_IS_BETTER, name in SHARES)
 
 

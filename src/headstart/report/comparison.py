@@ -29,6 +29,7 @@ from headstart.report.table_formats import (
     render_markdown_table,
     render_terminal_table,
 )
+from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 
 #: Headings that take two lines on a terminal.
 _TWO_LINES: Final = frozenset(
@@ -60,7 +61,7 @@ def render_comparison_latex(comparison: Comparison) -> str:
 
 
 def make_tables(comparison: Comparison) -> Iterator[Rows]:
-    """Arms, contrasts, one more run, and worth in labels and in updates, each with its heading first."""
+    """Arms, contrasts, one more run, prompts won, worth in labels and updates, each under its heading."""
     has_sizes = any(row.size != "all" for row in comparison.summary)
     if comparison.tiers:
         yield _make_tiers_table(comparison)
@@ -71,6 +72,9 @@ def make_tables(comparison: Comparison) -> Iterator[Rows]:
     if one_run := make_one_more_run_table(comparison):
         sizes = ["size", *(row.size for row in comparison.summary)]
         yield [_add_size(cells, size, has_sizes) for cells, size in zip(one_run, sizes, strict=True)]
+    if won := make_win_rates_table(comparison):
+        sizes = ["size", *list_win_rate_sizes(comparison)]
+        yield [_add_size(cells, size, has_sizes) for cells, size in zip(won, sizes, strict=True)]
     if comparison.label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
         yield [head, *(_format_worth_row(row, comparison.info) for row in comparison.label_worth)]

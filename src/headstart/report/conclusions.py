@@ -23,6 +23,7 @@ from headstart.report.stopping import (
     is_of_median,
     select_difference,
 )
+from headstart.report.win_rates import explain_win_rates
 from headstart.report.worth import describe_label_worth, explain_fall, explain_worth
 
 _TWO_SEEDS: Final = (
@@ -61,6 +62,7 @@ def explain_comparison(comparison: Comparison) -> list[str]:
     notes = [*describe_outcomes(comparison.outcomes), *comparison.notes]
     notes += [*explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
     notes += explain_one_more_run(comparison)
+    notes += explain_win_rates(comparison)
     notes += (
         _explain_seeds(comparison) if rule is None else explain_stopping(contrasts, comparison.metric, rule)
     )

@@ -30,6 +30,10 @@ class StudyLayout:
         """When results were seen, and of which seeds."""
         return self.out / "looks.json"
 
+    def judging_key_file(self, sheet: str) -> Path:
+        """Which answer is whose in a sheet of paired answers."""
+        return self.out / "judging" / f"{sheet}.json"
+
     @property
     def runs_folder(self) -> Path:
         """What holds a folder for each run."""

@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 
 from headstart.errors import OutputError
 from headstart.files import write_file_atomically
+from headstart.stats.answers import AnswerMeasures
+from headstart.store.answer_columns import read_answer_measures
 
 #: What is predicted of an example: a class, a set of labels, a number, an answer, or each of its tokens.
 Kind = Literal["classes", "labels", "numbers", "answers", "tokens"]
@@ -98,7 +100,8 @@ class Predictions:
     `y_true` and `y_pred` are class numbers [N] below `classes`, 0 or 1 for each label [N, C], or numbers [N];
     of written answers `y_pred` is 0 or 1 [N], whether it is the response expected, and `y_true` is 1; of
     tokens `y_true` is how many an example has, and `y_pred` how many were predicted right. `losses` [N], of
-    tokens their sums, is None where probabilities are not known; `stopped` [N] is of answers alone. `digest`
+    tokens their sums, is None where probabilities are not known; `answers` and `stopped` [N] are of answers
+    alone. `digest`
     tells one set of test examples, with their labels, from another; `groups` [N], which it does not depend
     on, are equal where examples have something in common, and None where each is by itself.
     """
@@ -110,6 +113,7 @@ class Predictions:
     digest: str
     losses: np.ndarray | None = None
     stopped: np.ndarray | None = None
+    answers: AnswerMeasures | None = None
     groups: np.ndarray | None = None
 
 
@@ -202,12 +206,17 @@ def _parse_numbers(table: pa.Table) -> Predictions:
 
 
 def _parse_answers(table: pa.Table) -> Predictions:
-    expected = table["response"]
-    is_right = pc.equal(pc.utf8_trim_whitespace(table["answer"]), pc.utf8_trim_whitespace(expected))
-    stopped = table["stopped"].to_numpy().astype(float)
+    measures = read_answer_measures(table)
     ones = np.ones(table.num_rows)
-    digest = _hash_labels(table, ones, expected.to_pylist())
-    return Predictions("answers", ones, is_right.to_numpy().astype(float), 0, digest, stopped=stopped)
+    return Predictions(
+        "answers",
+        ones,
+        measures.exact_match,
+        0,
+        _hash_labels(table, ones, table["response"].to_pylist()),
+        stopped=table["stopped"].to_numpy().astype(float),
+        answers=measures,
+    )
 
 
 def _parse_tokens(table: pa.Table) -> Predictions:

@@ -16,7 +16,7 @@ from headstart.config.study import Prompts
 from headstart.data.batches import count_loss_tokens
 from headstart.data.chat_format import describe_prompts, identify_template
 from headstart.data.chat_templates import set_chat_template
-from headstart.data.conversations import drop_last_answer, make_prompt
+from headstart.data.conversations import drop_last_answer, iterate_messages, make_prompt
 from headstart.data.corpus import Part, Text
 from headstart.data.prompts import ConversationEncoder, encode_conversations
 from headstart.data.tokenise import Tokens, tokenise
@@ -33,6 +33,7 @@ from headstart.models.checkpoints import Checkpoint
 from headstart.models.initialise import initialise_model
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
+from headstart.store.answer_columns import make_answer_columns
 from headstart.store.predictions import (
     PREDICTIONS_FILE,
     TOKENS_FILE,
@@ -118,22 +119,25 @@ class Instruction(Task):
     ) -> Scores:
         """The metrics of the answers to the first test prompts.
 
-        Writes those prompts, the responses expected and the answers to `predictions.parquet`.
+        Writes those prompts, the responses expected and the answers, with what each is worth, to
+        `predictions.parquet`.
         """
         ids, conversations, answers = self._answer_part("test", model, prepared, context)
         expected = _write_answers(conversations, prepared)
         groups = prepared.study.corpus.parts["test"].groups
-        columns = make_example_columns(ids, None if groups is None else groups[: len(ids)]) | {
-            "prompt": pa.array([text[-3] for text in conversations], pa.string()),
-            "response": pa.array(expected, pa.string()),
-            "answer": pa.array([answer.text for answer in answers], pa.string()),
-            "stopped": pa.array([answer.stopped for answer in answers], pa.bool_()),
-        }
+        columns = make_example_columns(ids, None if groups is None else groups[: len(ids)])
+        columns |= make_answer_columns(
+            earlier=[format_earlier_messages(text) for text in conversations],
+            prompts=[text[-3] for text in conversations],
+            references=expected,
+            answers=[answer.text for answer in answers],
+            stopped=[answer.stopped for answer in answers],
+        )
         write_table(folder / PREDICTIONS_FILE, columns)
         return score_answers(answers, expected)
 
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
-        """Exact match, chrF and share that stopped; they choose nothing."""
+        """Exact match, chrF, token F1 and share that stopped; they choose nothing."""
         _, conversations, answers = self._answer_part("valid", model, prepared, context)
         return score_answers(answers, _write_answers(conversations, prepared))
 
@@ -156,6 +160,12 @@ class Instruction(Task):
     def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
         """The first message of each conversation."""
         return [text[1] for text in texts]
+
+
+def format_earlier_messages(text: Text) -> str:
+    """What a conversation holds before its last prompt, a message a line; empty where that is the first."""
+    messages = list(iterate_messages(text))[:-2]
+    return "\n".join(f"{role}: {content}" for role, content in messages)
 
 
 def _write_answers(conversations: Sequence[Text], prepared: PreparedRun) -> list[str]:

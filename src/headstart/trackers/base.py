@@ -12,7 +12,8 @@ class Tracker(Protocol):
     """Shows one run's curves somewhere: a folder, a server.
 
     The events are those of one run, in their order; a run that goes on from a saved state tells the earlier
-    ones again. `RunEnded` brings the record, with the samples of a language model's answers.
+    ones again. `RunEnded` brings the record of a run that is done, with what was not known before: the test,
+    what a language model's answers are worth, and its samples. A run without training brings nothing else.
     """
 
     def on_event(self, event: Event) -> None:

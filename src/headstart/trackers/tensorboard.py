@@ -14,15 +14,17 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from headstart.events import EpochDone, Event, RunEnded, StepDone
-from headstart.records import EpochPoint, Sample
+from headstart.records import EpochPoint, RunRecord, Sample
 from headstart.trackers.base import ClosingTracker
+from headstart.trackers.end_scores import find_end_scores
 
 
 class TensorBoardTracker(ClosingTracker):
     """One run's event file: `train/*` by step, the rest by epoch, samples as text.
 
     `best/valid_<metric>` and `best/test_<metric>` are the figures at the epoch that the selection rule
-    would choose so far; the test never chooses.
+    would choose so far; the test never chooses. What is only known of a run that ended, such as what its
+    answers are worth, stands at the epoch that was chosen, of a run without training at 0.
     """
 
     def __init__(self, folder: Path, metric: str) -> None:
@@ -37,7 +39,17 @@ class TensorBoardTracker(ClosingTracker):
         elif isinstance(event, EpochDone):
             self._write_epoch(event.epoch, event.best)
         elif isinstance(event, RunEnded):
+            self._write_end(event.record)
             self._write_samples(event.record.samples)
+
+    def _write_end(self, record: RunRecord) -> None:
+        """The figures of the run that no epoch brought."""
+        step = record.best_epoch or 0
+        for part, scores in find_end_scores(record).items():
+            for metric, value in scores.items():
+                self._write_scalar(f"{part}/{metric}", value, step)
+            if self._metric in scores:
+                self._write_scalar(f"best/{part}_{self._metric}", scores[self._metric], step)
 
     def _write_samples(self, samples: Sequence[Sample]) -> None:
         """Prompts with their answers before training and after, each as a table of text."""

@@ -27,6 +27,7 @@ from headstart.methods.base import BuiltModel, UntrainedMethod
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
+from headstart.trackers.end_scores import find_end_scores
 from headstart.trackers.registry import RunTrackers
 from headstart.training.build import build_weights, make_context, make_members
 from headstart.training.grouping import halve_pack
@@ -71,14 +72,15 @@ def train_pack(
     ]
     for record in records:
         store.write_record(record)
-        _show_samples(record, store, study.study.metric)
+        _show_end(record, store, study.study.metric)
         on_event(RunEnded(record))
     return records
 
 
-def _show_samples(record: RunRecord, store: RunStore, metric: str) -> None:
-    """Have trackers show the answers to sample prompts: they were closed when training ended."""
-    if record.samples:
+def _show_end(record: RunRecord, store: RunStore, metric: str) -> None:
+    """Have trackers show what is known at the end alone, of runs without training too: they were closed when
+    training ended."""
+    if record.status == "done" and (record.samples or find_end_scores(record)):
         with RunTrackers(store.get_curves_folder(record.key), metric) as trackers:
             trackers.on_event(RunEnded(record))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from headstart.analysis.contrasts import compare_pairs
-from headstart.analysis.effect_sizes import compare_errors, compare_one_run
+from headstart.analysis.effect_sizes import compare_errors, compare_one_run, compare_wins
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import describe_metric
@@ -81,3 +82,30 @@ def test_errors_hold_at_the_level_of_the_verdicts() -> None:
     assert among.relative_errors.low is not None
     assert alone.relative_errors.low is not None
     assert among.relative_errors.low < alone.relative_errors.low
+
+
+def make_answers(arm: str, by_seed: dict[int, list[float]], digest: str = "d") -> ArmScores:
+    """What a language model scores on each prompt."""
+    scores = {seed: np.array(values) for seed, values in by_seed.items()}
+    means = {seed: float(values.mean()) for seed, values in scores.items()}
+    return ArmScores(arm, "all", None, means, by_prompt=scores, test_digest=digest)
+
+
+def test_prompts_are_won_over_the_seeds_that_both_have() -> None:
+    arm = make_answers("a", {0: [60.0, 10.0], 1: [50.0, 20.0], 2: [0.0, 0.0]})
+    control = make_answers("b", {0: [50.0, 10.0], 1: [40.0, 30.0], 3: [99.0, 99.0]})
+    won = compare_wins(arm, control, Judging(describe_metric("chrf")))
+    assert won is not None
+    assert (won.rate, won.ties) == (2.5 / 4, 0.25)
+    lost = compare_wins(arm, control, Judging(describe_metric("loss")))
+    assert lost is not None
+    assert lost.rate == 1.5 / 4
+
+
+def test_prompts_are_not_won_where_pairs_are_unknown() -> None:
+    arm, judging = make_answers("a", {0: [1.0], 1: [1.0]}), Judging(describe_metric("chrf"))
+    assert compare_wins(arm, make_answers("b", {0: [0.0], 1: [0.0]}, "other"), judging) is None
+    assert compare_wins(arm, make_answers("b", {2: [0.0], 3: [0.0]}), judging) is None
+    assert compare_wins(arm, make_scores("b", 0.1, 0.2), judging) is None
+    by_rule = Judging(describe_metric("chrf"), is_sequential=True)
+    assert compare_wins(arm, make_answers("b", {0: [0.0], 1: [0.0]}), by_rule) is None

@@ -10,6 +10,7 @@ from headstart.analysis.score_sources import open_source
 from headstart.errors import HeadstartError
 from headstart.records import StoppingRule
 from headstart.store.runs import RunStore
+from judged_studies import write_answered_study
 from studies import make_record, make_study
 
 
@@ -78,3 +79,22 @@ def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
 def test_a_metric_that_no_run_has_is_refused(folder: Path) -> None:
     with pytest.raises(HeadstartError, match=r"no run has a test 'rmse'[\s\S]*one of accuracy, loss"):
         open_source(folder, "rmse")
+
+
+def test_token_f1_of_scripts_without_spaces_is_said(tmp_path: Path) -> None:
+    write_answered_study(tmp_path / "ja", reference="答えは{}です")
+    (note,) = open_source(tmp_path / "ja", "token_f1").notes
+    assert "12 of 12 responses are in a script without spaces" in note
+    assert open_source(tmp_path / "ja", "exact_match").notes == ()
+    write_answered_study(tmp_path / "en")
+    assert open_source(tmp_path / "en", "token_f1").notes == ()
+
+
+def test_a_run_that_lacks_a_metric_lacks_that_alone(tmp_path: Path) -> None:
+    """It could not answer, or an earlier version did not measure this: its other figures count as before."""
+    store = write_answered_study(tmp_path / "out")
+    lacking = next(record for record in store.read_records() if record.key == "tuned/all/0")
+    store.write_record(lacking.model_copy(update={"test": {"loss": 1.0}}))
+    by_arm = {scores.arm: set(scores.by_seed) for scores in open_source(tmp_path / "out", "token_f1").scores}
+    assert by_arm == {"base": {0, 1, 2}, "tuned": {1, 2}}
+    assert {len(scores.by_seed) for scores in open_source(tmp_path / "out", "loss").scores} == {3}

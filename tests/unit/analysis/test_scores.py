@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from headstart.analysis.measured_tests import count_majority, measure_predictions
 from headstart.analysis.scores import (
     ArmScores,
     bootstrap_examples,
     collect_scores,
-    count_majority,
     have_other_groups,
     list_shared_seeds,
-    measure_predictions,
     pair_scores,
     stack_known,
     summarise_scores,

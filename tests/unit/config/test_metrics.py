@@ -116,3 +116,11 @@ def test_what_a_metric_counts(name: str, counts: bool, correlates: bool) -> None
     info = find_metric(name)
     assert info is not None
     assert (info.counts_errors, info.is_number_correlation) == (counts, correlates)
+
+
+def test_headstarts_own_chrf_is_counted_to_a_hundred() -> None:
+    assert describe_metric("chrf").bounds == (0.0, 100.0)
+    assert describe_metric("token_f1").bounds == (0.0, 1.0)
+    others = find_metric("chrf")
+    assert others is not None
+    assert others.bounds == (-math.inf, math.inf), "others count it to 1, too"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.cli import main
-from headstart.events import EpochDone, Event, StepDone
+from headstart.events import EpochDone, Event, RunEnded, StepDone
 from headstart.trackers.registry import TRACKERS, register_tracker
 
 
@@ -47,11 +47,18 @@ def test_a_registered_tracker_is_told_of_every_runs_steps_and_epochs(
 ) -> None:
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp64"}
     assert main(["run", str(study_file(training=training, pack=2))]) == 0
-    trackers = {str(one.folder.relative_to(tmp_path / "out")): one for one in remembering.made}
-    assert set(trackers) == {"tensorboard/pretrained/all/0", "tensorboard/random/all/0"}
-    for tracker in trackers.values():
+    trackers: dict[str, list[Remembering]] = {}
+    for one in remembering.made:
+        trackers.setdefault(str(one.folder.relative_to(tmp_path / "out/tensorboard")), []).append(one)
+    assert trackers.keys() == {"pretrained/all/0", "random/all/0", "words/all/0"}
+    for tracker, *_ in (trackers["pretrained/all/0"], trackers["random/all/0"]):
         steps = [event.step for event in tracker.events if isinstance(event, StepDone)]
         epochs = [event.epoch.epoch for event in tracker.events if isinstance(event, EpochDone)]
         assert (steps, epochs) == (list(range(1, 17)), [1, 2])
         assert (tracker.metric, tracker.is_closed) == ("accuracy", True)
         assert list(tracker.folder.glob("events.*")), "TensorBoard's file is there too"
+    for *_, last in trackers.values():
+        (event,) = last.events
+        assert isinstance(event, RunEnded)
+        assert event.record.test
+        assert last.is_closed

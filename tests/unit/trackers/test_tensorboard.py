@@ -117,3 +117,30 @@ def test_file_is_finished_though_the_block_fails(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert read_curve(tmp_path, "train/loss") == [(1, 0.5)]
+
+
+def test_what_answers_are_worth_stands_at_the_epoch_that_was_chosen(tmp_path: Path) -> None:
+    points = (make_point(1, 0.5), make_point(2, 0.8))
+    valid = {"accuracy": 0.8, "loss": 0.2, "chrf": 61.5}
+    record = make_record(epochs=points, best_epoch=2).model_copy(
+        update={"valid": valid, "test": {"chrf": 60.0}}
+    )
+    with TensorBoardTracker(tmp_path, "accuracy") as tracker:
+        tracker.on_event(RunEnded(record))
+    assert read_curve(tmp_path, "valid/chrf") == [(2, 61.5)]
+    assert read_curve(tmp_path, "test/chrf") == [(2, 60.0)]
+    assert "valid/accuracy" not in read(tmp_path).Tags()["scalars"], "its epochs have brought that"
+
+
+def test_a_run_without_training_stands_at_epoch_0(tmp_path: Path) -> None:
+    with TensorBoardTracker(tmp_path, "accuracy") as tracker:
+        tracker.on_event(RunEnded(make_record(best_epoch=0, valid=0.25)))
+    for tag in ("valid/accuracy", "test/accuracy", "best/valid_accuracy", "best/test_accuracy"):
+        assert read_curve(tmp_path, tag) == [(0, 0.25)]
+
+
+def test_a_run_that_only_chooses_shows_nothing_of_the_test(tmp_path: Path) -> None:
+    record = make_record(best_epoch=1, for_tuning=True).model_copy(update={"test": None})
+    with TensorBoardTracker(tmp_path, "accuracy") as tracker:
+        tracker.on_event(RunEnded(record))
+    assert not any("test" in tag for tag in read(tmp_path).Tags()["scalars"])

@@ -1,0 +1,106 @@
+"""Studies of language models that have answered, and people who judge: nothing is trained for them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from headstart.config.study import Study
+from headstart.records import RunRecord
+from headstart.store.answer_columns import make_answer_columns
+from headstart.store.predictions import PREDICTIONS_FILE, make_example_columns, write_table
+from headstart.store.runs import RunStore
+
+ARMS = ("base", "tuned")
+#: Answers of an arm by prompt and seed.
+Answer = Callable[[str, int, int], str]
+
+
+def answer_apart(arm: str, prompt: int, seed: int) -> str:
+    """Every arm, prompt and seed has an answer of its own."""
+    return f"{'good' if arm == 'tuned' else 'poor'} answer {prompt} of {seed}"
+
+
+def answer_alike(arm: str, prompt: int, seed: int) -> str:
+    """The same in both arms on every third prompt."""
+    return f"answer {prompt}" if prompt % 3 == 0 else answer_apart(arm, prompt, seed)
+
+
+def write_answered_study(
+    out: Path,
+    *,
+    prompts: int = 12,
+    seeds: Sequence[int] = (0, 1, 2),
+    answer: Answer = answer_apart,
+    groups: np.ndarray | None = None,
+    reference: str = "answer {}",
+) -> RunStore:
+    """A study of `base` and `tuned` that have answered the same prompts."""
+    values = {
+        "data": {"path": "/a.jsonl"},
+        "model": "m",
+        "task": "instruction",
+        "arms": {"base": {"method": "none"}, "tuned": {}},
+        "control": "base",
+        "seeds": list(seeds),
+        "out": str(out),
+    }
+    store = RunStore(out)
+    store.open_study(Study.model_validate(values))
+    for arm in ARMS:
+        for seed in seeds:
+            record = _make_record(arm, seed)
+            store.write_record(record)
+            answers = [answer(arm, prompt, seed) for prompt in range(prompts)]
+            _write_answers(store.get_run_folder(record.key), answers, groups, reference)
+    return store
+
+
+def _make_record(arm: str, seed: int) -> RunRecord:
+    scores = {"loss": 1.0, "exact_match": 0.0, "token_f1": 0.0}
+    return RunRecord(
+        arm=arm,
+        size="all",
+        seed=seed,
+        status="done",
+        train_examples=8,
+        best_epoch=1,
+        valid=scores,
+        test=scores,
+    )
+
+
+def _write_answers(folder: Path, answers: Sequence[str], groups: np.ndarray | None, reference: str) -> None:
+    n_prompts = len(answers)
+    columns = make_example_columns(list(range(n_prompts)), groups) | make_answer_columns(
+        earlier=[""] * n_prompts,
+        prompts=[f"question {i}?" for i in range(n_prompts)],
+        references=[reference.format(i) for i in range(n_prompts)],
+        answers=answers,
+        stopped=[True] * n_prompts,
+    )
+    write_table(folder / PREDICTIONS_FILE, columns)
+
+
+def read_rows(sheet: Path) -> list[dict[str, str]]:
+    """What a judge sees."""
+    return list(csv.DictReader(io.StringIO(sheet.read_text("utf-8-sig"), newline="")))
+
+
+def fill_sheet(sheet: Path, copy: Path, choose: Callable[[Mapping[str, str]], str]) -> Path:
+    """A judge's copy, with what the judge chooses of each row."""
+    rows = read_rows(sheet)
+    with copy.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {"choice": choose(row)} for row in rows)
+    return copy
+
+
+def prefer_good(row: Mapping[str, str]) -> str:
+    """The answer of the arm `tuned`, which calls itself good."""
+    return "1" if "good" in row["answer_1"] else "2"
