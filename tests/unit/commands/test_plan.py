@@ -40,7 +40,7 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
     values = json.loads(json.dumps(plan(load_study(study_file(workers=1)), probe=True).to_dict()))
     assert list(values) == [
         *("task", "texts", "test_groups", "group_source", "labels", "label_statistics", "tokens", "lengths"),
-        *("learning_rates", "warnings", "runs", "to_come", "parameters", "groups", "cost"),
+        *("prompt_formats", "learning_rates", "warnings", "runs", "to_come", "parameters", "groups", "cost"),
     ]
     cost = values["cost"]
     assert set(cost) == {"memory", "gpus", "disk", "seconds", "placement", "packs"}
