@@ -153,6 +153,22 @@ def test_several_labels_are_a_list_in_json(tiny_model: Path, tmp_path: Path) -> 
     assert row["predicted"] == [name for name in "abc" if row[f"p_{name}"] > 0.5]
 
 
+@pytest.mark.parametrize(
+    ("cells", "names"), [("int", [2, 10]), ("bool", [False, True]), ("text", ["2", "10"])]
+)
+def test_labels_are_what_they_were_in_the_studys_data(
+    tiny_model: Path, tmp_path: Path, cells: str, names: list[Any]
+) -> None:
+    for problem in ("single_label_classification", "multi_label_classification"):
+        notes = {"label_cells": cells}
+        model = saved(tmp_path / problem, tiny_model, problem, list(map(str, names)), notes)
+        rows = labelled(model, tmp_path)
+        found = [row["predicted"] for row in rows]
+        values = [value for of_row in found for value in of_row] if problem.startswith("multi") else found
+        assert {(type(value), value) for value in values} <= {(type(name), name) for name in names}
+        assert [key for key in rows[0] if key.startswith("p_")] == [f"p_{name}" for name in names]
+
+
 def test_regression_gives_a_number(tiny_model: Path, tmp_path: Path) -> None:
     (row,) = labelled(saved(tmp_path / "m", tiny_model, "regression", ["LABEL_0"]), tmp_path, ["good"])
     assert list(row) == ["id", "text", "predicted"]
