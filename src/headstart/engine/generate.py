@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
+from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.models.checkpoints import silence_logs
 
 #: Prompts answered at once.
@@ -60,13 +62,24 @@ def generate_answers(
         torch.manual_seed(config.seed)
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _BATCH_SIZE
-        for start in range(0, len(order), size):
-            index = order[start : start + size]
+        for index in _cut_batches(order, prompts, size, one_length=count_virtual_tokens(model) > 0):
             generated = _generate_ids(
                 model, [prompts[i] for i in index], tokenizer, config, precision, streamer
             )
             answers |= dict(zip(index, (_decode_answer(ids, tokenizer) for ids in generated), strict=True))
     return [answers[i] for i in range(len(prompts))]
+
+
+def _cut_batches(
+    order: Sequence[int], prompts: Sequence[Sequence[int]], size: int, *, one_length: bool
+) -> Iterator[list[int]]:
+    """Batches of at most `size` prompts in the order given, where it is asked for each of one length.
+
+    PEFT's virtual tokens stand before the padding: only without it are prompts as far from them as in training.
+    """
+    for _, alike in groupby(order, key=lambda i: len(prompts[i]) if one_length else 0):
+        batch = list(alike)
+        yield from (batch[start : start + size] for start in range(0, len(batch), size))
 
 
 def _generate_ids(
@@ -80,7 +93,8 @@ def _generate_ids(
     """The ids behind each prompt."""
     device = next(model.parameters()).device
     width = max(map(len, prompts))
-    if config.static_cache:
+    static_cache = config.static_cache and not count_virtual_tokens(model)  # PEFT's has a size of its own
+    if static_cache:
         width = -(-width // _STATIC_WIDTH) * _STATIC_WIDTH
     ids = torch.full((len(prompts), width), tokenizer.pad_token_id)
     mask = torch.zeros_like(ids)
@@ -90,7 +104,7 @@ def _generate_ids(
     more: dict[str, Any] = {"do_sample": False}
     if config.temperature:
         more = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
-    if config.static_cache and getattr(model, "_can_compile_fullgraph", False):
+    if static_cache and getattr(model, "_can_compile_fullgraph", False):
         more["cache_implementation"] = "static"
     autocast = make_autocast_context(device, precision)
     with torch.inference_mode(), autocast, refuse_cudnn_attention(), silence_logs():

@@ -180,6 +180,14 @@ def _strip_tensor(value: torch.Tensor) -> torch.Tensor:
     return torch.nn.Parameter(bare, value.requires_grad) if isinstance(value, torch.nn.Parameter) else bare
 
 
+def run_without_numbers(model: torch.nn.Module, batch: Batch) -> None:
+    """One forward pass of a model of the meta device, whose weights are replaced, to see that its code runs."""
+    with _trace_without_numbers(_count_loss_tokens(batch)):
+        strip_numbers(model)
+        more, _ = build_loss_inputs(model, batch, _CPU)
+        model(**build_inputs(batch, _CPU), **more)
+
+
 def _stack_copies(model: torch.nn.Module, members: int) -> Stack:
     """A stack of `members` times the model, whose constants lose their numbers: with them, tensors that have
     shapes alone cannot be copied."""
