@@ -75,7 +75,8 @@ def _cut_batches(
 ) -> Iterator[list[int]]:
     """Batches of at most `size` prompts in the order given, where it is asked for each of one length.
 
-    PEFT's virtual tokens stand before the padding: only without it are prompts as far from them as in training.
+    PEFT's virtual tokens stand before the padding: without it alone prompts are as far from them as in
+    training.
     """
     for _, alike in groupby(order, key=lambda i: len(prompts[i]) if one_length else 0):
         batch = list(alike)

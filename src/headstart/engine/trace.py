@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from headstart.data.batches import Batch
+from headstart.data.batches import IGNORE_INDEX, Batch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
@@ -181,11 +181,18 @@ def _strip_tensor(value: torch.Tensor) -> torch.Tensor:
 
 
 def run_without_numbers(model: torch.nn.Module, batch: Batch) -> None:
-    """One forward pass of a model of the meta device, whose weights are replaced, to see that its code runs."""
+    """One forward pass of a model of the meta device, whose weights are replaced: does its code run?"""
     with _trace_without_numbers(_count_loss_tokens(batch)):
         strip_numbers(model)
         more, _ = build_loss_inputs(model, batch, _CPU)
         model(**build_inputs(batch, _CPU), **more)
+
+
+def make_probe_batch(*, causal: bool) -> Batch:
+    """Two rows of a few tokens, to see whether a model's code runs."""
+    ids = np.full((2, 4), 1)
+    token_labels = np.where(np.arange(4) < 3, ids, IGNORE_INDEX) if causal else None
+    return Batch(ids, np.ones_like(ids), None, np.zeros(2, np.int64), token_labels)
 
 
 def _stack_copies(model: torch.nn.Module, members: int) -> Stack:

@@ -1,4 +1,4 @@
-"""How many tokens PEFT's prompts put before a text: trained vectors that take positions, and some give logits."""
+"""Counts the virtual tokens that PEFT puts before a text: they take positions, and some give logits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def unwrap_peft(module: Any) -> Any:
 
 def count_virtual_tokens(module: Any) -> int:
     """Positions that a text has fewer: of prompts before it, or of keys and values that it attends to."""
-    config = getattr(module, "active_peft_config", None)
+    config: Any = getattr(module, "active_peft_config", None)
     return int(config.num_virtual_tokens) if getattr(config, "is_prompt_learning", False) else 0
 
 

@@ -65,6 +65,10 @@ class Method(ABC):
             MissingExtraError: a library that it needs is not installed.
         """
 
+    def find_doubt(self, run: Run, skeleton: Any) -> str | None:
+        """A sentence on settings that do nothing with the run's network; None where all do something."""
+        return None
+
     def prepare_runs(self, runs: Sequence[PreparedRun], log: Log) -> None:  # noqa: B027 - most need nothing
         """Compute, once, what its runs share, before the first of them begins; `log` is told of long work."""
 

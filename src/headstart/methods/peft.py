@@ -46,6 +46,14 @@ class PeftMethod(TrainedMethod):
         except ModelError as error:
             raise name_key(error, f"arms.{run.arm}.peft") from error
 
+    def find_doubt(self, run: Run, skeleton: Any) -> str | None:
+        """A `bias` that the family does not have."""
+        bias = _get_settings(run).get("bias", "none")
+        names = [name for name, _ in skeleton.named_parameters()]
+        if bias == "none" or any(name.rpartition(".")[2] == "bias" for name in names):
+            return None
+        return f"peft.bias: {bias} trains none: a {skeleton.config.model_type} has no biases"
+
     def explain_alone(self, prepared: PreparedRun) -> str | None:
         """Always."""
         return "PEFT's own layers are not stacked"

@@ -6,11 +6,8 @@ import inspect
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-import numpy as np
-
 from headstart.config.runs import Run
-from headstart.data.batches import IGNORE_INDEX, Batch
-from headstart.engine.trace import UNTRACEABLE, run_without_numbers
+from headstart.engine.trace import UNTRACEABLE, make_probe_batch, run_without_numbers
 from headstart.engine.virtual_tokens import count_virtual_tokens, prepends_keys, unwrap_peft
 from headstart.errors import ModelError
 from headstart.methods.lora_layers import is_causal
@@ -89,18 +86,12 @@ def reads_last_token(model: Any) -> bool:
 
 def _try_forward(wrapped: Any) -> str | None:
     """What the library says to one pass over few tokens without numbers, if its plain model takes them."""
-    batch = _make_batch(is_causal(unwrap_peft(wrapped)))
+    batch = make_probe_batch(causal=is_causal(unwrap_peft(wrapped)))
     try:
         run_without_numbers(wrapped, batch)
     except UNTRACEABLE as error:
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else error!r}"
     return None
-
-
-def _make_batch(causal: bool) -> Batch:
-    ids = np.full((2, 4), 1)
-    token_labels = np.where(np.arange(4) < 3, ids, IGNORE_INDEX) if causal else None
-    return Batch(ids, np.ones_like(ids), None, np.zeros(2, np.int64), token_labels)
 
 
 def check_head(wrapped: Any, modules: Collection[str], missing_keys: Collection[str]) -> None:
@@ -112,10 +103,11 @@ def check_head(wrapped: Any, modules: Collection[str], missing_keys: Collection[
     Raises:
         ModelError: part of it would stay at random, and would not be saved.
     """
+    kind = wrapped.peft_type.value
     left = list(dict.fromkeys(_list_untrained(wrapped, modules, missing_keys)))
     if left:
         raise ModelError(
-            f"PEFT's {wrapped.peft_type.value} does not train {' and '.join(left)}, which the checkpoint lacks",
+            f"PEFT's {kind} does not train {' and '.join(left)}, which the checkpoint lacks",
             expected="a type that trains new heads, such as LORA or IA3, or a checkpoint with a trained head",
         )
 

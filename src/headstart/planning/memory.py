@@ -29,6 +29,7 @@ from headstart.engine.evaluate import TOKENS_PER_BATCH
 from headstart.engine.families import patch_position_ids
 from headstart.engine.trace import UNTRACEABLE, StepMemory, strip_numbers, trace_memory
 from headstart.errors import ModelError
+from headstart.methods.lora_layers import list_frozen_linear
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.checkpoints import silence_logs
 from headstart.models.vocabulary import compact_embedding, get_input_embedding
@@ -97,7 +98,7 @@ def _trace_stacked(prepared: PreparedRun, rank: int) -> int | None:
         return None
     try:
         return _trace(prepared, rank, members=2, stores_masks=False).step
-    # Also what the family's own code raises on layers that it does not expect, as where a real stack is checked.
+    # Also what a family's code raises on layers that it does not expect, as where a real stack is checked.
     except (*UNTRACEABLE, ModelError):
         return None
 
@@ -175,11 +176,10 @@ def _strip_skeleton(model: Any, prepared: PreparedRun) -> torch.nn.Module:
 
 def _narrow_base(model: torch.nn.Module) -> None:
     """As `cast_base_to_bf16`, whose conversion in place tensors without numbers do not take."""
-    for module in model.modules():
-        if type(module) is torch.nn.Linear and not any(p.requires_grad for p in module.parameters()):
-            for name, parameter in list(module.named_parameters(recurse=False)):
-                narrow = torch.nn.Parameter(parameter.detach().to(torch.bfloat16), requires_grad=False)
-                setattr(module, name, narrow)
+    for module in list_frozen_linear(model):
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            narrow = torch.nn.Parameter(parameter.detach().to(torch.bfloat16), requires_grad=False)
+            setattr(module, name, narrow)
 
 
 def _make_largest_batch(tokens: Tokens, prepared: PreparedRun, pad_id: int) -> Batch:

@@ -57,7 +57,12 @@ def prepare_study(
         checkpoints=checkpoints,
         tokens=tokens,
         used_ids=_find_used_ids(study, tokens, checkpoints),
-        warnings=(*corpus.warnings, *_warn_of_truncation(tokens), *_warn_of_no_room(tokens)),
+        warnings=(
+            *corpus.warnings,
+            *_warn_of_truncation(tokens),
+            *_warn_of_no_room(tokens),
+            *_warn_of_idle_settings(neural, checkpoints),
+        ),
         missing_keys=missing_keys,
         precision=_choose_precision(study, neural),
         commit=commit,
@@ -166,6 +171,16 @@ def _check_methods(
             )
         missing = missing_keys.get(run.checkpoint, frozenset())
         load_method(run.method).check(run, checkpoint.build_skeleton(), missing)
+
+
+def _warn_of_idle_settings(
+    runs: Sequence[Run], checkpoints: Mapping[str, Checkpoint]
+) -> Iterator[StudyWarning]:
+    """Settings that do nothing with an arm's network."""
+    for run in {run.arm: run for run in runs}.values():
+        doubt = load_method(run.method).find_doubt(run, checkpoints[run.checkpoint].build_skeleton())
+        if doubt is not None:
+            yield StudyWarning(kind="idle", message=f"arms.{run.arm}.{doubt}")
 
 
 def _check_packing(study: Study, runs: Sequence[Run]) -> None:
