@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -50,16 +51,22 @@ def _describe_program(
 @app.command()
 def init(
     data: Annotated[Path, typer.Argument(help="A data file or folder.", show_default=False)],
-    model: Annotated[str, typer.Option(help="Checkpoint: folder, hub id, or asset:name.")] = "asset:minilm",
-    text: Annotated[str | None, typer.Option(help="Column of texts, where the guess is wrong.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of labels, where the guess is wrong.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint: folder, hub id, or asset:name; a small one by default.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column of texts, where the guess is wrong; A,B for a pair.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of labels, where the guess is wrong; A,B,C of 0 and 1.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("study.yaml"),
 ) -> None:
-    """Look at labelled texts and write a commented study file."""
+    """Look at labelled texts, or prompts and responses, and write a commented study file."""
     from headstart.commands.init import init as write_study
+    from headstart.report.init import render_init
 
-    write_study(data, output, model=model, text=text, label=label)
-    typer.echo(f"wrote {output}; next: headstart plan {output}")
+    typer.echo(render_init(write_study(data, output, model=model, text=text, label=label)))
 
 
 @app.command()
@@ -135,11 +142,12 @@ def predict(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, TSV, JSONL or Parquet.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write, of the same format.")],
     text: Annotated[str | None, typer.Option(help="Column of texts; the study's where absent.")] = None,
+    separator: Annotated[str, typer.Option(help="Between the cells of CSV; one character.")] = ",",
 ) -> None:
     """Label a file of texts with a saved model."""
     from headstart.commands.predict import predict as label_file
 
-    rows = label_file(model, source, output, text=text)
+    rows = label_file(model, source, output, text=text, separator=separator)
     typer.echo(f"labelled {rows} rows: {output}")
 
 
@@ -163,9 +171,13 @@ def generate(
         raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
     config = GenerationConfig(max_new_tokens, temperature, top_p, seed)
     if file is not None and output is not None:
-        typer.echo(f"answered {generate_file(model, file, output, config, column=column)} prompts: {output}")
+        count = generate_file(model, file, output, config, column=column, log=partial(typer.echo, err=True))
+        typer.echo(f"answered {count} prompts: {output}")
     elif prompt is not None:
-        open_generator(model).generate([prompt], config, stream=True)
+        generator = open_generator(model)
+        for sentence in generator.prompt_formats:
+            typer.echo(sentence, err=True)
+        generator.generate([prompt], config, stream=True)
 
 
 @app.command()

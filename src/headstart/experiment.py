@@ -29,7 +29,9 @@ from headstart.planning.plan import Plan
 from headstart.planning.tuning import describe_changed_choices
 from headstart.records import Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
+from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
+from headstart.training.prompts import summarise_conversations
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def run_missing(
     """
     opened.store.open_study(opened.study, opened.rule)
     estimate = _plan_phase(opened)
+    for sentence in opened.prepared.prompt_formats:
+        opened.log(sentence)
     for warning in estimate.warnings:
         opened.log(warning.message)
     for record in opened.done.values():
@@ -108,10 +112,14 @@ def estimate_missing(opened: OpenStudy) -> StudyEstimate:
 
 def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
     """What will be done, and what it will cost."""
-    data = summarise_data(opened.prepared.corpus, opened.prepared.tokens)
-    warnings = (*opened.prepared.warnings, *estimate.warnings)
+    prepared = opened.prepared
+    runs = map(prepared.select, opened.runs)
+    conversations = summarise_conversations(run for run in runs if run.method.has_checkpoint)
+    data = summarise_data(prepared.corpus, prepared.tokens, conversations)
+    warnings = (*prepared.warnings, *estimate.warnings)
     done = frozenset(opened.done)
-    return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come)
+    formats = opened.prepared.prompt_formats
+    return Plan(opened.study, opened.runs, done, data, estimate.cost, warnings, estimate.to_come, formats)
 
 
 def _train(
@@ -144,7 +152,9 @@ def _train(
 
 def _write_findings(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
-    records, warnings = list(opened.records.values()), opened.prepared.warnings
+    records = list(opened.records.values())
+    unanswered = (one for record in records for one in record.warnings if one.kind == ANSWERS_LEFT_OUT)
+    warnings = (*opened.prepared.warnings, *unanswered)
     done = opened.done
     has_results = any(run.key in done for run in opened.runs)
     # Logged first: a call that is killed before it writes results has then looked, and the next one knows.

@@ -14,6 +14,7 @@ import numpy as np
 from headstart.config.runs import Run
 from headstart.config.study import Study
 from headstart.config.traits import MethodTraits, TaskTraits, get_method_traits, get_task_traits
+from headstart.data.conversation_statistics import PromptLengths
 from headstart.data.corpus import Corpus, Part
 from headstart.data.tokenise import Tokens
 from headstart.data.training_texts import draw_training_texts
@@ -31,6 +32,8 @@ class PreparedStudy:
 
     `tokens` is keyed by (checkpoint, token limit), and so is `used_ids`: the ids in use, ascending, or
     None where the whole table trains. `missing_keys` are the names of the weights that a checkpoint lacks.
+    `prompts` are the lengths of what each checkpoint is asked, where the task has answers, and
+    `prompt_formats` says how.
     `precision` is what runs that leave it open compute in: decided once, so that all processes agree.
     """
 
@@ -41,8 +44,10 @@ class PreparedStudy:
     used_ids: dict[TokensKey, np.ndarray | None]
     warnings: tuple[StudyWarning, ...]
     missing_keys: dict[str, frozenset[str]] = field(default_factory=dict)
+    prompts: dict[str, PromptLengths] = field(default_factory=dict)
     precision: Precision = "fp32"
     commit: str | None = None
+    prompt_formats: tuple[str, ...] = ()
 
     @property
     def task(self) -> TaskTraits:
@@ -100,12 +105,12 @@ class PreparedRun:
     @property
     def tokens(self) -> dict[Part, Tokens]:
         """The tokens that it trains on and is measured with."""
-        return self.study.tokens[self._tokens_key]
+        return self.study.tokens[self.tokens_key]
 
     @property
     def used_ids(self) -> np.ndarray | None:
         """The ids whose embedding rows it trains, [U] ascending; None for all, or where it trains none."""
-        return None if self.method.freezes_base else self.study.used_ids[self._tokens_key]
+        return None if self.method.freezes_base else self.study.used_ids[self.tokens_key]
 
     @property
     def missing_keys(self) -> frozenset[str]:
@@ -136,7 +141,8 @@ class PreparedRun:
         return len(np.unique(self.train_index)) if is_bootstrap else self.train_count
 
     @property
-    def _tokens_key(self) -> TokensKey:
+    def tokens_key(self) -> TokensKey:
+        """What its tokens depend on."""
         return self.run.checkpoint, self.max_length
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -11,7 +11,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Purpose = Literal["init", "head", "order", "subset", "dropout", "split", "batches", "lora", "texts"]
+Purpose = Literal[
+    "init", "head", "order", "subset", "dropout", "split", "batches", "lora", "texts", "answers", "sample"
+]
 _PURPOSES = frozenset(get_args(Purpose))
 
 

@@ -336,8 +336,8 @@ def test_init_without_a_label_column(refused: Refused, tmp_path: Path) -> None:
     rows = [{"text": f"text {i}"} for i in range(10)]
     source = jsonl(tmp_path / "a.jsonl", rows)
     message = refused("init", source, "-o", tmp_path / "study.yaml")
-    assert "no column looks like a label among text" in message
-    assert "--label COLUMN" in message
+    assert "one column, text, and no labels beside it" in message
+    assert "add a column of labels" in message
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.tsv"])

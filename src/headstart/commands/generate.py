@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,35 +14,74 @@ from transformers import AutoTokenizer, TextStreamer
 
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
+from headstart.data.chat_format import describe_prompts, find_stop_ids
+from headstart.data.chat_templates import set_chat_template
+from headstart.data.conversations import make_prompt
 from headstart.data.formats import Cells
-from headstart.data.prompts import encode_prompt, set_chat_template
+from headstart.data.prompts import ConversationEncoder
 from headstart.data.tables import add_columns, check_formats
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.errors import DataError, ModelError
+from headstart.events import Log, ignore_log
 from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
 from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
+from headstart.models.positions import find_position_limit
+from headstart.models.stop_ids import read_end_ids
 from headstart.store.model_notes import read_model_notes
 
 
 @dataclass(frozen=True)
 class TextGenerator:
-    """A causal model ready to answer."""
+    """A causal model ready to answer.
+
+    Answers end at `stop_ids`. `prompt_formats` says how it is asked.
+    """
 
     model: Any
     tokenizer: Any
     precision: Precision
+    stop_ids: tuple[int, ...] = ()
+    prompt_formats: tuple[str, ...] = ()
 
     def generate(
-        self, prompts: Sequence[str], config: GenerationConfig, *, stream: bool = False
+        self,
+        prompts: Sequence[str],
+        config: GenerationConfig,
+        *,
+        stream: bool = False,
+        places: Sequence[str] = (),
     ) -> list[Answer]:
-        """The answer to each prompt; `stream` prints one prompt's answer as it comes."""
+        """The answer to each prompt; `stream` prints one prompt's answer as it comes.
+
+        Args:
+            places: where each prompt stands, for messages.
+
+        Raises:
+            DataError: a prompt leaves no place for an answer in the model's positions.
+        """
         streamer = (
             TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
         )
-        encoded = [encode_prompt(("user", prompt), self.tokenizer) for prompt in prompts]
-        return generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
+        encoder = ConversationEncoder(self.tokenizer)
+        encoded = [encoder.encode_prompt(make_prompt(prompt)) for prompt in prompts]
+        self._check_room(encoded, places)
+        config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
+        answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
+        return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
+
+    def _check_room(self, prompts: Sequence[Sequence[int]], places: Sequence[str]) -> None:
+        """See that each prompt leaves a place for an answer."""
+        limit = find_position_limit(self.model)
+        for i, ids in enumerate(prompts):
+            if limit is not None and len(ids) >= limit:
+                raise DataError(
+                    f"the prompt has {len(ids)} tokens, and the model {limit} positions for it and an answer",
+                    where=places[i] if places else None,
+                    expected=f"at most {limit - 1} tokens, those of the template included",
+                    fix="shorten it",
+                )
 
 
 def open_generator(name: str) -> TextGenerator:
@@ -66,8 +105,15 @@ def open_generator(name: str) -> TextGenerator:
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    set_chat_template(tokenizer, Prompts(template="chat" if tokenizer.chat_template else "human"))
-    return TextGenerator(model.to(device).eval(), tokenizer, precision)
+    formats = tuple(describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts())))
+    stop_ids = find_stop_ids(tokenizer, (*read_end_ids(location, model.config), *_list_end_ids(model)))
+    return TextGenerator(model.to(device).eval(), tokenizer, precision, stop_ids, formats)
+
+
+def _list_end_ids(model: Any) -> tuple[int, ...]:
+    """Those of the model as it was loaded: an adapter's base has a generation configuration of its own."""
+    ids = model.generation_config.eos_token_id
+    return (ids,) if isinstance(ids, int) else tuple(ids or ())
 
 
 def _load_causal_model(location: str, precision: Precision) -> Any:
@@ -93,26 +139,39 @@ def generate(model: str, prompts: Sequence[str], config: GenerationConfig | None
 
 
 def generate_file(
-    name: str, source: Path, target: Path, config: GenerationConfig, *, column: str = "prompt"
+    name: str,
+    source: Path,
+    target: Path,
+    config: GenerationConfig,
+    *,
+    column: str = "prompt",
+    log: Log = ignore_log,
 ) -> int:
     """Answer the prompts in a column of `source`; gives the number of rows.
 
     `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or
-    not at all.
+    not at all. `log` is told how the model is asked.
 
     Raises:
         DataError, ModelError, OutputError: as `headstart.commands.predict.predict`.
     """
     check_formats(source, target)
-    open_once = cache(partial(open_generator, name))  # when the first prompts are known to be some
+    open_once = cache(partial(_open_aloud, name, log))  # when the first prompts are known to be some
 
     def answer_chunk(chunk: list[Cells]) -> list[dict[str, Any]]:
         prompts = [_read_prompt(cells, column, where) for where, cells in chunk]
-        generated = open_once().generate(prompts, config)
+        generated = open_once().generate(prompts, config, places=[where for where, _ in chunk])
         return [{"answer": answer.text, "stopped": answer.stopped} for answer in generated]
 
     fields = [pa.field("answer", pa.string()), pa.field("stopped", pa.bool_())]
     return add_columns(source, target, answer_chunk, lambda: fields)
+
+
+def _open_aloud(name: str, log: Log) -> TextGenerator:
+    generator = open_generator(name)
+    for sentence in generator.prompt_formats:
+        log(sentence)
+    return generator
 
 
 def _read_prompt(cells: dict[str, Any], column: str, where: str) -> str:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pyarrow as pa
 import torch
 from transformers import AutoConfig
 
 from headstart.config.traits import get_task_traits
-from headstart.data.corpus import Text
+from headstart.data.corpus import CellType, Text
+from headstart.data.delimited import read_separator
 from headstart.data.formats import Cells
 from headstart.data.tables import add_columns, check_formats
 from headstart.data.texts import read_text
@@ -23,7 +24,7 @@ from headstart.engine.evaluate import iter_logits
 from headstart.errors import ModelError
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.checkpoints import Checkpoint, model_errors, open_checkpoint, silence_logs
-from headstart.store.model_notes import read_model_notes
+from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
 from headstart.tasks.labelled import LabelledTask
@@ -87,7 +88,7 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         module=load_saved_model(folder, notes, name, precision).to(device).eval(),
         checkpoint=checkpoint,
         task=task,
-        columns=task.make_columns(label_names),
+        columns=task.make_columns(label_names, _get_cell_type(notes)),
         text=text or notes.text or "text",
         max_length=notes.max_length or checkpoint.resolve_max_length(None),
         device=device,
@@ -95,11 +96,21 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     )
 
 
-def predict(model: Path, source: Path, target: Path, *, text: str | None = None) -> int:
+def _get_cell_type(notes: ModelNotes) -> CellType:
+    """What the labels were in the study's data; text where nobody noted it."""
+    return next((cells for cells in get_args(CellType) if cells == notes.label_cells), "text")
+
+
+def predict(model: Path, source: Path, target: Path, *, text: str | None = None, separator: str = ",") -> int:
     """Label the texts of `source` with the model in folder `model`; gives the number of rows.
 
     `target` gets every column of `source` with `predicted` and, for classes, `p_<class>` added, in the
-    same format, whole or not at all.
+    same format, whole or not at all. Labels that were numbers or truth values in the study's data are such
+    here too, so that they can be compared.
+
+    Args:
+        text: the column of texts; the study's where absent.
+        separator: between the cells of CSV, one character.
 
     Raises:
         DataError: a file that cannot be read, a column that is absent, or columns already there.
@@ -107,6 +118,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
         OutputError: `target` cannot be written.
     """
     check_formats(source, target)
+    separator = read_separator(separator)
     open_once = cache(partial(open_predictor, model, text))  # when the file is known to be one
 
     def predict_chunk(chunk: list[Cells]) -> Rows:
@@ -114,4 +126,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None)
         texts = [read_text(cells, predictor.text, where, "--text") for where, cells in chunk]
         return predictor.predict(texts) if texts else []
 
-    return add_columns(source, target, predict_chunk, lambda: open_once().columns.prediction_fields)
+    def list_fields() -> list[pa.Field]:
+        return open_once().columns.prediction_fields
+
+    return add_columns(source, target, predict_chunk, list_fields, separator)

@@ -96,13 +96,29 @@ class Data(Section):
     label: str | tuple[str, ...] = Field(
         default="label", description="Label column; for multi-label also a list of 0/1 columns."
     )
-    prompt: str = Field(default="prompt", description="Column of prompts, for task instruction.")
+    prompt: str | Annotated[tuple[str, ...], Field(min_length=2)] = Field(
+        default="prompt",
+        description="Column of prompts, for task instruction; of several, such as [instruction, input], "
+        "those that hold something are joined by a blank line.",
+    )
     response: str = Field(default="response", description="Column of responses, for task instruction.")
     messages: str | None = Field(
-        default=None, description="Column of lists of {role, content}, in place of prompt and response."
+        default=None,
+        description="Column of lists of messages, {role, content} or {from, value}, in place of prompt and "
+        "response.",
     )
+    skip_invalid: bool = Field(
+        default=False,
+        description="Leave out rows whose text or label cannot be read, and count them; by default they are "
+        "an error.",
+    )
+    separator: str = Field(default=",", description="Between the cells of a CSV file; one character.")
     label_separator: str = Field(
         default="|", min_length=1, description="Between the labels of one multi-label cell."
+    )
+    label_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        default=None,
+        description="Names of the places where multi-label cells are lists of 0 and 1; numbers where absent.",
     )
     group: Annotated[str, Field(min_length=1)] | None = Field(
         default=AUTO_GROUP,
@@ -117,6 +133,14 @@ class Data(Section):
     )
     folds: int = Field(default=5, ge=2, description="Parts of which training_texts: folds leaves out one.")
 
+    @field_validator("separator")
+    @classmethod
+    def _check_separator(cls, value: str) -> str:
+        separator = value.replace("\\t", "\t")
+        if len(separator) != 1 or separator in '"\r\n':
+            raise ValueError(f"one character expected, no quotation mark or line end, got {value!r}")
+        return separator
+
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:
         given = [k for k in ("train", "path", "hub", "asset") if getattr(self, k) is not None]
@@ -128,6 +152,14 @@ class Data(Section):
             raise ValueError(f"valid and test go with train, not with {given[0]}")
         if given != ["hub"] and (self.subset or self.revision):
             raise ValueError(f"subset and revision go with hub, not with {given[0]}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_label_names(self) -> Data:
+        if self.label_names is not None and len(set(self.label_names)) < max(len(self.label_names), 1):
+            raise ValueError("label_names: at least one name expected, and each once")
+        if self.label_names is not None and not isinstance(self.label, str):
+            raise ValueError("label_names goes with one label column: a list of columns names the labels")
         return self
 
     @property
@@ -341,10 +373,10 @@ class Prompts(Section):
     """How a causal model reads prompts and responses, and what of them it learns."""
 
     template: str = Field(
-        default="human",
+        default="auto",
         min_length=1,
         description="human: `<human>: ...` and `<assistant>: ...`; chat: the tokenizer's own chat template; "
-        "else the path of a Jinja template.",
+        "auto: chat where the tokenizer has one, else human; else the path of a Jinja template.",
     )
     loss: Literal["response", "all"] = Field(
         default="response", description="Tokens in the loss: the responses with their end tokens, or all."
@@ -593,6 +625,8 @@ def _check_control(study: Study) -> Iterator[str]:
 def _check_labels(study: Study) -> Iterator[str]:
     if not isinstance(study.data.label, str) and study.task != "multi-label":
         yield f"data.label: a list of columns goes with task: multi-label, not with {study.task}"
+    if study.data.label_names is not None and study.task != "multi-label":
+        yield f"data.label_names: goes with task: multi-label, not with {study.task}"
     if study.data.is_pair and any(map(_is_bag_of_words, study.arms.values())):
         yield "arms: bag-of-words reads one text, and data.text names two columns"
 

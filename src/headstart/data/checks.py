@@ -9,9 +9,11 @@ from dataclasses import replace
 from headstart.config.study import Data, Study
 from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row
 from headstart.data.groups import choose_group_column, group_texts
+from headstart.data.labels.alike import find_alike
 from headstart.data.labels.base import LabelKey, LabelType
 from headstart.data.labels.registry import get_label_type
-from headstart.data.sources import load_rows
+from headstart.data.one_class import find_one_class
+from headstart.data.sources import read_parts
 from headstart.data.splits import split_rows
 from headstart.data.texts import make_text_key
 from headstart.data.training_texts import check_folds, number_groups
@@ -28,7 +30,9 @@ def load_corpus(study: Study) -> Corpus:
             training never shows, a single class, a number that is none.
     """
     data, label_type = study.data, get_label_type(study.task)
-    rows = split_rows(load_rows(data, study.task), data.split, stratify=label_type.is_stratified)
+    sources = read_parts(data, study.task)
+    given = label_type.settle({part: read.rows for part, read in sources.items()}, data)
+    rows = split_rows(given, data.split, stratify=label_type.is_stratified)
     for part in PARTS:
         if not rows[part]:
             raise DataError("no rows", where=f"data, part {part}", expected="at least one")
@@ -42,13 +46,18 @@ def load_corpus(study: Study) -> Corpus:
     grouped = group_texts(rows["test"], data, choose_group_column(data, label_type))
     parts["test"] = replace(parts["test"], groups=grouped.groups)
     warnings = (
+        *(doubt for read in sources.values() for doubt in read.find_doubts()),
         *_find_duplicates(rows, data),
         *grouped.warnings,
         *_find_leaks(rows, label_type, data),
         *label_type.find_imbalance(train.labels, names),
+        *find_alike(names),
+        *find_one_class(parts, names, label_type, study),
         *_find_size_gaps(train, study),
     )
-    return Corpus(study.task, parts, names, warnings, grouped.source)
+    return Corpus(
+        study.task, parts, names, warnings, grouped.source, label_type.identify_cells(given["train"])
+    )
 
 
 def _make_examples(

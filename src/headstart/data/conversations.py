@@ -1,40 +1,68 @@
 """Reads prompts and responses, or lists of messages, as conversations; refuses those without a response.
 
-A conversation travels as one flat tuple: role, content, role, content, ...
+A conversation travels as one flat tuple: role, content, role, content, ... An answer that is context, such as
+a greeting before the first user's words, has the role `CONTEXT`: the loss leaves it out.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from headstart.config.study import Data
 from headstart.data.corpus import Text
 from headstart.data.formats import get_cell
-from headstart.data.texts import check_encodable
+from headstart.data.messages import (
+    CONTEXT,
+    Message,
+    check_message_text,
+    has_unanswered_end,
+    is_empty,
+    list_unread_keys,
+    parse_messages,
+    read_messages,
+)
 from headstart.errors import DataError
 
-ROLES = ("system", "user", "assistant")
+#: Columns that often belong to what is asked, with what is to be done about them where they are not read.
+_NEIGHBOURS: Final = {
+    "input": "data.prompt: [instruction, input] joins it",
+    "context": "data.prompt: [instruction, context] joins it",
+    "system": "write it as the first message, or name it in data.prompt",
+    "history": "write it as messages: data.messages",
+    "tools": "tools are not read",
+    "image": "images are not read",
+    "images": "images are not read",
+}
+_PREFERENCES: Final = {"chosen", "rejected"}
 
 
 def read_conversation(cells: Mapping[str, Any], data: Data, where: str) -> Text:
     """The conversation of one row, which ends with a message of the assistant.
 
     Raises:
-        DataError: a column is absent, a cell holds no text, or no message is the assistant's.
+        DataError: a column is absent, a cell holds no text and no messages, no message is the assistant's, or
+            the row is of preference data.
     """
-    if data.messages is None:
-        prompt = _read_cell(cells, data.prompt, where, "data.prompt")
-        response = _read_cell(cells, data.response, where, "data.response")
-        return ("user", prompt, "assistant", response)
-    return _read_messages(get_cell(cells, data.messages, where, "data.messages"), data.messages, where)
+    _refuse_preferences(cells, data, where)
+    if data.messages is not None:
+        cell = get_cell(cells, data.messages, where, "data.messages")
+        messages = read_messages(cell, data.messages, where, until_answer=True)
+        return _join_messages(messages, data.messages, where)
+    prompt, response = _read_prompt(cells, data, where), _read_response(cells, data, where)
+    return _join_messages([*prompt, *response], data.response, where)
 
 
-def iterate_messages(text: Text) -> Iterator[tuple[str, str]]:
-    """A conversation's messages as (role, content)."""
+def iterate_messages(text: Text) -> Iterator[Message]:
+    """A conversation's messages as (role, content), as templates read them."""
     assert not isinstance(text, str)
-    return zip(text[::2], text[1::2], strict=True)
+    roles = ("assistant" if role == CONTEXT else role for role in text[::2])
+    return zip(roles, text[1::2], strict=True)
+
+
+def find_answers(text: Text) -> list[int]:
+    """The places among a conversation's messages of the answers that are learnt."""
+    return [i for i, role in enumerate(text[::2]) if role == "assistant"]
 
 
 def drop_last_answer(text: Text) -> Text:
@@ -43,48 +71,113 @@ def drop_last_answer(text: Text) -> Text:
     return text[:-2]
 
 
-def _read_messages(value: Any, column: str, where: str) -> Text:
-    flat: list[str] = []
-    for i, message in enumerate(_parse_list(value, column, where), start=1):
-        place = f"message {i} of column {column!r}"
-        if not isinstance(message, Mapping) or not {"role", "content"} <= message.keys():
-            raise DataError(f"{place} is {message!r}", where=where, expected="{role: ..., content: ...}")
-        if message["role"] not in ROLES:
-            raise DataError(f"{place} has role {message['role']!r}", where=where, expected=", ".join(ROLES))
-        flat += [message["role"], _check_text(message["content"], place, where)]
-    return _cut_after_last_answer(flat, column, where)
+def make_prompt(text: str) -> Text:
+    """A conversation of one question, to be answered."""
+    return ("user", text)
 
 
-def _parse_list(value: Any, column: str, where: str) -> Sequence[Any]:
-    """The messages, which a CSV cell holds as JSON."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise DataError(f"column {column!r} is not JSON", where=where, expected="a list") from error
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise DataError(f"{value!r} in column {column!r}", where=where, expected="a list of messages")
-    return value
+def list_prompt_columns(data: Data) -> tuple[str, ...]:
+    """The columns of what is asked."""
+    return (data.prompt,) if isinstance(data.prompt, str) else data.prompt
 
 
-def _cut_after_last_answer(flat: list[str], column: str, where: str) -> Text:
-    """Drops the messages after the last answer, which have no response to learn."""
-    answers = [i for i, role in enumerate(flat[::2]) if role == "assistant"]
-    if not answers or answers == [0]:
+def list_unread(cells: Mapping[str, Any], data: Data) -> list[str]:
+    """What of a row is often part of a conversation, holds something, and is not read; with what to do."""
+    used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
+    columns = [key for key in _NEIGHBOURS if key not in used and not is_empty(cells.get(key))]
+    unread = [f"column {key!r} is not read: {_NEIGHBOURS[key]}" for key in columns]
+    if data.messages is None:
+        return unread
+    cell = cells.get(data.messages)
+    unread += [f"{key!r} of messages is not read" for key in list_unread_keys(cell)]
+    return [*unread, "what follows the last answer is not read"] if has_unanswered_end(cell) else unread
+
+
+def _read_prompt(cells: Mapping[str, Any], data: Data, where: str) -> list[Message]:
+    """A prompt of one column or of several, or all messages of a list, whose answers are context."""
+    if not isinstance(data.prompt, str):
+        return [("user", _join_columns(cells, data.prompt, where))]
+    if data.prompt not in cells:
+        _explain_no_prompt(cells, data.prompt, where)
+    cell = cells[data.prompt]
+    if parse_messages(cell) is None:
+        return [("user", check_message_text(cell, f"column {data.prompt!r}", where))]
+    messages = read_messages(cell, data.prompt, where, until_answer=False)
+    return [(CONTEXT if role == "assistant" else role, content) for role, content in messages]
+
+
+def _join_columns(cells: Mapping[str, Any], columns: Sequence[str], where: str) -> str:
+    """The texts of the columns with a blank line between; those that are empty are left out."""
+    given = {name: get_cell(cells, name, where, "data.prompt") for name in columns}
+    texts = [
+        check_message_text(cell, f"column {name!r}", where)
+        for name, cell in given.items()
+        if not is_empty(cell)
+    ]
+    if not texts:
+        names = ", ".join(map(repr, columns))
+        raise DataError(f"nothing in columns {names}", where=where, expected="a text in one of them")
+    return "\n\n".join(texts)
+
+
+def _read_response(cells: Mapping[str, Any], data: Data, where: str) -> list[Message]:
+    """An answer, or a list of messages up to the last one."""
+    cell = get_cell(cells, data.response, where, "data.response")
+    if parse_messages(cell) is None:
+        return [("assistant", check_message_text(cell, f"column {data.response!r}", where))]
+    return read_messages(cell, data.response, where, until_answer=True)
+
+
+def _join_messages(messages: Sequence[Message], column: str, where: str) -> Text:
+    """The messages as one tuple; an answer to nothing is context.
+
+    A conversation begins with its first user's message, or where there is none with the system's.
+    """
+    roles = [role for role, _ in messages]
+    opening = roles.index("user") if "user" in roles else -1
+    if opening < 0 and "system" in roles:
+        opening = roles.index("system")
+    told = [
+        (CONTEXT if role == "assistant" and i < opening else role, content)
+        for i, (role, content) in enumerate(messages)
+    ]
+    if opening < 0 or told[-1][0] != "assistant":
         raise DataError(
             f"no message of the assistant after another's in column {column!r}",
             where=where,
             expected="a prompt and an answer at least",
         )
-    return tuple(flat[: 2 * answers[-1] + 2])
+    return tuple(text for message in told for text in message)
 
 
-def _read_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> str:
-    return _check_text(get_cell(cells, column, where, key), f"column {column!r}", where)
+def _explain_no_prompt(cells: Mapping[str, Any], column: str, where: str) -> NoReturn:
+    """No column of prompts: which one of those there holds conversations, if any."""
+    found = next((name for name, cell in cells.items() if parse_messages(cell) is not None), None)
+    raise DataError(
+        f"no column {column!r}",
+        where=where,
+        expected=f"one of the columns there: {', '.join(map(str, cells))}",
+        fix="set data.prompt, and data.response" if found is None else f"set data.messages: {found}",
+    )
 
 
-def _check_text(value: Any, place: str, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{value!r} in {place}", where=where, expected="a text that is not empty")
-    check_encodable(value, place, where)
-    return value
+def _refuse_preferences(cells: Mapping[str, Any], data: Data, where: str) -> None:
+    """Two answers to a prompt, or one with a judgement: another kind of training than this."""
+    used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
+    if cells.keys() >= _PREFERENCES and not used <= cells.keys():
+        raise DataError(
+            "preference data: columns 'chosen' and 'rejected' hold a wanted and an unwanted answer, of which "
+            "nothing here learns to prefer one",
+            where=where,
+            expected="one answer to each prompt",
+            fix="to learn the wanted answers set data.response: chosen, or data.messages: chosen where it "
+            "holds the whole conversation",
+        )
+    is_judged = str(cells.get("label")).lower() in ("true", "false")
+    if data.messages is None and data.response == "completion" and is_judged:
+        raise DataError(
+            "preference data: column 'label' says which completions are wanted, and all would be learnt",
+            where=where,
+            expected="completions that are all wanted",
+            fix="keep the rows whose label is true, and take the column label out",
+        )

@@ -16,6 +16,8 @@ from headstart.records import StudyWarning
 #: A single text, the two texts of a pair, or a conversation: role, content, role, content, ...
 Text = str | tuple[str, ...]
 Part = Literal["train", "valid", "test"]
+#: What names of labels were in the cells of the data.
+CellType = Literal["text", "int", "float", "bool"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
 
@@ -63,8 +65,8 @@ class Examples:
 class Corpus:
     """The three parts of a study's data, the names of its classes, and warnings.
 
-    `label_names` is empty for regression. `group_source` says in words what groups of test texts have in
-    common.
+    `label_names` is empty for regression; `label_cells` is what they were in the data. `group_source` says in
+    words what groups of test texts have in common.
     """
 
     task: TaskName
@@ -72,6 +74,7 @@ class Corpus:
     label_names: tuple[str, ...]
     warnings: tuple[StudyWarning, ...] = ()
     group_source: str = ""
+    label_cells: CellType = "text"
 
     @cached_property
     def digest(self) -> str:

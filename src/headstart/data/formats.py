@@ -1,25 +1,46 @@
-"""Reads one file, or one folder of files, into table rows; knows formats, and nothing of studies.
+"""Reads one file, one folder of files, or the files of a pattern, into table rows; knows nothing of studies.
 
-Formats: CSV, TSV, JSON Lines, Parquet, parallel plain files (`stem.review` + `stem.label`), and a folder
-with one sub-folder of `.txt` files for each class. Text that is not UTF-8 is refused by file and line.
+Formats: CSV, TSV, JSON Lines or one JSON list, Parquet, parallel plain files (`stem.review` + `stem.label`),
+and a folder with one sub-folder of `.txt` files for each class. Text that is not UTF-8 is refused by line.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from headstart.data.delimited import read_csv, read_tsv
+from headstart.data.folders import find_parts, is_pattern, list_data_files, list_entries, list_matches
+from headstart.data.json_rows import read_json
+from headstart.data.lines import check_pointer, make_rewrite, read_lines, read_raw_lines
 from headstart.errors import DataError
 
 #: `file:line` (or `file row n`) and the cells by column name.
 Cells = tuple[str, dict[str, Any]]
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json"})
 SUFFIXES = TEXT_SUFFIXES | {".parquet"}
-_CELL_LIMIT = 2**31 - 1
+#: What makes a readable file of one that is none, by its suffix.
+_WAYS: Final = {
+    ".gz": "gunzip -k {file}",
+    ".bz2": "bunzip2 -k {file}",
+    ".xz": "xz -dk {file}",
+    ".zst": "zstd -d {file}",
+    ".zip": "unzip {file}",
+    ".tar": "tar xf {file}",
+    ".tgz": "tar xf {file}",
+    ".xlsx": "save the sheet as CSV (UTF-8)",
+    ".xls": "save the sheet as CSV (UTF-8)",
+    ".ods": "save the sheet as CSV (UTF-8)",
+    ".arrow": "with datasets: load_from_disk(FOLDER).to_parquet('data.parquet')",
+    ".pkl": "with pandas: read_pickle({file!r}).to_parquet('data.parquet')",
+    ".pickle": "with pandas: read_pickle({file!r}).to_parquet('data.parquet')",
+    ".feather": "with pandas: read_feather({file!r}).to_parquet('data.parquet')",
+    ".tab": "name it .tsv",
+    ".txt": "name it .tsv where tabs separate its columns, .csv where commas do",
+}
 
 
 def get_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any:
@@ -32,134 +53,75 @@ def get_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any
         raise DataError(
             f"no column {column!r}",
             where=where,
-            expected=f"one of the columns there: {', '.join(map(str, cells))}",
+            expected=f"one of the columns there: {', '.join(map(_show_name, cells))}",
             fix=f"set {key}",
         )
     return cells[column]
 
 
-def read_cells(path: Path, columns: tuple[str, ...] = ()) -> Iterator[Cells]:
-    """The rows of the file or folder at `path`.
+def _show_name(name: str) -> str:
+    """A column's name, in quotation marks where it has spaces or marks that do not show."""
+    return name if name.isprintable() and name == name.strip() and name else repr(name)
 
-    `columns` names the suffixes of parallel plain files, where `path` is their common stem.
+
+def read_cells(path: Path, columns: tuple[str, ...] = (), separator: str = ",") -> Iterator[Cells]:
+    """The rows of the file or folder at `path`, or of all files of a pattern such as `train-*.parquet`.
+
+    `columns` names the suffixes of parallel plain files, where `path` is their common stem; `separator`
+    stands between the cells of CSV.
 
     Raises:
         DataError: nothing is there, its format is unknown, or a line of it cannot be read.
     """
     if path.is_dir():
-        return _read_class_folders(path)
+        return _read_folder(path, separator)
     if path.is_file():
-        return _choose_reader(path)(path)
+        return _choose_reader(path, separator)(path)
     if columns and all(_locate_parallel(path, column).is_file() for column in columns):
         return _read_parallel_files(path, columns)
+    if is_pattern(path):
+        return read_files(list_matches(path), separator)
     raise DataError("no such file or folder", where=str(path), expected=_describe_expected(path, columns))
 
 
+def read_files(paths: Iterable[Path], separator: str = ",") -> Iterator[Cells]:
+    """The rows of one file or folder after the other.
+
+    Raises:
+        DataError: as `read_cells`.
+    """
+    for path in paths:
+        yield from read_cells(path, separator=separator)
+
+
 def _describe_expected(path: Path, columns: tuple[str, ...]) -> str:
-    kinds = "a .csv, .tsv, .jsonl or .parquet file, or a folder with one sub-folder for each class"
+    kinds = "a .csv, .tsv, .jsonl, .json or .parquet file, or a folder with one sub-folder for each class"
     stems = " + ".join(_locate_parallel(path, column).name for column in columns)
     return f"{kinds}, or the parallel files {stems}" if stems else kinds
 
 
-def _choose_reader(path: Path) -> Callable[[Path], Iterator[Cells]]:
-    readers = {".csv": _read_csv, ".tsv": _read_tsv, ".parquet": _read_parquet}
-    lines = dict.fromkeys((".jsonl", ".ndjson", ".json"), _read_json_lines)
+def _choose_reader(path: Path, separator: str) -> Callable[[Path], Iterator[Cells]]:
+    readers: dict[str, Callable[[Path], Iterator[Cells]]] = {
+        ".csv": partial(read_csv, separator=separator),
+        ".tsv": read_tsv,
+        ".parquet": _read_parquet,
+        **dict.fromkeys((".jsonl", ".ndjson", ".json"), read_json),
+    }
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise DataError(
-            f"unknown format {suffix or '(no suffix)'}",
-            where=str(path),
-            expected=f"one of {', '.join(sorted(SUFFIXES))}",
-        )
-    return {**readers, **lines}[suffix]
+        raise refuse_format(path, SUFFIXES)
+    return readers[suffix]
 
 
-def read_raw_lines(path: Path) -> Iterator[str]:
-    """The file's lines as they come, line ends kept, a byte-order mark dropped; never the whole file at once.
-
-    The line of the first undecodable byte is named.
-    """
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                yield _decode_line(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, path, number)
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
-
-
-def _decode_line(raw: bytes, path: Path, line: int) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"byte 0x{raw[error.start]:02x} is not UTF-8",
-            where=f"{path}:{line}",
-            expected="UTF-8 text",
-            fix=f"if it is Latin-1: iconv -f latin1 -t utf8 {path.name} > utf8-{path.name}",
-        ) from error
-
-
-def _read_lines(path: Path) -> Iterator[str]:
-    """The file's lines without their ends, LF or CRLF."""
-    # Not splitlines(): a text may hold U+2028 and other characters that it takes for line ends.
-    return (line.removesuffix("\n").removesuffix("\r") for line in read_raw_lines(path))
-
-
-def _read_csv(path: Path) -> Iterator[Cells]:
-    csv.field_size_limit(_CELL_LIMIT)
-    reader = csv.reader(read_raw_lines(path), strict=True)
-    try:
-        header = next(reader, [])
-        start = reader.line_num + 1
-        for values in reader:
-            # A quoted cell may span lines: a row stands where the one before it ended.
-            where, start = f"{path}:{start}", reader.line_num + 1
-            if values:
-                yield where, _make_row(header, values, where)
-    except csv.Error as error:
-        raise DataError(f"not CSV: {error}", where=f"{path}:{reader.line_num}") from error
-
-
-def _make_row(header: list[str], values: list[str], where: str) -> dict[str, Any]:
-    if len(values) != len(header):
-        raise DataError(f"{len(values)} cells, the header has {len(header)}", where=where)
-    return dict(zip(header, values, strict=True))
-
-
-def _read_tsv(path: Path) -> Iterator[Cells]:
-    # Tab-separated corpora hold bare quotation marks: quoting is a habit of CSV.
-    lines = _read_lines(path)
-    header = next(lines, "").split("\t")
-    for number, line in enumerate(lines, start=2):
-        where = f"{path}:{number}"
-        yield where, _make_row(header, line.split("\t"), where)
-
-
-def _read_json_lines(path: Path) -> Iterator[Cells]:
-    for number, line in enumerate(_read_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            cells = json.loads(line)
-        except json.JSONDecodeError as error:
-            if number == 1 and line.lstrip().startswith("["):
-                raise _explain_array(path) from error
-            raise DataError(f"not JSON: {error.msg}", where=f"{path}:{number}") from error
-        if number == 1 and isinstance(cells, list) and path.suffix.lower() == ".json":
-            raise _explain_array(path)
-        if not isinstance(cells, dict):
-            raise DataError(
-                f"a JSON {type(cells).__name__}", where=f"{path}:{number}", expected="one object a line"
-            )
-        yield f"{path}:{number}", cells
-
-
-def _explain_array(path: Path) -> DataError:
+def refuse_format(path: Path, known: Iterable[str]) -> DataError:
+    """What to say of a file whose suffix is none of the known ones."""
+    suffix = path.suffix.lower()
+    way = _WAYS.get(suffix)
     return DataError(
-        "one JSON array, not lines",
+        f"unknown format {suffix or '(no suffix)'}",
         where=str(path),
-        expected="one object a line (JSON Lines)",
-        fix=f"jq -c '.[]' {path.name} > {path.stem}.jsonl",
+        expected=f"one of {', '.join(sorted(known))}",
+        fix=None if way is None else make_rewrite(path, way),
     )
 
 
@@ -169,12 +131,27 @@ def _read_parquet(path: Path) -> Iterator[Cells]:
 
     number = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches():
+        with path.open("rb") as head:
+            check_pointer(head.read(64), path)
+        file = pq.ParquetFile(path)
+        _check_names(file.schema_arrow.names, path)
+        for batch in file.iter_batches():
             for cells in batch.to_pylist():
                 number += 1
                 yield f"{path} row {number}", cells
     except (pa.ArrowException, OSError) as error:  # OSError: damage behind an intact footer
         raise DataError(f"not Parquet: {error}", where=str(path)) from error
+
+
+def _check_names(names: list[str], path: Path) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"column {twice[0]!r} stands twice",
+            where=str(path),
+            expected="each column with a name of its own",
+            fix="rename or remove one",
+        )
 
 
 def has_parallel(stem: Path, column: str) -> bool:
@@ -188,7 +165,7 @@ def _locate_parallel(stem: Path, column: str) -> Path:
 
 def _read_parallel_files(stem: Path, columns: tuple[str, ...]) -> Iterator[Cells]:
     files = [_locate_parallel(stem, column) for column in columns]
-    texts = [list(_read_lines(file)) for file in files]
+    texts = [list(read_lines(file)) for file in files]
     lengths = {file.name: len(lines) for file, lines in zip(files, texts, strict=True)}
     if len(set(lengths.values())) > 1:
         unequal = ", ".join(f"{name} has {count} lines" for name, count in lengths.items())
@@ -197,14 +174,29 @@ def _read_parallel_files(stem: Path, columns: tuple[str, ...]) -> Iterator[Cells
         yield f"{files[0]}:{number}", dict(zip(columns, values, strict=True))
 
 
+def _read_folder(folder: Path, separator: str) -> Iterator[Cells]:
+    """The rows of a folder of classes, or of data files that belong together."""
+    parts = find_parts(folder, SUFFIXES)
+    if len(parts) > 1:
+        raise DataError(
+            f"parts {', '.join(parts)} in it",
+            where=str(folder),
+            expected="the texts of one part",
+            fix=f"data: {{path: {folder.name}}} reads each part; or name one: {folder.name}/train*",
+        )
+    files = parts.get("train") or list_data_files(folder, SUFFIXES)
+    return read_files(files, separator) if files else _read_class_folders(folder)
+
+
 def _read_class_folders(folder: Path) -> Iterator[Cells]:
-    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    files = [(c.name, file) for c in classes for file in sorted(c.glob("*.txt"))]
+    classes = [path for path in list_entries(folder) if path.is_dir()]
+    files = [(c.name, p) for c in classes for p in list_entries(c) if p.suffix.lower() == ".txt"]
     if not files:
         raise DataError(
             "no class folders with .txt files in it",
             where=str(folder),
-            expected="one sub-folder for each class, its name the label, with one .txt file for each text",
+            expected="one sub-folder for each class, its name the label, with one .txt file for each text; "
+            f"or data files ({', '.join(sorted(SUFFIXES))}) of one format",
         )
     for label, file in files:
         yield str(file), {"text": "".join(read_raw_lines(file)).strip(), "label": label}

@@ -1,143 +1,185 @@
-"""Conversations become token ids and a mask of their loss: it counts the assistant's words and end tokens.
+"""Conversations become token ids and a mask of their loss: it counts the assistant's words and turn ends.
 
 The mask is built by position, never by token id: where padding and end are one token, masking by id would
-unlearn stopping. Each piece is tokenised by itself, so that a prompt's ids are those that generation sees.
-The library renders templates, in its sandbox; one that does not put an answer behind its prompt is refused.
+unlearn stopping. An answer's ids follow those of its prompt, as generation sees that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jinja2 import TemplateError
 
-from headstart.config.study import Prompts
-from headstart.data.conversations import iterate_messages
+from headstart.data.chat_format import ChatFormat, describe_misplaced
+from headstart.data.chat_templates import marks_answers, render, render_blocks
+from headstart.data.conversations import find_answers, iterate_messages
 from headstart.data.corpus import Text
+from headstart.data.special_tokens import SpecialTokens
 from headstart.data.tokenise import Tokens
 from headstart.errors import DataError
 
-#: `<human>: ...` and `<assistant>: ...`, a line each, and the end token behind every answer.
-HUMAN_TEMPLATE = """\
-{%- for message in messages -%}
-{%- if message.role == "system" -%}{{ message.content }}
-{% elif message.role == "user" -%}<human>: {{ message.content }}
-{% else -%}<assistant>: {{ message.content }}{{ eos_token }}
-{% endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt -%}<assistant>:{%- endif -%}
-"""
-
-
-def set_chat_template(tokenizer: Any, prompts: Prompts) -> None:
-    """Set the tokenizer's chat template as the study says; it is saved with the model.
-
-    Raises:
-        DataError: the tokenizer has no end token or no chat template, or the file cannot be read.
-    """
-    if tokenizer.eos_token is None:
-        raise DataError("the tokenizer has no end token, so no answer could stop", where="model")
-    if prompts.template == "human":
-        tokenizer.chat_template = _find_start_token(tokenizer) + HUMAN_TEMPLATE
-    elif prompts.template != "chat":
-        tokenizer.chat_template = _read_template(Path(prompts.template))
-    if not tokenizer.chat_template:
-        raise DataError(
-            "the tokenizer has no chat template",
-            where="prompts.template",
-            expected="human, or the path of a Jinja template",
-        )
-
-
-def _find_start_token(tokenizer: Any) -> str:
-    """The start token, where the tokenizer puts one before texts."""
-    starts = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
-    return "{{- bos_token -}}" if starts else ""
-
-
-def _read_template(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read", where="prompts.template", expected="human, chat, or a Jinja file"
-        ) from error
+Messages = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a conversation; an answer counts in the loss and has an end token behind it."""
+    """A stretch of a conversation; an answer counts in the loss and has its turn's end in it."""
 
     text: str
     is_answer: bool
 
 
-def render_pieces(text: Text, tokenizer: Any, *, add_generation_prompt: bool = False) -> Iterator[Segment]:
-    """The conversation as pieces, one after the other.
+@dataclass(frozen=True)
+class Turn:
+    """An answer and all that stands before it; the next prompt must begin with `written`."""
 
-    Args:
-        add_generation_prompt: go on up to where the next answer would begin.
+    prompt: str
+    answer: str
+    written: str
 
-    Raises:
-        DataError: the template fails, or writes an answer elsewhere than behind its prompt.
-    """
-    messages, written = list(iterate_messages(text)), ""
-    for i, (role, _) in enumerate(messages):
-        if role != "assistant":
-            continue
-        prompt = _render_messages(messages[:i], tokenizer, add_generation_prompt=True)
-        answered = _render_messages(messages[: i + 1], tokenizer, add_generation_prompt=False)
-        if not (prompt.startswith(written) and answered.startswith(prompt)):
-            raise DataError(
-                "it does not put the answer behind the prompt that add_generation_prompt writes",
-                where="prompts.template",
-                expected="the same text before every answer, whether it is asked for or there",
-            )
-        yield Segment(prompt[len(written) :], is_answer=False)
-        answer, end, _ = answered[len(prompt) :].partition(tokenizer.eos_token)
-        yield Segment(answer if end else answer.rstrip(), is_answer=True)
-        written = prompt + answer + end
-    if add_generation_prompt:
-        yield Segment(
-            _render_messages(messages, tokenizer, add_generation_prompt=True)[len(written) :], is_answer=False
+
+@dataclass(frozen=True)
+class ConversationEncoder:
+    """Writes conversations as a tokenizer's chat template has them, as token ids."""
+
+    tokenizer: Any
+
+    @cached_property
+    def format(self) -> ChatFormat:
+        """What the template writes around an answer."""
+        return ChatFormat.of(self.tokenizer)
+
+    @cached_property
+    def special(self) -> SpecialTokens:
+        """The tokens that texts may name without meaning them."""
+        return SpecialTokens.of(self.tokenizer, {self.format.end: self.format.end_id})
+
+    def encode(self, text: Text) -> tuple[list[int], list[bool]]:
+        """A conversation as ids [T], and a mask [T]: whether a token is an answer's or its end.
+
+        Of a template that writes earlier answers otherwise once another message follows, only the last
+        answer is learnt: no earlier one stands as generation would have it.
+
+        Raises:
+            DataError: the template fails, or writes an answer elsewhere than behind its prompt.
+        """
+        messages, mark = self._mark_messages(text)
+        split = self._split_by_blocks if marks_answers(self.tokenizer) else self._split_by_turns
+        return self._encode_segments(split(messages, find_answers(text)), mark)
+
+    def encode_prompt(self, text: Text) -> list[int]:
+        """The ids after which a model answers a conversation that ends with a user's message."""
+        messages, mark = self._mark_messages(text)
+        prompt = self._render_prompt(messages)
+        turns = [] if marks_answers(self.tokenizer) else self._list_turns(messages, find_answers(text))
+        segments = list(_join_turns(turns)) if _is_stable(turns, prompt) else []
+        written = turns[-1].written if segments else ""
+        return self._encode_segments([*segments, Segment(prompt[len(written) :], is_answer=False)], mark)[0]
+
+    def write_answer(self, text: Text) -> str:
+        """A conversation's last answer as the template writes it, without what it writes around it."""
+        messages, mark = self._mark_messages(text)
+        answer = self._make_turn(messages).answer.replace(mark, "")
+        return self.format.strip_frame(answer.removesuffix(self.format.end))
+
+    def clean_answer(self, answer: str) -> str:
+        """A generated answer without what the template writes around every answer."""
+        return self.format.strip_frame(answer, self._decoded_lead)
+
+    @cached_property
+    def _decoded_lead(self) -> str:
+        """What the template writes before an answer, as it looks in an answer that was decoded."""
+        ids = self.special.encode(self.format.lead, mark="\0") if self.format.lead else []
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True)) if ids else ""
+
+    def _mark_messages(self, text: Text) -> tuple[Messages, str]:
+        """The messages, with a mark in every special token that they name themselves."""
+        messages = list(iterate_messages(text))
+        mark = self.special.choose_mark(content for _, content in messages)
+        return [(role, self.special.mark(content, mark)) for role, content in messages], mark
+
+    def _render_prompt(self, messages: Messages) -> str:
+        prompt = render(messages, self.tokenizer, add_generation_prompt=True)
+        if not prompt.endswith(self.format.dropped):
+            raise describe_misplaced()
+        return prompt.removesuffix(self.format.dropped)
+
+    def _split_by_turns(self, messages: Messages, answers: Sequence[int]) -> Iterator[Segment]:
+        turns = self._list_turns(messages, answers)
+        return _join_turns(turns if _is_stable(turns, turns[-1].written) else turns[-1:])
+
+    def _split_by_blocks(self, messages: Messages, answers: Sequence[int]) -> Iterator[Segment]:
+        """By the template's own word."""
+        rendered, place = render_blocks(messages, self.tokenizer), 0
+        for start, end in _select_blocks(rendered.blocks, messages, answers):
+            yield Segment(rendered.text[place:start], is_answer=False)
+            yield Segment(rendered.text[start:end], is_answer=True)
+            place = end
+
+    def _list_turns(self, messages: Messages, answers: Sequence[int]) -> list[Turn]:
+        """One for each answer, each rendered as the last of its conversation."""
+        return [self._make_turn(messages[: i + 1]) for i in answers]
+
+    def _make_turn(self, messages: Messages) -> Turn:
+        """The last answer of a conversation that ends with it."""
+        prompt = self._render_prompt(messages[:-1])
+        answered = render(messages, self.tokenizer)
+        rest = answered[len(prompt) :]
+        length = self.format.find_answer_length(rest)
+        if length < 0 or not answered.startswith(prompt):
+            raise describe_misplaced()
+        added = "" if self.format.writes_end else self.format.end
+        return Turn(prompt, rest[:length] + added, prompt + rest[:length])
+
+    def _encode_segments(self, segments: Iterable[Segment], mark: str) -> tuple[list[int], list[bool]]:
+        """The segments' ids: those of one text, but where a token would reach over a segment's end."""
+        ids: list[int] = []
+        mask: list[bool] = []
+        text, begun = "", 0  # what is encoded as one text, and where its ids begin
+        for segment in segments:
+            encoded, known = self.special.encode(text + segment.text, mark), ids[begun:]
+            if encoded[: len(known)] == known:
+                text, new = text + segment.text, encoded[len(known) :]
+            else:
+                text, begun = segment.text, len(ids)
+                new = self.special.encode(text, mark)
+            ids += new
+            mask += [segment.is_answer] * len(new)
+        return ids, mask
+
+
+def _select_blocks(
+    blocks: Sequence[tuple[int, int]], messages: Messages, answers: Sequence[int]
+) -> list[tuple[int, int]]:
+    """The blocks of the answers that are learnt: all of them, unless some answers are context."""
+    assistants = [i for i, (role, _) in enumerate(messages) if role == "assistant"]
+    has_context = len(assistants) > len(answers)
+    if not blocks or (has_context and len(blocks) != len(assistants)):
+        raise DataError(
+            f"{len(blocks)} {{% generation %}} blocks of it for {len(assistants)} answers",
+            where="prompts.template",
+            expected="a block around each answer",
         )
+    if not has_context:
+        return list(blocks)
+    return [block for i, block in zip(assistants, blocks, strict=True) if i in answers]
 
 
-def _render_messages(messages: Sequence[tuple[str, str]], tokenizer: Any, add_generation_prompt: bool) -> str:
-    """The messages as the tokenizer's template writes them; whatever it does wrong is one error of ours."""
-    named = [{"role": role, "content": content} for role, content in messages]
-    try:
-        text: str = tokenizer.apply_chat_template(
-            named, tokenize=False, add_generation_prompt=add_generation_prompt
-        )
-    except (TemplateError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"it fails: {error}", where="prompts.template") from error
-    return text
+def _is_stable(turns: Sequence[Turn], prompt: str) -> bool:
+    """Whether each answer stands in the next prompt, and the last in `prompt`, as it was written."""
+    prompts = [*(turn.prompt for turn in turns[1:]), prompt]
+    return all(later.startswith(turn.written) for turn, later in zip(turns, prompts, strict=False))
 
 
-def tokenise_conversation(
-    text: Text, tokenizer: Any, *, add_generation_prompt: bool = False
-) -> tuple[list[int], list[bool]]:
-    """A conversation as ids [T], and a mask [T]: whether a token is an answer's or its end."""
-    ids: list[int] = []
-    mask: list[bool] = []
-    for piece in render_pieces(text, tokenizer, add_generation_prompt=add_generation_prompt):
-        piece_ids = tokenizer(piece.text, add_special_tokens=False, verbose=False).input_ids
-        ids += piece_ids
-        mask += [piece.is_answer] * len(piece_ids)
-        if piece.is_answer:
-            ids.append(tokenizer.eos_token_id)
-            mask.append(True)
-    return ids, mask
-
-
-def encode_prompt(text: Text, tokenizer: Any) -> list[int]:
-    """The ids after which a model answers a conversation that ends with a user's message."""
-    return tokenise_conversation(text, tokenizer, add_generation_prompt=True)[0]
+def _join_turns(turns: Iterable[Turn]) -> Iterator[Segment]:
+    written = ""
+    for turn in turns:
+        yield Segment(turn.prompt[len(written) :], is_answer=False)
+        yield Segment(turn.answer, is_answer=True)
+        written = turn.written
 
 
 def encode_conversations(
@@ -148,7 +190,8 @@ def encode_conversations(
     Args:
         all_tokens: the loss counts the prompts' tokens too.
     """
-    encoded = [tokenise_conversation(text, tokenizer) for text in texts]
+    encoder = ConversationEncoder(tokenizer)
+    encoded = [encoder.encode(text) for text in texts]
     ids = [np.asarray(all_ids[:max_length], np.int32) for all_ids, _ in encoded]
     masks = [np.asarray(mask[:max_length], bool) | all_tokens for _, mask in encoded]
     truncated = sum(len(all_ids) > max_length for all_ids, _ in encoded)

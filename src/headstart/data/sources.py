@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +10,47 @@ from headstart.config.study import Data
 from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
 from headstart.data.corpus import PARTS, Part, Row
-from headstart.data.formats import Cells, get_cell, has_parallel, read_cells
-from headstart.data.groups import GroupColumn, choose_group_column, is_no_group
+from headstart.data.folders import PART_NAMES, find_parts
+from headstart.data.formats import SUFFIXES, Cells, has_parallel, read_cells, read_files
+from headstart.data.groups import choose_group_column
 from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
+from headstart.data.rows import ReadRows, read_rows
 from headstart.errors import DataError, MissingExtraError
-
-#: Names that public data sets give to the validation part.
-_HUB_PARTS: dict[Part, tuple[str, ...]] = {
-    "train": ("train",),
-    "valid": ("validation", "valid", "dev"),
-    "test": ("test",),
-}
 
 
 def load_rows(data: Data, task: TaskName = "classification") -> dict[Part, list[Row]]:
     """The rows of each part that the study names; parts that it does not name are absent.
 
     Raises:
-        DataError: a file is absent or unreadable, or a column is not in it.
+        DataError: as `read_parts`.
+    """
+    return {part: read.rows for part, read in read_parts(data, task).items()}
+
+
+def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
+    """The rows of each part that the study names, with what was left out of them.
+
+    Raises:
+        DataError: a file is absent or unreadable, a column is not in it, or a row of it cannot be read.
     """
     label_type = get_label_type(task)
     sources = _open_sources(data, label_type)
     tested: Part = "test" if "test" in sources else "train"  # which the test is split off
     column = choose_group_column(data, label_type)
-    return {
-        part: _read_rows(cells, data, label_type, column if part == tested else None)
+    parts = {
+        part: read_rows(cells, data, label_type, column if part == tested else None)
         for part, cells in sources.items()
     }
+    for part, read in parts.items():
+        if not read.rows:
+            raise DataError("no rows", where=_name_source(data, part), expected="texts, one in each row")
+    return parts
+
+
+def _name_source(data: Data, part: Part) -> str:
+    given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
+    return given[part] or f"data, part {part}"
 
 
 def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cells]]:
@@ -46,11 +59,15 @@ def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cell
         return _load_hub(data)
     if data.asset is not None:
         return {"train": fetch_data(data.asset)}
+    if data.path is not None and (files := find_parts(Path(data.path), SUFFIXES)):
+        return {part: read_files(paths, data.separator) for part, paths in files.items()}
     given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
     paths = {part: Path(path) for part in PARTS if (path := given[part]) is not None}
     tested = "test" if "test" in paths else "train"
     return {
-        part: read_cells(path, _list_all_columns(path, data, label_type, is_tested=part == tested))
+        part: read_cells(
+            path, _list_all_columns(path, data, label_type, is_tested=part == tested), data.separator
+        )
         for part, path in paths.items()
     }
 
@@ -63,37 +80,6 @@ def _list_all_columns(path: Path, data: Data, label_type: LabelType, *, is_teste
     if column is not None and (column.key is not None or has_parallel(path, column.name)):
         columns.append(column.name)
     return tuple(dict.fromkeys(columns))
-
-
-def _read_rows(
-    rows: Iterable[Cells], data: Data, label_type: LabelType, column: GroupColumn | None
-) -> list[Row]:
-    """The rows as they are; `column` is that of the groups of test texts, where the test is among them."""
-    # An asset names no key of the study's, and keeps its groups whole.
-    group = data.split.group or ("group" if data.asset is not None else None)
-    return [
-        Row(
-            id=i,
-            where=where,
-            text=label_type.read_text(cells, data, where),
-            label=label_type.read_label(cells, data, where),
-            group=None if group is None else _read_group(cells, group, where),
-            test_group=None if column is None else column.read(cells, where),
-        )
-        for i, (where, cells) in enumerate(rows)
-    ]
-
-
-def _read_group(cells: dict[str, Any], column: str, where: str) -> str:
-    value = get_cell(cells, column, where, "data.split.group")
-    if is_no_group(value):
-        raise DataError(
-            f"no group (empty, null or NaN) in column {column!r}",
-            where=where,
-            expected="the name of what must not stand in two parts",
-            fix="name each such row by itself, or unset data.split.group",
-        )
-    return str(value)
 
 
 def _load_hub(data: Data) -> dict[Part, Iterator[Cells]]:
@@ -109,7 +95,7 @@ def _load_hub(data: Data) -> dict[Part, Iterator[Cells]]:
             where=f"data.hub: {data.hub}",
             expected="the id of a data set on the hub (HF_HUB_OFFLINE unset), or a folder that holds one",
         ) from error
-    names = {part: next((n for n in known if n in loaded), None) for part, known in _HUB_PARTS.items()}
+    names = {part: next((n for n in known if n in loaded), None) for part, known in PART_NAMES.items()}
     if names["train"] is None:
         raise DataError(
             f"no part 'train' among {', '.join(loaded)}",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headstart.config.traits import TaskName
+from headstart.data.conversation_statistics import ConversationStatistics
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.distributions import Bar, compute_histogram, compute_quantiles
 from headstart.data.labels.base import LabelStatistics
@@ -52,6 +53,7 @@ class LengthStatistics:
 class DataStatistics:
     """Examples by part, the labels' names and statistics, and lengths by tokenizer and limit.
 
+    `conversations` are the statistics of conversations, by tokenizer and limit; none of other tasks.
     `test_groups` is the number of groups that test examples stand in, None where each is by itself, and
     `group_source` says what these have in common.
     """
@@ -63,10 +65,12 @@ class DataStatistics:
     lengths: dict[str, LengthStatistics]
     test_groups: int | None = None
     group_source: str = ""
+    conversations: Mapping[str, ConversationStatistics] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
         lengths = self.lengths
+        conversations = {name: of.to_dict() for name, of in self.conversations.items()}
         return {
             "task": self.task,
             "texts": self.examples,
@@ -76,23 +80,33 @@ class DataStatistics:
             "label_statistics": self.labels.to_dict(),
             "tokens": {name: round(of.parts["train"].mean, 1) for name, of in lengths.items()},
             "lengths": {name: of.to_dict() for name, of in lengths.items()},
+            **({"conversations": conversations} if conversations else {}),
         }
 
 
-def summarise_data(corpus: Corpus, tokens: Mapping[tuple[str, int], Mapping[Part, Tokens]]) -> DataStatistics:
-    """The statistics of a corpus; `tokens` are by (checkpoint, token limit)."""
+def summarise_data(
+    corpus: Corpus,
+    tokens: Mapping[tuple[str, int], Mapping[Part, Tokens]],
+    conversations: Mapping[tuple[str, int], ConversationStatistics] | None = None,
+) -> DataStatistics:
+    """The statistics of a corpus; `tokens` and `conversations` are by (checkpoint, token limit)."""
     return DataStatistics(
         task=corpus.task,
         examples={part: len(corpus.parts[part]) for part in PARTS},
         label_names=corpus.label_names,
         labels=summarise_labels(corpus),
         lengths={
-            f"{name} (at most {limit})": summarise_lengths(parts, limit)
+            _name_lengths(name, limit): summarise_lengths(parts, limit)
             for (name, limit), parts in tokens.items()
         },
         test_groups=count_groups(corpus.parts["test"].groups),
         group_source=corpus.group_source,
+        conversations={_name_lengths(*key): of for key, of in (conversations or {}).items()},
     )
+
+
+def _name_lengths(checkpoint: str, limit: int) -> str:
+    return f"{checkpoint} (at most {limit})"
 
 
 def summarise_labels(corpus: Corpus) -> LabelStatistics:

@@ -16,13 +16,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.data.formats import Cells, read_cells
+from headstart.data.formats import Cells, read_cells, refuse_format
+from headstart.data.lines import read_lines
 from headstart.errors import DataError, OutputError
 from headstart.files import write_file_atomically
 
 #: Rows read and written at once.
 CHUNK = 2048
-_FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+_JSON = (".jsonl", ".ndjson", ".json")
+_FORMATS = (".csv", ".tsv", ".parquet", *_JSON)
 _Rows = list[dict[str, Any]]
 
 
@@ -33,11 +35,7 @@ def check_formats(source: Path, target: Path) -> None:
         DataError: they are not.
     """
     if source.suffix.lower() not in _FORMATS:
-        raise DataError(
-            f"unknown format {source.suffix or '(no suffix)'}",
-            where=str(source),
-            expected=", ".join(_FORMATS),
-        )
+        raise refuse_format(source, _FORMATS)
     if target.suffix.lower() != source.suffix.lower():
         raise DataError(
             f"output {target.name} for input {source.name}",
@@ -51,21 +49,23 @@ def add_columns(
     target: Path,
     make: Callable[[list[Cells]], _Rows],
     fields: Callable[[], Sequence[pa.Field]],
+    separator: str = ",",
 ) -> int:
     """Write `source` with what `make` gives for each chunk of its rows to `target`; gives their number.
 
     Args:
         fields: the new columns, for Parquet; asked after the first chunk was made.
+        separator: between the cells of CSV, in both files.
 
     Raises:
         DataError: a file that cannot be read, or columns that are there already.
         OutputError: `target` cannot be written.
     """
-    chunks = _read_chunks(iter(read_cells(source)))
+    chunks = _read_chunks(iter(read_cells(source, separator=separator)))
     first: list[Cells] = next(chunks, [])  # of no rows `make` still says what it would add
     rows = _join_columns(first, make(first))
     try:
-        with _open_writer(source, target, fields) as write:
+        with _open_writer(source, target, fields, separator) as write:
             if rows:
                 write(rows)
             count = len(rows)
@@ -97,30 +97,54 @@ def _join_columns(chunk: list[Cells], added: _Rows) -> _Rows:
 
 @contextmanager
 def _open_writer(
-    source: Path, target: Path, fields: Callable[[], Sequence[pa.Field]]
+    source: Path, target: Path, fields: Callable[[], Sequence[pa.Field]], separator: str
 ) -> Iterator[Callable[[_Rows], None]]:
     """A function that appends rows to what becomes `target` when all is written."""
     with write_file_atomically(target) as temporary:
         if target.suffix.lower() == ".parquet":
-            schema = pa.schema([*pq.read_schema(source), *fields()])
+            read = pq.read_schema(source)  # with what pandas notes there, such as which column is the index
+            schema = pa.schema([*read, *fields()], metadata=read.metadata)
             with pq.ParquetWriter(temporary, schema) as parquet:
                 yield lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema=schema))
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                is_json = target.suffix.lower() == ".jsonl"
-                yield _make_json_writer(file) if is_json else _make_delimited_writer(file, target)
+                if target.suffix.lower() not in _JSON:
+                    yield _make_delimited_writer(file, target, separator)
+                elif _holds_list(source):
+                    yield from _write_json_list(file)
+                else:
+                    yield lambda rows: file.writelines(_format_json(row) + "\n" for row in rows)
 
 
-def _make_json_writer(file: Any) -> Callable[[_Rows], None]:
-    return lambda rows: file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def _holds_list(source: Path) -> bool:
+    """Whether the source is one JSON list, and not lines."""
+    return next((line for line in read_lines(source) if line.strip()), "").lstrip().startswith("[")
 
 
-def _make_delimited_writer(file: Any, target: Path) -> Callable[[_Rows], None]:
+def _write_json_list(file: Any) -> Iterator[Callable[[_Rows], None]]:
+    """A function that appends rows to a list, which ends when the caller is done."""
+    before = "[\n"
+
+    def write(rows: _Rows) -> None:
+        nonlocal before
+        for row in rows:
+            file.write(before + _format_json(row))
+            before = ",\n"
+
+    yield write
+    file.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def _format_json(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _make_delimited_writer(file: Any, target: Path, separator: str) -> Callable[[_Rows], None]:
     """CSV, or TSV, whose header comes with the first rows; several labels of one text are joined by `|`."""
     writer = (
         csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
         if target.suffix.lower() == ".tsv"
-        else csv.writer(file, lineterminator="\n")
+        else csv.writer(file, delimiter=separator, lineterminator="\n")
     )
     has_header = False
 

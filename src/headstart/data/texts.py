@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from headstart.config.study import Data
 from headstart.data.corpus import Text
 from headstart.data.formats import get_cell
 from headstart.errors import DataError
+
+#: Characters of a cell that an error shows.
+_MOST_SHOWN: Final = 80
+
+
+def shorten(value: object) -> str:
+    """How Python writes a cell, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def list_text_columns(data: Data) -> tuple[str, ...]:
@@ -42,7 +51,7 @@ def _check_text(value: Any, column: str, where: str) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         raise DataError(f"no text (null or NaN) in column {column!r}", where=where, expected="a text")
     if not isinstance(value, str):
-        raise DataError(f"{value!r} in column {column!r}", where=where, expected="a text")
+        raise DataError(f"{shorten(value)} in column {column!r}", where=where, expected="a text")
     if not value.strip():
         raise DataError(
             f"empty text in column {column!r}", where=where, expected="a text", fix="remove the row"

@@ -15,6 +15,7 @@ import numpy as np
 
 from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import Text
+from headstart.data.special_tokens import SpecialTokens
 from headstart.files import write_folder_atomically
 
 Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
@@ -22,7 +23,7 @@ Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
 #: Texts that a tokenizer takes at once.
 _CHUNK = 1024
 #: Version of the files in the cache, and a part of their key.
-_FORMAT = "tokens-2"
+_FORMAT = "tokens-3"
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,13 @@ def _hash_tokenizer(tokenizer: Any) -> str:
 
 
 def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:
-    """The tokenizer's own encoding of a few texts, cut at `max_length`, without padding."""
+    """The tokenizer's own encoding of a few texts, cut at `max_length`, without padding.
+
+    Special tokens that a text names are text.
+    """
+    special = SpecialTokens.of(tokenizer)
+    if special.are_named_in(texts):
+        return special.encode_batch(texts, max_length)
     pairs = isinstance(texts[0], tuple)
     columns = list(zip(*texts, strict=True)) if pairs else [texts]
     return tokenizer(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from transformers import GenerationConfig as LibraryConfig
 
 from headstart.device import Precision, make_autocast_context
+from headstart.engine.answer_batches import generate_in_halves, plan_answer_batches
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
+from headstart.engine.sampling import list_samplers
 from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.models.checkpoints import silence_logs
+from headstart.models.positions import find_position_limit
 
 #: Prompts answered at once.
 _BATCH_SIZE = 16
@@ -33,6 +37,8 @@ class Answer:
 class GenerationConfig:
     """How answers are generated: greedily, or sampled with `seed` where `temperature` is above 0.
 
+    An answer ends at `stop_ids`, and at the tokenizer's end token. Nothing else of a checkpoint's own
+    generation configuration counts: no penalty, no forbidden or forced token, no sampling.
     With `static_cache` keys and values lie in memory of one size, for which the library compiles a token's
     step on a GPU where the family's code allows it, which pays for very many tokens alone.
     """
@@ -42,6 +48,7 @@ class GenerationConfig:
     top_p: float = 1.0
     seed: int = 0
     static_cache: bool = False
+    stop_ids: tuple[int, ...] = ()
 
 
 def generate_answers(
@@ -54,33 +61,29 @@ def generate_answers(
 ) -> list[Answer]:
     """The model's answer to each prompt, which are token ids.
 
-    An answer has stopped if it ends with the end token; white space around it is taken off.
+    An answer has stopped if it ends with an end token; white space around it is taken off. It ends where the
+    model's positions do; that to a prompt which leaves none is empty. What is sampled is a function of
+    the seed and the prompt's ids, whatever the other prompts are.
     """
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    lengths, limit = list(map(len, prompts)), find_position_limit(model)
     answers: dict[int, Answer] = {}
-    with evaluation_mode(model), torch.random.fork_rng():
-        torch.manual_seed(config.seed)
+    stop_ids = {*config.stop_ids, tokenizer.eos_token_id}
+
+    def generate(index: list[int], room: int) -> list[list[int]]:
+        chosen, fitting = [prompts[i] for i in index], replace(config, max_new_tokens=room)
+        return list(_generate_ids(model, chosen, tokenizer, fitting, precision, streamer, stop_ids))
+
+    with evaluation_mode(model), _plain_generation(model):
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _BATCH_SIZE
-        for index in _cut_batches(order, prompts, size, one_length=count_virtual_tokens(model) > 0):
-            generated = _generate_ids(
-                model, [prompts[i] for i in index], tokenizer, config, precision, streamer
-            )
-            answers |= dict(zip(index, (_decode_answer(ids, tokenizer) for ids in generated), strict=True))
-    return [answers[i] for i in range(len(prompts))]
-
-
-def _cut_batches(
-    order: Sequence[int], prompts: Sequence[Sequence[int]], size: int, *, one_length: bool
-) -> Iterator[list[int]]:
-    """Batches of at most `size` prompts in the order given, where it is asked for each of one length.
-
-    PEFT's virtual tokens stand before the padding: without it alone prompts are as far from them as in
-    training.
-    """
-    for _, alike in groupby(order, key=lambda i: len(prompts[i]) if one_length else 0):
-        batch = list(alike)
-        yield from (batch[start : start + size] for start in range(0, len(batch), size))
+        # PEFT's virtual tokens stand before the padding: without it alone prompts are as far from them as in
+        # training.
+        alike = count_virtual_tokens(model) > 0
+        for index, room in plan_answer_batches(lengths, config.max_new_tokens, limit, size, one_length=alike):
+            generated = generate_in_halves(generate, index, room)
+            decoded = (_decode_answer(ids, tokenizer, stop_ids) for ids in generated)
+            answers |= dict(zip(index, decoded, strict=True))
+    return [answers.get(i, Answer("", stopped=False)) for i in range(len(prompts))]
 
 
 def _generate_ids(
@@ -90,6 +93,7 @@ def _generate_ids(
     config: GenerationConfig,
     precision: Precision,
     streamer: Any,
+    stop_ids: Collection[int],
 ) -> Iterator[list[int]]:
     """The ids behind each prompt."""
     device = next(model.parameters()).device
@@ -102,9 +106,7 @@ def _generate_ids(
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, width - len(prompt) :] = 1
-    more: dict[str, Any] = {"do_sample": False}
-    if config.temperature:
-        more = {"do_sample": True, "temperature": config.temperature, "top_p": config.top_p, "top_k": 0}
+    more: dict[str, Any] = {"logits_processor": list_samplers(prompts, config)} if config.temperature else {}
     if static_cache and getattr(model, "_can_compile_fullgraph", False):
         more["cache_implementation"] = "static"
     autocast = make_autocast_context(device, precision)
@@ -113,7 +115,8 @@ def _generate_ids(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
             max_new_tokens=config.max_new_tokens,
-            eos_token_id=tokenizer.eos_token_id,
+            do_sample=False,
+            eos_token_id=sorted(stop_ids),
             pad_token_id=tokenizer.pad_token_id,
             streamer=streamer,
             **more,
@@ -121,7 +124,22 @@ def _generate_ids(
     return (row[width:].tolist() for row in sequences)
 
 
-def _decode_answer(ids: list[int], tokenizer: Any) -> Answer:
-    stopped = tokenizer.eos_token_id in ids
-    answer_ids = ids[: ids.index(tokenizer.eos_token_id)] if stopped else ids
-    return Answer(tokenizer.decode(answer_ids, skip_special_tokens=True).strip(), stopped)
+def _decode_answer(ids: list[int], tokenizer: Any, stop_ids: Collection[int]) -> Answer:
+    end = next((place for place, i in enumerate(ids) if i in stop_ids), None)
+    # Taking off the space before a full stop is for people's eyes: it would change what the model wrote.
+    text = tokenizer.decode(ids[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return Answer(text.strip(), stopped=end is not None)
+
+
+@contextmanager
+def _plain_generation(model: Any) -> Iterator[None]:
+    """Sets the model's own generation settings aside: the library fills from it what a call leaves open."""
+    owners = [m for m in model.modules() if "generation_config" in vars(m)]
+    before = [owner.generation_config for owner in owners]
+    for owner in owners:
+        owner.generation_config = LibraryConfig()
+    try:
+        yield
+    finally:
+        for owner, own in zip(owners, before, strict=True):
+            owner.generation_config = own

@@ -160,6 +160,7 @@ class PackTrainer:
     def run(self) -> list[PackTrainer]:
         """Train to the end; or, where memory runs out, to there, and give the packs that continue."""
         self.start()
+        self._release_ended()  # who resumes from its end has no step left
         while len(self._idle) < len(self._members):
             step_batches = [next(stream) for stream in self._streams]
             if not self.step(step_batches):

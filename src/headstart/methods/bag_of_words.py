@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
@@ -122,6 +123,8 @@ def fit_path(train: Examples, labels: LabelKind, classes: int) -> list[tuple[flo
 def _fit_model(features: Any, y_true: np.ndarray, labels: LabelKind, strength: float) -> Any:
     if labels == "number":
         return Ridge(alpha=1 / strength).fit(features, y_true.astype(np.float64))
+    if labels == "class" and len(np.unique(y_true)) == 1:  # of a small subset: scikit-learn refuses to fit
+        return DummyClassifier(strategy="prior").fit(features, y_true)
     logistic = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS)
     if labels == "label-set":
         return OneVsRestClassifier(logistic).fit(features, y_true.astype(int))

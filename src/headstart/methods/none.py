@@ -46,7 +46,8 @@ class NoneMethod(UntrainedMethod):
         return RunResult(
             selection=Selection(metric=context.metric, rule="no training: the checkpoint as it is"),
             valid=scores | task.measure_answers(model, prepared, context),
-            test=task.test(model, prepared, context, folder),
+            test=task.test(model, prepared, context, folder)
+            | task.test_answers(model, prepared, context, folder),
             parameters=Parameters(total=count_parameters(model).total, trainable=0),
             device=describe_device(context.device),
             precision=context.precision,

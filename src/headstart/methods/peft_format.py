@@ -23,6 +23,7 @@ from headstart.errors import ModelError
 from headstart.methods.four_bits import quantise_model
 from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
 from headstart.models.checkpoints import Checkpoint, get_auto_class, resolve_location, silence_logs
+from headstart.models.stop_ids import set_stop_ids
 from headstart.seeds import derive_seed
 
 CONFIG = "adapter_config.json"
@@ -124,6 +125,10 @@ def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
         model.save_pretrained(folder)
         checkpoint.config.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
+        if checkpoint.is_causal:
+            base = model.get_base_model()
+            set_stop_ids(base, checkpoint.stop_ids)
+            base.generation_config.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is written later
 
 

@@ -18,8 +18,11 @@ from transformers.utils import logging as transformers_logging
 
 from headstart.config.traits import TaskName, get_task_traits
 from headstart.data.assets import fetch_model, is_asset
+from headstart.data.chat_format import find_stop_ids
 from headstart.errors import ModelError
 from headstart.events import Log, ignore_log
+from headstart.models.positions import find_position_limit
+from headstart.models.stop_ids import read_end_ids
 
 _EXPECTED = "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
 #: What a tokenizer without a limit of its own reports is near 1e30.
@@ -36,6 +39,7 @@ class Checkpoint:
     """A checkpoint ready to be made into a model: picklable, so that worker processes can be handed it.
 
     `keeps_head`: it was tuned for these very labels, and its head comes along; any other head is drawn anew.
+    `end_ids` are those at which its own generation configuration ends an answer.
     """
 
     name: str
@@ -46,6 +50,12 @@ class Checkpoint:
     digest: str
     keeps_head: bool
     task: TaskName = "classification"
+    end_ids: tuple[int, ...] = ()
+
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """The ids at which answers end: its own, the chat template's turn end, the tokenizer's end token."""
+        return find_stop_ids(self.tokenizer, self.end_ids)
 
     @property
     def is_causal(self) -> bool:
@@ -124,6 +134,7 @@ def open_checkpoint(
         digest=_compute_digest(location, config),
         keeps_head=_has_same_outputs(original_config, task, label_names),
         task=task,
+        end_ids=read_end_ids(location, config) if get_task_traits(task).generates else (),
     )
 
 
@@ -206,7 +217,8 @@ def _find_max_length(config: Any, tokenizer: Any, name: str, task: TaskName) -> 
     ]
     # RoBERTa and its kin count positions from padding_idx + 1, so the table's first rows are never reached.
     positions = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
-    limits = (positions - max(offsets, default=0), int(tokenizer.model_max_length))
+    table = find_position_limit(skeleton) or _NO_LIMIT
+    limits = (positions - max(offsets, default=0), table, int(tokenizer.model_max_length))
     return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
 
 

@@ -13,6 +13,7 @@ from headstart.data.corpus import Text
 from headstart.data.tokenise import encode_batch
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, silence_logs
+from headstart.models.stop_ids import set_stop_ids
 
 #: Largest difference between two computations of the same logits that rounding explains.
 LOGIT_TOLERANCE = 1e-4
@@ -29,6 +30,8 @@ def save_model(
         ModelError: the loaded model does not give the same logits.
     """
     expected = compute_example_logits(model, checkpoint.tokenizer, examples=examples, max_length=max_length)
+    if checkpoint.is_causal:
+        set_stop_ids(model, checkpoint.stop_ids)
     with silence_logs():
         model.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)

@@ -17,6 +17,7 @@ class Plan:
     """What `run` would do, by the keys of the runs that are `done`; `cost` is of those that are missing.
 
     `to_come` are the runs whose grid point tuning has yet to choose, each at another one in its place.
+    `prompt_formats` says how models that answer are asked.
     """
 
     study: Study
@@ -26,11 +27,13 @@ class Plan:
     cost: StudyCost
     warnings: tuple[StudyWarning, ...] = ()
     to_come: tuple[Run, ...] = ()
+    prompt_formats: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `plan.json`."""
         return {
             **self.data.to_dict(),
+            "prompt_formats": list(self.prompt_formats),
             "warnings": [warning.model_dump() for warning in self.warnings],
             "runs": [self._dump_run(run) for run in self.runs],
             "to_come": [{"arm": run.arm, "size": run.size, "seed": run.seed} for run in self.to_come],

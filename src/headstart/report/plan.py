@@ -16,6 +16,7 @@ from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import GroupCost
 from headstart.planning.plan import Plan
+from headstart.report.conversations import describe_conversations
 from headstart.report.cost import describe_cost, render_cost_table
 from headstart.report.groups import format_groups
 from headstart.report.numbers import SHORT
@@ -32,6 +33,8 @@ def render_plan(plan: Plan) -> RenderableType:
         parts.append(Text(plan.study.question, style="bold"))
     parts += [Text(line) for line in _describe_data(plan.data)]
     parts += [*render_labels(plan.data), *map(Text, describe_lengths(plan.data.lengths))]
+    parts += map(Text, plan.prompt_formats)
+    parts += [Text(line) for line in describe_conversations(plan.data.conversations)]
     parts += [Text(f"! {warning.message}", style="yellow") for warning in plan.warnings]
     parts += [_render_runs(plan), *map(Text, _describe_missing(plan))]
     parts += [render_cost_table(list(plan.study.arms), plan.cost), *map(Text, describe_cost(plan.cost))]

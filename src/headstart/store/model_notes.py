@@ -27,7 +27,8 @@ class ModelNotes(Record):
 
     `run` is the run's key, chosen by its `valid` score of `metric`. `text` names the column or columns of
     texts, `max_length` the most tokens of a text that it was trained with. An adapter or a probe lies on
-    `base`: a folder, a hub id or an asset.
+    `base`: a folder, a hub id or an asset. `label_cells` says what names of labels were in the data: text,
+    int, float or bool.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -41,6 +42,7 @@ class ModelNotes(Record):
     task: str | None = None
     method: str | None = None
     base: str | None = None
+    label_cells: str = "text"
 
 
 def write_model_notes(folder: Path, notes: ModelNotes) -> None:

@@ -94,6 +94,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         task=study.task,
         method=arm.method,
         base=get_checkpoint(study, arm),
+        label_cells=str(record.resolved.get("label_cells", "text")),
     )
 
 

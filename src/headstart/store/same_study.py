@@ -9,7 +9,7 @@ from typing import Any, Final
 from headstart.config.arm_settings import get_grid_axes, get_tune, resolve_training
 from headstart.config.load import load_study
 from headstart.config.study import Study, Tune
-from headstart.config.traits import METHODS, get_method_traits
+from headstart.config.traits import METHODS, get_method_traits, get_task_traits
 from headstart.errors import HeadstartError, OutputError
 from headstart.files import is_leftover
 from headstart.records import RunRecord
@@ -143,7 +143,8 @@ def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
 
 def _flatten_identity(study: Study) -> dict[str, Any]:
     """All that decides a run, flat: each arm with its settings as they are in force."""
-    flat = _flatten(study.model_dump(mode="json", exclude=set(_COMPARED_APART)))
+    unread = set() if get_task_traits(study.task).generates else {"prompts"}
+    flat = _flatten(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
     sections = {traits.section for traits in METHODS.values() if traits.section}
     for name, arm in study.arms.items():
         in_force = {"init": arm.init, "method": arm.method}

@@ -59,18 +59,30 @@ class Task(ABC):
     def encode(self, texts: Sequence[Text], tokenizer: Any, limit: int, prompts: Prompts) -> Tokens:
         """Token ids of examples, at most `limit` each, from the cache where they were met before."""
 
+    def count_prompt_tokens(self, texts: Sequence[Text], tokenizer: Any) -> np.ndarray:
+        """Tokens of what a model is asked of each example, [N]; of nothing unless the task has answers."""
+        return np.zeros(0, np.int64)
+
     @abstractmethod
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
         """The test metrics of a trained model; writes its predictions to the run's `folder`."""
 
-    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:  # noqa: B027 - most need none
-        """Set the checkpoint's tokenizer up for the task.
+    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> list[str]:
+        """Set the checkpoint's tokenizer up for the task; gives what the plan is to say of it.
 
         Raises:
             DataError, ModelError: it does not fit.
         """
+        return []
+
+    def test_answers(
+        self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
+    ) -> Scores:
+        """Metrics of the answers to test prompts, written to the run's `folder`; none unless the task has
+        answers."""
+        return {}
 
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Metrics of the answers to valid prompts at the selected epoch; none unless the task has answers."""

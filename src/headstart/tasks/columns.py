@@ -6,29 +6,42 @@ Shapes: n examples, C classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from headstart.config.traits import LabelKind
+from headstart.data.corpus import CellType
 
 #: A probability above this means that a label is predicted.
 THRESHOLD: Final = 0.5
+_CELLS: Final[dict[CellType, pa.DataType]] = {
+    "text": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+}
 
 
 class LabelColumns(ABC):
     """Columns `label` and `predicted`, and for each of the names a probability `p_<name>`.
 
     Labels have shape [n] or [n, C], outputs [n, C], or [n, 1] of numbers. A file that was never labelled gets
-    the columns without `label`.
+    the columns without `label`. Names are of the type that `cells` says: what was the number 1 in the data
+    is no text.
     """
 
-    type: ClassVar[pa.DataType]
-
-    def __init__(self, names: Sequence[str] = ()) -> None:
+    def __init__(self, names: Sequence[str] = (), cells: CellType = "text") -> None:
         self._names = tuple(names)
+        self._cell_type = _CELLS[cells]
+        self._values = [_parse_name(name, cells) for name in names]
+
+    @property
+    @abstractmethod
+    def type(self) -> pa.DataType:
+        """The type of `label` and `predicted`."""
 
     @property
     def fields(self) -> list[pa.Field]:
@@ -64,7 +77,10 @@ class LabelColumns(ABC):
 class ClassColumns(LabelColumns):
     """One class an example: labels are class numbers [n], outputs probabilities [n, C]."""
 
-    type = pa.string()
+    @property
+    def type(self) -> pa.DataType:
+        """That of a name."""
+        return self._cell_type
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """The likeliest class, the first of several."""
@@ -72,13 +88,16 @@ class ClassColumns(LabelColumns):
 
     def format_labels(self, labels: np.ndarray) -> pa.Array:
         """The names of the classes."""
-        return pa.array([self._names[i] for i in labels], self.type)
+        return pa.array([self._values[i] for i in labels], self.type)
 
 
 class LabelSetColumns(LabelColumns):
     """Any number of labels an example: labels are 0 or 1 [n, C], outputs probabilities [n, C]."""
 
-    type = pa.list_(pa.string())
+    @property
+    def type(self) -> pa.DataType:
+        """A list of names."""
+        return pa.list_(self._cell_type)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """The labels above the threshold."""
@@ -86,14 +105,17 @@ class LabelSetColumns(LabelColumns):
 
     def format_labels(self, labels: np.ndarray) -> pa.Array:
         """The names of those that are there."""
-        names = [[name for name, mark in zip(self._names, row, strict=True) if mark] for row in labels > 0]
+        names = [[name for name, mark in zip(self._values, row, strict=True) if mark] for row in labels > 0]
         return pa.array(names, self.type)
 
 
 class NumberColumns(LabelColumns):
     """One number an example: labels are numbers [n], outputs numbers [n, 1]."""
 
-    type = pa.float64()
+    @property
+    def type(self) -> pa.DataType:
+        """In 64 bits."""
+        return pa.float64()
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """The number itself."""
@@ -111,6 +133,16 @@ _COLUMNS: Final[dict[LabelKind, type[LabelColumns]]] = {
 }
 
 
-def make_columns(kind: LabelKind, names: Sequence[str] = ()) -> LabelColumns:
-    """The columns for labels of this kind, with these names; conversations have none of these."""
-    return _COLUMNS[kind](names)
+def make_columns(kind: LabelKind, names: Sequence[str] = (), cells: CellType = "text") -> LabelColumns:
+    """The columns for labels of this kind, with these names; conversations have none of these.
+
+    Args:
+        cells: what the names were in the data.
+    """
+    return _COLUMNS[kind](names, cells)
+
+
+def _parse_name(name: str, cells: CellType) -> Any:
+    """A name as the data had it."""
+    parsers: dict[CellType, Callable[[str], Any]] = {"int": int, "float": float, "bool": "True".__eq__}
+    return parsers.get(cells, str)(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import torch
 
 from headstart.config.study import Prompts
 from headstart.data.batches import count_loss_tokens
-from headstart.data.conversations import drop_last_answer
+from headstart.data.chat_format import describe_prompts, identify_template
+from headstart.data.chat_templates import set_chat_template
+from headstart.data.conversations import drop_last_answer, make_prompt
 from headstart.data.corpus import Part, Text
-from headstart.data.prompts import encode_conversations, encode_prompt, set_chat_template
+from headstart.data.prompts import ConversationEncoder, encode_conversations
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.device import Precision
 from headstart.engine.answers import score_answers
@@ -66,23 +69,27 @@ class Instruction(Task):
         """Conversations by the tokenizer's chat template, with the tokens that have a label."""
         all_tokens = prompts.loss == "all"
         encode = partial(encode_conversations, all_tokens=all_tokens)
-        return tokenise(texts, tokenizer, limit, encode, f"{tokenizer.chat_template} {all_tokens}")
+        return tokenise(texts, tokenizer, limit, encode, f"{identify_template(tokenizer)} {all_tokens}")
 
-    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> None:
+    def count_prompt_tokens(self, texts: Sequence[Text], tokenizer: Any) -> np.ndarray:
+        """Tokens of each conversation that are read before an answer is asked for, [N]."""
+        encoder = ConversationEncoder(tokenizer)
+        return np.array([len(encoder.encode_prompt(text)) for text in texts], np.int64)
+
+    def check_checkpoint(self, checkpoint: Checkpoint, prompts: Prompts) -> list[str]:
         """Give the tokenizer its chat template; see that examples of one row do not see each other."""
-        set_chat_template(checkpoint.tokenizer, prompts)
+        choice = set_chat_template(checkpoint.tokenizer, prompts)
         if prompts.packing:
             model = initialise_model(checkpoint, pretrained=False, seed=0)
             check_sequence_isolation(model, checkpoint.tokenizer.pad_token_id)
+        return [
+            f"{checkpoint.name}: {sentence}" for sentence in describe_prompts(checkpoint.tokenizer, choice)
+        ]
 
     def test(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
-        """The metrics of the test conversations' tokens, and of the answers to the first of their prompts.
-
-        Writes the sums over each conversation's tokens to `tokens.parquet`, and those prompts, the responses
-        expected and the answers to `predictions.parquet`.
-        """
+        """The metrics of the test conversations' tokens; the sums over each one's go to `tokens.parquet`."""
         tokens = context.parts["test"].tokens
         counts, sums = count_loss_tokens(tokens), self._sum_tokens(model, tokens, context)
         test = prepared.study.corpus.parts["test"]
@@ -92,7 +99,7 @@ class Instruction(Task):
             "right": pa.array(sums[:, 1].astype(np.int64)),
         }
         write_table(folder / TOKENS_FILE, columns)
-        return compute_token_scores(sums, counts) | self._test_answers(model, prepared, context, folder)
+        return compute_token_scores(sums, counts)
 
     def _sum_tokens(self, model: torch.nn.Module, tokens: Tokens, context: PackContext) -> np.ndarray:
         """`reduce_logits` of all conversations, [N, 2]."""
@@ -106,11 +113,15 @@ class Instruction(Task):
         )
         return np.concatenate([sums[0].numpy() for _, sums in windows])
 
-    def _test_answers(
+    def test_answers(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path
     ) -> Scores:
+        """The metrics of the answers to the first test prompts.
+
+        Writes those prompts, the responses expected and the answers to `predictions.parquet`.
+        """
         ids, conversations, answers = self._answer_part("test", model, prepared, context)
-        expected = [text[-1].strip() for text in conversations]
+        expected = _write_answers(conversations, prepared)
         groups = prepared.study.corpus.parts["test"].groups
         columns = make_example_columns(ids, None if groups is None else groups[: len(ids)]) | {
             "prompt": pa.array([text[-3] for text in conversations], pa.string()),
@@ -124,7 +135,7 @@ class Instruction(Task):
     def measure_answers(self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> Scores:
         """Exact match, chrF and share that stopped; they choose nothing."""
         _, conversations, answers = self._answer_part("valid", model, prepared, context)
-        return score_answers(answers, [text[-1].strip() for text in conversations])
+        return score_answers(answers, _write_answers(conversations, prepared))
 
     def _answer_part(
         self, part: Part, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
@@ -139,7 +150,7 @@ class Instruction(Task):
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext
     ) -> list[Answer]:
         """Greedily, as valid and test prompts are answered."""
-        conversations: list[Text] = [("user", prompt) for prompt in prepared.study.study.samples]
+        conversations = [make_prompt(prompt) for prompt in prepared.study.study.samples]
         return _answer(model, conversations, prepared, context) if conversations else []
 
     def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
@@ -147,17 +158,26 @@ class Instruction(Task):
         return [text[1] for text in texts]
 
 
+def _write_answers(conversations: Sequence[Text], prepared: PreparedRun) -> list[str]:
+    """The responses expected, as the chat template has them: some take off white space, or a think block."""
+    encoder = ConversationEncoder(prepared.checkpoint.tokenizer)
+    return [encoder.write_answer(conversation) for conversation in conversations]
+
+
 def _answer(
     model: torch.nn.Module, conversations: Sequence[Text], prepared: PreparedRun, context: PackContext
 ) -> list[Answer]:
     """The model's answers, greedily."""
     tokenizer = prepared.checkpoint.tokenizer
-    prompts = [encode_prompt(conversation, tokenizer) for conversation in conversations]
+    encoder = ConversationEncoder(tokenizer)
+    prompts = [encoder.encode_prompt(conversation) for conversation in conversations]
     config = GenerationConfig(
         max_new_tokens=prepared.study.study.generation.max_new_tokens,
         static_cache=context.compiles == "on",
+        stop_ids=prepared.checkpoint.stop_ids,
     )
-    return generate_answers(model, prompts, tokenizer, config, context.precision)
+    answers = generate_answers(model, prompts, tokenizer, config, context.precision)
+    return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
 
 
 INSTRUCTION = Instruction()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from headstart.config.study import Prompts
-from headstart.data.corpus import Text
+from headstart.data.corpus import CellType, Text
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.device import Precision
 from headstart.engine.evaluate import iter_logits, keep_logits
@@ -71,9 +71,9 @@ class LabelledTask(Task):
                 out.add(test.ids[where], test.labels[where], outputs, groups)
         return meter.compute_scores()
 
-    def make_columns(self, names: Sequence[str]) -> LabelColumns:
-        """The columns of its predictions, for labels of these names."""
-        return make_columns(self.traits.labels, names)
+    def make_columns(self, names: Sequence[str], cells: CellType = "text") -> LabelColumns:
+        """The columns of its predictions, for labels of these names, which were `cells` in the data."""
+        return make_columns(self.traits.labels, names, cells)
 
     def select_check_texts(self, texts: Sequence[Text]) -> Sequence[Text]:
         """The texts themselves."""

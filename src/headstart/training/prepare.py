@@ -25,6 +25,8 @@ from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
+from headstart.training.prompts import measure_prompts, warn_of_positions
+from headstart.training.reading_doubts import find_reading_doubts
 
 #: A share of cut examples above this is worth a warning.
 MAX_TRUNCATED_SHARE = 0.01
@@ -42,6 +44,7 @@ def prepare_study(
     corpus = load_corpus(study)
     neural = [run for run in runs if get_method_traits(run.method).has_checkpoint]
     checkpoints = _open_checkpoints(neural, study, corpus, log)
+    checked = [load_task(study.task).check_checkpoint(one, study.prompts) for one in checkpoints.values()]
     _check_same_architecture(study, neural, checkpoints)
     # Fail early: whatever can be checked now must not fail after hours of training.
     loaded = [
@@ -51,6 +54,7 @@ def prepare_study(
     _check_methods(neural, checkpoints, missing_keys)
     _check_packing(study, neural)
     tokens = _tokenise(neural, study, corpus, checkpoints)
+    prompts = measure_prompts(study, corpus, checkpoints)
     return PreparedStudy(
         study=study,
         corpus=corpus,
@@ -62,19 +66,20 @@ def prepare_study(
             *_warn_of_truncation(tokens),
             *_warn_of_no_room(tokens),
             *_warn_of_idle_settings(neural, checkpoints),
+            *warn_of_positions(prompts),
+            *find_reading_doubts(corpus, checkpoints, tokens),
         ),
         missing_keys=missing_keys,
+        prompts=prompts,
         precision=_choose_precision(study, neural),
         commit=commit,
+        prompt_formats=tuple(sentence for sentences in checked for sentence in sentences),
     )
 
 
 def _open_checkpoints(runs: Sequence[Run], study: Study, corpus: Corpus, log: Log) -> dict[str, Checkpoint]:
     names = dict.fromkeys(run.checkpoint for run in runs)
-    checkpoints = {name: open_checkpoint(name, study.task, corpus.label_names, log) for name in names}
-    for checkpoint in checkpoints.values():
-        load_task(study.task).check_checkpoint(checkpoint, study.prompts)
-    return checkpoints
+    return {name: open_checkpoint(name, study.task, corpus.label_names, log) for name in names}
 
 
 def _tokenise(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import torch
 
@@ -41,9 +42,32 @@ class TrainingStateSaver:
         key, now = member.run.key, self._clock()
         if now - self._last[key] < SAVE_INTERVAL or self._spent > MAX_TIME_SHARE * (now - self._began):
             return
-        save_training_state(self._store.get_state_folder(key), self._identity[key], member, weights, moments)
+        self._write(member, weights, moments)
         self._last[key] = self._clock()
         self._spent += self._last[key] - now
+
+    def save_learnt(self, members: Iterable[Member]) -> None:
+        """As `save`, for members that have made their last step: a process may die while they are tested.
+
+        Where it cannot be written, they are tested without it.
+        """
+        with suppress(OSError):
+            for member in members:
+                if member.weights is not None:
+                    self.save(member, member.weights, {})
+
+    def save_ended(self, member: Member) -> None:
+        """Write what a member has learnt that made its last step, however old the last state is.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        assert member.weights is not None
+        self._write(member, member.weights, {})
+
+    def _write(self, member: Member, weights: torch.Tensor, moments: Moments) -> None:
+        key = member.run.key
+        save_training_state(self._store.get_state_folder(key), self._identity[key], member, weights, moments)
 
     def resume(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> list[Member]:
         """Let every member resume from the state that is on disk; gives those that do."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,11 +22,12 @@ from headstart.errors import HeadstartError, TrainingError
 from headstart.methods.base import BuiltModel, RunResult
 from headstart.prepared import PreparedRun
 from headstart.processors import is_pinned
-from headstart.records import Execution, RunRecord, Sample
+from headstart.records import Execution, RunRecord, Sample, Scores
 from headstart.store.models import identify_rivals
 from headstart.store.provenance import collect_provenance
 from headstart.store.runs import RunStore
 from headstart.tasks import load_task
+from headstart.training.answering import NO_SCORES, Questioner
 from headstart.training.build import build_model, load_trained_method, restore_model
 
 
@@ -82,7 +85,8 @@ def describe_execution(
 class PackFinisher:
     """Makes the records of a pack's members: tests each at its best epoch, writes predictions and models.
 
-    `built` are models of runs before their first step, by the runs' keys, where they were kept.
+    `built` are models of runs before their first step, by the runs' keys, where they were kept. `keep_state`
+    writes what a member has learnt, for another call to resume from.
     """
 
     store: RunStore
@@ -92,6 +96,7 @@ class PackFinisher:
     workers: int
     pack: int
     built: dict[str, BuiltModel]
+    keep_state: Callable[[Member], None]
 
     def finish(self, members: Sequence[Member], runs: Sequence[PreparedRun]) -> list[RunRecord]:
         """The members' records, those with a model first; an error of one member does not affect the others.
@@ -129,7 +134,20 @@ class PackFinisher:
         try:
             return self._finish(member, prepared, saves=saves)
         except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
-            return make_failed_record(prepared, error)
+            record = make_failed_record(prepared, error)
+        return self._keep_trained(member, record)
+
+    def _keep_trained(self, member: Member, record: RunRecord) -> RunRecord:
+        """Keep what a run has learnt that failed after it: the next call tests it without training."""
+        if member.weights is None:
+            return record
+        try:
+            self.keep_state(member)
+        except (OSError, RuntimeError) as error:  # a full disk, or a GPU that an earlier error stopped
+            what = f"what it has learnt could not be kept: {error}"
+        else:
+            what = "it had been trained, and what it has learnt is kept: to go on from there, run again"
+        return record.model_copy(update={"error": f"{record.error}\n  {what}"})
 
     def _finish(self, member: Member, prepared: PreparedRun, *, saves: bool) -> RunRecord:
         context, best = self.context, member.best
@@ -143,11 +161,13 @@ class PackFinisher:
         # as large as all that a pack of adapters holds.
         built = self._take_model(prepared)
         is_shown = not prepared.run.for_tuning  # of a run that only tunes nobody is to look at the test
-        before = task.answer_samples(built.module, prepared, context) if is_shown else []
+        questioner = Questioner(prepared.run.key)
+        before = self._ask_samples(built.module, prepared, questioner) if is_shown else []
         model = restore_model(built, member, self.layout, prepared)
-        test = task.test(model, prepared, context, folder) if is_shown else None
-        after = task.answer_samples(model, prepared, context) if is_shown else []
-        valid = best.valid | task.measure_answers(model, prepared, context)
+        test = self._test(model, prepared, folder, questioner) if is_shown else None
+        after = self._ask_samples(model, prepared, questioner) if is_shown else []
+        ask_valid = partial(task.measure_answers, model, prepared, context)
+        valid = best.valid | questioner.ask("metrics of answers to valid prompts", ask_valid, NO_SCORES)
         parameters = method.count_trained(model, prepared)
         if saves:
             method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
@@ -160,8 +180,10 @@ class PackFinisher:
             valid=valid,
             test=test,
             samples=pair_samples(prepared, before, after),
+            warnings=tuple(questioner.warnings),
+            traceback=questioner.trace,
             epochs=tuple(member.epochs),
-            resolved={"max_length": prepared.max_length},
+            resolved=_resolve(prepared),
             parameters=parameters,
             execution=describe_execution(
                 describe_device(context.device),
@@ -172,6 +194,28 @@ class PackFinisher:
                 notes=self.notes,
             ),
         )
+
+    def _test(
+        self, model: torch.nn.Module, prepared: PreparedRun, folder: Path, questioner: Questioner
+    ) -> Scores:
+        """The test metrics; those of answers only where the model gives them."""
+        task = load_task(prepared.study.study.task)
+        scores = task.test(model, prepared, self.context, folder)
+        ask = partial(task.test_answers, model, prepared, self.context, folder)
+        return scores | questioner.ask("metrics of answers to test prompts", ask, NO_SCORES)
+
+    def _ask_samples(
+        self, model: torch.nn.Module, prepared: PreparedRun, questioner: Questioner
+    ) -> list[Answer]:
+        ask = partial(load_task(prepared.study.study.task).answer_samples, model, prepared, self.context)
+        return questioner.ask("answers to samples", ask, [])
+
+
+def _resolve(prepared: PreparedRun) -> dict[str, int | float | str]:
+    """The values that the run chose, and what its model needs to be used."""
+    resolved: dict[str, int | float | str] = {"max_length": prepared.max_length}
+    cells = prepared.study.corpus.label_cells
+    return resolved if cells == "text" else {**resolved, "label_cells": cells}
 
 
 def make_result_record(prepared: PreparedRun, result: RunResult, workers: int) -> RunRecord:
@@ -195,7 +239,9 @@ def pair_samples(
     prepared: PreparedRun, before: Sequence[Answer], after: Sequence[Answer]
 ) -> tuple[Sample, ...]:
     """The study's sample prompts with the answers of a model as it was and as it is."""
-    prompts = prepared.study.study.samples if before else ()
+    if not before or not after:  # one of them could not answer
+        return ()
+    prompts = prepared.study.study.samples
     return tuple(
         Sample(
             prompt=prompt,

@@ -64,9 +64,11 @@ def train_pack(
         "peak_memory_bytes": read_peak_bytes(),
         "peak_device_memory_bytes": cuda.read_peak_memory(),
         "estimate": pack.estimate,
-        "warnings": study.warnings,
     }
-    records = [record.model_copy(update=shared) for record in records]
+    records = [
+        record.model_copy(update=shared | {"warnings": (*study.warnings, *record.warnings)})
+        for record in records
+    ]
     for record in records:
         store.write_record(record)
         _show_samples(record, store, study.study.metric)
@@ -104,9 +106,10 @@ def _train_members(
 ) -> list[RunRecord]:
     context, members = make_context(runs[0]), make_members(runs)
     kept: dict[str, BuiltModel] | None = {} if _can_keep_models(runs, context) else None
-    layout, notes = _train(runs, members, context, store, on_event, kept)
+    layout, notes, saver = _train(runs, members, context, store, on_event, kept)
+    saver.save_learnt(members)
     told = notes if uses_device_engine(context.device) else None
-    finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {})
+    finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended)
     return finisher.finish(members, runs)
 
 
@@ -131,8 +134,9 @@ def _train(
     store: RunStore,
     on_event: OnEvent,
     kept: dict[str, BuiltModel] | None,
-) -> tuple[WeightsLayout, StepNotes]:
-    """Train the members; gives how each one's trained weights lie, and how a device made the steps.
+) -> tuple[WeightsLayout, StepNotes, TrainingStateSaver]:
+    """Train the members; gives how each one's trained weights lie, how a device made the steps, and what
+    saves their states.
 
     The module is let go of on return: else a frozen base would be in memory twice while its members' models
     are built again.
@@ -144,7 +148,7 @@ def _train(
         for member in saver.resume(members, weights, optimiser):
             curves.repeat(member)
         notes = train(members, weights, context, curves.on_event, saver.save, optimiser=optimiser)
-    return weights.layout, notes
+    return weights.layout, notes, saver
 
 
 class _Curves(ExitStack):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from headstart.commands.init import format_study, init
+from headstart.commands.init import init
+from headstart.commands.schema import schema
 from headstart.config.load import load_study
 from headstart.config.study import Study
-from headstart.data.guess import DataGuess, guess_data
 from headstart.errors import DataError, OutputError
 
 
@@ -27,16 +27,14 @@ def write_table(path: Path) -> Path:
     return path
 
 
-def make_study(guess: DataGuess, folder: Path) -> Study:
+def make_study(source: Path, folder: Path, **columns: str) -> Study:
     """The study that the written file holds, standing in `folder`."""
-    file = folder / "study.yaml"
-    text = format_study(guess, model="asset:minilm", out="runs/a", relative_to=folder)
-    file.write_text(text, encoding="utf-8")
-    return load_study(file)
+    init(source, folder / "study.yaml", **columns)
+    return load_study(folder / "study.yaml")
 
 
 def test_written_study_reads_what_was_seen(tmp_path: Path) -> None:
-    study = make_study(guess_data(write_table(tmp_path / "a.csv")), tmp_path)
+    study = make_study(write_table(tmp_path / "a.csv"), tmp_path)
     assert study.data.path == str(tmp_path / "a.csv")
     assert (study.data.text, study.data.label) == ("review", "stars")
     assert (list(study.arms), study.control, study.seeds) == (
@@ -44,14 +42,15 @@ def test_written_study_reads_what_was_seen(tmp_path: Path) -> None:
         "random",
         (0, 1, 2),
     )
-    assert (study.training.learning_rate, study.training.max_length) == (3e-5, 64)
+    assert study.tune is not None
+    assert (study.training.epochs, study.training.max_length) == (20, 64)
     assert (study.data.split.valid, study.data.split.test) == (0.1, 0.2)
 
 
 def test_written_study_of_parts_needs_no_split(tmp_path: Path) -> None:
     for part in ("train", "valid", "test"):
         write_table(tmp_path / f"{part}.csv")
-    study = make_study(guess_data(tmp_path), tmp_path)
+    study = make_study(tmp_path, tmp_path)
     assert (study.data.train, study.data.test) == (str(tmp_path / "train.csv"), str(tmp_path / "test.csv"))
     assert "split" not in (tmp_path / "study.yaml").read_text(encoding="utf-8")
 
@@ -60,7 +59,7 @@ def test_written_study_of_parts_needs_no_split(tmp_path: Path) -> None:
 def test_written_study_fits_its_task(tmp_path: Path, task: str) -> None:
     label: Any = {"regression": float, "multi-label": lambda i: ["x"] if i % 2 else ["y"]}[task]
     rows = [{"text": f"t {i}", "label": label(i)} for i in range(60)]
-    study = make_study(guess_data(write_jsonl(tmp_path / "a.jsonl", rows)), tmp_path)
+    study = make_study(write_jsonl(tmp_path / "a.jsonl", rows), tmp_path)
     assert study.task == task
     assert study.metric == {"regression": "pearson", "multi-label": "macro_f1"}[task]
 
@@ -70,20 +69,20 @@ def test_names_are_written_so_that_they_are_read_back(tmp_path: Path, name: str)
     rows = [{name: f"text {i}", "label": i % 2} for i in range(10)]
     folder = tmp_path / name
     folder.mkdir()
-    study = make_study(guess_data(write_jsonl(folder / "a.jsonl", rows), text=name), tmp_path)
+    study = make_study(write_jsonl(folder / "a.jsonl", rows), tmp_path, text=name)
     assert (study.data.text, study.data.path) == (name, str(folder / "a.jsonl"))
 
 
 def test_file_elsewhere_is_named_in_full(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
-    study = make_study(guess_data(write_table(tmp_path / "a.csv")), tmp_path / "here")
+    study = make_study(write_table(tmp_path / "a.csv"), tmp_path / "here")
     assert study.data.path == str(tmp_path / "a.csv")
 
 
-@pytest.mark.parametrize(("words", "limit"), [(5, 64), (30, 128), (60, 256)])
+@pytest.mark.parametrize(("words", "limit"), [(5, 64), (60, 128), (120, 256), (900, 512)])
 def test_limit_leaves_room_for_the_texts(tmp_path: Path, words: int, limit: int) -> None:
     rows = [{"text": "a " * words + str(i), "label": i % 2} for i in range(10)]
-    study = make_study(guess_data(write_jsonl(tmp_path / "a.jsonl", rows)), tmp_path)
+    study = make_study(write_jsonl(tmp_path / "a.jsonl", rows), tmp_path)
     assert study.training.max_length == limit
 
 
@@ -115,6 +114,40 @@ def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is there already"):
         init(write_table(tmp_path / "a.csv"), tmp_path / "study.yaml")
     assert (tmp_path / "study.yaml").read_text(encoding="utf-8") == "mine"
+
+
+def test_schema_is_written_beside_the_study(tmp_path: Path) -> None:
+    draft = init(write_table(tmp_path / "a.csv"), tmp_path / "films.yaml")
+    first = (tmp_path / "films.yaml").read_text(encoding="utf-8").splitlines()[0]
+    named = tmp_path / first.removeprefix("# yaml-language-server: $schema=")
+    assert named.name == draft.schema
+    assert json.loads(named.read_text(encoding="utf-8")) == schema()
+
+
+def test_schema_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "study.schema.json").write_text("{}", encoding="utf-8")
+    draft = init(write_table(tmp_path / "a.csv"), tmp_path / "films.yaml")
+    assert draft.is_other_schema
+    assert (tmp_path / "study.schema.json").read_text(encoding="utf-8") == "{}"
+
+
+def test_second_study_shares_the_schema_of_the_first(tmp_path: Path) -> None:
+    source = write_table(tmp_path / "a.csv")
+    drafts = [init(source, tmp_path / name) for name in ("one.yaml", "two.yaml")]
+    assert [draft.is_other_schema for draft in drafts] == [False, False]
+
+
+def test_length_is_what_the_model_takes(tmp_path: Path, tiny_model: Path) -> None:
+    rows = [{"text": "word " * 200 + str(i), "label": i % 2} for i in range(20)]
+    draft = init(write_jsonl(tmp_path / "a.jsonl", rows), tmp_path / "study.yaml", model=str(tiny_model))
+    assert (draft.settings.max_length, draft.settings.cuts_texts) == (64, True)
+
+
+def test_answers_get_a_causal_model(tmp_path: Path) -> None:
+    rows = [{"prompt": f"what is {i} of it?", "response": f"that is {i} of it"} for i in range(30)]
+    draft = init(write_jsonl(tmp_path / "a.jsonl", rows), tmp_path / "study.yaml")
+    assert (draft.model, draft.chose_model) == ("bigscience/bloom-560m", True)
+    assert load_study(tmp_path / "study.yaml").task == "instruction"
 
 
 def test_nothing_is_written_of_data_that_cannot_be_read(tmp_path: Path) -> None:

@@ -68,6 +68,19 @@ def test_probabilities_are_those_of_transformers(classifier: Path, tmp_path: Pat
         )
 
 
+def test_special_tokens_in_a_text_are_text(classifier: Path) -> None:
+    """As the library has it where it is told so: nothing in a text parts or ends it."""
+    text = "good film [SEP] bad [PAD] story"
+    tokenizer = AutoTokenizer.from_pretrained(classifier)
+    network = AutoModelForSequenceClassification.from_pretrained(classifier).eval()
+    with torch.inference_mode():
+        logits = network(**tokenizer(text, return_tensors="pt", split_special_tokens=True)).logits[0]
+    (row,) = open_predictor(classifier).predict([text])
+    found = [row[f"p_{name}"] for name in ("bad", "so so", "good")]
+    assert found == pytest.approx(logits.softmax(-1).tolist(), abs=2e-2)
+    assert found != pytest.approx(probabilities(classifier, text), abs=4e-2)
+
+
 def test_rows_keep_their_order_and_columns(classifier: Path, tmp_path: Path) -> None:
     rows = labelled(classifier, tmp_path)
     assert [(row["id"], row["text"]) for row in rows] == list(enumerate(TEXTS))

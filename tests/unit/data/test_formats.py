@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.data.formats import read_cells, read_raw_lines
+from headstart.data.formats import read_cells
+from headstart.data.lines import read_raw_lines
 from headstart.errors import DataError
 
 TWO = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
@@ -98,20 +100,33 @@ def test_csv_cell_may_be_long(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.csv", "text,label\na,x\nb\n", "a.csv:3: 1 cells, the header has 2"),
+        ("a.csv", "text,label\na,x\nb\n", "a.csv:3: 1 cell, the header has 2"),
         ("a.csv", "text,label\na,x,z,w\n", "a.csv:2: 4 cells, the header has 2"),
         ("a.csv", 'text,label\n"a\nb",x\nc,d,e\n', "a.csv:4: 3 cells, the header has 2"),
-        ("a.tsv", "text\tlabel\na\tx\nb\n", "a.tsv:3: 1 cells, the header has 2"),
+        ("a.tsv", "text\tlabel\na\tx\nb\n", "a.tsv:3: 1 cell, the header has 2"),
         ("a.tsv", "text\tlabel\na\tx\ty\n", "a.tsv:2: 3 cells, the header has 2"),
     ],
 )
 def test_ragged_row_is_named(tmp_path: Path, name: str, content: str, expected: str) -> None:
-    assert refused(write(tmp_path, name, content)) == expected
+    assert refused(write(tmp_path, name, content)).splitlines()[0] == expected
 
 
-@pytest.mark.parametrize("content", ['text,label\n"a,x\nb,y\n', 'text,label\nb,y\n"a"b,x\n'])
-def test_csv_with_a_broken_quotation_is_refused(tmp_path: Path, content: str) -> None:
-    assert refused(write(tmp_path, "a.csv", content)).startswith("a.csv:3: not CSV: ")
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            'text,label\n"a,x\nb,y\n',
+            "a.csv:2: not CSV: a quotation mark opens a cell here that is never closed",
+        ),
+        ('text,label\na,x\n"b\nc",y\nd,"x\ne,y\n', "a.csv:5: not CSV: a quotation mark opens"),
+        ('text,label\na,x\n"b\nc","y\nd,x\ne,y\n', "a.csv:4: not CSV: a quotation mark opens"),
+        ('text,label\nb,y\n"a"b,x\n', "a.csv:3: not CSV: text behind the closing quotation mark of a cell\n"),
+        ('text,label\n"a,x\nb,y\n"c,z\n', "a.csv:2: not CSV: text behind the closing quotation mark"),
+        ('text,label\n"a \\"b\\" c",x\n', "a.csv:2: not CSV: text behind the closing quotation mark"),
+    ],
+)
+def test_broken_quotation_is_named_where_it_opens(tmp_path: Path, content: str, expected: str) -> None:
+    assert refused(write(tmp_path, "a.csv", content)).startswith(expected)
 
 
 def test_tsv_keeps_bare_quotation_marks(tmp_path: Path) -> None:
@@ -219,9 +234,10 @@ def test_folder_without_classes_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json"])
 def test_undecodable_byte_is_named_with_its_line(tmp_path: Path, name: str) -> None:
     table, lines = b"text\tlabel\nok\tx\ncaf\xe9\ty\n", b'{"text": "ok"}\n\n{"text": "caf\xe9"}\n'
-    message = refused(write(tmp_path, name, table if name in ("a.csv", "a.tsv") else lines))
+    contents = {"a.csv": table.replace(b"\t", b","), "a.tsv": table}
+    message = refused(write(tmp_path, name, contents.get(name, lines)))
     assert message.startswith(f"{name}:3: byte 0xe9 is not UTF-8\n  expected: UTF-8 text\n")
-    assert f"iconv -f latin1 -t utf8 {name}" in message
+    assert f"iconv -f WINDOWS-1252 -t UTF-8 {name} > new-{name}" in message
 
 
 def test_undecodable_byte_of_a_parallel_file_is_named(tmp_path: Path) -> None:
@@ -241,7 +257,8 @@ def test_undecodable_byte_of_a_class_folder_is_named(tmp_path: Path) -> None:
 def test_unknown_format_is_refused(tmp_path: Path) -> None:
     message = refused(write(tmp_path, "a.xlsx", "?"))
     expected = "one of .csv, .json, .jsonl, .ndjson, .parquet, .tsv"
-    assert message == f"a.xlsx: unknown format .xlsx\n  expected: {expected}"
+    assert message.startswith(f"a.xlsx: unknown format .xlsx\n  expected: {expected}")
+    assert message.endswith("fix: save the sheet as CSV (UTF-8)")
 
 
 def test_file_without_a_suffix_is_refused(tmp_path: Path) -> None:
@@ -259,10 +276,30 @@ def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         list(read_raw_lines(tmp_path))
 
 
-@pytest.mark.parametrize("text", ['[{"text": "a"}, {"text": "b"}]', '[\n {"text": "a"}\n]\n'])
-def test_one_json_array_is_told_from_lines(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError) as caught:
-        list(read_cells(tmp_path / "a.json"))
-    assert caught.value.got == "one JSON array, not lines"
-    assert caught.value.fix == "jq -c '.[]' a.json > a.jsonl"
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize(
+    "text", ['[{"text": "a"}, {"text": "b"}]', '\n[\n {"text": "a"},\n {"text": "b"}\n]\n', "[]", "[\n]"]
+)
+def test_one_json_list_is_read(tmp_path: Path, name: str, text: str) -> None:
+    file = write(tmp_path, name, text)
+    assert cells(file) == json.loads(text)
+    assert places(file) == [f"{name} row {i + 1}" for i in range(len(json.loads(text)))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[{"text": "a"},\n 3]', "a.json row 2: a JSON int\n  expected: a list of objects"),
+        ('[{"text": "a"},\n {"text": }]', "a.json:2: not JSON: Expecting value\n  expected: one list of"),
+        (
+            "[1]\n[2]\n",
+            "a.json:2: not JSON: Extra data\n  expected: one list of objects, or one object a line",
+        ),
+        ('{\n "data": []\n}', "a.json:1: one JSON object over several lines\n"),
+        ('{"a": 1}\n\ufeff{"a": 2}\n', "a.json:2: a byte-order mark (U+FEFF) inside the file: two files put"),
+        ('{"a": 1}\n{"a": 2, "b": 3, "a": 2}\n', "a.json:2: key 'a' stands twice in one object\n"),
+        ('[{"a": 1}, {"m": {"b": 2, "b": 3}}]', "a.json: key 'b' stands twice in one object\n"),
+    ],
+)
+def test_json_of_another_shape_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    assert refused(write(tmp_path, "a.json", text)).startswith(expected)

@@ -11,13 +11,9 @@ from transformers import AutoTokenizer
 
 from headstart.config.study import Prompts
 from headstart.data.batches import IGNORE_INDEX, collate, count_loss_tokens
+from headstart.data.chat_templates import set_chat_template
 from headstart.data.corpus import Text
-from headstart.data.prompts import (
-    encode_conversations,
-    encode_prompt,
-    set_chat_template,
-    tokenise_conversation,
-)
+from headstart.data.prompts import ConversationEncoder, encode_conversations
 from headstart.errors import DataError
 
 ONE: Text = ("user", "Why?", "assistant", "Because.")
@@ -111,8 +107,8 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
     """The ids before an answer in training are the ids that generation begins with."""
     _template(tokenizer, source, tmp_path)
     for text in (ONE, TWO):
-        ids, flags = tokenise_conversation(text, tokenizer)
-        prompt = encode_prompt(text[:-2], tokenizer)
+        ids, flags = ConversationEncoder(tokenizer).encode(text)
+        prompt = ConversationEncoder(tokenizer).encode_prompt(text[:-2])
         assert ids[: len(prompt)] == prompt
         assert flags[len(prompt) :] == [True] * (len(ids) - len(prompt))
         assert not flags[len(prompt) - 1]
@@ -120,7 +116,7 @@ def test_a_prompt_is_asked_as_it_was_learnt(tokenizer: Any, tmp_path: Path, sour
 
 def test_a_cut_answer_keeps_what_fits_and_learns_no_end(tokenizer: Any) -> None:
     set_chat_template(tokenizer, Prompts())
-    full_length = len(tokenise_conversation(ONE, tokenizer)[0])
+    full_length = len(ConversationEncoder(tokenizer).encode(ONE)[0])
     tokens = encode_conversations([ONE, ONE, ONE], tokenizer, full_length - 3)
     assert _decode_labelled(tokens, tokenizer) == " Becaus"
     assert tokens.truncated == 3
@@ -157,13 +153,13 @@ def test_all_tokens_may_carry_loss_but_the_first(tokenizer: Any) -> None:
 def test_a_start_token_comes_first_where_the_tokenizer_puts_one(tokenizer: Any) -> None:
     from tokenizers.processors import TemplateProcessing
 
-    set_chat_template(tokenizer, Prompts())
-    assert tokenise_conversation(ONE, tokenizer)[0][0] != tokenizer.bos_token_id
+    set_chat_template(tokenizer, Prompts(template="human"))
+    assert ConversationEncoder(tokenizer).encode(ONE)[0][0] != tokenizer.bos_token_id
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
     )
-    set_chat_template(tokenizer, Prompts())
-    ids, flags = tokenise_conversation(ONE, tokenizer)
+    set_chat_template(tokenizer, Prompts(template="human"))
+    ids, flags = ConversationEncoder(tokenizer).encode(ONE)
     assert ids[0] == tokenizer.bos_token_id
     assert tokenizer.bos_token_id not in ids[1:]
     assert not flags[0]
@@ -188,7 +184,7 @@ def test_templates_that_cannot_be_used(
         assert _decode_labelled(encode_conversations([ONE], tokenizer, 200), tokenizer) == "Because.</s>"
         return
     with pytest.raises(DataError, match=words):
-        tokenise_conversation(ONE, tokenizer)
+        ConversationEncoder(tokenizer).encode(ONE)
 
 
 def test_what_a_tokenizer_lacks_is_said(tokenizer: Any, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def data(**values: Any) -> Data:
 
 
 def write(folder: Path, name: str, text: str) -> Path:
-    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
     return folder / name
 
@@ -66,7 +66,10 @@ def test_pair_is_two_texts(tmp_path: Path) -> None:
 
 def test_label_columns_are_kept_by_name(tmp_path: Path) -> None:
     file = write(tmp_path, "a.csv", "text,x,y\na,0,1\n")
-    assert load_rows(data(path=file, label=["y", "x"]))["train"][0].label == {"y": "1", "x": "0"}
+    assert load_rows(data(path=file, label=["y", "x"]), "multi-label")["train"][0].label == {
+        "y": "1",
+        "x": "0",
+    }
 
 
 def test_parallel_files_take_the_columns_names(tmp_path: Path) -> None:
@@ -126,6 +129,37 @@ def test_empty_half_of_a_pair_is_refused(tmp_path: Path) -> None:
     assert refused(data(path=file, text=["p", "q"])).got == "empty text in column 'q'"
 
 
+def test_path_may_be_a_folder_of_parts(tmp_path: Path) -> None:
+    for name in ("train-0", "train-1", "validation", "test"):
+        write(tmp_path, f"data/{name}.csv", f"text,label\n{name},x\n")
+    rows = load_rows(data(path=tmp_path))
+    texts = {part: [(row.id, row.text) for row in part_rows] for part, part_rows in rows.items()}
+    assert texts == {
+        "train": [(0, "train-0"), (1, "train-1")],
+        "valid": [(0, "validation")],
+        "test": [(0, "test")],
+    }
+
+
+def test_part_may_be_a_pattern(tmp_path: Path) -> None:
+    for name in ("train-0", "train-1", "test"):
+        write(tmp_path, f"data/{name}.csv", f"text,label\n{name},x\n")
+    rows = load_rows(data(train=tmp_path / "data/train-*.csv", test=tmp_path / "data/test.csv"))
+    assert [row.text for row in rows["train"]] == ["train-0", "train-1"]
+
+
+def test_csv_has_the_studys_separator(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.csv", 'text;label\n"a;b, c";x\n')
+    (row,) = load_rows(data(path=file, separator=";"))["train"]
+    assert (row.text, row.label) == ("a;b, c", "x")
+
+
+@pytest.mark.parametrize("separator", ["", "||", '"', "\n"])
+def test_separator_is_one_character(separator: str) -> None:
+    with pytest.raises(ValueError, match="one character expected"):
+        data(path="a.csv", separator=separator)
+
+
 @pytest.fixture
 def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The `datasets` package, offline and with its cache below `tmp_path`."""
@@ -166,8 +200,9 @@ def test_hub_class_indices_become_names(hub_cache: Path) -> None:
     )
     (hub_cache / "ds").mkdir()
     table.to_parquet(str(hub_cache / "ds" / "train.parquet"))
-    rows = load_rows(data(hub=hub_cache / "ds"))["train"]
-    assert [row.label for row in rows] == ["pos", "neg", -1, None]
+    assert str(refused(data(hub=hub_cache / "ds")).where).endswith("train row 4")
+    rows = load_rows(data(hub=hub_cache / "ds", skip_invalid=True))["train"]
+    assert [row.label for row in rows] == ["pos", "neg", -1]
 
 
 def test_hub_data_that_is_not_there_is_refused(hub_cache: Path) -> None:

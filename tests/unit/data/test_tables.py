@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -31,6 +33,8 @@ def convert(source: Path, target: Path) -> int:
         (".csv", 'text,n\n"a, b",07\n', 'text,n,length,words\n"a, b",07,4,"a,|b"\n'),
         (".tsv", 'text\tn\n"a b\t7\n', 'text\tn\tlength\twords\n"a b\t7\t4\t"a|b\n'),
         (".jsonl", '{"text": "é"}\n', '{"text": "é", "length": 1, "words": ["é"]}\n'),
+        (".json", '{"text": "é"}\n', '{"text": "é", "length": 1, "words": ["é"]}\n'),
+        (".json", '\n[{"text": "é"}]', '[\n{"text": "é", "length": 1, "words": ["é"]}\n]\n'),
     ],
 )
 def test_format_stays(tmp_path: Path, suffix: str, content: str, expected: str) -> None:
@@ -47,6 +51,56 @@ def test_parquet_keeps_its_types_and_gets_those_of_the_fields(tmp_path: Path) ->
     written = pq.read_table(tmp_path / "out.parquet")
     assert written.schema.equals(pa.schema([*table.schema, *FIELDS]))
     assert written["words"].to_pylist() == [["a", "b"], ["c"]]
+
+
+def index_frames() -> list[pd.DataFrame]:
+    plain = pd.DataFrame({"text": ["a", "b b", "c"], "n": pd.array([1, None, 2], dtype="Int64")})
+    return [
+        plain,
+        plain.iloc[::2],
+        plain.set_index(pd.Index([5, 3, 9], name="id")),
+        plain.set_index(pd.Index(list("xyz"))),
+        plain.set_index(pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "a")], names=["k", "l"])),
+        plain.set_index(pd.date_range("2020", "2022", 3, tz="Europe/Paris", name="day")),
+        plain.assign(kind=pd.Categorical(["u", "v", "u"])),
+    ]
+
+
+@pytest.mark.parametrize("frame", index_frames())
+def test_parquet_of_pandas_keeps_index_and_types(tmp_path: Path, frame: pd.DataFrame) -> None:
+    frame.to_parquet(tmp_path / "in.parquet")
+    convert(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    written = pd.read_parquet(tmp_path / "out.parquet")
+    pd.testing.assert_frame_equal(written.drop(columns=["length", "words"]), frame)
+    assert written["length"].tolist() == [len(text) for text in frame["text"]]
+
+
+def test_parquet_of_the_hub_keeps_its_classes(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    features = {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])}
+    table = datasets.Dataset.from_dict({"text": ["a"], "label": [1]}, features=datasets.Features(features))
+    table.to_parquet(str(tmp_path / "in.parquet"))
+    convert(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    loaded = datasets.Dataset.from_parquet(str(tmp_path / "out.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert loaded.features["label"] == features["label"]
+    assert loaded.features["length"].dtype == "int64"
+
+
+def test_lists_of_json_may_come_in_chunks_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
+    for rows in ([], [{"text": "a"}, {"text": "b"}, {"text": "c"}]):
+        (tmp_path / "in.json").write_text(json.dumps(rows), encoding="utf-8")
+        assert convert(tmp_path / "in.json", tmp_path / "out.json") == len(rows)
+        written = json.loads((tmp_path / "out.json").read_text("utf-8"))
+        assert [row["text"] for row in written] == [row["text"] for row in rows]
+
+
+def test_separator_is_that_of_both_files(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text;n\na, b;7\n", encoding="utf-8")
+    add_columns(tmp_path / "in.csv", tmp_path / "out.csv", add_lengths, lambda: FIELDS, ";")
+    assert (tmp_path / "out.csv").read_text("utf-8") == "text;n;length;words\na, b;7;4;a,|b\n"
 
 
 def test_rows_are_read_a_chunk_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

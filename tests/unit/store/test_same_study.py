@@ -56,6 +56,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
         {"seeds": [0, 1, 2, 9]},
         {"sizes": [10, "all"]},
         {"question": "Another?"},
+        {"prompts": {"template": "human"}},
         {"workers": 2},
         {"vocabulary": "full"},
         {"execution": {"compile": "off", "graph": "off"}},

@@ -17,7 +17,8 @@ from headstart.analysis.item_files.base import ItemFile, ItemRow
 from headstart.analysis.item_files.json_files import parse_object, read_first_object
 from headstart.analysis.item_files.zip_files import read_entry
 from headstart.config.metrics import MetricInfo
-from headstart.data.formats import Cells, read_raw_lines
+from headstart.data.formats import Cells
+from headstart.data.lines import read_raw_lines
 from headstart.errors import DataError
 
 #: What Inspect's `value_to_float` makes of letters and words.

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.data.formats import Cells, read_raw_lines
+from headstart.data.formats import Cells
+from headstart.data.lines import read_raw_lines
 from headstart.errors import DataError
 
 #: Characters that are read of a file to tell its format.

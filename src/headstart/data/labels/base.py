@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from headstart.config.study import Data
-from headstart.data.corpus import Part, Row, Text
+from headstart.data.corpus import CellType, Part, Row, Text
 from headstart.data.distributions import Bar
 from headstart.data.formats import get_cell
 from headstart.data.texts import list_text_columns, read_text
@@ -69,6 +69,10 @@ class LabelType(ABC):
         """
         return read_text(cells, data.text, where)
 
+    def list_unread(self, cells: Mapping[str, Any], data: Data) -> Sequence[str]:
+        """What of a row is likely to matter and is not read, in words that go into a warning."""
+        return ()
+
     def read_label(self, cells: Mapping[str, Any], data: Data, where: str) -> object:
         """The label of one row as it stands there: a cell, or several by column.
 
@@ -78,6 +82,18 @@ class LabelType(ABC):
         if isinstance(data.label, str):
             return get_cell(cells, data.label, where, "data.label")
         return {column: get_cell(cells, column, where, "data.label") for column in data.label}
+
+    def settle(self, rows: dict[Part, list[Row]], data: Data) -> dict[Part, list[Row]]:
+        """The rows with labels that mean by themselves what they mean in their column.
+
+        Raises:
+            DataError: what a label means cannot be said.
+        """
+        return rows
+
+    def identify_cells(self, rows: Sequence[Row]) -> CellType:
+        """What names of labels are in the cells of rows, so that predictions can be the same."""
+        return "text"
 
     def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
         """The names of the classes, in order; none where labels have no names.
@@ -105,6 +121,10 @@ class LabelType(ABC):
         Raises:
             DataError: says what they lack.
         """
+
+    def find_only_value(self, labels: np.ndarray, names: Sequence[str]) -> str | None:
+        """What all the labels are, in words, where nothing can be told apart; else None."""
+        return None
 
     def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
         """What is worth a warning about how often each label stands in the training part."""

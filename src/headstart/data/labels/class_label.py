@@ -11,7 +11,9 @@ import numpy as np
 from headstart.config.study import Data
 from headstart.data.corpus import Part, Row
 from headstart.data.labels.base import LabelStatistics
+from headstart.data.labels.list_cells import parse_list
 from headstart.data.labels.named_label import NamedLabel, count_by_name, format_name, is_nothing
+from headstart.data.texts import shorten
 from headstart.errors import DataError
 from headstart.records import StudyWarning
 
@@ -28,9 +30,9 @@ class ClassLabel(NamedLabel):
         """The one name of a row."""
         if is_nothing(row.label):
             raise DataError("no label (empty, null or NaN)", where=row.where, expected="a label")
-        if isinstance(row.label, list | dict):
+        if _holds_several(row.label):
             raise DataError(
-                f"label {row.label!r} holds several",
+                f"label {shorten(row.label)} holds several",
                 where=row.where,
                 expected="one label a text",
                 fix="set task: multi-label",
@@ -49,6 +51,10 @@ class ClassLabel(NamedLabel):
                 f"a single class, {names[0]!r}, in the training texts", where="data", expected="at least two"
             )
 
+    def find_only_value(self, labels: np.ndarray, names: Sequence[str]) -> str | None:
+        """The one class."""
+        return f"class {names[labels[0]]!r}" if len(np.unique(labels)) == 1 else None
+
     def find_imbalance(self, labels: np.ndarray, names: Sequence[str]) -> Iterator[StudyWarning]:
         """A class that is much rarer than the commonest one."""
         counts = Counter(labels.tolist())
@@ -64,3 +70,13 @@ class ClassLabel(NamedLabel):
         """Examples of each class; nothing where there are no names to count by."""
         counts = {part: np.bincount(values, minlength=len(names)) for part, values in labels.items()}
         return LabelStatistics(counts=count_by_name(counts, names))
+
+
+def _holds_several(label: object) -> bool:
+    """Whether a label is a list, or the text of one."""
+    if not isinstance(label, str):
+        return isinstance(label, list | dict)
+    try:
+        return parse_list(label) is not None
+    except ValueError:  # a name with brackets
+        return False

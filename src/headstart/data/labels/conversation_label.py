@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headstart.config.study import Data
-from headstart.data.conversations import read_conversation
+from headstart.data.conversations import list_prompt_columns, list_unread, read_conversation
 from headstart.data.corpus import Row, Text
 from headstart.data.labels.base import LabelKey, LabelType
 
@@ -18,11 +18,16 @@ class ConversationLabel(LabelType):
 
     def list_columns(self, data: Data) -> tuple[str, ...]:
         """Prompt and response, or the lists of messages."""
-        return (data.prompt, data.response) if data.messages is None else (data.messages,)
+        columns = (*list_prompt_columns(data), data.response)
+        return columns if data.messages is None else (data.messages,)
 
     def read_text(self, cells: Mapping[str, Any], data: Data, where: str) -> Text:
         """The conversation."""
         return read_conversation(cells, data, where)
+
+    def list_unread(self, cells: Mapping[str, Any], data: Data) -> Sequence[str]:
+        """Columns beside the prompt's, and keys of messages, that are often part of what is asked."""
+        return list_unread(cells, data)
 
     def read_label(self, cells: Mapping[str, Any], data: Data, where: str) -> object:
         """Nothing."""

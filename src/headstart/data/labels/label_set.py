@@ -4,28 +4,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
 from headstart.config.study import Data
 from headstart.data.corpus import Part, Row
 from headstart.data.labels.base import LabelStatistics
+from headstart.data.labels.label_columns import check_separators, name_places
+from headstart.data.labels.list_cells import parse_list
 from headstart.data.labels.named_label import NamedLabel, count_by_name, format_name, is_nothing
+from headstart.data.texts import shorten
 from headstart.errors import DataError
 
 
 class LabelSet(NamedLabel):
     """Labels are 0 or 1 for each of C names [N, C], float32."""
 
+    def settle(self, rows: dict[Part, list[Row]], data: Data) -> dict[Part, list[Row]]:
+        """Each row's label as a list of names: whether 0 and 1 are names, the whole column says."""
+        if not isinstance(data.label, str):
+            return rows
+        everything = [row for of_part in rows.values() for row in of_part]
+        check_separators(everything, data)
+        lists = [self.list_names(row, data) for row in everything]
+        names = name_places(everything, lists, data)
+        # Lists of names stay what they are: predictions are to have the type of what is in them.
+        keeps = names is lists
+        settled = iter(
+            [
+                row if keeps and isinstance(row.label, list) else replace(row, label=of_row)
+                for row, of_row in zip(everything, names, strict=True)
+            ]
+        )
+        return {part: [next(settled) for _ in of_part] for part, of_part in rows.items()}
+
     def list_names(self, row: Row, data: Data) -> list[str]:
         """The names of a row, of which there may be none."""
-        if isinstance(row.label, dict):
-            return [column for column, value in row.label.items() if _parse_flag(value, column, row)]
-        if isinstance(row.label, list):
-            return [_parse_listed(value, row) for value in row.label]
-        if row.label is None or (isinstance(row.label, float) and math.isnan(row.label)):
+        label = _parse_cell(row, data) if isinstance(row.label, str) else row.label
+        if isinstance(label, Mapping):
+            return [str(name) for name, value in label.items() if _parse_flag(value, name, row)]
+        if isinstance(label, list):
+            return [_parse_listed(value, row, data) for value in label]
+        if label is None or (isinstance(label, float) and math.isnan(label)):
             raise DataError("no labels (null or NaN)", where=row.where, expected="labels, or an empty cell")
-        return [name for cell in str(row.label).split(data.label_separator) if (name := cell.strip())]
+        return [format_name(label)]
+
+    def get_given_names(self, data: Data) -> tuple[str, ...] | None:
+        """Of columns, and of places in lists of 0 and 1."""
+        return data.label if isinstance(data.label, tuple) else data.label_names
 
     def encode(self, rows: Sequence[Row], names: Sequence[str], data: Data) -> np.ndarray:
         """1 where a row has the label."""
@@ -40,11 +69,39 @@ class LabelSet(NamedLabel):
         if not labels.any():
             raise DataError("no training text has a label", where="data", expected="at least one label")
 
+    def find_only_value(self, labels: np.ndarray, names: Sequence[str]) -> str | None:
+        """No label at all."""
+        return None if labels.any() else "no label"
+
     def summarise(self, labels: Mapping[Part, np.ndarray], names: Sequence[str]) -> LabelStatistics:
         """Examples with each label, and labels an example."""
         counts = {part: values.sum(0) for part, values in labels.items()}
         means = {part: float(values.sum(1).mean()) for part, values in labels.items()}
         return LabelStatistics(counts=count_by_name(counts, names), labels_per_example=means)
+
+
+def _parse_cell(row: Row, data: Data) -> list[Any] | dict[str, Any]:
+    """What a cell of text holds: a list, or names with separators."""
+    cell = str(row.label)
+    try:
+        values = parse_list(cell)
+    except ValueError as error:
+        if data.label_separator not in cell:
+            raise _refuse(f"label {shorten(cell)}", row, data) from error
+        values = None
+    if values is not None:
+        return values
+    return [name for part in cell.split(data.label_separator) if (name := part.strip())]
+
+
+def _refuse(got: str, row: Row, data: Data) -> DataError:
+    return DataError(
+        got,
+        where=row.where,
+        expected="names in a list, such as ['drama', 'war'], or with "
+        f"{data.label_separator!r} between them; or 0 or 1 for each label in one order, such as [1, 0, 1]; "
+        "an empty list or cell for none",
+    )
 
 
 def _parse_flag(value: object, column: str, row: Row) -> bool:
@@ -53,9 +110,10 @@ def _parse_flag(value: object, column: str, row: Row) -> bool:
     return str(value).lower() in ("1", "1.0", "true")
 
 
-def _parse_listed(value: object, row: Row) -> str:
-    if is_nothing(value):
-        raise DataError(
-            f"{value!r} in a list of labels", where=row.where, expected="names; an empty list for none"
-        )
+def _parse_listed(value: object, row: Row, data: Data) -> str:
+    is_name = isinstance(value, str | int) or (
+        isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value)
+    )
+    if is_nothing(value) or not is_name:
+        raise _refuse(f"{shorten(value)} in a list of labels", row, data)
     return format_name(value)

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from headstart.config.study import Data
-from headstart.data.corpus import PARTS, Part, Row
+from headstart.data.corpus import PARTS, CellType, Part, Row
+from headstart.data.labels.alike import name_alike, show_alike
 from headstart.data.labels.base import LabelKey, LabelType
 from headstart.errors import DataError
 
 #: Of the known names, how many an error lists.
 _NAMES_SHOWN = 20
+#: Below this, 64 bits hold a whole number, and a float has every one.
+_LARGEST = 2**53
 
 
 class NamedLabel(LabelType):
@@ -35,17 +38,45 @@ class NamedLabel(LabelType):
             for row in rows[part]:
                 for name in self.list_names(row, data):
                     if name not in known:
-                        raise DataError(
-                            f"label {name!r} is in no training example",
-                            where=row.where,
-                            expected=f"one of {', '.join(sorted(known)[:_NAMES_SHOWN])}",
-                        )
-        # Columns have an order, which the study gives.
-        return data.label if isinstance(data.label, tuple) else tuple(sorted(known, key=order_naturally))
+                        raise _refuse_unknown(name, known, row.where)
+        # Names that the study gives have an order.
+        return self.get_given_names(data) or tuple(sorted(known, key=order_naturally))
+
+    def get_given_names(self, data: Data) -> tuple[str, ...] | None:
+        """The names that the study gives, in its order; None where the data has them."""
+        return None
+
+    def identify_cells(self, rows: Sequence[Row]) -> CellType:
+        """Numbers or truth values where all cells, or all in their lists, are such."""
+        cells = (row.label if isinstance(row.label, list) else [row.label] for row in rows)
+        kinds = {_identify_cell(value) for values in cells for value in values}
+        if kinds == {"int", "float"}:
+            return "float"
+        return kinds.pop() if len(kinds) == 1 else "text"
 
     def make_key(self, row: Row, data: Data) -> LabelKey:
         """The names, in whatever order they stand there."""
         return tuple(sorted(set(self.list_names(row, data))))
+
+
+def _refuse_unknown(name: str, known: set[str], where: str) -> DataError:
+    alike = name_alike(name, known)
+    shown = show_alike([name] if alike is None else [name, alike])
+    return DataError(
+        f"label {shown[0]} is in no training example",
+        where=where,
+        expected=f"one of {', '.join(sorted(known)[:_NAMES_SHOWN])}",
+        fix=None if alike is None else f"write it as there: {shown[1]}",
+    )
+
+
+def _identify_cell(value: object) -> CellType:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float) and value == value and abs(value) < _LARGEST:
+        # Indices that pandas wrote with gaps come back as 0.0 and 1.0, and are equal to 0 and 1.
+        return "int" if int(value) == value else "float"
+    return "text"
 
 
 def order_naturally(name: str) -> tuple[int, float, str]:

@@ -34,6 +34,10 @@ class NumberLabel(LabelType):
         if np.ptp(labels) == 0:
             raise DataError(f"every training label is {labels[0]:g}", where="data", expected="two values")
 
+    def find_only_value(self, labels: np.ndarray, names: Sequence[str]) -> str | None:
+        """The one number."""
+        return f"the number {labels[0]:g}" if np.ptp(labels) == 0 else None
+
     def summarise(self, labels: Mapping[Part, np.ndarray], names: Sequence[str]) -> LabelStatistics:
         """Quantiles of each part, and a histogram of the training labels."""
         return LabelStatistics(

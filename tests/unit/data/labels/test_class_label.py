@@ -104,3 +104,16 @@ def test_classes_are_counted_in_each_part() -> None:
 
 def test_parts_get_the_same_share_of_each_class() -> None:
     assert KIND.is_stratified
+
+
+@pytest.mark.parametrize("label", [["a"], {"a": 1}, "[1, 0, 1]", "['drama', 'war']", '["drama"]', "[]"])
+def test_lists_name_the_task_that_has_them(label: object) -> None:
+    with pytest.raises(DataError) as caught:
+        KIND.list_names(Row(0, "f:2", "text", label), DATA)
+    assert caught.value.got == f"label {label!r} holds several"
+    assert caught.value.fix == "set task: multi-label"
+
+
+@pytest.mark.parametrize("label", ["[spam]", "(none)", "a [b]"])
+def test_brackets_are_part_of_a_name(label: str) -> None:
+    assert KIND.list_names(Row(0, "f:2", "text", label), DATA) == [label]

@@ -1,0 +1,87 @@
+"""Finds the files of a folder's parts, and what separates the cells of a CSV file; reads their rows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from headstart.data.corpus import PARTS, Part
+from headstart.data.folders import PART_NAMES, find_parts
+from headstart.data.formats import SUFFIXES, Cells, read_cells, read_files
+from headstart.data.lines import read_table_lines
+
+#: What people's CSV files are separated by besides commas.
+_SEPARATORS: Final = (";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """Where a study's texts lie.
+
+    Attributes:
+        keys: a study's `data` keys, and the files or folders for them.
+        train: the files that hold training texts; a folder, or the stem of parallel files, stands for itself.
+        parts: those that have files of their own.
+        separator: between the cells of a CSV file.
+    """
+
+    keys: dict[str, Path]
+    train: tuple[Path, ...]
+    parts: tuple[Part, ...] = ()
+    separator: str = ","
+
+    def open_rows(self) -> Iterator[Cells]:
+        """The rows of the training texts."""
+        (first, *more) = self.train
+        if more:
+            return read_files(self.train, self.separator)
+        # Parallel plain files have no header: their suffixes are the columns.
+        columns = () if first.exists() else tuple(path.suffix[1:] for path in _list_parallel(first))
+        return read_cells(first, columns, self.separator)
+
+
+def find_files(path: Path) -> PartFiles:
+    """The files of a folder's parts, or `path` alone.
+
+    Raises:
+        DataError: a part has files of several formats, or its head is no text.
+    """
+    parts = _find_parts(path) if path.is_dir() else {}
+    if not parts:
+        return PartFiles({"path": path}, (path,), separator=_find_separator(path))
+    files = {str(part): of_part[0] for part, of_part in parts.items()}
+    # Of parts in several files a study names the folder.
+    keys = files if all(len(of_part) == 1 for of_part in parts.values()) else {"path": path}
+    return PartFiles(keys, parts["train"], tuple(parts), _find_separator(parts["train"][0]))
+
+
+def _find_parts(folder: Path) -> dict[Part, tuple[Path, ...]]:
+    found = find_parts(folder, SUFFIXES)
+    if found:
+        return {part: found[part] for part in PARTS if part in found}
+    parallel = {part: stem for part in PARTS if (stem := _find_parallel(folder, part)) is not None}
+    return {part: (stem,) for part, stem in parallel.items()} if "train" in parallel else {}
+
+
+def _find_parallel(folder: Path, part: Part) -> Path | None:
+    """The stem of two parallel plain files, such as `train.review` and `train.label`."""
+    stems = (folder / name for name in PART_NAMES[part])
+    return next((stem for stem in stems if len(_list_parallel(stem)) == 2), None)
+
+
+def _list_parallel(stem: Path) -> list[Path]:
+    files = sorted(stem.parent.glob(f"{stem.name}.*"))
+    return [path for path in files if path.is_file() and path.suffix.lower() not in SUFFIXES]
+
+
+def _find_separator(file: Path) -> str:
+    """What divides the first line of a CSV file where commas do not."""
+    if file.suffix.lower() != ".csv" or not file.is_file():
+        return ","
+    header = next(islice(read_table_lines(file), 1), "")
+    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in (",", *_SEPARATORS)}
+    return "," if counts[","] > 1 else max(counts, key=lambda mark: counts[mark])

@@ -1,0 +1,104 @@
+"""Reads JSON Lines, or one JSON list, into rows; a key that stands twice in an object is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from headstart.data.lines import make_rewrite, read_lines
+from headstart.errors import DataError
+
+Rows = Iterator[tuple[str, dict[str, Any]]]
+
+
+def read_json(path: Path) -> Rows:
+    """The objects of a file that has one on each line, or one list of them; empty lines are passed over.
+
+    Rows of lines stand at `file:line`, those of a list at `file row n`.
+
+    Raises:
+        DataError: something else than an object is there, or a key twice in one.
+    """
+    lines = enumerate(read_lines(path), start=1)
+    for number, line in lines:
+        if line.lstrip().startswith("["):
+            yield from _read_list("\n".join([line, *(rest for _, rest in lines)]), path, number)
+        elif line.strip() == "{":
+            raise _explain_spread(path, f"{path}:{number}")
+        elif line.strip():
+            yield _read_object(line, f"{path}:{number}")
+            break
+    for number, line in lines:
+        if line.strip():
+            yield _read_object(line, f"{path}:{number}")
+
+
+def _read_object(line: str, where: str) -> tuple[str, dict[str, Any]]:
+    try:
+        cells = json.loads(line, object_pairs_hook=_join_pairs)
+    except json.JSONDecodeError as error:
+        raise DataError(_describe_fault(line, error), where=where, expected="one object a line") from error
+    except _TwiceError as error:
+        raise _refuse_twice(error, where) from error
+    return where, _check_object(cells, where, "one object a line")
+
+
+def _describe_fault(line: str, error: json.JSONDecodeError) -> str:
+    if line.startswith("\ufeff"):
+        return "a byte-order mark (U+FEFF) inside the file: two files put together?"
+    return f"not JSON: {error.msg}"
+
+
+def _read_list(text: str, path: Path, first_line: int) -> Rows:
+    """The objects of one list, which begins on line `first_line`."""
+    try:
+        values = json.loads(text, object_pairs_hook=_join_pairs)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{first_line + error.lineno - 1}"
+        raise DataError(
+            f"not JSON: {error.msg}", where=where, expected="one list of objects, or one object a line"
+        ) from error
+    except _TwiceError as error:
+        raise _refuse_twice(error, str(path)) from error
+    for number, value in enumerate(values, start=1):
+        where = f"{path} row {number}"
+        yield where, _check_object(value, where, "a list of objects")
+
+
+def _check_object(value: object, where: str, expected: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"a JSON {type(value).__name__}", where=where, expected=expected)
+    return value
+
+
+def _explain_spread(path: Path, where: str) -> DataError:
+    return DataError(
+        "one JSON object over several lines",
+        where=where,
+        expected="one object a line, or one list of objects",
+        fix=make_rewrite(path, "if a key holds the list of rows: jq -c '.KEY[]' {file} > {stem}.jsonl"),
+    )
+
+
+class _TwiceError(Exception):
+    """A key stands twice in an object."""
+
+
+def _join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, none of whose values is lost."""
+    cells = dict(pairs)
+    if len(cells) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return cells
+
+
+def _refuse_twice(error: _TwiceError, where: str) -> DataError:
+    return DataError(
+        f"key {error.args[0]!r} stands twice in one object",
+        where=where,
+        expected="each key once",
+        fix="rename or remove one",
+    )
