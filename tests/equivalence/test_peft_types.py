@@ -206,7 +206,12 @@ def test_what_is_saved_is_loaded_by_peft_and_merged_where_it_can_be(
     with torch.no_grad():
         expected = model.eval()(**inputs).logits
     nothing = SimpleNamespace(save_pretrained=lambda _: None)
-    checkpoint: Any = SimpleNamespace(location=str(tmp_path / "base"), config=base.config, tokenizer=nothing)
+    checkpoint: Any = SimpleNamespace(
+        location=str(tmp_path / "base"),
+        config=base.config,
+        tokenizer=nothing,
+        is_causal=family != "bert",
+    )
     save_adapter(model, checkpoint, tmp_path / "saved")
     plain = type(_make_base(family)).from_pretrained(tmp_path / "base")
     again = peft.PeftModel.from_pretrained(plain, tmp_path / "saved").eval()
@@ -310,7 +315,7 @@ class _Words:
 
     pad_token_id, eos_token_id = PAD, 3
 
-    def decode(self, ids: list[int], *, skip_special_tokens: bool) -> str:
+    def decode(self, ids: list[int], **_: bool) -> str:
         return " ".join(map(str, ids))
 
 
