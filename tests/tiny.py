@@ -40,7 +40,8 @@ _SHAPE = _BODY | {
     "max_position_embeddings": 40,
 }
 _RELATIVE = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
-_GROUPED = _SHAPE | {"num_key_value_heads": 1}
+#: What models with fewer key heads than query heads have.
+GROUPED = _SHAPE | {"num_key_value_heads": 1}
 
 
 def _two(p: float) -> dict[str, float]:
@@ -101,9 +102,9 @@ FAMILIES: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
             | {"hidden_size": 32, "n_layer": 2, "n_head": 2, "hidden_dropout": p, "attention_dropout": p}
         ),
     ),
-    "llama": ("llama", lambda p: _GROUPED | {"attention_dropout": p}),
-    "qwen2": ("qwen2", lambda p: _GROUPED | {"attention_dropout": p}),
-    "qwen3": ("qwen3", lambda p: _GROUPED | {"attention_dropout": p, "head_dim": 16}),
+    "llama": ("llama", lambda p: GROUPED | {"attention_dropout": p}),
+    "qwen2": ("qwen2", lambda p: GROUPED | {"attention_dropout": p}),
+    "qwen3": ("qwen3", lambda p: GROUPED | {"attention_dropout": p, "head_dim": 16}),
 }
 
 

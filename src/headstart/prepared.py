@@ -20,7 +20,7 @@ from headstart.data.tokenise import Tokens
 from headstart.data.training_texts import draw_training_texts
 from headstart.device import Precision
 from headstart.models.checkpoints import Checkpoint
-from headstart.records import StudyWarning
+from headstart.records import CheckpointDigest, StudyWarning
 
 #: A checkpoint's name and a token limit: what tokens depend on.
 TokensKey = tuple[str, int]
@@ -60,9 +60,9 @@ class PreparedStudy:
         return self.study.prompts.packing and self.task.generates
 
     @property
-    def digests(self) -> frozenset[str]:
+    def sources(self) -> tuple[CheckpointDigest, ...]:
         """What tells the study's checkpoints from others."""
-        return frozenset(checkpoint.digest for checkpoint in self.checkpoints.values())
+        return tuple(checkpoint.source for checkpoint in self.checkpoints.values())
 
     def select(self, run: Run) -> PreparedRun:
         """The run with all that it needs of the study."""
@@ -87,9 +87,9 @@ class PreparedRun:
         return self.study.checkpoints[self.run.checkpoint]
 
     @property
-    def checkpoint_digest(self) -> str | None:
+    def source(self) -> CheckpointDigest | None:
         """What tells its checkpoint from others; None for a method that starts from none."""
-        return self.checkpoint.digest if self.method.has_checkpoint else None
+        return self.checkpoint.source if self.method.has_checkpoint else None
 
     @property
     def precision(self) -> Precision:

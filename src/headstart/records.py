@@ -148,8 +148,23 @@ class Sample(Record):
     stopped_after: bool
 
 
+class CheckpointDigest(Record):
+    """What tells a checkpoint from others: `digest` stands for all that decides what it computes.
+
+    `files` are the digests of its files by name, none of a hub's, so that what was changed can be named;
+    `weights` is the digest that older versions noted, of the weights alone.
+    """
+
+    digest: str
+    files: dict[str, str] = {}
+    weights: str | None = None
+
+
 class Provenance(Record):
-    """What made a run: versions, machine, the study's commit, and digests of data and checkpoint."""
+    """What made a run: versions, machine, the study's commit, and digests of data and checkpoint.
+
+    `checkpoint_files` are those of its files by name; null for a hub's, and in records of older versions.
+    """
 
     headstart: str
     python: str
@@ -161,6 +176,7 @@ class Provenance(Record):
     commit: str | None
     data_digest: str
     checkpoint_digest: str | None
+    checkpoint_files: dict[str, str] | None = None
     started: str
 
 

@@ -104,6 +104,13 @@ def test_every_module_says_in_one_sentence_what_it_does(path: Path) -> None:
     assert re.fullmatch(r'"""\S.*\.("""(  # .*)?)?', first)
 
 
+def test_checkpoints_come_through_one_door() -> None:
+    """Elsewhere the library could ask on the terminal whether to run a checkpoint's own code."""
+    asking = re.compile(r"(?<!PeftModel)(?<!GenerationConfig)\.(from_pretrained|from_config)\(")
+    files = [path for path in SOURCE.rglob("*.py") if asking.search(path.read_text("utf-8"))]
+    assert [path.relative_to(SOURCE).as_posix() for path in files] == ["models/library.py"]
+
+
 def test_a_unit_test_stands_at_the_path_of_what_it_tests() -> None:
     paths = [path.relative_to(UNIT_TESTS) for path in UNIT_TESTS.rglob("test_*.py")]
     modules = {path: SOURCE / path.parent / path.name.removeprefix("test_") for path in paths}

@@ -16,7 +16,7 @@ import torch
 from ruamel.yaml import YAML
 from sacrebleu.metrics import CHRF
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 import headstart
 from headstart.cli import main
@@ -185,7 +185,7 @@ def test_peft_loads_the_adapter(done: Path, tiny_bloom: Path) -> None:
     model = peft.PeftModel.from_pretrained(base, folder)
     assert _ask(model.eval(), folder) != before
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    assert (config["task_type"], config["r"], config["lora_alpha"]) == ("CAUSAL_LM", 8, 16)
+    assert (config["task_type"], config["r"], config["lora_alpha"]) == ("CAUSAL_LM", 8, 23)
 
 
 @pytest.mark.parametrize("arm", ["full", "lora"])
@@ -244,6 +244,36 @@ def test_a_four_bit_base(tiny_bloom: Path, tmp_path: Path) -> None:
     n_parameters = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(tiny_bloom).parameters())
     assert record.parameters.total == n_parameters + record.parameters.trainable
     assert main(["generate", str(tmp_path / "out/models/qlora"), "say a 1", "--max-new-tokens", "4"]) == 0
+
+
+def test_a_four_bit_gpt2(tiny_bloom: Path, tmp_path: Path) -> None:
+    """Its layers are put into four bits, trained beside, saved, asked, and merged in full precision."""
+    pytest.importorskip("bitsandbytes")
+    tiny_gpt2, tokenizer = tmp_path / "gpt2", AutoTokenizer.from_pretrained(tiny_bloom)
+    ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
+    shape = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64, "initializer_range": 0.1}
+    torch.manual_seed(1)
+    config = GPT2Config(vocab_size=len(tokenizer), **shape, **ids)
+    GPT2LMHeadModel(config).save_pretrained(tiny_gpt2)
+    tokenizer.save_pretrained(tiny_gpt2)
+    arms = {"qlora": {"method": "qlora", "lora": {"r": 8, "target": "all"}}, "base": {"method": "none"}}
+    training = {"epochs": 8, "batch_size": 4, "learning_rate": 5e-3, "precision": "fp32"}
+    assert main(["run", str(_write(tmp_path, tiny_gpt2, arms=arms, training=training))]) == 0
+    record = _records(tmp_path / "out")["qlora/all/0"]
+    assert record.epochs[-1].train_loss < 0.8 * record.epochs[0].train_loss
+    folder, whole = tmp_path / "out/models/qlora", tmp_path / "whole"
+    assert main(["generate", str(folder), "say a 1", "--max-new-tokens", "4"]) == 0
+    assert main(["export", str(folder), "--merge", "-o", str(whole)]) == 0
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    base = AutoModelForCausalLM.from_pretrained(config["base_model_name_or_path"])
+    adapted, merged = (
+        peft.PeftModel.from_pretrained(base, folder),
+        AutoModelForCausalLM.from_pretrained(whole),
+    )
+    prompt = torch.arange(5, 40)[None]
+    with torch.inference_mode():
+        assert float((adapted.eval()(prompt).logits - merged.eval()(prompt).logits).abs().max()) < 1e-4
+    assert config["fan_in_fan_out"]  # which loaders that do not look at the layers go by
 
 
 def test_messages_and_templates(tiny_bloom: Path, tmp_path: Path) -> None:

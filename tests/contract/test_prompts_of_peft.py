@@ -1,4 +1,4 @@
-"""Whole studies of PEFT's prompts: scored as PEFT scores, asked and labelled; what does not fit is refused."""
+"""Whole studies of PEFT's prompts: scored as PEFT scores, asked, labelled; what does not fit is refused."""
 
 from __future__ import annotations
 

@@ -40,14 +40,36 @@ def test_texts_that_changed_since_are_refused(
     assert "run pretrained/all/0 was trained with other data: a file has changed since" in message
 
 
-def test_weights_that_changed_since_are_refused(
-    study_file: StudyFile, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def _append_space(file: str) -> Callable[[Path], None]:
+    def change(model: Path) -> None:
+        (model / file).write_text((model / file).read_text("utf-8") + " ", encoding="utf-8")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda model: _nudge(model), "model.safetensors"),
+        (_append_space("tokenizer_config.json"), "tokenizer_config.json"),
+        (_append_space("config.json"), "config.json"),
+    ],
+)
+def test_a_checkpoint_that_was_changed_since_is_refused(
+    change: Callable[[Path], None],
+    name: str,
+    study_file: StudyFile,
+    tiny_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     file = study_file(model=str(model), arms={"pretrained": {"init": "pretrained"}, "words": None})
     assert main(["run", str(file)]) == 0
-    _nudge(model)
-    assert "was trained with another checkpoint" in _refused(["run", str(file), "seeds=2"], capsys)
+    assert main(["plan", str(file), "seeds=2"]) == 0
+    change(model)
+    message = " ".join(_refused(["run", str(file), "seeds=2"], capsys).split())
+    assert f"was trained with another checkpoint: {name} has changed since" in message
 
 
 def _nudge(model: Path) -> None:

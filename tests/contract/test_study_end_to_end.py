@@ -391,7 +391,10 @@ def test_roberta_study_reads_as_many_tokens_as_it_has_positions(
     rows = [{"text": f"{('good', 'bad')[i % 2]} {i} " * 40, "label": i % 2} for i in range(30)]
     file = study_file(model=str(tiny_roberta), data=in_three(tmp_path, rows), arms=TUNED)
     assert main(["run", str(file)]) == 0
-    assert record(tmp_path / "out", "tuned/all/0").resolved == {"max_length": 64}
+    assert record(tmp_path / "out", "tuned/all/0").resolved == {
+        "max_length": 64,
+        "label_cells": "int",
+    }
 
 
 # The same numbers again

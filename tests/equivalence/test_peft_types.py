@@ -22,7 +22,7 @@ from headstart.errors import ModelError
 from headstart.methods.lora_layers import list_trained_modules
 from headstart.methods.peft import PEFT
 from headstart.methods.peft_format import load_adapter, merge_adapter, save_adapter, wrap_with_peft
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 from headstart.tasks import load_task
 from tiny import FAMILIES, PAD, make_tiny_config, make_tiny_run, max_difference
 
@@ -211,6 +211,7 @@ def test_what_is_saved_is_loaded_by_peft_and_merged_where_it_can_be(
         config=base.config,
         tokenizer=nothing,
         is_causal=family != "bert",
+        stop_ids=[3],
     )
     save_adapter(model, checkpoint, tmp_path / "saved")
     plain = type(_make_base(family)).from_pretrained(tmp_path / "base")

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 from headstart.config.traits import TaskName
 from headstart.data.batches import Batch
 from headstart.engine.trace import UNTRACEABLE, count_saved_bytes, strip_numbers, trace_memory
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 from headstart.tasks import load_task
 
 _SHAPE = {

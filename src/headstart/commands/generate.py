@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import torch
-from transformers import AutoTokenizer, TextStreamer
+from transformers import TextStreamer
 
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
@@ -22,14 +21,14 @@ from headstart.data.prompts import ConversationEncoder
 from headstart.data.tables import add_columns, check_formats
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
-from headstart.errors import DataError, ModelError
+from headstart.errors import DataError
 from headstart.events import Log, ignore_log
-from headstart.methods.peft_format import is_adapter
 from headstart.methods.saved import load_saved_model
-from headstart.models.checkpoints import get_auto_class, resolve_location, silence_logs
+from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.positions import find_position_limit
 from headstart.models.stop_ids import read_end_ids
 from headstart.store.model_notes import read_model_notes
+from headstart.training.check_tokens import check_prompt_ids
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,15 @@ class TextGenerator:
     """
 
     model: Any
-    tokenizer: Any
+    checkpoint: Checkpoint
     precision: Precision
     stop_ids: tuple[int, ...] = ()
     prompt_formats: tuple[str, ...] = ()
+
+    @property
+    def tokenizer(self) -> Any:
+        """That of its checkpoint."""
+        return self.checkpoint.tokenizer
 
     def generate(
         self,
@@ -66,6 +70,7 @@ class TextGenerator:
         )
         encoder = ConversationEncoder(self.tokenizer)
         encoded = [encoder.encode_prompt(make_prompt(prompt)) for prompt in prompts]
+        check_prompt_ids(encoded, self.checkpoint)
         self._check_room(encoded, places)
         config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
         answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
@@ -92,35 +97,19 @@ def open_generator(name: str) -> TextGenerator:
     """
     device = choose_device("auto")
     precision = choose_precision("auto", device)
-    location = resolve_location(name)
-    try:
-        with silence_logs():
-            tokenizer = AutoTokenizer.from_pretrained(location)
-            model = _load_causal_model(location, precision)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"no usable causal model: {str(error).strip().splitlines()[0]}",
-            where=name,
-            expected="a folder such as OUT/models/ARM of a study with task: instruction, or a hub id",
-        ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    checkpoint = open_checkpoint(name, _find_generating_task(), (), is_saved=True)
+    folder, tokenizer = Path(checkpoint.location), checkpoint.tokenizer
+    model = load_saved_model(folder, read_model_notes(folder), checkpoint, precision)
     formats = tuple(describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts())))
-    stop_ids = find_stop_ids(tokenizer, (*read_end_ids(location, model.config), *_list_end_ids(model)))
-    return TextGenerator(model.to(device).eval(), tokenizer, precision, stop_ids, formats)
+    own_ids = read_end_ids(checkpoint.location, model.config)
+    stop_ids = find_stop_ids(tokenizer, (*own_ids, *_list_end_ids(model)))
+    return TextGenerator(model.to(device).eval(), checkpoint, precision, stop_ids, formats)
 
 
 def _list_end_ids(model: Any) -> tuple[int, ...]:
     """Those of the model as it was loaded: an adapter's base has a generation configuration of its own."""
     ids = model.generation_config.eos_token_id
     return (ids,) if isinstance(ids, int) else tuple(ids or ())
-
-
-def _load_causal_model(location: str, precision: Precision) -> Any:
-    folder = Path(location)
-    if is_adapter(folder):
-        return load_saved_model(folder, read_model_notes(folder), _find_generating_task(), precision)
-    return get_auto_class(_find_generating_task()).from_pretrained(location, dtype=torch.float32)
 
 
 def _find_generating_task() -> TaskName:

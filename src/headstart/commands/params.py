@@ -12,7 +12,6 @@ from typing import Any, cast, get_args
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
@@ -21,12 +20,14 @@ from transformers import (
 
 from headstart.config.study import Lora
 from headstart.errors import HeadstartError
-from headstart.methods.four_bits import count_four_bit_bytes, list_quantisable_layers
+from headstart.methods.four_bits import check_quantisable, count_four_bit_bytes, list_quantisable_layers
 from headstart.methods.lora_count import count_lora
 from headstart.models.accounting.counts import count_by_part
 from headstart.models.accounting.heads import Head, parse_head, read_head
-from headstart.models.accounting.sizes import Bits, LoraCount, ModelSize
-from headstart.models.checkpoints import model_errors, resolve_location, silence_logs
+from headstart.models.accounting.sizes import PLAIN_BYTES, Bits, LoraCount, ModelSize
+from headstart.models.checkpoints import resolve_location
+from headstart.models.library import build_network, model_errors, silence_logs
+from headstart.models.library import read_config as load_config
 
 _EXPECTED = "a folder with config.json, that file, a hub id that can be reached, or asset:minilm"
 _MODEL_CLASSES: dict[Head, Any] = {
@@ -82,7 +83,7 @@ def read_config(name: str, labels: int | None = None) -> Any:
     changes = {} if labels is None else {"num_labels": labels}
     location = resolve_location(name)
     with model_errors(name, _EXPECTED), silence_logs():
-        return AutoConfig.from_pretrained(location, **changes)
+        return load_config(location, **changes)
 
 
 def measure_model(
@@ -103,7 +104,7 @@ def measure_model(
     head = head or _choose_head(config, lora)
     model = _build_skeleton(config, head, name)
     full = count_by_part(model, config, head)
-    layer_sizes = _count_quantised(model) if bits == 4 else []
+    layer_sizes = _count_quantised(model, name) if bits == 4 else []
     unquantised = full.total - sum(layer_sizes)
     return ModelSize(
         name=name,
@@ -114,7 +115,7 @@ def measure_model(
         omitted=tuple(omit),
         bits=bits,
         quantised=sum(layer_sizes),
-        weight_bytes=sum(map(count_four_bit_bytes, layer_sizes)) + unquantised * (2 if bits == 16 else 4),
+        weight_bytes=sum(map(count_four_bit_bytes, layer_sizes)) + unquantised * PLAIN_BYTES[bits],
         lora=_count_lora(config, head, name, lora) if lora else None,
     )
 
@@ -128,11 +129,16 @@ def _choose_head(config: Any, lora: Lora | None) -> Head:
 def _build_skeleton(config: Any, head: Head, name: str) -> Any:
     """The model without memory for its weights."""
     with model_errors(name, f"a family that can have the head {head}"), silence_logs(), torch.device("meta"):
-        return _MODEL_CLASSES[head].from_config(config)
+        return build_network(_MODEL_CLASSES[head], config)
 
 
-def _count_quantised(model: Any) -> list[int]:
-    """Weights of each layer that QLoRA keeps in four bits."""
+def _count_quantised(model: Any, name: str) -> list[int]:
+    """Weights of each layer that QLoRA keeps in four bits.
+
+    Raises:
+        ModelError: there is none.
+    """
+    check_quantisable(model, name)
     return [int(model.get_submodule(path).weight.numel()) for path in list_quantisable_layers(model)]
 
 

@@ -10,7 +10,6 @@ from typing import Any, cast, get_args
 
 import pyarrow as pa
 import torch
-from transformers import AutoConfig
 
 from headstart.config.traits import get_task_traits
 from headstart.data.corpus import CellType, Text
@@ -23,11 +22,13 @@ from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.evaluate import iter_logits
 from headstart.errors import ModelError
 from headstart.methods.saved import identify_task, load_saved_model
-from headstart.models.checkpoints import Checkpoint, model_errors, open_checkpoint, silence_logs
+from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.models.library import model_errors, read_config, silence_logs
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
 from headstart.tasks.labelled import LabelledTask
+from headstart.training.check_tokens import check_rows
 
 Rows = list[dict[str, Any]]
 
@@ -46,11 +47,17 @@ class Predictor:
     precision: Precision
 
     def predict(self, texts: Sequence[Text]) -> Rows:
-        """For each text its `predicted` label (or labels, or number) and a probability for each class."""
+        """For each text its `predicted` label (or labels, or number) and a probability for each class.
+
+        Raises:
+            ModelError: a text has a token that the model has no row for.
+        """
         tokenizer = self.checkpoint.tokenizer
+        tokens = encode_texts(texts, tokenizer, self.max_length)
+        check_rows(tokens, self.checkpoint)
         windows = iter_logits(
             self.module,
-            encode_texts(texts, tokenizer, self.max_length),
+            tokens,
             pad_id=tokenizer.pad_token_id,
             device=self.device,
             precision=self.precision,
@@ -74,7 +81,7 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         )
     notes, device = read_model_notes(folder), choose_device("auto")
     with model_errors(str(folder)), silence_logs():
-        config = AutoConfig.from_pretrained(folder)
+        config = read_config(str(folder))
     name, label_names = identify_task(config, notes)
     if get_task_traits(name).generates:
         raise ModelError(
@@ -83,9 +90,9 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     task = load_task(name)
     assert isinstance(task, LabelledTask)
     precision = choose_precision("auto", device)
-    checkpoint = open_checkpoint(str(folder), name, label_names)
+    checkpoint = open_checkpoint(str(folder), name, label_names, is_saved=True)
     return Predictor(
-        module=load_saved_model(folder, notes, name, precision).to(device).eval(),
+        module=load_saved_model(folder, notes, checkpoint, precision).to(device).eval(),
         checkpoint=checkpoint,
         task=task,
         columns=task.make_columns(label_names, _get_cell_type(notes)),

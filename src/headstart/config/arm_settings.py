@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 
 #: One point of a tuned arm's grid, as (name, value) in the order of `Training`; empty where none is tuned.
 GridPoint = tuple[tuple[str, float], ...]
+#: Who sets an arm's learning rates; `method`: nobody, so that what suits its method stands.
+RateSource = Literal["arm", "arm's grid", "study", "study's grid", "method"]
 
 
 def get_checkpoint(study: Study, arm: Arm) -> str:
@@ -18,7 +22,8 @@ def get_checkpoint(study: Study, arm: Arm) -> str:
 
 def get_tune(study: Study, arm: Arm) -> Tune | None:
     """How the arm is tuned; None where it is not."""
-    return (arm.tune or study.tune) if get_method_traits(arm.method).is_tunable else None
+    tune = arm.tune or study.tune
+    return tune.select(arm.method) if tune and get_method_traits(arm.method).is_tunable else None
 
 
 def get_grid_axes(study: Study, arm: Arm) -> dict[str, tuple[float, ...]]:
@@ -45,11 +50,44 @@ def list_grid_points(study: Study, arm: Arm) -> tuple[GridPoint, ...]:
     )
 
 
+@dataclass(frozen=True)
+class ArmRates:
+    """The learning rates that an arm has, one where it tries none, and where they come from.
+
+    `suits_method` is the rate that suits its method where a study names none.
+    """
+
+    values: tuple[float, ...]
+    source: RateSource
+    suits_method: float
+
+
+def find_rates(study: Study, arm: Arm) -> ArmRates | None:
+    """The arm's learning rates; None where its method takes none."""
+    traits = get_method_traits(arm.method)
+    if not traits.is_tunable:
+        return None
+    if tried := get_grid_axes(study, arm).get("learning_rate"):
+        source: RateSource = "arm's grid" if arm.tune else "study's grid"
+        return ArmRates(tried, source, traits.learning_rate)
+    rate, source = _find_rate(study, arm)
+    return ArmRates((rate,), source, traits.learning_rate)
+
+
+def _find_rate(study: Study, arm: Arm) -> tuple[float, RateSource]:
+    """The arm's own rate, else the study's, for all methods or for this one, else what suits the method."""
+    is_own = "learning_rate" in arm.training.model_fields_set
+    given = arm.training.learning_rate if is_own else study.training.learning_rate
+    rate = given.get(arm.method) if isinstance(given, dict) else given
+    if rate is None:
+        return get_method_traits(arm.method).learning_rate, "method"
+    return rate, "arm" if is_own else "study"
+
+
 def resolve_training(study: Study, arm: Arm) -> Training:
     """The arm's settings over the study's, with the learning rate that suits the method where none is set.
 
     A tuned arm's grid is not in them: each of its runs has a point of it in place of these values.
     """
     training = study.training.override(arm.training)
-    rate = training.learning_rate or get_method_traits(arm.method).learning_rate
-    return training.model_copy(update={"learning_rate": rate})
+    return training.model_copy(update={"learning_rate": _find_rate(study, arm)[0]})

@@ -16,6 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from headstart.config.fairness import find_confounders
+from headstart.config.rates import BY_METHOD, FOR_ALL
 from headstart.config.study import BAG_OF_WORDS_ARM, Arm, Study, make_default_arms
 from headstart.errors import Problem, StudyError
 
@@ -25,7 +26,9 @@ _EXCLUSIVE_KEYS = {"epochs": "steps", "steps": "epochs"}
 _KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PYDANTIC_PREFIX = re.compile(r"^(Value error|Assertion failed), ")
 #: What pydantic puts into an error's location for a union or a constraint.
-_TYPE_NAME_PATTERN = re.compile(r"int|str|float|(tuple\[|literal\[|function-|constrained).*")
+_TYPE_NAME_PATTERN = re.compile(
+    rf"int|str|float|\[key\]|{FOR_ALL}|{BY_METHOD}|(tuple\[|literal\[|function-|constrained).*"
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def dump_study(study: Study) -> str:
     values = study.model_dump(mode="json")
     _drop_unset(values["training"])
     for arm, typed in zip(values["arms"].values(), study.arms.values(), strict=True):
+        if typed.lora is not None:
+            arm["lora"]["alpha"] = typed.lora.alpha_in_force
         arm["training"] = {k: v for k, v in arm["training"].items() if k in typed.training.model_fields_set}
     if not any(arm["method"] == "bag-of-words" for arm in values["arms"].values()):
         values["arms"].setdefault(BAG_OF_WORDS_ARM, None)  # a study may call another arm `words`

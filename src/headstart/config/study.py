@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from headstart.config.rates import RateGrids, Rates
 from headstart.config.traits import (
     METHODS,
     TASKS,
@@ -46,8 +47,9 @@ _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 #: Limits that `training` and `tune` share.
-LearningRate = Annotated[float, Field(gt=0, lt=10)]
 WeightDecay = Annotated[float, Field(ge=0)]
+#: The scale of an adapter times the root of its rank, where a study names no alpha: 2 at r = 16.
+_SCALE_TIMES_ROOT: Final = 8
 #: Layers that get an adapter, by what they do in a block.
 LoraRole = Literal["attention", "mlp", "all"]
 #: Biases that train beside adapters.
@@ -175,8 +177,10 @@ class Training(Section):
     accumulation: int = Field(default=1, ge=1, description="Batches whose gradients make one step.")
     epochs: int = Field(default=3, ge=1, description="Passes over the training texts.")
     steps: int | None = Field(default=None, ge=1, description="Optimiser steps, in place of epochs.")
-    learning_rate: LearningRate | None = Field(
-        default=None, description="Peak learning rate; what suits the method where absent."
+    learning_rate: Rates | None = Field(
+        default=None,
+        description="Peak learning rate: one for all methods, or by method, such as {full: 3e-5, "
+        "lora: 2e-4}; what suits the method where absent.",
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="How the rate falls after the warm-up."
@@ -215,6 +219,12 @@ class Training(Section):
             raise ValueError("epochs and steps both set; one of them expected")
         return self
 
+    @property
+    def peak_rate(self) -> float:
+        """The peak learning rate, of settings in which an arm's is settled; 0 where its method has none."""
+        assert not isinstance(self.learning_rate, dict)
+        return self.learning_rate or 0.0
+
     def override(self, other: Training) -> Training:
         """These settings with those that `other` sets explicitly."""
         chosen = {name: getattr(other, name) for name in other.model_fields_set}
@@ -241,6 +251,7 @@ def _expand_tuning_seeds(value: Any) -> Any:
     return value
 
 
+_Grid = tuple[float, ...] | dict[MethodName, tuple[float, ...]] | None
 TuningSeeds = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...] | Literal["shared"],
     BeforeValidator(_expand_tuning_seeds, json_schema_input_type=int | list[int] | Literal["shared"]),
@@ -250,8 +261,9 @@ TuningSeeds = Annotated[
 class Tune(Section):
     """The hyperparameter grid of an arm; its best point on valid represents the arm."""
 
-    learning_rate: tuple[LearningRate, ...] | None = Field(
-        default=None, description="Peak learning rates to try."
+    learning_rate: RateGrids | None = Field(
+        default=None,
+        description="Peak learning rates to try: a list for all methods, or a list by method.",
     )
     weight_decay: tuple[WeightDecay, ...] | None = Field(default=None, description="Weight decays to try.")
     seeds: TuningSeeds = Field(
@@ -271,23 +283,32 @@ class Tune(Section):
 
     @field_validator(*TUNABLE)
     @classmethod
-    def _check_unique(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if value == ():
-            raise ValueError("at least one expected, got an empty list")
-        # A value names its runs' folder with six digits.
-        if value and len({f"{number:g}" for number in value}) < len(value):
-            raise ValueError(f"each at most once expected, got {list(value)}")
+    def _check_unique(cls, value: _Grid) -> _Grid:
+        for numbers in value.values() if isinstance(value, dict) else (value,):
+            if numbers == ():
+                raise ValueError("at least one expected, got an empty list")
+            # A value names its runs' folder with six digits.
+            if numbers and len({f"{number:g}" for number in numbers}) < len(numbers):
+                raise ValueError(f"each at most once expected, got {list(numbers)}")
         return value
 
     @model_validator(mode="after")
     def _check_any_axis(self) -> Tune:
-        if not self.axes:
+        if all(getattr(self, name) is None for name in TUNABLE):
             raise ValueError(f"{' or '.join(TUNABLE)} expected, or both, got neither")
         return self
 
+    def select(self, method: MethodName) -> Tune | None:
+        """The grid of an arm of this method; None where it tries nothing."""
+        if not isinstance(self.learning_rate, dict):
+            return self
+        grid = self.model_copy(update={"learning_rate": self.learning_rate.get(method)})
+        return grid if grid.axes else None
+
     @property
     def axes(self) -> dict[str, tuple[float, ...]]:
-        """The values to try by key, outermost first."""
+        """The values to try by key, outermost first, of a grid that is an arm's."""
+        assert not isinstance(self.learning_rate, dict)
         return {name: values for name in TUNABLE if (values := getattr(self, name)) is not None}
 
 
@@ -296,7 +317,8 @@ class Lora(Section):
 
     r: int = Field(default=16, ge=1, description="Rank: rows of A, columns of B.")
     alpha: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="The update is scaled by alpha / r; 2 r, so 2, where absent."
+        default=None,
+        description="The update is scaled by alpha / r; 8 sqrt(r), rounded, where absent: 32 at r = 16.",
     )
     dropout: float = Field(default=0.05, ge=0, lt=1, description="On what A reads.")
     target: LoraRole | tuple[str, ...] | None = Field(
@@ -307,14 +329,28 @@ class Lora(Section):
         default="none", description="Biases that train too: none, all, or those of layers with an adapter."
     )
     rslora: bool = Field(
-        default=False, description="Scale by alpha / sqrt(r) (Kalajdzievski 2023, rank-stabilised LoRA)."
+        default=False,
+        description="Scale by alpha / sqrt(r) (Kalajdzievski 2023, rank-stabilised LoRA); alpha is then 8 "
+        "where absent.",
     )
+
+    @property
+    def alpha_in_force(self) -> float:
+        """`alpha`, or where none is set what gives rank 16 scale 2, and all ranks updates of like size."""
+        if self.alpha is not None:
+            return self.alpha
+        # A whole number: what reads PEFT's files may expect one.
+        return _SCALE_TIMES_ROOT if self.rslora else round(_SCALE_TIMES_ROOT * math.sqrt(self.r))
 
     @property
     def scale(self) -> float:
         """What B A x is multiplied by."""
-        alpha = 2.0 * self.r if self.alpha is None else self.alpha
-        return alpha / (math.sqrt(self.r) if self.rslora else self.r)
+        return self.alpha_in_force / (math.sqrt(self.r) if self.rslora else self.r)
+
+    @property
+    def stabilised_scale(self) -> float:
+        """The scale times the root of r, with which the size of the update goes whatever the rank."""
+        return self.scale * math.sqrt(self.r)
 
 
 class Probe(Section):
@@ -637,12 +673,25 @@ def _check_tune(study: Study) -> Iterator[str]:
             if arm.tune is not None:
                 yield f"arms.{name}.tune: {_explain_untunable(arm)}; no grid expected"
             continue
-        grid = arm.tune or study.tune
+        tune = arm.tune or study.tune
+        grid = tune.select(arm.method) if tune else None
         for key in grid.axes if grid else ():
             if key in arm.training.model_fields_set and getattr(arm.training, key) is not None:
                 yield (
                     f"arms.{name}.training.{key}: is set beside a grid that tries values of it; "
                     f"give the arm its own grid: arms.{name}.tune"
+                )
+
+
+def _check_rates_of_arms(study: Study) -> Iterator[str]:
+    """An arm has one method: rates by method are the study's to give."""
+    for name, arm in study.arms.items():
+        for key, section in (("training", arm.training), ("tune", arm.tune)):
+            if section is not None and isinstance(section.learning_rate, dict):
+                what = "one rate" if key == "training" else "one list of rates"
+                yield (
+                    f"arms.{name}.{key}.learning_rate: {what} expected, for an arm has one method; rates by "
+                    f"method are the study's: {key}.learning_rate"
                 )
 
 
@@ -691,6 +740,7 @@ _CHECKS: Final = (
     _check_metric,
     _check_control,
     _check_labels,
+    _check_rates_of_arms,
     _check_tune,
     _check_tuning_seeds,
     _check_methods,

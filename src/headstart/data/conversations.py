@@ -24,12 +24,14 @@ from headstart.data.messages import (
 )
 from headstart.errors import DataError
 
-#: Columns that often belong to what is asked, with what is to be done about them where they are not read.
-_NEIGHBOURS: Final = {
+#: Columns that often belong to what is asked, with what to do where they are not read.
+_BESIDE_PROMPTS: Final = {
     "input": "data.prompt: [instruction, input] joins it",
     "context": "data.prompt: [instruction, context] joins it",
-    "system": "write it as the first message, or name it in data.prompt",
-    "history": "write it as messages: data.messages",
+}
+_BESIDE_ALL: Final = {
+    "system": "write it as the first message of a list, for data.messages",
+    "history": "write it as messages of a list, for data.messages",
     "tools": "tools are not read",
     "image": "images are not read",
     "images": "images are not read",
@@ -83,14 +85,22 @@ def list_prompt_columns(data: Data) -> tuple[str, ...]:
 
 def list_unread(cells: Mapping[str, Any], data: Data) -> list[str]:
     """What of a row is often part of a conversation, holds something, and is not read; with what to do."""
-    used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
-    columns = [key for key in _NEIGHBOURS if key not in used and not is_empty(cells.get(key))]
-    unread = [f"column {key!r} is not read: {_NEIGHBOURS[key]}" for key in columns]
+    used = _list_used(data)
+    beside = _BESIDE_ALL if data.messages is not None else _BESIDE_PROMPTS | _BESIDE_ALL
+    unread = [
+        f"column {key!r} is not read: {advice}"
+        for key, advice in beside.items()
+        if key not in used and not is_empty(cells.get(key))
+    ]
     if data.messages is None:
         return unread
     cell = cells.get(data.messages)
     unread += [f"{key!r} of messages is not read" for key in list_unread_keys(cell)]
     return [*unread, "what follows the last answer is not read"] if has_unanswered_end(cell) else unread
+
+
+def _list_used(data: Data) -> set[str]:
+    return {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
 
 
 def _read_prompt(cells: Mapping[str, Any], data: Data, where: str) -> list[Message]:
@@ -163,7 +173,7 @@ def _explain_no_prompt(cells: Mapping[str, Any], column: str, where: str) -> NoR
 
 def _refuse_preferences(cells: Mapping[str, Any], data: Data, where: str) -> None:
     """Two answers to a prompt, or one with a judgement: another kind of training than this."""
-    used = {*list_prompt_columns(data), data.response} if data.messages is None else {data.messages}
+    used = _list_used(data)
     if cells.keys() >= _PREFERENCES and not used <= cells.keys():
         raise DataError(
             "preference data: columns 'chosen' and 'rejected' hold a wanted and an unwanted answer, of which "

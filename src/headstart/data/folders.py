@@ -44,10 +44,18 @@ def find_parts(folder: Path, suffixes: Iterable[str]) -> dict[Part, tuple[Path, 
     """
     known = frozenset(suffixes)
     for base in (folder, folder / "data"):
-        parts = {part: _list_part(base, part, known) for part in PARTS} if base.is_dir() else {}
+        if not base.is_dir() or _has_classes(base):
+            continue
+        parts = {part: _list_part(base, part, known) for part in PARTS}
         if parts.get("train"):
             return {part: files for part, files in parts.items() if files}
     return {}
+
+
+def _has_classes(folder: Path) -> bool:
+    """Whether sub-folders of texts are there that no part is called after: then it is a folder of classes."""
+    folders = [path for path in list_entries(folder) if path.is_dir() and path.name != "data"]
+    return any(_name_part(path) is None and any(path.glob("*.txt")) for path in folders)
 
 
 def _list_part(folder: Path, part: Part, suffixes: frozenset[str]) -> tuple[Path, ...]:

@@ -184,19 +184,24 @@ def _read_folder(folder: Path, separator: str) -> Iterator[Cells]:
             expected="the texts of one part",
             fix=f"data: {{path: {folder.name}}} reads each part; or name one: {folder.name}/train*",
         )
-    files = parts.get("train") or list_data_files(folder, SUFFIXES)
-    return read_files(files, separator) if files else _read_class_folders(folder)
+    texts = _list_class_texts(folder)
+    files = parts.get("train") or ([] if texts else list_data_files(folder, SUFFIXES))
+    return read_files(files, separator) if files else _read_class_folders(folder, texts)
 
 
-def _read_class_folders(folder: Path) -> Iterator[Cells]:
+def _list_class_texts(folder: Path) -> list[tuple[str, Path]]:
+    """The label and the file of each text in a folder of classes."""
     classes = [path for path in list_entries(folder) if path.is_dir()]
-    files = [(c.name, p) for c in classes for p in list_entries(c) if p.suffix.lower() == ".txt"]
-    if not files:
+    return [(c.name, p) for c in classes for p in list_entries(c) if p.suffix.lower() == ".txt"]
+
+
+def _read_class_folders(folder: Path, texts: list[tuple[str, Path]]) -> Iterator[Cells]:
+    if not texts:
         raise DataError(
             "no class folders with .txt files in it",
             where=str(folder),
             expected="one sub-folder for each class, its name the label, with one .txt file for each text; "
             f"or data files ({', '.join(sorted(SUFFIXES))}) of one format",
         )
-    for label, file in files:
+    for label, file in texts:
         yield str(file), {"text": "".join(read_raw_lines(file)).strip(), "label": label}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import Text
 from headstart.data.special_tokens import SpecialTokens
+from headstart.data.token_key import hash_tokenizer
 from headstart.files import write_folder_atomically
 
 Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
@@ -90,22 +90,10 @@ def tokenise(
 
 
 def _hash_texts(texts: Sequence[Text], tokenizer: Any, max_length: int, fingerprint: str) -> str:
-    sha = hashlib.sha256(f"{_FORMAT} {max_length} {_hash_tokenizer(tokenizer)}{fingerprint}".encode())
+    sha = hashlib.sha256(f"{_FORMAT} {max_length} {hash_tokenizer(tokenizer)}{fingerprint}".encode())
     for text in texts:
         sha.update(("\x1f".join(text) if isinstance(text, tuple) else text).encode() + b"\x1e")
     return sha.hexdigest()[:32]
-
-
-def _hash_tokenizer(tokenizer: Any) -> str:
-    """Everything the ids depend on: the fast tokenizer's whole state, else its class and vocabulary."""
-    if tokenizer.is_fast:
-        backend = json.loads(tokenizer.backend_tokenizer.to_str())
-        # The limits of its last call stay in a tokenizer: they are no part of what it is.
-        state = json.dumps({key: backend[key] for key in backend if key not in ("truncation", "padding")})
-    else:
-        state = repr((type(tokenizer).__name__, sorted(tokenizer.get_vocab().items())))
-    names = (state, str(tokenizer.model_input_names), str(tokenizer.special_tokens_map))
-    return hashlib.sha256("\x1f".join(names).encode()).hexdigest()
 
 
 def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:

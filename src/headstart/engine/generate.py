@@ -16,7 +16,7 @@ from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.sampling import list_samplers
 from headstart.engine.virtual_tokens import count_virtual_tokens
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 from headstart.models.positions import find_position_limit
 
 #: Prompts answered at once.

@@ -17,7 +17,7 @@ def learning_rate(training: Training, step: int, total: int) -> float:
 
     linear: to 0 at `total`; cosine: half a period, (1 + cos(pi x)) / 2; constant: stays.
     """
-    peak, warmup = training.learning_rate or 0.0, count_warmup_steps(training, total)
+    peak, warmup = training.peak_rate, count_warmup_steps(training, total)
     if step < warmup:
         return peak * step / max(1, warmup)
     progress = (step - warmup) / max(1, total - warmup)

@@ -26,7 +26,7 @@ from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack, count_members, stack
 from headstart.engine.step import build_inputs, build_loss_inputs
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 from headstart.models.vocabulary import get_input_embedding
 
 _CPU = torch.device("cpu")

@@ -87,7 +87,7 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
     done = [record for record in store.read_records() if record.status == "done"]
     process_bytes = measure_process_bytes(runs)
     prepared = prepare_study(study, runs, commit=read_git_commit(Path.cwd()), log=log)
-    store.check_sources(done, prepared.corpus.digest, prepared.digests)
+    store.check_sources(done, prepared.corpus.digest, prepared.sources)
     return OpenStudy(
         study=study,
         store=store,

@@ -6,7 +6,7 @@ A new method is one file like its neighbours and one registration in `config.tra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,9 +65,9 @@ class Method(ABC):
             MissingExtraError: a library that it needs is not installed.
         """
 
-    def find_doubt(self, run: Run, skeleton: Any) -> str | None:
-        """A sentence on settings that do nothing with the run's network; None where all do something."""
-        return None
+    def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
+        """What a plan says of a run that the method fits, but otherwise than its user may think."""
+        return iter(())
 
     def prepare_runs(self, runs: Sequence[PreparedRun], log: Log) -> None:  # noqa: B027 - most need nothing
         """Compute, once, what its runs share, before the first of them begins; `log` is told of long work."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
-from headstart.errors import MissingExtraError
-from headstart.methods.lora_layers import iter_linear_layers, silence_logs
+from headstart.errors import MissingExtraError, ModelError
+from headstart.methods.lora_layers import get_linear_sizes, iter_linear_layers, silence_logs
 
 
 def quantise_model(model: Any, device: torch.device, compute: torch.dtype) -> None:
@@ -31,9 +32,35 @@ def quantise_model(model: Any, device: torch.device, compute: torch.dtype) -> No
 def list_quantisable_layers(model: Any) -> Iterator[str]:
     """Paths of the layers that `quantise_model` puts into four bits."""
     for path in iter_linear_layers(model):
-        # GPT-2's Conv1D lies the other way, and bitsandbytes has none.
-        if type(model.get_submodule(path)) is nn.Linear:
+        layer = model.get_submodule(path)
+        # bitsandbytes' own layers are of a class below nn.Linear: what is quantised already stays as it is.
+        if type(layer) is nn.Linear or isinstance(layer, Conv1D):
             yield path
+
+
+def check_quantisable(model: Any, where: str) -> None:
+    """See that something of the model can be put into four bits.
+
+    Raises:
+        ModelError: none of its layers can.
+    """
+    if next(list_quantisable_layers(model), None) is None:
+        raise ModelError(
+            f"no layer of a {model.config.model_type} can be put into four bits",
+            where=where,
+            expected="a body with linear layers (torch's Linear, or GPT-2's Conv1D)",
+            fix="leave four bits out: method lora keeps the base as it is",
+        )
+
+
+def count_matrix_weights(model: Any) -> int:
+    """Weights of the body's matrices, which all of them could lie in four bits; tables of tokens are none."""
+    tables = {id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
+    named = model.named_parameters()
+    body = (
+        p for name, p in named if name.startswith(f"{model.base_model_prefix}.") and ".pooler" not in name
+    )
+    return sum(p.numel() for p in body if p.dim() > 1 and id(p) not in tables)
 
 
 def count_four_bit_bytes(numbers: int) -> int:
@@ -45,21 +72,36 @@ def count_four_bit_bytes(numbers: int) -> int:
     return -(-numbers // 2) + scales + 4 * -(-scales // 256)
 
 
-def _quantise_layer(layer: nn.Linear, device: torch.device, compute: torch.dtype) -> nn.Module:
+def _quantise_layer(layer: Any, device: torch.device, compute: torch.dtype) -> nn.Module:
     library = import_bitsandbytes()
-    has_bias = layer.bias is not None
+    width, height = get_linear_sizes(layer)
     with torch.device("meta"):
         small = library.nn.Linear4bit(
-            layer.in_features, layer.out_features, bias=has_bias, compute_dtype=compute, quant_type="nf4"
+            width, height, bias=layer.bias is not None, compute_dtype=compute, quant_type="nf4"
         )
     small.weight = library.nn.Params4bit(
-        layer.weight.detach(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=small
+        _orient_weight(layer), requires_grad=False, compress_statistics=True, quant_type="nf4", module=small
     )
     small.bias = layer.bias
+    small.fan_in_fan_out = is_transposed(layer)
     # Repacked for inference at the first evaluation, weights could train no adapter afterwards.
     small.support_avx512bf16_for_cpu = False
     quantised: nn.Module = small.to(device)
     return quantised.train(layer.training)
+
+
+def is_transposed(layer: Any) -> bool:
+    """Whether a layer's weight lies as [in, out], or did before it was put into four bits.
+
+    PEFT's files say so, for whoever merges an adapter without looking at the layers.
+    """
+    return isinstance(layer, Conv1D) or bool(getattr(layer, "fan_in_fan_out", False))
+
+
+def _orient_weight(layer: Any) -> torch.Tensor:
+    """The weight as [out, in]. GPT-2's `Conv1D` has it the other way; blocks of 64 go along what is read."""
+    weight: torch.Tensor = layer.weight.detach()
+    return weight.T.contiguous() if isinstance(layer, Conv1D) else weight
 
 
 def import_bitsandbytes() -> Any:

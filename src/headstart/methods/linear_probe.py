@@ -15,12 +15,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from headstart.engine.affine import FixedAffine
 from headstart.errors import ModelError
-from headstart.models.checkpoints import resolve_location, silence_logs
+from headstart.models.checkpoints import resolve_location
+from headstart.models.library import get_first_line, load_network, silence_logs
 
 PROBE_FILE = "probe.safetensors"
 Pooling = Literal["cls", "mean"]
@@ -129,8 +130,11 @@ def load_head(folder: Path) -> tuple[LinearHead, Pooling]:
     return linear, pooling
 
 
-def load_probed_model(folder: Path, base: str) -> ProbedModel:
+def load_probed_model(folder: Path, base: str, config: Any) -> ProbedModel:
     """Encoder and probe of a saved folder: the encoder's own weights there, or those of checkpoint `base`.
+
+    Args:
+        config: the folder's, with the padding token of its tokenizer.
 
     Raises:
         ModelError: the probe or its encoder cannot be read.
@@ -140,13 +144,16 @@ def load_probed_model(folder: Path, base: str) -> ProbedModel:
     location = str(folder) if has_own else resolve_location(base)
     try:
         with silence_logs(), torch.random.fork_rng(devices=[]):
-            config = AutoConfig.from_pretrained(folder)
-            model = AutoModelForSequenceClassification.from_pretrained(
-                location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
+            model = load_network(
+                AutoModelForSequenceClassification,
+                location,
+                config=config,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
-            f"its encoder {location} cannot be used: {str(error).strip().splitlines()[0]}",
+            f"its encoder {location} cannot be used: {get_first_line(error)}",
             where=str(folder),
             expected="the checkpoint that the probe was trained on",
         ) from error

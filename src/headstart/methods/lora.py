@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,11 @@ class LoraMethod(TrainedMethod):
         except ModelError as error:
             raise name_key(error, f"arms.{run.arm}.lora.target") from error
 
-    def find_doubt(self, run: Run, skeleton: Any) -> str | None:
+    def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
         """A `bias` that the family does not have."""
-        return find_idle_bias(skeleton, _get_settings(run))
+        idle = find_idle_bias(prepared.checkpoint.build_skeleton(), _get_settings(prepared.run))
+        if idle is not None:
+            yield idle
 
     def select_pack_settings(self, run: Run) -> object:
         """All but rank and scale, which members of a pack have of their own."""

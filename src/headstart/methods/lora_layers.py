@@ -25,7 +25,7 @@ from headstart.seeds import derive_seed
 
 #: Names of query and value layers, for families that PEFT's table does not know.
 _QUERY_AND_VALUE = frozenset(
-    "query value q v q_proj v_proj q_lin v_lin query_proj value_proj in_proj Wqkv c_attn".split()  # noqa: SIM905
+    "query value q v q_proj v_proj q_lin v_lin query_proj value_proj in_proj Wqkv qkv_proj c_attn".split()  # noqa: SIM905
 )
 _IN_ATTENTION = re.compile(r"(?:^|[._])att(?:n|ention)(?:$|[._])", re.IGNORECASE)
 _IN_BLOCK = re.compile(r"\.\d+\.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,13 @@ class PeftMethod(TrainedMethod):
         except ModelError as error:
             raise name_key(error, f"arms.{run.arm}.peft") from error
 
-    def find_doubt(self, run: Run, skeleton: Any) -> str | None:
+    def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
         """A `bias` that the family does not have."""
-        bias = _get_settings(run).get("bias", "none")
+        bias, skeleton = _get_settings(prepared.run).get("bias", "none"), prepared.checkpoint.build_skeleton()
         names = [name for name, _ in skeleton.named_parameters()]
-        if bias == "none" or any(name.rpartition(".")[2] == "bias" for name in names):
-            return None
-        return f"peft.bias: {bias} trains none: a {skeleton.config.model_type} has no biases"
+        if bias != "none" and not any(name.rpartition(".")[2] == "bias" for name in names):
+            family = prepared.checkpoint.config.model_type
+            yield f"peft.bias: {bias} trains none: a {family} has no biases"
 
     def explain_alone(self, prepared: PreparedRun) -> str | None:
         """Always."""

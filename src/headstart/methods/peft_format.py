@@ -5,7 +5,6 @@ Refuses a folder whose base model cannot be found. PEFT itself writes, reads and
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,19 +13,17 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig
-from transformers.pytorch_utils import Conv1D
 
 from headstart.config.study import Lora
 from headstart.config.traits import TaskName
 from headstart.errors import ModelError
-from headstart.methods.four_bits import quantise_model
+from headstart.methods.four_bits import is_transposed, quantise_model
 from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
-from headstart.models.checkpoints import Checkpoint, get_auto_class, resolve_location, silence_logs
+from headstart.models.checkpoint_files import ADAPTER_CONFIG, read_adapter_config
+from headstart.models.checkpoints import Checkpoint, get_auto_class, resolve_location
+from headstart.models.library import get_first_line, load_network, read_config, silence_logs
 from headstart.models.stop_ids import set_stop_ids
 from headstart.seeds import derive_seed
-
-CONFIG = "adapter_config.json"
 
 
 def make_lora_config(model: Any, lora: Lora, missing_keys: Collection[str] = ()) -> Any:
@@ -35,13 +32,13 @@ def make_lora_config(model: Any, lora: Lora, missing_keys: Collection[str] = ())
     return import_peft().LoraConfig(
         task_type=_get_task_type(model),
         r=lora.r,
-        lora_alpha=2 * lora.r if lora.alpha is None else lora.alpha,
+        lora_alpha=lora.alpha_in_force,
         lora_dropout=lora.dropout,
         target_modules=_shorten_names(model, paths),
         modules_to_save=list_trained_modules(model, missing_keys) or None,
         bias=lora.bias,
         use_rslora=lora.rslora,
-        fan_in_fan_out=isinstance(model.get_submodule(paths[0]), Conv1D),
+        fan_in_fan_out=is_transposed(model.get_submodule(paths[0])),
     )
 
 
@@ -61,8 +58,12 @@ def convert_to_peft(
 ) -> Any:
     """`base`, a model before it is adapted, as a `PeftModel` with trained `values` of adapters and head."""
     modules = list_trained_modules(base, missing_keys)
+    config = make_lora_config(base, lora, missing_keys)
+    is_transposed_base = config.fan_in_fan_out
     with _silence_warnings():
-        model = import_peft().get_peft_model(base, make_lora_config(base, lora, missing_keys))
+        model = import_peft().get_peft_model(base, config)
+    # PEFT unsets it where layers lie in four bits. What is saved is for the checkpoint, whose layers do not.
+    model.peft_config["default"].fan_in_fan_out = is_transposed_base
     state = model.state_dict()
     with torch.no_grad():
         for name, value in values.items():
@@ -134,11 +135,12 @@ def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
 
 def is_adapter(folder: Path) -> bool:
     """Whether the folder holds an adapter and not a whole model."""
-    return (folder / CONFIG).is_file()
+    return (folder / ADAPTER_CONFIG).is_file()
 
 
 def load_adapter(
     folder: Path,
+    config: Any = None,
     base: str | None = None,
     task: TaskName = "classification",
     four_bits: torch.dtype | None = None,
@@ -146,6 +148,7 @@ def load_adapter(
     """The model of an adapter's folder: its base, found where it says, with adapter and head.
 
     Args:
+        config: the configuration that the model is to have; the folder's by default.
         base: name of the base checkpoint, where it is to be found elsewhere.
         four_bits: put the base into four bits, with products in this format.
 
@@ -155,19 +158,22 @@ def load_adapter(
     location = resolve_location(base or _read_base_name(folder))
     try:
         with _silence_warnings(), torch.random.fork_rng(devices=[]):
-            config = AutoConfig.from_pretrained(folder)
-            plain = get_auto_class(task).from_pretrained(
-                location, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
+            plain = load_network(
+                get_auto_class(task),
+                location,
+                config=config or read_config(str(folder)),
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
             )
         if four_bits is not None:
             quantise_model(plain, plain.device, four_bits)
         return attach_adapter(plain, folder)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(
-            f"its base model {location} cannot be used: {str(error).strip().splitlines()[0]}",
+            f"its base model {location} cannot be used: {get_first_line(error)}",
             where=str(folder),
             expected="the checkpoint that the adapter was trained on",
-            fix=f"put it back, or name it as base_model_name_or_path in {CONFIG}",
+            fix=f"put it back, or name it as base_model_name_or_path in {ADAPTER_CONFIG}",
         ) from error
 
 
@@ -178,10 +184,10 @@ def attach_adapter(base: Any, folder: Path) -> Any:
 
 
 def _read_base_name(folder: Path) -> str:
-    try:
-        return str(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{CONFIG} cannot be read", where=str(folder), expected="PEFT's file") from error
+    base = read_adapter_config(folder).get("base_model_name_or_path")
+    if not base:
+        raise ModelError(f"{ADAPTER_CONFIG} names no base model", where=str(folder), expected="PEFT's file")
+    return str(base)
 
 
 def find_merge_obstacle(model: Any) -> str | None:
@@ -207,7 +213,7 @@ def merge_adapter(model: Any) -> Any:
     if reason is not None:
         raise ModelError(
             f"a {model.peft_type.value} adapter has no place in its base's weights: {reason}",
-            where=CONFIG,
+            where=ADAPTER_CONFIG,
             expected="a type that can be merged, such as LORA or IA3",
             fix="load it by peft.PeftModel.from_pretrained",
         )

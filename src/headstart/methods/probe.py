@@ -22,7 +22,7 @@ from headstart.methods.features import index_rows, load_features, locate_feature
 from headstart.methods.linear_probe import FeatureProbe, load_head, save_head
 from headstart.methods.lora import identify_frozen_weights
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 from headstart.models.save import LOGIT_TOLERANCE
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+from headstart.config.runs import Run
 from headstart.device import Precision, choose_compute_dtype
 from headstart.methods.four_bits import (
+    check_quantisable,
     count_four_bit_bytes,
+    count_matrix_weights,
     import_bitsandbytes,
     list_quantisable_layers,
     quantise_model,
@@ -17,6 +21,7 @@ from headstart.methods.four_bits import (
 from headstart.methods.lora import LoraMethod
 from headstart.methods.lora_layers import count_linear_weights
 from headstart.models.accounting.counts import count_parameters
+from headstart.prepared import PreparedRun
 
 
 class QloraMethod(LoraMethod):
@@ -28,6 +33,24 @@ class QloraMethod(LoraMethod):
         """PEFT, and bitsandbytes, whose four-bit layers these are."""
         super().load_libraries()
         import_bitsandbytes()
+
+    def check(self, run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
+        """Some layer can be put into four bits, besides LoRA's own conditions."""
+        check_quantisable(skeleton, f"arms.{run.arm}.method")
+        super().check(run, skeleton, missing_keys)
+
+    def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
+        """Where most of the body stays as it is, as that of a mixture whose experts are no linear layers."""
+        yield from super().list_cautions(prepared)
+        skeleton: Any = prepared.checkpoint.build_skeleton()
+        weights, matrices = count_linear_weights(skeleton), count_matrix_weights(skeleton)
+        small = sum(weights[path] for path in list_quantisable_layers(skeleton))
+        if small < matrices / 2:
+            yield (
+                f"of a {skeleton.config.model_type} only {100 * small / matrices:.2g}% of the body's "
+                f"matrices ({small:,} of {matrices:,} weights) are linear layers, which four bits are for; "
+                "the others stay in 32 bits"
+            )
 
     def choose_quantised_dtype(self, precision: Precision) -> torch.dtype | None:
         """That of the run's products."""

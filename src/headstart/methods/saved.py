@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from headstart.config.traits import METHODS, TASKS, TaskName, get_task_traits
 from headstart.data.assets import is_asset
 from headstart.device import Precision
 from headstart.methods import load_method
 from headstart.methods.linear_probe import PROBE_FILE, load_probed_model
 from headstart.methods.peft_format import is_adapter, load_adapter
-from headstart.models.checkpoints import get_auto_class, silence_logs
+from headstart.models.checkpoints import Checkpoint
+from headstart.models.initialise import load_plain_model
 from headstart.store.model_notes import ModelNotes
 
 
@@ -34,22 +33,25 @@ def _guess_task(config: Any) -> TaskName:
     return next(name for name, traits in TASKS.items() if traits.labels == labels)
 
 
-def load_saved_model(folder: Path, notes: ModelNotes, task: TaskName, precision: Precision | None) -> Any:
+def load_saved_model(
+    folder: Path, notes: ModelNotes, checkpoint: Checkpoint, precision: Precision | None
+) -> Any:
     """The model in `folder`, on the CPU: a whole one, or an adapter or probe with its base.
 
     Args:
         notes: what Headstart noted beside the weights.
+        checkpoint: the folder, opened: its configuration has the padding token of its tokenizer.
         precision: of products with a base in four bits; None to have such a base in full precision.
 
     Raises:
-        ModelError: an adapter's base is not where it was.
+        ModelError: its weights cannot be loaded, or an adapter's base is not where it was.
     """
     base = notes.base or ""
     if (folder / PROBE_FILE).is_file():
-        return load_probed_model(folder, base)
+        return load_probed_model(folder, base, checkpoint.config)
     if not is_adapter(folder):
-        with silence_logs():
-            return get_auto_class(task).from_pretrained(folder, dtype=torch.float32)
+        return load_plain_model(checkpoint)
     method = load_method(notes.method) if notes.method in METHODS else None
     four_bits = method.choose_quantised_dtype(precision) if method is not None and precision else None
-    return load_adapter(folder, base if is_asset(base) else None, task, four_bits)
+    name = base if is_asset(base) else None
+    return load_adapter(folder, checkpoint.config, name, checkpoint.task, four_bits)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from headstart.config.traits import TaskName, get_task_traits
 from headstart.data.assets import fetch_model, is_asset
 from headstart.data.chat_format import find_stop_ids
 from headstart.errors import ModelError
 from headstart.events import Log, ignore_log
+from headstart.models.checkpoint_files import check_folder, refuse_adapter, refuse_quantised
+from headstart.models.digests import compute_digest
+from headstart.models.library import build_network, model_errors, read_config, silence_logs
+from headstart.models.padding import (
+    check_padding_row,
+    drop_unread_types,
+    find_position_offset,
+    forget_false_padding,
+    pad_tokenizer,
+    set_padding,
+)
 from headstart.models.positions import find_position_limit
 from headstart.models.stop_ids import read_end_ids
+from headstart.models.tokenizers import read_tokenizer
+from headstart.models.vocabulary import get_input_embedding
+from headstart.records import CheckpointDigest
 
-_EXPECTED = "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
 #: What a tokenizer without a limit of its own reports is near 1e30.
 _NO_LIMIT = 10**6
 _DEFAULT_LENGTH = 256
@@ -38,8 +43,9 @@ _NOT_ARCHITECTURE = NAME_KEYS | {"id2label", "label2id"}
 class Checkpoint:
     """A checkpoint ready to be made into a model: picklable, so that worker processes can be handed it.
 
-    `keeps_head`: it was tuned for these very labels, and its head comes along; any other head is drawn anew.
-    `end_ids` are those at which its own generation configuration ends an answer.
+    `source` tells it from others. `embedding_rows` are those of its input embedding, where its family says
+    which that is. `keeps_head`: it was tuned for these very labels, and its head comes along; any other head
+    is drawn anew. `end_ids` are those at which its own generation configuration ends an answer.
     """
 
     name: str
@@ -47,8 +53,9 @@ class Checkpoint:
     config: Any
     tokenizer: Any
     max_length: int
-    digest: str
+    source: CheckpointDigest
     keeps_head: bool
+    embedding_rows: int | None = None
     task: TaskName = "classification"
     end_ids: tuple[int, ...] = ()
 
@@ -56,6 +63,11 @@ class Checkpoint:
     def stop_ids(self) -> tuple[int, ...]:
         """The ids at which answers end: its own, the chat template's turn end, the tokenizer's end token."""
         return find_stop_ids(self.tokenizer, self.end_ids)
+
+    @property
+    def digest(self) -> str:
+        """What tells the checkpoint from others."""
+        return self.source.digest
 
     @property
     def is_causal(self) -> bool:
@@ -112,30 +124,63 @@ def resolve_location(name: str, log: Log = ignore_log) -> str:
 
 
 def open_checkpoint(
-    name: str, task: TaskName, label_names: tuple[str, ...], log: Log = ignore_log
+    name: str,
+    task: TaskName,
+    label_names: tuple[str, ...],
+    log: Log = ignore_log,
+    *,
+    is_saved: bool = False,
 ) -> Checkpoint:
     """Configuration and tokenizer of checkpoint `name`, set up for the task's outputs.
 
+    Args:
+        is_saved: it is a model that a study left, which may be an adapter or a probe on a base.
+
     Raises:
-        ModelError: nothing can be found there, or it is of no family with a classification head.
+        ModelError: nothing can be found there, it is of no family with a classification head, or runs cannot
+            start from it: an adapter, weights that are quantised, a folder without tokenizer.
     """
     location = resolve_location(name, log)
+    check_folder(location)
+    if not is_saved:
+        refuse_adapter(name, location)
     with model_errors(name), silence_logs():
-        original_config = AutoConfig.from_pretrained(location)
-        config = AutoConfig.from_pretrained(location, **_make_output_config(task, label_names))
-        tokenizer = AutoTokenizer.from_pretrained(location)
-    _set_padding(config, tokenizer, name)
+        original_config = read_config(location)
+        config = read_config(location, **_make_output_config(task, label_names))
+    refuse_quantised(name, config)
+    tokenizer = read_tokenizer(location, name)
+    skeleton = _prepare_inputs(config, tokenizer, name, task)
     return Checkpoint(
         name=name,
         location=location,
         config=config,
         tokenizer=tokenizer,
-        max_length=_find_max_length(config, tokenizer, name, task),
-        digest=_compute_digest(location, config),
+        max_length=_find_max_length(config, tokenizer, skeleton),
+        source=compute_digest(location, config),
         keeps_head=_has_same_outputs(original_config, task, label_names),
+        embedding_rows=_count_rows(skeleton),
         task=task,
         end_ids=read_end_ids(location, config) if get_task_traits(task).generates else (),
     )
+
+
+def _prepare_inputs(config: Any, tokenizer: Any, name: str, task: TaskName) -> torch.nn.Module:
+    """Make configuration and tokenizer agree on what the network reads; gives the network's skeleton."""
+    forget_false_padding(config)
+    skeleton = _build_skeleton(config, name, task)
+    pad_tokenizer(tokenizer, name)
+    drop_unread_types(tokenizer, skeleton)
+    check_padding_row(tokenizer, _count_rows(skeleton), name)
+    if not get_task_traits(task).generates:
+        tokenizer.padding_side = "right"  # as is trained: a saved model is to be read in the same way
+        set_padding(config, tokenizer, skeleton)
+    return skeleton
+
+
+def _count_rows(skeleton: torch.nn.Module) -> int | None:
+    """Rows of the input embedding; None for a family that does not say which it is."""
+    rows = getattr(get_input_embedding(skeleton), "num_embeddings", None)
+    return None if rows is None else int(rows)
 
 
 def _has_same_outputs(config: Any, task: TaskName, label_names: tuple[str, ...]) -> bool:
@@ -165,77 +210,16 @@ def _make_output_config(task: TaskName, label_names: tuple[str, ...]) -> dict[st
     }
 
 
-@contextmanager
-def model_errors(name: str, expected: str = _EXPECTED) -> Iterator[None]:
-    """Turn what transformers raises for a missing or broken checkpoint into a `ModelError`."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
-        raise ModelError(
-            f"no usable checkpoint: {str(error).strip().splitlines()[0]}",
-            where=name,
-            expected=expected,
-        ) from error
-
-
-@contextmanager
-def silence_logs() -> Iterator[None]:
-    """Silence the logs and progress bars of transformers inside the block."""
-    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
-    before, bars = [logger.level for logger in loggers], transformers_logging.is_progress_bar_enabled()
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
-def _set_padding(config: Any, tokenizer: Any, name: str) -> None:
-    """Models of causal families often have no padding token; their end token serves, masked by position."""
-    if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token is None:
-            raise ModelError("its tokenizer has neither a padding nor an end token", where=name)
-        tokenizer.pad_token = tokenizer.eos_token
-    if getattr(config, "pad_token_id", None) is None:
-        config.pad_token_id = tokenizer.pad_token_id
-
-
-def _find_max_length(config: Any, tokenizer: Any, name: str, task: TaskName) -> int:
+def _find_max_length(config: Any, tokenizer: Any, skeleton: torch.nn.Module) -> int:
     """Most tokens that the model takes: the smaller of the tokenizer's word and the position table's size."""
-    skeleton = _build_skeleton(config, name, task)
-    offsets = [
-        module.padding_idx + 1
-        for path, module in skeleton.named_modules()
-        if isinstance(module, torch.nn.Embedding)
-        and path.endswith("position_embeddings")
-        and module.padding_idx is not None
-    ]
-    # RoBERTa and its kin count positions from padding_idx + 1, so the table's first rows are never reached.
     positions = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
     table = find_position_limit(skeleton) or _NO_LIMIT
-    limits = (positions - max(offsets, default=0), table, int(tokenizer.model_max_length))
+    limits = (positions - find_position_offset(skeleton), table, int(tokenizer.model_max_length))
     return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
 
 
 def _build_skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
     """The network without memory for its weights."""
     with model_errors(name), silence_logs(), torch.device("meta"):
-        module: torch.nn.Module = get_auto_class(task).from_config(config)
+        module: torch.nn.Module = build_network(get_auto_class(task), config)
     return module
-
-
-def _compute_digest(location: str, config: Any) -> str:
-    """Identifies a checkpoint: the hub's commit, or the SHA-256 of a folder's weight files."""
-    folder = Path(location)
-    if not folder.is_dir():
-        return str(getattr(config, "_commit_hash", None) or "unknown")
-    sha = hashlib.sha256()
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
-        with file.open("rb") as weights:
-            sha.update(hashlib.file_digest(weights, "sha256").digest())
-    return sha.hexdigest()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification
 
 from headstart.errors import ModelError
-from headstart.models.checkpoints import Checkpoint, silence_logs
+from headstart.models.checkpoints import Checkpoint
+from headstart.models.library import build_network, get_first_line, load_network, silence_logs
 from headstart.seeds import Purpose, derive_seed
 
 
@@ -66,7 +69,7 @@ def draw_random_model(
     """
     with torch.random.fork_rng(devices=[]), silence_logs():
         torch.manual_seed(derive_seed(seed, purpose, bits=64) >> 1)
-        model = library.from_config(config, dtype=torch.float32)
+        model = build_network(library, config, dtype=torch.float32)
     return model.train()
 
 
@@ -82,23 +85,42 @@ def _load_with_missing_from(new_model: Any, checkpoint: Checkpoint) -> tuple[tor
     return cast_to_module(model.train()), frozenset(missing)
 
 
-def _load_pretrained(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
+def load_plain_model(checkpoint: Checkpoint) -> torch.nn.Module:
+    """The checkpoint's network as it was saved, head and all, in float32, in evaluation mode.
+
+    Raises:
+        ModelError: the weights cannot be loaded.
+    """
+    with _weight_errors(checkpoint.name), silence_logs():
+        model = load_network(
+            checkpoint.auto_class, checkpoint.location, config=checkpoint.config, dtype=torch.float32
+        )
+    return cast_to_module(model.eval())
+
+
+@contextmanager
+def _weight_errors(name: str) -> Iterator[None]:
     try:
-        with silence_logs(), torch.random.fork_rng(devices=[]):
-            model, report = checkpoint.auto_class.from_pretrained(
-                checkpoint.location,
-                config=checkpoint.config,
-                dtype=torch.float32,
-                output_loading_info=True,
-                # A head for other labels is replaced; a body of other sizes is refused below.
-                ignore_mismatched_sizes=True,
-            )
+        yield
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
-            f"weights cannot be loaded: {str(error).strip().splitlines()[0]}",
-            where=checkpoint.name,
+            f"weights cannot be loaded: {get_first_line(error)}",
+            where=name,
             expected="model.safetensors beside config.json",
         ) from error
+
+
+def _load_pretrained(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
+    with _weight_errors(checkpoint.name), silence_logs(), torch.random.fork_rng(devices=[]):
+        model, report = load_network(
+            checkpoint.auto_class,
+            checkpoint.location,
+            config=checkpoint.config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            # A head for other labels is replaced; a body of other sizes is refused below.
+            ignore_mismatched_sizes=True,
+        )
     return model, report
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
 
 from headstart.data.corpus import Text
 from headstart.data.tokenise import encode_batch
 from headstart.errors import ModelError
-from headstart.models.checkpoints import Checkpoint, silence_logs
+from headstart.models.checkpoints import Checkpoint
+from headstart.models.library import load_network, load_tokenizer, silence_logs
 from headstart.models.stop_ids import set_stop_ids
 
 #: Largest difference between two computations of the same logits that rounding explains.
@@ -35,7 +35,7 @@ def save_model(
     with silence_logs():
         model.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
-        loaded = checkpoint.auto_class.from_pretrained(folder, dtype=model.dtype)
+        loaded = load_network(checkpoint.auto_class, str(folder), dtype=model.dtype)
     loaded.to(_get_device(model))
     compare_logits(expected, loaded, folder, examples=examples, max_length=max_length)
 
@@ -49,7 +49,7 @@ def compare_logits(
         ModelError: it does not.
     """
     with silence_logs():
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = load_tokenizer(str(folder))
     logits = compute_example_logits(loaded, tokenizer, examples=examples, max_length=max_length)
     gap = float((expected - logits).abs().max())
     if not gap <= LOGIT_TOLERANCE * max(1.0, float(expected.abs().max())):

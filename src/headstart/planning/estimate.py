@@ -10,6 +10,7 @@ from typing import Final
 from headstart.config.runs import Cell, Pack, Run
 from headstart.config.traits import get_method_traits
 from headstart.methods import load_method
+from headstart.planning.comparability import warn_of_settings
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
 from headstart.planning.device_memory import add_context, estimate_device_memory, find_least_free
 from headstart.planning.disk import estimate_disk
@@ -96,7 +97,8 @@ class StudyEstimate:
     """What the runs that are `missing` will need, and those `to_come`, when tuning has chosen for them.
 
     `groups` are of the missing ones. `parameters` are by arm, None for a method that is fitted. `gpus`
-    are those that train, none on a CPU. `placement` is known once it was chosen.
+    are those that train, none on a CPU. `placement` is known once it was chosen. `cautions` are what
+    methods say.
     """
 
     missing: tuple[Run, ...]
@@ -108,6 +110,7 @@ class StudyEstimate:
     placement: Placement | None = None
     gpus: tuple[Gpu, ...] = ()
     to_come: tuple[Run, ...] = ()
+    cautions: tuple[StudyWarning, ...] = ()
 
     @property
     def pack(self) -> int:
@@ -119,8 +122,15 @@ class StudyEstimate:
 
     @property
     def warnings(self) -> tuple[StudyWarning, ...]:
-        """What does not fit, with the setting to change."""
-        return (*self._warn_of_memory(), *self._warn_of_disk(), *self._warn_of_compiling())
+        """What does not fit, or compares what is unlike, with the setting to change."""
+        settings = warn_of_settings(self.prepared.study, self.parameters)
+        return (
+            *self.cautions,
+            *settings,
+            *self._warn_of_memory(),
+            *self._warn_of_disk(),
+            *self._warn_of_compiling(),
+        )
 
     def _warn_of_memory(self) -> Iterator[StudyWarning]:
         workers = self.prepared.study.workers
@@ -243,7 +253,14 @@ def estimate_study(
         free_memory=measure_free_memory(),
         gpus=gpus,
         to_come=to_come,
+        cautions=tuple(_list_cautions(of_arm)),
     )
+
+
+def _list_cautions(of_arm: Mapping[str, PreparedRun]) -> Iterator[StudyWarning]:
+    for arm, prepared in of_arm.items():
+        for caution in load_method(prepared.run.method).list_cautions(prepared):
+            yield StudyWarning(kind="method", message=f"{arm}: {caution}")
 
 
 def _estimate_groups(

@@ -31,7 +31,7 @@ from headstart.engine.trace import UNTRACEABLE, StepMemory, strip_numbers, trace
 from headstart.errors import ModelError
 from headstart.methods.lora_layers import list_frozen_linear
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import build_network, silence_logs
 from headstart.models.vocabulary import compact_embedding, get_input_embedding
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task
@@ -157,7 +157,7 @@ def _build_adapted_skeleton(prepared: PreparedRun, rank: int) -> Any:
     checkpoint = prepared.checkpoint
     with silence_logs(), torch.device("meta"):
         dtype = choose_weights_dtype(prepared.precision)
-        model = checkpoint.auto_class.from_config(checkpoint.config, dtype=dtype)
+        model = build_network(checkpoint.auto_class, checkpoint.config, dtype=dtype)
     return load_trained_method(prepared).adapt_model(model, prepared, rank)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.config.arm_settings import find_rates
 from headstart.config.runs import Run
-from headstart.config.study import Study
+from headstart.config.study import Arm, Study
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import StudyCost
 from headstart.records import StudyWarning
@@ -34,6 +35,7 @@ class Plan:
         return {
             **self.data.to_dict(),
             "prompt_formats": list(self.prompt_formats),
+            "learning_rates": {name: _dump_rates(self.study, arm) for name, arm in self.study.arms.items()},
             "warnings": [warning.model_dump() for warning in self.warnings],
             "runs": [self._dump_run(run) for run in self.runs],
             "to_come": [{"arm": run.arm, "size": run.size, "seed": run.seed} for run in self.to_come],
@@ -43,3 +45,11 @@ class Plan:
     def _dump_run(self, run: Run) -> dict[str, Any]:
         place = {"arm": run.arm, "size": run.size, "seed": run.seed, "hyperparameters": dict(run.grid_point)}
         return place | {"for_tuning": run.for_tuning, "key": run.key, "done": run.key in self.done}
+
+
+def _dump_rates(study: Study, arm: Arm) -> dict[str, Any] | None:
+    """An arm's learning rates, who set them, and what suits its method; None where that takes none."""
+    rates = find_rates(study, arm)
+    if rates is None:
+        return None
+    return {"values": list(rates.values), "source": rates.source, "suits_method": rates.suits_method}

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from headstart.config.arm_settings import get_grid_axes, resolve_training
+from headstart.config.arm_settings import RateSource, find_rates, get_grid_axes, resolve_training
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.statistics import DataStatistics
@@ -24,6 +24,14 @@ from headstart.report.texts import describe_lengths, render_labels
 
 #: Label names that are shown.
 _LABELS = 12
+#: Who sets a learning rate, in words.
+_SOURCES: dict[RateSource, str] = {
+    "arm": "the arm",
+    "arm's grid": "the arm's own grid",
+    "study": "the study",
+    "study's grid": "the study's grid",
+    "method": "what suits the method",
+}
 
 
 def render_plan(plan: Plan) -> RenderableType:
@@ -36,7 +44,8 @@ def render_plan(plan: Plan) -> RenderableType:
     parts += map(Text, plan.prompt_formats)
     parts += [Text(line) for line in describe_conversations(plan.data.conversations)]
     parts += [Text(f"! {warning.message}", style="yellow") for warning in plan.warnings]
-    parts += [_render_runs(plan), *map(Text, _describe_missing(plan))]
+    parts += [_render_runs(plan), *map(Text, _describe_rates(plan.study))]
+    parts += [Text(line) for line in _describe_missing(plan)]
     parts += [render_cost_table(list(plan.study.arms), plan.cost), *map(Text, describe_cost(plan.cost))]
     return Group(*parts)
 
@@ -77,6 +86,19 @@ def _choose_hyperparameters(study: Study) -> dict[str, str]:
     """The columns of hyperparameters, as heading and key: the rate, and whatever else an arm tries."""
     tried = {key for arm in study.arms.values() for key in get_grid_axes(study, arm)}
     return {short: key for key, short in SHORT.items() if key == "learning_rate" or key in tried}
+
+
+def _describe_rates(study: Study) -> Iterator[str]:
+    """Who sets the arms' learning rates, in a line where any arm has one."""
+    rates = {name: find_rates(study, arm) for name, arm in study.arms.items()}
+    of_source: dict[RateSource, list[str]] = {}
+    for name, found in rates.items():
+        if found:
+            of_source.setdefault(found.source, []).append(name)
+    if of_source:
+        yield "rates are set by " + "; ".join(
+            f"{_SOURCES[source]}: {', '.join(names)}" for source, names in of_source.items()
+        )
 
 
 def _describe_values(study: Study, arm: Arm, key: str) -> str:

@@ -105,6 +105,8 @@ def _format_data(draft: StudyDraft) -> Iterator[str]:
     for key, setting in guess.settings.items():
         yield format_line(key, quote(setting), indent=2)
     yield from (f"  # {shorten(sentence, 200)}" for sentence in (*guess.doubts, *guess.faults))
+    if guess.faults:
+        yield "  # skip_invalid: true          # leaves such rows out, which are an error without it"
     if not {"valid", "test"} <= {*guess.parts}:
         yield from _format_split(guess)
 

@@ -9,10 +9,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from headstart.records import Provenance
+from headstart.records import CheckpointDigest, Provenance
 
 
-def collect_provenance(*, data: str, checkpoint: str | None, commit: str | None) -> Provenance:
+def collect_provenance(*, data: str, checkpoint: CheckpointDigest | None, commit: str | None) -> Provenance:
     """Where a run that starts now comes from, given the digests of its data and checkpoint."""
     return Provenance(
         **{name: read_version(name) for name in ("headstart", "torch", "transformers", "numpy")},
@@ -21,7 +21,8 @@ def collect_provenance(*, data: str, checkpoint: str | None, commit: str | None)
         processor=describe_processor(),
         commit=commit,
         data_digest=data,
-        checkpoint_digest=checkpoint,
+        checkpoint_digest=checkpoint.digest if checkpoint else None,
+        checkpoint_files=(checkpoint.files or None) if checkpoint else None,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from headstart.config.load import dump_study
 from headstart.config.study import Study
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import Look, RunRecord, StoppingRule
+from headstart.records import CheckpointDigest, Look, RunRecord, StoppingRule
 from headstart.store.layout import StudyLayout
 from headstart.store.looks import log_look, read_looks
 from headstart.store.models import MakeCard, promote, promote_chosen
@@ -24,7 +24,8 @@ from headstart.store.records import (
     write_record,
     write_stopping_rule,
 )
-from headstart.store.same_study import check_same_study, check_sources, read_earlier_study
+from headstart.store.same_sources import check_sources
+from headstart.store.same_study import check_same_study, read_earlier_study
 
 
 class RunStore(StudyLayout):
@@ -34,8 +35,10 @@ class RunStore(StudyLayout):
         """As `same_study.check_same_study`."""
         check_same_study(self, study)
 
-    def check_sources(self, done: Iterable[RunRecord], data: str, checkpoints: frozenset[str]) -> None:
-        """As `same_study.check_sources`."""
+    def check_sources(
+        self, done: Iterable[RunRecord], data: str, checkpoints: Sequence[CheckpointDigest]
+    ) -> None:
+        """As `same_sources.check_sources`."""
         check_sources(done, data, checkpoints, self)
 
     def open_study(self, study: Study, until: StoppingRule | None = None) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from headstart.config.arm_settings import get_grid_axes, get_tune, resolve_training
 from headstart.config.load import load_study
-from headstart.config.study import Study, Tune
+from headstart.config.study import Lora, Study, Tune
 from headstart.config.traits import METHODS, get_method_traits, get_task_traits
 from headstart.errors import HeadstartError, OutputError
 from headstart.files import is_leftover
-from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
 from headstart.store.schema import check_schema
 
@@ -44,29 +43,6 @@ def check_same_study(layout: StudyLayout, study: Study) -> None:
         )
 
 
-def check_sources(
-    done: Iterable[RunRecord], data: str, checkpoints: frozenset[str], layout: StudyLayout
-) -> None:
-    """See that the runs that are done learnt from these very examples and checkpoints, by their digests.
-
-    Raises:
-        OutputError: a file was changed since.
-    """
-    for record in done:
-        source = record.provenance
-        if source is None:
-            continue
-        is_known = source.checkpoint_digest is None or source.checkpoint_digest in checkpoints
-        if source.data_digest != data or not is_known:
-            other = "another checkpoint" if source.data_digest == data else "other data"
-            raise OutputError(
-                f"run {record.key} was trained with {other}: a file has changed since",
-                where=str(layout.out),
-                expected="the same files while a study grows",
-                fix="put the files back, or name another folder: out=FOLDER",
-            )
-
-
 def read_earlier_study(layout: StudyLayout) -> Study:
     """The study that the folder holds.
 
@@ -74,7 +50,7 @@ def read_earlier_study(layout: StudyLayout) -> Study:
         OutputError: it cannot be read.
     """
     try:
-        return _restore_shared_seeds(load_study(layout.study_file))
+        return _restore_earlier_defaults(load_study(layout.study_file))
     except HeadstartError as error:
         raise OutputError(
             f"the study that was run here cannot be read again: {error}",
@@ -83,11 +59,21 @@ def read_earlier_study(layout: StudyLayout) -> Study:
         ) from error
 
 
-def _restore_shared_seeds(study: Study) -> Study:
-    """A folder's file has every default filled in: one without `tune.seeds` is of before there were any, when
-    the study's own seeds chose."""
-    arms = {name: arm.model_copy(update={"tune": _share_seeds(arm.tune)}) for name, arm in study.arms.items()}
+def _restore_earlier_defaults(study: Study) -> Study:
+    """A folder's file has every default filled in: what it lacks had another default when it was written.
+
+    One without `tune.seeds` is of before there were any, when the study's own seeds chose; one without
+    `lora.alpha` of when that was twice the rank.
+    """
+    arms = {
+        name: arm.model_copy(update={"tune": _share_seeds(arm.tune), "lora": _double_rank(arm.lora)})
+        for name, arm in study.arms.items()
+    }
     return study.model_copy(update={"tune": _share_seeds(study.tune), "arms": arms})
+
+
+def _double_rank(lora: Lora | None) -> Lora | None:
+    return lora.model_copy(update={"alpha": 2.0 * lora.r}) if lora and lora.alpha is None else lora
 
 
 def _share_seeds(tune: Tune | None) -> Tune | None:
@@ -147,14 +133,20 @@ def _flatten_identity(study: Study) -> dict[str, Any]:
     flat = _flatten(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
     sections = {traits.section for traits in METHODS.values() if traits.section}
     for name, arm in study.arms.items():
-        in_force = {"init": arm.init, "method": arm.method}
+        in_force: dict[str, Any] = {"init": arm.init, "method": arm.method}
         if get_method_traits(arm.method).has_checkpoint:  # which reads none of these settings
             in_force |= resolve_training(study, arm).model_dump(mode="json")
             # What a grid replaces decides nothing.
             in_force |= dict.fromkeys(get_grid_axes(study, arm), "tuned")
             in_force |= arm.model_dump(mode="json", include=sections, exclude_none=True)
+            in_force |= {"lora": _settle_alpha(arm.lora)} if arm.lora else {}
         flat |= {f"{name}{_SEPARATOR}{key}": value for key, value in in_force.items()}
     return flat
+
+
+def _settle_alpha(lora: Lora) -> dict[str, Any]:
+    """The settings with the alpha that is in force, named or not."""
+    return lora.model_dump(mode="json") | {"alpha": float(lora.alpha_in_force)}
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

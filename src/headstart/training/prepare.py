@@ -25,6 +25,7 @@ from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord, StudyWarning
 from headstart.tasks import load_task
+from headstart.training.check_tokens import check_ids, check_words, warn_of_readings
 from headstart.training.prompts import measure_prompts, warn_of_positions
 from headstart.training.reading_doubts import find_reading_doubts
 
@@ -53,7 +54,9 @@ def prepare_study(
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     _check_methods(neural, checkpoints, missing_keys)
     _check_packing(study, neural)
+    readings = (*check_words(corpus, checkpoints), *warn_of_readings(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
+    without_row = tuple(check_ids(tokens, checkpoints))
     prompts = measure_prompts(study, corpus, checkpoints)
     return PreparedStudy(
         study=study,
@@ -63,9 +66,10 @@ def prepare_study(
         used_ids=_find_used_ids(study, tokens, checkpoints),
         warnings=(
             *corpus.warnings,
+            *readings,
+            *without_row,
             *_warn_of_truncation(tokens),
             *_warn_of_no_room(tokens),
-            *_warn_of_idle_settings(neural, checkpoints),
             *warn_of_positions(prompts),
             *find_reading_doubts(corpus, checkpoints, tokens),
         ),
@@ -176,16 +180,6 @@ def _check_methods(
             )
         missing = missing_keys.get(run.checkpoint, frozenset())
         load_method(run.method).check(run, checkpoint.build_skeleton(), missing)
-
-
-def _warn_of_idle_settings(
-    runs: Sequence[Run], checkpoints: Mapping[str, Checkpoint]
-) -> Iterator[StudyWarning]:
-    """Settings that do nothing with an arm's network."""
-    for run in {run.arm: run for run in runs}.values():
-        doubt = load_method(run.method).find_doubt(run, checkpoints[run.checkpoint].build_skeleton())
-        if doubt is not None:
-            yield StudyWarning(kind="idle", message=f"arms.{run.arm}.{doubt}")
 
 
 def _check_packing(study: Study, runs: Sequence[Run]) -> None:

@@ -43,7 +43,7 @@ def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
         train_examples=prepared.distinct_count,
         provenance=collect_provenance(
             data=prepared.study.corpus.digest,
-            checkpoint=prepared.checkpoint_digest,
+            checkpoint=prepared.source,
             commit=prepared.study.commit,
         ),
         **fields,

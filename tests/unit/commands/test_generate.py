@@ -59,5 +59,5 @@ def test_a_prompt_that_is_absent_is_named_by_line(tiny_bloom: Path, tmp_path: Pa
 
 
 def test_a_folder_without_a_causal_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no usable causal model"):
+    with pytest.raises(ModelError, match="no usable checkpoint"):
         generate(str(tmp_path), ["say a"])

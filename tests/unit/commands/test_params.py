@@ -82,6 +82,17 @@ def test_memory_in_four_bits_is_that_of_bitsandbytes(bloom_config: Path) -> None
     assert count_parameters(model).total == size.total
 
 
+def test_memory_of_gpt2_in_four_bits_is_that_of_bitsandbytes(tmp_path: Path) -> None:
+    config = AutoConfig.for_model("gpt2", vocab_size=300, n_embd=64, n_layer=2, n_head=2)
+    config.architectures = ["GPT2LMHeadModel"]
+    config.save_pretrained(tmp_path)
+    model = AutoModelForCausalLM.from_config(config)
+    quantise_model(model, torch.device("cpu"), choose_compute_dtype("fp32"))
+    size = params(tmp_path, bits=4)
+    assert size.weight_bytes == _count_bytes(model) < 0.6 * params(tmp_path).weight_bytes
+    assert size.quantised == 2 * 12 * 64 * 64
+
+
 def test_nf4_takes_the_papers_bits_a_weight() -> None:
     """Dettmers et al. 2023, section 3: double quantisation takes 0.127 bits a parameter for constants."""
     assert 8 * count_four_bit_bytes(1 << 24) / (1 << 24) == pytest.approx(4.127, abs=5e-4)
@@ -94,6 +105,30 @@ def test_memory_of_training_counts_gradients_and_moments(bloom_config: Path) -> 
     assert adapted.lora is not None
     assert adapted.training_bytes == 4 * size.total + 16 * adapted.lora.adapters
     assert adapted.full_training_bytes == size.full_training_bytes
+
+
+@pytest.mark.parametrize("bits", [4, 16, 32])
+def test_what_trains_beside_adapters_is_counted_once_in_all_bits(tiny_model: Path, bits: int) -> None:
+    """The head and biases in float32, with gradients and moments; all else as it is kept."""
+    size = params(tiny_model, lora=Lora(r=2, bias="all"), bits=bits)
+    assert size.lora is not None
+    beside = size.lora.head + size.lora.biases
+    assert size.lora.head > 0
+    assert size.lora.biases > 0
+    small = sum(map(count_four_bit_bytes, [32 * 32] * 4 * 2)) if bits == 4 else 0
+    assert size.quantised >= (4 * 2 * 32 * 32 if bits == 4 else 0)
+    frozen = size.total - beside - size.quantised
+    in_four_bits = size.weight_bytes - 4 * (size.total - size.quantised) if bits == 4 else 0
+    assert in_four_bits >= small
+    assert size.training_bytes == in_four_bits + (2 if bits == 16 else 4) * frozen + 16 * size.trainable
+
+
+def test_a_model_with_nothing_to_quantise_is_refused(
+    bloom_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.methods.four_bits.iter_linear_layers", lambda model: iter(()))
+    with pytest.raises(ModelError, match="no layer of a bloom can be put into four bits"):
+        params(bloom_config, bits=4)
 
 
 def test_lora_turns_a_masked_language_model_into_a_classifier(tiny_roberta: Path) -> None:

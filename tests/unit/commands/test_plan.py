@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from headstart import load_study, plan, run
 
 StudyFile = Callable[..., Path]
@@ -38,7 +40,7 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
     values = json.loads(json.dumps(plan(load_study(study_file(workers=1)), probe=True).to_dict()))
     assert list(values) == [
         *("task", "texts", "test_groups", "group_source", "labels", "label_statistics", "tokens", "lengths"),
-        *("warnings", "runs", "to_come", "parameters", "groups", "cost"),
+        *("learning_rates", "warnings", "runs", "to_come", "parameters", "groups", "cost"),
     ]
     cost = values["cost"]
     assert set(cost) == {"memory", "gpus", "disk", "seconds", "placement", "packs"}
@@ -54,6 +56,18 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
     assert set(measured) == {"memory_bytes", "seconds_per_step", "runs", "device_memory_bytes"}
     assert values["parameters"]["words"] is None
     assert set(values["parameters"]["random"]) == {"total", "trainable"}
+
+
+def test_frozen_noise_and_a_rate_for_all_methods_are_told(study_file: StudyFile) -> None:
+    """With the share of the weights that are counted."""
+    pytest.importorskip("peft")
+    arms = {"full": {}, "random": {"init": "random", "method": "lora"}}
+    values = plan(load_study(study_file(arms=arms, training={"learning_rate": 1e-4}))).to_dict()
+    said = {warning["kind"]: warning["message"] for warning in values["warnings"]}
+    counted = values["parameters"]["random"]
+    assert f"({counted['trainable']:,} of {counted['total']:,} weights)" in said["frozen-noise"]
+    assert "full (3e-05)" in said["learning-rate"]
+    assert values["learning_rates"]["random"]["source"] == "study"
 
 
 def test_the_plan_of_a_run_is_the_same_on_disk(study_file: StudyFile, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from headstart.commands.predict import open_predictor, predict
 from headstart.errors import DataError, ModelError
+from tiny_checkpoints import make_tokenizer, write_checkpoint
 
 TEXTS = ["good film", 'a "bad" story, and dull', "warm"]
 
@@ -152,6 +153,22 @@ def test_several_labels_are_a_list_in_json(tiny_model: Path, tmp_path: Path) -> 
     assert row["predicted"] == [name for name in "abc" if row[f"p_{name}"] > 0.5]
 
 
+@pytest.mark.parametrize(
+    ("cells", "names"), [("int", [2, 10]), ("bool", [False, True]), ("text", ["2", "10"])]
+)
+def test_labels_are_what_they_were_in_the_studys_data(
+    tiny_model: Path, tmp_path: Path, cells: str, names: list[Any]
+) -> None:
+    for problem in ("single_label_classification", "multi_label_classification"):
+        notes = {"label_cells": cells}
+        model = saved(tmp_path / problem, tiny_model, problem, list(map(str, names)), notes)
+        rows = labelled(model, tmp_path)
+        found = [row["predicted"] for row in rows]
+        values = [value for of_row in found for value in of_row] if problem.startswith("multi") else found
+        assert {(type(value), value) for value in values} <= {(type(name), name) for name in names}
+        assert [key for key in rows[0] if key.startswith("p_")] == [f"p_{name}" for name in names]
+
+
 def test_regression_gives_a_number(tiny_model: Path, tmp_path: Path) -> None:
     (row,) = labelled(saved(tmp_path / "m", tiny_model, "regression", ["LABEL_0"]), tmp_path, ["good"])
     assert list(row) == ["id", "text", "predicted"]
@@ -196,3 +213,20 @@ def test_column_there_in_a_later_row_is_refused(classifier: Path, tmp_path: Path
     (tmp_path / "in.jsonl").write_text('{"text": "a"}\n{"text": "b", "predicted": 1}\n', encoding="utf-8")
     with pytest.raises(DataError, match=r"in\.jsonl:2: column 'predicted' is there already"):
         predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+
+
+def test_a_model_of_others_that_names_no_padding_is_read(tmp_path: Path) -> None:
+    """Saved by others without `pad_token_id`: transformers refuses such a batch."""
+    folder = write_checkpoint(tmp_path / "m", "llama", tokenizer=make_tokenizer(pad=None))
+    texts = ["a bad film", "the story was good and the music lovely", "dull"]
+    lines = [json.dumps({"text": text}) for text in texts]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert predict(folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 3
+    network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    for text, row in zip(texts, rows, strict=True):
+        with torch.no_grad():
+            expected = network(**make_tokenizer()([text], return_tensors="pt")).logits.softmax(-1)[0]
+        found = [row["p_LABEL_0"], row["p_LABEL_1"]]
+        # On processors with bf16, products are rounded to 8 bits.
+        torch.testing.assert_close(torch.tensor(found), expected, rtol=0, atol=2e-2)

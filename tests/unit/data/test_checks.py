@@ -85,6 +85,34 @@ def test_class_names_stand_in_natural_order(
     assert corpus(tmp_path, train).label_names == names
 
 
+@pytest.mark.parametrize(
+    ("labels", "cells"),
+    [
+        ([1, 0], "int"),
+        ([1.0, 0], "int"),
+        ([1.5, 0], "float"),
+        ([True, False], "bool"),
+        (["1", "0"], "text"),
+        ([1, "0"], "text"),
+        ([True, 0], "text"),
+        ([2**60, 1], "text"),
+    ],
+)
+def test_type_of_labels_is_known(tmp_path: Path, labels: list[Any], cells: str) -> None:
+    train = [(f"text {i}", label) for i, label in enumerate(labels)]
+    assert corpus(tmp_path, train).label_cells == cells
+    if cells != "float":  # no name in a list, but perhaps a probability
+        sets = [(text, [label]) for text, label in train]
+        assert corpus(tmp_path, sets, task="multi-label").label_cells == cells
+
+
+def test_places_of_zero_and_one_are_no_numbers(tmp_path: Path) -> None:
+    train: list[Line] = [("a", [1, 0, 1]), ("b", [0, 1, 0])]
+    loaded = corpus(tmp_path, train, task="multi-label")
+    assert (loaded.label_names, loaded.label_cells) == (("0", "1", "2"), "text")
+    assert loaded.parts["train"].labels.tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
 def test_one_file_is_split_in_three(tmp_path: Path) -> None:
     lines: list[Line] = [(f"text {i}", "xy"[i % 2]) for i in range(100)]
     loaded = load_corpus(study(tmp_path, {"path": lines}, {}))

@@ -51,6 +51,12 @@ def test_classes_called_train_and_test_are_classes(tmp_path: Path) -> None:
     assert [cells["label"] for _, cells in read_cells(tmp_path)] == ["test", "train"]
 
 
+def test_classes_stay_classes_whatever_lies_beside_them(tmp_path: Path) -> None:
+    put(tmp_path, "pos/a.txt", "neg/a.txt", "train.csv", "test.csv")
+    assert found(tmp_path) == {}
+    assert [cells["label"] for _, cells in read_cells(tmp_path)] == ["neg", "pos"]
+
+
 def test_without_training_texts_there_are_no_parts(tmp_path: Path) -> None:
     put(tmp_path, "test.csv", "trainer.csv", "train_matched.csv")
     assert found(tmp_path) == {}

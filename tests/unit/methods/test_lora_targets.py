@@ -18,7 +18,7 @@ from headstart.methods.lora_layers import (
 )
 from headstart.methods.lora_targets import check_targets, find_idle_bias
 from headstart.methods.peft_format import convert_to_peft
-from headstart.models.checkpoints import silence_logs
+from headstart.models.library import silence_logs
 from tiny import make_tiny_config, max_difference
 
 pytest.importorskip("peft")

@@ -33,6 +33,21 @@ def test_the_page_takes_the_numbers_of_the_model_at_hand(tiny_model: Path) -> No
     assert "an example" not in page
 
 
+@pytest.mark.parametrize(
+    ("lora", "sentence"),
+    [
+        (Lora(), "Here alpha is 32, so scale is 2."),
+        (Lora(r=4), "Here alpha is 16, so scale is 4."),
+        (Lora(r=8, rslora=True), "Here alpha is 8 with `rslora: true`, so scale is 2.83."),
+        (Lora(r=8, alpha=16, rslora=True), "Here alpha is 16 with `rslora: true`, so scale is 5.66."),
+        (Lora(dropout=0.2), "1 / (1 - p)\n(here 1.25, for p = 0.2)"),
+        (Lora(dropout=0), "1 / (1 - p)\n(here 1, for p = 0)"),
+    ],
+)
+def test_the_page_names_what_is_really_multiplied(tiny_model: Path, lora: Lora, sentence: str) -> None:
+    assert sentence in render_lora_page(explain_lora(tiny_model, lora))
+
+
 def test_the_page_is_filled_by_a_sandbox(example: LoraExplanation) -> None:
     hostile = replace(example, size=replace(example.size, name="{{ ().__class__ }}"))
     assert "{{ ().__class__ }}" in render_lora_page(hostile)

@@ -99,7 +99,7 @@ def test_adapters_are_told_with_what_other_settings_cost() -> None:
     assert "3 layers have an adapter: query" in lines
     assert "480 adapter weights = 3 x 2 x (40 + 40)" in lines
     assert "82 weights of the head train whole beside them" in lines
-    assert "562 trainable, 4.31% of 13,040; scale 2" in lines
+    assert "562 trainable, 4.31% of 13,040; scale 5.5" in lines
     assert "the adapter's file: 2.2 KiB" in lines
     assert {"r=4", "target=all", "bias=all"} <= {line.split()[0] for line in lines if line}
     assert ["bias=all", "+123"] in [line.split() for line in lines]

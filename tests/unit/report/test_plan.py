@@ -63,6 +63,29 @@ def test_an_arm_that_tries_nothing_shows_its_rate() -> None:
     assert "a pretrained full 3e-05 all 2 0" in shown
 
 
+def test_who_sets_each_arms_rate_is_shown_and_in_json() -> None:
+    arms = {
+        "a": {},
+        "low": {"method": "lora"},
+        "own": {"method": "lora", "training": {"learning_rate": 0.01}},
+        "tried": {"method": "probe", "tune": {"learning_rate": [0.1]}},
+        "words": {"method": "bag-of-words"},
+    }
+    of = study(tune=None, arms=arms, training={"learning_rate": {"full": 1e-4}}, confounded=True)
+    shown = lines(planned(of))
+    said = next(line for line in shown if line.startswith("rates are set by"))
+    assert said == (
+        "rates are set by the study: a; what suits the method: low; the arm: own; the arm's own grid: tried"
+    )
+    assert planned(of).to_dict()["learning_rates"] == {
+        "a": {"values": [1e-4], "source": "study", "suits_method": 3e-5},
+        "low": {"values": [2e-4], "source": "method", "suits_method": 2e-4},
+        "own": {"values": [0.01], "source": "arm", "suits_method": 2e-4},
+        "tried": {"values": [0.1], "source": "arm's grid", "suits_method": 1e-3},
+        "words": None,
+    }
+
+
 def test_a_bag_of_words_starts_from_nothing_and_has_no_rate() -> None:
     shown = lines(planned(study(tune=None, arms={"a": {}, "words": {"method": "bag-of-words"}})))
     assert "words (control) - bag-of-words - all 2 0" in shown

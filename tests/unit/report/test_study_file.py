@@ -106,8 +106,10 @@ def test_what_is_commented_out_is_valid_too(tmp_path: Path, task: str) -> None:
 def test_doubts_and_faults_are_comments_on_one_line(tmp_path: Path) -> None:
     draft = make_draft(tmp_path, doubts=("a\nb: c",), faults=("text is empty in 6 of the 60 rows seen",))
     text = format_study(draft)
-    assert "\n  # a b: c\n  # text is empty in 6 of the 60 rows seen\n" in text
-    assert write(draft).task == "classification"
+    assert "\n  # a b: c\n  # text is empty in 6 of the 60 rows seen\n  # skip_invalid: true" in text
+    assert not write(draft).data.skip_invalid
+    draft.file.write_text(text.replace("# skip_invalid", "skip_invalid"), encoding="utf-8")
+    assert load_study(draft.file).data.skip_invalid
 
 
 def test_classes_of_any_name_are_counted_in_the_comment(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     layout.run_model_folder("a/all/3").mkdir(parents=True)
     study = make_study(tmp_path, arms={"a": {"method": "lora"}}, data={"path": "/a.csv", "text": ["p", "q"]})
-    assert promote(layout, make_record(3, resolved={"max_length": 64}), study, lambda _: "card")
+    assert promote(
+        layout, make_record(3, resolved={"max_length": 64, "label_cells": "int"}), study, lambda _: "card"
+    )
     assert read_model_notes(layout.get_arm_model_folder("a")) == ModelNotes(
         run="a/all/3",
         metric="accuracy",
@@ -54,6 +56,7 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
         task="classification",
         method="lora",
         base="m",
+        label_cells="int",
     )
 
 

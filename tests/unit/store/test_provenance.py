@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from headstart.records import CheckpointDigest
 from headstart.store import provenance as module
 from headstart.store.provenance import collect_provenance, describe_processor, read_git_commit
 
 
 def test_versions_are_those_installed() -> None:
-    record = collect_provenance(data="d", checkpoint="c", commit="abc")
+    source = CheckpointDigest(digest="c", files={"config.json": "1"})
+    record = collect_provenance(data="d", checkpoint=source, commit="abc")
+    assert record.checkpoint_files == source.files
     assert (record.torch, record.numpy) == (version("torch"), version("numpy"))
     assert (record.python, record.processor) == (platform.python_version(), describe_processor())
     assert (record.data_digest, record.checkpoint_digest, record.commit) == ("d", "c", "abc")

@@ -81,10 +81,10 @@ def test_sources_are_those_of_the_runs_that_are_done(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     source = collect_provenance(data="d", checkpoint=None, commit=None)
     store.write_record(make_record(0, status="failed", provenance=source))
-    store.check_sources(store.read_done_records().values(), "another", frozenset())
+    store.check_sources(store.read_done_records().values(), "another", ())
     store.write_record(make_record(1, provenance=source))
     with pytest.raises(OutputError, match="run a/all/1 was trained with other data"):
-        store.check_sources(store.read_done_records().values(), "another", frozenset())
+        store.check_sources(store.read_done_records().values(), "another", ())
 
 
 def test_predictions_are_read_by_run(tmp_path: Path) -> None:

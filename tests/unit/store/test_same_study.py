@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headstart.config.load import dump_study
+from headstart.config.study import Lora
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
-from headstart.store.provenance import collect_provenance
-from headstart.store.same_study import check_same_study, check_sources, read_earlier_study
-from small_studies import make_record, make_study
+from headstart.store.same_study import check_same_study, read_earlier_study
+from small_studies import make_study
 
 
 def opened(out: Path, **changes: Any) -> StudyLayout:
@@ -104,28 +104,6 @@ def test_study_that_cannot_be_read_again_is_told(tmp_path: Path) -> None:
         check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
 
 
-# Sources
-
-
-def made_from(data: str, checkpoint: str | None) -> RunRecord:
-    return make_record(provenance=collect_provenance(data=data, checkpoint=checkpoint, commit=None))
-
-
-@pytest.mark.parametrize("record", [made_from("d", "c"), made_from("d", None), make_record()])
-def test_same_files_are_known_by_their_digests(record: RunRecord, tmp_path: Path) -> None:
-    check_sources([record], "d", frozenset({"c", "another arm's"}), StudyLayout(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("record", "what"),
-    [(made_from("d2", "c"), "other data"), (made_from("d", "c2"), "another checkpoint")],
-)
-def test_changed_file_is_refused(record: RunRecord, what: str, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=f"run a/all/0 was trained with {what}") as caught:
-        check_sources([record], "d", frozenset({"c"}), StudyLayout(tmp_path))
-    assert caught.value.where == str(tmp_path)
-
-
 # Grids
 
 RATES = {"learning_rate": [1e-5, 1e-4]}
@@ -178,3 +156,30 @@ def test_a_folder_of_before_tuning_seeds_was_chosen_by_its_own_seeds(tmp_path: P
     check_same_study(layout, make_study(tmp_path / "out", tune=RATES | {"seeds": "shared"}))
     with pytest.raises(OutputError, match=r"tune\.seeds held \['shared'\]"):
         check_same_study(layout, make_study(tmp_path / "out", tune=RATES))
+
+
+@pytest.mark.parametrize(("lora", "is_same"), [({"r": 8}, False), ({"r": 8, "alpha": 16}, True), ({}, True)])
+def test_a_folder_of_when_alpha_was_twice_the_rank_keeps_it(
+    tmp_path: Path, lora: dict[str, Any], is_same: bool
+) -> None:
+    """Rank 16 has alpha 32 then and now."""
+    arms = {"a": {"method": "lora", "lora": lora}, "words": None}
+    layout = opened(tmp_path / "out", arms=arms)
+    earlier = re.sub("alpha: .*", "alpha:", layout.study_file.read_text(encoding="utf-8"))
+    assert earlier.count("alpha:") == 1
+    write_text(layout.study_file, earlier)
+    study = make_study(tmp_path / "out", arms=arms)
+    if is_same:
+        check_same_study(layout, study)
+    else:
+        with pytest.raises(OutputError, match=r"arms\.a\.lora was .*'alpha': 16\.0.*is .*'alpha': 23\.0"):
+            check_same_study(layout, study)
+
+
+def test_a_folder_names_the_alpha_that_was_in_force(tmp_path: Path) -> None:
+    arms: dict[str, Any] = {"a": {"method": "lora", "lora": {"r": 8}}, "words": None}
+    layout = opened(tmp_path / "out", arms=arms)
+    assert read_earlier_study(layout).arms["a"].lora == Lora(r=8, alpha=23)
+    check_same_study(layout, make_study(tmp_path / "out", arms=arms))
+    arms["a"]["lora"] = {"r": 8, "alpha": 23}
+    check_same_study(layout, make_study(tmp_path / "out", arms=arms))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from headstart.config.traits import LabelKind
+from headstart.data.corpus import CellType
 from headstart.tasks import load_task
 from headstart.tasks.columns import make_columns
 from headstart.tasks.labelled import LabelledTask
@@ -34,6 +35,28 @@ def test_classes_stand_there_by_name() -> None:
 
 def test_equal_probabilities_give_the_first_class() -> None:
     assert build("class", ["a", "b"], [0], [[0.5, 0.5]])["predicted"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "names", "values"),
+    [
+        ("int", ["0", "12"], [0, 12]),
+        ("float", ["0.5", "1"], [0.5, 1.0]),
+        ("bool", ["False", "True"], [False, True]),
+        ("text", ["0", "12"], ["0", "12"]),
+    ],
+)
+def test_names_are_what_they_were_in_the_data(cells: CellType, names: list[str], values: list[Any]) -> None:
+    cases: dict[LabelKind, tuple[list[Any], list[Any]]] = {
+        "class": ([1, 0], values[::-1]),
+        "label-set": ([[1, 1], [0, 1]], [values, values[1:]]),
+    }
+    for kind, (labels, expected) in cases.items():
+        columns = make_columns(kind, names, cells)
+        array = columns.format_labels(np.array(labels))
+        assert array.type == columns.type
+        assert array.to_pylist() == expected
+        assert [field.name for field in columns.prediction_fields][1:] == [f"p_{name}" for name in names]
 
 
 def test_label_sets_are_lists_of_the_labels_above_a_half() -> None:

@@ -19,12 +19,13 @@ from headstart.models.accounting.breakdown import ParameterBreakdown, PartCount,
 from headstart.models.accounting.decoders import DECODERS
 from headstart.models.accounting.encoders import ENCODERS
 from headstart.models.accounting.formulas import evaluate
+from headstart.models.accounting.gated_decoders import GATED_DECODERS
 from headstart.models.accounting.heads import Head
 from headstart.models.accounting.layers import Family, PartSpec, SectionSpec, list_parts, read_symbols
 from headstart.records import Parameters
 
-#: What a model is made of, by `model_type`: the families that packs are tested with.
-FAMILIES = ENCODERS | DECODERS
+#: What a model is made of, by `model_type`.
+FAMILIES = ENCODERS | DECODERS | GATED_DECODERS
 _PLACES: tuple[Place, ...] = get_args(Place)
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 

@@ -113,6 +113,14 @@ def specify_decoder(config: Any, module: str, width: str = "D", bias: str = "") 
     return LayerSpec("decoder", module, "" if is_tied else f"V·{width}", bias, is_tied=is_tied)
 
 
+def specify_causal_head(config: Any, head: Head, width: str = "D") -> Iterator[SectionSpec]:
+    """The heads of causal families, which have no biases."""
+    if head is Head.CAUSAL_LM:
+        yield SectionSpec("lm-head", (specify_decoder(config, "lm_head", width),))
+    if head is Head.CLASSIFICATION:
+        yield SectionSpec("head", (LayerSpec("classifier", "score", f"{width}·C"),))
+
+
 def list_parts(section: SectionSpec) -> Iterator[PartSpec]:
     """The section's lines: the weights of each layer, then all biases in one line, all norms in another."""
     layers = [layer for layer in section.layers if isinstance(layer, LayerSpec)]

@@ -13,6 +13,8 @@ from headstart.models.accounting.heads import Head
 #: Bytes of a weight that trains, in float32: itself, its gradient, and AdamW's two moments.
 TRAINED_BYTES = 16
 Bits = Literal[4, 16, 32]
+#: Bytes of a weight that is not quantised, by the bits in which a model is kept.
+PLAIN_BYTES: Mapping[Bits, int] = {4: 4, 16: 2, 32: 4}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class LoraCount:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
         return {
-            "settings": self.settings.model_dump(mode="json") | {"scale": self.settings.scale},
+            "settings": self.settings.model_dump(mode="json")
+            | {"alpha": self.settings.alpha_in_force, "scale": self.settings.scale},
             "layers": list(self.layers),
             "adapters": self.adapters,
             "as_sum": self.as_sum,
@@ -118,9 +121,15 @@ class ModelSize:
         """Weights, gradients and moments while it trains as asked; activations are not in it."""
         if self.lora is None:
             return self.full_training_bytes
-        # What trains beside adapters is among the model's own weights, which are counted once.
+        # What trains beside adapters is among the model's own weights, which are counted once. In four bits
+        # it is not, for only linear layers of the body are.
         beside = self.lora.head + self.lora.biases
-        return self.weight_bytes + TRAINED_BYTES * self.lora.trainable - 4 * beside
+        return self.weight_bytes + TRAINED_BYTES * self.lora.trainable - self._plain_bytes * beside
+
+    @property
+    def _plain_bytes(self) -> int:
+        """Bytes of a weight that is kept in no four bits."""
+        return PLAIN_BYTES[self.bits]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""

@@ -17,11 +17,13 @@ from transformers import (
     AutoModelForSequenceClassification,
 )
 
+from headstart.config.study import Lora
 from headstart.errors import HeadstartError, ModelError
+from headstart.methods.lora_count import count_lora
 from headstart.models.accounting.counts import FAMILIES as KNOWN
 from headstart.models.accounting.counts import count_by_part, count_parameters
 from headstart.models.accounting.heads import Head, read_head
-from tiny import FAMILIES, make_tiny_config
+from tiny import FAMILIES, GROUPED, make_tiny_config
 
 HEADS: dict[Head, Any] = {
     Head.NONE: AutoModel,
@@ -41,6 +43,52 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "modernbert": {"attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True},
     "qwen3": {"attention_bias": True},
 }
+
+
+#: Tiny shapes of causal families that have formulas and are in no test of packs.
+_MORE_HEADS = GROUPED | {"num_attention_heads": 4, "num_key_value_heads": 2}
+MORE_FAMILIES: dict[str, dict[str, Any]] = {
+    "gemma": _MORE_HEADS | {"head_dim": 16},
+    "gemma2": _MORE_HEADS | {"head_dim": 16},
+    "gemma3_text": _MORE_HEADS | {"head_dim": 16},
+    "gpt_neox": _MORE_HEADS,
+    "mistral": _MORE_HEADS | {"head_dim": 16},
+    "opt": _MORE_HEADS | {"ffn_dim": 40, "word_embed_proj_dim": 32},
+    "phi3": _MORE_HEADS,
+    "smollm3": _MORE_HEADS,
+}
+#: What changes their parts.
+MORE_VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("gemma", {"attention_bias": True}),
+    ("gemma2", {"attention_bias": True}),
+    ("gemma3_text", {"attention_bias": True, "num_key_value_heads": 1}),
+    ("gpt_neox", {"attention_bias": False}),
+    ("gpt_neox", {"intermediate_size": 64}),
+    ("mistral", {"head_dim": 8}),
+    ("opt", {"word_embed_proj_dim": 16}),
+    ("opt", {"do_layer_norm_before": False}),
+    ("opt", {"_remove_final_layer_norm": True}),
+    ("opt", {"enable_bias": False}),
+    ("opt", {"layer_norm_elementwise_affine": False}),
+    ("phi3", {"num_key_value_heads": 1}),
+    ("smollm3", {"attention_bias": True, "mlp_bias": True}),
+]
+#: PEFT's table, and for families that it lacks the layers that hold queries and values.
+TARGETS = {
+    "gemma": ("q_proj", "v_proj"),
+    "gemma2": ("q_proj", "v_proj"),
+    "gemma3_text": ("q_proj", "v_proj"),
+    "gpt_neox": ("query_key_value",),
+    "mistral": ("q_proj", "v_proj"),
+    "opt": ("q_proj", "v_proj"),
+    "phi3": ("qkv_proj",),
+    "smollm3": ("q_proj", "v_proj"),
+}
+
+
+def make_more_config(family: str, **more: Any) -> Any:
+    """The tiny configuration of a family of `MORE_FAMILIES`."""
+    return AutoConfig.for_model(family, **(MORE_FAMILIES[family] | more))
 
 
 def build(config: Any, head: Head) -> Any:
@@ -69,8 +117,51 @@ def test_formulas_follow_what_a_configuration_changes(family: str, head: Head) -
     assert counted.total == count_parameters(model).total != count_parameters(plain).total
 
 
+@pytest.mark.parametrize("untied", [True, False])
+@pytest.mark.parametrize("head", [Head.NONE, Head.CAUSAL_LM, Head.CLASSIFICATION])
+@pytest.mark.parametrize("family", MORE_FAMILIES)
+def test_formulas_and_walk_agree_for_causal_families(family: str, head: Head, untied: bool) -> None:
+    config = make_more_config(family, tie_word_embeddings=not untied)
+    model = build(config, head)
+    assert count_by_part(model, config, head).total == count_parameters(model).total
+
+
+@pytest.mark.parametrize("head", [Head.CAUSAL_LM, Head.CLASSIFICATION])
+@pytest.mark.parametrize(("family", "changes"), MORE_VARIANTS)
+def test_formulas_follow_the_configurations_of_causal_families(
+    family: str, changes: dict[str, Any], head: Head
+) -> None:
+    config = make_more_config(family, **changes)
+    model, plain = build(config, head), build(make_more_config(family), head)
+    counted = count_by_part(model, config, head)
+    assert counted.total == count_parameters(model).total != count_parameters(plain).total
+
+
+def test_a_bias_that_the_modules_have_not_is_not_counted() -> None:
+    """Mistral's and Gemma's modules look at no such key."""
+    for family, key in (("mistral", "attention_bias"), ("gemma", "mlp_bias"), ("qwen2", "attention_bias")):
+        config = AutoConfig.for_model(family, **_MORE_HEADS, **{key: True})
+        model = build(config, Head.CAUSAL_LM)
+        assert count_by_part(model, config, Head.CAUSAL_LM).total == count_parameters(model).total
+
+
+@pytest.mark.parametrize("family", MORE_FAMILIES)
+def test_adapters_of_causal_families_go_where_peft_puts_them(family: str) -> None:
+    """Adapters are counted by formula and by walking; PEFT's own model has as many."""
+    peft = pytest.importorskip("peft")
+    table = peft.utils.constants.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+    assert tuple(table.get(family, TARGETS[family])) == TARGETS[family]
+    config = make_more_config(family)
+    counted = count_lora(lambda: build(config, Head.CAUSAL_LM), Lora(r=2))
+    assert sorted(counted.layer_names) == sorted(TARGETS[family])
+    settings = peft.LoraConfig(r=2, target_modules=list(TARGETS[family]), task_type="CAUSAL_LM")
+    theirs = peft.get_peft_model(build(config, Head.CAUSAL_LM), settings)
+    assert counted.trainable == counted.adapters == count_parameters(theirs).trainable > 0
+
+
 def test_every_family_with_formulas_is_tested_here() -> None:
-    assert {make_tiny_config(family).model_type for family in FAMILIES} == set(KNOWN)
+    tested = {make_tiny_config(family).model_type for family in FAMILIES} | set(MORE_FAMILIES)
+    assert tested == set(KNOWN)
 
 
 @pytest.mark.parametrize("case", PUBLISHED, ids=lambda case: str(case["name"]))

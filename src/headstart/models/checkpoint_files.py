@@ -1,0 +1,87 @@
+"""Checks what lies in a checkpoint's folder before transformers is asked for its configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from headstart.errors import ModelError
+from headstart.models.weight_files import is_pointer
+
+ADAPTER_CONFIG: Final = "adapter_config.json"
+#: Files larger than this are weights, which are looked at when they are loaded.
+_SMALL: Final = 1000
+
+
+def check_folder(location: str) -> None:
+    """See that no file of a folder is a pointer of git-lfs; hub ids are passed over.
+
+    Raises:
+        ModelError: one is, other than of weights, which a run with random weights does not need.
+    """
+    folder = Path(location)
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.iterdir()):
+        is_small = file.is_file() and file.stat().st_size < _SMALL
+        if is_small and file.suffix not in (".safetensors", ".bin") and is_pointer(file):
+            raise ModelError(
+                f"{file.name} is a pointer of git-lfs, not the file itself",
+                where=location,
+                fix="run `git lfs pull` there, or download the file",
+            )
+
+
+def refuse_adapter(name: str, location: str) -> None:
+    """Refuse a folder that holds an adapter: a run starts from a whole model.
+
+    Raises:
+        ModelError: it does; names the adapter's base and how both become one model.
+    """
+    file = Path(location) / ADAPTER_CONFIG
+    if not file.is_file():
+        return
+    base = read_adapter_config(file.parent).get("base_model_name_or_path") or "a base that it does not name"
+    # `export` needs the configuration that a study leaves beside an adapter; PEFT's own folders have none.
+    can_export = (file.parent / "config.json").is_file()
+    merge = f"headstart export --merge {name} -o WHOLE" if can_export else "merge_and_unload of PEFT"
+    raise ModelError(
+        f"an adapter of {base}, not a whole model",
+        where=name,
+        expected="a checkpoint with its own weights",
+        fix=f"name {base} itself, or merge both first: {merge}",
+    )
+
+
+def read_adapter_config(folder: Path) -> dict[str, Any]:
+    """What PEFT notes of an adapter.
+
+    Raises:
+        ModelError: its file cannot be read.
+    """
+    try:
+        return dict(json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{ADAPTER_CONFIG} cannot be read", where=str(folder), expected="PEFT's file"
+        ) from error
+
+
+def refuse_quantised(name: str, config: Any) -> None:
+    """Refuse a checkpoint whose weights lie in fewer bits already: no run can train or measure these.
+
+    Raises:
+        ModelError: they do; says what to name in its place.
+    """
+    quantised = getattr(config, "quantization_config", None)
+    if quantised is None:
+        return
+    values = quantised if isinstance(quantised, dict) else quantised.to_dict()
+    method = values.get("quant_method", "an unnamed method")
+    raise ModelError(
+        f"its weights are quantised already ({getattr(method, 'value', method)})",
+        where=name,
+        expected="weights in float32, float16 or bfloat16",
+        fix="name the checkpoint that was quantised; method: qlora puts it into four bits itself",
+    )

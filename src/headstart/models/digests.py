@@ -1,0 +1,74 @@
+"""Tells a checkpoint from others by every file that decides what it computes, and says which files differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from headstart.models.weight_files import find_weight_files
+from headstart.records import CheckpointDigest
+
+#: Before a digest of all deciding files; those of older versions, of weights alone, have nothing before them.
+_PREFIX: Final = "files-2:"
+#: Files beside the weights that decide: configurations, tokenizers, chat templates, adapters and probes.
+_PATTERNS: Final = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.codes", "*.jinja", "*.safetensors")
+#: What training leaves behind, and what says nothing of how texts are read or answered.
+_PASSED_OVER: Final = frozenset(
+    {
+        "headstart.json",
+        "trainer_state.json",
+        "all_results.json",
+        "train_results.json",
+        "eval_results.json",
+        "test_results.json",
+        "predict_results.json",
+        "requirements.txt",
+        "LICENSE.txt",
+        "license.txt",
+        "modules.json",
+        "config_sentence_transformers.json",
+        "sentence_bert_config.json",
+        "data_config.json",
+    }
+)
+_SHOWN: Final = 16
+
+
+def compute_digest(location: str, config: Any) -> CheckpointDigest:
+    """The hub's commit, or the SHA-256 of a folder's files."""
+    folder = Path(location)
+    if not folder.is_dir():
+        return CheckpointDigest(digest=str(getattr(config, "_commit_hash", None) or "unknown"))
+    hashes = {file: _hash_file(file) for file in sorted(set(_iter_files(folder)))}
+    files = {file.relative_to(folder).as_posix(): digest.hex() for file, digest in hashes.items()}
+    lines = "".join(f"{name} {digest}\n" for name, digest in files.items())
+    return CheckpointDigest(
+        digest=_PREFIX + hashlib.sha256(lines.encode()).hexdigest(),
+        files={name: digest[:_SHOWN] for name, digest in files.items()},
+        weights=_join_old(folder, hashes),
+    )
+
+
+def _iter_files(folder: Path) -> Iterator[Path]:
+    """The deciding files that are there: of several kinds of weights those that are loaded."""
+    yield from (file for file in find_weight_files(folder) if file.is_file())
+    for pattern in _PATTERNS:
+        for file in folder.glob(pattern):
+            if file.name not in _PASSED_OVER and not file.name.startswith("."):
+                yield file
+    yield from folder.glob("additional_chat_templates/*.jinja")
+
+
+def _join_old(folder: Path, hashes: dict[Path, bytes]) -> str:
+    """The digest of older versions: of all files of weights, by name."""
+    sha = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        sha.update(hashes.get(file) or _hash_file(file))
+    return sha.hexdigest()
+
+
+def _hash_file(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()

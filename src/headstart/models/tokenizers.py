@@ -1,0 +1,103 @@
+"""Reads a checkpoint's tokenizer; refuses folders without one, of which transformers makes an empty one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from transformers import PreTrainedTokenizerFast
+
+from headstart.errors import MissingExtraError, ModelError
+from headstart.models.library import load_tokenizer, make_own_code_error, model_errors, silence_logs
+
+#: An empty tokenizer holds special tokens, and in some families the mark of a space.
+_MOST_OF_EMPTY: Final = 1
+#: The first byte of a SentencePiece model: its list of pieces. Tables of tiktoken are text.
+_SENTENCEPIECE_START: Final = b"\n"
+#: What the library says of such a model that it cannot read.
+_PIECE_WORDS: Final = ("entencepiece", "entencePiece", "iktoken")
+
+
+def read_tokenizer(location: str, name: str) -> Any:
+    """The tokenizer of the folder or hub id behind checkpoint `name`.
+
+    Raises:
+        ModelError: there is none, a part of it is absent, or it works with code of its own alone.
+        MissingExtraError: it is a SentencePiece model, and SentencePiece is not installed.
+    """
+    folder = Path(location)
+    if folder.is_dir() and not (folder / "tokenizer.json").is_file():
+        _check_parts(folder, name)
+    try:
+        with model_errors(name), silence_logs():
+            tokenizer = load_tokenizer(location)
+    except ModelError as error:  # of a hub id, whose files cannot be looked at beforehand
+        if find_spec("sentencepiece") is None and any(word in error.got for word in _PIECE_WORDS):
+            raise _make_missing_error(name) from error
+        raise
+    except TypeError as error:  # classes of some families take the name of a file that is not there
+        raise _make_absence_error(name) from error
+    words = set(tokenizer.get_vocab().values()) - set(tokenizer.added_tokens_decoder)
+    if len(words) <= _MOST_OF_EMPTY:
+        raise _make_absence_error(name)
+    return tokenizer
+
+
+def find_other_reading(location: str, tokenizer: Any, texts: Sequence[str]) -> str | None:
+    """The first of `texts` that a folder's tokenizer.json by itself gives other tokens; None where none is.
+
+    For some families the library builds a class of its own from the vocabulary in that file, and leaves out
+    what else stands there: such a tokenizer is not the one that the model was trained with.
+    """
+    file = Path(location) / "tokenizer.json"
+    if not file.is_file() or type(tokenizer) is PreTrainedTokenizerFast:
+        return None
+    as_written = PreTrainedTokenizerFast(tokenizer_file=str(file))
+    readings = [read(list(texts), add_special_tokens=False)["input_ids"] for read in (tokenizer, as_written)]
+    return next((text for text, *ids in zip(texts, *readings, strict=True) if ids[0] != ids[1]), None)
+
+
+def _make_missing_error(file: str) -> MissingExtraError:
+    return MissingExtraError("sentencepiece", "sentencepiece", f"the tokenizer {file}")
+
+
+def _make_absence_error(name: str) -> ModelError:
+    return ModelError(
+        "no tokenizer is there, or one without words",
+        where=name,
+        expected="tokenizer.json, or the vocabulary's own files, beside config.json",
+        fix="copy the tokenizer's files of the model that it was made from",
+    )
+
+
+def _check_parts(folder: Path, name: str) -> None:
+    """What a folder without tokenizer.json has to have for its tokenizer to be the one that was trained."""
+    if _has_own_code(folder):
+        raise make_own_code_error(name)
+    pieces = [file for file in sorted(folder.glob("*.model")) if _is_sentencepiece(file)]
+    if pieces and find_spec("sentencepiece") is None:
+        raise _make_missing_error(f"{name}/{pieces[0].name}")
+    # Without its merges the library takes a byte-pair vocabulary apart into letters, and says nothing.
+    if (folder / "vocab.json").is_file() and not pieces and not (folder / "merges.txt").is_file():
+        raise ModelError(
+            "vocab.json without merges.txt is half a tokenizer",
+            where=name,
+            expected="both, or tokenizer.json",
+        )
+
+
+def _has_own_code(folder: Path) -> bool:
+    """Whether the tokenizer is a class in the checkpoint's own code: the library would take another's."""
+    try:
+        values = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and bool(values.get("auto_map"))
+
+
+def _is_sentencepiece(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(1) == _SENTENCEPIECE_START
