@@ -100,7 +100,7 @@ class PreparedRun:
     @property
     def max_length(self) -> int:
         """Most tokens of an example."""
-        return self.checkpoint.resolve_max_length(self.run.training.max_length)
+        return self.checkpoint.resolve_max_length(self.run.training.max_length, self.run.virtual_tokens)
 
     @property
     def tokens(self) -> dict[Part, Tokens]:

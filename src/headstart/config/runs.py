@@ -49,6 +49,12 @@ class Run:
         """`arm/size/seed`, with the point of the grid in a tuned arm: the run's folder below `runs/`."""
         return format_run_key(self.arm, self.size, self.seed, self.grid_point, for_tuning=self.for_tuning)
 
+    @property
+    def virtual_tokens(self) -> int:
+        """Trained vectors that PEFT's prompts put before each text, which has so many positions fewer."""
+        count = (self.peft or {}).get("num_virtual_tokens")
+        return count if isinstance(count, int) else 0
+
 
 @dataclass(frozen=True)
 class Pack:

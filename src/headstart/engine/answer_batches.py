@@ -13,7 +13,7 @@ GenerateIds = Callable[[list[int], int], list[list[int]]]
 
 
 def plan_answer_batches(
-    lengths: Sequence[int], max_new_tokens: int, limit: int | None, size: int
+    lengths: Sequence[int], max_new_tokens: int, limit: int | None, size: int, *, one_length: bool = False
 ) -> Iterator[tuple[list[int], int]]:
     """Which of N prompts are answered at once, and with how many tokens at most: short prompts first.
 
@@ -24,10 +24,11 @@ def plan_answer_batches(
         lengths: tokens of each prompt, [N].
         limit: most tokens of a prompt with its answer; None for no limit.
         size: most prompts of a batch.
+        one_length: put only prompts of one length beside each other.
     """
     rooms = [count_room(length, max_new_tokens, limit) for length in lengths]
     order = sorted((i for i, room in enumerate(rooms) if room), key=lambda i: lengths[i])
-    for room, group in groupby(order, key=lambda i: rooms[i]):
+    for (room, _), group in groupby(order, key=lambda i: (rooms[i], lengths[i] if one_length else 0)):
         index = list(group)
         yield from ((index[start : start + size], room) for start in range(0, len(index), size))
 

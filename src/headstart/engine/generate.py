@@ -15,6 +15,7 @@ from headstart.engine.answer_batches import generate_in_halves, plan_answer_batc
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.sampling import list_samplers
+from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.models.library import silence_logs
 from headstart.models.positions import find_position_limit
 
@@ -75,7 +76,10 @@ def generate_answers(
     with evaluation_mode(model), _plain_generation(model):
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _BATCH_SIZE
-        for index, room in plan_answer_batches(lengths, config.max_new_tokens, limit, size):
+        # PEFT's virtual tokens stand before the padding: without it alone prompts are as far from them as in
+        # training.
+        alike = count_virtual_tokens(model) > 0
+        for index, room in plan_answer_batches(lengths, config.max_new_tokens, limit, size, one_length=alike):
             generated = generate_in_halves(generate, index, room)
             decoded = (_decode_answer(ids, tokenizer, stop_ids) for ids in generated)
             answers |= dict(zip(index, decoded, strict=True))
@@ -94,7 +98,8 @@ def _generate_ids(
     """The ids behind each prompt."""
     device = next(model.parameters()).device
     width = max(map(len, prompts))
-    if config.static_cache:
+    static_cache = config.static_cache and not count_virtual_tokens(model)  # PEFT's has a size of its own
+    if static_cache:
         width = -(-width // _STATIC_WIDTH) * _STATIC_WIDTH
     ids = torch.full((len(prompts), width), tokenizer.pad_token_id)
     mask = torch.zeros_like(ids)
@@ -102,7 +107,7 @@ def _generate_ids(
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, width - len(prompt) :] = 1
     more: dict[str, Any] = {"logits_processor": list_samplers(prompts, config)} if config.temperature else {}
-    if config.static_cache and getattr(model, "_can_compile_fullgraph", False):
+    if static_cache and getattr(model, "_can_compile_fullgraph", False):
         more["cache_implementation"] = "static"
     autocast = make_autocast_context(device, precision)
     with torch.inference_mode(), autocast, refuse_cudnn_attention(), silence_logs():

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from headstart.data.batches import Batch
+from headstart.data.batches import IGNORE_INDEX, Batch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack
+from headstart.engine.virtual_tokens import count_virtual_logits, unwrap_peft
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,6 @@ def build_loss_inputs(
     return choose_loss_inputs(module, token_labels, torch.from_numpy(positions).to(device))
 
 
-def _unwrap_peft(module: Any) -> Any:
-    """The model inside PEFT's."""
-    return module.get_base_model() if hasattr(module, "get_base_model") else module
-
-
 def choose_loss_inputs(
     module: torch.nn.Module, labels: torch.Tensor, positions: torch.Tensor | None
 ) -> tuple[dict[str, Any], torch.Tensor]:
@@ -79,9 +76,11 @@ def choose_loss_inputs(
     """
     if positions is None:
         return _refuse_cache(module), labels
+    virtual = count_virtual_logits(module)
     if not can_keep_logits(module):
-        return {"use_cache": False}, labels
-    return {"use_cache": False, "logits_to_keep": positions}, labels.index_select(1, positions)
+        return {"use_cache": False}, F.pad(labels, (virtual, 0), value=IGNORE_INDEX)
+    kept = {"use_cache": False, "logits_to_keep": positions + virtual}
+    return kept, labels.index_select(1, positions)
 
 
 def can_keep_logits(module: torch.nn.Module) -> bool:
@@ -96,7 +95,7 @@ def _refuse_cache(module: torch.nn.Module) -> dict[str, Any]:
 
 def _get_family(module: torch.nn.Module) -> type:
     """The class of a model, or of a stack's."""
-    model: Any = module.model if isinstance(module, Stack) else _unwrap_peft(module)
+    model: Any = module.model if isinstance(module, Stack) else unwrap_peft(module)
     return type(model)
 
 

@@ -7,11 +7,12 @@ an operator needs for itself, and what the allocator wastes, is not seen.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -19,12 +20,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from headstart.data.batches import Batch
+from headstart.data.batches import IGNORE_INDEX, Batch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
 from headstart.engine.stack import Stack, count_members, stack
 from headstart.engine.step import build_inputs, build_loss_inputs
+from headstart.models.library import silence_logs
 from headstart.models.vocabulary import get_input_embedding
 
 _CPU = torch.device("cpu")
@@ -66,6 +68,8 @@ class _FakeValueMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return 0
         if func is torch.ops.aten.equal.default:
             return True
+        if func is torch.ops.aten._grouped_mm.default:
+            return _multiply_grouped(*args[:2])
         return self._guess_choice(*args) if _is_boolean_index(func, args) else func(*args, **(kwargs or {}))
 
     def _guess_choice(self, x: torch.Tensor, index: Any) -> torch.Tensor:
@@ -73,6 +77,12 @@ class _FakeValueMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         (mask,) = index
         count = mask.numel() if self.chosen is None else min(self.chosen, mask.numel())
         return x.flatten(0, mask.dim() - 1)[:count].clone()
+
+
+def _multiply_grouped(rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """What experts make of rows [S, in] by weights [E, in, out]; torch knows the shape of it in bf16 alone,
+    and computes others too."""
+    return rows.new_empty((*rows.shape[:-1], weights.shape[-1]))
 
 
 def _is_boolean_index(func: Any, args: tuple[Any, ...]) -> bool:
@@ -102,6 +112,18 @@ class StepMemory:
     step: int
     evaluation: int
 
+
+#: What code raises that meets tensors without numbers: torch's own errors, and whatever a family's code or a
+#: library's says of numbers that it does not expect.
+UNTRACEABLE: Final = (
+    RuntimeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+)
 
 #: Copies of an evaluation's logits that are there at once: the model's, in a wide format, and in use.
 _COPIES = 3
@@ -136,6 +158,41 @@ def trace_memory(
         module = model.train() if members == 1 else _stack_copies(model, members)
         step = count_saved_bytes(module, batch, task, precision, stores_masks=stores_masks)
         return StepMemory(step // members, evaluation)
+
+
+def strip_numbers(model: torch.nn.Module) -> None:
+    """Give a model weights and buffers on the CPU of the same shapes and ties, made where this is called.
+
+    A model that is made on the meta device, and stripped where tensors have no numbers, is one that was made
+    there; but nothing was moved between devices, which is a swap of two tensors there, and corrupts memory
+    with those that torch's cache of operators has made.
+    """
+    known: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}  # with the old ones, so that no id comes again
+    for module in model.modules():
+        for values in (module._parameters, module._buffers):
+            for name, value in values.items():
+                if value is not None:
+                    values[name] = known.setdefault(id(value), (value, _strip_tensor(value)))[1]  # type: ignore[assignment]
+
+
+def _strip_tensor(value: torch.Tensor) -> torch.Tensor:
+    bare = torch.empty(value.shape, dtype=value.dtype, device=_CPU)
+    return torch.nn.Parameter(bare, value.requires_grad) if isinstance(value, torch.nn.Parameter) else bare
+
+
+def run_without_numbers(model: torch.nn.Module, batch: Batch) -> None:
+    """One forward pass of a model of the meta device, whose weights are replaced: does its code run?"""
+    with _trace_without_numbers(_count_loss_tokens(batch)):
+        strip_numbers(model)
+        more, _ = build_loss_inputs(model, batch, _CPU)
+        model(**build_inputs(batch, _CPU), **more)
+
+
+def make_probe_batch(*, causal: bool) -> Batch:
+    """Two rows of a few tokens, to see whether a model's code runs."""
+    ids = np.full((2, 4), 1)
+    token_labels = np.where(np.arange(4) < 3, ids, IGNORE_INDEX) if causal else None
+    return Batch(ids, np.ones_like(ids), None, np.zeros(2, np.int64), token_labels)
 
 
 def _stack_copies(model: torch.nn.Module, members: int) -> Stack:
@@ -192,8 +249,15 @@ def _count_logits_bytes(model: torch.nn.Module, batch: Batch, precision: Precisi
 
 @contextmanager
 def _trace_without_numbers(chosen: int | None) -> Iterator[None]:
-    with FakeTensorMode(allow_non_fake_inputs=True), _FakeValueMode(chosen):
-        yield
+    # What a family's code cannot do without numbers is an exception here; torch writes its stack on top.
+    reports = logging.getLogger("torch._subclasses.fake_tensor")
+    level = reports.level
+    reports.setLevel(logging.CRITICAL)
+    try:
+        with silence_logs(), FakeTensorMode(allow_non_fake_inputs=True), _FakeValueMode(chosen):
+            yield
+    finally:
+        reports.setLevel(level)
 
 
 def _count_loss_tokens(batch: Batch) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from headstart.methods.lora_layers import (
     collect_trained_values,
     count_linear_weights,
     eject_adapters,
-    find_target_layers,
     import_peft,
     inject_adapters,
     pad_rank,
 )
+from headstart.methods.lora_targets import check_targets, find_idle_bias
 from headstart.methods.peft_format import attach_adapter, convert_to_peft, merge_adapter, save_adapter
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.save import compare_logits, compute_example_logits, save_model
@@ -38,12 +38,18 @@ class LoraMethod(TrainedMethod):
         import_peft()
 
     def check(self, run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
-        """Some layer must match each target."""
+        """Some layer must match each target, and adapters take part in what the model computes."""
         self.load_libraries()
         try:
-            find_target_layers(skeleton, _get_settings(run))
+            check_targets(skeleton, _get_settings(run), missing_keys)
         except ModelError as error:
             raise name_key(error, f"arms.{run.arm}.lora.target") from error
+
+    def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
+        """A `bias` that the family does not have."""
+        idle = find_idle_bias(prepared.checkpoint.build_skeleton(), _get_settings(prepared.run))
+        if idle is not None:
+            yield idle
 
     def select_pack_settings(self, run: Run) -> object:
         """All but rank and scale, which members of a pack have of their own."""

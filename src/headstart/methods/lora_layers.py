@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -217,11 +218,22 @@ def eject_adapters(model: nn.Module) -> nn.Module:
 
 def cast_base_to_bf16(model: nn.Module) -> None:
     """Cast frozen linear layers to bfloat16, in place, as autocast would do at each step."""
-    for module in model.modules():
-        parameters = list(module.parameters(recurse=False))
-        is_linear = type(module) is nn.Linear or isinstance(module, Conv1D)
-        if is_linear and not any(p.requires_grad for p in parameters):
-            module.to(torch.bfloat16)
+    for module in list_frozen_linear(model):
+        module.to(torch.bfloat16)
+
+
+def list_frozen_linear(model: nn.Module) -> list[nn.Module]:
+    """Linear layers none of whose weights train, or lie in another layer too.
+
+    A head that is one table with the token embedding is left: autocast rounds products, and not what is read.
+    """
+    shared = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
+    return [
+        module
+        for module in model.modules()
+        if (type(module) is nn.Linear or isinstance(module, Conv1D))
+        and not any(p.requires_grad or shared[id(p)] > 1 for p in module.parameters(recurse=False))
+    ]
 
 
 def silence_logs() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,15 @@ from headstart.device import Precision
 from headstart.errors import ModelError
 from headstart.methods.base import TrainedMethod, name_key, select_check
 from headstart.methods.lora import estimate_base_bytes, identify_frozen_weights
-from headstart.methods.lora_layers import import_peft
-from headstart.methods.peft_format import can_merge, load_adapter, merge_adapter, save_adapter, wrap_with_peft
+from headstart.methods.lora_layers import import_peft, list_trained_modules
+from headstart.methods.peft_format import (
+    find_merge_obstacle,
+    load_adapter,
+    merge_adapter,
+    save_adapter,
+    wrap_with_peft,
+)
+from headstart.methods.peft_types import check_head, check_prompt, refuse_type
 from headstart.models.save import compare_logits, compute_example_logits, save_model
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
@@ -38,6 +45,14 @@ class PeftMethod(TrainedMethod):
             _check_configuration(run, skeleton, missing_keys)
         except ModelError as error:
             raise name_key(error, f"arms.{run.arm}.peft") from error
+
+    def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
+        """A `bias` that the family does not have."""
+        bias, skeleton = _get_settings(prepared.run).get("bias", "none"), prepared.checkpoint.build_skeleton()
+        names = [name for name, _ in skeleton.named_parameters()]
+        if bias != "none" and not any(name.rpartition(".")[2] == "bias" for name in names):
+            family = prepared.checkpoint.config.model_type
+            yield f"peft.bias: {bias} trains none: a {family} has no biases"
 
     def explain_alone(self, prepared: PreparedRun) -> str | None:
         """Always."""
@@ -83,13 +98,18 @@ class PeftMethod(TrainedMethod):
 
 
 def _check_configuration(run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
+    refuse_type(_get_settings(run))
+    trained = list_trained_modules(skeleton, missing_keys)
     try:
         wrapped = wrap_with_peft(skeleton, _get_settings(run), run.seed, missing_keys)
-    except (RuntimeError, NotImplementedError):  # it has to see the model's numbers, as singular vectors do
+    except RuntimeError:  # it has to see the model's numbers, as singular vectors do
         return
-    if not run.pretrained and not can_merge(wrapped):
+    check_prompt(wrapped, run)
+    check_head(wrapped, trained, missing_keys)
+    obstacle = None if run.pretrained else find_merge_obstacle(wrapped)
+    if obstacle is not None:
         raise ModelError(
-            "it cannot be merged into random weights, and these are nobody's base",
+            f"it cannot be merged into random weights, and these are nobody's base: {obstacle}",
             expected="a type that can be merged, such as LORA or IA3, or pretrained weights",
         )
 

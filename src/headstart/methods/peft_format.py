@@ -190,12 +190,32 @@ def _read_base_name(folder: Path) -> str:
     return str(base)
 
 
-def can_merge(model: Any) -> bool:
-    """Whether what a `PeftModel` has learnt can be put into its base's weights."""
-    return hasattr(model.base_model, "merge_and_unload")
+def find_merge_obstacle(model: Any) -> str | None:
+    """Why what a `PeftModel` has learnt cannot be put into its base's weights; None where it can."""
+    if not hasattr(model.base_model, "merge_and_unload"):
+        return "it is no change of weights"
+    kind = model.peft_type.value
+    if kind == "LILY":
+        return "PEFT has no code for it"
+    layers = (module for module in model.modules() if hasattr(module, "base_layer"))
+    if kind == "BEFT" and any(getattr(layer.base_layer, "bias", None) is None for layer in layers):
+        return "it trains biases, and a layer has none"
+    return None
 
 
 def merge_adapter(model: Any) -> Any:
-    """A `PeftModel` as a plain model whose weights hold the adapter; the adapter is gone afterwards."""
+    """A `PeftModel` as a plain model whose weights hold the adapter; the adapter is gone afterwards.
+
+    Raises:
+        ModelError: it is of a type that has no place in the base's weights.
+    """
+    reason = find_merge_obstacle(model)
+    if reason is not None:
+        raise ModelError(
+            f"a {model.peft_type.value} adapter has no place in its base's weights: {reason}",
+            where=ADAPTER_CONFIG,
+            expected="a type that can be merged, such as LORA or IA3",
+            fix="load it by peft.PeftModel.from_pretrained",
+        )
     with _silence_warnings():
         return model.merge_and_unload()

@@ -41,6 +41,7 @@ class QloraMethod(LoraMethod):
 
     def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
         """Where most of the body stays as it is, as that of a mixture whose experts are no linear layers."""
+        yield from super().list_cautions(prepared)
         skeleton: Any = prepared.checkpoint.build_skeleton()
         weights, matrices = count_linear_weights(skeleton), count_matrix_weights(skeleton)
         small = sum(weights[path] for path in list_quantisable_layers(skeleton))

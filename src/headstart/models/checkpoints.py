@@ -93,19 +93,24 @@ class Checkpoint:
         """The network without memory for its weights."""
         return _build_skeleton(self.config, self.name, self.task)
 
-    def resolve_max_length(self, wanted: int | None) -> int:
+    def resolve_max_length(self, wanted: int | None, virtual: int = 0) -> int:
         """The token limit for `training.max_length`, or what suits where it is not set.
+
+        Args:
+            virtual: positions that are taken before a text begins.
 
         Raises:
             ModelError: more than the model takes.
         """
-        if wanted is not None and wanted > self.max_length:
+        most = self.max_length - virtual
+        if (wanted or 1) > most:
+            beside = f" and {virtual} virtual tokens are" if virtual else " is"
             raise ModelError(
-                f"max_length {wanted} is more than {self.name} takes",
+                f"max_length {wanted or 1}{beside} more than {self.name} takes",
                 where="training.max_length",
-                expected=f"at most {self.max_length}",
+                expected=f"at most {most}" if most > 0 else f"fewer than {self.max_length} virtual tokens",
             )
-        return wanted or min(_DEFAULT_LENGTH, self.max_length)
+        return wanted or min(_DEFAULT_LENGTH, most)
 
 
 def get_auto_class(task: TaskName) -> Any:

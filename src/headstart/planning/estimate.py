@@ -16,7 +16,12 @@ from headstart.planning.device_memory import add_context, estimate_device_memory
 from headstart.planning.disk import estimate_disk
 from headstart.planning.memory import MemoryEstimate, estimate_memory
 from headstart.planning.placement import Placement
-from headstart.planning.process_memory import estimate_process_memory, measure_free_memory, warn_of_memory
+from headstart.planning.process_memory import (
+    estimate_process_memory,
+    measure_free_memory,
+    warn_of_memory,
+    warn_of_unknown_memory,
+)
 from headstart.planning.step_benchmark import (
     StepTimes,
     average_seconds,
@@ -139,6 +144,7 @@ class StudyEstimate:
                 yield from warn_of_memory(
                     estimate.group.runs, estimate.need, memory, free, pack, processes, self.gpus
                 )
+        yield from warn_of_unknown_memory([e.group.runs[0] for e in self.groups if e.need is None])
 
     def _warn_of_disk(self) -> Iterator[StudyWarning]:
         written, free = self.disk.output_bytes, self.disk.free_bytes

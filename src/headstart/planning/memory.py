@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers.pytorch_utils import Conv1D
 
 from headstart.data.batches import (
     Batch,
@@ -28,8 +27,9 @@ from headstart.device import choose_device, choose_weights_dtype
 from headstart.engine.device_evaluation import WINDOW_EXAMPLES
 from headstart.engine.evaluate import TOKENS_PER_BATCH
 from headstart.engine.families import patch_position_ids
-from headstart.engine.trace import StepMemory, trace_memory
+from headstart.engine.trace import UNTRACEABLE, StepMemory, strip_numbers, trace_memory
 from headstart.errors import ModelError
+from headstart.methods.lora_layers import list_frozen_linear
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.library import build_network, silence_logs
 from headstart.models.vocabulary import compact_embedding, get_input_embedding
@@ -74,7 +74,7 @@ def estimate_memory(runs: Sequence[PreparedRun]) -> MemoryEstimate | None:
         if choose_device(first.study.study.device).type == "cpu":
             return _estimate(first, rank, _trace(first, rank))
         return _estimate_on_gpu(first, rank)
-    except (RuntimeError, NotImplementedError, TypeError, ModelError):  # something has to see numbers
+    except (*UNTRACEABLE, ModelError):
         return None
 
 
@@ -98,8 +98,8 @@ def _trace_stacked(prepared: PreparedRun, rank: int) -> int | None:
         return None
     try:
         return _trace(prepared, rank, members=2, stores_masks=False).step
-    # What the family's own code raises on layers that it does not expect, as where a real stack is checked.
-    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, ModelError):
+    # Also what a family's code raises on layers that it does not expect, as where a real stack is checked.
+    except (*UNTRACEABLE, ModelError):
         return None
 
 
@@ -130,8 +130,9 @@ def _trace(prepared: PreparedRun, rank: int, *, members: int = 1, stores_masks: 
     tokens, training = prepared.tokens, prepared.run.training
     pad_id = prepared.checkpoint.tokenizer.pad_token_id
     batch = _make_largest_batch(tokens["train"], prepared, pad_id)
+    skeleton = _build_adapted_skeleton(prepared, rank)
     traced = trace_memory(
-        lambda: _build_without_numbers(prepared, rank),
+        lambda: _strip_skeleton(skeleton, prepared),
         batch,
         _make_largest_eval_batch(tokens["valid"], pad_id),
         task=load_task(prepared.study.study.task),
@@ -151,16 +152,21 @@ def _estimate_recomputed(step: int, batch: Batch, config: Any) -> int:
     return min(step, inputs + step // blocks)
 
 
-def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
-    """The run's model as it trains, to be called where tensors have no numbers."""
-    checkpoint, precision = prepared.checkpoint, prepared.precision
-    with silence_logs():
-        dtype = choose_weights_dtype(precision)
+def _build_adapted_skeleton(prepared: PreparedRun, rank: int) -> Any:
+    """The run's model as it trains, on the meta device."""
+    checkpoint = prepared.checkpoint
+    with silence_logs(), torch.device("meta"):
+        dtype = choose_weights_dtype(prepared.precision)
         model = build_network(checkpoint.auto_class, checkpoint.config, dtype=dtype)
+    return load_trained_method(prepared).adapt_model(model, prepared, rank)
+
+
+def _strip_skeleton(model: Any, prepared: PreparedRun) -> torch.nn.Module:
+    """The same on the CPU, to be called where tensors have no numbers; ids are looked up there alone."""
+    strip_numbers(model)
     if prepared.used_ids is not None:
         compact_embedding(model, prepared.used_ids)
-    model = load_trained_method(prepared).adapt_model(model, prepared, rank)
-    if precision == "bf16":
+    if prepared.precision == "bf16":
         _narrow_base(model)
     if prepared.study.shares_rows:
         patch_position_ids(model)
@@ -170,12 +176,10 @@ def _build_without_numbers(prepared: PreparedRun, rank: int) -> torch.nn.Module:
 
 def _narrow_base(model: torch.nn.Module) -> None:
     """As `cast_base_to_bf16`, whose conversion in place tensors without numbers do not take."""
-    for module in model.modules():
-        is_linear = type(module) is torch.nn.Linear or isinstance(module, Conv1D)
-        if is_linear and not any(p.requires_grad for p in module.parameters()):
-            for name, parameter in list(module.named_parameters(recurse=False)):
-                narrow = torch.nn.Parameter(parameter.detach().to(torch.bfloat16), requires_grad=False)
-                setattr(module, name, narrow)
+    for module in list_frozen_linear(model):
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            narrow = torch.nn.Parameter(parameter.detach().to(torch.bfloat16), requires_grad=False)
+            setattr(module, name, narrow)
 
 
 def _make_largest_batch(tokens: Tokens, prepared: PreparedRun, pad_id: int) -> Batch:

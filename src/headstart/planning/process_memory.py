@@ -86,6 +86,15 @@ def warn_of_memory(
     yield StudyWarning(kind="memory", message=text)
 
 
+def warn_of_unknown_memory(runs: Sequence[Run]) -> Iterator[StudyWarning]:
+    """Says of which arms' runs, that make steps, no need is known."""
+    arms = dict.fromkeys(run.arm for run in runs if get_method_traits(run.method).has_steps)
+    if arms:
+        what = f"what runs of {', '.join(arms)} need in memory is not known before they train"
+        why = "their model's code decides by numbers, which a plan does not have"
+        yield StudyWarning(kind="memory", message=f"{what}: {why}; --probe measures it")
+
+
 def _suggest_less_at_once(
     bytes_each: float, free: int, pack: int, processes: int, devices: int
 ) -> str | None:

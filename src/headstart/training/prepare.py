@@ -53,6 +53,7 @@ def prepare_study(
     ]
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     _check_methods(neural, checkpoints, missing_keys)
+    _check_packing(study, neural)
     readings = (*check_words(corpus, checkpoints), *warn_of_readings(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
     without_row = tuple(check_ids(tokens, checkpoints))
@@ -90,7 +91,10 @@ def _tokenise(
     runs: Sequence[Run], study: Study, corpus: Corpus, checkpoints: Mapping[str, Checkpoint]
 ) -> dict[TokensKey, dict[Part, Tokens]]:
     task = load_task(study.task)
-    limits = [checkpoints[run.checkpoint].resolve_max_length(run.training.max_length) for run in runs]
+    limits = [
+        checkpoints[run.checkpoint].resolve_max_length(run.training.max_length, run.virtual_tokens)
+        for run in runs
+    ]
     keys = dict.fromkeys((run.checkpoint, limit) for run, limit in zip(runs, limits, strict=True))
     return {
         (name, limit): {
@@ -177,6 +181,19 @@ def _check_methods(
             )
         missing = missing_keys.get(run.checkpoint, frozenset())
         load_method(run.method).check(run, checkpoint.build_skeleton(), missing)
+
+
+def _check_packing(study: Study, runs: Sequence[Run]) -> None:
+    """A prompt stands before a row, not before each of the examples that share it."""
+    if not (study.prompts.packing and get_task_traits(study.task).generates):
+        return
+    for run in runs:
+        if run.virtual_tokens:
+            raise ModelError(
+                "virtual tokens stand before a row, and not before each of its examples",
+                where=f"arms.{run.arm}.peft",
+                fix="set prompts.packing: false",
+            )
 
 
 def _check_same_architecture(

@@ -133,8 +133,26 @@ def test_a_model_that_cannot_be_traced_has_no_estimate(
         raise RuntimeError("a shape depends on data")
 
     monkeypatch.setattr(memory, "trace_memory", failing)
-    groups = plan(load_study(study_file())).cost.groups
-    assert {group.memory_bytes for group in groups if group.alone is None} == {None}
+    planned = plan(load_study(study_file()))
+    assert {group.memory_bytes for group in planned.cost.groups if group.alone is None} == {None}
+    assert any("need in memory is not known" in warning.message for warning in planned.warnings)
+
+
+def test_a_plan_knows_the_needs_of_many_arms_of_pefts(study_file: StudyFile) -> None:
+    """Adapters are moved to the device of their layer: where tensors have no numbers that corrupts memory."""
+    layers = {"target_modules": ["query", "value"]}
+    configs: list[dict[str, Any]] = [
+        {"peft_type": "IA3", "feedforward_modules": [], **layers},
+        {"peft_type": "LOHA", "r": 2, **layers},
+        {"peft_type": "OFT", "r": 0, "oft_block_size": 4, **layers},
+        {"peft_type": "VERA", "r": 2, **layers},
+        {"peft_type": "LN_TUNING", "target_modules": ["LayerNorm"]},
+        {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2},
+    ]
+    arms = {f"own{i}": {"method": "peft", "peft": config} for i, config in enumerate(configs)}
+    groups = plan(load_study(study_file(arms={"full": {}, **arms, "words": None}))).cost.groups
+    needs = {key.partition("/")[0]: group.memory_bytes for group in groups for key in group.runs}
+    assert [arm for arm in arms if needs[arm] is None] == []
 
 
 @pytest.mark.parametrize(

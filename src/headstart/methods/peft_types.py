@@ -1,0 +1,120 @@
+"""Which of PEFT's types are trained as PEFT trains them, and which are refused, with what to take instead."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from headstart.config.runs import Run
+from headstart.engine.trace import UNTRACEABLE, make_probe_batch, run_without_numbers
+from headstart.engine.virtual_tokens import count_virtual_tokens, prepends_keys, unwrap_peft
+from headstart.errors import ModelError
+from headstart.methods.lora_layers import is_causal
+
+#: What PEFT does for a type beside the model's own loss and the optimiser's steps, and what comes close.
+_REFUSED: Final = {
+    "ADALORA": ("moves ranks between layers by a call of its own after each step", "LORA"),
+    "XLORA": ("mixes adapters that are trained already", "LORA"),
+    "POLY": ("asks for the task of each text", "LORA"),
+    "MULTITASK_PROMPT_TUNING": ("asks for the task of each text", "PROMPT_TUNING"),
+    "CPT": ("has a loss of its own, over its prompt too", "PROMPT_TUNING"),
+    "SHADOW": ("adds the loss of a second network to the model's", "LORA"),
+    "ADAMSS": ("computes in the format that it was made in, whatever the run's is", "LORA"),
+    "OSF": ("changes gradients by projections between the backward pass and the step", "LORA"),
+    "PVERA": ("draws noise in each step that no seed of the run decides", "VERA"),
+}
+#: Settings of others that do the same, where they are not left at nothing.
+_REFUSED_SETTINGS: Final = {
+    "rank_dropout": "draws masks in each step that no seed of the run decides",
+    "module_dropout": "draws masks in each step that no seed of the run decides",
+    "boft_dropout": "draws masks in each step that no seed of the run decides",
+}
+
+
+def refuse_type(config: Mapping[str, Any]) -> None:
+    """See that the engine's steps are all that PEFT's type needs.
+
+    Raises:
+        ModelError: they are not; says what to take.
+    """
+    kind = str(getattr(config.get("peft_type"), "value", config.get("peft_type"))).upper()
+    if kind in _REFUSED:
+        reason, instead = _REFUSED[kind]
+        raise ModelError(f"PEFT's {kind} {reason}, which is not done here", fix=f"take peft_type: {instead}")
+    for name, reason in _REFUSED_SETTINGS.items():
+        if config.get(name):
+            raise ModelError(
+                f"{name} of PEFT's {kind} {reason}, which is not done here", fix=f"leave {name} out"
+            )
+
+
+def check_prompt(wrapped: Any, run: Run) -> None:
+    """See that a prompt of PEFT's works with the model, whose skeleton is `wrapped`.
+
+    Raises:
+        ModelError: it does not; says what to take.
+    """
+    if not count_virtual_tokens(wrapped):
+        return
+    kind = str(wrapped.peft_type.value)
+    reason = _find_prompt_obstacle(wrapped, run)
+    if reason is not None:
+        family = unwrap_peft(wrapped).config.model_type
+        raise ModelError(f"PEFT's {kind} does not work with a {family} here: {reason}", fix=_suggest(wrapped))
+
+
+def _suggest(wrapped: Any) -> str:
+    others = "LORA" if prepends_keys(wrapped) else "PREFIX_TUNING where the family takes it, or LORA"
+    return f"take peft_type: {others}"
+
+
+def _find_prompt_obstacle(wrapped: Any, run: Run) -> str | None:
+    base = unwrap_peft(wrapped)
+    if prepends_keys(wrapped):
+        if run.training.gradient_checkpointing:
+            return "its keys are lost where activations are computed again (training.gradient_checkpointing)"
+    elif not is_causal(base) and reads_last_token(base):
+        return "it classifies by a text's last token, which is not found behind virtual tokens"
+    return _try_forward(wrapped)
+
+
+def reads_last_token(model: Any) -> bool:
+    """Whether a classifier is a decoder's, which reads the last token, as its ids tell, of each text."""
+    return "past_key_values" in inspect.signature(type(model).forward).parameters
+
+
+def _try_forward(wrapped: Any) -> str | None:
+    """What the library says to one pass over few tokens without numbers, if its plain model takes them."""
+    batch = make_probe_batch(causal=is_causal(unwrap_peft(wrapped)))
+    try:
+        run_without_numbers(wrapped, batch)
+    except UNTRACEABLE as error:
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else error!r}"
+    return None
+
+
+def check_head(wrapped: Any, modules: Collection[str], missing_keys: Collection[str]) -> None:
+    """See that what the checkpoint lacks trains: PEFT leaves a head to chance with some types.
+
+    Args:
+        modules: of the plain model, those that are to train whole.
+
+    Raises:
+        ModelError: part of it would stay at random, and would not be saved.
+    """
+    kind = wrapped.peft_type.value
+    left = list(dict.fromkeys(_list_untrained(wrapped, modules, missing_keys)))
+    if left:
+        raise ModelError(
+            f"PEFT's {kind} does not train {' and '.join(left)}, which the checkpoint lacks",
+            expected="a type that trains new heads, such as LORA or IA3, or a checkpoint with a trained head",
+        )
+
+
+def _list_untrained(wrapped: Any, modules: Collection[str], missing: Collection[str]) -> Iterator[str]:
+    trained = [f".{name}" for name, value in wrapped.named_parameters() if value.requires_grad]
+    for module in modules:
+        lacks = any(key.startswith(f"{module}.") for key in missing)
+        if lacks and not any(f".{module}." in name for name in trained):
+            yield module
