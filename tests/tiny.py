@@ -108,9 +108,22 @@ FAMILIES: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
 }
 
 
+#: Those that have a test of their own, and are not tried in everything.
+_OTHERS: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
+    "opt": (
+        "opt",
+        lambda p: (
+            _BODY
+            | {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 48}
+            | {"max_position_embeddings": 40, "word_embed_proj_dim": 32, "dropout": p}
+        ),
+    ),
+}
+
+
 def make_tiny_config(family: str, dropout: float = 0.0, **more: Any) -> Any:
     """The configuration of a family's tiny model."""
-    kind, values = FAMILIES[family]
+    kind, values = (FAMILIES | _OTHERS)[family]
     return AutoConfig.for_model(kind, **(values(dropout) | more))
 
 

@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from headstart.errors import ModelError
 from headstart.models.weight_files import check_weights
+from headstart.models.weight_names import find_renaming
 
 EXPECTED_CHECKPOINT = (
     "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
@@ -45,9 +46,11 @@ def load_network(auto_class: Any, location: str, **settings: Any) -> Any:
     Raises:
         ModelError: the folder's weights are absent, cut, a git-lfs pointer, or a pickle of more.
     """
-    if Path(location).is_dir():
-        check_weights(Path(location))
+    folder = Path(location)
     try:
+        if folder.is_dir():
+            check_weights(folder)
+            settings["key_mapping"] = find_renaming(folder, settings.get("config")) or None
         return auto_class.from_pretrained(location, trust_remote_code=False, **settings)
     except UnpicklingError as error:
         raise ModelError(
