@@ -100,3 +100,19 @@ def test_names_as_the_library_writes_them_stay(family: str, tmp_path: Path) -> N
     causal = family in ("gpt2", "llama")
     folder = write_checkpoint(tmp_path / "m", family, causal=causal)
     assert find_renaming(folder, AutoConfig.from_pretrained(folder)) == {}
+
+
+@pytest.mark.parametrize("family", ["bert", "opt"])
+def test_what_is_saved_has_the_familys_own_names(family: str, tmp_path: Path) -> None:
+    """The library gives a model back the names that it was loaded under."""
+    folder = write_checkpoint(tmp_path / "m", family, causal=family == "opt", tie_word_embeddings=True)
+    table = "model.decoder.embed_tokens.weight" if family == "opt" else ""
+    renamed = {table: "lm_head.weight"}
+    rename(folder, lambda state: {f"_orig_mod.{renamed.get(n, n)}": v for n, v in state.items()})
+    opened = open_checkpoint(str(folder), "classification", ("a", "b"))
+    model: Any = initialise_model(opened, pretrained=True, seed=0)
+    model.save_pretrained(tmp_path / "saved")
+    saved = load_file(tmp_path / "saved" / "model.safetensors")
+    assert saved.keys() <= model.state_dict().keys()
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+    assert torch.equal(again.eval()(input_ids=IDS).logits, model.eval()(input_ids=IDS).logits)
