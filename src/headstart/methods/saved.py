@@ -36,7 +36,19 @@ def identify_task(folder: Path, notes: ModelNotes) -> tuple[TaskName, tuple[str,
     task = notes.task if notes.task in TASKS else _guess_adapted_task(folder) or _guess_task(config)
     assert task is not None
     has_classes = get_task_traits(task).has_classes
-    return task, tuple(config.id2label[i] for i in range(config.num_labels)) if has_classes else ()
+    return task, _read_class_names(folder, config) if has_classes else ()
+
+
+def _read_class_names(folder: Path, config: Any) -> tuple[str, ...]:
+    names = config.id2label
+    if sorted(names) != list(range(len(names))) or len(set(names.values())) < len(names):
+        raise ModelError(
+            f"its classes cannot be told apart: {str(names)[:80]}",
+            where=f"{folder}/config.json",
+            expected="id2label with a name of its own for each class, numbered from 0",
+            fix="correct id2label there",
+        )
+    return tuple(names[i] for i in range(len(names)))
 
 
 def refuse_other_task(folder: Path, notes: ModelNotes, config: Any) -> None:

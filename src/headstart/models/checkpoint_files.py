@@ -43,14 +43,11 @@ def refuse_adapter(name: str, location: str) -> None:
     if not file.is_file():
         return
     base = read_adapter_config(file.parent).get("base_model_name_or_path") or "a base that it does not name"
-    # `export` needs the configuration that a study leaves beside an adapter; PEFT's own folders have none.
-    can_export = (file.parent / "config.json").is_file()
-    merge = f"headstart export --merge {name} -o WHOLE" if can_export else "merge_and_unload of PEFT"
     raise ModelError(
         f"an adapter of {base}, not a whole model",
         where=name,
         expected="a checkpoint with its own weights",
-        fix=f"name {base} itself, or merge both first: {merge}",
+        fix=f"name {base} itself, or merge both first: headstart export --merge {name} -o WHOLE",
     )
 
 

@@ -230,3 +230,13 @@ def test_a_model_of_others_that_names_no_padding_is_read(tmp_path: Path) -> None
         found = [row["p_LABEL_0"], row["p_LABEL_1"]]
         # On processors with bf16, products are rounded to 8 bits.
         torch.testing.assert_close(torch.tensor(found), expected, rtol=0, atol=2e-2)
+
+
+@pytest.mark.parametrize("names", [{"0": "a", "1": "a", "2": "b"}, {"1": "a", "2": "b", "3": "c"}])
+def test_classes_that_cannot_be_told_apart_are_refused(names: dict[str, str], tmp_path: Path) -> None:
+    """Two of one name would have one column."""
+    folder = write_checkpoint(tmp_path, "bert", num_labels=3)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"id2label": names}))
+    with pytest.raises(ModelError, match="classes cannot be told apart"):
+        open_predictor(folder)

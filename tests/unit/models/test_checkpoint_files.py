@@ -65,7 +65,7 @@ def test_a_family_that_the_library_has_needs_no_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("has_config", "merge"), [(True, "headstart export --merge"), (False, "merge_and_unload of PEFT")]
+    ("has_config", "merge"), [(True, "headstart export --merge"), (False, "headstart export --merge")]
 )
 def test_an_adapter_is_no_checkpoint_to_start_from(has_config: bool, merge: str, tmp_path: Path) -> None:
     base = write_checkpoint(tmp_path / "base", "llama", causal=True)
