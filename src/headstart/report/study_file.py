@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from headstart.config.traits import TASKS, get_task_traits
 from headstart.data.guess.columns import shorten, show_name
 from headstart.data.guess.data_guess import DataGuess
 from headstart.report.yaml_lines import format_line, quote, quote_all
+from headstart.wording import format_names
 
 #: Classes that a comment names.
 _CLASSES_SHOWN: Final = 6
@@ -137,9 +137,7 @@ def _describe_column(key: str, guess: DataGuess) -> str:
 
 
 def _describe_classes(guess: DataGuess) -> str:
-    shown = [f"{show_name(name)} {rows}" for name, rows in islice(guess.classes.items(), _CLASSES_SHOWN)]
-    more = len(guess.classes) - len(shown)
-    return ", ".join(shown) + (f", and {more} more" if more else "")
+    return format_names([f"{show_name(name)} {rows}" for name, rows in guess.classes.items()], _CLASSES_SHOWN)
 
 
 def _describe_model(draft: StudyDraft, *, generates: bool) -> str:
