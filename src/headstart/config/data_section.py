@@ -14,6 +14,18 @@ AUTO_GROUP, IDENTICAL_GROUP = "auto", "identical"
 TrainingTexts = Literal["fixed", "folds", "bootstrap"]
 
 
+def parse_separator(given: str) -> str:
+    """A separator of cells as people write it, who mean a tab with `\\t`.
+
+    Raises:
+        ValueError: it is not one character, or one that cells are quoted or ended with.
+    """
+    separator = given.replace("\\t", "\t")
+    if len(separator) != 1 or separator in '"\r\n':
+        raise ValueError(f"one character expected, no quotation mark or line end, got {given!r}")
+    return separator
+
+
 class Split(Section):
     """How texts are divided where the study names no file for a part."""
 
@@ -86,10 +98,7 @@ class Data(Section):
     @field_validator("separator")
     @classmethod
     def _check_separator(cls, value: str) -> str:
-        separator = value.replace("\\t", "\t")
-        if len(separator) != 1 or separator in '"\r\n':
-            raise ValueError(f"one character expected, no quotation mark or line end, got {value!r}")
-        return separator
+        return parse_separator(value)
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from headstart.data.delimited import CELL_LIMIT
 from headstart.data.judging_sheets import TEXT_COLUMNS, hash_cell, unguard
 from headstart.errors import DataError
 from headstart.wording import format_names
@@ -20,7 +21,6 @@ _NEEDED: Final = ("sheet", "row", "prompt", "answer_1", "answer_2", "choice")
 _CHOICES: Final[dict[str, Choice]] = {"1": "1", "1.0": "1", "2": "2", "2.0": "2", "tie": "tie"}
 #: Unknown choices that a message shows.
 _CHOICES_NAMED: Final = 5
-_CELL_LIMIT: Final = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _check_once(rows: Sequence[FilledRow]) -> None:
 def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows that hold something, each with where it stands."""
     text = _decode(path)
-    csv.field_size_limit(_CELL_LIMIT)
+    csv.field_size_limit(CELL_LIMIT)
     delimiter, header = _find_header(text, path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     start = 1
