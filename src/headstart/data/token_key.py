@@ -54,7 +54,7 @@ def _read_state(tokenizer: Any) -> Any:
         settings = {k: repr(v) for k, v in tokenizer.init_kwargs.items() if k not in _PASSED_OVER}
         return sorted(tokenizer.get_vocab().items()), settings
     # The limits of its last call stay in a tokenizer, before its tokens: they are no part of what it is.
-    # The text is cut rather than parsed, which takes seconds where there are 250,000 tokens.
+    # The text is cut: to parse and sort it took longer than all the rest.
     return tokenizer.backend_tokenizer.to_str().partition('"added_tokens"')[2]
 
 
