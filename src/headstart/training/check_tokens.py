@@ -80,13 +80,34 @@ def _warn_of_rowless(checkpoint: Checkpoint) -> Iterator[StudyWarning]:
 
 
 def check_rows(tokens: Tokens, checkpoint: Checkpoint) -> None:
-    """See that every id and token type of `tokens` has a row in the checkpoint's tables.
+    """See that every id and token type of `tokens` has a row in the checkpoint's tables, and texts their end.
 
     Raises:
         ModelError: one has none; names the tokens.
     """
     _check_ids(tokens.input_ids, checkpoint)
     _check_types(tokens, checkpoint)
+    if getattr(checkpoint.config, "is_encoder_decoder", False) and not checkpoint.is_causal:
+        _check_ends(tokens, checkpoint)
+
+
+def _check_ends(tokens: Tokens, checkpoint: Checkpoint) -> None:
+    """Classifiers of encoder-decoders (BART, T5) read the last end token of what they are given."""
+    tokenizer, end = checkpoint.tokenizer, checkpoint.config.eos_token_id
+    family, shown = checkpoint.config.model_type, tokenizer.convert_ids_to_tokens(end)
+    if tokenizer.pad_token_id == end:
+        raise ModelError(
+            f"its tokenizer pads with {shown}, the end token, by which a {family} finds what it classifies",
+            where=checkpoint.name,
+            expected="a padding token of its own in tokenizer_config.json",
+        )
+    without = int((tokens.input_ids[tokens.starts[1:] - 1] != end).sum())
+    if without:
+        raise ModelError(
+            f"its tokenizer puts no end token, {shown}, behind {without} texts: a {family} classifies by it",
+            where=checkpoint.name,
+            expected="a tokenizer that ends every text, as the family's own does",
+        )
 
 
 def check_prompt_ids(prompts: Sequence[Sequence[int]], checkpoint: Checkpoint) -> None:

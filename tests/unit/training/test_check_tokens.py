@@ -116,3 +116,57 @@ def test_token_types_that_the_model_has_no_row_for_are_refused(
     assert code == 2
     assert "its tokenizer gives token types up to 1, and the model knows 1" in text
     assert "model_input_names" in text
+
+
+def _end_texts(pad: str | None = "<pad>") -> Any:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = make_tokenizer(pad)
+    end = TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 3)])
+    tokenizer.backend_tokenizer.post_processor = end
+    return tokenizer
+
+
+@pytest.mark.parametrize("family", ["bart", "t5"])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (make_tokenizer, "puts no end token, </s>, behind 60 texts"),
+        (lambda: _end_texts(None), "pads with </s>, the end token"),
+        (_end_texts, None),
+    ],
+)
+def test_classifiers_that_read_the_end_token_have_one_in_each_text(
+    family: str,
+    make: Callable[[], Any],
+    message: str | None,
+    study_file: StudyFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The library's error comes when training begins, and where padding is the end token there is none."""
+    model = write_checkpoint(tmp_path / "m", family, tokenizer=make())
+    code, text = _plan(study_file(model=str(model), arms=ARMS), capsys)
+    assert (code, message is None or message in text) == (0 if message is None else 2, True)
+
+
+@pytest.mark.parametrize(
+    ("family", "pooling", "message"),
+    [
+        ("t5", "mean", "the body of a t5 cannot run on texts alone"),
+        ("bart", "cls", "no token of a bart stands for a text"),
+        ("bart", "mean", None),
+    ],
+)
+def test_probes_of_encoder_decoders(
+    family: str,
+    pooling: str,
+    message: str | None,
+    study_file: StudyFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = write_checkpoint(tmp_path / "m", family, tokenizer=_end_texts())
+    arms = {"probe": {"method": "probe", "probe": {"pooling": pooling}}, "words": None}
+    code, text = _plan(study_file(model=str(model), arms=arms), capsys)
+    assert (code, message is None or message in text) == (0 if message is None else 2, True)
