@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import normalizers
 
 from headstart.cli import main
 from headstart.commands.predict import predict
@@ -117,22 +116,6 @@ def test_token_types_that_the_model_has_no_row_for_are_refused(
     assert code == 2
     assert "its tokenizer gives token types up to 1, and the model knows 1" in text
     assert "model_input_names" in text
-
-
-def test_texts_of_which_nothing_is_left_are_counted(
-    study_file: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tokenizer = make_tokenizer()
-    tokenizer.backend_tokenizer.normalizer = normalizers.BertNormalizer()
-    model = write_checkpoint(tmp_path / "m", "bert", tokenizer=tokenizer)
-    file = study_file(model=str(model), arms=ARMS)
-    assert "makes nothing of" not in _plan(file, capsys)[1]
-    train = tmp_path / "reviews" / "train.jsonl"
-    lines = [json.dumps({"text": text, "label": "good"}) for text in ("\u200b\u200d", "\u0001")]
-    train.write_text("\n".join([train.read_text("utf-8").rstrip(), *lines]), encoding="utf-8")
-    code, text = _plan(file, capsys)
-    assert code == 0
-    assert "its tokenizer makes nothing of 2 texts: leave these rows out" in text
 
 
 def _end_texts(pad: str | None = "<pad>") -> Any:
