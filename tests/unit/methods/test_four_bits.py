@@ -179,7 +179,8 @@ def test_a_body_of_which_little_can_be_quantised_is_said(family: str, is_said: b
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config) if is_said else make_tiny_model(family)
     checkpoint = SimpleNamespace(build_skeleton=lambda: model)
-    said = list(QLORA.list_cautions(SimpleNamespace(checkpoint=checkpoint)))  # type: ignore[arg-type]
+    prepared: Any = SimpleNamespace(checkpoint=checkpoint, run=SimpleNamespace(lora=Lora()))
+    said = list(QLORA.list_cautions(prepared))
     assert len(said) == int(is_said)
     if is_said:
         assert "of a mixtral only" in said[0]
