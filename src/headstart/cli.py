@@ -141,7 +141,9 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A saved model.", show_default=False)],
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, TSV, JSONL or Parquet.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write, of the same format.")],
-    text: Annotated[str | None, typer.Option(help="Column of texts; the study's where absent.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column of texts, A,B of pairs; the study's where absent.")
+    ] = None,
     separator: Annotated[str, typer.Option(help="Between the cells of CSV; one character.")] = ",",
 ) -> None:
     """Label a file of texts with a saved model."""

@@ -88,9 +88,10 @@ def find_only_metric(row: Cells, others: Sequence[str]) -> str:
     """
     where, cells = row
     names = [name for name in cells if name not in others]
+    places = ", ".join(name for name in others if name in cells)
     if len(names) != 1:
         raise DataError(
-            f"columns {', '.join(names) or 'none'} besides {', '.join(o for o in others if o in cells)}",
+            f"columns {', '.join(names) or 'none'}{f' besides {places}' if places else ''}",
             where=where,
             expected="one, the metric",
             fix="--metric NAME",

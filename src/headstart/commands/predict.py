@@ -21,7 +21,7 @@ from headstart.data.tokenise import encode_texts
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.evaluate import iter_logits
 from headstart.engine.virtual_tokens import count_virtual_tokens
-from headstart.errors import ModelError
+from headstart.errors import DataError, ModelError
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
@@ -71,9 +71,11 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     """The model that a study (or anybody's `save_pretrained`) left in `folder`.
 
     Args:
-        text: the column of texts; the study's own where absent, or `text`.
+        text: the column of texts, or two with a comma between for a model of pairs; the study's own where
+            absent, or `text`.
 
     Raises:
+        DataError: one column for a model of pairs.
         ModelError: no model with a classification head is there.
     """
     if not (folder / "config.json").is_file() and not is_adapter(folder):
@@ -96,11 +98,27 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         checkpoint=checkpoint,
         task=task,
         columns=task.make_columns(label_names, _get_cell_type(notes)),
-        text=text or notes.text or "text",
+        text=_choose_columns(notes.text, text),
         max_length=notes.max_length or checkpoint.resolve_max_length(None, count_virtual_tokens(module)),
         device=device,
         precision=precision,
     )
+
+
+def _choose_columns(noted: str | tuple[str, str] | None, given: str | None) -> str | tuple[str, str]:
+    """The columns of texts: those given, as many as the model was trained on where that is known."""
+    if given is None:
+        return noted or "text"
+    names = given.split(",")
+    if isinstance(noted, str) or (noted is None and len(names) != 2):
+        return given
+    if len(names) != 2:
+        raise DataError(
+            f"{given!r} for a model of pairs ({', '.join(noted or ())})",
+            where="--text",
+            expected="two columns with a comma between: --text A,B",
+        )
+    return names[0].strip(), names[1].strip()
 
 
 def _get_cell_type(notes: ModelNotes) -> CellType:
@@ -116,7 +134,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None,
     here too, so that they can be compared.
 
     Args:
-        text: the column of texts; the study's where absent.
+        text: the column of texts, or two of pairs with a comma between; the study's where absent.
         separator: between the cells of CSV, one character.
 
     Raises:

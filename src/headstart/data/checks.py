@@ -48,7 +48,7 @@ def load_corpus(study: Study) -> Corpus:
     parts["test"] = replace(parts["test"], groups=grouped.groups)
     warnings = (
         *(doubt for read in sources.values() for doubt in read.find_doubts()),
-        *_find_duplicates(rows, data),
+        *_find_duplicates(rows, label_type, data),
         *grouped.warnings,
         *_find_leaks(rows, label_type, data),
         *label_type.find_doubts(train.labels, names),
@@ -86,16 +86,23 @@ def _find_size_gaps(train: Examples, study: Study) -> Iterator[StudyWarning]:
         yield StudyWarning(kind="sizes-apart", message=f"sizes: {describe_wide_gaps(gaps, 'labels')}")
 
 
-def _find_duplicates(rows: dict[Part, list[Row]], data: Data) -> Iterator[StudyWarning]:
+def _find_duplicates(
+    rows: dict[Part, list[Row]], label_type: LabelType, data: Data
+) -> Iterator[StudyWarning]:
     for part in PARTS:
-        count = len(rows[part]) - len({make_text_key(row.text) for row in rows[part]})
+        labels: dict[str, list[LabelKey]] = defaultdict(list)
+        for row in rows[part]:
+            labels[make_text_key(row.text)].append(label_type.make_key(row, data))
+        count = len(rows[part]) - len(labels)
         if count:
+            other = sum(key != keys[0] for keys in labels.values() for key in keys)
+            also = f", {other} of them with another label" if other else ""
             verb = "repeats" if count == 1 else "repeat"
             grouped = ": identical ones count as one group" if part == "test" and data.group else ""
             yield StudyWarning(
                 kind="duplicates",
                 message=f"{format_count(count, 'text')} of {part} ({_format_share(count, rows[part])}) "
-                f"{verb} an earlier one of the same part{grouped}",
+                f"{verb} an earlier one of the same part{also}{grouped}",
             )
 
 

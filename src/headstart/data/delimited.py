@@ -104,6 +104,8 @@ class _Table:
     def __init__(self, path: Path, separator: str, header: list[str], line: int) -> None:
         self._path, self._separator, self._header, self._line = path, separator, header, line
         self._is_first = True
+        if separator != _TAB:  # in TSV it is an ordinary character
+            _check_quotation(header, path, f"{path}:{line}", separator)
         _check_header(header, path, f"{path}:{line}")
 
     def make_row(self, values: list[str], line: int) -> dict[str, str]:
@@ -144,13 +146,16 @@ class _Table:
     def _explain_length(self, values: list[str], where: str) -> DataError:
         cells = "1 cell" if len(values) == 1 else f"{len(values)} cells"
         way = "put a text that holds it in quotation marks" if self._separator != _TAB else "take it out"
+        fix = None
+        if len(values) > len(self._header):
+            fix = f"if a text holds {name_separator(self._separator)}: {way}"
+        if self._separator != _TAB and any(map(_has_late_quotation, values)):
+            fix = f"no space before a quotation mark: {_suggest_unspaced(self._path, self._separator)}"
         return DataError(
             f"{cells}, the header has {len(self._header)}",
             where=where,
             expected=f"columns {', '.join(map(repr, self._header))}",
-            fix=f"if a text holds {name_separator(self._separator)}: {way}"
-            if len(values) > len(self._header)
-            else None,
+            fix=fix,
         )
 
 
@@ -162,9 +167,7 @@ def _suggest_separator(path: Path, other: str, separator: str) -> str:
     """What to do about a file whose separator is another than its name says."""
     if separator == _TAB and other == _COMMA:
         return make_rewrite(path, "name it .csv: mv {file} {stem}.csv")
-    reader = f'csv.reader(sys.stdin, delimiter="{_spell(other)}")'
-    script = f"import csv,sys; csv.writer(sys.stdout).writerows({reader})"
-    rewrite = make_rewrite(path, f"python -c '{script}' < {{file}} > new-{{stem}}.csv")
+    rewrite = _suggest_rewrite(path, f'sys.stdin, delimiter="{_spell(other)}"')
     key = f'set data.separator: "{_spell(other)}" in a study, --separator of predict; or '
     return f"{key if separator != _TAB else ''}write it with commas: {rewrite}"
 
@@ -191,10 +194,41 @@ def _check_header(header: list[str], path: Path, where: str) -> None:
             f"{what} (columns {', '.join(map(str, places))})",
             where=where,
             expected="each column with a name of its own",
-            fix="rename or remove one",
+            fix="rename or remove one"
+            if twice[0]
+            else "delete these columns (in a spreadsheet the whole of them), or name them",
         )
     if not any(name.strip(f" {_MARK}") for name in header):
         raise DataError("a header without a name", where=where, expected="the names of the columns")
+
+
+def _check_quotation(header: list[str], path: Path, where: str, separator: str) -> None:
+    """Refuse a quotation mark behind a space: it opens nothing, and would be read as part of the cell."""
+    spaced = next(filter(_has_late_quotation, header), None)
+    if spaced is not None:
+        raise DataError(
+            f"a space before the quotation mark of {spaced!r}",
+            where=where,
+            expected="a quotation mark right behind the separator",
+            fix=_suggest_unspaced(path, separator),
+        )
+
+
+def _has_late_quotation(cell: str) -> bool:
+    """Whether it begins with a space and then a quotation mark."""
+    return cell.startswith(" ") and cell.lstrip(" ").startswith('"')
+
+
+def _suggest_unspaced(path: Path, separator: str) -> str:
+    """What takes out the spaces behind a table's separators."""
+    other = "" if separator == _COMMA else f'delimiter="{separator}", '
+    return _suggest_rewrite(path, f"sys.stdin, {other}skipinitialspace=True")
+
+
+def _suggest_rewrite(path: Path, arguments: str) -> str:
+    """The command that writes a table with commas, which `csv.reader` reads with these arguments."""
+    script = f"import csv,sys; csv.writer(sys.stdout).writerows(csv.reader({arguments}))"
+    return make_rewrite(path, f"python -c '{script}' < {{file}} > new-{{stem}}.csv")
 
 
 def _explain_joint(where: str, values: list[str]) -> DataError:

@@ -55,11 +55,11 @@ def find_parts(folder: Path, suffixes: Iterable[str]) -> dict[Part, tuple[Path, 
 def _has_classes(folder: Path) -> bool:
     """Whether sub-folders of texts are there that no part is called after: then it is a folder of classes."""
     folders = [path for path in list_entries(folder) if path.is_dir() and path.name != "data"]
-    return any(_name_part(path) is None and any(path.glob("*.txt")) for path in folders)
+    return any(name_part(path) is None and any(path.glob("*.txt")) for path in folders)
 
 
 def _list_part(folder: Path, part: Part, suffixes: frozenset[str]) -> tuple[Path, ...]:
-    files = [path for path in list_entries(folder) if _name_part(path) == part and _is_data(path, suffixes)]
+    files = [path for path in list_entries(folder) if name_part(path) == part and _is_data(path, suffixes)]
     kinds = {(_get_name(path), path.suffix.lower() if path.is_file() else "/") for path in files}
     if len(kinds) > 1:
         raise DataError(
@@ -77,7 +77,8 @@ def _get_name(path: Path) -> str:
     return found["name"].lower() if found else ""
 
 
-def _name_part(path: Path) -> Part | None:
+def name_part(path: Path) -> Part | None:
+    """The part that a file or folder is called after, if any."""
     name = _get_name(path)
     return next((part for part, names in PART_NAMES.items() if name in names), None)
 
@@ -116,10 +117,11 @@ def list_data_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     """The data files of a folder that holds no classes, by name.
 
     Raises:
-        DataError: they are of several formats.
+        DataError: they are of several formats, or of several parts by their names.
     """
     known = frozenset(suffixes)
     files = [path for path in list_entries(folder) if path.is_file() and path.suffix.lower() in known]
+    _check_mixture(files, folder)
     if len({file.suffix.lower() for file in files}) > 1:
         raise DataError(
             f"files of several formats: {files[0].name}, {files[-1].name}",
@@ -128,3 +130,22 @@ def list_data_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
             fix="name the files: FOLDER/*.csv",
         )
     return files
+
+
+def _check_mixture(files: Iterable[Path], folder: Path) -> None:
+    """Refuse files such as `reviews_train.csv` beside `reviews_test.csv`, which would be read as one."""
+    first = {_find_part_within(file): file for file in reversed([*files])}
+    if len(first) > 1 and first.keys() & {"valid", "test"}:
+        names = ", ".join(sorted(file.name for file in first.values()))
+        raise DataError(
+            f"files of several parts by their names: {names}",
+            where=str(folder),
+            expected="files of one part, which are read one after the other; or train, valid and test",
+            fix="call them train, valid, test; or name them in a study: data: {train: FILE, test: FILE}",
+        )
+
+
+def _find_part_within(file: Path) -> Part | None:
+    """The part that stands somewhere in a file's name, if any."""
+    words = re.split(r"[^a-z]+", file.stem.lower())
+    return next((part for part, names in PART_NAMES.items() if set(names) & set(words)), None)

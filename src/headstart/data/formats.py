@@ -15,6 +15,7 @@ from typing import Any, Final
 from headstart.data.delimited import read_csv, read_tsv
 from headstart.data.folders import find_parts, is_pattern, list_data_files, list_entries, list_matches
 from headstart.data.json_rows import read_json
+from headstart.data.labels.alike import name_alike
 from headstart.data.lines import check_pointer, make_rewrite, read_lines, read_raw_lines
 from headstart.errors import DataError
 
@@ -22,6 +23,8 @@ from headstart.errors import DataError
 Cells = tuple[str, dict[str, Any]]
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json"})
 SUFFIXES = TEXT_SUFFIXES | {".parquet"}
+#: Columns that an error lists.
+_NAMES_SHOWN: Final = 20
 #: What makes a readable file of one that is none, by its suffix.
 _WAYS: Final = {
     ".gz": "gunzip -k {file}",
@@ -53,10 +56,25 @@ def get_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any
         raise DataError(
             f"no column {column!r}",
             where=where,
-            expected=f"one of the columns there: {', '.join(map(_show_name, cells))}",
-            fix=f"set {key}",
+            expected=f"one of the columns there: {_list_names([*cells])}",
+            fix=_suggest_column(column, cells, key),
         )
     return cells[column]
+
+
+def _list_names(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(map(_show_name, names[:_NAMES_SHOWN])) + more
+
+
+def _suggest_column(column: str, cells: Iterable[str], key: str) -> str:
+    """What to set, or to write in the header where a name there differs in what hardly shows."""
+    alike = name_alike(column, cells)
+    if alike is None:
+        return f"set {key}"
+    if _show_name(alike) == alike:
+        return f"set {key} to {alike}"
+    return f"write {column!r} for {alike!r} in the header; or set {key} to {alike!r}"
 
 
 def _show_name(name: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from headstart.data.json_tables import check_row
 from headstart.data.lines import make_rewrite, read_lines
 from headstart.errors import DataError
 
@@ -28,11 +30,19 @@ def read_json(path: Path) -> Rows:
         elif line.strip() == "{":
             raise _explain_spread(path, f"{path}:{number}")
         elif line.strip():
-            yield _read_object(line, f"{path}:{number}")
-            break
-    for number, line in lines:
-        if line.strip():
-            yield _read_object(line, f"{path}:{number}")
+            yield from _read_objects(line, number, lines, path)
+
+
+def _read_objects(line: str, number: int, rest: Iterator[tuple[int, str]], path: Path) -> Rows:
+    """The object on the first line that holds one, and those on the rest."""
+    where, cells = _read_object(line, f"{path}:{number}")
+    following = ((number, line) for number, line in rest if line.strip())
+    second = next(following, None)
+    if second is None:
+        check_row(cells, path, where)
+    yield where, cells
+    for number, line in chain([] if second is None else [second], following):
+        yield _read_object(line, f"{path}:{number}")
 
 
 def _read_object(line: str, where: str) -> tuple[str, dict[str, Any]]:
@@ -57,6 +67,13 @@ def _read_list(text: str, path: Path, first_line: int) -> Rows:
         values = json.loads(text, object_pairs_hook=_join_pairs)
     except json.JSONDecodeError as error:
         where = f"{path}:{first_line + error.lineno - 1}"
+        if error.msg == "Extra data" and error.lineno > 1 and text[error.pos : error.pos + 1] == "[":
+            raise DataError(
+                "a list on each line",
+                where=where,
+                expected="one object a line, with the names of its columns",
+                fix=make_rewrite(path, "jq -c '{{text: .[0], label: .[1]}}' {file} > {new}"),
+            ) from error
         raise DataError(
             f"not JSON: {error.msg}", where=where, expected="one list of objects, or one object a line"
         ) from error

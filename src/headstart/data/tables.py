@@ -29,11 +29,17 @@ _Rows = list[dict[str, Any]]
 
 
 def check_formats(source: Path, target: Path) -> None:
-    """See that both are of one format that can be written.
+    """See that both are of one format that can be written, and that they are two.
 
     Raises:
         DataError: they are not.
     """
+    if target.exists() and source.exists() and target.samefile(source):
+        raise DataError(
+            "the output is the input itself",
+            where=str(target),
+            expected="another file: a study refuses data that changed",
+        )
     if source.suffix.lower() not in _FORMATS:
         raise refuse_format(source, _FORMATS)
     if target.suffix.lower() != source.suffix.lower():

@@ -112,6 +112,7 @@ def test_a_metric_may_be_named_among_several(tmp_path: Path) -> None:
         ("arm,seed,accuracy\n", "no rows"),
         ("arm,seed\na,0\n", "columns none besides arm, seed"),
         ("arm,seed,accuracy,loss\na,0,1,2\n", "columns accuracy, loss besides arm, seed"),
+        ("text,label\na,x\n", "columns text, label\n"),
         ("arm,accuracy\na,0.5\n", "no column 'seed'"),
         ("arm,seed,accuracy\na,x,0.5\n", "seed 'x'"),
         ("arm,seed,accuracy\na,0.5,0.5\n", "seed '0.5'"),

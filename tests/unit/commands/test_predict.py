@@ -240,3 +240,25 @@ def test_classes_that_cannot_be_told_apart_are_refused(names: dict[str, str], tm
     (folder / "config.json").write_text(json.dumps(config | {"id2label": names}))
     with pytest.raises(ModelError, match="classes cannot be told apart"):
         open_predictor(folder)
+
+
+def test_model_of_pairs_takes_two_columns(tiny_model: Path, tmp_path: Path) -> None:
+    """One column alone would be labelled without a word, as no example of the study was."""
+    names = ["bad", "good"]
+    model = saved(
+        tmp_path / "pairs", tiny_model, "single_label_classification", names, {"text": ["first", "second"]}
+    )
+    with pytest.raises(DataError, match=r"'p' for a model of pairs \(first, second\)"):
+        open_predictor(model, "p")
+    assert open_predictor(model, "p, q").text == ("p", "q")
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps({"p": "good film", "q": "warm"}) + "\n")
+    predict(model, source, tmp_path / "out.jsonl", text="p,q")
+    (row,) = open_predictor(model).predict([("good film", "warm")])
+    assert json.loads((tmp_path / "out.jsonl").read_text())["p_good"] == pytest.approx(row["p_good"])
+
+
+def test_comma_may_be_in_a_name(tiny_model: Path, tmp_path: Path) -> None:
+    names = ["bad", "good"]
+    model = saved(tmp_path / "m", tiny_model, "single_label_classification", names, {"text": "text"})
+    assert open_predictor(model, "text, short").text == "text, short"

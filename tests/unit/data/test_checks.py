@@ -398,3 +398,9 @@ def test_name_in_a_list_that_is_none_is_refused(tmp_path: Path, name: object) ->
 def test_regression_label_beyond_32_bits_is_refused(tmp_path: Path) -> None:
     error = refused(tmp_path, [("a", 1), ("b", -1e39)], task="regression")
     assert (error.got, error.where) == ("label -1e+39 is too large", f"{tmp_path}/train.jsonl:2")
+
+
+def test_repeat_with_another_label_is_told(tmp_path: Path) -> None:
+    train: list[Line] = [*PLAIN, (PLAIN[0][0], "x"), (PLAIN[0][0], "y")]
+    (told,) = notices(corpus(tmp_path, train), "duplicates")
+    assert told.endswith("repeat an earlier one of the same part, 1 of them with another label")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,47 @@ def test_open_quotation_is_found_wherever_it_is(tmp_path: Path, place: int) -> N
 def test_separator_is_one_character(separator: str) -> None:
     with pytest.raises(DataError, match="between cells"):
         read_separator(separator)
+
+
+@pytest.mark.parametrize(
+    ("header", "fix"),
+    [
+        ("text, label", "write 'label' for ' label' in the header; or set data.label to ' label'"),
+        ("text,label\u200b", "write 'label' for 'label\\u200b' in the header; or set"),
+        ("text,Label", "set data.label to Label"),
+        ("text,stars", "set data.label"),
+    ],
+)
+def test_column_of_nearly_that_name_is_named(tmp_path: Path, header: str, fix: str) -> None:
+    (row,) = cells(write(tmp_path, f"{header}\na,x\n"))
+    with pytest.raises(DataError) as caught:
+        get_cell(row, "label", "a.csv:2", "data.label")
+    assert str(caught.value.fix).startswith(fix)
+
+
+def test_of_many_columns_an_error_lists_some() -> None:
+    with pytest.raises(DataError) as caught:
+        get_cell({f"c{i}": 0 for i in range(60)}, "label", "a.csv:2", "data.label")
+    assert str(caught.value.expected).endswith("c18, c19 and 40 more")
+
+
+@pytest.mark.parametrize(
+    "text", ['label, "text"\nx, "a film"\n', 'label,text\nx, "good, a film"\n', 'label;x; "t"\na;b; "c;d"\n']
+)
+def test_space_before_a_quotation_mark_is_refused(tmp_path: Path, text: str) -> None:
+    """It would keep the marks in the cells; the command that is named reads what was meant."""
+    separator = ";" if ";" in text.split("\n")[0] else ","
+    error = refused(write(tmp_path, text), separator=separator)
+    assert "python -c" in str(error.fix)
+    command = str(error.fix).removeprefix("no space before a quotation mark: ")
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True, cwd=tmp_path)
+    rows = [*csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)]
+    assert [[*row.values()] for row in cells(tmp_path / "new-a.csv")] == rows[1:]
+
+
+def test_marks_behind_a_space_are_ordinary_in_tsv(tmp_path: Path) -> None:
+    assert cells(write(tmp_path, 'text\t "x"\na\t "b"\n', "a.tsv")) == [{"text": "a", ' "x"': ' "b"'}]
+
+
+def test_empty_columns_of_a_spreadsheet_are_told(tmp_path: Path) -> None:
+    assert "delete these columns" in str(refused(write(tmp_path, "text,label,,\na,x,,\n")).fix)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.data.folders import find_parts, list_matches
+from headstart.data.folders import find_parts, list_data_files, list_matches
 from headstart.data.formats import SUFFIXES, read_cells
 from headstart.errors import DataError
 
@@ -109,3 +109,22 @@ def test_what_macs_leave_in_class_folders_is_passed_over(tmp_path: Path) -> None
         ("g/a.txt,x", "neg"),
         ("s/a.txt,x", "pos"),
     ]
+
+
+@pytest.mark.parametrize(
+    "names", [("reviews_train.csv", "reviews_test.csv"), ("a.csv", "test.csv"), ("x-train.csv", "x.dev.csv")]
+)
+def test_files_of_several_parts_are_not_read_as_one(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """The test would be among the training texts."""
+    for name in names:
+        (tmp_path / name).write_text("text,label\na,x\n")
+    with pytest.raises(DataError, match="files of several parts by their names: ") as caught:
+        list_data_files(tmp_path, [".csv"])
+    assert all(name in str(caught.value) for name in names)
+
+
+def test_files_of_one_part_are_read_together(tmp_path: Path) -> None:
+    names = ["lab-test-1.csv", "lab-test-2.csv"]
+    for name in names:
+        (tmp_path / name).write_text("text,label\na,x\n")
+    assert [path.name for path in list_data_files(tmp_path, [".csv"])] == names

@@ -293,7 +293,7 @@ def test_one_json_list_is_read(tmp_path: Path, name: str, text: str) -> None:
         ('[{"text": "a"},\n {"text": }]', "a.json:2: not JSON: Expecting value\n  expected: one list of"),
         (
             "[1]\n[2]\n",
-            "a.json:2: not JSON: Extra data\n  expected: one list of objects, or one object a line",
+            "a.json:2: a list on each line\n  expected: one object a line, with the names of its columns",
         ),
         ('{\n "data": []\n}', "a.json:1: one JSON object over several lines\n"),
         ('{"a": 1}\n\ufeff{"a": 2}\n', "a.json:2: a byte-order mark (U+FEFF) inside the file: two files put"),
@@ -303,3 +303,51 @@ def test_one_json_list_is_read(tmp_path: Path, name: str, text: str) -> None:
 )
 def test_json_of_another_shape_is_named(tmp_path: Path, text: str, expected: str) -> None:
     assert refused(write(tmp_path, "a.json", text)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("table", "pandas"),
+    [
+        ({"orient": "columns"}, ""),
+        ({"orient": "index"}, ", orient='index'"),
+        ({"orient": "split"}, ", orient='split'"),
+    ],
+)
+def test_table_as_one_object_is_told_from_a_row(tmp_path: Path, table: dict[str, Any], pandas: str) -> None:
+    """As pandas writes one; the way that is named gives the rows back, with pandas itself."""
+    import pandas as pd
+
+    frame = pd.DataFrame(TWO)
+    frame.to_json(tmp_path / "a.json", **table)
+    way = f"read_json('a.json'{pandas}).to_json('rows.jsonl', orient='records', lines=True)"
+    error = refused(tmp_path / "a.json")
+    assert error.startswith("a.json:1: one object ")
+    assert error.endswith(f"fix: with pandas: {way}")
+    pd.read_json(tmp_path / "a.json", **table).to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    assert cells(tmp_path / "rows.jsonl") == TWO
+
+
+def test_table_as_one_object_of_lists_or_below_a_key_is_told(tmp_path: Path) -> None:
+    lists = {key: [row[key] for row in TWO] for key in ("text", "label")}
+    assert "one object of lists, a table by columns" in refused(write(tmp_path, "a.json", json.dumps(lists)))
+    below = json.dumps({"version": 1, "data": TWO})
+    assert refused(write(tmp_path, "a.json", below)).endswith("fix: jq -c '.data[]' a.json > rows.jsonl")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "a", "label": "x"},
+        {"text": "a", "label": ["x", "y"]},
+        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+        {"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]},
+        {"text": "a", "entities": [{"start": 0}, {"start": 1}]},
+    ],
+)
+def test_only_row_of_a_file_is_a_row(tmp_path: Path, row: dict[str, Any]) -> None:
+    assert cells(write(tmp_path, "a.jsonl", json.dumps(row) + "\n")) == [row]
+
+
+def test_lists_in_place_of_objects_are_told(tmp_path: Path) -> None:
+    error = refused(write(tmp_path, "a.jsonl", '["a", "x"]\n["b", "y"]\n'))
+    assert error.startswith("a.jsonl:2: a list on each line\n  expected: one object a line")

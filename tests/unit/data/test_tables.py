@@ -144,3 +144,11 @@ def test_formats_must_be_known_and_the_same(source: str, target: str, message: s
     with pytest.raises(DataError) as caught:
         check_formats(Path(source), Path(target))
     assert caught.value.got == message
+
+
+def test_output_is_another_file_than_the_input(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\na\n")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
+    for target in ("a.csv", "b.csv"):
+        with pytest.raises(DataError, match="the output is the input itself"):
+            check_formats(tmp_path / "a.csv", tmp_path / target)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
+from headstart.data.folders import PART_NAMES
 from headstart.data.guess.names import LABELS, PROMPTS, RESPONSES, TEXTS, looks_like_key
 from headstart.data.labels.list_cells import parse_list
 from headstart.data.labels.named_label import format_name
@@ -19,6 +22,8 @@ from headstart.data.messages import parse_messages
 _FEW_ROWS: Final = 20
 #: A text has more words than this, or more characters where words are not parted by spaces.
 _SHORT_WORDS, _SHORT_CHARACTERS = 2, 20
+#: What a column of parts holds.
+_PARTS: Final = frozenset({"eval", "evaluation", *itertools.chain.from_iterable(PART_NAMES.values())})
 #: How 0 is written, and then 1.
 _FLAGS: Final = ("0", "0.0", "false", "1", "1.0", "true")
 
@@ -41,6 +46,24 @@ class Column:
         """The cells as numbers; None where some are none."""
         numbers = tuple(map(_parse_number, self.cells))
         return None if None in numbers or not numbers else numbers  # type: ignore[return-value]
+
+    @cached_property
+    def odd_number(self) -> str | None:
+        """The first cell that is no number, where all are digits and signs: 1,5 or 30%; None elsewhere."""
+        cells = [str(cell) for cell in self.cells]
+        if not all(_has_digit(cell) and not any(map(str.isalpha, cell)) for cell in cells):
+            return None
+        return next((cell for cell in cells if _parse_number(cell) is None), None)
+
+    @cached_property
+    def divides_rows(self) -> bool:
+        """Whether the cells say of which part each row is: train, test, and their kin."""
+        values = {value.lower() for value in self.counts}
+        return len(values) > 1 and "train" in values and values <= _PARTS and not self._has_label_name
+
+    @property
+    def _has_label_name(self) -> bool:
+        return self.name.strip().lower() in LABELS
 
     @cached_property
     def lists(self) -> tuple[Sequence[Any], ...] | None:
@@ -85,6 +108,8 @@ class Column:
             return "empty"
         if len(self.counts) == 1:
             return f"always {shorten(next(iter(self.counts)))}"
+        if self.divides_rows:
+            return "says of which part a row is"
         return "tells rows apart" if self._tells_rows_apart() else None
 
     def _tells_rows_apart(self) -> bool:
@@ -134,7 +159,7 @@ def _is_empty(value: Any) -> bool:
 def _parse_number(cell: Any) -> float | None:
     if (
         isinstance(cell, bool)
-        or not isinstance(cell, int | float | str)
+        or not isinstance(cell, int | float | str | Decimal)
         or (isinstance(cell, str) and "_" in cell)
     ):
         return None

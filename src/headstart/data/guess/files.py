@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from headstart.data.corpus import PARTS, Part
-from headstart.data.folders import PART_NAMES, find_parts
+from headstart.data.folders import PART_NAMES, find_parts, list_entries, name_part
 from headstart.data.formats import SUFFIXES, Cells, read_cells, read_files
 from headstart.data.lines import read_table_lines
 from headstart.data.quotations import SEPARATORS
@@ -54,6 +55,20 @@ def find_files(path: Path) -> PartFiles:
     # Of parts in several files a study names the folder.
     keys = files if all(len(of_part) == 1 for of_part in parts.values()) else {"path": path}
     return PartFiles(keys, parts["train"], tuple(parts), _find_separator(parts["train"][0]))
+
+
+def mention_siblings(found: PartFiles) -> list[str]:
+    """What lies beside a file of training texts, called as files of the other parts are, and is not read."""
+    train = found.train[0]
+    if found.parts or not train.is_file() or name_part(train) != "train":
+        return []
+    beside = [path for path in list_entries(train.parent) if path.suffix.lower() == train.suffix.lower()]
+    others = [path.name for path in beside if name_part(path) in ("valid", "test")]
+    if not others:
+        return []
+    return [
+        f"{', '.join(others)} beside it: `headstart init {shlex.quote(str(train.parent))}` reads all parts"
+    ]
 
 
 def _find_parts(folder: Path) -> dict[Part, tuple[Path, ...]]:

@@ -11,7 +11,7 @@ from headstart.config.traits import TaskName
 from headstart.data.guess.columns import Column, describe_columns
 from headstart.data.guess.conversations import guess_conversation, mention_label, refuse_preferences
 from headstart.data.guess.data_guess import DataGuess
-from headstart.data.guess.files import PartFiles, find_files
+from headstart.data.guess.files import PartFiles, find_files, mention_siblings
 from headstart.data.guess.header import check_header
 from headstart.data.guess.labels import LabelGuess, check_flags, check_label, find_task, guess_label
 from headstart.data.guess.lengths import measure_lengths
@@ -145,7 +145,7 @@ def _describe(found: PartFiles, table: _Table, reading: _Reading) -> DataGuess:
         seen=len(table.sample.rows),
         median_words=lengths.median_words,
         long_tokens=lengths.long_tokens,
-        doubts=reading.doubts,
+        doubts=(*reading.doubts, *_mention_divisions(table), *mention_siblings(found)),
         faults=tuple(_find_faults(table, reading)),
         passed_over={
             name: why
@@ -153,6 +153,16 @@ def _describe(found: PartFiles, table: _Table, reading: _Reading) -> DataGuess:
             if name not in used and (why := column.say_why_useless()) is not None
         },
     )
+
+
+def _mention_divisions(table: _Table) -> list[str]:
+    """Columns that divide the rows into parts, which a study does not read."""
+    return [
+        f"{name} says of which part a row is, and is not read: rows are divided anew; to keep its parts, "
+        "write a file of each and name them `train`, `valid` and `test` in data"
+        for name, column in table.columns.items()
+        if column.divides_rows
+    ]
 
 
 def _list_settings(found: PartFiles) -> dict[str, str]:

@@ -196,10 +196,16 @@ def _guess_by_values(
         raise _explain_no_label(columns, rows, file, named)
     *others, last = found
     names = [str(guess.columns) for guess in others]
-    doubt = f"{last.columns} was taken for the label by its values" + (
+    doubt = f"{_show_columns(last)} was taken for the label by its values" + (
         f"; {', '.join(names)} could be too: `headstart init --label COLUMN`" if names else ""
     )
     return replace(last, doubts=(*last.doubts, doubt))
+
+
+def _show_columns(guess: LabelGuess) -> str:
+    """The column's name, in quotation marks where it has spaces that do not show."""
+    name = str(guess.columns)
+    return name if name == name.strip() and name.isprintable() else repr(name)
 
 
 def _explain_no_label(columns: Mapping[str, Column], rows: int, file: Path, named: str | None) -> DataError:
@@ -223,6 +229,14 @@ def _explain_no_label(columns: Mapping[str, Column], rows: int, file: Path, name
 
 
 def _explain_too_many(column: Column, rows: int, file: Path) -> DataError:
+    if column.odd_number is not None:
+        return DataError(
+            f"{column.odd_number!r} in column {column.name!r} is no number, and there are "
+            f"{len(column.counts)} values: too many for classes",
+            where=str(file),
+            expected="numbers such as 0.5",
+            fix="write them with a point and nothing else; or name the label column: --label COLUMN",
+        )
     return DataError(
         f"column {column.name!r} has {len(column.counts)} values in {rows} rows: too many for classes",
         where=str(file),

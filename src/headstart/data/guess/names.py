@@ -49,8 +49,9 @@ _KNOWN: Final = frozenset(
 
 
 def find_named(columns: Iterable[str], names: Sequence[str]) -> str | None:
-    """The column whose name, in whatever case, stands first among `names`; None where there is none."""
-    ranked = [(names.index(column.lower()), column) for column in columns if column.lower() in names]
+    """The column whose name, in whatever case and spaces, stands first among `names`, if any."""
+    folded = {column: column.strip().lower() for column in columns}
+    ranked = [(names.index(name), column) for column, name in folded.items() if name in names]
     return min(ranked)[1] if ranked else None
 
 

@@ -17,6 +17,7 @@ from headstart.data.corpus import CellType, Part, Row, Text
 from headstart.data.distributions import Bar
 from headstart.data.formats import get_cell
 from headstart.data.texts import list_text_columns, read_text
+from headstart.errors import DataError
 from headstart.records import StudyWarning
 
 #: A row's label in a form that is equal for equal labels, however they are written.
@@ -45,6 +46,18 @@ class LabelStatistics:
             "histogram": None if self.histogram is None else [bar.to_dict() for bar in self.histogram],
         }
         return {key: value for key, value in values.items() if value is not None}
+
+
+def _refuse_bytes(label: object, where: str) -> object:
+    """The label; as a name, bytes would be what Python prints of them."""
+    if isinstance(label, bytes):
+        raise DataError(
+            f"label {label[:80]!r} is bytes",
+            where=where,
+            expected="a text or a number",
+            fix="write the Parquet file with the column as text",
+        )
+    return label
 
 
 class LabelType(ABC):
@@ -77,10 +90,10 @@ class LabelType(ABC):
         """The label of one row as it stands there: a cell, or several by column.
 
         Raises:
-            DataError: a column is absent.
+            DataError: a column is absent, or the cell holds bytes.
         """
         if isinstance(data.label, str):
-            return get_cell(cells, data.label, where, "data.label")
+            return _refuse_bytes(get_cell(cells, data.label, where, "data.label"), where)
         return {column: get_cell(cells, column, where, "data.label") for column in data.label}
 
     def settle(self, rows: dict[Part, list[Row]], data: Data) -> dict[Part, list[Row]]:

@@ -48,11 +48,14 @@ class NumberLabel(LabelType):
 
 def _parse_number(row: Row) -> float:
     try:
-        value = float(cast(Any, row.label))
+        # Python takes 1_000 for a number, which no table means.
+        value = math.nan if "_" in str(row.label) else float(cast(Any, row.label))
     except (TypeError, ValueError):
         value = math.nan
     if not math.isfinite(value):
-        raise DataError(f"label {row.label!r}", where=row.where, expected="a finite number")
+        has_digit = isinstance(row.label, str) and any(map(str.isdigit, row.label))
+        fix = "write it with a point and nothing else, such as 0.5" if has_digit else None
+        raise DataError(f"label {row.label!r}", where=row.where, expected="a finite number", fix=fix)
     if abs(value) > LARGEST:
         raise DataError(
             f"label {row.label!r} is too large", where=row.where, expected=f"at most {LARGEST:.2g} (32 bits)"

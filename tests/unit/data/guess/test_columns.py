@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -95,3 +96,8 @@ def test_columns_that_tell_nothing(name: str, cells: Any, why: str | None) -> No
 def test_values_are_shown_on_one_line() -> None:
     assert shorten("a\n\x07b " + "c" * 50) == "a b " + "c" * 33 + "..."
     assert show_name("Sports, Outdoors") == "'Sports, Outdoors'"
+
+
+def test_decimals_are_numbers() -> None:
+    columns = describe_columns([{"a": Decimal("0.25")}, {"a": Decimal("1.50")}])
+    assert columns["a"].numbers == (0.25, 1.5)

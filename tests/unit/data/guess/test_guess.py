@@ -172,3 +172,43 @@ def test_rows_need_not_have_every_column(tmp_path: Path) -> None:
     guess = guess_data(write_jsonl(tmp_path / "a.jsonl", rows))
     assert guess.columns == {"prompt": ("instruction", "input"), "response": "output"}
     assert guess.faults == ()
+
+
+def test_column_that_divides_the_rows_is_told_and_is_no_label(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"a film {i}", "kind": "xy"[i % 2], "split": ["train", "test", "train", "dev"][i % 4]}
+        for i in range(24)
+    ]
+    guess = guess_data(write_jsonl(tmp_path / "a.jsonl", rows))
+    assert guess.columns == {"text": "text", "label": "kind"}
+    assert guess.passed_over == {"split": "says of which part a row is"}
+    assert any(
+        doubt.startswith("split says of which part a row is, and is not read") for doubt in guess.doubts
+    )
+
+
+def test_class_may_be_called_as_a_part_is(tmp_path: Path) -> None:
+    rows = [{"text": f"a trip {i}", "label": ["train", "test"][i % 2]} for i in range(24)]
+    guess = guess_data(write_jsonl(tmp_path / "a.jsonl", rows))
+    assert (guess.columns["label"], guess.doubts) == ("label", ())
+
+
+def test_files_of_other_parts_beside_the_training_texts_are_told(tmp_path: Path) -> None:
+    for name in ("train.csv", "dev.csv", "test.csv", "other.csv"):
+        write_table(tmp_path / name)
+    write_jsonl(tmp_path / "test.jsonl", [{"a": 1}])
+    (doubt,) = guess_data(tmp_path / "train.csv").doubts
+    assert doubt == f"dev.csv, test.csv beside it: `headstart init {tmp_path}` reads all parts"
+    assert guess_data(tmp_path / "other.csv").doubts == ()
+
+
+def test_space_in_a_header_does_not_hide_the_label(tmp_path: Path) -> None:
+    lines = (f"a film {i}, {'xy'[i % 2]}" for i in range(24))
+    guess = guess_data(write_csv(tmp_path / "a.csv", "text, label", *lines))
+    assert (guess.columns, guess.doubts) == ({"text": "text", "label": " label"}, ())
+
+
+def test_cells_that_are_nearly_numbers_are_told(tmp_path: Path) -> None:
+    lines = (f'a film {i},"{i},5"' for i in range(60))
+    with pytest.raises(DataError, match="'0,5' in column 'score' is no number"):
+        guess_data(write_csv(tmp_path / "a.csv", "text,score", *lines))

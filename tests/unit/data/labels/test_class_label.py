@@ -117,3 +117,9 @@ def test_lists_name_the_task_that_has_them(label: object) -> None:
 @pytest.mark.parametrize("label", ["[spam]", "(none)", "a [b]"])
 def test_brackets_are_part_of_a_name(label: str) -> None:
     assert KIND.list_names(Row(0, "f:2", "text", label), DATA) == [label]
+
+
+def test_bytes_are_no_name() -> None:
+    """As one a class would be called b'pos'."""
+    with pytest.raises(DataError, match="label b'pos' is bytes"):
+        KIND.read_label({"label": b"pos"}, DATA, "f:2")

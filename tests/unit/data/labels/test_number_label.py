@@ -63,3 +63,11 @@ def test_numbers_have_quantiles_in_each_part_and_a_histogram_of_training() -> No
     }
     assert summary.histogram is not None
     assert (summary.histogram[0].start, summary.histogram[-1].stop) == (values[0].min(), values[0].max())
+
+
+@pytest.mark.parametrize("label", ["1,5", "30%", "1,000.5", "1_000", "$2"])
+def test_number_as_people_write_it_is_told_how_to_be_written(label: str) -> None:
+    """Python would take 1_000 for a number."""
+    with pytest.raises(DataError) as caught:
+        KIND.make_key(row(label), DATA)
+    assert caught.value.fix == "write it with a point and nothing else, such as 0.5"
