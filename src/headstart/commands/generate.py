@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from transformers import TextStreamer
 
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
@@ -20,6 +19,7 @@ from headstart.data.formats import Cells
 from headstart.data.prompts import ConversationEncoder
 from headstart.data.tables import add_columns, check_formats
 from headstart.device import Precision, choose_device, choose_precision
+from headstart.engine.answer_stream import AnswerStream
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.errors import DataError
 from headstart.events import Log, ignore_log
@@ -54,27 +54,34 @@ class TextGenerator:
         prompts: Sequence[str],
         config: GenerationConfig,
         *,
-        stream: bool = False,
+        tell: Callable[[str], None] | None = None,
         places: Sequence[str] = (),
     ) -> list[Answer]:
-        """The answer to each prompt; `stream` prints one prompt's answer as it comes.
+        """The answer to each prompt.
 
         Args:
+            tell: gets one prompt's answer piece by piece, as it comes.
             places: where each prompt stands, for messages.
 
         Raises:
-            DataError: a prompt leaves no place for an answer in the model's positions.
+            DataError: a prompt is empty, or leaves no place for an answer in the model's positions.
         """
-        streamer = (
-            TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
-        )
+        _refuse_empty(prompts, places)
         encoder = ConversationEncoder(self.tokenizer)
         encoded = [encoder.encode_prompt(make_prompt(prompt)) for prompt in prompts]
         check_prompt_ids(encoded, self.checkpoint)
         self._check_room(encoded, places)
         config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
+        streamer = None if tell is None else self._make_stream(encoder, config, tell)
         answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
         return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
+
+    def _make_stream(
+        self, encoder: ConversationEncoder, config: GenerationConfig, tell: Callable[[str], None]
+    ) -> AnswerStream:
+        stop_ids = {*config.stop_ids, self.tokenizer.eos_token_id}
+        held = len(encoder.format.trail)
+        return AnswerStream(self.tokenizer, stop_ids, encoder.clean_answer, tell, held)
 
     def _check_room(self, prompts: Sequence[Sequence[int]], places: Sequence[str]) -> None:
         """See that each prompt leaves a place for an answer."""
@@ -87,6 +94,14 @@ class TextGenerator:
                     expected=f"at most {limit - 1} tokens, those of the template included",
                     fix="shorten it",
                 )
+
+
+def _refuse_empty(prompts: Sequence[str], places: Sequence[str]) -> None:
+    for i, prompt in enumerate(prompts):
+        if not prompt.strip():
+            raise DataError(
+                "the prompt is empty", where=places[i] if places else None, expected="a text to answer"
+            )
 
 
 def open_generator(name: str) -> TextGenerator:

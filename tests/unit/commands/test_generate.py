@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from headstart.commands.generate import generate, generate_file
+from headstart.cli import print_piece
+from headstart.commands.generate import generate, generate_file, open_generator
 from headstart.engine.generate import GenerationConfig
 from headstart.errors import DataError, ModelError
 
@@ -61,3 +64,27 @@ def test_a_prompt_that_is_absent_is_named_by_line(tiny_bloom: Path, tmp_path: Pa
 def test_a_folder_without_a_causal_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no usable checkpoint"):
         generate(str(tmp_path), ["say a"])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_what_is_told_is_the_answer(tiny_bloom: Path) -> None:
+    pieces: list[str] = []
+    answers = open_generator(str(tiny_bloom)).generate(["say a"], CONFIG, tell=pieces.append)
+    assert "".join(pieces) == answers[0].text != ""
+
+
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_an_empty_prompt_is_refused(tiny_bloom: Path, prompt: str) -> None:
+    with pytest.raises(DataError, match="the prompt is empty"):
+        generate(str(tiny_bloom), ["say a", prompt], CONFIG)
+
+
+@pytest.mark.parametrize(("is_terminal", "shown"), [(True, r"\x1b[31mred"), (False, "\x1b[31mred")])
+def test_a_terminal_gets_no_control_characters(
+    is_terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sys, "stdout", out)
+    print_piece("\x1b[31mred")
+    assert out.getvalue() == shown

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.data.judging_sheets import SheetRow, escape_controls, hash_cell, read_sheet, write_sheet
+from headstart.data.controls import escape_controls
+from headstart.data.judging_sheets import SheetRow, hash_cell, read_sheet, write_sheet
 from headstart.errors import DataError
 
 NASTY = (
