@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
 from headstart.data.chat_format import describe_prompts, find_stop_ids
 from headstart.data.chat_templates import set_chat_template
-from headstart.data.conversations import make_prompt
+from headstart.data.conversations import make_prompt, read_question
+from headstart.data.corpus import Text
 from headstart.data.formats import Cells
 from headstart.data.prompts import ConversationEncoder
 from headstart.data.tables import add_columns, check_formats
+from headstart.data.texts import check_encodable
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.answer_stream import AnswerStream
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
@@ -51,7 +54,7 @@ class TextGenerator:
 
     def generate(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Text],
         config: GenerationConfig,
         *,
         tell: Callable[[str], None] | None = None,
@@ -60,15 +63,15 @@ class TextGenerator:
         """The answer to each prompt.
 
         Args:
+            prompts: texts, or conversations that end with a user's message.
             tell: gets one prompt's answer piece by piece, as it comes.
             places: where each prompt stands, for messages.
 
         Raises:
             DataError: a prompt is empty, or leaves no place for an answer in the model's positions.
         """
-        _refuse_empty(prompts, places)
         encoder = ConversationEncoder(self.tokenizer)
-        encoded = [encoder.encode_prompt(make_prompt(prompt)) for prompt in prompts]
+        encoded = [encoder.encode_prompt(_ask(*pair)) for pair in zip_longest(prompts, places)]
         check_prompt_ids(encoded, self.checkpoint)
         self._check_room(encoded, places)
         config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
@@ -96,12 +99,14 @@ class TextGenerator:
                 )
 
 
-def _refuse_empty(prompts: Sequence[str], places: Sequence[str]) -> None:
-    for i, prompt in enumerate(prompts):
-        if not prompt.strip():
-            raise DataError(
-                "the prompt is empty", where=places[i] if places else None, expected="a text to answer"
-            )
+def _ask(prompt: Text, place: str | None) -> Text:
+    """A prompt as a conversation."""
+    if not isinstance(prompt, str):
+        return prompt
+    if not prompt.strip():
+        raise DataError("the prompt is empty", where=place, expected="a text to answer")
+    check_encodable(prompt, "the prompt", place or "prompt")
+    return make_prompt(prompt)
 
 
 def open_generator(name: str) -> TextGenerator:
@@ -151,7 +156,7 @@ def generate_file(
     column: str = "prompt",
     log: Log = ignore_log,
 ) -> int:
-    """Answer the prompts in a column of `source`; gives the number of rows.
+    """Answer the prompts, or lists of messages, in a column of `source`; gives the number of rows.
 
     `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or
     not at all. `log` is told how the model is asked.
@@ -178,13 +183,13 @@ def _open_aloud(name: str, log: Log) -> TextGenerator:
     return generator
 
 
-def _read_prompt(cells: dict[str, Any], column: str, where: str) -> str:
+def _read_prompt(cells: dict[str, Any], column: str, where: str) -> Text:
     value = cells.get(column)
-    if not isinstance(value, str) or not value.strip():
+    if value is None or value == "":
         raise DataError(
             f"no prompt in column {column!r}",
             where=where,
-            expected=f"a text; the columns there: {', '.join(map(str, cells))}",
+            expected=f"a text, or messages; the columns there: {', '.join(map(str, cells))}",
             fix="name the column: --column",
         )
-    return value
+    return read_question(value, column, where)
