@@ -108,9 +108,39 @@ FAMILIES: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
 }
 
 
+#: Those that have a test of their own, and are not tried in everything.
+_OTHERS: dict[str, tuple[str, Callable[[float], dict[str, Any]]]] = {
+    "bart": (
+        "bart",
+        lambda p: (
+            _BODY
+            | {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "max_position_embeddings": 40}
+            | {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "decoder_start_token_id": 3}
+            | {"encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "forced_eos_token_id": 3, "dropout": p}
+        ),
+    ),
+    "t5": (
+        "t5",
+        lambda p: (
+            _BODY
+            | {"d_model": 32, "d_kv": 16, "d_ff": 48, "num_layers": 2, "num_heads": 2}
+            | {"decoder_start_token_id": 1, "dropout_rate": p}
+        ),
+    ),
+    "opt": (
+        "opt",
+        lambda p: (
+            _BODY
+            | {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 48}
+            | {"max_position_embeddings": 40, "word_embed_proj_dim": 32, "dropout": p}
+        ),
+    ),
+}
+
+
 def make_tiny_config(family: str, dropout: float = 0.0, **more: Any) -> Any:
     """The configuration of a family's tiny model."""
-    kind, values = FAMILIES[family]
+    kind, values = (FAMILIES | _OTHERS)[family]
     return AutoConfig.for_model(kind, **(values(dropout) | more))
 
 

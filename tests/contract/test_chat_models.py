@@ -149,7 +149,7 @@ def test_plan_says_in_which_template_and_where_turns_end(
     assert main(["plan", str(study)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "asked in its own chat template; a turn ends with <|turn_end|>" in shown
-    assert "40 examples name special tokens" in shown
+    assert "40 examples with names of special tokens" in shown
     assert main(["plan", str(study), "prompts.template=human"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "asked as <human>: and <assistant>:, though it has its own" in shown

@@ -19,9 +19,10 @@ from headstart.engine.dropout import DropoutKey
 from headstart.engine.generate import GenerationConfig, generate_answers
 from headstart.engine.step import MicroBatch, accumulate_gradients, build_inputs, build_loss_inputs
 from headstart.errors import ModelError
+from headstart.methods.load_adapters import load_adapter
 from headstart.methods.lora_layers import list_trained_modules
 from headstart.methods.peft import PEFT
-from headstart.methods.peft_format import load_adapter, merge_adapter, save_adapter, wrap_with_peft
+from headstart.methods.peft_format import merge_adapter, save_adapter, wrap_with_peft
 from headstart.models.library import silence_logs
 from headstart.tasks import load_task
 from tiny import FAMILIES, PAD, make_tiny_config, make_tiny_run, max_difference

@@ -97,19 +97,23 @@ def draw_sheet(source: PairSource, seed: int, examples: int | None, *, has_refer
         _make_row(source, i, place, run, bool(side), has_reference)
         for i, ((place, run), side) in enumerate(zip(shown, sides, strict=True), start=1)
     ]
-    key = JudgingKey(
-        sheet=_name_sheet(source, seed, rows),
-        arm=source.arm,
-        control=source.control,
-        size=source.size,
-        draw=seed,
-        rows=tuple(
-            _make_key(asked, row, *pair, "arm" if side else "control")
-            for row, pair, side in zip(rows, shown, sides, strict=True)
+    keys = [
+        _make_key(asked, row, *pair, "arm" if side else "control")
+        for row, pair, side in zip(rows, shown, sides, strict=True)
+    ]
+    equal = [_make_pair_key(asked, *pair) for pair in pairs if _is_equal(source, *pair)]
+    return DrawnSheet(
+        tuple(rows),
+        JudgingKey(
+            sheet=_name_sheet(source, seed, rows),
+            arm=source.arm,
+            control=source.control,
+            size=source.size,
+            draw=seed,
+            rows=tuple(keys),
+            equal=tuple(equal),
         ),
-        equal=tuple(_make_pair_key(asked, *pair) for pair in pairs if _is_equal(source, *pair)),
     )
-    return DrawnSheet(tuple(rows), key)
 
 
 def _check_same_prompts(source: PairSource) -> AnsweredPrompts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from headstart.analysis.item_sources import (
     NamedPath,
     choose_metric,
     describe_tasks,
-    list_names,
     open_item_files,
 )
 from headstart.analysis.score_files import find_scale
@@ -22,6 +22,10 @@ from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import MetricInfo, find_metric, settle_metric
 from headstart.errors import DataError, HeadstartError
 from headstart.stats.measures import MeanMeasure
+from headstart.wording import format_names
+
+#: Items that a message names.
+_LISTED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,9 @@ def _choose_items(values: _Values, shared_items: bool) -> tuple[list[str], list[
     shared = [item for item in every if all(item in items for items in scored.values())]
     lacking = {arm: [item for item in every if item not in items] for arm, items in scored.items()}
     described = "; ".join(
-        f"{arm} lacks {len(items):,} ({list_names(items)})" for arm, items in lacking.items() if items
+        f"{arm} lacks {len(items):,} ({format_names(items, _LISTED)})"
+        for arm, items in lacking.items()
+        if items
     )
     if len(shared) < 2:
         raise HeadstartError(

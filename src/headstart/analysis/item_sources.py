@@ -11,6 +11,7 @@ from headstart.analysis.cells import is_number
 from headstart.analysis.item_files.base import ItemFile
 from headstart.analysis.item_files.registry import describe_formats, find_item_files
 from headstart.errors import HeadstartError
+from headstart.wording import format_names
 
 #: Names of items, tasks or metrics that a message lists.
 _LISTED: Final = 5
@@ -62,7 +63,7 @@ def _read_path(given: NamedPath) -> list[ItemFile]:
     inside = {row.arm for file in files for row in file.rows} - {None}
     if len(inside) > 1:
         raise HeadstartError(
-            f"{given.arm}={given.path} holds arms {list_names(sorted(map(str, inside)))}",
+            f"{given.arm}={given.path} holds arms {format_names(sorted(map(str, inside)), _LISTED)}",
             where=str(given.path),
             expected="one arm, to call it so",
         )
@@ -99,14 +100,14 @@ def _choose_task(arm: str, files: Sequence[ItemFile], task: str | None) -> list[
         raise HeadstartError(
             f"{arm} has no task {task!r}" if task else f"{arm} has {len(tasks)} tasks",
             where=str(files[0].file.parent),
-            expected=f"one of {list_names([str(t) for t in tasks])}",
+            expected=f"one of {format_names([str(t) for t in tasks], _LISTED)}",
             fix="--task NAME",
         )
     # Rows of a table say of which seed they are; two files of a library's could be anything.
     if len(chosen) > 1 and not all(file.has_seeds and file.task is None for file in chosen):
         raise HeadstartError(
             f"{arm} has {len(chosen)} files of {wanted or 'its task'}: "
-            f"{list_names([file.file.name for file in chosen])}",
+            f"{format_names([file.file.name for file in chosen], _LISTED)}",
             where=str(chosen[0].file.parent),
             expected="one for each arm",
             fix=f"name the file: NAME={chosen[-1].file}",
@@ -131,8 +132,8 @@ def choose_metric(chosen: Mapping[str, Sequence[ItemFile]], metric: str | None) 
         return shared[0]
     first = next(iter(chosen.values()))[0].file
     if metric is None:
-        got = f"metrics {list_names(shared)}" if shared else "no metric that all arms have"
-        lists = "; ".join(f"{arm}: {list_names(names)}" for arm, names in of_arms.items())
+        got = f"metrics {format_names(shared, _LISTED)}" if shared else "no metric that all arms have"
+        lists = "; ".join(f"{arm}: {format_names(names, _LISTED)}" for arm, names in of_arms.items())
         raise HeadstartError(
             got, where=str(first), expected="one" if shared else f"one in all of {lists}", fix="--metric NAME"
         )
@@ -140,7 +141,7 @@ def choose_metric(chosen: Mapping[str, Sequence[ItemFile]], metric: str | None) 
     raise HeadstartError(
         f"{lacking} has no metric {metric!r}",
         where=str(chosen[lacking][0].file),
-        expected=f"one of {list_names(shared or of_arms[lacking])}",
+        expected=f"one of {format_names(shared or of_arms[lacking], _LISTED)}",
         fix="--metric NAME",
     )
 
@@ -158,9 +159,3 @@ def _list_metrics(files: Iterable[ItemFile]) -> list[str]:
 def _is_score_like(value: object) -> bool:
     """Whether it is a number, or the parts of one of a corpus metric, which are refused by name later."""
     return isinstance(value, bool | list | dict) or is_number(value)
-
-
-def list_names(names: Sequence[str]) -> str:
-    """The first few, and how many more there are."""
-    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
 from headstart.config.study import Size
-from headstart.data.judging_sheets import Choice, FilledSheet
+from headstart.data.filled_sheets import Choice, FilledSheet
 from headstart.errors import DataError
 from headstart.records import SCHEMA_VERSION
 from headstart.stats.paired_comparison import Verdict, judge

@@ -7,10 +7,10 @@ from pathlib import Path
 from headstart.data.corpus import Text
 from headstart.errors import ModelError, OutputError
 from headstart.files import write_folder_atomically, write_text
-from headstart.methods.peft_format import is_adapter, merge_adapter
+from headstart.methods.peft_format import merge_adapter
 from headstart.methods.saved import identify_task, load_saved_model
+from headstart.models.adapter_folders import is_adapter
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.library import model_errors, read_config, silence_logs
 from headstart.models.save import save_model
 from headstart.store.model_notes import NOTES_FILE, read_model_notes
 
@@ -35,9 +35,7 @@ def export(model: Path, target: Path) -> None:
     if target.exists():
         raise OutputError("is there already", where=str(target), fix="name another folder: -o FOLDER")
     notes = read_model_notes(model)
-    with model_errors(str(model)), silence_logs():
-        config = read_config(str(model))
-    checkpoint = open_checkpoint(str(model), *identify_task(config, notes), is_saved=True)
+    checkpoint = open_checkpoint(str(model), *identify_task(model, notes), is_saved=True)
     merged = merge_adapter(load_saved_model(model, notes, checkpoint, precision=None))
     with write_folder_atomically(target) as folder:
         _write(merged, checkpoint, folder, model, notes.max_length)

@@ -26,7 +26,7 @@ from headstart.engine.answer_stream import AnswerStream
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.errors import DataError
 from headstart.events import Log, ignore_log
-from headstart.methods.saved import load_saved_model
+from headstart.methods.saved import load_saved_model, refuse_other_task
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.positions import find_position_limit
 from headstart.models.stop_ids import read_end_ids
@@ -119,7 +119,9 @@ def open_generator(name: str) -> TextGenerator:
     precision = choose_precision("auto", device)
     checkpoint = open_checkpoint(name, _find_generating_task(), (), is_saved=True)
     folder, tokenizer = Path(checkpoint.location), checkpoint.tokenizer
-    model = load_saved_model(folder, read_model_notes(folder), checkpoint, precision)
+    notes = read_model_notes(folder)
+    refuse_other_task(folder, notes, checkpoint.config)
+    model = load_saved_model(folder, notes, checkpoint, precision)
     formats = tuple(describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts())))
     own_ids = read_end_ids(checkpoint.location, model.config)
     stop_ids = find_stop_ids(tokenizer, (*own_ids, *_list_end_ids(model)))

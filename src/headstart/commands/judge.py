@@ -11,7 +11,8 @@ from headstart.analysis.judgements import Choices, Judgements, contrast_judgemen
 from headstart.analysis.study_runs import StudyRuns, order_runs
 from headstart.config.study import Size
 from headstart.config.traits import get_task_traits
-from headstart.data.judging_sheets import FilledSheet, read_sheet, write_sheet
+from headstart.data.filled_sheets import FilledSheet, read_sheet
+from headstart.data.judging_sheets import write_sheet
 from headstart.errors import DataError, HeadstartError, OutputError
 from headstart.store.answer_columns import AnsweredPrompts, read_answered_prompts
 from headstart.store.judging_keys import read_judging_key, write_judging_key

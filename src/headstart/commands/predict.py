@@ -20,10 +20,11 @@ from headstart.data.texts import read_text
 from headstart.data.tokenise import encode_texts
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.evaluate import iter_logits
+from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.errors import ModelError
 from headstart.methods.saved import identify_task, load_saved_model
+from headstart.models.adapter_folders import is_adapter
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.library import model_errors, read_config, silence_logs
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
@@ -75,14 +76,12 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     Raises:
         ModelError: no model with a classification head is there.
     """
-    if not (folder / "config.json").is_file():
+    if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise ModelError(
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
         )
     notes, device = read_model_notes(folder), choose_device("auto")
-    with model_errors(str(folder)), silence_logs():
-        config = read_config(str(folder))
-    name, label_names = identify_task(config, notes)
+    name, label_names = identify_task(folder, notes)
     if get_task_traits(name).generates:
         raise ModelError(
             "a causal language model, which labels nothing", where=str(folder), fix="headstart generate"
@@ -91,13 +90,14 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     assert isinstance(task, LabelledTask)
     precision = choose_precision("auto", device)
     checkpoint = open_checkpoint(str(folder), name, label_names, is_saved=True)
+    module = load_saved_model(folder, notes, checkpoint, precision)
     return Predictor(
-        module=load_saved_model(folder, notes, checkpoint, precision).to(device).eval(),
+        module=module.to(device).eval(),
         checkpoint=checkpoint,
         task=task,
         columns=task.make_columns(label_names, _get_cell_type(notes)),
         text=text or notes.text or "text",
-        max_length=notes.max_length or checkpoint.resolve_max_length(None),
+        max_length=notes.max_length or checkpoint.resolve_max_length(None, count_virtual_tokens(module)),
         device=device,
         precision=precision,
     )

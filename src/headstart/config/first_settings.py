@@ -45,9 +45,9 @@ def choose_settings(texts: int, long_tokens: int, *, limit: int | None, generate
     batch_size = 4 if generates else 8 if texts < _FEW_TEXTS else 16
     steps_an_epoch = max(math.ceil(texts / batch_size), 1)
     epochs = (
-        _limit(_STEPS_OF_ANSWERS / steps_an_epoch, _FEWEST_EPOCHS_OF_ANSWERS, _MOST_EPOCHS_OF_ANSWERS)
+        _clamp(_STEPS_OF_ANSWERS / steps_an_epoch, _FEWEST_EPOCHS_OF_ANSWERS, _MOST_EPOCHS_OF_ANSWERS)
         if generates
-        else _limit(_STEPS / steps_an_epoch, _FEWEST_EPOCHS, _MOST_EPOCHS)
+        else _clamp(_STEPS / steps_an_epoch, _FEWEST_EPOCHS, _MOST_EPOCHS)
     )
     longest = min(limit or _LONGEST_OF_ANSWERS, _LONGEST_OF_ANSWERS if generates else _LONGEST)
     limits = _LIMITS_OF_ANSWERS if generates else _LIMITS
@@ -61,5 +61,5 @@ def choose_settings(texts: int, long_tokens: int, *, limit: int | None, generate
     )
 
 
-def _limit(epochs: float, fewest: int, most: int) -> int:
+def _clamp(epochs: float, fewest: int, most: int) -> int:
     return min(max(math.ceil(epochs), fewest), most)

@@ -20,6 +20,7 @@ from headstart.data.training_texts import check_folds, number_groups
 from headstart.errors import DataError
 from headstart.records import StudyWarning, describe_wide_gaps
 from headstart.stats.worth import find_wide_gaps
+from headstart.wording import format_count
 
 
 def load_corpus(study: Study) -> Corpus:
@@ -93,7 +94,7 @@ def _find_duplicates(rows: dict[Part, list[Row]], data: Data) -> Iterator[StudyW
             grouped = ": identical ones count as one group" if part == "test" and data.group else ""
             yield StudyWarning(
                 kind="duplicates",
-                message=f"{_format_texts(count)} of {part} ({_format_share(count, rows[part])}) "
+                message=f"{format_count(count, 'text')} of {part} ({_format_share(count, rows[part])}) "
                 f"{verb} an earlier one of the same part{grouped}",
             )
 
@@ -113,13 +114,9 @@ def _find_leaks(rows: dict[Part, list[Row]], label_type: LabelType, data: Data) 
             share, verb = _format_share(len(leaked), rows[part]), "is" if len(leaked) == 1 else "are"
             yield StudyWarning(
                 kind="leak",
-                message=f"{_format_texts(len(leaked))} of {part} ({share}) {verb} in train too{also}",
+                message=f"{format_count(len(leaked), 'text')} of {part} ({share}) {verb} in train too{also}",
             )
 
 
 def _format_share(count: int, rows: Sequence[Row]) -> str:
     return f"{100 * count / len(rows):.1f}%"
-
-
-def _format_texts(count: int) -> str:
-    return f"{count} text" if count == 1 else f"{count} texts"

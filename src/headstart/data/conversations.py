@@ -62,6 +62,13 @@ def iterate_messages(text: Text) -> Iterator[Message]:
     return zip(roles, text[1::2], strict=True)
 
 
+def list_contents(text: Text, *, generates: bool) -> Sequence[str]:
+    """What is read of an example: its text, both of a pair, or the contents of a conversation's messages."""
+    if isinstance(text, str):
+        return (text,)
+    return text[1::2] if generates else text
+
+
 def find_answers(text: Text) -> list[int]:
     """The places among a conversation's messages of the answers that are learnt."""
     return [i for i, role in enumerate(text[::2]) if role == "assistant"]

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.config.data_section import parse_separator
 from headstart.data.lines import make_rewrite, read_lines, read_table_lines
 from headstart.data.quotations import SEPARATORS, explain_quotation, name_separator
 from headstart.errors import DataError
 
-_CELL_LIMIT: Final = 2**31 - 1
+#: Characters of the longest cell: csv's own limit is less than a long text.
+CELL_LIMIT: Final = 2**31 - 1
 _COMMA: Final = ","
 _TAB: Final = "\t"
 _MARK: Final = "\ufeff"
@@ -26,10 +28,12 @@ def read_separator(given: str) -> str:
     Raises:
         DataError: it is not one character, or one that cells are quoted or ended with.
     """
-    separator = given.replace("\\t", _TAB)
-    if len(separator) != 1 or separator in '"\r\n':
-        raise DataError(f"{given!r} between cells", where="separator", expected="one character, such as ;")
-    return separator
+    try:
+        return parse_separator(given)
+    except ValueError as error:
+        raise DataError(
+            f"{given!r} between cells", where="separator", expected="one character, such as ;"
+        ) from error
 
 
 def read_csv(path: Path, separator: str = _COMMA) -> Rows:
@@ -38,7 +42,7 @@ def read_csv(path: Path, separator: str = _COMMA) -> Rows:
     Raises:
         DataError: a quotation that is never closed, a row of another length, or a header that names nothing.
     """
-    csv.field_size_limit(_CELL_LIMIT)
+    csv.field_size_limit(CELL_LIMIT)
     lines = _Kept(read_table_lines(path))
     reader = csv.reader(lines, delimiter=separator, strict=True)
     start = 1

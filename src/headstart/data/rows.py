@@ -14,6 +14,7 @@ from headstart.data.groups import GroupColumn, is_no_group
 from headstart.data.labels.base import LabelType
 from headstart.errors import DataError
 from headstart.records import StudyWarning
+from headstart.wording import format_names
 
 #: Invalid rows that a message names.
 _ROWS_NAMED: Final = 5
@@ -116,6 +117,4 @@ def _sum_up(invalid: Sequence[DataError], total: int) -> DataError:
 
 def _name_rows(invalid: Sequence[DataError]) -> str:
     """The places of the first rows, and how many more there are."""
-    named = [str(error.where) for error in invalid[:_ROWS_NAMED]]
-    more = f" and {len(invalid) - _ROWS_NAMED} more" if len(invalid) > _ROWS_NAMED else ""
-    return ", ".join(named) + more
+    return format_names([str(error.where) for error in invalid], _ROWS_NAMED)

@@ -9,7 +9,7 @@ from typing import Any
 from headstart.config.study import Data
 from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
-from headstart.data.corpus import PARTS, Part, Row
+from headstart.data.corpus import PARTS, Part
 from headstart.data.folders import PART_NAMES, find_parts
 from headstart.data.formats import SUFFIXES, Cells, has_parallel, read_cells, read_files
 from headstart.data.groups import choose_group_column
@@ -17,15 +17,6 @@ from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.data.rows import ReadRows, read_rows
 from headstart.errors import DataError, MissingExtraError
-
-
-def load_rows(data: Data, task: TaskName = "classification") -> dict[Part, list[Row]]:
-    """The rows of each part that the study names; parts that it does not name are absent.
-
-    Raises:
-        DataError: as `read_parts`.
-    """
-    return {part: read.rows for part, read in read_parts(data, task).items()}
 
 
 def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:

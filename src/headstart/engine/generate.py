@@ -73,7 +73,7 @@ def generate_answers(
         chosen, fitting = [prompts[i] for i in index], replace(config, max_new_tokens=room)
         return list(_generate_ids(model, chosen, tokenizer, fitting, precision, streamer, stop_ids))
 
-    with evaluation_mode(model), _plain_generation(model):
+    with evaluation_mode(model), _set_generation_aside(model):
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
         size = 1 if precision == "fp64" else _BATCH_SIZE
         # PEFT's virtual tokens stand before the padding: without it alone prompts are as far from them as in
@@ -132,7 +132,7 @@ def _decode_answer(ids: list[int], tokenizer: Any, stop_ids: Collection[int]) ->
 
 
 @contextmanager
-def _plain_generation(model: Any) -> Iterator[None]:
+def _set_generation_aside(model: Any) -> Iterator[None]:
     """Sets the model's own generation settings aside: the library fills from it what a call leaves open."""
     owners = [m for m in model.modules() if "generation_config" in vars(m)]
     before = [owner.generation_config for owner in owners]

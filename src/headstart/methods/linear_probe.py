@@ -21,6 +21,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from headstart.engine.affine import FixedAffine
 from headstart.errors import ModelError
 from headstart.models.checkpoints import resolve_location
+from headstart.models.initialise import check_complete, is_head, list_missing_keys
 from headstart.models.library import get_first_line, load_network, silence_logs
 
 PROBE_FILE = "probe.safetensors"
@@ -144,12 +145,13 @@ def load_probed_model(folder: Path, base: str, config: Any) -> ProbedModel:
     location = str(folder) if has_own else resolve_location(base)
     try:
         with silence_logs(), torch.random.fork_rng(devices=[]):
-            model = load_network(
+            model, report = load_network(
                 AutoModelForSequenceClassification,
                 location,
                 config=config,
                 dtype=torch.float32,
                 ignore_mismatched_sizes=True,
+                output_loading_info=True,
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
@@ -157,4 +159,6 @@ def load_probed_model(folder: Path, base: str, config: Any) -> ProbedModel:
             where=str(folder),
             expected="the checkpoint that the probe was trained on",
         ) from error
+    body = {name for name in list_missing_keys(report) if not is_head(name, model)}
+    check_complete(model.base_model, body, location)
     return ProbedModel(FeatureExtractor(model, pooling), linear).eval()

@@ -13,6 +13,7 @@ from headstart.config.study import Lora
 from headstart.device import Precision
 from headstart.errors import ModelError
 from headstart.methods.base import TrainedMethod, name_key, select_check
+from headstart.methods.load_adapters import attach_adapter
 from headstart.methods.lora_layers import (
     collect_trained_values,
     count_linear_weights,
@@ -22,7 +23,7 @@ from headstart.methods.lora_layers import (
     pad_rank,
 )
 from headstart.methods.lora_targets import check_targets, find_idle_bias
-from headstart.methods.peft_format import attach_adapter, convert_to_peft, merge_adapter, save_adapter
+from headstart.methods.peft_format import convert_to_peft, merge_adapter, save_adapter
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.save import compare_logits, compute_example_logits, save_model
 from headstart.prepared import PreparedRun

@@ -13,11 +13,11 @@ from headstart.config.runs import Run
 from headstart.device import Precision
 from headstart.errors import ModelError
 from headstart.methods.base import TrainedMethod, name_key, select_check
+from headstart.methods.load_adapters import load_adapter
 from headstart.methods.lora import estimate_base_bytes, identify_frozen_weights
 from headstart.methods.lora_layers import import_peft, list_trained_modules
 from headstart.methods.peft_format import (
     find_merge_obstacle,
-    load_adapter,
     merge_adapter,
     save_adapter,
     wrap_with_peft,

@@ -1,7 +1,4 @@
-"""Adapters in PEFT's format: made, saved with their head, proved by loading them again, and merged.
-
-Refuses a folder whose base model cannot be found. PEFT itself writes, reads and merges.
-"""
+"""Adapters in PEFT's format: made, saved with their head, and merged. PEFT itself writes and merges."""
 
 from __future__ import annotations
 
@@ -15,13 +12,12 @@ import torch
 from torch import nn
 
 from headstart.config.study import Lora
-from headstart.config.traits import TaskName
 from headstart.errors import ModelError
-from headstart.methods.four_bits import is_transposed, quantise_model
+from headstart.methods.four_bits import is_transposed
 from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
-from headstart.models.checkpoint_files import ADAPTER_CONFIG, read_adapter_config
-from headstart.models.checkpoints import Checkpoint, get_auto_class, resolve_location
-from headstart.models.library import get_first_line, load_network, read_config, silence_logs
+from headstart.models.checkpoint_files import ADAPTER_CONFIG
+from headstart.models.checkpoints import Checkpoint
+from headstart.models.library import silence_logs
 from headstart.models.stop_ids import set_stop_ids
 from headstart.seeds import derive_seed
 
@@ -60,7 +56,7 @@ def convert_to_peft(
     modules = list_trained_modules(base, missing_keys)
     config = make_lora_config(base, lora, missing_keys)
     is_transposed_base = config.fan_in_fan_out
-    with _silence_warnings():
+    with silence_warnings():
         model = import_peft().get_peft_model(base, config)
     # PEFT unsets it where layers lie in four bits. What is saved is for the checkpoint, whose layers do not.
     model.peft_config["default"].fan_in_fan_out = is_transposed_base
@@ -100,7 +96,7 @@ def wrap_with_peft(
                 *(peft_config.modules_to_save or ()),
                 *list_trained_modules(base, missing_keys),
             ] or None
-        with _silence_warnings(), torch.random.fork_rng(devices=[]):
+        with silence_warnings(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "lora", bits=64) >> 1)
             return library.get_peft_model(base, peft_config).train()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -112,7 +108,7 @@ def wrap_with_peft(
 
 
 @contextmanager
-def _silence_warnings() -> Iterator[None]:
+def silence_warnings() -> Iterator[None]:
     """PEFT's warnings held back: they are about settings that Headstart has made."""
     with warnings.catch_warnings(), silence_logs():
         warnings.simplefilter("ignore")
@@ -121,8 +117,11 @@ def _silence_warnings() -> Iterator[None]:
 
 def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
     """Write a `PeftModel`'s adapter and head, the configuration with label names, and the tokenizer."""
-    with _silence_warnings():
-        model.peft_config["default"].base_model_name_or_path = checkpoint.location
+    with silence_warnings():
+        config = model.peft_config["default"]
+        config.base_model_name_or_path = checkpoint.location
+        if getattr(config, "modules_to_save", None):  # to ours PEFT adds the heads that it knows
+            config.modules_to_save = sorted(set(config.modules_to_save))
         model.save_pretrained(folder)
         checkpoint.config.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
@@ -131,63 +130,6 @@ def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
             set_stop_ids(base, checkpoint.stop_ids)
             base.generation_config.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is written later
-
-
-def is_adapter(folder: Path) -> bool:
-    """Whether the folder holds an adapter and not a whole model."""
-    return (folder / ADAPTER_CONFIG).is_file()
-
-
-def load_adapter(
-    folder: Path,
-    config: Any = None,
-    base: str | None = None,
-    task: TaskName = "classification",
-    four_bits: torch.dtype | None = None,
-) -> Any:
-    """The model of an adapter's folder: its base, found where it says, with adapter and head.
-
-    Args:
-        config: the configuration that the model is to have; the folder's by default.
-        base: name of the base checkpoint, where it is to be found elsewhere.
-        four_bits: put the base into four bits, with products in this format.
-
-    Raises:
-        ModelError: the base is not there, or is another one.
-    """
-    location = resolve_location(base or _read_base_name(folder))
-    try:
-        with _silence_warnings(), torch.random.fork_rng(devices=[]):
-            plain = load_network(
-                get_auto_class(task),
-                location,
-                config=config or read_config(str(folder)),
-                dtype=torch.float32,
-                ignore_mismatched_sizes=True,
-            )
-        if four_bits is not None:
-            quantise_model(plain, plain.device, four_bits)
-        return attach_adapter(plain, folder)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(
-            f"its base model {location} cannot be used: {get_first_line(error)}",
-            where=str(folder),
-            expected="the checkpoint that the adapter was trained on",
-            fix=f"put it back, or name it as base_model_name_or_path in {ADAPTER_CONFIG}",
-        ) from error
-
-
-def attach_adapter(base: Any, folder: Path) -> Any:
-    """`base` with the adapter and the head that lie in `folder`, in evaluation mode."""
-    with _silence_warnings(), torch.random.fork_rng(devices=[]):
-        return import_peft().PeftModel.from_pretrained(base, folder).eval()
-
-
-def _read_base_name(folder: Path) -> str:
-    base = read_adapter_config(folder).get("base_model_name_or_path")
-    if not base:
-        raise ModelError(f"{ADAPTER_CONFIG} names no base model", where=str(folder), expected="PEFT's file")
-    return str(base)
 
 
 def find_merge_obstacle(model: Any) -> str | None:
@@ -200,7 +142,17 @@ def find_merge_obstacle(model: Any) -> str | None:
     layers = (module for module in model.modules() if hasattr(module, "base_layer"))
     if kind == "BEFT" and any(getattr(layer.base_layer, "bias", None) is None for layer in layers):
         return "it trains biases, and a layer has none"
+    if _changes_tied_table(model):
+        return "it stands beside the table of tokens, which is the head's too and would change with it"
     return None
+
+
+def _changes_tied_table(model: Any) -> bool:
+    """Whether a layer with an adapter is one of two that have the same weights."""
+    base = model.get_base_model()
+    tied = {*base.all_tied_weights_keys, *base.all_tied_weights_keys.values()}
+    changed = (path for path, module in base.named_modules() if hasattr(module, "get_delta_weight"))
+    return any(f"{path}.weight" in tied for path in changed)
 
 
 def merge_adapter(model: Any) -> Any:
@@ -217,5 +169,5 @@ def merge_adapter(model: Any) -> Any:
             expected="a type that can be merged, such as LORA or IA3",
             fix="load it by peft.PeftModel.from_pretrained",
         )
-    with _silence_warnings():
+    with silence_warnings():
         return model.merge_and_unload()

@@ -31,6 +31,8 @@ _REFUSED_SETTINGS: Final = {
     "boft_dropout": "draws masks in each step that no seed of the run decides",
 }
 
+_LOST_TOKEN: Final = "it classifies by a text's last token, which is not found behind virtual tokens"
+
 
 def refuse_type(config: Mapping[str, Any]) -> None:
     """See that the engine's steps are all that PEFT's type needs.
@@ -70,13 +72,29 @@ def _suggest(wrapped: Any) -> str:
 
 
 def _find_prompt_obstacle(wrapped: Any, run: Run) -> str | None:
-    base = unwrap_peft(wrapped)
     if prepends_keys(wrapped):
         if run.training.gradient_checkpointing:
             return "its keys are lost where activations are computed again (training.gradient_checkpointing)"
-    elif not is_causal(base) and reads_last_token(base):
-        return "it classifies by a text's last token, which is not found behind virtual tokens"
+    elif _loses_last_token(wrapped):
+        return _LOST_TOKEN
     return _try_forward(wrapped)
+
+
+def check_last_token(wrapped: Any, where: str) -> None:
+    """See that a saved adapter is none of a classifier that its prompt makes read padding.
+
+    Raises:
+        ModelError: it is: its answer to a text would depend on those beside it.
+    """
+    if count_virtual_tokens(wrapped) and not prepends_keys(wrapped) and _loses_last_token(wrapped):
+        family = unwrap_peft(wrapped).config.model_type
+        kind = wrapped.peft_type.value
+        raise ModelError(f"PEFT's {kind} does not work with a {family} here: {_LOST_TOKEN}", where=where)
+
+
+def _loses_last_token(wrapped: Any) -> bool:
+    base = unwrap_peft(wrapped)
+    return not is_causal(base) and reads_last_token(base)
 
 
 def reads_last_token(model: Any) -> bool:

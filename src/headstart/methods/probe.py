@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ from headstart.config.study import Probe as ProbeSettings
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_weights_dtype
+from headstart.engine.trace import make_probe_batch, run_without_numbers
 from headstart.errors import ModelError
 from headstart.events import Log
 from headstart.methods.base import BuiltModel, TrainedMethod, build_base_model
 from headstart.methods.features import index_rows, load_features, locate_features
-from headstart.methods.linear_probe import FeatureProbe, load_head, save_head
+from headstart.methods.linear_probe import FeatureExtractor, FeatureProbe, load_head, save_head
 from headstart.methods.lora import identify_frozen_weights
 from headstart.models.accounting.counts import count_parameters
-from headstart.models.library import silence_logs
+from headstart.models.library import get_first_line, silence_logs
 from headstart.models.save import LOGIT_TOLERANCE
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
@@ -35,6 +36,27 @@ class ProbeMethod(TrainedMethod):
     """Trains on rows of a table of features as on texts: each is one token, its row's number."""
 
     name = "probe"
+
+    def check(self, run: Run, skeleton: Any, missing_keys: Collection[str]) -> None:
+        """No one token of an encoder-decoder stands for a text, and its body may ask for a decoder's text."""
+        pooling = _get_settings(run).pooling
+        if not getattr(skeleton.config, "is_encoder_decoder", False):
+            return
+        family = skeleton.config.model_type
+        if pooling == "cls":
+            raise ModelError(
+                f"no token of a {family} stands for a text: its head reads the decoder's last",
+                where=f"arms.{run.arm}.probe.pooling",
+                fix="set pooling: mean",
+            )
+        try:
+            run_without_numbers(FeatureExtractor(skeleton, pooling), make_probe_batch(causal=False))
+        except ValueError as error:
+            raise ModelError(
+                f"the body of a {family} cannot run on texts alone: {get_first_line(error)}",
+                where=f"arms.{run.arm}.method",
+                expected="an encoder, a decoder, or BART, whose body makes its decoder's input",
+            ) from error
 
     def prepare_runs(self, runs: Sequence[PreparedRun], log: Log) -> None:
         """Have the features of all runs in the cache before the first of them trains."""

@@ -3,25 +3,65 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from headstart.config.traits import METHODS, TASKS, TaskName, get_task_traits
 from headstart.data.assets import is_asset
 from headstart.device import Precision
+from headstart.errors import ModelError
 from headstart.methods import load_method
 from headstart.methods.linear_probe import PROBE_FILE, load_probed_model
-from headstart.methods.peft_format import is_adapter, load_adapter
+from headstart.methods.load_adapters import load_adapter
+from headstart.methods.peft_types import check_last_token
+from headstart.models.adapter_folders import is_adapter, read_saved_config
+from headstart.models.checkpoint_files import read_adapter_config
 from headstart.models.checkpoints import Checkpoint
 from headstart.models.initialise import load_plain_model
 from headstart.store.model_notes import ModelNotes
 
+#: PEFT's word for adapters of models that generate.
+_CAUSAL: Final = "CAUSAL_LM"
+#: Its word for adapters of classifiers, and how the library names these.
+_LABELLING: Final = "SEQ_CLS"
+_LABELLER: Final = "ForSequenceClassification"
 
-def identify_task(config: Any, notes: ModelNotes) -> tuple[TaskName, tuple[str, ...]]:
-    """What a model was tuned for, by our notes or else by its configuration, and the names of its classes."""
-    task = notes.task if notes.task in TASKS else _guess_task(config)
+
+def identify_task(folder: Path, notes: ModelNotes) -> tuple[TaskName, tuple[str, ...]]:
+    """What a model was tuned for, by our notes or else by its configuration, and the names of its classes.
+
+    Raises:
+        ModelError: its configuration cannot be read.
+    """
+    config = read_saved_config(str(folder), str(folder))
+    task = notes.task if notes.task in TASKS else _guess_adapted_task(folder) or _guess_task(config)
     assert task is not None
     has_classes = get_task_traits(task).has_classes
     return task, tuple(config.id2label[i] for i in range(config.num_labels)) if has_classes else ()
+
+
+def refuse_other_task(folder: Path, notes: ModelNotes, config: Any) -> None:
+    """See that a model is not one that was tuned to label: its body makes words, but poor ones.
+
+    Args:
+        config: its own, or its base's.
+
+    Raises:
+        ModelError: it is.
+    """
+    kind = read_adapter_config(folder).get("task_type") if is_adapter(folder) else None
+    kind = kind or (getattr(config, "architectures", None) or [""])[0]
+    is_labeller = notes.task in TASKS and not get_task_traits(notes.task).generates
+    if is_labeller or kind == _LABELLING or kind.endswith(_LABELLER):
+        raise ModelError(
+            "a model that labels texts, and answers nothing", where=str(folder), fix="headstart predict"
+        )
+
+
+def _guess_adapted_task(folder: Path) -> TaskName | None:
+    """The task of an adapter of which PEFT notes that it generates; of others the configuration decides."""
+    if not is_adapter(folder) or read_adapter_config(folder).get("task_type") != _CAUSAL:
+        return None
+    return next(name for name, traits in TASKS.items() if traits.generates)
 
 
 def _guess_task(config: Any) -> TaskName:
@@ -54,4 +94,7 @@ def load_saved_model(
     method = load_method(notes.method) if notes.method in METHODS else None
     four_bits = method.choose_quantised_dtype(precision) if method is not None and precision else None
     name = base if is_asset(base) else None
-    return load_adapter(folder, checkpoint.config, name, checkpoint.task, four_bits)
+    model = load_adapter(folder, checkpoint.config, name, checkpoint.task, four_bits)
+    if not checkpoint.is_causal:
+        check_last_token(model, str(folder))
+    return model

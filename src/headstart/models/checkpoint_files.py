@@ -96,6 +96,15 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
         ) from error
 
 
+def read_json_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is none, which others refuse in their own words."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def refuse_quantised(name: str, config: Any) -> None:
     """Refuse a checkpoint whose weights lie in fewer bits already: no run can train or measure these.
 

@@ -13,6 +13,12 @@ from headstart.data.assets import fetch_model, is_asset
 from headstart.data.chat_format import find_stop_ids
 from headstart.errors import ModelError
 from headstart.events import Log, ignore_log
+from headstart.models.adapter_folders import (
+    find_config_source,
+    find_saved_rows,
+    find_tokenizer_source,
+    name_source,
+)
 from headstart.models.checkpoint_files import check_folder, refuse_adapter, refuse_quantised
 from headstart.models.digests import compute_digest
 from headstart.models.library import build_network, model_errors, read_config, silence_logs
@@ -27,7 +33,7 @@ from headstart.models.padding import (
 from headstart.models.positions import find_position_limit
 from headstart.models.stop_ids import read_end_ids
 from headstart.models.tokenizers import read_tokenizer
-from headstart.models.vocabulary import get_input_embedding
+from headstart.models.vocabulary import find_embedding_path, get_input_embedding
 from headstart.records import CheckpointDigest
 
 #: What a tokenizer without a limit of its own reports is near 1e30.
@@ -144,12 +150,16 @@ def open_checkpoint(
     check_folder(location)
     if not is_saved:
         refuse_adapter(name, location)
-    with model_errors(name), silence_logs():
-        original_config = read_config(location)
-        config = read_config(location, **_make_output_config(task, label_names))
-    refuse_quantised(name, config)
-    tokenizer = read_tokenizer(location, name)
-    skeleton = _prepare_inputs(config, tokenizer, name, task)
+    source = find_config_source(location)
+    named = name_source(name, location, source)
+    with model_errors(named), silence_logs():
+        original_config = read_config(source)
+        config = read_config(source, **_make_output_config(task, label_names))
+    refuse_quantised(named, config)
+    tokenizer = read_tokenizer(find_tokenizer_source(location), name)
+    skeleton = _build_prepared_skeleton(config, name, task)
+    rows = find_saved_rows(location, find_embedding_path(skeleton)) or _count_rows(skeleton)
+    _prepare_inputs(config, tokenizer, name, task, skeleton, rows)
     return Checkpoint(
         name=name,
         location=location,
@@ -158,23 +168,28 @@ def open_checkpoint(
         max_length=_find_max_length(config, tokenizer, skeleton),
         source=compute_digest(location, config),
         keeps_head=_has_same_outputs(original_config, task, label_names),
-        embedding_rows=_count_rows(skeleton),
+        embedding_rows=rows,
         task=task,
-        end_ids=read_end_ids(location, config) if get_task_traits(task).generates else (),
+        end_ids=read_end_ids(source, config) if get_task_traits(task).generates else (),
     )
 
 
-def _prepare_inputs(config: Any, tokenizer: Any, name: str, task: TaskName) -> torch.nn.Module:
-    """Make configuration and tokenizer agree on what the network reads; gives the network's skeleton."""
+def _build_prepared_skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
+    """The network's skeleton, of a configuration without padding that no table has a row for, in place."""
     forget_false_padding(config)
-    skeleton = _build_skeleton(config, name, task)
+    return _build_skeleton(config, name, task)
+
+
+def _prepare_inputs(
+    config: Any, tokenizer: Any, name: str, task: TaskName, skeleton: torch.nn.Module, rows: int | None
+) -> None:
+    """Make configuration and tokenizer agree on what the network, of so many `rows`, reads; in place."""
     pad_tokenizer(tokenizer, name)
     drop_unread_types(tokenizer, skeleton)
-    check_padding_row(tokenizer, _count_rows(skeleton), name)
+    check_padding_row(tokenizer, rows, name)
     if not get_task_traits(task).generates:
         tokenizer.padding_side = "right"  # as is trained: a saved model is to be read in the same way
         set_padding(config, tokenizer, skeleton)
-    return skeleton
 
 
 def _count_rows(skeleton: torch.nn.Module) -> int | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import torch
 from transformers import AutoModelForSequenceClassification
@@ -13,6 +14,9 @@ from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint
 from headstart.models.library import build_network, get_first_line, load_network, silence_logs
 from headstart.seeds import Purpose, derive_seed
+
+#: A layer's number in the name of a weight.
+_LAYER_NUMBER: Final = re.compile(r"\.\d+\.")
 
 
 def initialise_model(checkpoint: Checkpoint, *, pretrained: bool, seed: int) -> torch.nn.Module:
@@ -76,8 +80,8 @@ def draw_random_model(
 def _load_with_missing_from(new_model: Any, checkpoint: Checkpoint) -> tuple[torch.nn.Module, frozenset[str]]:
     """The checkpoint's model with what it lacks from `new_model`, and the names of that."""
     model, report = _load_pretrained(checkpoint)
-    missing = {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
-    _check_body_keys(model, missing, checkpoint)
+    missing = list_missing_keys(report)
+    _check_body_keys(model, missing, report["unexpected_keys"], checkpoint)
     new_weights = new_model.state_dict()
     if not checkpoint.keeps_head:
         missing |= _list_head_names(new_model)
@@ -85,17 +89,35 @@ def _load_with_missing_from(new_model: Any, checkpoint: Checkpoint) -> tuple[tor
     return cast_to_module(model.train()), frozenset(missing)
 
 
+def list_missing_keys(report: Mapping[str, Any]) -> set[str]:
+    """What a model has at random, by the library's report of its loading: absent, or of another size."""
+    return {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
+
+
 def load_plain_model(checkpoint: Checkpoint) -> torch.nn.Module:
     """The checkpoint's network as it was saved, head and all, in float32, in evaluation mode.
 
     Raises:
-        ModelError: the weights cannot be loaded.
+        ModelError: the weights cannot be loaded, or some of them are not there.
     """
-    with _weight_errors(checkpoint.name), silence_logs():
-        model = load_network(
-            checkpoint.auto_class, checkpoint.location, config=checkpoint.config, dtype=torch.float32
-        )
+    model, report = _load_pretrained(checkpoint)
+    check_complete(model, list_missing_keys(report), checkpoint.name)
     return cast_to_module(model.eval())
+
+
+def check_complete(model: Any, missing: Collection[str], where: str) -> None:
+    """See that nothing of a model that is to answer is at random.
+
+    Raises:
+        ModelError: something is: the folder holds another kind of model, or the one before it was tuned.
+    """
+    if missing:
+        raise ModelError(
+            f"{len(missing)} weights of a {type(model).__name__} are absent or of another size, "
+            f"such as {min(missing)}: answers would be random",
+            where=where,
+            expected="weights for all of it: a model that was tuned for this very task",
+        )
 
 
 @contextmanager
@@ -118,20 +140,63 @@ def _load_pretrained(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
             config=checkpoint.config,
             dtype=torch.float32,
             output_loading_info=True,
-            # A head for other labels is replaced; a body of other sizes is refused below.
+            # A head for other labels is replaced; what else has other sizes is refused afterwards.
             ignore_mismatched_sizes=True,
         )
+    _check_layers(model, report["unexpected_keys"], checkpoint.name)
+    check_finite(model, checkpoint.name)
     return model, report
 
 
-def _check_body_keys(model: Any, missing: set[str], checkpoint: Checkpoint) -> None:
+def _check_body_keys(
+    model: Any, missing: set[str], unexpected: Collection[str], checkpoint: Checkpoint
+) -> None:
     """A checkpoint may lack the head and the pooler, which masked-language models have not; nothing else."""
-    prefix = f"{model.base_model_prefix}."
-    in_body = {name for name in missing if name.startswith(prefix) and "pooler" not in name}
+    in_body = {name for name in missing if not is_head(name, model)}
     foreign = sorted(missing if checkpoint.is_causal else in_body)
     if foreign:
+        others = f"; {len(unexpected)} have other names, such as {min(unexpected)}" if unexpected else ""
         raise ModelError(
-            f"{len(foreign)} weights of the body are absent or of another size, such as {foreign[0]}",
+            f"{len(foreign)} weights of the body are absent or of another size, such as {foreign[0]}{others}",
             where=checkpoint.name,
             expected=f"weights of a {checkpoint.config.model_type} with the sizes in its config.json",
+        )
+
+
+def is_head(name: str, model: Any) -> bool:
+    """Whether a weight is of the head, or of a pooler, which belongs to it."""
+    return not name.startswith(f"{model.base_model_prefix}.") or "pooler" in name
+
+
+def list_uncounted(names: Collection[str], known: Collection[str]) -> list[str]:
+    """Of `names` those that have another layer's number than any of `known`, and are like them otherwise."""
+    kinds = {_LAYER_NUMBER.sub(".*.", name) for name in known}
+    return sorted(n for n in names if n not in known and _LAYER_NUMBER.sub(".*.", n) in kinds)
+
+
+def _check_layers(model: Any, unexpected: Collection[str], where: str) -> None:
+    """See that the configuration counts all layers that there are: the library drops the others unsaid."""
+    extra = list_uncounted(unexpected, model.state_dict())
+    if extra:
+        raise ModelError(
+            f"it has {len(extra)} weights of layers that its config.json does not count, such as {extra[0]}",
+            where=where,
+            expected="as many layers as there are weights for",
+            fix="correct the number of layers in config.json, or save the smaller model by save_pretrained",
+        )
+
+
+def check_finite(model: torch.nn.Module, where: str) -> None:
+    """See that every weight is a number: one that is none makes answers nan.
+
+    Raises:
+        ModelError: one is none.
+    """
+    broken = [name for name, value in model.named_parameters() if not bool(value.isfinite().all())]
+    if broken:
+        raise ModelError(
+            f"{len(broken)} of its tables of weights hold nan or infinity, such as {broken[0]}",
+            where=where,
+            expected="weights that are numbers",
+            fix="take an earlier checkpoint: its training diverged, or float16 was too small for it",
         )

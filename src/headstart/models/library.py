@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from headstart.errors import ModelError
 from headstart.models.weight_files import check_weights
+from headstart.models.weight_names import find_renaming
 
 EXPECTED_CHECKPOINT = (
     "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
@@ -45,10 +46,14 @@ def load_network(auto_class: Any, location: str, **settings: Any) -> Any:
     Raises:
         ModelError: the folder's weights are absent, cut, a git-lfs pointer, or a pickle of more.
     """
-    if Path(location).is_dir():
-        check_weights(Path(location))
+    folder = Path(location)
     try:
-        return auto_class.from_pretrained(location, trust_remote_code=False, **settings)
+        if folder.is_dir():
+            check_weights(folder)
+            settings["key_mapping"] = find_renaming(folder, settings.get("config")) or None
+        loaded = auto_class.from_pretrained(location, trust_remote_code=False, **settings)
+        _forget_renaming(loaded, settings.get("key_mapping") or {})
+        return loaded
     except UnpicklingError as error:
         raise ModelError(
             "its .bin holds more than weights, which would be run as code",
@@ -56,6 +61,19 @@ def load_network(auto_class: Any, location: str, **settings: Any) -> Any:
             expected="model.safetensors, or a pickle of tensors alone",
             fix="save it as safetensors where it can be trusted",
         ) from error
+
+
+def _forget_renaming(loaded: Any, renaming: Mapping[str, str]) -> None:
+    """Have a model saved under the family's own names: the library would give back those that it found.
+
+    Args:
+        loaded: the model, or it and the report of its loading.
+    """
+    model = loaded[0] if isinstance(loaded, tuple) else loaded
+    if renaming:
+        model._weight_conversions = [
+            one for one in model._weight_conversions if not set(one.source_patterns) & set(renaming)
+        ]
 
 
 @contextmanager

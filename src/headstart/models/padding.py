@@ -8,6 +8,7 @@ from typing import Any, Final
 from torch import nn
 
 from headstart.errors import ModelError
+from headstart.wording import format_names
 
 #: Families whose layers mix places whatever the mask says, or whose head reads the last place of a row: what
 #: pads a text changes its answer. Found by trying families alone and beside a longer text (a test does).
@@ -63,10 +64,9 @@ def _list_parts(config: Any) -> list[Any]:
 
 def make_no_row_error(name: str, tokens: dict[int, str], rows: int, what: str) -> ModelError:
     """What is said of `tokens` (their texts by id) whose ids lie beyond the embedding's `rows`."""
-    shown = ", ".join(f"{text} ({i})" for i, text in list(tokens.items())[:3])
-    more = f" and {len(tokens) - 3} more" if len(tokens) > 3 else ""
+    shown = format_names([f"{text} ({i})" for i, text in tokens.items()])
     return ModelError(
-        f"no row of its embedding of {rows} is for {what} {shown}{more}",
+        f"no row of its embedding of {rows} is for {what} {shown}",
         where=name,
         expected="a tokenizer that belongs to the model",
         fix="take the token out of the tokenizer, or save the model anew after resize_token_embeddings",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from headstart.models.checkpoint_files import read_json_object
 
 _POSITIONS: Final = ("max_position_embeddings", "n_positions")
 #: Families that count positions from behind the padding token's, so that the first rows are never reached.
@@ -13,7 +14,7 @@ _OFFSET_FAMILIES: Final = ("roberta", "camembert", "mpnet", "longformer")
 
 def read_token_limit(folder: Path) -> int | None:
     """The smaller of the position table's size and the tokenizer's word; None where neither is there."""
-    config, tokenizer = (_read_object(folder / name) for name in ("config.json", "tokenizer_config.json"))
+    config, tokenizer = (read_json_object(folder / name) for name in ("config.json", "tokenizer_config.json"))
     positions = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), None)
     family = str(config.get("model_type", ""))
     if positions is not None and any(name in family for name in _OFFSET_FAMILIES):
@@ -21,12 +22,3 @@ def read_token_limit(folder: Path) -> int | None:
     told = tokenizer.get("model_max_length")
     limits = [limit for limit in (positions, told) if isinstance(limit, int) and limit > 0]
     return min(limits, default=None)
-
-
-def _read_object(file: Path) -> dict[str, Any]:
-    """A JSON object; nothing where there is none, which `plan` refuses in its own words."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 from transformers import PreTrainedTokenizerFast
 
 from headstart.errors import MissingExtraError, ModelError
+from headstart.models.checkpoint_files import read_json_object
 from headstart.models.library import load_tokenizer, make_own_code_error, model_errors, silence_logs
 
 #: An empty tokenizer holds special tokens, and in some families the mark of a space.
@@ -91,11 +91,7 @@ def _check_parts(folder: Path, name: str) -> None:
 
 def _has_own_code(folder: Path) -> bool:
     """Whether the tokenizer is a class in the checkpoint's own code: the library would take another's."""
-    try:
-        values = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(values, dict) and bool(values.get("auto_map"))
+    return bool(read_json_object(folder / "tokenizer_config.json").get("auto_map"))
 
 
 def _is_sentencepiece(file: Path) -> bool:

@@ -115,6 +115,12 @@ def get_input_embedding(model: Any) -> Any:
         return None
 
 
+def find_embedding_path(model: nn.Module) -> str | None:
+    """What the model calls its input embedding; None for an architecture that does not say which it is."""
+    table = get_input_embedding(model)
+    return next((path for path, module in model.named_modules() if module is table), None)
+
+
 def _find_obstacle(model: nn.Module, table: Any) -> str | None:
     """Why rows of `table` cannot be left out without changing what the model learns; None if they can."""
     # Not isinstance: a subclass may scale its output, or do anything else.

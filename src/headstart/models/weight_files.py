@@ -21,6 +21,8 @@ _WEIGHTS: Final = (
 #: Weights in formats that only other programs read.
 _FOREIGN: Final = ("*.h5", "*.msgpack", "*.gguf", "*.pth", "*.ckpt*", "*.onnx", "*.npz", "*.pt")
 _POINTER: Final = b"version https://git-lfs"
+#: Formats of safetensors of 8 bits or fewer.
+_FEW_BITS: Final = ("I8", "U8", "F8", "F4", "F6")
 _EXPECTED: Final = "model.safetensors, or its parts with model.safetensors.index.json"
 
 
@@ -88,8 +90,8 @@ def check_weight_file(file: Path) -> None:
     _check_pointer(file)
     try:
         if file.suffix == ".safetensors":
-            with safe_open(file, framework="pt"):
-                return
+            _refuse_few_bits(file)
+            return
         # Older files are no zip archives: whether those are whole shows when they are loaded.
         is_broken = _read_start(file).startswith(b"PK") and not zipfile.is_zipfile(file)
         reason = "its end is absent"
@@ -100,6 +102,21 @@ def check_weight_file(file: Path) -> None:
             f"{file.name} is cut or damaged, at {file.stat().st_size:,} bytes: {reason}",
             where=str(file.parent),
             fix="copy or download it again",
+        )
+
+
+def _refuse_few_bits(file: Path) -> None:
+    """Weights in 8 bits are numbers times scales, which the library leaves out where no one names them."""
+    with safe_open(file, framework="pt") as stream:
+        formats = {name: stream.get_slice(name).get_dtype() for name in stream.keys()}  # noqa: SIM118
+    few = [n for n, kind in formats.items() if n.endswith("weight") and kind.startswith(_FEW_BITS)]
+    if few:
+        raise ModelError(
+            f"{file.name} holds {len(few)} tables of weights in {formats[few[0]]}, such as {few[0]}, "
+            "and no quantization_config says how they are read",
+            where=str(file.parent),
+            expected="weights in float32, float16 or bfloat16",
+            fix="name the checkpoint that was quantised; method: qlora puts it into four bits itself",
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from headstart.config.study import Study
 from headstart.planning.step_benchmark import StepTimes
+from headstart.wording import format_count
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,6 @@ def describe_placement(placement: Placement) -> str:
     packs = f", at most {placement.pack} runs as one" if placement.pack > 1 else ""
     if not placement.workers:
         return f"trained in this process{packs}"
-    threads = f" of {_format_count(placement.threads, 'thread', 'threads')}" if placement.threads else ""
-    workers = _format_count(placement.workers, "worker process", "worker processes")
+    threads = f" of {format_count(placement.threads, 'thread')}" if placement.threads else ""
+    workers = format_count(placement.workers, "worker process", "worker processes")
     return f"trained by {workers}{threads}{packs} ({placement.reason})"
-
-
-def _format_count(number: int, singular: str, plural: str) -> str:
-    return f"{number} {singular if number == 1 else plural}"

@@ -12,6 +12,7 @@ from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.records import RunRecord
 from headstart.report.numbers import format_metric
+from headstart.wording import format_count
 
 _BODY: Final = """
 # {arm}, from the study “{question}”
@@ -112,7 +113,7 @@ def _describe_choice(record: RunRecord, study: Study) -> str:
     arm = study.arms[record.arm]
     tried, seeds = len(list_grid_points(study, arm)), get_tuning_seeds(study, arm)
     by = f", by the tuning seeds {', '.join(map(str, seeds))}" if seeds else ""
-    return f"Chosen on valid{by}: {values}, of {tried} grid {'point' if tried == 1 else 'points'} tried.\n"
+    return f"Chosen on valid{by}: {values}, of {format_count(tried, 'grid point')} tried.\n"
 
 
 def _format_metadata(study: Study) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.scores import ArmScores, list_shared_seeds
 from headstart.records import Contrast
-from headstart.report.numbers import format_metric, format_names, format_p, get_unit
+from headstart.report.numbers import format_metric, format_p, get_unit
+from headstart.wording import format_names
 
 #: The part of a variance from which rounding's is worth a sentence.
 _NOTABLE: Final = 0.01

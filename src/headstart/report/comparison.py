@@ -15,7 +15,6 @@ from headstart.report.conclusions import describe_level, explain_comparison, for
 from headstart.report.numbers import (
     format_interval,
     format_metric,
-    format_names,
     format_p,
     format_worth,
     format_worth_interval,
@@ -30,6 +29,7 @@ from headstart.report.table_formats import (
     render_terminal_table,
 )
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
+from headstart.wording import format_names
 
 #: Headings that take two lines on a terminal.
 _TWO_LINES: Final = frozenset(

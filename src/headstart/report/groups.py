@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from headstart.analysis.scores import ArmScores, have_other_groups
 from headstart.records import Contrast
-from headstart.report.numbers import format_count
 from headstart.stats.groups import FEW_GROUPS
+from headstart.wording import format_count
 
 
 def format_groups(count: int | None) -> str:

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from headstart.analysis.answer_pairs import JudgingSheet
 from headstart.analysis.judgements import Judgements
-from headstart.report.numbers import format_count, format_p
+from headstart.report.numbers import format_p
 from headstart.report.table_formats import Rows, render_terminal_table
 from headstart.report.win_rates import format_rate
+from headstart.wording import format_count
 
 
 def describe_sheet(sheet: JudgingSheet, study: Path) -> str:

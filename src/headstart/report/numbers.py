@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from headstart.config.metrics import MetricInfo, describe_metric
@@ -48,17 +48,6 @@ def format_p(value: float | None) -> str:
     if value is None:
         return "-"
     return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def format_count(count: int, thing: str) -> str:
-    """`1 seed`, `2,000 seeds`."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-def format_names(names: Sequence[str], most: int = 3) -> str:
-    """`a, b, c and 2 more`."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def format_hyperparameters(values: Mapping[str, float]) -> str:

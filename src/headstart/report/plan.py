@@ -21,6 +21,7 @@ from headstart.report.cost import describe_cost, render_cost_table
 from headstart.report.groups import format_groups
 from headstart.report.numbers import SHORT
 from headstart.report.texts import describe_lengths, render_labels
+from headstart.wording import format_names
 
 #: Label names that are shown.
 _LABELS = 12
@@ -55,9 +56,8 @@ def _describe_data(data: DataStatistics) -> list[str]:
     groups = format_groups(data.test_groups)
     source = f" ({data.group_source})" if groups else ""
     labels = data.label_names
-    more = f", and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""
     open_ended = "an answer" if get_task_traits(data.task).generates else "a number"
-    what = f"{len(labels)} labels: {', '.join(labels[:_LABELS])}{more}" if labels else open_ended
+    what = f"{len(labels)} labels: {format_names(labels, _LABELS)}" if labels else open_ended
     return [f"{data.task}, {what}", f"texts: {examples}{groups}{source}"]
 
 

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.config.metrics import SHARES
-from headstart.report.numbers import format_count, format_metric, get_unit
+from headstart.report.numbers import format_metric, get_unit
+from headstart.wording import format_count
 
 
 def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:

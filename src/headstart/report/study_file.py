@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from headstart.config.traits import TASKS, get_task_traits
 from headstart.data.guess.columns import shorten, show_name
 from headstart.data.guess.data_guess import DataGuess
 from headstart.report.yaml_lines import format_line, quote, quote_all
+from headstart.wording import format_names
 
 #: Classes that a comment names.
 _CLASSES_SHOWN: Final = 6
@@ -68,7 +68,7 @@ def format_study(draft: StudyDraft) -> str:
         f"# yaml-language-server: $schema={draft.schema}",
         f"# A Headstart study. `headstart plan {name}` checks it, and with --probe tells how long it takes;",
         f"# `headstart run {name}` trains. Whatever is left out here has a default.",
-        format_line("question", quote(_ask(draft, generates=generates))),
+        format_line("question", quote(_write_question(draft, generates=generates))),
         format_line("task", draft.guess.task, _list_other_tasks(draft.guess)),
         *_format_data(draft),
         format_line("model", quote(draft.model), _describe_model(draft, generates=generates)),
@@ -81,7 +81,7 @@ def format_study(draft: StudyDraft) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ask(draft: StudyDraft, *, generates: bool) -> str:
+def _write_question(draft: StudyDraft, *, generates: bool) -> str:
     name = Path(draft.model.removeprefix("asset:")).name
     return (
         f"Does LoRA teach {name} my answers?" if generates else f"Does pretraining ({name}) help on my texts?"
@@ -97,7 +97,7 @@ def _format_data(draft: StudyDraft) -> Iterator[str]:
     yield "data:"
     for i, (key, path) in enumerate(guess.files.items()):
         yield format_line(
-            key, quote(_relate(path, folder)), _describe_rows(guess) if i == 0 else "", indent=2
+            key, quote(_shorten_path(path, folder)), _describe_rows(guess) if i == 0 else "", indent=2
         )
     for key, columns in guess.columns.items():
         value = quote(columns) if isinstance(columns, str) else quote_all(columns)
@@ -137,9 +137,7 @@ def _describe_column(key: str, guess: DataGuess) -> str:
 
 
 def _describe_classes(guess: DataGuess) -> str:
-    shown = [f"{show_name(name)} {rows}" for name, rows in islice(guess.classes.items(), _CLASSES_SHOWN)]
-    more = len(guess.classes) - len(shown)
-    return ", ".join(shown) + (f", and {more} more" if more else "")
+    return format_names([f"{show_name(name)} {rows}" for name, rows in guess.classes.items()], _CLASSES_SHOWN)
 
 
 def _describe_model(draft: StudyDraft, *, generates: bool) -> str:
@@ -213,7 +211,7 @@ def _choose_sizes(texts: int) -> Sequence[str]:
     return [f"{size:.0f}" for size in sizes] + ["all"] if sizes[0] >= _SMALLEST_SIZE else []
 
 
-def _relate(path: Path, folder: Path) -> str:
+def _shorten_path(path: Path, folder: Path) -> str:
     absolute = path.resolve()
     relative = str(absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute)
     return str(absolute) if relative.startswith("~") else relative  # a study's `~` is the user's home

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from headstart.errors import OutputError
 from headstart.records import CheckpointDigest, Provenance, RunRecord
 from headstart.store.layout import StudyLayout
+from headstart.wording import format_names
 
 #: Changed files that a message names.
 _SHOWN = 3
@@ -51,8 +52,7 @@ def _describe_changes(source: Provenance, checkpoints: Sequence[CheckpointDigest
     changes = min((_list_changes(before, now.files) for now in checkpoints), key=len, default=[])
     if not changes:
         return "a file has"
-    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-    return f"{', '.join(changes[:_SHOWN])}{more} {'has' if len(changes) == 1 else 'have'}"
+    return f"{format_names(changes, _SHOWN)} {'has' if len(changes) == 1 else 'have'}"
 
 
 def _list_changes(before: dict[str, str], now: dict[str, str]) -> list[str]:

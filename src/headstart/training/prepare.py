@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,27 +11,23 @@ from headstart.config.arm_settings import resolve_training
 from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
-from headstart.data.batches import count_loss_tokens
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_device, choose_precision, supports_bf16
-from headstart.errors import DataError, ModelError
 from headstart.events import Log, ignore_log
 from headstart.methods import load_method
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import find_missing_keys
 from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
-from headstart.records import RunRecord, StudyWarning
+from headstart.records import RunRecord
 from headstart.tasks import load_task
-from headstart.training.check_tokens import check_ids, check_words, warn_of_no_tokens, warn_of_readings
+from headstart.training.check_runs import check_methods, check_packing, check_same_architecture
+from headstart.training.check_tokens import check_ids, check_words
 from headstart.training.prompts import measure_prompts, warn_of_positions
 from headstart.training.reading_doubts import find_reading_doubts
 from headstart.training.unwritten import naming_rows
-
-#: A share of cut examples above this is worth a warning.
-MAX_TRUNCATED_SHARE = 0.01
 
 
 def prepare_study(
@@ -47,15 +43,15 @@ def prepare_study(
     neural = [run for run in runs if get_method_traits(run.method).has_checkpoint]
     checkpoints = _open_checkpoints(neural, study, corpus, log)
     checked = [load_task(study.task).check_checkpoint(one, study.prompts) for one in checkpoints.values()]
-    _check_same_architecture(study, neural, checkpoints)
+    check_same_architecture(study, neural, checkpoints)
     # Fail early: whatever can be checked now must not fail after hours of training.
     loaded = [
         run.checkpoint for run in neural if run.pretrained or get_method_traits(run.method).freezes_base
     ]
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
-    _check_methods(neural, checkpoints, missing_keys)
-    _check_packing(study, neural)
-    readings = (*check_words(corpus, checkpoints), *warn_of_readings(corpus, checkpoints))
+    check_methods(neural, checkpoints, missing_keys)
+    check_packing(study, neural)
+    unknown_words = tuple(check_words(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
     without_row = tuple(check_ids(tokens, checkpoints))
     prompts = measure_prompts(study, corpus, checkpoints)
@@ -67,13 +63,10 @@ def prepare_study(
         used_ids=_find_used_ids(study, tokens, checkpoints),
         warnings=(
             *corpus.warnings,
-            *readings,
+            *unknown_words,
             *without_row,
-            *warn_of_no_tokens(tokens, checkpoints),
-            *_warn_of_truncation(tokens),
-            *_warn_of_no_room(tokens),
-            *warn_of_positions(prompts),
             *find_reading_doubts(corpus, checkpoints, tokens),
+            *warn_of_positions(prompts),
         ),
         missing_keys=missing_keys,
         prompts=prompts,
@@ -160,91 +153,3 @@ def load_libraries(runs: Iterable[Run]) -> None:
     """
     for name in {run.method for run in runs}:
         load_method(name).load_libraries()
-
-
-def _check_methods(
-    runs: Sequence[Run],
-    checkpoints: Mapping[str, Checkpoint],
-    missing_keys: Mapping[str, frozenset[str]],
-) -> None:
-    """See, without memory for weights, that each arm's method fits its model.
-
-    Raises:
-        ModelError: it does not; names the arm.
-        MissingExtraError: a library that a method needs is not installed.
-    """
-    for run in {run.arm: run for run in runs}.values():
-        checkpoint = checkpoints[run.checkpoint]
-        if run.training.gradient_checkpointing and not checkpoint.can_recompute:
-            raise ModelError(
-                f"a {checkpoint.config.model_type} cannot compute its activations again",
-                where=f"arms.{run.arm}.training.gradient_checkpointing",
-                fix="set it to false",
-            )
-        missing = missing_keys.get(run.checkpoint, frozenset())
-        load_method(run.method).check(run, checkpoint.build_skeleton(), missing)
-
-
-def _check_packing(study: Study, runs: Sequence[Run]) -> None:
-    """A prompt stands before a row, not before each of the examples that share it."""
-    if not (study.prompts.packing and get_task_traits(study.task).generates):
-        return
-    for run in runs:
-        if run.virtual_tokens:
-            raise ModelError(
-                "virtual tokens stand before a row, and not before each of its examples",
-                where=f"arms.{run.arm}.peft",
-                fix="set prompts.packing: false",
-            )
-
-
-def _check_same_architecture(
-    study: Study, runs: Sequence[Run], checkpoints: Mapping[str, Checkpoint]
-) -> None:
-    """Random weights are a control for their own architecture only."""
-    control = study.control_arm
-    of_arm = {run.arm: checkpoints[run.checkpoint] for run in runs}
-    if study.confounded or control not in of_arm or study.arms[control].init != "random":
-        return
-    for name, checkpoint in of_arm.items():
-        theirs = of_arm[control].architecture
-        differ = [k for k, v in checkpoint.architecture.items() if theirs.get(k) != v]
-        if differ:
-            shown = ", ".join(f"{k} {checkpoint.architecture[k]} against {theirs.get(k)}" for k in differ[:3])
-            raise ModelError(
-                f"another architecture than its control {control}: {shown}",
-                where=f"arms.{name}.init",
-                expected="a checkpoint of the architecture of `model`",
-                fix="set `model` to it, or `confounded: true`",
-            )
-
-
-def _warn_of_no_room(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> Iterator[StudyWarning]:
-    """Examples whose prompts leave no room for an answer.
-
-    Raises:
-        DataError: all of them.
-    """
-    for (_, limit), parts in tokens.items():
-        empty = int((count_loss_tokens(parts["train"]) == 0).sum())
-        if empty == len(parts["train"]):
-            raise DataError(
-                f"no prompt leaves room for an answer in {limit} tokens",
-                where="training.max_length",
-                fix="set training.max_length higher",
-            )
-        if empty:
-            what = f"{empty} prompts of train leave no room for an answer in {limit} tokens"
-            yield StudyWarning(kind="no-room", message=f"{what}: nothing is learnt from them")
-
-
-def _warn_of_truncation(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> list[StudyWarning]:
-    warnings = []
-    for (_, limit), parts in tokens.items():
-        cut, n_examples = sum(t.truncated for t in parts.values()), sum(map(len, parts.values()))
-        if cut > MAX_TRUNCATED_SHARE * n_examples:
-            share = f"{100 * cut / n_examples:.1f}%"
-            warnings.append(
-                StudyWarning(kind="truncated", message=f"{cut} examples ({share}) are cut at {limit} tokens")
-            )
-    return list(dict.fromkeys(warnings))

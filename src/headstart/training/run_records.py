@@ -171,7 +171,6 @@ class PackFinisher:
         parameters = method.count_trained(model, prepared)
         if saves:
             method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
-        used_ids = prepared.used_ids
         return make_record(
             prepared,
             status="done",
@@ -185,14 +184,18 @@ class PackFinisher:
             epochs=tuple(member.epochs),
             resolved=_resolve(prepared),
             parameters=parameters,
-            execution=describe_execution(
-                describe_device(context.device),
-                context.precision,
-                workers=self.workers,
-                pack=self.pack,
-                vocabulary=None if used_ids is None else len(used_ids),
-                notes=self.notes,
-            ),
+            execution=self._describe_execution(prepared),
+        )
+
+    def _describe_execution(self, prepared: PreparedRun) -> Execution:
+        used_ids = prepared.used_ids
+        return describe_execution(
+            describe_device(self.context.device),
+            self.context.precision,
+            workers=self.workers,
+            pack=self.pack,
+            vocabulary=None if used_ids is None else len(used_ids),
+            notes=self.notes,
         )
 
     def _test(

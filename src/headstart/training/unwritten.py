@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from headstart.config.study import Study
 from headstart.data.corpus import Text
 from headstart.data.prompts import UnwrittenConversationError
-from headstart.data.sources import load_rows
+from headstart.data.sources import read_parts
 from headstart.errors import DataError
 
 
@@ -33,5 +33,5 @@ def naming_rows(study: Study) -> Iterator[None]:
 
 def _find_row(text: Text, study: Study) -> str | None:
     """The file and line of the first row with that text: places are not kept while all is well."""
-    rows = (row for part in load_rows(study.data, study.task).values() for row in part)
+    rows = (row for read in read_parts(study.data, study.task).values() for row in read.rows)
     return next((row.where for row in rows if row.text == text), None)

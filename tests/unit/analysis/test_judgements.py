@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.analysis.judgements import contrast_judgements
-from headstart.data.judging_sheets import Choice
+from headstart.data.filled_sheets import Choice
 from headstart.errors import DataError
 from headstart.store.judging_keys import JudgingKey, RowKey
 

@@ -15,8 +15,8 @@ import pytest
 from headstart.config.study import Data
 from headstart.data import assets
 from headstart.data.assets import Asset, describe_groups, fetch_data, fetch_model, is_asset
-from headstart.data.sources import load_rows
 from headstart.errors import AssetError
+from source_rows import load_rows
 
 ROWS = [
     {"category": "fresh", "text": "une réussite,\nvraiment", "movie_name": "Ida"},

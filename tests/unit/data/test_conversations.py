@@ -22,8 +22,8 @@ from headstart.data.conversations import (
     read_conversation,
 )
 from headstart.data.prompts import encode_conversations
-from headstart.data.sources import load_rows
 from headstart.errors import DataError
+from source_rows import load_rows
 
 PAIRS = Data(path="x")
 CHAT = Data(path="x", messages="messages")

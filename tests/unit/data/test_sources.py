@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from headstart.config.study import Data
-from headstart.data.sources import load_rows
 from headstart.errors import DataError, MissingExtraError
+from source_rows import load_rows
 
 CSV = "text,label\na,x\nb,y\n"
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
-from headstart.models.initialise import initialise_model
+from headstart.models.initialise import find_missing_keys, initialise_model, load_plain_model
+from tiny_checkpoints import write_checkpoint
 
 NAMES = ("bad", "good")
 
@@ -102,3 +106,57 @@ def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_roberta: Path)
     assert opened.resolve_max_length(None) == 64
     with pytest.raises(ModelError, match="max_length 65 is more than"):
         opened.resolve_max_length(65)
+
+
+def _edit(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_layers_that_the_configuration_does_not_count_are_refused(tmp_path: Path) -> None:
+    """The library drops them, and trains what is left."""
+    folder = write_checkpoint(tmp_path, "bert")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    opened = open_checkpoint(str(folder), "classification", NAMES)
+    for load in (find_missing_keys, load_plain_model):
+        with pytest.raises(ModelError, match=r"16 weights of layers that its config\.json does not count"):
+            load(opened)
+
+
+def test_parts_that_are_left_out_on_purpose_are_no_layers(tmp_path: Path) -> None:
+    """Such as a pooler that the family's classifier has not, and the head of the masked language model."""
+    folder = write_checkpoint(tmp_path, "roberta")
+    more = {"roberta.pooler.dense.weight": torch.zeros(32, 32), "lm_head.dense.weight": torch.zeros(32, 32)}
+    _edit(folder, lambda weights: weights.update(more))
+    assert find_missing_keys(open_checkpoint(str(folder), "classification", NAMES))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value: float, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, "bert")
+    name = "bert.encoder.layer.1.output.dense.weight"
+    _edit(folder, lambda weights: weights[name].view(-1)[:1].fill_(value))
+    opened = open_checkpoint(str(folder), "classification", NAMES)
+    with pytest.raises(ModelError, match=rf"hold nan or infinity, such as {name}"):
+        find_missing_keys(opened)
+
+
+def test_model_that_is_to_answer_lacks_nothing(tmp_path: Path) -> None:
+    """The library draws a head at random where there is none, and says so in its log alone."""
+    folder = write_checkpoint(tmp_path, "bert")
+    AutoModel.from_pretrained(folder).save_pretrained(folder)
+    opened = open_checkpoint(str(folder), "classification", NAMES)
+    assert "classifier.weight" in find_missing_keys(opened)
+    with pytest.raises(ModelError, match=r"such as classifier\.bias: answers would be random"):
+        load_plain_model(opened)
+
+
+def test_other_names_are_shown(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, "bert")
+    weights = load_file(folder / "model.safetensors")
+    save_file({f"net.{name}": value for name, value in weights.items()}, folder / "model.safetensors")
+    opened = open_checkpoint(str(folder), "classification", NAMES)
+    with pytest.raises(ModelError, match=r"have other names, such as net\.bert\.embeddings"):
+        find_missing_keys(opened)

@@ -132,3 +132,13 @@ def test_a_pickle_with_code_is_refused_and_not_run(
 
 def test_whole_weights_pass(folder: Path) -> None:
     check_weights(folder)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(torch.int8, "I8"), (torch.float8_e4m3fn, "F8_E4M3")])
+def test_weights_in_few_bits_that_nothing_explains(kind: torch.dtype, name: str, folder: Path) -> None:
+    """The library would read them as numbers, without their scales."""
+    weights = load_file(folder / "model.safetensors")
+    few = {key: value.to(kind) if value.ndim == 2 else value for key, value in weights.items()}
+    save_file(few, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=rf"tables of weights in {name}, such as .*quantization_config"):
+        check_weights(folder)

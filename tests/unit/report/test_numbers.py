@@ -8,7 +8,6 @@ import pytest
 
 from headstart.records import WorthRow
 from headstart.report.numbers import (
-    format_count,
     format_hyperparameters,
     format_interval,
     format_metric,
@@ -47,10 +46,6 @@ def test_intervals_have_two_ends_or_none() -> None:
 @pytest.mark.parametrize(("p", "text"), [(0.0004, "<0.001"), (0.001, "0.001"), (1.0, "1.000"), (None, "-")])
 def test_p_values_have_three_decimals(p: float | None, text: str) -> None:
     assert format_p(p) == text
-
-
-def test_things_are_counted() -> None:
-    assert [format_count(n, "seed") for n in (0, 1, 2000)] == ["0 seeds", "1 seed", "2,000 seeds"]
 
 
 def test_hyperparameters_are_short() -> None:

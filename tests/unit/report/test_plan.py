@@ -122,7 +122,7 @@ def test_groups_of_test_texts_are_counted_and_named() -> None:
 def test_more_labels_than_fit_are_counted() -> None:
     data = replace(DATA, label_names=tuple("abcdefghijklmno"), labels=LabelStatistics())
     shown = lines(replace(planned(study()), data=data))
-    assert "classification, 15 labels: a, b, c, d, e, f, g, h, i, j, k, l, and 3 more" in shown
+    assert "classification, 15 labels: a, b, c, d, e, f, g, h, i, j, k, l and 3 more" in shown
 
 
 def test_a_study_that_is_done_says_so() -> None:

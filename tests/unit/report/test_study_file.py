@@ -115,7 +115,7 @@ def test_doubts_and_faults_are_comments_on_one_line(tmp_path: Path) -> None:
 def test_classes_of_any_name_are_counted_in_the_comment(tmp_path: Path) -> None:
     classes = {"a\n# b": 3, "c, d": 2, **{str(i): 1 for i in range(9)}}
     text = format_study(make_draft(tmp_path, classes=classes))
-    assert "# a # b 3, 'c, d' 2, 0 1, 1 1, 2 1, 3 1, and 5 more\n" in text
+    assert "# a # b 3, 'c, d' 2, 0 1, 1 1, 2 1, 3 1 and 5 more\n" in text
 
 
 @pytest.mark.parametrize(

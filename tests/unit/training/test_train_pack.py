@@ -103,8 +103,9 @@ def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
     assert {record.status for record in records.values()} == {"done"}
     assert sorted(study.heard.ends) == sorted(records)
     for key in records:
-        (events,) = study.store.get_curves_folder(key).iterdir()
-        curve = EventAccumulator(str(events))
+        folder = study.store.get_curves_folder(key)
+        assert len(list(folder.iterdir())) == 2, "one file of its steps, one of its test"
+        curve = EventAccumulator(str(folder))
         curve.Reload()
         assert [event.step for event in curve.Scalars("train/loss")] == list(range(1, STEPS + 1))
         names = {path.name for path in study.store.get_run_folder(key).iterdir()}

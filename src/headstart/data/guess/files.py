@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
 
 from headstart.data.corpus import PARTS, Part
 from headstart.data.folders import PART_NAMES, find_parts
 from headstart.data.formats import SUFFIXES, Cells, read_cells, read_files
 from headstart.data.lines import read_table_lines
-
-#: What people's CSV files are separated by besides commas.
-_SEPARATORS: Final = (";", "\t", "|")
+from headstart.data.quotations import SEPARATORS
 
 
 @dataclass(frozen=True)
@@ -83,5 +80,5 @@ def _find_separator(file: Path) -> str:
     if file.suffix.lower() != ".csv" or not file.is_file():
         return ","
     header = next(islice(read_table_lines(file), 1), "")
-    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in (",", *_SEPARATORS)}
+    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in (",", *SEPARATORS)}
     return "," if counts[","] > 1 else max(counts, key=lambda mark: counts[mark])

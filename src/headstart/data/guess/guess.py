@@ -18,6 +18,7 @@ from headstart.data.guess.lengths import measure_lengths
 from headstart.data.guess.sample import Sample, sample_rows
 from headstart.data.guess.texts import TextGuess, guess_texts
 from headstart.errors import DataError
+from headstart.wording import format_names
 
 #: With fewer rows of a class a split may leave it out of the training texts.
 _FEW_ROWS = 10
@@ -124,9 +125,8 @@ def _mention_rare(labels: LabelGuess) -> list[str]:
     rare = [name for name, rows in labels.classes.items() if rows < _FEW_ROWS]
     if not rare:
         return []
-    shown = ", ".join(f"{name} ({labels.classes[name]})" for name in rare[:_CLASSES_NAMED])
-    more = f" and {len(rare) - _CLASSES_NAMED} more" if len(rare) > _CLASSES_NAMED else ""
-    return [f"few rows seen of {shown}{more}: what little is tested says little"]
+    shown = format_names([f"{name} ({labels.classes[name]})" for name in rare], _CLASSES_NAMED)
+    return [f"few rows seen of {shown}: what little is tested says little"]
 
 
 def _describe(found: PartFiles, table: _Table, reading: _Reading) -> DataGuess:

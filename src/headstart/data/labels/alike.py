@@ -21,7 +21,9 @@ def find_alike(names: Sequence[str]) -> Iterator[StudyWarning]:
         groups[make_alike_key(name)].append(name)
     alike = [group for group in groups.values() if len(group) > 1]
     for group in alike[:_MOST_WARNED]:
-        yield _warn(f"labels {' and '.join(show_alike(group))} differ {_say_how(group)}: is it one label?")
+        yield _warn(
+            f"labels {' and '.join(show_alike(group))} differ {_describe_difference(group)}: is it one label?"
+        )
     if len(alike) > _MOST_WARNED:
         yield _warn(f"{len(alike) - _MOST_WARNED} more groups of labels are alike")
 
@@ -52,7 +54,7 @@ def show_alike(names: Sequence[str]) -> list[str]:
     return [repr(name) if len(looks) == len(names) else ascii(name) for name in names]
 
 
-def _say_how(group: Sequence[str]) -> str:
+def _describe_difference(group: Sequence[str]) -> str:
     """How the names of a group differ, by the mildest change that makes them one."""
     ways: dict[str, Callable[[str], Hashable]] = {
         "in spaces or characters that do not show": _drop_unseen,

@@ -1,0 +1,138 @@
+"""The study file's `training` and `tune` as frozen types: one run's settings, and grids of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from headstart.config.rates import RateGrids, Rates
+from headstart.config.section import Section
+from headstart.config.seed_lists import FIRST_TUNING_SEED, TuningSeeds
+from headstart.config.traits import MethodName
+
+#: What `tune` can try values of, outermost first; keys of `Training`.
+TUNABLE: Final = ("learning_rate", "weight_decay")
+#: Limits that `training` and `tune` share.
+WeightDecay = Annotated[float, Field(ge=0)]
+_Grid = tuple[float, ...] | dict[MethodName, tuple[float, ...]] | None
+
+
+class Training(Section):
+    """One tuning run's settings. An arm may set some of them for itself."""
+
+    batch_size: int = Field(default=16, ge=1, description="Texts in one forward pass.")
+    accumulation: int = Field(default=1, ge=1, description="Batches whose gradients make one step.")
+    epochs: int = Field(default=3, ge=1, description="Passes over the training texts.")
+    steps: int | None = Field(default=None, ge=1, description="Optimiser steps, in place of epochs.")
+    learning_rate: Rates | None = Field(
+        default=None,
+        description="Peak learning rate: one for all methods, or by method, such as {full: 3e-5, "
+        "lora: 2e-4}; what suits the method where absent.",
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear", description="How the rate falls after the warm-up."
+    )
+    warmup: float = Field(default=0.06, ge=0, description="Below 1: share of all steps; else a count.")
+    weight_decay: WeightDecay = Field(default=0.01, description="AdamW's; not on biases and norms.")
+    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
+    epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
+    clip: float = Field(default=1.0, ge=0, description="Largest norm of a run's gradient; 0 for none.")
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="Epochs without a better valid metric that end a run; none by default.",
+    )
+    max_length: int | None = Field(
+        default=None, ge=4, description="Most tokens of a text; 256, or what the model takes if less."
+    )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Compute activations again in the backward pass: same numbers, less memory, more time.",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp64"] = Field(
+        default="auto", description="auto: bf16 where the hardware multiplies in it, else fp32."
+    )
+
+    @field_validator("betas")
+    @classmethod
+    def _check_betas(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= beta < 1 for beta in value):
+            raise ValueError(f"two numbers from 0 up to, not including, 1 expected, got {list(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_epochs_or_steps(self) -> Training:
+        if self.steps is not None and "epochs" in self.model_fields_set:
+            raise ValueError("epochs and steps both set; one of them expected")
+        return self
+
+    @property
+    def peak_rate(self) -> float:
+        """The peak learning rate, of settings in which an arm's is settled; 0 where its method has none."""
+        assert not isinstance(self.learning_rate, dict)
+        return self.learning_rate or 0.0
+
+    def override(self, other: Training) -> Training:
+        """These settings with those that `other` sets explicitly."""
+        chosen = {name: getattr(other, name) for name in other.model_fields_set}
+        kept = {name: getattr(self, name) for name in self.model_fields_set - chosen.keys()}
+        if chosen.get("steps") is not None:
+            kept.pop("epochs", None)
+        elif "epochs" in chosen:
+            kept.pop("steps", None)
+        return Training(**kept, **chosen)
+
+
+class Tune(Section):
+    """The hyperparameter grid of an arm; its best point on valid represents the arm."""
+
+    learning_rate: RateGrids | None = Field(
+        default=None,
+        description="Peak learning rates to try: a list for all methods, or a list by method.",
+    )
+    weight_decay: tuple[WeightDecay, ...] | None = Field(default=None, description="Weight decays to try.")
+    seeds: TuningSeeds = Field(
+        default=(FIRST_TUNING_SEED, FIRST_TUNING_SEED + 1),
+        description="Seeds that choose the grid point and judge nothing: a count, or a list; shared: the "
+        "study's own seeds choose.",
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _check_unique_seeds(cls, value: tuple[int, ...] | str) -> tuple[int, ...] | str:
+        if value == ():
+            raise ValueError("at least one expected, got an empty list")
+        if len(set(value)) < len(value) and value != "shared":
+            raise ValueError(f"each at most once expected, got {list(value)}")
+        return value
+
+    @field_validator(*TUNABLE)
+    @classmethod
+    def _check_unique(cls, value: _Grid) -> _Grid:
+        for numbers in value.values() if isinstance(value, dict) else (value,):
+            if numbers == ():
+                raise ValueError("at least one expected, got an empty list")
+            # A value names its runs' folder with six digits.
+            if numbers and len({f"{number:g}" for number in numbers}) < len(numbers):
+                raise ValueError(f"each at most once expected, got {list(numbers)}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_any_axis(self) -> Tune:
+        if all(getattr(self, name) is None for name in TUNABLE):
+            raise ValueError(f"{' or '.join(TUNABLE)} expected, or both, got neither")
+        return self
+
+    def select(self, method: MethodName) -> Tune | None:
+        """The grid of an arm of this method; None where it tries nothing."""
+        if not isinstance(self.learning_rate, dict):
+            return self
+        grid = self.model_copy(update={"learning_rate": self.learning_rate.get(method)})
+        return grid if grid.axes else None
+
+    @property
+    def axes(self) -> dict[str, tuple[float, ...]]:
+        """The values to try by key, outermost first, of a grid that is an arm's."""
+        assert not isinstance(self.learning_rate, dict)
+        return {name: values for name in TUNABLE if (values := getattr(self, name)) is not None}
