@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -179,7 +180,8 @@ def generate(
         generator = open_generator(model)
         for sentence in generator.prompt_formats:
             typer.echo(sentence, err=True)
-        generator.generate([prompt], config, stream=True)
+        generator.generate([prompt], config, tell=print_piece)
+        typer.echo()
 
 
 @app.command()
@@ -464,6 +466,14 @@ def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, dict[str,
         Console().print(render_study_summary(results.findings, results.out))
     if results.findings.failed:
         raise typer.Exit(1)
+
+
+def print_piece(piece: str) -> None:
+    """Of an answer as it comes; what a terminal would obey is escaped there, and left as it is in a pipe."""
+    from headstart.data.controls import escape_controls
+
+    # Not `typer.echo`, which takes colours off what goes into a pipe: there an answer stays what it is.
+    print(escape_controls(piece) if sys.stdout.isatty() else piece, end="", flush=True)
 
 
 def _print_json(values: dict[str, Any]) -> None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from transformers import TextStreamer
 
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
 from headstart.data.chat_format import describe_prompts, find_stop_ids
 from headstart.data.chat_templates import set_chat_template
-from headstart.data.conversations import make_prompt
+from headstart.data.conversations import make_prompt, read_question
+from headstart.data.corpus import Text
 from headstart.data.formats import Cells
 from headstart.data.prompts import ConversationEncoder
 from headstart.data.tables import add_columns, check_formats
+from headstart.data.texts import check_encodable
 from headstart.device import Precision, choose_device, choose_precision
+from headstart.engine.answer_stream import AnswerStream
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.errors import DataError
 from headstart.events import Log, ignore_log
@@ -51,30 +54,37 @@ class TextGenerator:
 
     def generate(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Text],
         config: GenerationConfig,
         *,
-        stream: bool = False,
+        tell: Callable[[str], None] | None = None,
         places: Sequence[str] = (),
     ) -> list[Answer]:
-        """The answer to each prompt; `stream` prints one prompt's answer as it comes.
+        """The answer to each prompt.
 
         Args:
+            prompts: texts, or conversations that end with a user's message.
+            tell: gets one prompt's answer piece by piece, as it comes.
             places: where each prompt stands, for messages.
 
         Raises:
-            DataError: a prompt leaves no place for an answer in the model's positions.
+            DataError: a prompt is empty, or leaves no place for an answer in the model's positions.
         """
-        streamer = (
-            TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
-        )
         encoder = ConversationEncoder(self.tokenizer)
-        encoded = [encoder.encode_prompt(make_prompt(prompt)) for prompt in prompts]
+        encoded = [encoder.encode_prompt(_ask(*pair)) for pair in zip_longest(prompts, places)]
         check_prompt_ids(encoded, self.checkpoint)
         self._check_room(encoded, places)
         config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
+        streamer = None if tell is None else self._make_stream(encoder, config, tell)
         answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
         return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
+
+    def _make_stream(
+        self, encoder: ConversationEncoder, config: GenerationConfig, tell: Callable[[str], None]
+    ) -> AnswerStream:
+        stop_ids = {*config.stop_ids, self.tokenizer.eos_token_id}
+        held = len(encoder.format.trail)
+        return AnswerStream(self.tokenizer, stop_ids, encoder.clean_answer, tell, held)
 
     def _check_room(self, prompts: Sequence[Sequence[int]], places: Sequence[str]) -> None:
         """See that each prompt leaves a place for an answer."""
@@ -87,6 +97,16 @@ class TextGenerator:
                     expected=f"at most {limit - 1} tokens, those of the template included",
                     fix="shorten it",
                 )
+
+
+def _ask(prompt: Text, place: str | None) -> Text:
+    """A prompt as a conversation."""
+    if not isinstance(prompt, str):
+        return prompt
+    if not prompt.strip():
+        raise DataError("the prompt is empty", where=place, expected="a text to answer")
+    check_encodable(prompt, "the prompt", place or "prompt")
+    return make_prompt(prompt)
 
 
 def open_generator(name: str) -> TextGenerator:
@@ -138,7 +158,7 @@ def generate_file(
     column: str = "prompt",
     log: Log = ignore_log,
 ) -> int:
-    """Answer the prompts in a column of `source`; gives the number of rows.
+    """Answer the prompts, or lists of messages, in a column of `source`; gives the number of rows.
 
     `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or
     not at all. `log` is told how the model is asked.
@@ -165,13 +185,13 @@ def _open_aloud(name: str, log: Log) -> TextGenerator:
     return generator
 
 
-def _read_prompt(cells: dict[str, Any], column: str, where: str) -> str:
+def _read_prompt(cells: dict[str, Any], column: str, where: str) -> Text:
     value = cells.get(column)
-    if not isinstance(value, str) or not value.strip():
+    if value is None or value == "":
         raise DataError(
             f"no prompt in column {column!r}",
             where=where,
-            expected=f"a text; the columns there: {', '.join(map(str, cells))}",
+            expected=f"a text, or messages; the columns there: {', '.join(map(str, cells))}",
             fix="name the column: --column",
         )
-    return value
+    return read_question(value, column, where)

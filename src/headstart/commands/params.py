@@ -25,6 +25,7 @@ from headstart.methods.lora_count import count_lora
 from headstart.models.accounting.counts import count_by_part
 from headstart.models.accounting.heads import Head, parse_head, read_head
 from headstart.models.accounting.sizes import PLAIN_BYTES, Bits, LoraCount, ModelSize
+from headstart.models.checkpoint_files import refuse_absent
 from headstart.models.checkpoints import resolve_location
 from headstart.models.library import build_network, model_errors, silence_logs
 from headstart.models.library import read_config as load_config
@@ -82,6 +83,7 @@ def read_config(name: str, labels: int | None = None) -> Any:
     """
     changes = {} if labels is None else {"num_labels": labels}
     location = resolve_location(name)
+    refuse_absent(location)
     with model_errors(name, _EXPECTED), silence_logs():
         return load_config(location, **changes)
 

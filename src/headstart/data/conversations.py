@@ -85,6 +85,23 @@ def make_prompt(text: str) -> Text:
     return ("user", text)
 
 
+def read_question(cell: Any, column: str, where: str) -> Text:
+    """What is to be answered: a text, or a list of messages that ends with a user's.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if parse_messages(cell) is None:
+        return make_prompt(check_message_text(cell, f"column {column!r}", where))
+    messages = read_messages(cell, column, where, until_answer=False)
+    if not messages or messages[-1][0] != "user":
+        last = (
+            f"the last message of column {column!r} is the {messages[-1][0]}'s" if messages else "no message"
+        )
+        raise DataError(last, where=where, expected="messages that end with a user's, which is answered")
+    return tuple(text for message in messages for text in message)
+
+
 def list_prompt_columns(data: Data) -> tuple[str, ...]:
     """The columns of what is asked."""
     return (data.prompt,) if isinstance(data.prompt, str) else data.prompt

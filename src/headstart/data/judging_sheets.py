@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from headstart.data.controls import escape_controls
 from headstart.files import write_file_atomically
 
 #: Columns of texts; the last where judges see what was expected.
@@ -30,8 +30,6 @@ _MONTHS: Final = (
 _VALUE: Final = re.compile(
     rf"(?=.*\d)(?:[\d\s.,:/%$€£()+-]|\b(?:{_MONTHS})\w*|e|[ap]m)+|true|false", re.IGNORECASE
 )
-#: Bidirectional classes of characters that embed, override or isolate a direction.
-_TURNS: Final = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 
 
 @dataclass(frozen=True)
@@ -59,27 +57,6 @@ class SheetRow:
 def hash_cell(text: str) -> str:
     """SHA-256 of a text as a sheet shows it, whatever white space a spreadsheet leaves of it."""
     return hashlib.sha256(" ".join(escape_controls(text).split()).encode()).hexdigest()
-
-
-def escape_controls(text: str) -> str:
-    """The text with control characters, which a terminal obeys, written as `\\x1b`; line ends and tabs stay.
-
-    So are those that turn the direction of writing, by which a text shows another than it holds.
-    """
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(
-        character if character in "\n\t" or not _is_control(character) else _escape(character)
-        for character in plain
-    )
-
-
-def _is_control(character: str) -> bool:
-    kind = unicodedata.category(character)
-    return kind == "Cc" or unicodedata.bidirectional(character) in _TURNS
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def write_sheet(path: Path, sheet: str, rows: Sequence[SheetRow]) -> None:

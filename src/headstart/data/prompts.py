@@ -85,8 +85,14 @@ class ConversationEncoder:
         answer = self._make_turn(messages).answer.replace(mark, "")
         return self.format.strip_frame(answer.removesuffix(self.format.end))
 
-    def clean_answer(self, answer: str) -> str:
-        """A generated answer without what the template writes around every answer."""
+    def clean_answer(self, answer: str, *, goes_on: bool = False) -> str:
+        """A generated answer without what the template writes around every answer.
+
+        Args:
+            goes_on: it has only begun: nothing is given while it may be what stands before an answer.
+        """
+        if goes_on and self._decoded_lead.strip().startswith(answer.strip()):
+            return ""
         return self.format.strip_frame(answer, self._decoded_lead)
 
     @cached_property
@@ -182,6 +188,14 @@ def _join_turns(turns: Iterable[Turn]) -> Iterator[Segment]:
         written = turn.written
 
 
+class UnwrittenConversationError(DataError):
+    """A conversation `text` that its chat template does not write."""
+
+    def __init__(self, error: DataError, text: Text) -> None:
+        super().__init__(error.got, where=error.where, expected=error.expected, fix=error.fix)
+        self.text = text
+
+
 def encode_conversations(
     texts: Sequence[Text], tokenizer: Any, max_length: int, *, all_tokens: bool = False
 ) -> Tokens:
@@ -189,11 +203,21 @@ def encode_conversations(
 
     Args:
         all_tokens: the loss counts the prompts' tokens too.
+
+    Raises:
+        UnwrittenConversationError: the template fails, or writes an answer elsewhere than behind its prompt.
     """
     encoder = ConversationEncoder(tokenizer)
-    encoded = [encoder.encode(text) for text in texts]
+    encoded = [_encode_or_name(encoder, text) for text in texts]
     ids = [np.asarray(all_ids[:max_length], np.int32) for all_ids, _ in encoded]
     masks = [np.asarray(mask[:max_length], bool) | all_tokens for _, mask in encoded]
     truncated = sum(len(all_ids) > max_length for all_ids, _ in encoded)
     starts = np.cumsum([0, *map(len, ids)])
     return Tokens(np.concatenate(ids), starts, None, truncated, loss_mask=np.concatenate(masks))
+
+
+def _encode_or_name(encoder: ConversationEncoder, text: Text) -> tuple[list[int], list[bool]]:
+    try:
+        return encoder.encode(text)
+    except DataError as error:
+        raise UnwrittenConversationError(error, text) from error

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from headstart.data.special_tokens import SpecialTokens
+
 #: Texts, spread over all, and different words that are looked at: shares are of these.
 MAX_TEXTS: Final = 500
 MAX_WORDS: Final = 5000
@@ -45,7 +47,14 @@ def measure_unknown_words(texts: Sequence[str], tokenizer: Any) -> UnknownWords:
 def _rate(words: Sequence[str], tokenizer: Any) -> list[float]:
     """For each word the share of its tokens that are unknown, [W]."""
     encoded = tokenizer(list(words), add_special_tokens=False, return_attention_mask=False, verbose=False)
-    return [_rate_word(ids, tokenizer) for ids in encoded["input_ids"]]
+    ids = list(encoded["input_ids"])
+    # GPT-2's unknown token is its end token: where a text names it, it is text, and is known.
+    special = SpecialTokens.of(tokenizer)
+    mark = special.choose_mark(words)
+    for i, word in enumerate(words):
+        if special.are_named_in([word]):
+            ids[i] = special.encode(special.mark(word, mark), mark)
+    return [_rate_word(of_word, tokenizer) for of_word in ids]
 
 
 def _rate_word(ids: Sequence[int], tokenizer: Any) -> float:

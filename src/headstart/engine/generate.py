@@ -15,7 +15,7 @@ from headstart.engine.answer_batches import generate_in_halves, plan_answer_batc
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.sampling import list_samplers
-from headstart.engine.virtual_tokens import count_virtual_tokens
+from headstart.engine.virtual_tokens import count_virtual_tokens, hush_positions
 from headstart.models.library import silence_logs
 from headstart.models.positions import find_position_limit
 
@@ -110,7 +110,7 @@ def _generate_ids(
     if static_cache and getattr(model, "_can_compile_fullgraph", False):
         more["cache_implementation"] = "static"
     autocast = make_autocast_context(device, precision)
-    with torch.inference_mode(), autocast, refuse_cudnn_attention(), silence_logs():
+    with torch.inference_mode(), autocast, refuse_cudnn_attention(), silence_logs(), hush_positions():
         sequences = model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),

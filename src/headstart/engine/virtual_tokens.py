@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -25,3 +28,11 @@ def prepends_keys(module: Any) -> bool:
     """Whether PEFT's prompt is keys and values of each layer, as in prefix tuning."""
     config = getattr(module, "active_peft_config", None)
     return getattr(config, "peft_type", None) in ("PREFIX_TUNING", "CARTRIDGE")
+
+
+@contextmanager
+def hush_positions() -> Iterator[None]:
+    """PEFT's warning held back that it counts positions itself, which is meant: the library gives it some."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Position ids are not supported")
+        yield

@@ -12,16 +12,23 @@ from headstart.models.weight_files import is_pointer
 ADAPTER_CONFIG: Final = "adapter_config.json"
 #: Files larger than this are weights, which are looked at when they are loaded.
 _SMALL: Final = 1000
+#: How a path begins that is no hub id; parts that a hub id has at most.
+_PATHS: Final = ("./", "../", "~", ".\\", "..\\")
+_HUB_PARTS: Final = 2
+_EXPECTED: Final = "a folder with config.json, weights and tokenizer, a hub id, or asset:minilm"
 
 
 def check_folder(location: str) -> None:
-    """See that no file of a folder is a pointer of git-lfs; hub ids are passed over.
+    """See that a folder is there, and that no file of it is a pointer of git-lfs; hub ids are passed over.
 
     Raises:
-        ModelError: one is, other than of weights, which a run with random weights does not need.
+        ModelError: a path leads to no folder; or a file is a pointer, other than of weights, which a run with
+            random weights does not need.
     """
     folder = Path(location)
     if not folder.is_dir():
+        refuse_absent(location)
+        _refuse_file(location)
         return
     for file in sorted(folder.iterdir()):
         is_small = file.is_file() and file.stat().st_size < _SMALL
@@ -31,6 +38,27 @@ def check_folder(location: str) -> None:
                 where=location,
                 fix="run `git lfs pull` there, or download the file",
             )
+
+
+def refuse_absent(location: str) -> None:
+    """Refuse what can only be a path, for no hub id looks so, where nothing is there.
+
+    Raises:
+        ModelError: nothing is there.
+    """
+    path = Path(location)
+    is_path = path.is_absolute() or location.startswith(_PATHS) or len(path.parts) > _HUB_PARTS
+    if is_path and not path.exists():
+        raise ModelError(
+            "no usable checkpoint: no such folder",
+            where=location,
+            expected=_EXPECTED,
+        )
+
+
+def _refuse_file(location: str) -> None:
+    if Path(location).is_file():
+        raise ModelError("no usable checkpoint: a file, not a folder", where=location, expected=_EXPECTED)
 
 
 def refuse_adapter(name: str, location: str) -> None:

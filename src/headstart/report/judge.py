@@ -19,7 +19,7 @@ from headstart.wording import format_count
 def describe_sheet(sheet: JudgingSheet, study: Path) -> str:
     """What was written, and what to do with it."""
     seeds = ", ".join(map(str, sheet.seeds))
-    equal = f"; {format_count(sheet.equal, 'pair')} of the same answer are left out" if sheet.equal else ""
+    equal = f"; left out: {format_count(sheet.equal, 'pair')} of the same answer" if sheet.equal else ""
     return (
         f"wrote {sheet.path}: {format_count(sheet.rows, 'row')} to judge, each with the answers of one seed "
         f"drawn of {seeds}{equal}\n"
@@ -95,7 +95,7 @@ def explain_judgements(found: Judgements) -> Iterator[str]:
         "is of these very runs, and says nothing of other seeds."
     )
     if found.equal:
-        yield f"{format_count(found.equal, 'pair')} of the same answer count as ties: they were not shown."
+        yield f"Not shown, and counted as ties: {format_count(found.equal, 'pair')} of the same answer."
     if found.unjudged:
         yield (
             f"{format_count(found.unjudged, 'row')} of the sheet nobody has judged: they are left out, with "

@@ -27,6 +27,7 @@ from headstart.training.check_runs import check_methods, check_packing, check_sa
 from headstart.training.check_tokens import check_ids, check_words
 from headstart.training.prompts import measure_prompts, warn_of_positions
 from headstart.training.reading_doubts import find_reading_doubts
+from headstart.training.unwritten import naming_rows
 
 
 def prepare_study(
@@ -89,13 +90,14 @@ def _tokenise(
         for run in runs
     ]
     keys = dict.fromkeys((run.checkpoint, limit) for run, limit in zip(runs, limits, strict=True))
-    return {
-        (name, limit): {
-            part: task.encode(corpus.parts[part].texts, checkpoints[name].tokenizer, limit, study.prompts)
-            for part in PARTS
+    with naming_rows(study):
+        return {
+            (name, limit): {
+                part: task.encode(corpus.parts[part].texts, checkpoints[name].tokenizer, limit, study.prompts)
+                for part in PARTS
+            }
+            for name, limit in keys
         }
-        for name, limit in keys
-    }
 
 
 def _find_used_ids(

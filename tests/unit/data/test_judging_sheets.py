@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from headstart.data.controls import escape_controls
 from headstart.data.filled_sheets import read_sheet
-from headstart.data.judging_sheets import SheetRow, escape_controls, hash_cell, write_sheet
+from headstart.data.judging_sheets import SheetRow, hash_cell, write_sheet
 from headstart.errors import DataError
 
 NASTY = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from headstart.data.unknown_words import measure_unknown_words
 from tiny_checkpoints import make_tokenizer
@@ -32,3 +34,9 @@ def test_words_that_are_dropped_are_unknown() -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>")
     assert measure_unknown_words(["ab ba xy"], tokenizer).share == pytest.approx(1 / 3)
     assert measure_unknown_words(["ab ba xy"], tokenizer).examples == ("xy",)
+
+
+def test_names_of_special_tokens_are_known_as_text(tiny_bloom: Path) -> None:
+    """As of GPT-2, whose unknown token is its end token."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bloom, unk_token="</s>")
+    assert measure_unknown_words(["ab </s> cd"], tokenizer).share == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 import torch
+from peft import PromptTuningConfig, TaskType, get_peft_model
 from transformers import GenerationConfig as LibraryConfig
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -141,3 +143,11 @@ def test_spaces_before_full_stops_stay(model: Any) -> None:
     tokenizer.decode = note
     generate_answers(model, PROMPTS[:1], tokenizer, GREEDY, "fp32")
     assert seen["clean_up_tokenization_spaces"] is False
+
+
+def test_nothing_of_pefts_positions_is_printed(model: Any, recwarn: pytest.WarningsRecorder) -> None:
+    config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=3)
+    adapted = get_peft_model(copy.deepcopy(model), config)
+    recwarn.clear()
+    assert len(_answer(adapted)) == len(PROMPTS)
+    assert not [warning for warning in recwarn if "Position ids" in str(warning.message)]

@@ -96,3 +96,15 @@ def test_pointers_of_git_lfs_are_named(file: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"{file} is a pointer of git-lfs") as caught:
         _open(folder)
     assert "git lfs pull" in str(caught.value)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_path_without_a_folder_is_said_to_be_one(door: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no such folder|no saved model"):
+        DOORS[door](tmp_path / "nothing")
+
+
+def test_a_file_is_no_checkpoint(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "m", "llama")
+    with pytest.raises(ModelError, match="a file, not a folder"):
+        _open(folder / "config.json")

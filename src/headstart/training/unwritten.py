@@ -1,0 +1,37 @@
+"""Says in which row of a study's data a conversation stands that a chat template does not write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from headstart.config.study import Study
+from headstart.data.corpus import Text
+from headstart.data.prompts import UnwrittenConversationError
+from headstart.data.sources import read_parts
+from headstart.errors import DataError
+
+
+@contextmanager
+def naming_rows(study: Study) -> Iterator[None]:
+    """Within it an error of a conversation tells its row.
+
+    Raises:
+        DataError: in place of `UnwrittenConversationError`.
+    """
+    try:
+        yield
+    except UnwrittenConversationError as error:
+        place = _find_row(error.text, study)
+        raise DataError(
+            f"{error.where}: {error.got}",
+            where=place,
+            expected=error.expected or "a conversation as the chat template wants it",
+            fix=error.fix or "change or remove the row, or name another template: prompts.template=human",
+        ) from error
+
+
+def _find_row(text: Text, study: Study) -> str | None:
+    """The file and line of the first row with that text: places are not kept while all is well."""
+    rows = (row for read in read_parts(study.data, study.task).values() for row in read.rows)
+    return next((row.where for row in rows if row.text == text), None)
