@@ -482,7 +482,7 @@ def test_a_lora_run_with_samples_builds_its_base_twice(
         raise AssertionError("the base was loaded once more")
 
     monkeypatch.setattr("headstart.methods.base.initialise_model", initialise)
-    monkeypatch.setattr("headstart.methods.peft_format.load_adapter", refuse)
+    monkeypatch.setattr("headstart.methods.load_adapters.load_adapter", refuse)
     arms = {"lora": ARMS["lora"], "base": {"method": "none"}}
     training = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3, "precision": "fp32"}
     study = _write(tmp_path, tiny_bloom, arms=arms, samples=SAMPLES, training=training)
