@@ -277,6 +277,12 @@ def test_settings_that_need_more_than_steps_are_refused(settings: dict[str, Any]
         _check(settings | {"target_modules": ["q_proj"]}, "llama", causal=True)
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_prompt_of_no_tokens_is_refused(causal: bool) -> None:
+    with pytest.raises(ModelError, match="PEFT's PREFIX_TUNING trains no weight so\n.*num_virtual_tokens"):
+        _check({"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 0}, "gpt2", causal=causal)
+
+
 @pytest.mark.parametrize("kind", ["ADAPTION_PROMPT", "TRAINABLE_TOKENS"])
 def test_a_type_that_leaves_a_new_head_to_chance_is_refused(kind: str) -> None:
     with pytest.raises(ModelError, match=rf"{kind} does not train score, which the checkpoint lacks"):

@@ -22,7 +22,7 @@ from headstart.methods.peft_format import (
     save_adapter,
     wrap_with_peft,
 )
-from headstart.methods.peft_types import check_head, check_prompt, refuse_type
+from headstart.methods.peft_types import check_head, check_prompt, check_trainable, refuse_type
 from headstart.models.save import compare_logits, compute_example_logits, save_model
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
@@ -104,6 +104,7 @@ def _check_configuration(run: Run, skeleton: Any, missing_keys: Collection[str])
         wrapped = wrap_with_peft(skeleton, _get_settings(run), run.seed, missing_keys)
     except RuntimeError:  # it has to see the model's numbers, as singular vectors do
         return
+    check_trainable(wrapped)
     check_prompt(wrapped, run)
     check_head(wrapped, trained, missing_keys)
     obstacle = None if run.pretrained else find_merge_obstacle(wrapped)

@@ -51,6 +51,22 @@ def refuse_type(config: Mapping[str, Any]) -> None:
             )
 
 
+def check_trainable(wrapped: Any) -> None:
+    """See that PEFT's configuration trains something of its own, whatever head trains beside it.
+
+    Raises:
+        ModelError: it does not, such as a prompt of no tokens.
+    """
+    trained = sum(value.numel() for name, value in wrapped.named_parameters() if _is_adapter(name, value))
+    if not trained:
+        kind = wrapped.peft_type.value
+        raise ModelError(f"PEFT's {kind} trains no weight so", fix="raise num_virtual_tokens, or its rank")
+
+
+def _is_adapter(name: str, value: Any) -> bool:
+    return value.requires_grad and ".modules_to_save." not in name
+
+
 def check_prompt(wrapped: Any, run: Run) -> None:
     """See that a prompt of PEFT's works with the model, whose skeleton is `wrapped`.
 
