@@ -22,7 +22,7 @@ _WEIGHTS: Final = (
 _FOREIGN: Final = ("*.h5", "*.msgpack", "*.gguf", "*.pth", "*.ckpt*", "*.onnx", "*.npz", "*.pt")
 _POINTER: Final = b"version https://git-lfs"
 #: Formats of safetensors of 8 bits or fewer.
-_FEW_BITS: Final = ("I8", "U8", "F8", "F4", "F6")
+_FEW_BITS: Final = ("I8", "U8", "F8_", "F6_", "F4")
 _EXPECTED: Final = "model.safetensors, or its parts with model.safetensors.index.json"
 
 

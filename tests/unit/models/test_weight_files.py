@@ -142,3 +142,10 @@ def test_weights_in_few_bits_that_nothing_explains(kind: torch.dtype, name: str,
     save_file(few, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=rf"tables of weights in {name}, such as .*quantization_config"):
         check_weights(folder)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_weights_of_sixteen_bits_and_more_are_read(kind: torch.dtype, folder: Path) -> None:
+    file = folder / "model.safetensors"
+    save_file({name: value.to(kind) for name, value in load_file(file).items()}, file)
+    check_weights(folder)
