@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelFo
 
 from headstart.commands.export import export
 from headstart.commands.generate import open_generator
+from headstart.commands.params import params
 from headstart.commands.predict import open_predictor
 from headstart.engine.generate import GenerationConfig
 from headstart.errors import ModelError
@@ -252,3 +253,10 @@ def test_what_is_saved_whole_is_named_once(tmp_path: Path) -> None:
     assert sorted(written) == ["classifier", "pre_classifier", "score"]
     loaded = load_adapter(tmp_path / "adapter")
     assert torch.equal(compute_logits(loaded), compute_logits(adapted.eval()))
+
+
+def test_the_parameters_of_an_adapters_base_are_counted(tmp_path: Path) -> None:
+    base = write_checkpoint(tmp_path / "base", "llama", causal=True)
+    adapt(tmp_path / "adapter", base, CAUSAL)
+    assert not (tmp_path / "adapter" / "config.json").exists()
+    assert params(tmp_path / "adapter").total == params(base).total

@@ -25,6 +25,7 @@ from headstart.methods.lora_count import count_lora
 from headstart.models.accounting.counts import count_by_part
 from headstart.models.accounting.heads import Head, parse_head, read_head
 from headstart.models.accounting.sizes import PLAIN_BYTES, Bits, LoraCount, ModelSize
+from headstart.models.adapter_folders import find_config_source
 from headstart.models.checkpoint_files import refuse_absent
 from headstart.models.checkpoints import resolve_location
 from headstart.models.library import build_network, model_errors, silence_logs
@@ -76,7 +77,7 @@ def _check_bits(bits: int) -> Bits:
 
 
 def read_config(name: str, labels: int | None = None) -> Any:
-    """The configuration of the model that `name` names, with so many labels where they are given.
+    """The configuration of the model that `name` names, or an adapter's base, with so many labels if given.
 
     Raises:
         ModelError: there is none.
@@ -84,6 +85,7 @@ def read_config(name: str, labels: int | None = None) -> Any:
     changes = {} if labels is None else {"num_labels": labels}
     location = resolve_location(name)
     refuse_absent(location)
+    location = find_config_source(location)
     with model_errors(name, _EXPECTED), silence_logs():
         return load_config(location, **changes)
 
