@@ -288,10 +288,10 @@ def test_plan_tells_what_is_done_and_writes_nothing(
 
 @pytest.fixture
 def poisoned(tiny_model: Path, tmp_path: Path) -> Path:
-    """The tiny checkpoint with one weight that is no number: whatever it computes is none either."""
+    """The tiny checkpoint with weights so large that float32 does not hold what they compute."""
     folder = Path(shutil.copytree(tiny_model, tmp_path / "poisoned"))
     weights = load_file(folder / "model.safetensors")
-    weights["bert.embeddings.LayerNorm.bias"][0] = float("nan")
+    weights["bert.embeddings.LayerNorm.weight"][:] = 3e38
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     return folder
 
