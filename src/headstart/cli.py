@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from headstart.data.controls import escape_controls
 from headstart.errors import HeadstartError
+from headstart.report.console import make_console
 
 if TYPE_CHECKING:
     from headstart.config.study import Study
@@ -67,7 +68,7 @@ def init(
     from headstart.commands.init import init as write_study
     from headstart.report.init import render_init
 
-    typer.echo(render_init(write_study(data, output, model=model, text=text, label=label)))
+    _echo(render_init(write_study(data, output, model=model, text=text, label=label)))
 
 
 @app.command()
@@ -90,7 +91,7 @@ def plan(
     if as_json:
         _print_json(planned.to_dict())
     else:
-        Console().print(render_plan(planned))
+        make_console().print(render_plan(planned))
 
 
 @app.command()
@@ -174,12 +175,12 @@ def generate(
         raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
     config = GenerationConfig(max_new_tokens, temperature, top_p, seed)
     if file is not None and output is not None:
-        count = generate_file(model, file, output, config, column=column, log=partial(typer.echo, err=True))
+        count = generate_file(model, file, output, config, column=column, log=partial(_echo, err=True))
         typer.echo(f"answered {count} prompts: {output}")
     elif prompt is not None:
         generator = open_generator(model)
         for sentence in generator.prompt_formats:
-            typer.echo(sentence, err=True)
+            _echo(sentence, err=True)
         generator.generate([prompt], config, tell=print_piece)
         typer.echo()
 
@@ -264,7 +265,7 @@ def compare(
     elif as_markdown:
         typer.echo(render_comparison_markdown(comparison), nl=False)
     else:
-        Console().print(render_comparison(comparison))
+        make_console().print(render_comparison(comparison))
     if judged is not None:
         _log(f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}")
         raise typer.Exit(judged.exit_code)
@@ -296,7 +297,7 @@ def judge(
         if as_json:
             _print_json(found.to_dict())
         else:
-            Console().print(render_judgements(found))
+            make_console().print(render_judgements(found))
         return
     if arm is None or output is None:
         raise HeadstartError(
@@ -316,7 +317,7 @@ def judge(
     if as_json:
         _print_json(sheet.to_dict())
     else:
-        typer.echo(describe_sheet(sheet, study))
+        _echo(describe_sheet(sheet, study))
 
 
 def _refuse_drawing(given: dict[str, object]) -> None:
@@ -368,7 +369,7 @@ def power(
     if as_json:
         _print_json(analysis.to_dict())
     else:
-        Console().print(render_power(analysis))
+        make_console().print(render_power(analysis))
 
 
 @app.command()
@@ -398,7 +399,7 @@ def params(
     if as_json:
         _print_json(size.to_dict())
     else:
-        Console().print(render_params(size))
+        make_console().print(render_params(size))
 
 
 @app.command()
@@ -425,7 +426,7 @@ def explain(
     elif markdown:
         typer.echo(render_lora_page(explanation), nl=False)
     else:
-        Console().print(Markdown(render_lora_page(explanation)))
+        make_console().print(Markdown(render_lora_page(explanation)))
 
 
 @app.command()
@@ -463,17 +464,19 @@ def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, dict[str,
     if as_json:
         _print_json(results.to_dict())
     else:
-        Console().print(render_study_summary(results.findings, results.out))
+        make_console().print(render_study_summary(results.findings, results.out))
     if results.findings.failed:
         raise typer.Exit(1)
 
 
 def print_piece(piece: str) -> None:
     """Of an answer as it comes; what a terminal would obey is escaped there, and left as it is in a pipe."""
-    from headstart.data.controls import escape_controls
-
     # Not `typer.echo`, which takes colours off what goes into a pipe: there an answer stays what it is.
     print(escape_controls(piece) if sys.stdout.isatty() else piece, end="", flush=True)
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    typer.echo(escape_controls(text), err=err)
 
 
 def _print_json(values: dict[str, Any]) -> None:
@@ -481,7 +484,7 @@ def _print_json(values: dict[str, Any]) -> None:
 
 
 def _log(sentence: str) -> None:
-    Console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
+    make_console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -490,7 +493,7 @@ def main(arguments: list[str] | None = None) -> int:
         app(arguments)
     except HeadstartError as error:
         # Not broken into lines of 80 where there is no terminal: a path in it must stay one path.
-        Console(stderr=True).print(
+        make_console(stderr=True).print(
             Text("error: ", style="bold red").append(str(error), style="not bold default"), soft_wrap=True
         )
         return 2

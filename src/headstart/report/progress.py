@@ -12,6 +12,7 @@ from rich.text import Text
 from headstart.config.runs import Run
 from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
 from headstart.records import RunRecord, format_duration, format_run_key
+from headstart.report.console import make_console
 from headstart.report.numbers import format_metric
 
 
@@ -22,7 +23,7 @@ class StudyProgress:
     """
 
     def __init__(self, metric: str, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or make_console(stderr=True)
         self._metric = metric
         self._runs, self._ended, self._began = 0, 0, time.monotonic()
         self._shares: dict[str, float] = {}
