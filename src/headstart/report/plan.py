@@ -56,7 +56,7 @@ def _describe_data(data: DataStatistics) -> list[str]:
     groups = format_groups(data.test_groups)
     source = f" ({data.group_source})" if groups else ""
     labels = data.label_names
-    open_ended = "an answer" if get_task_traits(data.task).generates else "a number"
+    open_ended = "prompts and answers" if get_task_traits(data.task).generates else "a number for each text"
     what = f"{len(labels)} labels: {format_names(labels, _LABELS)}" if labels else open_ended
     return [f"{data.task}, {what}", f"texts: {examples}{groups}{source}"]
 
