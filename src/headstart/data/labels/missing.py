@@ -24,12 +24,18 @@ def find_missing_labels(labels: np.ndarray, names: Sequence[str]) -> Iterator[St
     """
     counts = dict(zip(names, np.bincount(labels, minlength=len(names)).tolist(), strict=True))
     for name, count in counts.items():
-        if name.casefold() in _WORDS or (name in _NUMBERS and _stands_out(name, counts)):
+        if _means_nothing(name, counts):
             yield StudyWarning(
                 kind="missing-label",
                 message=f"class {name!r} ({count} training texts) is what many data sets write where "
                 "there is no label: if it is so here, leave these rows out",
             )
+
+
+def _means_nothing(name: str, counts: Mapping[str, int]) -> bool:
+    if name == "-":  # of texts on which no two people agreed; beside "+" it is a class
+        return "+" not in counts
+    return name.casefold() in _WORDS or (name in _NUMBERS and _stands_out(name, counts))
 
 
 def _stands_out(name: str, counts: Mapping[str, int]) -> bool:
