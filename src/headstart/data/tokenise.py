@@ -101,12 +101,15 @@ def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:
 
     Special tokens that a text names are text.
     """
-    special = SpecialTokens.of(tokenizer)
+    return _encode_batch(texts, SpecialTokens.of(tokenizer), max_length)
+
+
+def _encode_batch(texts: Sequence[Text], special: SpecialTokens, max_length: int) -> Any:
     if special.are_named_in(texts):
         return special.encode_batch(texts, max_length)
     pairs = isinstance(texts[0], tuple)
     columns = list(zip(*texts, strict=True)) if pairs else [texts]
-    return tokenizer(
+    return special.tokenizer(
         *map(list, columns),
         truncation=True,
         max_length=max_length,
@@ -129,8 +132,11 @@ def encode_texts(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Toke
 
 
 def _encode_chunks(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Iterator[Any]:
+    special = SpecialTokens.of(
+        tokenizer
+    )  # where texts name some it copies the tokenizer: once for all chunks
     for start in range(0, len(texts), _CHUNK):
-        yield encode_batch(texts[start : start + _CHUNK], tokenizer, max_length)
+        yield _encode_batch(texts[start : start + _CHUNK], special, max_length)
 
 
 def _count_truncated(encoded: Any, tokenizer: Any, max_length: int) -> int:
