@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -49,9 +50,9 @@ _NOT_ARCHITECTURE = NAME_KEYS | {"id2label", "label2id"}
 class Checkpoint:
     """A checkpoint ready to be made into a model: picklable, so that worker processes can be handed it.
 
-    `source` tells it from others. `embedding_rows` are those of its input embedding, where its family says
-    which that is. `keeps_head`: it was tuned for these very labels, and its head comes along; any other head
-    is drawn anew. `end_ids` are those at which its own generation configuration ends an answer.
+    `embedding_rows` are those of its input embedding, where its family says which that is. `keeps_head`: it
+    was tuned for these very labels, and its head comes along; any other head is drawn anew. `end_ids` are
+    those at which its own generation configuration ends an answer.
     """
 
     name: str
@@ -59,7 +60,6 @@ class Checkpoint:
     config: Any
     tokenizer: Any
     max_length: int
-    source: CheckpointDigest
     keeps_head: bool
     embedding_rows: int | None = None
     task: TaskName = "classification"
@@ -69,6 +69,11 @@ class Checkpoint:
     def stop_ids(self) -> tuple[int, ...]:
         """The ids at which answers end: its own, the chat template's turn end, the tokenizer's end token."""
         return find_stop_ids(self.tokenizer, self.end_ids)
+
+    @cached_property
+    def source(self) -> CheckpointDigest:
+        """What tells it from others: by every byte of its files, which who only asks it need not read."""
+        return compute_digest(self.location, self.config)
 
     @property
     def digest(self) -> str:
@@ -166,7 +171,6 @@ def open_checkpoint(
         config=config,
         tokenizer=tokenizer,
         max_length=_find_max_length(config, tokenizer, skeleton),
-        source=compute_digest(location, config),
         keeps_head=_has_same_outputs(original_config, task, label_names),
         embedding_rows=rows,
         task=task,
