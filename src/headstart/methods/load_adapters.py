@@ -14,7 +14,12 @@ from headstart.errors import ModelError
 from headstart.methods.four_bits import quantise_model
 from headstart.methods.lora_layers import import_peft
 from headstart.methods.peft_format import silence_warnings
-from headstart.models.adapter_folders import read_adapter_shapes, read_base_name, strip_peft_name
+from headstart.models.adapter_folders import (
+    make_base_error,
+    read_adapter_shapes,
+    read_base_name,
+    strip_peft_name,
+)
 from headstart.models.checkpoint_files import ADAPTER_CONFIG, read_adapter_config
 from headstart.models.checkpoints import get_auto_class, resolve_location
 from headstart.models.initialise import check_complete, check_finite, list_missing_keys, list_uncounted
@@ -48,12 +53,8 @@ def load_adapter(
             quantise_model(plain, plain.device, four_bits)
         model = attach_adapter(plain, folder)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(
-            f"its base model {location} cannot be used: {get_first_line(error)}",
-            where=str(folder),
-            expected="the checkpoint that the adapter was trained on",
-            fix=f"put it back, or name it as base_model_name_or_path in {ADAPTER_CONFIG}",
-        ) from error
+        what = f"its base model {location} cannot be used: {get_first_line(error)}"
+        raise make_base_error(what, folder) from error
     _check_layers(model, folder)
     check_finite(model, str(folder))
     return model

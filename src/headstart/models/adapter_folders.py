@@ -73,13 +73,18 @@ def _find_base(folder: Path) -> str:
     if is_asset(base):
         return str(fetch_model(base))
     if (Path(base).is_absolute() or base.startswith(".")) and not Path(base).is_dir():
-        raise ModelError(
-            f"its base {base} is not there",
-            where=str(folder),
-            expected="the checkpoint that the adapter was trained on",
-            fix=f"put it back, or name it as base_model_name_or_path in {ADAPTER_CONFIG}",
-        )
+        raise make_base_error(f"its base {base} is not there", folder)
     return base
+
+
+def make_base_error(what: str, folder: Path) -> ModelError:
+    """What is said of an adapter that has no base, or one that cannot be used."""
+    return ModelError(
+        what,
+        where=str(folder),
+        expected="the checkpoint that the adapter was trained on",
+        fix=f"put it back, or name it as base_model_name_or_path in {ADAPTER_CONFIG}",
+    )
 
 
 def name_source(name: str, location: str, source: str) -> str:
