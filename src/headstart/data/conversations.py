@@ -6,11 +6,12 @@ a greeting before the first user's words, has the role `CONTEXT`: the loss leave
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from headstart.config.study import Data
-from headstart.data.corpus import Text
+from headstart.config.traits import get_task_traits
+from headstart.data.corpus import Corpus, Part, Text
 from headstart.data.formats import get_cell
 from headstart.data.messages import (
     CONTEXT,
@@ -67,6 +68,14 @@ def list_contents(text: Text, *, generates: bool) -> Sequence[str]:
     if isinstance(text, str):
         return (text,)
     return text[1::2] if generates else text
+
+
+def iterate_contents(corpus: Corpus, parts: Iterable[Part]) -> Iterator[str]:
+    """What is read of each example of some parts, as one string."""
+    generates = get_task_traits(corpus.task).generates
+    for part in parts:
+        for text in corpus.parts[part].texts:
+            yield "\n".join(list_contents(text, generates=generates))
 
 
 def find_answers(text: Text) -> list[int]:

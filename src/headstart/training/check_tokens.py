@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from headstart.config.traits import get_task_traits
-from headstart.data.conversations import list_contents
+from headstart.data.conversations import iterate_contents
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
 from headstart.data.unknown_words import measure_unknown_words
@@ -29,13 +28,8 @@ def check_words(corpus: Corpus, checkpoints: Mapping[str, Checkpoint]) -> Iterat
     Raises:
         ModelError: it knows hardly any.
     """
+    texts = list(iterate_contents(corpus, PARTS))
     for name, checkpoint in checkpoints.items():
-        generates = get_task_traits(checkpoint.task).generates
-        texts = [
-            "\n".join(list_contents(text, generates=generates))
-            for part in PARTS
-            for text in corpus.parts[part].texts
-        ]
         unknown = measure_unknown_words(texts, checkpoint.tokenizer)
         if unknown.share <= NOTICEABLE_UNKNOWN:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.config.traits import get_task_traits
 from headstart.data.batches import count_loss_tokens
-from headstart.data.conversations import find_answers, list_contents
+from headstart.data.conversations import find_answers, iterate_contents
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.special_tokens import SpecialTokens
 from headstart.data.tokenise import Tokens
@@ -53,7 +53,7 @@ def find_reading_doubts(
 
 def _warn_of_tokenizer_class(corpus: Corpus, checkpoint: Checkpoint) -> Iterator[StudyWarning]:
     """A tokenizer that the library reads in another way than it was written."""
-    texts = islice(_iter_contents(corpus, ("train",), checkpoint), _COMPARED)
+    texts = islice(iterate_contents(corpus, ("train",)), _COMPARED)
     other = find_other_reading(checkpoint.location, checkpoint.tokenizer, list(texts))
     if other is not None:
         kind = type(checkpoint.tokenizer).__name__
@@ -78,7 +78,7 @@ def _warn_of_padding(checkpoint: Checkpoint) -> Iterator[StudyWarning]:
 def _warn_of_special_tokens(corpus: Corpus, checkpoint: Checkpoint) -> Iterator[StudyWarning]:
     """Texts that name special tokens of the tokenizer, which are text there."""
     special = SpecialTokens.of(checkpoint.tokenizer)
-    named = [set(special.pattern.findall(text)) for text in _iter_contents(corpus, PARTS, checkpoint)]
+    named = [set(special.pattern.findall(text)) for text in iterate_contents(corpus, PARTS)]
     count, names = sum(map(bool, named)), sorted(set().union(*named))
     if count:
         yield StudyWarning(
@@ -86,14 +86,6 @@ def _warn_of_special_tokens(corpus: Corpus, checkpoint: Checkpoint) -> Iterator[
             message=f"{format_count(count, 'example')} with names of special tokens of {checkpoint.name} "
             f"({format_names(names)}): they are read as text, and end or part nothing",
         )
-
-
-def _iter_contents(corpus: Corpus, parts: Iterable[Part], checkpoint: Checkpoint) -> Iterator[str]:
-    """What is read of each example, as one string."""
-    generates = get_task_traits(checkpoint.task).generates
-    for part in parts:
-        for text in corpus.parts[part].texts:
-            yield "\n".join(list_contents(text, generates=generates))
 
 
 def _warn_of_no_tokens(parts: Mapping[Part, Tokens], checkpoint: Checkpoint) -> Iterator[StudyWarning]:
