@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
-from headstart.data.chat_format import describe_prompts, find_stop_ids
+from headstart.data.chat_format import describe_prompts, find_stop_ids, list_end_ids
 from headstart.data.chat_templates import set_chat_template
 from headstart.data.conversations import make_prompt, read_question
 from headstart.data.corpus import Text
@@ -70,21 +70,24 @@ class TextGenerator:
         Raises:
             DataError: a prompt is empty, or leaves no place for an answer in the model's positions.
         """
-        encoder = ConversationEncoder(self.tokenizer)
+        encoder = self._encoder
         encoded = [encoder.encode_prompt(_ask(*pair)) for pair in zip_longest(prompts, places)]
         check_prompt_ids(encoded, self.checkpoint)
         self._check_room(encoded, places)
         config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
-        streamer = None if tell is None else self._make_stream(encoder, config, tell)
+        streamer = None if tell is None else self._make_stream(config, tell)
         answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
         return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
 
-    def _make_stream(
-        self, encoder: ConversationEncoder, config: GenerationConfig, tell: Callable[[str], None]
-    ) -> AnswerStream:
+    @cached_property
+    def _encoder(self) -> ConversationEncoder:
+        """Made once: it renders the template, and may copy the tokenizer."""
+        return ConversationEncoder(self.tokenizer)
+
+    def _make_stream(self, config: GenerationConfig, tell: Callable[[str], None]) -> AnswerStream:
         stop_ids = {*config.stop_ids, self.tokenizer.eos_token_id}
-        held = len(encoder.format.trail)
-        return AnswerStream(self.tokenizer, stop_ids, encoder.clean_answer, tell, held)
+        held = len(self._encoder.format.trail)
+        return AnswerStream(self.tokenizer, stop_ids, self._encoder.clean_answer, tell, held)
 
     def _check_room(self, prompts: Sequence[Sequence[int]], places: Sequence[str]) -> None:
         """See that each prompt leaves a place for an answer."""
@@ -124,14 +127,10 @@ def open_generator(name: str) -> TextGenerator:
     model = load_saved_model(folder, notes, checkpoint, precision)
     formats = tuple(describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts())))
     own_ids = read_end_ids(checkpoint.location, model.config)
-    stop_ids = find_stop_ids(tokenizer, (*own_ids, *_list_end_ids(model)))
+    # As it was loaded: an adapter's base has a generation configuration of its own.
+    base_ids = list_end_ids(model.generation_config.eos_token_id)
+    stop_ids = find_stop_ids(tokenizer, (*own_ids, *base_ids))
     return TextGenerator(model.to(device).eval(), checkpoint, precision, stop_ids, formats)
-
-
-def _list_end_ids(model: Any) -> tuple[int, ...]:
-    """Those of the model as it was loaded: an adapter's base has a generation configuration of its own."""
-    ids = model.generation_config.eos_token_id
-    return (ids,) if isinstance(ids, int) else tuple(ids or ())
 
 
 def _find_generating_task() -> TaskName:

@@ -81,13 +81,18 @@ class ChatFormat:
         return answer.removesuffix(self.trail.strip()).strip()
 
 
+def list_end_ids(eos_token_id: int | Sequence[int] | None) -> tuple[int, ...]:
+    """The ids of a configuration's `eos_token_id`, which may be one, several or none."""
+    return (eos_token_id,) if isinstance(eos_token_id, int) else tuple(eos_token_id or ())
+
+
 def find_stop_ids(tokenizer: Any, eos_token_id: int | Sequence[int] | None) -> tuple[int, ...]:
     """The ids at which an answer ends: the checkpoint's, the chat template's turn end, the tokenizer's.
 
     Args:
         eos_token_id: that of the checkpoint's `generation_config`.
     """
-    own = [eos_token_id] if isinstance(eos_token_id, int) else [*(eos_token_id or ())]
+    own = list_end_ids(eos_token_id)
     turn_end = ChatFormat.of(tokenizer).end_id if tokenizer.chat_template else None
     return tuple(sorted({i for i in (*own, turn_end, tokenizer.eos_token_id) if i is not None}))
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from transformers import GenerationConfig
 
+from headstart.data.chat_format import list_end_ids
+
 #: Settings of sampling: without `do_sample` they decide nothing, and the library refuses to save them.
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
@@ -21,7 +23,7 @@ def read_end_ids(location: str, config: Any) -> tuple[int, ...]:
         ids = GenerationConfig.from_pretrained(location).eos_token_id
     except OSError:
         ids = getattr(config, "eos_token_id", None)
-    return (ids,) if isinstance(ids, int) else tuple(ids or ())
+    return list_end_ids(ids)
 
 
 def set_stop_ids(model: Any, stop_ids: Sequence[int]) -> None:
