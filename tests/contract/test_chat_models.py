@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from ruamel.yaml import YAML
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 import headstart
+from answering_studies import write_answering_study
 from chat_models import HEADERS, TEMPLATES, TURN_END, make_chat_tokenizer
 from headstart.cli import main
 from headstart.records import RunRecord
@@ -40,23 +40,13 @@ def _save_chat_model(folder: Path, template: str) -> Path:
 
 
 def _write_study(folder: Path, model: Path, **changes: Any) -> Path:
-    rows = [json.dumps({"prompt": f"say it {i}", "response": RESPONSE}) for i in range(40)]
-    (folder / "qa.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    study = {
-        "task": "instruction",
-        "data": {"path": str(folder / "qa.jsonl")},
-        "model": str(model),
+    rows = {"path": [{"prompt": f"say it {i}", "response": RESPONSE} for i in range(40)]}
+    keys = {
         "arms": {"base": {"method": "none"}},
-        "seeds": [0],
         "training": {"epochs": 15, "batch_size": 8, "learning_rate": 1e-2, "precision": "fp32"},
         "generation": {"max_new_tokens": 40, "texts": 4},
-        "workers": 0,
-        "device": "cpu",
-        "out": str(folder / "out"),
-    } | changes
-    with (folder / "study.yaml").open("w", encoding="utf-8") as stream:
-        YAML().dump(study, stream)
-    return folder / "study.yaml"
+    }
+    return write_answering_study(folder, model, rows, **(keys | changes))
 
 
 def _read_records(folder: Path) -> dict[str, RunRecord]:

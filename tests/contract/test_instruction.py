@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from ruamel.yaml import YAML
 from sacrebleu.metrics import CHRF
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 import headstart
+from answering_studies import write_answering_study
 from headstart.cli import main
 from headstart.models import initialise as models_initialise
 from headstart.records import RunRecord
@@ -46,25 +46,14 @@ def _rows(start: int, count: int) -> Iterator[dict[str, str]]:
 
 
 def _write(folder: Path, tiny_bloom: Path, **changes: Any) -> Path:
-    for start, part, count in ((10, "train", 50), (60, "valid", 8), (68, "test", 12)):
-        lines = (json.dumps(row) + "\n" for row in _rows(start, count))
-        (folder / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
-    study = {
-        "task": "instruction",
-        "data": {part: str(folder / f"{part}.jsonl") for part in ("train", "valid", "test")},
-        "model": str(tiny_bloom),
+    keys = {
         "arms": {"full": {}, "base": {"method": "none"}},
         "control": "base",
-        "seeds": [0],
         "training": {"epochs": 30, "batch_size": 4, "learning_rate": 5e-3, "precision": "fp32"},
         "generation": {"max_new_tokens": 8},
-        "workers": 0,
-        "device": "cpu",
-        "out": str(folder / "out"),
-    } | changes
-    with (folder / "study.yaml").open("w", encoding="utf-8") as stream:
-        YAML().dump(study, stream)
-    return folder / "study.yaml"
+    }
+    rows = {"train": _rows(10, 50), "valid": _rows(60, 8), "test": _rows(68, 12)}
+    return write_answering_study(folder, tiny_bloom, rows, **(keys | changes))
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 import headstart
+from answering_studies import write_answering_study
 from headstart.cli import main
 from headstart.errors import HeadstartError
 from headstart.records import RunRecord
@@ -57,24 +58,14 @@ def _save_model(family: str, folder: Path, tiny_bloom: Path, most: int) -> Path:
 
 def _write(folder: Path, model: Path, **changes: Any) -> Path:
     train = [{"prompt": f"say {i}", "response": "ab"} for i in range(8)]
-    for part, rows in (("train", train), ("valid", _rows()[:2]), ("test", _rows())):
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / f"{part}.jsonl").write_text(text, encoding="utf-8")
-    study = {
-        "task": "instruction",
-        "data": {part: str(folder / f"{part}.jsonl") for part in ("train", "valid", "test")},
-        "model": str(model),
+    keys = {
         "arms": {"full": {}},
-        "seeds": [0],
         "training": {"epochs": 1, "batch_size": 4, "precision": "fp32"},
         "generation": {"max_new_tokens": NEW},
         "samples": ["say 1"],
-        "workers": 0,
-        "device": "cpu",
-        "out": str(folder / "out"),
-    } | changes
-    (folder / "study.yaml").write_text(json.dumps(study), encoding="utf-8")
-    return folder / "study.yaml"
+    }
+    rows = {"train": train, "valid": _rows()[:2], "test": _rows()}
+    return write_answering_study(folder, model, rows, **(keys | changes))
 
 
 def _read_record(folder: Path) -> RunRecord:

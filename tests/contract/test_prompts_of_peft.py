@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from ruamel.yaml import YAML
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from answering_studies import write_answering_study
 from headstart.cli import main
 from headstart.data.prompts import encode_conversations
 
@@ -27,30 +27,20 @@ PROMPTS = {
 }
 
 
+def _list_rows(count: int) -> list[dict[str, str]]:
+    return [{"prompt": f"say {'ab'[i % 2] * (i % 5)} {i}", "response": "ab"[i % 2] * 3} for i in range(count)]
+
+
 def _write(folder: Path, model: Path, **changes: Any) -> Path:
-    for part, count in (("train", 24), ("valid", 6), ("test", 8)):
-        rows = (
-            {"prompt": f"say {'ab'[i % 2] * (i % 5)} {i}", "response": "ab"[i % 2] * 3} for i in range(count)
-        )
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / f"{part}.jsonl").write_text(text, encoding="utf-8")
-    study = {
-        "task": "instruction",
-        "data": {part: str(folder / f"{part}.jsonl") for part in ("train", "valid", "test")},
-        "model": str(model),
+    keys = {
         "arms": {name: {"method": "peft", "peft": config} for name, config in PROMPTS.items()}
         | {"base": {"method": "none"}},
         "control": "base",
-        "seeds": [0],
         "training": {"epochs": 3, "batch_size": 4, "learning_rate": 5e-2, "precision": "fp32"},
         "generation": {"max_new_tokens": 6},
-        "workers": 0,
-        "device": "cpu",
-        "out": str(folder / "out"),
-    } | changes
-    with (folder / "study.yaml").open("w", encoding="utf-8") as stream:
-        YAML().dump(study, stream)
-    return folder / "study.yaml"
+    }
+    rows = {"train": _list_rows(24), "valid": _list_rows(6), "test": _list_rows(8)}
+    return write_answering_study(folder, model, rows, **(keys | changes))
 
 
 @pytest.fixture(scope="module")

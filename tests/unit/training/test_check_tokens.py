@@ -12,16 +12,11 @@ import pytest
 from headstart.cli import main
 from headstart.commands.predict import predict
 from headstart.errors import ModelError
+from plans import plan_study
 from tiny_checkpoints import make_tokenizer, write_checkpoint
 
 StudyFile = Callable[..., Path]
 ARMS = {"random": {"init": "random"}, "words": None}
-
-
-def _plan(file: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    capsys.readouterr()
-    code = main(["plan", str(file)])
-    return code, " ".join("".join(capsys.readouterr()).split())
 
 
 def _replace(folder: Path, old: str, new: str) -> None:
@@ -39,7 +34,7 @@ def test_a_tokenizer_of_another_language_is_refused(
         rows = [json.loads(line) for line in part.read_text("utf-8").splitlines()]
         lines = [json.dumps(row | {"text": row["text"][::-1].replace("a", "ä")}) for row in rows]
         part.write_text("\n".join(lines), encoding="utf-8")
-    code, text = _plan(file, capsys)
+    code, text = plan_study(file, capsys)
     assert code == 2
     assert "its tokenizer does not know 100% of the words, such as" in text
 
@@ -49,9 +44,9 @@ def test_a_noticeable_share_of_unknown_words_is_said(
 ) -> None:
     model = write_checkpoint(tmp_path / "m", "bert", tokenizer=make_tokenizer())
     file = study_file(model=str(model), arms=ARMS)
-    assert "does not know" not in _plan(file, capsys)[1]
+    assert "does not know" not in plan_study(file, capsys)[1]
     _replace(tmp_path / "reviews", "and", "und")
-    code, text = _plan(file, capsys)
+    code, text = plan_study(file, capsys)
     assert code == 0
     assert "of the words, such as 'und'" in text
 
@@ -84,7 +79,7 @@ def test_a_token_without_a_row_that_no_text_has_is_said_and_refused_later(
         tmp_path / "m", "bert", tokenizer=_add_words("und"), vocab_size=len(make_tokenizer())
     )
     file = study_file(model=str(model), arms=ARMS)
-    code, text = _plan(file, capsys)
+    code, text = plan_study(file, capsys)
     assert code == 0
     assert "1 of its tokens, such as und, have no row in its embedding" in text
     source = tmp_path / "in.jsonl"
@@ -105,14 +100,14 @@ def test_token_types_that_the_model_has_no_row_for_are_refused(
     folder = tmp_path / "m"
     model = write_checkpoint(folder, "roberta", tokenizer=tokenizer, pad_token_id=1, type_vocab_size=1)
     file = study_file(model=str(model), arms=ARMS)
-    assert _plan(file, capsys)[0] == 0
+    assert plan_study(file, capsys)[0] == 0
     parts = {name: str(tmp_path / "reviews" / f"{name}.jsonl") for name in ("train", "valid", "test")}
     data = parts | {"text": ["text", "other"]}
     pairs = study_file(name="pairs.yaml", model=str(model), arms=ARMS, data=data)
     for part in (tmp_path / "reviews").glob("*.jsonl"):
         rows = [json.loads(line) for line in part.read_text("utf-8").splitlines()]
         part.write_text("\n".join(json.dumps(r | {"other": "a film"}) for r in rows), encoding="utf-8")
-    code, text = _plan(pairs, capsys)
+    code, text = plan_study(pairs, capsys)
     assert code == 2
     assert "its tokenizer gives token types up to 1, and the model knows 1" in text
     assert "model_input_names" in text
@@ -146,7 +141,7 @@ def test_classifiers_that_read_the_end_token_have_one_in_each_text(
 ) -> None:
     """The library's error comes when training begins, and where padding is the end token there is none."""
     model = write_checkpoint(tmp_path / "m", family, tokenizer=make())
-    code, text = _plan(study_file(model=str(model), arms=ARMS), capsys)
+    code, text = plan_study(study_file(model=str(model), arms=ARMS), capsys)
     assert (code, message is None or message in text) == (0 if message is None else 2, True)
 
 
@@ -168,5 +163,5 @@ def test_probes_of_encoder_decoders(
 ) -> None:
     model = write_checkpoint(tmp_path / "m", family, tokenizer=_end_texts())
     arms = {"probe": {"method": "probe", "probe": {"pooling": pooling}}, "words": None}
-    code, text = _plan(study_file(model=str(model), arms=arms), capsys)
+    code, text = plan_study(study_file(model=str(model), arms=arms), capsys)
     assert (code, message is None or message in text) == (0 if message is None else 2, True)
