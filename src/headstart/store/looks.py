@@ -81,13 +81,8 @@ def _infer_looks(results: Path) -> tuple[Look, ...]:
         values = read_json(results)
         looks = values.get("looks") or _describe_results(values, results)
         return tuple(Look.model_validate(look) for look in looks)
-    except (
-        DamagedFileError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-    ) as error:  # no results, no looks
+    # No results, or no looks in them.
+    except (DamagedFileError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DamagedFileError(
             "cannot be read: it tells with which seeds results were seen",
             where=str(results),
