@@ -32,8 +32,12 @@ Kind = Literal["classes", "labels", "numbers", "answers", "tokens"]
 TOKEN_METRICS: Final = frozenset({"loss", "perplexity", "token_accuracy"})
 #: A probability below this counts as this, so that a loss is finite.
 _MIN_PROBABILITY: Final = 1e-12
-#: Probabilities are as a model gave them, in 32 bits; this is some of their last digits.
+#: Probabilities are as a model gave them, in 32 bits. That of a class is exact in proportion, that of a label
+#: which is not there, 1 - p, is not: these are some of their last digits.
+_SHARE_ROUNDED: Final = 1e-5
 _ROUNDING: Final = 1e-6
+#: Below this they end.
+_TINY: Final = 1e-30
 PREDICTIONS_FILE: Final = "predictions.parquet"
 TOKENS_FILE: Final = "tokens.parquet"
 #: Whole numbers that are equal for examples of one group; absent where each is by itself.
@@ -215,7 +219,15 @@ def _parse_classes(table: pa.Table, names: Sequence[str]) -> Predictions:
     of_true = probabilities[np.arange(len(y_true)), y_true]
     losses = -np.log(np.maximum(of_true, _MIN_PROBABILITY))
     digest = _hash_labels(table, y_true, names)
-    return Predictions("classes", y_true, y_pred, len(names), digest, losses, loss_range=_bound_loss(of_true))
+    return Predictions(
+        "classes",
+        y_true,
+        y_pred,
+        len(names),
+        digest,
+        losses,
+        loss_range=_bound_loss(of_true, _SHARE_ROUNDED * of_true),
+    )
 
 
 def _parse_label_sets(table: pa.Table, names: Sequence[str]) -> Predictions:
@@ -224,18 +236,19 @@ def _parse_label_sets(table: pa.Table, names: Sequence[str]) -> Predictions:
     of_true = np.where(y_true > 0, probabilities, 1 - probabilities)
     losses = -np.log(np.maximum(of_true, _MIN_PROBABILITY)).mean(1)
     digest = _hash_labels(table, y_true, names)
-    return Predictions("labels", y_true, y_pred, len(names), digest, losses, loss_range=_bound_loss(of_true))
+    return Predictions(
+        "labels", y_true, y_pred, len(names), digest, losses, loss_range=_bound_loss(of_true, _ROUNDING)
+    )
 
 
-def _bound_loss(probabilities: np.ndarray) -> tuple[float, float]:
+def _bound_loss(probabilities: np.ndarray, rounding: np.ndarray | float) -> tuple[float, float]:
     """The least and the most that the mean loss can have been, of what is true, before probabilities were
-    rounded; without an end where one of them may have been zero."""
+    rounded by so much; without an end where one of them may have been zero."""
     if not probabilities.size:
         return 0.0, math.inf
-    low = -np.log(np.minimum(probabilities + _ROUNDING, 1.0)).mean()
-    if not (probabilities > _ROUNDING).all():
-        return float(low), math.inf
-    return float(low), float(-np.log(probabilities - _ROUNDING).mean())
+    low = -np.log(np.clip(probabilities + rounding, _TINY, 1.0)).mean()
+    least = probabilities - rounding
+    return float(low), float(-np.log(least).mean()) if (least > _TINY).all() else math.inf
 
 
 def _parse_numbers(table: pa.Table) -> Predictions:
