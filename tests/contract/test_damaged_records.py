@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,6 +80,16 @@ def copy_from_other_seed(run: Path) -> None:
     shutil.copy(run.parent / "0" / "record.json", run / "record.json")
 
 
+def make_pipe(run: Path) -> None:
+    (run / "record.json").unlink()
+    os.mkfifo(run / "record.json")
+
+
+def make_dead_link(run: Path) -> None:
+    (run / "record.json").unlink()
+    (run / "record.json").symlink_to(run / "nowhere")
+
+
 def swap_predictions(run: Path) -> None:
     table = pq.read_table(run / "predictions.parquet")
     place, labels = table.column_names.index("predicted"), table["label"].to_pylist()
@@ -126,6 +137,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a negative count": (edit_old(train_examples=-1), "train_examples is -1"),
     "no valid": (edit_old(valid=None), "has no valid figures"),
     "a folder": (make_folder("record.json"), "is no file"),
+    "a pipe": (make_pipe, "is no file"),
+    "a link to nothing": (make_dead_link, "is no file"),
     "of another seed": (copy_from_other_seed, "is the record of another run, words/all/0"),
     "predictions": (swap_predictions, "its SHA-256 is another"),
     "predictions cut": (cut("predictions.parquet"), "its SHA-256 is another"),
@@ -224,6 +237,19 @@ def test_other_white_space_is_no_edit(study: Path) -> None:
     record = out / RUN / "record.json"
     record.write_bytes(record.read_bytes().replace(b"\n", b"\r\n"))
     assert main(["compare", str(out)]) == 0
+
+
+def test_a_folder_that_was_moved_is_compared_where_it_is(
+    study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = study.parent / "out"
+    assert main(["compare", str(out)]) == 0
+    before = said(capfd)
+    file = out / "study.yaml"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    shutil.move(out, tmp_path / "elsewhere")
+    assert main(["compare", str(tmp_path / "elsewhere")]) == 0
+    assert said(capfd) == before
 
 
 def test_predictions_that_were_deleted_are_not_missed(study: Path) -> None:

@@ -21,8 +21,8 @@ from headstart.stats.metrics import (
 )
 from headstart.store.predictions import Predictions
 
-#: Of the same numbers, added in another order.
-_ROUNDING: Final = 1e-9
+#: Of the same numbers, added in another order or kept in 32 bits by an earlier version.
+_ROUNDING: Final = 1e-6
 #: Of losses that were added up in 32 bits.
 _LOSS_ROUNDING: Final = 1e-4
 

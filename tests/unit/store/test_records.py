@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,18 @@ def test_record_is_read_back(tmp_path: Path) -> None:
     written = write_record(layout, make_record(3))
     assert list(read_records(layout)) == [written]
     assert written.model_copy(update={"digest": None}) == make_record(3)
+
+
+def test_figures_without_a_number_are_read_back(tmp_path: Path) -> None:
+    """JSON has none for them: a run with an infinite perplexity left a record that nothing could read."""
+    layout = StudyLayout(tmp_path)
+    scores = {"loss": 900.0, "perplexity": math.inf, "pearson": math.nan}
+    write_record(layout, make_record(0).model_copy(update={"test": scores}))
+    assert "NaN" not in layout.record_file("a/all/0").read_text("utf-8")
+    (record,) = read_records(layout)
+    assert record.test is not None
+    assert (record.test["loss"], record.test["perplexity"]) == (900.0, math.inf)
+    assert math.isnan(record.test["pearson"])
 
 
 def test_done_are_the_completed_runs_only(tmp_path: Path) -> None:
