@@ -85,11 +85,6 @@ def make_pipe(run: Path) -> None:
     os.mkfifo(run / "record.json")
 
 
-def make_dead_link(run: Path) -> None:
-    (run / "record.json").unlink()
-    (run / "record.json").symlink_to(run / "nowhere")
-
-
 def swap_predictions(run: Path) -> None:
     table = pq.read_table(run / "predictions.parquet")
     place, labels = table.column_names.index("predicted"), table["label"].to_pylist()
@@ -138,7 +133,6 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "no valid": (edit_old(valid=None), "has no valid figures"),
     "a folder": (make_folder("record.json"), "is no file"),
     "a pipe": (make_pipe, "is no file"),
-    "a link to nothing": (make_dead_link, "is no file"),
     "of another seed": (copy_from_other_seed, "is the record of another run, words/all/0"),
     "predictions": (swap_predictions, "its SHA-256 is another"),
     "predictions cut": (cut("predictions.parquet"), "its SHA-256 is another"),
