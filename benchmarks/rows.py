@@ -176,7 +176,7 @@ def prepare_items(_: str, folder: Path, rows: int, __: int, ___: Path) -> list[l
 def prepare_scores(_: str, folder: Path, rows: int, __: int, ___: Path) -> list[list[str]]:
     """`compare` and `power` of a table of two arms' scores by seed."""
     write_scores(folder / "scores.csv", rows, ("arm", "seed"), 0.0)
-    return [["compare", "scores.csv"], ["power", "scores.csv"]]
+    return [["compare", "scores.csv"], ["power", "scores.csv", "--test-examples", "1000"]]
 
 
 Prepare = Callable[[str, Path, int, int, Path], list[list[str]]]
