@@ -15,6 +15,7 @@ import numpy as np
 
 from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import Text
+from headstart.data.long_texts import cut_long_texts
 from headstart.data.special_tokens import SpecialTokens
 from headstart.data.token_files import TokenWriter
 from headstart.data.token_key import hash_tokenizer
@@ -114,6 +115,7 @@ def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:
 
 
 def _encode_batch(texts: Sequence[Text], special: SpecialTokens, max_length: int) -> Any:
+    texts = cut_long_texts(texts, special.tokenizer, max_length)
     if special.are_named_in(texts):
         return special.encode_batch(texts, max_length)
     pairs = isinstance(texts[0], tuple)
