@@ -64,8 +64,7 @@ def _iterate_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
                 f"a line of more than {LONGEST_LINE >> 20:,} MiB",
                 where=f"{path}:{number}",
                 expected="rows on lines of their own",
-                fix="if lines end otherwise, or the file is one JSON list, write a row on each line; or write "
-                "Parquet",
+                fix="write a row on each line, also of one JSON list; or write Parquet",
             )
         yield line
 

@@ -1,6 +1,6 @@
 """Cuts very long texts before they are encoded, where their tokens up to the limit stay what they are.
 
-A text is cut before a space, behind a character that is none. Tokenizers that split there before their model
+A text is cut before a space between letters or digits. Tokenizers that split there before their model
 sees a text, whatever stands behind, give such a prefix the first tokens of the whole. Others are left alone.
 """
 
@@ -17,7 +17,7 @@ from headstart.data.corpus import Text
 LONG: Final = 200_000
 #: Characters of the first prefix for each token of the limit; a prefix of too few tokens is made longer.
 _FIRST, _GROWTH = 16, 4
-_PLACE: Final = re.compile(r"[^\s▁](?= )")
+_PLACE: Final = re.compile(r"[^\W_](?= [^\W_])")
 #: Steps that look at one character, or at what stands before it, and no further than the next space.
 _NORMALIZERS: Final = frozenset(
     {"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Strip", "Prepend"}
@@ -26,7 +26,7 @@ _NORMALIZERS: Final = frozenset(
 #: Steps that split a text at each space. Digits and punctuation split further.
 _SPLITTING: Final = frozenset({"BertPreTokenizer", "Whitespace", "WhitespaceSplit"})
 _SPLITTING_FURTHER: Final = frozenset({"Digits", "Punctuation"})
-#: Replacements of a space or of several, and of single characters, are within such a step too.
+#: Replacements of several spaces by one, and of single characters, look no further either.
 _SPACES: Final = frozenset({" {2,}", " +"})
 
 
@@ -99,9 +99,9 @@ def _keeps_spaces(step: Mapping[str, Any]) -> bool:
     if step["type"] != "Replace":
         return step["type"] in _NORMALIZERS
     pattern: Mapping[str, str] = step["pattern"]
-    return pattern.get("Regex") in _SPACES or (
-        len(pattern.get("String", "  ")) == 1 and step["content"] != " "
-    )
+    if pattern.get("Regex") in _SPACES:
+        return bool(step["content"] == " ")
+    return len(pattern.get("String", "")) == 1 and pattern["String"] != " "
 
 
 def _splits(step: Mapping[str, Any]) -> bool:
