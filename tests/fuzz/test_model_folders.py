@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,8 @@ KEYS = (
     "transformers_version",
 )
 SIZES = st.one_of(st.sampled_from((0, -1, 1, 3, 10**5, 10**9, 10**12, "32", None, 1.5, True)), values())
+#: Not yet in every run of the tests.
+pytestmark = pytest.mark.skipif(not is_unlimited(), reason="in long runs alone: make fuzz")
 
 
 def edit_config(data: st.DataObject, whole: bytes) -> bytes:
@@ -60,7 +63,7 @@ def open_and_count(folder: Path) -> None:
     run_to_end(open_predictor, folder, folder=folder)
 
 
-@settings(max_examples=100 if is_unlimited() else 15)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_folders(tiny_model: Path, data: st.DataObject) -> None:
     with own_folder() as folder:
@@ -76,7 +79,7 @@ def test_damaged_folders(tiny_model: Path, data: st.DataObject) -> None:
         open_and_count(copy)
 
 
-@settings(max_examples=100 if is_unlimited() else 10)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(KEYS), max_size=6), st.data())
 def test_configurations_alone(keys: list[str], data: st.DataObject) -> None:
     families = st.sampled_from(("bert", "gpt2", "llama", "deberta-v2", "modernbert", "bloom", "none"))

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_files import WHOLE, write_csv
-from fuzzing import own_folder, run_to_end
+from fuzzing import is_unlimited, own_folder, run_to_end
 from headstart.data.formats import read_cells
 from odd_values import mutated_bytes, scalars, texts, values, write_yaml
+
+#: Of JSON in a file of texts.
+MOST_DEPTH = 200_000 if is_unlimited() else 100
 
 
 def read_file(name: str, content: bytes, separator: str = ",") -> None:
@@ -47,7 +50,7 @@ def test_odd_json(rows: list[Any], is_list: bool) -> None:
     read_file("file.json", text.encode("utf-8", "surrogatepass"))
 
 
-@given(st.integers(1, 200_000), st.sampled_from(('[{"a":', '{"a":', "[")))
+@given(st.integers(1, MOST_DEPTH), st.sampled_from(('[{"a":', '{"a":', "[")))
 def test_deep_json(depth: int, opening: str) -> None:
     read_file("file.jsonl", (opening * depth).encode())
 

@@ -51,7 +51,6 @@ def test_an_entry_larger_than_any_log_is_not_unpacked(
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("eval", [], "eval is a JSON list"),
         ("samples", "x", "samples is a JSON str"),
         ("samples", [1], "samples[0] is a JSON int"),
         ("samples", [{"scores": 1}], "scores is a JSON int"),
