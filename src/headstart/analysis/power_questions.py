@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from headstart.errors import HeadstartError
+
+#: Beyond every count of seeds, test examples and contrasts.
+_MOST: Final = 10**15
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,12 @@ class Assumptions:
 
 
 def _check(is_possible: bool, value: float, where: str, expected: str) -> None:
-    """Of a number that is finite: `inf` and `nan` are none.
+    """Of a number that is finite, and no larger than anybody counts: `inf` and `nan` are none.
 
     Raises:
         HeadstartError: it is not possible.
     """
+    if isinstance(value, int) and abs(value) > _MOST:  # whose float may not exist
+        raise HeadstartError(f"a number of {len(str(abs(value)))} digits", where=where, expected=expected)
     if not (is_possible and math.isfinite(value)):
         raise HeadstartError(f"{value:g}", where=where, expected=expected)

@@ -42,6 +42,8 @@ __all__ = [
 
 _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=list_tasks)]
 Size = int | Literal["all"]
+#: File systems take 255 bytes, of which some are for names of files that are being written.
+_ARM_LENGTH = 200
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -118,7 +120,7 @@ class Study(Section):
     question: str = Field(default="", description="What the study asks, in words.")
     task: _Task = Field(default="classification", description="What is learnt from a text.")
     data: Data
-    model: str = Field(min_length=1, description="Checkpoint: folder, hub id, or asset:name.")
+    model: str = Field(min_length=1, description="Checkpoint: folder, hub id, id@revision, or asset:name.")
     arms: dict[str, Arm] = Field(
         default_factory=lambda: make_default_arms(),
         description="What is compared, by name; `words: null` takes the bag of words out.",
@@ -181,6 +183,10 @@ class Study(Section):
         bad = [name for name in value if not _ARM_NAME.fullmatch(name)]
         if bad:
             raise ValueError(f"arm name {bad[0]!r}: letters, digits, '_' and '-' expected")
+        longest = max(value, key=len, default="")
+        if len(longest) > _ARM_LENGTH:
+            long = f"{longest[:20]!r}... has {len(longest)} characters"
+            raise ValueError(f"arm name {long}: {_ARM_LENGTH} at most expected, for it names a folder")
         if not value:
             raise ValueError("at least one arm expected")
         return value

@@ -22,6 +22,7 @@ from headstart.models.adapter_folders import (
 )
 from headstart.models.checkpoint_files import check_folder, refuse_adapter, refuse_quantised
 from headstart.models.digests import compute_digest
+from headstart.models.hub import fetch_revision, is_pinned
 from headstart.models.library import build_network, model_errors, read_config, silence_logs
 from headstart.models.padding import (
     check_padding_row,
@@ -130,8 +131,14 @@ def get_auto_class(task: TaskName) -> Any:
 
 
 def resolve_location(name: str, log: Log = ignore_log) -> str:
-    """The folder or hub id behind a checkpoint's name in a study."""
-    return str(fetch_model(name, log)) if is_asset(name) else name
+    """The folder or hub id behind a checkpoint's name in a study; of `id@revision` a folder of its cache.
+
+    Raises:
+        AssetError: it names an asset that cannot be fetched; ModelError: a revision that cannot.
+    """
+    if is_asset(name):
+        return str(fetch_model(name, log))
+    return str(fetch_revision(name)) if is_pinned(name) else name
 
 
 def open_checkpoint(

@@ -13,6 +13,7 @@ from headstart.config.traits import METHODS, get_method_traits, get_task_traits
 from headstart.errors import HeadstartError, OutputError
 from headstart.files import is_leftover
 from headstart.store.layout import StudyLayout
+from headstart.store.names import check_names
 from headstart.store.schema import check_schema
 
 #: What may get more values between two calls on one folder: each adds runs.
@@ -32,6 +33,7 @@ def check_same_study(layout: StudyLayout, study: Study) -> None:
         OutputError: it holds another study, one of another version, or something else.
     """
     check_schema(layout.out)
+    check_names(study.arms, layout.out)
     if layout.study_file.is_file():
         _check_same_study(read_earlier_study(layout), study, layout.out)
     elif not _is_free(layout):
