@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from headstart.config.study import Study
 from headstart.errors import OutputError
 from headstart.files import write_text
+from headstart.json_text import parse_json
 from headstart.records import Look, Looks
 from headstart.store.layout import StudyLayout
 from headstart.store.provenance import read_version
@@ -54,7 +54,7 @@ def _infer_looks(results: Path) -> tuple[Look, ...]:
     if not results.is_file():
         return ()
     try:
-        values = json.loads(results.read_bytes())
+        values = parse_json(results.read_bytes())
         looks = values.get("looks") or _describe_results(values, results)
         return tuple(Look.model_validate(look) for look in looks)
     except (ValueError, KeyError, AttributeError) as error:  # not JSON, no results, or no looks

@@ -7,7 +7,6 @@ of a newer version are refused: they may say something that this one would get w
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from pydantic import ConfigDict
 
 from headstart.errors import ModelError
 from headstart.files import write_text
+from headstart.json_text import parse_json
 from headstart.records import Record
 
 #: Its name in the folder of a saved model.
@@ -57,7 +57,7 @@ def read_model_notes(folder: Path) -> ModelNotes:
         ModelError: the notes cannot be read, or are of a newer version.
     """
     try:
-        values = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
+        values = parse_json((folder / NOTES_FILE).read_bytes())
         version = int(values.get("schema_version", 1))
         # Before the rest is judged: what a newer version changed may look like damage to this one.
         if version <= NOTES_VERSION:
