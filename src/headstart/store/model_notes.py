@@ -26,9 +26,9 @@ class ModelNotes(Record):
     """Which run a saved model is of, and what it takes to use it; None is what is not known.
 
     `run` is the run's key, chosen by its `valid` score of `metric`. `text` names the column or columns of
-    texts, `max_length` the most tokens of a text that it was trained with. An adapter or a probe lies on
-    `base`: a folder, a hub id or an asset. `label_cells` says what names of labels were in the data: text,
-    int, float or bool.
+    texts, `max_length` the most tokens of a text that it was trained with. `base` is the checkpoint that it
+    began with: a hub id, an asset, or a folder, whose path is noted where it is needed, of a probe, and else
+    its name. `label_cells` says what names of labels were in the data: text, int, float or bool.
     """
 
     model_config = ConfigDict(extra="ignore")
