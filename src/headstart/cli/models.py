@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from headstart.cli.options import AsJson
+from headstart.cli.options import LARGEST_SEED, AsJson
 from headstart.cli.output import print_json, print_notice, print_piece, print_rendered, print_text
 from headstart.errors import HeadstartError
 
@@ -34,10 +35,12 @@ def generate(
     file: Annotated[Path | None, typer.Option("--file", "-f", help="CSV, TSV, JSONL or Parquet.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, with --file.")] = None,
     column: Annotated[str, typer.Option(help="Column of prompts.")] = "prompt",
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer.")] = 128,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Most tokens of an answer.")
+    ] = 128,
     temperature: Annotated[float, typer.Option(min=0, help="0: greedily; above: drawn.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Likeliest tokens drawn from, by share.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of what is drawn.")] = 0,
 ) -> None:
     """Answer a prompt, or a file of prompts, with the model's chat template."""
     from headstart.commands.generate import generate_file, open_generator
@@ -45,6 +48,10 @@ def generate(
 
     if (prompt is None) == (file is None) or (file is None) != (output is None):
         raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
+    if not (math.isfinite(temperature) and math.isfinite(top_p)):
+        raise HeadstartError(
+            f"{temperature:g}, {top_p:g}", where="--temperature, --top-p", expected="numbers"
+        )
     config = GenerationConfig(max_new_tokens, temperature, top_p, seed)
     if file is not None and output is not None:
         count = generate_file(model, file, output, config, column=column, log=print_notice)
@@ -83,7 +90,9 @@ def params(
     head: Annotated[
         str | None, typer.Option(help="none, masked-lm, causal-lm or classification; else the model's own.")
     ] = None,
-    labels: Annotated[int | None, typer.Option(min=1, help="Outputs of a classification head.")] = None,
+    labels: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000_000, help="Outputs of a classification head.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count a model's parameters, by formula and by walking its modules, from its configuration alone."""

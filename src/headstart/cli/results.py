@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headstart.cli.options import AsJson
+from headstart.cli.options import LARGEST_SEED, AsJson
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
 from headstart.errors import HeadstartError
 
@@ -42,7 +42,7 @@ def compare(
         bool, typer.Option("--gate", help="Exit code by the verdict: 0 better, 3 undecided, 4 worse.")
     ] = False,
     arm: Annotated[str | None, typer.Option(help="Of --gate: the arm that is judged.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     as_json: AsJson = False,
@@ -92,7 +92,7 @@ def judge(
     examples: Annotated[int | None, typer.Option(min=1, help="Prompts drawn; all by default.")] = None,
     size: Annotated[str | None, typer.Option(help="Training examples; the largest by default.")] = None,
     reference: Annotated[bool, typer.Option("--reference", help="Show the response expected.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of what is drawn.")] = 0,
     read: Annotated[
         list[Path] | None, typer.Option(help="A sheet that was judged; again for each judge.")
     ] = None,

@@ -55,20 +55,15 @@ def load_study(source: str | Path | Mapping[str, Any], overrides: Sequence[str] 
     return _validate_study(plain, Source(name, tree, frozenset(changes)), base)
 
 
-def require_study(value: object) -> Study:
-    """The value, which has to be a study.
+def require_study(value: object) -> None:
+    """See that a caller's value is a study.
 
     Raises:
         HeadstartError: it is a file's name, plain values or anything else.
     """
-    if isinstance(value, Study):
-        return value
-    raise HeadstartError(
-        f"a {type(value).__name__}",
-        where="study",
-        expected="a Study",
-        fix="headstart.load_study(...) makes one",
-    )
+    if not isinstance(value, Study):
+        got, fix = f"a {type(value).__name__}", "headstart.load_study(...) makes one"
+        raise HeadstartError(got, where="study", expected="a Study", fix=fix)
 
 
 def dump_study(study: Study) -> str:
