@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from headstart.config.fairness import find_confounders
 from headstart.config.problems import Source, list_problems
@@ -79,8 +80,17 @@ def dump_study(study: Study) -> str:
         arm["training"] = {k: v for k, v in arm["training"].items() if k in typed.training.model_fields_set}
     if not any(arm["method"] == "bag-of-words" for arm in values["arms"].values()):
         values["arms"].setdefault(BAG_OF_WORDS_ARM, None)  # a study may call another arm `words`
-    yaml.dump(values, buffer)
+    yaml.dump(_quote_unprintable(values), buffer)
     return buffer.getvalue()
+
+
+def _quote_unprintable(node: Any) -> Any:
+    """Texts with characters such as U+0085, which other scalars would turn into line ends, as escapes."""
+    if isinstance(node, dict):
+        return {_quote_unprintable(key): _quote_unprintable(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_quote_unprintable(value) for value in node]
+    return DoubleQuotedScalarString(node) if isinstance(node, str) and not node.isprintable() else node
 
 
 def _drop_unset(training: dict[str, Any]) -> None:
