@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from headstart.config.limits import MOST_RUNS, MOST_SEEDS, MOST_TEXTS
 from headstart.errors import HeadstartError
 
 #: Beyond every count of seeds, test examples and contrasts.
@@ -37,11 +38,14 @@ class Question:
             _check(not is_share or self.difference <= 100, self.difference, "--difference", "100 at most")
         if self.test_examples is not None:
             _check(self.test_examples >= 2, self.test_examples, "--test-examples", "2 or more")
+            _check_most(self.test_examples, MOST_TEXTS, "--test-examples")
         if self.seeds is not None:
             why = "2 or more: one seed has no interval over seeds, so it shows no difference"
             _check(self.seeds >= 2, self.seeds, "--seeds", why)
+            _check_most(self.seeds, MOST_SEEDS, "--seeds")
         if self.contrasts is not None:
             _check(self.contrasts >= 1, self.contrasts, "--contrasts", "1 or more")
+            _check_most(self.contrasts, MOST_RUNS, "--contrasts")
         if self.seed_cost is not None:
             _check(self.seed_cost >= 0, self.seed_cost, "--seed-cost", "0 or more labelled test examples")
 
@@ -105,6 +109,11 @@ class Assumptions:
             expected = f"{self.disagree:g} at most, as in --disagree: where models agree they do not differ"
             fix = f"--disagree {difference:g} or more"
         raise HeadstartError(f"{difference:g} points", where="--difference", expected=expected, fix=fix)
+
+
+def _check_most(count: int, most: int, where: str) -> None:
+    if count > most:
+        raise HeadstartError(str(count), where=where, expected=f"{most:,} at most")
 
 
 def _check(is_possible: bool, value: float, where: str, expected: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.local import open_local_backend, preload_workers
@@ -38,6 +39,7 @@ def run(
     Raises:
         HeadstartError: whatever keeps the study from being run; a single run that fails is recorded.
     """
+    require_study(study)
     if study.workers != 0:
         preload_workers()
     opened = open_study(study, log)

@@ -6,6 +6,7 @@ takes the number of seeds as given, such as Student's, would claim too much.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import count, islice
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Final
 from headstart.analysis.findings import Findings
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.arm_settings import get_tuning_seeds
+from headstart.config.limits import MOST_SEEDS as MOST_ADDED
+from headstart.config.load import require_study
 from headstart.config.metrics import SHARES
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
@@ -63,6 +66,7 @@ def run_until(
         HeadstartError: as `run`; there is no contrast, the width is not above zero, so few seeds give no
             interval, or the folder's seeds were added by the other sequence.
     """
+    require_study(study)
     contrasts, sequence = _count_contrasts(study), _choose_sequence(study, sequence)
     fewest = find_min_seeds(contrasts, sequence=sequence)
     _check_rule(width, most_seeds, fewest, contrasts)
@@ -111,8 +115,10 @@ def _choose_sequence(study: Study, wanted: SequenceKind | None) -> SequenceKind:
 
 
 def _check_rule(width: float, most_seeds: int, fewest: int, contrasts: int) -> None:
-    if not width > 0:
-        raise HeadstartError(f"{width:g} points", where="--until-decided", expected="more than 0")
+    if not 0 < width < math.inf:
+        raise HeadstartError(f"{width:g} points", where="--until-decided", expected="more than 0, and finite")
+    if most_seeds > MOST_ADDED:
+        raise HeadstartError(str(most_seeds), where="--most-seeds", expected=f"{MOST_ADDED:,} at most")
     if most_seeds < fewest:
         what = "contrast" if contrasts == 1 else "contrasts"
         raise HeadstartError(

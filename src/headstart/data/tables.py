@@ -142,7 +142,17 @@ def _write_json_list(file: Any) -> Iterator[Callable[[_Rows], None]]:
 
 
 def _format_json(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False)
+    text = json.dumps(row, ensure_ascii=False)
+    # Half a character, which a file cannot hold, was an escape in the file that it comes from.
+    return text if text.isascii() or _is_encodable(text) else json.dumps(row)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _make_delimited_writer(file: Any, target: Path, separator: str) -> Callable[[_Rows], None]:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from headstart.config.arm_settings import get_checkpoint
+from headstart.config.arm_settings import get_checkpoint, name_checkpoint
 from headstart.config.metrics import is_better
 from headstart.config.runs import Run
 from headstart.config.study import Study
+from headstart.config.traits import get_method_traits
 from headstart.errors import ModelError
 from headstart.files import replace_folder, write_text
 from headstart.records import RunRecord
@@ -85,6 +86,9 @@ def promote_chosen(layout: StudyLayout, arm: str, record: RunRecord | None, make
 def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
     """Which run the model is of, and what it takes to use it."""
     arm, max_length = study.arms[record.arm], record.resolved.get("max_length")
+    base = get_checkpoint(study, arm)
+    # Of an adapter PEFT's own file has the path, and a whole model needs none.
+    needs_path = get_method_traits(arm.method).artifact == "probe"
     return ModelNotes(
         run=record.key,
         metric=study.metric,
@@ -93,7 +97,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         max_length=None if max_length is None else int(max_length),
         task=study.task,
         method=arm.method,
-        base=get_checkpoint(study, arm),
+        base=base if needs_path else name_checkpoint(base),
         label_cells=str(record.resolved.get("label_cells", "text")),
     )
 
