@@ -14,6 +14,7 @@ from rich.text import Text
 
 from headstart.data.controls import escape_controls
 from headstart.errors import HeadstartError
+from headstart.os_faults import explain_system_error, is_of_the_machine
 from headstart.report.console import make_console
 
 if TYPE_CHECKING:
@@ -487,15 +488,24 @@ def _log(sentence: str) -> None:
     make_console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
 
 
+def _print_error(error: HeadstartError) -> None:
+    # Not broken into lines of 80 where there is no terminal: a path in it must stay one path.
+    make_console(stderr=True).print(
+        Text("error: ", style="bold red").append(str(error), style="not bold default"), soft_wrap=True
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and give its exit code; a user's mistake is one message and code 2."""
     try:
         app(arguments)
     except HeadstartError as error:
-        # Not broken into lines of 80 where there is no terminal: a path in it must stay one path.
-        make_console(stderr=True).print(
-            Text("error: ", style="bold red").append(str(error), style="not bold default"), soft_wrap=True
-        )
+        _print_error(error)
+        return 2
+    except OSError as error:
+        if not is_of_the_machine(error):
+            raise
+        _print_error(explain_system_error(error))
         return 2
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0

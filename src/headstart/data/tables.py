@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from headstart.data.formats import Cells, read_cells, refuse_format
 from headstart.data.lines import read_lines
-from headstart.errors import DataError, OutputError
+from headstart.errors import DataError
 from headstart.files import write_file_atomically
 
 #: Rows read and written at once.
@@ -65,22 +65,19 @@ def add_columns(
 
     Raises:
         DataError: a file that cannot be read, or columns that are there already.
-        OutputError: `target` cannot be written.
+        MachineError: `target` cannot be written.
     """
     chunks = _read_chunks(iter(read_cells(source, separator=separator)))
     first: list[Cells] = next(chunks, [])  # of no rows `make` still says what it would add
     rows = _join_columns(first, make(first))
-    try:
-        with _open_writer(source, target, fields, separator) as write:
-            if rows:
-                write(rows)
-            count = len(rows)
-            for chunk in chunks:
-                write(_join_columns(chunk, make(chunk)))
-                count += len(chunk)
-            return count
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(target)) from error
+    with _open_writer(source, target, fields, separator) as write:
+        if rows:
+            write(rows)
+        count = len(rows)
+        for chunk in chunks:
+            write(_join_columns(chunk, make(chunk)))
+            count += len(chunk)
+        return count
 
 
 def _read_chunks(rows: Iterator[Cells]) -> Iterator[list[Cells]]:

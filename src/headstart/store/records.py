@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from headstart.errors import OutputError
 from headstart.files import write_text
+from headstart.os_faults import writing
 from headstart.records import RunRecord, StoppingRule
 from headstart.store.layout import StudyLayout
 from headstart.store.schema import check_schema
@@ -21,15 +22,16 @@ def clear_run_folder(layout: StudyLayout, key: str) -> Path:
     """A folder for the run with nothing but the training state that an unfinished try may have left."""
     folder, checkpoint = layout.get_run_folder(key), layout.get_state_folder(key)
     shutil.rmtree(layout.get_curves_folder(key), ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry != checkpoint:
-            shutil.rmtree(entry)
-        elif entry.is_file():
-            entry.unlink()
-    # A process that is killed while it writes a state leaves half of one, as large as the model.
-    for half_written in checkpoint.glob(".*"):
-        half_written.unlink()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in folder.iterdir():
+            if entry.is_dir() and entry != checkpoint:
+                shutil.rmtree(entry)
+            elif entry.is_file():
+                entry.unlink()
+        # A process that is killed while it writes a state leaves half of one, as large as the model.
+        for half_written in checkpoint.glob(".*"):
+            half_written.unlink()
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Final
 
 import psutil
@@ -24,6 +24,7 @@ from headstart.engine.weights import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
+from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
@@ -72,7 +73,8 @@ def train_pack(
     ]
     for record in records:
         store.write_record(record)
-        _show_end(record, store, study.study.metric)
+        with suppress(MachineError):  # a full disk: its curves lack their end, and nothing else
+            _show_end(record, store, study.study.metric)
         on_event(RunEnded(record))
     return records
 
