@@ -7,6 +7,7 @@ Names are written, and entries removed, under one lock of the folder.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -67,9 +68,13 @@ def release_entries() -> None:
     """Say that this process uses nothing of the cache any more."""
     while _HELD:
         _, (file, _names) = _HELD.popitem()
-        with suppress(OSError):
-            Path(file.name).unlink()
+        if Path(file.name).name.startswith(f"{os.getpid()}-"):  # a fork shares its parent's
+            with suppress(OSError):
+                Path(file.name).unlink()
         file.close()
+
+
+atexit.register(release_entries)
 
 
 @contextmanager

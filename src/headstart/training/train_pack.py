@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Final
 
-import psutil
-
 from headstart import cuda
 from headstart.config.runs import Pack
 from headstart.device import choose_weights_dtype
@@ -22,6 +20,7 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
 from headstart.engine.weights import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
+from headstart.free_memory import measure_free_memory
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
 from headstart.os_faults import MachineError
@@ -128,7 +127,7 @@ def _can_keep_models(runs: Sequence[PreparedRun], context: PackContext) -> bool:
     parameters = load_method(runs[0].run.method).count_parameters(runs[0])
     width = choose_weights_dtype(context.precision).itemsize
     taken = len(runs) * width * parameters.total if parameters else math.inf
-    return bool(taken < _SPARE_MEMORY * psutil.virtual_memory().available)
+    return bool(taken < _SPARE_MEMORY * measure_free_memory())
 
 
 def _train(
