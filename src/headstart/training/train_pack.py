@@ -70,12 +70,13 @@ def train_pack(
         record.model_copy(update=shared | {"warnings": (*study.warnings, *record.warnings)})
         for record in records
     ]
+    whole = []
     for record in records:
-        store.write_record(record)
+        whole.append(store.write_record(record))
         with suppress(MachineError):  # a full disk: its curves lack their end, and nothing else
-            _show_end(record, store, study.study.metric)
-        on_event(RunEnded(record))
-    return records
+            _show_end(whole[-1], store, study.study.metric)
+        on_event(RunEnded(whole[-1]))
+    return whole
 
 
 def _show_end(record: RunRecord, store: RunStore, metric: str) -> None:
