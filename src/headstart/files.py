@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from headstart.os_faults import writing
+
 #: What others may do with files and folders written here, whatever the umask: read them.
 FILE_MODE: Final = 0o644
 FOLDER_MODE: Final = 0o755
@@ -24,19 +26,23 @@ def write_file_atomically(path: Path) -> Iterator[Path]:
     """A temporary file to write to; it becomes `path` when the block ends well, else it is removed.
 
     Parent folders are created. A file that is already at `path` stays as it is until the new one is on disk.
+
+    Raises:
+        MachineError: it cannot be written, whichever step of it the system refused.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_make_prefix(path))
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(FILE_MODE)
-        _sync_file(temporary)
-        temporary.replace(path)
-        _sync_folder_entry(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_make_prefix(path))
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(FILE_MODE)
+            _sync_file(temporary)
+            temporary.replace(path)
+            _sync_folder_entry(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -55,14 +61,19 @@ def write_folder_atomically(path: Path, *, keep_existing: bool = False) -> Itera
 
     Raises:
         FileExistsError: `path` is there already, and `keep_existing` is not set.
+        MachineError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_make_prefix(path)))
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_make_prefix(path)))
     try:
-        yield temporary
-        temporary.chmod(FOLDER_MODE)
-        _sync_tree(temporary)
-        _move_folder(temporary, path, keep_existing)
+        with writing(path):
+            yield temporary
+            temporary.chmod(FOLDER_MODE)
+            _sync_tree(temporary)
+            is_moved = _move_folder(temporary, path)
+        if not is_moved and not keep_existing:
+            raise FileExistsError(f"{path} is there already")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -73,16 +84,17 @@ def replace_folder(new: Path, target: Path) -> None:
     No system renames over a folder with content, so there is a moment without `target`. A process that is
     killed in it leaves both whole: `new` where it was, and the former one beside `target`.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _sync_tree(new)
-    former = target.with_name(f".old-{target.name}")
-    shutil.rmtree(former, ignore_errors=True)
-    if target.exists():
-        target.rename(former)
-    new.rename(target)
-    _sync_folder_entry(target.parent)
-    _sync_folder_entry(new.parent)
-    shutil.rmtree(former, ignore_errors=True)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync_tree(new)
+        former = target.with_name(f".old-{target.name}")
+        shutil.rmtree(former, ignore_errors=True)
+        if target.exists():
+            target.rename(former)
+        new.rename(target)
+        _sync_folder_entry(target.parent)
+        _sync_folder_entry(new.parent)
+        shutil.rmtree(former, ignore_errors=True)
 
 
 def is_leftover(entry: Path, path: Path) -> bool:
@@ -95,19 +107,19 @@ def _make_prefix(path: Path) -> str:
     return f".{path.name}-"
 
 
-def _move_folder(temporary: Path, path: Path, keep_existing: bool) -> None:
+def _move_folder(temporary: Path, path: Path) -> bool:
+    """Whether it could be moved: something may be at `path` already."""
     # `rename` alone would replace an empty folder without a word.
-    if not path.exists():
-        try:
-            temporary.rename(path)
-        except OSError:
-            if not path.exists():
-                raise
-        else:
-            _sync_folder_entry(path.parent)
-            return
-    if not keep_existing:
-        raise FileExistsError(f"{path} is there already")
+    if path.exists():
+        return False
+    try:
+        temporary.rename(path)
+    except OSError:
+        if not path.exists():
+            raise
+        return False
+    _sync_folder_entry(path.parent)
+    return True
 
 
 def _sync_tree(folder: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from headstart.cli import models, results, studies
 from headstart.cli.output import prepare_streams, print_error, print_text
 from headstart.errors import HeadstartError
+from headstart.os_faults import explain_system_error, is_of_the_machine
 
 #: Whatever typer says of words that it cannot parse: click's error, which typer brings along, and hides.
 _WordsError: Final[type[Exception]] = typer.BadParameter.__mro__[2]
@@ -65,6 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
         code = app(arguments, prog_name="headstart", standalone_mode=False)
     except HeadstartError as error:
         print_error(str(error))
+        return 2
+    except OSError as error:
+        if not is_of_the_machine(error):
+            raise
+        print_error(str(explain_system_error(error)))
         return 2
     except _WordsError as error:
         return _explain_words(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 
@@ -56,11 +57,11 @@ def judge_pairs(
         raise OutputError(
             "is there already, perhaps with choices in it", where=str(path), fix="name another file"
         )
-    try:
-        key = write_judging_key(store, drawn.key)
+    key = write_judging_key(store, drawn.key)
+    with ExitStack() as undo:
+        undo.callback(key.unlink, missing_ok=True)  # without a sheet it is of no use
         write_sheet(path, drawn.key.sheet, drawn.rows)
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        undo.pop_all()
     return JudgingSheet(
         path, key, drawn.key.sheet, len(drawn.rows), len(drawn.key.equal), tuple(source.seeds)
     )

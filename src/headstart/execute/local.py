@@ -21,6 +21,7 @@ from headstart.errors import HeadstartError
 from headstart.events import OnEvent
 from headstart.execute.backend import Backend, split_lost_pack
 from headstart.execute.worker import JobDone, PackJob, serve_jobs
+from headstart.os_faults import beginning
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.prepared import PreparedStudy
@@ -45,7 +46,8 @@ def preload_workers() -> None:
         context.set_forkserver_preload([_MODULES])
         from multiprocessing.forkserver import ensure_running
 
-        ensure_running()
+        with beginning("the server of worker processes"):
+            ensure_running()
 
 
 def _refuse_in_worker() -> None:
@@ -82,7 +84,8 @@ class _Worker:
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=serve_jobs, args=(theirs, study, store.out), daemon=True
         )
-        self.process.start()
+        with beginning("a worker process"):
+            self.process.start()
         theirs.close()
         self.pack: Pack | None = None
 
@@ -173,6 +176,8 @@ class LocalBackend:
             return
         if isinstance(message, JobDone):
             worker.pack = None
+            if message.error is not None:
+                raise message.error
         else:
             on_event(message)
 

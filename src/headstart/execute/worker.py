@@ -15,6 +15,7 @@ import torch
 from headstart import cuda
 from headstart.config.runs import Pack
 from headstart.engine.memory import keep_freed_memory
+from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, StepDone
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
@@ -41,7 +42,12 @@ class PackJob:
 
 @dataclass(frozen=True)
 class JobDone:
-    """The job that was sent last has ended, and all of its events were sent."""
+    """The job that was sent last has ended, and all of its events were sent.
+
+    `error` is what kept its runs from being recorded, a full disk say: then no study can go on.
+    """
+
+    error: HeadstartError | None = None
 
 
 def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path) -> None:
@@ -59,10 +65,17 @@ def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path) -> None:
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, PackJob):
-            train_pack(task.pack, study, store, task.workers, throttle_steps(pipe.send))
-            pipe.send(JobDone())
+            pipe.send(_train(task, study, store, throttle_steps(pipe.send)))
         else:
             pipe.send(run_step_benchmark(task, study))
+
+
+def _train(job: PackJob, study: PreparedStudy, store: RunStore, on_event: OnEvent) -> JobDone:
+    try:
+        train_pack(job.pack, study, store, job.workers, on_event)
+    except HeadstartError as error:
+        return JobDone(error)
+    return JobDone()
 
 
 def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:

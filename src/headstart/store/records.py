@@ -10,6 +10,7 @@ from typing import Any
 
 from headstart.errors import DamagedFileError
 from headstart.files import write_text
+from headstart.os_faults import writing
 from headstart.records import RunRecord
 from headstart.store.digests import add_digests, compute_digest
 from headstart.store.json_files import read_json, validate
@@ -21,18 +22,19 @@ def clear_run_folder(layout: StudyLayout, key: str) -> Path:
     """A folder for the run with nothing but the training state that an unfinished try may have left."""
     folder, checkpoint = layout.get_run_folder(key), layout.get_state_folder(key)
     shutil.rmtree(layout.get_curves_folder(key), ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry != checkpoint:
-            shutil.rmtree(entry)
-        elif entry.is_file():
-            entry.unlink()
-    # A process that is killed while it writes a state leaves half of one, as large as the model.
-    for entry in checkpoint.glob("*"):
-        if entry.is_dir():  # no state of ours, and none could be written in its place
-            shutil.rmtree(entry)
-        elif entry.name.startswith("."):
-            entry.unlink()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in folder.iterdir():
+            if entry.is_dir() and entry != checkpoint:
+                shutil.rmtree(entry)
+            elif entry.is_file():
+                entry.unlink()
+        # A process that is killed while it writes a state leaves half of one, as large as the model.
+        for entry in checkpoint.glob("*"):
+            if entry.is_dir():  # no state of ours, and none could be written in its place
+                shutil.rmtree(entry)
+            elif entry.name.startswith("."):
+                entry.unlink()
     return folder
 
 

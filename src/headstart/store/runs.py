@@ -8,7 +8,6 @@ from typing import Any
 
 from headstart.config.load import dump_study
 from headstart.config.study import Study
-from headstart.errors import OutputError
 from headstart.files import write_text
 from headstart.records import CheckpointDigest, Look, RunRecord, StoppingRule
 from headstart.store.layout import StudyLayout
@@ -52,12 +51,9 @@ class RunStore(StudyLayout):
             OutputError: as `check_same_study`, or it cannot be written.
         """
         self.check_same_study(study)
-        try:
-            write_text(self.study_file, dump_study(study))
-            if until is not None:
-                write_stopping_rule(self, until)
-        except OSError as error:
-            raise OutputError(f"cannot be written: {error.strerror}", where=str(self.out)) from error
+        write_text(self.study_file, dump_study(study))
+        if until is not None:
+            write_stopping_rule(self, until)
 
     def read_study(self) -> Study:
         """As `same_study.read_earlier_study`."""

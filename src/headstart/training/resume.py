@@ -14,6 +14,7 @@ from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.training_state import load_training_state, save_training_state
 from headstart.engine.weights import Weights
 from headstart.methods import load_method
+from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun
 from headstart.store.runs import RunStore
 
@@ -51,7 +52,7 @@ class TrainingStateSaver:
 
         Where it cannot be written, they are tested without it.
         """
-        with suppress(OSError):
+        with suppress(MachineError):
             for member in members:
                 if member.weights is not None:
                     self.save(member, member.weights, {})
@@ -60,7 +61,7 @@ class TrainingStateSaver:
         """Write what a member has learnt that made its last step, however old the last state is.
 
         Raises:
-            OSError: it cannot be written.
+            MachineError: it cannot be written.
         """
         assert member.weights is not None
         self._write(member, member.weights, {})
