@@ -20,10 +20,23 @@ from headstart.models.adapter_folders import (
     read_base_name,
     strip_peft_name,
 )
-from headstart.models.checkpoint_files import ADAPTER_CONFIG, read_adapter_config
-from headstart.models.checkpoints import get_auto_class, resolve_location
+from headstart.models.checkpoint_files import (
+    ADAPTER_CONFIG,
+    check_folder,
+    read_adapter_config,
+    refuse_adapter,
+)
+from headstart.models.checkpoints import build_skeleton, get_auto_class, resolve_location
 from headstart.models.initialise import check_complete, check_finite, list_missing_keys, list_uncounted
-from headstart.models.library import get_first_line, load_network, read_config, silence_logs
+from headstart.models.library import (
+    LIBRARY_ERRORS,
+    get_first_line,
+    load_network,
+    read_config,
+    refuse_own_error,
+    silence_logs,
+)
+from headstart.models.size_checks import check_memory, check_saved_sizes
 from headstart.models.vocabulary import find_embedding_path
 
 
@@ -52,7 +65,8 @@ def load_adapter(
         if four_bits is not None:
             quantise_model(plain, plain.device, four_bits)
         model = attach_adapter(plain, folder)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except LIBRARY_ERRORS as error:
+        refuse_own_error(error)
         what = f"its base model {location} cannot be used: {get_first_line(error)}"
         raise make_base_error(what, folder) from error
     _check_layers(model, folder)
@@ -89,11 +103,16 @@ def _load_base(location: str, config: Any, task: TaskName, folder: Path) -> Any:
     Raises:
         ModelError: something is in neither, and would be at random.
     """
+    check_folder(location)
+    refuse_adapter(location, location)
     saved = read_adapter_shapes(folder)
     settings = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
     own_rows = read_config(location).get_text_config().vocab_size
     config = copy.deepcopy(config)
     config.get_text_config().vocab_size = own_rows
+    skeleton = build_skeleton(config, str(folder), task)
+    check_memory(skeleton, str(folder))
+    check_saved_sizes(skeleton, location, location)
     plain, report = load_network(get_auto_class(task), location, config=config, **settings)
     missing = list_missing_keys(report)
     rows = saved.get(f"{find_embedding_path(plain)}.weight", (own_rows,))[0]
