@@ -25,6 +25,7 @@ from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.errors import DataError, ModelError
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter
+from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks import load_task
@@ -92,6 +93,8 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         DataError: one column for a model of pairs.
         ModelError: no model with a classification head is there.
     """
+    if folder.is_dir():
+        check_folder(str(folder))
     if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise ModelError(
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"

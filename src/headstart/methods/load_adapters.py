@@ -32,6 +32,7 @@ from headstart.models.library import (
     LIBRARY_ERRORS,
     get_first_line,
     load_network,
+    model_errors,
     read_config,
     refuse_own_error,
     silence_logs,
@@ -59,6 +60,7 @@ def load_adapter(
     """
     location = resolve_location(base or read_base_name(folder))
     _check_type(folder)
+    _check_base(location, folder)
     try:
         with silence_warnings(), torch.random.fork_rng(devices=[]):
             plain = _load_base(location, config or read_config(str(folder)), task, folder)
@@ -72,6 +74,17 @@ def load_adapter(
     _check_layers(model, folder)
     check_finite(model, str(folder))
     return model
+
+
+def _check_base(location: str, folder: Path) -> None:
+    """See that the base's files can be given to transformers, and that it is a whole model."""
+    try:
+        check_folder(location)
+        refuse_adapter(location, location)
+        with model_errors(location), silence_logs():
+            read_config(location)
+    except ModelError as error:
+        raise make_base_error(f"its base model {location} cannot be used: {error.got}", folder) from error
 
 
 def _check_type(folder: Path) -> None:
@@ -103,8 +116,6 @@ def _load_base(location: str, config: Any, task: TaskName, folder: Path) -> Any:
     Raises:
         ModelError: something is in neither, and would be at random.
     """
-    check_folder(location)
-    refuse_adapter(location, location)
     saved = read_adapter_shapes(folder)
     settings = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
     own_rows = read_config(location).get_text_config().vocab_size

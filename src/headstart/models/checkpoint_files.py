@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from headstart.errors import ModelError
 from headstart.files import find_file_fault
+from headstart.models.adapter_limits import check_adapter_config
 from headstart.models.config_limits import check_config, check_token_ids, check_tokenizer_config
 from headstart.models.strict_json import read_strict_json, refuse_irregular
 from headstart.models.weight_files import WEIGHTS, is_pointer
@@ -28,7 +29,7 @@ _CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any], Path], None] | None]] =
     "special_tokens_map.json": check_tokenizer_config,
     "generation_config.json": check_token_ids,
     "added_tokens.json": None,
-    ADAPTER_CONFIG: None,
+    ADAPTER_CONFIG: check_adapter_config,
 }
 _NAMES: Final = frozenset({*WEIGHTS, *_TOKENIZER, *_CHECKS, "headstart.json", "chat_template.jinja"})
 #: Ends of the names of files that decide what a checkpoint computes, which are read to tell it from others.

@@ -11,7 +11,7 @@ from pickle import UnpicklingError
 from typing import Any, Final
 
 from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer, dynamic_module_utils
 from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
 
@@ -144,6 +144,20 @@ def refuse_own_error(error: BaseException) -> None:
         type(error) is Exception or isinstance(error, _NAMED_ERRORS)
     ):
         raise error
+
+
+@contextmanager
+def never_ask() -> Iterator[None]:
+    """Refuse a checkpoint's own code where another library asks for it, and passes no `trust_remote_code`.
+
+    PEFT reads the tokenizer of a prompt's first words so; transformers would ask on the terminal.
+    """
+    before = dynamic_module_utils.TIME_OUT_REMOTE_CODE
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
+    try:
+        yield
+    finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = before
 
 
 def make_own_code_error(name: str) -> ModelError:

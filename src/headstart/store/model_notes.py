@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import ConfigDict
 
 from headstart.errors import ModelError
-from headstart.files import write_text
+from headstart.files import find_file_fault, write_text
 from headstart.records import Record
 
 #: Its name in the folder of a saved model.
@@ -56,6 +56,9 @@ def read_model_notes(folder: Path) -> ModelNotes:
     Raises:
         ModelError: the notes cannot be read, or are of a newer version.
     """
+    fault = find_file_fault(folder / NOTES_FILE)
+    if fault is not None:
+        raise ModelError(f"{NOTES_FILE} is {fault}", where=str(folder), fix="take it out of the folder")
     try:
         values = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
         version = int(values.get("schema_version", 1))
@@ -64,7 +67,13 @@ def read_model_notes(folder: Path) -> ModelNotes:
             return ModelNotes.model_validate(values | {"schema_version": version})
     except FileNotFoundError:
         return ModelNotes()
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # of pydantic's too: a ValueError
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # of pydantic's too: a ValueError
         raise ModelError(f"{NOTES_FILE} cannot be read", where=str(folder), fix="delete it") from error
     raise ModelError(
         f"{NOTES_FILE} is of version {version}",
