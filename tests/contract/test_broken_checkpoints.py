@@ -46,8 +46,8 @@ def _ends() -> Iterator[None]:
 def wholes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier, a causal model, an adapter of the first, rows, and studies of both models."""
     folder = tmp_path_factory.mktemp("wholes")
-    config = {"id2label": {0: "bad", 1: "good"}, "label2id": {"bad": 0, "good": 1}}
-    write_checkpoint(folder / "classifier", "bert", **config)
+    names: dict[str, Any] = {"id2label": {0: "bad", 1: "good"}, "label2id": {"bad": 0, "good": 1}}
+    write_checkpoint(folder / "classifier", "bert", **names)
     write_checkpoint(folder / "causal", "llama", causal=True)
     base = AutoModelForSequenceClassification.from_pretrained(folder / "classifier")
     settings = peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query"])
@@ -71,16 +71,14 @@ def run_command(
         damage(model)
         words = [word.format(model=model, rows=wholes / "rows.csv", tmp=tmp_path) for word in _WORDS[command]]
         if command in ("plan", "run"):
-            study = {
+            study: dict[str, Any] = {
                 "data": {"path": str(wholes / "rows.csv")},
                 "model": str(model),
-                "out": str(tmp_path / "out"),
-            }
-            study |= {
                 "arms": {"a": {}},
                 "control": None,
                 "training": {"max_length": 16, "epochs": 1},
                 "workers": 0,
+                "out": str(tmp_path / "out"),
             }
             (tmp_path / "study.yaml").write_text(json.dumps(study), encoding="utf-8")
         capfd.readouterr()
@@ -128,9 +126,13 @@ def write(file: str, content: bytes | str) -> Damage:
 
 
 def cut(file: str) -> Damage:
-    return lambda folder: (folder / file).write_bytes(
-        (folder / file).read_bytes()[: (folder / file).stat().st_size // 2]
-    )
+    """Leaves the first half of a file."""
+
+    def damage(folder: Path) -> None:
+        data = (folder / file).read_bytes()
+        (folder / file).write_bytes(data[: len(data) // 2])
+
+    return damage
 
 
 def make(file: str, kind: str) -> Damage:
@@ -240,13 +242,18 @@ def fill(name: str, value: float) -> Damage:
 
 
 def drop(name: str) -> Damage:
+    """Leaves weights of this name out."""
+
     def damage(folder: Path) -> None:
-        values = load_file(folder / _WEIGHTS)
-        save_file(
-            {k: v for k, v in values.items() if name not in k}, folder / _WEIGHTS, metadata={"format": "pt"}
-        )
+        kept = {key: value for key, value in load_file(folder / _WEIGHTS).items() if name not in key}
+        save_file(kept, folder / _WEIGHTS, metadata={"format": "pt"})
 
     return damage
+
+
+def point(place: str) -> Damage:
+    """An index that has a weight in another place."""
+    return write_index(lambda places, folder: places.update(x=place))
 
 
 def write_deep(file: str) -> Damage:
@@ -269,7 +276,7 @@ EVERYWHERE: dict[str, tuple[Damage, str]] = {
     "twice": (write(_CONFIG, '{"model_type": "bert", "model_type": "gpt2"}'), "'model_type' stands twice"),
     "nan": (write(_CONFIG, '{"model_type": "bert", "layer_norm_eps": NaN}'), "NaN is no number"),
     "digits": (
-        write(_CONFIG, '{"model_type": "bert", "x": ' + "9" * 5000 + "}"),
+        write(_CONFIG, '{"x": ' + "9" * 5000 + "}"),
         "config.json cannot be read",
     ),
     "large": (write(_CONFIG, b" " * (101 << 20)), "config.json has 105,906,176 bytes"),
@@ -323,6 +330,7 @@ OF_TOKENIZERS: dict[str, tuple[Damage, str]] = {
     "absent": (lambda folder: (folder / _TOKENIZER).unlink(), "tokenizer"),
     "tokens": (change(_SETTINGS, added_tokens_decoder={"x": 5}), "tokenizer"),
 }
+_OLD: dict[str, Any] = {"_use_new_zipfile_serialization": False}
 #: A damage of weights.
 OF_WEIGHTS: dict[str, tuple[Damage, str]] = {
     "absent": (lambda folder: (folder / _WEIGHTS).unlink(), "no weights are there"),
@@ -345,16 +353,13 @@ OF_WEIGHTS: dict[str, tuple[Damage, str]] = {
     "smaller": (change(_CONFIG, vocab_size=10), "in the file, [10, 32] by config.json"),
     "wider": (change(_CONFIG, hidden_size=2**20, num_attention_heads=2), "this machine has|in the file"),
     "index": (write_index(lambda places, folder: places.clear()), "names no files"),
-    "outside": (
-        write_index(lambda places, folder: places.update(x="../b.safetensors")),
-        "outside the folder",
-    ),
-    "absolute": (write_index(lambda places, folder: places.update(x="/etc/passwd")), "outside the folder"),
+    "outside": (point("../b.safetensors"), "outside the folder"),
+    "absolute": (point("/etc/passwd"), "outside the folder"),
     "part": (write_index(lambda places, folder: (folder / "b.safetensors").unlink()), "1 of 2 parts"),
     "two parts": (write_index(_repeat_part), "stands in two parts"),
     "evil": (pickle_weights({"a": _Evil()}), "would be run as code"),
     "old evil": (
-        pickle_weights({"a": _Evil()}, _use_new_zipfile_serialization=False),
+        pickle_weights({"a": _Evil()}, **_OLD),
         "would be run as code",
     ),
     "zip": (compress_weights, "is compressed"),
@@ -383,11 +388,7 @@ OF_ADAPTERS: dict[str, tuple[Damage, str]] = {
 _OF_CAUSAL = ("cut", "deep", "pipe", "device", "kernels", "no heads", "layers", "end tokens", "generation")
 CASES = [
     *(("generate", name, EVERYWHERE[name]) for name in _OF_CAUSAL),
-    *(
-        (command, *pair)
-        for pair in EVERYWHERE.items()
-        for command in ("plan", "predict", "params", "generate")
-    ),
+    *((command, *pair) for pair in EVERYWHERE.items() for command in ("plan", "predict", "params")),
     *((command, *pair) for pair in OF_TOKENIZERS.items() for command in ("plan", "predict", "generate")),
     *((command, *pair) for pair in OF_WEIGHTS.items() for command in ("plan", "predict")),
     *((command, *pair) for pair in OF_ADAPTERS.items() for command in ("predict", "export")),
@@ -411,3 +412,46 @@ def test_a_damaged_folder_is_refused_by_one_message(
     assert message.count("error:") == 1
     assert any(one in message for one in words.split("|")), message
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_study_on_a_damaged_checkpoint_writes_no_folder(
+    run_command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    code, message = run_command("run", cut(_WEIGHTS))
+    assert code == 2
+    assert _DAMAGED in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_logits_that_are_no_numbers_are_no_answers(
+    wholes: Path, run_command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    code, message = run_command("predict", fill("classifier.weight", 3e38))
+    assert code == 2
+    assert "rows.csv:2" in message
+    assert "nan or infinite" in message
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_answer_from_logits_that_are_no_numbers_is_refused(
+    run_command: Callable[..., tuple[int, str]],
+) -> None:
+    code, message = run_command("generate", fill("lm_head.weight", 3e38))
+    assert code == 2
+    assert "prompt 1" in message
+    assert "nan or infinite" in message
+
+
+def test_a_checkpoint_as_it_is_cannot_be_measured_by_logits_that_are_no_numbers(
+    run_command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """Its own head, for these very labels: nothing trains, and nothing would stop at a loss."""
+
+    def damage(folder: Path) -> None:
+        fill("classifier.weight", 3e38)(folder)
+
+    code, message = run_command("run", damage)
+    assert code == 1
+    record = json.loads(next((tmp_path / "out").glob("runs/*/*.json")).read_text("utf-8"))
+    assert record["status"] == "failed"
+    assert "finite" in message or "finite" in record["error"] or "nan" in record["error"]

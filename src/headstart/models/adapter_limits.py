@@ -1,4 +1,4 @@
-"""Checks what an adapter's configuration of PEFT's asks for, before PEFT takes memory for it or imports code."""
+"""Checks what a configuration of PEFT's asks for, before PEFT takes memory for it or imports code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a checkpoint's JSON files before transformers does; refuses what is too large, too deep or unclear."""
+"""Reads a checkpoint's JSON files before transformers does; refuses the too large, too deep or unclear."""
 
 from __future__ import annotations
 
