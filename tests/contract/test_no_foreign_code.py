@@ -10,7 +10,7 @@ from pathlib import Path
 
 import peft
 import pytest
-from transformers import AutoTokenizer, dynamic_module_utils
+from transformers import AutoConfig, dynamic_module_utils
 
 import headstart
 from headstart.errors import ModelError
@@ -37,21 +37,19 @@ def test_every_question_to_transformers_forbids_a_checkpoints_code() -> None:
 
 def test_where_another_library_asks_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_checkpoint(tmp_path, "bert")
-    code = (folder / "own.py", "raise SystemExit('ran')")
-    code[0].write_text(code[1], encoding="utf-8")
-    settings = '{"auto_map": {"AutoTokenizer": ["own.T", null]}, "tokenizer_class": "T"}'
-    (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
-    (folder / "tokenizer.json").unlink()
+    (folder / "own.py").write_text("raise SystemExit('ran')", encoding="utf-8")
+    settings = '{"auto_map": {"AutoConfig": "own.C"}, "model_type": "own"}'
+    (folder / "config.json").write_text(settings, encoding="utf-8")
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks"))
     before = dynamic_module_utils.TIME_OUT_REMOTE_CODE
     with pytest.raises(ValueError, match="trust_remote_code"), never_ask():
-        AutoTokenizer.from_pretrained(folder)
+        AutoConfig.from_pretrained(folder)
     assert before == dynamic_module_utils.TIME_OUT_REMOTE_CODE
 
 
 def test_flash_attention_that_a_folder_asks_for_is_left_to_the_library(tmp_path: Path) -> None:
     """Without its package transformers would fetch a kernel, which is code, from the hub."""
-    folder = write_checkpoint(tmp_path, "llama", attn_implementation="flash_attention_2")
+    folder = write_checkpoint(tmp_path, "llama")
     config = folder / "config.json"
     config.write_text(
         config.read_text("utf-8").replace("{", '{"attn_implementation": "flash_attention_2",', 1), "utf-8"

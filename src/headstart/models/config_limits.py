@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import torch
-
 from headstart.errors import ModelError
 
 #: What is built one by one, and its largest count: the library would build for hours and fill memory, even
@@ -34,6 +32,10 @@ _MOST_EXPERTS: Final = 200_000
 #: How layers compute: names of the library's own, or of code that it would fetch from the hub.
 _KERNELS: Final = re.compile(r"^_?(attn|experts)_implementation(_internal)?$|^kernel_config$|^use_kernels$")
 _FORMATS: Final = ("dtype", "torch_dtype")
+#: torch's names, which are known without it: `init` reads configurations too, and starts without torch.
+_NUMBERS: Final = re.compile(
+    r"(torch\.)?(b?float(16|32|64)|float(8_\w+|4_\w+)?|half|double|u?int(8|16|32|64))|auto"
+)
 _TOKENS: Final = ("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id")
 
 
@@ -89,9 +91,7 @@ def _check_experts(part: Mapping[str, Any], file: Path) -> None:
 
 
 def _check_format(value: Any, name: str, file: Path) -> None:
-    is_known = value in (None, "auto") or isinstance(
-        getattr(torch, str(value).removeprefix("torch."), None), torch.dtype
-    )
+    is_known = value is None or _NUMBERS.fullmatch(str(value))
     if not isinstance(value, dict) and not is_known:
         raise _make_error(file, f"{name} is {value!r}", "a number format of torch, such as float32")
 
