@@ -16,6 +16,7 @@ from pydantic import ConfigDict
 from headstart.errors import ModelError
 from headstart.files import find_file_fault, write_text
 from headstart.records import Record
+from headstart.store.schema import describe_version
 
 #: Its name in the folder of a saved model.
 NOTES_FILE: Final = "headstart.json"
@@ -76,8 +77,8 @@ def read_model_notes(folder: Path) -> ModelNotes:
     ) as error:  # of pydantic's too: a ValueError
         raise ModelError(f"{NOTES_FILE} cannot be read", where=str(folder), fix="delete it") from error
     raise ModelError(
-        f"{NOTES_FILE} is of version {version}",
+        f"{NOTES_FILE} is {describe_version(version, NOTES_VERSION)}",
         where=str(folder),
-        expected=f"version {NOTES_VERSION} or older",
+        expected=f"schema version {NOTES_VERSION} or older",
         fix="update headstart",
     )
