@@ -6,6 +6,7 @@ A group's limits hold for the groups within it: the smallest of all that the pro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +17,29 @@ OWN: Final = Path("/proc/self/cgroup")
 _UNLIMITED: Final = 1 << 60
 
 
+@dataclass(frozen=True)
+class _Memory:
+    """What one group may take, and may still take, in bytes."""
+
+    limit: int
+    free: int
+
+
 def read_cpu_quota() -> int | None:
     """How many processors' time the container may take, at least 1; None without a limit."""
     quotas = [*_read_quotas_v2(), *_read_quotas_v1()]
     return max(1, int(min(quotas))) if quotas else None
 
 
+def read_memory_limit() -> int | None:
+    """Bytes that the container may take in all; None without a limit."""
+    limits = [memory.limit for memory in _read_memories()]
+    return min(limits) if limits else None
+
+
 def read_free_memory() -> int | None:
     """Bytes that the container may still take; None without a limit."""
-    frees = [*_read_memory_v2(), *_read_memory_v1()]
+    frees = [memory.free for memory in _read_memories()]
     return max(0, min(frees)) if frees else None
 
 
@@ -42,18 +57,17 @@ def _read_quotas_v1() -> Iterator[float]:
             yield int(quota) / int(period)
 
 
-def _read_memory_v2() -> Iterator[int]:
-    for group in _list_groups(""):
-        limit, used = _read(group / "memory.max"), _read(group / "memory.current")
-        if limit.isdigit() and used.isdigit():
-            yield int(limit) - int(used) + _read_reclaimable(group, "inactive_file")
+def _read_memories() -> Iterator[_Memory]:
+    yield from _read_memories_of("", "memory.max", "memory.current", "inactive_file")
+    v1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    yield from _read_memories_of("memory", *v1)
 
 
-def _read_memory_v1() -> Iterator[int]:
-    for group in _list_groups("memory"):
-        limit, used = _read(group / "memory.limit_in_bytes"), _read(group / "memory.usage_in_bytes")
-        if limit.isdigit() and used.isdigit() and int(limit) < _UNLIMITED:
-            yield int(limit) - int(used) + _read_reclaimable(group, "total_inactive_file")
+def _read_memories_of(controller: str, limit_file: str, used_file: str, files: str) -> Iterator[_Memory]:
+    for group in _list_groups(controller):
+        limit, used = _read(group / limit_file), _read(group / used_file)
+        if limit.isdigit() and used.isdigit() and int(limit) < _UNLIMITED:  # `max` is no limit
+            yield _Memory(int(limit), int(limit) - int(used) + _read_reclaimable(group, files))
 
 
 def _read_reclaimable(group: Path, name: str) -> int:

@@ -6,8 +6,10 @@ that readers pass over it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -95,6 +97,25 @@ def replace_folder(new: Path, target: Path) -> None:
         _sync_folder_entry(target.parent)
         _sync_folder_entry(new.parent)
         shutil.rmtree(former, ignore_errors=True)
+
+
+def find_file_fault(path: Path) -> str | None:
+    """Why `path` cannot be read as a file, in a few words; None where it can, or where nothing is there.
+
+    To be asked before anything of a user's is opened: opening a pipe waits for who writes into it, and a
+    device such as /dev/zero never ends.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "a link to nothing" if path.is_symlink() else None
+    except OSError as error:
+        is_loop = error.errno == errno.ELOOP
+        return "a link that leads back to itself" if is_loop else f"not readable: {error.strerror}"
+    if stat.S_ISREG(mode):
+        return None if os.access(path, os.R_OK) else "not readable: this user has no permission"
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return f"{kinds.get(stat.S_IFMT(mode), 'a device')}, not a file"
 
 
 def is_leftover(entry: Path, path: Path) -> bool:

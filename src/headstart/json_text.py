@@ -12,6 +12,7 @@ MOST_DEPTH: Final = 200
 _MOST_DIGITS: Final = 400
 
 PairsHook = Callable[[list[tuple[str, Any]]], Any]
+ConstantHook = Callable[[str], float]
 
 
 class JsonTextError(ValueError):
@@ -22,21 +23,22 @@ class JsonTextError(ValueError):
         self.message, self.line, self.position = message, line, position
 
 
-def parse_json(text: str | bytes, pairs_hook: PairsHook | None = None, *, is_strict: bool = False) -> Any:
+def parse_json(
+    text: str | bytes, pairs_hook: PairsHook | None = None, *, constant: ConstantHook | None = None
+) -> Any:
     """What the text holds; bytes are UTF-8, UTF-16 or UTF-32.
 
     NaN and Infinity, which Python and others write, are read; who needs a finite number asks for it.
 
     Args:
         pairs_hook: makes an object of its keys and values.
-        is_strict: NaN and Infinity, which are no JSON, are refused.
+        constant: what to make of NaN, Infinity and -Infinity, which are no JSON.
 
     Raises:
         JsonTextError: it is no JSON, lists and objects lie too deep, or a number has too many digits.
     """
     _check_depth(text)
     try:
-        constant = _refuse_constant if is_strict else None
         return json.loads(text, object_pairs_hook=pairs_hook, parse_int=_parse_int, parse_constant=constant)
     except json.JSONDecodeError as error:
         raise JsonTextError(error.msg, error.lineno, error.pos) from error
@@ -81,5 +83,6 @@ def _parse_int(digits: str) -> int:
     return int(digits)
 
 
-def _refuse_constant(name: str) -> float:
+def refuse_constant(name: str) -> float:
+    """Whatever is no number of JSON is none here."""
     raise JsonTextError(f"{name} is no number of JSON")

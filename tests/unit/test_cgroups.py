@@ -10,7 +10,7 @@ import pytest
 
 from headstart import cgroups
 from headstart.cgroups import read_cpu_quota, read_free_memory
-from headstart.free_memory import measure_free_memory
+from headstart.machine_memory import measure_free_memory
 from headstart.processors import count_processors, count_threads, share_processors
 
 GIB = 1 << 30

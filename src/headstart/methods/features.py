@@ -18,6 +18,7 @@ from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
 from headstart.device import choose_device
 from headstart.engine.evaluate import iter_logits
+from headstart.engine.finite_logits import check_outputs
 from headstart.methods.base import build_base_model
 from headstart.methods.linear_probe import FeatureExtractor
 from headstart.prepared import PreparedRun
@@ -59,7 +60,9 @@ def _encode(prepared: PreparedRun, settings: Probe) -> np.ndarray:
             device=device,
             precision=prepared.precision,
         )
-        chunks += [features.float().numpy() for _, features in windows]
+        for where, features in windows:
+            check_outputs(features, f"the {part} part, those from {where.start + 1} to {where.stop}")
+            chunks.append(features.float().numpy())
     return np.concatenate(chunks)
 
 

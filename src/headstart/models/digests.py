@@ -59,15 +59,15 @@ def _iter_files(folder: Path) -> Iterator[Path]:
     yield from (file for file in find_weight_files(folder) if file.is_file())
     for pattern in _PATTERNS:
         for file in folder.glob(pattern):
-            if file.name not in _PASSED_OVER and not file.name.startswith("."):
+            if file.name not in _PASSED_OVER and not file.name.startswith(".") and file.is_file():
                 yield file
-    yield from folder.glob("additional_chat_templates/*.jinja")
+    yield from filter(Path.is_file, folder.glob("additional_chat_templates/*.jinja"))
 
 
 def _join_old(folder: Path, hashes: dict[Path, bytes]) -> str:
     """The digest of older versions: of all files of weights, by name."""
     sha = hashlib.sha256()
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+    for file in sorted(filter(Path.is_file, [*folder.glob("*.safetensors"), *folder.glob("*.bin")])):
         sha.update(hashes.get(file) or _hash_file(file))
     return sha.hexdigest()
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from headstart.config.runs import Cell, Pack, Run
 from headstart.config.traits import get_method_traits
-from headstart.free_memory import measure_free_memory
+from headstart.machine_memory import measure_free_memory
 from headstart.methods import load_method
 from headstart.planning.comparability import warn_of_settings
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from headstart.config.runs import Run
 from headstart.config.traits import get_method_traits
 from headstart.engine.schedule import count_total_steps
-from headstart.free_memory import measure_free_memory
+from headstart.machine_memory import measure_free_memory
 from headstart.planning.gpu_placement import (
     EstimateDeviceMemory,
     fill_gpus,

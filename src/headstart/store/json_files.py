@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from headstart.errors import DamagedFileError
-from headstart.json_text import parse_json
+from headstart.json_text import parse_json, refuse_constant
 from headstart.records import Record
 from headstart.store.schema import check_version
 
@@ -39,7 +39,7 @@ def read_json(file: Path) -> dict[str, Any]:
         if not file.is_file():
             raise DamagedFileError("is no file", where=str(file), expected="a file of JSON", fix=_FIX)
         text = file.read_bytes().decode("utf-8-sig")  # an editor may have put the mark there
-        values = parse_json(text, _join_pairs, is_strict=True)
+        values = parse_json(text, _join_pairs, constant=refuse_constant)
     except OSError as error:
         raise make_damage(f"cannot be read: {error.strerror}", file) from error
     except UnicodeDecodeError as error:

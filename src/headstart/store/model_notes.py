@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import ConfigDict
 
 from headstart.errors import ModelError
-from headstart.files import write_text
+from headstart.files import find_file_fault, write_text
 from headstart.json_text import parse_json
 from headstart.records import Record
 from headstart.store.schema import describe_version
@@ -57,6 +57,9 @@ def read_model_notes(folder: Path) -> ModelNotes:
     Raises:
         ModelError: the notes cannot be read, or are of a newer version.
     """
+    fault = find_file_fault(folder / NOTES_FILE)
+    if fault is not None:
+        raise ModelError(f"{NOTES_FILE} is {fault}", where=str(folder), fix="take it out of the folder")
     try:
         values = parse_json((folder / NOTES_FILE).read_bytes())
         version = int(values.get("schema_version", 1))

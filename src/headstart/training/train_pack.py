@@ -20,7 +20,7 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
 from headstart.engine.weights import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
-from headstart.free_memory import measure_free_memory
+from headstart.machine_memory import measure_free_memory
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
 from headstart.os_faults import MachineError
