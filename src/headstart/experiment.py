@@ -64,6 +64,7 @@ def run_missing(
         HeadstartError: every run failed; a single one that fails is recorded.
     """
     opened.store.open_study(opened.study, opened.rule)
+    opened.store.sweep(opened.done)
     estimate = _plan_phase(opened)
     for sentence in opened.prepared.prompt_formats:
         opened.log(sentence)

@@ -39,7 +39,7 @@ def preload_workers() -> None:
     Raises:
         HeadstartError: this is a worker that imports the main script.
     """
-    _refuse_in_worker()
+    refuse_in_worker()
     context = _choose_context()
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload([_MODULES])
@@ -48,8 +48,13 @@ def preload_workers() -> None:
         ensure_running()
 
 
-def _refuse_in_worker() -> None:
-    """A script that trains at its top level would train again in each worker that imports it."""
+def refuse_in_worker() -> None:
+    """See that this is no worker: a script that trains at its top level would train again in each that
+    imports it.
+
+    Raises:
+        HeadstartError: this is a worker that imports the main script.
+    """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise HeadstartError(
             "a study was started while a worker process was importing the main script",
@@ -80,7 +85,7 @@ class _Worker:
         self.gpu = gpu
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=serve_jobs, args=(theirs, study, store.out), daemon=True
+            target=serve_jobs, args=(theirs, study, store), daemon=True
         )
         self.process.start()
         theirs.close()

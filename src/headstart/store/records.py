@@ -23,10 +23,10 @@ def clear_run_folder(layout: StudyLayout, key: str) -> Path:
     shutil.rmtree(layout.get_curves_folder(key), ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     for entry in folder.iterdir():
-        if entry.is_dir() and entry != checkpoint:
-            shutil.rmtree(entry)
-        elif entry.is_file():
+        if entry.is_symlink() or entry.is_file():
             entry.unlink()
+        elif entry.is_dir() and entry != checkpoint:
+            shutil.rmtree(entry)
     # A process that is killed while it writes a state leaves half of one, as large as the model.
     for half_written in checkpoint.glob(".*"):
         half_written.unlink()
@@ -55,6 +55,15 @@ def read_records(layout: StudyLayout) -> Iterator[RunRecord]:
 def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
     """The completed runs by key."""
     return {record.key: record for record in read_records(layout) if record.status == "done"}
+
+
+def is_recorded(layout: StudyLayout, key: str) -> bool:
+    """Whether the run's record is on disk, and says that it is done."""
+    try:
+        values = json.loads(layout.record_file(key).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and values.get("status") == "done"
 
 
 def _read_record(file: Path) -> RunRecord:

@@ -170,6 +170,7 @@ class PackFinisher:
         valid = best.valid | questioner.ask("metrics of answers to valid prompts", ask_valid, NO_SCORES)
         parameters = method.count_trained(model, prepared)
         if saves:
+            self.store.check_held()
             method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
         return make_record(
             prepared,
@@ -202,6 +203,7 @@ class PackFinisher:
         self, model: torch.nn.Module, prepared: PreparedRun, folder: Path, questioner: Questioner
     ) -> Scores:
         """The test metrics; those of answers only where the model gives them."""
+        self.store.check_held()
         task = load_task(prepared.study.study.task)
         scores = task.test(model, prepared, self.context, folder)
         ask = partial(task.test_answers, model, prepared, self.context, folder)

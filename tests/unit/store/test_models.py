@@ -12,6 +12,7 @@ from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.store.models import promote, promote_chosen
+from headstart.store.records import write_record
 from small_studies import make_record, make_study
 
 RATES = {"learning_rate": [1e-5, 1e-4]}
@@ -23,9 +24,11 @@ def promoted(layout: StudyLayout, seed: int, valid: float, **changes: Any) -> bo
     model = layout.run_model_folder(f"a/all/{seed}")
     model.mkdir(parents=True)
     (model / "weights").write_text(str(seed))
+    record = make_record(seed, valid=valid)
+    write_record(layout, record)
     return promote(
         layout,
-        make_record(seed, valid=valid),
+        record,
         make_study(layout.out, arms={"a": {}}, **changes),
         lambda _: "card",
     )
@@ -44,9 +47,9 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     layout.run_model_folder("a/all/3").mkdir(parents=True)
     study = make_study(tmp_path, arms={"a": {"method": "lora"}}, data={"path": "/a.csv", "text": ["p", "q"]})
-    assert promote(
-        layout, make_record(3, resolved={"max_length": 64, "label_cells": "int"}), study, lambda _: "card"
-    )
+    record = make_record(3, resolved={"max_length": 64, "label_cells": "int"})
+    write_record(layout, record)
+    assert promote(layout, record, study, lambda _: "card")
     assert read_model_notes(layout.get_arm_model_folder("a")) == ModelNotes(
         run="a/all/3",
         metric="accuracy",
@@ -105,6 +108,7 @@ def ended(layout: StudyLayout, seed: int, hyperparameters: dict[str, float], val
     model = layout.run_model_folder(record.key)
     model.mkdir(parents=True)
     (model / "weights").write_text(record.key)
+    write_record(layout, record)
     promote(layout, record, make_study(layout.out, arms={"a": {}}, tune=RATES), lambda _: "card")
     return record
 
@@ -132,6 +136,7 @@ def test_a_model_that_waits_for_its_own_turn_is_not_removed_for_another(tmp_path
     layout.run_model_folder(waiting.key).mkdir(parents=True)
     worse = ended(layout, 1, LOW, 0.9)
     assert models(layout) == {waiting.key, worse.key}
+    write_record(layout, waiting)
     assert promote(layout, waiting, make_study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
     assert models(layout) == {waiting.key}
 
@@ -143,6 +148,7 @@ def test_sizes_do_not_compete_in_a_tuned_arm(tmp_path: Path) -> None:
     for size, valid in ((4, 0.4), (5, 0.3)):
         small = make_record(0, valid=valid, hyperparameters=LOW, size=size)
         layout.run_model_folder(small.key).mkdir(parents=True)
+        write_record(layout, small)
         assert promote(layout, small, make_study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
     assert len(models(layout)) == 2
 
