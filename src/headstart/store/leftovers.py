@@ -33,7 +33,7 @@ def sweep_study_folder(layout: StudyLayout, done: Iterable[str]) -> None:
     sweep_leftovers(layout.own_folder, [layout.mark_file.name])
     sweep_leftovers(layout.judging_folder, matching=_KEY_OF_SHEET)
     models = layout.models_folder
-    sweep_leftovers(models, [entry.name for entry in _list_folders(models)], replaced=True)
+    sweep_leftovers(models, [arm.name for arm in _list_folders(layout.runs_folder)], replaced=True)
     for model in _list_folders(models):
         sweep_leftovers(model, _OF_MODEL)
     for folder in _list_run_folders(layout.runs_folder):

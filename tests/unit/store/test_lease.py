@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_who_waits_says_so_and_goes_on_when_it_is_free(
 ) -> None:
     told: list[str] = []
     first = hold(tmp_path)
-    monkeypatch.setattr(lease.time, "sleep", lambda _: first.close())
+    monkeypatch.setattr(time, "sleep", lambda _: first.close())
     with hold(tmp_path, wait=True, log=told.append):
         assert list_names(tmp_path) == ["a.2.held"]
     (sentence,) = told
@@ -100,8 +101,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], Non
             now[0] += seconds
             on_sleep()
 
-        monkeypatch.setattr(lease.time, "sleep", sleep)
-        monkeypatch.setattr(lease.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(time, "sleep", sleep)
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     return start
 
