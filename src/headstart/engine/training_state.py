@@ -7,7 +7,9 @@ another run, of other data or of another layout is not taken.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -19,8 +21,8 @@ from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
 from headstart.files import write_file_atomically
 from headstart.records import EpochPoint
+from headstart.store.states import STATE_FILE
 
-_FILE = "state.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
 
 
@@ -45,35 +47,63 @@ def save_training_state(
         "losses": json.dumps(member.losses),
         "points": _POINTS.dump_json(member.epochs).decode(),
     }
-    with write_file_atomically(folder / _FILE) as temporary:
+    with write_file_atomically(folder / STATE_FILE) as temporary:
         save_file(tensors, temporary, metadata=progress)
 
 
 def load_training_state(
     folder: Path, identity: str, member: Member, weights: Weights, r: int, optimiser: Optimiser
 ) -> bool:
-    """Let member r resume from the state in `folder`; False where there is none of this run."""
-    try:
-        with safe_open(folder / _FILE, framework="pt") as file:
-            progress = file.metadata() or {}
-            if progress.get("identity") != identity:
-                return False
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, SafetensorError):
+    """Let member r resume from the state in `folder`; False where there is none of this run, or none that is
+    whole: nothing is changed then."""
+    state = _read_state(folder / STATE_FILE, identity)
+    if state is None or not _fits(state, weights.values[r]):
         return False
-    device = weights.values.device
+    device, tensors = weights.values.device, state.tensors
     weights.values[r] = tensors.pop("weights").to(device)
     weights.refresh_narrow()
     best = tensors.pop("best", None)
     member.best_weights = None if best is None else best.to(device)
     optimiser.import_moments(r, tensors)  # what is left of the file's tensors
-    _restore_progress(member, progress)
+    for name, value in state.progress.items():
+        setattr(member, name, value)
     return True
 
 
-def _restore_progress(member: Member, progress: dict[str, str]) -> None:
-    member.steps, member.micro_batches = int(progress["steps"]), int(progress["passes"])
-    member.seconds = float(progress["seconds"])
-    member.losses = json.loads(progress["losses"])
-    member.epochs = _POINTS.validate_json(progress["points"])
-    member.best = next((p for p in member.epochs if p.epoch == int(progress["best"])), None)
+@dataclass(frozen=True)
+class _State:
+    """What a file holds: tensors by name, and what is known of a member by its attributes' names."""
+
+    tensors: dict[str, torch.Tensor]
+    progress: dict[str, Any]
+
+
+def _read_state(path: Path, identity: str) -> _State | None:
+    """The state of the file; None where there is none, it is another run's, or it is not whole."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            progress = file.metadata() or {}
+            if progress.get("identity") != identity:
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        return _State(tensors, _parse_progress(progress))
+    except (OSError, SafetensorError, KeyError, ValueError):  # JSON's and pydantic's errors are ValueErrors
+        return None
+
+
+def _parse_progress(progress: dict[str, str]) -> dict[str, Any]:
+    epochs, best = _POINTS.validate_json(progress["points"]), int(progress["best"])
+    return {
+        "steps": int(progress["steps"]),
+        "micro_batches": int(progress["passes"]),
+        "seconds": float(progress["seconds"]),
+        "losses": [float(loss) for loss in json.loads(progress["losses"])],
+        "epochs": epochs,
+        "best": next((point for point in epochs if point.epoch == best), None),
+    }
+
+
+def _fits(state: _State, row: torch.Tensor) -> bool:
+    """Whether the weights [P], and the best ones where they are kept, are as many as the member's."""
+    learnt, best = state.tensors.get("weights"), state.tensors.get("best")
+    return learnt is not None and learnt.shape == row.shape and (best is None or best.shape == row.shape)

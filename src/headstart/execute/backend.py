@@ -49,7 +49,6 @@ def split_lost_pack(
         where=f"run {run.key}",
         fix="if memory ran out: lower workers or training.batch_size, then run again",
     )
-    record = make_failed_record(study.select(run), error)
-    store.write_record(record)
+    record = store.write_record(make_failed_record(study.select(run), error))
     on_event(RunEnded(record))
     return []

@@ -70,11 +70,12 @@ def train_pack(
         record.model_copy(update=shared | {"warnings": (*study.warnings, *record.warnings)})
         for record in records
     ]
+    whole = []
     for record in records:
-        store.write_record(record)
-        _show_end(record, store, study.study.metric)
-        on_event(RunEnded(record))
-    return records
+        whole.append(store.write_record(record))
+        _show_end(whole[-1], store, study.study.metric)
+        on_event(RunEnded(whole[-1]))
+    return whole
 
 
 def _show_end(record: RunRecord, store: RunStore, metric: str) -> None:
