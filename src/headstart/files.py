@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,11 @@ from headstart.os_faults import writing
 #: What others may do with files and folders written here, whatever the umask: read them.
 FILE_MODE: Final = 0o644
 FOLDER_MODE: Final = 0o755
+#: How the names of folders begin that another is about to replace.
+_FORMER: Final = ".old-"
+#: The name of a temporary neighbour, as `tempfile` draws it, with that of what was to be written.
+_TEMPORARY: Final = re.compile(r"\.(.+)-[a-z0-9_]{8}")
+_NOTHING: Final = re.compile("(?!)")
 
 
 @contextmanager
@@ -84,16 +90,21 @@ def replace_folder(new: Path, target: Path) -> None:
     """Move folder `new`, once it is on disk, to `target`; the one there stays until then, and then goes.
 
     No system renames over a folder with content, so there is a moment without `target`. A process that is
-    killed in it leaves both whole: `new` where it was, and the former one beside `target`.
+    killed in it leaves both whole: `new` where it was, and the former one beside `target`, from where
+    `recover_folder` takes it.
     """
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         _sync_tree(new)
-        former = target.with_name(f".old-{target.name}")
-        shutil.rmtree(former, ignore_errors=True)
+        recover_folder(target)
+        former = _name_former(target)
         if target.exists():
             target.rename(former)
-        new.rename(target)
+        try:
+            new.rename(target)
+        except OSError:
+            recover_folder(target)
+            raise
         _sync_folder_entry(target.parent)
         _sync_folder_entry(new.parent)
         shutil.rmtree(former, ignore_errors=True)
@@ -118,9 +129,59 @@ def find_file_fault(path: Path) -> str | None:
     return f"{kinds.get(stat.S_IFMT(mode), 'a device')}, not a file"
 
 
+def recover_folder(target: Path) -> None:
+    """Put back the former `target` of a `replace_folder` that was killed, or remove it beside a new one."""
+    former = _name_former(target)
+    if target.exists():
+        shutil.rmtree(former, ignore_errors=True)
+    elif former.is_dir():
+        former.rename(target)
+        _sync_folder_entry(target.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder: whoever is killed in it leaves the whole folder, or a temporary neighbour."""
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_make_prefix(folder)))
+    try:
+        folder.rename(scratch / folder.name)
+    finally:
+        shutil.rmtree(scratch)
+
+
+def _name_former(target: Path) -> Path:
+    return target.with_name(f"{_FORMER}{target.name}")
+
+
 def is_leftover(entry: Path, path: Path) -> bool:
     """Whether `entry` is what a process left that was killed while it wrote `path`."""
     return entry.parent == path.parent and entry.name.startswith(_make_prefix(path))
+
+
+def sweep_leftovers(
+    folder: Path, names: Iterable[str] = (), *, matching: re.Pattern[str] = _NOTHING, replaced: bool = False
+) -> None:
+    """Remove what killed processes left in `folder` of writing the entries called `names`; nothing else.
+
+    Neither `folder` nor what is in it is followed where it is a link.
+
+    Args:
+        matching: also entries whose whole names match.
+        replaced: also take back what `replace_folder` left.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    known = frozenset(names)
+    for entry in list(os.scandir(folder)):
+        path, is_folder = Path(entry.path), entry.is_dir(follow_symlinks=False)
+        target = _TEMPORARY.fullmatch(entry.name)
+        if replaced and is_folder and entry.name.startswith(_FORMER):
+            recover_folder(path.with_name(entry.name.removeprefix(_FORMER)))
+        elif target is None or not (target[1] in known or matching.fullmatch(target[1])):
+            continue
+        elif is_folder:
+            shutil.rmtree(path, ignore_errors=True)
+        elif entry.is_file(follow_symlinks=False):
+            path.unlink(missing_ok=True)
 
 
 def _make_prefix(path: Path) -> str:

@@ -13,4 +13,7 @@ Overrides = Annotated[
 ]
 #: Of a seed on the command line, as in a study file.
 LARGEST_SEED: Final = 2**63 - 1
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait for another headstart that uses the folder, then go on.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from headstart.cli.options import AsJson, Overrides, StudyFile
+from headstart.cli.options import AsJson, Overrides, StudyFile, Wait
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
 from headstart.errors import HeadstartError
 
@@ -74,6 +74,7 @@ def run(
         Literal["signs", "t"] | None,
         typer.Option(help="signs (the default) assume no law, t normal differences.", show_default=False),
     ] = None,
+    wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the missing runs of the study, and print its findings."""
@@ -82,10 +83,10 @@ def run(
     loaded = load_study(study, overrides or ())
     _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
     if until_decided is None:
-        _run_and_print(loaded, as_json=as_json)
+        _run_and_print(loaded, as_json=as_json, wait=wait)
     else:
         options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
-        _run_and_print(loaded, as_json=as_json, until=(until_decided, options))
+        _run_and_print(loaded, as_json=as_json, wait=wait, until=(until_decided, options))
 
 
 def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
@@ -107,14 +108,16 @@ def schema() -> None:
     print_json(make_schema())
 
 
-def demo(overrides: Overrides = None, as_json: AsJson = False) -> None:
+def demo(overrides: Overrides = None, wait: Wait = False, as_json: AsJson = False) -> None:
     """Run a real study of five minutes: pretrained against random weights and a bag of words."""
     from headstart.commands.demo import load_demo
 
-    _run_and_print(load_demo(overrides or ()), as_json=as_json)
+    _run_and_print(load_demo(overrides or ()), as_json=as_json, wait=wait)
 
 
-def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, dict[str, Any]] | None = None) -> None:
+def _run_and_print(
+    study: Study, *, as_json: bool, wait: bool, until: tuple[float, dict[str, Any]] | None = None
+) -> None:
     from headstart.commands.run import run as run_study
     from headstart.commands.until import run_until
     from headstart.report.progress import StudyProgress
@@ -124,9 +127,9 @@ def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, dict[str,
         with StudyProgress(study.metric) as progress:
             listeners = progress.on_event, progress.log, progress.begin
             if until is None:
-                results = run_study(study, *listeners)
+                results = run_study(study, *listeners, wait=wait)
             else:
-                results = run_until(study, until[0], *listeners, **until[1])
+                results = run_until(study, until[0], *listeners, wait=wait, **until[1])
     except KeyboardInterrupt:
         print_news("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(130) from None

@@ -42,7 +42,7 @@ def preload_workers() -> None:
     Raises:
         HeadstartError: this is a worker that imports the main script.
     """
-    _refuse_in_worker()
+    refuse_in_worker()
     context = _choose_context()
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload([_MODULES])
@@ -70,8 +70,13 @@ def _keep_out_current_folder() -> Iterator[None]:
             os.environ[_SAFE_PATH] = before
 
 
-def _refuse_in_worker() -> None:
-    """A script that trains at its top level would train again in each worker that imports it."""
+def refuse_in_worker() -> None:
+    """See that this is no worker: a script that trains at its top level would train again in each that
+    imports it.
+
+    Raises:
+        HeadstartError: this is a worker that imports the main script.
+    """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise HeadstartError(
             "a study was started while a worker process was importing the main script",
@@ -102,7 +107,7 @@ class _Worker:
         self.gpu = gpu
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=serve_jobs, args=(theirs, study, store.out), daemon=True
+            target=serve_jobs, args=(theirs, study, store), daemon=True
         )
         with _keep_out_current_folder(), beginning("a worker process"):
             self.process.start()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Final
 
 import torch
@@ -17,10 +17,12 @@ from headstart.config.runs import Pack
 from headstart.engine.memory import keep_freed_memory
 from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, StepDone
+from headstart.execute.parent_watch import end_with_parent
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
 from headstart.processors import pin_process
+from headstart.store.lease import LeaseLostError
 from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
 
@@ -50,14 +52,19 @@ class JobDone:
     error: HeadstartError | None = None
 
 
-def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path) -> None:
-    """Process jobs from the pipe until it closes.
+def serve_jobs(pipe: Connection, study: PreparedStudy, store: RunStore) -> None:
+    """Process jobs from the pipe until it closes, the parent process ends, or it has the folder no more.
 
     A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    end_with_parent()
     keep_freed_memory()
-    store = RunStore(out)
+    with suppress(LeaseLostError):  # the parent will find the same, and say it
+        _serve(pipe, study, store)
+
+
+def _serve(pipe: Connection, study: PreparedStudy, store: RunStore) -> None:
     for task in _receive_tasks(pipe):
         pin_process(task.processors)
         if task.gpu is not None:

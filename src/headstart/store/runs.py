@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from headstart.config.load import dump_study
 from headstart.config.study import Study
 from headstart.files import write_text
 from headstart.records import CheckpointDigest, Look, RunRecord, StoppingRule
+from headstart.store.folder_mark import write_mark
 from headstart.store.layout import StudyLayout
+from headstart.store.lease import Fence
+from headstart.store.leftovers import sweep_study_folder
 from headstart.store.looks import log_look, read_looks
 from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
@@ -29,8 +33,20 @@ from headstart.store.stopping_rules import read_stopping_rule, write_stopping_ru
 from headstart.store.verify import DamagedRun, ReadPredictions, check_runs, read_verified
 
 
+@dataclass(frozen=True)
 class RunStore(StudyLayout):
-    """The folder `<out>` of one study."""
+    """The folder `<out>` of one study; `fence` says whether this process may write there, if it was asked."""
+
+    fence: Fence | None = None
+
+    def check_held(self) -> None:
+        """See that the folder is still this process's alone, where it was taken.
+
+        Raises:
+            LeaseLostError: it is not, and nothing may be written there.
+        """
+        if self.fence is not None:
+            self.fence.check()
 
     def check_same_study(self, study: Study) -> None:
         """As `same_study.check_same_study`."""
@@ -51,9 +67,17 @@ class RunStore(StudyLayout):
             OutputError: as `check_same_study`, or it cannot be written.
         """
         self.check_same_study(study)
-        write_text(self.study_file, dump_study(study))
+        self.check_held()
+        text = dump_study(study)
+        write_mark(self, text)
+        write_text(self.study_file, text)
         if until is not None:
             write_stopping_rule(self, until)
+
+    def sweep(self, done: Iterable[str]) -> None:
+        """As `leftovers.sweep_study_folder`."""
+        self.check_held()
+        sweep_study_folder(self, done)
 
     def read_study(self) -> Study:
         """As `same_study.read_earlier_study`."""
@@ -79,14 +103,17 @@ class RunStore(StudyLayout):
 
     def log_look(self, study: Study) -> tuple[Look, ...]:
         """As `looks.log_look`."""
+        self.check_held()
         return log_look(self, study)
 
     def clear_run_folder(self, key: str) -> Path:
         """As `records.clear_run_folder`."""
+        self.check_held()
         return clear_run_folder(self, key)
 
     def write_record(self, record: RunRecord) -> RunRecord:
         """As `records.write_record`."""
+        self.check_held()
         return write_record(self, record)
 
     def read_records(self) -> Iterator[RunRecord]:
@@ -109,6 +136,7 @@ class RunStore(StudyLayout):
 
     def set_run_aside(self, damaged: DamagedRun) -> Path | None:
         """As `set_aside.set_run_aside`."""
+        self.check_held()
         return set_run_aside(self, damaged)
 
     def read_predictions(self, key: str, metric: str) -> Predictions | None:
@@ -121,14 +149,17 @@ class RunStore(StudyLayout):
 
     def promote_model(self, record: RunRecord, study: Study, card: MakeCard) -> bool:
         """As `models.promote`."""
+        self.check_held()
         return promote(self, record, study, card)
 
     def promote_chosen(self, arm: str, record: RunRecord | None, card: MakeCard) -> bool:
         """As `models.promote_chosen`."""
+        self.check_held()
         return promote_chosen(self, arm, record, card)
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> Path:
         """Write `<out>/<name>` and give its path."""
+        self.check_held()
         path = self.out / name
         write_json(path, values)
         return path

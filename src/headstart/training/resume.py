@@ -67,6 +67,7 @@ class TrainingStateSaver:
         self._write(member, member.weights, {})
 
     def _write(self, member: Member, weights: torch.Tensor, moments: Moments) -> None:
+        self._store.check_held()
         key = member.run.key
         save_training_state(self._store.get_state_folder(key), self._identity[key], member, weights, moments)
 

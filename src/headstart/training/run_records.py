@@ -206,6 +206,7 @@ class PackFinisher:
         self, model: torch.nn.Module, prepared: PreparedRun, folder: Path, questioner: Questioner
     ) -> Scores:
         """The test metrics; those of answers only where the model gives them."""
+        self.store.check_held()
         task = load_task(prepared.study.study.task)
         scores = task.test(model, prepared, self.context, folder)
         ask = partial(task.test_answers, model, prepared, self.context, folder)
@@ -223,6 +224,7 @@ class PackFinisher:
         Raises:
             MachineError: it cannot be written.
         """
+        self.store.check_held()
         folder = self.store.run_model_folder(prepared.run.key)
         with ExitStack() as undo, writing(folder):
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
