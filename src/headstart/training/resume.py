@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Final
 
 import torch
 
@@ -13,12 +16,33 @@ from headstart.engine.member import Member, PackContext
 from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.training_state import load_training_state, save_training_state
 from headstart.engine.weights import Weights
+from headstart.errors import TrainingError
 from headstart.methods import load_method
 from headstart.prepared import PreparedRun
 from headstart.store.runs import RunStore
 
 #: Seconds of training that may be lost, and the share of the time that writing may take.
 SAVE_INTERVAL, MAX_TIME_SHARE = 60.0, 0.05
+#: The environment's word for the seconds, where they are to be others; writing then takes what time it takes.
+_SECONDS_VARIABLE: Final = "HEADSTART_STATE_SECONDS"
+
+
+def read_save_limits() -> tuple[float, float]:
+    """Seconds between two states of a run, and the share of the time that writing may take.
+
+    Raises:
+        TrainingError: the environment names seconds that are no number, or below zero.
+    """
+    word = os.environ.get(_SECONDS_VARIABLE)
+    if not word:
+        return SAVE_INTERVAL, MAX_TIME_SHARE
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise TrainingError(f"{word!r} seconds", where=_SECONDS_VARIABLE, expected="a number, 0 or more")
+    return seconds, math.inf
 
 
 class TrainingStateSaver:
@@ -35,12 +59,13 @@ class TrainingStateSaver:
         self._identity = {prepared.run.key: _identify_state(prepared, context, weights) for prepared in runs}
         self._store, self._clock = store, clock
         self._began, self._spent = clock(), 0.0
+        self._interval, self._max_share = read_save_limits()
         self._last = dict.fromkeys(self._identity, self._began)
 
     def save(self, member: Member, weights: torch.Tensor, moments: Moments) -> None:
         """Write the member's state if the last one is old enough."""
         key, now = member.run.key, self._clock()
-        if now - self._last[key] < SAVE_INTERVAL or self._spent > MAX_TIME_SHARE * (now - self._began):
+        if now - self._last[key] < self._interval or self._spent > self._max_share * (now - self._began):
             return
         self._write(member, weights, moments)
         self._last[key] = self._clock()
