@@ -254,7 +254,7 @@ class Family:
 
     def _look(self) -> list[psutil.Process]:
         try:
-            children = psutil.Process(self._process.pid).children(recursive=True)
+            children = list(psutil.Process(self._process.pid).children(recursive=True))
         except psutil.Error:
             return []
         self._seen |= {child.pid: child for child in children}

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from headstart.data.controls import escape_controls
 from headstart.errors import HeadstartError
+from headstart.interrupts import Interrupted, end_children, raise_interrupts
 from headstart.report.console import make_console
 
 if TYPE_CHECKING:
@@ -458,15 +459,32 @@ def _run_and_print(study: Study, *, as_json: bool, until: tuple[float, dict[str,
                 results = run_study(study, *listeners)
             else:
                 results = run_until(study, until[0], *listeners, **until[1])
-    except KeyboardInterrupt:
-        _log("interrupted; what is done is kept, and the same command goes on from there")
-        raise typer.Exit(130) from None
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        raise _end_study(study, interrupt) from None
     if as_json:
         _print_json(results.to_dict())
     else:
         make_console().print(render_study_summary(results.findings, results.out))
     if results.findings.failed:
         raise typer.Exit(1)
+
+
+def _end_study(study: Study, interrupt: BaseException) -> typer.Exit:
+    """Say what an interrupted study keeps; gives what ends the command."""
+    end_children()
+    name, code = _name_interrupt(interrupt)
+    _log(
+        f"interrupted by {name}: runs that have ended, and the last states of those under way, are kept in "
+        f"{study.out}; the same command goes on from there"
+    )
+    return typer.Exit(code)
+
+
+def _name_interrupt(interrupt: BaseException) -> tuple[str, int]:
+    """The signal's name, and the exit code that says so."""
+    if isinstance(interrupt, Interrupted):
+        return interrupt.signal.name, interrupt.exit_code
+    return "SIGINT", 130
 
 
 def print_piece(piece: str) -> None:
@@ -488,9 +506,18 @@ def _log(sentence: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and give its exit code; a user's mistake is one message and code 2."""
+    """Run the command line and give its exit code; a user's mistake is one message and code 2.
+
+    Where a signal ends it, the code is 128 and the signal's number.
+    """
     try:
-        app(arguments)
+        with raise_interrupts():
+            app(arguments)
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        end_children()
+        name, code = _name_interrupt(interrupt)
+        _log(f"interrupted by {name}: nothing half-written is left")
+        return code
     except HeadstartError as error:
         # Not broken into lines of 80 where there is no terminal: a path in it must stay one path.
         make_console(stderr=True).print(

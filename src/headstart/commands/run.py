@@ -42,5 +42,5 @@ def run(
         preload_workers()
     opened = open_study(study, log)
     on_begin(len(opened.missing) + len(opened.to_come))
-    with open_local_backend(opened.prepared, opened.store) as backend:
+    with open_local_backend(opened.prepared, opened.store, log) as backend:
         return run_missing(opened, backend, on_event)

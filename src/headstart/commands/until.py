@@ -72,7 +72,7 @@ def run_until(
         preload_workers()
     opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule)
     placement: Placement | None = None
-    with open_local_backend(opened.prepared, opened.store) as backend:
+    with open_local_backend(opened.prepared, opened.store, log) as backend:
         while True:
             on_begin(len(opened.missing) + len(opened.to_come))
             results = run_missing(opened, backend, on_event, placement)

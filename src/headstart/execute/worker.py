@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -44,14 +46,41 @@ class JobDone:
     """The job that was sent last has ended, and all of its events were sent."""
 
 
-def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path) -> None:
+@dataclass(frozen=True)
+class Heartbeat:
+    """The process lives, whatever it has in hand."""
+
+
+class _Voice:
+    """The pipe's sending end, for the thread that trains and the one that says that the process lives."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._lock = pipe, threading.Lock()
+
+    def send(self, message: Any) -> None:
+        """Send it, whole."""
+        with self._lock:
+            self._pipe.send(message)
+
+    def beat(self, interval: float) -> None:
+        """Say every so many seconds that the process lives, as long as it does and somebody hears it."""
+        with suppress(OSError):  # who listened has ended: so will this process
+            while True:
+                time.sleep(interval)
+                self.send(Heartbeat())
+
+
+def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path, beat: float | None = None) -> None:
     """Process jobs from the pipe until it closes.
 
-    A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes.
+    A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes. Between them a
+    Heartbeat comes every `beat` seconds, if any.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     keep_freed_memory()
-    store = RunStore(out)
+    store, voice = RunStore(out), _Voice(pipe)
+    if beat is not None:
+        threading.Thread(target=voice.beat, args=(beat,), daemon=True).start()
     for task in _receive_tasks(pipe):
         pin_process(task.processors)
         if task.gpu is not None:
@@ -59,10 +88,10 @@ def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path) -> None:
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, PackJob):
-            train_pack(task.pack, study, store, task.workers, throttle_steps(pipe.send))
-            pipe.send(JobDone())
+            train_pack(task.pack, study, store, task.workers, throttle_steps(voice.send))
+            voice.send(JobDone())
         else:
-            pipe.send(run_step_benchmark(task, study))
+            voice.send(run_step_benchmark(task, study))
 
 
 def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:

@@ -47,6 +47,11 @@ class StudyLayout:
         """A run's record, written last: its presence with status `done` means that the run is complete."""
         return self.get_run_folder(key) / "record.json"
 
+    @property
+    def ended_folder(self) -> Path:
+        """What holds, for a moment, the records of packs that ended, each pack's in one file."""
+        return self.out / "ended"
+
     def get_state_folder(self, key: str) -> Path:
         """Where an unfinished run keeps its training state."""
         return self.get_run_folder(key) / "checkpoint"

@@ -11,13 +11,13 @@ from headstart.config.study import Study
 from headstart.errors import OutputError
 from headstart.files import write_text
 from headstart.records import CheckpointDigest, Look, RunRecord, StoppingRule
+from headstart.store.ended_packs import read_unsettled, settle_pack, settle_packs, write_pack
 from headstart.store.layout import StudyLayout
 from headstart.store.looks import log_look, read_looks
 from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
 from headstart.store.records import (
     clear_run_folder,
-    read_done_records,
     read_records,
     read_stopping_rule,
     write_json,
@@ -54,6 +54,7 @@ class RunStore(StudyLayout):
             write_text(self.study_file, dump_study(study))
             if until is not None:
                 write_stopping_rule(self, until)
+            settle_packs(self)
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror}", where=str(self.out)) from error
 
@@ -91,13 +92,25 @@ class RunStore(StudyLayout):
         """As `records.write_record`."""
         write_record(self, record)
 
+    def write_pack(self, records: Sequence[RunRecord]) -> None:
+        """As `ended_packs.write_pack`."""
+        write_pack(self, records)
+
+    def settle_pack(self, keys: Sequence[str]) -> tuple[RunRecord, ...]:
+        """As `ended_packs.settle_pack`."""
+        return settle_pack(self, keys)
+
     def read_records(self) -> Iterator[RunRecord]:
-        """As `records.read_records`."""
-        return read_records(self)
+        """As `records.read_records`, and of packs whose process died after they had ended."""
+        keys = set[str]()
+        for record in read_records(self):
+            keys.add(record.key)
+            yield record
+        yield from (record for record in read_unsettled(self) if record.key not in keys)
 
     def read_done_records(self) -> dict[str, RunRecord]:
-        """As `records.read_done_records`."""
-        return read_done_records(self)
+        """The completed runs by key."""
+        return {record.key: record for record in self.read_records() if record.status == "done"}
 
     def read_predictions(self, key: str, metric: str) -> Predictions | None:
         """What the model of run `key` predicted of the test examples, as `metric` needs it; None without.

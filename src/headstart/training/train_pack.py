@@ -71,8 +71,9 @@ def train_pack(
         for record in records
     ]
     for record in records:
-        store.write_record(record)
         _show_end(record, store, study.study.metric)
+    store.write_pack(records)
+    for record in records:
         on_event(RunEnded(record))
     return records
 
@@ -109,7 +110,7 @@ def _train_members(
     context, members = make_context(runs[0]), make_members(runs)
     kept: dict[str, BuiltModel] | None = {} if _can_keep_models(runs, context) else None
     layout, notes, saver = _train(runs, members, context, store, on_event, kept)
-    saver.save_learnt(members)
+    saver.save_learnt()
     told = notes if uses_device_engine(context.device) else None
     finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended)
     return finisher.finish(members, runs)

@@ -10,10 +10,9 @@ import torch
 from safetensors import safe_open
 
 from headstart.engine.member import Member
-from headstart.engine.optim.base import Moments
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.train import train
-from headstart.engine.training_state import load_training_state, save_training_state
+from kept_states import load_last, save_after
 from tiny import (
     EventRecorder,
     make_tiny_context,
@@ -30,11 +29,7 @@ def _whole(folder: Path, epoch: int) -> Member:
     """The run from its first to its last step, its state written at the end of `epoch`."""
     member, weights = Member(RUN, np.arange(60)), make_tiny_weights([make_tiny_model(dropout=0.2)])
 
-    def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
-        if len(member.epochs) == epoch:
-            save_training_state(folder, "it", member, row, moments)
-
-    train([member], weights, make_tiny_context(), EventRecorder(), save)
+    train([member], weights, make_tiny_context(), EventRecorder(), save_after(epoch, folder))
     return member
 
 
@@ -44,7 +39,7 @@ def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, 
     members += [Member(make_tiny_run(50 + i, epochs=1), np.arange(60)) for i in range(others)]
     weights = make_tiny_weights([make_tiny_model(seed=90 + i, dropout=0.2) for i in range(1 + others)])
     optimiser, heard = create_optimiser(weights, [m.run.training for m in members]), EventRecorder()
-    loaded = load_training_state(folder, identity, members[0], weights, 0, optimiser)
+    loaded = load_last(folder, identity, members[0], weights, 0, optimiser)
     train(members, weights, make_tiny_context(), heard, optimiser=optimiser)
     return members[0], heard, loaded
 
@@ -105,7 +100,7 @@ def test_the_copy_in_bf16_is_of_the_weights_that_are_loaded(tmp_path: Path) -> N
     optimiser, member = create_optimiser(weights, [RUN.training] * 2), Member(RUN, np.arange(60))
     assert weights.narrow is not None
     before = weights.narrow.clone()
-    assert load_training_state(tmp_path, "it", member, weights, 1, optimiser)
+    assert load_last(tmp_path, "it", member, weights, 1, optimiser)
     assert torch.equal(weights.narrow, weights.values[:, weights.linear].bfloat16())
     assert [torch.equal(a, b) for a, b in zip(weights.narrow, before, strict=True)] == [True, False]
 
