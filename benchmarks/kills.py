@@ -6,11 +6,14 @@ draws for each kill a study, a victim, a signal and a moment; sometimes the seco
 same command is run to its end. Predictions, weights and all else below models/ are to have the SHA-256 of the
 uninterrupted study's, and results.json the same figures but for times, memory and paths. Nothing of
 Headstart's scratch, and no process, is to be left. `--device cuda` does the same on a GPU.
+`--warm` forks the commands from this process, which has loaded everything: quicker, and one at a time.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import random
@@ -24,7 +27,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn, Protocol
 
 import psutil
 
@@ -37,6 +40,11 @@ MOST_SECONDS: Final = 300.0
 STOPPED_SECONDS: Final = 2.0
 #: Processes that lost their parent are given these to end.
 ORPHAN_SECONDS: Final = 60.0
+
+#: Of these studies' workers: none is silent for long that works, however busy the machine.
+SILENCE_SECONDS: Final = 20.0
+#: What is run, in the study's folder.
+WORDS: Final = ("run", "study.yaml", "out=out")
 
 _VICTIMS: Final = ("main", "main", "group", "worker", "worker", "workers", "forkserver")
 _SIGNALS: Final = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
@@ -74,6 +82,99 @@ class Outcome:
     differences: list[str] = field(default_factory=list)
 
 
+class Command(Protocol):
+    """A command that runs, as `subprocess` has it."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+StartCommand = Callable[[Path, dict[str, str]], Command]
+
+
+def start_command(folder: Path, environment: dict[str, str]) -> Command:
+    """The command, by a new Python."""
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "headstart", *WORDS],
+            cwd=folder,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def start_fork(folder: Path, environment: dict[str, str]) -> Command:
+    """The command in a fork of this process."""
+    import headstart.experiment
+    import headstart.training.train_pack  # noqa: F401
+
+    sys.stdout.flush()
+    pid = os.fork()
+    return Fork(pid) if pid else _become_command(folder, environment)
+
+
+def _become_command(folder: Path, environment: dict[str, str]) -> NoReturn:
+    from headstart.cli import main as run
+
+    os.setsid()
+    os.chdir(folder)
+    os.environ |= environment
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    code = 1
+    try:
+        code = run(list(WORDS))
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+class Fork:
+    """A child of this process, as `subprocess` would have it."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, or minus the signal's number."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended.
+
+        Raises:
+            TimeoutError: it has not.
+        """
+        began = time.monotonic()
+        while (code := self.poll()) is None:
+            if timeout is not None and time.monotonic() - began > timeout:
+                raise TimeoutError
+            time.sleep(0.01)
+        return code
+
+    def kill(self) -> None:
+        """End it."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class Base:
     """An uninterrupted study: what it left, and how long it took."""
@@ -86,13 +187,16 @@ def main() -> int:
     """Give 0 where all studies ended, and equal."""
     wanted = _parse()
     work = wanted.work or Path(tempfile.mkdtemp(prefix="kills-"))
-    bench = Bench(work, wanted.device)
+    bench = Bench(work, wanted.device, start_fork if wanted.warm else start_command)
     bench.prepare()
+    if wanted.warm:
+        bench.warm_up()
     names = wanted.only.split(",") if wanted.only else list(STUDIES)
+    kills = draw_kills(wanted.kills, wanted.seed, names)
     with ThreadPoolExecutor(wanted.jobs) as pool:
-        bases = dict(zip(names, pool.map(bench.run_uninterrupted, names), strict=True))
-        kills = draw_kills(wanted.kills, wanted.seed, names)
-        outcomes = list(pool.map(lambda kill: bench.try_kill(kill, bases[kill.study]), kills))
+        at_once: Any = map if wanted.warm else pool.map  # who forks has no other threads
+        bases = dict(zip(names, at_once(bench.run_uninterrupted, names), strict=True))
+        outcomes = list(at_once(lambda kill: bench.try_kill(kill, bases[kill.study]), kills))
     if wanted.work is None:
         shutil.rmtree(work, ignore_errors=True)
     return summarise(outcomes)
@@ -105,6 +209,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("kills", type=int, nargs="?", default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
+    parser.add_argument("--warm", action="store_true", help="fork the commands from this process")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", default="", help=f"some of {', '.join(STUDIES)}, by commas")
     parser.add_argument(
@@ -141,13 +246,22 @@ def _draw_blow(draw: random.Random, has_workers: bool) -> Blow:
 class Bench:
     """Where it all lies, and how a study is run there."""
 
-    def __init__(self, work: Path, device: str) -> None:
-        self._work, self._device = work.resolve(), device
+    def __init__(self, work: Path, device: str, start: StartCommand) -> None:
+        self._work, self._device, self._start_command = work.resolve(), device, start
         self._log = self._work / "kills.jsonl"
 
     def prepare(self) -> None:
         """Make what the studies need."""
         write_fixtures(self._work / "fixtures")
+
+    def warm_up(self) -> None:
+        """Run a study in this process, so that all is loaded that its forks need."""
+        from headstart.cli import main as run
+
+        os.environ |= self._list_variables(60.0)
+        folder = self._make_folder("warm", next(iter(STUDIES)))
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            run(["run", str(folder / "study.yaml"), f"out={folder / 'out'}", "seeds=1"])
 
     def run_uninterrupted(self, name: str) -> Base:
         """Run the study as it is.
@@ -171,25 +285,18 @@ class Bench:
         write_study(name, self._work / "fixtures", folder, self._device)
         return folder
 
-    def _start(self, folder: Path, state_seconds: float) -> subprocess.Popen[bytes]:
+    def _start(self, folder: Path, state_seconds: float) -> Command:
         """The command, in a group of its own; one thread for each process, states as often as asked."""
-        environment = os.environ | {
+        return self._start_command(folder, self._list_variables(state_seconds))
+
+    def _list_variables(self, state_seconds: float) -> dict[str, str]:
+        return {
             "OMP_NUM_THREADS": "1",
             "HF_HUB_OFFLINE": "1",
             "HEADSTART_CACHE": str(self._work / "cache"),
             "HEADSTART_STATE_SECONDS": str(state_seconds),
-            "HEADSTART_SILENCE_SECONDS": "10",
+            "HEADSTART_SILENCE_SECONDS": str(SILENCE_SECONDS),
         }
-        with (folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "headstart", "run", "study.yaml", "out=out"],
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
 
     def try_kill(self, kill: Kill, base: Base) -> Outcome:
         """Let it befall the study, run the study to its end, and compare; a line is logged."""
@@ -243,7 +350,7 @@ class Bench:
 class Family:
     """A command's processes: itself, the server that its workers are forked from, and they."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Command) -> None:
         self._process, self._seen = process, dict[int, psutil.Process]()
 
     def watch_until(self, moment: float) -> None:

@@ -30,6 +30,11 @@ class StudyLayout:
         """When results were seen, and of which seeds."""
         return self.out / "looks.json"
 
+    @property
+    def placement_file(self) -> Path:
+        """Where and how its runs train, and in which packs."""
+        return self.out / "placement.json"
+
     def judging_key_file(self, sheet: str) -> Path:
         """Which answer is whose in a sheet of paired answers."""
         return self.out / "judging" / f"{sheet}.json"

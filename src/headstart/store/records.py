@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import RunRecord, StoppingRule
+from headstart.records import PlacementRecord, RunRecord, StoppingRule
 from headstart.store.layout import StudyLayout
 from headstart.store.schema import check_schema
 
@@ -85,6 +85,19 @@ def read_stopping_rule(layout: StudyLayout) -> StoppingRule | None:
         return StoppingRule.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise OutputError(f"no rule: {error.errors()[0]['msg']}", where=str(file)) from error
+
+
+def write_placement(layout: StudyLayout, placement: PlacementRecord) -> None:
+    """Note where and how runs train, before they do."""
+    write_text(layout.placement_file, placement.model_dump_json(indent=1) + "\n")
+
+
+def read_placement(layout: StudyLayout) -> PlacementRecord | None:
+    """Where and how the folder's runs train; None where that is not known: it is chosen anew."""
+    try:
+        return PlacementRecord.model_validate_json(layout.placement_file.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from headstart.config.load import dump_study
 from headstart.config.study import Study
 from headstart.errors import OutputError
 from headstart.files import write_text
-from headstart.records import CheckpointDigest, Look, RunRecord, StoppingRule
+from headstart.records import CheckpointDigest, Look, PlacementRecord, RunRecord, StoppingRule
 from headstart.store.ended_packs import read_unsettled, settle_pack, settle_packs, write_pack
 from headstart.store.layout import StudyLayout
 from headstart.store.looks import log_look, read_looks
@@ -18,9 +18,11 @@ from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
 from headstart.store.records import (
     clear_run_folder,
+    read_placement,
     read_records,
     read_stopping_rule,
     write_json,
+    write_placement,
     write_record,
     write_stopping_rule,
 )
@@ -91,6 +93,14 @@ class RunStore(StudyLayout):
     def write_record(self, record: RunRecord) -> None:
         """As `records.write_record`."""
         write_record(self, record)
+
+    def read_placement(self) -> PlacementRecord | None:
+        """As `records.read_placement`."""
+        return read_placement(self)
+
+    def write_placement(self, placement: PlacementRecord) -> None:
+        """As `records.write_placement`."""
+        write_placement(self, placement)
 
     def write_pack(self, records: Sequence[RunRecord]) -> None:
         """As `ended_packs.write_pack`."""

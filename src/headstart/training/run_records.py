@@ -19,6 +19,7 @@ from headstart.engine.member import Member, PackContext, describe_selection
 from headstart.engine.runtime import StepNotes
 from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
+from headstart.files import set_modes
 from headstart.methods.base import BuiltModel, RunResult
 from headstart.prepared import PreparedRun
 from headstart.processors import is_pinned
@@ -170,7 +171,9 @@ class PackFinisher:
         valid = best.valid | questioner.ask("metrics of answers to valid prompts", ask_valid, NO_SCORES)
         parameters = method.count_trained(model, prepared)
         if saves:
-            method.save(model, prepared, context.precision, self.store.run_model_folder(prepared.run.key))
+            saved = self.store.run_model_folder(prepared.run.key)
+            method.save(model, prepared, context.precision, saved)
+            set_modes(saved)
         return make_record(
             prepared,
             status="done",

@@ -22,6 +22,7 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
 from headstart.engine.weights import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
+from headstart.files import set_modes
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
 from headstart.prepared import PreparedRun, PreparedStudy
@@ -72,6 +73,8 @@ def train_pack(
     ]
     for record in records:
         _show_end(record, store, study.study.metric)
+        set_modes(store.get_run_folder(record.key))  # also what methods without training saved
+        set_modes(store.get_curves_folder(record.key))
     store.write_pack(records)
     for record in records:
         on_event(RunEnded(record))

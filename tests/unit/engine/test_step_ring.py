@@ -16,7 +16,7 @@ from headstart.engine.member import Member, StepMark
 from headstart.engine.runtime import StepNotes
 from headstart.engine.stack import count_members
 from headstart.engine.step_ring import StepRing, choose_read_interval
-from headstart.engine.train import TrainingState, train
+from headstart.engine.train import TrainingState, iter_training_steps, train
 from headstart.events import EpochDone, StepDone
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights
 from watched import watch_optimiser

@@ -68,7 +68,7 @@ def test_the_file_holds_weights_moments_and_progress(tmp_path: Path) -> None:
         names, progress = set(file.keys()), file.metadata()
     moments = {f"{i}.{name}" for i in (0, 1) for name in ("step", "exp_avg", "exp_avg_sq")}
     assert names == {"weights", "best", *moments}
-    assert progress.keys() == {"identity", "steps", "passes", "seconds", "best", "losses", "points"}
+    assert progress.keys() == {"identity", "steps", "passes", "seconds", "best", "losses", "points", "mark"}
 
 
 def test_the_state_is_offered_after_every_epoch_but_the_last() -> None:
