@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors import safe_open
 
 from headstart.engine.member import Member
 from headstart.engine.optim.create import create_optimiser
-from headstart.engine.train import train
+from headstart.engine.train import TrainingState, train
 from kept_states import load_last, save_after
 from tiny import (
     EventRecorder,
@@ -74,9 +75,11 @@ def test_the_file_holds_weights_moments_and_progress(tmp_path: Path) -> None:
 def test_the_state_is_offered_after_every_epoch_but_the_last() -> None:
     seen: list[int] = []
     member, weights = Member(RUN, np.arange(60)), make_tiny_weights([make_tiny_model()])
-    train(
-        [member], weights, make_tiny_context(), EventRecorder(), lambda member, *_: seen.append(member.steps)
-    )
+
+    def save(going: Sequence[Member], states: Iterator[TrainingState]) -> None:
+        seen.extend(member.steps for member in going)
+
+    train([member], weights, make_tiny_context(), EventRecorder(), save)
     assert seen == [10, 20, 30, 40]
 
 
