@@ -13,6 +13,7 @@ from headstart.config.study import Study
 from headstart.records import RunRecord
 from headstart.store.answer_columns import make_answer_columns
 from headstart.store.predictions import PREDICTIONS_FILE, make_example_columns, write_table
+from headstart.store.recomputed import compute_test_scores
 from headstart.store.runs import RunStore
 
 ARMS = ("base", "tuned")
@@ -54,9 +55,12 @@ def write_answered_study(
     for arm in ARMS:
         for seed in seeds:
             record = _make_record(arm, seed)
-            store.write_record(record)
             answers = [answer(arm, prompt, seed) for prompt in range(prompts)]
             _write_answers(store.get_run_folder(record.key), answers, groups, reference)
+            predictions = store.read_predictions(record.key, "exact_match")
+            assert predictions is not None
+            scores = {"loss": 1.0} | compute_test_scores(predictions)
+            store.write_record(record.model_copy(update={"test": scores}))
     return store
 
 

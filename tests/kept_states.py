@@ -27,7 +27,5 @@ def load_last(
     folder: Path, identity: str, member: Member, weights: Weights, r: int, optimiser: Optimiser
 ) -> bool:
     """Whether member r resumes from what `folder` holds of the run with this identity."""
-    for file in find_states(folder, identity):
-        load_training_state(file, member, weights, r, optimiser)
-        return True
-    return False
+    files = find_states(folder, identity)
+    return any(load_training_state(file, member, weights, r, optimiser) for file in files)

@@ -7,6 +7,7 @@
     │   └── StackError    models that cannot be stacked into one
     ├── AssetError        a package-index asset: no index, wrong checksum
     ├── OutputError       the output folder: another study, not writable
+    │   └── DamagedFileError  a file in it is not what was written: unreadable, changed, or of another run
     ├── TrainingError     a run that cannot continue: loss not finite, a worker that died
     └── MissingExtraError an optional dependency that is not installed
 
@@ -82,6 +83,10 @@ class AssetError(HeadstartError):
 
 class OutputError(HeadstartError):
     """The output folder cannot be used."""
+
+
+class DamagedFileError(OutputError):
+    """A file of the output folder is not what was written there: it cannot be read, or was changed."""
 
 
 class TrainingError(HeadstartError):

@@ -65,6 +65,8 @@ def run_missing(
         HeadstartError: every run failed; a single one that fails is recorded.
     """
     opened.store.open_study(opened.study, opened.rule)
+    for damaged in opened.damaged:
+        opened.store.set_run_aside(damaged)
     estimate = _plan_phase(opened)
     for sentence in opened.prepared.prompt_formats:
         opened.log(sentence)

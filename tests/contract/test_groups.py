@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from conftest import BAD, GOOD, review
 from headstart.cli import main
+from old_folders import forget_digests
 
 StudyIn = Callable[..., Path]
 #: Twelve films with two reviews each; the last review is a copy of the first, so their films are one group.
@@ -111,6 +112,7 @@ def test_groups_decide_the_interval_and_nothing_else(done: tuple[Path, str], tmp
     out = done[0].parent / "out"
     old = tmp_path / "old"
     shutil.copytree(out, old)
+    forget_digests(old)
     for file in old.glob("runs/*/*/*/predictions.parquet"):
         pq.write_table(pq.read_table(file).drop_columns("group"), file)
     grouped, plain = compare(out), compare(old)
@@ -125,6 +127,7 @@ def test_a_folder_where_some_runs_have_no_groups_takes_those_of_the_others(
     out = done[0].parent / "out"
     mixed = tmp_path / "mixed"
     shutil.copytree(out, mixed)
+    forget_digests(mixed)
     file = mixed / "runs/words/all/0/predictions.parquet"
     pq.write_table(pq.read_table(file).drop_columns("group"), file)
     assert compare(mixed) == compare(out)
@@ -134,6 +137,7 @@ def test_two_folders_with_other_groups_are_joined_and_told(done: tuple[Path, str
     out = done[0].parent / "out"
     other = tmp_path / "other"
     shutil.copytree(out, other)
+    forget_digests(other)
     for file in other.glob("runs/*/*/*/predictions.parquet"):
         table = pq.read_table(file)
         place = table.column_names.index("group")

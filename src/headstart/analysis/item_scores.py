@@ -46,7 +46,7 @@ class ItemScores:
         return [scores.arm for scores in self.scores]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Value:
     """A score, where it stands, and the item's group."""
 

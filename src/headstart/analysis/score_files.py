@@ -28,7 +28,7 @@ class ScoreTable:
     ignored: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Row:
     """A score, where it stands, and with how many decimals."""
 

@@ -17,7 +17,7 @@ from headstart.errors import HeadstartError
 from headstart.records import Look, Margin, OutcomeRow, RunRecord, StoppingRule
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
-from headstart.store.predictions import PREDICTIONS_FILE
+from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
 from headstart.store.runs import RunStore
 
 
@@ -101,7 +101,8 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
             expected="the `out` folder of `headstart run`, or files of items",
         )
     study = store.read_study()
-    runs = order_runs(study, list(store.read_records()))
+    read = PredictionReader(store.get_run_folder)
+    runs = order_runs(study, store.read_verified(study, read))
     metric = metric or study.metric
     if metric not in runs.metrics:
         raise HeadstartError(
@@ -110,7 +111,7 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
             expected=f"one of {', '.join(runs.metrics) or 'none: no run is done'}",
         )
     info = settle_metric(metric, lower_is_better, describe_metric(metric), str(folder))
-    scores = tuple(collect_scores(runs, [metric], store.read_predictions)[metric])
+    scores = tuple(collect_scores(runs, [metric], read)[metric])
     control = study.control_arm or scores[0].arm
     looks, rule = store.read_looks(), store.read_stopping_rule()
     margin = find_margin(study, metric, looks)

@@ -16,7 +16,7 @@ from headstart.data.judging_sheets import write_sheet
 from headstart.errors import DataError, HeadstartError, OutputError
 from headstart.store.answer_columns import AnsweredPrompts, read_answered_prompts
 from headstart.store.judging_keys import read_judging_key, write_judging_key
-from headstart.store.predictions import PREDICTIONS_FILE
+from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
 from headstart.store.runs import RunStore
 
 
@@ -118,7 +118,7 @@ def _open_study(store: RunStore) -> StudyRuns:
             where=str(store.out),
             expected="task: instruction",
         )
-    return order_runs(study, list(store.read_records()))
+    return order_runs(study, store.read_verified(study, PredictionReader(store.get_run_folder)))
 
 
 def _read_answers(store: RunStore, runs: StudyRuns, arm: str, size: Size) -> dict[int, AnsweredPrompts]:

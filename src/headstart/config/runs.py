@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from headstart.config.arm_settings import (
     GridPoint,
@@ -21,6 +21,9 @@ from headstart.config.fairness import check_control
 from headstart.config.study import Lora, Probe, Size, Study, Training
 from headstart.config.traits import MethodName, get_method_traits
 from headstart.records import Estimate, format_run_key
+
+#: What decides how a network's steps go, and not which network it is.
+_OF_STEPS: Final = {"learning_rate", "weight_decay", "batch_size", "accumulation", "epochs", "steps"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,16 @@ class Run:
     def key(self) -> str:
         """`arm/size/seed`, with the point of the grid in a tuned arm: the run's folder below `runs/`."""
         return format_run_key(self.arm, self.size, self.seed, self.grid_point, for_tuning=self.for_tuning)
+
+    @property
+    def network(self) -> str:
+        """What decides which network it trains, and whether that can be, as one string: not how it steps.
+
+        Of many arms that differ in such numbers alone a network is looked at once.
+        """
+        training = self.training.model_dump_json(exclude=_OF_STEPS)
+        own = (self.lora, self.probe, self.peft)
+        return repr((self.method, self.checkpoint, self.pretrained, training, *own))
 
     @property
     def virtual_tokens(self) -> int:

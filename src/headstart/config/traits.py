@@ -69,6 +69,8 @@ class TaskTraits:
         auto_class: the class of transformers that makes its models.
         problem_type: what such a model's configuration calls the task.
         pipeline: the hub's word for what its models do.
+        tells_metrics: whether its test metrics are those that `store.recomputed` makes of its predictions, so
+            that a record is held to them.
     """
 
     name: str
@@ -78,6 +80,7 @@ class TaskTraits:
     auto_class: str = "AutoModelForSequenceClassification"
     problem_type: str | None = None
     pipeline: str = "text-classification"
+    tells_metrics: bool = False
 
     @property
     def has_classes(self) -> bool:
@@ -214,6 +217,7 @@ register_task(
         ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "loss"),
         "class",
         problem_type="single_label_classification",
+        tells_metrics=True,
     )
 )
 register_task(
@@ -223,6 +227,7 @@ register_task(
         ("macro_f1", "micro_f1", "exact_match", "loss"),
         "label-set",
         problem_type="multi_label_classification",
+        tells_metrics=True,
     )
 )
 register_task(
@@ -232,6 +237,7 @@ register_task(
         ("pearson", "spearman", "rmse", "mae", "loss"),
         "number",
         problem_type="regression",
+        tells_metrics=True,
     )
 )
 register_task(
@@ -242,5 +248,6 @@ register_task(
         "conversation",
         auto_class="AutoModelForCausalLM",
         pipeline="text-generation",
+        tells_metrics=True,
     )
 )

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from headstart.config.study import Data, Study
-from headstart.data.corpus import PARTS, Corpus, Examples, Part, Row
+from headstart.data.corpus import PARTS, Corpus, Examples
+from headstart.data.equal_texts import find_duplicates, find_leaks, identify_rows
 from headstart.data.groups import choose_group_column, group_texts
 from headstart.data.labels.alike import find_alike
-from headstart.data.labels.base import LabelKey, LabelType
+from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.data.one_class import find_one_class
+from headstart.data.row_table import RowTable
 from headstart.data.sources import read_parts
 from headstart.data.splits import split_rows
-from headstart.data.texts import make_text_key
 from headstart.data.training_texts import check_folds, number_groups
 from headstart.errors import DataError
 from headstart.records import StudyWarning, describe_wide_gaps
 from headstart.stats.worth import find_wide_gaps
-from headstart.wording import format_count
 
 
 def load_corpus(study: Study) -> Corpus:
@@ -35,7 +35,7 @@ def load_corpus(study: Study) -> Corpus:
     given = label_type.settle({part: read.rows for part, read in sources.items()}, data)
     rows = split_rows(given, data.split, stratify=label_type.is_stratified)
     for part in PARTS:
-        if not rows[part]:
+        if not len(rows[part]):
             raise DataError("no rows", where=f"data, part {part}", expected="at least one")
     names = label_type.collect_names(rows, data)
     parts = {part: _make_examples(rows[part], names, label_type, data) for part in PARTS}
@@ -44,13 +44,14 @@ def load_corpus(study: Study) -> Corpus:
     _check_sizes(train, study)
     parts["train"] = replace(train, groups=number_groups(rows["train"]))
     check_folds(parts["train"], data)
-    grouped = group_texts(rows["test"], data, choose_group_column(data, label_type))
+    keys = {part: identify_rows(rows[part], label_type, data) for part in PARTS}
+    grouped = group_texts(rows["test"], keys["test"].texts, data, choose_group_column(data, label_type))
     parts["test"] = replace(parts["test"], groups=grouped.groups)
     warnings = (
         *(doubt for read in sources.values() for doubt in read.find_doubts()),
-        *_find_duplicates(rows, label_type, data),
+        *find_duplicates(keys, data),
         *grouped.warnings,
-        *_find_leaks(rows, label_type, data),
+        *find_leaks(keys),
         *label_type.find_doubts(train.labels, names),
         *find_alike(names),
         *find_one_class(parts, names, label_type, study),
@@ -61,11 +62,10 @@ def load_corpus(study: Study) -> Corpus:
     )
 
 
-def _make_examples(
-    rows: Sequence[Row], names: tuple[str, ...], label_type: LabelType, data: Data
-) -> Examples:
-    labels = label_type.encode(rows, names, data)
-    return Examples([row.text for row in rows], labels, [row.id for row in rows])
+def _make_examples(rows: RowTable, names: Sequence[str], label_type: LabelType, data: Data) -> Examples:
+    distinct, which = rows.find_distinct()
+    labels = label_type.encode(distinct, names, data)[which]
+    return Examples(rows.texts, labels, array("q", rows.ids.tobytes()))
 
 
 def _check_sizes(train: Examples, study: Study) -> None:
@@ -84,46 +84,3 @@ def _find_size_gaps(train: Examples, study: Study) -> Iterator[StudyWarning]:
     gaps = find_wide_gaps(sizes)
     if gaps and study.control_arm is not None:
         yield StudyWarning(kind="sizes-apart", message=f"sizes: {describe_wide_gaps(gaps, 'labels')}")
-
-
-def _find_duplicates(
-    rows: dict[Part, list[Row]], label_type: LabelType, data: Data
-) -> Iterator[StudyWarning]:
-    for part in PARTS:
-        labels: dict[str, list[LabelKey]] = defaultdict(list)
-        for row in rows[part]:
-            labels[make_text_key(row.text)].append(label_type.make_key(row, data))
-        count = len(rows[part]) - len(labels)
-        if count:
-            other = sum(key != keys[0] for keys in labels.values() for key in keys)
-            also = f", {other} of them with another label" if other else ""
-            verb = "repeats" if count == 1 else "repeat"
-            grouped = ": identical ones count as one group" if part == "test" and data.group else ""
-            yield StudyWarning(
-                kind="duplicates",
-                message=f"{format_count(count, 'text')} of {part} ({_format_share(count, rows[part])}) "
-                f"{verb} an earlier one of the same part{also}{grouped}",
-            )
-
-
-def _find_leaks(rows: dict[Part, list[Row]], label_type: LabelType, data: Data) -> Iterator[StudyWarning]:
-    """Examples of valid or test that are in train too, with the same or with another label."""
-    seen: dict[str, set[LabelKey]] = defaultdict(set)
-    for row in rows["train"]:
-        seen[make_text_key(row.text)].add(label_type.make_key(row, data))
-    for part in ("valid", "test"):
-        leaked = [row for row in rows[part] if make_text_key(row.text) in seen]
-        relabelled = sum(
-            label_type.make_key(row, data) not in seen[make_text_key(row.text)] for row in leaked
-        )
-        if leaked:
-            also = f", {relabelled} of them with another label" if relabelled else ""
-            share, verb = _format_share(len(leaked), rows[part]), "is" if len(leaked) == 1 else "are"
-            yield StudyWarning(
-                kind="leak",
-                message=f"{format_count(len(leaked), 'text')} of {part} ({share}) {verb} in train too{also}",
-            )
-
-
-def _format_share(count: int, rows: Sequence[Row]) -> str:
-    return f"{100 * count / len(rows):.1f}%"

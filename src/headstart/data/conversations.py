@@ -72,10 +72,27 @@ def list_contents(text: Text, *, generates: bool) -> Sequence[str]:
 
 def iterate_contents(corpus: Corpus, parts: Iterable[Part]) -> Iterator[str]:
     """What is read of each example of some parts, as one string."""
+    return _join_contents((text for part in parts for text in corpus.parts[part].texts), corpus)
+
+
+def sample_contents(corpus: Corpus, parts: Iterable[Part], count: int) -> list[str]:
+    """As `iterate_contents`, of at least `count` examples spread over all; of all where these are fewer."""
+    chosen = [corpus.parts[part].texts for part in parts]
+    total = sum(map(len, chosen))
+    return list(_join_contents(_take_steps(chosen, max(1, total // count)), corpus))
+
+
+def _take_steps(columns: Iterable[Sequence[Text]], step: int) -> Iterator[Text]:
+    """Each `step`-th text of the columns end to end."""
+    start = 0
+    for texts in columns:
+        yield from texts[start::step]
+        start = (start - len(texts)) % step
+
+
+def _join_contents(texts: Iterable[Text], corpus: Corpus) -> Iterator[str]:
     generates = get_task_traits(corpus.task).generates
-    for part in parts:
-        for text in corpus.parts[part].texts:
-            yield "\n".join(list_contents(text, generates=generates))
+    return ("\n".join(list_contents(text, generates=generates)) for text in texts)
 
 
 def find_answers(text: Text) -> list[int]:

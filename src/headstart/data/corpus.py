@@ -21,7 +21,7 @@ CellType = Literal["text", "int", "float", "bool"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of a source as read: `where` is `file:line` for messages, `id` its index in the source.
 

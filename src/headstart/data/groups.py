@@ -6,7 +6,7 @@ groups. `data.group` names the column.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,10 +14,9 @@ import numpy as np
 
 from headstart.config.study import AUTO_GROUP, IDENTICAL_GROUP, Data
 from headstart.data.assets import describe_groups
-from headstart.data.corpus import Row
 from headstart.data.formats import get_cell
 from headstart.data.labels.base import LabelType
-from headstart.data.texts import make_text_key
+from headstart.data.row_table import RowTable, ValueColumn
 from headstart.records import StudyWarning
 from headstart.stats.groups import FEW_GROUPS, count_groups, join_groups
 
@@ -81,22 +80,27 @@ def choose_group_column(data: Data, label_type: LabelType) -> GroupColumn | None
     return GroupColumn(_USUAL_COLUMN, None, f"column {_USUAL_COLUMN}")
 
 
-def group_texts(rows: Sequence[Row], data: Data, column: GroupColumn | None) -> TextGroups:
-    """The groups of the test's rows: those of `column`, joined where they share a text, and equal texts."""
+def group_texts(rows: RowTable, texts: np.ndarray, data: Data, column: GroupColumn | None) -> TextGroups:
+    """The groups of the test's rows: those of `column`, joined where they share a text, and equal texts.
+
+    Args:
+        texts: digests [N] of the rows' texts, equal for equal texts.
+    """
     if data.group is None:
         return TextGroups()
-    named = _number([row.test_group for row in rows])
+    named = _number(rows.test_groups)
     if column is not None and column.key is None and count_groups(named) == 1 < len(rows):
         # Nobody said that it names groups, and one value tells no texts apart.
         what = f"column {column.name} has one value in all test texts: it is not taken for their group"
-        return _join(None, rows, "", (StudyWarning(kind="groups", message=what),))
-    return _join(named, rows, column.words if column else "")
+        return _join(None, texts, "", (StudyWarning(kind="groups", message=what),))
+    return _join(named, texts, column.words if column else "")
 
 
 def _join(
-    named: np.ndarray | None, rows: Sequence[Row], words: str, warnings: tuple[StudyWarning, ...] = ()
+    named: np.ndarray | None, texts: np.ndarray, words: str, warnings: tuple[StudyWarning, ...] = ()
 ) -> TextGroups:
-    groups = join_groups([named, _number([make_text_key(row.text) for row in rows])])
+    different, equal = np.unique(texts, return_inverse=True)
+    groups = join_groups([named, None if len(different) == len(texts) else equal])
     if groups is None:
         return TextGroups(warnings=warnings)
     has_more = count_groups(groups) != count_groups(named)
@@ -106,12 +110,14 @@ def _join(
     return TextGroups(groups, source, (*warnings, *_warn_of_few(groups, source, way_out)))
 
 
-def _number(names: Sequence[Hashable]) -> np.ndarray | None:
+def _number(names: ValueColumn) -> np.ndarray | None:
     """Numbers [N] that are equal for equal names, None being equal to none; None where all differ."""
-    codes: dict[Hashable, int] = {}
-    keys = ((i, None) if name is None else name for i, name in enumerate(names))
-    numbers = np.array([codes.setdefault(key, len(codes)) for key in keys], np.int64)
-    return None if len(codes) == len(names) else numbers
+    known: dict[object, int] = {}
+    of_values = np.array([-1 if v is None else known.setdefault(v, len(known)) for v in names.values])
+    numbers = of_values[names.codes]
+    alone = numbers < 0
+    numbers[alone] = len(known) + np.arange(alone.sum())
+    return None if len(np.unique(numbers)) == len(numbers) else numbers
 
 
 def _warn_of_few(groups: np.ndarray, source: str, way_out: str) -> list[StudyWarning]:

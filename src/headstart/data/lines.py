@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from headstart.errors import DataError
 
@@ -29,6 +29,8 @@ _PACKED: Final = (
 )
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
 _HEAD: Final = 256
+#: Bytes of the longest line that is read: a text takes up to four times as much in memory, and more to parse.
+LONGEST_LINE: Final = 1 << 30
 #: Bytes that Windows-1252 leaves open.
 _OPEN_BYTES: Final = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
@@ -43,10 +45,28 @@ def read_raw_lines(path: Path) -> Iterator[str]:
         with path.open("rb") as file:
             check_head(file.read(_HEAD), path)
             file.seek(0)
-            for number, raw in enumerate(file, start=1):
+            for number, raw in enumerate(_iterate_lines(file, path), start=1):
                 yield _decode_line(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, path, number)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _iterate_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """The lines of a file; only in one that is larger than the longest line is it worth a look."""
+    if path.stat().st_size <= LONGEST_LINE:
+        yield from file
+        return
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise DataError(
+                f"a line of more than {LONGEST_LINE >> 20:,} MiB",
+                where=f"{path}:{number}",
+                expected="rows on lines of their own",
+                fix="write a row on each line, also of one JSON list; or write Parquet",
+            )
+        yield line
 
 
 def read_table_lines(path: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from headstart.data.corpus import Row
 from headstart.data.formats import Cells, get_cell
 from headstart.data.groups import GroupColumn, is_no_group
 from headstart.data.labels.base import LabelType
+from headstart.data.row_table import RowTable, RowTableBuilder
 from headstart.errors import DataError
 from headstart.records import StudyWarning
 from headstart.wording import format_names
@@ -24,7 +25,7 @@ _ROWS_NAMED: Final = 5
 class ReadRows:
     """The rows of one source, the errors of those left out, and how many rows each unread thing is in."""
 
-    rows: list[Row]
+    rows: RowTable
     skipped: tuple[DataError, ...] = ()
     unread: Mapping[str, int] = field(default_factory=dict)
 
@@ -50,41 +51,39 @@ def read_rows(
     Raises:
         DataError: a row cannot be read, and the study skips none; or no row can.
     """
-    rows: list[Row] = []
+    rows = RowTableBuilder()
     invalid: list[DataError] = []
     unread: Counter[str] = Counter()
     for i, (where, one) in enumerate(cells):
         try:
-            rows.append(_read_row(i, where, one, data, label_type, column))
+            _add_row(rows, i, where, one, data, label_type, column)
         except DataError as error:
             invalid.append(error)
             continue
         unread.update(label_type.list_unread(one, data))
     if invalid and (not rows or not data.skip_invalid):
         raise _sum_up(invalid, len(rows) + len(invalid))
-    return ReadRows(rows, tuple(invalid), unread)
+    return ReadRows(rows.build(), tuple(invalid), unread)
 
 
-def _read_row(
+def _add_row(
+    rows: RowTableBuilder,
     index: int,
     where: str,
     cells: dict[str, Any],
     data: Data,
     label_type: LabelType,
     column: GroupColumn | None,
-) -> Row:
+) -> None:
     # An asset names no key of the study's, and keeps its groups whole.
     group = data.split.group or ("group" if data.asset is not None else None)
-    row = Row(
-        id=index,
-        where=where,
-        text=label_type.read_text(cells, data, where),
-        label=label_type.read_label(cells, data, where),
-        group=None if group is None else _read_group(cells, group, where),
-        test_group=None if column is None else column.read(cells, where),
-    )
-    label_type.make_key(row, data)  # a label that cannot be read is told with its row
-    return row
+    text, label = label_type.read_text(cells, data, where), label_type.read_label(cells, data, where)
+    own = None if group is None else _read_group(cells, group, where)
+    test_group = None if column is None else column.read(cells, where)
+    if not rows.knows_label(label):
+        # A label that cannot be read is told with its row.
+        label_type.make_key(Row(index, where, text, label, own, test_group), data)
+    rows.add(index, where, text, label, own, test_group)
 
 
 def _read_group(cells: dict[str, Any], column: str, where: str) -> str:

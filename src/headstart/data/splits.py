@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
 from headstart.config.study import Size, Split
 from headstart.data.corpus import PARTS, Examples, Part, Row
+from headstart.data.row_table import RowTable, ValueColumn
 from headstart.errors import DataError
 from headstart.seeds import make_generator
 
 
-def split_rows(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> dict[Part, list[Row]]:
+def split_rows(rows: Mapping[Part, Sequence[Row]], rule: Split, *, stratify: bool) -> dict[Part, RowTable]:
     """All three parts: those given, and those not given split off the training rows.
 
     With `stratify` each part gets the same share of each label. Where rows have groups, groups stay whole.
@@ -23,73 +23,89 @@ def split_rows(rows: dict[Part, list[Row]], rule: Split, *, stratify: bool) -> d
     """
     wanted: dict[Part, float] = {"valid": rule.valid, "test": rule.test}
     part_shares = {part: share for part, share in wanted.items() if part not in rows}
+    tables = {part: RowTable.of(of_part) for part, of_part in rows.items()}
     if not part_shares:
-        return rows
-    grouped = any(row.group is not None for row in rows["train"])
+        return tables
+    train = tables["train"]
+    grouped = any(group is not None for group in train.groups.values)
     split = _split_by_group if grouped else _split_by_row
-    parts = split(rows["train"], part_shares, rule.seed, stratify=stratify)
-    if not all(parts.values()):
+    parts = split(train, part_shares, rule.seed, stratify=stratify)
+    if not all(map(len, parts.values())):
         what = "groups" if grouped else "rows"
         raise DataError(
             f"{len(rows['train'])} rows are too few {what} to split into {', '.join(parts)}",
             where="data.split",
             fix="give more rows, or name a file for each part",
         )
-    return {part: parts.get(part, rows.get(part, [])) for part in PARTS}
+    return {part: train.select(np.sort(parts[part])) if part in parts else tables[part] for part in PARTS}
 
 
 def _split_by_row(
-    rows: list[Row], part_shares: dict[Part, float], seed: int, *, stratify: bool
-) -> dict[Part, list[Row]]:
-    strata = [str(row.label) if stratify else "" for row in rows]
-    order = draw_stratified_order(strata, make_generator(seed, "split"))
-    return _cut_parts([rows[i] for i in order], part_shares)
+    rows: RowTable, part_shares: dict[Part, float], seed: int, *, stratify: bool
+) -> dict[Part, np.ndarray]:
+    names = [str(label) for label in rows.labels.values] if stratify else [""] * len(rows.labels.values)
+    strata = _number(names)[rows.labels.codes]
+    return _cut_parts(draw_stratified_order(strata, make_generator(seed, "split")), part_shares)
 
 
-def _cut_parts(rows: list[Row], part_shares: dict[Part, float]) -> dict[Part, list[Row]]:
-    """Consecutive pieces of `rows` for `part_shares`; training gets what is left; each in source order."""
-    parts: dict[Part, list[Row]] = {}
+def _number(names: Sequence[Hashable]) -> np.ndarray:
+    """Numbers [N] that are equal for equal names."""
+    codes: dict[Hashable, int] = {}
+    return np.array([codes.setdefault(name, len(codes)) for name in names], np.int64)
+
+
+def _cut_parts(order: np.ndarray, part_shares: dict[Part, float]) -> dict[Part, np.ndarray]:
+    """Consecutive pieces of the rows in `order` for `part_shares`; training gets what is left."""
+    parts: dict[Part, np.ndarray] = {}
     start = 0
     for part, share in part_shares.items():
-        stop = start + round(share * len(rows))
-        parts[part] = rows[start:stop]
+        stop = start + round(share * len(order))
+        parts[part] = order[start:stop]
         start = stop
-    parts["train"] = rows[start:]
-    return {part: sorted(chosen, key=lambda row: row.id) for part, chosen in parts.items()}
+    parts["train"] = order[start:]
+    return parts
 
 
 def _split_by_group(
-    rows: list[Row], part_shares: dict[Part, float], seed: int, *, stratify: bool
-) -> dict[Part, list[Row]]:
+    rows: RowTable, part_shares: dict[Part, float], seed: int, *, stratify: bool
+) -> dict[Part, np.ndarray]:
     """Groups in random order, each to the first part that still wants it; classes balance on average."""
-    members: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        members[str(row.group)].append(row)
-    names = sorted(members)
+    members = _list_members(rows.groups)
     wanted = {part: share * len(rows) for part, share in part_shares.items()}
-    parts: dict[Part, list[Row]] = {**{part: [] for part in part_shares}, "train": []}
-    for i in make_generator(seed, "split").permutation(len(names)):
-        group = members[names[i]]
-        part: Part = next((p for p in wanted if len(parts[p]) + len(group) / 2 <= wanted[p]), "train")
-        parts[part].extend(group)
-    return {part: sorted(chosen, key=lambda row: row.id) for part, chosen in parts.items()}
+    chosen: dict[Part, list[np.ndarray]] = {**{part: [] for part in part_shares}, "train": []}
+    counts = dict.fromkeys(chosen, 0)
+    for i in make_generator(seed, "split").permutation(len(members)):
+        group = members[i]
+        part: Part = next((p for p in wanted if counts[p] + len(group) / 2 <= wanted[p]), "train")
+        chosen[part].append(group)
+        counts[part] += len(group)
+    return {part: np.concatenate([np.empty(0, np.int64), *groups]) for part, groups in chosen.items()}
 
 
-def draw_stratified_order(strata: Sequence[Hashable], draws: np.random.Generator) -> np.ndarray:
+def _list_members(groups: ValueColumn) -> list[np.ndarray]:
+    """The indices of each group's rows, by the groups' names."""
+    names = [str(name) for name in groups.values]
+    rank = {name: i for i, name in enumerate(sorted(set(names)))}
+    numbers = np.array([rank[name] for name in names])[groups.codes]
+    order = np.argsort(numbers, kind="stable")
+    return [group for group in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(group)]
+
+
+def draw_stratified_order(strata: Sequence[Hashable] | np.ndarray, draws: np.random.Generator) -> np.ndarray:
     """A random order of the indices 0..N-1, shape [N], each of whose prefixes is stratified.
 
     The i-th member (in random order) of a stratum with n members is placed near (i + 1/2) / n, so a prefix
     of length m holds about m * n / N of them: prefixes are nested subsets with the whole's proportions.
     """
     shuffled = draws.permutation(len(strata))
-    totals: dict[Hashable, int] = defaultdict(int)
-    for stratum in strata:
-        totals[stratum] += 1
-    seen: dict[Hashable, int] = defaultdict(int)
-    place = np.empty(len(strata))
-    for position, i in enumerate(shuffled):
-        place[position] = (seen[strata[i]] + 0.5) / totals[strata[i]]
-        seen[strata[i]] += 1
+    numbers = (strata if isinstance(strata, np.ndarray) else _number(strata))[shuffled]
+    # One stratum after the other, each in the shuffled order: a member's rank is its distance from the first.
+    by_stratum = np.argsort(numbers, kind="stable")
+    _, starts, totals = np.unique(numbers[by_stratum], return_index=True, return_counts=True)
+    place = np.empty(len(numbers))
+    place[by_stratum] = (np.arange(len(numbers)) - np.repeat(starts, totals) + 0.5) / np.repeat(
+        totals, totals
+    )
     # Equal places (equal strata) keep the shuffled order, for a stable sort does.
     return np.asarray(shuffled[np.argsort(place, kind="stable")])
 
@@ -104,7 +120,7 @@ def draw_subset(train: Examples, size: Size, seed: int) -> np.ndarray:
     return np.sort(draw_stratified_order(list_strata(train), make_generator(seed, "subset"))[:size])
 
 
-def list_strata(train: Examples) -> list[int]:
+def list_strata(train: Examples) -> np.ndarray:
     """What divisions are stratified by: class numbers, or one stratum where labels are none."""
     by_class = train.labels.ndim == 1 and train.labels.dtype == np.int64
-    return train.labels.tolist() if by_class else [0] * len(train)
+    return train.labels if by_class else np.zeros(len(train), np.int64)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headstart.config.study import Data
@@ -13,6 +15,9 @@ from headstart.errors import DataError
 
 #: Characters of a cell that an error shows.
 _MOST_SHOWN: Final = 80
+#: Characters of a text from which it is not split at once; a word, as `str.split` has it.
+_LONG: Final = 1_000_000
+_WORD: Final = re.compile(r"\S+")
 
 
 def shorten(value: object) -> str:
@@ -44,7 +49,23 @@ def make_text_key(text: Text) -> str:
     """The text for comparison with others, whatever its spaces."""
     # Each text of a pair by itself: split() takes the separator for a space too.
     texts = (text,) if isinstance(text, str) else text
-    return "\x1f".join(" ".join(each.split()) for each in texts)
+    return "\x1f".join(map(_join_words, texts))
+
+
+def _join_words(text: str) -> str:
+    """The words of a text with one space between."""
+    if len(text) < _LONG:
+        return " ".join(text.split())
+    # One after the other: millions of words at once take many times the memory of their text.
+    joined = io.StringIO()
+    for number, word in enumerate(iterate_words(text)):
+        joined.write(f" {word}" if number else word)
+    return joined.getvalue()
+
+
+def iterate_words(text: str) -> Iterator[str]:
+    """As `str.split`, and of a long text one word at a time."""
+    return iter(text.split()) if len(text) < _LONG else (match[0] for match in _WORD.finditer(text))
 
 
 def _check_text(value: Any, column: str, where: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 
 from headstart.data.cache import get_cache_folder, remove_oldest
 from headstart.data.corpus import Text
+from headstart.data.long_texts import cut_long_texts
 from headstart.data.special_tokens import SpecialTokens
+from headstart.data.token_files import TokenWriter
 from headstart.data.token_key import hash_tokenizer
 from headstart.files import write_folder_atomically
 
@@ -22,6 +25,8 @@ Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
 
 #: Texts that a tokenizer takes at once.
 _CHUNK = 1024
+#: Texts whose tokens are in memory at once, on their way into the cache.
+_CACHED_AT_ONCE = 16 * _CHUNK
 #: Version of the files in the cache, and a part of their key.
 _FORMAT = "tokens-3"
 
@@ -85,7 +90,12 @@ def tokenise(
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_oldest(folder.parent)
-        _save_tokens(folder, (encoder or encode_texts)(texts, tokenizer, max_length))
+        # The key is all that the tokens depend on: another process that was faster wrote the same.
+        with write_folder_atomically(folder, keep_existing=True) as temporary:
+            chunks = (
+                (encoder or encode_texts)(chunk, tokenizer, max_length) for chunk in _iterate_chunks(texts)
+            )
+            _save_tokens(chunks, temporary)
     return _load_tokens(folder)
 
 
@@ -105,6 +115,7 @@ def encode_batch(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Any:
 
 
 def _encode_batch(texts: Sequence[Text], special: SpecialTokens, max_length: int) -> Any:
+    texts = cut_long_texts(texts, special.tokenizer, max_length)
     if special.are_named_in(texts):
         return special.encode_batch(texts, max_length)
     pairs = isinstance(texts[0], tuple)
@@ -120,10 +131,13 @@ def _encode_batch(texts: Sequence[Text], special: SpecialTokens, max_length: int
 
 def encode_texts(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Tokens:
     """Token ids of `texts`, in memory only."""
-    ids, types, lengths, truncated = [], [], [0], 0
+    ids: list[np.ndarray] = []
+    types: list[np.ndarray] = []
+    lengths, truncated = [0], 0
     for encoded in _encode_chunks(texts, tokenizer, max_length):
-        ids += [np.asarray(text_ids, np.int32) for text_ids in encoded["input_ids"]]
-        types += [np.asarray(text_types, np.int8) for text_types in encoded.get("token_type_ids", ())]
+        ids.append(_flatten(encoded["input_ids"], np.int32))
+        if "token_type_ids" in encoded:
+            types.append(_flatten(encoded["token_type_ids"], np.int8))
         lengths += map(len, encoded["input_ids"])
         truncated += _count_truncated(encoded, tokenizer, max_length)
     return Tokens(
@@ -131,10 +145,20 @@ def encode_texts(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Toke
     )
 
 
+def _flatten(rows: Sequence[Sequence[int]], dtype: type[np.integer]) -> np.ndarray:
+    """Rows of numbers, end to end."""
+    return np.fromiter(chain.from_iterable(rows), dtype, sum(map(len, rows)))
+
+
+def _iterate_chunks(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
+    """The texts, so many at once that what is made of them fits into memory."""
+    for start in range(0, len(texts), _CACHED_AT_ONCE):
+        yield texts[start : start + _CACHED_AT_ONCE]
+
+
 def _encode_chunks(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Iterator[Any]:
-    special = SpecialTokens.of(
-        tokenizer
-    )  # where texts name some it copies the tokenizer: once for all chunks
+    # Where texts name special tokens it copies the tokenizer: once for all chunks.
+    special = SpecialTokens.of(tokenizer)
     for start in range(0, len(texts), _CHUNK):
         yield _encode_batch(texts[start : start + _CHUNK], special, max_length)
 
@@ -146,16 +170,17 @@ def _count_truncated(encoded: Any, tokenizer: Any, max_length: int) -> int:
     return sum(len(text_ids) >= max_length for text_ids in encoded["input_ids"])
 
 
-def _save_tokens(folder: Path, tokens: Tokens) -> None:
-    # The key is all that the tokens depend on: another process that was faster wrote the same.
-    with write_folder_atomically(folder, keep_existing=True) as temporary:
-        np.save(temporary / "ids.npy", tokens.input_ids)
-        np.save(temporary / "starts.npy", tokens.starts)
-        np.save(temporary / "truncated.npy", np.array(tokens.truncated))
-        if tokens.token_type_ids is not None:
-            np.save(temporary / "types.npy", tokens.token_type_ids)
-        if tokens.loss_mask is not None:
-            np.save(temporary / "loss_mask.npy", tokens.loss_mask)
+def _save_tokens(chunks: Iterable[Tokens], folder: Path) -> None:
+    """Write the tokens of one chunk of texts after the other: of many texts they do not fit into memory."""
+    with TokenWriter(folder) as writer:
+        for tokens in chunks:
+            writer.add(
+                tokens.input_ids,
+                tokens.starts,
+                types=tokens.token_type_ids,
+                loss_mask=tokens.loss_mask,
+                truncated=tokens.truncated,
+            )
 
 
 def _load_tokens(folder: Path) -> Tokens:

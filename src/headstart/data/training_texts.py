@@ -8,6 +8,7 @@ import numpy as np
 
 from headstart.config.study import Data, Size
 from headstart.data.corpus import Examples, Row
+from headstart.data.row_table import RowTable
 from headstart.data.splits import draw_stratified_order, draw_subset, list_strata
 from headstart.errors import DataError
 from headstart.seeds import make_generator
@@ -62,14 +63,19 @@ def draw_bootstrap(train: Examples, seed: int) -> np.ndarray:
 
 def _list_members(groups: np.ndarray) -> list[np.ndarray]:
     """The indices of each group's texts."""
-    return [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    order = np.argsort(groups, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
 
 
 def number_groups(rows: Sequence[Row]) -> np.ndarray | None:
     """Of which group each row is, as numbers [N]; None where rows have no groups."""
-    if not any(row.group is not None for row in rows):
+    groups = RowTable.of(rows).groups
+    present = [str(groups.values[code]) for code in np.unique(groups.codes)]
+    if present == ["None"] and groups[0] is None:
         return None
-    return np.unique([str(row.group) for row in rows], return_inverse=True)[1]
+    rank = {name: i for i, name in enumerate(sorted(set(present)))}
+    numbers = np.array([rank.get(str(value), -1) for value in groups.values], np.int64)
+    return np.asarray(numbers[groups.codes])
 
 
 def check_folds(train: Examples, data: Data) -> None:

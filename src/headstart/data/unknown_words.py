@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from headstart.data.special_tokens import SpecialTokens
+from headstart.data.texts import iterate_words
 
 #: Texts, spread over all, and different words that are looked at: shares are of these.
 MAX_TEXTS: Final = 500
@@ -34,7 +35,7 @@ def measure_unknown_words(texts: Sequence[str], tokenizer: Any) -> UnknownWords:
     wholly unknown.
     """
     step = max(1, len(texts) // MAX_TEXTS)
-    counts = Counter(word for text in texts[::step] for word in text.split())
+    counts = Counter(word for text in texts[::step] for word in iterate_words(text))
     words = [word for word, _ in counts.most_common(MAX_WORDS)]
     if not words:
         return UnknownWords(0.0, ())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -24,8 +25,9 @@ from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
 from headstart.files import write_file_atomically
 from headstart.records import EpochPoint
+from headstart.store.states import STATE_FILE
 
-_FILE, _FORMER = "state.safetensors", "former.safetensors"
+_FORMER = "former.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
 
 
@@ -64,9 +66,9 @@ def save_training_state(
         "points": _POINTS.dump_json(member.epochs).decode(),
         "mark": json.dumps(asdict(mark)),
     }
-    if len(mark.together) > 1 and (folder / _FILE).exists():
-        (folder / _FILE).replace(folder / _FORMER)
-    with write_file_atomically(folder / _FILE) as temporary:
+    if len(mark.together) > 1 and (folder / STATE_FILE).exists():
+        (folder / STATE_FILE).replace(folder / _FORMER)
+    with write_file_atomically(folder / STATE_FILE) as temporary:
         save_file(tensors, temporary, metadata=progress)
 
 
@@ -77,7 +79,7 @@ def forget_former(folder: Path) -> None:
 
 def find_states(folder: Path, identity: str) -> dict[Path, StateMark]:
     """The files that a run with this identity can resume from, the last one first."""
-    marks = {file: _read_mark(file, identity) for file in (folder / _FILE, folder / _FORMER)}
+    marks = {file: _read_mark(file, identity) for file in (folder / STATE_FILE, folder / _FORMER)}
     return {file: mark for file, mark in marks.items() if mark is not None}
 
 
@@ -93,23 +95,54 @@ def _read_mark(file: Path, identity: str) -> StateMark | None:
         return None
 
 
-def load_training_state(file: Path, member: Member, weights: Weights, r: int, optimiser: Optimiser) -> None:
-    """Let member r resume from the state in `file`."""
-    with safe_open(file, framework="pt") as state:
-        progress = state.metadata()
-        tensors = {name: state.get_tensor(name) for name in state.keys()}  # noqa: SIM118 - no mapping
-    device = weights.values.device
+def load_training_state(file: Path, member: Member, weights: Weights, r: int, optimiser: Optimiser) -> bool:
+    """Let member r resume from the state in `file`; False where it is not whole: nothing is changed then."""
+    state = _read_state(file)
+    if state is None or not _fits(state, weights.values[r]):
+        return False
+    device, tensors = weights.values.device, state.tensors
     weights.values[r] = tensors.pop("weights").to(device)
     weights.refresh_narrow()
     best = tensors.pop("best", None)
     member.best_weights = None if best is None else best.to(device)
     optimiser.import_moments(r, tensors)  # what is left of the file's tensors
-    _restore_progress(member, progress)
+    for name, value in state.progress.items():
+        setattr(member, name, value)
+    return True
 
 
-def _restore_progress(member: Member, progress: dict[str, str]) -> None:
-    member.steps, member.micro_batches = int(progress["steps"]), int(progress["passes"])
-    member.seconds = float(progress["seconds"])
-    member.losses = json.loads(progress["losses"])
-    member.epochs = _POINTS.validate_json(progress["points"])
-    member.best = next((p for p in member.epochs if p.epoch == int(progress["best"])), None)
+@dataclass(frozen=True)
+class _State:
+    """What a file holds: tensors by name, and what is known of a member by its attributes' names."""
+
+    tensors: dict[str, torch.Tensor]
+    progress: dict[str, Any]
+
+
+def _read_state(path: Path) -> _State | None:
+    """The state of the file; None where there is none, or it is not whole."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            progress = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        return _State(tensors, _parse_progress(progress))
+    except (OSError, SafetensorError, KeyError, ValueError):  # JSON's and pydantic's errors are ValueErrors
+        return None
+
+
+def _parse_progress(progress: dict[str, str]) -> dict[str, Any]:
+    epochs, best = _POINTS.validate_json(progress["points"]), int(progress["best"])
+    return {
+        "steps": int(progress["steps"]),
+        "micro_batches": int(progress["passes"]),
+        "seconds": float(progress["seconds"]),
+        "losses": [float(loss) for loss in json.loads(progress["losses"])],
+        "epochs": epochs,
+        "best": next((point for point in epochs if point.epoch == best), None),
+    }
+
+
+def _fits(state: _State, row: torch.Tensor) -> bool:
+    """Whether the weights [P], and the best ones where they are kept, are as many as the member's."""
+    learnt, best = state.tensors.get("weights"), state.tensors.get("best")
+    return learnt is not None and learnt.shape == row.shape and (best is None or best.shape == row.shape)

@@ -84,8 +84,7 @@ class Losses:
             where=f"run {run.key}",
             fix="if memory ran out: lower workers or training.batch_size, then run again",
         )
-        record = make_failed_record(self._study.select(run), error)
-        self._store.write_record(record)
+        record = self._store.write_record(make_failed_record(self._study.select(run), error))
         on_event(RunEnded(record))
 
 

@@ -17,6 +17,8 @@ from headstart.records import Gpu, RunRecord, StoppingRule
 from headstart.store.predictions import PredictionReader
 from headstart.store.provenance import read_git_commit
 from headstart.store.runs import RunStore
+from headstart.store.states import describe_damaged_state
+from headstart.store.verify import DamagedRun, describe_damage, list_done
 from headstart.training.prepare import keep_precision, prepare_study
 
 
@@ -25,9 +27,10 @@ class OpenStudy:
     """A study that can be planned and run, and run on with more seeds, without reading anything again.
 
     `records` are those of runs that are done, by run; of runs that end now those are added, failed ones too.
-    `read_predictions` reads each file once. `process_bytes`
-    is what a process holds before it has a model. `gpus` are those that train, none on a CPU, as they were
-    before the study had processes there. `rule` is the one by which seeds are added, if they are.
+    `damaged` are runs in the folder whose files are not what they left: they are set aside, and redone.
+    `read_predictions` reads each file once. `process_bytes` is what a process holds before it has a model.
+    `gpus` are those that train, none on a CPU, as they were before the study had processes there. `rule` is
+    the one by which seeds are added, if they are.
     `log` is told what goes on; `began` is when it was opened, or got its seeds, by `time.monotonic`.
     """
 
@@ -35,6 +38,7 @@ class OpenStudy:
     store: RunStore
     prepared: PreparedStudy
     records: dict[str, RunRecord]
+    damaged: tuple[DamagedRun, ...]
     read_predictions: PredictionReader
     process_bytes: int
     gpus: tuple[Gpu, ...]
@@ -65,9 +69,8 @@ class OpenStudy:
     def with_seeds(self, seeds: tuple[int, ...]) -> OpenStudy:
         """The same with other seeds: nothing that was prepared depends on them."""
         study = self.study.model_copy(update={"seeds": seeds})
-        return replace(
-            self, study=study, prepared=replace(self.prepared, study=study), began=time.monotonic()
-        )
+        prepared = replace(self.prepared, study=study)
+        return replace(self, study=study, prepared=prepared, damaged=(), began=time.monotonic())
 
 
 def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = None) -> OpenStudy:
@@ -83,8 +86,16 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
     study = store.with_added_seeds(study)
     runs = expand_runs(study)
     store.check_same_study(study)
-    # Those that failed are tried again: what they were decides nothing.
-    done = [record for record in store.read_records() if record.status == "done"]
+    reader = PredictionReader(store.get_run_folder)
+    found = store.check_runs(study, reader)
+    # Those that failed are tried again, as are those that are damaged: what they were decides nothing.
+    done = list(list_done(found).values())
+    damaged = tuple(one for one in found if isinstance(one, DamagedRun))
+    for one in damaged:
+        log(describe_damage(one))
+    for run in runs:
+        if sentence := describe_damaged_state(store, run.key):
+            log(sentence)
     process_bytes = measure_process_bytes(runs)
     prepared = prepare_study(study, runs, commit=read_git_commit(Path.cwd()), log=log)
     store.check_sources(done, prepared.corpus.digest, prepared.sources)
@@ -93,7 +104,8 @@ def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = 
         store=store,
         prepared=keep_precision(prepared, done),
         records={record.key: record for record in done},
-        read_predictions=PredictionReader(store.get_run_folder),
+        damaged=damaged,
+        read_predictions=reader,
         process_bytes=process_bytes,
         gpus=list_gpus(study.device),
         rule=rule or store.read_stopping_rule(),

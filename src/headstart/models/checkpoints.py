@@ -90,7 +90,7 @@ class Checkpoint:
         """The library's class that makes models of it."""
         return get_auto_class(self.task)
 
-    @property
+    @cached_property
     def architecture(self) -> dict[str, Any]:
         """The configuration without what differs between checkpoints of one architecture."""
         return {k: v for k, v in self.config.to_dict().items() if k not in _NOT_ARCHITECTURE}

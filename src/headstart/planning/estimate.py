@@ -243,7 +243,7 @@ def estimate_study(
         to_come: those that are trained after these.
     """
     of_arm = {run.arm: prepared.select(run) for run in runs}
-    parameters = {arm: load_method(run.run.method).count_parameters(run) for arm, run in of_arm.items()}
+    parameters = _count_parameters(of_arm)
     return StudyEstimate(
         missing=missing,
         prepared=prepared,
@@ -255,6 +255,17 @@ def estimate_study(
         to_come=to_come,
         cautions=tuple(_list_cautions(of_arm)),
     )
+
+
+def _count_parameters(of_arm: Mapping[str, PreparedRun]) -> dict[str, Parameters | None]:
+    """Those of each arm; equal networks are counted once."""
+    networks = {arm: prepared.run.network for arm, prepared in of_arm.items()}
+    different = {networks[arm]: prepared for arm, prepared in of_arm.items()}
+    counted = {
+        network: load_method(prepared.run.method).count_parameters(prepared)
+        for network, prepared in different.items()
+    }
+    return {arm: counted[network] for arm, network in networks.items()}
 
 
 def _list_cautions(of_arm: Mapping[str, PreparedRun]) -> Iterator[StudyWarning]:

@@ -20,18 +20,19 @@ def render_cost_table(arms: Sequence[str], cost: StudyCost) -> Table:
     memory = "GPU memory, expected" if cost.gpus else "memory, expected"
     for name in ("parameters", "trainable", memory, "measured"):
         table.add_column(name, justify="right")
+    groups = _find_groups(cost.groups)
     for arm in arms:
         parameters = cost.parameters.get(arm)
         counts = (f"{parameters.total:,}", f"{parameters.trainable:,}") if parameters else ("-", "-")
-        group = _find_group(arm, cost.groups)
+        group = groups.get(arm)
         shown = (_describe_memory(group), _describe_measured(group.measured)) if group else ("-", "-")
         table.add_row(escape(arm), *counts, *shown)
     return table
 
 
-def _find_group(arm: str, groups: Sequence[GroupCost]) -> GroupCost | None:
-    """The first group that has runs of the arm; none where all are done."""
-    return next((group for group in groups if any(key.startswith(f"{arm}/") for key in group.runs)), None)
+def _find_groups(groups: Sequence[GroupCost]) -> dict[str, GroupCost]:
+    """The first group that has runs of an arm, by arm; of arms whose runs are all done there is none."""
+    return {key.partition("/")[0]: group for group in reversed(groups) for key in group.runs}
 
 
 def _describe_memory(group: GroupCost) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.config.arm_settings import RateSource, find_rates, get_grid_axes, resolve_training
+from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.statistics import DataStatistics
@@ -67,9 +68,10 @@ def _render_runs(plan: Plan) -> Table:
     table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
     total = Counter(run.arm for run in (*plan.runs, *plan.to_come))
     done = Counter(run.arm for run in plan.runs if run.key in plan.done)
+    control_arm = study.control_arm
     for name, arm in study.arms.items():
         has_checkpoint = get_method_traits(arm.method).has_checkpoint
-        control = " (control)" if name == study.control_arm else ""
+        control = " (control)" if name == control_arm else ""
         table.add_row(
             escape(name) + control,
             escape(arm.init) if has_checkpoint else "-",
@@ -118,12 +120,12 @@ def _describe_missing(plan: Plan) -> Iterator[str]:
     if to_come:
         tuning = sum(run.for_tuning for run in missing)
         yield f"  {tuning} of them choose settings; {to_come} then train at those, and are judged"
+    of_key = {run.key: run for run in plan.runs}
     for group in plan.cost.groups:
-        yield from _describe_group(group, plan)
+        yield from _describe_group(group, [of_key[key] for key in group.runs if key in of_key], plan)
 
 
-def _describe_group(group: GroupCost, plan: Plan) -> Iterator[str]:
-    of_group = [run for run in plan.runs if run.key in group.runs]
+def _describe_group(group: GroupCost, of_group: Sequence[Run], plan: Plan) -> Iterator[str]:
     arms = ", ".join(dict.fromkeys(run.arm for run in of_group))
     count = sum(run.key not in plan.done for run in of_group)
     if group.alone is None and count > 1:

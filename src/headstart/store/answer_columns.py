@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.errors import OutputError
+from headstart.errors import DamagedFileError
 from headstart.stats.answers import AnswerMeasures, measure_answers
 
 #: Of each answer alone; `chrf` is for readers of the file, its counts are what figures are computed from.
@@ -73,7 +73,7 @@ def read_answered_prompts(file: Path) -> AnsweredPrompts:
     """The texts of a file of predictions.
 
     Raises:
-        OutputError: it cannot be read, or holds no answers.
+        DamagedFileError: it cannot be read, or holds no answers.
     """
     try:
         columns: Mapping[str, list[Any]] = pq.read_table(file).to_pydict()
@@ -85,5 +85,9 @@ def read_answered_prompts(file: Path) -> AnsweredPrompts:
             references=tuple(columns["response"]),
             answers=tuple(columns["answer"]),
         )
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        raise OutputError(f"answers cannot be read: {error}", where=str(file)) from error
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise DamagedFileError(
+            f"answers cannot be read: {' '.join(str(error).split())}",
+            where=str(file),
+            fix="run the study again: the run is redone, and what is there is kept aside",
+        ) from error

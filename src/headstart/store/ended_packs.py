@@ -14,20 +14,22 @@ from pydantic import TypeAdapter, ValidationError
 
 from headstart.files import write_text
 from headstart.records import RunRecord
+from headstart.store.digests import add_digests
 from headstart.store.layout import StudyLayout
 from headstart.store.records import write_record
 
 _RECORDS = TypeAdapter(tuple[RunRecord, ...])
 
 
-def write_pack(layout: StudyLayout, records: Sequence[RunRecord]) -> None:
-    """Write the records of runs that trained as one: into one file, and from there into their folders."""
-    if len(records) > 1:
-        file = _get_file(layout, [record.key for record in records])
-        write_text(file, _RECORDS.dump_json(tuple(records)).decode() + "\n")
-        _settle(layout, file)
-    else:
-        write_record(layout, *records)
+def write_pack(layout: StudyLayout, records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Write the records of runs that trained as one, with their digests: into one file, and from there into
+    their folders; gives them so."""
+    if len(records) < 2:
+        return [write_record(layout, record) for record in records]
+    file = _get_file(layout, [record.key for record in records])
+    whole = tuple(add_digests(record, layout.get_run_folder(record.key)) for record in records)
+    write_text(file, _RECORDS.dump_json(whole).decode() + "\n")
+    return list(_settle(layout, file))
 
 
 def settle_pack(layout: StudyLayout, keys: Sequence[str]) -> tuple[RunRecord, ...]:
@@ -58,9 +60,7 @@ def _get_file(layout: StudyLayout, keys: Sequence[str]) -> Path:
 
 
 def _settle(layout: StudyLayout, file: Path) -> tuple[RunRecord, ...]:
-    records = _read(file)
-    for record in records:
-        write_record(layout, record)
+    records = tuple(write_record(layout, record) for record in _read(file))
     file.unlink(missing_ok=True)
     with suppress(OSError):  # another pack's file is there, or there is no folder
         file.parent.rmdir()

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import ValidationError
-
 from headstart.errors import OutputError
 from headstart.files import write_text
 from headstart.records import SCHEMA_VERSION, Record
+from headstart.store.json_files import read_versioned
 from headstart.store.layout import StudyLayout
 
 #: Letters alone: spreadsheets take `12e45` for a number.
@@ -61,20 +60,17 @@ def read_judging_key(layout: StudyLayout, sheet: str, where: Path) -> JudgingKey
     """The key of a sheet that came back as the file `where`.
 
     Raises:
-        OutputError: the study has none of that name, or it cannot be read.
+        OutputError: the study has none of that name, or it cannot be read, or is of another version.
     """
     path = layout.judging_key_file(sheet)
-    if not _NAME.fullmatch(sheet) or not path.is_file():
+    if not _NAME.fullmatch(sheet) or not path.exists():
         raise OutputError(
             f"sheet {sheet!r} is none of the study in {layout.out}",
             where=str(where),
             expected=_describe_sheets(list_sheets(layout)),
             fix="name the folder of the study that the sheet was written for",
         )
-    try:
-        return JudgingKey.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise OutputError(f"no key of a sheet: {error.errors()[0]['msg']}", where=str(path)) from error
+    return read_versioned(JudgingKey, path, layout.out)
 
 
 def list_sheets(layout: StudyLayout) -> list[str]:

@@ -40,6 +40,11 @@ class StudyLayout:
         return self.out / "judging" / f"{sheet}.json"
 
     @property
+    def set_aside_folder(self) -> Path:
+        """What keeps files that were not believed, by run."""
+        return self.out / "set-aside"
+
+    @property
     def runs_folder(self) -> Path:
         """What holds a folder for each run."""
         return self.out / "runs"

@@ -16,6 +16,7 @@ from pydantic import ConfigDict
 from headstart.errors import ModelError
 from headstart.files import write_text
 from headstart.records import Record
+from headstart.store.schema import describe_version
 
 #: Its name in the folder of a saved model.
 NOTES_FILE: Final = "headstart.json"
@@ -64,11 +65,17 @@ def read_model_notes(folder: Path) -> ModelNotes:
             return ModelNotes.model_validate(values | {"schema_version": version})
     except FileNotFoundError:
         return ModelNotes()
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # of pydantic's too: a ValueError
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # of pydantic's too: a ValueError
         raise ModelError(f"{NOTES_FILE} cannot be read", where=str(folder), fix="delete it") from error
     raise ModelError(
-        f"{NOTES_FILE} is of version {version}",
+        f"{NOTES_FILE} is {describe_version(version, NOTES_VERSION)}",
         where=str(folder),
-        expected=f"version {NOTES_VERSION} or older",
+        expected=f"schema version {NOTES_VERSION} or older",
         fix="update headstart",
     )

@@ -9,6 +9,7 @@ Shapes: N examples of a file, n of a window, C classes.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from headstart.errors import OutputError
+from headstart.errors import DamagedFileError
 from headstart.files import write_file_atomically
 from headstart.stats.answers import AnswerMeasures
 from headstart.store.answer_columns import read_answer_measures
@@ -31,6 +32,12 @@ Kind = Literal["classes", "labels", "numbers", "answers", "tokens"]
 TOKEN_METRICS: Final = frozenset({"loss", "perplexity", "token_accuracy"})
 #: A probability below this counts as this, so that a loss is finite.
 _MIN_PROBABILITY: Final = 1e-12
+#: Probabilities are as a model gave them, in 32 bits. That of a class is exact in proportion, that of a label
+#: which is not there, 1 - p, is not: these are some of their last digits.
+_SHARE_ROUNDED: Final = 1e-5
+_ROUNDING: Final = 1e-6
+#: Below this they end.
+_TINY: Final = 1e-30
 PREDICTIONS_FILE: Final = "predictions.parquet"
 TOKENS_FILE: Final = "tokens.parquet"
 #: Whole numbers that are equal for examples of one group; absent where each is by itself.
@@ -103,7 +110,8 @@ class Predictions:
     tokens their sums, is None where probabilities are not known; `answers` and `stopped` [N] are of answers
     alone. `digest`
     tells one set of test examples, with their labels, from another; `groups` [N], which it does not depend
-    on, are equal where examples have something in common, and None where each is by itself.
+    on, are equal where examples have something in common, and None where each is by itself. `loss_range` is
+    between what the mean loss was before probabilities were rounded to be written.
     """
 
     kind: Kind
@@ -115,6 +123,7 @@ class Predictions:
     stopped: np.ndarray | None = None
     answers: AnswerMeasures | None = None
     groups: np.ndarray | None = None
+    loss_range: tuple[float, float] | None = None
 
 
 class PredictionReader:
@@ -131,7 +140,7 @@ class PredictionReader:
         """As `read_predictions`, of the folder of run `key`.
 
         Raises:
-            OutputError: the file cannot be read.
+            DamagedFileError: the file cannot be read.
         """
         file = find_predictions(self._get_folder(key), metric)
         if file is None:
@@ -145,7 +154,7 @@ def read_predictions(folder: Path, metric: str) -> Predictions | None:
     """What a run's folder holds that `metric` is computed from; None where it was deleted.
 
     Raises:
-        OutputError: the file cannot be read.
+        DamagedFileError: the file cannot be read.
     """
     file = find_predictions(folder, metric)
     return None if file is None else _read_file(file)
@@ -154,17 +163,37 @@ def read_predictions(folder: Path, metric: str) -> Predictions | None:
 def find_predictions(folder: Path, metric: str) -> Path | None:
     """The file of a run's folder that `metric` is computed from; None where it was deleted."""
     file = folder / TOKENS_FILE
-    if metric not in TOKEN_METRICS or not file.is_file():
+    if metric not in TOKEN_METRICS or not file.exists():
         file = folder / PREDICTIONS_FILE
-    return file if file.is_file() else None
+    return file if file.exists() else None
 
 
 def _read_file(file: Path) -> Predictions:
     try:
+        if not file.is_file():
+            raise OSError("it is no file")
         table = pq.read_table(file)
+        _check_whole(table)
         return replace(_parse_table(table), groups=_read_groups(table))
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        raise OutputError(f"predictions cannot be read: {error}", where=str(file)) from error
+    # What is no Parquet, and what has other columns, or other values in them, than are written here.
+    except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedFileError(
+            f"predictions cannot be read: {describe_cause(error)}",
+            where=str(file),
+            fix="run the study again: the run is redone, and what is there is kept aside",
+        ) from error
+
+
+def describe_cause(error: Exception) -> str:
+    """What a library says of a file, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _check_whole(table: pa.Table) -> None:
+    """See that each example has a value in each column: none is ever written without."""
+    without = next((name for name in table.column_names if table[name].null_count), None)
+    if without is not None:
+        raise ValueError(f"an example has no {without!r}")
 
 
 def _read_groups(table: pa.Table) -> np.ndarray | None:
@@ -189,7 +218,16 @@ def _parse_classes(table: pa.Table, names: Sequence[str]) -> Predictions:
     probabilities = _stack_probabilities(table, names)
     of_true = probabilities[np.arange(len(y_true)), y_true]
     losses = -np.log(np.maximum(of_true, _MIN_PROBABILITY))
-    return Predictions("classes", y_true, y_pred, len(names), _hash_labels(table, y_true, names), losses)
+    digest = _hash_labels(table, y_true, names)
+    return Predictions(
+        "classes",
+        y_true,
+        y_pred,
+        len(names),
+        digest,
+        losses,
+        loss_range=_bound_loss(of_true, _SHARE_ROUNDED * of_true),
+    )
 
 
 def _parse_label_sets(table: pa.Table, names: Sequence[str]) -> Predictions:
@@ -197,7 +235,20 @@ def _parse_label_sets(table: pa.Table, names: Sequence[str]) -> Predictions:
     probabilities = _stack_probabilities(table, names)
     of_true = np.where(y_true > 0, probabilities, 1 - probabilities)
     losses = -np.log(np.maximum(of_true, _MIN_PROBABILITY)).mean(1)
-    return Predictions("labels", y_true, y_pred, len(names), _hash_labels(table, y_true, names), losses)
+    digest = _hash_labels(table, y_true, names)
+    return Predictions(
+        "labels", y_true, y_pred, len(names), digest, losses, loss_range=_bound_loss(of_true, _ROUNDING)
+    )
+
+
+def _bound_loss(probabilities: np.ndarray, rounding: np.ndarray | float) -> tuple[float, float]:
+    """The least and the most that the mean loss can have been, of what is true, before probabilities were
+    rounded by so much; without an end where one of them may have been zero."""
+    if not probabilities.size:
+        return 0.0, math.inf
+    low = -np.log(np.clip(probabilities + rounding, _TINY, 1.0)).mean()
+    least = probabilities - rounding
+    return float(low), float(-np.log(least).mean()) if (least > _TINY).all() else math.inf
 
 
 def _parse_numbers(table: pa.Table) -> Predictions:

@@ -1,4 +1,4 @@
-"""Reads and writes what a study's folder holds as JSON: run records, the stopping rule, plan and results."""
+"""Writes the records of runs, and reads them back as they were written; plain JSON beside them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from headstart.errors import OutputError
+from headstart.errors import DamagedFileError
 from headstart.files import write_text
-from headstart.records import PlacementRecord, RunRecord, StoppingRule
+from headstart.records import PlacementRecord, RunRecord
+from headstart.store.digests import add_digests, compute_digest
+from headstart.store.json_files import read_json, validate
 from headstart.store.layout import StudyLayout
-from headstart.store.schema import check_schema
+from headstart.store.schema import check_schema, check_version
 
 
 def clear_run_folder(layout: StudyLayout, key: str) -> Path:
@@ -28,28 +30,42 @@ def clear_run_folder(layout: StudyLayout, key: str) -> Path:
         elif entry.is_file():
             entry.unlink()
     # A process that is killed while it writes a state leaves half of one, as large as the model.
-    for half_written in checkpoint.glob(".*"):
-        half_written.unlink()
+    for entry in checkpoint.glob("*"):
+        if entry.is_dir():  # no state of ours, and none could be written in its place
+            shutil.rmtree(entry)
+        elif entry.name.startswith("."):
+            entry.unlink()
     return folder
 
 
-def write_record(layout: StudyLayout, record: RunRecord) -> None:
-    """Write a run's record, which completes it; one that is done needs its training state no more."""
-    write_text(layout.record_file(record.key), record.model_dump_json(indent=1) + "\n")
+def write_record(layout: StudyLayout, record: RunRecord) -> RunRecord:
+    """Write a run's record, which completes it, with the digests of what the run left; gives it so.
+
+    A run that is done needs its training state no more.
+    """
+    whole = add_digests(record, layout.get_run_folder(record.key))
+    write_text(layout.record_file(record.key), whole.model_dump_json(indent=1) + "\n")
     if record.status == "done":
         shutil.rmtree(layout.get_state_folder(record.key), ignore_errors=True)
+    return whole
+
+
+def list_record_files(layout: StudyLayout) -> list[Path]:
+    """Every record in the folder, in the order of their paths."""
+    depths = ("*/*/*/record.json", "*/*/*/*/record.json")  # the latter where an arm tries a grid
+    return sorted(file for depth in depths for file in layout.runs_folder.glob(depth))
 
 
 def read_records(layout: StudyLayout) -> Iterator[RunRecord]:
-    """Every record in the folder, in the order of their paths.
+    """Every record in the folder, in the order of their paths. The files beside them are not looked at.
 
     Raises:
-        OutputError: a record cannot be read.
+        DamagedFileError: a record cannot be read, was changed, or is of another run than its folder.
+        OutputError: one is of another version.
     """
     check_schema(layout.out)
-    depths = ("*/*/*/record.json", "*/*/*/*/record.json")  # the latter where an arm tries a grid
-    for file in sorted(file for depth in depths for file in layout.runs_folder.glob(depth)):
-        yield _read_record(file)
+    for file in list_record_files(layout):
+        yield read_record(file, layout)
 
 
 def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
@@ -57,34 +73,34 @@ def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
     return {record.key: record for record in read_records(layout) if record.status == "done"}
 
 
-def _read_record(file: Path) -> RunRecord:
-    try:
-        return RunRecord.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        raise OutputError(
-            f"not a record: {error.errors()[0]['msg']}", where=str(file), fix="delete it; its run is redone"
-        ) from error
-
-
-def write_stopping_rule(layout: StudyLayout, rule: StoppingRule) -> None:
-    """Note that seeds are added until contrasts are known, and by which rule."""
-    write_text(layout.stopping_rule_file, rule.model_dump_json(indent=1) + "\n")
-
-
-def read_stopping_rule(layout: StudyLayout) -> StoppingRule | None:
-    """The rule by which seeds were added to the study, if it was.
+def read_record(file: Path, layout: StudyLayout) -> RunRecord:
+    """A run's record, as it was written.
 
     Raises:
-        OutputError: it cannot be read.
+        DamagedFileError: it cannot be read, was changed, or is of another run than its folder.
+        OutputError: it is of another version.
     """
-    check_schema(layout.out)
-    file = layout.stopping_rule_file
-    if not file.is_file():
-        return None
     try:
-        return StoppingRule.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        raise OutputError(f"no rule: {error.errors()[0]['msg']}", where=str(file)) from error
+        values = read_json(file)
+        check_version(values, file, layout.out)
+        record = validate(RunRecord, values, file)
+    except DamagedFileError as error:
+        raise make_record_error(error.got, file) from error
+    if record.key != file.parent.relative_to(layout.runs_folder).as_posix():
+        raise make_record_error(f"is the record of another run, {record.key}", file)
+    if record.digest is not None and record.digest != compute_digest(values):
+        raise make_record_error("was changed after the run wrote it: its digest is another", file)
+    return record
+
+
+def make_record_error(what: str, file: Path) -> DamagedFileError:
+    """The error of a run's file that is not what the run left."""
+    return DamagedFileError(
+        what,
+        where=str(file),
+        expected="the file as the run wrote it",
+        fix="run the study again: the run is redone, and what is there is kept aside",
+    )
 
 
 def write_placement(layout: StudyLayout, placement: PlacementRecord) -> None:

@@ -20,14 +20,16 @@ from headstart.store.records import (
     clear_run_folder,
     read_placement,
     read_records,
-    read_stopping_rule,
     write_json,
     write_placement,
     write_record,
-    write_stopping_rule,
 )
 from headstart.store.same_sources import check_sources
 from headstart.store.same_study import check_same_study, read_earlier_study
+from headstart.store.schema import check_schema
+from headstart.store.set_aside import set_run_aside
+from headstart.store.stopping_rules import read_stopping_rule, write_stopping_rule
+from headstart.store.verify import DamagedRun, ReadPredictions, check_runs, read_verified
 
 
 class RunStore(StudyLayout):
@@ -75,7 +77,7 @@ class RunStore(StudyLayout):
         return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.read_seeds())))})
 
     def read_stopping_rule(self) -> StoppingRule | None:
-        """As `records.read_stopping_rule`."""
+        """As `stopping_rules.read_stopping_rule`."""
         return read_stopping_rule(self)
 
     def read_looks(self) -> tuple[Look, ...]:
@@ -90,9 +92,9 @@ class RunStore(StudyLayout):
         """As `records.clear_run_folder`."""
         return clear_run_folder(self, key)
 
-    def write_record(self, record: RunRecord) -> None:
+    def write_record(self, record: RunRecord) -> RunRecord:
         """As `records.write_record`."""
-        write_record(self, record)
+        return write_record(self, record)
 
     def read_placement(self) -> PlacementRecord | None:
         """As `records.read_placement`."""
@@ -102,9 +104,9 @@ class RunStore(StudyLayout):
         """As `records.write_placement`."""
         write_placement(self, placement)
 
-    def write_pack(self, records: Sequence[RunRecord]) -> None:
+    def write_pack(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         """As `ended_packs.write_pack`."""
-        write_pack(self, records)
+        return write_pack(self, records)
 
     def settle_pack(self, keys: Sequence[str]) -> tuple[RunRecord, ...]:
         """As `ended_packs.settle_pack`."""
@@ -121,6 +123,20 @@ class RunStore(StudyLayout):
     def read_done_records(self) -> dict[str, RunRecord]:
         """The completed runs by key."""
         return {record.key: record for record in self.read_records() if record.status == "done"}
+
+    def read_verified(self, study: Study, read: ReadPredictions) -> list[RunRecord]:
+        """As `verify.read_verified`."""
+        check_schema(self.out)
+        return list(read_verified(self, study, read))
+
+    def check_runs(self, study: Study, read: ReadPredictions) -> list[RunRecord | DamagedRun]:
+        """As `verify.check_runs`, models with them."""
+        check_schema(self.out)
+        return list(check_runs(self, study, read, models=True))
+
+    def set_run_aside(self, damaged: DamagedRun) -> Path | None:
+        """As `set_aside.set_run_aside`."""
+        return set_run_aside(self, damaged)
 
     def read_predictions(self, key: str, metric: str) -> Predictions | None:
         """What the model of run `key` predicted of the test examples, as `metric` needs it; None without.

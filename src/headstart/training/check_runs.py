@@ -23,7 +23,8 @@ def check_methods(
         ModelError: it does not; names the arm.
         MissingExtraError: a library that a method needs is not installed.
     """
-    for run in {run.arm: run for run in runs}.values():
+    first = {run.network: run for run in reversed({run.arm: run for run in runs}.values())}
+    for run in reversed(first.values()):
         checkpoint = checkpoints[run.checkpoint]
         if run.training.gradient_checkpointing and not checkpoint.can_recompute:
             raise ModelError(

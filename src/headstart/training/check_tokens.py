@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from headstart.data.conversations import iterate_contents
+from headstart.data.conversations import sample_contents
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
-from headstart.data.unknown_words import measure_unknown_words
+from headstart.data.unknown_words import MAX_TEXTS, measure_unknown_words
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint
 from headstart.models.padding import make_no_row_error
@@ -28,7 +28,7 @@ def check_words(corpus: Corpus, checkpoints: Mapping[str, Checkpoint]) -> Iterat
     Raises:
         ModelError: it knows hardly any.
     """
-    texts = list(iterate_contents(corpus, PARTS))
+    texts = sample_contents(corpus, PARTS, MAX_TEXTS)
     for name, checkpoint in checkpoints.items():
         unknown = measure_unknown_words(texts, checkpoint.tokenizer)
         if unknown.share <= NOTICEABLE_UNKNOWN:

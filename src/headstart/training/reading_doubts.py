@@ -78,13 +78,16 @@ def _warn_of_padding(checkpoint: Checkpoint) -> Iterator[StudyWarning]:
 def _warn_of_special_tokens(corpus: Corpus, checkpoint: Checkpoint) -> Iterator[StudyWarning]:
     """Texts that name special tokens of the tokenizer, which are text there."""
     special = SpecialTokens.of(checkpoint.tokenizer)
-    named = [set(special.pattern.findall(text)) for text in iterate_contents(corpus, PARTS)]
-    count, names = sum(map(bool, named)), sorted(set().union(*named))
+    count, names = 0, set[str]()
+    for text in iterate_contents(corpus, PARTS):
+        found = special.pattern.findall(text)
+        count += bool(found)
+        names.update(found)
     if count:
         yield StudyWarning(
             kind="special-tokens",
             message=f"{format_count(count, 'example')} with names of special tokens of {checkpoint.name} "
-            f"({format_names(names)}): they are read as text, and end or part nothing",
+            f"({format_names(sorted(names))}): they are read as text, and end or part nothing",
         )
 
 

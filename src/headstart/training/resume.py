@@ -126,10 +126,12 @@ class TrainingStateSaver:
             key: find_states(self._store.get_state_folder(key), self._identity[key]) for key in self._identity
         }
         files = choose_states(found)
-        resuming = [(r, member) for r, member in enumerate(members) if member.run.key in files]
-        for r, member in resuming:
-            load_training_state(files[member.run.key], member, weights, r, optimiser)
-        return [member for _, member in resuming]
+        return [
+            member
+            for r, member in enumerate(members)
+            if member.run.key in files
+            and load_training_state(files[member.run.key], member, weights, r, optimiser)
+        ]
 
 
 def choose_states(found: Mapping[str, Mapping[Path, StateMark]]) -> dict[str, Path]:

@@ -75,10 +75,10 @@ def train_pack(
         _show_end(record, store, study.study.metric)
         set_modes(store.get_run_folder(record.key))  # also what methods without training saved
         set_modes(store.get_curves_folder(record.key))
-    store.write_pack(records)
-    for record in records:
+    whole = store.write_pack(records)
+    for record in whole:
         on_event(RunEnded(record))
-    return records
+    return whole
 
 
 def _show_end(record: RunRecord, store: RunStore, metric: str) -> None:

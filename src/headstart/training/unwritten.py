@@ -33,5 +33,6 @@ def naming_rows(study: Study) -> Iterator[None]:
 
 def _find_row(text: Text, study: Study) -> str | None:
     """The file and line of the first row with that text: places are not kept while all is well."""
-    rows = (row for read in read_parts(study.data, study.task).values() for row in read.rows)
-    return next((row.where for row in rows if row.text == text), None)
+    tables = (read.rows for read in read_parts(study.data, study.task).values())
+    found = ((rows, i) for rows in tables for i, other in enumerate(rows.texts) if other == text)
+    return next((rows.places[i] for rows, i in found), None)

@@ -236,6 +236,15 @@ def test_answers_that_were_deleted_are_missed(tmp_path: Path) -> None:
         headstart.judge_pairs(tmp_path / "out", tmp_path / "p.csv", arm="tuned")
 
 
+def test_answers_that_were_changed_are_not_judged(tmp_path: Path) -> None:
+    store = write_answered_study(tmp_path / "out")
+    file = store.get_run_folder("base/all/0") / "predictions.parquet"
+    shutil.copy(store.get_run_folder("tuned/all/1") / "predictions.parquet", file)
+    with pytest.raises(HeadstartError, match="is not the file that the run wrote") as caught:
+        headstart.judge_pairs(tmp_path / "out", tmp_path / "p.csv", arm="tuned")
+    assert caught.value.where == str(file)
+
+
 def test_what_comes_back_wrong_is_one_message(tmp_path: Path, sheet: Path) -> None:
     anna = fill_sheet(sheet, tmp_path / "anna.csv", prefer_good)
     with pytest.raises(HeadstartError, match=r"anna\.csv: is given twice"):

@@ -262,3 +262,19 @@ def test_an_arm_is_tuned_by_as_many_seeds_as_its_control() -> None:
     assert problem[0] == "arms.a.tune.seeds"
     assert problem[1].startswith("is 7, 8 for a and 1000, 1001, 1002 for its control r")
     assert find_confounders(study(arms=arms, confounded=True)) == []
+
+
+def test_arms_that_differ_in_their_steps_alone_train_one_network() -> None:
+    arms = {
+        "plain": {},
+        "fast": {"training": {"learning_rate": 1e-3, "epochs": 9, "batch_size": 4, "weight_decay": 0.5}},
+        "random": {"init": "random"},
+        "lora": {"method": "lora"},
+        "wide": {"method": "lora", "lora": {"r": 64}},
+        "short": {"training": {"max_length": 8}},
+        "recomputed": {"training": {"gradient_checkpointing": True}},
+    }
+    study = Study.model_validate({"data": {"path": "x"}, "model": "m", "arms": arms, "confounded": True})
+    networks = {run.arm: run.network for run in expand_runs(study)}
+    assert networks["plain"] == networks["fast"]
+    assert len({networks[name] for name in arms}) == len(arms) - 1

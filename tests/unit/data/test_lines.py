@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from headstart.data import lines
 from headstart.data.formats import read_cells
 from headstart.data.lines import make_rewrite, read_lines, read_raw_lines
 from headstart.errors import DataError
@@ -168,3 +169,16 @@ def test_lines_lose_their_ends_alone(tmp_path: Path) -> None:
 def test_names_in_commands_are_quoted() -> None:
     assert make_rewrite(Path("x/a;b.csv"), "tr < {file} > {new}") == "tr < 'a;b.csv' > 'new-a;b.csv'"
     assert make_rewrite(Path("b.gz"), "{file} {plain} {stem}") == "b.gz plain-b.gz b"
+
+
+def test_a_line_longer_than_memory_allows_is_refused_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 2000)
+    file = tmp_path / "a.csv"
+    file.write_text("text\n" + "a" * 3000 + "\n")
+    with pytest.raises(DataError) as caught:
+        list(read_lines(file))
+    assert caught.value.where == f"{file}:2"
+    file.write_text("text\n" + ("a" * 1999 + "\n") * 3)
+    assert len(list(read_lines(file))) == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +26,7 @@ def rows(labels: list[Any], groups: list[str] | None = None) -> list[Row]:
     return [Row(i, f"a.csv:{i + 2}", f"text {i}", label, group) for i, (label, group) in enumerate(pairs)]
 
 
-def ids(parts: dict[Part, list[Row]]) -> dict[Part, list[int]]:
+def ids(parts: Mapping[Part, Sequence[Row]]) -> dict[Part, list[int]]:
     return {part: [row.id for row in part_rows] for part, part_rows in parts.items()}
 
 

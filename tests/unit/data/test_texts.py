@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headstart.config.study import Data
-from headstart.data.texts import list_text_columns, read_text
+from headstart.data import texts
+from headstart.data.texts import list_text_columns, make_text_key, read_text
 from headstart.errors import DataError
 
 
@@ -46,3 +47,10 @@ def test_cell_that_is_no_text_is_refused(value: object, message: str) -> None:
 def test_second_half_of_a_pair_is_judged_too() -> None:
     with pytest.raises(DataError, match="empty text in column 'q'"):
         read_text({"p": "one", "q": ""}, ("p", "q"), "f:1")
+
+
+def test_words_of_long_texts_are_those_of_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\x1f a\u2028b\x85 c\u3000\u200bd \x1c\n" * 3
+    expected = (text.split(), make_text_key(text))
+    monkeypatch.setattr(texts, "_LONG", 1)
+    assert (list(texts.iterate_words(text)), make_text_key(text)) == expected

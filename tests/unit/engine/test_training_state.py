@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from headstart.engine.member import Member
 from headstart.engine.optim.create import create_optimiser
@@ -136,3 +137,29 @@ def test_write_that_fails_leaves_the_earlier_state(tmp_path: Path, monkeypatch: 
     with pytest.raises(OSError, match="disk full"):
         _whole(tmp_path, 3)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [earlier]
+
+
+@pytest.mark.parametrize("lacking", ["points", "losses", "weights"])
+def test_a_state_that_lacks_something_is_not_taken_and_changes_nothing(tmp_path: Path, lacking: str) -> None:
+    uninterrupted = _whole(tmp_path, 3)
+    file = tmp_path / "state.safetensors"
+    with safe_open(file, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys() if name != lacking}  # noqa: SIM118
+        progress = {key: value for key, value in opened.metadata().items() if key != lacking}
+    save_file(tensors, file, metadata=progress)
+    begun, _, loaded = _rest(tmp_path)
+    assert not loaded
+    assert begun.steps == uninterrupted.steps
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("losses", "[1,"), ("points", "[{}]"), ("steps", "many"), ("points", "[NaN]")]
+)
+def test_a_state_whose_progress_is_damaged_is_not_taken(tmp_path: Path, key: str, value: str) -> None:
+    _whole(tmp_path, 3)
+    file = tmp_path / "state.safetensors"
+    with safe_open(file, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        progress = opened.metadata()
+    save_file(tensors, file, metadata=progress | {key: value})
+    assert not _rest(tmp_path)[2]

@@ -47,5 +47,5 @@ def test_other_names_are_of_no_sheet(tmp_path: Path, name: str) -> None:
 def test_a_damaged_key_is_named(tmp_path: Path) -> None:
     path = write_judging_key(StudyLayout(tmp_path), KEY)
     path.write_text("{}", encoding="utf-8")
-    with pytest.raises(OutputError, match=r"abcdefghijkl\.json: no key of a sheet"):
+    with pytest.raises(OutputError, match=r"abcdefghijkl\.json: has no schema_version"):
         read_judging_key(StudyLayout(tmp_path), "abcdefghijkl", tmp_path / "s.csv")

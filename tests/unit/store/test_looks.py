@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.errors import OutputError
-from headstart.records import Look
+from headstart.errors import DamagedFileError, OutputError
+from headstart.records import Look, Looks
 from headstart.store.layout import StudyLayout
 from headstart.store.looks import log_look, read_looks
 from headstart.store.records import write_json
@@ -70,7 +70,27 @@ def test_results_that_cannot_be_read_are_named(tmp_path: Path, text: str) -> Non
 
 def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
-    layout.looks_file.write_text(json.dumps({"looks": [{"seeds": [0]}]}), encoding="utf-8")
-    with pytest.raises(OutputError, match="no looks") as caught:
+    values = {"schema_version": 2, "looks": [{"seeds": [0]}]}
+    layout.looks_file.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(DamagedFileError, match=r"looks\.0\.time: Field required") as caught:
         read_looks(layout)
     assert caught.value.where == str(layout.looks_file)
+
+
+def test_a_log_without_a_version_is_not_taken_unread(tmp_path: Path) -> None:
+    layout = StudyLayout(tmp_path)
+    layout.looks_file.write_text('{"looks": []}', encoding="utf-8")
+    with pytest.raises(DamagedFileError, match="has no schema_version"):
+        read_looks(layout)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"schema_version": 2, "looks": NaN}'])
+def test_a_damaged_log_is_written_anew_from_the_results(tmp_path: Path, content: bytes) -> None:
+    layout = StudyLayout(tmp_path)
+    looks = log_look(layout, make_study(seeds=3))
+    write_json(tmp_path / "results.json", replace(findings_of(), looks=looks).to_dict())
+    layout.looks_file.write_bytes(content)
+    assert read_looks(layout) == looks
+    assert log_look(layout, make_study(seeds=3)) == looks
+    assert Looks.model_validate_json(layout.looks_file.read_bytes()).looks == looks
+    assert (tmp_path / "set-aside" / "looks.json" / "1" / "looks.json").read_bytes() == content

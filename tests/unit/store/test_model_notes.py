@@ -91,6 +91,6 @@ def test_notes_that_cannot_be_read_are_named(tmp_path: Path, content: bytes) -> 
 def test_notes_of_a_newer_version_are_refused_whatever_they_hold(tmp_path: Path) -> None:
     newer = {"schema_version": NOTES_VERSION + 1, "text": {"columns": ["a"]}}
     (tmp_path / NOTES_FILE).write_text(json.dumps(newer), encoding="utf-8")
-    with pytest.raises(ModelError, match="is of version 3") as caught:
+    with pytest.raises(ModelError, match="is of schema version 3, which a later Headstart wrote") as caught:
         read_model_notes(tmp_path)
     assert caught.value.fix == "update headstart"

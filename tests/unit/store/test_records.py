@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from headstart.errors import OutputError
-from headstart.records import SCHEMA_VERSION, StoppingRule
+from headstart.records import SCHEMA_VERSION
 from headstart.store.layout import StudyLayout
 from headstart.store.records import (
     clear_run_folder,
     read_done_records,
     read_records,
-    read_stopping_rule,
     write_json,
     write_record,
-    write_stopping_rule,
 )
 from small_studies import make_record
 
@@ -34,8 +33,21 @@ def test_start_gives_an_empty_folder(tmp_path: Path) -> None:
 
 def test_record_is_read_back(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
-    write_record(layout, make_record(3))
-    assert list(read_records(layout)) == [make_record(3)]
+    written = write_record(layout, make_record(3))
+    assert list(read_records(layout)) == [written]
+    assert written.model_copy(update={"digest": None}) == make_record(3)
+
+
+def test_figures_without_a_number_are_read_back(tmp_path: Path) -> None:
+    """JSON has none for them: a run with an infinite perplexity left a record that nothing could read."""
+    layout = StudyLayout(tmp_path)
+    scores = {"loss": 900.0, "perplexity": math.inf, "pearson": math.nan}
+    write_record(layout, make_record(0).model_copy(update={"test": scores}))
+    assert "NaN" not in layout.record_file("a/all/0").read_text("utf-8")
+    (record,) = read_records(layout)
+    assert record.test is not None
+    assert (record.test["loss"], record.test["perplexity"]) == (900.0, math.inf)
+    assert math.isnan(record.test["pearson"])
 
 
 def test_done_are_the_completed_runs_only(tmp_path: Path) -> None:
@@ -52,7 +64,9 @@ def test_unreadable_record_is_named(tmp_path: Path) -> None:
     file.write_text(file.read_text(encoding="utf-8")[:40], encoding="utf-8")
     with pytest.raises(OutputError) as caught:
         read_done_records(layout)
-    assert (caught.value.where, caught.value.fix) == (str(file), "delete it; its run is redone")
+    assert caught.value.where == str(file)
+    assert caught.value.got.startswith("is no whole JSON")
+    assert caught.value.fix == "run the study again: the run is redone, and what is there is kept aside"
 
 
 def test_records_lie_at_both_depths(tmp_path: Path) -> None:
@@ -105,28 +119,3 @@ def test_records_of_another_version_are_refused_in_one_sentence(
     ) as caught:
         read_done_records(layout)
     assert caught.value.where == str(tmp_path)
-
-
-def test_stopping_rule_is_read_back(tmp_path: Path) -> None:
-    layout, rule = StudyLayout(tmp_path), StoppingRule(metric="accuracy", width=1.5, most_seeds=9)
-    assert read_stopping_rule(layout) is None
-    write_stopping_rule(layout, rule)
-    assert read_stopping_rule(layout) == rule
-
-
-def test_stopping_rule_without_a_sequence_is_of_signs(tmp_path: Path) -> None:
-    """As it was written before there were two."""
-    layout = StudyLayout(tmp_path)
-    rule = {"schema_version": SCHEMA_VERSION, "metric": "accuracy", "width": 1.5, "most_seeds": 9}
-    write_json(layout.stopping_rule_file, rule)
-    assert read_stopping_rule(layout) == StoppingRule(
-        metric="accuracy", width=1.5, most_seeds=9, sequence="signs"
-    )
-
-
-def test_stopping_rule_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    layout = StudyLayout(tmp_path)
-    layout.stopping_rule_file.write_text("{}", encoding="utf-8")
-    with pytest.raises(OutputError, match="no rule") as caught:
-        read_stopping_rule(layout)
-    assert caught.value.where == str(layout.stopping_rule_file)

@@ -11,7 +11,7 @@ from typing import Protocol
 from headstart.config.metrics import MetricInfo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ItemRow:
     """What one item scored in one run: `values` by metric, as the file has them, None where there is none.
 

@@ -30,9 +30,12 @@ class TableReader:
 
     def read(self, file: Path) -> ItemFile:
         """As `ItemReader`."""
-        cells = list(read_cells(file))
-        rows = [_make_row(where, row) for where, row in cells]
-        return ItemFile(file, rows, arm=file.stem, has_seeds=any("seed" in row for _, row in cells))
+        rows: list[ItemRow] = []
+        has_seeds = False
+        for where, cells in read_cells(file):
+            rows.append(_make_row(where, cells))
+            has_seeds = has_seeds or "seed" in cells
+        return ItemFile(file, rows, arm=file.stem, has_seeds=has_seeds)
 
 
 def _make_row(where: str, cells: Mapping[str, Any]) -> ItemRow:

@@ -96,7 +96,7 @@ class LabelType(ABC):
             return _refuse_bytes(get_cell(cells, data.label, where, "data.label"), where)
         return {column: get_cell(cells, column, where, "data.label") for column in data.label}
 
-    def settle(self, rows: dict[Part, list[Row]], data: Data) -> dict[Part, list[Row]]:
+    def settle(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> Mapping[Part, Sequence[Row]]:
         """The rows with labels that mean by themselves what they mean in their column.
 
         Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +15,7 @@ from headstart.data.labels.base import LabelStatistics
 from headstart.data.labels.label_columns import check_separators, name_places
 from headstart.data.labels.list_cells import parse_list
 from headstart.data.labels.named_label import NamedLabel, count_by_name, format_name, is_nothing
+from headstart.data.row_table import RowTable
 from headstart.data.texts import shorten
 from headstart.errors import DataError
 
@@ -23,23 +23,26 @@ from headstart.errors import DataError
 class LabelSet(NamedLabel):
     """Labels are 0 or 1 for each of C names [N, C], float32."""
 
-    def settle(self, rows: dict[Part, list[Row]], data: Data) -> dict[Part, list[Row]]:
+    def settle(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> Mapping[Part, Sequence[Row]]:
         """Each row's label as a list of names: whether 0 and 1 are names, the whole column says."""
         if not isinstance(data.label, str):
             return rows
-        everything = [row for of_part in rows.values() for row in of_part]
+        tables = {part: RowTable.of(of_part) for part, of_part in rows.items()}
+        distinct = {part: table.find_distinct() for part, table in tables.items()}
+        everything = [row for of_part, _ in distinct.values() for row in of_part]
         check_separators(everything, data)
         lists = [self.list_names(row, data) for row in everything]
         names = name_places(everything, lists, data)
         # Lists of names stay what they are: predictions are to have the type of what is in them.
         keeps = names is lists
-        settled = iter(
-            [
-                row if keeps and isinstance(row.label, list) else replace(row, label=of_row)
-                for row, of_row in zip(everything, names, strict=True)
-            ]
+        settled = (
+            row.label if keeps and isinstance(row.label, list) else of_row
+            for row, of_row in zip(everything, names, strict=True)
         )
-        return {part: [next(settled) for _ in of_part] for part, of_part in rows.items()}
+        return {
+            part: tables[part].with_labels([next(settled) for _ in of_part], which)
+            for part, (of_part, which) in distinct.items()
+        }
 
     def list_names(self, row: Row, data: Data) -> list[str]:
         """The names of a row, of which there may be none."""

@@ -12,6 +12,7 @@ from headstart.config.study import Data
 from headstart.data.corpus import PARTS, CellType, Part, Row
 from headstart.data.labels.alike import name_alike, show_alike
 from headstart.data.labels.base import LabelKey, LabelType
+from headstart.data.row_table import list_distinct
 from headstart.data.texts import check_encodable
 from headstart.errors import DataError
 
@@ -35,13 +36,13 @@ class NamedLabel(LabelType):
     def collect_names(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> tuple[str, ...]:
         """Those of the training rows; a name met elsewhere only is an error."""
         known = set[str]()
-        for row in rows["train"]:
+        for row in list_distinct(rows["train"]):
             new = set(self.list_names(row, data)) - known
             for name in new:
                 check_encodable(name, "the label", row.where)
             known |= new
         for part in ("valid", "test"):
-            for row in rows[part]:
+            for row in list_distinct(rows[part]):
                 for name in self.list_names(row, data):
                     if name not in known:
                         raise _refuse_unknown(name, known, row.where)
@@ -54,7 +55,7 @@ class NamedLabel(LabelType):
 
     def identify_cells(self, rows: Sequence[Row]) -> CellType:
         """Numbers or truth values where all cells, or all in their lists, are such."""
-        cells = (row.label if isinstance(row.label, list) else [row.label] for row in rows)
+        cells = (row.label if isinstance(row.label, list) else [row.label] for row in list_distinct(rows))
         kinds = {_identify_cell(value) for values in cells for value in values}
         if kinds == {"int", "float"}:
             return "float"

@@ -1,0 +1,86 @@
+"""Reads the JSON files of a study's folder: strictly, and their version before all else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from headstart.errors import DamagedFileError
+from headstart.records import Record
+from headstart.store.schema import check_version
+
+_R = TypeVar("_R", bound=Record)
+_FIX = "put it back as it was, or name another folder: out=FOLDER"
+
+
+def read_versioned(kind: type[_R], file: Path, out: Path) -> _R:
+    """A file of the study's folder `out` as what it is to hold.
+
+    Raises:
+        DamagedFileError: it cannot be read, or holds something else.
+        OutputError: it is of another schema version.
+    """
+    values = read_json(file)
+    check_version(values, file, out)
+    return validate(kind, values, file)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object that a file holds. NaN and Infinity, which are no JSON, and a key twice are refused.
+
+    Raises:
+        DamagedFileError: it cannot be read, or holds no such object.
+    """
+    try:
+        if not file.is_file():
+            raise DamagedFileError("is no file", where=str(file), expected="a file of JSON", fix=_FIX)
+        text = file.read_bytes().decode("utf-8-sig")  # an editor may have put the mark there
+        values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_join_pairs)
+    except OSError as error:
+        raise make_damage(f"cannot be read: {error.strerror}", file) from error
+    except UnicodeDecodeError as error:
+        raise make_damage("is no text in UTF-8", file) from error
+    except RecursionError as error:
+        raise make_damage("is no JSON of ours: it is nested too deep", file) from error
+    except ValueError as error:
+        raise make_damage(f"is no whole JSON: {error}" if text.strip() else "is empty", file) from error
+    if not isinstance(values, dict):
+        raise make_damage("holds no object", file)
+    return values
+
+
+def validate(kind: type[_R], values: dict[str, Any], file: Path) -> _R:
+    """The values as what they are to be.
+
+    Raises:
+        DamagedFileError: they are not; says which key.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise make_damage(f"{key}: {first['msg']}" if key else first["msg"], file) from error
+
+
+def make_damage(what: str, file: Path) -> DamagedFileError:
+    """The error of a file that is not as it was written."""
+    return DamagedFileError(what, where=str(file), expected="the file as Headstart wrote it", fix=_FIX)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _join_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    pairs = list(pairs)
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands there twice")
+    return values
