@@ -29,6 +29,7 @@ STUDIES: Final[dict[str, dict[str, Any]]] = {
     "full-w0-pack2": {"arms": _TWO, "workers": 0, "pack": 2},
     "sizes-w0-pack3": {"arms": _TWO, "workers": 0, "pack": 3, "sizes": [40, "all"], "seeds": 1},
     "pair-w0-pack2": {"arms": _TWO, "seeds": 1, "workers": 0, "pack": 2},
+    "pair-w1-pack2": {"arms": _TWO, "seeds": 1, "workers": 1, "pack": 2},
     "tune-w0-pack2": {"arms": _TWO, "seeds": 1, "workers": 0, "pack": 2, "tune": _GRID},
     "lora-w0-pack2": {"arms": _LORA, "workers": 0, "pack": 2, "confounded": True},
     "instruction-w0": {**_ASKED, "arms": _TWO, "seeds": 1, "workers": 0},

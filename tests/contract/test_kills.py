@@ -14,7 +14,7 @@ _KILLS = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 
 @pytest.mark.parametrize(
     ("kills", "studies"),
-    [(10, "pair-w0-pack2"), (9, "pair-w0-pack2,sizes-w0-pack3"), (1, "full-w1-pack2")],
+    [(10, "pair-w0-pack2"), (9, "pair-w0-pack2,sizes-w0-pack3"), (1, "pair-w1-pack2")],
 )
 def test_studies_that_are_killed_end_equal(kills: int, studies: str) -> None:
     words = [str(kills), "--warm", "--seed", str(kills), "--only", studies]

@@ -56,7 +56,7 @@ def _run(file: Path, cache: Path, seed: int) -> dict[str, bytes]:
 
 
 KEPT = ("models", "runs")
-_UNEQUAL = {"seconds", "peak_memory_bytes", "peak_device_memory_bytes", "estimate", "started"}
+_UNEQUAL = {"seconds", "peak_memory_bytes", "peak_device_memory_bytes", "estimate", "started", "digest"}
 
 
 def _read(path: Path) -> bytes:
