@@ -21,12 +21,12 @@ from headstart.device import Precision, choose_weights_dtype
 from headstart.engine.device_steps import DeviceSteps
 from headstart.engine.kind import force_device_engine
 from headstart.engine.member import Member, PackContext, StepBatches, TokenisedExamples
-from headstart.engine.optim.base import Moments, Optimiser
+from headstart.engine.optim.base import Optimiser
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.runtime import StepNotes, open_runtime
 from headstart.engine.train import train
-from headstart.engine.training_state import load_training_state, save_training_state
 from headstart.engine.weights import Weights
+from kept_states import load_last, save_after
 from tiny import (
     VOCABULARY,
     EventRecorder,
@@ -275,11 +275,7 @@ def fail_large_packs(most: int) -> Iterator[None]:
 def train_until(folder: Path, case: Case, setting: Setting, epoch: int) -> None:
     """Train a run, its state after this epoch kept in `folder`."""
 
-    def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
-        if len(member.epochs) == epoch:
-            save_training_state(folder, "it", member, row, moments)
-
-    Trained([case], setting, save_state=save)
+    Trained([case], setting, save_states=save_after(epoch, folder))
 
 
 def resume(folder: Path, case: Case, setting: Setting) -> Trained:
@@ -287,7 +283,7 @@ def resume(folder: Path, case: Case, setting: Setting) -> Trained:
     member, weights = Member(*case), setting.make_weights([99])
     with use_device_engine(setting.device):
         optimiser: Optimiser = create_optimiser(weights, [case[0].training])
-    assert load_training_state(folder, "it", member, weights, 0, optimiser)
+    assert load_last(folder, "it", member, weights, 0, optimiser)
     return Trained([case], setting, members=[member], weights=weights, optimiser=optimiser)
 
 

@@ -21,13 +21,14 @@ from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
+from headstart.execute.pinned import find_again, list_changes, note_placement
 from headstart.planning import estimate as estimates
 from headstart.planning.estimate import StudyEstimate
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
 from headstart.planning.tuning import describe_changed_choices
-from headstart.records import Range, RunRecord, StudyWarning
+from headstart.records import PlacementRecord, Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
@@ -140,17 +141,40 @@ def _train(
         on_event(event)
 
     prepare_methods([opened.prepared.select(run) for run in estimate.missing], opened.log)
-    placement = chosen or place_study(estimate, backend)
-    if chosen is None:
-        backend.stop()  # a process that has timed steps keeps the memory of its largest pack
+    earlier = _read_placement(opened)
+    placement = chosen or _place(opened, estimate, backend, earlier)
     estimate = estimate.with_placement(placement)
     packs = estimate.plan_packs(placement)
+    opened.store.write_placement(note_placement(placement, packs, opened, earlier))
     in_all = [*packs, *estimate.plan_packs_to_come(placement)]
     if sentence := estimates.describe_expected(in_all, placement):
         opened.log(sentence)
     backend.run_packs(packs, placement, on)
     opened.log(describe_placement(placement))
     return placement, estimates.predict_seconds(in_all, placement)
+
+
+def _place(
+    opened: OpenStudy, estimate: StudyEstimate, backend: Backend, earlier: PlacementRecord | None
+) -> Placement:
+    """Where they train: as `earlier` has it, which is the folder's own, or else chosen."""
+    if again := find_again(earlier, opened):
+        return again
+    placement = place_study(estimate, backend)
+    backend.stop()  # a process that has timed steps keeps the memory of its largest pack
+    return replace(placement, kept=earlier.packs) if earlier else placement
+
+
+def _read_placement(opened: OpenStudy) -> PlacementRecord | None:
+    """The folder's placement, where the study asks for it and the machine is the same; else that is said."""
+    earlier = opened.store.read_placement()
+    if earlier is None or not (changes := list_changes(earlier, opened)):
+        return earlier
+    opened.log(
+        "the runs that are missing train in another way than those before, and may be rounded otherwise: "
+        + "; ".join(changes)
+    )
+    return None
 
 
 def _write_findings(opened: OpenStudy) -> Findings:

@@ -152,6 +152,13 @@ def _name_former(target: Path) -> Path:
     return target.with_name(f"{_FORMER}{target.name}")
 
 
+def set_modes(folder: Path) -> None:
+    """Let others read the files below `folder`, as all that is written here, whoever made them."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            Path(parent, name).chmod(FILE_MODE)
+
+
 def is_leftover(entry: Path, path: Path) -> bool:
     """Whether `entry` is what a process left that was killed while it wrote `path`."""
     return entry.parent == path.parent and entry.name.startswith(_make_prefix(path))
@@ -205,7 +212,8 @@ def _move_folder(temporary: Path, path: Path) -> bool:
 
 
 def _sync_tree(folder: Path) -> None:
-    """Have the files below `folder`, and the folders that name them, on the disk."""
+    """Have the files below `folder`, and the folders that name them, on the disk and readable."""
+    set_modes(folder)
     for parent, _, names in os.walk(folder):
         for name in names:
             _sync_file(Path(parent, name))

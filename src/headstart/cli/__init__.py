@@ -8,8 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from headstart.cli import models, results, studies
-from headstart.cli.output import prepare_streams, print_error, print_text
+from headstart.cli.output import prepare_streams, print_error, print_news, print_text
 from headstart.errors import HeadstartError
+from headstart.interrupts import Interrupted, end_children, name_interrupt, raise_interrupts
 from headstart.os_faults import explain_system_error, is_of_the_machine
 
 #: Whatever typer says of words that it cannot parse: click's error, which typer brings along, and hides.
@@ -60,10 +61,19 @@ for _command in (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and give its exit code; a user's mistake is one message and code 2."""
+    """Run the command line and give its exit code; a user's mistake is one message and code 2.
+
+    Where a signal ends it, the code is 128 and the signal's number.
+    """
     prepare_streams()
     try:
-        code = app(arguments, prog_name="headstart", standalone_mode=False)
+        with raise_interrupts():
+            code = app(arguments, prog_name="headstart", standalone_mode=False)
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        end_children()
+        name, code = name_interrupt(interrupt)
+        print_news(f"interrupted by {name}: nothing half-written is left")
+        return code
     except HeadstartError as error:
         print_error(str(error))
         return 2

@@ -10,6 +10,7 @@ import typer
 from headstart.cli.options import AsJson, Overrides, StudyFile, Wait
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
 from headstart.errors import HeadstartError
+from headstart.interrupts import Interrupted, end_children, name_interrupt
 
 if TYPE_CHECKING:
     from headstart.config.study import Study
@@ -130,12 +131,22 @@ def _run_and_print(
                 results = run_study(study, *listeners, wait=wait)
             else:
                 results = run_until(study, until[0], *listeners, wait=wait, **until[1])
-    except KeyboardInterrupt:
-        print_news("interrupted; what is done is kept, and the same command goes on from there")
-        raise typer.Exit(130) from None
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        raise _end_study(study, interrupt) from None
     if as_json:
         print_json(results.to_dict())
     else:
         print_rendered(render_study_summary(results.findings, results.out))
     if results.findings.failed:
         raise typer.Exit(1)
+
+
+def _end_study(study: Study, interrupt: BaseException) -> typer.Exit:
+    """Say what an interrupted study keeps; gives what ends the command."""
+    end_children()
+    name, code = name_interrupt(interrupt)
+    print_news(
+        f"interrupted by {name}: runs that have ended, and the last states of those under way, are kept in "
+        f"{study.out}; the same command goes on from there"
+    )
+    return typer.Exit(code)

@@ -28,6 +28,6 @@ def plan(study: Study, log: Log = ignore_log, *, probe: bool = False) -> Plan:
     opened = open_study(study, log)
     estimate = estimate_missing(opened)
     if probe:
-        with open_local_backend(opened.prepared, opened.store) as backend:
+        with open_local_backend(opened.prepared, opened.store, log) as backend:
             estimate = measure_groups(estimate, backend, log)
     return plan_missing(opened, estimate)

@@ -10,7 +10,6 @@ from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
 from headstart.execute.open_study import open_study
-from headstart.execute.termination import ending_in_order
 from headstart.experiment import Results, run_missing
 from headstart.store.study_lock import hold_study_folder
 
@@ -48,10 +47,10 @@ def run(
     """
     require_study(study)
     refuse_in_worker()
-    with ending_in_order(), hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
+    with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         if study.workers != 0:
             preload_workers()
         opened = open_study(study, log, fence=fence)
         on_begin(len(opened.missing) + len(opened.to_come))
-        with open_local_backend(opened.prepared, opened.store) as backend:
+        with open_local_backend(opened.prepared, opened.store, log) as backend:
             return run_missing(opened, backend, on_event)

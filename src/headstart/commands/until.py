@@ -24,7 +24,6 @@ from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
 from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
 from headstart.execute.open_study import OpenStudy, open_study
-from headstart.execute.termination import ending_in_order
 from headstart.experiment import Results, run_missing
 from headstart.planning.placement import Placement
 from headstart.records import Contrast, StoppingRule
@@ -74,12 +73,12 @@ def run_until(
     require_study(study)
     refuse_in_worker()
     _count_contrasts(study)  # what can never be decided touches no folder
-    with ending_in_order(), hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
+    with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         rule, seeds = _choose_rule(study, width, most_seeds, sequence)
         if study.workers != 0:
             preload_workers()
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
-        with open_local_backend(opened.prepared, opened.store) as backend:
+        with open_local_backend(opened.prepared, opened.store, log) as backend:
             return _add_seeds(opened, rule, backend, on_event, on_begin)
 
 

@@ -151,17 +151,22 @@ def describe_selection(metric: str) -> Selection:
 
 
 def iter_step_batches(member: Member, context: PackContext) -> Iterator[StepBatches]:
-    """The member's remaining steps, which depend on its seed and settings only."""
+    """The member's remaining steps, which depend on its seed and settings only.
+
+    One that resumes may be within an epoch.
+    """
     training, lengths = member.run.training, context.parts["train"].tokens.lengths[member.index]
-    done, total, epoch = member.steps, member.total_steps, len(member.epochs)
-    while done < total:
+    made, total, epoch = member.steps, member.total_steps, len(member.epochs)
+    before = member.epochs[-1].step if member.epochs else 0  # steps before the epoch
+    while before < total:
         epoch += 1
         order = draw_epoch_batches(lengths, training.batch_size, member.run.seed, epoch)
         steps = [order[i : i + training.accumulation] for i in range(0, len(order), training.accumulation)]
-        for i, batches in enumerate(steps[: total - done], start=1):
-            ends_epoch = i == len(steps) or done + i == total
-            yield StepBatches(epoch, [member.index[batch] for batch in batches], ends_epoch)
-        done += len(steps)
+        for i, batches in enumerate(steps[: total - before], start=1):
+            if before + i > made:
+                ends_epoch = i == len(steps) or before + i == total
+                yield StepBatches(epoch, [member.index[batch] for batch in batches], ends_epoch)
+        before += len(steps)
 
 
 def iter_longest_first(member: Member, context: PackContext) -> Iterator[StepBatches]:

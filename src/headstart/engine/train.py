@@ -41,8 +41,10 @@ from headstart.errors import TrainingError
 from headstart.events import EpochDone, OnEvent, StepDone, ignore_events
 from headstart.records import EpochPoint, Scores
 
-#: Called with a member, its weights [P] and its moments at the end of an epoch from which it continues.
-SaveTrainingState = Callable[[Member, torch.Tensor, Moments], None]
+#: A member that still trains, its weights [P] and its moments.
+TrainingState = tuple[Member, torch.Tensor, Moments]
+#: Called where an epoch of some member ends: with all that go on, and their states, made when asked for.
+SaveTrainingStates = Callable[[Sequence[Member], Iterator[TrainingState]], None]
 
 
 def train(
@@ -50,7 +52,7 @@ def train(
     weights: Weights,
     context: PackContext,
     on_event: OnEvent,
-    save_state: SaveTrainingState | None = None,
+    save_states: SaveTrainingStates | None = None,
     *,
     optimiser: Optimiser | None = None,
     read_every: int | None = None,
@@ -65,7 +67,7 @@ def train(
     Args:
         weights: the members', in their order, for a plain model of one or a stack of R.
         on_event: is told of each step (`StepDone`) and epoch (`EpochDone`), a run's steps in order.
-        save_state: may copy the state of a run away, to resume from.
+        save_states: may copy the states away, to resume from.
         optimiser: of members that resume; a new one by default.
         read_every: steps after which losses are read, by default what suits the device. Nothing but the time
             at which events come depends on it.
@@ -75,7 +77,7 @@ def train(
     optimiser = optimiser or create_optimiser(weights, [member.run.training for member in members])
     streams = [iter_step_batches(member, context) for member in members]
     with open_runtime(context, capture, compiler) as runtime:
-        shared = _Shared(context, runtime, on_event, save_state, read_every, clock)
+        shared = _Shared(context, runtime, on_event, save_states, read_every, clock)
         trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
         while trainers:
             # A pack that ends leaves nothing, one that memory does not hold leaves those that take its place.
@@ -129,7 +131,7 @@ class _Shared:
     context: PackContext
     runtime: Runtime
     on_event: OnEvent
-    save_state: SaveTrainingState | None
+    save_states: SaveTrainingStates | None
     read_every: int
     clock: Callable[[], float]
 
@@ -170,6 +172,7 @@ class PackTrainer:
                 self.read_steps()
                 self._close_epochs(step_batches)
                 self._release_ended()
+                self._save_states()
             elif self.read_full():
                 self._release_ended()
         return []
@@ -264,8 +267,14 @@ class PackTrainer:
             _keep_best(member, epoch_point, weights)
         assert member.best is not None
         self._shared.on_event(EpochDone(member.run, epoch_point, member.best))
-        if self._shared.save_state is not None and not member.has_ended:
-            self._shared.save_state(member, weights, self._optimiser.export_moments(r))
+
+    def _save_states(self) -> None:
+        """Offer the states of those that still train, all as of this step."""
+        if self._shared.save_states is not None:
+            going = [(r, self._members[r]) for r in self._list_active()]
+            values, export = self._weights.values, self._optimiser.export_moments
+            states = ((member, values[r], export(r)) for r, member in going)
+            self._shared.save_states([member for _, member in going], states)
 
     def _release_ended(self) -> None:
         """Let go of the members that have ended; each keeps the weights of its best epoch."""

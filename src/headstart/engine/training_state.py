@@ -1,13 +1,17 @@
-"""A member's training state at the end of an epoch, in one file: enough to resume in any pack.
+"""A member's training state after a step, in one file: enough to resume in any pack.
 
 Dropout masks and data order are functions of seed and step, so there is no generator to save. A file of
 another run, of other data or of another layout is not taken.
+
+Members of a pack resume as they were together, so that their bits are those of a pack that nobody stopped: a
+file says of which moment it is, its `turn`, and who else was there. The file before stays beside it until
+all of them have one of the new turn.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +27,27 @@ from headstart.files import write_file_atomically
 from headstart.records import EpochPoint
 from headstart.store.states import STATE_FILE
 
+_FORMER = "former.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
 
 
+@dataclass(frozen=True)
+class StateMark:
+    """When a state was saved and with whose: `turn` is the most steps that a member of its pack had made,
+    `together` the keys of the members of which there are states of that turn, sorted. Who `has_ended` has
+    the same state at each later turn."""
+
+    turn: int
+    together: tuple[str, ...]
+    has_ended: bool = False
+
+
 def save_training_state(
-    folder: Path, identity: str, member: Member, weights: torch.Tensor, moments: Moments
+    folder: Path, identity: str, member: Member, weights: torch.Tensor, moments: Moments, mark: StateMark
 ) -> None:
     """Write the member's weights [P], its best ones and its moments; the file there before stays until then.
+
+    It stays longer, as the former one, where others have states of the same turn: `forget_former` ends that.
 
     Args:
         identity: all that the state depends on; only a run with the same one can resume from it.
@@ -46,17 +64,40 @@ def save_training_state(
         "best": str(member.best.epoch if member.best else 0),
         "losses": json.dumps(member.losses),
         "points": _POINTS.dump_json(member.epochs).decode(),
+        "mark": json.dumps(asdict(mark)),
     }
+    if len(mark.together) > 1 and (folder / STATE_FILE).exists():
+        (folder / STATE_FILE).replace(folder / _FORMER)
     with write_file_atomically(folder / STATE_FILE) as temporary:
         save_file(tensors, temporary, metadata=progress)
 
 
-def load_training_state(
-    folder: Path, identity: str, member: Member, weights: Weights, r: int, optimiser: Optimiser
-) -> bool:
-    """Let member r resume from the state in `folder`; False where there is none of this run, or none that is
-    whole: nothing is changed then."""
-    state = _read_state(folder / STATE_FILE, identity)
+def forget_former(folder: Path) -> None:
+    """Remove the state before the last one, if there is one."""
+    (folder / _FORMER).unlink(missing_ok=True)
+
+
+def find_states(folder: Path, identity: str) -> dict[Path, StateMark]:
+    """The files that a run with this identity can resume from, the last one first."""
+    marks = {file: _read_mark(file, identity) for file in (folder / STATE_FILE, folder / _FORMER)}
+    return {file: mark for file, mark in marks.items() if mark is not None}
+
+
+def _read_mark(file: Path, identity: str) -> StateMark | None:
+    try:
+        with safe_open(file, framework="pt") as state:
+            progress = state.metadata() or {}
+        if progress.get("identity") != identity:
+            return None
+        values = json.loads(progress["mark"])
+        return StateMark(values["turn"], tuple(values["together"]), values["has_ended"])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+
+
+def load_training_state(file: Path, member: Member, weights: Weights, r: int, optimiser: Optimiser) -> bool:
+    """Let member r resume from the state in `file`; False where it is not whole: nothing is changed then."""
+    state = _read_state(file)
     if state is None or not _fits(state, weights.values[r]):
         return False
     device, tensors = weights.values.device, state.tensors
@@ -78,13 +119,11 @@ class _State:
     progress: dict[str, Any]
 
 
-def _read_state(path: Path, identity: str) -> _State | None:
-    """The state of the file; None where there is none, it is another run's, or it is not whole."""
+def _read_state(path: Path) -> _State | None:
+    """The state of the file; None where there is none, or it is not whole."""
     try:
         with safe_open(path, framework="pt") as file:
             progress = file.metadata() or {}
-            if progress.get("identity") != identity:
-                return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         return _State(tensors, _parse_progress(progress))
     except (OSError, SafetensorError, KeyError, ValueError):  # JSON's and pydantic's errors are ValueErrors

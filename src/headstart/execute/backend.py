@@ -6,18 +6,21 @@ packs there are, how large, how many at a time and what they will need is planne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from typing import Final, Protocol
 
 from headstart.config.runs import Pack
 from headstart.errors import TrainingError
-from headstart.events import OnEvent, RunEnded
+from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepTimer
 from headstart.prepared import PreparedStudy
 from headstart.store.runs import RunStore
 from headstart.training.grouping import halve_pack
 from headstart.training.run_records import make_failed_record
+
+#: What multiprocessing says of a process whose server died, which alone would have known.
+_UNKNOWN_CODE: Final = 255
 
 
 class Backend(StepTimer, Protocol):
@@ -31,24 +34,61 @@ class Backend(StepTimer, Protocol):
         """
 
 
-def split_lost_pack(
-    pack: Pack, how: str, study: PreparedStudy, store: RunStore, on_event: OnEvent
-) -> list[Pack]:
-    """What to try after the process that trained a pack died: its halves.
+class Losses:
+    """What becomes of packs whose process died: the same again, once; then halves; a run alone has failed.
 
-    A run that was alone has failed; that is recorded.
-
-    Args:
-        how: the process ended, after "its process".
+    Who kills a process for memory and who kills it for nothing send the same signal. The same pack again has
+    the bits that it would have had; halves, which round otherwise, need less memory.
     """
-    if len(pack.runs) > 1:
-        return halve_pack(pack)
-    (run,) = pack.runs
-    error = TrainingError(
-        f"its process {how}",
-        where=f"run {run.key}",
-        fix="if memory ran out: lower workers or training.batch_size, then run again",
-    )
-    record = store.write_record(make_failed_record(study.select(run), error))
-    on_event(RunEnded(record))
-    return []
+
+    def __init__(self, study: PreparedStudy, store: RunStore, log: Log = ignore_log) -> None:
+        self._study, self._store, self._log = study, store, log
+        self._lost: set[tuple[str, ...]] = set()
+
+    def take_back(
+        self, pack: Pack, code: int | None, ended: Collection[str], on_event: OnEvent
+    ) -> list[Pack]:
+        """What to try after the process that trained a pack died.
+
+        Args:
+            code: the process's exit code, or minus the signal that killed it; None or 255 where nobody knows.
+            ended: the keys of its runs that were told of.
+        """
+        how, keys = _describe_end(code), tuple(run.key for run in pack.runs)
+        if self._finish_recorded(pack, ended, on_event):
+            return []
+        is_killed = code is None or code < 0 or code == _UNKNOWN_CODE
+        if is_killed and keys not in self._lost:
+            self._lost.add(keys)
+            self._log(f"a worker process {how}; training again, from the states kept: {', '.join(keys)}")
+            return [pack]
+        if len(pack.runs) > 1:
+            halves = halve_pack(pack)
+            self._log(f"a worker process {how}; training again in halves: {', '.join(keys)}")
+            return halves
+        self._record_failure(pack, f"{how}, twice" if is_killed else how, on_event)
+        return []
+
+    def _finish_recorded(self, pack: Pack, ended: Collection[str], on_event: OnEvent) -> bool:
+        """Whether all of the pack's runs had ended; those that were not told of are told of now."""
+        records = self._store.settle_pack([run.key for run in pack.runs])
+        for record in records:
+            if record.key not in ended:
+                on_event(RunEnded(record))
+        return bool(records)
+
+    def _record_failure(self, pack: Pack, how: str, on_event: OnEvent) -> None:
+        (run,) = pack.runs
+        error = TrainingError(
+            f"its process {how}",
+            where=f"run {run.key}",
+            fix="if memory ran out: lower workers or training.batch_size, then run again",
+        )
+        record = self._store.write_record(make_failed_record(self._study.select(run), error))
+        on_event(RunEnded(record))
+
+
+def _describe_end(code: int | None) -> str:
+    if code is None or code == _UNKNOWN_CODE:
+        return "ended, and nobody knows how"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"

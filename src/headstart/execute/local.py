@@ -1,27 +1,29 @@
 """The backend of this machine: worker processes that train side by side, or this process.
 
-A worker that dies (killed for memory, say) is replaced; its pack is tried again in halves, and a run that was
-alone has failed.
+A worker that dies is replaced, and so is one that says nothing and does nothing; what becomes of its pack is
+`backend.Losses`' affair.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import os
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 
 from headstart.config.runs import Pack
 from headstart.device import count_gpus
 from headstart.errors import HeadstartError
-from headstart.events import OnEvent
-from headstart.execute.backend import Backend, split_lost_pack
-from headstart.execute.worker import JobDone, PackJob, serve_jobs
+from headstart.events import Log, OnEvent, RunEnded, ignore_log
+from headstart.execute.backend import Backend, Losses
+from headstart.execute.safe_start import keep_out_current_folder
+from headstart.execute.silence import SilenceWatch
+from headstart.execute.worker import Heartbeat, JobDone, PackJob
+from headstart.execute.worker_process import WorkerProcess, read_patience
 from headstart.os_faults import beginning
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
@@ -31,7 +33,6 @@ from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
 
 _MODULES = "headstart.execute.worker"
-_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def preload_workers() -> None:
@@ -48,26 +49,8 @@ def preload_workers() -> None:
         context.set_forkserver_preload([_MODULES])
         from multiprocessing.forkserver import ensure_running
 
-        with _keep_out_current_folder(), beginning("the server of worker processes"):
+        with keep_out_current_folder(), beginning("the server of worker processes"):
             ensure_running()
-
-
-@contextmanager
-def _keep_out_current_folder() -> Iterator[None]:
-    """Have processes that are begun here import nothing from the current folder, whatever lies there.
-
-    multiprocessing begins them by `python -c`, which looks there first: a `torch.py` would be run. What the
-    main script itself imports from is handed to workers afterwards, as it is there.
-    """
-    before = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_SAFE_PATH]
-        else:
-            os.environ[_SAFE_PATH] = before
 
 
 def refuse_in_worker() -> None:
@@ -91,43 +74,29 @@ def _choose_context() -> BaseContext:
 
 
 @contextmanager
-def open_local_backend(study: PreparedStudy, store: RunStore) -> Iterator[Backend]:
-    """A backend whose processes end with the block, whatever they do."""
-    backend = LocalBackend(study, store)
+def open_local_backend(study: PreparedStudy, store: RunStore, log: Log = ignore_log) -> Iterator[Backend]:
+    """A backend whose processes end with the block, whatever they do.
+
+    Args:
+        log: is told of processes that died or are silent.
+    """
+    backend = LocalBackend(study, store, log)
     try:
         yield backend
     finally:
         backend.stop()
 
 
-class _Worker:
-    """One process, its pipe, its GPU if it has one, and the pack it has in hand."""
-
-    def __init__(self, context: BaseContext, study: PreparedStudy, store: RunStore, gpu: int | None) -> None:
-        self.gpu = gpu
-        self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=serve_jobs, args=(theirs, study, store), daemon=True
-        )
-        with _keep_out_current_folder(), beginning("a worker process"):
-            self.process.start()
-        theirs.close()
-        self.pack: Pack | None = None
-
-    def stop(self) -> None:
-        """End the process, whatever it does: what it has not finished is not on disk."""
-        self.process.terminate()
-        self.process.join()
-        self.pipe.close()
-
-
 class LocalBackend:
     """Worker processes, begun when they are needed and kept until they are not."""
 
-    def __init__(self, study: PreparedStudy, store: RunStore) -> None:
-        self._study, self._store = study, store
+    def __init__(self, study: PreparedStudy, store: RunStore, log: Log = ignore_log) -> None:
+        self._study, self._store, self._log = study, store, log
         self._context = _choose_context()
-        self._workers: list[_Worker] = []
+        self._patience = read_patience()
+        self._silence = SilenceWatch(self._patience, log)
+        self._losses = Losses(study, store, log)
+        self._workers: list[WorkerProcess] = []
         self._waiting: deque[Pack] = deque()
 
     def run_packs(self, packs: Sequence[Pack], placement: Placement, on_event: OnEvent) -> None:
@@ -141,10 +110,8 @@ class LocalBackend:
         self._resize(placement.workers)
         while self._waiting or any(worker.pack for worker in self._workers):
             self._send_packs(placement)
-            busy = {worker.pipe: worker for worker in self._workers if worker.pack}
-            for pipe in wait(list(busy)):
-                assert isinstance(pipe, Connection)
-                self._receive(busy[pipe], on_event)
+            for worker in self._listen([worker for worker in self._workers if worker.pack]):
+                self._receive(worker, on_event)
 
     def time_steps(self, benchmarks: Sequence[StepBenchmark]) -> list[StepTimes]:
         """As `StepTimer`."""
@@ -152,11 +119,35 @@ class LocalBackend:
         try:
             for place, (worker, benchmark) in enumerate(zip(self._workers, benchmarks, strict=True)):
                 processors = share_processors(place, len(benchmarks))
+                worker.hear(None)
                 worker.pipe.send(replace(benchmark, processors=processors, gpu=worker.gpu))
-            return [worker.pipe.recv() for worker in self._workers]
+            return self._gather_times()
         except (EOFError, OSError):
             self.stop()  # the others may still be at work, and their answers would be taken for later ones
             return []
+
+    def _gather_times(self) -> list[StepTimes]:
+        """What each worker has timed, in their order."""
+        times: dict[int, StepTimes] = {}
+        while awaited := [worker for i, worker in enumerate(self._workers) if i not in times]:
+            for worker in self._listen(awaited):
+                message = worker.pipe.recv()
+                worker.hear(message)
+                if isinstance(message, StepTimes):
+                    times[self._workers.index(worker)] = message
+        return [times[i] for i in range(len(self._workers))]
+
+    def _listen(self, workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
+        """Those that have said something, or died; none where for a heartbeat none has. Ends silent ones."""
+        began = time.monotonic()
+        ready = set(wait([worker.pipe for worker in workers], self._patience.beat))
+        # At most this: had this process been stopped, nobody would have been silent.
+        waited = min(time.monotonic() - began, 2 * self._patience.beat)
+        for worker in workers:
+            if worker.pipe not in ready:
+                worker.wait_longer(waited)
+                self._silence.check(worker)
+        return [worker for worker in workers if worker.pipe in ready]
 
     def stop(self) -> None:
         """End all processes, whatever they do."""
@@ -164,16 +155,18 @@ class LocalBackend:
 
     def _resize(self, count: int) -> None:
         """Have exactly `count` workers, alive."""
-        for dead in [worker for worker in self._workers if not worker.process.is_alive()]:
-            self._workers.remove(dead)
-            dead.stop()
-        while len(self._workers) > count:
-            self._workers.pop().stop()
+        alive = [worker for worker in self._workers if worker.process.is_alive()]
+        ending = [worker for worker in self._workers if worker not in alive] + alive[count:]
+        self._workers = alive[:count]
+        for worker in ending:  # all at once: each may take its time
+            worker.ask_to_end()
+        for worker in ending:
+            worker.stop()
         while len(self._workers) < count:
             self._workers.append(self._start_worker(self._choose_gpu()))
 
-    def _start_worker(self, gpu: int | None) -> _Worker:
-        return _Worker(self._context, self._study, self._store, gpu)
+    def _start_worker(self, gpu: int | None) -> WorkerProcess:
+        return WorkerProcess(self._context, self._study, self._store, gpu, self._patience)
 
     def _choose_gpu(self) -> int | None:
         """The GPU that the fewest workers have, the first of equals; None where the study trains on a CPU.
@@ -187,34 +180,36 @@ class LocalBackend:
         """Give each idle worker a pack."""
         for place, worker in enumerate(self._workers):
             if worker.pack is None and self._waiting:
-                worker.pack = self._waiting.popleft()
+                worker.take(self._waiting.popleft())
+                assert worker.pack is not None
                 processors = share_processors(place, placement.workers)
                 job = PackJob(worker.pack, placement.threads, placement.workers, processors, worker.gpu)
                 with suppress(OSError):  # one that died idle is noticed when its pipe is read
                     worker.pipe.send(job)
 
-    def _receive(self, worker: _Worker, on_event: OnEvent) -> None:
+    def _receive(self, worker: WorkerProcess, on_event: OnEvent) -> None:
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
             self._replace(worker, on_event)
             return
+        worker.hear(message)
         if isinstance(message, JobDone):
             worker.pack = None
             if message.error is not None:
                 raise message.error
-        else:
+        elif not isinstance(message, Heartbeat):
+            if isinstance(message, RunEnded):
+                worker.ended.add(message.record.key)
             on_event(message)
 
-    def _replace(self, worker: _Worker, on_event: OnEvent) -> None:
+    def _replace(self, worker: WorkerProcess, on_event: OnEvent) -> None:
         """Put a new worker in the place of one that died, and what is left of its pack back first into the
         queue."""
-        worker.process.join()
-        code = worker.process.exitcode or 0
-        pack, worker.pack = worker.pack, None
-        if pack is not None:
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-            again = split_lost_pack(pack, how, self._study, self._store, on_event)
+        code = worker.await_end()
+        if worker.pack is not None:
+            again = self._losses.take_back(worker.pack, code, worker.ended, on_event)
             self._waiting.extendleft(reversed(again))
+        worker.pack = None
         self._workers[self._workers.index(worker)] = self._start_worker(worker.gpu)
         worker.stop()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -52,19 +53,47 @@ class JobDone:
     error: HeadstartError | None = None
 
 
-def serve_jobs(pipe: Connection, study: PreparedStudy, store: RunStore) -> None:
+@dataclass(frozen=True)
+class Heartbeat:
+    """The process lives, whatever it has in hand."""
+
+
+class _Voice:
+    """The pipe's sending end, for the thread that trains and the one that says that the process lives."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._lock = pipe, threading.Lock()
+
+    def send(self, message: Any) -> None:
+        """Send it, whole."""
+        with self._lock:
+            self._pipe.send(message)
+
+    def beat(self, interval: float) -> None:
+        """Say every so many seconds that the process lives, as long as it does and somebody hears it."""
+        with suppress(OSError):  # who listened has ended: so will this process
+            while True:
+                time.sleep(interval)
+                self.send(Heartbeat())
+
+
+def serve_jobs(pipe: Connection, study: PreparedStudy, store: RunStore, beat: float | None = None) -> None:
     """Process jobs from the pipe until it closes, the parent process ends, or it has the folder no more.
 
-    A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes.
+    A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes. Between them a
+    Heartbeat comes every `beat` seconds, if any.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     end_with_parent()
     keep_freed_memory()
+    voice = _Voice(pipe)
+    if beat is not None:
+        threading.Thread(target=voice.beat, args=(beat,), daemon=True).start()
     with suppress(LeaseLostError):  # the parent will find the same, and say it
-        _serve(pipe, study, store)
+        _serve(pipe, voice, study, store)
 
 
-def _serve(pipe: Connection, study: PreparedStudy, store: RunStore) -> None:
+def _serve(pipe: Connection, voice: _Voice, study: PreparedStudy, store: RunStore) -> None:
     for task in _receive_tasks(pipe):
         pin_process(task.processors)
         if task.gpu is not None:
@@ -72,9 +101,9 @@ def _serve(pipe: Connection, study: PreparedStudy, store: RunStore) -> None:
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, PackJob):
-            pipe.send(_train(task, study, store, throttle_steps(pipe.send)))
+            voice.send(_train(task, study, store, throttle_steps(voice.send)))
         else:
-            pipe.send(run_step_benchmark(task, study))
+            voice.send(run_step_benchmark(task, study))
 
 
 def _train(job: PackJob, study: PreparedStudy, store: RunStore, on_event: OnEvent) -> JobDone:

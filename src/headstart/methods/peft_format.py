@@ -19,6 +19,7 @@ from headstart.models.checkpoint_files import ADAPTER_CONFIG
 from headstart.models.checkpoints import Checkpoint
 from headstart.models.library import never_ask, silence_logs
 from headstart.models.stop_ids import set_stop_ids
+from headstart.models.tokenizers import save_tokenizer
 from headstart.seeds import derive_seed
 
 
@@ -122,14 +123,22 @@ def save_adapter(model: Any, checkpoint: Checkpoint, folder: Path) -> None:
         config.base_model_name_or_path = checkpoint.location
         if getattr(config, "modules_to_save", None):  # to ours PEFT adds the heads that it knows
             config.modules_to_save = sorted(set(config.modules_to_save))
+        _sort_sets(config)
         model.save_pretrained(folder)
         checkpoint.config.save_pretrained(folder)
-        checkpoint.tokenizer.save_pretrained(folder)
+        save_tokenizer(checkpoint.tokenizer, folder)
         if checkpoint.is_causal:
             base = model.get_base_model()
             set_stop_ids(base, checkpoint.stop_ids)
             base.generation_config.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is written later
+
+
+def _sort_sets(config: Any) -> None:
+    """Have names in an order, in place: PEFT makes sets of them, which each process lists in its own."""
+    for key, value in vars(config).items():
+        if isinstance(value, set | frozenset):
+            setattr(config, key, sorted(value))
 
 
 def find_merge_obstacle(model: Any) -> str | None:

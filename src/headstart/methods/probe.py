@@ -25,6 +25,7 @@ from headstart.methods.lora import identify_frozen_weights
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.library import get_first_line, silence_logs
 from headstart.models.save import LOGIT_TOLERANCE
+from headstart.models.tokenizers import save_tokenizer
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
 
@@ -119,7 +120,7 @@ class ProbeMethod(TrainedMethod):
         with silence_logs():
             encoder: Any = checkpoint.config if prepared.run.pretrained else build_base_model(prepared)
             encoder.save_pretrained(folder)
-            checkpoint.tokenizer.save_pretrained(folder)
+            save_tokenizer(checkpoint.tokenizer, folder)
         _check_saved(model, folder)
 
 

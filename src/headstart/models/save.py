@@ -14,6 +14,7 @@ from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint
 from headstart.models.library import load_network, load_tokenizer, silence_logs
 from headstart.models.stop_ids import set_stop_ids
+from headstart.models.tokenizers import save_tokenizer
 
 #: Largest difference between two computations of the same logits that rounding explains.
 LOGIT_TOLERANCE = 1e-4
@@ -34,7 +35,7 @@ def save_model(
         set_stop_ids(model, checkpoint.stop_ids)
     with silence_logs():
         model.save_pretrained(folder)
-        checkpoint.tokenizer.save_pretrained(folder)
+        save_tokenizer(checkpoint.tokenizer, folder)
         loaded = load_network(checkpoint.auto_class, str(folder), dtype=model.dtype)
     loaded.to(_get_device(model))
     compare_logits(expected, loaded, folder, examples=examples, max_length=max_length)

@@ -1,4 +1,4 @@
-"""Reads a checkpoint's tokenizer; refuses folders without one, of which transformers makes an empty one."""
+"""Reads a checkpoint's tokenizer, and saves it as it was read; refuses folders that have none."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from headstart.models.library import load_tokenizer, make_own_code_error, model_
 
 #: An empty tokenizer holds special tokens, and in some families the mark of a space.
 _MOST_OF_EMPTY: Final = 1
+#: Where a tokenizer that was read has the limits of its own file.
+_LIMITS: Final = "_limits_as_read"
 #: The first byte of a SentencePiece model: its list of pieces. Tables of tiktoken are text.
 _SENTENCEPIECE_START: Final = b"\n"
 #: What the library says of such a model that it cannot read.
@@ -42,7 +44,25 @@ def read_tokenizer(location: str, name: str) -> Any:
     words = set(tokenizer.get_vocab().values()) - set(tokenizer.added_tokens_decoder)
     if len(words) <= _MOST_OF_EMPTY:
         raise _make_absence_error(name)
+    _note_limits(tokenizer)
     return tokenizer
+
+
+def _note_limits(tokenizer: Any) -> None:
+    """Note at what length its own file cuts and fills up texts, if it does: each call sets its own limits."""
+    if tokenizer.is_fast:
+        backend = tokenizer.backend_tokenizer
+        setattr(tokenizer, _LIMITS, (backend.truncation, backend.padding))
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write its files as they were read: the limits of the last call, if any was made, are not its own."""
+    if tokenizer.is_fast:
+        backend = tokenizer.backend_tokenizer
+        truncation, padding = getattr(tokenizer, _LIMITS, (None, None))
+        backend.enable_truncation(**truncation) if truncation else backend.no_truncation()
+        backend.enable_padding(**padding) if padding else backend.no_padding()
+    tokenizer.save_pretrained(folder)
 
 
 def find_other_reading(location: str, tokenizer: Any, texts: Sequence[str]) -> str | None:

@@ -185,7 +185,7 @@ class StudyEstimate:
     def _cut_packs(self, groups: Sequence[Group], placement: Placement) -> list[Pack]:
         tiny = _TINY_AS_ONE if self.prepared.study.pack == "auto" else 1
         like = self._index_groups()
-        cut = cut_packs(groups, placement.pack, tiny)
+        cut = cut_packs(groups, placement.pack, tiny, placement.kept)
         return [self._expect(pack, like[pack.runs[0].arm, pack.runs[0].size]) for pack in cut]
 
     def _index_groups(self) -> dict[Cell, GroupEstimate]:

@@ -15,7 +15,8 @@ class Placement:
     runs, and why.
 
     `seconds` is what a step of one run costs so, where it was timed; `times` are then those of packs of
-    `timed_runs` runs that began with the run of the key `timed`.
+    `timed_runs` runs that began with the run of the key `timed`. `kept` are packs that an earlier call cut,
+    as keys of runs.
     """
 
     workers: int
@@ -26,6 +27,7 @@ class Placement:
     times: tuple[StepTimes, ...] = field(default=(), compare=False)
     timed: str = field(default="", compare=False)
     timed_runs: int = field(default=1, compare=False)
+    kept: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
 
 
 def place_in_this_process(study: Study) -> Placement:

@@ -173,3 +173,21 @@ class RunRecord(Record):
         """As `Run.key`."""
         point = tuple(self.hyperparameters.items())
         return format_run_key(self.arm, self.size, self.seed, point, for_tuning=self.for_tuning)
+
+
+class PlacementRecord(Record):
+    """Where and how the runs of a folder train, so that a call that goes on trains them as the first did.
+
+    `machine` and `runs` (arm, size and seed) say what it was chosen for, `asked` what the study asked of
+    `workers` and `pack`; `packs` are those that were cut, as keys of runs.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    machine: str
+    asked: dict[str, int | str]
+    workers: int
+    threads: int
+    pack: int
+    reason: str
+    runs: tuple[str, ...] = ()
+    packs: tuple[tuple[str, ...], ...] = ()

@@ -40,6 +40,11 @@ class StudyLayout:
         """When results were seen, and of which seeds."""
         return self.out / "looks.json"
 
+    @property
+    def placement_file(self) -> Path:
+        """Where and how its runs train, and in which packs."""
+        return self.out / "placement.json"
+
     def judging_key_file(self, sheet: str) -> Path:
         """Which answer is whose in a sheet of paired answers."""
         return self.judging_folder / f"{sheet}.json"
@@ -71,6 +76,11 @@ class StudyLayout:
     def record_file(self, key: str) -> Path:
         """A run's record, written last: its presence with status `done` means that the run is complete."""
         return self.get_run_folder(key) / "record.json"
+
+    @property
+    def ended_folder(self) -> Path:
+        """What holds, for a moment, the records of packs that ended, each pack's in one file."""
+        return self.out / "ended"
 
     def get_state_folder(self, key: str) -> Path:
         """Where an unfinished run keeps its training state."""

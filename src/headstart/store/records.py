@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from headstart.errors import DamagedFileError
 from headstart.files import write_text
 from headstart.os_faults import writing
-from headstart.records import RunRecord
+from headstart.records import PlacementRecord, RunRecord
 from headstart.store.digests import add_digests, compute_digest
 from headstart.store.json_files import read_json, validate
 from headstart.store.layout import StudyLayout
@@ -110,6 +112,19 @@ def make_record_error(what: str, file: Path) -> DamagedFileError:
         expected="the file as the run wrote it",
         fix="run the study again: the run is redone, and what is there is kept aside",
     )
+
+
+def write_placement(layout: StudyLayout, placement: PlacementRecord) -> None:
+    """Note where and how runs train, before they do."""
+    write_text(layout.placement_file, placement.model_dump_json(indent=1) + "\n")
+
+
+def read_placement(layout: StudyLayout) -> PlacementRecord | None:
+    """Where and how the folder's runs train; None where that is not known: it is chosen anew."""
+    try:
+        return PlacementRecord.model_validate_json(layout.placement_file.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from headstart.config.load import dump_study
 from headstart.config.study import Study
 from headstart.files import write_text
-from headstart.records import CheckpointDigest, Look, RunRecord, StoppingRule
+from headstart.records import CheckpointDigest, Look, PlacementRecord, RunRecord, StoppingRule
+from headstart.store.ended_packs import read_unsettled, settle_pack, settle_packs, write_pack
 from headstart.store.folder_mark import write_mark
 from headstart.store.layout import StudyLayout
 from headstart.store.lease import Fence
@@ -20,9 +21,10 @@ from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
 from headstart.store.records import (
     clear_run_folder,
-    read_done_records,
+    read_placement,
     read_records,
     write_json,
+    write_placement,
     write_record,
 )
 from headstart.store.same_sources import check_sources
@@ -73,6 +75,7 @@ class RunStore(StudyLayout):
         write_text(self.study_file, text)
         if until is not None:
             write_stopping_rule(self, until)
+        settle_packs(self)
 
     def sweep(self, done: Iterable[str]) -> None:
         """As `leftovers.sweep_study_folder`."""
@@ -116,13 +119,36 @@ class RunStore(StudyLayout):
         self.check_held()
         return write_record(self, record)
 
+    def read_placement(self) -> PlacementRecord | None:
+        """As `records.read_placement`."""
+        return read_placement(self)
+
+    def write_placement(self, placement: PlacementRecord) -> None:
+        """As `records.write_placement`."""
+        self.check_held()
+        write_placement(self, placement)
+
+    def write_pack(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+        """As `ended_packs.write_pack`."""
+        self.check_held()
+        return write_pack(self, records)
+
+    def settle_pack(self, keys: Sequence[str]) -> tuple[RunRecord, ...]:
+        """As `ended_packs.settle_pack`."""
+        self.check_held()
+        return settle_pack(self, keys)
+
     def read_records(self) -> Iterator[RunRecord]:
-        """As `records.read_records`."""
-        return read_records(self)
+        """As `records.read_records`, and of packs whose process died after they had ended."""
+        keys = set[str]()
+        for record in read_records(self):
+            keys.add(record.key)
+            yield record
+        yield from (record for record in read_unsettled(self) if record.key not in keys)
 
     def read_done_records(self) -> dict[str, RunRecord]:
-        """As `records.read_done_records`."""
-        return read_done_records(self)
+        """The completed runs by key."""
+        return {record.key: record for record in self.read_records() if record.status == "done"}
 
     def read_verified(self, study: Study, read: ReadPredictions) -> list[RunRecord]:
         """As `verify.read_verified`."""

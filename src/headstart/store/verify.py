@@ -12,6 +12,7 @@ from headstart.config.traits import get_task_traits
 from headstart.errors import DamagedFileError
 from headstart.records import RunRecord
 from headstart.store.digests import find_changed_file
+from headstart.store.ended_packs import read_unsettled
 from headstart.store.layout import StudyLayout
 from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, Predictions
 from headstart.store.recomputed import find_difference
@@ -73,6 +74,21 @@ def check_runs(
             yield DamagedRun(key, error)
         else:
             yield record
+    for record in read_unsettled(layout):
+        file = layout.record_file(record.key)
+        if not file.exists():  # it is written there when the study runs on
+            yield from _check_unsettled(record, file, study, read, models)
+
+
+def _check_unsettled(
+    record: RunRecord, file: Path, study: Study, read: ReadPredictions, models: bool
+) -> Iterator[RunRecord | DamagedRun]:
+    try:
+        _verify(record, file, study, read, models)
+    except DamagedFileError as error:
+        yield DamagedRun(record.key, error)
+    else:
+        yield record
 
 
 def _verify(record: RunRecord, file: Path, study: Study, read: ReadPredictions, models: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,15 +50,31 @@ def group_runs(runs: Sequence[PreparedRun]) -> list[Group]:
     ]
 
 
-def cut_packs(groups: Sequence[Group], size: int, probes: int = 1) -> list[Pack]:
+def cut_packs(
+    groups: Sequence[Group], size: int, probes: int = 1, kept: Sequence[Sequence[str]] = ()
+) -> list[Pack]:
     """Packs of at most `size` runs, or of `probes` where that is more, a group's as even as can be.
 
     Probes and bags of words come last: they take seconds and fill the gap while the last long pack ends.
+
+    Args:
+        kept: packs that were cut before, as keys of runs: those whose runs are all here are cut again.
     """
     ordered = sorted(groups, key=lambda group: get_method_traits(group.runs[0].method).queue)
     return [
-        Pack(part) for group in ordered for part in _cut_evenly(group.runs, _limit_pack(group, size, probes))
+        Pack(part)
+        for group in ordered
+        for part in _cut_group(group.runs, _limit_pack(group, size, probes), kept)
     ]
+
+
+def _cut_group(runs: tuple[Run, ...], size: int, kept: Sequence[Sequence[str]]) -> Iterator[tuple[Run, ...]]:
+    of_key = {run.key: run for run in runs}
+    for keys in kept:
+        if len(keys) <= size and all(key in of_key for key in keys):
+            yield tuple(of_key.pop(key) for key in keys)
+    if of_key:
+        yield from _cut_evenly(tuple(of_key.values()), size)
 
 
 def _limit_pack(group: Group, size: int, probes: int) -> int:

@@ -21,6 +21,7 @@ from headstart.engine.member import Member, PackContext, describe_selection
 from headstart.engine.runtime import StepNotes
 from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
+from headstart.files import set_modes
 from headstart.methods.base import BuiltModel, RunResult
 from headstart.os_faults import MachineError, explain_system_error, is_of_the_machine, writing
 from headstart.prepared import PreparedRun
@@ -229,6 +230,7 @@ class PackFinisher:
         with ExitStack() as undo, writing(folder):
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             load_trained_method(prepared).save(model, prepared, self.context.precision, folder)
+            set_modes(folder)
             undo.pop_all()
 
 

@@ -20,6 +20,7 @@ from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
 from headstart.engine.weights import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
+from headstart.files import set_modes
 from headstart.machine_memory import measure_free_memory
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
@@ -70,12 +71,14 @@ def train_pack(
         record.model_copy(update=shared | {"warnings": (*study.warnings, *record.warnings)})
         for record in records
     ]
-    whole = []
     for record in records:
-        whole.append(store.write_record(record))
         with suppress(MachineError):  # a full disk: its curves lack their end, and nothing else
-            _show_end(whole[-1], store, study.study.metric)
-        on_event(RunEnded(whole[-1]))
+            _show_end(record, store, study.study.metric)
+        set_modes(store.get_run_folder(record.key))  # also what methods without training saved
+        set_modes(store.get_curves_folder(record.key))
+    whole = store.write_pack(records)
+    for record in whole:
+        on_event(RunEnded(record))
     return whole
 
 
@@ -111,7 +114,7 @@ def _train_members(
     context, members = make_context(runs[0]), make_members(runs)
     kept: dict[str, BuiltModel] | None = {} if _can_keep_models(runs, context) else None
     layout, notes, saver = _train(runs, members, context, store, on_event, kept)
-    saver.save_learnt(members)
+    saver.save_learnt()
     told = notes if uses_device_engine(context.device) else None
     finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended)
     return finisher.finish(members, runs)

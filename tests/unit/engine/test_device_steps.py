@@ -17,12 +17,11 @@ from headstart.engine.device_steps import DeviceSteps
 from headstart.engine.feeds import IndexFeed, StepShape
 from headstart.engine.kind import force_device_engine
 from headstart.engine.member import Member, StepBatches
-from headstart.engine.optim.base import Moments
 from headstart.engine.optim.batched import BatchedAdamW
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.runtime import StepNotes
 from headstart.engine.train import train
-from headstart.engine.training_state import load_training_state, save_training_state
+from kept_states import load_last, save_after
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights
 
 DROPOUT = 0.2
@@ -185,15 +184,11 @@ def test_a_run_resumes_from_a_state_to_the_bit(tmp_path: Any) -> None:
     context, weights = make_tiny_context(), make_device_weights([make_tiny_model(dropout=DROPOUT)])
     whole, member = _Trained([STEADY]), Member(*STEADY)
 
-    def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
-        if len(member.epochs) == 2:
-            save_training_state(tmp_path, "it", member, row, moments)
-
-    train_on_device([member], weights, context, save_state=save)
+    train_on_device([member], weights, context, save_states=save_after(2, tmp_path))
     resumed, others = Member(*STEADY), make_device_weights([make_tiny_model(seed=9, dropout=DROPOUT)])
     with force_device_engine():
         optimiser = create_optimiser(others, [STEADY[0].training])
-    assert load_training_state(tmp_path, "it", resumed, others, 0, optimiser)
+    assert load_last(tmp_path, "it", resumed, others, 0, optimiser)
     assert resumed.steps == 20
     train_on_device([resumed], others, context, optimiser=optimiser)
     assert resumed.losses == whole.members[0].losses
@@ -207,15 +202,11 @@ def test_a_state_of_the_host_is_taken_by_the_device_but_for_its_masks(tmp_path: 
     context, weights = make_tiny_context(), make_tiny_weights([make_tiny_model()])
     member, on_host = Member(*STEADY), EventRecorder()
 
-    def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
-        if len(member.epochs) == 2:
-            save_training_state(tmp_path, "it", member, row, moments)
-
-    train([member], weights, context, on_host, save)
+    train([member], weights, context, on_host, save_after(2, tmp_path))
     resumed, others = Member(*STEADY), make_device_weights([make_tiny_model(seed=9)])
     with force_device_engine():
         optimiser = create_optimiser(others, [STEADY[0].training])
-    assert load_training_state(tmp_path, "it", resumed, others, 0, optimiser)
+    assert load_last(tmp_path, "it", resumed, others, 0, optimiser)
     train_on_device([resumed], others, context, optimiser=optimiser)
     assert resumed.losses == pytest.approx(on_host.losses, rel=0, abs=1e-9)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from headstart.engine.member import Member, StepMark
 from headstart.engine.runtime import StepNotes
 from headstart.engine.stack import count_members
 from headstart.engine.step_ring import StepRing, choose_read_interval
-from headstart.engine.train import iter_training_steps, train
+from headstart.engine.train import TrainingState, iter_training_steps, train
 from headstart.events import EpochDone, StepDone
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights
 from watched import watch_optimiser
@@ -41,8 +41,10 @@ class _Trained:
         overflows = {place: STEP - 1 for place, r in enumerate(which) if r == DIVERGES}
         optimiser = watch_optimiser(weights, self.members, overflows)
 
-        def save(member: Member, row: torch.Tensor, moments: Any) -> None:
-            self.states[member.run.seed, member.steps] = [row.clone(), *(x.clone() for x in moments.values())]
+        def save(going: Sequence[Member], states: Iterator[TrainingState]) -> None:
+            for member, row, moments in states:
+                kept = [row.clone(), *(x.clone() for x in moments.values())]
+                self.states[member.run.seed, member.steps] = kept
 
         train(
             self.members,

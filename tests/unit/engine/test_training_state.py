@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from headstart.engine.member import Member
-from headstart.engine.optim.base import Moments
 from headstart.engine.optim.create import create_optimiser
-from headstart.engine.train import train
-from headstart.engine.training_state import load_training_state, save_training_state
+from headstart.engine.train import TrainingState, train
+from kept_states import load_last, save_after
 from tiny import (
     EventRecorder,
     make_tiny_context,
@@ -31,11 +31,7 @@ def _whole(folder: Path, epoch: int) -> Member:
     """The run from its first to its last step, its state written at the end of `epoch`."""
     member, weights = Member(RUN, np.arange(60)), make_tiny_weights([make_tiny_model(dropout=0.2)])
 
-    def save(member: Member, row: torch.Tensor, moments: Moments) -> None:
-        if len(member.epochs) == epoch:
-            save_training_state(folder, "it", member, row, moments)
-
-    train([member], weights, make_tiny_context(), EventRecorder(), save)
+    train([member], weights, make_tiny_context(), EventRecorder(), save_after(epoch, folder))
     return member
 
 
@@ -45,7 +41,7 @@ def _rest(folder: Path, others: int = 0, identity: str = "it") -> tuple[Member, 
     members += [Member(make_tiny_run(50 + i, epochs=1), np.arange(60)) for i in range(others)]
     weights = make_tiny_weights([make_tiny_model(seed=90 + i, dropout=0.2) for i in range(1 + others)])
     optimiser, heard = create_optimiser(weights, [m.run.training for m in members]), EventRecorder()
-    loaded = load_training_state(folder, identity, members[0], weights, 0, optimiser)
+    loaded = load_last(folder, identity, members[0], weights, 0, optimiser)
     train(members, weights, make_tiny_context(), heard, optimiser=optimiser)
     return members[0], heard, loaded
 
@@ -74,15 +70,17 @@ def test_the_file_holds_weights_moments_and_progress(tmp_path: Path) -> None:
         names, progress = set(file.keys()), file.metadata()
     moments = {f"{i}.{name}" for i in (0, 1) for name in ("step", "exp_avg", "exp_avg_sq")}
     assert names == {"weights", "best", *moments}
-    assert progress.keys() == {"identity", "steps", "passes", "seconds", "best", "losses", "points"}
+    assert progress.keys() == {"identity", "steps", "passes", "seconds", "best", "losses", "points", "mark"}
 
 
 def test_the_state_is_offered_after_every_epoch_but_the_last() -> None:
     seen: list[int] = []
     member, weights = Member(RUN, np.arange(60)), make_tiny_weights([make_tiny_model()])
-    train(
-        [member], weights, make_tiny_context(), EventRecorder(), lambda member, *_: seen.append(member.steps)
-    )
+
+    def save(going: Sequence[Member], states: Iterator[TrainingState]) -> None:
+        seen.extend(member.steps for member in going)
+
+    train([member], weights, make_tiny_context(), EventRecorder(), save)
     assert seen == [10, 20, 30, 40]
 
 
@@ -106,7 +104,7 @@ def test_the_copy_in_bf16_is_of_the_weights_that_are_loaded(tmp_path: Path) -> N
     optimiser, member = create_optimiser(weights, [RUN.training] * 2), Member(RUN, np.arange(60))
     assert weights.narrow is not None
     before = weights.narrow.clone()
-    assert load_training_state(tmp_path, "it", member, weights, 1, optimiser)
+    assert load_last(tmp_path, "it", member, weights, 1, optimiser)
     assert torch.equal(weights.narrow, weights.values[:, weights.linear].bfloat16())
     assert [torch.equal(a, b) for a, b in zip(weights.narrow, before, strict=True)] == [True, False]
 

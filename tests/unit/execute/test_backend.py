@@ -10,11 +10,14 @@ import pytest
 from headstart import load_study
 from headstart.config.runs import Pack, expand_runs
 from headstart.events import Event, OnEvent, RunEnded
-from headstart.execute.backend import Backend, split_lost_pack
+from headstart.execute.backend import Backend, Losses
 from headstart.execute.open_study import OpenStudy, open_study
 from headstart.experiment import run_missing
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.records import RunRecord
+from headstart.store import ended_packs
+from headstart.store.records import write_record
 from headstart.store.runs import RunStore
 from headstart.training.prepare import prepare_study
 from headstart.training.train_pack import train_pack
@@ -68,38 +71,90 @@ def test_a_study_runs_on_any_backend(study_file: StudyFile) -> None:
 # A lost process
 
 
-@pytest.fixture
-def lost(study_file: StudyFile) -> Callable[[int], tuple[list[Pack], Pack, RunStore, list[str]]]:
-    """Loses a pack of so many bags of words; gives what to try, the pack, the store, and what ended."""
-    study = load_study(study_file(arms={"words": {"method": "bag-of-words"}}, seeds=[0, 1, 2]))
-    runs = expand_runs(study)
-    prepared, store = prepare_study(study, runs), RunStore(Path(study.out))
-    ended: list[str] = []
+class _Lost:
+    """A pack of so many bags of words, what becomes of it, and what is told of."""
 
-    def on_event(event: Event) -> None:
+    def __init__(self, file: Path, count: int) -> None:
+        study = load_study(file)
+        runs = expand_runs(study)
+        self.prepared, self.store = prepare_study(study, runs), RunStore(Path(study.out))
+        self.pack, self.ended, self.said = Pack(runs[:count]), list[str](), list[str]()
+        self._losses = Losses(self.prepared, self.store, self.said.append)
+
+    def lose(self, code: int | None, *told: str) -> list[Pack]:
+        """Its process ends so."""
+        return self._losses.take_back(self.pack, code, told, self._on_event)
+
+    def _on_event(self, event: Event) -> None:
         assert isinstance(event, RunEnded)
-        ended.append(event.record.key)
-
-    def lose(count: int) -> tuple[list[Pack], Pack, RunStore, list[str]]:
-        pack = Pack(runs[:count])
-        return split_lost_pack(pack, "was killed by signal 9", prepared, store, on_event), pack, store, ended
-
-    return lose
+        self.ended.append(event.record.key)
 
 
-Lost = Callable[[int], tuple[list[Pack], Pack, RunStore, list[str]]]
+@pytest.fixture
+def lost(study_file: StudyFile) -> Callable[[int], _Lost]:
+    """Makes a pack of so many runs."""
+    file = study_file(arms={"words": {"method": "bag-of-words"}}, seeds=[0, 1, 2])
+    return lambda count: _Lost(file, count)
 
 
-def test_a_lost_pack_is_tried_again_in_halves(lost: Lost) -> None:
-    again, pack, store, ended = lost(3)
-    assert [run for part in again for run in part.runs] == list(pack.runs)
+Make = Callable[[int], _Lost]
+
+
+@pytest.mark.parametrize("code", [-9, -15, 255, None])
+def test_a_pack_whose_process_was_killed_is_tried_again_as_it_was_and_then_in_halves(
+    lost: Make, code: int | None
+) -> None:
+    own = lost(3)
+    assert own.lose(code) == [own.pack]
+    again = own.lose(code)
+    assert [run for part in again for run in part.runs] == list(own.pack.runs)
     assert sorted(len(part.runs) for part in again) == [1, 2]
-    assert (ended, list(store.read_records())) == ([], [])
+    assert (own.ended, list(own.store.read_records())) == ([], [])
+    assert ["as it was" in said or "from the states kept" in said for said in own.said] == [True, False]
+    assert "in halves: words/all/0, words/all/1, words/all/2" in own.said[1]
 
 
-def test_a_lost_run_has_failed_and_says_why(lost: Lost) -> None:
-    again, _, store, ended = lost(1)
-    (record,) = store.read_records()
-    assert (again, record.status, ended) == ([], "failed", ["words/all/0"])
-    assert "run words/all/0: its process was killed by signal 9" in str(record.error)
+def test_a_pack_whose_process_ended_by_itself_is_halved_at_once(lost: Make) -> None:
+    assert len(lost(2).lose(1)) == 2
+
+
+def test_a_run_that_is_lost_twice_has_failed_and_says_why(lost: Make) -> None:
+    own = lost(1)
+    assert own.lose(-9) == [own.pack]
+    assert own.lose(-9) == []
+    (record,) = own.store.read_records()
+    assert (record.status, own.ended) == ("failed", ["words/all/0"])
+    assert "run words/all/0: its process was killed by signal 9, twice" in str(record.error)
     assert "lower workers or training.batch_size" in str(record.error)
+
+
+def test_a_pack_that_had_ended_when_its_process_died_is_not_trained_again(
+    lost: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = lost(2)
+    _write_and_die(own, monkeypatch)
+    assert [record.key for record in own.store.read_records()] == ["words/all/0", "words/all/1"]
+    monkeypatch.undo()
+    assert own.lose(-9, "words/all/0") == []
+    assert own.ended == ["words/all/1"], "the other was told of before"
+    assert len(list(own.store.out.glob("runs/*/*/*/record.json"))) == 2
+    assert not own.store.ended_folder.exists()
+
+
+def _write_and_die(lost: _Lost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train the pack in a process that dies when the first of its two records is in its folder."""
+    written = list[str]()
+
+    def write_one(layout: RunStore, record: RunRecord) -> None:
+        if written:
+            raise _DiedError
+        written.append(record.key)
+        write_record(layout, record)
+
+    monkeypatch.setattr(ended_packs, "write_record", write_one)
+    with pytest.raises(_DiedError):
+        train_pack(lost.pack, lost.prepared, lost.store, 1, lambda event: None)
+
+
+class _DiedError(BaseException):
+    """What a signal does."""

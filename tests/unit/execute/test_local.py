@@ -8,22 +8,27 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import psutil
 import pytest
 
 from fake_gpus import fake_gpus, make_gpus
 from headstart import load_study
 from headstart.config.runs import Pack, expand_runs
 from headstart.errors import HeadstartError
-from headstart.events import Event, RunEnded
+from headstart.events import Event, RunEnded, RunStarted
 from headstart.execute import local
 from headstart.execute.local import LocalBackend, preload_workers
+from headstart.execute.silence import SilenceWatch
+from headstart.execute.worker_process import Patience, WorkerProcess, read_patience
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.prepared import PreparedStudy
+from headstart.records import Estimate, Range
 from headstart.store.runs import RunStore
 from headstart.training.prepare import prepare_study
+from tiny import make_tiny_run
 
 StudyFile = Callable[..., Path]
 WORDS = {"words": {"method": "bag-of-words"}}
@@ -107,6 +112,113 @@ def test_a_benchmark_that_kills_its_process_gives_nothing_and_the_next_begins_an
         backend.stop()
 
 
+# Silence
+
+
+@pytest.fixture
+def slow(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[_Study, LocalBackend, list[str]]]:
+    """A run of some seconds, a backend that ends workers after four of silence, and what that says."""
+    monkeypatch.setenv("HEADSTART_SILENCE_SECONDS", "4")
+    training = {"steps": 40, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
+    study = _Study(study_file(arms={"random": {"init": "random"}, "words": None}, seeds=1, training=training))
+    said = list[str]()
+    backend = LocalBackend(study.prepared, study.store, said.append)
+    yield study, backend, said
+    backend.stop()
+
+
+def _find_worker(before: set[int | None]) -> psutil.Process:
+    (worker,) = (child for child in multiprocessing.active_children() if child.pid not in before)
+    assert worker.pid is not None
+    return psutil.Process(worker.pid)
+
+
+def test_a_stopped_worker_is_spoken_of_and_ended_and_its_pack_trained_again(
+    slow: tuple[_Study, LocalBackend, list[str]],
+) -> None:
+    study, backend, said = slow
+    before, stopped = _children(), list[psutil.Process]()
+
+    def on(event: Event) -> None:
+        if isinstance(event, RunStarted) and not stopped:
+            stopped.append(_find_worker(before))
+            stopped[0].suspend()
+        study.on(event)
+
+    backend.run_packs([Pack(study.runs[:1])], Placement(1, 1, ""), on)
+    key = study.runs[0].key
+    assert study.ended == [key]
+    stop, end, again = said[-3:]  # a worker that begins on a busy machine may be spoken of before
+    assert f"worker process {stopped[0].pid} is stopped" in stop
+    assert f"it has {key}; kill -CONT {stopped[0].pid} lets it go on" in stop
+    assert "has been silent for 4 s and is ended" in end
+    assert again == f"a worker process was killed by signal 9; training again, from the states kept: {key}"
+    assert not stopped[0].is_running()
+
+
+def test_a_stopped_worker_is_ended_with_the_backend(slow: tuple[_Study, LocalBackend, list[str]]) -> None:
+    study, backend, _ = slow
+    before = _children()
+
+    def on(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            _find_worker(before).suspend()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backend.run_packs([Pack(study.runs[:1])], Placement(1, 1, ""), on)
+    backend.stop()
+    assert _children() == before
+
+
+class _Silent:
+    """Stands for a worker that says nothing."""
+
+    def __init__(self, *, works: bool, is_stopped: bool = False) -> None:
+        self.works, self.is_stopped, self.is_killed = works, is_stopped, False
+        self.silence, self.quiet, self.is_spoken_of, self.is_quiet_said = 0.0, 0.0, False, False
+        self.process, self.pid, self.pack = self, 7, None
+
+    def hear(self, message: object) -> None:
+        self.silence = 0.0
+
+    def kill(self) -> None:
+        self.is_killed = True
+
+
+@pytest.mark.parametrize(("works", "is_stopped"), [(True, False), (False, False), (False, True)])
+def test_a_silent_worker_is_ended_unless_it_uses_a_processor(works: bool, is_stopped: bool) -> None:
+    said, worker = list[str](), _Silent(works=works, is_stopped=is_stopped)
+    watch, own = SilenceWatch(Patience(5, 30, 120), said.append), cast(WorkerProcess, worker)
+    for seconds in (20, 40, 60, 120):
+        worker.silence = seconds
+        watch.check(own)
+    assert len(said) == (1 if works else 2)
+    assert ("is stopped for 40 s" if is_stopped else "has been silent for 40 s") in said[0]
+    assert worker.is_killed is not works
+
+
+def test_a_worker_that_lives_and_tells_nothing_is_spoken_of_after_thrice_what_was_expected() -> None:
+    said, worker = list[str](), _Silent(works=True)
+    worker.pack = Pack((make_tiny_run(0),), Estimate(seconds=Range(low=200, high=400)))  # type: ignore[assignment]
+    for seconds in (700, 1199, 1200, 1300):
+        worker.quiet = seconds
+        SilenceWatch(Patience(5, 30, 120), said.append).check(cast(WorkerProcess, worker))
+    assert len(said) == 1
+    assert "worker process 7 lives and has told nothing for 20 min" in said[0]
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "soon", "nan", "inf"])
+def test_a_silence_that_is_no_number_of_seconds_is_refused(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADSTART_SILENCE_SECONDS", word)
+    with pytest.raises(HeadstartError, match="HEADSTART_SILENCE_SECONDS"):
+        read_patience()
+
+
 # A script without a guard
 
 
@@ -141,7 +253,7 @@ def test_a_script_without_a_guard_is_told_of_it_and_trains_once(
 def _hold(monkeypatch: pytest.MonkeyPatch, study: _Study, gpus: int, workers: int) -> LocalBackend:
     """A backend that sees so many GPUs and has so many workers, which are no processes."""
     fake_gpus(monkeypatch, make_gpus(gpus))
-    monkeypatch.setattr(local, "_Worker", _Idle)
+    monkeypatch.setattr(local, "WorkerProcess", _Idle)
     prepared = replace(study.prepared, study=study.prepared.study.model_copy(update={"device": "auto"}))
     backend = LocalBackend(prepared, study.store)
     backend._resize(workers)
@@ -151,14 +263,18 @@ def _hold(monkeypatch: pytest.MonkeyPatch, study: _Study, gpus: int, workers: in
 class _Idle:
     """Stands for a worker; remembers its GPU."""
 
-    def __init__(self, context: Any, study: Any, store: Any, gpu: int | None) -> None:
+    def __init__(self, context: Any, study: Any, store: Any, gpu: int | None, patience: Any) -> None:
         self.gpu, self.pack, self.process = gpu, None, self
         self.is_up, self.exitcode = True, -9
 
     def is_alive(self) -> bool:
         return self.is_up
 
-    def join(self) -> None:
+    def await_end(self) -> int:
+        """It has ended."""
+        return -9
+
+    def ask_to_end(self) -> None:
         """It has ended."""
 
     def stop(self) -> None:

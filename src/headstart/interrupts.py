@@ -1,0 +1,129 @@
+"""Has signals end a program in order, by an error that unwinds it; and at the second at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, Final
+
+import psutil
+
+#: What a terminal sends for Ctrl-C and when it closes, and what a scheduler sends; where a system has them.
+_NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+#: A second one sooner than this is the same: some send it to a process and to its group.
+_SAME_SECONDS: Final = 0.3
+#: In the command line of multiprocessing's process that removes what others leave: it ends by itself.
+_TRACKER: Final = "resource_tracker"
+
+
+class Interrupted(BaseException):
+    """A signal asked the program to end; no `Exception`, so that nothing takes it for a fault of a run."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = signal.Signals(number)
+        super().__init__(self.signal.name)
+
+    @property
+    def exit_code(self) -> int:
+        """As shells have it: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + int(self.signal)
+
+
+def name_interrupt(interrupt: BaseException) -> tuple[str, int]:
+    """The name of the signal that ended a command, and the exit code that says so; Ctrl-C where it is no
+    `Interrupted`."""
+    if isinstance(interrupt, Interrupted):
+        return interrupt.signal.name, interrupt.exit_code
+    return signal.SIGINT.name, 128 + int(signal.SIGINT)
+
+
+@contextmanager
+def raise_interrupts() -> Iterator[None]:
+    """Raise `Interrupted` inside the block, once; a second signal ends this process, and its own, at once.
+
+    Signals that are ignored, as under nohup, stay so. Does nothing but in the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    former = {number: signal.getsignal(number) for number in known}
+    watched = [number for number in known if former[number] != signal.SIG_IGN]
+    with _watch_for_second(frozenset(map(int, watched))):
+        for number in watched:
+            signal.signal(number, _Raiser())
+        try:
+            yield
+        finally:
+            for number in watched:
+                signal.signal(number, former[number] or signal.SIG_DFL)
+
+
+class _Raiser:
+    """Raises at the first signal; what comes after is the watcher's."""
+
+    _is_raised = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> Any:
+        if not _Raiser._is_raised:
+            _Raiser._is_raised = True
+            raise Interrupted(number)
+
+
+@contextmanager
+def _watch_for_second(numbers: frozenset[int]) -> Iterator[None]:
+    """Have a thread see signals: Python's own handlers do not where the main thread waits in a library."""
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    former = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    _Raiser._is_raised = False
+    watcher = threading.Thread(target=_end_at_second, args=(readable, numbers), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(former)
+        os.close(writable)
+        watcher.join()
+        os.close(readable)
+
+
+def _end_at_second(readable: int, numbers: frozenset[int]) -> None:
+    """Read signals until the other end closes."""
+    first: float | None = None
+    while byte := os.read(readable, 1):
+        if byte[0] not in numbers:
+            continue
+        if first is not None and time.monotonic() - first > _SAME_SECONDS:
+            end_children()
+            os._exit(128 + byte[0])
+        first = first or time.monotonic()
+
+
+def end_children() -> None:
+    """Kill all processes that this one began, and theirs, stopped ones too."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(_TRACKER in word for word in child.cmdline()):
+                continue_process(child)  # it ends when this process does, unless it is stopped
+            else:
+                child.kill()
+
+
+def continue_children() -> None:
+    """Let own children go on that somebody stopped: a server of workers that is would never answer."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if child.status() == psutil.STATUS_STOPPED:
+                continue_process(child)
+
+
+def continue_process(process: psutil.Process) -> None:
+    """Let it go on."""
+    if hasattr(signal, "SIGCONT"):
+        process.send_signal(signal.SIGCONT)
