@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from headstart.cli import models, results, studies
+from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.output import prepare_streams, print_error, print_news, print_text
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt, raise_interrupts
@@ -66,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     Where a signal ends it, the code is 128 and the signal's number.
     """
     prepare_streams()
+    escape_tracebacks()
     try:
         with raise_interrupts():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
