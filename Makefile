@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# An environment of its own: what looks over the project is no part of it.
+AUDIT := $(VENV)/audit/bin
+FUZZ_MINUTES ?= 10
 
-.PHONY: demo test check format bench clean help
+.PHONY: demo test check format bench fuzz audit sbom clean help
 
 help:            ## Show what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -30,6 +33,17 @@ bench: $(VENV)/.dev          ## Every benchmark against its peer, in one interle
 	$(BIN)/python benchmarks/packs.py
 	$(BIN)/python benchmarks/vocabulary.py
 
+fuzz: $(VENV)/.dev           ## Every fuzzer, FUZZ_MINUTES=10 of CPU time each; FUZZ='-k words' for some
+	HEADSTART_FUZZ_MINUTES=$(FUZZ_MINUTES) $(BIN)/python tests/fuzz $(FUZZ)
+
+audit: $(VENV)/.audit        ## Known vulnerabilities of the pinned versions (needs a network)
+	@$(AUDIT)/python -m pip_audit --strict --requirement constraints.txt --no-deps --disable-pip || { \
+	  code=$$?; echo "make audit: what stands above was found; or PyPI, which it asks, could not be reached: nothing is known then"; exit $$code; }
+
+sbom: $(VENV)/.user $(VENV)/.audit  ## What is installed, with versions and licences: sbom.cdx.json
+	$(AUDIT)/python -m cyclonedx_py environment $(BIN)/python --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file sbom.cdx.json
+
 clean:                       ## Remove the environment and what tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
@@ -43,4 +57,10 @@ $(VENV)/.user: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/bin/python pyproject.toml
+	$(PYTHON) -m venv $(VENV)/audit
+	$(AUDIT)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(AUDIT)/python -m pip install --quiet --group audit
 	@touch $@

@@ -203,7 +203,7 @@ def in_own_process(name: Name, arguments: Sequence[str], corpus: Path, scratch: 
 
 def _cache_without_tokens(folder: Path) -> str:
     """A Headstart cache that holds the assets and no tokens: nobody profits from an earlier round."""
-    from headstart.data.cache import get_cache_folder
+    from headstart.data.cache_folder import get_cache_folder
 
     (folder / "assets").symlink_to((get_cache_folder() / "assets").resolve())
     return str(folder)

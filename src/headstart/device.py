@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from headstart import cuda
+from headstart.cgroups import read_cpu_quota
 from headstart.errors import ModelError
 from headstart.records import Gpu
 
@@ -31,7 +32,16 @@ def choose_device(setting: Literal["auto", "cpu", "cuda"]) -> torch.device:
         raise ModelError(
             "cuda asked for, and torch sees no such device", where="device", fix="set device: auto"
         )
+    _keep_to_quota()
     return torch.device("cuda" if has_gpu else "cpu")
+
+
+@cache
+def _keep_to_quota() -> None:
+    """Have torch begin no more threads than a container runs at once: it counts the machine's processors."""
+    quota = read_cpu_quota()
+    if quota is not None and quota < torch.get_num_threads():
+        torch.set_num_threads(quota)
 
 
 def count_gpus(setting: Literal["auto", "cpu", "cuda"]) -> int:

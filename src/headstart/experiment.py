@@ -67,6 +67,7 @@ def run_missing(
     opened.store.open_study(opened.study, opened.rule)
     for damaged in opened.damaged:
         opened.store.set_run_aside(damaged)
+    opened.store.sweep(opened.done)
     estimate = _plan_phase(opened)
     for sentence in opened.prepared.prompt_formats:
         opened.log(sentence)

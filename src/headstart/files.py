@@ -6,17 +6,27 @@ that readers pass over it.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from headstart.os_faults import writing
+
 #: What others may do with files and folders written here, whatever the umask: read them.
 FILE_MODE: Final = 0o644
 FOLDER_MODE: Final = 0o755
+#: How the names of folders begin that another is about to replace.
+_FORMER: Final = ".old-"
+#: The name of a temporary neighbour, as `tempfile` draws it, with that of what was to be written.
+_TEMPORARY: Final = re.compile(r"\.(.+)-[a-z0-9_]{8}")
+_NOTHING: Final = re.compile("(?!)")
 
 
 @contextmanager
@@ -24,19 +34,23 @@ def write_file_atomically(path: Path) -> Iterator[Path]:
     """A temporary file to write to; it becomes `path` when the block ends well, else it is removed.
 
     Parent folders are created. A file that is already at `path` stays as it is until the new one is on disk.
+
+    Raises:
+        MachineError: it cannot be written, whichever step of it the system refused.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_make_prefix(path))
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(FILE_MODE)
-        _sync_file(temporary)
-        temporary.replace(path)
-        _sync_folder_entry(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_make_prefix(path))
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(FILE_MODE)
+            _sync_file(temporary)
+            temporary.replace(path)
+            _sync_folder_entry(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -55,14 +69,19 @@ def write_folder_atomically(path: Path, *, keep_existing: bool = False) -> Itera
 
     Raises:
         FileExistsError: `path` is there already, and `keep_existing` is not set.
+        MachineError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_make_prefix(path)))
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_make_prefix(path)))
     try:
-        yield temporary
-        temporary.chmod(FOLDER_MODE)
-        _sync_tree(temporary)
-        _move_folder(temporary, path, keep_existing)
+        with writing(path):
+            yield temporary
+            temporary.chmod(FOLDER_MODE)
+            _sync_tree(temporary)
+            is_moved = _move_folder(temporary, path)
+        if not is_moved and not keep_existing:
+            raise FileExistsError(f"{path} is there already")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -71,18 +90,66 @@ def replace_folder(new: Path, target: Path) -> None:
     """Move folder `new`, once it is on disk, to `target`; the one there stays until then, and then goes.
 
     No system renames over a folder with content, so there is a moment without `target`. A process that is
-    killed in it leaves both whole: `new` where it was, and the former one beside `target`.
+    killed in it leaves both whole: `new` where it was, and the former one beside `target`, from where
+    `recover_folder` takes it.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _sync_tree(new)
-    former = target.with_name(f".old-{target.name}")
-    shutil.rmtree(former, ignore_errors=True)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync_tree(new)
+        recover_folder(target)
+        former = _name_former(target)
+        if target.exists():
+            target.rename(former)
+        try:
+            new.rename(target)
+        except OSError:
+            recover_folder(target)
+            raise
+        _sync_folder_entry(target.parent)
+        _sync_folder_entry(new.parent)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def find_file_fault(path: Path) -> str | None:
+    """Why `path` cannot be read as a file, in a few words; None where it can, or where nothing is there.
+
+    To be asked before anything of a user's is opened: opening a pipe waits for who writes into it, and a
+    device such as /dev/zero never ends.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "a link to nothing" if path.is_symlink() else None
+    except OSError as error:
+        is_loop = error.errno == errno.ELOOP
+        return "a link that leads back to itself" if is_loop else f"not readable: {error.strerror}"
+    if stat.S_ISREG(mode):
+        return None if os.access(path, os.R_OK) else "not readable: this user has no permission"
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return f"{kinds.get(stat.S_IFMT(mode), 'a device')}, not a file"
+
+
+def recover_folder(target: Path) -> None:
+    """Put back the former `target` of a `replace_folder` that was killed, or remove it beside a new one."""
+    former = _name_former(target)
     if target.exists():
-        target.rename(former)
-    new.rename(target)
-    _sync_folder_entry(target.parent)
-    _sync_folder_entry(new.parent)
-    shutil.rmtree(former, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+    elif former.is_dir():
+        former.rename(target)
+        _sync_folder_entry(target.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder: whoever is killed in it leaves the whole folder, or a temporary neighbour."""
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_make_prefix(folder)))
+    try:
+        folder.rename(scratch / folder.name)
+    finally:
+        shutil.rmtree(scratch)
+
+
+def _name_former(target: Path) -> Path:
+    return target.with_name(f"{_FORMER}{target.name}")
 
 
 def set_modes(folder: Path) -> None:
@@ -97,24 +164,51 @@ def is_leftover(entry: Path, path: Path) -> bool:
     return entry.parent == path.parent and entry.name.startswith(_make_prefix(path))
 
 
+def sweep_leftovers(
+    folder: Path, names: Iterable[str] = (), *, matching: re.Pattern[str] = _NOTHING, replaced: bool = False
+) -> None:
+    """Remove what killed processes left in `folder` of writing the entries called `names`; nothing else.
+
+    Neither `folder` nor what is in it is followed where it is a link.
+
+    Args:
+        matching: also entries whose whole names match.
+        replaced: also take back what `replace_folder` left.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    known = frozenset(names)
+    for entry in list(os.scandir(folder)):
+        path, is_folder = Path(entry.path), entry.is_dir(follow_symlinks=False)
+        target = _TEMPORARY.fullmatch(entry.name)
+        if replaced and is_folder and entry.name.startswith(_FORMER):
+            recover_folder(path.with_name(entry.name.removeprefix(_FORMER)))
+        elif target is None or not (target[1] in known or matching.fullmatch(target[1])):
+            continue
+        elif is_folder:
+            shutil.rmtree(path, ignore_errors=True)
+        elif entry.is_file(follow_symlinks=False):
+            path.unlink(missing_ok=True)
+
+
 def _make_prefix(path: Path) -> str:
     """How the names of the temporary neighbours of `path` begin."""
     return f".{path.name}-"
 
 
-def _move_folder(temporary: Path, path: Path, keep_existing: bool) -> None:
+def _move_folder(temporary: Path, path: Path) -> bool:
+    """Whether it could be moved: something may be at `path` already."""
     # `rename` alone would replace an empty folder without a word.
-    if not path.exists():
-        try:
-            temporary.rename(path)
-        except OSError:
-            if not path.exists():
-                raise
-        else:
-            _sync_folder_entry(path.parent)
-            return
-    if not keep_existing:
-        raise FileExistsError(f"{path} is there already")
+    if path.exists():
+        return False
+    try:
+        temporary.rename(path)
+    except OSError:
+        if not path.exists():
+            raise
+        return False
+    _sync_folder_entry(path.parent)
+    return True
 
 
 def _sync_tree(folder: Path) -> None:

@@ -34,6 +34,14 @@ class Interrupted(BaseException):
         return 128 + int(self.signal)
 
 
+def name_interrupt(interrupt: BaseException) -> tuple[str, int]:
+    """The name of the signal that ended a command, and the exit code that says so; Ctrl-C where it is no
+    `Interrupted`."""
+    if isinstance(interrupt, Interrupted):
+        return interrupt.signal.name, interrupt.exit_code
+    return signal.SIGINT.name, 128 + int(signal.SIGINT)
+
+
 @contextmanager
 def raise_interrupts() -> Iterator[None]:
     """Raise `Interrupted` inside the block, once; a second signal ends this process, and its own, at once.

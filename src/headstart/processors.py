@@ -1,4 +1,7 @@
-"""Which processors a process may use and keeps to; where the system knows no such thing, all of them."""
+"""Which processors a process may use and keeps to; where the system knows no such thing, all of them.
+
+Fewer may be used than there are: by affinity, by the quota of a container, and by `OMP_NUM_THREADS`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from headstart.cgroups import read_cpu_quota
 
 
 def list_processors() -> tuple[int, ...]:
@@ -19,13 +24,32 @@ _AT_START = list_processors()
 
 
 def count_processors() -> int:
-    """How many processors this process may use."""
-    return len(list_processors()) or os.cpu_count() or 1
+    """How many processors this process may use, and its workers together."""
+    there = len(list_processors()) or os.cpu_count() or 1
+    return max(1, min(there, read_cpu_quota() or there))
+
+
+def count_threads(workers: int) -> int:
+    """Threads of each of so many processes: their share of the processors, as `OMP_NUM_THREADS` allows."""
+    share = max(1, count_processors() // workers)
+    return min(share, _read_asked_threads() or share)
+
+
+def _read_asked_threads() -> int | None:
+    """What `OMP_NUM_THREADS` says, in its first level; None where it is not set, or says nothing."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isascii() and first.isdigit() and len(first) < 6 and int(first) else None
 
 
 def share_processors(place: int, workers: int) -> tuple[int, ...]:
-    """The processors of the worker at `place`, from 0, of so many; all where there are too few to share."""
+    """The processors of the worker at `place`, from 0, of so many; all where there are too few to share.
+
+    All as well where a quota holds: the system then decides which are used, and those of one share may be
+    taken by others.
+    """
     processors = list_processors()
+    if count_processors() < len(processors):
+        return processors
     each = len(processors) // workers
     return processors[place * each : (place + 1) * each] or processors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 
 
@@ -14,3 +15,16 @@ def format_names(names: Sequence[str], most: int = 3) -> str:
     """`a, b, c and 2 more`."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def cut_text(text: str, most: int = 200) -> str:
+    """The text, cut after `most` characters."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def shorten_repr(value: object, most: int = 200) -> str:
+    """How Python writes a value, cut after `most` characters; no more of it is looked at."""
+    writer = reprlib.Repr()
+    writer.maxstring = writer.maxother = writer.maxlong = most
+    writer.maxlist = writer.maxtuple = writer.maxdict = 50
+    return cut_text(writer.repr(value), most)

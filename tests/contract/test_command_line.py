@@ -319,7 +319,7 @@ def test_predict_onto_a_column_that_is_there(
 
 def test_predict_into_a_folder(refused: Refused, tmp_path: Path, tiny_model: Path, texts: Path) -> None:
     (tmp_path / "out.jsonl").mkdir()
-    assert "out.jsonl: cannot be written: Is a directory" in refused(
+    assert "out.jsonl: cannot be written: a folder is there where a file is needed" in refused(
         "predict", tiny_model, texts, "-o", tmp_path / "out.jsonl"
     )
 

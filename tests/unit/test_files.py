@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from headstart.files import (
     write_folder_atomically,
     write_text,
 )
+from headstart.os_faults import MachineError
 
 
 class CrashError(Exception):
@@ -120,10 +122,10 @@ def test_file_that_cannot_be_synced_does_not_replace_the_old_one(
     write_text(tmp_path / "a.txt", "old")
 
     def fail(_: int) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(MachineError, match="the disk is full"):
         write_text(tmp_path / "a.txt", "new")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
@@ -280,10 +282,10 @@ def test_old_folder_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypatch
     fill(tmp_path / "new", "new")
 
     def fail(_: int) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(MachineError, match="the disk is full"):
         replace_folder(tmp_path / "new", tmp_path / "target")
     assert read_folder(tmp_path / "target") == "old"
 

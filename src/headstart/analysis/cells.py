@@ -13,9 +13,10 @@ from typing import Final
 
 from headstart.config.study import Size
 from headstart.errors import DataError
+from headstart.wording import shorten_repr
 
-#: Whole numbers, also as pandas writes them in a column with gaps: `125.0`.
-_WHOLE: Final = re.compile(r"[+-]?[0-9]+(\.0*)?")
+#: Whole numbers of 64 bits, also as pandas writes them in a column with gaps: `125.0`.
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SEPARATED: Final = re.compile(r"[+-]?[0-9]{1,3}([,_' \u00a0\u202f][0-9]{3})+(\.[0-9]*)?")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
@@ -29,7 +30,9 @@ def parse_seed(value: object, where: str) -> int:
     """
     number = _parse_whole(value)
     if number is None:
-        raise DataError(f"seed {value!r}", where=where, expected="a whole number", fix=_suggest_whole(value))
+        raise DataError(
+            f"seed {shorten_repr(value)}", where=where, expected="a whole number", fix=_suggest_whole(value)
+        )
     return number
 
 
@@ -44,7 +47,7 @@ def parse_size(value: object, where: str) -> Size:
     number = _parse_whole(value)
     if number is None or number < 1:
         raise DataError(
-            f"size {value!r}",
+            f"size {shorten_repr(value)}",
             where=where,
             expected="a whole number of training examples above zero, or all",
             fix=_suggest_whole(value),
@@ -61,7 +64,10 @@ def parse_score(value: object, where: str) -> float:
     text = str(value).strip()
     if isinstance(value, bool) or not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise DataError(
-            f"score {value!r}", where=where, expected="a finite number", fix=_suggest_number(value)
+            f"score {shorten_repr(value)}",
+            where=where,
+            expected="a finite number",
+            fix=_suggest_number(value),
         )
     return float(text)
 

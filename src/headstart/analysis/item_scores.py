@@ -234,7 +234,7 @@ def _make_scores(
         train_examples=None,
         by_seed={seed: float(measure.by_example.mean()) for seed, measure in measures.items()},
         measures=measures,
-        test_digest=hashlib.sha256("\0".join(items).encode()).hexdigest(),
+        test_digest=hashlib.sha256("\0".join(items).encode("utf-8", "surrogatepass")).hexdigest(),
         n_examples=len(items),
         groups=groups,
     )

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
+from headstart.config.limits import MOST_RUNS, MOST_SEEDS, MOST_TEXTS
 from headstart.errors import HeadstartError
+
+#: Beyond every count of seeds, test examples and contrasts.
+_MOST: Final = 10**15
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,14 @@ class Question:
             _check(not is_share or self.difference <= 100, self.difference, "--difference", "100 at most")
         if self.test_examples is not None:
             _check(self.test_examples >= 2, self.test_examples, "--test-examples", "2 or more")
+            _check_most(self.test_examples, MOST_TEXTS, "--test-examples")
         if self.seeds is not None:
             why = "2 or more: one seed has no interval over seeds, so it shows no difference"
             _check(self.seeds >= 2, self.seeds, "--seeds", why)
+            _check_most(self.seeds, MOST_SEEDS, "--seeds")
         if self.contrasts is not None:
             _check(self.contrasts >= 1, self.contrasts, "--contrasts", "1 or more")
+            _check_most(self.contrasts, MOST_RUNS, "--contrasts")
         if self.seed_cost is not None:
             _check(self.seed_cost >= 0, self.seed_cost, "--seed-cost", "0 or more labelled test examples")
 
@@ -103,11 +111,18 @@ class Assumptions:
         raise HeadstartError(f"{difference:g} points", where="--difference", expected=expected, fix=fix)
 
 
+def _check_most(count: int, most: int, where: str) -> None:
+    if count > most:
+        raise HeadstartError(str(count), where=where, expected=f"{most:,} at most")
+
+
 def _check(is_possible: bool, value: float, where: str, expected: str) -> None:
-    """Of a number that is finite: `inf` and `nan` are none.
+    """Of a number that is finite, and no larger than anybody counts: `inf` and `nan` are none.
 
     Raises:
         HeadstartError: it is not possible.
     """
+    if isinstance(value, int) and abs(value) > _MOST:  # whose float may not exist
+        raise HeadstartError(f"a number of {len(str(abs(value)))} digits", where=where, expected=expected)
     if not (is_possible and math.isfinite(value)):
         raise HeadstartError(f"{value:g}", where=where, expected=expected)

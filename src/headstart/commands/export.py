@@ -10,6 +10,7 @@ from headstart.files import write_folder_atomically, write_text
 from headstart.methods.peft_format import merge_adapter
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter
+from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
 from headstart.store.model_notes import NOTES_FILE, read_model_notes
@@ -28,6 +29,8 @@ def export(model: Path, target: Path) -> None:
         ModelError: no adapter is there, or its base is gone.
         OutputError: `target` is there already.
     """
+    if model.is_dir():
+        check_folder(str(model))
     if not is_adapter(model):
         raise ModelError(
             "holds no adapter", where=str(model), expected="a folder such as OUT/models/ARM of a LoRA arm"

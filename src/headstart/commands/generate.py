@@ -76,7 +76,9 @@ class TextGenerator:
         self._check_room(encoded, places)
         config = replace(config, stop_ids=(*config.stop_ids, *self.stop_ids))
         streamer = None if tell is None else self._make_stream(config, tell)
-        answers = generate_answers(self.model, encoded, self.tokenizer, config, self.precision, streamer)
+        answers = generate_answers(
+            self.model, encoded, self.tokenizer, config, self.precision, streamer, places
+        )
         return [replace(answer, text=encoder.clean_answer(answer.text)) for answer in answers]
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -48,9 +49,12 @@ def init(
     draft = _draft_study(data, output, model, text, label)
     target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"
     is_other = target.exists() and target.read_bytes() != content.encode()
-    write_text(output, format_study(draft))
-    if not target.exists():
-        write_text(target, content)
+    with ExitStack() as undo:  # both or none
+        if not target.exists():
+            undo.callback(target.unlink, missing_ok=True)
+            write_text(target, content)
+        write_text(output, format_study(draft))
+        undo.pop_all()
     return replace(draft, is_other_schema=is_other)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from headstart.store.answer_columns import AnsweredPrompts, read_answered_prompt
 from headstart.store.judging_keys import read_judging_key, write_judging_key
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
 from headstart.store.runs import RunStore
+from headstart.store.study_lock import hold_study_folder
 
 
 def judge_pairs(
@@ -47,7 +49,7 @@ def judge_pairs(
 
     Raises:
         HeadstartError: there is no such study, arm or size, or no answers of both; as `draw_sheet`.
-        OutputError: the file is there already, or cannot be written.
+        OutputError: the file is there already, or cannot be written, or another process uses the folder.
     """
     store, path = RunStore(Path(out)), Path(output)
     source = _read_source(store, arm, control, size)
@@ -56,11 +58,11 @@ def judge_pairs(
         raise OutputError(
             "is there already, perhaps with choices in it", where=str(path), fix="name another file"
         )
-    try:
+    with hold_study_folder(store.out, fix="wait until it has ended, then judge again"), ExitStack() as undo:
         key = write_judging_key(store, drawn.key)
+        undo.callback(key.unlink, missing_ok=True)  # without a sheet it is of no use
         write_sheet(path, drawn.key.sheet, drawn.rows)
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        undo.pop_all()
     return JudgingSheet(
         path, key, drawn.key.sheet, len(drawn.rows), len(drawn.key.equal), tuple(source.seeds)
     )

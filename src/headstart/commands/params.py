@@ -30,6 +30,7 @@ from headstart.models.checkpoint_files import refuse_absent
 from headstart.models.checkpoints import resolve_location
 from headstart.models.library import build_network, model_errors, silence_logs
 from headstart.models.library import read_config as load_config
+from headstart.models.padding import forget_false_padding
 
 _EXPECTED = "a folder with config.json, that file, a hub id that can be reached, or asset:minilm"
 _MODEL_CLASSES: dict[Head, Any] = {
@@ -85,9 +86,11 @@ def read_config(name: str, labels: int | None = None) -> Any:
     changes = {} if labels is None else {"num_labels": labels}
     location = resolve_location(name)
     refuse_absent(location)
-    location = find_config_source(location)
+    location = find_config_source(location) if Path(location).is_dir() else location
     with model_errors(name, _EXPECTED), silence_logs():
-        return load_config(location, **changes)
+        config = load_config(location, **changes)
+    forget_false_padding(config)
+    return config
 
 
 def measure_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, ignore_log
 from headstart.execute.local import open_local_backend, preload_workers
@@ -21,6 +22,7 @@ def plan(study: Study, log: Log = ignore_log, *, probe: bool = False) -> Plan:
     Raises:
         HeadstartError: whatever would keep the study from being run.
     """
+    require_study(study)
     if probe:
         preload_workers()
     opened = open_study(study, log)

@@ -20,10 +20,12 @@ from headstart.data.texts import read_text
 from headstart.data.tokenise import encode_texts
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.evaluate import iter_logits
+from headstart.engine.finite_logits import find_not_finite, make_logits_error
 from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.errors import DataError, ModelError
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter
+from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks import load_task
@@ -47,11 +49,14 @@ class Predictor:
     device: torch.device
     precision: Precision
 
-    def predict(self, texts: Sequence[Text]) -> Rows:
+    def predict(self, texts: Sequence[Text], places: Sequence[str] = ()) -> Rows:
         """For each text its `predicted` label (or labels, or number) and a probability for each class.
 
+        Args:
+            places: where each text stands, for messages.
+
         Raises:
-            ModelError: a text has a token that the model has no row for.
+            ModelError: a text has a token that the model has no row for, or its logits are no numbers.
         """
         tokenizer = self.checkpoint.tokenizer
         tokens = encode_texts(texts, tokenizer, self.max_length)
@@ -63,8 +68,18 @@ class Predictor:
             device=self.device,
             precision=self.precision,
         )
-        outputs = torch.cat([self.task.compute_probabilities(logits) for _, logits in windows])
+        outputs = torch.cat(
+            [self._compute_probabilities(logits, where.start, places) for where, logits in windows]
+        )
         return cast(Rows, pa.table(self.columns.build_predictions(outputs.numpy())).to_pylist())
+
+    def _compute_probabilities(self, logits: torch.Tensor, start: int, places: Sequence[str]) -> torch.Tensor:
+        """Of logits [n, C], those of the texts from `start` on; of nan the first class would be likeliest."""
+        broken = find_not_finite(logits)
+        if broken is not None:
+            i = start + broken
+            raise make_logits_error(self.checkpoint.name, places[i] if places else f"text {i + 1}")
+        return self.task.compute_probabilities(logits)
 
 
 def open_predictor(folder: Path, text: str | None = None) -> Predictor:
@@ -78,6 +93,8 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         DataError: one column for a model of pairs.
         ModelError: no model with a classification head is there.
     """
+    if folder.is_dir():
+        check_folder(str(folder))
     if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise ModelError(
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
@@ -149,7 +166,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None,
     def predict_chunk(chunk: list[Cells]) -> Rows:
         predictor = open_once()
         texts = [read_text(cells, predictor.text, where, "--text") for where, cells in chunk]
-        return predictor.predict(texts) if texts else []
+        return predictor.predict(texts, [where for where, _ in chunk]) if texts else []
 
     def list_fields() -> list[pa.Field]:
         return open_once().columns.prediction_fields

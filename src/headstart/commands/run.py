@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.local import open_local_backend, preload_workers
+from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
 from headstart.execute.open_study import open_study
 from headstart.experiment import Results, run_missing
+from headstart.store.study_lock import hold_study_folder
 
 #: Is told how many runs are about to train.
 OnBegin = Callable[[int], None]
@@ -23,6 +26,8 @@ def run(
     on_event: OnEvent = ignore_events,
     log: Log = ignore_log,
     on_begin: OnBegin = ignore_begin,
+    *,
+    wait: bool = False,
 ) -> Results:
     """Train the missing runs of the study, and return its findings.
 
@@ -34,13 +39,18 @@ def run(
             (`headstart.events`).
         log: is told in sentences what else goes on: data that are fetched, warnings, what is expected.
         on_begin: is told how many runs are about to train.
+        wait: for another process that uses the folder, and then go on from what it has left.
 
     Raises:
-        HeadstartError: whatever keeps the study from being run; a single run that fails is recorded.
+        HeadstartError: whatever keeps the study from being run, such as another process that uses its
+            folder; a single run that fails is recorded.
     """
-    if study.workers != 0:
-        preload_workers()
-    opened = open_study(study, log)
-    on_begin(len(opened.missing) + len(opened.to_come))
-    with open_local_backend(opened.prepared, opened.store, log) as backend:
-        return run_missing(opened, backend, on_event)
+    require_study(study)
+    refuse_in_worker()
+    with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
+        if study.workers != 0:
+            preload_workers()
+        opened = open_study(study, log, fence=fence)
+        on_begin(len(opened.missing) + len(opened.to_come))
+        with open_local_backend(opened.prepared, opened.store, log) as backend:
+            return run_missing(opened, backend, on_event)

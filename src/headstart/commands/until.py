@@ -6,6 +6,7 @@ takes the number of seeds as given, such as Student's, would claim too much.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import count, islice
 from pathlib import Path
@@ -14,18 +15,22 @@ from typing import Final
 from headstart.analysis.findings import Findings
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.arm_settings import get_tuning_seeds
+from headstart.config.limits import MOST_SEEDS as MOST_ADDED
+from headstart.config.load import require_study
 from headstart.config.metrics import SHARES
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.local import open_local_backend, preload_workers
-from headstart.execute.open_study import open_study
+from headstart.execute.backend import Backend
+from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
+from headstart.execute.open_study import OpenStudy, open_study
 from headstart.experiment import Results, run_missing
 from headstart.planning.placement import Placement
 from headstart.records import Contrast, StoppingRule
 from headstart.report.numbers import format_metric, get_unit
 from headstart.stats.sequential import SequenceKind, find_min_seeds
 from headstart.store.runs import RunStore
+from headstart.store.study_lock import hold_study_folder
 
 #: Where adding seeds ends by default.
 MOST_SEEDS: Final = 20
@@ -42,6 +47,7 @@ def run_until(
     *,
     most_seeds: int = MOST_SEEDS,
     sequence: SequenceKind | None = None,
+    wait: bool = False,
 ) -> Results:
     """Run the study with ever more seeds, until every arm's contrast with the control is decided.
 
@@ -58,35 +64,53 @@ def run_until(
         most_seeds: where it ends in any case.
         sequence: what the interval is made by: `signs` by default, which assume no law, or `t`, which takes
             differences to be normal and needs fewer seeds. It stays the folder's.
+        wait: as in `run`.
 
     Raises:
         HeadstartError: as `run`; there is no contrast, the width is not above zero, so few seeds give no
             interval, or the folder's seeds were added by the other sequence.
     """
-    contrasts, sequence = _count_contrasts(study), _choose_sequence(study, sequence)
+    require_study(study)
+    refuse_in_worker()
+    _count_contrasts(study)  # what can never be decided touches no folder
+    with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
+        rule, seeds = _choose_rule(study, width, most_seeds, sequence)
+        if study.workers != 0:
+            preload_workers()
+        opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
+        with open_local_backend(opened.prepared, opened.store, log) as backend:
+            return _add_seeds(opened, rule, backend, on_event, on_begin)
+
+
+def _add_seeds(
+    opened: OpenStudy, rule: StoppingRule, backend: Backend, on_event: OnEvent, on_begin: OnBegin
+) -> Results:
+    """Run the study, and again with more seeds, until the rule ends it."""
+    placement: Placement | None = None
+    while True:
+        on_begin(len(opened.missing) + len(opened.to_come))
+        results = run_missing(opened, backend, on_event, placement)
+        placement, study = results.placement, opened.study
+        opened.log(_describe_round(results.findings, rule))
+        # Of runs that only choose some may fail; where all did, nothing can be judged.
+        failed = [record for record in results.findings.failed if not record.for_tuning]
+        has_failed = bool(failed or opened.to_come)
+        left = rule.most_seeds - len(study.seeds)
+        if has_failed or is_decided(results.findings, rule) or left <= 0:
+            return results
+        more = _choose_more(study, study.seeds, min(_count_at_once(placement, study), left))
+        opened = opened.with_seeds((*study.seeds, *more))
+
+
+def _choose_rule(
+    study: Study, width: float, most_seeds: int, wanted: SequenceKind | None
+) -> tuple[StoppingRule, tuple[int, ...]]:
+    """When adding seeds ends, and the seeds that it begins with."""
+    contrasts, sequence = _count_contrasts(study), _choose_sequence(study, wanted)
     fewest = find_min_seeds(contrasts, sequence=sequence)
     _check_rule(width, most_seeds, fewest, contrasts)
     rule = StoppingRule(metric=study.metric, width=width, most_seeds=most_seeds, sequence=sequence)
-    seeds = _choose_first_seeds(study, fewest)
-    if study.workers != 0:
-        preload_workers()
-    opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule)
-    placement: Placement | None = None
-    with open_local_backend(opened.prepared, opened.store, log) as backend:
-        while True:
-            on_begin(len(opened.missing) + len(opened.to_come))
-            results = run_missing(opened, backend, on_event, placement)
-            placement = results.placement
-            log(_describe_round(results.findings, rule))
-            # Of runs that only choose some may fail; where all did, nothing can be judged.
-            failed = [record for record in results.findings.failed if not record.for_tuning]
-            has_failed = bool(failed or opened.to_come)
-            if has_failed or is_decided(results.findings, rule) or len(seeds) >= most_seeds:
-                return results
-            seeds += _choose_more(
-                study, seeds, min(_count_at_once(placement, study), most_seeds - len(seeds))
-            )
-            opened = opened.with_seeds(seeds)
+    return rule, _choose_first_seeds(study, fewest)
 
 
 def _choose_first_seeds(study: Study, fewest: int) -> tuple[int, ...]:
@@ -111,8 +135,10 @@ def _choose_sequence(study: Study, wanted: SequenceKind | None) -> SequenceKind:
 
 
 def _check_rule(width: float, most_seeds: int, fewest: int, contrasts: int) -> None:
-    if not width > 0:
-        raise HeadstartError(f"{width:g} points", where="--until-decided", expected="more than 0")
+    if not 0 < width < math.inf:
+        raise HeadstartError(f"{width:g} points", where="--until-decided", expected="more than 0, and finite")
+    if most_seeds > MOST_ADDED:
+        raise HeadstartError(str(most_seeds), where="--most-seeds", expected=f"{MOST_ADDED:,} at most")
     if most_seeds < fewest:
         what = "contrast" if contrasts == 1 else "contrasts"
         raise HeadstartError(

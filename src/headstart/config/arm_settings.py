@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Literal
 
 from headstart.config.study import Arm, Study, Training, Tune
@@ -18,6 +19,12 @@ RateSource = Literal["arm", "arm's grid", "study", "study's grid", "method"]
 def get_checkpoint(study: Study, arm: Arm) -> str:
     """The checkpoint whose architecture, and unless random whose weights, the arm starts from."""
     return study.model if arm.init in ("pretrained", "random") else arm.init
+
+
+def name_checkpoint(checkpoint: str) -> str:
+    """What others are told of a checkpoint: its hub id or asset; of a folder the name, not where it lies."""
+    path = Path(checkpoint)
+    return path.name if path.is_absolute() and path.name else checkpoint
 
 
 def get_tune(study: Study, arm: Arm) -> Tune | None:

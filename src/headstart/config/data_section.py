@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from headstart.config.limits import LARGEST_SEED, MOST_FOLDS, MOST_NAMES
 from headstart.config.section import Section
 
 #: Values of `data.group` that name no column: one finds it, the other takes equal texts alone.
@@ -31,7 +32,12 @@ class Split(Section):
 
     valid: float = Field(default=0.1, gt=0, lt=1, description="Share of the texts that go to validation.")
     test: float = Field(default=0.2, gt=0, lt=1, description="Share of the texts that go to the test.")
-    seed: int = Field(default=0, ge=0, description="Seed of the division; one division serves all runs.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=LARGEST_SEED,
+        description="Seed of the division; one division serves all runs.",
+    )
     group: str | None = Field(
         default=None, description="Column that keeps rows together: no group stands in two parts."
     )
@@ -55,7 +61,7 @@ class Data(Section):
     revision: str | None = Field(default=None, description="Commit or tag of the hub data set.")
     asset: str | None = Field(default=None, description="Package-index data set, such as rotten-tomatoes.")
     text: str | tuple[str, str] = Field(default="text", description="Text column, or two for a pair.")
-    label: str | tuple[str, ...] = Field(
+    label: str | Annotated[tuple[str, ...], Field(max_length=MOST_NAMES)] = Field(
         default="label", description="Label column; for multi-label also a list of 0/1 columns."
     )
     prompt: str | Annotated[tuple[str, ...], Field(min_length=2)] = Field(
@@ -80,6 +86,7 @@ class Data(Section):
     )
     label_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
+        max_length=MOST_NAMES,
         description="Names of the places where multi-label cells are lists of 0 and 1; numbers where absent.",
     )
     group: Annotated[str, Field(min_length=1)] | None = Field(
@@ -93,7 +100,12 @@ class Data(Section):
         description="Of size all: fixed, the same for every seed; folds, each seed leaves out another part; "
         "bootstrap, each seed draws as many with replacement.",
     )
-    folds: int = Field(default=5, ge=2, description="Parts of which training_texts: folds leaves out one.")
+    folds: int = Field(
+        default=5,
+        ge=2,
+        le=MOST_FOLDS,
+        description="Parts of which training_texts: folds leaves out one.",
+    )
 
     @field_validator("separator")
     @classmethod

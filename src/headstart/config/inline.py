@@ -6,8 +6,10 @@ from typing import get_args
 
 from pydantic import ValidationError
 
+from headstart.config.problems import describe_unknown, describe_value
 from headstart.config.study import Lora, LoraRole
 from headstart.errors import HeadstartError
+from headstart.wording import shorten_repr
 
 
 def parse_lora(text: str) -> Lora:
@@ -23,8 +25,9 @@ def parse_lora(text: str) -> Lora:
     try:
         return Lora.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _make_error(f"{first['loc'][0]}: {first['msg']}") from error
+        first = error.errors(include_url=False)[0]
+        key = f"{first['loc'][0]}: " if first["loc"] else ""
+        raise _make_error(f"{key}{describe_value(first)}") from error
 
 
 def _split_settings(text: str) -> dict[str, list[str]]:
@@ -32,12 +35,17 @@ def _split_settings(text: str) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for word in text.split(","):
         name, equals, value = (part.strip() for part in word.partition("="))
-        if equals:
-            values[name] = [value]
-        elif list(values)[-1:] == ["target"]:
+        if not equals and list(values)[-1:] == ["target"]:
             values["target"].append(name)
+        elif not equals:
+            raise _make_error(f"{shorten_repr(name)} is no key=value")
+        elif name not in Lora.model_fields:
+            shown = name if name.isidentifier() else shorten_repr(name)
+            raise _make_error(f"{shown}: {describe_unknown(name, list(Lora.model_fields))}")
+        elif name in values:
+            raise _make_error(f"{name}: stands there twice")
         else:
-            raise _make_error(f"{name!r} is no key=value")
+            values[name] = [value]
     return values
 
 

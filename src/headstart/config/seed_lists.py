@@ -6,37 +6,31 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
+from headstart.config.limits import MOST_SEEDS, Seed, check_seed_count
+
 #: The first of the seeds that a count of `tune.seeds` stands for: far from a study's own, which grow from 0.
 FIRST_TUNING_SEED: Final = 1000
-
-
-def _check_seed_count(count: int) -> int:
-    if count < 1:
-        raise ValueError(f"at least 1 seed expected, got {count}")
-    return count
 
 
 def _expand_seed_count(value: Any) -> Any:
     """A count n stands for the seeds 0 to n-1."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return tuple(range(_check_seed_count(value)))
+        return tuple(range(check_seed_count(value)))
     return value
 
 
 def _expand_tuning_seeds(value: Any) -> Any:
     """A count n stands for n seeds from `FIRST_TUNING_SEED`."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + _check_seed_count(value)))
+        return tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + check_seed_count(value)))
     if isinstance(value, str) and value != "shared":
         raise ValueError(f"a count, a list of seeds, or shared expected, got {value!r}")
     return value
 
 
-Seeds = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...],
-    BeforeValidator(_expand_seed_count, json_schema_input_type=int | list[int]),
-]
+_SeedList = Annotated[tuple[Seed, ...], Field(max_length=MOST_SEEDS)]
+Seeds = Annotated[_SeedList, BeforeValidator(_expand_seed_count, json_schema_input_type=int | list[int])]
 TuningSeeds = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...] | Literal["shared"],
+    _SeedList | Literal["shared"],
     BeforeValidator(_expand_tuning_seeds, json_schema_input_type=int | list[int] | Literal["shared"]),
 ]

@@ -10,6 +10,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from headstart.config.arm_section import Arm, Lora, LoraBias, LoraRole, Probe
 from headstart.config.data_section import AUTO_GROUP, IDENTICAL_GROUP, Data, Split
 from headstart.config.default_arms import BAG_OF_WORDS_ARM, add_words_arm, make_default_arms
+from headstart.config.limits import (
+    MOST_ARMS,
+    MOST_IN_PACK,
+    MOST_NEW_TOKENS,
+    MOST_SAMPLES,
+    MOST_SIZES,
+    MOST_TEXTS,
+    MOST_WORKERS,
+)
 from headstart.config.section import Section
 from headstart.config.seed_lists import Seeds
 from headstart.config.study_checks import find_problems
@@ -42,6 +51,8 @@ __all__ = [
 
 _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=list_tasks)]
 Size = int | Literal["all"]
+#: File systems take 255 bytes, of which some are for names of files that are being written.
+_ARM_LENGTH = 200
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -66,9 +77,12 @@ class Prompts(Section):
 class Generation(Section):
     """How prompts of valid and test are answered at the selected epoch: greedily."""
 
-    max_new_tokens: int = Field(default=64, ge=1, description="Most tokens of an answer.")
+    max_new_tokens: int = Field(default=64, ge=1, le=MOST_NEW_TOKENS, description="Most tokens of an answer.")
     texts: int = Field(
-        default=100, ge=0, description="Prompts of a part that are answered and compared; 0: none."
+        default=100,
+        ge=0,
+        le=MOST_TEXTS,
+        description="Prompts of a part that are answered and compared; 0: none.",
     )
 
 
@@ -99,11 +113,23 @@ def _refuse_mps(value: Any) -> Any:
     return value
 
 
+def _check_count(value: int | str, expected: str, least: int, most: int) -> int | str:
+    if isinstance(value, int) and value < least:
+        raise ValueError(f"{expected} expected, got {value}")
+    if isinstance(value, int) and value > most:
+        raise ValueError(f"at most {most:,} expected, got {value}")
+    return value
+
+
 def _wrap_single(value: Any) -> Any:
     return (value,) if isinstance(value, int | str) else value
 
 
-Sizes = Annotated[tuple[Size, ...], BeforeValidator(_wrap_single, json_schema_input_type=Size | list[Size])]
+Sizes = Annotated[
+    tuple[Size, ...],
+    Field(max_length=MOST_SIZES),
+    BeforeValidator(_wrap_single, json_schema_input_type=Size | list[Size]),
+]
 
 
 def _allow_null_words(schema: dict[str, Any]) -> None:
@@ -118,7 +144,7 @@ class Study(Section):
     question: str = Field(default="", description="What the study asks, in words.")
     task: _Task = Field(default="classification", description="What is learnt from a text.")
     data: Data
-    model: str = Field(min_length=1, description="Checkpoint: folder, hub id, or asset:name.")
+    model: str = Field(min_length=1, description="Checkpoint: folder, hub id, id@revision, or asset:name.")
     arms: dict[str, Arm] = Field(
         default_factory=lambda: make_default_arms(),
         description="What is compared, by name; `words: null` takes the bag of words out.",
@@ -139,7 +165,9 @@ class Study(Section):
     prompts: Prompts = Field(default=Prompts(), description="For task instruction.")
     generation: Generation = Field(default=Generation(), description="For task instruction.")
     samples: tuple[str, ...] = Field(
-        default=(), description="Prompts to be answered before training and after; for task instruction."
+        default=(),
+        max_length=MOST_SAMPLES,
+        description="Prompts to be answered before training and after; for task instruction.",
     )
     select: Select = Select()
     margin: float | None = Field(
@@ -181,8 +209,14 @@ class Study(Section):
         bad = [name for name in value if not _ARM_NAME.fullmatch(name)]
         if bad:
             raise ValueError(f"arm name {bad[0]!r}: letters, digits, '_' and '-' expected")
+        longest = max(value, key=len, default="")
+        if len(longest) > _ARM_LENGTH:
+            long = f"{longest[:20]!r}... has {len(longest)} characters"
+            raise ValueError(f"arm name {long}: {_ARM_LENGTH} at most expected, for it names a folder")
         if not value:
             raise ValueError("at least one arm expected")
+        if len(value) > MOST_ARMS:
+            raise ValueError(f"{len(value):,} arms, at most {MOST_ARMS:,} expected")
         return value
 
     @field_validator("seeds", "sizes", "curves")
@@ -197,24 +231,20 @@ class Study(Section):
     @field_validator("sizes")
     @classmethod
     def _check_sizes(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
-        small = [size for size in value if size != "all" and size < 2]
-        if small:
-            raise ValueError(f"at least 2 texts expected, got {small[0]}")
+        wrong = [size for size in value if size != "all" and not 2 <= size <= MOST_TEXTS]
+        if wrong:
+            raise ValueError(f"2 to {MOST_TEXTS:,} texts expected, got {wrong[0]}")
         return value
 
     @field_validator("pack")
     @classmethod
     def _check_pack(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError(f"'auto', or 1 or more expected, got {value}")
-        return value
+        return _check_count(value, "'auto', or 1 or more", 1, MOST_IN_PACK)
 
     @field_validator("workers")
     @classmethod
     def _check_workers(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 0:
-            raise ValueError(f"'auto', 0 (train in this process) or more expected, got {value}")
-        return value
+        return _check_count(value, "'auto', 0 (train in this process) or more", 0, MOST_WORKERS)
 
     @model_validator(mode="after")
     def _check_parts(self) -> Study:

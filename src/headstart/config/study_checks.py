@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from headstart.config.arm_section import Arm
 from headstart.config.default_arms import is_bag_of_words
+from headstart.config.limits import MOST_RUNS
 from headstart.config.traits import TASKS, get_method_traits, get_task_traits
+from headstart.wording import format_count
 
 if TYPE_CHECKING:
     from headstart.config.study import Study
@@ -104,6 +107,26 @@ def _check_methods(study: Study) -> Iterator[str]:
             yield f"arms.{name}.method: {arm.method} goes with task: {known}; a head has to learn"
 
 
+def _check_runs(study: Study) -> Iterator[str]:
+    """Counted by multiplying: nothing is expanded yet."""
+    runs = sum(_count_runs(study, arm) for arm in study.arms.values())
+    if runs > MOST_RUNS:
+        things = {"arm": study.arms, "size": study.sizes, "seed": study.seeds}
+        parts = ", ".join(format_count(len(of_kind), thing) for thing, of_kind in things.items())
+        yield f"seeds: {runs:,} runs ({parts} and their grids); at most {MOST_RUNS:,} expected"
+
+
+def _count_runs(study: Study, arm: Arm) -> int:
+    tune = arm.tune or study.tune
+    grid = tune.select(arm.method) if tune and get_method_traits(arm.method).is_tunable else None
+    if grid is None:
+        return len(study.sizes) * len(study.seeds)
+    points = math.prod(map(len, grid.axes.values()))
+    if grid.seeds == "shared":
+        return len(study.sizes) * len(study.seeds) * points
+    return len(study.sizes) * (len(study.seeds) + len(grid.seeds) * points)
+
+
 def _check_samples(study: Study) -> Iterator[str]:
     if study.samples and not get_task_traits(study.task).generates:
         known = ", ".join(traits.name for traits in TASKS.values() if traits.generates)
@@ -119,4 +142,5 @@ _CHECKS: Final = (
     _check_tuning_seeds,
     _check_methods,
     _check_samples,
+    _check_runs,
 )

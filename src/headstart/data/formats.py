@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from headstart.data.delimited import read_csv, read_tsv
 from headstart.data.folders import find_parts, is_pattern, list_data_files, list_entries, list_matches
@@ -18,6 +18,9 @@ from headstart.data.json_rows import read_json
 from headstart.data.labels.alike import name_alike
 from headstart.data.lines import check_pointer, make_rewrite, read_lines, read_raw_lines
 from headstart.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: `file:line` (or `file row n`) and the cells by column name.
 Cells = tuple[str, dict[str, Any]]
@@ -41,6 +44,8 @@ _WAYS: Final = {
     ".pkl": "with pandas: read_pickle({file!r}).to_parquet('data.parquet')",
     ".pickle": "with pandas: read_pickle({file!r}).to_parquet('data.parquet')",
     ".feather": "with pandas: read_feather({file!r}).to_parquet('data.parquet')",
+    ".py": "a script is never run; with datasets before 4, where you trust it: "
+    "load_dataset({file!r}, trust_remote_code=True)['train'].to_parquet('train.parquet')",
     ".tab": "name it .tsv",
     ".txt": "name it .tsv where tabs separate its columns, .csv where commas do",
 }
@@ -144,8 +149,20 @@ def refuse_format(path: Path, known: Iterable[str]) -> DataError:
 
 
 def _read_parquet(path: Path) -> Iterator[Cells]:
+    for _, rows in read_parquet_batches(path):
+        yield from rows
+
+
+def read_parquet_batches(path: Path, size: int = 65_536) -> Iterator[tuple[pa.RecordBatch, list[Cells]]]:
+    """The batches of so many rows of a Parquet file, each with its rows.
+
+    Raises:
+        DataError: it is none, is damaged, or has a column twice.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from headstart.data.arrow_cells import read_arrow
 
     number = 0
     try:
@@ -153,10 +170,10 @@ def _read_parquet(path: Path) -> Iterator[Cells]:
             check_pointer(head.read(64), path)
         file = pq.ParquetFile(path)
         _check_names(file.schema_arrow.names, path)
-        for batch in file.iter_batches():
-            for cells in batch.to_pylist():
-                number += 1
-                yield f"{path} row {number}", cells
+        for batch in file.iter_batches(size):
+            rows = read_arrow(batch)
+            yield batch, [(f"{path} row {number + i}", cells) for i, cells in enumerate(rows, start=1)]
+            number += len(rows)
     except (pa.ArrowException, OSError) as error:  # OSError: damage behind an intact footer
         raise DataError(f"not Parquet: {error}", where=str(path)) from error
 
@@ -203,6 +220,9 @@ def _read_folder(folder: Path, separator: str) -> Iterator[Cells]:
             fix=f"data: {{path: {folder.name}}} reads each part; or name one: {folder.name}/train*",
         )
     texts = _list_class_texts(folder)
+    script = folder / f"{folder.resolve().name}.py"
+    if not texts and not parts and script.is_file() and not list_data_files(folder, SUFFIXES):
+        raise refuse_format(script, SUFFIXES)
     files = parts.get("train") or ([] if texts else list_data_files(folder, SUFFIXES))
     return read_files(files, separator) if files else _read_class_folders(folder, texts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from headstart.data.json_tables import check_row
 from headstart.data.lines import make_rewrite, read_lines
 from headstart.errors import DataError
+from headstart.json_text import JsonTextError, parse_json
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
@@ -47,27 +47,28 @@ def _read_objects(line: str, number: int, rest: Iterator[tuple[int, str]], path:
 
 def _read_object(line: str, where: str) -> tuple[str, dict[str, Any]]:
     try:
-        cells = json.loads(line, object_pairs_hook=_join_pairs)
-    except json.JSONDecodeError as error:
+        cells = parse_json(line, _join_pairs)
+    except JsonTextError as error:
         raise DataError(_describe_fault(line, error), where=where, expected="one object a line") from error
     except _TwiceError as error:
         raise _refuse_twice(error, where) from error
     return where, _check_object(cells, where, "one object a line")
 
 
-def _describe_fault(line: str, error: json.JSONDecodeError) -> str:
+def _describe_fault(line: str, error: JsonTextError) -> str:
     if line.startswith("\ufeff"):
         return "a byte-order mark (U+FEFF) inside the file: two files put together?"
-    return f"not JSON: {error.msg}"
+    return f"not JSON: {error.message}"
 
 
 def _read_list(text: str, path: Path, first_line: int) -> Rows:
     """The objects of one list, which begins on line `first_line`."""
     try:
-        values = json.loads(text, object_pairs_hook=_join_pairs)
-    except json.JSONDecodeError as error:
-        where = f"{path}:{first_line + error.lineno - 1}"
-        if error.msg == "Extra data" and error.lineno > 1 and text[error.pos : error.pos + 1] == "[":
+        values = parse_json(text, _join_pairs)
+    except JsonTextError as error:
+        where = f"{path}:{first_line + error.line - 1}"
+        extra = text[error.position : error.position + 1] if error.message == "Extra data" else ""
+        if error.line > 1 and extra == "[":
             raise DataError(
                 "a list on each line",
                 where=where,
@@ -75,7 +76,7 @@ def _read_list(text: str, path: Path, first_line: int) -> Rows:
                 fix=make_rewrite(path, "jq -c '{{text: .[0], label: .[1]}}' {file} > {new}"),
             ) from error
         raise DataError(
-            f"not JSON: {error.msg}", where=where, expected="one list of objects, or one object a line"
+            f"not JSON: {error.message}", where=where, expected="one list of objects, or one object a line"
         ) from error
     except _TwiceError as error:
         raise _refuse_twice(error, str(path)) from error

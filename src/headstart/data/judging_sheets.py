@@ -63,7 +63,7 @@ def write_sheet(path: Path, sheet: str, rows: Sequence[SheetRow]) -> None:
     """Write rows to be judged, with an empty column `choice`.
 
     Raises:
-        OSError: it cannot be written.
+        MachineError: it cannot be written.
     """
     texts = TEXT_COLUMNS if rows[0].reference is not None else TEXT_COLUMNS[:-1]
     with (

@@ -6,7 +6,6 @@ OpenAI's form is `{role, content}`, whose content may be parts of text; ShareGPT
 from __future__ import annotations
 
 import ast
-import json
 import math
 import re
 import warnings
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from headstart.data.texts import check_encodable
 from headstart.errors import DataError
+from headstart.json_text import parse_json
 
 #: The role of an answer that is read and not learnt, where conversations are kept.
 CONTEXT: Final = "assistant, as context"
@@ -130,7 +130,7 @@ def _turn_columns(value: Any) -> Any:
 def _parse_literal(text: str) -> Any:
     """What the text holds as JSON or as Python prints it; None for neither."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError:
         pass
     try:

@@ -80,6 +80,13 @@ def _load_hub(data: Data) -> dict[Part, Iterator[Cells]]:
         raise MissingExtraError("datasets", "hub", "data.hub") from error
     try:
         loaded = datasets.load_dataset(data.hub, data.subset, revision=data.revision)
+    except RuntimeError as error:  # "Dataset scripts are no longer supported": from release 4 none is run
+        raise DataError(
+            (str(error).splitlines() or ["it cannot be loaded"])[0],
+            where=f"data.hub: {data.hub}",
+            expected="a data set of data files: a script is never run",
+            fix="take its conversion to Parquet: data.revision: refs/convert/parquet",
+        ) from error
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise DataError(
             f"cannot be loaded: {(str(error).splitlines() or [type(error).__name__])[0]}",

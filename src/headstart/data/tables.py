@@ -16,9 +16,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.data.formats import Cells, read_cells, refuse_format
+from headstart.data.arrow_cells import append_columns
+from headstart.data.formats import Cells, read_cells, read_parquet_batches, refuse_format
 from headstart.data.lines import read_lines
-from headstart.errors import DataError, OutputError
+from headstart.errors import DataError
 from headstart.files import write_file_atomically
 
 #: Rows read and written at once.
@@ -65,22 +66,47 @@ def add_columns(
 
     Raises:
         DataError: a file that cannot be read, or columns that are there already.
-        OutputError: `target` cannot be written.
+        MachineError: `target` cannot be written.
     """
+    if source.suffix.lower() == ".parquet":
+        return _add_to_parquet(source, target, make, fields)
     chunks = _read_chunks(iter(read_cells(source, separator=separator)))
     first: list[Cells] = next(chunks, [])  # of no rows `make` still says what it would add
     rows = _join_columns(first, make(first))
-    try:
-        with _open_writer(source, target, fields, separator) as write:
-            if rows:
-                write(rows)
-            count = len(rows)
-            for chunk in chunks:
-                write(_join_columns(chunk, make(chunk)))
-                count += len(chunk)
+    with _open_writer(source, target, separator) as write:
+        if rows:
+            write(rows)
+        count = len(rows)
+        for chunk in chunks:
+            write(_join_columns(chunk, make(chunk)))
+            count += len(chunk)
+        return count
+
+
+def _add_to_parquet(
+    source: Path, target: Path, make: Callable[[list[Cells]], _Rows], fields: Callable[[], Sequence[pa.Field]]
+) -> int:
+    """The columns of the source stay what they were, to the last bit: they become no values of Python's."""
+    batches = read_parquet_batches(source, CHUNK)
+    first = next(batches, None)
+    added = _make_columns(first[1] if first else [], make)
+    with write_file_atomically(target) as temporary:
+        read = pq.read_schema(source)  # with what pandas notes there, such as which column is the index
+        schema = pa.schema([*read, *fields()], metadata=read.metadata)
+        with pq.ParquetWriter(temporary, schema) as parquet:
+            count = 0
+            for batch, cells in chain([first] if first else [], batches):
+                rows = added if count == 0 else _make_columns(cells, make)
+                parquet.write_table(append_columns(batch, rows, schema))
+                count += len(cells)
             return count
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(target)) from error
+
+
+def _make_columns(chunk: list[Cells], make: Callable[[list[Cells]], _Rows]) -> _Rows:
+    """What is added to these rows."""
+    added = make(chunk)
+    _check_names(chunk, added)
+    return added
 
 
 def _read_chunks(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
@@ -89,6 +115,11 @@ def _read_chunks(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
 
 
 def _join_columns(chunk: list[Cells], added: _Rows) -> _Rows:
+    _check_names(chunk, added)
+    return [{**cells, **more} for (_, cells), more in zip(chunk, added, strict=True)]
+
+
+def _check_names(chunk: list[Cells], added: _Rows) -> None:
     for where, cells in chunk:
         clash = sorted(cells.keys() & added[0].keys())
         if clash:
@@ -98,28 +129,21 @@ def _join_columns(chunk: list[Cells], added: _Rows) -> _Rows:
                 expected="a name that is free",
                 fix="rename it",
             )
-    return [{**cells, **more} for (_, cells), more in zip(chunk, added, strict=True)]
 
 
 @contextmanager
-def _open_writer(
-    source: Path, target: Path, fields: Callable[[], Sequence[pa.Field]], separator: str
-) -> Iterator[Callable[[_Rows], None]]:
+def _open_writer(source: Path, target: Path, separator: str) -> Iterator[Callable[[_Rows], None]]:
     """A function that appends rows to what becomes `target` when all is written."""
-    with write_file_atomically(target) as temporary:
-        if target.suffix.lower() == ".parquet":
-            read = pq.read_schema(source)  # with what pandas notes there, such as which column is the index
-            schema = pa.schema([*read, *fields()], metadata=read.metadata)
-            with pq.ParquetWriter(temporary, schema) as parquet:
-                yield lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema=schema))
+    with (
+        write_file_atomically(target) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        if target.suffix.lower() not in _JSON:
+            yield _make_delimited_writer(file, target, separator)
+        elif _holds_list(source):
+            yield from _write_json_list(file)
         else:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                if target.suffix.lower() not in _JSON:
-                    yield _make_delimited_writer(file, target, separator)
-                elif _holds_list(source):
-                    yield from _write_json_list(file)
-                else:
-                    yield lambda rows: file.writelines(_format_json(row) + "\n" for row in rows)
+            yield lambda rows: file.writelines(_format_json(row) + "\n" for row in rows)
 
 
 def _holds_list(source: Path) -> bool:
@@ -142,7 +166,17 @@ def _write_json_list(file: Any) -> Iterator[Callable[[_Rows], None]]:
 
 
 def _format_json(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False)
+    text = json.dumps(row, ensure_ascii=False)
+    # Half a character, which a file cannot hold, was an escape in the file that it comes from.
+    return text if text.isascii() or _is_encodable(text) else json.dumps(row)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _make_delimited_writer(file: Any, target: Path, separator: str) -> Callable[[_Rows], None]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headstart.data.cache import get_cache_folder, remove_oldest
+from headstart.data.cache import open_entry, restore_entry
 from headstart.data.corpus import Text
 from headstart.data.long_texts import cut_long_texts
 from headstart.data.special_tokens import SpecialTokens
 from headstart.data.token_files import TokenWriter
 from headstart.data.token_key import hash_tokenizer
-from headstart.files import write_folder_atomically
+from headstart.errors import DataError
+from headstart.os_faults import MachineError
 
 Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
 
@@ -28,7 +28,9 @@ _CHUNK = 1024
 #: Texts whose tokens are in memory at once, on their way into the cache.
 _CACHED_AT_ONCE = 16 * _CHUNK
 #: Version of the files in the cache, and a part of their key.
-_FORMAT = "tokens-3"
+_FORMAT = "tokens-4"
+#: Files below this are read, not mapped: a map keeps its file open, and a study may have hundreds of sets.
+_MAPPED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,25 @@ class Tokens:
         return int(self.lengths.max(initial=0))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.folder is not None:
+        if self.folder is not None and self._is_kept():
             return _load_tokens, (self.folder,)
         return Tokens, (
             self.input_ids,
             self.starts,
             self.token_type_ids,
             self.truncated,
-            None,
+            self.folder,
             self.loss_mask,
         )
+
+    def _is_kept(self) -> bool:
+        """Whether its folder is there, for another process to read: one that was removed is written again."""
+        assert self.folder is not None
+        try:
+            restore_entry(self.folder, partial(_save_tokens, [self]))
+        except MachineError:
+            return False
+        return True
 
 
 def tokenise(
@@ -86,17 +97,14 @@ def tokenise(
     Args:
         encoder: another way of encoding than `encode_texts`, told from others by its `fingerprint`.
     """
-    folder = get_cache_folder() / "tokens" / _hash_texts(texts, tokenizer, max_length, fingerprint)
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_oldest(folder.parent)
-        # The key is all that the tokens depend on: another process that was faster wrote the same.
-        with write_folder_atomically(folder, keep_existing=True) as temporary:
-            chunks = (
-                (encoder or encode_texts)(chunk, tokenizer, max_length) for chunk in _iterate_chunks(texts)
-            )
-            _save_tokens(chunks, temporary)
-    return _load_tokens(folder)
+    encode = encoder or encode_texts
+
+    def write(folder: Path) -> None:
+        chunks = (encode(chunk, tokenizer, max_length) for chunk in _iterate_chunks(texts))
+        _save_tokens(chunks, folder)
+
+    name = _hash_texts(texts, tokenizer, max_length, fingerprint)
+    return _load_tokens(open_entry("tokens", name, write))
 
 
 def _hash_texts(texts: Sequence[Text], tokenizer: Any, max_length: int, fingerprint: str) -> str:
@@ -184,13 +192,32 @@ def _save_tokens(chunks: Iterable[Tokens], folder: Path) -> None:
 
 
 def _load_tokens(folder: Path) -> Tokens:
-    os.utime(folder)
-    types, loss_mask = folder / "types.npy", folder / "loss_mask.npy"
-    return Tokens(
-        input_ids=np.load(folder / "ids.npy", mmap_mode="r"),
-        starts=np.load(folder / "starts.npy"),
-        token_type_ids=np.load(types, mmap_mode="r") if types.is_file() else None,
-        truncated=int(np.load(folder / "truncated.npy")),
-        folder=folder,
-        loss_mask=np.load(loss_mask, mmap_mode="r") if loss_mask.is_file() else None,
-    )
+    """The tokens of an entry of the cache, which was found whole before.
+
+    Raises:
+        DataError: it was removed meanwhile.
+    """
+    try:
+        return Tokens(
+            input_ids=_load(folder / "ids.npy"),
+            starts=np.load(folder / "starts.npy"),
+            token_type_ids=_load_if_there(folder / "types.npy"),
+            truncated=int(np.load(folder / "truncated.npy")),
+            folder=folder,
+            loss_mask=_load_if_there(folder / "loss_mask.npy"),
+        )
+    except FileNotFoundError as error:
+        raise DataError(
+            "the cache entry was removed while the study ran",
+            where=str(folder),
+            fix="run again, and clean the cache when nothing runs",
+        ) from error
+
+
+def _load(file: Path) -> np.ndarray:
+    array: np.ndarray = np.load(file, mmap_mode="r" if file.stat().st_size >= _MAPPED_BYTES else None)
+    return array
+
+
+def _load_if_there(file: Path) -> np.ndarray | None:
+    return _load(file) if file.is_file() else None

@@ -17,6 +17,7 @@ from headstart.engine.device_evaluation import (
     plan_forward,
     repeat_for_members,
 )
+from headstart.engine.finite_logits import check_outputs
 from headstart.engine.graphs import Capturing, Graphs
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.modes import evaluation_mode
@@ -147,6 +148,8 @@ def evaluate_members(
         forward=forward,
     )
     for where, kept in windows:
+        for outputs_of_one in kept:
+            check_outputs(outputs_of_one, f"those from {where.start + 1} to {where.stop}")
         for meter, member_kept in zip(meters, kept, strict=True):
             meter.add(member_kept, torch.from_numpy(expected[where]))
     return [meter.compute_scores() for meter in meters]

@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from transformers import GenerationConfig as LibraryConfig
+from transformers import LogitsProcessorList
 
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.answer_batches import generate_in_halves, plan_answer_batches
 from headstart.engine.attention_kernels import refuse_cudnn_attention
+from headstart.engine.finite_logits import FiniteScores
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.sampling import list_samplers
 from headstart.engine.virtual_tokens import count_virtual_tokens, hush_positions
@@ -58,20 +60,29 @@ def generate_answers(
     config: GenerationConfig,
     precision: Precision,
     streamer: Any = None,
+    places: Sequence[str] = (),
 ) -> list[Answer]:
     """The model's answer to each prompt, which are token ids.
 
     An answer has stopped if it ends with an end token; white space around it is taken off. It ends where the
     model's positions do; that to a prompt which leaves none is empty. What is sampled is a function of
     the seed and the prompt's ids, whatever the other prompts are.
+
+    Args:
+        places: where each prompt stands, for messages.
+
+    Raises:
+        ModelError: logits are nan or infinite.
     """
+    places = places or [f"prompt {i + 1}" for i in range(len(prompts))]
     lengths, limit = list(map(len, prompts)), find_position_limit(model)
     answers: dict[int, Answer] = {}
     stop_ids = {*config.stop_ids, tokenizer.eos_token_id}
 
     def generate(index: list[int], room: int) -> list[list[int]]:
         chosen, fitting = [prompts[i] for i in index], replace(config, max_new_tokens=room)
-        return list(_generate_ids(model, chosen, tokenizer, fitting, precision, streamer, stop_ids))
+        finite = FiniteScores([places[i] for i in index])
+        return list(_generate_ids(model, chosen, tokenizer, fitting, precision, streamer, stop_ids, finite))
 
     with evaluation_mode(model), _set_generation_aside(model):
         # BLOOM's masked scores overflow its float32 softmax in float64, where a row is nothing but padding.
@@ -94,6 +105,7 @@ def _generate_ids(
     precision: Precision,
     streamer: Any,
     stop_ids: Collection[int],
+    finite: FiniteScores,
 ) -> Iterator[list[int]]:
     """The ids behind each prompt."""
     device = next(model.parameters()).device
@@ -106,7 +118,8 @@ def _generate_ids(
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, width - len(prompt) :] = 1
-    more: dict[str, Any] = {"logits_processor": list_samplers(prompts, config)} if config.temperature else {}
+    samplers = list_samplers(prompts, config) if config.temperature else []
+    more: dict[str, Any] = {"logits_processor": LogitsProcessorList([finite, *samplers])}
     if static_cache and getattr(model, "_can_compile_fullgraph", False):
         more["cache_implementation"] = "static"
     autocast = make_autocast_context(device, precision)

@@ -20,9 +20,11 @@ from headstart.device import count_gpus
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.backend import Backend, Losses
+from headstart.execute.safe_start import keep_out_current_folder
 from headstart.execute.silence import SilenceWatch
 from headstart.execute.worker import Heartbeat, JobDone, PackJob
 from headstart.execute.worker_process import WorkerProcess, read_patience
+from headstart.os_faults import beginning
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.prepared import PreparedStudy
@@ -41,17 +43,23 @@ def preload_workers() -> None:
     Raises:
         HeadstartError: this is a worker that imports the main script.
     """
-    _refuse_in_worker()
+    refuse_in_worker()
     context = _choose_context()
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload([_MODULES])
         from multiprocessing.forkserver import ensure_running
 
-        ensure_running()
+        with keep_out_current_folder(), beginning("the server of worker processes"):
+            ensure_running()
 
 
-def _refuse_in_worker() -> None:
-    """A script that trains at its top level would train again in each worker that imports it."""
+def refuse_in_worker() -> None:
+    """See that this is no worker: a script that trains at its top level would train again in each that
+    imports it.
+
+    Raises:
+        HeadstartError: this is a worker that imports the main script.
+    """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise HeadstartError(
             "a study was started while a worker process was importing the main script",
@@ -188,6 +196,8 @@ class LocalBackend:
         worker.hear(message)
         if isinstance(message, JobDone):
             worker.pack = None
+            if message.error is not None:
+                raise message.error
         elif not isinstance(message, Heartbeat):
             if isinstance(message, RunEnded):
                 worker.ended.add(message.record.key)

@@ -14,6 +14,7 @@ from headstart.planning.process_memory import measure_process_bytes
 from headstart.planning.tuning import find_needed_runs, list_runs_to_come
 from headstart.prepared import PreparedStudy
 from headstart.records import Gpu, RunRecord, StoppingRule
+from headstart.store.lease import Fence
 from headstart.store.predictions import PredictionReader
 from headstart.store.provenance import read_git_commit
 from headstart.store.runs import RunStore
@@ -73,16 +74,19 @@ class OpenStudy:
         return replace(self, study=study, prepared=prepared, damaged=(), began=time.monotonic())
 
 
-def open_study(study: Study, log: Log = ignore_log, rule: StoppingRule | None = None) -> OpenStudy:
+def open_study(
+    study: Study, log: Log = ignore_log, rule: StoppingRule | None = None, fence: Fence | None = None
+) -> OpenStudy:
     """Check a study and its folder, prepare its data and checkpoints, read its records; writes nothing.
 
     Args:
         rule: by which its seeds are added; else the one that the folder holds, if any.
+        fence: of one who has the folder to itself and will write there.
 
     Raises:
         HeadstartError: whatever would keep the study from being run.
     """
-    began, store = time.monotonic(), RunStore(Path(study.out))
+    began, store = time.monotonic(), RunStore(Path(study.out), fence)
     study = store.with_added_seeds(study)
     runs = expand_runs(study)
     store.check_same_study(study)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -17,11 +16,14 @@ import torch
 from headstart import cuda
 from headstart.config.runs import Pack
 from headstart.engine.memory import keep_freed_memory
+from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, StepDone
+from headstart.execute.parent_watch import end_with_parent
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
 from headstart.processors import pin_process
+from headstart.store.lease import LeaseLostError
 from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
 
@@ -43,7 +45,12 @@ class PackJob:
 
 @dataclass(frozen=True)
 class JobDone:
-    """The job that was sent last has ended, and all of its events were sent."""
+    """The job that was sent last has ended, and all of its events were sent.
+
+    `error` is what kept its runs from being recorded, a full disk say: then no study can go on.
+    """
+
+    error: HeadstartError | None = None
 
 
 @dataclass(frozen=True)
@@ -70,17 +77,23 @@ class _Voice:
                 self.send(Heartbeat())
 
 
-def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path, beat: float | None = None) -> None:
-    """Process jobs from the pipe until it closes.
+def serve_jobs(pipe: Connection, study: PreparedStudy, store: RunStore, beat: float | None = None) -> None:
+    """Process jobs from the pipe until it closes, the parent process ends, or it has the folder no more.
 
     A Job is answered by its events and then a JobDone; a StepBenchmark by its StepTimes. Between them a
     Heartbeat comes every `beat` seconds, if any.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    end_with_parent()
     keep_freed_memory()
-    store, voice = RunStore(out), _Voice(pipe)
+    voice = _Voice(pipe)
     if beat is not None:
         threading.Thread(target=voice.beat, args=(beat,), daemon=True).start()
+    with suppress(LeaseLostError):  # the parent will find the same, and say it
+        _serve(pipe, voice, study, store)
+
+
+def _serve(pipe: Connection, voice: _Voice, study: PreparedStudy, store: RunStore) -> None:
     for task in _receive_tasks(pipe):
         pin_process(task.processors)
         if task.gpu is not None:
@@ -88,10 +101,17 @@ def serve_jobs(pipe: Connection, study: PreparedStudy, out: Path, beat: float | 
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, PackJob):
-            train_pack(task.pack, study, store, task.workers, throttle_steps(voice.send))
-            voice.send(JobDone())
+            voice.send(_train(task, study, store, throttle_steps(voice.send)))
         else:
             voice.send(run_step_benchmark(task, study))
+
+
+def _train(job: PackJob, study: PreparedStudy, store: RunStore, on_event: OnEvent) -> JobDone:
+    try:
+        train_pack(job.pack, study, store, job.workers, on_event)
+    except HeadstartError as error:
+        return JobDone(error)
+    return JobDone()
 
 
 def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:

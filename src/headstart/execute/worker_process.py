@@ -15,8 +15,10 @@ import psutil
 
 from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
+from headstart.execute.safe_start import keep_out_current_folder
 from headstart.execute.worker import Heartbeat, serve_jobs
 from headstart.interrupts import continue_children
+from headstart.os_faults import beginning
 from headstart.prepared import PreparedStudy
 from headstart.store.runs import RunStore
 
@@ -66,10 +68,11 @@ class WorkerProcess:
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=serve_jobs, args=(theirs, study, store.out, patience.beat), daemon=True
+            target=serve_jobs, args=(theirs, study, store, patience.beat), daemon=True
         )
         continue_children()  # the server that it is forked from
-        self.process.start()
+        with keep_out_current_folder(), beginning("a worker process"):
+            self.process.start()
         theirs.close()
         self._handle = _find_process(self.process.pid)
         self.pack: Pack | None = None

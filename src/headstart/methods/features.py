@@ -6,35 +6,45 @@ Shapes: N examples in all, train before valid before test; D width.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from headstart import cuda
 from headstart.config.study import Probe
-from headstart.data.cache import get_cache_folder, remove_oldest
+from headstart.data.cache import open_entry
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
 from headstart.device import choose_device
 from headstart.engine.evaluate import iter_logits
-from headstart.files import write_file_atomically
+from headstart.engine.finite_logits import check_outputs
 from headstart.methods.base import build_base_model
 from headstart.methods.linear_probe import FeatureExtractor
 from headstart.prepared import PreparedRun
 
+_FILE = "features.npy"
+
 
 def load_features(prepared: PreparedRun, settings: Probe) -> np.ndarray:
-    """The features [N, D], float32, of all examples: from the cache, or computed and put there."""
-    file = locate_features(prepared, settings)
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        remove_oldest(file.parent)
+    """The features [N, D], float32, of all examples: from the cache, or computed and put there.
+
+    Raises:
+        MachineError: they can be written nowhere.
+    """
+
+    @cache  # a cache that cannot be written is noticed when they are there
+    def compute() -> np.ndarray:
         features = _encode(prepared, settings)
         # By the process that waits for the workers: what it keeps of its GPU they cannot have.
         cuda.release_memory()
-        with write_file_atomically(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, features)
-    loaded: np.ndarray = np.load(file, mmap_mode="r")
+        return features
+
+    place = locate_features(prepared, settings)
+    folder = open_entry(
+        place.parent.name, place.name, lambda folder: np.save(folder / _FILE, compute()), place.parents[1]
+    )
+    loaded: np.ndarray = np.load(folder / _FILE, mmap_mode="r")
     return loaded
 
 
@@ -50,24 +60,27 @@ def _encode(prepared: PreparedRun, settings: Probe) -> np.ndarray:
             device=device,
             precision=prepared.precision,
         )
-        chunks += [features.float().numpy() for _, features in windows]
+        for where, features in windows:
+            check_outputs(features, f"the {part} part, those from {where.start + 1} to {where.stop}")
+            chunks.append(features.float().numpy())
     return np.concatenate(chunks)
 
 
 def locate_features(prepared: PreparedRun, settings: Probe) -> Path:
-    """Where the features lie, by all that they depend on."""
+    """The folder where the features lie, by all that they depend on, in the cache that has their tokens."""
     run, checkpoint = prepared.run, prepared.checkpoint
+    folders = [tokens.folder for tokens in prepared.tokens.values() if tokens.folder is not None]
     parts = (
-        "features-1",
+        "features-2",
         checkpoint.digest,
         checkpoint.name,
         "pretrained" if run.pretrained else f"random, seed {run.seed}",
         settings.pooling,
         prepared.precision,
-        *(str(tokens.folder) for tokens in prepared.tokens.values()),
+        *(folder.name for folder in folders),
     )
     digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
-    return get_cache_folder() / "features" / f"{digest}.npy"
+    return folders[0].parents[1] / "features" / digest
 
 
 def index_rows(corpus: Corpus) -> dict[Part, Tokens]:

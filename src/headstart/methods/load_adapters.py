@@ -20,10 +20,24 @@ from headstart.models.adapter_folders import (
     read_base_name,
     strip_peft_name,
 )
-from headstart.models.checkpoint_files import ADAPTER_CONFIG, read_adapter_config
-from headstart.models.checkpoints import get_auto_class, resolve_location
+from headstart.models.checkpoint_files import (
+    ADAPTER_CONFIG,
+    check_folder,
+    read_adapter_config,
+    refuse_adapter,
+)
+from headstart.models.checkpoints import build_skeleton, get_auto_class, resolve_location
 from headstart.models.initialise import check_complete, check_finite, list_missing_keys, list_uncounted
-from headstart.models.library import get_first_line, load_network, read_config, silence_logs
+from headstart.models.library import (
+    LIBRARY_ERRORS,
+    get_first_line,
+    load_network,
+    model_errors,
+    read_config,
+    refuse_own_error,
+    silence_logs,
+)
+from headstart.models.size_checks import check_memory, check_saved_sizes
 from headstart.models.vocabulary import find_embedding_path
 
 
@@ -46,18 +60,31 @@ def load_adapter(
     """
     location = resolve_location(base or read_base_name(folder))
     _check_type(folder)
+    _check_base(location, folder)
     try:
         with silence_warnings(), torch.random.fork_rng(devices=[]):
             plain = _load_base(location, config or read_config(str(folder)), task, folder)
         if four_bits is not None:
             quantise_model(plain, plain.device, four_bits)
         model = attach_adapter(plain, folder)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except LIBRARY_ERRORS as error:
+        refuse_own_error(error)
         what = f"its base model {location} cannot be used: {get_first_line(error)}"
         raise make_base_error(what, folder) from error
     _check_layers(model, folder)
     check_finite(model, str(folder))
     return model
+
+
+def _check_base(location: str, folder: Path) -> None:
+    """See that the base's files can be given to transformers, and that it is a whole model."""
+    try:
+        check_folder(location)
+        refuse_adapter(location, location)
+        with model_errors(location), silence_logs():
+            read_config(location)
+    except ModelError as error:
+        raise make_base_error(f"its base model {location} cannot be used: {error.got}", folder) from error
 
 
 def _check_type(folder: Path) -> None:
@@ -94,6 +121,9 @@ def _load_base(location: str, config: Any, task: TaskName, folder: Path) -> Any:
     own_rows = read_config(location).get_text_config().vocab_size
     config = copy.deepcopy(config)
     config.get_text_config().vocab_size = own_rows
+    skeleton = build_skeleton(config, str(folder), task)
+    check_memory(skeleton, str(folder))
+    check_saved_sizes(skeleton, location, location)
     plain, report = load_network(get_auto_class(task), location, config=config, **settings)
     missing = list_missing_keys(report)
     rows = saved.get(f"{find_embedding_path(plain)}.weight", (own_rows,))[0]

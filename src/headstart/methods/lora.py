@@ -44,7 +44,8 @@ class LoraMethod(TrainedMethod):
         try:
             check_targets(skeleton, _get_settings(run), missing_keys)
         except ModelError as error:
-            raise name_key(error, f"arms.{run.arm}.lora.target") from error
+            # What is wrong with a layer is said of the targets, what is wrong with the rank of that.
+            raise name_key(error, f"arms.{run.arm}.{error.where or 'lora.target'}") from error
 
     def list_cautions(self, prepared: PreparedRun) -> Iterator[str]:
         """A `bias` that the family does not have."""

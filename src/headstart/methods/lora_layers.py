@@ -71,6 +71,7 @@ def inject_adapters(model: Any, lora: Lora, seed: int, missing_keys: Collection[
         ModelError: no layer matches a target.
     """
     paths = find_target_layers(model, lora)
+    check_rank(model, paths, lora.r)
     trained = list_trained_modules(model, missing_keys)
     model.requires_grad_(False)
     for name in trained:
@@ -81,6 +82,25 @@ def inject_adapters(model: Any, lora: Lora, seed: int, missing_keys: Collection[
         _unfreeze_biases(layer.base, lora.bias == "lora_only")
         model.set_submodule(path, layer)
     _unfreeze_biases(model, lora.bias == "all")
+
+
+def check_rank(model: Any, paths: Collection[str], rank: int) -> None:
+    """See that no adapter is wider than the layers at `paths`, before memory is taken for one.
+
+    A product of two matrices has the rank of the narrower side of its layer at most: what lies beyond adds
+    weights and changes nothing.
+
+    Raises:
+        ModelError: it is wider than the widest side of all of them.
+    """
+    sides = [side for path in paths for side in get_linear_sizes(model.get_submodule(path))]
+    if rank > max(sides):
+        useful = max(min(get_linear_sizes(model.get_submodule(path))) for path in paths)
+        raise ModelError(
+            f"rank {rank:,} is more than any side of the layers that it adapts",
+            where="lora.r",
+            expected=f"at most {max(sides):,}; beyond {useful:,} a rank adds nothing",
+        )
 
 
 def _init_adapter(layer: LoraLinear, seed: int, path: str) -> None:

@@ -17,7 +17,7 @@ from headstart.methods.four_bits import is_transposed
 from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
 from headstart.models.checkpoint_files import ADAPTER_CONFIG
 from headstart.models.checkpoints import Checkpoint
-from headstart.models.library import silence_logs
+from headstart.models.library import never_ask, silence_logs
 from headstart.models.stop_ids import set_stop_ids
 from headstart.models.tokenizers import save_tokenizer
 from headstart.seeds import derive_seed
@@ -97,7 +97,7 @@ def wrap_with_peft(
                 *(peft_config.modules_to_save or ()),
                 *list_trained_modules(base, missing_keys),
             ] or None
-        with silence_warnings(), torch.random.fork_rng(devices=[]):
+        with silence_warnings(), never_ask(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "lora", bits=64) >> 1)
             return library.get_peft_model(base, peft_config).train()
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -11,6 +11,7 @@ from headstart.engine.trace import UNTRACEABLE, make_probe_batch, run_without_nu
 from headstart.engine.virtual_tokens import count_virtual_tokens, prepends_keys, unwrap_peft
 from headstart.errors import ModelError
 from headstart.methods.lora_layers import is_causal
+from headstart.models.adapter_limits import list_faults
 
 #: What PEFT does for a type beside the model's own loss and the optimiser's steps, and what comes close.
 _REFUSED: Final = {
@@ -44,6 +45,8 @@ def refuse_type(config: Mapping[str, Any]) -> None:
     if kind in _REFUSED:
         reason, instead = _REFUSED[kind]
         raise ModelError(f"PEFT's {kind} {reason}, which is not done here", fix=f"take peft_type: {instead}")
+    for got, expected in list_faults(config):
+        raise ModelError(got, expected=expected)
     for name, reason in _REFUSED_SETTINGS.items():
         if config.get(name):
             raise ModelError(

@@ -61,13 +61,13 @@ class ProbeMethod(TrainedMethod):
 
     def prepare_runs(self, runs: Sequence[PreparedRun], log: Log) -> None:
         """Have the features of all runs in the cache before the first of them trains."""
-        files = {locate_features(prepared, _get_settings(prepared.run)): prepared for prepared in runs}
-        waiting = [prepared for file, prepared in files.items() if not file.is_file()]
+        places = {locate_features(prepared, _get_settings(prepared.run)): prepared for prepared in runs}
+        waiting = [prepared for place, prepared in places.items() if not place.is_dir()]
         if waiting:
             examples = sum(len(part) for part in waiting[0].study.corpus.parts.values())
             encoders = "" if len(waiting) == 1 else f" with each of {len(waiting)} encoders"
             log(f"encoding {examples} examples once{encoders}, for the probes")
-        for prepared in waiting:
+        for prepared in places.values():  # those that are there too: they are held, and seen to be whole
             load_features(prepared, _get_settings(prepared.run))
 
     def select_tokens(self, prepared: PreparedRun) -> dict[Part, Tokens]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from headstart.data.assets import fetch_model, is_asset
 from headstart.errors import ModelError
-from headstart.models.checkpoint_files import ADAPTER_CONFIG, read_adapter_config
+from headstart.models.checkpoint_files import ADAPTER_CONFIG, check_folder, read_adapter_config
 from headstart.models.library import model_errors, read_config, silence_logs
 from headstart.models.weight_files import check_weight_file
 from headstart.models.weight_names import read_weight_shapes
@@ -43,13 +43,18 @@ def read_base_name(folder: Path) -> str:
         ModelError: it notes none.
     """
     base = read_adapter_config(folder).get("base_model_name_or_path")
-    if not base:
+    if not base or not isinstance(base, str):
         raise ModelError(f"{ADAPTER_CONFIG} names no base model", where=str(folder), expected="PEFT's file")
     return str(base)
 
 
 def find_config_source(location: str) -> str:
-    """Where a saved model's configuration lies: beside it, or with the base of an adapter that has none."""
+    """Where a saved model's configuration lies: beside it, or with the base of an adapter that has none.
+
+    Raises:
+        ModelError: a file of the folder, or of the base, cannot be given to transformers.
+    """
+    check_folder(location)
     folder = Path(location)
     return location if (folder / "config.json").is_file() or not is_adapter(folder) else _find_base(folder)
 
@@ -74,6 +79,7 @@ def _find_base(folder: Path) -> str:
         return str(fetch_model(base))
     if (Path(base).is_absolute() or base.startswith(".")) and not Path(base).is_dir():
         raise make_base_error(f"its base {base} is not there", folder)
+    check_folder(base)
     return base
 
 

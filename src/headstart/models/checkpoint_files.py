@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from headstart.errors import ModelError
-from headstart.models.weight_files import is_pointer
+from headstart.files import find_file_fault
+from headstart.models.adapter_limits import check_adapter_config
+from headstart.models.config_limits import check_config, check_token_ids, check_tokenizer_config
+from headstart.models.strict_json import read_strict_json, refuse_irregular
+from headstart.models.weight_files import WEIGHTS, is_pointer
 
 ADAPTER_CONFIG: Final = "adapter_config.json"
 #: Files larger than this are weights, which are looked at when they are loaded.
@@ -16,28 +21,76 @@ _SMALL: Final = 1000
 _PATHS: Final = ("./", "../", "~", ".\\", "..\\")
 _HUB_PARTS: Final = 2
 _EXPECTED: Final = "a folder with config.json, weights and tokenizer, a hub id, or asset:minilm"
+#: What transformers and PEFT open, whatever lies there: such a name must be a file's.
+_TOKENIZER: Final = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "tokenizer.model")
+_CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any], Path], None] | None]] = {
+    "config.json": check_config,
+    "tokenizer_config.json": check_tokenizer_config,
+    "special_tokens_map.json": check_tokenizer_config,
+    "generation_config.json": check_token_ids,
+    "added_tokens.json": None,
+    ADAPTER_CONFIG: check_adapter_config,
+}
+_NAMES: Final = frozenset({*WEIGHTS, *_TOKENIZER, *_CHECKS, "headstart.json", "chat_template.jinja"})
+#: Ends of the names of files that decide what a checkpoint computes, which are read to tell it from others.
+_DECIDING: Final = frozenset(
+    {".json", ".txt", ".model", ".tiktoken", ".codes", ".jinja", ".safetensors", ".bin"}
+)
+#: Bytes of a tokenizer's file; the largest known have some 40 MB.
+_LARGEST_TOKENIZER: Final = 500 << 20
 
 
 def check_folder(location: str) -> None:
-    """See that a folder is there, and that no file of it is a pointer of git-lfs; hub ids are passed over.
+    """See that a folder is there, and that its files can be given to transformers; hub ids are passed over.
+
+    No weights are read.
 
     Raises:
-        ModelError: a path leads to no folder; or a file is a pointer, other than of weights, which a run with
-            random weights does not need.
+        ModelError: a path leads to no folder; a file is a pipe, a device or a broken link; a configuration
+            is none, or says what cannot be built; a file is a pointer of git-lfs, other than of weights,
+            which a run with random weights does not need.
     """
     folder = Path(location)
     if not folder.is_dir():
         refuse_absent(location)
         _refuse_file(location)
         return
-    for file in sorted(folder.iterdir()):
-        is_small = file.is_file() and file.stat().st_size < _SMALL
-        if is_small and file.suffix not in (".safetensors", ".bin") and is_pointer(file):
-            raise ModelError(
-                f"{file.name} is a pointer of git-lfs, not the file itself",
-                where=location,
-                fix="run `git lfs pull` there, or download the file",
-            )
+    for file in _list_files(location, folder):
+        _check_file(file)
+    for name, check in _CHECKS.items():
+        if (folder / name).is_file():
+            values = read_strict_json(folder / name)
+            if check is not None:
+                check(values, folder / name)
+
+
+def _list_files(location: str, folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise ModelError(
+            f"no usable checkpoint: the folder cannot be read: {error.strerror}",
+            where=location,
+            expected=_EXPECTED,
+        ) from error
+
+
+def _check_file(file: Path) -> None:
+    if file.name in _NAMES or (file.suffix in _DECIDING and not file.is_dir()):
+        refuse_irregular(file)
+    size = file.stat().st_size if file.is_file() else 0
+    if 0 < size < _SMALL and file.suffix not in (".safetensors", ".bin") and is_pointer(file):
+        raise ModelError(
+            f"{file.name} is a pointer of git-lfs, not the file itself",
+            where=str(file.parent),
+            fix="run `git lfs pull` there, or download the file",
+        )
+    if file.name in _TOKENIZER and size > _LARGEST_TOKENIZER:
+        raise ModelError(
+            f"{file.name} has {size:,} bytes",
+            where=str(file.parent),
+            expected=f"a tokenizer's file, of at most {_LARGEST_TOKENIZER:,} bytes",
+        )
 
 
 def refuse_absent(location: str) -> None:
@@ -85,19 +138,16 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: its file cannot be read.
     """
-    try:
-        return dict(json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(
-            f"{ADAPTER_CONFIG} cannot be read", where=str(folder), expected="PEFT's file"
-        ) from error
+    return read_strict_json(folder / ADAPTER_CONFIG)
 
 
 def read_json_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file; an empty one where there is none, which others refuse in their own words."""
+    if find_file_fault(file) is not None:
+        return {}
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

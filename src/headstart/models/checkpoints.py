@@ -22,6 +22,7 @@ from headstart.models.adapter_folders import (
 )
 from headstart.models.checkpoint_files import check_folder, refuse_adapter, refuse_quantised
 from headstart.models.digests import compute_digest
+from headstart.models.hub import fetch_revision, is_pinned
 from headstart.models.library import build_network, model_errors, read_config, silence_logs
 from headstart.models.padding import (
     check_padding_row,
@@ -32,6 +33,7 @@ from headstart.models.padding import (
     set_padding,
 )
 from headstart.models.positions import find_position_limit
+from headstart.models.size_checks import check_memory
 from headstart.models.stop_ids import read_end_ids
 from headstart.models.tokenizers import read_tokenizer
 from headstart.models.vocabulary import find_embedding_path, get_input_embedding
@@ -102,7 +104,7 @@ class Checkpoint:
 
     def build_skeleton(self) -> torch.nn.Module:
         """The network without memory for its weights."""
-        return _build_skeleton(self.config, self.name, self.task)
+        return build_skeleton(self.config, self.name, self.task)
 
     def resolve_max_length(self, wanted: int | None, virtual: int = 0) -> int:
         """The token limit for `training.max_length`, or what suits where it is not set.
@@ -130,8 +132,14 @@ def get_auto_class(task: TaskName) -> Any:
 
 
 def resolve_location(name: str, log: Log = ignore_log) -> str:
-    """The folder or hub id behind a checkpoint's name in a study."""
-    return str(fetch_model(name, log)) if is_asset(name) else name
+    """The folder or hub id behind a checkpoint's name in a study; of `id@revision` a folder of its cache.
+
+    Raises:
+        AssetError: it names an asset that cannot be fetched; ModelError: a revision that cannot.
+    """
+    if is_asset(name):
+        return str(fetch_model(name, log))
+    return str(fetch_revision(name)) if is_pinned(name) else name
 
 
 def open_checkpoint(
@@ -163,6 +171,7 @@ def open_checkpoint(
     refuse_quantised(named, config)
     tokenizer = read_tokenizer(find_tokenizer_source(location), name)
     skeleton = _build_prepared_skeleton(config, name, task)
+    check_memory(skeleton, name)
     rows = find_saved_rows(location, find_embedding_path(skeleton)) or _count_rows(skeleton)
     _prepare_inputs(config, tokenizer, name, task, skeleton, rows)
     return Checkpoint(
@@ -181,7 +190,7 @@ def open_checkpoint(
 def _build_prepared_skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
     """The network's skeleton, of a configuration without padding that no table has a row for, in place."""
     forget_false_padding(config)
-    return _build_skeleton(config, name, task)
+    return build_skeleton(config, name, task)
 
 
 def _prepare_inputs(
@@ -233,11 +242,11 @@ def _find_max_length(config: Any, tokenizer: Any, skeleton: torch.nn.Module) -> 
     """Most tokens that the model takes: the smaller of the tokenizer's word and the position table's size."""
     positions = getattr(config, "max_position_embeddings", None) or _NO_LIMIT
     table = find_position_limit(skeleton) or _NO_LIMIT
-    limits = (positions - find_position_offset(skeleton), table, int(tokenizer.model_max_length))
-    return min(limit for limit in (*limits, _NO_LIMIT) if limit > 0)
+    limits = (positions - find_position_offset(skeleton), table, tokenizer.model_max_length)
+    return int(min(limit for limit in (*limits, _NO_LIMIT) if limit >= 1))
 
 
-def _build_skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
+def build_skeleton(config: Any, name: str, task: TaskName) -> torch.nn.Module:
     """The network without memory for its weights."""
     with model_errors(name), silence_logs(), torch.device("meta"):
         module: torch.nn.Module = build_network(get_auto_class(task), config)

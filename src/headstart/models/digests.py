@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.models.hub import find_commit
 from headstart.models.weight_files import find_weight_files
 from headstart.records import CheckpointDigest
+from headstart.store.same_sources import UNKNOWN_DIGEST
 
 #: Before a digest of all deciding files; those of older versions, of weights alone, have nothing before them.
 _PREFIX: Final = "files-2:"
@@ -40,7 +42,8 @@ def compute_digest(location: str, config: Any) -> CheckpointDigest:
     """The hub's commit, or the SHA-256 of a folder's files."""
     folder = Path(location)
     if not folder.is_dir():
-        return CheckpointDigest(digest=str(getattr(config, "_commit_hash", None) or "unknown"))
+        commit = getattr(config, "_commit_hash", None) or find_commit(location)
+        return CheckpointDigest(digest=str(commit or UNKNOWN_DIGEST))
     hashes = {file: _hash_file(file) for file in sorted(set(_iter_files(folder)))}
     files = {file.relative_to(folder).as_posix(): digest.hex() for file, digest in hashes.items()}
     lines = "".join(f"{name} {digest}\n" for name, digest in files.items())
@@ -56,15 +59,15 @@ def _iter_files(folder: Path) -> Iterator[Path]:
     yield from (file for file in find_weight_files(folder) if file.is_file())
     for pattern in _PATTERNS:
         for file in folder.glob(pattern):
-            if file.name not in _PASSED_OVER and not file.name.startswith("."):
+            if file.name not in _PASSED_OVER and not file.name.startswith(".") and file.is_file():
                 yield file
-    yield from folder.glob("additional_chat_templates/*.jinja")
+    yield from filter(Path.is_file, folder.glob("additional_chat_templates/*.jinja"))
 
 
 def _join_old(folder: Path, hashes: dict[Path, bytes]) -> str:
     """The digest of older versions: of all files of weights, by name."""
     sha = hashlib.sha256()
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+    for file in sorted(filter(Path.is_file, [*folder.glob("*.safetensors"), *folder.glob("*.bin")])):
         sha.update(hashes.get(file) or _hash_file(file))
     return sha.hexdigest()
 

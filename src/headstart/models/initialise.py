@@ -12,7 +12,15 @@ from transformers import AutoModelForSequenceClassification
 
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint
-from headstart.models.library import build_network, get_first_line, load_network, silence_logs
+from headstart.models.library import (
+    LIBRARY_ERRORS,
+    build_network,
+    get_first_line,
+    load_network,
+    refuse_own_error,
+    silence_logs,
+)
+from headstart.models.size_checks import check_saved_sizes
 from headstart.seeds import Purpose, derive_seed
 
 #: A layer's number in the name of a weight.
@@ -47,9 +55,8 @@ def find_missing_keys(checkpoint: Checkpoint) -> frozenset[str]:
     Raises:
         ModelError: the checkpoint does not hold this architecture's body.
     """
-    return _load_with_missing_from(
-        draw_random_model(checkpoint.config, 0, "head", checkpoint.auto_class), checkpoint
-    )[1]
+    check_saved_sizes(checkpoint.build_skeleton(), checkpoint.location, checkpoint.name)
+    return _load_and_list_missing(checkpoint)[1]
 
 
 def _list_head_names(model: Any) -> set[str]:
@@ -79,14 +86,20 @@ def draw_random_model(
 
 def _load_with_missing_from(new_model: Any, checkpoint: Checkpoint) -> tuple[torch.nn.Module, frozenset[str]]:
     """The checkpoint's model with what it lacks from `new_model`, and the names of that."""
+    model, missing = _load_and_list_missing(checkpoint)
+    new_weights = new_model.state_dict()
+    model.load_state_dict({name: new_weights[name] for name in missing}, strict=False)
+    return cast_to_module(model.train()), missing
+
+
+def _load_and_list_missing(checkpoint: Checkpoint) -> tuple[Any, frozenset[str]]:
+    """The checkpoint's model, and the names of what it lacks, which is at random in it."""
     model, report = _load_pretrained(checkpoint)
     missing = list_missing_keys(report)
     _check_body_keys(model, missing, report["unexpected_keys"], checkpoint)
-    new_weights = new_model.state_dict()
     if not checkpoint.keeps_head:
-        missing |= _list_head_names(new_model)
-    model.load_state_dict({name: new_weights[name] for name in missing}, strict=False)
-    return cast_to_module(model.train()), frozenset(missing)
+        missing |= _list_head_names(model)
+    return model, frozenset(missing)
 
 
 def list_missing_keys(report: Mapping[str, Any]) -> set[str]:
@@ -100,6 +113,7 @@ def load_plain_model(checkpoint: Checkpoint) -> torch.nn.Module:
     Raises:
         ModelError: the weights cannot be loaded, or some of them are not there.
     """
+    check_saved_sizes(checkpoint.build_skeleton(), checkpoint.location, checkpoint.name)
     model, report = _load_pretrained(checkpoint)
     check_complete(model, list_missing_keys(report), checkpoint.name)
     return cast_to_module(model.eval())
@@ -124,7 +138,8 @@ def check_complete(model: Any, missing: Collection[str], where: str) -> None:
 def _weight_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, RuntimeError) as error:
+    except LIBRARY_ERRORS as error:
+        refuse_own_error(error)
         raise ModelError(
             f"weights cannot be loaded: {get_first_line(error)}",
             where=name,

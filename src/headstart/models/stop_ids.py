@@ -8,6 +8,8 @@ from typing import Any
 from transformers import GenerationConfig
 
 from headstart.data.chat_format import list_end_ids
+from headstart.errors import ModelError
+from headstart.models.library import LIBRARY_ERRORS, get_first_line, refuse_own_error
 
 #: Settings of sampling: without `do_sample` they decide nothing, and the library refuses to save them.
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
@@ -23,6 +25,10 @@ def read_end_ids(location: str, config: Any) -> tuple[int, ...]:
         ids = GenerationConfig.from_pretrained(location).eos_token_id
     except OSError:
         ids = getattr(config, "eos_token_id", None)
+    except LIBRARY_ERRORS as error:
+        refuse_own_error(error)
+        got = f"its generation_config.json cannot be read: {get_first_line(error)}"
+        raise ModelError(got, where=location) from error
     return list_end_ids(ids)
 
 

@@ -20,6 +20,7 @@ _LIMITS: Final = "_limits_as_read"
 #: The first byte of a SentencePiece model: its list of pieces. Tables of tiktoken are text.
 _SENTENCEPIECE_START: Final = b"\n"
 #: What the library says of such a model that it cannot read.
+_EXPECTED: Final = "tokenizer.json, or the vocabulary's own files, whole and beside config.json"
 _PIECE_WORDS: Final = ("entencepiece", "entencePiece", "iktoken")
 
 
@@ -34,14 +35,12 @@ def read_tokenizer(location: str, name: str) -> Any:
     if folder.is_dir() and not (folder / "tokenizer.json").is_file():
         _check_parts(folder, name)
     try:
-        with model_errors(name), silence_logs():
-            tokenizer = load_tokenizer(location)
+        with model_errors(name, _EXPECTED, "its tokenizer cannot be read"), silence_logs():
+            tokenizer = _load_tokenizer(location, name)
     except ModelError as error:  # of a hub id, whose files cannot be looked at beforehand
         if find_spec("sentencepiece") is None and any(word in error.got for word in _PIECE_WORDS):
             raise _make_missing_error(name) from error
         raise
-    except TypeError as error:  # classes of some families take the name of a file that is not there
-        raise _make_absence_error(name) from error
     words = set(tokenizer.get_vocab().values()) - set(tokenizer.added_tokens_decoder)
     if len(words) <= _MOST_OF_EMPTY:
         raise _make_absence_error(name)
@@ -78,6 +77,15 @@ def find_other_reading(location: str, tokenizer: Any, texts: Sequence[str]) -> s
     as_written = PreTrainedTokenizerFast(tokenizer_file=str(file))
     readings = [read(list(texts), add_special_tokens=False)["input_ids"] for read in (tokenizer, as_written)]
     return next((text for text, *ids in zip(texts, *readings, strict=True) if ids[0] != ids[1]), None)
+
+
+def _load_tokenizer(location: str, name: str) -> Any:
+    try:
+        return load_tokenizer(location)
+    except TypeError as error:  # classes of some families take the name of a file that is not there
+        if (Path(location) / "tokenizer.json").is_file():
+            raise
+        raise _make_absence_error(name) from error
 
 
 def _make_missing_error(file: str) -> MissingExtraError:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Final
 
 from safetensors import SafetensorError, safe_open
 
 from headstart.errors import ModelError
+from headstart.models.strict_json import read_strict_json, refuse_irregular
 
 #: What transformers looks for, in its order: the first that is there is loaded, the others are passed over.
-_WEIGHTS: Final = (
+WEIGHTS: Final = (
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
@@ -32,7 +35,9 @@ def find_weight_files(folder: Path) -> tuple[Path, ...]:
     Raises:
         ModelError: the index cannot be read.
     """
-    first = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    for name in WEIGHTS:
+        refuse_irregular(folder / name)
+    first = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if first is None:
         return ()
     return _read_index(first) if first.suffix == ".json" else (first,)
@@ -40,13 +45,22 @@ def find_weight_files(folder: Path) -> tuple[Path, ...]:
 
 def _read_index(index: Path) -> tuple[Path, ...]:
     _check_pointer(index)
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    places = read_strict_json(index).get("weight_map")
+    names = set(map(str, places.values())) if isinstance(places, dict) else set()
+    if not names:
         raise ModelError(
-            f"{index.name} cannot be read", where=str(index.parent), expected="a weight_map of files"
-        ) from error
-    return tuple(index.parent / str(name) for name in sorted(names, key=str))
+            f"{index.name} names no files", where=str(index.parent), expected="a weight_map of files"
+        )
+    # The library joins paths as they stand: with `..` it would read what nobody gave it.
+    outside = sorted(name for name in names if Path(name).name != name or "\\" in name)
+    if outside:
+        raise ModelError(
+            f"{index.name} names {outside[0][:80]!r}, which lies outside the folder",
+            where=str(index.parent),
+            expected="names of files beside it",
+            fix="put the file there, and correct the index",
+        )
+    return tuple(index.parent / name for name in sorted(names))
 
 
 def check_weights(folder: Path) -> None:
@@ -68,6 +82,23 @@ def check_weights(folder: Path) -> None:
         )
     for file in files:
         check_weight_file(file)
+    if len(files) > 1:
+        _refuse_twice(files)
+
+
+def _refuse_twice(files: Sequence[Path]) -> None:
+    """A table in two parts: which of them counts would be the order of reading."""
+    seen: dict[str, str] = {}
+    for file in files:
+        for name in _read_formats(file) if file.suffix == ".safetensors" else ():
+            if name in seen:
+                raise ModelError(
+                    f"{name} stands in two parts of the weights, {seen[name]} and {file.name}",
+                    where=str(file.parent),
+                    expected="each table in one part",
+                    fix="copy or download the checkpoint again",
+                )
+            seen[name] = file.name
 
 
 def _describe_absence(folder: Path) -> str:
@@ -85,17 +116,22 @@ def check_weight_file(file: Path) -> None:
     """See that one file of weights is whole.
 
     Raises:
-        ModelError: it is a pointer of git-lfs, or cut.
+        ModelError: it is a pointer of git-lfs, cut, of another kind, or no file.
     """
+    refuse_irregular(file)
     _check_pointer(file)
+    _refuse_text(file)
     try:
         if file.suffix == ".safetensors":
             _refuse_few_bits(file)
             return
         # Older files are no zip archives: whether those are whole shows when they are loaded.
-        is_broken = _read_start(file).startswith(b"PK") and not zipfile.is_zipfile(file)
+        is_archive = _read_start(file).startswith(b"PK")
+        is_broken = is_archive and not zipfile.is_zipfile(file)
         reason = "its end is absent"
-    except (SafetensorError, OSError) as error:
+        if is_archive and not is_broken:
+            _refuse_compressed(file)
+    except (SafetensorError, OSError, zipfile.BadZipFile) as error:
         is_broken, reason = True, str(error)
     if is_broken or file.stat().st_size == 0:
         raise ModelError(
@@ -107,8 +143,7 @@ def check_weight_file(file: Path) -> None:
 
 def _refuse_few_bits(file: Path) -> None:
     """Weights in 8 bits are numbers times scales, which the library leaves out where no one names them."""
-    with safe_open(file, framework="pt") as stream:
-        formats = {name: stream.get_slice(name).get_dtype() for name in stream.keys()}  # noqa: SIM118
+    formats = _read_formats(file)
     few = [n for n, kind in formats.items() if n.endswith("weight") and kind.startswith(_FEW_BITS)]
     if few:
         raise ModelError(
@@ -118,6 +153,63 @@ def _refuse_few_bits(file: Path) -> None:
             expected="weights in float32, float16 or bfloat16",
             fix="name the checkpoint that was quantised; method: qlora puts it into four bits itself",
         )
+
+
+def _read_formats(file: Path) -> dict[str, str]:
+    """The number format of each table, from the header of a file of safetensors."""
+    with safe_open(file, framework="pt") as stream:
+        return {name: str(stream.get_slice(name).get_dtype()) for name in stream.keys()}  # noqa: SIM118
+
+
+def _refuse_compressed(file: Path) -> None:
+    """torch stores tables as they are: a compressed one may unpack to a thousand times its bytes."""
+    with zipfile.ZipFile(file) as archive:
+        packed = [one for one in archive.infolist() if one.file_size > one.compress_size]
+    if packed:
+        raise ModelError(
+            f"{file.name} is compressed: {packed[0].filename} has {packed[0].compress_size:,} bytes "
+            f"for {packed[0].file_size:,}",
+            where=str(file.parent),
+            expected="what torch.save writes, which compresses nothing",
+            fix="save it as safetensors where it can be trusted",
+        )
+
+
+def _refuse_text(file: Path) -> None:
+    """Downloads that failed leave a page, or a message, under the name of the weights."""
+    start = _read_start(file)
+    if start.lstrip().startswith((b"<", b"{")):
+        raise ModelError(
+            f"{file.name} is a web page or a text, not weights: it begins with {start.decode('latin-1')!r}",
+            where=str(file.parent),
+            expected=_EXPECTED,
+            fix="download it again",
+        )
+
+
+@contextmanager
+def unpickling_errors(file: Path) -> Iterator[None]:
+    """Turn what torch raises for a `.bin` that is damaged, or holds more than tables, into a `ModelError`.
+
+    Raises:
+        ModelError: it is.
+    """
+    try:
+        yield
+    except (UnpicklingError, EOFError, RuntimeError, ValueError, LookupError, TypeError) as error:
+        if isinstance(error, UnpicklingError) and "nsupported" in str(error):
+            raise ModelError(
+                f"its {file.suffix or file.name} holds more than weights, which would be run as code",
+                where=str(file.parent),
+                expected="model.safetensors, or a pickle of tensors alone",
+                fix="save it as safetensors where it can be trusted",
+            ) from error
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"{file.name} is cut or damaged: {line[:200]}",
+            where=str(file.parent),
+            fix="copy or download it again",
+        ) from error
 
 
 def _check_pointer(file: Path) -> None:

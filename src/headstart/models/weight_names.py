@@ -11,8 +11,9 @@ from typing import Any, Final
 import torch
 import transformers
 from safetensors import safe_open
+from transformers import PreTrainedModel
 
-from headstart.models.weight_files import find_weight_files
+from headstart.models.weight_files import find_weight_files, unpickling_errors
 
 #: What torch.compile puts before the names of what it wraps, wherever that is.
 _COMPILED: Final = "_orig_mod."
@@ -31,7 +32,7 @@ def find_renaming(folder: Path, config: Any = None) -> dict[str, str]:
     names = list_weight_names(folder)
     renaming = _find_wrappers(names)
     if config is not None:
-        renaming |= _find_tied_table({_unwrap(name) for name in names}, config)
+        renaming |= _find_tied_table({unwrap_name(name) for name in names}, config)
     return renaming
 
 
@@ -47,7 +48,8 @@ def read_weight_shapes(file: Path) -> dict[str, tuple[int, ...]]:
             return {name: tuple(stream.get_slice(name).get_shape()) for name in stream.keys()}  # noqa: SIM118
     if not zipfile.is_zipfile(file):  # of an age when nothing wrapped a model
         return {}
-    values = torch.load(file, map_location="meta", mmap=True, weights_only=True)
+    with unpickling_errors(file):
+        values = torch.load(file, map_location="meta", mmap=True, weights_only=True)
     tensors = values if isinstance(values, Mapping) else {}
     return {str(name): tuple(value.shape) for name, value in tensors.items() if torch.is_tensor(value)}
 
@@ -66,7 +68,8 @@ def _is_parallel(names: Collection[str]) -> bool:
     return bool(names) and all(name.replace(_COMPILED, "").startswith(_PARALLEL) for name in names)
 
 
-def _unwrap(name: str) -> str:
+def unwrap_name(name: str) -> str:
+    """A weight's name without what wrappers put into it."""
     return name.replace(_COMPILED, "").removeprefix(_PARALLEL)
 
 
@@ -85,7 +88,10 @@ def _find_tied_table(names: Collection[str], config: Any) -> dict[str, str]:
 def _list_tied_names(config: Any) -> dict[str, str]:
     """By the names that are left out, those that are saved, of the network that was saved."""
     made = getattr(transformers, (getattr(config, "architectures", None) or ("",))[0], None)
-    if made is None or not getattr(config, "tie_word_embeddings", False):
+    # A folder may name anything that transformers has: only a model is called.
+    if not (isinstance(made, type) and issubclass(made, PreTrainedModel)):
+        return {}
+    if not getattr(config, "tie_word_embeddings", False):
         return {}
     with torch.device("meta"):
         return dict(made(config).all_tied_weights_keys)

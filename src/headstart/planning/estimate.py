@@ -9,6 +9,7 @@ from typing import Final
 
 from headstart.config.runs import Cell, Pack, Run
 from headstart.config.traits import get_method_traits
+from headstart.machine_memory import measure_free_memory
 from headstart.methods import load_method
 from headstart.planning.comparability import warn_of_settings
 from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
@@ -18,7 +19,6 @@ from headstart.planning.memory import MemoryEstimate, estimate_memory
 from headstart.planning.placement import Placement
 from headstart.planning.process_memory import (
     estimate_process_memory,
-    measure_free_memory,
     warn_of_memory,
     warn_of_unknown_memory,
 )

@@ -14,7 +14,7 @@ from headstart.planning.cost import CONTEXT_BYTES
 from headstart.planning.device_memory import count_sharing, find_least_free
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepTimes, find_device_peak_bytes
-from headstart.processors import count_processors
+from headstart.processors import count_threads
 from headstart.records import Gpu, Range
 from headstart.training.grouping import Group
 
@@ -37,15 +37,14 @@ def spread_over_gpus(
     Args:
         pack: the most runs as one.
     """
-    every = count_processors()
     packs = sum(-(-len(group.runs) // min(pack, group.most)) for group in groups)
     if workers != "auto":
         count = max(1, min(workers, packs))
-        return Placement(count, max(1, every // count), "asked for")
+        return Placement(count, count_threads(count), "asked for")
     count = max(1, min(len(gpus), packs))
     if count == 1:
         return Placement(1, 0, f"one process on {gpus[0].name}")
-    return Placement(count, max(1, every // count), f"{count} processes, each on a GPU of its own")
+    return Placement(count, count_threads(count), f"{count} processes, each on a GPU of its own")
 
 
 def fill_gpus(

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-import psutil
-
 from headstart.config.runs import Run
 from headstart.config.traits import get_method_traits
 from headstart.engine.schedule import count_total_steps
+from headstart.machine_memory import measure_free_memory
 from headstart.planning.gpu_placement import (
     EstimateDeviceMemory,
     fill_gpus,
@@ -30,7 +29,7 @@ from headstart.planning.step_benchmark import (
     average_seconds,
     find_peak_bytes,
 )
-from headstart.processors import count_processors
+from headstart.processors import count_processors, count_threads
 from headstart.records import Gpu
 from headstart.training.grouping import Group
 
@@ -98,48 +97,47 @@ def _place_quick_runs(groups: Sequence[Group], workers: int | Auto, gpus: Sequen
     """For probes and bags of words alone, which take seconds; on GPUs, one process each is enough."""
     probes = sum(len(group.runs) for group in groups if get_method_traits(group.runs[0].method).is_tiny)
     if not probes:
-        return Placement(1, count_processors(), "a bag of words needs no more")
+        return Placement(1, count_threads(1), "a bag of words needs no more")
     enough = len(gpus) or count_processors()
     n_workers = max(1, min(probes, enough if workers == "auto" else workers))
-    return Placement(n_workers, max(1, count_processors() // n_workers), "probes need no more")
+    return Placement(n_workers, count_threads(n_workers), "probes need no more")
 
 
 def _choose_workers(
     runs: int, fitting: int, first: Run, steps: int, timer: StepTimer, workers: int | Auto
 ) -> Placement:
     """How many processes on a CPU, with packs of one."""
-    every = count_processors()
     if workers != "auto":
         count = max(1, min(workers, runs))
-        return Placement(count, max(1, every // count), "asked for")
-    most = min(every, runs)
+        return Placement(count, count_threads(count), "asked for")
+    most = min(count_processors(), runs)
     if most < 2:
-        return Placement(1, every, "one run at a time")
+        return Placement(1, count_threads(1), "one run at a time")
     if fitting < 2:
-        return Placement(1, every, f"memory holds one of {most} workers")
+        return Placement(1, count_threads(1), f"memory holds one of {most} workers")
     most = min(most, fitting)
     if steps < _WORTH_TIMING:
-        return Placement(most, max(1, every // most), "too few steps for a probe")
+        return Placement(most, count_threads(most), "too few steps for a probe")
     return _time_workers(first, timer, most)
 
 
 def _time_workers(run: Run, timer: StepTimer, most: int) -> Placement:
     """Time `most` workers at once with their share of threads, then one alone with all."""
-    every, key = count_processors(), run.key
-    threads = max(1, every // most)
+    key = run.key
+    threads = count_threads(most)
     together = timer.time_steps([StepBenchmark((run,), threads)] * most)
     # Counted before the others end: what they hold is part of what is counted as free.
     fitting = _count_fitting(find_peak_bytes(together), most) if together else most
-    alone = timer.time_steps([StepBenchmark((run,), every)])
+    alone = timer.time_steps([StepBenchmark((run,), count_threads(1))])
     if not together or not alone:
-        return Placement(1, every, "the probe failed; one process with all threads")
+        return Placement(1, count_threads(1), "the probe failed; one process with all threads")
     shared, single = average_seconds(together) / most, alone[0].seconds
     reason = f"probe: {most} workers {_format_ms(shared)} a step, one process {_format_ms(single)}"
     if fitting < most:
         reason = f"{reason}; memory holds {fitting} of {most} workers"
     elif shared < single:
         return Placement(most, threads, reason, 1, shared, tuple(together), key)
-    return Placement(1, every, reason, 1, single, tuple(alone), key)
+    return Placement(1, count_threads(1), reason, 1, single, tuple(alone), key)
 
 
 def _choose_pack(
@@ -179,7 +177,7 @@ def _time_packs(
 
 def _count_fitting(bytes_each: int, started: int) -> int:
     """How many workers memory holds: what those `started` for timing hold is theirs again."""
-    free = psutil.virtual_memory().available
+    free = measure_free_memory()
     return max(1, int(_MEMORY_SHARE * (free + started * bytes_each) // bytes_each))
 
 

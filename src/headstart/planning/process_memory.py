@@ -41,11 +41,6 @@ def measure_process_bytes(runs: Sequence[Run]) -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def measure_free_memory() -> int:
-    """Bytes that processes can still take."""
-    return int(psutil.virtual_memory().available)
-
-
 def estimate_process_memory(need: MemoryEstimate, process_bytes: int, runs: int) -> Range:
     """Bytes of a process that trains so many runs as one."""
     weights = need.shared + runs * need.member

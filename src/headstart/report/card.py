@@ -7,17 +7,25 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from headstart.config.arm_settings import get_checkpoint, get_tuning_seeds, list_grid_points
+from headstart.config.arm_settings import (
+    get_checkpoint,
+    get_tuning_seeds,
+    list_grid_points,
+    name_checkpoint,
+)
 from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
+from headstart.data.markdown import escape_markdown, format_code
 from headstart.records import RunRecord
 from headstart.report.numbers import format_metric
-from headstart.wording import format_count
+from headstart.wording import format_count, format_names
 
+#: Names of labels that a card lists; its `config.json` has all.
+_LABELS_SHOWN: Final = 200
 _BODY: Final = """
 # {arm}, from the study “{question}”
 
-Tuned from `{checkpoint}` ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
+Tuned from {checkpoint} ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
 {train_examples} training examples, seed {seed}, epoch {epoch}.
 {chosen_by}Of the arm's runs{there}, this is the one with the best valid {metric}; the test chose nothing.
 
@@ -68,8 +76,8 @@ def write_model_card(record: RunRecord, study: Study, label_names: tuple[str, ..
     assert record.test is not None
     body = _BODY.format(
         arm=record.arm,
-        question=study.question or "no question stated",
-        checkpoint=get_checkpoint(study, arm),
+        question=escape_markdown(study.question) or "no question stated",
+        checkpoint=format_code(name_checkpoint(get_checkpoint(study, arm))),
         init="random weights" if arm.init == "random" else "its weights",
         version=record.provenance.headstart if record.provenance else "",
         train_examples=record.train_examples,
@@ -88,7 +96,7 @@ def write_model_card(record: RunRecord, study: Study, label_names: tuple[str, ..
 def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
     """How the model is loaded and asked."""
     generates = get_task_traits(study.task).generates
-    labels = ", ".join(f"`{name}`" for name in label_names) or "a number"
+    labels = format_names([format_code(name) for name in label_names], _LABELS_SHOWN) or "a number"
     artifact = _find_artifact(record, study)
     if artifact == "probe":
         return _PROBE.format(labels=labels)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from headstart.analysis.comparison import Comparison
 from headstart.config.metrics import MetricInfo
+from headstart.data.markdown import escape_markdown_cell
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
 from headstart.report.conclusions import describe_level, explain_comparison, format_verdict, is_adjusted
 from headstart.report.numbers import (
@@ -50,13 +51,13 @@ def render_comparison(comparison: Comparison) -> RenderableType:
 def render_comparison_markdown(comparison: Comparison) -> str:
     """The same in Markdown."""
     tables = (render_markdown_table(rows) for rows in make_tables(comparison))
-    return "\n\n".join([*tables, *explain_comparison(comparison)]) + "\n"
+    return "\n\n".join([*tables, *map(escape_markdown_cell, explain_comparison(comparison))]) + "\n"
 
 
 def render_comparison_latex(comparison: Comparison) -> str:
     """The same in LaTeX, notes as comments."""
     tables = (render_latex_table(rows) for rows in make_tables(comparison))
-    notes = (f"% {note}" for note in explain_comparison(comparison))
+    notes = (f"% {' '.join(note.split())}" for note in explain_comparison(comparison))
     return "\n\n".join([*tables, *notes]) + "\n"
 
 

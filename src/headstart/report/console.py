@@ -6,7 +6,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableT
 from rich.measure import Measurement
 from rich.segment import Segment
 
-from headstart.data.controls import escape_controls
+from headstart.data.controls import escape_hidden
 
 
 class _Escaped:
@@ -17,7 +17,7 @@ class _Escaped:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for segment in console.render(self._renderable, options):
-            yield segment if segment.control else Segment(escape_controls(segment.text), segment.style)
+            yield segment if segment.control else Segment(escape_hidden(segment.text), segment.style)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement.get(console, options, self._renderable)

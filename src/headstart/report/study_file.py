@@ -63,7 +63,7 @@ def _list_shares(guess: DataGuess) -> dict[str, float]:
 
 def format_study(draft: StudyDraft) -> str:
     """The commented study file."""
-    name, generates = draft.file.name, get_task_traits(draft.guess.task).generates
+    name, generates = shorten(draft.file.name, 100), get_task_traits(draft.guess.task).generates
     lines = [
         f"# yaml-language-server: $schema={draft.schema}",
         f"# A Headstart study. `headstart plan {name}` checks it, and with --probe tells how long it takes;",

@@ -12,6 +12,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from headstart.data.controls import escape_hidden
+from headstart.data.markdown import escape_markdown_cell
+
 Rows = list[list[str]]
 _LATEX_SPECIAL: Final = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
@@ -43,7 +46,7 @@ def render_terminal_table(
 
 def render_markdown_table(rows: Rows) -> str:
     """In Markdown, figures on the right."""
-    lines = [_join_markdown([cell.replace("|", "\\|") for cell in row]) for row in rows]
+    lines = [_join_markdown([escape_markdown_cell(cell) for cell in row]) for row in rows]
     rule = _join_markdown(["---", *["---:"] * (len(rows[0]) - 1)])
     return "\n".join([lines[0], rule, *lines[1:]])
 
@@ -52,9 +55,15 @@ def _join_markdown(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _escape_latex(cell: str) -> str:
+    text = " ".join(escape_hidden(cell).split()).translate(_LATEX_SPECIAL)
+    # Behind the end of a row LaTeX takes these for how far away the next one is.
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text
+
+
 def render_latex_table(rows: Rows) -> str:
     """As a LaTeX `tabular`, which needs no package; figures on the right."""
-    lines = [" & ".join(cell.translate(_LATEX_SPECIAL) for cell in row) + r" \\" for row in rows]
+    lines = [" & ".join(map(_escape_latex, row)) + r" \\" for row in rows]
     alignment = "l" + "r" * (len(rows[0]) - 1)
     inside = [lines[0], r"\hline", *lines[1:]]
     return "\n".join([rf"\begin{{tabular}}{{{alignment}}}", *inside, r"\end{tabular}"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 #: Where comments begin, unless the value is longer.
 _COMMENTS_AT: Final = 30
 _MARKS: Final = frozenset(":#{}[],&*?|<>=!%@`\"'\\")
+#: Quoted it would be as right, and look like no name of one.
+_ASSET: Final = re.compile(r"asset:[A-Za-z0-9][A-Za-z0-9_.-]*")
 _RESERVED: Final = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 
 
@@ -20,7 +23,8 @@ def format_line(key: str, value: str, comment: str = "", *, indent: int = 0) -> 
 def quote(text: str) -> str:
     """A YAML scalar that is read back as this very text."""
     is_plain = text.isprintable() and text[:1].isalpha() and not set(text) & _MARKS
-    if (is_plain and text.lower() not in _RESERVED and text == text.strip()) or text.startswith("asset:"):
+    is_word = is_plain and text.lower() not in _RESERVED and text == text.strip()
+    if is_word or _ASSET.fullmatch(text):
         return text
     if not text.isprintable():
         return _escape(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from headstart.errors import DamagedFileError
+from headstart.json_text import parse_json, refuse_constant
 from headstart.records import Record
 from headstart.store.schema import check_version
 
@@ -39,13 +39,11 @@ def read_json(file: Path) -> dict[str, Any]:
         if not file.is_file():
             raise DamagedFileError("is no file", where=str(file), expected="a file of JSON", fix=_FIX)
         text = file.read_bytes().decode("utf-8-sig")  # an editor may have put the mark there
-        values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_join_pairs)
+        values = parse_json(text, _join_pairs, constant=refuse_constant)
     except OSError as error:
         raise make_damage(f"cannot be read: {error.strerror}", file) from error
     except UnicodeDecodeError as error:
         raise make_damage("is no text in UTF-8", file) from error
-    except RecursionError as error:
-        raise make_damage("is no JSON of ours: it is nested too deep", file) from error
     except ValueError as error:
         raise make_damage(f"is no whole JSON: {error}" if text.strip() else "is empty", file) from error
     if not isinstance(values, dict):
@@ -70,10 +68,6 @@ def validate(kind: type[_R], values: dict[str, Any], file: Path) -> _R:
 def make_damage(what: str, file: Path) -> DamagedFileError:
     """The error of a file that is not as it was written."""
     return DamagedFileError(what, where=str(file), expected="the file as Headstart wrote it", fix=_FIX)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def _join_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,16 @@ class StudyLayout:
     out: Path
 
     @property
+    def own_folder(self) -> Path:
+        """What Headstart keeps for itself there: the folder's mark, and who uses it."""
+        return self.out / ".headstart"
+
+    @property
+    def mark_file(self) -> Path:
+        """What tells the folder from others'."""
+        return self.own_folder / "folder.json"
+
+    @property
     def study_file(self) -> Path:
         """The study as it was run, every default filled in."""
         return self.out / "study.yaml"
@@ -37,7 +47,17 @@ class StudyLayout:
 
     def judging_key_file(self, sheet: str) -> Path:
         """Which answer is whose in a sheet of paired answers."""
-        return self.out / "judging" / f"{sheet}.json"
+        return self.judging_folder / f"{sheet}.json"
+
+    @property
+    def judging_folder(self) -> Path:
+        """What holds a key for each sheet of paired answers."""
+        return self.out / "judging"
+
+    @property
+    def models_folder(self) -> Path:
+        """What holds a model for each arm."""
+        return self.out / "models"
 
     @property
     def set_aside_folder(self) -> Path:
@@ -76,4 +96,4 @@ class StudyLayout:
 
     def get_arm_model_folder(self, arm: str) -> Path:
         """The model of an arm's best run."""
-        return self.out / "models" / arm
+        return self.models_folder / arm

@@ -7,14 +7,14 @@ of a newer version are refused: they may say something that this one would get w
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final
 
 from pydantic import ConfigDict
 
 from headstart.errors import ModelError
-from headstart.files import write_text
+from headstart.files import find_file_fault, write_text
+from headstart.json_text import parse_json
 from headstart.records import Record
 from headstart.store.schema import describe_version
 
@@ -27,9 +27,9 @@ class ModelNotes(Record):
     """Which run a saved model is of, and what it takes to use it; None is what is not known.
 
     `run` is the run's key, chosen by its `valid` score of `metric`. `text` names the column or columns of
-    texts, `max_length` the most tokens of a text that it was trained with. An adapter or a probe lies on
-    `base`: a folder, a hub id or an asset. `label_cells` says what names of labels were in the data: text,
-    int, float or bool.
+    texts, `max_length` the most tokens of a text that it was trained with. `base` is the checkpoint that it
+    began with: a hub id, an asset, or a folder, whose path is noted where it is needed, of a probe, and else
+    its name. `label_cells` says what names of labels were in the data: text, int, float or bool.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -57,8 +57,11 @@ def read_model_notes(folder: Path) -> ModelNotes:
     Raises:
         ModelError: the notes cannot be read, or are of a newer version.
     """
+    fault = find_file_fault(folder / NOTES_FILE)
+    if fault is not None:
+        raise ModelError(f"{NOTES_FILE} is {fault}", where=str(folder), fix="take it out of the folder")
     try:
-        values = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
+        values = parse_json((folder / NOTES_FILE).read_bytes())
         version = int(values.get("schema_version", 1))
         # Before the rest is judged: what a newer version changed may look like damage to this one.
         if version <= NOTES_VERSION:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from headstart.errors import DamagedFileError
 from headstart.files import write_text
+from headstart.os_faults import writing
 from headstart.records import PlacementRecord, RunRecord
 from headstart.store.digests import add_digests, compute_digest
 from headstart.store.json_files import read_json, validate
@@ -23,18 +24,19 @@ def clear_run_folder(layout: StudyLayout, key: str) -> Path:
     """A folder for the run with nothing but the training state that an unfinished try may have left."""
     folder, checkpoint = layout.get_run_folder(key), layout.get_state_folder(key)
     shutil.rmtree(layout.get_curves_folder(key), ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry != checkpoint:
-            shutil.rmtree(entry)
-        elif entry.is_file():
-            entry.unlink()
-    # A process that is killed while it writes a state leaves half of one, as large as the model.
-    for entry in checkpoint.glob("*"):
-        if entry.is_dir():  # no state of ours, and none could be written in its place
-            shutil.rmtree(entry)
-        elif entry.name.startswith("."):
-            entry.unlink()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in folder.iterdir():
+            if entry.is_symlink() or entry.is_file():
+                entry.unlink()
+            elif entry.is_dir() and entry != checkpoint:
+                shutil.rmtree(entry)
+        # A process that is killed while it writes a state leaves half of one, as large as the model.
+        for entry in checkpoint.glob("*"):
+            if entry.is_dir():  # no state of ours, and none could be written in its place
+                shutil.rmtree(entry)
+            elif entry.name.startswith("."):
+                entry.unlink()
     return folder
 
 
@@ -71,6 +73,15 @@ def read_records(layout: StudyLayout) -> Iterator[RunRecord]:
 def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
     """The completed runs by key."""
     return {record.key: record for record in read_records(layout) if record.status == "done"}
+
+
+def is_recorded(layout: StudyLayout, key: str) -> bool:
+    """Whether the run's record is on disk, and says that it is done."""
+    try:
+        values = json.loads(layout.record_file(key).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and values.get("status") == "done"
 
 
 def read_record(file: Path, layout: StudyLayout) -> RunRecord:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headstart.config.load import dump_study
 from headstart.config.study import Study
-from headstart.errors import OutputError
 from headstart.files import write_text
 from headstart.records import CheckpointDigest, Look, PlacementRecord, RunRecord, StoppingRule
 from headstart.store.ended_packs import read_unsettled, settle_pack, settle_packs, write_pack
+from headstart.store.folder_mark import write_mark
 from headstart.store.layout import StudyLayout
+from headstart.store.lease import Fence
+from headstart.store.leftovers import sweep_study_folder
 from headstart.store.looks import log_look, read_looks
 from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
@@ -32,8 +35,20 @@ from headstart.store.stopping_rules import read_stopping_rule, write_stopping_ru
 from headstart.store.verify import DamagedRun, ReadPredictions, check_runs, read_verified
 
 
+@dataclass(frozen=True)
 class RunStore(StudyLayout):
-    """The folder `<out>` of one study."""
+    """The folder `<out>` of one study; `fence` says whether this process may write there, if it was asked."""
+
+    fence: Fence | None = None
+
+    def check_held(self) -> None:
+        """See that the folder is still this process's alone, where it was taken.
+
+        Raises:
+            LeaseLostError: it is not, and nothing may be written there.
+        """
+        if self.fence is not None:
+            self.fence.check()
 
     def check_same_study(self, study: Study) -> None:
         """As `same_study.check_same_study`."""
@@ -54,13 +69,18 @@ class RunStore(StudyLayout):
             OutputError: as `check_same_study`, or it cannot be written.
         """
         self.check_same_study(study)
-        try:
-            write_text(self.study_file, dump_study(study))
-            if until is not None:
-                write_stopping_rule(self, until)
-            settle_packs(self)
-        except OSError as error:
-            raise OutputError(f"cannot be written: {error.strerror}", where=str(self.out)) from error
+        self.check_held()
+        text = dump_study(study)
+        write_mark(self, text)
+        write_text(self.study_file, text)
+        if until is not None:
+            write_stopping_rule(self, until)
+        settle_packs(self)
+
+    def sweep(self, done: Iterable[str]) -> None:
+        """As `leftovers.sweep_study_folder`."""
+        self.check_held()
+        sweep_study_folder(self, done)
 
     def read_study(self) -> Study:
         """As `same_study.read_earlier_study`."""
@@ -86,14 +106,17 @@ class RunStore(StudyLayout):
 
     def log_look(self, study: Study) -> tuple[Look, ...]:
         """As `looks.log_look`."""
+        self.check_held()
         return log_look(self, study)
 
     def clear_run_folder(self, key: str) -> Path:
         """As `records.clear_run_folder`."""
+        self.check_held()
         return clear_run_folder(self, key)
 
     def write_record(self, record: RunRecord) -> RunRecord:
         """As `records.write_record`."""
+        self.check_held()
         return write_record(self, record)
 
     def read_placement(self) -> PlacementRecord | None:
@@ -102,14 +125,17 @@ class RunStore(StudyLayout):
 
     def write_placement(self, placement: PlacementRecord) -> None:
         """As `records.write_placement`."""
+        self.check_held()
         write_placement(self, placement)
 
     def write_pack(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         """As `ended_packs.write_pack`."""
+        self.check_held()
         return write_pack(self, records)
 
     def settle_pack(self, keys: Sequence[str]) -> tuple[RunRecord, ...]:
         """As `ended_packs.settle_pack`."""
+        self.check_held()
         return settle_pack(self, keys)
 
     def read_records(self) -> Iterator[RunRecord]:
@@ -136,6 +162,7 @@ class RunStore(StudyLayout):
 
     def set_run_aside(self, damaged: DamagedRun) -> Path | None:
         """As `set_aside.set_run_aside`."""
+        self.check_held()
         return set_run_aside(self, damaged)
 
     def read_predictions(self, key: str, metric: str) -> Predictions | None:
@@ -148,14 +175,17 @@ class RunStore(StudyLayout):
 
     def promote_model(self, record: RunRecord, study: Study, card: MakeCard) -> bool:
         """As `models.promote`."""
+        self.check_held()
         return promote(self, record, study, card)
 
     def promote_chosen(self, arm: str, record: RunRecord | None, card: MakeCard) -> bool:
         """As `models.promote_chosen`."""
+        self.check_held()
         return promote_chosen(self, arm, record, card)
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> Path:
         """Write `<out>/<name>` and give its path."""
+        self.check_held()
         path = self.out / name
         write_json(path, values)
         return path

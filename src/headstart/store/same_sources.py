@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from headstart.errors import OutputError
 from headstart.records import CheckpointDigest, Provenance, RunRecord
 from headstart.store.layout import StudyLayout
 from headstart.wording import format_names
 
+#: The digest of a hub's checkpoint whose commit could not be told: it says nothing.
+UNKNOWN_DIGEST: Final = "unknown"
 #: Changed files that a message names.
 _SHOWN = 3
 
@@ -30,7 +33,8 @@ def check_sources(
             continue
         if source.data_digest != data:
             raise _make_error(record, "other data: a file has changed since", layout)
-        if source.checkpoint_digest is not None and source.checkpoint_digest not in known:
+        # Older versions often could not tell the commit of a hub's checkpoint.
+        if source.checkpoint_digest not in {None, UNKNOWN_DIGEST, *known}:
             changed = _describe_changes(source, checkpoints)
             raise _make_error(record, f"another checkpoint: {changed} changed since", layout)
 

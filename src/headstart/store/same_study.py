@@ -11,8 +11,9 @@ from headstart.config.load import load_study
 from headstart.config.study import Lora, Study, Tune
 from headstart.config.traits import METHODS, get_method_traits, get_task_traits
 from headstart.errors import HeadstartError, OutputError
-from headstart.files import is_leftover
+from headstart.store.folder_mark import check_ours, is_free
 from headstart.store.layout import StudyLayout
+from headstart.store.names import check_names
 from headstart.store.schema import check_schema
 
 #: What may get more values between two calls on one folder: each adds runs.
@@ -31,16 +32,27 @@ def check_same_study(layout: StudyLayout, study: Study) -> None:
     Raises:
         OutputError: it holds another study, one of another version, or something else.
     """
-    check_schema(layout.out)
+    check_folder(layout)
+    check_names(study.arms, layout.out)
     if layout.study_file.is_file():
         _check_same_study(read_earlier_study(layout), study, layout.out)
-    elif not _is_free(layout):
+    elif not is_free(layout):
         raise OutputError(
-            "holds something else than a study",
+            "its study.yaml is gone: nobody can tell which study its runs are of",
             where=str(layout.out),
-            expected="an empty or new folder",
-            fix="name another one: out=FOLDER",
+            expected="the file that headstart wrote",
+            fix="put it back, or name another folder: out=FOLDER",
         )
+
+
+def check_folder(layout: StudyLayout) -> None:
+    """See that the folder is new, empty, or ours, and of this schema version; writes nothing.
+
+    Raises:
+        OutputError: it is not.
+    """
+    check_schema(layout.out)
+    check_ours(layout)
 
 
 def read_earlier_study(layout: StudyLayout) -> Study:
@@ -79,15 +91,6 @@ def _double_rank(lora: Lora | None) -> Lora | None:
 def _share_seeds(tune: Tune | None) -> Tune | None:
     is_old = tune is not None and "seeds" not in tune.model_fields_set
     return tune.model_copy(update={"seeds": "shared"}) if tune and is_old else tune
-
-
-def _is_free(layout: StudyLayout) -> bool:
-    """Whether nothing is there but what a process left that was killed while it wrote the study file."""
-    if not layout.out.exists():
-        return True
-    return layout.out.is_dir() and all(
-        is_leftover(entry, layout.study_file) for entry in layout.out.iterdir()
-    )
 
 
 def _check_same_study(earlier: Study, study: Study, out: Path) -> None:

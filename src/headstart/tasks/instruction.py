@@ -23,6 +23,7 @@ from headstart.data.tokenise import Tokens, tokenise
 from headstart.device import Precision
 from headstart.engine.answers import score_answers
 from headstart.engine.evaluate import iter_outputs
+from headstart.engine.finite_logits import check_outputs
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 from headstart.engine.losses import compute_token_losses
 from headstart.engine.member import PackContext
@@ -112,7 +113,11 @@ class Instruction(Task):
             device=context.device,
             precision=context.precision,
         )
-        return np.concatenate([sums[0].numpy() for _, sums in windows])
+        kept = []
+        for where, sums in windows:
+            check_outputs(sums[0], f"the test part, those from {where.start + 1} to {where.stop}")
+            kept.append(sums[0].numpy())
+        return np.concatenate(kept)
 
     def test_answers(
         self, model: torch.nn.Module, prepared: PreparedRun, context: PackContext, folder: Path

@@ -15,6 +15,7 @@ from headstart.data.corpus import CellType, Text
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.device import Precision
 from headstart.engine.evaluate import iter_logits, keep_logits
+from headstart.engine.finite_logits import check_outputs
 from headstart.engine.member import PackContext
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
@@ -65,6 +66,7 @@ class LabelledTask(Task):
         columns, has_groups = self.make_columns(corpus.label_names), test.groups is not None
         with open_predictions(folder / PREDICTIONS_FILE, columns, has_groups=has_groups) as out:
             for where, logits in windows:
+                check_outputs(logits, f"the test part, those from {where.start + 1} to {where.stop}")
                 meter.add(logits, torch.from_numpy(test.labels[where]))
                 groups = None if test.groups is None else test.groups[where]
                 outputs = self.compute_probabilities(logits).numpy()

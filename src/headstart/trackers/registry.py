@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from headstart.events import Event
+from headstart.os_faults import explain_system_error, writing
 from headstart.trackers.base import Tracker
 from headstart.trackers.tensorboard import TensorBoardTracker
 
@@ -27,11 +28,21 @@ class RunTrackers(ExitStack):
 
     def __init__(self, folder: Path, metric: str) -> None:
         super().__init__()
-        self._trackers = [make_tracker(folder, metric) for make_tracker in TRACKERS.values()]
+        self._folder = folder
+        self.enter_context(writing(folder))  # left last: what a tracker's end meets is said too
+        with writing(folder):
+            self._trackers = [make_tracker(folder, metric) for make_tracker in TRACKERS.values()]
         for tracker in self._trackers:
             self.callback(tracker.close)
 
     def on_event(self, event: Event) -> None:
-        """Tell each."""
-        for tracker in self._trackers:
-            tracker.on_event(event)
+        """Tell each.
+
+        Raises:
+            MachineError: what it writes cannot be written.
+        """
+        try:
+            for tracker in self._trackers:
+                tracker.on_event(event)
+        except OSError as error:
+            raise explain_system_error(error, self._folder) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from headstart.data.markdown import escape_markdown
 from headstart.events import EpochDone, Event, RunEnded, StepDone
 from headstart.records import EpochPoint, RunRecord, Sample
 from headstart.trackers.base import ClosingTracker
@@ -95,11 +95,8 @@ def _format_sample(sample: Sample) -> str:
         ("after", sample.after, sample.stopped_after),
     )
     rows = [
-        f"| {name} | {_escape_cell(text)} | {'yes' if stopped else 'no'} |" for name, text, stopped in answers
+        f"| {name} | {escape_markdown(text)} | {'yes' if stopped else 'no'} |"
+        for name, text, stopped in answers
     ]
-    return "\n".join([f"**{_escape_cell(sample.prompt)}**", "", "| | answer | stopped |", "|-|-|-|", *rows])
-
-
-def _escape_cell(text: str) -> str:
-    """A text inside a Markdown table: on one line, with nothing that the table or a browser would read."""
-    return html.escape(" ".join(text.split())).replace("|", "&#124;")
+    prompt = f"**{escape_markdown(sample.prompt)}**"
+    return "\n".join([prompt, "", "| | answer | stopped |", "|-|-|-|", *rows])

@@ -11,6 +11,7 @@ from headstart.config.arm_settings import resolve_training
 from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
+from headstart.data.cache_folder import tell_of_temporary_cache
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part
 from headstart.data.tokenise import Tokens
@@ -53,6 +54,8 @@ def prepare_study(
     check_packing(study, neural)
     unknown_words = tuple(check_words(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
+    for sentence in tell_of_temporary_cache():
+        log(sentence)
     without_row = tuple(check_ids(tokens, checkpoints))
     prompts = measure_prompts(study, corpus, checkpoints)
     return PreparedStudy(
@@ -143,6 +146,8 @@ def prepare_methods(runs: Iterable[PreparedRun], log: Log) -> None:
         of_method.setdefault(prepared.run.method, []).append(prepared)
     for name, prepared_runs in of_method.items():
         load_method(name).prepare_runs(prepared_runs, log)
+    for sentence in tell_of_temporary_cache():
+        log(sentence)
 
 
 def load_libraries(runs: Iterable[Run]) -> None:

@@ -26,6 +26,7 @@ from headstart.engine.training_state import (
 from headstart.engine.weights import Weights
 from headstart.errors import TrainingError
 from headstart.methods import load_method
+from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun
 from headstart.store.runs import RunStore
 
@@ -88,14 +89,14 @@ class TrainingStateSaver:
         Where it cannot be written, they are tested without it.
         """
         if self._is_due(self._clock()):
-            with suppress(OSError):
+            with suppress(MachineError):
                 self._write_turn([], iter(()))
 
     def save_ended(self, member: Member) -> None:
         """Write what a member has learnt that made its last step, however old the last state is.
 
         Raises:
-            OSError: it cannot be written.
+            MachineError: it cannot be written.
         """
         self._write_ended(member, StateMark(member.steps, (member.run.key,), has_ended=True))
 
@@ -116,6 +117,7 @@ class TrainingStateSaver:
         self._write(member, member.weights, {}, mark)
 
     def _write(self, member: Member, weights: torch.Tensor, moments: Moments, mark: StateMark) -> None:
+        self._store.check_held()
         folder, identity = self._store.get_state_folder(member.run.key), self._identity[member.run.key]
         save_training_state(folder, identity, member, weights, moments, mark)
 

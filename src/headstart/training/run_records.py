@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from headstart.engine.weights import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
 from headstart.files import set_modes
 from headstart.methods.base import BuiltModel, RunResult
+from headstart.os_faults import MachineError, explain_system_error, is_of_the_machine, writing
 from headstart.prepared import PreparedRun
 from headstart.processors import is_pinned
 from headstart.records import Execution, RunRecord, Sample, Scores
@@ -53,6 +56,7 @@ def make_record(prepared: PreparedRun, **fields: Any) -> RunRecord:
 
 def make_failed_record(prepared: PreparedRun, error: BaseException) -> RunRecord:
     """The record of a run that failed with `error`; a traceback is kept only for bugs."""
+    error = explain_system_error(error) if is_of_the_machine(error) else error
     trace = None if isinstance(error, HeadstartError) else "".join(traceback.format_exception(error))
     message = str(error) if isinstance(error, HeadstartError) else f"{type(error).__name__}: {error}"
     return make_record(prepared, status="failed", error=message, traceback=trace)
@@ -144,7 +148,7 @@ class PackFinisher:
             return record
         try:
             self.keep_state(member)
-        except (OSError, RuntimeError) as error:  # a full disk, or a GPU that an earlier error stopped
+        except (MachineError, RuntimeError) as error:  # a full disk, or a GPU that an earlier error stopped
             what = f"what it has learnt could not be kept: {error}"
         else:
             what = "it had been trained, and what it has learnt is kept: to go on from there, run again"
@@ -171,9 +175,7 @@ class PackFinisher:
         valid = best.valid | questioner.ask("metrics of answers to valid prompts", ask_valid, NO_SCORES)
         parameters = method.count_trained(model, prepared)
         if saves:
-            saved = self.store.run_model_folder(prepared.run.key)
-            method.save(model, prepared, context.precision, saved)
-            set_modes(saved)
+            self._save(model, prepared)
         return make_record(
             prepared,
             status="done",
@@ -205,6 +207,7 @@ class PackFinisher:
         self, model: torch.nn.Module, prepared: PreparedRun, folder: Path, questioner: Questioner
     ) -> Scores:
         """The test metrics; those of answers only where the model gives them."""
+        self.store.check_held()
         task = load_task(prepared.study.study.task)
         scores = task.test(model, prepared, self.context, folder)
         ask = partial(task.test_answers, model, prepared, self.context, folder)
@@ -215,6 +218,20 @@ class PackFinisher:
     ) -> list[Answer]:
         ask = partial(load_task(prepared.study.study.task).answer_samples, model, prepared, self.context)
         return questioner.ask("answers to samples", ask, [])
+
+    def _save(self, model: torch.nn.Module, prepared: PreparedRun) -> None:
+        """Write the run's model; nothing of it stays where that fails.
+
+        Raises:
+            MachineError: it cannot be written.
+        """
+        self.store.check_held()
+        folder = self.store.run_model_folder(prepared.run.key)
+        with ExitStack() as undo, writing(folder):
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            load_trained_method(prepared).save(model, prepared, self.context.precision, folder)
+            set_modes(folder)
+            undo.pop_all()
 
 
 def _resolve(prepared: PreparedRun) -> dict[str, int | float | str]:

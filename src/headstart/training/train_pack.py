@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Final
-
-import psutil
 
 from headstart import cuda
 from headstart.config.runs import Pack
@@ -23,8 +21,10 @@ from headstart.engine.train import train
 from headstart.engine.weights import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
 from headstart.files import set_modes
+from headstart.machine_memory import measure_free_memory
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
+from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
@@ -72,7 +72,8 @@ def train_pack(
         for record in records
     ]
     for record in records:
-        _show_end(record, store, study.study.metric)
+        with suppress(MachineError):  # a full disk: its curves lack their end, and nothing else
+            _show_end(record, store, study.study.metric)
         set_modes(store.get_run_folder(record.key))  # also what methods without training saved
         set_modes(store.get_curves_folder(record.key))
     whole = store.write_pack(records)
@@ -130,7 +131,7 @@ def _can_keep_models(runs: Sequence[PreparedRun], context: PackContext) -> bool:
     parameters = load_method(runs[0].run.method).count_parameters(runs[0])
     width = choose_weights_dtype(context.precision).itemsize
     taken = len(runs) * width * parameters.total if parameters else math.inf
-    return bool(taken < _SPARE_MEMORY * psutil.virtual_memory().available)
+    return bool(taken < _SPARE_MEMORY * measure_free_memory())
 
 
 def _train(

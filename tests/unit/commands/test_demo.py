@@ -47,7 +47,7 @@ def test_it_is_the_nine_runs_that_the_readme_speaks_of() -> None:
 def test_the_command_runs_it(monkeypatch: pytest.MonkeyPatch, present_folder: Path) -> None:
     given: list[Study] = []
 
-    def run(study: Study, *_: Any) -> None:
+    def run(study: Study, *_: Any, wait: bool) -> None:
         given.append(study)
         raise HeadstartError("it was only looked at")
 

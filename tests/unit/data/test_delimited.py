@@ -192,3 +192,8 @@ def test_marks_behind_a_space_are_ordinary_in_tsv(tmp_path: Path) -> None:
 
 def test_empty_columns_of_a_spreadsheet_are_told(tmp_path: Path) -> None:
     assert "delete these columns" in str(refused(write(tmp_path, "text,label,,\na,x,,\n")).fix)
+
+
+def test_a_line_end_within_the_only_name_of_a_header_is_part_of_it(tmp_path: Path) -> None:
+    file = write(tmp_path, '"\ntext"\na\n')
+    assert cells(file) == [{"\ntext": "a"}]

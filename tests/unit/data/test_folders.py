@@ -128,3 +128,16 @@ def test_files_of_one_part_are_read_together(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).write_text("text,label\na,x\n")
     assert [path.name for path in list_data_files(tmp_path, [".csv"])] == names
+
+
+def test_links_that_lead_nowhere_are_no_data(tmp_path: Path) -> None:
+    put(tmp_path, "train.csv", "test.csv")
+    (tmp_path / "valid").symlink_to(tmp_path / "valid")
+    (tmp_path / "dev.csv").symlink_to(tmp_path / "absent.csv")
+    assert found(tmp_path) == {"train": ["train.csv"], "test": ["test.csv"]}
+
+
+def test_a_folder_that_cannot_be_listed_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be listed") as caught:
+        list_data_files(tmp_path / "gone", SUFFIXES)
+    assert caught.value.where == str(tmp_path / "gone")

@@ -239,3 +239,28 @@ def test_missing_file_of_groups_is_named(tmp_path: Path) -> None:
     data = Data.model_validate({"path": str(tmp_path / "t"), "split": {"group": "film"}})
     with pytest.raises(DataError, match=r"parallel files t\.text \+ t\.label \+ t\.film"):
         load_rows(data)
+
+
+SCRIPT = "raise SystemExit('it was run')"
+
+
+def test_script_of_a_data_set_is_not_run(tmp_path: Path) -> None:
+    script = write(tmp_path / "reviews", "reviews.py", SCRIPT)
+    for path in (script, script.parent):
+        error = refused(data(path=path))
+        assert (error.got, error.where) == ("unknown format .py", str(script))
+        assert "a script is never run" in (error.fix or "")
+
+
+def test_script_beside_data_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path / "reviews", "reviews.py", SCRIPT)
+    write(tmp_path / "reviews", "a.csv", CSV)
+    assert len(load_rows(data(path=tmp_path / "reviews"))["train"]) == 2
+
+
+def test_script_of_the_hub_is_not_run(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    write(tmp_path / "reviews", "reviews.py", SCRIPT)
+    error = refused(data(hub=tmp_path / "reviews"))
+    assert "scripts are no longer supported" in error.got
+    assert error.expected == "a data set of data files: a script is never run"

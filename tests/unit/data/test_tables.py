@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.data.formats import Cells
+from headstart.data.formats import Cells, read_cells
 from headstart.data.tables import add_columns, check_formats
 from headstart.errors import DataError, OutputError
 
@@ -152,3 +154,58 @@ def test_output_is_another_file_than_the_input(tmp_path: Path) -> None:
     for target in ("a.csv", "b.csv"):
         with pytest.raises(DataError, match="the output is the input itself"):
             check_formats(tmp_path / "a.csv", tmp_path / target)
+
+
+def test_parquet_gives_every_column_back_as_it_was(tmp_path: Path) -> None:
+    """Nanoseconds, years that Python does not know, types of every kind: none becomes a Python value."""
+    big = 2**53 + 1
+    source = pa.table(
+        {
+            "text": pa.array(["a", "b"]).dictionary_encode(),
+            "ns": pa.array([1, 86_399_999_999_999], pa.time64("ns")),
+            "stamp": pa.array([1, -(2**63) + 1], pa.timestamp("ns", "Europe/Paris")),
+            "far": pa.array([253_402_300_800 * 1000, None], pa.timestamp("ms")),
+            "span": pa.array([1, 2**62], pa.duration("ns")),
+            "money": pa.array([Decimal("1.10"), None], pa.decimal128(38, 2)),
+            "large": pa.array(["x", None], pa.large_string()),
+            "bytes": pa.array([b"\xff\x00", b""]),
+            "half": pa.array([np.float16(0.1), np.float16("nan")], pa.float16()),
+            "single": pa.array([0.1, None], pa.float32()),
+            "whole": pa.array([big, -big], pa.int64()),
+            "unsigned": pa.array([2**64 - 1, 0], pa.uint64()),
+            "nested": pa.array([[{"k": [big]}], None], pa.list_(pa.struct({"k": pa.list_(pa.int64())}))),
+            "map": pa.array([[("k", 1), ("k", 2)], []], pa.map_(pa.string(), pa.int64())),
+            "nothing": pa.nulls(2),
+        }
+    )
+    pq.write_table(source, tmp_path / "in.parquet")
+    read = pq.read_table(tmp_path / "in.parquet")
+    convert(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    again = pq.read_table(tmp_path / "out.parquet")
+    assert again.column_names == [*read.column_names, "length", "words"]
+    for name in read.column_names:
+        assert again.schema.field(name) == read.schema.field(name)
+        kept, was = (table[name].combine_chunks() for table in (again, read))
+        assert kept.equals(was) or str(kept) == str(was)  # not a number is equal to none
+
+
+def test_parquet_cell_that_python_cannot_hold_is_read_as_text(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "ns": pa.array([1], pa.time64("ns")),
+            "far": pa.array([253_402_300_800 * 1000], pa.timestamp("ms")),
+            "span": pa.array([1], pa.duration("ns")),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    ((_, cells),) = read_cells(tmp_path / "a.parquet")
+    assert cells["ns"] == "00:00:00.000000001"
+    assert cells["far"].startswith("10000-01-01")
+    assert "1" in str(cells["span"])
+
+
+def test_large_numbers_of_json_are_given_back_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(f'{{"text": "a", "n": {2**63 + 1}, "f": 1e-7}}\n', encoding="utf-8")
+    convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    (row,) = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(row) == {"text": "a", "n": 2**63 + 1, "f": 1e-7, "length": 1, "words": ["a"]}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import pickle
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,11 @@ import pytest
 from transformers import AutoTokenizer
 
 from headstart.data import tokenise as module
+from headstart.data.cache_folder import leave_temporary_cache, tell_of_temporary_cache
+from headstart.data.cache_use import release_entries
 from headstart.data.tokenise import Tokens, encode_texts, tokenise
+from headstart.errors import DataError
+from headstart.os_faults import MachineError
 
 TEXTS = ["good film", "bad", "the story was warm and witty"]
 
@@ -23,10 +31,17 @@ def tokenizer(tiny_model: Path) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of the test's own."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
-    return tmp_path / "tokens"
+    yield tmp_path / "tokens"
+    leave_temporary_cache()
+    release_entries()
+
+
+def list_entries(cache: Path) -> list[str]:
+    """The names of what is kept, without marks of use."""
+    return sorted(entry.name for entry in cache.iterdir() if not entry.name.startswith("."))
 
 
 def ids(tokens: Tokens) -> list[list[int]]:
@@ -128,15 +143,106 @@ def test_writer_that_fails_leaves_no_half_of_the_tokens(
 
     def fail_late(file: Path, values: Any) -> None:
         if file.name == "truncated.npy":
-            raise OSError("disk full")
+            raise OSError(errno.ENOSPC, "No space left on device")
         save(file, values)
 
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", fail_late)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(MachineError, match="the disk is full"):
             tokenise(TEXTS, tokenizer, 64)
-    assert list(cache.iterdir()) == []
+    leave_temporary_cache()
+    assert list_entries(cache) == []
     assert len(tokenise(TEXTS, tokenizer, 64)) == 3
+
+
+def test_cache_that_cannot_be_written_is_told_of_once_and_done_without(
+    tokenizer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.write_text("a file where a folder is needed")
+    tokens = tokenise(TEXTS, tokenizer, 64)
+    assert ids(tokens) == tokenizer(TEXTS)["input_ids"]
+    assert ids(pickle.loads(pickle.dumps(tokens))) == ids(tokens)
+    (sentence,) = tell_of_temporary_cache()
+    assert f"the cache {cache} cannot be written: a file is there where a folder is needed" in sentence
+    tokenise(TEXTS, tokenizer, 63)
+    assert list(tell_of_temporary_cache()) == []
+    leave_temporary_cache()
+    assert tokens.folder is not None
+    assert not tokens.folder.exists()
+
+
+@pytest.mark.parametrize("file", ["ids.npy", "starts.npy", "types.npy", "truncated.npy"])
+@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "gone"])
+def test_damaged_tokens_are_noticed_and_made_again(tokenizer: Any, file: str, damage: str) -> None:
+    folder = tokenise(TEXTS, tokenizer, 64).folder
+    assert folder is not None
+    content = (folder / file).read_bytes()
+    damaged = {
+        "bit": content[:-4] + bytes([content[-4] ^ 1]) + content[-3:],
+        "cut": content[:-1],
+        "empty": b"",
+    }
+    if damage == "gone":
+        (folder / file).unlink()
+    else:
+        (folder / file).write_bytes(damaged[damage])
+    again = tokenise(TEXTS, tokenizer, 64)
+    assert ids(again) == tokenizer(TEXTS)["input_ids"]
+    assert again.truncated == 0
+    assert (folder / file).read_bytes() == content
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"ids.npy": 1}', '{"../../x": "0"}', "null"])
+def test_entry_without_a_manifest_of_ours_is_made_again(tokenizer: Any, content: str) -> None:
+    folder = tokenise(TEXTS, tokenizer, 64).folder
+    assert folder is not None
+    (folder / "entry.json").write_text(content)
+    assert ids(tokenise(TEXTS, tokenizer, 64)) == tokenizer(TEXTS)["input_ids"]
+    assert "ids.npy" in json.loads((folder / "entry.json").read_text())
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_something_else_of_an_entrys_name_is_replaced(tokenizer: Any, tmp_path: Path, kind: str) -> None:
+    folder = tokenise(TEXTS, tokenizer, 64).folder
+    assert folder is not None
+    shutil.rmtree(folder)
+    if kind == "folder":
+        folder.mkdir()
+        (folder / "ids.npy").touch()
+    elif kind == "file":
+        folder.write_text("x")
+    else:
+        folder.symlink_to(tmp_path / "nowhere")
+    assert ids(tokenise(TEXTS, tokenizer, 64)) == tokenizer(TEXTS)["input_ids"]
+
+
+def test_entry_that_somebody_removed_is_written_again_for_another_process(tokenizer: Any) -> None:
+    tokens = tokenise(TEXTS, tokenizer, 64)
+    assert tokens.folder is not None
+    shutil.rmtree(tokens.folder)
+    assert ids(pickle.loads(pickle.dumps(tokens))) == ids(tokens)
+    assert (tokens.folder / "ids.npy").is_file()
+    (tokens.folder / "ids.npy").unlink()
+    assert ids(pickle.loads(pickle.dumps(tokens))) == ids(tokens)
+
+
+def test_removed_entry_that_cannot_be_written_travels_whole(
+    tokenizer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = tokenise(TEXTS, tokenizer, 64)
+    shutil.rmtree(cache)
+    cache.write_text("no folder")
+    again = pickle.loads(pickle.dumps(tokens))
+    assert (ids(again), again.folder) == (ids(tokens), tokens.folder)
+
+
+def test_entry_that_vanishes_on_the_way_is_said_to(tokenizer: Any) -> None:
+    tokens = tokenise(TEXTS, tokenizer, 64)
+    assert tokens.folder is not None
+    sent = pickle.dumps(tokens)
+    shutil.rmtree(tokens.folder)
+    with pytest.raises(DataError, match="the cache entry was removed while the study ran"):
+        pickle.loads(sent)
 
 
 def test_tokens_in_memory_travel_whole(tokenizer: Any) -> None:
@@ -150,11 +256,15 @@ def test_many_texts_are_encoded_in_chunks(tokenizer: Any) -> None:
     assert len(tokenise(texts, tokenizer, 64)) == 2500
 
 
-def test_cache_forgets_what_was_used_longest_ago(
+def test_cache_forgets_what_nobody_uses_and_keeps_what_is_in_use(
     tokenizer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headstart.data.cache.MAX_ENTRIES", 2)
-    folders = [tokenise([f"good {i}"], tokenizer, 64).folder for i in range(5)]
-    assert {path.name for path in cache.iterdir()} <= {folder.name for folder in folders[2:] if folder}
-    assert folders[4] is not None
-    assert np.load(folders[4] / "ids.npy").size == 4
+    sets = [tokenise([f"good {i}"], tokenizer, length) for i in range(5) for length in (8, 16)]
+    assert len(list_entries(cache)) == 10
+    assert [ids(pickle.loads(pickle.dumps(tokens))) for tokens in sets] == [ids(tokens) for tokens in sets]
+    release_entries()
+    last = tokenise(["bad"], tokenizer, 64).folder
+    assert last is not None
+    assert len(list_entries(cache)) == 2
+    assert last.name in list_entries(cache)

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from headstart.config.study import Lora
+from headstart.errors import ModelError
 from headstart.methods.lora_layers import inject_adapters, list_adapters
 
 peft = pytest.importorskip("peft")
@@ -58,3 +59,13 @@ def test_the_update_grows_little_with_the_rank_where_no_alpha_is_named() -> None
 def test_other_rules_confound_rank_with_size() -> None:
     assert _measure_growth(Lora(r=4, alpha=8), Lora(r=64, alpha=128)) > 3  # alpha = 2 r
     assert _measure_growth(Lora(r=4, alpha=32), Lora(r=64, alpha=32)) < 0.4  # alpha fixed
+
+
+def test_a_rank_beyond_any_side_of_its_layers_is_refused_before_memory_is_taken() -> None:
+    shape = {"vocab_size": 100, "hidden_size": 32, "n_layer": 1, "n_head": 2}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("bloom", **shape))
+    with pytest.raises(ModelError, match="rank 1,000,000,000 is more than any side") as caught:
+        inject_adapters(model, Lora(r=10**9), 0)
+    assert caught.value.expected is not None
+    assert "beyond 32 a rank adds nothing" in caught.value.expected

@@ -65,6 +65,8 @@ class _Timer:
 def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cores, and 8 GiB free."""
     monkeypatch.setattr(placement_choice, "count_processors", lambda: 2)
+    monkeypatch.setattr("headstart.processors.count_processors", lambda: 2)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
 
 

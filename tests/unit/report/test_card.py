@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 from headstart.config.study import Study
+from headstart.data.controls import escape_hidden
 from headstart.report.card import write_model_card
 from studies import make_record, make_study
 
@@ -118,3 +120,38 @@ def test_the_hubs_metadata_stand_first(changes: dict[str, Any], pipeline: str) -
 
 def test_a_regression_has_a_number_for_a_label() -> None:
     assert "Labels: a number." in card(names=(), task="regression", select={"metric": "pearson"})
+
+
+HOSTILE = [
+    "`x` <script>alert(1)</script>",
+    "](javascript:alert(1))",
+    "a|b",
+    "a\nb",
+    "\x1b[31mred",
+    "\u202ertl",
+    "--- ",
+]
+
+
+def test_what_people_write_stays_text_in_it() -> None:
+    question = "`code` <script>alert(1)</script>\n---\n[a](javascript:1) ![i](http://x) \x1b[0m {arm}"
+    text = card(question=question, names=tuple(HOSTILE))
+    tokens = MarkdownIt("commonmark").enable("table").parse(text.split("---\n", 2)[2])
+    inline = [child for token in tokens for child in token.children or ()]
+    assert not any(token.type.startswith("html") for token in [*tokens, *inline])
+    assert not any(token.type == "image" for token in inline)
+    links = {str(token.attrs.get("href")) for token in inline if token.type == "link_open"}
+    assert links == {"https://pypi.org/project/headstart/"}
+    codes = [token.content for token in inline if token.type == "code_inline"]
+    assert set(codes) >= {escape_hidden(name).replace("\n", "\\n") for name in HOSTILE}
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    head, front, body = text.split("---\n", 2)
+    assert (head, "tags" in YAML(typ="safe").load(front)) == ("", True)
+    assert body.startswith("\n# pretrained, from the study")
+
+
+def test_it_tells_no_folder_that_a_checkpoint_lies_in() -> None:
+    text = card(model="/home/somebody/models/bert")
+    assert "somebody" not in text
+    assert "Tuned from `bert` (its weights) with" in text

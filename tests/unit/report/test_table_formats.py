@@ -51,7 +51,7 @@ def test_markdown_escapes_bars_and_aligns_figures_on_the_right() -> None:
     assert render_markdown_table(ROWS).splitlines() == [
         "| arm | 95% seeds | note |",
         "| --- | ---: | ---: |",
-        "| [red]a_b\\|c&d | 61.0 ± 2.0 | ~50% of $3 {x} #1 \\ ^ |",
+        "| [red]a_b\\|c&d | 61.0 ± 2.0 | ~50% of $3 {x} #1 \\\\ ^ |",
     ]
 
 
@@ -60,7 +60,7 @@ def test_latex_escapes_what_it_would_read() -> None:
         r"\begin{tabular}{lrr}",
         r"arm & 95\% seeds & note \\",
         r"\hline",
-        r"[red]a\_b|c\&d & 61.0 $\pm$ 2.0 & \textasciitilde{}50\% of \$3 \{x\} \#1 \textbackslash{} "
+        r"{}[red]a\_b|c\&d & 61.0 $\pm$ 2.0 & \textasciitilde{}50\% of \$3 \{x\} \#1 \textbackslash{} "
         r"\textasciicircum{} \\",
         r"\end{tabular}",
     ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,10 @@ import pytest
 
 from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
+from headstart.store.leftovers import sweep_study_folder
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.store.models import promote, promote_chosen
+from headstart.store.records import write_record
 from small_studies import make_record, make_study
 
 RATES = {"learning_rate": [1e-5, 1e-4]}
@@ -23,9 +29,11 @@ def promoted(layout: StudyLayout, seed: int, valid: float, **changes: Any) -> bo
     model = layout.run_model_folder(f"a/all/{seed}")
     model.mkdir(parents=True)
     (model / "weights").write_text(str(seed))
+    record = make_record(seed, valid=valid)
+    write_record(layout, record)
     return promote(
         layout,
-        make_record(seed, valid=valid),
+        record,
         make_study(layout.out, arms={"a": {}}, **changes),
         lambda _: "card",
     )
@@ -44,9 +52,9 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
     layout = StudyLayout(tmp_path)
     layout.run_model_folder("a/all/3").mkdir(parents=True)
     study = make_study(tmp_path, arms={"a": {"method": "lora"}}, data={"path": "/a.csv", "text": ["p", "q"]})
-    assert promote(
-        layout, make_record(3, resolved={"max_length": 64, "label_cells": "int"}), study, lambda _: "card"
-    )
+    record = make_record(3, resolved={"max_length": 64, "label_cells": "int"})
+    write_record(layout, record)
+    assert promote(layout, record, study, lambda _: "card")
     assert read_model_notes(layout.get_arm_model_folder("a")) == ModelNotes(
         run="a/all/3",
         metric="accuracy",
@@ -96,6 +104,132 @@ def test_record_without_a_model_promotes_nothing(tmp_path: Path) -> None:
     assert not promote(StudyLayout(tmp_path), make_record(), make_study(tmp_path), lambda _: "card")
 
 
+def test_a_model_whose_run_is_not_on_record_is_not_promoted(tmp_path: Path) -> None:
+    """It is being written, or its worker was killed before the record."""
+    layout, record = StudyLayout(tmp_path), make_record(0)
+    layout.run_model_folder(record.key).mkdir(parents=True)
+    assert not promote(layout, record, make_study(tmp_path, arms={"a": {}}), lambda _: "card")
+    assert layout.run_model_folder(record.key).is_dir()
+
+
+def test_a_model_whose_record_is_gone_beats_none(tmp_path: Path) -> None:
+    layout = StudyLayout(tmp_path)
+    assert promoted(layout, 0, 0.9)
+    layout.record_file("a/all/0").unlink()
+    assert promoted(layout, 1, 0.4), "of the other it is not known whether it counts"
+    assert promoted(layout, 0, 0.9), "redone, it is the best again"
+    assert (tmp_path / "models/a/weights").read_text() == "0"
+
+
+def test_a_run_that_was_redone_has_its_new_model(tmp_path: Path) -> None:
+    layout = StudyLayout(tmp_path)
+    promoted(layout, 0, 0.5)
+    (tmp_path / "models/a/weights").write_text("old")
+    assert promoted(layout, 0, 0.5)
+    assert (tmp_path / "models/a/weights").read_text() == "0"
+
+
+def test_a_promoted_model_that_cannot_be_judged_is_set_aside(tmp_path: Path) -> None:
+    layout = StudyLayout(tmp_path)
+    for mine in ("first", "second"):
+        promoted(layout, 0, 0.5)
+        (tmp_path / "models/a/headstart.json").write_text("{", encoding="utf-8")
+        (tmp_path / "models/a/weights").write_text(mine)
+    assert promoted(layout, 1, 0.1)
+    kept = {path.read_text() for path in tmp_path.glob("set-aside/models/*/weights")}
+    assert kept == {"first", "second"}
+
+
+def test_a_score_that_is_no_number_loses(tmp_path: Path) -> None:
+    layout = StudyLayout(tmp_path)
+    assert [promoted(layout, seed, valid) for seed, valid in enumerate((math.nan, 0.1, math.nan))] == [
+        True,
+        True,
+        False,
+    ]
+
+
+_rename = Path.rename
+
+
+def fail(*_: Any) -> str:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("where", ["card", "move"])
+def test_a_full_disk_in_the_middle_loses_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    layout, study = StudyLayout(tmp_path), make_study(tmp_path, arms={"a": {}})
+    promoted(layout, 0, 0.5)
+    better = make_record(1, valid=0.9)
+    write_record(layout, better)
+    layout.run_model_folder(better.key).mkdir(parents=True)
+    card = fail if where == "card" else lambda _: "card"
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", _fail_on_model if where == "move" else _rename)
+        with pytest.raises(OSError, match="No space"):
+            promote(layout, better, study, card)
+    assert (tmp_path / "models/a/weights").read_text() == "0"
+    assert promote(layout, better, study, lambda _: "card")
+    assert read_model_notes(tmp_path / "models/a").run == better.key
+
+
+def _fail_on_model(path: Path, target: Path) -> Path:
+    return fail() if path.name == "model" else _rename(path, target)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("kills", range(12))
+def test_a_kill_at_any_moment_of_a_promotion_loses_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """Killed at each of its renamings and removals in turn, then done again as the next `run` does."""
+    layout, study = StudyLayout(tmp_path), make_study(tmp_path, arms={"a": {}}, tune=RATES)
+    low, high = ended(layout, 0, LOW, 0.9), ended(layout, 0, HIGH, 0.8)
+    promote_chosen(layout, "a", low, lambda _: "card")
+    better = make_record(1, valid=0.95, hyperparameters=LOW)
+    write_record(layout, better)
+    layout.run_model_folder(better.key).mkdir(parents=True)
+    (layout.run_model_folder(better.key) / "weights").write_text(better.key)
+
+    def settle() -> None:
+        sweep_study_folder(layout, [])
+        for record in (low, high, better):
+            promote(layout, record, study, lambda _: "card")
+        for chosen in (high, better):
+            assert promote_chosen(layout, "a", chosen, lambda _: "card")
+
+    with monkeypatch.context() as dying, suppress(_KilledError):
+        _die_after(kills, dying)
+        settle()
+    settle()
+    assert (tmp_path / "models/a/weights").read_text() == better.key
+    assert models(layout) == {high.key}
+    assert not (tmp_path / "set-aside").exists()
+    assert [path for path in tmp_path.rglob(".*") if path.name != ".headstart"] == []
+
+
+class _KilledError(BaseException):
+    """What ends a process at once: nothing is cleaned up after it."""
+
+
+def _die_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raise at the call of that number which changes a folder, and at every later one."""
+    left = [count]
+
+    def mortal(call: Any) -> Any:
+        def change(*args: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise _KilledError
+            return call(*args, **options)
+
+        return change
+
+    for kind, name in ((Path, "rename"), (Path, "replace"), (shutil, "rmtree")):
+        monkeypatch.setattr(kind, name, mortal(getattr(kind, name)))
+
+
 # Grids
 
 
@@ -105,6 +239,7 @@ def ended(layout: StudyLayout, seed: int, hyperparameters: dict[str, float], val
     model = layout.run_model_folder(record.key)
     model.mkdir(parents=True)
     (model / "weights").write_text(record.key)
+    write_record(layout, record)
     promote(layout, record, make_study(layout.out, arms={"a": {}}, tune=RATES), lambda _: "card")
     return record
 
@@ -132,6 +267,7 @@ def test_a_model_that_waits_for_its_own_turn_is_not_removed_for_another(tmp_path
     layout.run_model_folder(waiting.key).mkdir(parents=True)
     worse = ended(layout, 1, LOW, 0.9)
     assert models(layout) == {waiting.key, worse.key}
+    write_record(layout, waiting)
     assert promote(layout, waiting, make_study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
     assert models(layout) == {waiting.key}
 
@@ -143,6 +279,7 @@ def test_sizes_do_not_compete_in_a_tuned_arm(tmp_path: Path) -> None:
     for size, valid in ((4, 0.4), (5, 0.3)):
         small = make_record(0, valid=valid, hyperparameters=LOW, size=size)
         layout.run_model_folder(small.key).mkdir(parents=True)
+        write_record(layout, small)
         assert promote(layout, small, make_study(tmp_path, arms={"a": {}}, tune=RATES), lambda _: "card")
     assert len(models(layout)) == 2
 
@@ -202,6 +339,27 @@ def test_model_that_is_gone_leaves_no_wrong_one(tmp_path: Path) -> None:
     assert not promote_chosen(layout, "a", high, lambda _: "card")
     assert not (tmp_path / "models/a").exists()
     assert models(layout) == {low.key}
+
+
+def test_a_promoted_model_whose_run_was_redone_gives_way_to_the_new_one(tmp_path: Path) -> None:
+    layout = StudyLayout(tmp_path)
+    record = ended(layout, 0, LOW, 0.5)
+    promote_chosen(layout, "a", record, lambda _: "card")
+    (tmp_path / "models/a/weights").write_text("old")
+    ended(layout, 0, LOW, 0.5)
+    assert promote_chosen(layout, "a", record, lambda _: "card")
+    assert (tmp_path / "models/a/weights").read_text() == record.key
+    assert models(layout) == set()
+
+
+def test_a_promoted_model_does_not_go_back_where_another_is_being_written(tmp_path: Path) -> None:
+    layout = StudyLayout(tmp_path)
+    low, high = ended(layout, 0, LOW, 0.9), ended(layout, 0, HIGH, 0.2)
+    promote_chosen(layout, "a", low, lambda _: "card")
+    layout.run_model_folder(low.key).mkdir()
+    assert promote_chosen(layout, "a", high, lambda _: "card")
+    assert (tmp_path / "set-aside/models/a/weights").read_text() == low.key
+    assert list(layout.run_model_folder(low.key).iterdir()) == []
 
 
 def test_arm_of_which_nothing_ended_has_no_model(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -48,12 +50,13 @@ def test_folder_of_another_study_is_not_written_to(tmp_path: Path) -> None:
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("headstart.store.runs.write_text", fail)
-    with pytest.raises(OutputError, match="cannot be written: No space left on device") as caught:
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutputError, match="cannot be written: the disk is full") as caught:
         opened(tmp_path / "out")
-    assert caught.value.where == str(tmp_path / "out")
+    assert caught.value.where == str(RunStore(tmp_path / "out").study_file)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_new_folder_has_no_seeds_and_no_rule(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_samples_of_a_run_that_ended_are_a_table_that_holds_its_cells(tmp_path: 
         tracker.on_event(RunEnded(make_record(samples=(SAMPLE,))))
     (event,) = read(tmp_path).Tensors("samples/0")
     assert event.tensor_proto.string_val[0].decode().splitlines() == [
-        "**two &#124; three how many?**",
+        r"**two \| three how many?**",
         "",
         "| | answer | stopped |",
         "|-|-|-|",

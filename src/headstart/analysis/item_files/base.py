@@ -62,7 +62,7 @@ class ItemReader(Protocol):
 
 def hash_text(*texts: object) -> str:
     """A short digest of what an item asks, where a format gives items no identity of their own."""
-    return hashlib.sha256("\0".join(map(str, texts)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\0".join(map(str, texts)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def number_repeats(names: Sequence[str]) -> list[str]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.analysis.item_files.base import ItemFile, ItemRow
+from headstart.analysis.item_files.fields import check_kind, take_field
 from headstart.analysis.item_files.json_files import parse_object, read_first_object
-from headstart.analysis.item_files.zip_files import read_entry
+from headstart.analysis.item_files.zip_files import open_archive, read_entry
 from headstart.config.metrics import MetricInfo
 from headstart.data.formats import Cells
 from headstart.data.lines import read_raw_lines
@@ -34,8 +35,11 @@ class InspectReader:
     def recognises(self, file: Path) -> bool:
         """By the entries of a ZIP, or by the keys of a JSON object."""
         if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                return bool({"header.json", "_journal/start.json"} & set(archive.namelist()))
+            try:
+                with open_archive(file) as archive:
+                    return bool({"header.json", "_journal/start.json"} & set(archive.namelist()))
+            except DataError:
+                return file.suffix.lower() == ".eval"  # so that reading it says what is wrong
         return file.suffix.lower() == ".json" and _is_log(file)
 
     def read(self, file: Path) -> ItemFile:
@@ -51,7 +55,7 @@ class InspectReader:
             raise DataError(
                 "a log without samples", where=str(file), fix="run inspect eval with --log-samples"
             )
-        spec = header["eval"]
+        spec = take_field(header, "eval", dict, str(file))
         return ItemFile(
             file,
             rows,
@@ -77,12 +81,11 @@ def _is_log(file: Path) -> bool:
 
 def _read_json(file: Path) -> tuple[dict[str, Any], list[Cells]]:
     log = parse_object("".join(read_raw_lines(file)), str(file))
-    samples = [(f"{file} sample {sample.get('id')}", sample) for sample in log.get("samples") or ()]
-    return log, samples
+    return log, list(_number_samples(log, str(file), file))
 
 
 def _read_archive(file: Path) -> tuple[dict[str, Any], list[Cells]]:
-    with zipfile.ZipFile(file) as archive:
+    with open_archive(file) as archive:
         if "header.json" not in archive.namelist():
             return {"status": "started"}, []
         header = parse_object(read_entry(archive, "header.json", file), f"{file} header.json")
@@ -94,11 +97,18 @@ def _read_samples(archive: zipfile.ZipFile, file: Path) -> Iterator[Cells]:
     names = [name for name in archive.namelist() if _is_sample(name)]
     if "summaries.json" in archive.namelist():
         text = b'{"samples":' + read_entry(archive, "summaries.json", file) + b"}"
-        for sample in parse_object(text, f"{file} summaries.json")["samples"]:
-            yield f"{file} sample {sample.get('id')}", sample
+        where = f"{file} summaries.json"
+        yield from _number_samples(parse_object(text, where), where, file)
         return
     for name in names:
         yield f"{file} {name}", parse_object(read_entry(archive, name, file), f"{file} {name}")
+
+
+def _number_samples(log: Mapping[str, Any], where: str, file: Path) -> Iterator[Cells]:
+    """The objects in its `samples`, each with its place; none where there is no such key."""
+    for number, sample in enumerate(check_kind(log.get("samples") or [], list, "samples", where)):
+        cells = check_kind(sample, dict, f"samples[{number}]", where)
+        yield f"{file} sample {cells.get('id')}", cells
 
 
 def _is_sample(name: str) -> bool:
@@ -121,14 +131,15 @@ def _check_ended(header: Mapping[str, Any], file: Path) -> None:
 
 
 def _make_row(where: str, sample: Mapping[str, Any]) -> ItemRow:
-    values = {name: _read_value(value) for name, value in _list_scores(sample)}
-    return ItemRow(where, str(sample.get("id")), values, seed=int(sample.get("epoch", 1)))
+    values = {name: _read_value(value) for name, value in _list_scores(where, sample)}
+    epoch = check_kind(sample.get("epoch", 1), int, "epoch", where)
+    return ItemRow(where, str(sample.get("id")), values, seed=epoch)
 
 
-def _list_scores(sample: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+def _list_scores(where: str, sample: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """By scorer; the parts of a score that is an object are called `scorer.part`."""
-    for scorer, score in (sample.get("scores") or {}).items():
-        value = score.get("value")
+    for scorer, score in check_kind(sample.get("scores") or {}, dict, "scores", where).items():
+        value = check_kind(score, dict, f"scores.{scorer}", where).get("value")
         if isinstance(value, dict):
             yield from ((f"{scorer}.{name}", part) for name, part in value.items())
         else:
@@ -147,10 +158,11 @@ def _read_value(value: object) -> object:
 def _find_letter_scorers(samples: Iterable[Cells]) -> dict[str, MetricInfo]:
     """Scorers that say correct and incorrect: more is better, and it is a share."""
     letters: dict[str, bool] = {}
-    for _, sample in samples:
-        for name, value in _list_scores(sample):
+    for where, sample in samples:
+        for name, value in _list_scores(where, sample):
             if _read_value(value) is not None:
-                letters[name] = letters.get(name, True) and value in tuple(_LETTERS)
+                is_letter = isinstance(value, str) and value in _LETTERS
+                letters[name] = letters.get(name, True) and is_letter
     return {name: MetricInfo(name, False, True) for name, has_letters in letters.items() if has_letters}
 
 

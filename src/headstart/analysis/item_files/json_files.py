@@ -10,6 +10,7 @@ from typing import Any, Final
 from headstart.data.formats import Cells
 from headstart.data.lines import read_raw_lines
 from headstart.errors import DataError
+from headstart.json_text import JsonTextError, parse_json
 
 #: Characters that are read of a file to tell its format.
 _HEAD: Final = 1 << 20
@@ -25,7 +26,7 @@ def read_first_object(file: Path) -> dict[str, Any]:
         return {}
     try:
         first, _ = json.JSONDecoder().raw_decode(text.lstrip().removeprefix("[").lstrip())
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # ValueError: a number of thousands of digits too
         return {}
     return first if isinstance(first, dict) else {}
 
@@ -64,8 +65,8 @@ def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
 
 def _parse(text: str | bytes, where: str) -> Any:
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(text)
+    except JsonTextError as error:
         raise DataError(f"not JSON: {error}", where=where) from error
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headstart.analysis.item_files.base import ItemFile, ItemRow, hash_text, number_repeats
+from headstart.analysis.item_files.fields import check_kind
 from headstart.data.formats import Cells
 from headstart.errors import DataError
 
@@ -41,7 +42,10 @@ class LightevalReader:
 
     def read(self, file: Path) -> ItemFile:
         """As `ItemReader`."""
-        rows = [(where, _identify_document(cells), _read_metrics(cells)) for where, cells in _read_rows(file)]
+        rows = [
+            (where, _identify_document(cells), _read_metrics(cells, where))
+            for where, cells in _read_rows(file)
+        ]
         found = _FILE.fullmatch(file.name)
         return ItemFile(file, _merge_rows(rows), arm=_name_model(file), task=found["task"] if found else None)
 
@@ -67,9 +71,10 @@ def _identify_document(cells: Mapping[str, Any]) -> str:
     return hash_text(document)
 
 
-def _read_metrics(cells: Mapping[str, Any]) -> dict[str, object]:
+def _read_metrics(cells: Mapping[str, Any], where: str) -> dict[str, object]:
     """Those that the row has: all rows of a file have the struct's names."""
-    metrics = next(cells[name] for name in _METRICS if name in cells) or {}
+    found = next(name for name in _METRICS if name in cells)
+    metrics = check_kind(cells[found] or {}, dict, found, where)
     return {name: value for name, value in metrics.items() if value is not None}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.analysis.item_files.base import ItemFile, ItemRow, number_repeats
+from headstart.analysis.item_files.fields import check_kind, take_field
 from headstart.analysis.item_files.json_files import read_first_object, read_objects
 from headstart.data.formats import Cells
 from headstart.errors import DataError
@@ -37,7 +38,7 @@ class LmEvalReader:
 
     def read(self, file: Path) -> ItemFile:
         """As `ItemReader`; metrics of files with several filters are called `exact_match,strict-match`."""
-        samples = [(where, _keep_scores(sample)) for where, sample in read_objects(file)]
+        samples = [(where, _keep_scores(sample, where)) for where, sample in read_objects(file)]
         items = _name_documents(samples)
         filters = {sample.get("filter") for _, sample in samples}
         _check_once(samples)
@@ -59,11 +60,25 @@ class LmEvalReader:
         )
 
 
-def _keep_scores(sample: Mapping[str, Any]) -> dict[str, Any]:
+def _keep_scores(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Without prompts and answers, which are large."""
-    names = sample.get("metrics", [name for name in sample if name not in _FIXED])
+    _check_keys(sample, where)
+    names = check_kind(
+        sample.get("metrics", [name for name in sample if name not in _FIXED]), list, "metrics", where
+    )
+    for name in names:
+        check_kind(name, str, "a name in metrics", where)
     kept = {name: sample.get(name) for name in ("doc_id", "doc_hash", "filter") if name in sample}
     return kept | {"scores": {name: sample.get(name) for name in names}}
+
+
+def _check_keys(sample: Mapping[str, Any], where: str) -> None:
+    """See that what tells documents apart can do so."""
+    if not isinstance(sample.get("doc_id"), int | str):
+        take_field(sample, "doc_id", int, where)
+    for name in ("doc_hash", "filter"):
+        if sample.get(name) is not None:
+            take_field(sample, name, str, where)
 
 
 def _name_documents(samples: Sequence[Cells]) -> dict[Any, str]:

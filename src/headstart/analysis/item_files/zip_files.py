@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,21 +18,50 @@ from headstart.errors import DataError
 #: Compression method 93 of the ZIP specification (APPNOTE 4.4.5); 30 bytes precede names in a local header.
 _ZSTANDARD: Final = 93
 _LOCAL_HEADER: Final = 30
+#: Bytes of the largest entry that is read.
+_MOST: Final = 512 << 20
+#: What zipfile and decompressors raise for damage; RuntimeError: a password is needed.
+_DAMAGE: Final = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, pa.ArrowException),
+    *(NotImplementedError, RuntimeError, OSError, ValueError),
+)
+
+
+@contextmanager
+def open_archive(file: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive in a file.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+    except _DAMAGE as error:
+        raise DataError(f"a damaged ZIP archive: {error}", where=str(file)) from error
+    with archive:
+        yield archive
 
 
 def read_entry(archive: zipfile.ZipFile, name: str, file: Path) -> bytes:
     """An entry's content.
 
     Raises:
-        DataError: it is damaged.
+        DataError: it is damaged, or larger than any log's.
     """
     info = archive.getinfo(name)
     try:
-        if info.compress_type != _ZSTANDARD:
-            return archive.read(info)
-        return _read_zstandard(info, file)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, pa.ArrowException) as error:
+        content = _read_zstandard(info, file) if info.compress_type == _ZSTANDARD else _read(archive, info)
+    except _DAMAGE as error:
         raise DataError(f"{name} in it cannot be read: {error}", where=str(file)) from error
+    if len(content) > _MOST:
+        raise DataError(f"{name} in it is larger than {_MOST >> 20} MiB", where=str(file))
+    return content
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """No more than shows that it is too large: what an archive says of that is not believed."""
+    with archive.open(info) as stream:
+        return stream.read(_MOST + 1)
 
 
 def _read_zstandard(info: zipfile.ZipInfo, file: Path) -> bytes:
@@ -38,4 +72,4 @@ def _read_zstandard(info: zipfile.ZipInfo, file: Path) -> bytes:
         skipped = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         stream.seek(skipped, 1)
         packed = stream.read(info.compress_size)
-    return bytes(pa.CompressedInputStream(pa.BufferReader(packed), "zstd").read())
+    return bytes(pa.CompressedInputStream(pa.BufferReader(packed), "zstd").read(_MOST + 1))

@@ -165,7 +165,7 @@ def _parse_number(cell: Any) -> float | None:
         return None
     try:
         number = float(cell)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a whole number of 309 digits
         return None
     return number if math.isfinite(number) else None
 

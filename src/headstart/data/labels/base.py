@@ -16,7 +16,7 @@ from headstart.config.study import Data
 from headstart.data.corpus import CellType, Part, Row, Text
 from headstart.data.distributions import Bar
 from headstart.data.formats import get_cell
-from headstart.data.texts import list_text_columns, read_text
+from headstart.data.texts import check_encodable, list_text_columns, read_text
 from headstart.errors import DataError
 from headstart.records import StudyWarning
 
@@ -48,8 +48,11 @@ class LabelStatistics:
         return {key: value for key, value in values.items() if value is not None}
 
 
-def _refuse_bytes(label: object, where: str) -> object:
-    """The label; as a name, bytes would be what Python prints of them."""
+def _check_label(label: object, place: str, where: str) -> object:
+    """The label; as a name, bytes would be what Python prints, and half a character cannot be written."""
+    for text in label if isinstance(label, list | dict) else (label,):
+        if isinstance(text, str):
+            check_encodable(text, place, where)
     if isinstance(label, bytes):
         raise DataError(
             f"label {label[:80]!r} is bytes",
@@ -93,7 +96,8 @@ class LabelType(ABC):
             DataError: a column is absent, or the cell holds bytes.
         """
         if isinstance(data.label, str):
-            return _refuse_bytes(get_cell(cells, data.label, where, "data.label"), where)
+            label = get_cell(cells, data.label, where, "data.label")
+            return _check_label(label, f"column {data.label!r}", where)
         return {column: get_cell(cells, column, where, "data.label") for column in data.label}
 
     def settle(self, rows: Mapping[Part, Sequence[Row]], data: Data) -> Mapping[Part, Sequence[Row]]:

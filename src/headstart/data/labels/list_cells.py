@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import io
-import json
 import re
 import tokenize
 from itertools import pairwise
 from typing import Any, Final
+
+from headstart.json_text import parse_json
 
 _CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
 #: A list in what Python prints of other types, such as `array([1, 0])`.
@@ -44,8 +45,8 @@ def parse_list(cell: str) -> list[Any] | dict[str, Any] | None:
 def _parse_literal(text: str) -> Any:
     """What JSON or Python reads; None where neither does."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):  # the latter of a text of brackets
+        return parse_json(text)
+    except ValueError:
         pass
     try:
         return ast.literal_eval(_add_commas(text))

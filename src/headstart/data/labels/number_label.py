@@ -12,6 +12,7 @@ from headstart.config.study import Data
 from headstart.data.corpus import Part, Row
 from headstart.data.distributions import compute_histogram, compute_quantiles
 from headstart.data.labels.base import LabelKey, LabelStatistics, LabelType
+from headstart.data.texts import shorten
 from headstart.errors import DataError
 
 #: What float32, in which labels are kept, can hold.
@@ -50,14 +51,16 @@ def _parse_number(row: Row) -> float:
     try:
         # Python takes 1_000 for a number, which no table means.
         value = math.nan if "_" in str(row.label) else float(cast(Any, row.label))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the latter of a whole number of 309 digits
         value = math.nan
     if not math.isfinite(value):
         has_digit = isinstance(row.label, str) and any(map(str.isdigit, row.label))
         fix = "write it with a point and nothing else, such as 0.5" if has_digit else None
-        raise DataError(f"label {row.label!r}", where=row.where, expected="a finite number", fix=fix)
+        raise DataError(f"label {shorten(row.label)}", where=row.where, expected="a finite number", fix=fix)
     if abs(value) > LARGEST:
         raise DataError(
-            f"label {row.label!r} is too large", where=row.where, expected=f"at most {LARGEST:.2g} (32 bits)"
+            f"label {shorten(row.label)} is too large",
+            where=row.where,
+            expected=f"at most {LARGEST:.2g} (32 bits)",
         )
     return value

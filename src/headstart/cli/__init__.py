@@ -1,0 +1,101 @@
+"""The command line: each command parses its words, calls one function, and prints what it gives."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+
+from headstart.cli import models, results, studies
+from headstart.cli.output import prepare_streams, print_error, print_news, print_text
+from headstart.errors import HeadstartError
+from headstart.interrupts import Interrupted, end_children, name_interrupt, raise_interrupts
+from headstart.os_faults import explain_system_error, is_of_the_machine
+
+#: Whatever typer says of words that it cannot parse: click's error, which typer brings along, and hides.
+_WordsError: Final[type[Exception]] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="headstart",
+    help="Fine-tune text models with the control arm included.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _print_version(show_version: bool) -> None:
+    if show_version:
+        print_text(f"headstart {version('headstart')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _describe_program(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Fine-tune text models with the control arm included."""
+
+
+#: In the order in which help lists them.
+for _command in (
+    studies.init,
+    studies.plan,
+    studies.run,
+    models.predict,
+    models.generate,
+    models.export,
+    results.compare,
+    results.judge,
+    results.power,
+    models.params,
+    models.explain,
+    studies.schema,
+    studies.demo,
+):
+    app.command()(_command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and give its exit code; a user's mistake is one message and code 2.
+
+    Where a signal ends it, the code is 128 and the signal's number.
+    """
+    prepare_streams()
+    try:
+        with raise_interrupts():
+            code = app(arguments, prog_name="headstart", standalone_mode=False)
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        end_children()
+        name, code = name_interrupt(interrupt)
+        print_news(f"interrupted by {name}: nothing half-written is left")
+        return code
+    except HeadstartError as error:
+        print_error(str(error))
+        return 2
+    except OSError as error:
+        if not is_of_the_machine(error):
+            raise
+        print_error(str(explain_system_error(error)))
+        return 2
+    except _WordsError as error:
+        return _explain_words(error)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return code if isinstance(code, int) else 0
+
+
+def _explain_words(error: Exception) -> int:
+    """Say what is wrong with the words of the command line; where there are none, how it is used."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        print_text(context.get_help())
+    else:
+        command = context.command_path if context is not None else "headstart"
+        message = HeadstartError(error.format_message(), fix=f"see {command} --help")  # type: ignore[attr-defined]
+        print_error(str(message))
+    return 2

@@ -1,0 +1,152 @@
+"""The commands that write, plan and run studies: init, plan, run, demo and schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from headstart.cli.options import AsJson, Overrides, StudyFile, Wait
+from headstart.cli.output import print_json, print_news, print_rendered, print_text
+from headstart.errors import HeadstartError
+from headstart.interrupts import Interrupted, end_children, name_interrupt
+
+if TYPE_CHECKING:
+    from headstart.config.study import Study
+
+
+def init(
+    data: Annotated[Path, typer.Argument(help="A data file or folder.", show_default=False)],
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint: folder, hub id, or asset:name; a small one by default.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column of texts, where the guess is wrong; A,B for a pair.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of labels, where the guess is wrong; A,B,C of 0 and 1.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("study.yaml"),
+) -> None:
+    """Look at labelled texts, or prompts and responses, and write a commented study file."""
+    from headstart.commands.init import init as write_study
+    from headstart.report.init import render_init
+
+    print_text(render_init(write_study(data, output, model=model, text=text, label=label)))
+
+
+def plan(
+    study: StudyFile,
+    overrides: Overrides = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Make a few real steps: memory measured, time expected.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the study and its data, and list its runs and their cost, without training."""
+    from headstart.config.load import load_study
+
+    loaded = load_study(study, overrides or ())
+    from headstart.commands.plan import plan as plan_study
+    from headstart.report.plan import render_plan
+
+    planned = plan_study(loaded, print_news, probe=probe)
+    if as_json:
+        print_json(planned.to_dict())
+    else:
+        print_rendered(render_plan(planned))
+
+
+def run(
+    study: StudyFile,
+    overrides: Overrides = None,
+    until_decided: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS", help="Add seeds until every contrast is decided, or its interval narrower."
+        ),
+    ] = None,
+    most_seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Where adding seeds ends: 20 by default.", show_default=False),
+    ] = None,
+    sequence: Annotated[
+        Literal["signs", "t"] | None,
+        typer.Option(help="signs (the default) assume no law, t normal differences.", show_default=False),
+    ] = None,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train the missing runs of the study, and print its findings."""
+    from headstart.config.load import load_study
+
+    loaded = load_study(study, overrides or ())
+    _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
+    if until_decided is None:
+        _run_and_print(loaded, as_json=as_json, wait=wait)
+    else:
+        options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
+        _run_and_print(loaded, as_json=as_json, wait=wait, until=(until_decided, options))
+
+
+def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
+    """See that nothing is said of adding seeds where none are added."""
+    for name, value in given.items():
+        if until_decided is None and value is not None:
+            raise HeadstartError(
+                f"{value}, and no seeds are added",
+                where=name,
+                expected="--until-decided POINTS beside it",
+                fix=f"leave {name} out, or add --until-decided",
+            )
+
+
+def schema() -> None:
+    """Print the JSON schema of study files, for editors."""
+    from headstart.commands.schema import schema as make_schema
+
+    print_json(make_schema())
+
+
+def demo(overrides: Overrides = None, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Run a real study of five minutes: pretrained against random weights and a bag of words."""
+    from headstart.commands.demo import load_demo
+
+    _run_and_print(load_demo(overrides or ()), as_json=as_json, wait=wait)
+
+
+def _run_and_print(
+    study: Study, *, as_json: bool, wait: bool, until: tuple[float, dict[str, Any]] | None = None
+) -> None:
+    from headstart.commands.run import run as run_study
+    from headstart.commands.until import run_until
+    from headstart.report.progress import StudyProgress
+    from headstart.report.study_summary import render_study_summary
+
+    try:
+        with StudyProgress(study.metric) as progress:
+            listeners = progress.on_event, progress.log, progress.begin
+            if until is None:
+                results = run_study(study, *listeners, wait=wait)
+            else:
+                results = run_until(study, until[0], *listeners, wait=wait, **until[1])
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        raise _end_study(study, interrupt) from None
+    if as_json:
+        print_json(results.to_dict())
+    else:
+        print_rendered(render_study_summary(results.findings, results.out))
+    if results.findings.failed:
+        raise typer.Exit(1)
+
+
+def _end_study(study: Study, interrupt: BaseException) -> typer.Exit:
+    """Say what an interrupted study keeps; gives what ends the command."""
+    end_children()
+    name, code = name_interrupt(interrupt)
+    print_news(
+        f"interrupted by {name}: runs that have ended, and the last states of those under way, are kept in "
+        f"{study.out}; the same command goes on from there"
+    )
+    return typer.Exit(code)

@@ -1,0 +1,151 @@
+"""Says what is wrong with a study in our own words: each problem with its key, its line, and what was got."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from headstart.config.rates import BY_METHOD, FOR_ALL
+from headstart.config.study import Arm, Study
+from headstart.errors import Problem
+from headstart.wording import shorten_repr
+
+#: A key at the head of a message about the study as a whole; arms' names may hold a hyphen.
+_KEY_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_PYDANTIC_PREFIX: Final = re.compile(r"^(Value error|Assertion failed), ")
+#: What pydantic puts into an error's location for a union or a constraint.
+_TYPE_NAME_PATTERN: Final = re.compile(
+    rf"int|str|float|\[key\]|{FOR_ALL}|{BY_METHOD}|(tuple\[|literal\[|function-|constrained).*"
+)
+#: What is expected, by pydantic's kind of error; where it is not here, its own words say that.
+_EXPECTED: Final = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "a section of keys"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    "int_parsing_size": "a whole number of fewer digits",
+    "finite_number": "a finite number",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where each key of a study stands, for messages: the tree with its lines, and the overridden keys."""
+
+    name: str
+    tree: Any
+    overridden: frozenset[str]
+
+    def locate(self, location: Sequence[str | int]) -> str:
+        """`file:line` of the deepest part of `location` that the file holds, unless an override wrote it."""
+        section = f"{_join_dotted(location)}."
+        if any(section.startswith(f"{key}.") for key in self.overridden):
+            return "command line"
+        # A section that the file has not, an override made.
+        if not _has_location(self.tree, location) and any(key.startswith(section) for key in self.overridden):
+            return "command line"
+        line = _find_line(self.tree, location)
+        return f"{self.name}:{line}" if line else self.name
+
+
+def list_problems(error: ValidationError, source: Source) -> tuple[Problem, ...]:
+    """What `error` says of a study, one problem for each place."""
+    return tuple(problem for item in _drop_repeated(error) for problem in _split(item, source))
+
+
+def describe_value(item: Any) -> str:
+    """What was got and expected, of one of a ValidationError's entries, in our own words."""
+    if item["type"] == "missing":
+        return "is missing"
+    if item["type"] in ("value_error", "assertion_error"):
+        return _PYDANTIC_PREFIX.sub("", str(item["msg"]))
+    got = shorten_repr(item["input"])
+    if item["type"] in _EXPECTED:
+        return f"{_EXPECTED[item['type']]} expected, got {got}"
+    return f"{item['msg'][0].lower()}{item['msg'][1:]}, got {got}"
+
+
+def describe_unknown(key: str, known: Sequence[str]) -> str:
+    """That a key is not known, with the known one that was probably meant, or all."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
+    return f"unknown key; {hint}"
+
+
+def _drop_repeated(error: ValidationError) -> list[Any]:
+    """One entry a location: a union reports once for each of its types."""
+    seen: dict[tuple[Any, ...], Any] = {}
+    for item in error.errors(include_url=False):
+        seen.setdefault(_find_location(item), item)
+    return list(seen.values())
+
+
+def _find_location(item: Any) -> tuple[int | str, ...]:
+    """Where the error stands, without type names; an arm's name and an unknown key are the user's words."""
+    loc = item["loc"]
+    user_words = {1} if loc[:1] == ("arms",) else set()
+    user_words |= {len(loc) - 1} if item["type"] == "extra_forbidden" else set()
+    return tuple(
+        part for i, part in enumerate(loc) if i in user_words or not _TYPE_NAME_PATTERN.fullmatch(str(part))
+    )
+
+
+def _split(item: Any, source: Source) -> Iterator[Problem]:
+    """One problem; or one a line, where the study as a whole was judged."""
+    lines = item["msg"].splitlines() if not _find_location(item) else [item["msg"]]
+    return (_make_problem({**item, "msg": line}, source) for line in lines)
+
+
+def _make_problem(item: Any, source: Source) -> Problem:
+    location = _find_location(item)
+    message = describe_value(item)
+    if not location and ": " in message and _KEY_PATTERN.fullmatch(message.split(": ")[0]):
+        key, _, message = message.partition(": ")
+        location = tuple(key.split("."))
+    if item["type"] == "extra_forbidden":
+        message = describe_unknown(str(location[-1]), sorted(_list_keys(location[:-1])))
+    return Problem(source.locate(location), _join_dotted(location), message)
+
+
+def _list_keys(location: Sequence[str | int]) -> set[str]:
+    """The keys that the section at `location` may hold."""
+    in_arm = location[:1] == ("arms",)
+    section: type[BaseModel] = Arm if in_arm else Study
+    for part in location[2:] if in_arm else location:  # an arm may be named like a section
+        if part in section.model_fields:
+            kinds = get_args(section.model_fields[part].annotation) or (
+                section.model_fields[part].annotation,
+            )
+            section = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), section)
+    return set(section.model_fields)
+
+
+def _has_location(tree: Any, location: Sequence[str | int]) -> bool:
+    for part in location:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
+
+
+def _find_line(tree: Any, location: Sequence[str | int]) -> int | None:
+    """The 1-based line of the deepest key of `location` present in `tree`."""
+    line = None
+    for part in location:
+        if isinstance(tree, CommentedMap) and part in tree:
+            # A key merged in by `<<` has no line here: that of its section stands.
+            line = (tree.lc.data or {}).get(part, [(line or 1) - 1])[0] + 1
+        elif isinstance(tree, CommentedSeq) and isinstance(part, int) and part < len(tree):
+            line = tree.lc.item(part)[0] + 1
+        else:
+            break
+        tree = tree[part]
+    return line
+
+
+def _join_dotted(location: Sequence[str | int]) -> str:
+    return ".".join(map(str, location))

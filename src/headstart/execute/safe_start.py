@@ -1,0 +1,28 @@
+"""Begins processes so that they import nothing from the current folder, whatever lies there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_SAFE_PATH: Final = "PYTHONSAFEPATH"
+
+
+@contextmanager
+def keep_out_current_folder() -> Iterator[None]:
+    """Have processes that are begun here import nothing from the current folder, whatever lies there.
+
+    multiprocessing begins them by `python -c`, which looks there first: a `torch.py` would be run. What the
+    main script itself imports from is handed to workers afterwards, as it is there.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before

@@ -1,0 +1,54 @@
+"""Gives a study's folder to one process at a time: whoever writes there holds it, by whatever path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from headstart.events import Log, ignore_log
+from headstart.store.folder_mark import read_mark
+from headstart.store.layout import StudyLayout
+from headstart.store.lease import Fence, hold_lease
+from headstart.store.same_study import check_folder
+
+_LEASE: Final = "folder"
+_FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
+
+
+@contextmanager
+def hold_study_folder(
+    out: Path, *, wait: bool = False, log: Log = ignore_log, fix: str = _FIX
+) -> Iterator[Fence]:
+    """Have the folder `out` to this process alone while the block runs; it is given back however that ends.
+
+    The folder is made if need be, and removed where nothing was written into it. A process that was killed
+    holds nothing.
+
+    Args:
+        wait: for a process that has it; `log` is told.
+        fix: what one is told to do who does not wait.
+
+    Raises:
+        OutputError: another process has it and `wait` is not set; it is not ours, or cannot be written.
+    """
+    layout = StudyLayout(out)
+    check_folder(layout)  # what is not ours is not touched at all
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        with hold_lease(layout.own_folder, _LEASE, thing=out, fix=fix, wait=wait, log=log) as fence:
+            yield fence
+    finally:
+        if read_mark(layout) is None:
+            _remove_traces(layout, made)
+
+
+def _remove_traces(layout: StudyLayout, made: list[Path]) -> None:
+    """Leave no folder behind in which no study was begun; one that another process uses is not empty."""
+    with suppress(OSError):
+        for file in layout.own_folder.glob(f"{_LEASE}.*.free"):
+            file.unlink()
+        layout.own_folder.rmdir()
+        for folder in made:
+            folder.rmdir()

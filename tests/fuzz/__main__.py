@@ -1,0 +1,120 @@
+"""Runs every fuzzer for some minutes of CPU time, each in its own process, and says what they found.
+
+    python tests/fuzz                        # all; HEADSTART_FUZZ_MINUTES each, 10 by default
+    python tests/fuzz test_readers -k deep   # some, as pytest is told
+
+An example that takes more than 2 GiB, or does not end, is a fault; a process beyond its limits is ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+FOLDER: Final = Path(__file__).parent
+#: Of a process: its own limits hold each example to 2 GiB over its start, which is some hundred MiB.
+MOST_MEMORY: Final = 3 << 30
+#: Of its start: torch, transformers and the tests themselves.
+FIRST_SECONDS: Final = 60
+#: Wall time that a process may take for each second of CPU time that it was given.
+PATIENCE: Final = 8
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one fuzzer did: examples, faults, growth in bytes, and why it was ended if it was."""
+
+    name: str
+    examples: int
+    refused: int
+    growth: int
+    fault: str
+    log: Path
+
+
+def list_fuzzers(words: list[str]) -> Iterator[str]:
+    """Every fuzzer as pytest names it, or those that `words` select."""
+    command = [sys.executable, "-m", "pytest", str(FOLDER), "--collect-only", *words]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    yield from (line for line in listed.stdout.splitlines() if "::" in line)
+
+
+def run_fuzzer(name: str, seconds: float, into: Path) -> Outcome:
+    """Run one for so many CPU seconds."""
+    place = into / name.rpartition("/")[2].replace("::", ".")
+    log, tally, note = (place.with_name(f"{place.name}.{kind}") for kind in ("log", "tally", "note"))
+    values = {"HEADSTART_FUZZ_SECONDS": str(seconds), "HEADSTART_FUZZ_TALLY": str(tally)}
+    env = os.environ | values | {"HEADSTART_FUZZ_NOTE": str(note), "OMP_NUM_THREADS": "1"}
+    with log.open("wb") as stream:
+        command = [sys.executable, "-m", "pytest", name, "-q", "-p", "no:cacheprovider", "--tb=short"]
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=env)
+        ended = watch(process, PATIENCE * seconds + FIRST_SECONDS)
+    figures = json.loads(tally.read_text(encoding="utf-8")) if tally.is_file() else {}
+    fault = ended or describe_fault(process.returncode, log)
+    if note.is_file():
+        fault += f"; it ended with {note}"
+    return Outcome(
+        name.rpartition("/")[2],
+        figures.get("examples", 0),
+        figures.get("refused", 0),
+        figures.get("largest_growth", 0),
+        fault,
+        log,
+    )
+
+
+def watch(process: subprocess.Popen[bytes], most_seconds: float) -> str:
+    """Wait for a process; why it was ended, if it was: it grew too much, or went on for too long."""
+    end, memory = time.monotonic() + most_seconds, 0
+    while process.poll() is None:
+        time.sleep(0.25)
+        with suppress(psutil.NoSuchProcess):
+            memory = psutil.Process(process.pid).memory_info().rss
+        if memory > MOST_MEMORY or time.monotonic() > end:
+            process.kill()
+            process.wait()
+            return f"ended at {memory >> 20} MiB" if memory > MOST_MEMORY else "did not end"
+    return ""
+
+
+def describe_fault(code: int, log: Path) -> str:
+    """The last line of a log, of a fuzzer that found something."""
+    if code == 0:
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"exit code {code}: {lines[-1] if lines else ''}"
+
+
+def main(words: list[str]) -> int:
+    """Run them one after the other, and print a table."""
+    seconds = 60 * float(os.environ.get("HEADSTART_FUZZ_MINUTES", "10"))
+    into = Path(tempfile.mkdtemp(prefix="headstart-fuzz-"))
+    outcomes = []
+    for name in list_fuzzers(words):
+        outcome = run_fuzzer(name, seconds, into)
+        outcomes.append(outcome)
+        print_row(outcome)
+    print(f"logs: {into}")
+    return int(any(outcome.fault for outcome in outcomes))
+
+
+def print_row(outcome: Outcome) -> None:
+    """One fuzzer's figures."""
+    growth = f"{outcome.growth / 2**20:.0f} MiB"
+    figures = f"{outcome.examples:>9,} examples {outcome.refused:>9,} refused {growth:>9} growth"
+    print(f"{outcome.name:60} {figures}  {outcome.fault or 'no fault'}", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

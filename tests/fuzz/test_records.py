@@ -1,0 +1,84 @@
+"""A study's folder whose records, looks, rule, study file or predictions were edited or damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fuzzing import check_shown, own_folder, print_as_people_see, run_to_end
+from headstart.commands.compare import compare_sources
+from headstart.report.comparison import render_comparison
+from headstart.store.layout import StudyLayout
+from headstart.store.records import read_records
+from judged_studies import write_answered_study
+from odd_values import mutated_bytes, values, write_yaml
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "until_decided.json": {
+        "schema_version": 2,
+        "metric": "exact_match",
+        "width": 1.0,
+        "most_seeds": 20,
+        "sequence": "signs",
+    },
+    "results.json": {"schema_version": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two arms that ended."""
+    folder = tmp_path_factory.mktemp("records") / "out"
+    store = write_answered_study(folder, prompts=4, seeds=(0, 1))
+    store.log_look(store.read_study())
+    return folder
+
+
+def list_places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where values stand in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place, *(one for key, below in inner for one in list_places(below, (*place, key)))]
+
+
+def replace_at(value: Any, place: tuple[Any, ...], new: Any) -> Any:
+    """The value with another one at a place."""
+    if not place:
+        return new
+    copy = value.copy()
+    copy[place[0]] = replace_at(value[place[0]], place[1:], new)
+    return copy
+
+
+def change(data: st.DataObject, whole: bytes) -> bytes:
+    """A file's content with a value or some bytes replaced."""
+    if data.draw(st.booleans()) or not whole.startswith(b"{"):
+        return data.draw(mutated_bytes(whole))
+    content = json.loads(whole)
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.sampled_from(list_places(content)))
+        content = replace_at(
+            content, place, data.draw(st.one_of(values(), st.sampled_from((7.0, "done", 2))))
+        )
+    return write_yaml(content).encode("utf-8", "surrogatepass")
+
+
+@given(data=st.data())
+def test_damaged_folders(out: Path, data: st.DataObject) -> None:
+    with own_folder() as folder:
+        copy = folder / "out"
+        shutil.copytree(out, copy)
+        files = sorted(file for file in copy.rglob("*") if file.is_file())
+        file = data.draw(st.sampled_from([*files, *(copy / name for name in OTHERS)]))
+        whole = file.read_bytes() if file.exists() else json.dumps(OTHERS[file.name]).encode()
+        file.write_bytes(change(data, whole))
+        run_to_end(lambda: list(read_records(StudyLayout(copy))), folder=folder)
+        found = run_to_end(compare_sources, [str(copy)], folder=folder)
+        if found is not None:
+            check_shown(print_as_people_see(render_comparison(found)))
+            run_to_end(found.to_dict)

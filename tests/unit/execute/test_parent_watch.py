@@ -1,0 +1,71 @@
+"""Workers, and the server that they come from, end with their parent, whatever they do."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from headstart.execute import parent_watch
+
+#: A parent that is killed while its child holds the interpreter's lock, or waits in Python.
+SCRIPT = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {folder!r})
+import at_work
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context({method!r})
+    at_work.start(context, {how!r}, {signals!r})
+    while not Path({folder!r}, "ready").exists():
+        pass
+    print(*(child.pid for child in __import__("psutil").Process().children(recursive=True)), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+WORK = """
+import ctypes, time
+from pathlib import Path
+from headstart.execute import parent_watch
+
+def start(context, how, signals):
+    context.Process(target=work, args=(how, signals), daemon=True).start()
+
+def work(how, signals):
+    if not signals:
+        parent_watch._ask_for_signal = lambda pipe: None
+    parent_watch.end_with_parent()
+    Path(__file__).with_name("ready").touch()
+    if how == "native":
+        ctypes.PyDLL(None).sleep(600)  # holds the lock: no thread of Python's runs
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "how", "signals"),
+    [("forkserver", "python", False), ("forkserver", "native", True), ("spawn", "python", False)],
+)
+def test_all_processes_end_with_a_killed_parent(tmp_path: Path, method: str, how: str, signals: bool) -> None:
+    if how == "native" and not sys.platform.startswith("linux"):
+        pytest.skip("there only the thread looks")
+    (tmp_path / "at_work.py").write_text(WORK, encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(folder=str(tmp_path), method=method, how=how, signals=signals), "utf-8")
+    parent = subprocess.run(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, check=False, timeout=120
+    )
+    assert parent.returncode == -signal.SIGKILL
+    children = [psutil.Process(int(pid)) for pid in parent.stdout.split() if psutil.pid_exists(int(pid))]
+    _, alive = psutil.wait_procs(children, timeout=60)
+    for process in alive:
+        process.kill()
+    assert alive == []
+
+
+def test_a_process_that_is_no_child_goes_on() -> None:
+    parent_watch.end_with_parent()

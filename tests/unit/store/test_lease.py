@@ -1,0 +1,221 @@
+"""A lease has one holder; it ends with its block or its process, and then one takes it over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from headstart.errors import OutputError
+from headstart.store import lease
+from headstart.store.holders import Holder, describe_this_process
+from headstart.store.lease import Fence, LeaseLostError, hold_lease
+
+ELSEWHERE = {"machine": "another", "host": "far", "process": 4}
+
+
+def hold(folder: Path, **options: object) -> ExitStack:
+    """The lease, until the stack is closed; `stack.fence` is its fence."""
+    stack = ExitStack()
+    held = hold_lease(folder, "a", thing=folder, fix="wait", **options)  # type: ignore[arg-type]
+    stack.fence = stack.enter_context(held)  # type: ignore[attr-defined]
+    return stack
+
+
+def write_holder(folder: Path, **changes: object) -> Holder:
+    """A lease that such a process holds."""
+    holder = describe_this_process().model_copy(update=changes)
+    (folder / "a.7.held").write_bytes(lease._format(holder))
+    return holder
+
+
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_who_comes_second_is_told_who_holds_it_and_changes_nothing(tmp_path: Path) -> None:
+    with hold(tmp_path):
+        before = list_names(tmp_path)
+        with pytest.raises(OutputError) as caught:
+            hold(tmp_path)
+        assert list_names(tmp_path) == before == ["a.1.held"]
+    assert str(caught.value).startswith(
+        f"{tmp_path}: in use by another headstart: process {os.getpid()} on host"
+    )
+    assert caught.value.fix == "wait"
+
+
+def test_it_is_free_again_however_the_block_ends(tmp_path: Path) -> None:
+    for error in (ValueError, KeyboardInterrupt, SystemExit):
+        with pytest.raises(error), hold(tmp_path):
+            raise error
+    with hold(tmp_path):
+        assert list_names(tmp_path) == ["a.4.held"]
+    assert list_names(tmp_path) == ["a.4.free"]
+
+
+def test_other_leases_of_the_folder_are_others(tmp_path: Path) -> None:
+    with hold(tmp_path), hold_lease(tmp_path, "b", thing=tmp_path, fix=""):
+        assert list_names(tmp_path) == ["a.1.held", "b.1.held"]
+
+
+def test_the_lease_of_a_killed_process_is_taken_at_once(tmp_path: Path) -> None:
+    script = (
+        "import os, signal\nfrom pathlib import Path\nfrom headstart.store.lease import hold_lease\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "with hold_lease(folder, 'a', thing=folder, fix=''): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    assert list_names(tmp_path) == ["a.1.held"]
+    with hold(tmp_path):
+        assert list_names(tmp_path) == ["a.2.held"]
+
+
+def test_who_waits_says_so_and_goes_on_when_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    first = hold(tmp_path)
+    monkeypatch.setattr(time, "sleep", lambda _: first.close())
+    with hold(tmp_path, wait=True, log=told.append):
+        assert list_names(tmp_path) == ["a.2.held"]
+    (sentence,) = told
+    assert sentence.startswith(f"waiting for process {os.getpid()} on host")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Lets time pass by sleeping alone, and something happen whenever it does."""
+    now = [0.0]
+
+    def start(on_sleep: Callable[[], None]) -> None:
+        def sleep(seconds: float) -> None:
+            now[0] += seconds
+            on_sleep()
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    return start
+
+
+def test_elsewhere_it_is_held_while_its_count_changes(
+    tmp_path: Path, clock: Callable[[Callable[[], None]], None]
+) -> None:
+    holder, beats = write_holder(tmp_path, **ELSEWHERE), iter(range(100))
+
+    def beat() -> None:
+        count = next(beats) // 6
+        (tmp_path / "a.7.held").write_bytes(lease._format(holder)[:-5] + f"{count:04d}\n".encode())
+
+    clock(beat)
+    with pytest.raises(OutputError, match="process 4 on host far"):
+        hold(tmp_path)
+    assert list_names(tmp_path) == ["a.7.held"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_elsewhere_it_has_ended_when_nothing_changes_for_long(
+    tmp_path: Path, clock: Callable[[Callable[[], None]], None], content: bytes | None
+) -> None:
+    slept: list[None] = []
+    write_holder(tmp_path, **ELSEWHERE)
+    if content is not None:  # as a machine leaves it that lost its power
+        (tmp_path / "a.7.held").write_bytes(content)
+    clock(lambda: slept.append(None))
+    told: list[str] = []
+    with hold(tmp_path, log=told.append):
+        assert list_names(tmp_path) == ["a.8.held"]
+    assert len(slept) * lease.POLL_SECONDS > lease.STALE_SECONDS
+    assert len(told) == 1
+    assert "watching whether that is at work" in told[0]
+
+
+def test_of_many_who_take_it_over_at_once_one_has_it(tmp_path: Path) -> None:
+    """Again and again: each of eight tries until it had it; at no time do two."""
+    write_holder(tmp_path, started=-1.0)
+    inside, most, had = [0], [0], [0]
+    lock = threading.Lock()
+
+    def take() -> None:
+        while True:
+            try:
+                with hold(tmp_path):
+                    with lock:
+                        inside[0] += 1
+                        most[0] = max(most[0], inside[0])
+                        had[0] += 1
+                    with lock:
+                        inside[0] -= 1
+                return
+            except OutputError:
+                continue
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert (most, had) == ([1], [8])
+    assert len(list_names(tmp_path)) == 1
+
+
+def test_who_read_an_old_state_does_not_take_what_another_took_since(tmp_path: Path) -> None:
+    """Between reading that the holder is gone, and making the next file."""
+    write_holder(tmp_path, started=-1.0)
+    judged = lease._list_entries(tmp_path, "a")
+    with hold(tmp_path):
+        pass  # taken as number 8, and given back
+    late = Fence(tmp_path / "a.8.held", describe_this_process())
+    with hold(tmp_path):
+        assert lease._make(late)
+        assert not lease._is_alone(late, judged)
+        assert list_names(tmp_path) == ["a.9.held"]
+
+
+def test_where_links_are_not_possible_files_are_made_exclusively(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with hold(tmp_path):
+        assert list_names(tmp_path) == ["a.1.held"]
+        with pytest.raises(OutputError, match="in use"):
+            hold(tmp_path)
+
+
+def test_the_count_goes_on_while_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.01)
+    with hold(tmp_path) as stack:
+        file = tmp_path / "a.1.held"
+        first = file.read_bytes()
+        while file.read_bytes() == first:
+            threading.Event().wait(0.01)
+        assert len(file.read_bytes()) == len(first)
+        assert stack.fence.is_held  # type: ignore[attr-defined]
+
+
+def test_a_fence_says_when_another_has_it(tmp_path: Path) -> None:
+    with hold(tmp_path) as stack:
+        fence: Fence = stack.fence  # type: ignore[attr-defined]
+        fence.check()
+        (tmp_path / "a.2.held").write_bytes(lease._format(describe_this_process()))
+        with pytest.raises(LeaseLostError, match="nothing more is written"):
+            fence.check()
+    assert list_names(tmp_path) == ["a.1.held", "a.2.held"], "what another holds is not given back"
+
+
+def test_a_folder_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        hold(tmp_path / "file" / "below")
