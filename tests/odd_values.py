@@ -134,7 +134,7 @@ def read_tree(content: bytes) -> Any:
 
 @st.composite
 def edited_json(draw: st.DrawFn, whole: bytes) -> bytes:
-    """A JSON file's content with one or two of its values replaced; of another file, or by turns, its bytes."""
+    """A JSON file with one or two of its values replaced; of another file, and by turns, its bytes."""
     content = None if draw(st.integers(0, 3)) == 0 else read_tree(whole)
     if content is None:
         return draw(mutated_bytes(whole))

@@ -1,4 +1,4 @@
-"""Odd tables that `init` looks at: it refuses them, or writes a study that loads and is planned or refused."""
+"""Odd tables that `init` looks at: refused, or a study that loads is written, and planned or refused."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def plan_and_show(file: Path, folder: Path) -> None:
 @given(tree=studies())
 def test_plans(tiny_model: Path, data: Path, tree: dict[str, Any]) -> None:
     with own_folder() as folder:
-        base = {"data": {"path": str(data)}, "model": str(tiny_model), "device": "cpu"}
+        base: dict[str, Any] = {"data": {"path": str(data)}, "model": str(tiny_model), "device": "cpu"}
         whole = {"out": str(folder / "out")} | base | tree
         if isinstance(whole["data"], dict):
             whole["data"] = base["data"] | whole["data"]

@@ -67,7 +67,6 @@ def main(arguments: list[str] | None = None) -> int:
     Where a signal ends it, the code is 128 and the signal's number.
     """
     prepare_streams()
-    escape_tracebacks()
     try:
         with raise_interrupts():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
@@ -88,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _explain_words(error)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    finally:
+        escape_tracebacks()  # after typer, which has its own
     return code if isinstance(code, int) else 0
 
 

@@ -102,7 +102,7 @@ def _read_mark(file: Path, identity: str) -> StateMark | None:
 
 
 def _sum_tensor(value: torch.Tensor) -> int:
-    return zlib.crc32(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return zlib.crc32(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
 def load_training_state(file: Path, member: Member, weights: Weights, r: int, optimiser: Optimiser) -> bool:

@@ -164,7 +164,14 @@ def save(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "manifest",
-    ["[" * 5000, '{"/dev/zero": "0"}', '{"../../../../../../dev/zero": "0"}', '{"endless": "0"}', "{}", '{"\\ud800": "0"}'],
+    [
+        "[" * 5000,
+        '{"/dev/zero": "0"}',
+        '{"../../../../../../dev/zero": "0"}',
+        '{"endless": "0"}',
+        "{}",
+        '{"\\ud800": "0"}',
+    ],
 )
 def test_a_manifest_that_says_anything_else_is_none(tmp_path: Path, manifest: str) -> None:
     entry = make(tmp_path / name(1))

@@ -28,7 +28,6 @@ from tiny import (
 RUN = make_tiny_run(1, epochs=5, learning_rate=3e-2)
 
 
-
 def _whole(folder: Path, epoch: int) -> Member:
     """The run from its first to its last step, its state written at the end of `epoch`."""
     member, weights = Member(RUN, np.arange(60)), make_tiny_weights([make_tiny_model(dropout=0.2)])
@@ -131,7 +130,7 @@ def test_no_state_or_half_of_one_is_no_state(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.001, 0.3, 0.9999])
 def test_a_state_of_which_a_bit_changed_is_not_taken(tmp_path: Path, share: float) -> None:
-    """In its progress, in the middle of its numbers, in the last of them: no reader notices it but the sums."""
+    """In its progress, in the middle or at the end of its numbers: no reader notices but by the sums."""
     _whole(tmp_path, 2)
     file = tmp_path / "state.safetensors"
     content = bytearray(file.read_bytes())
