@@ -93,3 +93,12 @@ def test_a_card_goes_along_as_it_is_whatever_its_bytes(adapter: Path, tmp_path: 
     (adapter / "README.md").write_bytes(b"caf\xe9")
     export(adapter, tmp_path / "whole")
     assert (tmp_path / "whole" / "README.md").read_bytes() == b"caf\xe9"
+
+
+@pytest.mark.parametrize("kind", [["LORA"], {}, 7, None])
+def test_a_type_that_is_no_name_is_refused(adapter: Path, tmp_path: Path, kind: Any) -> None:
+    config = adapter / "adapter_config.json"
+    values = json.loads(config.read_text("utf-8")) | {"peft_type": kind}
+    config.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(ModelError, match="adapter"):
+        export(adapter, tmp_path / "whole")
