@@ -1,4 +1,4 @@
-"""On a real terminal, where somebody would answer `y`, no command asks whether a checkpoint's code may run."""
+"""On a real terminal, where somebody would answer `y`, no command asks whether a checkpoint may run code."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def hostile(tiny_model: Path, tmp_path: Path) -> Path:
     (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n", encoding="utf-8")
     config = json.loads((folder / "config.json").read_text("utf-8"))
     classes = ("AutoConfig", "AutoModelForSequenceClassification", "AutoModelForCausalLM", "AutoModel")
-    config |= {"model_type": "own", "auto_map": {name: "own.Own" for name in classes}}
+    config |= {"model_type": "own", "auto_map": dict.fromkeys(classes, "own.Own")}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     tokenizer = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
     tokenizer |= {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", "own.Own"]}}
