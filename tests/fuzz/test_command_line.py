@@ -94,7 +94,7 @@ def _no_questions() -> object:
         yield
 
 
-@settings(max_examples=200 if is_unlimited() else 40)
+@settings(max_examples=200 if is_unlimited() else 20)
 @given(words())
 def test_any_words(arguments: list[str]) -> None:
     with own_folder() as folder:

@@ -48,7 +48,7 @@ def edit_one(data: st.DataObject, whole: Path, copy: Path) -> None:
     file.write_bytes(data.draw(edited_json(file.read_bytes())))
 
 
-@settings(max_examples=100 if is_unlimited() else 12)
+@settings(max_examples=100 if is_unlimited() else 8)
 @given(data=st.data())
 def test_edited_adapters(adapter: Path, data: st.DataObject) -> None:
     with own_folder() as folder:
@@ -59,7 +59,7 @@ def test_edited_adapters(adapter: Path, data: st.DataObject) -> None:
         run_to_end(export, folder / "adapter", folder / "whole", folder=folder)
 
 
-@settings(max_examples=100 if is_unlimited() else 12)
+@settings(max_examples=100 if is_unlimited() else 8)
 @given(data=st.data(), name=st.sampled_from(("tokenizer.json", "tokenizer_config.json")))
 def test_edited_tokenizers(tiny_model: Path, data: st.DataObject, name: str) -> None:
     with own_folder() as folder:
@@ -84,7 +84,7 @@ def settings_of_lora() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=near | others)
 
 
-@settings(max_examples=200 if is_unlimited() else 20)
+@settings(max_examples=200 if is_unlimited() else 12)
 @given(said=settings_of_lora(), omit=st.lists(st.sampled_from(("biases", "norms", "head", "x")), max_size=2))
 def test_counts_with_lora(tiny_model: Path, said: dict[str, Any], omit: list[str]) -> None:
     try:

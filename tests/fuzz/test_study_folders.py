@@ -84,7 +84,7 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
 
 
-@settings(max_examples=100 if is_unlimited() else 8)
+@settings(max_examples=100 if is_unlimited() else 4)
 @given(data=st.data())
 def test_damaged_folders_go_on(study: Study, data: st.DataObject) -> None:
     with own_folder() as folder, patch.object(lease, "STALE_SECONDS", 0.1):
@@ -100,7 +100,7 @@ def test_damaged_folders_go_on(study: Study, data: st.DataObject) -> None:
             assert [one.status for one in results.findings.records] == ["done", "done"]
 
 
-@settings(max_examples=100 if is_unlimited() else 8)
+@settings(max_examples=100 if is_unlimited() else 4)
 @given(data=st.data())
 def test_damaged_caches_are_made_again(study: Study, data: st.DataObject) -> None:
     with own_folder() as folder, pytest.MonkeyPatch.context() as patched:
