@@ -65,8 +65,9 @@ class _Reader:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
+                fault = self.fail(error.msg, error.pos)
                 if not (self._may_be_cut(error) and self._read_more(len(self._buffer) - self._at)):
-                    raise self.fail(error.msg, error.pos) from error
+                    raise fault from error
             except RecursionError as error:
                 raise refuse_depth() from error
             else:
