@@ -70,7 +70,7 @@ def cut_long_texts(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Se
     """
     if max(map(_measure, texts)) < LONG:
         return texts
-    cut = [_cut(text, tokenizer, max_length) for text in texts] if _is_local(tokenizer) else texts
+    cut = [_cut_or_name(text, tokenizer, max_length) for text in texts] if _is_local(tokenizer) else texts
     for text in cut:
         check_whole(text)
     return cut
@@ -78,6 +78,14 @@ def cut_long_texts(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Se
 
 def _measure(text: Text) -> int:
     return len(text) if isinstance(text, str) else max(map(len, text))
+
+
+def _cut_or_name(text: Text, tokenizer: Any, max_length: int) -> Text:
+    """As `_cut`, whose error is of a piece of the text, or of a prefix."""
+    try:
+        return _cut(text, tokenizer, max_length)
+    except TextTooLongError as error:
+        raise TextTooLongError(text) from error
 
 
 def _cut(text: Text, tokenizer: Any, max_length: int) -> Text:

@@ -54,7 +54,7 @@ def test_a_list_of_one_line_is_never_held_whole(tmp_path: Path) -> None:
     file.write_text("[" + ", ".join(json.dumps({"text": "\u00e9" * 1000}) for _ in range(3000)) + ", \u00e9")
     rows = iter(read_cells(file))
     assert next(rows) == (f"{file} row 1", {"text": "\u00e9" * 1000})
-    with pytest.raises(DataError, match="rows.json:1: not JSON: Expecting value"):
+    with pytest.raises(DataError, match=r"rows\.json:1: not JSON: Expecting value"):
         list(rows)
 
 
