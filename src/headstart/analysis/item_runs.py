@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headstart.analysis.cells import parse_score
 from headstart.analysis.item_files.base import ItemFile
@@ -207,6 +206,8 @@ def _order_groups(
     groups: pa.LargeBinaryArray, names: pa.LargeBinaryArray, of_item: np.ndarray, items: np.ndarray
 ) -> np.ndarray | None:
     """Groups numbered by the order of their names; an item without one has a name of its own."""
+    import pyarrow.compute as pc  # which takes a tenth of a second, and only groups need it
+
     is_alone = of_item < 0
     alone = [f"item {read_name(names, int(item))}" for item in items[is_alone]]
     encoded = pc.replace_with_mask(
