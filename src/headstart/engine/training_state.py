@@ -11,6 +11,7 @@ all of them have one of the new turn.
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
 from headstart.files import write_file_atomically
 from headstart.records import EpochPoint
+from headstart.store.state_sums import SUMS_KEY, check_sums, dump_sums
 from headstart.store.states import STATE_FILE
 
 _FORMER = "former.safetensors"
@@ -40,6 +42,9 @@ class StateMark:
     turn: int
     together: tuple[str, ...]
     has_ended: bool = False
+
+
+_MARK = TypeAdapter(StateMark)
 
 
 def save_training_state(
@@ -66,6 +71,7 @@ def save_training_state(
         "points": _POINTS.dump_json(member.epochs).decode(),
         "mark": json.dumps(asdict(mark)),
     }
+    progress[SUMS_KEY] = dump_sums({name: _sum_tensor(value) for name, value in tensors.items()}, progress)
     if len(mark.together) > 1 and (folder / STATE_FILE).exists():
         (folder / STATE_FILE).replace(folder / _FORMER)
     with write_file_atomically(folder / STATE_FILE) as temporary:
@@ -89,10 +95,14 @@ def _read_mark(file: Path, identity: str) -> StateMark | None:
             progress = state.metadata() or {}
         if progress.get("identity") != identity:
             return None
-        values = json.loads(progress["mark"])
-        return StateMark(values["turn"], tuple(values["together"]), values["has_ended"])
-    except (OSError, SafetensorError, KeyError, ValueError):
+        check_sums(file)
+        return _MARK.validate_json(progress["mark"])
+    except (OSError, SafetensorError, KeyError, ValueError):  # JSON's and pydantic's errors are ValueErrors
         return None
+
+
+def _sum_tensor(value: torch.Tensor) -> int:
+    return zlib.crc32(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
 def load_training_state(file: Path, member: Member, weights: Weights, r: int, optimiser: Optimiser) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from headstart.store.layout import StudyLayout
+from headstart.store.state_sums import check_sums
 
 STATE_FILE: Final = "state.safetensors"
 
@@ -19,6 +20,7 @@ def describe_damaged_state(layout: StudyLayout, key: str) -> str | None:
     try:
         with safe_open(file, framework="np") as opened:
             opened.keys()
-    except (OSError, SafetensorError) as error:
+        check_sums(file)
+    except (OSError, SafetensorError, ValueError) as error:
         return f"run {key} begins anew: {file}, its training state, cannot be read: {error}"
     return None
