@@ -15,6 +15,8 @@ UNEQUAL: Final = frozenset(
 )
 #: How often people looked at results is no figure of the runs: a run that was killed has looked too.
 _LOOKS: Final = "looks"
+#: The hidden folder that each study's folder has: its mark, and who uses it.
+OWN_FOLDER: Final = ".headstart"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,8 @@ def take_snapshot(out: Path) -> Snapshot:
     }
     results = out / "results.json"
     figures = dict(_flatten(json.loads(results.read_text("utf-8")), "")) if results.is_file() else {}
-    hidden = [str(path.relative_to(out)) for path in out.rglob(".*") if path.name not in _marks()]
-    states = [str(path.relative_to(out)) for path in out.glob("runs/**/checkpoint")]
-    return Snapshot(digests, figures, tuple(sorted([*hidden, *states])))
+    scratch = [path for path in out.rglob("*") if _is_scratch(path.relative_to(out))]
+    return Snapshot(digests, figures, tuple(str(path.relative_to(out)) for path in sorted(scratch)))
 
 
 def list_differences(one: Snapshot, other: Snapshot) -> list[str]:
@@ -53,9 +54,12 @@ def list_differences(one: Snapshot, other: Snapshot) -> list[str]:
     return sorted([*files, *figures])
 
 
-def _marks() -> frozenset[str]:
-    """Hidden files that a study's folder has for good."""
-    return frozenset({".gitignore", ".headstart"})
+def _is_scratch(path: Path) -> bool:
+    """Whether a study that has ended should not have it: hidden but for its own folder, in which it is free;
+    a training state, or records on their way."""
+    if path.parts[0] == OWN_FOLDER:
+        return (path.name.startswith(".") and len(path.parts) > 1) or path.suffix == ".held"
+    return path.name.startswith(".") or path.name == "checkpoint" or path.parts[0] == "ended"
 
 
 def _is_compared(path: Path) -> bool:

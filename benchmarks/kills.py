@@ -1,12 +1,13 @@
 """Kills tiny studies at random moments, runs them again, and compares with those that nobody killed.
 
-    python benchmarks/kills.py 200 --seed 1 --jobs 2
+    python benchmarks/kills.py 200 --seed 1 --jobs 2 --warm
 
 draws for each kill a study, a victim, a signal and a moment; sometimes the second run is struck too. Then the
 same command is run to its end. Predictions, weights and all else below models/ are to have the SHA-256 of the
 uninterrupted study's, and results.json the same figures but for times, memory and paths. Nothing of
-Headstart's scratch, and no process, is to be left. `--device cuda` does the same on a GPU.
-`--warm` forks the commands from this process, which has loaded everything: quicker, and one at a time.
+Headstart's scratch, and no process, is to be left. A line tells of each kill, the last one of all.
+`--device cuda` does the same on a GPU. `--warm` forks the commands from processes that have loaded
+everything, one for each job: quicker, and on a CPU alone.
 """
 
 from __future__ import annotations
@@ -15,48 +16,35 @@ import argparse
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final
 
-import psutil
-
+from kill_commands import Command, StartCommand, start_command, start_fork
 from kill_compare import Snapshot, list_differences, take_snapshot
+from kill_family import Blow, Family
 from kill_studies import STUDIES, write_fixtures, write_study
 
 #: Longer than any of these studies takes on a busy machine: who takes longer hangs.
 MOST_SECONDS: Final = 300.0
-#: A study whose main process was stopped goes on after these.
-STOPPED_SECONDS: Final = 2.0
 #: Processes that lost their parent are given these to end.
 ORPHAN_SECONDS: Final = 60.0
 
 #: Of these studies' workers: none is silent for long that works, however busy the machine.
 SILENCE_SECONDS: Final = 20.0
-#: What is run, in the study's folder.
-WORDS: Final = ("run", "study.yaml", "out=out")
-
 _VICTIMS: Final = ("main", "main", "group", "worker", "worker", "workers", "forkserver")
 _SIGNALS: Final = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
-
-
-@dataclass(frozen=True)
-class Blow:
-    """A signal, to whom, and when: the share of the uninterrupted study's time."""
-
-    victim: str
-    signal: str
-    share: float
 
 
 @dataclass(frozen=True)
@@ -82,99 +70,6 @@ class Outcome:
     differences: list[str] = field(default_factory=list)
 
 
-class Command(Protocol):
-    """A command that runs, as `subprocess` has it."""
-
-    pid: int
-
-    def poll(self) -> int | None:
-        """Its exit code, or None while it runs."""
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended."""
-
-    def kill(self) -> None:
-        """End it."""
-
-
-StartCommand = Callable[[Path, dict[str, str]], Command]
-
-
-def start_command(folder: Path, environment: dict[str, str]) -> Command:
-    """The command, by a new Python."""
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "headstart", *WORDS],
-            cwd=folder,
-            env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def start_fork(folder: Path, environment: dict[str, str]) -> Command:
-    """The command in a fork of this process."""
-    import headstart.experiment
-    import headstart.training.train_pack  # noqa: F401
-
-    sys.stdout.flush()
-    pid = os.fork()
-    return Fork(pid) if pid else _become_command(folder, environment)
-
-
-def _become_command(folder: Path, environment: dict[str, str]) -> NoReturn:
-    from headstart.cli import main as run
-
-    os.setsid()
-    os.chdir(folder)
-    os.environ |= environment
-    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    code = 1
-    try:
-        code = run(list(WORDS))
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-class Fork:
-    """A child of this process, as `subprocess` would have it."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._code: int | None = None
-
-    def poll(self) -> int | None:
-        """Its exit code, or minus the signal's number."""
-        if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self._code = os.waitstatus_to_exitcode(status) if pid else None
-        return self._code
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended.
-
-        Raises:
-            TimeoutError: it has not.
-        """
-        began = time.monotonic()
-        while (code := self.poll()) is None:
-            if timeout is not None and time.monotonic() - began > timeout:
-                raise TimeoutError
-            time.sleep(0.01)
-        return code
-
-    def kill(self) -> None:
-        """End it."""
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
-
-
 @dataclass(frozen=True)
 class Base:
     """An uninterrupted study: what it left, and how long it took."""
@@ -187,19 +82,32 @@ def main() -> int:
     """Give 0 where all studies ended, and equal."""
     wanted = _parse()
     work = wanted.work or Path(tempfile.mkdtemp(prefix="kills-"))
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: its threads would not be there in a fork
     bench = Bench(work, wanted.device, start_fork if wanted.warm else start_command)
     bench.prepare()
     if wanted.warm:
         bench.warm_up()
     names = wanted.only.split(",") if wanted.only else list(STUDIES)
     kills = draw_kills(wanted.kills, wanted.seed, names)
-    with ThreadPoolExecutor(wanted.jobs) as pool:
-        at_once: Any = map if wanted.warm else pool.map  # who forks has no other threads
+    with _open_pool(wanted) as at_once:
         bases = dict(zip(names, at_once(bench.run_uninterrupted, names), strict=True))
-        outcomes = list(at_once(lambda kill: bench.try_kill(kill, bases[kill.study]), kills))
+        outcomes = list(at_once(bench.try_kill, kills, [bases[kill.study] for kill in kills]))
     if wanted.work is None:
         shutil.rmtree(work, ignore_errors=True)
     return summarise(outcomes)
+
+
+@contextmanager
+def _open_pool(wanted: argparse.Namespace) -> Iterator[Callable[..., Iterable[Any]]]:
+    """A `map` for so many jobs: who forks has no other threads."""
+    if wanted.jobs == 1:
+        yield map
+    elif wanted.warm:
+        with ProcessPoolExecutor(wanted.jobs, multiprocessing.get_context("fork")) as processes:
+            yield processes.map
+    else:
+        with ThreadPoolExecutor(wanted.jobs) as threads:
+            yield threads.map
 
 
 def _parse() -> argparse.Namespace:
@@ -215,7 +123,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, help="a folder that stays, with kills.jsonl; else a temporary one"
     )
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.warm and wanted.device != "cpu":
+        parser.error("--warm is for a CPU: a fork cannot use a GPU that its parent has used")
+    return wanted
 
 
 def draw_kills(count: int, seed: int, names: Sequence[str]) -> list[Kill]:
@@ -319,12 +230,7 @@ class Bench:
     def _tell(self, outcome: Outcome) -> None:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(asdict(outcome)) + "\n")
-        kill = outcome.kill
-        for words in (outcome.failures, outcome.differences):
-            if words:
-                blows = ", ".join(f"{blow.signal} to {blow.victim} at {blow.share}" for blow in kill.blows)
-                more = f" and {len(words) - 3} more" if len(words) > 3 else ""
-                print(f"kill {kill.number}, {kill.study}, {blows}: {'; '.join(words[:3])}{more}", flush=True)
+        print(_describe(outcome), flush=True)
 
     def _run(self, outcome: Outcome, folder: Path, blow: Blow | None, seconds: float) -> None:
         """Run the command, struck if a blow is given; note its code and what it leaves running."""
@@ -347,110 +253,12 @@ class Bench:
             family.end()
 
 
-class Family:
-    """A command's processes: itself, the server that its workers are forked from, and they."""
-
-    def __init__(self, process: Command) -> None:
-        self._process, self._seen = process, dict[int, psutil.Process]()
-
-    def watch_until(self, moment: float) -> None:
-        """Wait, and remember who was there."""
-        while time.monotonic() < moment and self._process.poll() is None:
-            self._look()
-            time.sleep(0.02)
-
-    def _look(self) -> list[psutil.Process]:
-        try:
-            children = list(psutil.Process(self._process.pid).children(recursive=True))
-        except psutil.Error:
-            return []
-        self._seen |= {child.pid: child for child in children}
-        return children
-
-    def strike(self, blow: Blow) -> bool:
-        """Send the signal; False where the victim is not there."""
-        number = signal.Signals[blow.signal]
-        targets = self._find(blow.victim)
-        sent = [_send(target, number) for target in targets]
-        if number == signal.SIGSTOP and blow.victim in ("main", "group"):
-            time.sleep(STOPPED_SECONDS)
-            for target in targets:
-                _send(target, signal.SIGCONT)
-        return any(sent)
-
-    def _find(self, victim: str) -> list[int]:
-        children = self._look()
-        servers = [child.pid for child in children if "forkserver" in _name(child)]
-        trackers = [child.pid for child in children if "resource_tracker" in _name(child)]
-        workers = [child.pid for child in children if _ask(0, child.ppid) in servers]
-        match victim:
-            case "main":
-                return [self._process.pid] if self._process.poll() is None else []
-            case "group":
-                return [
-                    pid
-                    for pid in (self._process.pid, *servers, *workers, *trackers)
-                    if self._process.poll() is None
-                ]
-            case "worker":
-                return workers[:1]
-            case "workers":
-                return workers
-            case _:
-                return servers[:1]
-
-    def wait(self, most: float) -> bool:
-        """Wait for the command to end; one that does not is killed, with all of its own: False."""
-        end = time.monotonic() + most
-        while self._process.poll() is None and time.monotonic() < end:
-            self._look()
-            time.sleep(0.05)
-        if self._process.poll() is not None:
-            return True
-        self.end()
-        return False
-
-    def end(self) -> None:
-        """Kill what is left of it."""
-        for process in self._list_living():
-            _send(process.pid, signal.SIGKILL)
-        self._process.kill()
-
-    def wait_for_orphans(self, most: float) -> list[str]:
-        """Wait until all have ended; kills those that do not, and names them."""
-        end = time.monotonic() + most
-        while (living := self._list_living()) and time.monotonic() < end:
-            time.sleep(0.05)
-        names = [_name(process)[:120] for process in living]
-        self.end()
-        return names
-
-    def _list_living(self) -> list[psutil.Process]:
-        return [process for process in self._seen.values() if _lives(process)]
-
-
-def _ask(default: Any, ask: Callable[[], Any]) -> Any:
-    """What a process says of itself, or the default where it has ended."""
-    try:
-        return ask()
-    except psutil.Error:
-        return default
-
-
-def _lives(process: psutil.Process) -> bool:
-    return bool(process.is_running()) and _ask(psutil.STATUS_ZOMBIE, process.status) != psutil.STATUS_ZOMBIE
-
-
-def _name(process: psutil.Process) -> str:
-    return " ".join(_ask([], process.cmdline))
-
-
-def _send(pid: int, number: signal.Signals) -> bool:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True
+def _describe(outcome: Outcome) -> str:
+    kill, words = outcome.kill, [*outcome.failures, *outcome.differences]
+    blows = ", ".join(f"{blow.signal} to {blow.victim} at {blow.share}" for blow in kill.blows)
+    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    told = "; ".join(words[:3]) + more if words else "ends, equal"
+    return f"kill {kill.number}, {kill.study}, {blows}, {sum(outcome.seconds):.0f} s: {told}"
 
 
 def _read_tail(folder: Path, characters: int = 2000) -> str:

@@ -2,7 +2,7 @@
 
 Of the two one trains and the other is refused, or with `--wait` waits and finds all done. It ended well where
 exit codes and messages are these, and the folder's predictions and models are those of a study run alone,
-byte for byte, with nothing half-written left. Prints one line for each kind of start.
+byte for byte, with nothing half-written left. Prints a line for each start, and one for each kind.
 
     python benchmarks/two_runs.py [TIMES]
 """
@@ -18,12 +18,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("src", "tests")]
+from kill_studies import write_fixtures
 
-from conftest import WORDS  # noqa: E402
-from tiny_checkpoints import write_checkpoint  # noqa: E402
-
+_SOURCE: Final = Path(__file__).resolve().parents[1] / "src"
 #: Seconds after which a `run` hangs.
 PATIENCE = 600.0
 
@@ -44,15 +43,10 @@ def main(times: int = 20) -> int:
 
 def write_study(folder: Path) -> Path:
     """A study of seconds: two arms, two seeds, two workers."""
-    rng = random.Random(0)
-    rows = [
-        {"text": " ".join(rng.choices(WORDS, k=8)), "label": rng.choice(["neg", "pos"])} for _ in range(80)
-    ]
-    data = folder / "data.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_fixtures(folder)
     values = {
-        "data": {"path": str(data)},
-        "model": str(write_checkpoint(folder / "bert", "bert")),
+        "data": {"path": str(folder / "data.jsonl")},
+        "model": str(folder / "bert"),
         "arms": {"pretrained": {}, "random": {"init": "random"}},
         "seeds": 2,
         "workers": 2,
@@ -67,7 +61,8 @@ def write_study(folder: Path) -> Path:
 def start(study: Path, out: Path, *words: str) -> subprocess.Popen[str]:
     """Begin to run the study."""
     command = [sys.executable, "-m", "headstart", "run", str(study), f"out={out}", *words]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": sys.path[0]}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(_SOURCE), os.environ.get("PYTHONPATH", "")]).rstrip(":")
     return subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     )
@@ -75,10 +70,12 @@ def start(study: Path, out: Path, *words: str) -> subprocess.Popen[str]:
 
 def count_good_ends(study: Path, expected: dict[str, str], times: int, *, wait: bool) -> int:
     """How many of so many starts ended well; what was wrong with the others is told."""
-    problems = [start_two(study, expected, i, wait=wait) for i in range(times)]
-    for i, problem in enumerate(problems):
-        if problem:
-            print(f"start {i}: {problem}", file=sys.stderr)
+    problems = []
+    for i in range(times):
+        began = time.monotonic()
+        problems.append(start_two(study, expected, i, wait=wait))
+        told = problems[-1] or "ends well"
+        print(f"start {i}{' --wait' if wait else ''}, {time.monotonic() - began:.0f} s: {told}", flush=True)
     return problems.count("")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -45,11 +46,24 @@ class Holder(Record):
 
     @property
     def is_gone(self) -> bool:
-        """Whether it is known to have ended; of a process elsewhere it is not known."""
-        return self.is_here and read_start(self.process) != self.started
+        """Whether it is known to have ended; of a process elsewhere, or hidden, it is not known."""
+        return self.is_here and read_start(self.process) != self.started and not self.is_hidden
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether there is a process of that id which another user's may not look at (hidepid of /proc)."""
+        return self.is_here and read_start(self.process) is None and _is_of_another_user(self.process)
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether it is the process that asks."""
+        return self.is_here and self.process == os.getpid() and not self.is_gone
 
     def __str__(self) -> str:
-        return f"process {self.process} on host {self.host}, since {self.since}"
+        told = f"process {self.process} on host {self.host}, since {self.since}"
+        if not (self.is_here and is_stopped(self.process)):
+            return told
+        return f"{told}, which is stopped (kill -CONT {self.process} lets it go on)"
 
 
 def describe_this_process() -> Holder:
@@ -82,6 +96,23 @@ def read_start(process: int) -> float | None:
         return _ask_start(process)
     fields = line.rpartition(")")[2].split()  # a program's name may hold anything
     return None if fields[0] in _ENDED else float(fields[19])
+
+
+def is_stopped(process: int) -> bool:
+    """Whether somebody has stopped the process of that id (SIGSTOP, Ctrl-Z)."""
+    with suppress(psutil.Error):
+        return bool(psutil.Process(process).status() == psutil.STATUS_STOPPED)
+    return False
+
+
+def _is_of_another_user(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _ask_start(process: int) -> float | None:

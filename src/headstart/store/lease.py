@@ -10,8 +10,6 @@ whether a lease is still in force, in this process or in another that it was sen
 from __future__ import annotations
 
 import os
-import re
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,45 +18,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from headstart.errors import OutputError
 from headstart.events import Log, ignore_log
-from headstart.files import read_file
+from headstart.os_faults import writing
 from headstart.store.holders import Holder, describe_this_process
+from headstart.store.lease_files import COUNT_DIGITS, FREE, HELD, LeaseFile, list_lease_files, make_lease_file
 
 #: Seconds between two renewals, and those without one after which a holder elsewhere counts as ended.
 BEAT_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 60.0
 #: Seconds between two looks at a lease that somebody else holds.
 POLL_SECONDS: Final = 0.5
-_HELD, _FREE = "held", "free"
-#: Digits of the count of renewals, which is overwritten in place.
-_COUNT_DIGITS: Final = 20
+
+
+#: What is said where a lease is no longer in force, and what to do.
+_TAKEN: Final = (
+    "this process no longer has it to itself; nothing more is written",
+    "run again, when the process that has taken it over has ended",
+)
+_GONE: Final = (
+    "was moved or removed while it was in use; nothing more is written",
+    "run again, with the folder where it was, or with out= naming where it is now",
+)
+
+
+#: Tokens of the leases that this process holds: one that it could not give back is nobody's.
+_LIVING: Final = set[str]()
 
 
 class LeaseLostError(OutputError):
     """The lease has ended, or another process has taken it: nothing may be written under it."""
-
-
-@dataclass(frozen=True, order=True)
-class _Entry:
-    """One file of a lease; of equal numbers a free one is later."""
-
-    number: int
-    is_free: bool
-    file: Path
-
-    def read(self) -> tuple[Holder | None, bytes | None]:
-        """Who made it, and all that stands in it; None is what cannot be read."""
-        try:
-            content = read_file(self.file)
-        except OSError:
-            return None, None
-        try:
-            return Holder.model_validate_json(content.partition(b"\n")[0]), content
-        except ValidationError:
-            return None, content
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ class Fence:
     @property
     def is_held(self) -> bool:
         """Whether the lease is still in force."""
-        entries = _list_entries(self.file.parent, self.file.name.split(".")[0])
+        entries = list_lease_files(self.file.parent, self.file.name.split(".")[0])
         return bool(entries) and entries[-1].file == self.file and entries[-1].read()[0] == self.holder
 
     def check(self) -> None:
@@ -79,13 +68,13 @@ class Fence:
 
         Raises:
             LeaseLostError: it is not.
+            MachineError: that cannot be known.
         """
-        if not self.is_held:
-            raise LeaseLostError(
-                "this process no longer has it to itself; nothing more is written",
-                where=str(self.file.parent.parent),
-                fix="run again, when the process that has taken it over has ended",
-            )
+        with writing(self.file.parent):
+            if self.is_held:
+                return
+        what, fix = _TAKEN if self.file.parent.is_dir() else _GONE
+        raise LeaseLostError(what, where=str(self.file.parent.parent), fix=fix)
 
 
 @contextmanager
@@ -101,17 +90,20 @@ def hold_lease(
     Raises:
         OutputError: another process holds it and `wait` is not set, or its file cannot be written.
     """
+    holder = describe_this_process()
+    _LIVING.add(holder.token)
     try:
-        fence = _take(folder, name, _Patience(thing, fix, wait, log))
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(thing)) from error
-    heart = _Heart(fence)
-    heart.start()
-    try:
-        yield fence
-    finally:
-        heart.stop()
-        _release(fence)
+        with writing(thing):
+            fence = _take(folder, name, holder, _Patience(thing, fix, wait, log))
+        heart = _Heart(fence)
+        heart.start()
+        try:
+            yield fence
+        finally:
+            heart.stop()
+    finally:  # wherever an interrupt came, as in taking it
+        _LIVING.discard(holder.token)
+        _release(folder, name, holder)
 
 
 class _Patience:
@@ -122,18 +114,18 @@ class _Patience:
         self._seen: bytes | None = None
         self._changed, self._told = 0.0, ""
 
-    def is_over(self, entry: _Entry) -> bool:
+    def is_over(self, entry: LeaseFile) -> bool:
         """Whether the lease can be taken now; of one that is held elsewhere it may take looks to know.
 
         Raises:
             OutputError: it cannot, and nobody waits.
         """
         holder, content = entry.read()
-        if entry.is_free or (holder is not None and holder.is_gone):
+        if entry.is_free or (holder is not None and _has_ended(holder)):
             return True
         if content is None:  # it ended as it was read
             return False
-        if holder is not None and holder.is_here:
+        if holder is not None and holder.is_here and not holder.is_hidden:
             self._refuse(holder)
             return False
         return self._is_still(holder, content)
@@ -160,88 +152,55 @@ class _Patience:
             self._told = sentence
 
 
+def _has_ended(holder: Holder) -> bool:
+    """Whether nobody has the lease: the process is gone, or is this one, and has left the block."""
+    return holder.is_gone or (holder.is_this_process and holder.token not in _LIVING)
+
+
 def _name(holder: Holder | None) -> str:
     return "a process that cannot be told" if holder is None else str(holder)
 
 
-def _take(folder: Path, name: str, patience: _Patience) -> Fence:
-    holder = describe_this_process()
+def _take(folder: Path, name: str, holder: Holder, patience: _Patience) -> Fence:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        entries = _list_entries(folder, name)
+        entries = list_lease_files(folder, name)
         if entries and not patience.is_over(entries[-1]):
             time.sleep(POLL_SECONDS)
             continue
         number = entries[-1].number + 1 if entries else 1
-        fence = Fence(folder / f"{name}.{number}.{_HELD}", holder)
+        fence = Fence(folder / f"{name}.{number}.{HELD}", holder)
         with suppress(FileNotFoundError):  # the folder was removed meanwhile by one who had made it
-            if _make(fence) and _is_alone(fence, entries):
+            if make_lease_file(fence.file, holder) and _is_alone(fence, entries):
                 return fence
 
 
-def _list_entries(folder: Path, name: str) -> list[_Entry]:
-    """The files of a lease, the one in force last."""
-    pattern = re.compile(rf"{re.escape(name)}\.(\d+)\.({_HELD}|{_FREE})")
-    with suppress(FileNotFoundError, NotADirectoryError):
-        found = [(pattern.fullmatch(entry.name), entry) for entry in folder.iterdir()]
-        return sorted(_Entry(int(match[1]), match[2] == _FREE, entry) for match, entry in found if match)
-    return []
-
-
-def _make(fence: Fence) -> bool:
-    """Make the lease's file, with all that stands in it; says whether nobody had made it before."""
-    descriptor, name = tempfile.mkstemp(dir=fence.file.parent, prefix=f".{fence.file.name}-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(_format(fence.holder))
-        temporary.chmod(0o644)
-        try:
-            os.link(temporary, fence.file)
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without links: then for a moment the file is there without its words
-            return _create(fence)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return True
-
-
-def _create(fence: Fence) -> bool:
-    try:
-        with fence.file.open("xb") as stream:
-            stream.write(_format(fence.holder))
-    except FileExistsError:
-        return False
-    return True
-
-
-def _format(holder: Holder) -> bytes:
-    return f"{holder.model_dump_json()}\n{0:0{_COUNT_DIGITS}d}\n".encode()
-
-
-def _is_alone(fence: Fence, judged: list[_Entry]) -> bool:
+def _is_alone(fence: Fence, judged: list[LeaseFile]) -> bool:
     """Whether no other file of the lease is there but those `judged`, which are over: these are removed.
 
     Another may have taken the lease, and even given it back, since those were read.
     """
     known = {entry.file for entry in judged}
     name = fence.file.name.split(".")[0]
-    others = {entry.file for entry in _list_entries(fence.file.parent, name)} - {fence.file}
+    others = {entry.file for entry in list_lease_files(fence.file.parent, name)} - {fence.file}
     if not others <= known:
         fence.file.unlink(missing_ok=True)
         return False
     # What a killed one left as it made its file, too; one who is making his tries again.
-    for file in (*others, *fence.file.parent.glob(f".{name}.*.{_HELD}-*")):
+    for file in (*others, *fence.file.parent.glob(f".{name}.*.{HELD}-*")):
         file.unlink(missing_ok=True)
     return True
 
 
-def _release(fence: Fence) -> None:
-    """End the lease, if it is still in force; where the file is gone there is nothing to end."""
+def _release(folder: Path, name: str, holder: Holder) -> None:
+    """End the lease, if it is still in force; where its file is gone there is nothing to end.
+
+    A fork of the process that holds it, which leaves the same block, ends nothing.
+    """
     with suppress(OSError):
-        if fence.is_held:
-            fence.file.rename(fence.file.with_suffix(f".{_FREE}"))
+        entries = list_lease_files(folder, name)
+        if holder.process == os.getpid() and entries and entries[-1].read()[0] == holder:
+            entries[-1].file.rename(entries[-1].file.with_suffix(f".{FREE}"))
 
 
 class _Heart(threading.Thread):
@@ -254,11 +213,18 @@ class _Heart(threading.Thread):
     def run(self) -> None:
         """Count, until it is stopped or another has the lease."""
         beats = 0
-        while not self._end.wait(BEAT_SECONDS) and self._fence.is_held:
-            beats += 1
-            with suppress(OSError), self._fence.file.open("rb+") as stream:
-                stream.seek(-_COUNT_DIGITS - 1, os.SEEK_END)
-                stream.write(f"{beats:0{_COUNT_DIGITS}d}".encode())
+        while not self._end.wait(BEAT_SECONDS):
+            # A disk that fails for a while, or no more open files: the next renewal may do.
+            with suppress(OSError):
+                if not self._fence.is_held:
+                    return
+                beats += 1
+                self._renew(beats)
+
+    def _renew(self, beats: int) -> None:
+        with self._fence.file.open("rb+") as stream:
+            stream.seek(-COUNT_DIGITS - 1, os.SEEK_END)
+            stream.write(f"{beats:0{COUNT_DIGITS}d}".encode())
 
     def stop(self) -> None:
         """Count no more."""

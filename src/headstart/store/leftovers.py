@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +14,18 @@ from headstart.store.layout import StudyLayout
 from headstart.store.model_notes import NOTES_FILE
 from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE
 
-_OF_STUDY: Final = ("study.yaml", "plan.json", "results.json", "looks.json", "until_decided.json")
+_OF_STUDY: Final = (
+    "study.yaml",
+    "plan.json",
+    "placement.json",
+    "results.json",
+    "looks.json",
+    "until_decided.json",
+)
 _OF_RUN: Final = ("record.json", PREDICTIONS_FILE, TOKENS_FILE, "model", "checkpoint")
 _OF_MODEL: Final = ("README.md", NOTES_FILE)
 _KEY_OF_SHEET: Final = re.compile(r"[a-z]{12}\.json")
+_ENDED_PACK: Final = re.compile(r"[0-9a-f]{16}\.json")
 #: Folders between `runs` and a run's own: arm, size, seed, and where an arm tries a grid the grid point.
 _DEPTHS: Final = (3, 4)
 
@@ -32,6 +41,7 @@ def sweep_study_folder(layout: StudyLayout, done: Iterable[str]) -> None:
     sweep_leftovers(layout.out, _OF_STUDY)
     sweep_leftovers(layout.own_folder, [layout.mark_file.name])
     sweep_leftovers(layout.judging_folder, matching=_KEY_OF_SHEET)
+    _sweep_ended(layout.ended_folder)
     models = layout.models_folder
     sweep_leftovers(models, [arm.name for arm in _list_folders(layout.runs_folder)], replaced=True)
     for model in _list_folders(models):
@@ -42,6 +52,14 @@ def sweep_study_folder(layout: StudyLayout, done: Iterable[str]) -> None:
     for key in done:
         if (state := layout.get_state_folder(key)).is_dir():
             remove_folder(state)
+
+
+def _sweep_ended(folder: Path) -> None:
+    """It is there for a moment only: once it is swept it goes, unless somebody has put something there."""
+    sweep_leftovers(folder, matching=_ENDED_PACK)
+    if folder.is_dir() and not folder.is_symlink():
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _list_run_folders(runs: Path) -> Iterator[Path]:

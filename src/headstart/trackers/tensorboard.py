@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,17 @@ from headstart.events import EpochDone, Event, RunEnded, StepDone
 from headstart.records import EpochPoint, RunRecord, Sample
 from headstart.trackers.base import ClosingTracker
 from headstart.trackers.end_scores import find_end_scores
+
+
+def _leave_to_writer(args: threading.ExceptHookArgs) -> None:
+    """Print no trace of a thread of a file's writer that could not write: who writes next is told."""
+    is_of_writer = type(args.thread).__module__ == EventFileWriter.__module__
+    if not (is_of_writer and isinstance(args.exc_value, OSError)):
+        _print_trace(args)
+
+
+_print_trace = threading.excepthook
+threading.excepthook = _leave_to_writer
 
 
 class TensorBoardTracker(ClosingTracker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,12 +13,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from headstart.errors import OutputError
-from headstart.store import lease
-from headstart.store.holders import Holder, describe_this_process
+from headstart.store import holders, lease
+from headstart.store.holders import Holder, describe_this_process, read_start
 from headstart.store.lease import Fence, LeaseLostError, hold_lease
+from headstart.store.lease_files import LeaseFile, format_holder, list_lease_files, make_lease_file
 
 ELSEWHERE = {"machine": "another", "host": "far", "process": 4}
 
@@ -33,7 +36,7 @@ def hold(folder: Path, **options: object) -> ExitStack:
 def write_holder(folder: Path, **changes: object) -> Holder:
     """A lease that such a process holds."""
     holder = describe_this_process().model_copy(update=changes)
-    (folder / "a.7.held").write_bytes(lease._format(holder))
+    (folder / "a.7.held").write_bytes(format_holder(holder))
     return holder
 
 
@@ -114,7 +117,7 @@ def test_elsewhere_it_is_held_while_its_count_changes(
 
     def beat() -> None:
         count = next(beats) // 6
-        (tmp_path / "a.7.held").write_bytes(lease._format(holder)[:-5] + f"{count:04d}\n".encode())
+        (tmp_path / "a.7.held").write_bytes(format_holder(holder)[:-5] + f"{count:04d}\n".encode())
 
     clock(beat)
     with pytest.raises(OutputError, match="process 4 on host far"):
@@ -171,12 +174,12 @@ def test_of_many_who_take_it_over_at_once_one_has_it(tmp_path: Path) -> None:
 def test_who_read_an_old_state_does_not_take_what_another_took_since(tmp_path: Path) -> None:
     """Between reading that the holder is gone, and making the next file."""
     write_holder(tmp_path, started=-1.0)
-    judged = lease._list_entries(tmp_path, "a")
+    judged = list_lease_files(tmp_path, "a")
     with hold(tmp_path):
         pass  # taken as number 8, and given back
     late = Fence(tmp_path / "a.8.held", describe_this_process())
     with hold(tmp_path):
-        assert lease._make(late)
+        assert make_lease_file(late.file, late.holder)
         assert not lease._is_alone(late, judged)
         assert list_names(tmp_path) == ["a.9.held"]
 
@@ -209,7 +212,7 @@ def test_a_fence_says_when_another_has_it(tmp_path: Path) -> None:
     with hold(tmp_path) as stack:
         fence: Fence = stack.fence  # type: ignore[attr-defined]
         fence.check()
-        (tmp_path / "a.2.held").write_bytes(lease._format(describe_this_process()))
+        (tmp_path / "a.2.held").write_bytes(format_holder(describe_this_process()))
         with pytest.raises(LeaseLostError, match="nothing more is written"):
             fence.check()
     assert list_names(tmp_path) == ["a.1.held", "a.2.held"], "what another holds is not given back"
@@ -219,3 +222,99 @@ def test_a_folder_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         hold(tmp_path / "file" / "below")
+
+
+def test_a_lease_that_this_process_could_not_give_back_is_nobodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where an interrupt came while it was taken, or the disk refused."""
+
+    def interrupt(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_is_alone", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            hold(tmp_path)
+    assert list_names(tmp_path) == ["a.1.free"]
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_release", lambda *_: None)
+        hold(tmp_path).close()
+    assert list_names(tmp_path) == ["a.2.held"]
+    with hold(tmp_path):
+        assert list_names(tmp_path) == ["a.3.held"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_that_leaves_the_block_ends_nothing(tmp_path: Path) -> None:
+    with hold(tmp_path) as held:
+        child = os.fork()
+        if not child:
+            held.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert list_names(tmp_path) == ["a.1.held"]
+
+
+def test_a_stopped_holder_has_it_and_that_is_said(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        os.kill(child.pid, signal.SIGSTOP)
+        while psutil.Process(child.pid).status() != psutil.STATUS_STOPPED:
+            os.sched_yield()
+        write_holder(tmp_path, process=child.pid, started=read_start(child.pid))
+        with pytest.raises(OutputError, match=f"which is stopped \\(kill -CONT {child.pid} lets it go on"):
+            hold(tmp_path)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_of_a_hidden_process_it_is_watched_whether_it_is_at_work(
+    tmp_path: Path, clock: Callable[[Callable[[], None]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where /proc shows no processes of other users."""
+    monkeypatch.setattr(holders, "_is_of_another_user", lambda process: process == 4)
+    told: list[str] = []
+    write_holder(tmp_path, process=4, started=-1.0)
+    monkeypatch.setattr(holders, "read_start", lambda process: None if process == 4 else 1.0)
+    clock(lambda: None)
+    with hold(tmp_path, log=told.append):
+        assert "watching whether that is at work" in told[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_what_lies_in_the_place_of_its_file_is_not_waited_for(
+    tmp_path: Path, clock: Callable[[Callable[[], None]], None]
+) -> None:
+    os.mkfifo(tmp_path / "a.3.held")
+    clock(lambda: None)
+    with hold(tmp_path):
+        assert list_names(tmp_path) == ["a.4.held"]
+
+
+def test_a_disk_that_fails_for_a_while_does_not_stop_the_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.005)
+    fails = iter([True, True, True])
+    read = LeaseFile.read
+
+    def fail(file: LeaseFile) -> object:
+        if next(fails, False):
+            raise OSError(errno.EIO, "no disk")
+        return read(file)
+
+    with hold(tmp_path):
+        monkeypatch.setattr(LeaseFile, "read", fail)
+        before, deadline = (tmp_path / "a.1.held").read_bytes(), time.monotonic() + 60
+        while (tmp_path / "a.1.held").read_bytes() == before:
+            assert time.monotonic() < deadline
+
+
+def test_a_fence_tells_a_folder_that_is_gone_from_one_that_was_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "own"
+    with hold(folder) as held:
+        (tmp_path / "out").rename(tmp_path / "elsewhere")
+        with pytest.raises(LeaseLostError, match="was moved or removed while it was in use"):
+            held.fence.check()  # type: ignore[attr-defined]

@@ -10,6 +10,8 @@ from headstart.store.leftovers import sweep_study_folder
 OURS = [
     ".study.yaml-abcd1234",
     ".results.json-abcd_234",
+    ".placement.json-abcd1234",
+    "ended/.0123456789abcdef.json-abcd1234",
     ".headstart/.folder.json-abcd1234",
     "judging/.abcdefghijkl.json-abcd1234",
     "models/a/.README.md-abcd1234",

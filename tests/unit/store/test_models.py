@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from headstart.os_faults import MachineError
 from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
 from headstart.store.leftovers import sweep_study_folder
@@ -168,7 +169,7 @@ def test_a_full_disk_in_the_middle_loses_no_model(
     card = fail if where == "card" else lambda _: "card"
     with monkeypatch.context() as broken:
         broken.setattr(Path, "rename", _fail_on_model if where == "move" else _rename)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises((OSError, MachineError), match=r"No space|disk is full"):
             promote(layout, better, study, card)
     assert (tmp_path / "models/a/weights").read_text() == "0"
     assert promote(layout, better, study, lambda _: "card")

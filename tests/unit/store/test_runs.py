@@ -55,8 +55,8 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OutputError, match="cannot be written: the disk is full") as caught:
         opened(tmp_path / "out")
-    assert caught.value.where == str(RunStore(tmp_path / "out").study_file)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert caught.value.where == str(RunStore(tmp_path / "out").mark_file)
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == [".headstart"]
 
 
 def test_new_folder_has_no_seeds_and_no_rule(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,20 @@ def test_a_run_that_only_chooses_shows_nothing_of_the_test(tmp_path: Path) -> No
     with TensorBoardTracker(tmp_path, "accuracy") as tracker:
         tracker.on_event(RunEnded(record))
     assert not any("test" in tag for tag in read(tmp_path).Tags()["scalars"])
+
+
+def test_a_folder_that_is_removed_meanwhile_is_said_to_who_writes_and_leaves_no_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, folder = make_run(tmp_path), tmp_path / "curves"
+    tracker = TensorBoardTracker(folder, "accuracy")
+    shutil.rmtree(folder)
+
+    def write() -> None:
+        for step in range(100_000):
+            tracker.on_event(StepDone(run, step, 100_000, 1.0, 0.1))
+            tracker._writer.flush()
+
+    with pytest.raises(OSError, match="curves"):
+        write()
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,98 @@
+"""The files of a lease: one for each holder it has had, numbered; made whole and exclusively, and listed."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from headstart.store.holders import Holder
+
+#: How the names of files of leases end that are in force, and that were given back.
+HELD: Final = "held"
+FREE: Final = "free"
+#: Digits of the count of renewals, which is overwritten in place.
+COUNT_DIGITS: Final = 20
+#: More than any of them has.
+_MOST_BYTES: Final = 2**16
+_AS_IT_IS: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+@dataclass(frozen=True, order=True)
+class LeaseFile:
+    """One file of a lease; of equal numbers a free one is later."""
+
+    number: int
+    is_free: bool
+    file: Path
+
+    def read(self) -> tuple[Holder | None, bytes | None]:
+        """Who made it, and all that stands in it; None is what is not there, or makes no sense."""
+        try:
+            content = _read_own_file(self.file)
+        except (FileNotFoundError, NotADirectoryError):
+            return None, None
+        try:
+            return Holder.model_validate_json(content.partition(b"\n")[0]), content
+        except ValidationError:
+            return None, content
+
+
+def _read_own_file(file: Path) -> bytes:
+    """The file's content; what lies in its place is neither waited for, where it is a pipe, nor followed."""
+    descriptor = os.open(file, os.O_RDONLY | _AS_IT_IS)
+    with os.fdopen(descriptor, "rb") as stream:
+        return stream.read(_MOST_BYTES) or b""
+
+
+def list_lease_files(folder: Path, name: str) -> list[LeaseFile]:
+    """The files of a lease, the one in force last."""
+    pattern = re.compile(rf"{re.escape(name)}\.(\d+)\.({HELD}|{FREE})")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        found = [(pattern.fullmatch(entry.name), entry) for entry in folder.iterdir()]
+        return sorted(LeaseFile(int(match[1]), match[2] == FREE, entry) for match, entry in found if match)
+    return []
+
+
+def make_lease_file(file: Path, holder: Holder) -> bool:
+    """Make the lease's file, with all that stands in it; says whether nobody had made it before."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(format_holder(holder))
+        temporary.chmod(0o644)
+        try:
+            os.link(temporary, file)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links: then for a moment the file is there without its words
+            return _create(file, holder)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _create(file: Path, holder: Holder) -> bool:
+    try:
+        stream = file.open("xb")
+    except FileExistsError:
+        return False
+    try:
+        with stream:
+            stream.write(format_holder(holder))
+    except OSError:  # a full disk: nobody holds what cannot say who does
+        file.unlink(missing_ok=True)
+        raise
+    return True
+
+
+def format_holder(holder: Holder) -> bytes:
+    """What stands in a lease's file when it is made: who holds it, and no renewals."""
+    return f"{holder.model_dump_json()}\n{0:0{COUNT_DIGITS}d}\n".encode()
