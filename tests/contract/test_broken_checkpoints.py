@@ -270,7 +270,7 @@ EVERYWHERE: dict[str, tuple[Damage, str]] = {
     "empty": (write(_CONFIG, ""), "config.json cannot be read"),
     "zeros": (write(_CONFIG, bytes(9)), "config.json cannot be read"),
     "a list": (write(_CONFIG, "[1]"), "config.json holds a list"),
-    "deep": (write_deep(_CONFIG), "config.json is nested too deeply"),
+    "deep": (write_deep(_CONFIG), "cannot be read: lists and objects in one another, more than 200 deep"),
     "a mark": (write(_CONFIG, b'\xef\xbb\xbf{"model_type": "bert"}'), "byte-order mark"),
     "Latin-1": (write(_CONFIG, b'{"model_type": "\xe9"}'), "config.json cannot be read"),
     "twice": (write(_CONFIG, '{"model_type": "bert", "model_type": "gpt2"}'), "'model_type' stands twice"),
