@@ -13,7 +13,7 @@ from headstart.config.first_settings import choose_settings
 from headstart.config.traits import get_task_traits
 from headstart.data.guess.guess import guess_data
 from headstart.errors import OutputError
-from headstart.files import write_text
+from headstart.files import find_file_fault, write_text
 from headstart.models.token_limit import read_token_limit
 from headstart.report.study_file import StudyDraft, count_training_texts, format_study
 
@@ -48,7 +48,7 @@ def init(
         raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")
     draft = _draft_study(data, output, model, text, label)
     target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"
-    is_other = target.exists() and target.read_bytes() != content.encode()
+    is_other = target.exists() and not _holds(target, content)
     with ExitStack() as undo:  # both or none
         if not target.exists():
             undo.callback(target.unlink, missing_ok=True)
@@ -56,6 +56,10 @@ def init(
         write_text(output, format_study(draft))
         undo.pop_all()
     return replace(draft, is_other_schema=is_other)
+
+
+def _holds(file: Path, content: str) -> bool:
+    return find_file_fault(file) is None and file.read_bytes() == content.encode()
 
 
 def _draft_study(
