@@ -51,7 +51,8 @@ def read_raw_lines(path: Path) -> Iterator[str]:
     """The file's lines as they come, line ends kept, a byte-order mark dropped; never the whole file at once.
 
     Raises:
-        DataError: it is no file, cannot be opened, is compressed or in UTF-16, or has a byte that is not UTF-8, or a NUL.
+        DataError: it is no file, cannot be opened, is compressed or in UTF-16, or has a byte that is not
+            UTF-8, or a NUL.
     """
     require_file(path)
     try:

@@ -24,8 +24,9 @@ from headstart.engine.member import Member
 from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
 from headstart.files import write_file_atomically
+from headstart.json_text import parse_json
 from headstart.records import EpochPoint
-from headstart.store.states import STATE_FILE
+from headstart.store.states import CHECKSUM, STATE_FILE, UNKNOWN_CHECKSUM, find_state_fault, seal_state
 
 _FORMER = "former.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
@@ -65,11 +66,13 @@ def save_training_state(
         "losses": json.dumps(member.losses),
         "points": _POINTS.dump_json(member.epochs).decode(),
         "mark": json.dumps(asdict(mark)),
+        CHECKSUM: UNKNOWN_CHECKSUM,
     }
     if len(mark.together) > 1 and (folder / STATE_FILE).exists():
         (folder / STATE_FILE).replace(folder / _FORMER)
     with write_file_atomically(folder / STATE_FILE) as temporary:
         save_file(tensors, temporary, metadata=progress)
+        seal_state(temporary)
 
 
 def forget_former(folder: Path) -> None:
@@ -87,9 +90,9 @@ def _read_mark(file: Path, identity: str) -> StateMark | None:
     try:
         with safe_open(file, framework="pt") as state:
             progress = state.metadata() or {}
-        if progress.get("identity") != identity:
+        if progress.get("identity") != identity or find_state_fault(file) is not None:
             return None
-        values = json.loads(progress["mark"])
+        values = parse_json(progress["mark"])
         return StateMark(values["turn"], tuple(values["together"]), values["has_ended"])
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
@@ -136,7 +139,7 @@ def _parse_progress(progress: dict[str, str]) -> dict[str, Any]:
         "steps": int(progress["steps"]),
         "micro_batches": int(progress["passes"]),
         "seconds": float(progress["seconds"]),
-        "losses": [float(loss) for loss in json.loads(progress["losses"])],
+        "losses": [float(loss) for loss in parse_json(progress["losses"])],
         "epochs": epochs,
         "best": next((point for point in epochs if point.epoch == best), None),
     }

@@ -34,7 +34,10 @@ _CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any], Path], None] | None]] =
 _NAMES: Final = frozenset({*WEIGHTS, *_TOKENIZER, *_CHECKS, "headstart.json", "chat_template.jinja"})
 #: Ends of the names of files that decide what a checkpoint computes, which are read to tell it from others.
 _DECIDING: Final = frozenset(
-    {".json", ".txt", ".model", ".tiktoken", ".codes", ".jinja", ".safetensors", ".bin"}
+    {
+        *(".json", ".txt", ".model", ".tiktoken", ".codes", ".spm", ".bpe", ".vocab", ".jinja"),
+        *(".safetensors", ".bin"),
+    }
 )
 #: Bytes of a tokenizer's file; the largest known have some 40 MB.
 _LARGEST_TOKENIZER: Final = 500 << 20

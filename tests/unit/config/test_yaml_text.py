@@ -96,7 +96,9 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "y/" * 3000, "~nobody-of-this-name/x"])
 def test_names_that_no_file_has(name: str) -> None:
-    assert "cannot be read: " in refuse_file(Path(name))
+    message = refuse_file(Path(name)).removesuffix(": the study file expected")
+    ends = ("is a name that no file has", "is not readable: File name too long", "No such file or directory")
+    assert message.endswith(ends)
 
 
 @pytest.mark.parametrize("key", ["data.path", "model", "out", "data.train", "arms.pretrained.init"])

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from headstart.engine.member import Member
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.train import TrainingState, train
+from headstart.os_faults import MachineError
 from kept_states import load_last, save_after
 from tiny import (
     EventRecorder,
@@ -70,7 +71,8 @@ def test_the_file_holds_weights_moments_and_progress(tmp_path: Path) -> None:
         names, progress = set(file.keys()), file.metadata()
     moments = {f"{i}.{name}" for i in (0, 1) for name in ("step", "exp_avg", "exp_avg_sq")}
     assert names == {"weights", "best", *moments}
-    assert progress.keys() == {"identity", "steps", "passes", "seconds", "best", "losses", "points", "mark"}
+    named = {"identity", "steps", "passes", "seconds", "best", "losses", "points", "mark", "crc32"}
+    assert progress.keys() == named
 
 
 def test_the_state_is_offered_after_every_epoch_but_the_last() -> None:
@@ -124,6 +126,26 @@ def test_no_state_or_half_of_one_is_no_state(tmp_path: Path) -> None:
     assert not _rest(tmp_path)[2]
 
 
+@pytest.mark.parametrize("place", [-1, -500, -40_000])
+def test_a_bit_that_fell_over_is_noticed(tmp_path: Path, place: int) -> None:
+    _whole(tmp_path, 2)
+    file = tmp_path / "state.safetensors"
+    content = bytearray(file.read_bytes())
+    content[place] ^= 4
+    file.write_bytes(content)
+    assert not _rest(tmp_path)[2]
+
+
+def test_a_state_of_before_has_no_checksum_and_is_taken(tmp_path: Path) -> None:
+    _whole(tmp_path, 2)
+    file = tmp_path / "state.safetensors"
+    with safe_open(file, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        progress = {key: value for key, value in opened.metadata().items() if key != "crc32"}
+    save_file(tensors, file, metadata=progress)
+    assert _rest(tmp_path)[2]
+
+
 def test_write_that_fails_leaves_the_earlier_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _whole(tmp_path, 2)
     (file,) = tmp_path.iterdir()
@@ -134,7 +156,7 @@ def test_write_that_fails_leaves_the_earlier_state(tmp_path: Path, monkeypatch: 
         raise OSError("disk full")
 
     monkeypatch.setattr("headstart.engine.training_state.save_file", fail_halfway)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(MachineError, match="disk full"):
         _whole(tmp_path, 3)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [earlier]
 
@@ -161,5 +183,5 @@ def test_a_state_whose_progress_is_damaged_is_not_taken(tmp_path: Path, key: str
     with safe_open(file, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         progress = opened.metadata()
-    save_file(tensors, file, metadata=progress | {key: value})
+    save_file(tensors, file, metadata={**progress, key: value})
     assert not _rest(tmp_path)[2]
