@@ -20,6 +20,7 @@ from typing import Final
 from headstart.data.cache_folder import get_cache_folder, use_temporary_cache
 from headstart.data.cache_use import hold_entry, list_held, locking
 from headstart.files import write_folder_atomically, write_text
+from headstart.json_text import parse_json
 from headstart.os_faults import MachineError, writing
 
 #: Entries and bytes that stay in a folder of the cache, unless more are in use.
@@ -154,7 +155,7 @@ def _read_manifest(folder: Path) -> dict[str, str]:
     Raises:
         OSError, ValueError: it is not there, or no manifest.
     """
-    files = json.loads((folder / _MANIFEST).read_bytes())
+    files = parse_json((folder / _MANIFEST).read_bytes())
     if not isinstance(files, dict) or not files or not all(isinstance(one, str) for one in files.values()):
         raise ValueError("no manifest")
     return files

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from headstart.errors import ModelError
 from headstart.files import find_file_fault
+from headstart.json_text import parse_json
 from headstart.models.adapter_limits import check_adapter_config
 from headstart.models.config_limits import check_config, check_token_ids, check_tokenizer_config
 from headstart.models.strict_json import read_strict_json, refuse_irregular
@@ -149,8 +149,8 @@ def read_json_object(file: Path) -> dict[str, Any]:
     if find_file_fault(file) is not None:
         return {}
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = parse_json(file.read_bytes())
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -8,7 +8,6 @@ else a run leaves beside it.
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from typing import Any, Final, Literal
 
@@ -16,9 +15,10 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from headstart.errors import OutputError
+from headstart.errors import DamagedFileError, OutputError
 from headstart.files import is_leftover, write_text
 from headstart.records import SCHEMA_VERSION, Record
+from headstart.store.json_files import read_json
 from headstart.store.layout import StudyLayout
 
 #: Keys that stood in the study files of all versions, which fill in every default.
@@ -105,9 +105,8 @@ def _has_traces(layout: StudyLayout) -> bool:
 
 
 def _is_plan(layout: StudyLayout) -> bool:
-    with suppress(OSError, ValueError, RecursionError):
-        plan = json.loads((layout.out / "plan.json").read_bytes())
-        return isinstance(plan, dict) and {"learning_rates", "runs"} <= plan.keys()
+    with suppress(DamagedFileError):
+        return {"learning_rates", "runs"} <= read_json(layout.out / "plan.json").keys()
     return False
 
 

@@ -78,10 +78,9 @@ def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
 def is_recorded(layout: StudyLayout, key: str) -> bool:
     """Whether the run's record is on disk, and says that it is done."""
     try:
-        values = json.loads(layout.record_file(key).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return read_json(layout.record_file(key)).get("status") == "done"
+    except DamagedFileError:
         return False
-    return isinstance(values, dict) and values.get("status") == "done"
 
 
 def read_record(file: Path, layout: StudyLayout) -> RunRecord:
