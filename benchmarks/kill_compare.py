@@ -55,7 +55,7 @@ def list_differences(one: Snapshot, other: Snapshot) -> list[str]:
 
 def _marks() -> frozenset[str]:
     """Hidden files that a study's folder has for good."""
-    return frozenset({".gitignore"})
+    return frozenset({".gitignore", ".headstart"})
 
 
 def _is_compared(path: Path) -> bool:
