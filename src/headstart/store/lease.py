@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from headstart.errors import OutputError
 from headstart.events import Log, ignore_log
+from headstart.os_faults import explain_system_error
 from headstart.store.holders import Holder, describe_this_process
 
 #: Seconds between two renewals, and those without one after which a holder elsewhere counts as ended.
@@ -103,7 +104,7 @@ def hold_lease(
     try:
         fence = _take(folder, name, _Patience(thing, fix, wait, log))
     except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(thing)) from error
+        raise explain_system_error(error, thing) from error
     heart = _Heart(fence)
     heart.start()
     try:
