@@ -21,9 +21,9 @@ POWER = ["power", "--test-examples", "500"]
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["power", "--test-examples", HUGE], "--test-examples: 9"),
-        ([*POWER, "--seeds", HUGE], "--seeds: 9"),
-        ([*POWER, "--contrasts", HUGE], "--contrasts: 9"),
+        (["power", "--test-examples", HUGE], "--test-examples: a number of 20 digits"),
+        ([*POWER, "--seeds", HUGE], "--seeds: a number of 20 digits"),
+        ([*POWER, "--contrasts", HUGE], "--contrasts: a number of 20 digits"),
         ([*POWER, "--difference", "nan"], "--difference: nan"),
         ([*POWER, "--seed-cost", "inf"], "--seed-cost: inf"),
         ([*POWER, "--accuracy", "\udcff"], "--accuracy"),

@@ -20,7 +20,7 @@ from headstart.device import count_gpus
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.backend import Backend, Losses
-from headstart.execute.safe_start import keep_out_current_folder
+from headstart.execute.safe_start import keep_out_current_folder, keep_out_interrupts
 from headstart.execute.silence import SilenceWatch
 from headstart.execute.worker import Heartbeat, JobDone, PackJob
 from headstart.execute.worker_process import WorkerProcess, read_patience
@@ -49,7 +49,7 @@ def preload_workers() -> None:
         context.set_forkserver_preload([_MODULES])
         from multiprocessing.forkserver import ensure_running
 
-        with keep_out_current_folder(), beginning("the server of worker processes"):
+        with keep_out_current_folder(), keep_out_interrupts(), beginning("the server of worker processes"):
             ensure_running()
 
 

@@ -1,8 +1,9 @@
-"""Begins processes so that they import nothing from the current folder, whatever lies there."""
+"""Begins processes so that they import nothing from the current folder, and leave Ctrl-C to their parent."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -26,3 +27,23 @@ def keep_out_current_folder() -> Iterator[None]:
             del os.environ[_SAFE_PATH]
         else:
             os.environ[_SAFE_PATH] = before
+
+
+@contextmanager
+def keep_out_interrupts() -> Iterator[None]:
+    """Have processes that are begun here never see Ctrl-C: what it means is for their parent to say.
+
+    A terminal sends it to all of them. One that is still importing would end with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    # Its own start unblocks the signal, whatever was before (Python 3.11).
+    resource_tracker.ensure_running()
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)

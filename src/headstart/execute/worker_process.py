@@ -15,7 +15,7 @@ import psutil
 
 from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
-from headstart.execute.safe_start import keep_out_current_folder
+from headstart.execute.safe_start import keep_out_current_folder, keep_out_interrupts
 from headstart.execute.worker import Heartbeat, serve_jobs
 from headstart.interrupts import continue_children
 from headstart.os_faults import beginning
@@ -71,7 +71,7 @@ class WorkerProcess:
             target=serve_jobs, args=(theirs, study, store, patience.beat), daemon=True
         )
         continue_children()  # the server that it is forked from
-        with keep_out_current_folder(), beginning("a worker process"):
+        with keep_out_current_folder(), keep_out_interrupts(), beginning("a worker process"):
             self.process.start()
         theirs.close()
         self._handle = _find_process(self.process.pid)

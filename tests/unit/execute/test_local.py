@@ -304,3 +304,24 @@ def test_a_worker_that_died_leaves_its_gpu_to_the_next(
     backend._workers[0].is_up = False  # type: ignore[attr-defined]
     backend._resize(3)
     assert _list_gpus(backend) == [1, 2, 0]
+
+
+_INTERRUPTED_AT_ITS_START = """
+import os, signal, time
+import psutil
+from headstart.execute.local import preload_workers
+signal.signal(signal.SIGINT, lambda *_: None)
+preload_workers()
+while not any("torch" in file.path for child in psutil.Process().children() for file in child.memory_maps()):
+    time.sleep(0.01)  # before Python has begun, the signal ends it without a word
+os.killpg(0, signal.SIGINT)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks what a process has mapped")
+def test_ctrl_c_while_the_server_of_workers_imports_shows_no_traceback() -> None:
+    command = [sys.executable, "-c", _INTERRUPTED_AT_ITS_START]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, start_new_session=True, timeout=300, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
+from headstart.data.controls import escape_hidden
 from headstart.data.folders import PART_NAMES
 from headstart.data.guess.names import LABELS, PROMPTS, RESPONSES, TEXTS, looks_like_key
 from headstart.data.labels.list_cells import parse_list
@@ -137,8 +138,10 @@ def _describe_column(name: str, values: Sequence[Any]) -> Column:
 
 
 def shorten(text: str, most: int = 40) -> str:
-    """A value as a message shows it: on one line, and not all of a long one."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """A value as a message shows it: on one line, what is not seen as escapes, and not all of a long one."""
+    escaped = escape_hidden(" ".join(text.split()))
+    # What has no meaning, such as U+FFFF, no YAML may hold.
+    line = " ".join("".join(c if c.isprintable() else " " for c in escaped).split())
     return line if len(line) <= most else f"{line[: most - 3].rstrip()}..."
 
 

@@ -94,10 +94,23 @@ def test_columns_that_tell_nothing(name: str, cells: Any, why: str | None) -> No
 
 
 def test_values_are_shown_on_one_line() -> None:
-    assert shorten("a\n\x07b " + "c" * 50) == "a b " + "c" * 33 + "..."
+    assert shorten("a\n\x07b " + "c" * 50) == r"a \x07b " + "c" * 29 + "..."
     assert show_name("Sports, Outdoors") == "'Sports, Outdoors'"
 
 
 def test_decimals_are_numbers() -> None:
     columns = describe_columns([{"a": Decimal("0.25")}, {"a": Decimal("1.50")}])
     assert columns["a"].numbers == (0.25, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mred", r"a\x1b[31mred"),
+        ("a\n b\tc", "a b c"),
+        ("\u202eab", r"\u202eab"),
+        ("a\uffffb", "a b"),
+    ],
+)
+def test_what_is_not_seen_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert shorten(text) == shown
