@@ -55,7 +55,7 @@ def numbers() -> st.SearchStrategy[int | float]:
     """Whole and other numbers of every size; NaN and both infinities too."""
     return st.one_of(
         st.integers(-3, 70),
-        st.sampled_from((20261126, 2**31, 2**63, 10**30, -(10**18), 10**400)),
+        st.sampled_from((20261126, 2**31, 2**63, 10**30, -(10**18), 10**399, 10**400)),
         st.floats(),
         st.sampled_from((math.nan, math.inf, -math.inf, 5e-324, 1e308, -0.0)),
     )
@@ -86,6 +86,11 @@ def write_yaml(value: Any) -> str:
     return json.dumps(value)
 
 
+def write_json(value: Any) -> str:
+    """A value in JSON, with NaN and Infinity as Python and others write them."""
+    return json.dumps(value)
+
+
 @st.composite
 def mutated_bytes(draw: st.DrawFn, whole: bytes) -> bytes:
     """Bytes with a few pieces replaced, cut out, doubled, or the end cut off."""
@@ -102,3 +107,39 @@ def mutated_bytes(draw: st.DrawFn, whole: bytes) -> bytes:
             new = draw(st.binary(max_size=8)) if way != "cut" else b""
             data[start : start + (0 if way == "insert" else length)] = new
     return bytes(data)
+
+
+def list_places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where values stand in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place, *(one for key, below in inner for one in list_places(below, (*place, key)))]
+
+
+def replace_at(value: Any, place: tuple[Any, ...], new: Any) -> Any:
+    """The value with another one at a place."""
+    if not place:
+        return new
+    copy = value.copy()
+    copy[place[0]] = replace_at(value[place[0]], place[1:], new)
+    return copy
+
+
+def read_tree(content: bytes) -> Any:
+    """The object or list that a file holds; None of one that is no JSON."""
+    try:
+        return json.loads(content) if content[:1] in (b"{", b"[") else None
+    except ValueError:
+        return None
+
+
+@st.composite
+def edited_json(draw: st.DrawFn, whole: bytes) -> bytes:
+    """A JSON file with one or two of its values replaced; of another file, and by turns, its bytes."""
+    content = None if draw(st.integers(0, 3)) == 0 else read_tree(whole)
+    if content is None:
+        return draw(mutated_bytes(whole))
+    for _ in range(draw(st.integers(1, 2))):
+        place = draw(st.sampled_from(list_places(content)))
+        new = draw(st.one_of(values(), st.sampled_from((7.0, "done", 2, 10**9, [], {}))))
+        content = replace_at(content, place, new)
+    return write_json(content).encode("utf-8", "surrogatepass")

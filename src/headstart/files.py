@@ -53,6 +53,17 @@ def write_file_atomically(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def read_file(path: Path) -> bytes:
+    """The content of a file; a pipe or a device, whose content may have no end, is none.
+
+    Raises:
+        OSError: it is not there, is no file, or cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return path.read_bytes()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with write_file_atomically(path) as temporary:

@@ -16,7 +16,7 @@ from fuzzing import MOST_SECONDS, TALLY, is_unlimited, read_seconds
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 # Files are written and models loaded in examples: no deadline, and nothing is kept between runs.
 settings.register_profile(
-    "ci", derandomize=True, max_examples=60, deadline=None, database=None, suppress_health_check=_SLOW
+    "ci", derandomize=True, max_examples=25, deadline=None, database=None, suppress_health_check=_SLOW
 )
 settings.register_profile(
     "long", max_examples=500, deadline=None, database=None, suppress_health_check=_SLOW, print_blob=True

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzzing import check_shown, is_unlimited, limit_growth, limit_seconds, own_folder
+from fuzzing import TALLY, check_shown, is_unlimited, limit_growth, limit_seconds, list_files, own_folder
 from headstart.cli import main
 from odd_values import texts
 
@@ -75,6 +75,7 @@ def call(arguments: list[str], folder: Path) -> tuple[int, str, str]:
     """The exit code of a command in a folder of small files, and what it printed."""
     for name, content in FILES.items():
         (folder / name).write_text(content, encoding="utf-8")
+    TALLY.examples += 1
     before = Path.cwd()
     out, err = io.StringIO(), io.StringIO()
     os.chdir(folder)
@@ -93,7 +94,7 @@ def _no_questions() -> object:
         yield
 
 
-@settings(max_examples=200 if is_unlimited() else 40)
+@settings(max_examples=200 if is_unlimited() else 20)
 @given(words())
 def test_any_words(arguments: list[str]) -> None:
     with own_folder() as folder:
@@ -103,3 +104,6 @@ def test_any_words(arguments: list[str]) -> None:
         check_shown(out)
         check_shown(err)
         assert code == 0 or (out + err).strip()
+        if code == 2:  # refused
+            TALLY.refused += 1
+            assert list_files(folder) == FILES.keys()

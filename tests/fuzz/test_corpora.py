@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from fuzzing import check_shown, own_folder, print_as_people_see, run_to_end
 from headstart.config.study import Study
 from headstart.data.checks import load_corpus
-from odd_values import scalars, texts, values, write_yaml
+from odd_values import scalars, texts, values, write_json
 
 TASKS = ("classification", "multi-label", "regression", "instruction")
 
@@ -35,15 +35,28 @@ def messages() -> st.SearchStrategy[Any]:
     return st.one_of(st.lists(message, max_size=4), values())
 
 
+#: Labels that are right, by task.
+LABELS = {"classification": ("bad", "good"), "multi-label": (["a"], ["a", "b"]), "regression": (0.5, 1)}
+
+
+def write_row(task: str, i: int) -> dict[str, Any]:
+    """A row that each task can read."""
+    said = [{"role": "user", "content": f"how many {i}"}, {"role": "assistant", "content": "one"}]
+    row = {"text": f"a text {i}", "b": "film", "label": LABELS.get(task, (0, 1))[i % 2], "group": i % 6}
+    return row | {"prompt": f"who is {i}", "response": "one", "messages": said}
+
+
 @st.composite
 def studies(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """Rows as JSON lines, and a study that reads them."""
+    """Rows as JSON lines, of which a few have odd cells, and a study that reads them."""
     task = draw(st.sampled_from(TASKS))
-    prose = st.one_of(st.integers(0, 99).map("a text {}".format), texts(), values())
+    prose = st.one_of(texts(), values())
     columns = {"text": prose, "label": cells(), "group": cells(), "prompt": prose, "response": prose}
     columns |= {"messages": messages(), "b": cells()}
-    few = draw(st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=6))
-    rows = few * draw(st.integers(1, 4))
+    rows = [write_row(task, i) for i in range(draw(st.sampled_from((1, 24))))]
+    for i in draw(st.sets(st.integers(0, len(rows) - 1), max_size=2)):
+        name = draw(st.sampled_from(sorted(columns)))
+        rows[i][name] = draw(columns[name])
     keys: dict[str, Any] = {"text": st.sampled_from(("text", ["text", "prompt"], "b"))}
     keys |= {"label": st.sampled_from(("label", ["label", "b"], "b"))}
     keys |= {"label_separator": st.sampled_from(("|", ",", "a"))}
@@ -53,7 +66,7 @@ def studies(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     keys |= {"training_texts": st.sampled_from(("folds", "bootstrap")), "folds": st.integers(2, 9)}
     chosen = draw(st.sets(st.sampled_from(sorted(keys)), max_size=3))
     data = {name: draw(keys[name]) for name in sorted(chosen)}
-    return "\n".join(map(write_yaml, rows)), {"task": task, "data": data}
+    return "\n".join(map(write_json, rows)), {"task": task, "data": data}
 
 
 def check_corpus(rows: str, values: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +14,7 @@ from fuzzing import is_unlimited, own_folder, run_to_end
 from headstart.commands.params import params
 from headstart.commands.predict import open_predictor
 from headstart.models.checkpoints import open_checkpoint
-from odd_values import mutated_bytes, values, write_yaml
+from odd_values import mutated_bytes, values, write_json
 
 #: What a configuration says of shapes, and keys that other families have.
 KEYS = (
@@ -41,8 +40,6 @@ KEYS = (
     "transformers_version",
 )
 SIZES = st.one_of(st.sampled_from((0, -1, 1, 3, 10**5, 10**9, 10**12, "32", None, 1.5, True)), values())
-#: Not yet in every run of the tests.
-pytestmark = pytest.mark.skipif(not is_unlimited(), reason="in long runs alone: make fuzz")
 
 
 def edit_config(data: st.DataObject, whole: bytes) -> bytes:
@@ -53,7 +50,7 @@ def edit_config(data: st.DataObject, whole: bytes) -> bytes:
             config.pop(key, None)
         else:
             config[key] = data.draw(SIZES)
-    return write_yaml(config).encode("utf-8", "surrogatepass")
+    return write_json(config).encode("utf-8", "surrogatepass")
 
 
 def open_and_count(folder: Path) -> None:
@@ -63,7 +60,7 @@ def open_and_count(folder: Path) -> None:
     run_to_end(open_predictor, folder, folder=folder)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100 if is_unlimited() else 25)
 @given(data=st.data())
 def test_damaged_folders(tiny_model: Path, data: st.DataObject) -> None:
     with own_folder() as folder:
@@ -79,11 +76,11 @@ def test_damaged_folders(tiny_model: Path, data: st.DataObject) -> None:
         open_and_count(copy)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100 if is_unlimited() else 25)
 @given(st.lists(st.sampled_from(KEYS), max_size=6), st.data())
 def test_configurations_alone(keys: list[str], data: st.DataObject) -> None:
     families = st.sampled_from(("bert", "gpt2", "llama", "deberta-v2", "modernbert", "bloom", "none"))
     config: dict[str, Any] = {"model_type": data.draw(families)} | {key: data.draw(SIZES) for key in keys}
     with own_folder() as folder:
-        (folder / "config.json").write_text(write_yaml(config), encoding="utf-8")
+        (folder / "config.json").write_text(write_json(config), encoding="utf-8")
         run_to_end(params, folder, folder=folder)

@@ -14,7 +14,7 @@ from data_files import WHOLE, write_csv
 from fuzzing import own_folder, run_to_end
 from headstart.commands import predict as prediction
 from headstart.data.formats import read_cells
-from odd_values import mutated_bytes, scalars, texts, values, write_yaml
+from odd_values import mutated_bytes, scalars, texts, values, write_json
 
 
 @pytest.fixture(scope="module")
@@ -60,4 +60,4 @@ def test_odd_cells(predictor: Any, rows: list[list[str]], separator: str) -> Non
 )
 def test_odd_json(predictor: Any, rows: list[dict[str, Any]]) -> None:
     with own_folder() as folder:
-        label(predictor, folder, "texts.jsonl", "\n".join(map(write_yaml, rows)).encode())
+        label(predictor, folder, "texts.jsonl", "\n".join(map(write_json, rows)).encode())

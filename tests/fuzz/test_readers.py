@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_files import WHOLE, write_csv
-from fuzzing import is_unlimited, own_folder, run_to_end
+from fuzzing import own_folder, run_to_end
 from headstart.data.formats import read_cells
-from odd_values import mutated_bytes, scalars, texts, values, write_yaml
+from odd_values import mutated_bytes, scalars, texts, values, write_json
 
 #: Of JSON in a file of texts.
-MOST_DEPTH = 200_000 if is_unlimited() else 100
+MOST_DEPTH = 200_000
 
 
 def read_file(name: str, content: bytes, separator: str = ",") -> None:
@@ -46,7 +46,7 @@ def test_odd_cells(rows: list[list[str]], separator: str) -> None:
 
 @given(st.lists(values(), max_size=4), st.booleans())
 def test_odd_json(rows: list[Any], is_list: bool) -> None:
-    text = write_yaml(rows) if is_list else "\n".join(map(write_yaml, rows))
+    text = write_json(rows) if is_list else "\n".join(map(write_json, rows))
     read_file("file.json", text.encode("utf-8", "surrogatepass"))
 
 

@@ -17,7 +17,7 @@ from headstart.report.comparison import render_comparison
 from headstart.store.layout import StudyLayout
 from headstart.store.records import read_records
 from judged_studies import write_answered_study
-from odd_values import mutated_bytes, values, write_yaml
+from odd_values import edited_json
 
 OTHERS: dict[str, dict[str, Any]] = {
     "until_decided.json": {
@@ -40,34 +40,6 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def list_places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where values stand in a JSON value."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [place, *(one for key, below in inner for one in list_places(below, (*place, key)))]
-
-
-def replace_at(value: Any, place: tuple[Any, ...], new: Any) -> Any:
-    """The value with another one at a place."""
-    if not place:
-        return new
-    copy = value.copy()
-    copy[place[0]] = replace_at(value[place[0]], place[1:], new)
-    return copy
-
-
-def change(data: st.DataObject, whole: bytes) -> bytes:
-    """A file's content with a value or some bytes replaced."""
-    if data.draw(st.booleans()) or not whole.startswith(b"{"):
-        return data.draw(mutated_bytes(whole))
-    content = json.loads(whole)
-    for _ in range(data.draw(st.integers(1, 2))):
-        place = data.draw(st.sampled_from(list_places(content)))
-        content = replace_at(
-            content, place, data.draw(st.one_of(values(), st.sampled_from((7.0, "done", 2))))
-        )
-    return write_yaml(content).encode("utf-8", "surrogatepass")
-
-
 @given(data=st.data())
 def test_damaged_folders(out: Path, data: st.DataObject) -> None:
     with own_folder() as folder:
@@ -76,7 +48,7 @@ def test_damaged_folders(out: Path, data: st.DataObject) -> None:
         files = sorted(file for file in copy.rglob("*") if file.is_file())
         file = data.draw(st.sampled_from([*files, *(copy / name for name in OTHERS)]))
         whole = file.read_bytes() if file.exists() else json.dumps(OTHERS[file.name]).encode()
-        file.write_bytes(change(data, whole))
+        file.write_bytes(data.draw(edited_json(whole)))
         run_to_end(lambda: list(read_records(StudyLayout(copy))), folder=folder)
         found = run_to_end(compare_sources, [str(copy)], folder=folder)
         if found is not None:

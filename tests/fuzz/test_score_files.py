@@ -21,7 +21,7 @@ from headstart.report.comparison import (
 )
 from headstart.report.power import render_power
 from judged_studies import fill_sheet, prefer_good, write_answered_study
-from odd_values import mutated_bytes, numbers, texts, values, write_yaml
+from odd_values import mutated_bytes, numbers, texts, values, write_json
 from others_results import (
     make_log,
     write_eval_log,
@@ -78,7 +78,7 @@ def compare_and_show(sources: list[str], said: dict[str, Any], folder: Path) -> 
 def test_tables(rows: list[dict[str, Any]], said: dict[str, Any]) -> None:
     with own_folder() as folder:
         file = folder / "scores.jsonl"
-        file.write_text("\n".join(map(write_yaml, rows)), encoding="utf-8")
+        file.write_text("\n".join(map(write_json, rows)), encoding="utf-8")
         compare_and_show([str(file)], said, folder)
         question = Question(said.get("margin"), 100, None, None, None)
         run_to_end(

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from fuzzing import own_folder, run_to_end
-from headstart.config.arm_section import Arm
 from headstart.config.load import dump_study, load_study
 from headstart.config.runs import expand_runs
-from headstart.config.study import Study
 from odd_values import mutated_bytes, texts, values, write_yaml
+from study_keys import KEYS, set_key
 
 WHOLE = """\
 question: Does it help?
@@ -38,32 +35,6 @@ margin: 0.5
 curves: [valid]
 out: runs/one
 """
-
-
-def list_keys(section: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every key that a section may hold, and those of the sections in it."""
-    for name, field in section.model_fields.items():
-        yield (*prefix, name)
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from list_keys(kind, (*prefix, name))
-
-
-KEYS = (
-    *list_keys(Study),
-    *list_keys(Arm, ("arms", "pretrained")),
-    *list_keys(Arm, ("arms", "random")),
-    ("arms", "words"),
-)
-
-
-def set_key(tree: dict[str, Any], key: tuple[str, ...], value: Any) -> None:
-    """Put a value where the key leads, over what stands in the way."""
-    for name in key[:-1]:
-        if not isinstance(tree.get(name), dict):
-            tree[name] = {}
-        tree = tree[name]
-    tree[key[-1]] = value
 
 
 @st.composite

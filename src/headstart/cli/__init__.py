@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from headstart.cli import models, results, studies
+from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.output import prepare_streams, print_error, print_news, print_text
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt, raise_interrupts
@@ -86,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _explain_words(error)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    finally:
+        escape_tracebacks()  # after typer, which has its own
     return code if isinstance(code, int) else 0
 
 

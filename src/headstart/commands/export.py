@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from headstart.data.corpus import Text
 from headstart.errors import ModelError, OutputError
-from headstart.files import write_folder_atomically, write_text
+from headstart.files import write_folder_atomically
 from headstart.methods.peft_format import merge_adapter
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter
@@ -50,4 +51,4 @@ def _write(merged: object, checkpoint: Checkpoint, folder: Path, model: Path, li
     )
     for name in (NOTES_FILE, "README.md"):
         if (model / name).is_file():
-            write_text(folder / name, (model / name).read_text(encoding="utf-8"))
+            shutil.copyfile(model / name, folder / name)

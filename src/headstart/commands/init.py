@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+import os
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,9 @@ from headstart.config.first_settings import choose_settings
 from headstart.config.traits import get_task_traits
 from headstart.data.guess.guess import guess_data
 from headstart.errors import OutputError
-from headstart.files import find_file_fault, write_text
+from headstart.files import read_file, write_text
 from headstart.models.token_limit import read_token_limit
+from headstart.os_faults import writing
 from headstart.report.study_file import StudyDraft, count_training_texts, format_study
 
 #: Checkpoints that stand in the file where the user names none.
@@ -44,7 +46,9 @@ def init(
         DataError: nothing readable in `data`, or no column that could be the text or the label.
         OutputError: `output` is there already, or cannot be written.
     """
-    if output.exists():
+    with writing(output):
+        is_there = os.path.lexists(output)
+    if is_there:
         raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")
     draft = _draft_study(data, output, model, text, label)
     target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"
@@ -59,7 +63,9 @@ def init(
 
 
 def _holds(file: Path, content: str) -> bool:
-    return find_file_fault(file) is None and file.read_bytes() == content.encode()
+    with suppress(OSError):  # a folder, a pipe, or nothing that may be read: somebody else's
+        return read_file(file) == content.encode()
+    return False
 
 
 def _draft_study(

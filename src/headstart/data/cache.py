@@ -11,15 +11,16 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from headstart.data.cache_folder import get_cache_folder, use_temporary_cache
 from headstart.data.cache_use import hold_entry, list_held, locking
-from headstart.files import write_folder_atomically, write_text
+from headstart.files import read_file, write_folder_atomically, write_text
 from headstart.json_text import parse_json
 from headstart.os_faults import MachineError, writing
 
@@ -134,7 +135,9 @@ def is_whole(folder: Path) -> bool:
     try:
         files = _read_manifest(folder)
         stats = [(folder / name).stat() for name in files]
-        state = (folder, *((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats))
+        if not all(stat.S_ISREG(one.st_mode) for one in stats):  # a device or a pipe has no end
+            return False
+        state = (folder, *((one.st_ino, one.st_size, one.st_mtime_ns) for one in stats))
         if state not in _SEEN_WHOLE and [_hash_file(folder / name) for name in files] == [*files.values()]:
             _SEEN_WHOLE.add(state)
         return state in _SEEN_WHOLE
@@ -155,10 +158,17 @@ def _read_manifest(folder: Path) -> dict[str, str]:
     Raises:
         OSError, ValueError: it is not there, or no manifest.
     """
-    files = parse_json((folder / _MANIFEST).read_bytes())
+    files = parse_json(read_file(folder / _MANIFEST))
     if not isinstance(files, dict) or not files or not all(isinstance(one, str) for one in files.values()):
         raise ValueError("no manifest")
+    if not all(_lies_below(name) for name in files):
+        raise ValueError("it lists files of other folders")
     return files
+
+
+def _lies_below(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _hash_file(file: Path) -> str:

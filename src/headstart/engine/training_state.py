@@ -11,6 +11,7 @@ all of them have one of the new turn.
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from headstart.engine.member import Member
 from headstart.engine.optim.base import Moments, Optimiser
 from headstart.engine.weights import Weights
 from headstart.files import write_file_atomically
-from headstart.json_text import parse_json
 from headstart.records import EpochPoint
-from headstart.store.states import CHECKSUM, STATE_FILE, UNKNOWN_CHECKSUM, find_state_fault, seal_state
+from headstart.store.state_sums import SUMS_KEY, check_sums, dump_sums
+from headstart.store.states import STATE_FILE
 
 _FORMER = "former.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
@@ -41,6 +42,9 @@ class StateMark:
     turn: int
     together: tuple[str, ...]
     has_ended: bool = False
+
+
+_MARK = TypeAdapter(StateMark)
 
 
 def save_training_state(
@@ -66,13 +70,12 @@ def save_training_state(
         "losses": json.dumps(member.losses),
         "points": _POINTS.dump_json(member.epochs).decode(),
         "mark": json.dumps(asdict(mark)),
-        CHECKSUM: UNKNOWN_CHECKSUM,
     }
+    progress[SUMS_KEY] = dump_sums({name: _sum_tensor(value) for name, value in tensors.items()}, progress)
     if len(mark.together) > 1 and (folder / STATE_FILE).exists():
         (folder / STATE_FILE).replace(folder / _FORMER)
     with write_file_atomically(folder / STATE_FILE) as temporary:
         save_file(tensors, temporary, metadata=progress)
-        seal_state(temporary)
 
 
 def forget_former(folder: Path) -> None:
@@ -90,12 +93,16 @@ def _read_mark(file: Path, identity: str) -> StateMark | None:
     try:
         with safe_open(file, framework="pt") as state:
             progress = state.metadata() or {}
-        if progress.get("identity") != identity or find_state_fault(file) is not None:
+        if progress.get("identity") != identity:
             return None
-        values = parse_json(progress["mark"])
-        return StateMark(values["turn"], tuple(values["together"]), values["has_ended"])
-    except (OSError, SafetensorError, KeyError, ValueError):
+        check_sums(file)
+        return _MARK.validate_json(progress["mark"])
+    except (OSError, SafetensorError, KeyError, ValueError):  # JSON's and pydantic's errors are ValueErrors
         return None
+
+
+def _sum_tensor(value: torch.Tensor) -> int:
+    return zlib.crc32(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
 def load_training_state(file: Path, member: Member, weights: Weights, r: int, optimiser: Optimiser) -> bool:
@@ -139,7 +146,7 @@ def _parse_progress(progress: dict[str, str]) -> dict[str, Any]:
         "steps": int(progress["steps"]),
         "micro_batches": int(progress["passes"]),
         "seconds": float(progress["seconds"]),
-        "losses": [float(loss) for loss in parse_json(progress["losses"])],
+        "losses": [float(loss) for loss in json.loads(progress["losses"])],
         "epochs": epochs,
         "best": next((point for point in epochs if point.epoch == best), None),
     }

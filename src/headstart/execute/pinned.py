@@ -48,7 +48,9 @@ def list_changes(earlier: PlacementRecord, opened: OpenStudy) -> list[str]:
     """What keeps the folder's placement from being taken again: what is asked for, or the machine."""
     asked, machine = _list_asked(opened.study), _describe_machine(opened.gpus)
     changes = [
-        f"{key}: {asked[key]} (it was {was})" for key, was in earlier.asked.items() if asked[key] != was
+        f"{key}: {now} (it was {earlier.asked[key]})"
+        for key, now in asked.items()
+        if earlier.asked.get(key, now) != now
     ]
     return changes + ([f"{machine} (it was {earlier.machine})"] if machine != earlier.machine else [])
 

@@ -90,7 +90,7 @@ def _check_base(location: str, folder: Path) -> None:
 def _check_type(folder: Path) -> None:
     kind = read_adapter_config(folder).get("peft_type")
     library = import_peft()
-    if kind not in library.PEFT_TYPE_TO_CONFIG_MAPPING:
+    if not isinstance(kind, str) or kind not in library.PEFT_TYPE_TO_CONFIG_MAPPING:
         raise ModelError(
             f"its type {kind!r} is none that PEFT {library.__version__} has",
             where=f"{folder}/{ADAPTER_CONFIG}",

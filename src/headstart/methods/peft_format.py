@@ -17,7 +17,7 @@ from headstart.methods.four_bits import is_transposed
 from headstart.methods.lora_layers import find_target_layers, import_peft, is_causal, list_trained_modules
 from headstart.models.checkpoint_files import ADAPTER_CONFIG
 from headstart.models.checkpoints import Checkpoint
-from headstart.models.library import never_ask, silence_logs
+from headstart.models.library import LIBRARY_ERRORS, get_first_line, never_ask, refuse_own_error, silence_logs
 from headstart.models.stop_ids import set_stop_ids
 from headstart.models.tokenizers import save_tokenizer
 from headstart.seeds import derive_seed
@@ -168,7 +168,7 @@ def merge_adapter(model: Any) -> Any:
     """A `PeftModel` as a plain model whose weights hold the adapter; the adapter is gone afterwards.
 
     Raises:
-        ModelError: it is of a type that has no place in the base's weights.
+        ModelError: it is of a type that has no place in the base's weights, or PEFT cannot merge it.
     """
     reason = find_merge_obstacle(model)
     if reason is not None:
@@ -178,5 +178,14 @@ def merge_adapter(model: Any) -> Any:
             expected="a type that can be merged, such as LORA or IA3",
             fix="load it by peft.PeftModel.from_pretrained",
         )
-    with silence_warnings():
-        return model.merge_and_unload()
+    try:
+        with silence_warnings():
+            return model.merge_and_unload()
+    except LIBRARY_ERRORS as error:
+        refuse_own_error(error)
+        raise ModelError(
+            f"PEFT cannot merge it: {get_first_line(error)}",
+            where=ADAPTER_CONFIG,
+            expected="an adapter that can be merged",
+            fix="load it by peft.PeftModel.from_pretrained",
+        ) from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from headstart.records.base import SCHEMA_VERSION, Record, Scores, StudyWarning
 from headstart.records.words import format_run_key
+
+#: What no machine has: a placement that says more was damaged.
+_MOST_WORKERS: Final = 1_024
+_MOST_THREADS: Final = 65_536
 
 
 class EpochPoint(Record):
@@ -187,9 +191,9 @@ class PlacementRecord(Record):
     schema_version: Literal[2] = SCHEMA_VERSION
     machine: str
     asked: dict[str, int | str]
-    workers: int
-    threads: int
-    pack: int
+    workers: int = Field(ge=0, le=_MOST_WORKERS)
+    threads: int = Field(ge=0, le=_MOST_THREADS)
+    pack: int = Field(ge=1)
     reason: str
     runs: tuple[str, ...] = ()
     packs: tuple[tuple[str, ...], ...] = ()

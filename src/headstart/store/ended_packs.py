@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from headstart.files import write_text
+from headstart.files import read_file, write_text
 from headstart.records import RunRecord
 from headstart.store.digests import add_digests
 from headstart.store.layout import StudyLayout
@@ -70,6 +70,6 @@ def _settle(layout: StudyLayout, file: Path) -> tuple[RunRecord, ...]:
 def _read(file: Path) -> tuple[RunRecord, ...]:
     """The records in a file; none where it is not there, or is of another version: its runs are redone."""
     try:
-        return _RECORDS.validate_json(file.read_bytes())
+        return _RECORDS.validate_json(read_file(file))
     except (OSError, ValidationError):
         return ()

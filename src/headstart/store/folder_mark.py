@@ -8,6 +8,7 @@ else a run leaves beside it.
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import suppress
 from typing import Any, Final, Literal
 
@@ -15,10 +16,9 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from headstart.errors import DamagedFileError, OutputError
-from headstart.files import is_leftover, write_text
+from headstart.errors import OutputError
+from headstart.files import is_leftover, read_file, write_text
 from headstart.records import SCHEMA_VERSION, Record
-from headstart.store.json_files import read_json
 from headstart.store.layout import StudyLayout
 
 #: Keys that stood in the study files of all versions, which fill in every default.
@@ -66,7 +66,7 @@ def write_mark(layout: StudyLayout, study_file: str) -> None:
 def read_mark(layout: StudyLayout) -> FolderMark | None:
     """The folder's mark; None where it has none, or a file that is no mark."""
     try:
-        return FolderMark.model_validate_json(layout.mark_file.read_bytes())
+        return FolderMark.model_validate_json(read_file(layout.mark_file))
     except (OSError, ValidationError):
         return None
 
@@ -105,8 +105,9 @@ def _has_traces(layout: StudyLayout) -> bool:
 
 
 def _is_plan(layout: StudyLayout) -> bool:
-    with suppress(DamagedFileError):
-        return {"learning_rates", "runs"} <= read_json(layout.out / "plan.json").keys()
+    with suppress(OSError, ValueError, RecursionError):
+        plan = json.loads(read_file(layout.out / "plan.json"))
+        return isinstance(plan, dict) and {"learning_rates", "runs"} <= plan.keys()
     return False
 
 
@@ -117,7 +118,7 @@ def _list_records(layout: StudyLayout) -> list[Any]:
 def _is_written_by_us(layout: StudyLayout) -> bool:
     """Whether a study file is written as ours are: no comments, every default filled in, paths absolute."""
     try:
-        text = layout.study_file.read_text(encoding="utf-8")
+        text = read_file(layout.study_file).decode("utf-8")
         values = YAML(typ="safe", pure=True).load(text)
     except (OSError, ValueError, YAMLError, RecursionError):
         return False
@@ -127,5 +128,5 @@ def _is_written_by_us(layout: StudyLayout) -> bool:
 
 def _digest(layout: StudyLayout) -> str | None:
     with suppress(OSError):
-        return hashlib.sha256(layout.study_file.read_bytes()).hexdigest()
+        return hashlib.sha256(read_file(layout.study_file)).hexdigest()
     return None

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from headstart.errors import OutputError
 from headstart.events import Log, ignore_log
+from headstart.files import read_file
 from headstart.os_faults import explain_system_error
 from headstart.store.holders import Holder, describe_this_process
 
@@ -52,7 +53,7 @@ class _Entry:
     def read(self) -> tuple[Holder | None, bytes | None]:
         """Who made it, and all that stands in it; None is what cannot be read."""
         try:
-            content = self.file.read_bytes()
+            content = read_file(self.file)
         except OSError:
             return None, None
         try:

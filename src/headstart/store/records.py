@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from headstart.errors import DamagedFileError
-from headstart.files import write_text
+from headstart.files import read_file, write_text
 from headstart.os_faults import writing
 from headstart.records import PlacementRecord, RunRecord
 from headstart.store.digests import add_digests, compute_digest
@@ -78,9 +78,10 @@ def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
 def is_recorded(layout: StudyLayout, key: str) -> bool:
     """Whether the run's record is on disk, and says that it is done."""
     try:
-        return read_json(layout.record_file(key)).get("status") == "done"
-    except DamagedFileError:
+        values = json.loads(read_file(layout.record_file(key)))
+    except (OSError, ValueError, RecursionError):
         return False
+    return isinstance(values, dict) and values.get("status") == "done"
 
 
 def read_record(file: Path, layout: StudyLayout) -> RunRecord:
@@ -121,7 +122,7 @@ def write_placement(layout: StudyLayout, placement: PlacementRecord) -> None:
 def read_placement(layout: StudyLayout) -> PlacementRecord | None:
     """Where and how the folder's runs train; None where that is not known: it is chosen anew."""
     try:
-        return PlacementRecord.model_validate_json(layout.placement_file.read_bytes())
+        return PlacementRecord.model_validate_json(read_file(layout.placement_file))
     except (OSError, ValidationError):
         return None
 

@@ -29,7 +29,7 @@ from headstart.methods import load_method
 from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun
 from headstart.store.runs import RunStore
-from headstart.store.states import STATE_FILE, find_state_fault
+from headstart.store.states import STATE_FILE, describe_damaged_state
 
 #: Seconds of training that may be lost, and the share of the time that writing may take.
 SAVE_INTERVAL, MAX_TIME_SHARE = 60.0, 0.05
@@ -126,7 +126,7 @@ class TrainingStateSaver:
 
     def _has_whole_state(self, key: str) -> bool:
         file = self._store.get_state_folder(key) / STATE_FILE
-        return file.is_file() and find_state_fault(file) is None
+        return file.is_file() and describe_damaged_state(self._store, key) is None
 
     def resume(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> list[Member]:
         """Let members resume from what is on disk; gives those that do."""

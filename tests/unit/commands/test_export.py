@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,27 @@ def test_nothing_is_left_where_merging_fails(
     with pytest.raises(ModelError):
         export(adapter, tmp_path / "whole")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["adapter"]
+
+
+def test_what_peft_cannot_merge_is_refused_in_its_words(adapter: Path, tmp_path: Path) -> None:
+    config = adapter / "adapter_config.json"
+    values = json.loads(config.read_text("utf-8")) | {"alora_invocation_tokens": [7]}
+    config.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(ModelError, match="aLoRA does not support merging"):
+        export(adapter, tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()
+
+
+def test_a_card_goes_along_as_it_is_whatever_its_bytes(adapter: Path, tmp_path: Path) -> None:
+    (adapter / "README.md").write_bytes(b"caf\xe9")
+    export(adapter, tmp_path / "whole")
+    assert (tmp_path / "whole" / "README.md").read_bytes() == b"caf\xe9"
+
+
+@pytest.mark.parametrize("kind", [["LORA"], {}, 7, None])
+def test_a_type_that_is_no_name_is_refused(adapter: Path, tmp_path: Path, kind: Any) -> None:
+    config = adapter / "adapter_config.json"
+    values = json.loads(config.read_text("utf-8")) | {"peft_type": kind}
+    config.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(ModelError, match="adapter"):
+        export(adapter, tmp_path / "whole")

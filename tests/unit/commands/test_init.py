@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,25 @@ def test_nothing_is_written_of_data_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         init(tmp_path / "none.csv", tmp_path / "study.yaml")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_in_the_place_of_the_schema_stays(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "study.schema.json"
+    if kind == "folder":
+        target.mkdir()
+    else:
+        os.mkfifo(target)
+    assert init(write_table(tmp_path / "a.csv"), tmp_path / "study.yaml").is_other_schema
+    assert (tmp_path / "study.yaml").is_file()
+    assert not target.is_file()
+
+
+def test_a_name_that_no_file_can_have_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    source = write_table(tmp_path / "a.csv")
+    with pytest.raises(OutputError, match="too long"):
+        init(source, tmp_path / ("a" * 300))
+    (tmp_path / "link").symlink_to("nowhere/there")
+    with pytest.raises(OutputError, match="is there already"):
+        init(source, tmp_path / "link")
+    assert {file.name for file in tmp_path.iterdir()} == {"a.csv", "link"}

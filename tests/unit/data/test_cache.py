@@ -162,6 +162,30 @@ def save(folder: Path) -> None:
     np.save(folder / "a.npy", np.arange(3))
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "[" * 5000,
+        '{"/dev/zero": "0"}',
+        '{"../../../../../../dev/zero": "0"}',
+        '{"endless": "0"}',
+        "{}",
+        '{"\\ud800": "0"}',
+    ],
+)
+def test_a_manifest_that_says_anything_else_is_none(tmp_path: Path, manifest: str) -> None:
+    entry = make(tmp_path / name(1))
+    (entry / "endless").symlink_to("/dev/zero")
+    (entry / "entry.json").write_text(manifest, encoding="utf-8")
+    assert not is_whole(entry)
+
+
+def test_a_manifest_that_is_a_pipe_is_none(tmp_path: Path) -> None:
+    entry = make(tmp_path / name(1))
+    os.mkfifo(entry / "entry.json")
+    assert not is_whole(entry)
+
+
 def test_entry_is_made_once() -> None:
     folder = open_entry("tokens", name(1), save)
     before = (folder / "a.npy").stat().st_ino
