@@ -155,14 +155,17 @@ def prepare_predict(suffix: str, folder: Path, rows: int, characters: int, model
     return [["predict", str(model), f"data.{suffix}", "-o", f"labelled.{suffix}"]]
 
 
-def prepare_study(_: str, folder: Path, rows: int, characters: int, __: Path) -> list[list[str]]:
-    """`run` of a study that is tested on the table, and `compare` of its folder."""
+def prepare_study(_: str, folder: Path, rows: int, characters: int, model: Path) -> list[list[str]]:
+    """`run` of a study that is tested on the table, and `compare` and `power` of its folder.
+
+    Each seed learns from texts of its own: without randomness seeds would be one, and nothing to compare.
+    """
     for part, count, start in (("train", TRAIN_ROWS, 2 * rows), ("valid", FEW, 3 * rows), ("test", rows, 0)):
         write_table(folder / f"{part}.csv", count, characters, start)
-    arms = (
-        "model: none\narms: {words: {method: bag-of-words}, again: {method: bag-of-words}}\nconfounded: true"
-    )
-    _write_study(folder, {part: f"{part}.csv" for part in ("train", "valid", "test")}, arms, "2")
+    arms = f"model: {model}\narms: {{words: {{method: bag-of-words}}, network: {{}}}}\nconfounded: true"
+    arms += "\ntraining: {epochs: 1}"
+    data = {part: f"{part}.csv" for part in ("train", "valid", "test")} | {"training_texts": "bootstrap"}
+    _write_study(folder, data, arms, "2")
     return [["run", "study.yaml"], ["compare", "out"], ["power", "out"]]
 
 

@@ -37,15 +37,15 @@ def parse_json(
     Raises:
         JsonTextError: it is no JSON, lists and objects lie too deep, or a number has too many digits.
     """
-    _check_depth(text)
+    check_depth(text)
     try:
-        return json.loads(text, object_pairs_hook=pairs_hook, parse_int=_parse_int, parse_constant=constant)
+        return json.loads(text, object_pairs_hook=pairs_hook, parse_int=parse_digits, parse_constant=constant)
     except json.JSONDecodeError as error:
         raise JsonTextError(error.msg, error.lineno, error.pos) from error
     except UnicodeDecodeError as error:
         raise JsonTextError("bytes that are not UTF-8") from error
     except RecursionError as error:
-        raise _refuse_depth() from error
+        raise refuse_depth() from error
 
 
 def join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -58,7 +58,12 @@ def join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return joined
 
 
-def _check_depth(text: str | bytes) -> None:
+def check_depth(text: str | bytes) -> None:
+    """Refuse a text whose lists and objects lie too deep.
+
+    Raises:
+        JsonTextError: they do.
+    """
     # Counting is quick, and in nearly all texts tells enough.
     if isinstance(text, str):
         if text.count("[") + text.count("{") > MOST_DEPTH:
@@ -75,7 +80,7 @@ def _walk_depth(text: str) -> None:
             for character in piece:
                 depth += (character in "[{") - (character in "]}")
                 if depth > MOST_DEPTH:
-                    raise _refuse_depth()
+                    raise refuse_depth()
 
 
 def _split_strings(text: str) -> list[str]:
@@ -83,11 +88,17 @@ def _split_strings(text: str) -> list[str]:
     return text.replace("\\\\", "").replace('\\"', "").split('"')
 
 
-def _refuse_depth() -> JsonTextError:
+def refuse_depth() -> JsonTextError:
+    """What to say of lists and objects that lie too deep."""
     return JsonTextError(f"lists and objects in one another, more than {MOST_DEPTH} deep")
 
 
-def _parse_int(digits: str) -> int:
+def parse_digits(digits: str) -> int:
+    """A whole number.
+
+    Raises:
+        JsonTextError: it has too many digits.
+    """
     if len(digits) > _MOST_DIGITS:
         raise JsonTextError(f"a whole number of {len(digits):,} digits, at most {_MOST_DIGITS} expected")
     return int(digits)

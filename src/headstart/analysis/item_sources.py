@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from headstart.analysis.cells import is_number
 from headstart.analysis.item_files.base import ItemFile
 from headstart.analysis.item_files.registry import describe_formats, find_item_files
 from headstart.errors import HeadstartError
@@ -60,16 +59,14 @@ def _read_path(given: NamedPath) -> list[ItemFile]:
         raise HeadstartError("holds no items", where=str(given.path), expected=describe_formats())
     if given.arm is None:
         return files
-    inside = {row.arm for file in files for row in file.rows} - {None}
+    inside = {arm for file in files for arm in file.rows.list_arms()} - {None}
     if len(inside) > 1:
         raise HeadstartError(
             f"{given.arm}={given.path} holds arms {format_names(sorted(map(str, inside)), _LISTED)}",
             where=str(given.path),
             expected="one arm, to call it so",
         )
-    return [
-        replace(file, arm=given.arm, rows=[replace(row, arm=None) for row in file.rows]) for file in files
-    ]
+    return [replace(file, arm=given.arm, rows=file.rows.without_arms()) for file in files]
 
 
 def _split_arms(paths: Sequence[Sequence[ItemFile]]) -> ArmFiles:
@@ -78,7 +75,7 @@ def _split_arms(paths: Sequence[Sequence[ItemFile]]) -> ArmFiles:
     origins: dict[str, int] = {}
     for number, files in enumerate(paths):
         for file in files:
-            for arm in dict.fromkeys(row.arm or file.arm or file.file.stem for row in file.rows):
+            for arm, rows in file.rows.split_arms(file.arm or file.file.stem).items():
                 if origins.setdefault(arm, number) != number:
                     raise HeadstartError(
                         f"another arm is called {arm!r}: {by_arm[arm][0].file}",
@@ -86,7 +83,6 @@ def _split_arms(paths: Sequence[Sequence[ItemFile]]) -> ArmFiles:
                         expected="arms with names of their own",
                         fix=f"NAME={file.file}",
                     )
-                rows = [row for row in file.rows if row.arm in (None, arm)]
                 by_arm.setdefault(arm, []).append(replace(file, arm=arm, rows=rows))
     return by_arm
 
@@ -148,14 +144,5 @@ def choose_metric(chosen: Mapping[str, Sequence[ItemFile]], metric: str | None) 
 
 def _list_metrics(files: Iterable[ItemFile]) -> list[str]:
     """Those with a score of some item; columns of words are none."""
-    names: dict[str, bool] = {}
-    for row in (row for file in files for row in file.rows):
-        for name, value in row.values.items():
-            if not names.get(name) and value is not None:
-                names[name] = _is_score_like(value)
-    return [name for name, is_score in names.items() if is_score]
-
-
-def _is_score_like(value: object) -> bool:
-    """Whether it is a number, or the parts of one of a corpus metric, which are refused by name later."""
-    return isinstance(value, bool | list | dict) or is_number(value)
+    columns = (column for file in files for column in file.rows.values.items())
+    return list(dict.fromkeys(name for name, column in columns if column.is_score_like))

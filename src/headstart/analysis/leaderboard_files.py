@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from headstart.analysis.cells import parse_score, parse_seed, parse_size
 from headstart.analysis.score_files import PLACE_COLUMNS, find_only_metric, find_scale, read_rows
 from headstart.config.metrics import MetricInfo, find_metric
@@ -45,11 +47,11 @@ def read_leaderboard_file(file: Path, metric: str | None = None) -> LeaderboardF
         DataError: there are no rows, or one that cannot be read; the metric is no share; an arm has rows of
             several sizes, or two of one seed, which are not one result.
     """
-    lines = read_rows(file)
+    lines = list(read_rows(file))
     name = metric or find_only_metric(lines[0], PLACE_COLUMNS)
     info = _check_share(name, str(file))
     rows = [_parse_row(cells, name, where) for where, cells in lines]
-    scale = find_scale(info, [(row.where, row.score) for row in rows])
+    scale = find_scale(info, np.array([row.score for row in rows]), lambda place: rows[place].where)
     by_arm: defaultdict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         _check_one_result(row, by_arm[row.arm])

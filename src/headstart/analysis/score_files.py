@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from headstart.analysis.cells import count_decimals, parse_score, parse_seed, parse_size
 from headstart.analysis.scores import ArmScores, Cell
 from headstart.config.metrics import MetricInfo, find_metric, settle_metric
 from headstart.data.formats import Cells, get_cell, read_cells
+from headstart.data.row_table import PlaceColumnBuilder
 from headstart.errors import DataError
 
 PLACE_COLUMNS: Final = ("arm", "seed", "size")
@@ -30,7 +35,7 @@ class ScoreTable:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A score, where it stands, and with how many decimals."""
+    """A score and with how many decimals; where it stands."""
 
     where: str
     cell: Cell
@@ -50,34 +55,43 @@ def read_score_file(file: Path, metric: str | None, *, lower_is_better: bool | N
     Raises:
         HeadstartError: there are no rows, or one that cannot be read; the metric's direction is not known.
     """
-    lines = read_rows(file)
-    name = metric or find_only_metric(lines[0], PLACE_COLUMNS)
+    rows = read_rows(file)
+    first = next(rows)
+    name = metric or find_only_metric(first, PLACE_COLUMNS)
     info = settle_metric(name, lower_is_better, find_metric(name), str(file))
-    rows = [_parse_row(cells, name, where) for where, cells in lines]
-    scale = find_scale(info, [(row.where, row.score) for row in rows])
+    places, scores, decimals = PlaceColumnBuilder(), array("d"), 0
     by_cell: defaultdict[Cell, dict[int, float]] = defaultdict(dict)
-    for row in rows:
+    for where, cells in chain([first], rows):
+        row = _parse_row(cells, name, where)
         _check_once(row, by_cell[row.cell])
-        by_cell[row.cell][row.seed] = row.score / scale
-    decimals = max(row.decimals for row in rows)
+        by_cell[row.cell][row.seed] = row.score
+        places.add(where)
+        scores.append(row.score)
+        decimals = max(decimals, row.decimals)
+    scale = find_scale(info, np.array(scores), places.build().__getitem__)
     rounding = 10.0**-decimals / scale
     return ScoreTable(
-        scores=tuple(_make_scores(cell, by_seed, rounding) for cell, by_seed in by_cell.items()),
-        metric=_choose_decimals(info, decimals, max(abs(row.score) for row in rows)),
-        ignored=tuple(column for column in lines[0][1] if column not in (*PLACE_COLUMNS, name)),
+        scores=tuple(
+            _make_scores(cell, {seed: score / scale for seed, score in by_seed.items()}, rounding)
+            for cell, by_seed in by_cell.items()
+        ),
+        metric=_choose_decimals(info, decimals, float(np.abs(scores).max())),
+        ignored=tuple(column for column in first[1] if column not in (*PLACE_COLUMNS, name)),
     )
 
 
-def read_rows(file: Path) -> list[Cells]:
-    """All rows of a table.
+def read_rows(file: Path) -> Iterator[Cells]:
+    """All rows of a table, of which there is one at least.
 
     Raises:
         DataError: there are none, or one cannot be read.
     """
-    rows = list(read_cells(file))
-    if not rows:
+    rows = iter(read_cells(file))
+    first = next(rows, None)
+    if first is None:
         raise DataError("no rows", where=str(file), expected="columns arm, seed and a metric")
-    return rows
+    yield first
+    yield from rows
 
 
 def find_only_metric(row: Cells, others: Sequence[str]) -> str:
@@ -99,40 +113,44 @@ def find_only_metric(row: Cells, others: Sequence[str]) -> str:
     return names[0]
 
 
-def find_scale(metric: MetricInfo, scores: Iterable[tuple[str, float]]) -> float:
-    """What the scores of a column, each with its line, are divided by: 100 where shares are percentages.
+def find_scale(metric: MetricInfo, scores: np.ndarray, locate: Callable[[int], str]) -> float:
+    """What the scores of a column are divided by: 100 where shares are percentages.
 
     Shares up to 1 are fractions. A column whose shares are above 2 but for zeros is of percentages. One that
     has both, and one that goes a little beyond 1, could be either, so it is refused: nothing is guessed.
 
+    Args:
+        scores: [N].
+        locate: says where one of them stands.
+
     Raises:
         DataError: a share is below 0 or above 100, or it is not clear what they are.
     """
-    shares = list(scores)
-    if not metric.is_share:
+    if not metric.is_share or not len(scores):
         return 1.0
-    for where, value in shares:
-        if not 0 <= value <= 100:
-            raise DataError(
-                f"{metric.name} {value:g}",
-                where=where,
-                expected="a share, from 0 to 1 or as a percentage from 0 to 100",
-            )
-    low_where, low = min(((w, v) for w, v in shares if v > 0), key=lambda s: s[1], default=("", 0.0))
-    high_where, high = max(shares, key=lambda share: share[1])
+    beyond = np.flatnonzero(~((scores >= 0) & (scores <= 100)))
+    if len(beyond):
+        raise DataError(
+            f"{metric.name} {scores[beyond[0]]:g}",
+            where=locate(int(beyond[0])),
+            expected="a share, from 0 to 1 or as a percentage from 0 to 100",
+        )
+    lowest, highest = int(np.where(scores > 0, scores, np.inf).argmin()), int(scores.argmax())
+    low, high = float(scores[lowest]), float(scores[highest])
     if high <= 1:
         return 1.0
     if low <= 1:
         raise DataError(
-            f"{metric.name} {high:g}, but {low:g} at {low_where}: fractions and percentages in one column",
-            where=high_where,
+            f"{metric.name} {high:g}, but {low:g} at {locate(lowest)}: fractions and percentages "
+            "in one column",
+            where=locate(highest),
             expected="all from 0 to 1, or all as percentages",
             fix="write all as fractions: divide what are percentages by 100",
         )
     if high <= 2:
         raise DataError(
             f"the largest {metric.name} is {high:g}: too large for a fraction, and small for a percentage",
-            where=high_where,
+            where=locate(highest),
             expected="all from 0 to 1, or percentages of which one is above 2",
             fix=f"if it is a percentage, write all as fractions: {high / 100:g}",
         )

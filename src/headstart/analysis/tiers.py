@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Final
 
 from headstart.analysis.scores import ArmScores, Cell
 from headstart.config.metrics import MetricInfo
+from headstart.errors import HeadstartError
 from headstart.records import Contrast, SummaryRow, TierRow
+
+#: Arms of which each two are compared: twice as many take four times the time and the memory.
+MOST_RANKED: Final = 500
 
 
 def list_pairs(scores: Sequence[ArmScores]) -> list[tuple[Cell, Cell]]:
-    """Each two arms once."""
+    """Each two arms once.
+
+    Raises:
+        HeadstartError: there are too many.
+    """
+    if len(scores) > MOST_RANKED:
+        count = len(scores) * (len(scores) - 1) // 2
+        raise HeadstartError(
+            f"{len(scores):,} arms, {count:,} pairs of them",
+            where="the arms",
+            expected=f"{MOST_RANKED} arms at most where each two are compared",
+            fix="compare all with one: --control NAME",
+        )
     return [(first.cell, second.cell) for first, second in combinations(scores, 2)]
 
 

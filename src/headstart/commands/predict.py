@@ -15,9 +15,10 @@ from headstart.config.traits import get_task_traits
 from headstart.data.corpus import CellType, Text
 from headstart.data.delimited import read_separator
 from headstart.data.formats import Cells
+from headstart.data.long_texts import TextTooLongError
 from headstart.data.tables import add_columns, check_formats
 from headstart.data.texts import read_text
-from headstart.data.tokenise import encode_texts
+from headstart.data.tokenise import Tokens, encode_texts
 from headstart.device import Precision, choose_device, choose_precision
 from headstart.engine.evaluate import iter_logits
 from headstart.engine.finite_logits import find_not_finite, make_logits_error
@@ -59,7 +60,7 @@ class Predictor:
             ModelError: a text has a token that the model has no row for, or its logits are no numbers.
         """
         tokenizer = self.checkpoint.tokenizer
-        tokens = encode_texts(texts, tokenizer, self.max_length)
+        tokens = self._encode(texts, places)
         check_rows(tokens, self.checkpoint)
         windows = iter_logits(
             self.module,
@@ -72,6 +73,14 @@ class Predictor:
             [self._compute_probabilities(logits, where.start, places) for where, logits in windows]
         )
         return cast(Rows, pa.table(self.columns.build_predictions(outputs.numpy())).to_pylist())
+
+    def _encode(self, texts: Sequence[Text], places: Sequence[str]) -> Tokens:
+        try:
+            return encode_texts(texts, self.checkpoint.tokenizer, self.max_length)
+        except TextTooLongError as error:
+            i = list(texts).index(error.text)
+            where = places[i] if places else f"text {i + 1}"
+            raise DataError(error.got, where=where, expected=error.expected, fix=error.fix) from error
 
     def _compute_probabilities(self, logits: torch.Tensor, start: int, places: Sequence[str]) -> torch.Tensor:
         """Of logits [n, C], those of the texts from `start` on; of nan the first class would be likeliest."""

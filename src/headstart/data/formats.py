@@ -154,7 +154,7 @@ def _read_parquet(path: Path) -> Iterator[Cells]:
         yield from rows
 
 
-def read_parquet_batches(path: Path, size: int = 65_536) -> Iterator[tuple[pa.RecordBatch, list[Cells]]]:
+def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.RecordBatch, list[Cells]]]:
     """The batches of so many rows of a Parquet file, each with its rows.
 
     Raises:

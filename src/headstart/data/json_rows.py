@@ -7,8 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from headstart.data.json_list import iterate_list
 from headstart.data.json_tables import check_row
-from headstart.data.lines import make_rewrite, read_lines
+from headstart.data.lines import make_rewrite, read_lines, read_pieces
 from headstart.errors import DataError
 from headstart.json_text import JsonTextError, parse_json
 
@@ -23,11 +24,12 @@ def read_json(path: Path) -> Rows:
     Raises:
         DataError: something else than an object is there, or a key twice in one.
     """
+    if holds_list(path):
+        yield from _read_list(path)
+        return
     lines = enumerate(read_lines(path), start=1)
     for number, line in lines:
-        if line.lstrip().startswith("["):
-            yield from _read_list("\n".join([line, *(rest for _, rest in lines)]), path, number)
-        elif line.strip() == "{":
+        if line.strip() == "{":
             raise _explain_spread(path, f"{path}:{number}")
         elif line.strip():
             yield from _read_objects(line, number, lines, path)
@@ -61,28 +63,43 @@ def _describe_fault(line: str, error: JsonTextError) -> str:
     return f"not JSON: {error.message}"
 
 
-def _read_list(text: str, path: Path, first_line: int) -> Rows:
-    """The objects of one list, which begins on line `first_line`."""
+def holds_list(path: Path) -> bool:
+    """Whether a file is one JSON list, and not lines."""
+    return next((piece for piece in read_pieces(path) if piece.strip()), "").lstrip().startswith("[")
+
+
+def _read_list(path: Path) -> Rows:
+    """The objects of one list."""
+    number = 0
     try:
-        values = parse_json(text, _join_pairs)
+        for number, value in enumerate(iterate_list(read_pieces(path), _join_pairs), start=1):
+            if not isinstance(value, dict):
+                _check_lines(path)
+            where = f"{path} row {number}"
+            yield where, _check_object(value, where, "a list of objects")
     except JsonTextError as error:
-        where = f"{path}:{first_line + error.line - 1}"
-        extra = text[error.position : error.position + 1] if error.message == "Extra data" else ""
-        if error.line > 1 and extra == "[":
-            raise DataError(
-                "a list on each line",
-                where=where,
-                expected="one object a line, with the names of its columns",
-                fix=make_rewrite(path, "jq -c '{{text: .[0], label: .[1]}}' {file} > {new}"),
-            ) from error
+        if error.message == "Extra data":
+            _check_lines(path)
         raise DataError(
-            f"not JSON: {error.message}", where=where, expected="one list of objects, or one object a line"
+            f"not JSON: {error.message}",
+            where=f"{path}:{error.line}",
+            expected="one list of objects, or one object a line",
         ) from error
     except _TwiceError as error:
-        raise _refuse_twice(error, str(path)) from error
-    for number, value in enumerate(values, start=1):
-        where = f"{path} row {number}"
-        yield where, _check_object(value, where, "a list of objects")
+        raise _refuse_twice(error, f"{path} row {number + 1}") from error
+
+
+def _check_lines(path: Path) -> None:
+    """Refuse a list on each line by what it is, which is likelier than a list that goes on behind its end."""
+    lines = ((number, line) for number, line in enumerate(read_pieces(path), start=1) if line.strip())
+    first, second = next(lines, (0, "")), next(lines, (0, ""))
+    if first[1].rstrip().endswith("]") and second[1].lstrip().startswith("["):
+        raise DataError(
+            "a list on each line",
+            where=f"{path}:{second[0]}",
+            expected="one object a line, with the names of its columns",
+            fix=make_rewrite(path, "jq -c '{{text: .[0], label: .[1]}}' {file} > {new}"),
+        )
 
 
 def _check_object(value: object, where: str, expected: str) -> dict[str, Any]:

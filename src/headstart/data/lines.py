@@ -30,6 +30,8 @@ _PACKED: Final = (
 )
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
 _HEAD: Final = 256
+#: Bytes of a piece of a line.
+_PIECE: Final = 1 << 20
 #: Bytes of the longest line that is read: a text takes up to four times as much in memory, and more to parse.
 LONGEST_LINE: Final = 1 << 30
 #: Bytes that Windows-1252 leaves open.
@@ -81,6 +83,34 @@ def _iterate_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
                 fix="write a row on each line, also of one JSON list; or write Parquet",
             )
         yield line
+
+
+def read_pieces(path: Path) -> Iterator[str]:
+    """The file's text in pieces of a megabyte at most, for what may stand on one line.
+
+    Raises:
+        DataError: as `read_raw_lines`.
+    """
+    decoder, number = codecs.getincrementaldecoder("utf-8")(), 1
+    try:
+        with path.open("rb") as file:
+            check_head(file.read(_HEAD), path)
+            file.seek(0)
+            for raw in iter(lambda: file.readline(_PIECE), b""):
+                whole = raw.removeprefix(codecs.BOM_UTF8) if file.tell() == len(raw) else raw
+                yield _decode_piece(decoder, whole, path, number)
+                number += raw.endswith(b"\n")
+            _decode_piece(decoder, b"", path, number)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _decode_piece(decoder: codecs.IncrementalDecoder, raw: bytes, path: Path, number: int) -> str:
+    try:
+        text = decoder.decode(raw, final=raw.endswith(b"\n") or not raw)
+    except UnicodeDecodeError as error:
+        return _decode_line(bytes(error.object), path, number)
+    return _decode_line(raw, path, number) if "\0" in text else text
 
 
 def read_table_lines(path: Path) -> Iterator[str]:

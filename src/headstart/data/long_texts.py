@@ -12,9 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headstart.data.corpus import Text
+from headstart.errors import DataError
 
 #: Characters from which a text is worth a look.
 LONG: Final = 200_000
+#: Characters of the longest text that is encoded whole: a tokenizer holds some hundred bytes for each.
+MOST_WHOLE: Final = 8_000_000
+#: Characters that are shown of a text.
+_SHOWN: Final = 40
 #: Characters of the first prefix for each token of the limit; a prefix of too few tokens is made longer.
 _FIRST, _GROWTH = 16, 4
 _PLACE: Final = re.compile(r"[^\W_](?= [^\W_])")
@@ -30,18 +35,57 @@ _SPLITTING_FURTHER: Final = frozenset({"Digits", "Punctuation"})
 _SPACES: Final = frozenset({" {2,}", " +"})
 
 
+class TextTooLongError(DataError):
+    """A `text` that cannot be cut, and whose tokens would not fit into memory."""
+
+    def __init__(self, text: Text) -> None:
+        pieces = [text] if isinstance(text, str) else text
+        longest = max(pieces, key=len)
+        super().__init__(
+            f"{sum(map(len, pieces)):,} characters that begin {longest[:_SHOWN]!r}",
+            expected=f"{MOST_WHOLE:,} at most of a text that has to be encoded whole: one without spaces, a "
+            "pair of two long ones, a conversation, or one for a tokenizer that may join words",
+            fix="cut the text, or take the row out: of a text only the first tokens are read",
+        )
+        self.text = text
+
+
+def check_whole(text: Text) -> None:
+    """See that a text is not too long to be encoded whole.
+
+    Raises:
+        TextTooLongError: it is.
+    """
+    if (len(text) if isinstance(text, str) else sum(map(len, text))) > MOST_WHOLE:
+        raise TextTooLongError(text)
+
+
 def cut_long_texts(texts: Sequence[Text], tokenizer: Any, max_length: int) -> Sequence[Text]:
     """The texts, very long ones without the rest that no token of the first `max_length` stands for.
 
     What is left of them still has more tokens than that, so that they count as cut.
+
+    Raises:
+        TextTooLongError: one that cannot be cut is too long to be encoded whole.
     """
-    if max(map(_measure, texts)) < LONG or not _is_local(tokenizer):
+    if max(map(_measure, texts)) < LONG:
         return texts
-    return [_cut(text, tokenizer, max_length) for text in texts]
+    cut = [_cut_or_name(text, tokenizer, max_length) for text in texts] if _is_local(tokenizer) else texts
+    for text in cut:
+        check_whole(text)
+    return cut
 
 
 def _measure(text: Text) -> int:
     return len(text) if isinstance(text, str) else max(map(len, text))
+
+
+def _cut_or_name(text: Text, tokenizer: Any, max_length: int) -> Text:
+    """As `_cut`, whose error is of a piece of the text, or of a prefix."""
+    try:
+        return _cut(text, tokenizer, max_length)
+    except TextTooLongError as error:
+        raise TextTooLongError(text) from error
 
 
 def _cut(text: Text, tokenizer: Any, max_length: int) -> Text:
@@ -50,6 +94,7 @@ def _cut(text: Text, tokenizer: Any, max_length: int) -> Text:
     lengths = [*map(len, text)]
     # Of two long ones it depends on both how many tokens each keeps.
     shorter = text[lengths.index(min(lengths))]
+    check_whole(shorter)
     if max(lengths) < LONG or min(lengths) >= LONG or _count_tokens(shorter, tokenizer) > max_length:
         return text
     return tuple(_cut_text(one, tokenizer, max_length) if len(one) >= LONG else one for one in text)
@@ -59,6 +104,7 @@ def _cut_text(text: str, tokenizer: Any, max_length: int) -> str:
     size = _FIRST * max_length
     while place := _PLACE.search(text, size):
         prefix = text[: place.end()]
+        check_whole(prefix)
         if _count_tokens(prefix, tokenizer) > max_length:
             return prefix
         size = _GROWTH * place.end()

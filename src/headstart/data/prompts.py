@@ -17,6 +17,7 @@ from headstart.data.chat_format import ChatFormat, describe_misplaced
 from headstart.data.chat_templates import marks_answers, render, render_blocks
 from headstart.data.conversations import find_answers, iterate_messages
 from headstart.data.corpus import Text
+from headstart.data.long_texts import check_whole
 from headstart.data.special_tokens import SpecialTokens
 from headstart.data.tokenise import Tokens
 from headstart.errors import DataError
@@ -205,8 +206,11 @@ def encode_conversations(
         all_tokens: the loss counts the prompts' tokens too.
 
     Raises:
+        TextTooLongError: a conversation is too long.
         UnwrittenConversationError: the template fails, or writes an answer elsewhere than behind its prompt.
     """
+    for text in texts:
+        check_whole(text)
     encoder = ConversationEncoder(tokenizer)
     encoded = [_encode_or_name(encoder, text) for text in texts]
     ids = [np.asarray(all_ids[:max_length], np.int32) for all_ids, _ in encoded]

@@ -31,6 +31,11 @@ class ValueColumn:
         """The values at `index`, in that order."""
         return replace(self, codes=self.codes[index])
 
+    def list_distinct(self) -> list[Any]:
+        """The different values in the order of their first places."""
+        codes, first = np.unique(self.codes, return_index=True)
+        return [self.values[code] for code in codes[np.argsort(first)]]
+
 
 @dataclass(frozen=True, eq=False)
 class PlaceColumn:
@@ -134,9 +139,9 @@ class RowTableBuilder:
     """Puts rows into columns, one after the other."""
 
     def __init__(self) -> None:
-        self._ids, self._numbers = array("q"), array("q")
+        self._ids, self._places = array("q"), PlaceColumnBuilder()
         self._texts = TextColumnBuilder()
-        self._before, self._labels, self._groups, self._test_groups = (_Coder() for _ in range(4))
+        self._labels, self._groups, self._test_groups = (ValueColumnBuilder() for _ in range(3))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -149,13 +154,8 @@ class RowTableBuilder:
         self, index: int, where: str, text: Text, label: object, group: str | None, test_group: str | None
     ) -> None:
         """Append one row."""
-        before = where.rstrip(_DIGITS)
-        number = where[len(before) :]
-        if not number or number[0] == "0" or len(number) > 18:  # no number, or one that is written otherwise
-            before, number = where, "-1"
         self._ids.append(index)
-        self._before.add(before)
-        self._numbers.append(int(number))
+        self._places.add(where)
         self._texts.add(text)
         self._labels.add(label)
         self._groups.add(group)
@@ -165,7 +165,7 @@ class RowTableBuilder:
         """The rows that were added."""
         return RowTable(
             np.array(self._ids, np.int64),
-            PlaceColumn(self._before.build(), np.array(self._numbers, np.int64)),
+            self._places.build(),
             self._texts.build(),
             self._labels.build(),
             self._groups.build(),
@@ -173,7 +173,7 @@ class RowTableBuilder:
         )
 
 
-class _Coder:
+class ValueColumnBuilder:
     """Numbers values as they come, equal ones alike."""
 
     def __init__(self) -> None:
@@ -182,9 +182,11 @@ class _Coder:
         self._known: dict[object, int] = {}
 
     def knows(self, value: object) -> bool:
+        """Whether this very value was added."""
         return _make_key(value) in self._known
 
     def add(self, value: object) -> None:
+        """Append one value."""
         key = value if type(value) is str else _make_key(value)
         code = self._known.get(key)
         if code is None:
@@ -195,7 +197,28 @@ class _Coder:
         self._codes.append(code)
 
     def build(self) -> ValueColumn:
+        """The values that were added."""
         return ValueColumn(np.array(self._codes, np.int32), self._values)
+
+
+class PlaceColumnBuilder:
+    """Splits places into what stands before a number, and the number."""
+
+    def __init__(self) -> None:
+        self._before, self._numbers = ValueColumnBuilder(), array("q")
+
+    def add(self, where: str) -> None:
+        """Append one place."""
+        before = where.rstrip(_DIGITS)
+        number = where[len(before) :]
+        if not number or number[0] == "0" or len(number) > 18:  # no number, or one that is written otherwise
+            before, number = where, "-1"
+        self._before.add(before)
+        self._numbers.append(int(number))
+
+    def build(self) -> PlaceColumn:
+        """The places that were added."""
+        return PlaceColumn(self._before.build(), np.array(self._numbers, np.int64))
 
 
 def _make_key(value: object) -> object:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from headstart.data.arrow_cells import append_columns
 from headstart.data.formats import Cells, read_cells, read_parquet_batches, refuse_format
-from headstart.data.lines import read_lines
+from headstart.data.json_rows import holds_list
 from headstart.errors import DataError
 from headstart.files import write_file_atomically
 
@@ -140,15 +140,10 @@ def _open_writer(source: Path, target: Path, separator: str) -> Iterator[Callabl
     ):
         if target.suffix.lower() not in _JSON:
             yield _make_delimited_writer(file, target, separator)
-        elif _holds_list(source):
+        elif holds_list(source):
             yield from _write_json_list(file)
         else:
             yield lambda rows: file.writelines(_format_json(row) + "\n" for row in rows)
-
-
-def _holds_list(source: Path) -> bool:
-    """Whether the source is one JSON list, and not lines."""
-    return next((line for line in read_lines(source) if line.strip()), "").lstrip().startswith("[")
 
 
 def _write_json_list(file: Any) -> Iterator[Callable[[_Rows], None]]:

@@ -6,6 +6,7 @@ the one that does best on valid, by the study's own metric.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,8 @@ from headstart.tasks.labelled import LabelledTask
 #: Inverse strengths tried; for ridge the strengths are their inverses.
 STRENGTHS: Final = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _MAX_ITERATIONS = 1000
+#: Test texts whose words are counted at a time.
+_AT_ONCE: Final = 1 << 16
 
 
 class BagOfWordsMethod(UntrainedMethod):
@@ -59,7 +62,7 @@ class BagOfWordsMethod(UntrainedMethod):
         assert best is not None
         strength, model, valid = best
         test = corpus.parts["test"]
-        windows = [(slice(0, len(test)), model.predict_logits(test))]
+        windows = ((part, model.predict_logits(_select(test, part))) for part in _iterate_parts(len(test)))
         rule = f"regularisation strength with the best valid {study.metric}"
         return RunResult(
             selection=describe_selection(study.metric).model_copy(update={"rule": rule}),
@@ -70,6 +73,15 @@ class BagOfWordsMethod(UntrainedMethod):
             precision="fp64",
             resolved={"inverse_regularisation": strength},
         )
+
+
+def _iterate_parts(count: int) -> Iterator[slice]:
+    """So many examples at once that the counts of their words fit into memory."""
+    return (slice(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE))
+
+
+def _select(examples: Examples, part: slice) -> Examples:
+    return examples.select(np.arange(part.start, part.stop))
 
 
 def _measure(model: BagOfWords, examples: Examples, task: LabelledTask, outputs: int) -> Scores:

@@ -36,11 +36,17 @@ def estimate_superiority(
     n_arm, n_control = len(arm), len(control)
     if min(n_arm, n_control) < 2:
         return None
-    signs = np.sign(arm[:, None] - control[None, :])
-    mean_sign = float(-signs.mean() if lower_is_better else signs.mean())
+    mean_sign = (-1 if lower_is_better else 1) * _sum_signs(arm, control) / (n_arm * n_control)
     probability = (1 + mean_sign) / 2
     reach = t_quantile(n_arm + n_control - 2)
     return Superiority(probability, *find_newcombe_ends(probability, n_arm, n_control, reach))
+
+
+def _sum_signs(arm: np.ndarray, control: np.ndarray) -> int:
+    """How many more of the M x N pairs the arm's score is above in than below, without a table of them."""
+    ordered = np.sort(control)
+    below, not_above = (np.searchsorted(ordered, arm, side) for side in ("left", "right"))
+    return int(below.sum() - (len(control) - not_above).sum())
 
 
 def find_newcombe_ends(theta: float, n_arm: int, n_control: int, reach: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Says in which row of a study's data a conversation stands that a chat template does not write."""
+"""Says in which row of a study's data a text stands that no template writes, or that is too long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from headstart.config.study import Study
 from headstart.data.corpus import Text
+from headstart.data.long_texts import TextTooLongError
 from headstart.data.prompts import UnwrittenConversationError
 from headstart.data.sources import read_parts
 from headstart.errors import DataError
@@ -17,7 +18,7 @@ def naming_rows(study: Study) -> Iterator[None]:
     """Within it an error of a conversation tells its row.
 
     Raises:
-        DataError: in place of `UnwrittenConversationError`.
+        DataError: in place of `UnwrittenConversationError` and `TextTooLongError`.
     """
     try:
         yield
@@ -29,6 +30,9 @@ def naming_rows(study: Study) -> Iterator[None]:
             expected=error.expected or "a conversation as the chat template wants it",
             fix=error.fix or "change or remove the row, or name another template: prompts.template=human",
         ) from error
+    except TextTooLongError as error:
+        place = _find_row(error.text, study)
+        raise DataError(error.got, where=place, expected=error.expected, fix=error.fix) from error
 
 
 def _find_row(text: Text, study: Study) -> str | None:

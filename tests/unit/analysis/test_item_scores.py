@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from headstart.analysis.item_scores import ItemScores, read_item_scores
@@ -187,3 +190,60 @@ def test_a_filters_metric_is_known_by_its_name(tmp_path: Path) -> None:
         write_samples(tmp_path / model / "samples_gsm8k_2024-11-05T13-31-45.1.jsonl", samples)
     scores = read_item_scores([NamedPath(tmp_path)], metric="exact_match,strict-match")
     assert scores.metric == MetricInfo("exact_match,strict-match", lower_is_better=False, is_share=True)
+
+
+@pytest.mark.parametrize("has_seeds", [False, True])
+def test_joined_arrays_hold_what_pandas_joins(tmp_path: Path, has_seeds: bool) -> None:
+    """Rows in another order in each file, scores as people write them, groups, items that one arm lacks."""
+    draws, tables = np.random.default_rng(3), {}
+    for arm, count in (("a", 400), ("b", 390)):
+        table = pd.DataFrame({"item": [f"q\u00e9{i % 400}" for i in range(count)]})
+        table["group"] = [f"film {int(name[2:]) // 7}" for name in table["item"]]
+        if has_seeds:
+            table = pd.concat([table.assign(seed=seed) for seed in (4, 1)])
+        table["accuracy"] = draws.integers(0, 3, len(table)) / 2
+        tables[arm] = table.sample(frac=1, random_state=1)
+        tables[arm].to_csv(tmp_path / f"{arm}.csv", index=False)
+    read = read_item_scores([NamedPath(tmp_path / f"{arm}.csv") for arm in tables], shared_items=True)
+    order = list(dict.fromkeys(name for table in tables.values() for name in _list_by_seed(table)))
+    shared = [name for name in order if all(name in set(table["item"]) for table in tables.values())]
+    for scores, table in zip(read.scores, tables.values(), strict=True):
+        for seed, measure in scores.measures.items():
+            rows = (table[table["seed"] == seed] if has_seeds else table).set_index("item")
+            assert measure.by_example is not None
+            assert measure.by_example.tolist() == rows.loc[shared, "accuracy"].tolist()
+            assert scores.by_seed[seed] == np.array(rows.loc[shared, "accuracy"].tolist()).mean()
+        names = tables["a"].drop_duplicates("item").set_index("item").loc[shared, "group"]
+        assert scores.groups is not None
+        assert scores.groups.tolist() == names.astype("category").cat.codes.tolist()
+        assert scores.test_digest == hashlib.sha256("\0".join(shared).encode()).hexdigest()
+    assert "b lacks 10" in " ".join(read.notes)
+
+
+def _list_by_seed(table: pd.DataFrame) -> list[str]:
+    """Items run by run, in the order of the runs' first rows."""
+    if "seed" not in table:
+        return list(table["item"])
+    return [name for seed in table["seed"].unique() for name in table[table["seed"] == seed]["item"]]
+
+
+def test_many_items_take_no_object_each(tmp_path: Path) -> None:
+    """30,000 items of two arms within 24 MB; rows and values as objects took more than 50."""
+    for arm in "ab":
+        rows = "".join(f"{i},{i % 3 // 2}\n" for i in range(30_000))
+        (tmp_path / f"{arm}.csv").write_text(f"item,accuracy\n{rows}")
+    tracemalloc.start()
+    read_item_scores([NamedPath(tmp_path / f"{arm}.csv") for arm in "ab"])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 24e6
+
+
+def test_words_beside_scores_are_no_metric_and_cost_little(tmp_path: Path) -> None:
+    rows = "".join(f"{i},1,{'word ' * 1000}{i}\n" for i in range(100))
+    (tmp_path / "a.csv").write_text(f"item,accuracy,answer\n{rows}")
+    (tmp_path / "b.csv").write_text(f"item,accuracy,answer\n{rows}".replace(",1,", ",0,"))
+    read = read_item_scores([NamedPath(tmp_path / f"{arm}.csv") for arm in "ab"])
+    assert (read.metric.name, [dict(s.by_seed) for s in read.scores]) == ("accuracy", [{0: 1.0}, {0: 0.0}])
+    with pytest.raises(HeadstartError, match=r"a\.csv has no metric|a has no metric 'answer'"):
+        read_item_scores([NamedPath(tmp_path / f"{arm}.csv") for arm in "ab"], metric="answer")

@@ -9,8 +9,9 @@ import pytest
 from headstart.analysis.contrasts import compare_pairs
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores
-from headstart.analysis.tiers import find_tiers, list_pairs
+from headstart.analysis.tiers import MOST_RANKED, find_tiers, list_pairs
 from headstart.config.metrics import describe_metric
+from headstart.errors import HeadstartError
 from headstart.records import TierRow
 
 NOISE = (0.0, 0.01, 0.02, 0.015, 0.005)
@@ -43,3 +44,12 @@ def test_of_a_loss_the_lowest_may_be_best() -> None:
     rows = tiers({"low": 0.2, "top": 0.801, "high": 0.5}, "loss")
     assert [(row.arm, row.may_be_best) for row in rows] == [("low", True), ("high", False), ("top", False)]
     assert rows[2].beaten_by == ("low", "high")
+
+
+def test_of_too_many_arms_no_pairs_are_made() -> None:
+    arms = [ArmScores(f"arm {i}", "all", None, {0: 0.5}) for i in range(MOST_RANKED + 1)]
+    with pytest.raises(
+        HeadstartError, match=r"501 arms, 125,250 pairs[\s\S]*fix: compare all with one: --control"
+    ):
+        list_pairs(arms)
+    assert len(list_pairs(arms[:3])) == 3

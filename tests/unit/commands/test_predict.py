@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from headstart.commands.predict import open_predictor, predict
+from headstart.data import long_texts
 from headstart.errors import DataError, ModelError
 from tiny_checkpoints import make_tokenizer, write_checkpoint
 
@@ -262,3 +263,15 @@ def test_comma_may_be_in_a_name(tiny_model: Path, tmp_path: Path) -> None:
     names = ["bad", "good"]
     model = saved(tmp_path / "m", tiny_model, "single_label_classification", names, {"text": "text"})
     assert open_predictor(model, "text, short").text == "text, short"
+
+
+def test_a_text_too_long_to_be_encoded_whole_is_named(
+    classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_texts, "LONG", 100)
+    monkeypatch.setattr(long_texts, "MOST_WHOLE", 1000)
+    with pytest.raises(
+        DataError, match=r"in\.jsonl:2: 2,000 characters that begin 'xxx[\s\S]*fix: cut the text"
+    ):
+        labelled(classifier, tmp_path, ["good film", "x" * 2000])
+    assert not (tmp_path / "out.jsonl").exists()

@@ -298,7 +298,7 @@ def test_one_json_list_is_read(tmp_path: Path, name: str, text: str) -> None:
         ('{\n "data": []\n}', "a.json:1: one JSON object over several lines\n"),
         ('{"a": 1}\n\ufeff{"a": 2}\n', "a.json:2: a byte-order mark (U+FEFF) inside the file: two files put"),
         ('{"a": 1}\n{"a": 2, "b": 3, "a": 2}\n', "a.json:2: key 'a' stands twice in one object\n"),
-        ('[{"a": 1}, {"m": {"b": 2, "b": 3}}]', "a.json: key 'b' stands twice in one object\n"),
+        ('[{"a": 1}, {"m": {"b": 2, "b": 3}}]', "a.json row 2: key 'b' stands twice in one object\n"),
     ],
 )
 def test_json_of_another_shape_is_named(tmp_path: Path, text: str, expected: str) -> None:

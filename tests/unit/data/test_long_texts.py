@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from transformers import PreTrainedTokenizerFast
 
 from headstart.data import long_texts
-from headstart.data.long_texts import cut_long_texts
+from headstart.data.long_texts import TextTooLongError, cut_long_texts
 from headstart.data.tokenise import encode_texts
 
 WORDS = ["film", "\u00c9tude", "cafe\u0301", "\ufb01n", "x" * 30, "it's", "3.14", "\u00a8a", "\u0308"]
@@ -132,3 +132,28 @@ def test_where_tokens_may_reach_over_a_space_nothing_is_cut(
     monkeypatch.setattr(long_texts, "LONG", 1000)
     text = make_text(5)
     assert cut_long_texts([text], change(KINDS["unigram"]()), 4) == [text]
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 2000, ("ab " * 700, "cd " * 700), ("question", "y" * 2000)], ids=["word", "pair", "short"]
+)
+def test_what_cannot_be_cut_and_is_too_long_is_refused(text: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_texts, "LONG", 100)
+    monkeypatch.setattr(long_texts, "MOST_WHOLE", 1500)
+    with pytest.raises(TextTooLongError, match=r"characters that begin[\s\S]*fix: cut the text") as caught:
+        cut_long_texts([text], KINDS["wordpiece"](), 16)
+    assert caught.value.text == text
+    assert cut_long_texts(["ab " * 700], KINDS["wordpiece"](), 16)[0] != "ab " * 700
+
+
+def test_a_long_text_for_a_tokenizer_that_may_join_words_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Llama 3 and Qwen split by an expression of their own: nothing is known of where its words end."""
+    tokenizer = KINDS["bytes"]()
+    split = pre_tokenizers.Split(Regex(r"\p{L}+|\s+"), "isolated")
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    monkeypatch.setattr(long_texts, "LONG", 100)
+    monkeypatch.setattr(long_texts, "MOST_WHOLE", 1500)
+    with pytest.raises(TextTooLongError, match=r"2,100 characters that begin 'ab ab"):
+        encode_texts(["short", "ab " * 700], tokenizer, 16)

@@ -74,3 +74,15 @@ def test_a_class_that_reads_the_file_in_another_way_is_found(
     folder = write_checkpoint(tmp_path, family)
     tokenizer = read_tokenizer(str(folder), "model")
     assert find_other_reading(str(folder), tokenizer, ["a bad film", "good"]) == other
+
+
+def test_an_id_that_no_table_has_is_refused(tmp_path: Path) -> None:
+    """Saving such a tokenizer would ask for gigabytes: for each id below it that no token has."""
+    folder = write_checkpoint(tmp_path, "bert")
+    file = folder / "tokenizer.json"
+    whole = json.loads(file.read_text("utf-8"))
+    word = next(iter(whole["model"]["vocab"]))
+    whole["model"]["vocab"][word] = 4_000_000_000
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"^model: its tokenizer has a token with the id 4,000,000,000"):
+        read_tokenizer(str(folder), "model")

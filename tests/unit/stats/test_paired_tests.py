@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
+from headstart.stats.paired_tests import MOST_FLIPPED, mcnemar_p, min_sign_flip_p, sign_flip_p
 
 
 @pytest.mark.parametrize(("seeds", "smallest"), [(2, 0.5), (3, 0.25), (5, 0.0625), (6, 0.03125)])
@@ -89,3 +89,13 @@ def test_mcnemar_by_groups_holds_its_level_where_mcnemars_does_not(n_groups: int
     by_example = np.mean([mcnemar_p(arm, control) < 0.05 for arm, control, _ in studies])
     assert by_group < 0.065
     assert by_example > 0.3
+
+
+def test_signs_of_very_many_seeds_have_their_normal_limit() -> None:
+    """Against a t test, which it agrees with here, and flips made by hand."""
+    differences = np.random.default_rng(3).normal(0.01, 1, MOST_FLIPPED + 1)
+    p = sign_flip_p(differences, np.random.default_rng(0))
+    assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=0.01)
+    draws = np.random.default_rng(1)
+    sums = [abs(differences @ draws.choice([-1.0, 1.0], len(differences))) for _ in range(2000)]
+    assert p == pytest.approx(np.mean(np.array(sums) >= abs(differences.sum())), abs=0.05)

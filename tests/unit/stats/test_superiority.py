@@ -75,3 +75,21 @@ def test_it_holds_the_truth(n_seeds: int, lead: float) -> None:
         assert found is not None
         held += found.low <= truth <= found.high
     assert held / 600 > 0.91
+
+
+def test_the_sum_of_signs_is_that_of_the_table_of_pairs() -> None:
+    """Bit for bit: ties count half, and a table of a million runs by a million does not fit."""
+    draws = np.random.default_rng(0)
+    for m, n in ((2, 3), (40, 31), (500, 700)):
+        arm, control = draws.integers(0, 30, m) / 30, draws.integers(0, 30, n) / 30
+        expected = (1 + float(np.sign(arm[:, None] - control[None, :]).mean())) / 2
+        found = estimate_superiority(arm, control)
+        assert found is not None
+        assert found.probability == expected
+
+
+def test_runs_beyond_a_table_of_pairs_have_one() -> None:
+    scores = np.random.default_rng(0).normal(size=200_000)
+    found = estimate_superiority(scores + 1, scores)
+    assert found is not None
+    assert found.probability == pytest.approx(stats.norm.cdf(1 / np.sqrt(2)), abs=0.005)

@@ -1,4 +1,4 @@
-"""A conversation that a chat template refuses is named by file and line."""
+"""A conversation that a chat template refuses, or that is too long, is named by file and line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from headstart import plan
 from headstart.config.load import load_study
+from headstart.data import long_texts
 from headstart.errors import DataError
 
 #: As many models have it: users and assistants by turns, or none.
@@ -44,3 +45,25 @@ def test_the_row_is_named(tiny_bloom: Path, tmp_path: Path) -> None:
         plan(load_study(tmp_path / "study.yaml"))
     assert caught.value.where == f"{data}:14"
     assert caught.value.fix is not None
+
+
+def test_the_row_of_a_conversation_too_long_is_named(
+    tiny_bloom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_texts, "MOST_WHOLE", 5000)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    lines = [{"prompt": f"why {i}?", "response": "so " * (3000 if i == 7 else 1)} for i in range(20)]
+    data = tmp_path / "talks.jsonl"
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    study = {
+        "task": "instruction",
+        "data": {"path": str(data)},
+        "model": str(tiny_bloom),
+        "arms": {"base": {"method": "none"}, "full": {}},
+        "control": "base",
+        "out": str(tmp_path / "out"),
+    }
+    (tmp_path / "study.yaml").write_text(json.dumps(study), encoding="utf-8")
+    with pytest.raises(DataError, match=r"characters that begin 'so so so[\s\S]*fix: cut the text") as caught:
+        plan(load_study(tmp_path / "study.yaml"))
+    assert caught.value.where == f"{data}:8"

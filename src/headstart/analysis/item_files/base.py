@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from headstart.analysis.item_files.item_table import ItemTable
 from headstart.config.metrics import MetricInfo
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRow:
-    """What one item scored in one run: `values` by metric, as the file has them, None where there is none.
-
-    `item` is the same in the files of all arms that answered it; items of one `group` are not independent.
-    """
-
-    where: str
-    item: str
-    values: Mapping[str, object]
-    seed: int = 0
-    arm: str | None = None
-    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +21,7 @@ class ItemFile:
     """
 
     file: Path
-    rows: Sequence[ItemRow]
+    rows: ItemTable
     arm: str | None = None
     task: str | None = None
     known: Mapping[str, MetricInfo] = field(default_factory=dict)
@@ -63,13 +49,3 @@ class ItemReader(Protocol):
 def hash_text(*texts: object) -> str:
     """A short digest of what an item asks, where a format gives items no identity of their own."""
     return hashlib.sha256("\0".join(map(str, texts)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def number_repeats(names: Sequence[str]) -> list[str]:
-    """Names of items with `#2`, `#3`, ... after those that were there before: the same text asked again."""
-    counts: dict[str, int] = {}
-    numbered = []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        numbered.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
-    return numbered

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.analysis.item_files.base import ItemFile, ItemRow
+from headstart.analysis.item_files.base import ItemFile
 from headstart.analysis.item_files.fields import check_kind, take_field
+from headstart.analysis.item_files.item_table import ItemRow, ItemTable
 from headstart.analysis.item_files.json_files import parse_object, read_first_object
 from headstart.analysis.item_files.zip_files import open_archive, read_entry
 from headstart.config.metrics import MetricInfo
@@ -50,7 +51,7 @@ class InspectReader:
         """
         header, samples = _read_archive(file) if zipfile.is_zipfile(file) else _read_json(file)
         _check_ended(header, file)
-        rows = [_make_row(where, sample) for where, sample in samples]
+        rows = ItemTable.of(_make_row(where, sample) for where, sample in samples)
         if not rows:
             raise DataError(
                 "a log without samples", where=str(file), fix="run inspect eval with --log-samples"

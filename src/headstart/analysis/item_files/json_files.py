@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.data.formats import Cells
-from headstart.data.lines import read_raw_lines
+from headstart.data.json_list import iterate_list
+from headstart.data.json_rows import holds_list
+from headstart.data.lines import read_pieces, read_raw_lines
 from headstart.errors import DataError
 from headstart.json_text import JsonTextError, parse_json
 
 #: Characters that are read of a file to tell its format.
 _HEAD: Final = 1 << 20
+#: Characters of the longest line that is looked at: a list may be on one, with a first object of any size.
+_LINE: Final = 1 << 26
 
 
 def read_first_object(file: Path) -> dict[str, Any]:
     """The first object of JSON Lines or of an array; empty where there is none."""
     try:
         with file.open(encoding="utf-8") as stream:
-            line = stream.readline()
+            line = stream.readline(_LINE)
             text = line if line.strip() not in ("[", "") else line + stream.read(_HEAD)
     except (OSError, UnicodeDecodeError):
         return {}
@@ -37,21 +41,21 @@ def read_objects(file: Path) -> Iterator[Cells]:
     Raises:
         DataError: the file is not JSON, or holds something else than objects.
     """
-    lines = read_raw_lines(file)
-    first = next(lines, "")
-    if first.lstrip().startswith("["):
-        yield from _read_array(first + "".join(lines), file)
+    if holds_list(file):
+        yield from _read_array(file)
         return
-    for number, line in enumerate((first, *lines), start=1):
+    for number, line in enumerate(read_raw_lines(file), start=1):
         if line.strip():
             where = f"{file}:{number}"
             yield where, parse_object(line, where)
 
 
-def _read_array(text: str, file: Path) -> Iterator[Cells]:
-    values = _parse(text, str(file))
-    for number, value in enumerate(values, start=1):
-        yield f"{file} entry {number}", _check_object(value, f"{file} entry {number}")
+def _read_array(file: Path) -> Iterator[Cells]:
+    try:
+        for number, value in enumerate(iterate_list(read_pieces(file)), start=1):
+            yield f"{file} entry {number}", _check_object(value, f"{file} entry {number}")
+    except JsonTextError as error:
+        raise DataError(f"not JSON: {error.message}", where=f"{file}:{error.line}") from error
 
 
 def parse_object(text: str | bytes, where: str) -> dict[str, Any]:

@@ -7,15 +7,16 @@ A row is a document. Since 0.11 it has the structs `doc`, `model_response` and `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.analysis.item_files.base import ItemFile, ItemRow, hash_text, number_repeats
+from headstart.analysis.item_files.base import ItemFile, hash_text
 from headstart.analysis.item_files.fields import check_kind
+from headstart.analysis.item_files.item_table import ItemTable, ItemTableBuilder
 from headstart.data.formats import Cells
 from headstart.errors import DataError
 
@@ -42,12 +43,10 @@ class LightevalReader:
 
     def read(self, file: Path) -> ItemFile:
         """As `ItemReader`."""
-        rows = [
-            (where, _identify_document(cells), _read_metrics(cells, where))
-            for where, cells in _read_rows(file)
-        ]
         found = _FILE.fullmatch(file.name)
-        return ItemFile(file, _merge_rows(rows), arm=_name_model(file), task=found["task"] if found else None)
+        return ItemFile(
+            file, _merge_rows(_read_rows(file)), arm=_name_model(file), task=found["task"] if found else None
+        )
 
 
 def _read_rows(file: Path) -> Iterator[Cells]:
@@ -78,18 +77,24 @@ def _read_metrics(cells: Mapping[str, Any], where: str) -> dict[str, object]:
     return {name: value for name, value in metrics.items() if value is not None}
 
 
-def _merge_rows(rows: Sequence[tuple[str, str, Mapping[str, object]]]) -> list[ItemRow]:
+def _merge_rows(rows: Iterator[Cells]) -> ItemTable:
     """One for each document, which has a row for each way of asking the model, each with its own metrics.
 
     A document that comes again with the same metrics is another of equal content.
     """
-    names = number_repeats([f"{text} {sorted(values)}" for _, text, values in rows])
-    merged: dict[str, ItemRow] = {}
-    for (where, text, values), name in zip(rows, names, strict=True):
-        item = f"{text}{name[name.rindex(']') + 1 :]}"
-        known = merged[item].values if item in merged else {}
-        merged[item] = ItemRow(where, item, {**known, **values}, group=text)
-    return list(merged.values())
+    builder = ItemTableBuilder()
+    places: dict[str, int] = {}
+    counts: dict[tuple[str, ...], int] = {}
+    for where, cells in rows:
+        text, values = _identify_document(cells), _read_metrics(cells, where)
+        asked = (text, *sorted(values))
+        count = counts[asked] = counts.get(asked, 0) + 1
+        item = text if count == 1 else f"{text}#{count}"
+        if item in places:
+            builder.add_values(places[item], values.items())
+        else:
+            places[item] = builder.add(where, item, values.items(), group=text)
+    return builder.build()
 
 
 def _name_model(file: Path) -> str:

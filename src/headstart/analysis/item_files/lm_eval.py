@@ -8,14 +8,17 @@ file is one JSON array.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.analysis.item_files.base import ItemFile, ItemRow, number_repeats
+from headstart.analysis.item_files.base import ItemFile
 from headstart.analysis.item_files.fields import check_kind, take_field
+from headstart.analysis.item_files.item_table import ItemTable, ItemTableBuilder
 from headstart.analysis.item_files.json_files import read_first_object, read_objects
-from headstart.data.formats import Cells
+from headstart.analysis.item_files.names import NameColumnBuilder
+from headstart.data.row_table import PlaceColumnBuilder
 from headstart.errors import DataError
 
 _FILE: Final = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+\.jsonl?")
@@ -38,23 +41,13 @@ class LmEvalReader:
 
     def read(self, file: Path) -> ItemFile:
         """As `ItemReader`; metrics of files with several filters are called `exact_match,strict-match`."""
-        samples = [(where, _keep_scores(sample, where)) for where, sample in read_objects(file)]
-        items = _name_documents(samples)
-        filters = {sample.get("filter") for _, sample in samples}
-        _check_once(samples)
-        rows = [
-            ItemRow(
-                where,
-                items[sample["doc_id"]],
-                _name_metrics(sample, with_filter=len(filters) > 1),
-                group=sample.get("doc_hash"),
-            )
-            for where, sample in samples
-        ]
+        documents = _Documents()
+        for where, sample in read_objects(file):
+            documents.add(where, _keep_scores(sample, where))
         found = _FILE.fullmatch(file.name)
         return ItemFile(
             file,
-            _merge_filters(rows),
+            documents.build(),
             arm=file.resolve().parent.name,
             task=found["task"] if found else None,
         )
@@ -81,41 +74,70 @@ def _check_keys(sample: Mapping[str, Any], where: str) -> None:
             take_field(sample, name, str, where)
 
 
-def _name_documents(samples: Sequence[Cells]) -> dict[Any, str]:
-    """By `doc_id`; documents of equal content are numbered in the order of theirs."""
-    hashes = {sample["doc_id"]: sample.get("doc_hash") for _, sample in samples}
-    ordered = sorted(hashes, key=lambda doc_id: (isinstance(doc_id, str), doc_id))
-    names = [f"doc {doc_id}" if hashes[doc_id] is None else str(hashes[doc_id]) for doc_id in ordered]
-    return dict(zip(ordered, number_repeats(names), strict=True))
+class _Documents:
+    """One row for each document, with the metrics of all filters."""
 
+    def __init__(self) -> None:
+        self._builder, self._wheres = ItemTableBuilder(), PlaceColumnBuilder()
+        self._places: dict[int | str, int] = {}
+        self._hashes: list[str | None] = []
+        #: By filter and document, which sample it is.
+        self._seen: dict[object, array[int]] = {}
+        self._count = 0
 
-def _check_once(samples: Sequence[Cells]) -> None:
-    seen: dict[tuple[object, object], str] = {}
-    for where, sample in samples:
-        key = sample["doc_id"], sample.get("filter")
-        if key in seen:
+    def add(self, where: str, sample: Mapping[str, Any]) -> None:
+        """One sample: a document's scores by one filter.
+
+        Raises:
+            DataError: the document was there with this filter.
+        """
+        given = sample.get("filter")
+        scores = ((f"{name}\0{given}", value) for name, value in sample["scores"].items())
+        place = self._places.get(sample["doc_id"])
+        if place is None:
+            place = self._builder.add(where, "", scores, group=sample.get("doc_hash"))
+            self._places[sample["doc_id"]] = place
+            self._hashes.append(sample.get("doc_hash"))
+        else:
+            self._builder.add_values(place, scores)
+        self._note(place, given, where, sample["doc_id"])
+
+    def _note(self, place: int, given: object, where: str, document: object) -> None:
+        seen = self._seen.setdefault(given, array("q"))
+        seen.extend([-1] * (place + 1 - len(seen)))
+        if seen[place] >= 0:
             raise DataError(
-                f"document {key[0]} is there twice, first at {seen[key]}",
+                f"document {document} is there twice, first at {self._wheres.build()[seen[place]]}",
                 where=where,
                 expected="each document once for each filter, which newer files tell apart",
                 fix="two runs were written to one file: keep one, or run lm_eval again",
             )
-        seen[key] = where
+        seen[place] = self._count
+        self._wheres.add(where)
+        self._count += 1
 
+    def build(self) -> ItemTable:
+        """The documents; metrics of several filters are called `exact_match,strict-match`."""
+        has_several = len(self._seen) > 1
+        return self._builder.build(
+            self._name_documents(),
+            lambda name: ",".join(name.rsplit("\0", 1)) if has_several else name.rsplit("\0", 1)[0],
+        )
 
-def _name_metrics(sample: Mapping[str, Any], *, with_filter: bool) -> dict[str, object]:
-    suffix = f",{sample.get('filter')}" if with_filter else ""
-    return {f"{name}{suffix}": value for name, value in sample["scores"].items()}
-
-
-def _merge_filters(rows: Sequence[ItemRow]) -> list[ItemRow]:
-    """One row for each document, with the metrics of all filters."""
-    merged: dict[str, ItemRow] = {}
-    for row in rows:
-        known = merged.get(row.item)
-        values = row.values if known is None else {**known.values, **row.values}
-        merged[row.item] = ItemRow(row.where, row.item, values, group=row.group)
-    return list(merged.values())
+    def _name_documents(self) -> NameColumnBuilder:
+        """By place; documents of equal content are numbered in the order of their ids."""
+        ordered = sorted(self._places, key=lambda doc_id: (isinstance(doc_id, str), doc_id))
+        counts: dict[str, int] = {}
+        for doc_id in ordered:
+            place = self._places[doc_id]
+            known = self._hashes[place]
+            name = f"doc {doc_id}" if known is None else known
+            count = counts[name] = counts.get(name, 0) + 1
+            self._hashes[place] = name if count == 1 else f"{name}#{count}"
+        names = NameColumnBuilder()
+        for named in self._hashes:
+            names.add(named)
+        return names
 
 
 LM_EVAL: Final = LmEvalReader()

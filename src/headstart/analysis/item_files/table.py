@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.analysis.cells import parse_seed
-from headstart.analysis.item_files.base import ItemFile, ItemRow
+from headstart.analysis.item_files.base import ItemFile
+from headstart.analysis.item_files.item_table import ItemTableBuilder
 from headstart.data.formats import SUFFIXES, read_cells
 from headstart.errors import DataError
 
@@ -30,15 +31,15 @@ class TableReader:
 
     def read(self, file: Path) -> ItemFile:
         """As `ItemReader`."""
-        rows: list[ItemRow] = []
+        builder = ItemTableBuilder()
         has_seeds = False
         for where, cells in read_cells(file):
-            rows.append(_make_row(where, cells))
+            _add_row(builder, where, cells)
             has_seeds = has_seeds or "seed" in cells
-        return ItemFile(file, rows, arm=file.stem, has_seeds=has_seeds)
+        return ItemFile(file, builder.build(), arm=file.stem, has_seeds=has_seeds)
 
 
-def _make_row(where: str, cells: Mapping[str, Any]) -> ItemRow:
+def _add_row(builder: ItemTableBuilder, where: str, cells: Mapping[str, Any]) -> None:
     item, group = cells.get("item"), cells.get("group")
     if item in (None, ""):
         raise DataError(
@@ -51,10 +52,10 @@ def _make_row(where: str, cells: Mapping[str, Any]) -> ItemRow:
     arm = cells.get("arm")
     if "arm" in cells and arm in (None, ""):
         raise DataError("a row without its arm", where=where, expected="whose score it is, in column arm")
-    return ItemRow(
-        where=where,
-        item=_format_key(item),
-        values={name: value for name, value in cells.items() if name not in _PLACE_COLUMNS},
+    builder.add(
+        where,
+        _format_key(item),
+        (cell for cell in cells.items() if cell[0] not in _PLACE_COLUMNS),
         seed=parse_seed(cells["seed"], where) if "seed" in cells else 0,
         arm=None if arm is None else str(arm),
         group=None if group is None else _format_key(group),

@@ -58,7 +58,7 @@ def test_what_was_not_scored_has_no_score(tmp_path: Path) -> None:
     log = make_log("m", [{1: float("nan"), 2: 1.0}])
     log["samples"][1]["scores"] = None
     first, second = INSPECT.read(write_json_log(tmp_path / "log.json", log)).rows
-    assert first.values == {"match": None}
+    assert first.values == {}
     assert second.values == {}
 
 

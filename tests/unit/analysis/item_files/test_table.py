@@ -24,8 +24,8 @@ def test_columns_become_rows(tmp_path: Path) -> None:
     items = TABLE.read(file)
     assert items.has_seeds
     assert [(row.arm, row.seed, row.item, row.group, dict(row.values)) for row in items.rows] == [
-        ("a", 0, "q1", "film 1", {"score": "1"}),
-        ("a", 0, "q2", "film 1", {"score": "0"}),
+        ("a", 0, "q1", "film 1", {"score": 1.0}),
+        ("a", 0, "q2", "film 1", {"score": 0.0}),
     ]
 
 
