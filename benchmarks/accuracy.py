@@ -185,9 +185,10 @@ def _headstart_run(chosen: Subject, context: PackContext) -> float:
 
 
 def _accuracy(model: Any, part: Part, context: PackContext) -> float:
+    from headstart.engine.evaluate import require_scores
     from headstart.engine.train import evaluate_part
 
-    return float(evaluate_part(model, part, context)[0]["accuracy"])
+    return float(require_scores(*evaluate_part(model, part, context))["accuracy"])
 
 
 if __name__ == "__main__":

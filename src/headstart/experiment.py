@@ -75,6 +75,8 @@ def run_missing(
         opened.log(warning.message)
     for record in opened.done.values():
         _promote(record, opened)  # an earlier call may have ended between a run and its promotion
+    for sentence in opened.store.describe_model_faults(opened.done):
+        opened.log(sentence)
     expected: Range | None = None
     if estimate.missing:
         placement, expected = _train(opened, estimate, backend, on_event, placement)

@@ -131,6 +131,8 @@ def find_file_fault(path: Path) -> str | None:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return "a link to nothing" if path.is_symlink() else None
+    except ValueError:  # a NUL in it, or half a character
+        return "a name that no file has"
     except OSError as error:
         is_loop = error.errno == errno.ELOOP
         return "a link that leads back to itself" if is_loop else f"not readable: {error.strerror}"

@@ -48,6 +48,16 @@ def parse_json(
         raise refuse_depth() from error
 
 
+def join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values; a `pairs_hook` that refuses a key that stands there twice."""
+    joined = dict(pairs)
+    if len(joined) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in joined if names.count(name) > 1)
+        raise JsonTextError(f"the key {twice!r} stands twice in one object")
+    return joined
+
+
 def check_depth(text: str | bytes) -> None:
     """Refuse a text whose lists and objects lie too deep.
 

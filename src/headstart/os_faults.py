@@ -51,7 +51,8 @@ _SAYINGS: Final = (
     (re.compile("can't start new thread"), errno.EAGAIN),
 )
 #: The errors, by name, with which libraries pass on what the system said: they are not imported for it.
-_FOREIGN: Final = frozenset({"SafetensorError", "RuntimeError"})
+#: tokenizers raises plain `Exception`.
+_FOREIGN: Final = frozenset({"SafetensorError", "RuntimeError", "Exception"})
 
 
 class MachineError(OutputError):

@@ -262,6 +262,7 @@ def write_deep(file: str) -> Damage:
 
 _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 _SETTINGS = "tokenizer_config.json"
+_DOUBLING = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
 _DAMAGED = "model.safetensors is cut or damaged"
 #: A damage of what every command reads, and what is said.
 EVERYWHERE: dict[str, tuple[Damage, str]] = {
@@ -270,7 +271,7 @@ EVERYWHERE: dict[str, tuple[Damage, str]] = {
     "empty": (write(_CONFIG, ""), "config.json cannot be read"),
     "zeros": (write(_CONFIG, bytes(9)), "config.json cannot be read"),
     "a list": (write(_CONFIG, "[1]"), "config.json holds a list"),
-    "deep": (write_deep(_CONFIG), "config.json is nested too deeply"),
+    "deep": (write_deep(_CONFIG), "cannot be read: lists and objects in one another, more than 200 deep"),
     "a mark": (write(_CONFIG, b'\xef\xbb\xbf{"model_type": "bert"}'), "byte-order mark"),
     "Latin-1": (write(_CONFIG, b'{"model_type": "\xe9"}'), "config.json cannot be read"),
     "twice": (write(_CONFIG, '{"model_type": "bert", "model_type": "gpt2"}'), "'model_type' stands twice"),
@@ -326,6 +327,10 @@ OF_TOKENIZERS: dict[str, tuple[Damage, str]] = {
     "a list": (write(_TOKENIZER, "[]"), "its tokenizer cannot be read|no tokenizer"),
     "another": (write(_TOKENIZER, '{"model": 5}'), "its tokenizer cannot be read"),
     "deep": (write_deep(_TOKENIZER), "its tokenizer cannot be read"),
+    "swelling": (
+        change(_TOKENIZER, normalizer={"type": "Sequence", "normalizers": [_DOUBLING] * 24}),
+        "up to 16,777,216 times longer",
+    ),
     "pipe": (make(_TOKENIZER, "pipe"), "tokenizer.json is a named pipe"),
     "absent": (lambda folder: (folder / _TOKENIZER).unlink(), "tokenizer"),
     "tokens": (change(_SETTINGS, added_tokens_decoder={"x": 5}), "tokenizer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -290,3 +291,62 @@ def trained(ran: Run, study_file: StudyFile, tmp_path: Path) -> Path:
     ran("run", study_file(arms={"full": {}, "words": None}, seeds=1))
     (model,) = (tmp_path / "out" / "models").iterdir()
     return model
+
+
+def _put_pipe(path: Path) -> str:
+    os.mkfifo(path)
+    return "is a named pipe, not a file"
+
+
+def _put_device(path: Path) -> str:
+    path.symlink_to("/dev/zero")
+    return "is a device, not a file"
+
+
+def _put_nothing(path: Path) -> str:
+    path.symlink_to(path.parent / "absent")
+    return "is a link to nothing"
+
+
+@pytest.mark.parametrize("put", [_put_pipe, _put_device, _put_nothing])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".eval"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "init FILE -o new.yaml",
+        "predict MODEL FILE -o out",
+        "compare FILE",
+        "power FILE --test-examples 9",
+        "compare FILE FILE",
+    ],
+)
+def test_what_is_no_file_is_never_opened(
+    words: str, suffix: str, put: Callable[[Path], str], tiny_model: Path, tmp_path: Path, ran: Run
+) -> None:
+    file = tmp_path / f"data{suffix}"
+    fault = put(file)
+    if words.startswith("compare") and put is _put_nothing:
+        fault = "no such file or folder"
+    given = {
+        "FILE": file,
+        "MODEL": tiny_model,
+        "out": tmp_path / f"out{suffix}",
+        "new.yaml": tmp_path / "new",
+    }
+    if "predict" in words and suffix == ".eval":
+        fault = "unknown format"
+    said = ran(*(given.get(word, word) for word in words.split()), code=2)
+    assert fault in said
+
+
+def test_neither_are_sheets_of_judges_and_templates(tmp_path: Path, study_file: StudyFile, ran: Run) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a named pipe, not a file" in ran("judge", tmp_path, "--read", tmp_path / "pipe", code=2)
+    assert "is a named pipe, not a file" in ran("plan", tmp_path / "pipe", code=2)
+    for part in ("train", "test"):
+        os.mkfifo(tmp_path / f"{part}.csv")
+        data = {
+            "train": str(study_file().parent / "reviews/train.jsonl"),
+            part: str(tmp_path / f"{part}.csv"),
+        }
+        assert "is a named pipe, not a file" in ran("plan", study_file(data=data), code=2)

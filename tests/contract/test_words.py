@@ -35,7 +35,7 @@ POWER = ["power", "--test-examples", "500"]
         (["plan", "no\x1b[31m\u202e.yaml"], r"no\x1b[31m\u202e.yaml"),
         (["plan", "\0"], "null byte"),
         (["plan", "\udcff"], "cannot be read"),
-        (["plan", ""], "is no file"),
+        (["plan", ""], "is a folder, not a file"),
         (["init", "no\x1b[31m"], r"no\x1b[31m"),
         (["compare", "\0"], ""),
     ],

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from headstart.config.study import Lora
 from headstart.data.batches import collate
 from headstart.data.tokenise import Tokens
-from headstart.engine.evaluate import evaluate_members
+from headstart.engine.evaluate import evaluate_members, require_scores
 from headstart.engine.generate import GenerationConfig, generate_answers
 from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.train import train
@@ -91,7 +91,7 @@ def test_scores_are_the_librarys_loss(family: str) -> None:
         counts += int((labels[1:] >= 0).sum())
         rights += int((out.logits[0, :-1].argmax(-1) == labels[1:]).sum())
     context = _setting()
-    (scores,) = evaluate_members(
+    (found,) = evaluate_members(
         model,
         tokens,
         np.zeros(len(tokens)),
@@ -101,6 +101,7 @@ def test_scores_are_the_librarys_loss(family: str) -> None:
         device=context.device,
         precision="fp64",
     )
+    scores = require_scores(found)
     assert scores["loss"] == pytest.approx(sums / counts, abs=1e-9)
     assert scores["perplexity"] == pytest.approx(np.exp(sums / counts), rel=1e-9)
     assert scores["token_accuracy"] == pytest.approx(rights / counts, abs=1e-12)

@@ -24,6 +24,7 @@ def test_what_cannot_be_written_is_named_with_a_remedy(name: str) -> None:
 def test_messages_of_libraries_are_understood() -> None:
     assert is_of_the_machine(OSError("10000 requested and 109 written"))
     assert is_of_the_machine(type("SafetensorError", (Exception,), {})("I/O error: (os error 28)"))
+    assert is_of_the_machine(Exception("No space left on device (os error 28)"))  # as tokenizers says it
     assert not is_of_the_machine(ValueError("os error 28"))
     assert not is_of_the_machine(FileNotFoundError(errno.ENOENT, "no such file"))
 

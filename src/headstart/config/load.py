@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -25,6 +24,7 @@ from headstart.config.yaml_text import (
     read_yaml,
 )
 from headstart.errors import HeadstartError, Problem, StudyError
+from headstart.files import find_file_fault
 from headstart.wording import cut_text, shorten_repr
 
 _EXCLUSIVE_KEYS: Final = {"epochs": "steps", "steps": "epochs"}
@@ -100,13 +100,9 @@ def _drop_unset(training: dict[str, Any]) -> None:
 
 def _check_file(file: Path) -> Path:
     """The path of what can be read: a pipe, a device or a name that no file can have is refused."""
-    try:
-        mode = file.stat().st_mode
-    except (OSError, ValueError) as error:  # ValueError: a NUL, or a byte that is no UTF-8, in the name
-        reason = error.strerror if isinstance(error, OSError) else "a name that no file has"
-        raise _refuse(cut_text(str(file)), f"cannot be read: {reason}") from error
-    if not stat.S_ISREG(mode):
-        raise _refuse(str(file), "is no file: the study file expected")
+    fault = find_file_fault(file)
+    if fault is not None:
+        raise _refuse(cut_text(str(file)), f"is {fault}: the study file expected")
     return file
 
 

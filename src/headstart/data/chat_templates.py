@@ -12,6 +12,7 @@ from jinja2 import TemplateError
 
 from headstart.config.study import Prompts
 from headstart.data.limited_templates import render_limited
+from headstart.data.lines import require_file
 from headstart.errors import DataError
 
 #: `<human>: ...` and `<assistant>: ...`, a line each, and the end token behind every answer.
@@ -107,6 +108,7 @@ def _find_start_token(tokenizer: Any) -> str:
 
 
 def _read_template(path: Path) -> str:
+    require_file(path)
     try:
         template = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from headstart.data.delimited import CELL_LIMIT
 from headstart.data.judging_sheets import TEXT_COLUMNS, hash_cell, unguard
+from headstart.data.lines import require_file
 from headstart.errors import DataError
 from headstart.wording import format_names
 
@@ -132,6 +133,7 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _decode(path: Path) -> str:
+    require_file(path)
     try:
         raw = path.read_bytes()
     except OSError as error:

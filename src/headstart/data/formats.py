@@ -16,7 +16,7 @@ from headstart.data.delimited import read_csv, read_tsv
 from headstart.data.folders import find_parts, is_pattern, list_data_files, list_entries, list_matches
 from headstart.data.json_rows import read_json
 from headstart.data.labels.alike import name_alike
-from headstart.data.lines import check_pointer, make_rewrite, read_lines, read_raw_lines
+from headstart.data.lines import check_pointer, make_rewrite, read_lines, read_raw_lines, require_file
 from headstart.errors import DataError
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def read_cells(path: Path, columns: tuple[str, ...] = (), separator: str = ",") 
     """
     if path.is_dir():
         return _read_folder(path, separator)
-    if path.is_file():
+    require_file(path)
+    if path.exists():
         return _choose_reader(path, separator)(path)
     if columns and all(_locate_parallel(path, column).is_file() for column in columns):
         return _read_parallel_files(path, columns)
@@ -165,6 +166,7 @@ def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.Reco
     from headstart.data.arrow_cells import read_arrow
 
     number = 0
+    require_file(path)
     try:
         with path.open("rb") as head:
             check_pointer(head.read(64), path)

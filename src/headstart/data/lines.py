@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from headstart.errors import DataError
+from headstart.files import find_file_fault
 
 #: Marks at a file's head, the longer ones first: UTF-16's is the beginning of UTF-32's.
 _MARKS: Final = (
@@ -37,12 +38,25 @@ LONGEST_LINE: Final = 1 << 30
 _OPEN_BYTES: Final = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
+def require_file(path: Path) -> None:
+    """See that what is there, if anything, is a file that can be read: no pipe is waited for, no device read.
+
+    Raises:
+        DataError: it is something else.
+    """
+    fault = find_file_fault(path)
+    if fault is not None:
+        raise DataError(f"is {fault}", where=str(path), expected="a file that can be read")
+
+
 def read_raw_lines(path: Path) -> Iterator[str]:
     """The file's lines as they come, line ends kept, a byte-order mark dropped; never the whole file at once.
 
     Raises:
-        DataError: it cannot be opened, is compressed or in UTF-16, or has a byte that is not UTF-8, or a NUL.
+        DataError: it is no file, cannot be opened, is compressed or in UTF-16, or has a byte that is not
+            UTF-8, or a NUL.
     """
+    require_file(path)
     try:
         with path.open("rb") as file:
             check_head(file.read(_HEAD), path)

@@ -17,7 +17,7 @@ from headstart.engine.device_evaluation import (
     plan_forward,
     repeat_for_members,
 )
-from headstart.engine.finite_logits import check_outputs
+from headstart.engine.finite_logits import judge_outputs
 from headstart.engine.graphs import Capturing, Graphs
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.modes import evaluation_mode
@@ -25,6 +25,7 @@ from headstart.engine.objective import Objective
 from headstart.engine.stack import count_members
 from headstart.engine.staged import StagedExamples
 from headstart.engine.step import build_inputs, build_loss_inputs
+from headstart.errors import TrainingError
 from headstart.records import Scores
 
 #: Tokens in one forward pass: enough to keep the processor busy, few enough to stay in its caches.
@@ -130,13 +131,15 @@ def evaluate_members(
     device: torch.device,
     precision: Precision,
     forward: DeviceForward | None = None,
-) -> list[Scores]:
-    """The task's metrics on N examples with labels [N] or [N, C], for each member of `module`.
+) -> list[Scores | TrainingError]:
+    """The task's metrics on N examples with labels [N] or [N, C], for each member of `module`; in place of
+    those of a member whose outputs are no numbers, the error that says so.
 
     Args:
         forward: as `iter_outputs`.
     """
     meters = [task.make_meter(outputs) for _ in range(count_members(module))]
+    errors: dict[int, TrainingError] = {}
     expected = task.select_meter_labels(tokens, labels)
     windows = iter_outputs(
         module,
@@ -148,8 +151,21 @@ def evaluate_members(
         forward=forward,
     )
     for where, kept in windows:
-        for outputs_of_one in kept:
-            check_outputs(outputs_of_one, f"those from {where.start + 1} to {where.stop}")
-        for meter, member_kept in zip(meters, kept, strict=True):
-            meter.add(member_kept, torch.from_numpy(expected[where]))
-    return [meter.compute_scores() for meter in meters]
+        for r, (meter, member_kept) in enumerate(zip(meters, kept, strict=True)):
+            error = judge_outputs(member_kept, f"those from {where.start + 1} to {where.stop}")
+            if error is not None:
+                errors.setdefault(r, error)
+            elif r not in errors:
+                meter.add(member_kept, torch.from_numpy(expected[where]))
+    return [errors[r] if r in errors else meter.compute_scores() for r, meter in enumerate(meters)]
+
+
+def require_scores(scores: Scores | TrainingError) -> Scores:
+    """The metrics.
+
+    Raises:
+        TrainingError: there are none.
+    """
+    if isinstance(scores, TrainingError):
+        raise scores
+    return scores

@@ -39,13 +39,21 @@ def check_outputs(outputs: torch.Tensor, place: str) -> None:
     Raises:
         TrainingError: it is not; says which example.
     """
+    error = judge_outputs(outputs, place)
+    if error is not None:
+        raise error
+
+
+def judge_outputs(outputs: torch.Tensor, place: str) -> TrainingError | None:
+    """What `check_outputs` would raise; None where all are numbers."""
     broken = find_not_finite(outputs)
-    if broken is not None:
-        raise TrainingError(
-            f"the model's outputs for example {broken + 1} of {place} are nan or infinite",
-            expected="numbers",
-            fix=_FIX,
-        )
+    if broken is None:
+        return None
+    return TrainingError(
+        f"the model's outputs for example {broken + 1} of {place} are nan or infinite",
+        expected="numbers",
+        fix=_FIX,
+    )
 
 
 class FiniteScores(LogitsProcessor):  # type: ignore[misc]

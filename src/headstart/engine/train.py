@@ -18,7 +18,7 @@ import torch
 from headstart.data.corpus import Part
 from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_evaluation import DeviceForward
-from headstart.engine.evaluate import evaluate_members
+from headstart.engine.evaluate import evaluate_members, require_scores
 from headstart.engine.graphs import Capture
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import (
@@ -232,20 +232,25 @@ class PackTrainer:
         self._timed_until = now
 
     def _close_epochs(self, step_batches: Sequence[StepBatches]) -> None:
-        """Evaluate the members whose epoch ends here, all at once."""
+        """Evaluate the members whose epoch ends here, all at once; who gives no numbers has failed."""
         rows = [r for r, m in enumerate(self._members) if step_batches[r].ends_epoch and not m.error]
         if not rows:
             return
         scores = {part: self._evaluate(rows, part) for part in self._list_evaluated(rows)}
         for i, r in enumerate(rows):
-            self._close_epoch(r, step_batches[r].epoch, {part: of_all[i] for part, of_all in scores.items()})
+            try:
+                found = {part: require_scores(of_all[i]) for part, of_all in scores.items()}
+            except TrainingError as error:
+                self._members[r].error = _name_run(error, self._members[r])
+            else:
+                self._close_epoch(r, step_batches[r].epoch, found)
 
     def _list_evaluated(self, rows: list[int]) -> list[Part]:
         """The parts to measure: not the test where all of these only tune, for nobody is to look at it."""
         are_tested = not all(member.run.for_tuning for member in self._select(rows))
         return [part for part in self._context.evaluated_parts if part != "test" or are_tested]
 
-    def _evaluate(self, rows: list[int], part: Part) -> list[Scores]:
+    def _evaluate(self, rows: list[int], part: Part) -> list[Scores | TrainingError]:
         """The metrics of the members at `rows`, in this order."""
         if len(rows) == len(self._members) or self._idle:  # with idle members, it is cheaper than a copy
             forward = self._steps.find_forward(part)
@@ -337,8 +342,8 @@ class PackTrainer:
 
 def evaluate_part(
     module: torch.nn.Module, part: Part, context: PackContext, forward: DeviceForward | None = None
-) -> list[Scores]:
-    """The metrics of each member of `module` on one part; `forward` as `evaluate_members`."""
+) -> list[Scores | TrainingError]:
+    """The metrics of each member of `module` on one part; errors and `forward` as `evaluate_members`."""
     examples = context.parts[part]
     return evaluate_members(
         module,
@@ -382,6 +387,12 @@ def _take_best(member: Member, last: torch.Tensor) -> None:
     if member.error is None:
         member.weights = last.clone() if member.best_weights is None else member.best_weights
     member.best_weights = None
+
+
+def _name_run(error: TrainingError, member: Member) -> TrainingError:
+    """The error, with the run and the step at which it was met."""
+    where = f"run {member.run.key}, after step {member.steps} of {member.total_steps}"
+    return TrainingError(error.got, where=where, expected=error.expected, fix=error.fix)
 
 
 def _make_divergence_error(member: Member, loss: float, norm: float) -> TrainingError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.device import choose_weights_dtype, describe_device
-from headstart.engine.evaluate import evaluate_members
+from headstart.engine.evaluate import evaluate_members, require_scores
 from headstart.engine.member import PackContext
 from headstart.methods.base import RunResult, UntrainedMethod, build_base_model
 from headstart.models.accounting.counts import count_parameters
@@ -45,7 +45,7 @@ class NoneMethod(UntrainedMethod):
         )
         return RunResult(
             selection=Selection(metric=context.metric, rule="no training: the checkpoint as it is"),
-            valid=scores | task.measure_answers(model, prepared, context),
+            valid=require_scores(scores) | task.measure_answers(model, prepared, context),
             test=task.test(model, prepared, context, folder)
             | task.test_answers(model, prepared, context, folder),
             parameters=Parameters(total=count_parameters(model).total, trainable=0),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from headstart.errors import ModelError
 from headstart.files import find_file_fault
+from headstart.json_text import parse_json
 from headstart.models.adapter_limits import check_adapter_config
 from headstart.models.config_limits import check_config, check_token_ids, check_tokenizer_config
 from headstart.models.strict_json import read_strict_json, refuse_irregular
@@ -34,7 +34,10 @@ _CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any], Path], None] | None]] =
 _NAMES: Final = frozenset({*WEIGHTS, *_TOKENIZER, *_CHECKS, "headstart.json", "chat_template.jinja"})
 #: Ends of the names of files that decide what a checkpoint computes, which are read to tell it from others.
 _DECIDING: Final = frozenset(
-    {".json", ".txt", ".model", ".tiktoken", ".codes", ".jinja", ".safetensors", ".bin"}
+    {
+        *(".json", ".txt", ".model", ".tiktoken", ".codes", ".spm", ".bpe", ".vocab", ".jinja"),
+        *(".safetensors", ".bin"),
+    }
 )
 #: Bytes of a tokenizer's file; the largest known have some 40 MB.
 _LARGEST_TOKENIZER: Final = 500 << 20
@@ -146,8 +149,8 @@ def read_json_object(file: Path) -> dict[str, Any]:
     if find_file_fault(file) is not None:
         return {}
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = parse_json(file.read_bytes())
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from headstart.store.same_sources import UNKNOWN_DIGEST
 _PREFIX: Final = "files-2:"
 #: Files beside the weights that decide: configurations, tokenizers, chat templates, adapters and probes.
 _PATTERNS: Final = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.codes", "*.jinja", "*.safetensors")
+#: Files of tokenizers that earlier versions passed over: of their digests these are no part.
+_LATER_PATTERNS: Final = ("*.spm", "*.bpe", "*.vocab", "*.model.v*")
 #: What training leaves behind, and what says nothing of how texts are read or answered.
 _PASSED_OVER: Final = frozenset(
     {
@@ -44,24 +46,39 @@ def compute_digest(location: str, config: Any) -> CheckpointDigest:
     if not folder.is_dir():
         commit = getattr(config, "_commit_hash", None) or find_commit(location)
         return CheckpointDigest(digest=str(commit or UNKNOWN_DIGEST))
-    hashes = {file: _hash_file(file) for file in sorted(set(_iter_files(folder)))}
-    files = {file.relative_to(folder).as_posix(): digest.hex() for file, digest in hashes.items()}
-    lines = "".join(f"{name} {digest}\n" for name, digest in files.items())
+    hashes = {file: _hash_file(file) for file in sorted(set(_iter_files(folder, _PATTERNS)))}
+    later = {file: _hash_file(file) for file in _match_files(folder, _LATER_PATTERNS)}
     return CheckpointDigest(
-        digest=_PREFIX + hashlib.sha256(lines.encode()).hexdigest(),
-        files={name: digest[:_SHOWN] for name, digest in files.items()},
+        digest=_join(folder, hashes | later),
+        files={
+            _name(file, folder): digest.hex()[:_SHOWN] for file, digest in sorted((hashes | later).items())
+        },
         weights=_join_old(folder, hashes),
+        former=_join(folder, hashes) if later else None,
     )
 
 
-def _iter_files(folder: Path) -> Iterator[Path]:
+def _join(folder: Path, hashes: dict[Path, bytes]) -> str:
+    lines = "".join(f"{_name(file, folder)} {digest.hex()}\n" for file, digest in sorted(hashes.items()))
+    return _PREFIX + hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _name(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix()
+
+
+def _iter_files(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
     """The deciding files that are there: of several kinds of weights those that are loaded."""
     yield from (file for file in find_weight_files(folder) if file.is_file())
-    for pattern in _PATTERNS:
+    yield from _match_files(folder, patterns)
+    yield from filter(Path.is_file, folder.glob("additional_chat_templates/*.jinja"))
+
+
+def _match_files(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
+    for pattern in patterns:
         for file in folder.glob(pattern):
             if file.name not in _PASSED_OVER and not file.name.startswith(".") and file.is_file():
                 yield file
-    yield from filter(Path.is_file, folder.glob("additional_chat_templates/*.jinja"))
 
 
 def _join_old(folder: Path, hashes: dict[Path, bytes]) -> str:

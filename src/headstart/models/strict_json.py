@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 from headstart.errors import ModelError
 from headstart.files import find_file_fault
-from headstart.json_text import parse_json
+from headstart.json_text import join_pairs, parse_json
 
 #: Bytes of a configuration: names of a million classes have some 60 MB.
 _LARGEST: Final = 100 << 20
@@ -30,7 +30,7 @@ def read_strict_json(file: Path) -> dict[str, Any]:
     if size > _LARGEST:
         raise _make_error(file, f"has {size:,} bytes", f"a configuration, of at most {_LARGEST:,} bytes")
     try:
-        value = parse_json(_read_text(file), _join_pairs, constant=_refuse_nan)
+        value = parse_json(_read_text(file), join_pairs, constant=_refuse_nan)
     except (OSError, ValueError) as error:
         raise _make_error(file, f"cannot be read: {error}") from error
     if not isinstance(value, dict):
@@ -65,15 +65,6 @@ def _read_text(file: Path) -> str:
         # transformers stops at it too, in words that name no file.
         raise _UnclearError("it begins with a byte-order mark; save it as UTF-8 without one")
     return content.decode("utf-8")
-
-
-def _join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    joined = dict(pairs)
-    if len(joined) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _UnclearError(f"the key {twice!r} stands twice in one object")
-    return joined
 
 
 def _refuse_nan(name: str) -> float:

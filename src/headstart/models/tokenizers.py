@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from headstart.errors import MissingExtraError, ModelError
 from headstart.models.checkpoint_files import read_json_object
 from headstart.models.library import load_tokenizer, make_own_code_error, model_errors, silence_logs
+from headstart.models.tokenizer_limits import check_growth
 
 #: An empty tokenizer holds special tokens, and in some families the mark of a space.
 _MOST_OF_EMPTY: Final = 1
@@ -30,7 +31,8 @@ def read_tokenizer(location: str, name: str) -> Any:
     """The tokenizer of the folder or hub id behind checkpoint `name`.
 
     Raises:
-        ModelError: there is none, a part of it is absent, or it works with code of its own alone.
+        ModelError: there is none, a part of it is absent, it swells texts, or it works with code of its own
+            alone.
         MissingExtraError: it is a SentencePiece model, and SentencePiece is not installed.
     """
     folder = Path(location)
@@ -43,6 +45,7 @@ def read_tokenizer(location: str, name: str) -> Any:
         if find_spec("sentencepiece") is None and any(word in error.got for word in _PIECE_WORDS):
             raise _make_missing_error(name) from error
         raise
+    check_growth(tokenizer, name)
     ids = set(tokenizer.get_vocab().values())
     if len(ids - set(tokenizer.added_tokens_decoder)) <= _MOST_OF_EMPTY:
         raise _make_absence_error(name)

@@ -104,12 +104,14 @@ class CheckpointDigest(Record):
     """What tells a checkpoint from others: `digest` stands for all that decides what it computes.
 
     `files` are the digests of its files by name, none of a hub's, so that what was changed can be named;
-    `weights` is the digest that older versions noted, of the weights alone.
+    `weights` and `former` are digests that older versions noted, of the weights alone, and without files of
+    tokenizers that they did not know; null where it is the same.
     """
 
     digest: str
     files: dict[str, str] = Field(default_factory=dict)
     weights: str | None = None
+    former: str | None = None
 
 
 class Provenance(Record):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from headstart.errors import DamagedFileError
-from headstart.json_text import parse_json, refuse_constant
+from headstart.json_text import join_pairs, parse_json, refuse_constant
 from headstart.records import Record
 from headstart.store.schema import check_version
 
@@ -39,7 +38,7 @@ def read_json(file: Path) -> dict[str, Any]:
         if not file.is_file():
             raise DamagedFileError("is no file", where=str(file), expected="a file of JSON", fix=_FIX)
         text = file.read_bytes().decode("utf-8-sig")  # an editor may have put the mark there
-        values = parse_json(text, _join_pairs, constant=refuse_constant)
+        values = parse_json(text, join_pairs, constant=refuse_constant)
     except OSError as error:
         raise make_damage(f"cannot be read: {error.strerror}", file) from error
     except UnicodeDecodeError as error:
@@ -68,13 +67,3 @@ def validate(kind: type[_R], values: dict[str, Any], file: Path) -> _R:
 def make_damage(what: str, file: Path) -> DamagedFileError:
     """The error of a file that is not as it was written."""
     return DamagedFileError(what, where=str(file), expected="the file as Headstart wrote it", fix=_FIX)
-
-
-def _join_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    pairs = list(pairs)
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands there twice")
-    return values

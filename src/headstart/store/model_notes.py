@@ -68,13 +68,7 @@ def read_model_notes(folder: Path) -> ModelNotes:
             return ModelNotes.model_validate(values | {"schema_version": version})
     except FileNotFoundError:
         return ModelNotes()
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # of pydantic's too: a ValueError
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # of pydantic's too: a ValueError
         raise ModelError(f"{NOTES_FILE} cannot be read", where=str(folder), fix="delete it") from error
     raise ModelError(
         f"{NOTES_FILE} is {describe_version(version, NOTES_VERSION)}",

@@ -19,6 +19,7 @@ from headstart.store.leftovers import sweep_study_folder
 from headstart.store.looks import log_look, read_looks
 from headstart.store.models import MakeCard, promote, promote_chosen
 from headstart.store.predictions import Predictions, read_predictions
+from headstart.store.promoted_models import describe_model_faults
 from headstart.store.records import (
     clear_run_folder,
     read_placement,
@@ -172,6 +173,10 @@ class RunStore(StudyLayout):
             OutputError: it cannot be read.
         """
         return read_predictions(self.get_run_folder(key), metric)
+
+    def describe_model_faults(self, done: Mapping[str, RunRecord]) -> list[str]:
+        """As `promoted_models.describe_model_faults`."""
+        return list(describe_model_faults(self, done))
 
     def promote_model(self, record: RunRecord, study: Study, card: MakeCard) -> bool:
         """As `models.promote`."""

@@ -26,7 +26,7 @@ def check_sources(
     Raises:
         OutputError: a file was changed since; says which.
     """
-    known = {digest for source in checkpoints for digest in (source.digest, source.weights)}
+    known = {digest for source in checkpoints for digest in (source.digest, source.weights, source.former)}
     for record in done:
         source = record.provenance
         if source is None:

@@ -29,6 +29,7 @@ from headstart.methods import load_method
 from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun
 from headstart.store.runs import RunStore
+from headstart.store.states import STATE_FILE, describe_damaged_state
 
 #: Seconds of training that may be lost, and the share of the time that writing may take.
 SAVE_INTERVAL, MAX_TIME_SHARE = 60.0, 0.05
@@ -70,6 +71,8 @@ class TrainingStateSaver:
         self._began, self._spent = clock(), 0.0
         self._interval, self._max_share = read_save_limits()
         self._last, self._members = self._began, list[Member]()
+        #: Runs that begin anew beside a whole state: of another study or version, or without its pack's.
+        self.unused: frozenset[str] = frozenset()
 
     def save(self, going: Sequence[Member], states: Iterator[TrainingState]) -> None:
         """Write the states of those that go on, all of one step, if the last ones are old enough; and what
@@ -121,6 +124,10 @@ class TrainingStateSaver:
         folder, identity = self._store.get_state_folder(member.run.key), self._identity[member.run.key]
         save_training_state(folder, identity, member, weights, moments, mark)
 
+    def _has_whole_state(self, key: str) -> bool:
+        file = self._store.get_state_folder(key) / STATE_FILE
+        return file.is_file() and describe_damaged_state(self._store, key) is None
+
     def resume(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> list[Member]:
         """Let members resume from what is on disk; gives those that do."""
         self._members = list(members)
@@ -128,6 +135,7 @@ class TrainingStateSaver:
             key: find_states(self._store.get_state_folder(key), self._identity[key]) for key in self._identity
         }
         files = choose_states(found)
+        self.unused = frozenset(key for key in found if key not in files and self._has_whole_state(key))
         return [
             member
             for r, member in enumerate(members)

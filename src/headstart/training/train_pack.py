@@ -26,7 +26,7 @@ from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
 from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun, PreparedStudy
-from headstart.records import EpochPoint, RunRecord
+from headstart.records import EpochPoint, RunRecord, StudyWarning
 from headstart.store.runs import RunStore
 from headstart.trackers.end_scores import find_end_scores
 from headstart.trackers.registry import RunTrackers
@@ -117,7 +117,19 @@ def _train_members(
     saver.save_learnt()
     told = notes if uses_device_engine(context.device) else None
     finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended)
-    return finisher.finish(members, runs)
+    return [_tell_unused(record, saver.unused) for record in finisher.finish(members, runs)]
+
+
+def _tell_unused(record: RunRecord, unused: frozenset[str]) -> RunRecord:
+    """The record, with a warning where a training state lay there and the run began anew."""
+    if record.key not in unused:
+        return record
+    message = (
+        f"run {record.key} began anew: the training state there was of other data, settings or versions, or "
+        "those that it trained with had none"
+    )
+    warning = StudyWarning(kind="state-not-used", message=message)
+    return record.model_copy(update={"warnings": (*record.warnings, warning)})
 
 
 def _can_keep_models(runs: Sequence[PreparedRun], context: PackContext) -> bool:

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import headstart.engine.evaluate as module
-from tiny import PAD, make_tiny_model, make_tiny_tokens
+from headstart.engine.train import evaluate_part
+from headstart.errors import TrainingError
+from tiny import PAD, make_tiny_context, make_tiny_model, make_tiny_tokens, make_tiny_weights
 
 
 @pytest.mark.parametrize(("most", "window"), [(4096, 4096), (64, 10), (1, 3)])
@@ -40,3 +42,17 @@ def test_the_model_is_left_in_training_mode() -> None:
         )
     )
     assert model.training
+
+
+def test_a_member_whose_outputs_are_no_numbers_has_an_error_and_others_their_scores() -> None:
+    models = [make_tiny_model(seed=seed) for seed in range(3)]
+    context, before = make_tiny_context(), make_tiny_weights(models)
+    expected = evaluate_part(before.module, "valid", context)
+    with torch.no_grad():
+        before.values[1] = float("nan")
+    first, broken, last = evaluate_part(before.module, "valid", context)
+    assert [first, last] == [expected[0], expected[2]]
+    assert isinstance(broken, TrainingError)
+    assert "outputs for example 1 of those from 1 to" in str(broken)
+    with pytest.raises(TrainingError, match="nan or infinite"):
+        module.require_scores(broken)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from headstart.engine.evaluate import require_scores
 from headstart.engine.member import Member, iter_step_batches
 from headstart.engine.train import evaluate_part, train
+from headstart.errors import TrainingError
 from tiny import (
     EventRecorder,
     make_tiny_context,
@@ -93,7 +96,7 @@ def test_afterwards_a_member_holds_the_weights_of_its_best_epoch() -> None:
     assert best.epoch < 6, "the case must exercise going back"
     assert member.weights is not None
     model.load_state_dict(weights.layout.view_parameters(member.weights), strict=False)
-    assert evaluate_part(model, "valid", context)[0]["accuracy"] == max(values)
+    assert require_scores(*evaluate_part(model, "valid", context))["accuracy"] == max(values)
     assert evaluate_part(model, "test", context) == [best.test]
 
 
@@ -132,7 +135,7 @@ def test_a_partial_batch_weighs_its_texts_like_any_other() -> None:
     """With accumulation over the whole epoch, the one step's loss is the mean over all texts."""
     context, heard = make_tiny_context(), EventRecorder()
     model = make_tiny_model()
-    expected_loss = evaluate_part(model, "train", context)[0]["loss"]
+    expected_loss = require_scores(*evaluate_part(model, "train", context))["loss"]
     train_members([make_tiny_run(batch_size=7, accumulation=9, epochs=1)], [model], context, heard)
     assert heard.losses == [pytest.approx(expected_loss, abs=1e-12)]
 
@@ -146,6 +149,42 @@ def test_a_run_that_diverges_is_failed_and_says_where() -> None:
         "run arm/all/0: loss nan with a gradient of norm nan at step 14 of 20"
     )
     assert len(member.epochs) == 1
+
+
+def _break_outputs(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Have the outputs of a stack's member be no numbers at its second evaluation."""
+    epochs = itertools.count(1)
+
+    def spoil(module: Any, part: Any, *more: Any) -> Any:
+        scores = evaluate_part(module, part, *more)
+        if next(epochs) == 2:
+            scores[seed] = TrainingError("the model's outputs for example 1 are nan or infinite")
+        return scores
+
+    monkeypatch.setattr("headstart.engine.train.evaluate_part", spoil)
+
+
+def _train_three() -> list[Member]:
+    runs = [make_tiny_run(seed, epochs=3, learning_rate=1e-2) for seed in range(3)]
+    members, _ = train_members(runs, [make_tiny_model(seed=seed) for seed in range(3)])
+    return members
+
+
+def test_a_run_whose_outputs_are_no_numbers_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = _train_three()
+    _break_outputs(monkeypatch, seed=1)
+    first, broken, last = _train_three()
+    assert str(broken.error) == (
+        "run arm/all/1, after step 20 of 30: the model's outputs for example 1 are nan or infinite"
+    )
+    assert broken.weights is None
+    assert [point.epoch for point in broken.epochs] == [1]
+    for member, other in ((first, undisturbed[0]), (last, undisturbed[2])):
+        assert member.error is None
+        assert member.losses == other.losses
+        assert member.weights is not None
+        assert other.weights is not None
+        assert torch.equal(member.weights, other.weights)
 
 
 def test_an_index_restricts_what_is_learnt_from() -> None:

@@ -53,6 +53,20 @@ def test_what_decides_nothing_is_passed_over(name: str, folder: Path) -> None:
     assert compute_digest(str(folder), None).digest == before
 
 
+@pytest.mark.parametrize("name", ["source.spm", "words.bpe", "dict.vocab", "tokenizer.model.v3"])
+def test_files_that_earlier_versions_passed_over_are_covered_and_their_digest_is_known(
+    name: str, folder: Path
+) -> None:
+    before = compute_digest(str(folder), None)
+    assert before.former is None
+    (folder / name).write_bytes(b"pieces")
+    after = compute_digest(str(folder), None)
+    assert after.former == before.digest != after.digest
+    assert after.files.keys() - before.files.keys() == {name}
+    (folder / name).write_bytes(b"other pieces")
+    assert compute_digest(str(folder), None).digest != after.digest
+
+
 def test_weights_alone_are_what_older_versions_noted(folder: Path) -> None:
     inner = hashlib.sha256((folder / "model.safetensors").read_bytes()).digest()
     source = compute_digest(str(folder), None)

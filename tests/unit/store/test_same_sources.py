@@ -14,7 +14,7 @@ from headstart.store.same_sources import check_sources
 from small_studies import make_record
 
 FILES = {"config.json": "1", "model.safetensors": "2", "tokenizer.json": "3"}
-NOW = CheckpointDigest(digest="files-2:now", files=FILES, weights="w")
+NOW = CheckpointDigest(digest="files-2:now", files=FILES, weights="w", former="files-2:former")
 OTHER = CheckpointDigest(digest="files-2:another arm's", files={"config.json": "9", "model.safetensors": "9"})
 
 
@@ -25,8 +25,8 @@ def made_from(data: str, checkpoint: str | None, files: dict[str, str] | None = 
 
 @pytest.mark.parametrize(
     "record",
-    [made_from("d", "files-2:now"), made_from("d", "w"), made_from("d", None), make_record()],
-    ids=["now", "by an older version", "no checkpoint", "nothing noted"],
+    [made_from("d", x) for x in ("files-2:now", "w", "files-2:former", None)] + [make_record()],
+    ids=["now", "by weights", "without some files", "no checkpoint", "nothing noted"],
 )
 def test_same_files_are_known_by_their_digests(record: RunRecord, tmp_path: Path) -> None:
     check_sources([record], "d", [OTHER, NOW], StudyLayout(tmp_path))

@@ -11,6 +11,7 @@ from headstart.analysis.item_files.inspect_logs import INSPECT
 from headstart.analysis.item_files.lighteval import LIGHTEVAL
 from headstart.analysis.item_files.lm_eval import LM_EVAL
 from headstart.analysis.item_files.table import TABLE
+from headstart.data.lines import require_file
 
 #: Tried in this order: those that ask for most first.
 READERS: Final[tuple[ItemReader, ...]] = (INSPECT, LM_EVAL, LIGHTEVAL, TABLE)
@@ -22,8 +23,16 @@ def find_reader(file: Path) -> ItemReader | None:
 
 
 def find_item_files(path: Path) -> Iterator[tuple[Path, ItemReader]]:
-    """The file, or all files in and below the folder, that hold items; hidden ones are passed over."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    """The file, or all files in and below the folder, that hold items; hidden ones are passed over.
+
+    Raises:
+        DataError: `path` is neither.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+    else:
+        require_file(path)
+        files = [path]
     for file in files:
         is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
         if not is_hidden and (reader := find_reader(file)) is not None:
