@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +86,9 @@ def done(study_in: StudyFile, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Two seeds of the three default arms, two epochs, with both curves."""
     folder = tmp_path_factory.mktemp("done")
     file = study_in(folder, seeds=[0, 1], curves=["valid", "test"], training={**SETTINGS, "epochs": 2})
-    with pytest.MonkeyPatch.context() as patch:
-        printed: list[str] = []
-        patch.setattr("typer.echo", printed.append)
+    with redirect_stdout(io.StringIO()) as printed:
         code = main(["run", str(file), "--json"])
-    (text,) = printed
+    text = printed.getvalue()
     return Done(folder / "out", code, text, json.loads(text))
 
 
@@ -437,20 +437,25 @@ def test_two_workers_give_the_numbers_of_one_process(study_file: StudyFile, tmp_
     assert executed.workers == 2
 
 
-def test_worker_that_is_killed_fails_its_run_only(study_file: StudyFile) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_run_whose_worker_is_killed_is_trained_again_and_fails_alone_the_second_time(
+    study_file: StudyFile, times: int
+) -> None:
     slow = {**SETTINGS, "epochs": 6}
-    file = study_file(arms=TUNED, seeds=[0, 1, 2], workers=2, training=slow)
+    file = study_file(arms=TUNED, seeds=[0, 1, 2], workers=1, pack=1, training=slow)
     killed: list[str] = []
 
-    def kill_once(event: Event) -> None:
-        if isinstance(event, RunStarted) and not killed:
+    def kill(event: Event) -> None:
+        if isinstance(event, RunStarted) and len(killed) < times and event.run.key == "tuned/all/0":
             killed.append(event.run.key)
             multiprocessing.active_children()[0].kill()
 
-    results = run(load_study(file), kill_once)
-    (lost,) = results.findings.failed
-    assert "its process was killed by signal 9" in str(lost.error)
-    assert [r.status for r in results.records].count("done") == 2
+    results = run(load_study(file), kill)
+    assert len(killed) == times
+    failed = results.findings.failed
+    assert [record.key for record in failed] == ["tuned/all/0"] * (times - 1)
+    assert all("its process was killed by signal 9" in str(record.error) for record in failed)
+    assert [r.status for r in results.records].count("done") == 4 - times
 
 
 # Whoever listens

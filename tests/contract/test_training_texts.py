@@ -104,9 +104,9 @@ def test_tokens_are_made_once_whatever_is_drawn(study_in: StudyFile, tmp_path: P
     """They are of all texts: what a run draws of them is no part of their name in the cache."""
     studies = [load_study(write(study_in, tmp_path, rule)) for rule in ("fixed", "bootstrap")]
     tokens = [next(iter(open_study(study).prepared.tokens.values()))["train"] for study in studies]
-    files = {getattr(of_study.input_ids, "filename", None) for of_study in tokens}
-    assert len(files) == 1
-    assert files != {None}
+    folders = {of_study.folder for of_study in tokens}
+    assert len(folders) == 1
+    assert folders != {None}
 
 
 def test_more_folds_than_texts_end_before_anything_is_written(

@@ -206,7 +206,7 @@ def test_what_is_saved_is_loaded_by_peft_and_merged_where_it_can_be(
     _perturb(model)
     with torch.no_grad():
         expected = model.eval()(**inputs).logits
-    nothing = SimpleNamespace(save_pretrained=lambda _: None)
+    nothing = SimpleNamespace(save_pretrained=lambda _: None, is_fast=False)
     checkpoint: Any = SimpleNamespace(
         location=str(tmp_path / "base"),
         config=base.config,

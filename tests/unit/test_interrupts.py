@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import psutil
@@ -14,6 +15,15 @@ import pytest
 
 from headstart.cli import main
 from headstart.interrupts import Interrupted, raise_interrupts
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """What runs in the background of a shell ignores Ctrl-C, and so do its children."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

