@@ -100,6 +100,22 @@ def beginning(what: str) -> Iterator[None]:
         ) from error
 
 
+def check_lookup(path: Path | str) -> None:
+    """See that the system can say whether something is at a path that a user gave; nothing may be there.
+
+    Raises:
+        HeadstartError: it cannot: a name is too long, or a folder on the way may not be entered.
+    """
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # pathlib finds nothing there
+            words, fix = _MEANINGS.get(error.errno or 0, (str(error.strerror), None))
+            raise HeadstartError(f"cannot be looked up: {words}", where=str(path), fix=fix) from error
+
+
 def is_system_error(error: BaseException) -> bool:
     """Whether the system said no: to Python, or to a library that passes the number on."""
     return isinstance(error, OSError) or (type(error).__name__ in _FOREIGN and find_number(error) != 0)

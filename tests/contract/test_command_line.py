@@ -72,6 +72,27 @@ def test_missing_study_file(refused: Refused, tmp_path: Path, command: str) -> N
     assert "nowhere.yaml: cannot be read: No such file" in refused(command, tmp_path / "nowhere.yaml")
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 2100 + "a"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "compare {}", "compare scores.csv {}", "compare x={}", "export --merge {} -o new",
+        "export --merge . -o {}", "explain lora {}", "generate {} hi", "init {}", "init texts.csv -o {}",
+        "init texts.csv -o new.yaml --model {}", "judge {} --arm a -o new.csv", "judge texts.csv --read {}",
+        "params {}", "plan {}", "power {}", "predict {} texts.csv -o new.csv",
+        "predict . {}.csv -o new.csv", "predict . texts.csv -o {}.csv", "run {}", "demo out={}",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_too_long(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("texts.csv").write_text("text,label\na film,good\na book,bad\n", encoding="utf-8")
+    Path("scores.csv").write_text("arm,seed,accuracy\nrandom,0,0.5\ntuned,0,0.75\n", encoding="utf-8")
+    message = refused(*command.format(name).split())
+    assert name[:200] in message or " bytes, a name of " in message
+
+
 def test_study_that_is_not_yaml(refused: Refused, tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text("model: m\nseeds: [1\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Runs every fuzzer for some minutes of CPU time, each in its own process, and says what they found.
 
-    python tests/fuzz                        # all; HEADSTART_FUZZ_MINUTES each, 10 by default
-    python tests/fuzz test_readers -k deep   # some, as pytest is told
+    python tests/fuzz                                      # all; HEADSTART_FUZZ_MINUTES each, 10 by default
+    python tests/fuzz tests/fuzz/test_readers.py -k deep   # some, as pytest is told
 
 An example that takes more than 2 GiB, or does not end, is a fault; a process beyond its limits is ended.
 """
@@ -45,7 +45,9 @@ class Outcome:
 
 def list_fuzzers(words: list[str]) -> Iterator[str]:
     """Every fuzzer as pytest names it, or those that `words` select."""
-    command = [sys.executable, "-m", "pytest", str(FOLDER), "--collect-only", *words]
+    names_files = any(Path(word.partition("::")[0]).exists() for word in words)
+    places = [] if names_files else [str(FOLDER)]
+    command = [sys.executable, "-m", "pytest", *places, "--collect-only", *words]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     yield from (line for line in listed.stdout.splitlines() if "::" in line)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from headstart.os_faults import MachineError, beginning, is_of_the_machine, writing
+from headstart.errors import HeadstartError
+from headstart.os_faults import MachineError, beginning, check_lookup, is_of_the_machine, writing
 
 NUMBERS = ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EIO", "ENAMETOOLONG", "EMFILE", "EFBIG", "ENOTDIR")
 
@@ -34,3 +38,26 @@ def test_other_errors_pass() -> None:
         raise ValueError("a bug")
     with pytest.raises(MachineError, match="a worker cannot begin: no more processes"), beginning("a worker"):
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 2100])
+def test_a_name_that_is_too_long_to_be_looked_up_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(HeadstartError, match="cannot be looked up: the name is too long") as refused:
+        check_lookup(tmp_path / name)
+    assert refused.value.where == str(tmp_path / name)
+
+
+def test_a_folder_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: Any) -> os.stat_result:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(HeadstartError, match="a/b: cannot be looked up: permission denied"):
+        check_lookup("a/b")
+
+
+def test_what_is_not_there_is_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("none", "file", "file/below", "loop", "a\0b"):
+        check_lookup(tmp_path / name)

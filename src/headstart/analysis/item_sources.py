@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 from headstart.analysis.item_files.base import ItemFile
 from headstart.analysis.item_files.registry import describe_formats, find_item_files
 from headstart.errors import HeadstartError
+from headstart.os_faults import check_lookup
 from headstart.wording import format_names
 
 #: Names of items, tasks or metrics that a message lists.
@@ -29,7 +31,9 @@ class NamedPath:
     def parse(cls, text: str) -> NamedPath:
         """`PATH`, or `NAME=PATH`; what is there under the whole text is a path."""
         name, _, path = text.partition("=")
-        return cls(Path(path), name) if name and path and not Path(text).exists() else cls(Path(text))
+        named = cls(Path(path), name) if name and path and not os.path.lexists(text) else cls(Path(text))
+        check_lookup(named.path)
+        return named
 
 
 def open_item_files(paths: Sequence[NamedPath], task: str | None) -> ArmFiles:

@@ -14,6 +14,7 @@ from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
+from headstart.os_faults import check_lookup
 from headstart.records import Look, Margin, OutcomeRow, RunRecord, StoppingRule
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
@@ -67,6 +68,7 @@ def open_source(path: Path, metric: str | None, lower_is_better: bool | None = N
         HeadstartError: there is nothing, no such metric, or a row that cannot be read; it is not known which
             way the metric is better.
     """
+    check_lookup(path)
     if not path.exists():
         raise HeadstartError(
             "no such file or folder",

@@ -14,6 +14,7 @@ from headstart.models.adapter_folders import is_adapter
 from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
+from headstart.os_faults import check_lookup
 from headstart.store.model_notes import NOTES_FILE, read_model_notes
 
 #: Texts whose logits the written model must give again: any do, for unknown words have ids too.
@@ -30,6 +31,8 @@ def export(model: Path, target: Path) -> None:
         ModelError: no adapter is there, or its base is gone.
         OutputError: `target` is there already.
     """
+    for path in (model, target):
+        check_lookup(path)
     if model.is_dir():
         check_folder(str(model))
     if not is_adapter(model):

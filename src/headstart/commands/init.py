@@ -16,7 +16,7 @@ from headstart.data.guess.guess import guess_data
 from headstart.errors import OutputError
 from headstart.files import read_file, write_text
 from headstart.models.token_limit import read_token_limit
-from headstart.os_faults import writing
+from headstart.os_faults import check_lookup, writing
 from headstart.report.study_file import StudyDraft, count_training_texts, format_study
 
 #: Checkpoints that stand in the file where the user names none.
@@ -52,9 +52,11 @@ def init(
         raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")
     draft = _draft_study(data, output, model, text, label)
     target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"
-    is_other = target.exists() and not _holds(target, content)
+    with writing(target):
+        is_new = not target.exists()
+    is_other = not is_new and not _holds(target, content)
     with ExitStack() as undo:  # both or none
-        if not target.exists():
+        if is_new:
             undo.callback(target.unlink, missing_ok=True)
             write_text(target, content)
         write_text(output, format_study(draft))
@@ -75,6 +77,7 @@ def _draft_study(
     generates = get_task_traits(guess.task).generates
     chosen = model or (_CAUSAL_MODEL if generates else _MODEL)
     folder = Path(chosen).expanduser()
+    check_lookup(folder)
     settings = choose_settings(
         count_training_texts(guess),
         guess.long_tokens,

@@ -15,6 +15,7 @@ from headstart.config.traits import get_task_traits
 from headstart.data.filled_sheets import FilledSheet, read_sheet
 from headstart.data.judging_sheets import write_sheet
 from headstart.errors import DataError, HeadstartError, OutputError
+from headstart.os_faults import check_lookup
 from headstart.store.answer_columns import AnsweredPrompts, read_answered_prompts
 from headstart.store.judging_keys import read_judging_key, write_judging_key
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
@@ -54,6 +55,7 @@ def judge_pairs(
     store, path = RunStore(Path(out)), Path(output)
     source = _read_source(store, arm, control, size)
     drawn = draw_sheet(source, seed, examples, has_reference=reference)
+    check_lookup(path)
     if path.exists():
         raise OutputError(
             "is there already, perhaps with choices in it", where=str(path), fix="name another file"
@@ -109,6 +111,7 @@ def _read_source(store: RunStore, arm: str, control: str | None, size: Size | No
 
 
 def _open_study(store: RunStore) -> StudyRuns:
+    check_lookup(store.out)
     if not store.study_file.is_file():
         raise HeadstartError(
             "holds no study", where=str(store.out), expected="the `out` folder of `headstart run`"

@@ -14,6 +14,7 @@ from headstart.analysis.power_questions import Assumptions, Question
 from headstart.analysis.score_sources import ScoreSource, open_source
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
 from headstart.errors import DataError, HeadstartError
+from headstart.os_faults import check_lookup
 from headstart.stats.summary import ALPHA
 from headstart.stats.two_way import count_units
 from headstart.stats.variances import assume_variances, measure_mean_squares
@@ -35,6 +36,8 @@ def analyse_power(
     Raises:
         HeadstartError: neither a study nor a number of test examples is given; the question has no answer.
     """
+    if source is not None:
+        check_lookup(source)
     if source is not None and source.is_dir():
         return _analyse_study(source, question, metric, control)
     question.check(is_share=True)

@@ -28,6 +28,7 @@ from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter
 from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.os_faults import check_lookup
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
@@ -102,6 +103,7 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         DataError: one column for a model of pairs.
         ModelError: no model with a classification head is there.
     """
+    check_lookup(folder)
     if folder.is_dir():
         check_folder(str(folder))
     if not (folder / "config.json").is_file() and not is_adapter(folder):

@@ -134,8 +134,8 @@ class _Table:
         if len(self._header) > 1:
             return
         for other, name in SEPARATORS.items():
-            count = len(_split(self._header[0], other))
-            if count > 1 and (row is None or len(_split(row, other)) == count):
+            count = len(split_line(self._header[0], other))
+            if count > 1 and (row is None or len(split_line(row, other)) == count):
                 raise DataError(
                     f"one column, {self._header[0]!r}: separated by {name}?",
                     where=f"{self._path}:{self._line}",
@@ -159,7 +159,9 @@ class _Table:
         )
 
 
-def _split(line: str, separator: str) -> list[str]:
+def split_line(line: str, separator: str) -> list[str]:
+    """The cells of one line, which may hold carriage returns: it is divided, and not judged."""
+    csv.field_size_limit(CELL_LIMIT)
     # A cell may hold a line end, which csv takes for one of the file's.
     return next(csv.reader([" ".join(line.splitlines())], delimiter=separator), [])
 

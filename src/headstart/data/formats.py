@@ -18,6 +18,7 @@ from headstart.data.json_rows import read_json
 from headstart.data.labels.alike import name_alike
 from headstart.data.lines import check_pointer, make_rewrite, read_lines, read_raw_lines, require_file
 from headstart.errors import DataError
+from headstart.os_faults import check_lookup
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,6 +97,7 @@ def read_cells(path: Path, columns: tuple[str, ...] = (), separator: str = ",") 
     Raises:
         DataError: nothing is there, its format is unknown, or a line of it cannot be read.
     """
+    check_lookup(path)
     if path.is_dir():
         return _read_folder(path, separator)
     require_file(path)

@@ -21,6 +21,7 @@ from headstart.data.formats import Cells, read_cells, read_parquet_batches, refu
 from headstart.data.json_rows import holds_list
 from headstart.errors import DataError
 from headstart.files import write_file_atomically
+from headstart.os_faults import check_lookup
 
 #: Rows read and written at once.
 CHUNK = 2048
@@ -35,6 +36,8 @@ def check_formats(source: Path, target: Path) -> None:
     Raises:
         DataError: they are not.
     """
+    for path in (source, target):
+        check_lookup(path)
     if target.exists() and source.exists() and target.samefile(source):
         raise DataError(
             "the output is the input itself",
@@ -179,7 +182,7 @@ def _make_delimited_writer(file: Any, target: Path, separator: str) -> Callable[
     writer = (
         csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
         if target.suffix.lower() == ".tsv"
-        else csv.writer(file, delimiter=separator, lineterminator="\n")
+        else csv.writer(_UnixLines(file), delimiter=separator, lineterminator="\r\n")
     )
     has_header = False
 
@@ -191,6 +194,21 @@ def _make_delimited_writer(file: Any, target: Path, separator: str) -> Callable[
         writer.writerows([_format_cell(value) for value in row.values()] for row in rows)
 
     return write
+
+
+class _UnixLines:
+    """A file whose rows come with CR and LF, and end with LF.
+
+    `csv` puts quotation marks round what holds a character of its line end alone: with LF for one it would
+    write a bare CR, which nobody can read back.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        """Append one row."""
+        self._file.write(row.removesuffix("\r\n") + "\n")
 
 
 def _format_cell(value: Any) -> Any:

@@ -12,6 +12,7 @@ from headstart.models.checkpoint_files import ADAPTER_CONFIG, check_folder, read
 from headstart.models.library import model_errors, read_config, silence_logs
 from headstart.models.weight_files import check_weight_file
 from headstart.models.weight_names import read_weight_shapes
+from headstart.os_faults import check_lookup
 
 _ADAPTER_WEIGHTS: Final = ("adapter_model.safetensors", "adapter_model.bin")
 #: Of a folder with a tokenizer one of them is there.
@@ -68,6 +69,7 @@ def find_tokenizer_source(location: str) -> str:
 
 def _find_base(folder: Path) -> str:
     base = read_base_name(folder)
+    check_lookup(base)
     if is_adapter(Path(base)):
         raise ModelError(
             f"its base {base} is an adapter too",

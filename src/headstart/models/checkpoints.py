@@ -37,6 +37,7 @@ from headstart.models.size_checks import check_memory
 from headstart.models.stop_ids import read_end_ids
 from headstart.models.tokenizers import read_tokenizer
 from headstart.models.vocabulary import find_embedding_path, get_input_embedding
+from headstart.os_faults import check_lookup
 from headstart.records import CheckpointDigest
 
 #: What a tokenizer without a limit of its own reports is near 1e30.
@@ -139,6 +140,7 @@ def resolve_location(name: str, log: Log = ignore_log) -> str:
     """
     if is_asset(name):
         return str(fetch_model(name, log))
+    check_lookup(name)
     return str(fetch_revision(name)) if is_pinned(name) else name
 
 

@@ -148,3 +148,10 @@ def test_json_is_plain_values(bloom_config: Path) -> None:
     assert size.lora is not None
     assert values["lora"]["trainable"] == values["trainable"] == size.lora.trainable
     assert values["lora"]["targets"]["all"] == size.lora.by_target["all"].weights
+
+
+def test_what_a_family_cannot_be_counted_with_is_refused(tmp_path: Path) -> None:
+    config = {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "type_vocab_size": []}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"type_vocab_size of config.json is \[\]"):
+        params(tmp_path)

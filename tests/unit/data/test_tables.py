@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from data_files import write_csv
 from headstart.data.formats import Cells, read_cells
 from headstart.data.tables import add_columns, check_formats
 from headstart.errors import DataError, OutputError
@@ -209,3 +210,15 @@ def test_large_numbers_of_json_are_given_back_as_they_were(tmp_path: Path) -> No
     convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
     (row,) = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
     assert json.loads(row) == {"text": "a", "n": 2**63 + 1, "f": 1e-7, "length": 1, "words": ["a"]}
+
+
+@pytest.mark.parametrize("text", ["0\r", "\r", "a\rb", "a\nb", "a\r\nb", 'a "b"', "a,b", ""])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_whatever_a_cell_holds_is_read_back(tmp_path: Path, text: str, separator: str) -> None:
+    source, target = tmp_path / "a.csv", tmp_path / "b.csv"
+    source.write_bytes(write_csv([["text", "b\rc"], [text, "x"]], separator))
+    assert add_columns(source, target, lambda rows: [{"n": "1"} for _ in rows], list, separator) == 1
+    (row,) = read_cells(target, separator=separator)
+    assert row[1] == {"text": text, "b\rc": "x", "n": "1"}
+    assert target.read_bytes().endswith(b"1\n")
+    assert not target.read_bytes().endswith(b"\r\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +9,12 @@ from itertools import islice
 from pathlib import Path
 
 from headstart.data.corpus import PARTS, Part
+from headstart.data.delimited import split_line
 from headstart.data.folders import PART_NAMES, find_parts, list_entries, name_part
 from headstart.data.formats import SUFFIXES, Cells, read_cells, read_files
 from headstart.data.lines import read_table_lines
 from headstart.data.quotations import SEPARATORS
+from headstart.os_faults import check_lookup
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def find_files(path: Path) -> PartFiles:
     Raises:
         DataError: a part has files of several formats, or its head is no text.
     """
+    check_lookup(path)
     parts = _find_parts(path) if path.is_dir() else {}
     if not parts:
         return PartFiles({"path": path}, (path,), separator=_find_separator(path))
@@ -95,5 +97,5 @@ def _find_separator(file: Path) -> str:
     if file.suffix.lower() != ".csv" or not file.is_file():
         return ","
     header = next(islice(read_table_lines(file), 1), "")
-    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in (",", *SEPARATORS)}
+    counts = {mark: len(split_line(header, mark)) for mark in (",", *SEPARATORS)}
     return "," if counts[","] > 1 else max(counts, key=lambda mark: counts[mark])

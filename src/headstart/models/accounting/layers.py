@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from headstart.errors import ModelError
 from headstart.models.accounting.breakdown import Kind, Place
 from headstart.models.accounting.formulas import add_formulas
 from headstart.models.accounting.heads import Head
@@ -86,25 +88,42 @@ class Family:
 
 
 def read_symbols(config: Any) -> dict[str, int]:
-    """The values of the symbols that all families share."""
+    """The values of the symbols that all families share.
+
+    Raises:
+        ModelError: one of them is no whole number; the family's own network may do without it.
+    """
+    read = partial(_read_size, config)
     width, heads = config.hidden_size, config.num_attention_heads
-    head_width = getattr(config, "head_dim", None) or width // heads
+    head_width = read("head_dim") or width // heads
     values = {
         "V": config.vocab_size,
-        "P": getattr(config, "max_position_embeddings", None),
-        "S": getattr(config, "type_vocab_size", None),
-        "E": getattr(config, "embedding_size", None) or width,
+        "P": read("max_position_embeddings"),
+        "S": read("type_vocab_size"),
+        "E": read("embedding_size") or width,
         "D": width,
         "L": config.num_hidden_layers,
         "M": config.num_hidden_layers - 1,
         "H": heads,
         "W": head_width,
         "A": heads * head_width,
-        "K": (getattr(config, "num_key_value_heads", None) or heads) * head_width,
-        "F": getattr(config, "intermediate_size", None) or getattr(config, "hidden_dim", None) or 4 * width,
+        "K": (read("num_key_value_heads") or heads) * head_width,
+        "F": read("intermediate_size") or read("hidden_dim") or 4 * width,
         "C": config.num_labels,
     }
     return {symbol: int(value) for symbol, value in values.items() if value is not None}
+
+
+def _read_size(config: Any, key: str) -> int | None:
+    """A size that some families have, and others may have under a name that says nothing to them."""
+    value = getattr(config, key, None)
+    if value is not None and not isinstance(value, int):
+        raise ModelError(
+            f"{key} of config.json is {repr(value)[:80]}",
+            where=config.name_or_path or config.model_type,
+            expected="a whole number",
+        )
+    return value
 
 
 def specify_decoder(config: Any, module: str, width: str = "D", bias: str = "") -> LayerSpec:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
 from headstart.data.guess.files import PartFiles, find_files
+from headstart.errors import DataError
 
 
 def test_file_is_itself(tmp_path: Path) -> None:
@@ -39,3 +41,20 @@ def test_separator_is_seen_in_the_header(tmp_path: Path, separator: str) -> None
     found = find_files(tmp_path / "a.csv")
     assert found.separator == separator
     assert [cells for _, cells in found.open_rows()] == [{"text": "a, b", "label": "c"}]
+
+
+@pytest.mark.parametrize("header", ["text,\rlabel", '"text",a\r"b', "text\r,label\r"])
+def test_a_carriage_return_in_the_header_is_told_as_a_study_tells_it(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(f"{header}\na,b\n".encode())
+    found = find_files(file)
+    assert found.separator == ","
+    with pytest.raises(DataError, match=r"a\.csv:1: "):
+        list(found.open_rows())
+
+
+def test_a_header_longer_than_csv_has_them_is_divided(tmp_path: Path) -> None:
+    csv.field_size_limit(131_072)  # as it is before anything was read
+    file = tmp_path / "a.csv"
+    file.write_text(f"text;{'a' * 200_000}\nb;c\n", encoding="utf-8")
+    assert find_files(file).separator == ";"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from transformers import AutoConfig
 
+from headstart.errors import ModelError
 from headstart.models.accounting.layers import (
     LayerSpec,
     NormSpec,
@@ -52,3 +55,14 @@ def test_symbols_follow_the_configuration() -> None:
     symbols = read_symbols(config)
     assert (symbols["D"], symbols["A"], symbols["K"], symbols["W"]) == (64, 128, 64, 32)
     assert (symbols["M"], symbols["C"]) == (symbols["L"] - 1, 5)
+
+
+@pytest.mark.parametrize("size", [[], [None], "", "32", math.inf, 1.5, {"a": 1}])
+@pytest.mark.parametrize("key", ["type_vocab_size", "intermediate_size", "head_dim", "num_key_value_heads"])
+def test_a_size_that_is_none_is_refused_by_name(key: str, size: object) -> None:
+    """GPT-2 has no use for these keys, so that it can be built with anything there."""
+    config = AutoConfig.for_model("gpt2", **{key: size})
+    with pytest.raises(ModelError, match=f"{key} of config.json is ") as refused:
+        read_symbols(config)
+    assert refused.value.got.endswith(repr(size))
+    assert refused.value.expected == "a whole number"
