@@ -123,7 +123,8 @@ def test_record_says_how_the_run_was_made(done: Done) -> None:
 def test_nothing_unfinished_is_left(done: Done) -> None:
     run_files = {file.name for file in done.out.glob("runs/*/*/*/*")}
     assert run_files == {"record.json", "predictions.parquet"}
-    assert list(done.out.rglob(".*")) == []
+    (mark,) = done.out.rglob(".*")
+    assert [file.name for file in mark.iterdir() if not file.name.endswith(".free")] == ["folder.json"]
 
 
 def test_study_is_written_with_every_default(done: Done) -> None:

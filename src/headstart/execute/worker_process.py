@@ -24,6 +24,8 @@ from headstart.store.runs import RunStore
 
 #: Seconds for which a worker is awaited that was asked to end, and that was killed.
 _END_SECONDS: Final = 5.0
+#: And one that has nothing to do, before it is sent a signal.
+_IDLE_SECONDS: Final = 2.0
 _SILENCE_VARIABLE: Final = "HEADSTART_SILENCE_SECONDS"
 
 
@@ -114,8 +116,13 @@ class WorkerProcess:
         return float(times.user + times.system) if times is not None else 0.0
 
     def ask_to_end(self) -> None:
-        """Ask it to end; what it has not finished is not on disk."""
-        if self.process.is_alive():
+        """Ask it to end; what it has not finished is not on disk.
+
+        An idle one ends in order when its pipe closes, and gives back what libraries hold of the system.
+        """
+        if self.pack is None:
+            self.pipe.close()
+        elif self.process.is_alive():
             self.process.terminate()
 
     def kill(self) -> None:
@@ -129,7 +136,10 @@ class WorkerProcess:
         self.ask_to_end()
         if self.is_stopped:
             self.kill()  # it would hear nothing else
-        self.process.join(_END_SECONDS)
+        self.process.join(_IDLE_SECONDS if self.pack is None else _END_SECONDS)
+        if self.process.is_alive():
+            self.process.terminate()  # it was no pack that it had in hand, but steps to time
+            self.process.join(_END_SECONDS)
         self.kill()
         continue_children()  # the server, which tells that it has ended
         self.process.join(_END_SECONDS)

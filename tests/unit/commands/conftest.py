@@ -32,7 +32,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]]:
         "studies prepared": (open_study, "prepare_study"),
         "data loaded": (prepare, "load_corpus"),
         "checkpoints opened": (prepare, "open_checkpoint"),
-        "records parsed": (RunRecord, "model_validate_json"),
+        "records parsed": (RunRecord, "model_validate"),
         "predictions read": (parquet, "read_table"),
         "workers started": (local, "WorkerProcess"),
     }

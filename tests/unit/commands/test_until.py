@@ -193,7 +193,9 @@ class _Trainer:
         self.given: list[Placement | None] = []
         self.fails_at = fails_at
         monkeypatch.setattr(until, "preload_workers", lambda: None)
-        monkeypatch.setattr(until, "open_study", lambda study, _, rule, fence: _Opened(study, rule))
+        monkeypatch.setattr(
+            until, "open_study", lambda study, log, rule, fence: _Opened(study, rule, log=log)
+        )
         monkeypatch.setattr(until, "run_missing", self.train)
 
     def train(
