@@ -444,7 +444,7 @@ def test_a_language_models_plan_knows_what_it_costs(tiny_bloom: Path, tmp_path: 
     assert values["parameters"]["base"]["trainable"] == 0
     assert values["parameters"]["lora"]["trainable"] == 2 * 2 * (32 + 96)
     assert values["label_statistics"] == {}
-    assert values["cost"]["seconds"]["low"] > 0
+    assert 0 <= values["cost"]["seconds"]["low"] < values["cost"]["seconds"]["high"]
 
 
 def test_records_of_language_models_hold_estimate_and_truth(done: Path) -> None:

@@ -112,7 +112,7 @@ def estimate_pack_seconds(runs: Sequence[PreparedRun], model: TimeModel) -> Rang
     workloads = [count_workload(run) for run in runs]
     seconds = [model.estimate_seconds(workload) for workload in workloads]
     shortest = sum(workload.min_share * span for workload, span in zip(workloads, seconds, strict=True))
-    return Range(low=shortest * (1 - model.spread), high=sum(seconds) * (1 + model.spread))
+    return Range(low=shortest * max(0.0, 1 - model.spread), high=sum(seconds) * (1 + model.spread))
 
 
 def estimate_total_seconds(packs: Sequence[Range], workers: int) -> Range:

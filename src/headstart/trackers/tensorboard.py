@@ -28,7 +28,14 @@ def _leave_to_writer(args: threading.ExceptHookArgs) -> None:
 
 
 _print_trace = threading.excepthook
-threading.excepthook = _leave_to_writer
+
+
+def _hear_of_threads() -> None:
+    """Have `_leave_to_writer` told of errors in threads, before whoever was told of them until now."""
+    global _print_trace
+    if threading.excepthook is not _leave_to_writer:
+        _print_trace = threading.excepthook
+        threading.excepthook = _leave_to_writer
 
 
 class TensorBoardTracker(ClosingTracker):
@@ -40,6 +47,7 @@ class TensorBoardTracker(ClosingTracker):
     """
 
     def __init__(self, folder: Path, metric: str) -> None:
+        _hear_of_threads()
         self._writer = EventFileWriter(str(folder))
         self._metric = metric
 

@@ -99,6 +99,7 @@ def test_patience_may_end_a_run_early(prepare: Callable[..., PreparedRun]) -> No
     span = estimate_pack_seconds([prepared], TimeModel(0.1, 0, 0, 0, 0.1))
     assert span.high == pytest.approx(8 * 4 * 0.1 * 1.1)
     assert span.low == pytest.approx(2 / 8 * 8 * 4 * 0.1 * 0.9)
+    assert estimate_pack_seconds([prepared], TimeModel(0.1, 0, 0, 0, spread=1.5)).low == 0
 
 
 def test_packs_go_to_the_first_idle_worker() -> None:

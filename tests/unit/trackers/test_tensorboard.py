@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from headstart.cli.bugs import escape_tracebacks
 from headstart.config.runs import Run, expand_runs
 from headstart.events import EpochDone, RunEnded, RunStarted, StepDone
 from headstart.records import EpochPoint, Sample
@@ -148,9 +151,12 @@ def test_a_run_that_only_chooses_shows_nothing_of_the_test(tmp_path: Path) -> No
 
 
 def test_a_folder_that_is_removed_meanwhile_is_said_to_who_writes_and_leaves_no_trace(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, folder = make_run(tmp_path), tmp_path / "curves"
+    for module in (sys, threading):
+        monkeypatch.setattr(module, "excepthook", module.excepthook)
+    escape_tracebacks()  # as the command line does
     tracker = TensorBoardTracker(folder, "accuracy")
     shutil.rmtree(folder)
 
