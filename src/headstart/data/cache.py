@@ -6,7 +6,6 @@ removed and made again. What somebody uses is never removed for room (`cache_use
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -20,7 +19,7 @@ from typing import Final
 
 from headstart.data.cache_folder import get_cache_folder, use_temporary_cache
 from headstart.data.cache_use import hold_entry, list_held, locking
-from headstart.files import read_file, write_folder_atomically, write_text
+from headstart.files import hash_file, read_file, write_folder_atomically, write_text
 from headstart.json_text import parse_json
 from headstart.os_faults import MachineError, writing
 
@@ -110,7 +109,7 @@ def _write_entry(folder: Path, write: Callable[[Path], None]) -> None:
     with write_folder_atomically(folder, keep_existing=True) as temporary:
         write(temporary)
         files = {
-            file.relative_to(temporary).as_posix(): _hash_file(file)
+            file.relative_to(temporary).as_posix(): hash_file(file)
             for file in sorted(temporary.rglob("*"))
             if file.is_file()
         }
@@ -138,7 +137,7 @@ def is_whole(folder: Path) -> bool:
         if not all(stat.S_ISREG(one.st_mode) for one in stats):  # a device or a pipe has no end
             return False
         state = (folder, *((one.st_ino, one.st_size, one.st_mtime_ns) for one in stats))
-        if state not in _SEEN_WHOLE and [_hash_file(folder / name) for name in files] == [*files.values()]:
+        if state not in _SEEN_WHOLE and [hash_file(folder / name) for name in files] == [*files.values()]:
             _SEEN_WHOLE.add(state)
         return state in _SEEN_WHOLE
     except (OSError, ValueError):  # no manifest, or none of ours
@@ -169,11 +168,6 @@ def _read_manifest(folder: Path) -> dict[str, str]:
 def _lies_below(name: str) -> bool:
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts
-
-
-def _hash_file(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def make_room(folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.files import hash_file
 from headstart.models.hub import find_commit
 from headstart.models.weight_files import find_weight_files
 from headstart.records import CheckpointDigest
@@ -46,20 +47,18 @@ def compute_digest(location: str, config: Any) -> CheckpointDigest:
     if not folder.is_dir():
         commit = getattr(config, "_commit_hash", None) or find_commit(location)
         return CheckpointDigest(digest=str(commit or UNKNOWN_DIGEST))
-    hashes = {file: _hash_file(file) for file in sorted(set(_iter_files(folder, _PATTERNS)))}
-    later = {file: _hash_file(file) for file in _match_files(folder, _LATER_PATTERNS)}
+    hashes = {file: hash_file(file) for file in sorted(set(_iter_files(folder, _PATTERNS)))}
+    later = {file: hash_file(file) for file in _match_files(folder, _LATER_PATTERNS)}
     return CheckpointDigest(
         digest=_join(folder, hashes | later),
-        files={
-            _name(file, folder): digest.hex()[:_SHOWN] for file, digest in sorted((hashes | later).items())
-        },
+        files={_name(file, folder): digest[:_SHOWN] for file, digest in sorted((hashes | later).items())},
         weights=_join_old(folder, hashes),
         former=_join(folder, hashes) if later else None,
     )
 
 
-def _join(folder: Path, hashes: dict[Path, bytes]) -> str:
-    lines = "".join(f"{_name(file, folder)} {digest.hex()}\n" for file, digest in sorted(hashes.items()))
+def _join(folder: Path, hashes: dict[Path, str]) -> str:
+    lines = "".join(f"{_name(file, folder)} {digest}\n" for file, digest in sorted(hashes.items()))
     return _PREFIX + hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -81,14 +80,9 @@ def _match_files(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
                 yield file
 
 
-def _join_old(folder: Path, hashes: dict[Path, bytes]) -> str:
+def _join_old(folder: Path, hashes: dict[Path, str]) -> str:
     """The digest of older versions: of all files of weights, by name."""
     sha = hashlib.sha256()
     for file in sorted(filter(Path.is_file, [*folder.glob("*.safetensors"), *folder.glob("*.bin")])):
-        sha.update(hashes.get(file) or _hash_file(file))
+        sha.update(bytes.fromhex(hashes.get(file) or hash_file(file)))
     return sha.hexdigest()
-
-
-def _hash_file(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()

@@ -17,7 +17,7 @@ from headstart.models.tokenizer_limits import check_growth
 #: An empty tokenizer holds special tokens, and in some families the mark of a space.
 _MOST_OF_EMPTY: Final = 1
 #: Saving a tokenizer takes memory for every id that no token has, below the largest one.
-LARGEST_ID: Final = 1 << 24
+_LARGEST_ID: Final = 1 << 24
 #: Where a tokenizer that was read has the limits of its own file.
 _LIMITS: Final = "_limits_as_read"
 #: The first byte of a SentencePiece model: its list of pieces. Tables of tiktoken are text.
@@ -49,11 +49,11 @@ def read_tokenizer(location: str, name: str) -> Any:
     ids = set(tokenizer.get_vocab().values())
     if len(ids - set(tokenizer.added_tokens_decoder)) <= _MOST_OF_EMPTY:
         raise _make_absence_error(name)
-    if max(ids) > LARGEST_ID:
+    if max(ids) > _LARGEST_ID:
         raise ModelError(
             f"its tokenizer has a token with the id {max(ids):,}",
             where=name,
-            expected=f"ids up to {LARGEST_ID:,}, each a row of the embedding",
+            expected=f"ids up to {_LARGEST_ID:,}, each a row of the embedding",
             fix="copy or download tokenizer.json again",
         )
     _note_limits(tokenizer)

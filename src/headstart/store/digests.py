@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.files import hash_file
 from headstart.records import RunRecord
 from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE
 
@@ -33,12 +34,6 @@ def compute_digest(values: Mapping[str, Any]) -> str:
     """
     told = {key: value for key, value in values.items() if key != "digest"}
     return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def hash_file(file: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def find_changed_file(record: RunRecord, folder: Path) -> Path | None:

@@ -16,7 +16,7 @@ from headstart.files import read_file, write_text
 from headstart.records import RunRecord
 from headstart.store.digests import add_digests
 from headstart.store.layout import StudyLayout
-from headstart.store.records import write_record
+from headstart.store.records import write_record, write_whole_record
 
 _RECORDS = TypeAdapter(tuple[RunRecord, ...])
 
@@ -60,7 +60,9 @@ def _get_file(layout: StudyLayout, keys: Sequence[str]) -> Path:
 
 
 def _settle(layout: StudyLayout, file: Path) -> tuple[RunRecord, ...]:
-    records = tuple(write_record(layout, record) for record in _read(file))
+    records = _read(file)
+    for record in records:
+        write_whole_record(layout, record)
     file.unlink(missing_ok=True)
     with suppress(OSError):  # another pack's file is there, or there is no folder
         file.parent.rmdir()

@@ -8,7 +8,6 @@ else a run leaves beside it.
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from typing import Any, Final, Literal
 
@@ -18,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from headstart.errors import OutputError
 from headstart.files import is_leftover, read_file, write_text
+from headstart.json_text import parse_json
 from headstart.records import SCHEMA_VERSION, Record
 from headstart.store.layout import StudyLayout
 
@@ -105,8 +105,8 @@ def _has_traces(layout: StudyLayout) -> bool:
 
 
 def _is_plan(layout: StudyLayout) -> bool:
-    with suppress(OSError, ValueError, RecursionError):
-        plan = json.loads(read_file(layout.out / "plan.json"))
+    with suppress(OSError, ValueError):
+        plan = parse_json(read_file(layout.out / "plan.json"))
         return isinstance(plan, dict) and {"learning_rates", "runs"} <= plan.keys()
     return False
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from headstart.errors import ModelError
+from headstart.files import hash_file
 from headstart.records import RunRecord
-from headstart.store.digests import MODEL_FOLDER, hash_file
+from headstart.store.digests import MODEL_FOLDER
 from headstart.store.layout import StudyLayout
 from headstart.store.model_notes import read_model_notes
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from headstart.errors import DamagedFileError
 from headstart.files import read_file, write_text
+from headstart.json_text import parse_json
 from headstart.os_faults import writing
 from headstart.records import PlacementRecord, RunRecord
 from headstart.store.digests import add_digests, compute_digest
@@ -41,15 +42,17 @@ def clear_run_folder(layout: StudyLayout, key: str) -> Path:
 
 
 def write_record(layout: StudyLayout, record: RunRecord) -> RunRecord:
-    """Write a run's record, which completes it, with the digests of what the run left; gives it so.
-
-    A run that is done needs its training state no more.
-    """
+    """Write a run's record, which completes it, with the digests of what the run left; gives it so."""
     whole = add_digests(record, layout.get_run_folder(record.key))
-    write_text(layout.record_file(record.key), whole.model_dump_json(indent=1) + "\n")
+    write_whole_record(layout, whole)
+    return whole
+
+
+def write_whole_record(layout: StudyLayout, record: RunRecord) -> None:
+    """Write a record that has its digests; a run that is done needs its training state no more."""
+    write_text(layout.record_file(record.key), record.model_dump_json(indent=1) + "\n")
     if record.status == "done":
         shutil.rmtree(layout.get_state_folder(record.key), ignore_errors=True)
-    return whole
 
 
 def list_record_files(layout: StudyLayout) -> list[Path]:
@@ -78,8 +81,8 @@ def read_done_records(layout: StudyLayout) -> dict[str, RunRecord]:
 def is_recorded(layout: StudyLayout, key: str) -> bool:
     """Whether the run's record is on disk, and says that it is done."""
     try:
-        values = json.loads(read_file(layout.record_file(key)))
-    except (OSError, ValueError, RecursionError):
+        values = parse_json(read_file(layout.record_file(key)))
+    except (OSError, ValueError):
         return False
     return isinstance(values, dict) and values.get("status") == "done"
 

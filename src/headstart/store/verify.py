@@ -65,30 +65,22 @@ def check_runs(
     Raises:
         OutputError: a record is of another version.
     """
-    for file in list_record_files(layout):
-        key = file.parent.relative_to(layout.runs_folder).as_posix()
+    for file, given in _list_records(layout):
         try:
-            record = read_record(file, layout)
+            record = given or read_record(file, layout)
             _verify(record, file, study, read, models)
         except DamagedFileError as error:
-            yield DamagedRun(key, error)
+            yield DamagedRun(file.parent.relative_to(layout.runs_folder).as_posix(), error)
         else:
             yield record
-    for record in read_unsettled(layout):
-        file = layout.record_file(record.key)
-        if not file.exists():  # it is written there when the study runs on
-            yield from _check_unsettled(record, file, study, read, models)
 
 
-def _check_unsettled(
-    record: RunRecord, file: Path, study: Study, read: ReadPredictions, models: bool
-) -> Iterator[RunRecord | DamagedRun]:
-    try:
-        _verify(record, file, study, read, models)
-    except DamagedFileError as error:
-        yield DamagedRun(record.key, error)
-    else:
-        yield record
+def _list_records(layout: StudyLayout) -> Iterator[tuple[Path, RunRecord | None]]:
+    """The file of each record; with the record itself where the file is written when the study runs on."""
+    files = list_record_files(layout)
+    yield from ((file, None) for file in files)
+    unsettled = ((layout.record_file(record.key), record) for record in read_unsettled(layout))
+    yield from ((file, record) for file, record in unsettled if not file.exists())
 
 
 def _verify(record: RunRecord, file: Path, study: Study, read: ReadPredictions, models: bool) -> None:

@@ -197,7 +197,7 @@ def test_entry_is_made_once() -> None:
 def test_whole_entry_is_read_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = open_entry("tokens", name(1), save)
     assert is_whole(folder)
-    monkeypatch.setattr(module, "_hash_file", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(module, "hash_file", lambda _: pytest.fail("read again"))
     assert is_whole(folder)
 
 

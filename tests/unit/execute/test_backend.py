@@ -17,7 +17,7 @@ from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.records import RunRecord
 from headstart.store import ended_packs
-from headstart.store.records import write_record
+from headstart.store.records import write_whole_record
 from headstart.store.runs import RunStore
 from headstart.training.prepare import prepare_study
 from headstart.training.train_pack import train_pack
@@ -149,9 +149,9 @@ def _write_and_die(lost: _Lost, monkeypatch: pytest.MonkeyPatch) -> None:
         if written:
             raise _DiedError
         written.append(record.key)
-        write_record(layout, record)
+        write_whole_record(layout, record)
 
-    monkeypatch.setattr(ended_packs, "write_record", write_one)
+    monkeypatch.setattr(ended_packs, "write_whole_record", write_one)
     with pytest.raises(_DiedError):
         train_pack(lost.pack, lost.prepared, lost.store, 1, lambda event: None)
 
