@@ -225,4 +225,5 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
 
 
 def _write_card(record: RunRecord, opened: OpenStudy) -> str:
-    return write_model_card(record, opened.study, opened.prepared.corpus.label_names)
+    names = opened.prepared.corpus.label_names
+    return write_model_card(record, opened.study, names, _find_collapse(record, opened))

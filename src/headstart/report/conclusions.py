@@ -12,7 +12,7 @@ from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
-from headstart.report.collapsed import describe_mark, explain_collapsed, mark_verdict, qualify_arm
+from headstart.report.collapsed import describe_mark, mark_verdict, qualify_arm
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.looks import describe_at_once, explain_looks
 from headstart.report.numbers import format_interval, format_metric, format_p, get_unit
@@ -39,8 +39,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
     metric, size = findings.study.metric, findings.study.sizes[-1]
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
-    of_size = [row for row in findings.outcomes if row.size == size]
-    sentences += [*explain_collapsed(of_size, contrasts), *describe_outcomes(findings.outcomes)]
+    sentences += describe_outcomes(findings.outcomes, contrasts)
     sentences += _explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule)
     if contrasts and findings.stopping_rule is None:
         sentences += explain_looks(findings.earlier_looks)
@@ -62,7 +61,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = [*explain_collapsed(comparison.outcomes, contrasts), *describe_outcomes(comparison.outcomes)]
+    notes = [*describe_outcomes(comparison.outcomes, contrasts)]
     legend = (explain_reference(comparison.reference, comparison.info), describe_mark(comparison.outcomes))
     notes += [f"{words}." for words in legend if words]
     notes += comparison.notes

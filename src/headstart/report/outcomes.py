@@ -1,14 +1,21 @@
-"""The sentence about runs that failed, said beside the verdicts."""
+"""Sentences about runs that collapsed, and about runs that failed, said beside the verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headstart.records import OutcomeRow
+from headstart.records import Contrast, OutcomeRow
+from headstart.report.collapsed import explain_collapsed
 
 
-def describe_outcomes(rows: Sequence[OutcomeRow]) -> Iterator[str]:
-    """One sentence for all runs that failed; of those that collapsed `report.collapsed` speaks."""
+def describe_outcomes(rows: Sequence[OutcomeRow], contrasts: Sequence[Contrast] = ()) -> Iterator[str]:
+    """As `collapsed.explain_collapsed`, and one sentence for all runs that failed.
+
+    Args:
+        contrasts: those that are spoken of beside it; runs that collapsed at other sizes are left out then.
+    """
+    sizes = {row.size for row in contrasts}
+    yield from explain_collapsed([row for row in rows if not sizes or row.size in sizes], contrasts)
     failed = [row for row in rows if row.n_failed]
     if failed:
         yield _describe_failed(failed)

@@ -16,7 +16,9 @@ def make_reference_row(
     score = None if reference is None else reference.scores.get(name)
     if reference is None or score is None:
         return None
-    column = next(i for i, title in enumerate(head) if title in (name, f"test {name}"))
+    column = next((i for i, title in enumerate(head) if title in (name, f"test {name}")), None)
+    if column is None:
+        return None
     cells = ["-"] * len(head)
     cells[0], cells[column], cells[-1] = reference.name, format_metric(metric, score), "reference"
     return cells
