@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
+from headstart.analysis.baselines import compare_with_baselines
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import choose_judging, find_margin, list_earlier_looks
@@ -36,7 +37,10 @@ _SEED: Final = 0
 
 @dataclass(frozen=True)
 class Findings(StudyRuns):
-    """Everything that tables, conclusions and `results.json` show of a study."""
+    """Everything that tables, conclusions and `results.json` show of a study.
+
+    `baseline_contrasts` are of pretrained arms with baselines, as `baselines.compare_with_baselines`.
+    """
 
     summary: tuple[SummaryRow, ...]
     contrasts: tuple[Contrast, ...]
@@ -46,6 +50,7 @@ class Findings(StudyRuns):
     margin: Margin | None = None
     looks: tuple[Look, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    baseline_contrasts: tuple[Contrast, ...] = ()
 
     @property
     def earlier_looks(self) -> tuple[Look, ...]:
@@ -61,6 +66,7 @@ class Findings(StudyRuns):
             "runs": [record.model_dump(mode="json") for record in self.records],
             "summary": [row.model_dump(mode="json") for row in self.summary],
             "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
+            "baseline_contrasts": [row.model_dump(mode="json") for row in self.baseline_contrasts],
             "outcomes": [row.model_dump(mode="json") for row in self.outcomes],
             "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
@@ -93,6 +99,7 @@ def make_findings(
     runs, control = order_runs(study, records, warnings), study.control_arm
     margin = find_margin(study, study.metric, looks)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
+    baseline_contrasts: tuple[Contrast, ...] = ()
     collected = collect_scores(runs, runs.metrics, read)
     for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
@@ -100,6 +107,8 @@ def make_findings(
         compared = compare_pairs(scores, pairs, judging, _SEED)
         summary += compared.summary
         contrasts += compared.contrasts
+        if metric == study.metric:
+            baseline_contrasts = compare_with_baselines(study, scores, judging, _SEED)
         if control and metric == study.metric:
             worth = estimate_worths(scores, runs.chosen, control, describe_metric(metric), _SEED)
     rank = {cell: i for i, cell in enumerate(list_cells(study))}
@@ -118,4 +127,5 @@ def make_findings(
         margin=margin,
         looks=tuple(looks),
         outcomes=tuple(list_outcomes(runs, chain.from_iterable(collected.values()))),
+        baseline_contrasts=baseline_contrasts,
     )

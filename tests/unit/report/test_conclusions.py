@@ -11,7 +11,8 @@ from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
 from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, Look, Margin, StoppingRule, WorthRow
-from headstart.report.conclusions import draw_conclusions, explain_comparison, format_verdict, select_interval
+from headstart.report.conclusions import draw_conclusions, explain_comparison, format_verdict
+from headstart.report.intervals import select_interval
 from studies import findings_of, make_record, make_study
 
 RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=12)
