@@ -1,4 +1,4 @@
-"""How often intervals of differences that know their limits hold the truth, beside the plain ones cut there."""
+"""How often intervals of differences that know their limits hold the truth, beside plain ones cut there."""
 
 from __future__ import annotations
 

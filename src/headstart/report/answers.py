@@ -139,13 +139,15 @@ def _describe_together(rows: Sequence[Contrast], told: Told) -> Iterator[str]:
     of_first = rows[0]
     control = f"{told.name(of_first.control)}{told.name_size(of_first)}"
     mean = f"{told.format_mean(of_first.control, of_first)} {of_first.metric}"
+    level = "95%" if told.rule is None else "95% at any number of seeds"
+    level += describe_at_once(of_first) if told.rule is None else ""
     for verdict in _VERDICTS:
         group = [row for row in rows if row.verdict == verdict]
         if group:
             ordered = sorted(group, key=lambda row: -abs(select_difference(row, told.rule)))
             arms = ", ".join(_describe_arm(row, told) for row in ordered[:_NAMED])
             more = f", and {len(group) - _NAMED} more" if len(group) > _NAMED else ""
-            yield f"{_open_group(verdict, control, told)} ({mean}): {arms}{more}."
+            yield f"{_open_group(verdict, control, told)} ({mean}; intervals of {level}): {arms}{more}."
 
 
 def _open_group(verdict: str, control: str, told: Told) -> str:
@@ -159,9 +161,7 @@ def _open_group(verdict: str, control: str, told: Told) -> str:
 
 
 def _describe_arm(row: Contrast, told: Told) -> str:
-    """`lora +5.2 points (95% interval for all 4 contrasts at once +1.0 to +9.4; ...)`, short."""
+    """`lora +5.2 points (+1.0 to +9.4)`."""
     difference = format_metric(told.metric, select_difference(row, told.rule), signed=True)
     ends = format_ends(row, told.rule, told.metric)
-    level = "" if ends == NO_USEFUL_INTERVAL else f"95%{describe_at_once(row)} "
-    shown = f"{level}{ends}" if ends else "no interval"
-    return f"{told.name(row.arm)} {difference} {told.metric.unit} ({shown})"
+    return f"{told.name(row.arm)} {difference} {told.metric.unit} ({ends or 'no interval'})"

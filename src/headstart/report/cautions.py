@@ -11,7 +11,7 @@ import numpy as np
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.scores import ArmScores, list_shared_seeds
 from headstart.records import Contrast
-from headstart.report.numbers import format_p, format_score, get_unit
+from headstart.report.numbers import format_margin, format_p, format_score
 from headstart.wording import format_names
 
 #: The part of a variance from which rounding's is worth a sentence.
@@ -90,7 +90,7 @@ def _name_seeds(seeds: Sequence[int]) -> str:
 def explain_rounding(comparison: Comparison) -> Iterator[str]:
     """Where differences have no spread, or one that rounding adds to, and what the sign-flip test says."""
     unit = max((scores.rounding for scores in comparison.scores), default=0.0)
-    written = f"{unit * comparison.info.points:.3g} {get_unit(comparison.info)}"
+    written = format_margin(comparison.info, float(f"{unit * comparison.info.points:.3g}"))
     for row in comparison.contrasts:
         if row.low is None and row.n_seeds > 1 and row.difference and row.n_control_seeds is None:
             yield _describe_no_spread(row, written)

@@ -8,6 +8,8 @@ from typing import Final
 
 #: How many sentences close a screen. The rest is in JSON.
 MOST_SENTENCES: Final = 5
+#: The rank of what a screen says elsewhere, as below a table.
+SAID_ELSEWHERE: Final = 9
 
 
 @dataclass(frozen=True, order=True)
@@ -34,6 +36,7 @@ def choose_closing(sentences: Sequence[Ranked], where: str = "") -> list[str]:
     Args:
         where: where the others are, said in place of the fifth; empty where a screen says that elsewhere.
     """
+    sentences = [sentence for sentence in sentences if sentence.rank < SAID_ELSEWHERE]
     texts = list_texts(sentences)
     if len(texts) <= MOST_SENTENCES:
         return texts

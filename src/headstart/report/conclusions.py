@@ -6,6 +6,7 @@ Every figure in them is in the tables too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
@@ -14,7 +15,7 @@ from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.advice import advise
 from headstart.report.answers import Told, describe_answers, find_largest_size
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
-from headstart.report.closing import Ranked, choose_closing, list_texts, rank_first
+from headstart.report.closing import SAID_ELSEWHERE, Ranked, choose_closing, list_texts, rank_first
 from headstart.report.groups import explain_groups
 from headstart.report.intervals import holds_zero
 from headstart.report.looks import explain_looks
@@ -39,36 +40,31 @@ def close_study(findings: Findings) -> list[str]:
 def _rank_conclusions(findings: Findings) -> list[Ranked]:
     study, size = findings.study, findings.study.sizes[-1]
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (study.metric, size)]
-    told, info = _tell_findings(findings), describe_metric(study.metric)
+    info = describe_metric(study.metric)
+    told = Told(
+        info, findings.summary, findings.stopping_rule, findings.margin, has_sizes=len(study.sizes) > 1
+    )
     ranked = rank_first(describe_answers(contrasts, told), 0, 3, count=2)
     # What is said of runs that collapsed is `describe_outcomes`'s affair: every sentence of it is shown.
     ranked += rank_first(describe_outcomes(findings.outcomes), 0, 0)
-    ranked += rank_first(describe_answers(findings.baseline_contrasts, told), 1, 4)
+    ranked += rank_first(describe_answers(findings.baseline_contrasts, _name_baselines(told, findings)), 1, 4)
     smallest = [row for row in findings.label_worth if row.size == study.sizes[0]]
     ranked += rank_first(describe_label_worths(smallest), 2, 4)
     ranked += rank_first(advise(contrasts, info, findings.stopping_rule, study.out), 1, 2)
     if contrasts and findings.stopping_rule is None:
-        ranked += rank_first(explain_looks(findings.earlier_looks), 2, 2)
+        ranked += rank_first(explain_looks(findings.earlier_looks), 1, 1)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
         ranked += rank_first(explain_margin(findings.margin, info), 3, 3)
-    ranked += rank_first(describe_training_texts(contrasts), 4, 4)
+    ranked += rank_first(describe_training_texts(contrasts), SAID_ELSEWHERE, SAID_ELSEWHERE)
     return ranked + rank_first(explain_fall(smallest), 5, 5)
 
 
-def _tell_findings(findings: Findings) -> Told:
-    study = findings.study
-    names = {
-        row.control: f"the {study.arms[row.control].method.replace('-', ' ')} ({row.control})"
-        for row in findings.baseline_contrasts
-    }
-    return Told(
-        describe_metric(study.metric),
-        findings.summary,
-        findings.stopping_rule,
-        findings.margin,
-        has_sizes=len(study.sizes) > 1,
-        names=names,
-    )
+def _name_baselines(told: Told, findings: Findings) -> Told:
+    """With baselines called by what they are: `the bag of words (words)`."""
+    arms = findings.study.arms
+    controls = {row.control for row in findings.baseline_contrasts}
+    names = {name: f"the {arms[name].method.replace('-', ' ')} ({name})" for name in controls}
+    return replace(told, names=names)
 
 
 def explain_comparison(comparison: Comparison) -> list[str]:
@@ -96,7 +92,7 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
         ranked += rank_first(explain_stopping(contrasts, comparison.metric, rule), 1, 2)
     else:
         ranked += rank_first(explain_rounding(comparison), 2, 3)
-        ranked += rank_first(explain_looks(comparison.earlier_looks) if contrasts else (), 2, 2)
+        ranked += rank_first(explain_looks(comparison.earlier_looks) if contrasts else (), 1, 1)
     if comparison.margin:
         ranked += rank_first(explain_margin(comparison.margin, comparison.info), 2, 2)
     ranked += rank_first(_explain_unknown_examples(contrasts), 2, 2)

@@ -48,7 +48,7 @@ def row(worth: float | str, low: float | str | None, high: float | str | None, *
 )
 def test_what_is_sure_is_said(worth: Any, low: Any, high: Any, needs: str) -> None:
     sentence = describe_label_worth(row(worth, low, high))
-    assert sentence == f"tuned with 125 labels: accuracy 70.1; random needs {needs}."
+    assert sentence == f"tuned reaches 70.1% accuracy with 125 labels; random needs {needs}."
 
 
 @pytest.mark.parametrize(("low", "high"), [("under", "over"), (None, None)])
