@@ -130,8 +130,8 @@ class Contrast(Record):
     seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
     how many looks at the results the intervals for all contrasts allow for, this one among them.
 
-    Ends of differences between figures that have ends stay within what is possible, 1 for shares. `one_run` is
-    null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
+    Ends of differences between figures that have ends stay within what is possible, 1 for shares. `one_run`
+    is null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
     both where seeds were added by a rule, as is `win_rate`, which language models alone have.
     """
 

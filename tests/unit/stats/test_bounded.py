@@ -16,7 +16,7 @@ from headstart.stats.two_way import estimate_difference, estimate_two_way
 def draw_right(draws: np.random.Generator, n_seeds: int, n_examples: int) -> np.ndarray:
     """Right and wrong [S, N] of models whose runs differ much, some of them nearly perfect."""
     share = draws.choice([0.03, 0.5, 0.97]) + draws.normal(size=(n_seeds, 1)) * draws.choice([0.0, 0.1, 0.4])
-    return (draws.random((n_seeds, n_examples)) < share).astype(float)
+    return np.asarray(draws.random((n_seeds, n_examples)) < share, float)
 
 
 @pytest.mark.parametrize("n_seeds", [2, 3, 5, 10])
