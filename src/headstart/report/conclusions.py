@@ -45,8 +45,8 @@ def _rank_conclusions(findings: Findings) -> list[Ranked]:
         info, findings.summary, findings.stopping_rule, findings.margin, has_sizes=len(study.sizes) > 1
     )
     ranked = rank_first(describe_answers(contrasts, told), 0, 3, count=2)
-    # What is said of runs that collapsed is `describe_outcomes`'s affair: every sentence of it is shown.
-    ranked += rank_first(describe_outcomes(findings.outcomes), 0, 0)
+    # Runs that collapsed make a verdict another one: the first sentence about them is always shown.
+    ranked += rank_first(describe_outcomes(findings.outcomes), 0, 2)
     ranked += rank_first(describe_answers(findings.baseline_contrasts, _name_baselines(told, findings)), 1, 4)
     smallest = [row for row in findings.label_worth if row.size == study.sizes[0]]
     ranked += rank_first(describe_label_worths(smallest), 2, 4)
@@ -81,7 +81,7 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
     ranked = [] if comparison.tiers else rank_first(_answer_comparison(comparison), 0, 3, count=2)
     ranked += rank_first(_explain_tiers(comparison), 0, 0)
-    ranked += rank_first(describe_outcomes(comparison.outcomes), 0, 0)
+    ranked += rank_first(describe_outcomes(comparison.outcomes), 0, 2)
     ranked += rank_first(explain_missing_contrasts(comparison), 1, 1)
     ranked += rank_first(explain_seeds_apart(comparison), 1, 3)
     ranked += rank_first(comparison.notes, 1, 2)
@@ -169,7 +169,10 @@ def describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
     """For which training texts verdicts hold, which is another question at each size."""
     sizes = {row.size: row.holds_for for row in rows if row.holds_for}
     questions = dict.fromkeys(sizes.values())
-    if len(questions) == 1:
+    draws = [f"for other draws of {size:,} of these training texts" for size in sizes if size != "all"]
+    if len(questions) > 1 and list(sizes.values()) == draws:
+        yield "Verdicts hold for other draws of so many of these training texts."
+    elif len(questions) == 1:
         yield f"Verdicts hold {next(iter(questions))}."
     elif questions:
         yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."

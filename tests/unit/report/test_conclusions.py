@@ -11,7 +11,12 @@ from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
 from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, Look, Margin, StoppingRule, WorthRow
-from headstart.report.conclusions import draw_conclusions, explain_comparison, format_verdict
+from headstart.report.conclusions import (
+    describe_training_texts,
+    draw_conclusions,
+    explain_comparison,
+    format_verdict,
+)
 from headstart.report.intervals import select_interval
 from studies import findings_of, make_record, make_study
 
@@ -355,3 +360,10 @@ def test_a_table_never_says_no_difference_beside_an_interval_without_zero(
     low: float, verdict: str, shown: str
 ) -> None:
     assert format_verdict(contrast(family_low=low, family_high=0.24, verdict=verdict), None) == shown
+
+
+def test_sizes_that_seeds_draw_are_told_of_once() -> None:
+    draws = [contrast(size=n, holds_for=f"for other draws of {n} of these training texts") for n in (16, 64)]
+    assert list(describe_training_texts(draws)) == [
+        "Verdicts hold for other draws of so many of these training texts."
+    ]
