@@ -11,7 +11,7 @@ from dataclasses import replace
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
 from headstart.config.metrics import MetricInfo, describe_metric
-from headstart.records import Contrast, Margin, StoppingRule
+from headstart.records import Contrast, Margin, OutcomeRow, StoppingRule
 from headstart.report.advice import advise
 from headstart.report.answers import Told, describe_answers, find_largest_size
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
@@ -21,7 +21,7 @@ from headstart.report.intervals import holds_zero
 from headstart.report.looks import explain_looks
 from headstart.report.numbers import format_margin
 from headstart.report.one_more_run import explain_one_more_run
-from headstart.report.outcomes import describe_outcomes
+from headstart.report.outcomes import describe_collapsed_runs, describe_failed_runs
 from headstart.report.stopping import explain_stopping
 from headstart.report.win_rates import explain_win_rates
 from headstart.report.worth import describe_label_worths, explain_fall, explain_worth
@@ -45,8 +45,7 @@ def _rank_conclusions(findings: Findings) -> list[Ranked]:
         info, findings.summary, findings.stopping_rule, findings.margin, has_sizes=len(study.sizes) > 1
     )
     ranked = rank_first(describe_answers(contrasts, told), 0, 3, count=2)
-    # Runs that collapsed make a verdict another one: the first sentence about them is always shown.
-    ranked += rank_first(describe_outcomes(findings.outcomes), 0, 2)
+    ranked += _rank_outcomes(findings.outcomes)
     ranked += rank_first(describe_answers(findings.baseline_contrasts, _name_baselines(told, findings)), 1, 4)
     smallest = [row for row in findings.label_worth if row.size == study.sizes[0]]
     ranked += rank_first(describe_label_worths(smallest), 2, 4)
@@ -57,6 +56,11 @@ def _rank_conclusions(findings: Findings) -> list[Ranked]:
         ranked += rank_first(explain_margin(findings.margin, info), 3, 3)
     ranked += rank_first(describe_training_texts(contrasts), SAID_ELSEWHERE, SAID_ELSEWHERE)
     return ranked + rank_first(explain_fall(smallest), 5, 5)
+
+
+def _rank_outcomes(rows: Sequence[OutcomeRow]) -> list[Ranked]:
+    """Runs that collapsed or failed change what a verdict means: the first sentence of each is shown."""
+    return rank_first(describe_collapsed_runs(rows), 0, 2) + rank_first(describe_failed_runs(rows), 0, 0)
 
 
 def _name_baselines(told: Told, findings: Findings) -> Told:
@@ -81,7 +85,7 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
     ranked = [] if comparison.tiers else rank_first(_answer_comparison(comparison), 0, 3, count=2)
     ranked += rank_first(_explain_tiers(comparison), 0, 0)
-    ranked += rank_first(describe_outcomes(comparison.outcomes), 0, 2)
+    ranked += _rank_outcomes(comparison.outcomes)
     ranked += rank_first(explain_missing_contrasts(comparison), 1, 1)
     ranked += rank_first(explain_seeds_apart(comparison), 1, 3)
     ranked += rank_first(comparison.notes, 1, 2)

@@ -9,10 +9,20 @@ from headstart.records import OutcomeRow
 
 def describe_outcomes(rows: Sequence[OutcomeRow]) -> Iterator[str]:
     """One sentence for each arm with runs that did not learn, and one for all runs that failed."""
+    yield from describe_collapsed_runs(rows)
+    yield from describe_failed_runs(rows)
+
+
+def describe_collapsed_runs(rows: Sequence[OutcomeRow]) -> Iterator[str]:
+    """One sentence for each arm with runs that did not learn."""
     for arm in dict.fromkeys(row.arm for row in rows):
         collapsed = [row for row in rows if row.arm == arm and row.n_collapsed]
         if collapsed:
             yield _describe_collapsed(collapsed)
+
+
+def describe_failed_runs(rows: Sequence[OutcomeRow]) -> Iterator[str]:
+    """One for all runs that failed."""
     failed = [row for row in rows if row.n_failed]
     if failed:
         yield _describe_failed(failed)

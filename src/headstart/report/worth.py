@@ -26,8 +26,8 @@ def explain_unknown_worth(rows: Sequence[WorthRow], what: str = "labels") -> Ite
 
 
 def is_told(row: WorthRow) -> bool:
-    """Whether its interval is narrower than all that the control was run with."""
-    return _describe_sure(row) is not None
+    """Whether its interval is not all that the control was run with, `under 64 to over 256`."""
+    return row.low_beyond != "less than the smallest" or row.high_beyond != "more than the largest"
 
 
 def describe_label_worth(row: WorthRow) -> str | None:
