@@ -51,7 +51,7 @@ def _rank_conclusions(findings: Findings) -> list[Ranked]:
     ranked += rank_first(describe_label_worths(smallest), 2, 4)
     ranked += rank_first(advise(contrasts, info, findings.stopping_rule, study.out), 1, 2)
     if contrasts and findings.stopping_rule is None:
-        ranked += rank_first(explain_looks(findings.earlier_looks), 1, 1)
+        ranked += rank_first(explain_looks(findings.earlier_looks), 0, 0)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
         ranked += rank_first(explain_margin(findings.margin, info), 3, 3)
     ranked += rank_first(describe_training_texts(contrasts), SAID_ELSEWHERE, SAID_ELSEWHERE)
@@ -89,14 +89,14 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
     ranked += rank_first(explain_missing_contrasts(comparison), 1, 1)
     ranked += rank_first(explain_seeds_apart(comparison), 1, 3)
     ranked += rank_first(comparison.notes, 1, 2)
-    ranked += rank_first(_explain_seeds(comparison), 1, 3)
+    ranked += rank_first(_explain_seeds(comparison), 1 if comparison.of_models else 3, 3)
     if not comparison.of_models:
         ranked += rank_first(_advise(comparison), 1, 2)
     if rule is not None:
         ranked += rank_first(explain_stopping(contrasts, comparison.metric, rule), 1, 2)
     else:
         ranked += rank_first(explain_rounding(comparison), 2, 3)
-        ranked += rank_first(explain_looks(comparison.earlier_looks) if contrasts else (), 1, 1)
+        ranked += rank_first(explain_looks(comparison.earlier_looks) if contrasts else (), 0, 0)
     if comparison.margin:
         ranked += rank_first(explain_margin(comparison.margin, comparison.info), 2, 2)
     ranked += rank_first(_explain_unknown_examples(contrasts), 2, 2)
