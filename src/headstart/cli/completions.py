@@ -15,7 +15,8 @@ _STUDY_FILE: Final = "study.yaml"
 def complete_arms(ctx: typer.Context, incomplete: str) -> list[str]:
     """The arms of the study whose folder, or file, stands before on the command line."""
     given = ctx.params.get("study") or ctx.params.get("source") or ctx.params.get("sources") or ()
-    places = [given] if isinstance(given, str | Path) else list(given)
+    # Words that stand before an option without its value are not told apart yet.
+    places = [*([given] if isinstance(given, str | Path) else given), *ctx.args]
     return _select((arm for place in places for arm in _list_arms(Path(place))), incomplete)
 
 

@@ -14,7 +14,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "init": (
         "headstart init reviews.csv",
-        "headstart init reviews/ --model roberta-base -o roberta.yaml",
+        "headstart init reviews/ --model roberta-base -o new.yaml",
         "headstart init pairs.jsonl --text premise,hypothesis",
     ),
     "plan": (
@@ -28,14 +28,14 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart run study.yaml --until-decided 2 --most-seeds 30",
     ),
     "predict": (
-        'headstart predict runs/study/models/pretrained "I loved it"',
+        'headstart predict runs/study/models/tuned "I loved it"',
         "headstart predict MODEL new.csv -o labelled.csv",
         "cat reviews.txt | headstart predict MODEL - --json",
     ),
     "generate": (
         'headstart generate runs/study/models/lora "Who are you?"',
         "headstart generate MODEL --file ask.csv -o answers.csv",
-        'headstart generate MODEL "Tell me a joke" --temperature 0.8',
+        'headstart generate MODEL "Tell a joke" --temperature 0.8',
     ),
     "export": (
         "headstart export runs/study/models/lora -o merged",

@@ -81,12 +81,15 @@ def _open_standard_input(input_format: InputFormat) -> Iterator[Path | list[str]
 
 
 def read_standard_input() -> bytes:
-    """All of it.
+    """All of it; nothing where it is closed.
 
     Raises:
-        DataError: it is more than a quarter of a gibibyte.
+        DataError: it is more than a quarter of a gibibyte, or cannot be read.
     """
-    content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    try:
+        content = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_BYTES + 1)
+    except OSError as error:  # a folder, say
+        raise DataError(f"cannot be read: {error.strerror or error}", where="standard input") from error
     if len(content) > _MOST_BYTES:
         raise DataError(
             f"more than {_MOST_BYTES:,} bytes",

@@ -58,6 +58,7 @@ def export(model: Path, target: Path, *, merge: bool = True, force: bool = False
         ModelError: no adapter is there, or its base is gone; it is of a type that cannot be merged.
         OutputError: `target` already exists.
     """
+    check_lookup(target)
     _check_adapter(model)
     check_output_folder(target, force=force, sources=(model,))
     if merge:

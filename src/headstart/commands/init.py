@@ -47,8 +47,7 @@ def init(
         DataError: nothing readable in `data`, or no column that could be the text or the label.
         OutputError: `output` already exists, or cannot be written.
     """
-    with writing(output):
-        check_output_file(output, force=force)
+    check_output_file(output, force=force)
     draft = _draft_study(data, output, model, text, label)
     target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"
     with writing(target):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from headstart.errors import OutputError
 from headstart.models.checkpoint_files import ADAPTER_CONFIG
-from headstart.os_faults import check_lookup
+from headstart.os_faults import writing
 from headstart.store.model_notes import NOTES_FILE
 
 _FIX: Final = "--force to overwrite, or another name"
@@ -25,14 +24,14 @@ def check_output_file(path: Path, *, force: bool, what: str = "") -> None:
     Raises:
         OutputError: it may not.
     """
-    check_lookup(path)
+    is_there = _is_there(path)
     if path.is_dir():
         raise OutputError(
             "cannot be written: a folder is there where a file is needed",
             where=str(path),
             fix="choose another name, or move the folder",
         )
-    if os.path.lexists(path) and not force:
+    if is_there and not force:
         raise OutputError(f"already exists{what}", where=str(path), fix=_FIX)
 
 
@@ -47,8 +46,7 @@ def check_output_folder(path: Path, *, force: bool, sources: tuple[Path, ...] = 
     Raises:
         OutputError: it may not.
     """
-    check_lookup(path)
-    if not os.path.lexists(path):
+    if not _is_there(path):
         return
     if not force:
         raise OutputError("already exists", where=str(path), fix=_FIX)
@@ -65,6 +63,20 @@ def check_output_folder(path: Path, *, force: bool, sources: tuple[Path, ...] = 
             expected="an empty or new folder, or a model's",
             fix="choose another folder: -o FOLDER",
         )
+
+
+def _is_there(path: Path) -> bool:
+    """Whether anything has this name, a link to nothing included.
+
+    Raises:
+        OutputError: no file can have it.
+    """
+    with writing(path):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # said where it is written
+            return False
+    return True
 
 
 def _is_model_or_empty(folder: Path) -> bool:

@@ -68,6 +68,8 @@ def check_used(
         HeadstartError: something is.
     """
     unused: dict[str, float | str | None]
+    if source is not None:
+        check_lookup(source)
     if source is None:
         unused, why = {"metric": metric, "control": control}, "it is of a study, and none is named"
     elif source.is_dir():

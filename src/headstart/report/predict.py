@@ -10,8 +10,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text as Shown
 
+from headstart.wording import cut_text
+
 #: Characters of a text, and probabilities, that a row shows; and the latter of a single text.
-_TEXT_SHOWN, _CLASSES_SHOWN, _SINGLE_SHOWN = 200, 3, 10
+_TEXT_SHOWN, _CLASSES_SHOWN, _SINGLE_SHOWN = 120, 3, 10
+#: Columns that labels, and probabilities of several, take at most.
+_LABEL_WIDTH = 24
 
 
 class Labelled(Protocol):
@@ -34,14 +38,14 @@ def render_predictions(predictions: Sequence[Labelled]) -> RenderableType:
     """A table with a row for each text; of a single text, more of its classes."""
     has_classes = any(one.probabilities for one in predictions)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("predicted", overflow="fold")
+    table.add_column("predicted", no_wrap=True, max_width=_LABEL_WIDTH)
     if has_classes:
-        table.add_column("probability", overflow="fold", justify="right")
-    table.add_column("text", no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column("probability", no_wrap=True, max_width=_LABEL_WIDTH, justify="right")
+    table.add_column("text", overflow="fold")
     for one in predictions:
         cells = [Shown(_format_predicted(one.predicted, ", "))]
         cells += [Shown(_describe_probability(one))] if has_classes else []
-        table.add_row(*cells, Shown(_flatten(one.text)[:_TEXT_SHOWN]))
+        table.add_row(*cells, Shown(cut_text(_flatten(one.text), _TEXT_SHOWN)))
     return table if len(predictions) != 1 or not has_classes else _render_single(predictions[0])
 
 
