@@ -10,6 +10,7 @@ import typer
 from headstart.cli import models, results, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.output import prepare_streams, print_error, print_news, print_text
+from headstart.cli.stages import show_stages
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt, raise_interrupts
 from headstart.os_faults import explain_system_error, is_of_the_machine
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     prepare_streams()
     try:
-        with raise_interrupts():
+        with raise_interrupts(), show_stages():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
     except (Interrupted, KeyboardInterrupt) as interrupt:
         end_children()

@@ -10,7 +10,9 @@ import typer
 
 from headstart.cli.options import LARGEST_SEED, AsJson
 from headstart.cli.output import print_json, print_notice, print_piece, print_rendered, print_text
+from headstart.cli.stages import LOADING
 from headstart.errors import HeadstartError
+from headstart.stages import tell_stage
 
 
 def predict(
@@ -23,6 +25,7 @@ def predict(
     separator: Annotated[str, typer.Option(help="Between the cells of CSV; one character.")] = ",",
 ) -> None:
     """Label a file of texts with a saved model."""
+    tell_stage(LOADING)
     from headstart.commands.predict import predict as label_file
 
     rows = label_file(model, source, output, text=text, separator=separator)
@@ -43,6 +46,7 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of what is drawn.")] = 0,
 ) -> None:
     """Answer a prompt, or a file of prompts, with the model's chat template."""
+    tell_stage(LOADING)
     from headstart.commands.generate import generate_file, open_generator
     from headstart.engine.generate import GenerationConfig
 
@@ -70,6 +74,7 @@ def export(
     merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to its base's weights.")] = False,
 ) -> None:
     """Write an adapter and its base as one whole model, which loads without PEFT."""
+    tell_stage(LOADING)
     from headstart.commands.export import export as export_model
 
     if not merge:
@@ -96,6 +101,7 @@ def params(
     as_json: AsJson = False,
 ) -> None:
     """Count a model's parameters, by formula and by walking its modules, from its configuration alone."""
+    tell_stage(LOADING)
     from headstart.commands.params import params as count_params
     from headstart.config.inline import parse_lora
     from headstart.report.params import render_params
@@ -121,6 +127,7 @@ def explain(
     """Explain what a method's settings do, with the numbers of a model at hand."""
     from rich.markdown import Markdown
 
+    tell_stage(LOADING)
     from headstart.commands.explain import check_topic, explain_lora
     from headstart.config.inline import parse_lora
     from headstart.report.explain import render_lora_page

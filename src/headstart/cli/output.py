@@ -5,14 +5,32 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from headstart.data.controls import escape_hidden, escape_hidden_json
 from headstart.report.console import make_console
+
+
+@dataclass
+class _LiveLine:
+    """What takes the line away that is written over and over, before anything is printed."""
+
+    hide: Callable[[], None] = lambda: None
+
+
+_LIVE: Final = _LiveLine()
+
+
+def set_live_line(hide: Callable[[], None]) -> Callable[[], None]:
+    """Have `hide` called before anything is printed; gives what was called until now."""
+    former, _LIVE.hide = _LIVE.hide, hide
+    return former
 
 
 def prepare_streams() -> None:
@@ -45,11 +63,13 @@ def print_notice(text: str) -> None:
 
 def print_news(sentence: str) -> None:
     """Print a sentence of what goes on, on standard error."""
+    _LIVE.hide()
     make_console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
 
 
 def print_rendered(renderable: RenderableType) -> None:
     """Print what a report rendered."""
+    _LIVE.hide()
     make_console().print(renderable)
 
 
@@ -67,12 +87,14 @@ def print_piece(piece: str) -> None:
 
 def print_error(message: str) -> None:
     """Print the one message of what went wrong."""
+    _LIVE.hide()
     # Not broken into lines of 80 where there is no terminal: a path in it must stay one path.
     text = Text("error: ", style="bold red").append(message, style="not bold default")
     make_console(stderr=True).print(text, soft_wrap=True)
 
 
 def _write(text: str, *, err: bool = False) -> None:
+    _LIVE.hide()
     stream = sys.stderr if err else sys.stdout
     try:
         # Not `typer.echo`, which takes colours off what goes into a pipe: an answer stays what it is.

@@ -10,6 +10,7 @@ import typer
 from headstart.cli.options import LARGEST_SEED, AsJson
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
 from headstart.errors import HeadstartError
+from headstart.stages import tell_stage
 
 
 def compare(
@@ -48,6 +49,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
+    tell_stage(f"reading {', '.join(map(str, sources))}")
     from headstart.analysis.gate import judge_gate
     from headstart.commands.compare import compare_sources
     from headstart.report.comparison import (

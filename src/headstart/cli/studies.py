@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,8 +10,10 @@ import typer
 
 from headstart.cli.options import AsJson, Overrides, StudyFile, Wait
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
+from headstart.cli.stages import LOADING, show_stages
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt
+from headstart.stages import listen_to_stages, tell_stage
 
 if TYPE_CHECKING:
     from headstart.config.study import Study
@@ -45,13 +48,13 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Check the study and its data, and list its runs and their cost, without training."""
-    from headstart.config.load import load_study
+    with show_stages(after=0.0):
+        loaded = _load_study(study, overrides)
+        tell_stage(LOADING)
+        from headstart.commands.plan import plan as plan_study
+        from headstart.report.plan import render_plan
 
-    loaded = load_study(study, overrides or ())
-    from headstart.commands.plan import plan as plan_study
-    from headstart.report.plan import render_plan
-
-    planned = plan_study(loaded, print_news, probe=probe)
+        planned = plan_study(loaded, print_news, probe=probe)
     if as_json:
         print_json(planned.to_dict())
     else:
@@ -79,15 +82,21 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train the missing runs of the study, and print its findings."""
-    from headstart.config.load import load_study
-
-    loaded = load_study(study, overrides or ())
+    with show_stages(after=0.0):
+        loaded = _load_study(study, overrides)
     _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
     if until_decided is None:
         _run_and_print(loaded, as_json=as_json, wait=wait)
     else:
         options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
         _run_and_print(loaded, as_json=as_json, wait=wait, until=(until_decided, options))
+
+
+def _load_study(file: Path, overrides: Sequence[str] | None) -> Study:
+    tell_stage(f"reading {file}")
+    from headstart.config.load import load_study
+
+    return load_study(file, overrides or ())
 
 
 def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
@@ -119,13 +128,15 @@ def demo(overrides: Overrides = None, wait: Wait = False, as_json: AsJson = Fals
 def _run_and_print(
     study: Study, *, as_json: bool, wait: bool, until: tuple[float, dict[str, Any]] | None = None
 ) -> None:
-    from headstart.commands.run import run as run_study
-    from headstart.commands.until import run_until
     from headstart.report.progress import StudyProgress
-    from headstart.report.study_summary import render_study_summary
 
     try:
-        with StudyProgress(study.metric) as progress:
+        with StudyProgress(study.metric) as progress, listen_to_stages(progress.on_stage):
+            tell_stage(LOADING)
+            from headstart.commands.run import run as run_study
+            from headstart.commands.until import run_until
+            from headstart.report.study_summary import render_study_summary
+
             listeners = progress.on_event, progress.log, progress.begin
             if until is None:
                 results = run_study(study, *listeners, wait=wait)

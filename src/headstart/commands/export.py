@@ -15,6 +15,7 @@ from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
 from headstart.os_faults import check_lookup
+from headstart.stages import tell_stage
 from headstart.store.model_notes import NOTES_FILE, read_model_notes
 
 #: Texts whose logits the written model must give again: any do, for unknown words have ids too.
@@ -42,8 +43,10 @@ def export(model: Path, target: Path) -> None:
     if target.exists():
         raise OutputError("is there already", where=str(target), fix="name another folder: -o FOLDER")
     notes = read_model_notes(model)
+    tell_stage(f"loading {model}")
     checkpoint = open_checkpoint(str(model), *identify_task(model, notes), is_saved=True)
     merged = merge_adapter(load_saved_model(model, notes, checkpoint, precision=None))
+    tell_stage(f"writing {target}")
     with write_folder_atomically(target) as folder:
         _write(merged, checkpoint, folder, model, notes.max_length)
 

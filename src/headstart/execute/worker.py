@@ -118,7 +118,7 @@ def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:
     while True:
         try:
             task = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, ConnectionError, KeyboardInterrupt):  # reset, where a heartbeat was not read
             return
         yield task
 

@@ -1,0 +1,27 @@
+"""Shows on standard error what takes a while, until something is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from headstart.cli.output import set_live_line
+from headstart.report.stages import StageLine
+from headstart.stages import listen_to_stages
+
+#: The stage before a command's modules are imported: torch, transformers and scipy take seconds.
+LOADING: Final = "loading PyTorch"
+#: Seconds of a command that go by before it says what it does: most take less.
+_PATIENCE: Final = 1.0
+
+
+@contextmanager
+def show_stages(*, after: float = _PATIENCE) -> Iterator[None]:
+    """Show the stages that begin inside the block, once the command has run for `after` seconds."""
+    with StageLine(after=after) as line, listen_to_stages(line.on_stage):
+        former = set_live_line(line.hide)
+        try:
+            yield
+        finally:
+            set_live_line(former)
