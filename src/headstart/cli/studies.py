@@ -156,8 +156,15 @@ def _end_study(study: Study, interrupt: BaseException) -> typer.Exit:
     """Say what an interrupted study keeps; gives what ends the command."""
     end_children()
     name, code = name_interrupt(interrupt)
-    print_news(
-        f"interrupted by {name}: runs that have ended, and the last states of those under way, are kept in "
-        f"{study.out}; the same command goes on from there"
-    )
+    print_text(_describe_interrupt(study, name), err=True)
     return typer.Exit(code)
+
+
+def _describe_interrupt(study: Study, name: str) -> str:
+    from headstart.planning.kept import find_kept
+    from headstart.report.kept import describe_kept
+
+    try:
+        return describe_kept(find_kept(study), name)
+    except HeadstartError as error:  # a record that cannot be read: the next call says so too
+        return f"interrupted: {error}"

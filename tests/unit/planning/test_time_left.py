@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -78,9 +79,7 @@ def test_it_comes_to_what_is_measured_without_a_jump() -> None:
         told += [s for s in train(left, clock, key, steps=100, seconds=3.0) if s is not None]
     ends = clock.now
     assert ends == 1000.0 + 1200.0
-    jumps = [
-        abs(after - before) / before for before, after in zip(told, told[1:], strict=False) if before > 60
-    ]
+    jumps = [abs(after - before) / before for before, after in pairwise(told) if before > 60]
     assert max(jumps) < 0.06
     # After one run of four the pace is (0.1 x 400 + 297) / (0.1 x 400 + 99).
     assert told[97] == pytest.approx(300 * (40 + 3 * 99) / (40 + 99), rel=0.02)
