@@ -10,16 +10,16 @@ from headstart.cli.output import set_live_line
 from headstart.report.stages import StageLine
 from headstart.stages import listen_to_stages
 
-#: The stage before a command's modules are imported: torch, transformers and scipy take seconds.
-LOADING: Final = "loading PyTorch"
+#: The stage before a command's modules are imported, which takes seconds.
+LOADING: Final = "loading PyTorch and transformers"
 #: Seconds of a command that go by before it says what it does: most take less.
 _PATIENCE: Final = 1.0
 
 
 @contextmanager
-def show_stages(*, after: float = _PATIENCE) -> Iterator[None]:
+def show_stages(*, after: float | None = None) -> Iterator[None]:
     """Show the stages that begin inside the block, once the command has run for `after` seconds."""
-    with StageLine(after=after) as line, listen_to_stages(line.on_stage):
+    with StageLine(after=_PATIENCE if after is None else after) as line, listen_to_stages(line.on_stage):
         former = set_live_line(line.hide)
         try:
             yield
