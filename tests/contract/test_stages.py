@@ -24,8 +24,8 @@ def _run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[str, lis
 
 def _find_in_order(lines: list[str], beginnings: list[str]) -> None:
     """See that there are lines that begin so, in this order."""
-    places = [next((i for i, line in enumerate(lines) if line.startswith(one)), None) for one in beginnings]
-    assert None not in places, (beginnings, lines)
+    places = [next((i for i, line in enumerate(lines) if line.startswith(one)), -1) for one in beginnings]
+    assert -1 not in places, (beginnings, lines)
     assert places == sorted(places), (beginnings, lines)
 
 
