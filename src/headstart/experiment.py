@@ -33,6 +33,7 @@ from headstart.planning.tuning import describe_changed_choices
 from headstart.planning.work import plan_work
 from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
+from headstart.report.conclusions import draw_conclusions
 from headstart.stages import tell_stage
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
@@ -54,7 +55,12 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`."""
-        return self.findings.to_dict()
+        return describe_findings(self.findings)
+
+
+def describe_findings(findings: Findings) -> dict[str, Any]:
+    """The findings as plain values, with every sentence about them."""
+    return findings.to_dict() | {"conclusions": draw_conclusions(findings)}
 
 
 def run_missing(
@@ -206,7 +212,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     read = opened.read_predictions
     findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
-    opened.store.write_json("results.json", findings.to_dict())
+    opened.store.write_json("results.json", describe_findings(findings))
     return findings
 
 
