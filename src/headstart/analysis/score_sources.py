@@ -17,6 +17,7 @@ from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.records import Look, Margin, OutcomeRow, Reference, RunRecord, StoppingRule
+from headstart.stages import tell_stage
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
@@ -70,6 +71,7 @@ def open_source(path: Path, metric: str | None, lower_is_better: bool | None = N
         HeadstartError: there is nothing, no such metric, or a row that cannot be read; it is not known which
             way the metric is better.
     """
+    tell_stage(f"reading {path}")
     check_lookup(path)
     if not path.exists():
         raise HeadstartError(

@@ -31,6 +31,7 @@ from headstart.models.adapter_folders import is_adapter
 from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.os_faults import check_lookup
+from headstart.stages import tell_stage
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
@@ -105,6 +106,7 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         DataError: one column for a model of pairs.
         ModelError: no model with a classification head is there.
     """
+    tell_stage(f"loading {folder}")
     check_lookup(folder)
     refuse_study_folder(folder)
     if folder.is_dir():
@@ -185,7 +187,7 @@ def predict(
     check_formats(source, target)
     check_output_file(target, force=force)
     separator = read_separator(separator)
-    open_once = cache(partial(open_predictor, model, text))  # when the file is known to be one
+    open_once = cache(partial(_open_for, source, model, text))  # when the file is known to be one
 
     def predict_chunk(chunk: list[Cells]) -> Rows:
         predictor = open_once()
@@ -196,3 +198,9 @@ def predict(
         return open_once().columns.prediction_fields
 
     return add_columns(source, target, predict_chunk, list_fields, separator)
+
+
+def _open_for(source: Path, model: Path, text: str | None) -> Predictor:
+    predictor = open_predictor(model, text)
+    tell_stage(f"labelling the texts of {source}")
+    return predictor
