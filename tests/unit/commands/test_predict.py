@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from headstart.commands.predict import open_predictor, predict
 from headstart.data import long_texts
 from headstart.errors import DataError, ModelError
+from headstart.training.network_predictor import NetworkPredictor
 from tiny_checkpoints import make_tokenizer, write_checkpoint
 
 TEXTS = ["good film", 'a "bad" story, and dull', "warm"]
@@ -128,6 +129,7 @@ def test_notes_name_the_columns_and_the_limit(tiny_model: Path, tmp_path: Path) 
     notes = {"text": ["a", "b"], "max_length": 7}
     model = saved(tmp_path / "m", tiny_model, "single_label_classification", ["n", "y"], notes)
     labeller = open_predictor(model)
+    assert isinstance(labeller, NetworkPredictor)
     assert (labeller.text, labeller.max_length) == (("a", "b"), 7)
     (tmp_path / "in.jsonl").write_text('{"a": "good", "b": "bad"}\n', encoding="utf-8")
     assert predict(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 1
