@@ -22,6 +22,7 @@ from headstart.methods.load_adapters import load_adapter
 from headstart.methods.peft_format import save_adapter, wrap_with_peft
 from headstart.models.checkpoints import open_checkpoint
 from headstart.models.initialise import find_missing_keys, initialise_model
+from headstart.training.network_predictor import NetworkPredictor
 from tiny_checkpoints import VOCABULARY, make_tokenizer, write_checkpoint
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
