@@ -205,6 +205,38 @@ def test_empty_file_is_labelled_as_it_is(classifier: Path, tmp_path: Path) -> No
     assert predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 0
 
 
+@pytest.mark.parametrize(("suffix", "mark"), [("csv", ","), ("tsv", "\t")])
+def test_table_without_rows_keeps_its_header_and_gets_the_columns(
+    suffix: str, mark: str, classifier: Path, tmp_path: Path
+) -> None:
+    (tmp_path / f"in.{suffix}").write_text(f"id{mark}text\n", encoding="utf-8")
+    assert predict(classifier, tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}") == 0
+    written = (tmp_path / f"out.{suffix}").read_text(encoding="utf-8")
+    assert written == mark.join(["id", "text", "predicted", "p_bad", "p_so so", "p_good"]) + "\n"
+
+
+def test_table_without_rows_is_refused_for_a_column_that_is_there(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,predicted\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in\.csv:1: column 'predicted' is there already"):
+        predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv")
+    (tmp_path / "in.csv").write_text("", encoding="utf-8")
+    assert predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv") == 0
+    assert (tmp_path / "out.csv").read_bytes() == b""
+
+
+def test_numbers_are_those_of_float32(tiny_model: Path, tmp_path: Path) -> None:
+    """bfloat16, which a device may have for its own, keeps three digits of a number."""
+    model = saved(tmp_path / "m", tiny_model, "regression", ["value"])
+    network = AutoModelForSequenceClassification.from_pretrained(model).eval()
+    batch = AutoTokenizer.from_pretrained(model)("good film", return_tensors="pt")
+    with torch.inference_mode():
+        expected = float(network(**batch).logits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headstart.training.network_predictor.choose_precision", lambda *_: "bf16")
+        (row,) = open_predictor(model).predict(["good film"])
+    assert row["predicted"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_rows_with_keys_of_their_own_are_written_whole(classifier: Path, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"text": "a", "x": 1}\n{"text": "b", "y": [2]}\n', encoding="utf-8")
     predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")

@@ -153,7 +153,7 @@ def test_summary_holds_grid_conclusions_warnings_and_failures(tmp_path: Path) ->
     assert "! 2 examples of test (1.0%) are in train too" in lines
     assert "failed: pretrained/all/1: loss nan" in lines
     assert "With one seed there is no interval: run with seeds=3 or more." in lines
-    assert f"all figures {tmp_path}/results.json" in lines
+    assert f"all findings {tmp_path}/results.json" in lines
     assert not any("grid point" in line for line in lines)
     with_grid = rendered_lines(render_study_summary(tuned(grid({LOW: (0.7, 0.7)})), tmp_path))
     assert "valid accuracy at each grid point" in with_grid
@@ -177,6 +177,33 @@ def test_saved_model_is_pointed_at(tmp_path: Path, changes: dict[str, Any], step
     lines = rendered_lines(render_study_summary(findings, tmp_path))
     assert f"model {model}" in lines
     assert step.format(model=model) in lines
+
+
+@pytest.mark.parametrize(
+    ("files", "step"),
+    [
+        (
+            ["model.safetensors", "config.json"],
+            'in Python transformers.pipeline("text-classification", model="{model}")',
+        ),
+        (["adapter_config.json"], "whole model headstart export {model} -o FOLDER --merge"),
+        (["words.json", "words.safetensors"], "label texts headstart predict {model} FILE -o OUT"),
+    ],
+    ids=["whole", "adapter", "words"],
+)
+def test_the_best_arms_model_is_pointed_at_with_what_loads_it(
+    files: list[str], step: str, tmp_path: Path
+) -> None:
+    for arm in ("pretrained", "random"):
+        (tmp_path / "models" / arm).mkdir(parents=True)
+    model = tmp_path / "models" / "random"
+    for name in files:
+        (model / name).write_text("{}")
+    findings = findings_of({"pretrained": (0.6, 0.6), "random": (0.8, 0.7)})
+    lines = rendered_lines(render_study_summary(findings, tmp_path))
+    assert f"model {model}" in lines
+    assert step.format(model=model) in " ".join(lines)
+    assert ("in Python" in " ".join(lines)) == ("config.json" in files)
 
 
 def test_without_a_saved_model_none_is_pointed_at(tmp_path: Path) -> None:
