@@ -16,6 +16,7 @@ from typing import Any
 
 from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.grid_search import find_best_run
+from headstart.analysis.written_answers import collect_answers
 from headstart.data.statistics import summarise_data
 from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
@@ -189,6 +190,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     # Logged first: a call that is killed before it writes results has then looked, and the next one knows.
     looks = opened.store.log_look(opened.study) if has_results else opened.store.read_looks()
     findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule, looks)
+    findings = replace(findings, answers=collect_answers(findings, opened.store.get_run_folder))
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
     opened.store.write_json("results.json", findings.to_dict())
     return findings

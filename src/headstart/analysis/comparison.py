@@ -18,6 +18,7 @@ from headstart.records import (
     TierRow,
     WorthRow,
 )
+from headstart.records.answers import WrittenAnswers
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Comparison:
     of_models: bool = False
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    answers: WrittenAnswers | None = None
 
     @property
     def metric(self) -> str:
@@ -70,6 +72,7 @@ class Comparison:
             "contrasts": [row.model_dump() for row in self.contrasts],
             "outcomes": [row.model_dump() for row in self.outcomes],
             "tiers": [row.model_dump() for row in self.tiers],
+            "answers": self.answers.model_dump(mode="json") if self.answers else None,
             "notes": list(self.notes),
             "label_worth": [row.model_dump() for row in self.label_worth],
             "step_worth": [row.model_dump() for row in self.step_worth],

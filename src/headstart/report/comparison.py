@@ -30,6 +30,7 @@ from headstart.report.table_formats import (
     render_terminal_table,
 )
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
+from headstart.report.written_answers import render_answers
 from headstart.wording import format_names
 
 #: Headings that take two lines on a terminal.
@@ -44,7 +45,9 @@ def render_comparison(comparison: Comparison) -> RenderableType:
         render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=set(rows[0]) - {"verdict"})
         for rows in make_tables(comparison)
     )
-    shown = [part for table in tables for part in (table, Text())]
+    shown: list[RenderableType] = [part for table in tables for part in (table, Text())]
+    answers = render_answers(comparison.answers)
+    shown += [*answers[1:], Text()] if answers else []
     return Group(*shown, *(Text(note) for note in explain_comparison(comparison)))
 
 

@@ -21,6 +21,7 @@ from headstart.report.groups import covers_examples, name_groups
 from headstart.report.next_steps import render_next_steps
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
+from headstart.report.written_answers import render_answers
 
 _WARNING_STYLE: Final = "yellow"
 
@@ -29,6 +30,7 @@ def render_study_summary(findings: Findings, out: Path) -> RenderableType:
     """Tables, conclusions, warnings, failures, and next steps in the folder `out`."""
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
+    parts += render_answers(findings.answers)
     parts += [Text(), *(Text(sentence) for sentence in draw_conclusions(findings))]
     parts += [Text(f"! {warning.message}", style=_WARNING_STYLE) for warning in findings.warnings]
     parts += [Text(f"failed: {run.key}: {run.error}", style="red") for run in findings.failed]
