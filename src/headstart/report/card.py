@@ -118,7 +118,7 @@ def _describe_making(record: RunRecord, study: Study) -> str:
             kind="ridge regression" if is_number else "logistic regression",
             version=version,
             train_examples=record.train_examples,
-            strength=record.resolved.get("inverse_regularisation", 1),
+            strength=float(record.resolved.get("inverse_regularisation", 1)),
         )
     return _TUNED.format(
         checkpoint=format_code(name_checkpoint(get_checkpoint(study, arm))),
