@@ -16,7 +16,8 @@ from headstart.config.arm_settings import (
 from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.data.markdown import escape_markdown, format_code
-from headstart.records import RunRecord
+from headstart.records import Collapse, RunRecord
+from headstart.report.collapsed import describe_collapse
 from headstart.report.numbers import format_metric
 from headstart.store.digests import MODEL_FOLDER
 from headstart.store.model_use import INDEX_FILE
@@ -36,7 +37,7 @@ _BODY: Final = """
 
 {made}
 {chosen_by}Of the arm's runs{there}, this is the one with the best valid {metric}; the test chose nothing.
-
+{collapsed}
 | part | {metric} |
 | --- | --- |
 | valid | {valid} |
@@ -91,8 +92,14 @@ This folder holds a linear probe, not a whole model: `headstart predict` loads i
 """
 
 
-def write_model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
-    """The text of the README.md beside the weights of `record`'s run, with the hub's metadata block."""
+def write_model_card(
+    record: RunRecord, study: Study, label_names: tuple[str, ...], collapse: Collapse | None = None
+) -> str:
+    """The text of the README.md beside the weights of `record`'s run, with the hub's metadata block.
+
+    Args:
+        collapse: how the run collapsed, if it did: a card says so before its figures.
+    """
     assert record.valid is not None
     assert record.test is not None
     body = _BODY.format(
@@ -101,6 +108,7 @@ def write_model_card(record: RunRecord, study: Study, label_names: tuple[str, ..
         made=_describe_making(record, study),
         chosen_by=_describe_choice(record, study),
         there=" at this grid point" if record.hyperparameters else "",
+        collapsed=_warn_of_collapse(collapse),
         metric=study.metric,
         valid=format_metric(study.metric, record.valid[study.metric]),
         test=format_metric(study.metric, record.test[study.metric]),
@@ -128,6 +136,13 @@ def _describe_making(record: RunRecord, study: Study) -> str:
         seed=record.seed,
         epoch=record.best_epoch,
     )
+
+
+def _warn_of_collapse(collapse: Collapse | None) -> str:
+    if collapse is None:
+        return ""
+    found = escape_markdown(describe_collapse(collapse).removeprefix("; collapsed: "))
+    return f"\n**This run collapsed and is of no use as it is:** {found}.\n"
 
 
 def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
