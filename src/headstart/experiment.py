@@ -18,6 +18,7 @@ from typing import Any
 from headstart.analysis.collapsed import find_collapse
 from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.grid_search import find_best_run
+from headstart.analysis.written_answers import collect_answers
 from headstart.data.statistics import summarise_data
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
@@ -210,6 +211,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     labels = opened.store.read_label_statistics()
     read = opened.read_predictions
     findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
+    findings = replace(findings, answers=collect_answers(findings, opened.store.get_run_folder))
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
     opened.store.write_json("results.json", describe_findings(findings))
     return findings

@@ -13,10 +13,12 @@ from headstart.analysis.references import find_reference
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
+from headstart.analysis.written_answers import collect_answers
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.records import Look, Margin, OutcomeRow, Reference, RunRecord, StoppingRule
+from headstart.records.answers import WrittenAnswers
 from headstart.stages import tell_stage
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
@@ -43,6 +45,7 @@ class ScoreSource:
     earlier_looks: tuple[Look, ...] = ()
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    answers: WrittenAnswers | None = None
     reference: Reference | None = None
 
     def check_control(self, control: str | None) -> str:
@@ -134,6 +137,7 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         notes=tuple(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
         outcomes=tuple(list_outcomes(runs, find_collapses(runs, read), read)),
         reference=find_reference(runs, read, store.read_label_statistics()),
+        answers=collect_answers(runs, store.get_run_folder),
     )
 
 

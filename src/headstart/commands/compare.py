@@ -140,6 +140,7 @@ def compare(
         grid_choice=opened.grid_choice,
         notes=opened.notes,
         outcomes=opened.outcomes,
+        answers=opened.answers,
         reference=opened.reference,
     )
 
