@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from headstart.data.controls import escape_hidden, escape_hidden_json
 from headstart.report.console import make_console
+
+#: Of JSON, each a key, a value or a mark, that are written at a time.
+_MOST_PIECES: Final = 100_000
 
 
 def prepare_streams() -> None:
@@ -56,8 +60,11 @@ def print_rendered(renderable: RenderableType) -> None:
 def print_json(values: dict[str, Any]) -> None:
     """Print values as JSON, in ASCII where output is not UTF-8."""
     is_utf = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    text = json.dumps(values, indent=1, ensure_ascii=not is_utf)
-    _write(escape_hidden_json(text) + "\n")
+    pieces = json.JSONEncoder(indent=1, ensure_ascii=not is_utf).iterencode(values)
+    # Some at a time: of a million seeds the whole text and its pieces would take more memory than all else.
+    while some := "".join(islice(pieces, _MOST_PIECES)):
+        _write(escape_hidden_json(some))
+    _write("\n")
 
 
 def print_piece(piece: str) -> None:

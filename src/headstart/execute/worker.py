@@ -118,8 +118,8 @@ def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:
     while True:
         try:
             task = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
+        except (EOFError, OSError, KeyboardInterrupt):
+            return  # closed; with a heartbeat in it that nobody has read, it is reset
         yield task
 
 
