@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,7 +12,15 @@ from headstart.analysis.comparison import Comparison
 from headstart.config.metrics import MetricInfo
 from headstart.data.markdown import escape_markdown_cell
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
-from headstart.report.conclusions import describe_level, explain_comparison, format_verdict, is_adjusted
+from headstart.report.collapsed import mark_mean
+from headstart.report.conclusions import (
+    close_comparison,
+    describe_level,
+    explain_comparison,
+    format_verdict,
+    is_adjusted,
+)
+from headstart.report.intervals import format_ends
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -22,6 +30,7 @@ from headstart.report.numbers import (
     get_unit,
 )
 from headstart.report.one_more_run import make_one_more_run_table
+from headstart.report.references import make_reference_row
 from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
@@ -30,6 +39,7 @@ from headstart.report.table_formats import (
     render_terminal_table,
 )
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
+from headstart.report.worth import is_told
 from headstart.wording import format_names
 
 #: Headings that take two lines on a terminal.
@@ -38,14 +48,20 @@ _TWO_LINES: Final = frozenset(
 )
 
 
-def render_comparison(comparison: Comparison) -> RenderableType:
-    """Tables and notes, for a terminal."""
+def render_comparison(comparison: Comparison, *, all_notes: bool = False) -> RenderableType:
+    """Tables and the notes that matter most, or all of them, for a terminal."""
     tables = (
         render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=set(rows[0]) - {"verdict"})
         for rows in make_tables(comparison)
     )
     shown = [part for table in tables for part in (table, Text())]
-    return Group(*shown, *(Text(note) for note in explain_comparison(comparison)))
+    notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")
+    return Group(*shown, *map(Text, notes))
+
+
+def describe_comparison(comparison: Comparison) -> dict[str, Any]:
+    """Plain values, for `--json`, with every sentence about them."""
+    return comparison.to_dict() | {"sentences": explain_comparison(comparison)}
 
 
 def render_comparison_markdown(comparison: Comparison) -> str:
@@ -76,14 +92,15 @@ def make_tables(comparison: Comparison) -> Iterator[Rows]:
     if won := make_win_rates_table(comparison):
         sizes = ["size", *list_win_rate_sizes(comparison)]
         yield [_add_size(cells, size, has_sizes) for cells, size in zip(won, sizes, strict=True)]
-    if comparison.label_worth:
+    label_worth = [row for row in comparison.label_worth if is_told(row)]
+    if label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
-        yield [head, *(_format_worth_row(row, comparison.info) for row in comparison.label_worth)]
-    if comparison.step_worth:
+        yield [head, *(_format_worth_row(row, comparison.info) for row in label_worth)]
+    step_worth = [row for row in comparison.step_worth if is_told(row)]
+    if step_worth:
         head = _make_worth_head(comparison, "worth in updates", "updates", f"valid {comparison.metric}")
         cells = [
-            _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes)
-            for row in comparison.step_worth
+            _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes) for row in step_worth
         ]
         yield [_add_size(head, "size", has_sizes), *cells]
 
@@ -124,17 +141,24 @@ def _format_examples(row: SummaryRow, metric: MetricInfo) -> list[str]:
 
 def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
     head = ["arm", "seeds", comparison.metric, "± pop.", "95% seeds", "95% examples", "worst, best"]
-    rows = [_format_arm(row, comparison.info) for row in comparison.summary]
+    rows = [_format_arm(row, comparison) for row in comparison.summary]
     cells = [_add_size(row, of.size, has_sizes) for row, of in zip(rows, comparison.summary, strict=True)]
-    return [_add_size(head, "size", has_sizes), *cells]
+    titles = _add_size(head, "size", has_sizes)
+    reference = make_reference_row(comparison.reference, comparison.info, titles)
+    return [titles, *cells, *([reference] if reference else [])]
 
 
-def _format_arm(row: SummaryRow, metric: MetricInfo) -> list[str]:
+def _format_arm(row: SummaryRow, comparison: Comparison) -> list[str]:
+    metric = comparison.info
     mean = format_metric(metric, row.mean)
     return [
         row.arm,
         str(row.n_seeds),
-        f"{mean} ± {format_metric(metric, row.std)}" if row.std is not None else mean,
+        mark_mean(
+            f"{mean} ± {format_metric(metric, row.std)}" if row.std is not None else mean,
+            row,
+            comparison.outcomes,
+        ),
         f"± {format_metric(metric, row.std_population)}" if row.n_seeds > 1 else "-",
         format_interval(metric, row.seeds_low, row.seeds_high),
         format_interval(metric, row.examples_low, row.examples_high),
@@ -165,11 +189,10 @@ def _name_columns(comparison: Comparison) -> list[str]:
 
 def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
     metric = comparison.info
+    interval = format_ends(row, comparison.stopping_rule, metric) or "-"
     if comparison.stopping_rule is not None:
-        interval = format_interval(metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
     else:
-        interval = format_interval(metric, row.family_low, row.family_high, signed=True)
         signs = [] if comparison.of_models else [format_p(row.p_sign_flip)]
         figures = [interval, format_p(row.p_adjusted), *signs]
     rule = comparison.stopping_rule
