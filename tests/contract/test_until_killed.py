@@ -31,7 +31,9 @@ if __name__ == "__main__":
     until._DECIDED = frozenset()
     until.run_until(load_study(file), 1e-6, log=log, most_seeds=9)
 """
-TIMES = {"seconds", "peak_memory_bytes", "peak_device_memory_bytes", "estimate", "started", "digest", "out"}
+#: Times and places, and digests of records, which hold both.
+TIMES = {"seconds", "estimate", "started", "time", "peak_memory_bytes", "peak_device_memory_bytes"}
+OTHERS = TIMES | {"digest", "out", "data"}
 
 
 def run(file: Path, kill_at: str = "") -> int:
@@ -42,17 +44,17 @@ def run(file: Path, kill_at: str = "") -> int:
     return subprocess.run(words, env=environment, capture_output=True, check=False, timeout=600).returncode
 
 
-def drop_times(value: Any) -> Any:
+def drop_others(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: drop_times(inner) for key, inner in value.items() if key not in TIMES}
-    return [drop_times(inner) for inner in value] if isinstance(value, list) else value
+        return {key: drop_others(inner) for key, inner in value.items() if key not in OTHERS}
+    return [drop_others(inner) for inner in value] if isinstance(value, list) else value
 
 
 def read(out: Path) -> dict[str, Any]:
     """All figures, the rule, the looks, and the bytes of predictions."""
     names = ("results.json", "until_decided.json", "looks.json")
     values = {
-        name: drop_times(json.loads((out / name).read_bytes())) for name in names if (out / name).exists()
+        name: drop_others(json.loads((out / name).read_bytes())) for name in names if (out / name).exists()
     }
     return values | {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.parquet")}
 
