@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from rich.text import Text
 from headstart.data.controls import escape_hidden, escape_hidden_json
 from headstart.report.console import make_console
 from headstart.wording import Caution
+
+#: Of JSON, each a key, a value or a mark, that are written at a time.
+_MOST_PIECES: Final = 100_000
 
 
 @dataclass
@@ -99,8 +103,11 @@ def print_rendered(renderable: RenderableType) -> None:
 def print_json(values: dict[str, Any]) -> None:
     """Print values as JSON, in ASCII where output is not UTF-8."""
     is_utf = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    text = json.dumps(values, indent=1, ensure_ascii=not is_utf)
-    _write(escape_hidden_json(text) + "\n")
+    pieces = json.JSONEncoder(indent=1, ensure_ascii=not is_utf).iterencode(values)
+    # Some at a time: of a million seeds the whole text and its pieces would take more memory than all else.
+    while some := "".join(islice(pieces, _MOST_PIECES)):
+        _write(escape_hidden_json(some))
+    _write("\n")
 
 
 def describe_written(model: object, output: Path, rows: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
+from typing import Final
 
 from headstart.config.runs import Pack
 from headstart.device import count_gpus
@@ -34,7 +35,8 @@ from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
 from headstart.wording import format_count
 
-_MODULES = "headstart.execute.worker"
+#: What the server of workers loads, in this order.
+_MODULES: Final = tuple(f"headstart.execute.{name}" for name in ("server_loading", "worker", "server_loaded"))
 
 
 def preload_workers() -> None:
@@ -48,7 +50,7 @@ def preload_workers() -> None:
     refuse_in_worker()
     context = _choose_context()
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload([_MODULES])
+        context.set_forkserver_preload(list(_MODULES))
         from multiprocessing.forkserver import ensure_running
 
         with keep_out_current_folder(), keep_out_interrupts(), beginning("the server of worker processes"):

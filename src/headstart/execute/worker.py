@@ -123,8 +123,8 @@ def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:
     while True:
         try:
             task = pipe.recv()
-        except (EOFError, ConnectionError, KeyboardInterrupt):  # reset, where a heartbeat was not read
-            return
+        except (EOFError, OSError, KeyboardInterrupt):
+            return  # closed; with a heartbeat in it that nobody has read, it is reset
         yield task
 
 
