@@ -6,6 +6,7 @@ draws for each kill a study, a victim, a signal and a moment; sometimes the seco
 same command is run to its end. Predictions, weights and all else below models/ are to have the SHA-256 of the
 uninterrupted study's, and results.json the same figures but for times, memory and paths. Nothing of
 Headstart's scratch, and no process, is to be left. A line tells of each kill, the last one of all.
+`--number 72` is that one of the seed's kills alone, `--victim forkserver` strikes nobody else.
 `--device cuda` does the same on a GPU. `--warm` forks the commands from processes that have loaded
 everything, one for each job: quicker, and on a CPU alone.
 """
@@ -27,7 +28,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,8 +88,8 @@ def main() -> int:
     bench.prepare()
     if wanted.warm:
         bench.warm_up()
-    names = wanted.only.split(",") if wanted.only else list(STUDIES)
-    kills = draw_kills(wanted.kills, wanted.seed, names)
+    kills = choose_kills(wanted)
+    names = sorted({kill.study for kill in kills})
     with _open_pool(wanted) as at_once:
         bases = dict(zip(names, at_once(bench.run_uninterrupted, names), strict=True))
         outcomes = list(at_once(bench.try_kill, kills, [bases[kill.study] for kill in kills]))
@@ -119,6 +120,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
     parser.add_argument("--warm", action="store_true", help="fork the commands from this process")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--number", help="these of the seed's kills alone, by commas")
+    parser.add_argument("--victim", choices=sorted({*_VICTIMS}), help="whom every blow strikes")
     parser.add_argument("--only", default="", help=f"some of {', '.join(STUDIES)}, by commas")
     parser.add_argument(
         "--work", type=Path, help="a folder that stays, with kills.jsonl; else a temporary one"
@@ -127,6 +130,23 @@ def _parse() -> argparse.Namespace:
     if wanted.warm and wanted.device != "cpu":
         parser.error("--warm is for a CPU: a fork cannot use a GPU that its parent has used")
     return wanted
+
+
+def choose_kills(wanted: argparse.Namespace) -> list[Kill]:
+    """The kills that are asked for: of a seed all, or some numbers; and whom they strike."""
+    names = wanted.only.split(",") if wanted.only else list(STUDIES)
+    if wanted.victim not in (None, "main", "group"):
+        names = [name for name in names if _has_workers(name)]
+    numbers = [int(number) for number in wanted.number.split(",")] if wanted.number else range(wanted.kills)
+    kills = draw_kills(max(numbers) + 1, wanted.seed, names)
+    return [_aim(kills[number], wanted.victim) for number in numbers]
+
+
+def _aim(kill: Kill, victim: str | None) -> Kill:
+    """The same, at whom is asked for."""
+    if victim is None:
+        return kill
+    return replace(kill, blows=tuple(replace(blow, victim=victim) for blow in kill.blows))
 
 
 def draw_kills(count: int, seed: int, names: Sequence[str]) -> list[Kill]:
@@ -139,7 +159,7 @@ def draw_kills(count: int, seed: int, names: Sequence[str]) -> list[Kill]:
 
 def _draw_kill(number: int, name: str, draw: random.Random) -> Kill:
     blows = 2 if draw.random() < 0.2 else 1
-    has_workers = STUDIES[name].get("workers") != 0
+    has_workers = _has_workers(name)
     return Kill(
         number,
         name,
@@ -147,6 +167,10 @@ def _draw_kill(number: int, name: str, draw: random.Random) -> Kill:
         state_seconds=draw.choice((0.0, 0.0, 60.0)),
         waits=draw.random() < 0.5,
     )
+
+
+def _has_workers(name: str) -> bool:
+    return STUDIES[name].get("workers") != 0
 
 
 def _draw_blow(draw: random.Random, has_workers: bool) -> Blow:

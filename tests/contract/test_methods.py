@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.preprocessing import StandardScaler
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
@@ -45,6 +46,8 @@ ARMS: dict[str, Any] = {
 }
 #: Query and value of two layers, 32 wide; the head of two classes.
 _HEAD = 2 * 32 + 2
+#: PEFT's word for an adapter's base, and the library's for weights of torch.
+_BASE, _PT = "base_model_name_or_path", {"format": "pt"}
 
 
 def _adapter(r: int) -> int:
@@ -369,3 +372,35 @@ def test_an_adapter_without_its_base_says_where_it_should_be(
     assert not (tmp_path / "whole").exists()
     assert main(["export", str(done / "models" / "full"), "--merge", "-o", str(tmp_path / "whole")]) == 2
     assert "holds no adapter" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arm", ["lora", "ia3", "probe"])
+def test_what_was_trained_on_a_base_that_changed_since_predicts_nothing(
+    done: Path, arm: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its answers would be those of another network than was tested, and look as good."""
+    base, moved = tmp_path / "base", tmp_path / "model"
+    shutil.copytree(json.loads((done / "models/lora/adapter_config.json").read_text())[_BASE], base)
+    shutil.copytree(done / "models" / arm, moved)
+    _name_base(moved, base)
+    texts = tmp_path / "texts.csv"
+    texts.write_text("text\ngood\n", "utf-8")
+    words = ["predict", str(moved), str(texts), "--output", str(tmp_path / "out.csv"), "--text", "text"]
+    assert main(words) == 0
+    (tmp_path / "out.csv").unlink()
+    weights = load_file(base / "model.safetensors")
+    save_file({name: value * 1.5 for name, value in weights.items()}, base / "model.safetensors", _PT)
+    capfd.readouterr()
+    assert main(words) == 2
+    assert f"its base model {base} is not the one it was trained on: model.safetensors has changed since" in (
+        capfd.readouterr().err
+    )
+    assert not (tmp_path / "out.csv").exists()
+
+
+def _name_base(model: Path, base: Path) -> None:
+    """Let the model know its base by another path: of a probe our notes have it."""
+    adapter, key = model / "adapter_config.json", _BASE
+    if not adapter.is_file():
+        adapter, key = model / "headstart.json", "base"
+    adapter.write_text(json.dumps(json.loads(adapter.read_text("utf-8")) | {key: str(base)}), "utf-8")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from headstart.config.study import Data
@@ -15,9 +15,9 @@ from headstart.errors import DataError
 
 #: Characters of a cell that an error shows.
 _MOST_SHOWN: Final = 80
-#: Characters of a text from which it is not split at once; a word, as `str.split` has it.
-_LONG: Final = 1_000_000
-_WORD: Final = re.compile(r"\S+")
+#: Characters of a text that are split at once, and more up to the next space.
+_BLOCK: Final = 1_000_000
+_SPACE: Final = re.compile(r"\s")
 
 
 def shorten(value: object) -> str:
@@ -54,18 +54,22 @@ def make_text_key(text: Text) -> str:
 
 def _join_words(text: str) -> str:
     """The words of a text with one space between."""
-    if len(text) < _LONG:
-        return " ".join(text.split())
-    # One after the other: millions of words at once take many times the memory of their text.
-    joined = io.StringIO()
-    for number, word in enumerate(iterate_words(text)):
-        joined.write(f" {word}" if number else word)
-    return joined.getvalue()
+    # A block after the other: millions of words at once take many times the memory of their text.
+    return " ".join(" ".join(words) for words in _split_blocks(text) if words)
 
 
 def iterate_words(text: str) -> Iterator[str]:
-    """As `str.split`, and of a long text one word at a time."""
-    return iter(text.split()) if len(text) < _LONG else (match[0] for match in _WORD.finditer(text))
+    """As `str.split`, and of a long text some of the words at a time."""
+    return chain.from_iterable(_split_blocks(text))
+
+
+def _split_blocks(text: str) -> Iterator[list[str]]:
+    """The words of about so many characters at a time."""
+    start = 0
+    while space := _SPACE.search(text, start + _BLOCK):
+        yield text[start : space.start()].split()
+        start = space.start()
+    yield text[start:].split()
 
 
 def _check_text(value: Any, column: str, where: str) -> str:

@@ -131,6 +131,11 @@ def load_head(folder: Path) -> tuple[LinearHead, Pooling]:
     return linear, pooling
 
 
+def has_own_encoder(folder: Path) -> bool:
+    """Whether a probe's folder has its encoder's weights, which are then not those of a checkpoint."""
+    return any(folder.glob("model*.safetensors"))
+
+
 def load_probed_model(folder: Path, base: str, config: Any) -> ProbedModel:
     """Encoder and probe of a saved folder: the encoder's own weights there, or those of checkpoint `base`.
 
@@ -141,8 +146,7 @@ def load_probed_model(folder: Path, base: str, config: Any) -> ProbedModel:
         ModelError: the probe or its encoder cannot be read.
     """
     linear, pooling = load_head(folder)
-    has_own = any(folder.glob("model*.safetensors"))
-    location = str(folder) if has_own else resolve_location(base)
+    location = str(folder) if has_own_encoder(folder) else resolve_location(base)
     try:
         with silence_logs(), torch.random.fork_rng(devices=[]):
             model, report = load_network(

@@ -10,13 +10,14 @@ from headstart.data.assets import is_asset
 from headstart.device import Precision
 from headstart.errors import ModelError
 from headstart.methods import load_method
-from headstart.methods.linear_probe import PROBE_FILE, load_probed_model
+from headstart.methods.linear_probe import PROBE_FILE, has_own_encoder, load_probed_model
 from headstart.methods.load_adapters import load_adapter
 from headstart.methods.peft_types import check_last_token
-from headstart.models.adapter_folders import is_adapter, read_saved_config
+from headstart.models.adapter_folders import is_adapter, read_base_name, read_saved_config
 from headstart.models.checkpoint_files import read_adapter_config
-from headstart.models.checkpoints import Checkpoint
+from headstart.models.checkpoints import Checkpoint, resolve_location
 from headstart.models.initialise import load_plain_model
+from headstart.models.known_base import check_same_base
 from headstart.store.model_notes import ModelNotes
 
 #: PEFT's word for adapters of models that generate.
@@ -96,16 +97,20 @@ def load_saved_model(
         precision: of products with a base in four bits; None to have such a base in full precision.
 
     Raises:
-        ModelError: its weights cannot be loaded, or an adapter's base is not where it was.
+        ModelError: its weights cannot be loaded, or the base of an adapter or a probe is not where it was, or is
+            another one.
     """
     base = notes.base or ""
     if (folder / PROBE_FILE).is_file():
+        if base and not has_own_encoder(folder):
+            check_same_base(notes.base_files, resolve_location(base), folder)
         return load_probed_model(folder, base, checkpoint.config)
     if not is_adapter(folder):
         return load_plain_model(checkpoint)
     method = load_method(notes.method) if notes.method in METHODS else None
     four_bits = method.choose_quantised_dtype(precision) if method is not None and precision else None
     name = base if is_asset(base) else None
+    check_same_base(notes.base_files, resolve_location(name or read_base_name(folder)), folder)
     model = load_adapter(folder, checkpoint.config, name, checkpoint.task, four_bits)
     if not checkpoint.is_causal:
         check_last_token(model, str(folder))

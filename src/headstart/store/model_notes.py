@@ -29,7 +29,8 @@ class ModelNotes(Record):
     `run` is the run's key, chosen by its `valid` score of `metric`. `text` names the column or columns of
     texts, `max_length` the most tokens of a text that it was trained with. `base` is the checkpoint that it
     began with: a hub id, an asset, or a folder, whose path is noted where it is needed, of a probe, and else
-    its name. `label_cells` says what names of labels were in the data: text, int, float or bool.
+    its name. `base_files` are the digests of the base's files, of an adapter or a probe, which is nothing
+    without them. `label_cells` says what names of labels were in the data: text, int, float or bool.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -43,6 +44,7 @@ class ModelNotes(Record):
     task: str | None = None
     method: str | None = None
     base: str | None = None
+    base_files: dict[str, str] | None = None
     label_cells: str = "text"
 
 

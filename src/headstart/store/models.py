@@ -22,7 +22,7 @@ from typing import Final
 from headstart.config.arm_settings import get_checkpoint, name_checkpoint
 from headstart.config.metrics import is_better
 from headstart.config.runs import Run
-from headstart.config.study import Study
+from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits
 from headstart.errors import ModelError
 from headstart.files import remove_folder, replace_folder, write_text
@@ -121,8 +121,18 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         task=study.task,
         method=arm.method,
         base=named if traits.has_checkpoint else None,
+        base_files=_list_base_files(record) if _needs_base(arm) else None,
         label_cells=str(record.resolved.get("label_cells", "text")),
     )
+
+
+def _needs_base(arm: Arm) -> bool:
+    """Whether what the arm saves is nothing without its checkpoint; random weights are saved whole."""
+    return get_method_traits(arm.method).artifact in ("adapter", "probe") and arm.init != "random"
+
+
+def _list_base_files(record: RunRecord) -> dict[str, str] | None:
+    return record.provenance.checkpoint_files if record.provenance else None
 
 
 def identify_rivals(run: Run) -> str:

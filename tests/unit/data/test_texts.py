@@ -52,5 +52,12 @@ def test_second_half_of_a_pair_is_judged_too() -> None:
 def test_words_of_long_texts_are_those_of_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "\x1f a\u2028b\x85 c\u3000\u200bd \x1c\n" * 3
     expected = (text.split(), make_text_key(text))
-    monkeypatch.setattr(texts, "_LONG", 1)
+    monkeypatch.setattr(texts, "_BLOCK", 1)
     assert (list(texts.iterate_words(text)), make_text_key(text)) == expected
+
+
+def test_words_of_a_long_text_are_made_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_BLOCK", 10)
+    blocks = list(texts._split_blocks("one two " * 50 + "x" * 200 + " end"))
+    assert max(map(len, blocks)) <= 4
+    assert sum(blocks, []) == ["one", "two"] * 50 + ["x" * 200, "end"]
