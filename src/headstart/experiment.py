@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.grid_search import find_best_run
+from headstart.analysis.results import Results
 from headstart.data.statistics import summarise_data
 from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
@@ -33,24 +32,6 @@ from headstart.report.card import write_model_card
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
-
-
-@dataclass(frozen=True)
-class Results:
-    """A study that ended: its findings, the folder that holds everything, and where it trained, if it did."""
-
-    findings: Findings
-    out: Path
-    placement: Placement | None = None
-
-    @property
-    def records(self) -> tuple[RunRecord, ...]:
-        """One record for each run."""
-        return self.findings.records
-
-    def to_dict(self) -> dict[str, Any]:
-        """The content of `results.json`."""
-        return self.findings.to_dict()
 
 
 def run_missing(

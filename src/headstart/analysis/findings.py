@@ -29,13 +29,14 @@ from headstart.records import (
     SummaryRow,
     WorthRow,
 )
+from headstart.shown import Shown
 
 #: Of the bootstrap: the default of `headstart compare`, so that both give the same figures.
 _SEED: Final = 0
 
 
-@dataclass(frozen=True)
-class Findings(StudyRuns):
+@dataclass(frozen=True, repr=False)
+class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"):
     """Everything that tables, conclusions and `results.json` show of a study."""
 
     summary: tuple[SummaryRow, ...]
