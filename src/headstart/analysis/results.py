@@ -23,12 +23,11 @@ class Results(Shown, view="headstart.report.views.study:RESULTS"):
     """What `headstart.run` and `headstart.load` give.
 
     Example:
-        ```python
         results = headstart.load("runs/study")
         print(results)  # the table that the study ended with
-        best = max(results.runs, key=lambda run: run.test["accuracy"] if run.test else 0)
-        results.frame()  # a row for each run, as a pandas data frame
-        ```
+        results.frame()  # pandas: a row for each run; "curves", "contrasts" and others by name
+        for run in results.runs:
+            print(run.key, run.status, run.test)
 
     Attributes:
         findings: what the records say together: `summary`, `contrasts`, `label_worth`, `step_worth`.

@@ -21,16 +21,20 @@ from headstart.store.model_notes import NOTES_FILE, read_model_notes
 _EXAMPLES: tuple[Text, ...] = ("Yes.", "This is a sentence of some words.", "0123 4567 89")
 
 
-def export(model: Path, target: Path) -> None:
+def export(model: str | Path, target: str | Path) -> None:
     """Write the adapter in folder `model` and its base, merged, to folder `target`: whole or not at all.
 
     The base of a four-bit adapter is taken in full precision, as PEFT does, so that its logits shift by what
     four bits had rounded away.
 
+    Example:
+        headstart.export("runs/study/models/lora", "merged")
+
     Raises:
         ModelError: no adapter is there, or its base is gone.
         OutputError: `target` is there already.
     """
+    model, target = Path(model), Path(target)
     for path in (model, target):
         check_lookup(path)
     if model.is_dir():

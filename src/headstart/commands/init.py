@@ -26,8 +26,8 @@ SCHEMA_FILE: Final = "study.schema.json"
 
 
 def init(
-    data: Path,
-    output: Path = Path("study.yaml"),
+    data: str | Path,
+    output: str | Path = "study.yaml",
     *,
     model: str | None = None,
     text: str | None = None,
@@ -36,6 +36,9 @@ def init(
     """Write to `output` a study of the texts in `data`: a file, a folder of parts, or of classes.
 
     The JSON schema of study files is written beside it, unless one is there.
+
+    Example:
+        print(headstart.init("reviews.csv", model="asset:minilm"))
 
     Args:
         model: the checkpoint: a folder, a hub id, or `asset:name`; a small one by default.
@@ -46,6 +49,7 @@ def init(
         DataError: nothing readable in `data`, or no column that could be the text or the label.
         OutputError: `output` is there already, or cannot be written.
     """
+    data, output = Path(data), Path(output)
     with writing(output):
         is_there = os.path.lexists(output)
     if is_there:

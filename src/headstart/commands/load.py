@@ -32,12 +32,10 @@ def load(out: str | Path) -> Results:
     `headstart.run` gave. `headstart.load_study` reads another thing, a study file that is to be run.
 
     Example:
-        ```python
         results = headstart.load("runs/study")
         print(results)
         results.frame("curves")  # pandas: a row for each epoch of each run
         results.compare(margin=1.0)
-        ```
 
     Args:
         out: the folder.

@@ -154,12 +154,22 @@ def _get_cell_type(notes: ModelNotes) -> CellType:
     return next((cells for cells in get_args(CellType) if cells == notes.label_cells), "text")
 
 
-def predict(model: Path, source: Path, target: Path, *, text: str | None = None, separator: str = ",") -> int:
+def predict(
+    model: str | Path,
+    source: str | Path,
+    target: str | Path,
+    *,
+    text: str | None = None,
+    separator: str = ",",
+) -> int:
     """Label the texts of `source` with the model in folder `model`; gives the number of rows.
 
     `target` gets every column of `source` with `predicted` and, for classes, `p_<class>` added, in the
     same format, whole or not at all. Labels that were numbers or truth values in the study's data are such
     here too, so that they can be compared.
+
+    Example:
+        headstart.predict("runs/study/models/pretrained", "new.csv", "labelled.csv")
 
     Args:
         text: the column of texts, or two of pairs with a comma between; the study's where absent.
@@ -170,6 +180,7 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None,
         ModelError: no model in the folder.
         OutputError: `target` cannot be written.
     """
+    model, source, target = Path(model), Path(source), Path(target)
     check_formats(source, target)
     separator = read_separator(separator)
     open_once = cache(partial(open_predictor, model, text))  # when the file is known to be one

@@ -35,6 +35,12 @@ def run(
     Runs that are done in `study.out` are kept; one that failed is tried again. All three listeners are
     functions and silent by default; `headstart.report.progress.StudyProgress` has a method for each.
 
+    Example:
+        study = headstart.load_study("study.yaml")
+        with headstart.StudyProgress(study.metric) as progress:  # or leave it out: run is silent then
+            results = headstart.run(study, progress.on_event, progress.log, progress.begin)
+        print(results)
+
     Args:
         on_event: is told, in this thread, of every run as it starts, makes steps, ends an epoch, and ends
             (`headstart.events`).

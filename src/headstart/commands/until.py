@@ -57,6 +57,9 @@ def run_until(
     contrast), and goes on with as many at a time as train at once. Seeds that are done in `study.out` count.
     No seed is added after a run that failed, but one that only chose a setting.
 
+    Example:
+        results = headstart.run_until(headstart.load_study("study.yaml"), 2.0, most_seeds=40)
+
     Args:
         width: than what an interval is narrow enough: points for shares, else the metric's unit.
         on_event: as in `run`.

@@ -50,9 +50,7 @@ def test_who_comes_second_is_told_who_holds_it_and_changes_nothing(tmp_path: Pat
         with pytest.raises(OutputError) as caught:
             hold(tmp_path)
         assert list_names(tmp_path) == before == ["a.1.held"]
-    assert str(caught.value).startswith(
-        f"{tmp_path}: in use by this process (process {os.getpid()} on host"
-    )
+    assert str(caught.value).startswith(f"{tmp_path}: in use by this process (process {os.getpid()} on host")
     assert caught.value.fix == "let that call end first, or name another folder: out=FOLDER"
 
 
