@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 from rich.console import Group
 from rich.markdown import Markdown
@@ -53,3 +54,8 @@ def test_there_is_no_script_and_no_colour_but_greys_that_let_the_page_through() 
     assert re.findall(r"#[0-9a-f]{3,6}\b|rgb\(", html) == []
     assert set(re.findall(r"rgba\(([^)]*),", html)) == {"128,128,128"}
     assert len(html) < 1600
+
+
+def test_what_is_opened_is_closed() -> None:
+    html = render_html(Group(make_table(), Text(ODD), Text("a  b"), make_table()))
+    assert ElementTree.fromstring(html).find("table") is not None
