@@ -11,6 +11,7 @@ from headstart.analysis.results import Results
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.records import Record, StudyWarning
+from headstart.store.folder_mark import read_mark
 from headstart.store.json_files import read_json, validate
 from headstart.store.predictions import PredictionReader
 from headstart.store.runs import RunStore
@@ -60,10 +61,13 @@ def _open_store(out: Path) -> RunStore:
     check_lookup(out)
     if not out.exists():
         raise HeadstartError("no such folder", where=str(out), expected=_EXPECTED)
-    if not RunStore(out).study_file.is_file():
-        fix = "headstart.load_study reads a study file" if out.is_file() else None
-        raise HeadstartError("holds no study", where=str(out), expected=_EXPECTED, fix=fix)
-    return RunStore(out)
+    store = RunStore(out)
+    has_file = store.study_file.is_file()
+    # Somebody's own folder may hold a study file that was never run there.
+    if not has_file or not (read_mark(store) or store.runs_folder.is_dir()):
+        fix = "headstart.load_study reads a study file" if has_file or out.is_file() else None
+        raise HeadstartError("holds no study that was run", where=str(out), expected=_EXPECTED, fix=fix)
+    return store
 
 
 def _read_warnings(store: RunStore) -> tuple[StudyWarning, ...]:

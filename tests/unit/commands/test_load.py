@@ -92,13 +92,14 @@ def test_what_is_no_studys_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "study.yaml").write_text("data: {path: a.csv}\nmodel: m\n", encoding="utf-8")
     cases = {"gone": "no such folder", "empty": "holds no study", "study.yaml": "holds no study"}
+    cases |= {".": "holds no study that was run"}  # a study file of one's own lies there
     for name, what in cases.items():
         with pytest.raises(HeadstartError, match=what) as caught:
             headstart.load(tmp_path / name)
         assert caught.value.where == str(tmp_path / name)
         assert caught.value.expected == "the `out` folder of `headstart run`"
         assert caught.value.fix == (
-            "headstart.load_study reads a study file" if name.endswith("yaml") else None
+            "headstart.load_study reads a study file" if name in ("study.yaml", ".") else None
         )
 
 
