@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.analysis.collapse_words import warn_of_collapsed
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import MetricInfo
 from headstart.records import (
@@ -13,6 +14,7 @@ from headstart.records import (
     Look,
     Margin,
     OutcomeRow,
+    Reference,
     StoppingRule,
     SummaryRow,
     TierRow,
@@ -29,6 +31,7 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
     are ranked among themselves it is None too: `tiers` say which may be the best, by contrasts of all pairs.
     `of_models` is whether a single run of each arm is compared, and `notes` say what of the source was used.
     `earlier_looks` are those at a study's results before it had the seeds it has.
+    `reference` is what always giving the same answer scores; None where no labels are known.
     `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
     """
 
@@ -48,6 +51,7 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
     of_models: bool = False
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    reference: Reference | None = None
 
     @property
     def metric(self) -> str:
@@ -70,8 +74,10 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
             "outcomes": [row.model_dump() for row in self.outcomes],
+            "reference": self.reference.model_dump(mode="json") if self.reference else None,
             "tiers": [row.model_dump() for row in self.tiers],
             "notes": list(self.notes),
+            "warnings": [warning.model_dump() for warning in warn_of_collapsed(self.outcomes)],
             "label_worth": [row.model_dump() for row in self.label_worth],
             "step_worth": [row.model_dump() for row in self.step_worth],
         }

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
-from headstart.analysis.outcomes import list_outcomes
+from headstart.analysis.outcomes import find_collapses, list_outcomes
+from headstart.analysis.references import find_reference
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
-from headstart.records import Look, Margin, OutcomeRow, RunRecord, StoppingRule
+from headstart.records import Look, Margin, OutcomeRow, Reference, RunRecord, StoppingRule
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
@@ -41,6 +42,7 @@ class ScoreSource:
     earlier_looks: tuple[Look, ...] = ()
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    reference: Reference | None = None
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -128,7 +130,8 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         describe_choice(study),
         list_earlier_looks(looks, study.seeds),
         notes=tuple(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
-        outcomes=tuple(list_outcomes(runs, scores)),
+        outcomes=tuple(list_outcomes(runs, find_collapses(runs, read), read)),
+        reference=find_reference(runs, read, store.read_label_statistics()),
     )
 
 

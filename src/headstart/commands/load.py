@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from headstart.analysis.collapse_words import warn_of_collapsed
 from headstart.analysis.findings import make_findings
 from headstart.analysis.results import Results
 from headstart.errors import DamagedFileError, HeadstartError
@@ -51,9 +52,11 @@ def load(out: str | Path) -> Results:
     store = _open_store(Path(out))
     study, read = store.read_study(), PredictionReader(store.get_run_folder)
     records = store.read_verified(study, read)
-    findings = make_findings(study, records, (), read, store.read_stopping_rule(), store.read_looks())
+    rule, looks, labels = store.read_stopping_rule(), store.read_looks(), store.read_label_statistics()
+    findings = make_findings(study, records, (), read, rule, looks, labels)
     # Of the data and of what became of models: they are written nowhere else.
-    noted = (warning for warning in _read_warnings(store) if warning not in findings.warnings)
+    anew = (*findings.warnings, *warn_of_collapsed(findings.outcomes))
+    noted = (warning for warning in _read_warnings(store) if warning not in anew)
     return Results(replace(findings, warnings=(*noted, *findings.warnings)), store.out)
 
 

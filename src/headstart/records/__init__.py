@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headstart.records.base import SCHEMA_VERSION, Record, Scores, StudyWarning
+from headstart.records.collapse import Collapse, CollapsedArm, Reference
 from headstart.records.findings import (
     BeyondRange,
     Contrast,
@@ -39,6 +40,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "BeyondRange",
     "CheckpointDigest",
+    "Collapse",
+    "CollapsedArm",
     "Contrast",
     "EpochPoint",
     "Estimate",
@@ -56,6 +59,7 @@ __all__ = [
     "Provenance",
     "Range",
     "Record",
+    "Reference",
     "RelativeErrors",
     "RunRecord",
     "Sample",

@@ -12,6 +12,7 @@ from headstart.analysis.comparison import Comparison
 from headstart.config.metrics import MetricInfo
 from headstart.data.markdown import escape_markdown_cell
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
+from headstart.report.collapsed import mark_mean
 from headstart.report.conclusions import describe_level, explain_comparison, format_verdict, is_adjusted
 from headstart.report.numbers import (
     format_interval,
@@ -22,6 +23,7 @@ from headstart.report.numbers import (
     get_unit,
 )
 from headstart.report.one_more_run import make_one_more_run_table
+from headstart.report.references import make_reference_row
 from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
@@ -124,17 +126,24 @@ def _format_examples(row: SummaryRow, metric: MetricInfo) -> list[str]:
 
 def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
     head = ["arm", "seeds", comparison.metric, "± pop.", "95% seeds", "95% examples", "worst, best"]
-    rows = [_format_arm(row, comparison.info) for row in comparison.summary]
+    rows = [_format_arm(row, comparison) for row in comparison.summary]
     cells = [_add_size(row, of.size, has_sizes) for row, of in zip(rows, comparison.summary, strict=True)]
-    return [_add_size(head, "size", has_sizes), *cells]
+    titles = _add_size(head, "size", has_sizes)
+    reference = make_reference_row(comparison.reference, comparison.info, titles)
+    return [titles, *cells, *([reference] if reference else [])]
 
 
-def _format_arm(row: SummaryRow, metric: MetricInfo) -> list[str]:
+def _format_arm(row: SummaryRow, comparison: Comparison) -> list[str]:
+    metric = comparison.info
     mean = format_metric(metric, row.mean)
     return [
         row.arm,
         str(row.n_seeds),
-        f"{mean} ± {format_metric(metric, row.std)}" if row.std is not None else mean,
+        mark_mean(
+            f"{mean} ± {format_metric(metric, row.std)}" if row.std is not None else mean,
+            row,
+            comparison.outcomes,
+        ),
         f"± {format_metric(metric, row.std_population)}" if row.n_seeds > 1 else "-",
         format_interval(metric, row.seeds_low, row.seeds_high),
         format_interval(metric, row.examples_low, row.examples_high),

@@ -18,9 +18,11 @@ from headstart.config.arm_settings import get_choosing_seeds
 from headstart.config.study import Size, Study
 from headstart.config.traits import get_task_traits
 from headstart.records import GridRow
+from headstart.report.collapsed import MARK, describe_mark
 from headstart.report.conclusions import draw_conclusions, format_verdict, is_family, select_interval
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
+from headstart.report.references import explain_reference, make_reference_row
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
 
 _WARNING_STYLE: Final = "yellow"
@@ -47,10 +49,15 @@ def render_results_table(findings: Findings) -> Table:
         for arm in study.arms:
             table.add_row(*_format_row(findings, arm, size))
         table.add_section()
+    heads = [name for name, _ in _list_columns(findings)]
+    if reference := make_reference_row(findings.reference, metric, heads):
+        table.add_row(*map(escape, reference), style="dim")
     table.caption = (
         f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation over seeds"
         f"{_describe_brackets(findings)}"
     )
+    about = (explain_reference(findings.reference, metric), describe_mark(findings.outcomes))
+    table.caption = Text("\n".join(filter(None, (table.caption, *about))))
     table.caption_justify = "left"
     return table
 
@@ -94,9 +101,17 @@ def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     if findings.grid_rows:
         yield _format_chosen(findings, arm, size)
     yield _format_mean(findings, arm, size)
-    yield " ".join(format_metric(metric, by_seed.get(seed)) for seed in study.seeds)
+    dead = _list_collapsed_seeds(findings, arm, size)
+    yield " ".join(
+        format_metric(metric, by_seed.get(seed)) + (MARK if seed in dead else "") for seed in study.seeds
+    )
     if study.control_arm:
         yield escape(_format_difference(findings, arm, size))
+
+
+def _list_collapsed_seeds(findings: Findings, arm: str, size: Size) -> set[int]:
+    """Seeds whose run collapsed."""
+    return {run.seed for run in findings.select_chosen(arm, size) if findings.collapses.get(run.key)}
 
 
 def _format_chosen(findings: Findings, arm: str, size: Size) -> str:
