@@ -31,6 +31,7 @@ from headstart.planning.plan import Plan
 from headstart.planning.tuning import describe_changed_choices
 from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
+from headstart.report.results_json import describe_findings
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
@@ -183,7 +184,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     read = opened.read_predictions
     findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
-    opened.store.write_json("results.json", findings.to_dict())
+    opened.store.write_json("results.json", describe_findings(findings))
     return findings
 
 

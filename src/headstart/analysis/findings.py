@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+from headstart.analysis.baselines import compare_with_baselines
 from headstart.analysis.collapse_words import warn_of_collapsed
 from headstart.analysis.collapsed import mark_contrasts
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
@@ -45,6 +46,7 @@ class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"
 
     `collapses` say by key how runs collapsed, None where one did not; `reference` is what always giving the
     same answer scores.
+    `baseline_contrasts` are of pretrained arms with baselines, as `baselines.compare_with_baselines`.
     """
 
     summary: tuple[SummaryRow, ...]
@@ -57,6 +59,7 @@ class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"
     outcomes: tuple[OutcomeRow, ...] = ()
     collapses: Collapses = field(default_factory=dict)
     reference: Reference | None = None
+    baseline_contrasts: tuple[Contrast, ...] = ()
 
     @property
     def earlier_looks(self) -> tuple[Look, ...]:
@@ -72,6 +75,7 @@ class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"
             "runs": [self._dump_run(record) for record in self.records],
             "summary": [row.model_dump(mode="json") for row in self.summary],
             "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
+            "baseline_contrasts": [row.model_dump(mode="json") for row in self.baseline_contrasts],
             "outcomes": [row.model_dump(mode="json") for row in self.outcomes],
             "reference": self.reference.model_dump(mode="json") if self.reference else None,
             "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
@@ -119,6 +123,7 @@ def make_findings(
     read = cache(read)  # by what is computed of scores, and by what looks for runs that collapsed
     margin = find_margin(study, study.metric, looks)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
+    baseline_contrasts: tuple[Contrast, ...] = ()
     collected = collect_scores(runs, runs.metrics, read)
     for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
@@ -126,6 +131,8 @@ def make_findings(
         compared = compare_pairs(scores, pairs, judging, _SEED)
         summary += compared.summary
         contrasts += compared.contrasts
+        if metric == study.metric:
+            baseline_contrasts = compare_with_baselines(study, scores, judging, _SEED)
         if control and metric == study.metric:
             worth = estimate_worths(scores, runs.chosen, control, describe_metric(metric), _SEED)
     collapses = find_collapses(runs, read)
@@ -148,4 +155,5 @@ def make_findings(
         outcomes=outcomes,
         collapses=collapses,
         reference=find_reference(runs, read, labels),
+        baseline_contrasts=baseline_contrasts,
     )

@@ -98,4 +98,5 @@ class Results(Shown, view="headstart.report.views.study:RESULTS"):
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`."""
-        return self.findings.to_dict()
+        values: dict[str, Any] = load_object("headstart.report.results_json:describe_findings")(self.findings)
+        return values

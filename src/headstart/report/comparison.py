@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,7 +13,14 @@ from headstart.config.metrics import MetricInfo
 from headstart.data.markdown import escape_markdown_cell
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
 from headstart.report.collapsed import mark_mean
-from headstart.report.conclusions import describe_level, explain_comparison, format_verdict, is_adjusted
+from headstart.report.conclusions import (
+    close_comparison,
+    describe_level,
+    explain_comparison,
+    format_verdict,
+    is_adjusted,
+)
+from headstart.report.intervals import format_ends
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -32,6 +39,7 @@ from headstart.report.table_formats import (
     render_terminal_table,
 )
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
+from headstart.report.worth import is_told
 from headstart.wording import format_names
 
 #: Headings that take two lines on a terminal.
@@ -40,14 +48,20 @@ _TWO_LINES: Final = frozenset(
 )
 
 
-def render_comparison(comparison: Comparison) -> RenderableType:
-    """Tables and notes, for a terminal."""
+def render_comparison(comparison: Comparison, *, all_notes: bool = False) -> RenderableType:
+    """Tables and the notes that matter most, or all of them, for a terminal."""
     tables = (
         render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=set(rows[0]) - {"verdict"})
         for rows in make_tables(comparison)
     )
     shown = [part for table in tables for part in (table, Text())]
-    return Group(*shown, *(Text(note) for note in explain_comparison(comparison)))
+    notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")
+    return Group(*shown, *map(Text, notes))
+
+
+def describe_comparison(comparison: Comparison) -> dict[str, Any]:
+    """Plain values, for `--json`, with every sentence about them."""
+    return comparison.to_dict() | {"sentences": explain_comparison(comparison)}
 
 
 def render_comparison_markdown(comparison: Comparison) -> str:
@@ -78,14 +92,15 @@ def make_tables(comparison: Comparison) -> Iterator[Rows]:
     if won := make_win_rates_table(comparison):
         sizes = ["size", *list_win_rate_sizes(comparison)]
         yield [_add_size(cells, size, has_sizes) for cells, size in zip(won, sizes, strict=True)]
-    if comparison.label_worth:
+    label_worth = [row for row in comparison.label_worth if is_told(row)]
+    if label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
-        yield [head, *(_format_worth_row(row, comparison.info) for row in comparison.label_worth)]
-    if comparison.step_worth:
+        yield [head, *(_format_worth_row(row, comparison.info) for row in label_worth)]
+    step_worth = [row for row in comparison.step_worth if is_told(row)]
+    if step_worth:
         head = _make_worth_head(comparison, "worth in updates", "updates", f"valid {comparison.metric}")
         cells = [
-            _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes)
-            for row in comparison.step_worth
+            _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes) for row in step_worth
         ]
         yield [_add_size(head, "size", has_sizes), *cells]
 
@@ -174,11 +189,10 @@ def _name_columns(comparison: Comparison) -> list[str]:
 
 def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
     metric = comparison.info
+    interval = format_ends(row, comparison.stopping_rule, metric) or "-"
     if comparison.stopping_rule is not None:
-        interval = format_interval(metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
     else:
-        interval = format_interval(metric, row.family_low, row.family_high, signed=True)
         signs = [] if comparison.of_models else [format_p(row.p_sign_flip)]
         figures = [interval, format_p(row.p_adjusted), *signs]
     rule = comparison.stopping_rule
