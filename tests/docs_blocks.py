@@ -35,11 +35,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A line of a shell: the words, without redirections and comments, and what is printed below it."""
+    """A line of a shell: the words, without redirections and comments, and what is printed below it.
+
+    `is_piped` where it reads what another command writes.
+    """
 
     block: Block
     words: tuple[str, ...]
     output: str
+    is_piped: bool = False
 
     def __str__(self) -> str:
         return f"{self.block} {' '.join(self.words)}"
@@ -84,11 +88,12 @@ def list_commands(block: Block) -> Iterator[Command]:
 def _split(block: Block, line: str, output: str) -> Iterator[Command]:
     """The commands of one line, joined by `&&` or `|`; only the last one's output is known."""
     words: list[str] = []
+    is_piped = False
     for word in [*shlex.split(line, comments=True), "&&"]:
         if word not in ("&&", "|", ";"):
             words.append(word)
             continue
         if words:
             plain = words[: words.index(">")] if ">" in words else words
-            yield Command(block, tuple(plain), output)
-        words = []
+            yield Command(block, tuple(plain), output, is_piped)
+        words, is_piped = [], word == "|"

@@ -45,8 +45,10 @@ def write_texts(desk: Path) -> None:
     write_rows(desk / "reviews.csv", [["text", "label"], *reviews])
     write_rows(desk / "new.csv", [["text"], ["a warm film"], ["a flat film"]])
     write_rows(desk / "questions.csv", [["prompt"], ["How long does it take?"]])
+    (desk / "texts.txt").write_text("a warm film\na flat film\n", encoding="utf-8")
+    write_rows_as_json(desk / "new.jsonl", [{"text": "a warm film"}])
     talk = {"messages": [{"role": "user", "content": "How long?"}]}
-    (desk / "talks.jsonl").write_text(json.dumps(talk) + "\n", encoding="utf-8")
+    write_rows_as_json(desk / "talks.jsonl", [talk])
     for judge in ("anna", "ben"):
         write_rows(desk / f"{judge}.csv", [["row", "choice"], ["1", "tie"]])
 
@@ -65,6 +67,11 @@ def write_results_of_others(desk: Path) -> None:
         write_lm_eval(desk / name, right[1])
     for i in range(3):
         write_lm_eval(desk / "results" / f"model-{i}", right[i])
+
+
+def write_rows_as_json(file: Path, rows: list[dict[str, Any]]) -> None:
+    """JSON Lines."""
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def write_rows(file: Path, rows: list[list[Any]]) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from headstart.commands.compare import compare_items as compare_items
     from headstart.commands.compare import compare_studies as compare_studies
     from headstart.commands.explain import explain_lora as explain_lora
+    from headstart.commands.export import ExportedModel as ExportedModel
     from headstart.commands.export import export as export
     from headstart.commands.generate import generate as generate
     from headstart.commands.generate import generate_file as generate_file
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from headstart.commands.power import power_measured as power_measured
     from headstart.commands.power import read_leaderboard as read_leaderboard
     from headstart.commands.predict import predict as predict
+    from headstart.commands.predict_texts import TextPredictions as TextPredictions
+    from headstart.commands.predict_texts import predict_texts as predict_texts
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Answer": "headstart.engine.generate",
     "Comparison": "headstart.analysis.comparison",
+    "ExportedModel": "headstart.commands.export",
     "GenerationConfig": "headstart.engine.generate",
     "HeadstartError": "headstart.errors",
     "Judgements": "headstart.analysis.judgements",
@@ -78,6 +82,7 @@ _HOME = {
     "Study": "headstart.config.study",
     "StudyDraft": "headstart.report.study_file",
     "StudyProgress": "headstart.report.progress",
+    "TextPredictions": "headstart.commands.predict_texts",
     "compare": "headstart.commands.compare",
     "compare_items": "headstart.commands.compare",
     "compare_studies": "headstart.commands.compare",
@@ -95,6 +100,7 @@ _HOME = {
     "power_assumed": "headstart.commands.power",
     "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
+    "predict_texts": "headstart.commands.predict_texts",
     "read_leaderboard": "headstart.commands.power",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
@@ -105,6 +111,7 @@ _HOME = {
 __all__ = [
     "Answer",
     "Comparison",
+    "ExportedModel",
     "GenerationConfig",
     "HeadstartError",
     "Judgements",
@@ -120,6 +127,7 @@ __all__ = [
     "Study",
     "StudyDraft",
     "StudyProgress",
+    "TextPredictions",
     "compare",
     "compare_items",
     "compare_studies",
@@ -137,6 +145,7 @@ __all__ = [
     "power_assumed",
     "power_measured",
     "predict",
+    "predict_texts",
     "read_leaderboard",
     "run",
     "run_until",

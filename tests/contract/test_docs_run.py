@@ -47,11 +47,11 @@ INPUTS: Final = {
     "params": ("model",),
     "plan": ("study",),
     "power": ("source",),
-    "predict": ("model", "source"),
+    "predict": ("model", "inputs"),
     "run": ("study",),
 }
 #: What examples call beside headstart.
-OTHER_PROGRAMS: Final = ("pip", "python3", ".", "tensorboard", "make", "lm_eval")
+OTHER_PROGRAMS: Final = ("cat", "pip", "python3", ".", "tensorboard", "make", "lm_eval")
 #: What a part of a study file is a part of.
 WHOLE_STUDY: Final = {"data": {"path": "reviews.csv"}, "model": "asset:minilm"}
 
@@ -104,11 +104,12 @@ def list_shell_commands() -> Iterator[Command]:
             yield from list_block_commands(block)
 
 
-def test_commands_of_other_programs_are_known_ones() -> None:
+def test_commands_of_other_programs_are_known_ones(furnished: Path) -> None:
     targets = [line.partition(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ":" in line]
     for command in list_shell_commands():
         assert command.words[0] in ("headstart", *OTHER_PROGRAMS), str(command)
         assert command.words[0] != "make" or command.words[1] in targets, str(command)
+        assert command.words[0] != "cat" or (furnished / command.words[1]).exists(), str(command)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -124,7 +125,7 @@ def test_a_page_runs_as_pasted(page: str, desk: Path, capsys: pytest.CaptureFixt
             if command.words[0] == "headstart" and not command.words[-1].startswith("--version"):
                 name, *words = command.words[1:]
                 check_words(name, words, command)
-                if name in QUICK:
+                if name in QUICK and not command.is_piped:
                     run_quickly(name, words, command, desk, capsys)
 
 
@@ -143,7 +144,8 @@ def check_words(name: str, words: list[str], command: Command) -> None:
 def list_paths(value: Any) -> Iterator[Path]:
     """Of an argument or option: none, one or several; `NAME=PATH` is a path too."""
     for one in value if isinstance(value, (list, tuple)) else [value]:
-        if one is not None:
+        # `predict` takes texts too, and standard input.
+        if one is not None and str(one) != "-" and " " not in str(one):
             yield Path(str(one).rpartition("=")[2])
 
 
