@@ -20,6 +20,7 @@ from headstart.records import (
     TierRow,
     WorthRow,
 )
+from headstart.records.answers import WrittenAnswers
 from headstart.shown import Shown
 
 
@@ -51,6 +52,7 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
     of_models: bool = False
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    answers: WrittenAnswers | None = None
     reference: Reference | None = None
 
     @property
@@ -76,6 +78,7 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
             "outcomes": [row.model_dump() for row in self.outcomes],
             "reference": self.reference.model_dump(mode="json") if self.reference else None,
             "tiers": [row.model_dump() for row in self.tiers],
+            "answers": self.answers.model_dump(mode="json") if self.answers else None,
             "notes": list(self.notes),
             "warnings": [warning.model_dump() for warning in warn_of_collapsed(self.outcomes)],
             "label_worth": [row.model_dump() for row in self.label_worth],

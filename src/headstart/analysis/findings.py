@@ -34,6 +34,7 @@ from headstart.records import (
     SummaryRow,
     WorthRow,
 )
+from headstart.records.answers import WrittenAnswers
 from headstart.shown import Shown
 
 #: Of the bootstrap: the default of `headstart compare`, so that both give the same figures.
@@ -57,6 +58,7 @@ class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"
     margin: Margin | None = None
     looks: tuple[Look, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    answers: WrittenAnswers | None = None
     collapses: Collapses = field(default_factory=dict)
     reference: Reference | None = None
     baseline_contrasts: tuple[Contrast, ...] = ()
@@ -82,6 +84,7 @@ class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
             "margin": self.margin.model_dump(mode="json") if self.margin else None,
+            "answers": self.answers.model_dump(mode="json") if self.answers else None,
             "looks": [look.model_dump(mode="json") for look in self.looks],
             "grid_search": {
                 "rule": describe_choice(self.study),

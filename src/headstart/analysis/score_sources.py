@@ -13,10 +13,13 @@ from headstart.analysis.references import find_reference
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import order_runs
+from headstart.analysis.written_answers import collect_answers
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.records import Look, Margin, OutcomeRow, Reference, RunRecord, StoppingRule
+from headstart.records.answers import WrittenAnswers
+from headstart.stages import tell_stage
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
@@ -42,6 +45,7 @@ class ScoreSource:
     earlier_looks: tuple[Look, ...] = ()
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    answers: WrittenAnswers | None = None
     reference: Reference | None = None
 
     def check_control(self, control: str | None) -> str:
@@ -70,6 +74,7 @@ def open_source(path: Path, metric: str | None, lower_is_better: bool | None = N
         HeadstartError: there is nothing, no such metric, or a row that cannot be read; it is not known which
             way the metric is better.
     """
+    tell_stage(f"reading {path}")
     check_lookup(path)
     if not path.exists():
         raise HeadstartError(
@@ -132,6 +137,7 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         notes=tuple(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
         outcomes=tuple(list_outcomes(runs, find_collapses(runs, read), read)),
         reference=find_reference(runs, read, store.read_label_statistics()),
+        answers=collect_answers(runs, store.get_run_folder),
     )
 
 

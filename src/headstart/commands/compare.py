@@ -147,6 +147,7 @@ def compare(
         grid_choice=opened.grid_choice,
         notes=opened.notes,
         outcomes=opened.outcomes,
+        answers=opened.answers,
         reference=opened.reference,
     )
 

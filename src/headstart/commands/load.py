@@ -9,6 +9,7 @@ from typing import Final
 from headstart.analysis.collapse_words import warn_of_collapsed
 from headstart.analysis.findings import make_findings
 from headstart.analysis.results import Results
+from headstart.analysis.written_answers import collect_answers
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.records import Record, StudyWarning
@@ -55,6 +56,7 @@ def load(out: str | Path) -> Results:
     rule, looks, labels = store.read_stopping_rule(), store.read_looks(), store.read_label_statistics()
     findings = make_findings(study, records, (), read, rule, looks, labels)
     # Of the data and of what became of models: they are written nowhere else.
+    findings = replace(findings, answers=collect_answers(findings, store.get_run_folder))
     anew = (*findings.warnings, *warn_of_collapsed(findings.outcomes))
     noted = (warning for warning in _read_warnings(store) if warning not in anew)
     return Results(replace(findings, warnings=(*noted, *findings.warnings)), store.out)

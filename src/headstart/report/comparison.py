@@ -40,6 +40,7 @@ from headstart.report.table_formats import (
 )
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 from headstart.report.worth import is_told
+from headstart.report.written_answers import render_answers
 from headstart.wording import format_names
 
 #: Headings that take two lines on a terminal.
@@ -54,7 +55,9 @@ def render_comparison(comparison: Comparison, *, all_notes: bool = False) -> Ren
         render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=set(rows[0]) - {"verdict"})
         for rows in make_tables(comparison)
     )
-    shown = [part for table in tables for part in (table, Text())]
+    shown: list[RenderableType] = [part for table in tables for part in (table, Text())]
+    answers = render_answers(comparison.answers)
+    shown += [*answers[1:], Text()] if answers else []
     notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")
     return Group(*shown, *map(Text, notes))
 

@@ -44,3 +44,8 @@ def make_console(*, stderr: bool = False, file: IO[str] | None = None, width: in
         )
     console.push_render_hook(_EscapeAll())
     return console
+
+
+def is_live(console: Console) -> bool:
+    """Whether lines on it can be written over: it is a terminal that obeys control characters."""
+    return console.is_terminal and not console.is_dumb_terminal
