@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.analysis.ranking import Ranking
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import MetricInfo
 from headstart.records import (
@@ -29,6 +30,7 @@ class Comparison:
     `of_models` is whether a single run of each arm is compared, and `notes` say what of the source was used.
     `earlier_looks` are those at a study's results before it had the seeds it has.
     `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
+    `ranking` ranks the arms of a study, or of a table of scores, beside the contrasts with their control.
     """
 
     source: str
@@ -47,6 +49,7 @@ class Comparison:
     of_models: bool = False
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    ranking: Ranking | None = None
 
     @property
     def metric(self) -> str:
@@ -70,6 +73,7 @@ class Comparison:
             "contrasts": [row.model_dump() for row in self.contrasts],
             "outcomes": [row.model_dump() for row in self.outcomes],
             "tiers": [row.model_dump() for row in self.tiers],
+            "ranking": self.ranking.to_dict() if self.ranking else None,
             "notes": list(self.notes),
             "label_worth": [row.model_dump() for row in self.label_worth],
             "step_worth": [row.model_dump() for row in self.step_worth],

@@ -12,6 +12,7 @@ from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.outcomes import list_outcomes
+from headstart.analysis.ranking import Ranking, find_left_out, rank_arms
 from headstart.analysis.scores import collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
 from headstart.analysis.worth import WorthTables, estimate_worths
@@ -46,6 +47,7 @@ class Findings(StudyRuns):
     margin: Margin | None = None
     looks: tuple[Look, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    ranking: Ranking | None = None
 
     @property
     def earlier_looks(self) -> tuple[Look, ...]:
@@ -62,6 +64,7 @@ class Findings(StudyRuns):
             "summary": [row.model_dump(mode="json") for row in self.summary],
             "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
             "outcomes": [row.model_dump(mode="json") for row in self.outcomes],
+            "ranking": self.ranking.to_dict() if self.ranking else None,
             "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
@@ -93,6 +96,7 @@ def make_findings(
     runs, control = order_runs(study, records, warnings), study.control_arm
     margin = find_margin(study, study.metric, looks)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
+    ranking: Ranking | None = None
     collected = collect_scores(runs, runs.metrics, read)
     for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
@@ -100,6 +104,8 @@ def make_findings(
         compared = compare_pairs(scores, pairs, judging, _SEED)
         summary += compared.summary
         contrasts += compared.contrasts
+        if metric == study.metric:
+            ranking = rank_arms(scores, judging, left_out=find_left_out(study), runs=runs.chosen, seed=_SEED)
         if control and metric == study.metric:
             worth = estimate_worths(scores, runs.chosen, control, describe_metric(metric), _SEED)
     rank = {cell: i for i, cell in enumerate(list_cells(study))}
@@ -118,4 +124,5 @@ def make_findings(
         margin=margin,
         looks=tuple(looks),
         outcomes=tuple(list_outcomes(runs, chain.from_iterable(collected.values()))),
+        ranking=ranking,
     )

@@ -45,6 +45,7 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
+    table: Annotated[str | None, typer.Option(help="Print this table alone, such as arms.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
@@ -72,11 +73,11 @@ def compare(
     if as_json:
         print_json(comparison.to_dict())
     elif as_latex:
-        print_text(render_comparison_latex(comparison), end="")
+        print_text(render_comparison_latex(comparison, table), end="")
     elif as_markdown:
-        print_text(render_comparison_markdown(comparison), end="")
+        print_text(render_comparison_markdown(comparison, table), end="")
     else:
-        print_rendered(render_comparison(comparison))
+        print_rendered(render_comparison(comparison, table))
     if judged is not None:
         print_news(
             f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headstart.records.base import SCHEMA_VERSION, Record, Scores, StudyWarning
 from headstart.records.findings import (
+    ArmCost,
     BeyondRange,
     Contrast,
     GridRow,
@@ -37,6 +38,7 @@ from headstart.records.words import describe_wide_gaps, format_duration, format_
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ArmCost",
     "BeyondRange",
     "CheckpointDigest",
     "Contrast",

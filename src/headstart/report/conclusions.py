@@ -17,6 +17,7 @@ from headstart.report.looks import describe_at_once, explain_looks
 from headstart.report.numbers import format_interval, format_metric, format_p, get_unit
 from headstart.report.one_more_run import describe_errors, explain_one_more_run
 from headstart.report.outcomes import describe_outcomes
+from headstart.report.ranking import explain_ranking, explain_ranking_costs
 from headstart.report.stopping import (
     describe_anytime_interval,
     explain_stopping,
@@ -43,6 +44,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
         sentences += explain_looks(findings.earlier_looks)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
         sentences += explain_margin(findings.margin, metric)
+    sentences += explain_ranking(findings.ranking)
     sentences += _name_beaten_models(findings, size)
     sentences += _describe_training_texts(contrasts)
     smallest = findings.study.sizes[0]
@@ -67,6 +69,7 @@ def explain_comparison(comparison: Comparison) -> list[str]:
         _explain_seeds(comparison) if rule is None else explain_stopping(contrasts, comparison.metric, rule)
     )
     notes += explain_rounding(comparison) if rule is None else ()
+    notes += [*explain_ranking(comparison.ranking), *explain_ranking_costs(comparison.ranking)]
     notes += _explain_tiers(comparison)
     notes += _explain_cut_ends(contrasts, comparison.info, rule)
     if rule is None and is_family(contrasts):

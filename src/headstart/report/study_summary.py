@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,9 +19,10 @@ from headstart.records import GridRow
 from headstart.report.conclusions import draw_conclusions, format_verdict, is_family, select_interval
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
+from headstart.report.ranking import suggest_compare
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
-
-_WARNING_STYLE: Final = "yellow"
+from headstart.report.tables import Column, TerminalTable
+from headstart.report.warnings import render_warnings
 
 
 def render_study_summary(findings: Findings, out: Path) -> RenderableType:
@@ -31,28 +30,24 @@ def render_study_summary(findings: Findings, out: Path) -> RenderableType:
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
     parts += [Text(), *(Text(sentence) for sentence in draw_conclusions(findings))]
-    parts += [Text(f"! {warning.message}", style=_WARNING_STYLE) for warning in findings.warnings]
+    parts += render_warnings(findings.warnings)
     parts += [Text(f"failed: {run.key}: {run.error}", style="red") for run in findings.failed]
     return Group(*parts, Text(), _render_next_steps(findings, out))
 
 
-def render_results_table(findings: Findings) -> Table:
+def render_results_table(findings: Findings) -> TerminalTable:
     """Per arm and size: mean, sample deviation, each seed, and the difference to the control."""
     study, metric = findings.study, findings.study.metric
-    table = Table(title=Text(study.question) if study.question else None, title_justify="left")
-    table.title_style = "bold"
-    for name, style in _list_columns(findings):
-        table.add_column(escape(name), justify="left" if name == "arm" else "right", style=style)
-    for size in study.sizes:
-        for arm in study.arms:
-            table.add_row(*_format_row(findings, arm, size))
-        table.add_section()
-    table.caption = (
-        f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation over seeds"
-        f"{_describe_brackets(findings)}"
+    n_arms = len(study.arms)
+    return TerminalTable(
+        tuple(_list_columns(findings)),
+        [list(_format_row(findings, arm, size)) for size in study.sizes for arm in study.arms],
+        title=study.question,
+        caption=f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation "
+        f"over seeds{_describe_brackets(findings)}",
+        keys=2 if len(study.sizes) > 1 else 1,
+        sections=frozenset(n_arms * (i + 1) - 1 for i in range(len(study.sizes) - 1)),
     )
-    table.caption_justify = "left"
-    return table
 
 
 def _describe_brackets(findings: Findings) -> str:
@@ -69,26 +64,26 @@ def _describe_brackets(findings: Findings) -> str:
     return f"; in brackets 95% {over}{at_once}{looks}"
 
 
-def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
-    """Headings with their styles."""
+def _list_columns(findings: Findings) -> Iterator[Column]:
     study = findings.study
-    yield "arm", "bold"
+    yield Column("arm", "left", "bold")
     if len(study.sizes) > 1:
-        yield "size", None
+        yield Column("train size")
     if findings.grid_rows:
-        yield "chosen", None
-    yield f"test {study.metric}", None
-    yield "each seed", "dim"
+        yield Column("chosen", wraps=True)
+    yield Column(f"test {study.metric}")
+    yield Column("each seed", style="dim", wraps=True)
     if study.control_arm:
         points = ", points" if get_unit(study.metric) == "points" else ""
         median = ", median" if is_of_median(findings.stopping_rule) else ""
-        yield f"against {study.control_arm}{points}{median}", None
+        yield Column(f"vs {study.control_arm}{points}{median}")
+        yield Column("verdict", "left", wraps=True)
 
 
 def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     study, metric = findings.study, findings.study.metric
     by_seed = findings.collect_test_scores(arm, size, metric)
-    yield escape(arm)
+    yield arm
     if len(study.sizes) > 1:
         yield str(size)
     if findings.grid_rows:
@@ -96,7 +91,7 @@ def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     yield _format_mean(findings, arm, size)
     yield " ".join(format_metric(metric, by_seed.get(seed)) for seed in study.seeds)
     if study.control_arm:
-        yield escape(_format_difference(findings, arm, size))
+        yield from _format_difference(findings, arm, size)
 
 
 def _format_chosen(findings: Findings, arm: str, size: Size) -> str:
@@ -116,7 +111,8 @@ def _format_mean(findings: Findings, arm: str, size: Size) -> str:
     return "failed"
 
 
-def _format_difference(findings: Findings, arm: str, size: Size) -> str:
+def _format_difference(findings: Findings, arm: str, size: Size) -> tuple[str, str]:
+    """With its interval, and the verdict."""
     metric = findings.study.metric
     for row in findings.contrasts:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
@@ -125,25 +121,26 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
             interval = " [{}, {}]".format(*ends) if low is not None else ""
             difference = select_difference(row, findings.stopping_rule)
             verdict = format_verdict(row, findings.stopping_rule)
-            return f"{format_metric(metric, difference, signed=True)}{interval} {verdict}"
-    return "control" if arm == findings.study.control_arm else "-"
+            return f"{format_metric(metric, difference, signed=True)}{interval}", verdict
+    return ("control" if arm == findings.study.control_arm else "-"), ""
 
 
-def render_grid_table(findings: Findings) -> Table:
+def render_grid_table(findings: Findings) -> TerminalTable:
     """What tuned arms tried: per arm and size the valid metric at each grid point, `*` at the chosen one."""
     study = findings.study
-    table = Table(title=f"valid {study.metric} at each grid point", title_justify="left")
-    table.add_column("arm", style="bold", no_wrap=True)
-    if len(study.sizes) > 1:
-        table.add_column("size", justify="right", no_wrap=True)
+    has_sizes = len(study.sizes) > 1
     points = list(dict.fromkeys(format_hyperparameters(row.hyperparameters) for row in findings.grid_rows))
-    for point in points:
-        table.add_column(point.replace(", ", "\n"), justify="right", overflow="fold")
-    for cells in _list_grid_cells(findings, points):
-        table.add_row(*cells)
-    table.caption = f"* is the grid point chosen: {describe_choice(study)}. The test set is not used."
-    table.caption_justify = "left"
-    return table
+    return TerminalTable(
+        (
+            Column("arm", "left", "bold"),
+            *[Column("train size")] * has_sizes,
+            *(Column(point.replace(", ", "\n")) for point in points),
+        ),
+        list(_list_grid_cells(findings, points)),
+        title=f"valid {study.metric} at each grid point",
+        caption=f"* is the grid point chosen: {describe_choice(study)}. The test set is not used.",
+        keys=2 if has_sizes else 1,
+    )
 
 
 def _list_grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str | Text]]:
@@ -151,7 +148,7 @@ def _list_grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str
     for arm, size in dict.fromkeys((row.arm, row.size) for row in findings.grid_rows):
         rows = [row for row in findings.grid_rows if (row.arm, row.size) == (arm, size)]
         cells = {format_hyperparameters(row.hyperparameters): _format_grid_cell(row, study) for row in rows}
-        head: list[str | Text] = [escape(arm), *([str(size)] if len(study.sizes) > 1 else [])]
+        head: list[str | Text] = [arm, *([str(size)] if len(study.sizes) > 1 else [])]
         yield [*head, *(cells.get(point, "") for point in points)]
 
 
@@ -171,6 +168,7 @@ def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
     if saved:
         model = _shorten(out / "models" / saved[0])
         steps += [("model", str(model)), _describe_use(findings.study, model)]
+    steps += suggest_compare(findings.ranking, findings.study.control_arm, _shorten(out))
     steps.append(("all figures", str(_shorten(out / "results.json"))))
     table = Table.grid(padding=(0, 2))
     for name, command in steps:
