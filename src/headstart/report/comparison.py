@@ -264,7 +264,8 @@ def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
 
 
 def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:
-    return [title, unit_of_worth, score, f"{unit_of_worth} of {comparison.control}", "95% CI"]
+    amount = _SIZE if unit_of_worth == "labels" else unit_of_worth
+    return [title, amount, score, f"{unit_of_worth} of {comparison.control}", "95% CI"]
 
 
 def _format_worth_row(row: WorthRow, metric: MetricInfo) -> list[str]:

@@ -32,7 +32,8 @@ def _make_detectable_table(analysis: PowerAnalysis) -> TerminalTable:
     for contrast in analysis.contrasts:
         for count, by_seeds in contrast.detectable_by_pair.items():
             cells = (_format_detectable(metric, value) for value in by_seeds.values())
-            rows.append((contrast.contrast, f"{count:,}", *cells))
+            name = contrast.contrast if count == min(contrast.detectable_by_pair) else ""
+            rows.append((name, f"{count:,}", *cells))
         sections.add(len(rows) - 1)
     return TerminalTable(
         (Column("contrast", "left"), Column("test examples"), *map(Column, seeds)),

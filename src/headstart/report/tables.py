@@ -80,7 +80,7 @@ class TerminalTable:
         if _sum(least) > most:  # some columns stand below, where they have the width that they want
             beside = max(most - _sum(broken[: self.keys]) - _GAP, 1)
             return [max(low, min(want, beside)) for low, want in zip(least, broken, strict=True)]
-        return _grow(least, broken if _sum(broken) > most else whole, most)
+        return _grow(_grow(least, broken, most), whole, most)
 
     def _render(self, block: Sequence[int], widths: Sequence[int]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)

@@ -1,4 +1,4 @@
-"""Checks, without memory for weights, that arms' methods fit their models, and models their control."""
+"""Checks, without memory for weights, that arms' methods fit their models."""
 
 from __future__ import annotations
 
