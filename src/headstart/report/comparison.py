@@ -31,7 +31,7 @@ from headstart.report.table_formats import (
     render_latex_table,
     render_markdown_table,
 )
-from headstart.report.tables import make_table
+from headstart.report.tables import drop_empty, make_table
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 from headstart.wording import format_names
 
@@ -64,7 +64,7 @@ def render_comparison(comparison: Comparison, table: str | None = None) -> Rende
         HeadstartError: there is none of this name.
     """
     tables = select_tables(comparison, table)
-    shown = [make_table(one.rows, keys=one.keys, wraps=_WRAPS) for one in tables]
+    shown = [make_table(drop_empty(one.rows), keys=one.keys, wraps=_WRAPS) for one in tables]
     parts = [part for one in shown for part in (one, Text())]
     notes = explain_comparison(comparison) if table is None else []
     return Group(*parts, *map(Text, notes))
@@ -203,7 +203,7 @@ def _format_examples(row: SummaryRow, metric: MetricInfo) -> list[str]:
 
 
 def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
-    head = ["arm", "seeds", comparison.metric, "population std", _OVER_SEEDS, _OVER_EXAMPLES, "worst", "best"]
+    head = ["arm", "seeds", comparison.metric, "pop. std", _OVER_SEEDS, _OVER_EXAMPLES, "worst", "best"]
     by_cell = {scores.cell: scores.by_seed for scores in comparison.scores}
     rows = [
         _add_size(_format_arm(row, by_cell[row.arm, row.size], comparison.info), row.size, has_sizes)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from headstart.analysis.ranking import Ranking, find_cheapest
 from headstart.records import ArmCost, TierRow, format_duration
 from headstart.report.numbers import format_metric, get_unit
+from headstart.report.tables import TerminalTable, make_table
 from headstart.report.units import format_bytes
 from headstart.wording import format_count, join_names
 
@@ -26,6 +28,11 @@ def make_ranking_table(ranking: Ranking | None) -> list[list[str]]:
     head = ["ranking", "tier", "rank (95%)", ranking.metric.name]
     head += ["trained parameters", "time per run", "memory"] if has_costs else []
     return [head, *(_format_row(row, ranking, has_costs=has_costs) for row in ranking.tiers)]
+
+
+def render_ranking_table(ranking: Ranking) -> TerminalTable:
+    """For a terminal, with its caption."""
+    return replace(make_table(make_ranking_table(ranking)), caption=describe_ranking_table(ranking))
 
 
 def _format_row(row: TierRow, ranking: Ranking, *, has_costs: bool) -> list[str]:

@@ -19,7 +19,7 @@ from headstart.records import GridRow
 from headstart.report.conclusions import draw_conclusions, format_verdict, is_family, select_interval
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
-from headstart.report.ranking import suggest_compare
+from headstart.report.ranking import render_ranking_table, suggest_compare
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
 from headstart.report.tables import Column, TerminalTable
 from headstart.report.warnings import render_warnings
@@ -29,6 +29,7 @@ def render_study_summary(findings: Findings, out: Path) -> RenderableType:
     """Tables, conclusions, warnings, failures, and next steps in the folder `out`."""
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
+    parts += [Text(), render_ranking_table(findings.ranking)] if findings.ranking else []
     parts += [Text(), *(Text(sentence) for sentence in draw_conclusions(findings))]
     parts += render_warnings(findings.warnings)
     parts += [Text(f"failed: {run.key}: {run.error}", style="red") for run in findings.failed]

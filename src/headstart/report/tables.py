@@ -17,6 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 Cell = str | Text
+#: What stands where nothing is known.
+_NONE: Final = "-"
 #: Between columns.
 _GAP: Final = 2
 #: Part of the width that names take at most where they are longer than what is left beside the figures.
@@ -109,6 +111,12 @@ def make_table(rows: Sequence[Sequence[str]], *, keys: int = 1, wraps: Collectio
     first, *others = rows[0]
     figures = (Column(head, wraps=head in wraps) for head in others)
     return TerminalTable((Column(first, "left"), *figures), rows[1:], keys=keys)
+
+
+def drop_empty(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Without columns in which nothing is known, where there are rows at all."""
+    kept = [i for i in range(len(rows[0])) if len(rows) == 1 or any(row[i] != _NONE for row in rows[1:])]
+    return [[row[i] for i in kept] for row in rows]
 
 
 def _measure(cell: Cell) -> int:

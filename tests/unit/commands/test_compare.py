@@ -39,7 +39,7 @@ def test_the_laboratorys_numbers(lab: Path, capfd: pytest.CaptureFixture[str]) -
     """63.5 +- 0.8 and 80.7 +- 1.9 (population), and 17.2 points between them."""
     assert main(["compare", str(lab)]) == 0
     shown = " ".join(capfd.readouterr().out.split())
-    assert "arm seeds accuracy std seeds test examples worst" in shown
+    assert "arm seeds accuracy std seeds worst best" in shown
     assert "random 3 63.5 ± 1.0 0.8" in shown
     assert "pretrained 3 80.7 ± 2.4 1.9" in shown
     assert "pretrained +17.2 +9.3 to +25.1 0.011 0.250 better" in shown

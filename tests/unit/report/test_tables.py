@@ -28,9 +28,9 @@ from headstart.report.judge import render_judgements
 from headstart.report.params import render_params
 from headstart.report.plan import render_plan
 from headstart.report.power import render_power
-from headstart.report.ranking import make_ranking_table
+from headstart.report.ranking import render_ranking_table
 from headstart.report.study_summary import render_grid_table, render_results_table
-from headstart.report.tables import Column, TerminalTable, make_table
+from headstart.report.tables import Column, TerminalTable, drop_empty, make_table
 from headstart.stats.variances import VarianceComponents
 from studies import findings_of, make_study
 
@@ -151,7 +151,7 @@ def make_params(_: Path) -> RenderableType:
 def make_ranking(_: Path) -> RenderableType:
     other = TIER.model_copy(update={"arm": "words"})
     ranking = Ranking(describe_metric("accuracy"), "all", (TIER, other), (), {TIER.arm: COST})
-    return make_table(make_ranking_table(ranking))
+    return render_ranking_table(ranking)
 
 
 def make_judgements(_: Path) -> RenderableType:
@@ -226,6 +226,12 @@ def test_headings_are_broken_before_cells_are() -> None:
     assert lines[-1] == "a    1.0 to 2.0  one two three four"
     narrow = show(make_table(rows, wraps={"words"}), 27)
     assert [line.split()[-2:] for line in narrow[-2:]] == [["one", "two"], ["three", "four"]]
+
+
+def test_columns_in_which_nothing_is_known_are_left_out() -> None:
+    rows = [["arm", "p", "q"], ["a", "-", "1"], ["b", "-", "-"]]
+    assert drop_empty(rows) == [["arm", "q"], ["a", "1"], ["b", "-"]]
+    assert drop_empty(rows[:1]) == rows[:1]
 
 
 def test_a_long_name_is_broken_behind_a_separator_and_no_figure_is_cut() -> None:
