@@ -16,6 +16,7 @@ import psutil
 from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
 from headstart.execute.safe_start import keep_out_current_folder, keep_out_interrupts
+from headstart.execute.server_watch import keep_server_going
 from headstart.execute.worker import Heartbeat, serve_jobs
 from headstart.interrupts import continue_children
 from headstart.os_faults import beginning
@@ -72,8 +73,12 @@ class WorkerProcess:
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=serve_jobs, args=(theirs, study, store, patience.beat), daemon=True
         )
-        continue_children()  # the server that it is forked from
-        with keep_out_current_folder(), keep_out_interrupts(), beginning("a worker process"):
+        with (
+            keep_server_going(patience.beat),
+            keep_out_current_folder(),
+            keep_out_interrupts(),
+            beginning("a worker process"),
+        ):
             self.process.start()
         theirs.close()
         self._handle = _find_process(self.process.pid)
