@@ -64,7 +64,9 @@ def render_comparison(comparison: Comparison, table: str | None = None) -> Rende
         HeadstartError: there is none of this name.
     """
     tables = select_tables(comparison, table)
-    shown = [make_table(drop_empty(one.rows), keys=one.keys, wraps=_WRAPS) for one in tables]
+    # That a contrast has no interval is to be seen; that no arm's is known, a note says.
+    rows = [drop_empty(one.rows) if one.name == "arms" else one.rows for one in tables]
+    shown = [make_table(r, keys=one.keys, wraps=_WRAPS) for r, one in zip(rows, tables, strict=True)]
     parts = [part for one in shown for part in (one, Text())]
     notes = explain_comparison(comparison) if table is None else []
     return Group(*parts, *map(Text, notes))
