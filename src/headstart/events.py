@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headstart.config.runs import Run
-from headstart.records import EpochPoint, RunRecord
+from headstart.records import Collapse, EpochPoint, RunRecord
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,10 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """A run is done or failed."""
+    """A run is done or failed; `collapse` is how it collapsed, None where it did not or nothing is known."""
 
     record: RunRecord
+    collapse: Collapse | None = None
 
 
 Event = RunStarted | StepDone | EpochDone | RunEnded

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.analysis.collapsed import find_collapse
 from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.grid_search import find_best_run
 from headstart.data.statistics import summarise_data
-from headstart.errors import HeadstartError
+from headstart.errors import DamagedFileError, HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
@@ -28,7 +30,7 @@ from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
 from headstart.planning.tuning import describe_changed_choices
-from headstart.records import PlacementRecord, Range, RunRecord, StudyWarning
+from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
@@ -140,6 +142,7 @@ def _train(
         if isinstance(event, RunEnded):
             opened.records[event.record.key] = event.record
             _promote(event.record, opened)
+            event = replace(event, collapse=_find_collapse(event.record, opened))
         on_event(event)
 
     prepare_methods([opened.prepared.select(run) for run in estimate.missing], opened.log)
@@ -154,6 +157,13 @@ def _train(
     backend.run_packs(packs, placement, on)
     opened.log(describe_placement(placement))
     return placement, estimates.predict_seconds(in_all, placement)
+
+
+def _find_collapse(record: RunRecord, opened: OpenStudy) -> Collapse | None:
+    """How the run collapsed, if it did; files that cannot be read are spoken of when the study ends."""
+    with suppress(DamagedFileError):
+        return find_collapse(opened.study, record, opened.read_predictions)
+    return None
 
 
 def _place(
@@ -188,7 +198,9 @@ def _write_findings(opened: OpenStudy) -> Findings:
     has_results = any(run.key in done for run in opened.runs)
     # Logged first: a call that is killed before it writes results has then looked, and the next one knows.
     looks = opened.store.log_look(opened.study) if has_results else opened.store.read_looks()
-    findings = make_findings(opened.study, records, warnings, opened.read_predictions, opened.rule, looks)
+    labels = opened.store.read_label_statistics()
+    read = opened.read_predictions
+    findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
     opened.store.write_json("results.json", findings.to_dict())
     return findings
@@ -213,4 +225,5 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
 
 
 def _write_card(record: RunRecord, opened: OpenStudy) -> str:
-    return write_model_card(record, opened.study, opened.prepared.corpus.label_names)
+    names = opened.prepared.corpus.label_names
+    return write_model_card(record, opened.study, names, _find_collapse(record, opened))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.analysis.collapse_words import warn_of_collapsed
 from headstart.analysis.ranking import Ranking
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import MetricInfo
@@ -14,6 +15,7 @@ from headstart.records import (
     Look,
     Margin,
     OutcomeRow,
+    Reference,
     StoppingRule,
     SummaryRow,
     TierRow,
@@ -29,6 +31,7 @@ class Comparison:
     are ranked among themselves it is None too: `tiers` say which may be the best, by contrasts of all pairs.
     `of_models` is whether a single run of each arm is compared, and `notes` say what of the source was used.
     `earlier_looks` are those at a study's results before it had the seeds it has.
+    `reference` is what always giving the same answer scores; None where no labels are known.
     `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
     `ranking` ranks the arms of a study, or of a table of scores, beside the contrasts with their control.
     """
@@ -50,6 +53,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
     ranking: Ranking | None = None
+    reference: Reference | None = None
 
     @property
     def metric(self) -> str:
@@ -72,9 +76,11 @@ class Comparison:
             "summary": [row.model_dump() for row in self.summary],
             "contrasts": [row.model_dump() for row in self.contrasts],
             "outcomes": [row.model_dump() for row in self.outcomes],
+            "reference": self.reference.model_dump(mode="json") if self.reference else None,
             "tiers": [row.model_dump() for row in self.tiers],
             "ranking": self.ranking.to_dict() if self.ranking else None,
             "notes": list(self.notes),
+            "warnings": [warning.model_dump() for warning in warn_of_collapsed(self.outcomes)],
             "label_worth": [row.model_dump() for row in self.label_worth],
             "step_worth": [row.model_dump() for row in self.step_worth],
         }

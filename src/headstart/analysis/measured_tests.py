@@ -28,16 +28,15 @@ ReadPredictions = Callable[[str, str], Predictions | None]
 class MeasuredTest:
     """A run's test: its metrics as functions of the examples, and a digest that tells test sets apart.
 
-    `groups` [N] are those of its examples; None where each is by itself. `n_majority` is how many are of the
-    most frequent class; None without classes. `by_prompt` are, by metric, a language model's scores [N] on
-    each example by itself: the very thing that is compared where arms win prompts; empty for others.
+    `groups` [N] are those of its examples; None where each is by itself. `by_prompt` are, by metric, a
+    language model's scores [N] on each example by itself: the very thing that is compared where arms win
+    prompts; empty for others.
     """
 
     measures: Mapping[str, ExampleMetric]
     digest: str
     n_examples: int
     groups: np.ndarray | None = None
-    n_majority: int | None = None
     by_prompt: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -61,7 +60,6 @@ def _measure_test(predictions: Predictions) -> MeasuredTest:
         digest=predictions.digest,
         n_examples=len(predictions.y_true),
         groups=predictions.groups,
-        n_majority=count_majority(predictions),
         by_prompt=score_prompts(predictions),
     )
 

@@ -1,53 +1,61 @@
-"""What became of each arm's runs: how many failed, and how many learnt nothing."""
+"""What became of each arm's runs: how many failed, and how many collapsed to one answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from headstart.analysis.scores import ArmScores
+from headstart.analysis.collapsed import judge_predictions, read_labelled, sum_up_collapse
+from headstart.analysis.measured_tests import ReadPredictions, count_majority
 from headstart.analysis.study_runs import StudyRuns, list_cells
-from headstart.config.study import Size
-from headstart.records import OutcomeRow, RunRecord
+from headstart.config.study import Arm, Size
+from headstart.config.traits import get_method_traits
+from headstart.records import Collapse, OutcomeRow
 from headstart.stats.shares import compute_wilson_interval
 from headstart.stats.summary import t_quantile
 
-_METRIC = "accuracy"
+#: By key, how the runs ended whose predictions of labels are known: None for one that did not collapse.
+Collapses = Mapping[str, Collapse | None]
 
 
-@dataclass(frozen=True)
-class Majority:
-    """How many of the `n_examples` test examples are of the most frequent class."""
+def find_collapses(runs: StudyRuns, read: ReadPredictions) -> Collapses:
+    """Of all runs, those at grid points that were not chosen too.
 
-    count: int
-    n_examples: int
-
-    def is_reached(self, accuracy: float) -> bool:
-        """Whether always answering that class is right at least as often."""
-        return round(accuracy * self.n_examples) <= self.count
-
-    @property
-    def share(self) -> float:
-        """Its accuracy."""
-        return self.count / self.n_examples
+    Raises:
+        DamagedFileError: predictions cannot be read.
+    """
+    predictions = ((run, read_labelled(runs.study, run, read)) for run in runs.records)
+    return {run.key: judge_predictions(run, known) for run, known in predictions if known is not None}
 
 
-def list_outcomes(runs: StudyRuns, scores: Iterable[ArmScores]) -> Iterator[OutcomeRow]:
-    """Of each arm and size, in a tuned arm at its chosen grid point; `scores` know the test's classes."""
-    majority = _find_majority(scores)
+def list_outcomes(runs: StudyRuns, collapses: Collapses, read: ReadPredictions) -> Iterator[OutcomeRow]:
+    """Of each arm and size, in a tuned arm at its chosen grid point."""
+    majority = _find_majority(runs, read)
     for size, arm in list_cells(runs.study):
         ended, n_failed = runs.select_chosen(arm, size), _count_failed(runs, arm, size)
         if ended or n_failed:
-            row = OutcomeRow(arm=arm, size=size, n_runs=len(ended) + n_failed, n_failed=n_failed)
-            yield row if majority is None else _count_collapsed(row, ended, majority)
+            row = OutcomeRow(
+                arm=arm,
+                size=size,
+                n_runs=len(ended) + n_failed,
+                n_failed=n_failed,
+                pretrained=_is_pretrained(runs.study.arms[arm]),
+            )
+            yield _count_collapsed(row, runs, collapses).model_copy(update={"majority": majority})
 
 
-def _find_majority(scores: Iterable[ArmScores]) -> Majority | None:
-    """Of the test set, as the first knows it whose predictions are there: a study has one test set."""
-    counts = ((found.n_majority, found.n_examples) for found in scores)
-    return next((Majority(count, n_examples) for count, n_examples in counts if count is not None), None)
+def _is_pretrained(arm: Arm) -> bool:
+    return arm.init != "random" and get_method_traits(arm.method).has_checkpoint
+
+
+def _find_majority(runs: StudyRuns, read: ReadPredictions) -> float | None:
+    """The share of the test that is of its most frequent class, as the first run knows it whose predictions
+    are there: a study has one test set."""
+    known = (read_labelled(runs.study, run, read) for run in runs.chosen)
+    first = next((predictions for predictions in known if predictions is not None), None)
+    count = None if first is None else count_majority(first)
+    return None if first is None or count is None else count / len(first.y_true)
 
 
 def _count_failed(runs: StudyRuns, arm: str, size: Size) -> int:
@@ -59,11 +67,13 @@ def _count_failed(runs: StudyRuns, arm: str, size: Size) -> int:
     return len({run.seed for run in runs.failed if (run.arm, run.size) == (arm, size)})
 
 
-def _count_collapsed(row: OutcomeRow, ended: tuple[RunRecord, ...], majority: Majority) -> OutcomeRow:
-    """With those at or below the majority class, among the runs that ended."""
-    if not ended:
+def _count_collapsed(row: OutcomeRow, runs: StudyRuns, collapses: Collapses) -> OutcomeRow:
+    """With those that collapsed, among the runs that ended; as it is where one of them is not known."""
+    ended = runs.select_chosen(row.arm, row.size)
+    if not ended or any(run.key not in collapses for run in ended):
         return row
-    collapsed = sum(majority.is_reached(run.test[_METRIC]) for run in ended if run.test)
-    low, high = compute_wilson_interval(collapsed / len(ended), len(ended), t_quantile(np.inf))
-    found = {"n_collapsed": collapsed, "collapsed_low": low, "collapsed_high": high}
-    return row.model_copy(update=found | {"majority": majority.share})
+    dead = [(run, collapse) for run in ended if (collapse := collapses[run.key]) is not None]
+    low, high = compute_wilson_interval(len(dead) / len(ended), len(ended), t_quantile(np.inf))
+    common = sum_up_collapse(runs.study, row.arm, [run for run, _ in dead], [how for _, how in dead])
+    found = {"n_collapsed": len(dead), "collapsed_low": low, "collapsed_high": high}
+    return row.model_copy(update=found | {"collapse": common})

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from headstart.records import SCHEMA_VERSION
+from headstart.records import SCHEMA_VERSION, StudyWarning
 from headstart.stats.power import (
     POWER,
     Pair,
@@ -194,10 +194,14 @@ def _name_counts(values: dict[int, float]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class PowerAnalysis:
-    """What each contrast of a study, run or assumed, can show of one metric."""
+    """What each contrast of a study, run or assumed, can show of one metric.
+
+    `warnings` say which arms collapsed whose variances these are.
+    """
 
     metric: str
     contrasts: tuple[ContrastPower, ...]
+    warnings: tuple[StudyWarning, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
@@ -205,6 +209,7 @@ class PowerAnalysis:
             "schema_version": SCHEMA_VERSION,
             "metric": self.metric,
             "contrasts": [contrast.to_dict() for contrast in self.contrasts],
+            "warnings": [warning.model_dump() for warning in self.warnings],
         }
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
-from headstart.analysis.outcomes import list_outcomes
+from headstart.analysis.outcomes import find_collapses, list_outcomes
 from headstart.analysis.ranking import find_left_out
+from headstart.analysis.references import find_reference
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import StudyRuns, order_runs
@@ -17,7 +18,7 @@ from headstart.config.fairness import DIFFERS
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
-from headstart.records import Look, Margin, OutcomeRow, RunRecord, StoppingRule
+from headstart.records import Look, Margin, OutcomeRow, Reference, RunRecord, StoppingRule
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
@@ -45,6 +46,7 @@ class ScoreSource:
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
     left_out: str | None = None
+    reference: Reference | None = None
 
     def check_control(self, control: str | None) -> str:
         """The arm asked for, or the usual one.
@@ -137,8 +139,9 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
             *_list_differences(runs),
             *(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
         ),
-        outcomes=tuple(list_outcomes(runs, scores)),
         left_out=find_left_out(study),
+        outcomes=tuple(list_outcomes(runs, find_collapses(runs, read), read)),
+        reference=find_reference(runs, read, store.read_label_statistics()),
     )
 
 

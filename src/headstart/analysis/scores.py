@@ -34,8 +34,7 @@ class ArmScores:
     the scores [D] on resampled examples; `by_prompt` [N] are what a language model scores on each example by
     itself, which need not be parts of the metric, and empty for others. `test_digest` tells one set of
     `n_examples` test examples from another; `groups` [N] are theirs, None where each is by itself. `rounding`
-    is the unit of the last decimal that scores of a file are written with. `n_majority` of the examples are
-    of the most frequent class; None without classes.
+    is the unit of the last decimal that scores of a file are written with.
     """
 
     arm: str
@@ -49,7 +48,6 @@ class ArmScores:
     n_examples: int = 0
     groups: np.ndarray | None = None
     rounding: float = 0.0
-    n_majority: int | None = None
 
     @property
     def cell(self) -> Cell:
@@ -98,7 +96,6 @@ def _make_arm_scores(runs: Sequence[RunRecord], metric: str, tests: Mapping[int,
         test_digest=first.digest if first else None,
         n_examples=first.n_examples if first else 0,
         groups=join_groups(test.groups for test in same.values()),
-        n_majority=first.n_majority if first else None,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from headstart.analysis.collapsed import mark_contrasts
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
 from headstart.analysis.item_files.registry import describe_formats, find_item_files, find_reader
@@ -132,7 +133,7 @@ def compare(
         margin=stated,
         scores=scores,
         summary=compared.summary,
-        contrasts=compared.contrasts,
+        contrasts=mark_contrasts(compared.contrasts, opened.outcomes),
         label_worth=worth.labels,
         step_worth=worth.steps,
         stopping_rule=opened.stopping_rule,
@@ -141,6 +142,7 @@ def compare(
         notes=opened.notes,
         outcomes=opened.outcomes,
         ranking=rank_arms(scores, judging, left_out=opened.left_out, runs=opened.runs, seed=seed),
+        reference=opened.reference,
     )
 
 
@@ -240,6 +242,7 @@ def compare_studies(
         data=first.judging.data if first.judging.data == second.judging.data else None,
     )
     pairs = [((f"{arm} (B)", size), (f"{arm} (A)", size)) for arm, size in shared]
+    outcomes = (*_mark_outcomes(first, "A"), *_mark_outcomes(second, "B"))
     compared = compare_pairs(scores, pairs, judging, seed)
     return Comparison(
         source=f"A {first_path}, B {second_path}",
@@ -248,11 +251,12 @@ def compare_studies(
         margin=stated,
         scores=scores,
         summary=compared.summary,
-        contrasts=compared.contrasts,
+        contrasts=mark_contrasts(compared.contrasts, outcomes),
         stopping_rule=rule,
         earlier_looks=max(first.earlier_looks, second.earlier_looks, key=len),
         notes=(*first.notes, *second.notes, *_compare_training_texts(first, second)),
-        outcomes=(*_mark_outcomes(first, "A"), *_mark_outcomes(second, "B")),
+        outcomes=outcomes,
+        reference=first.reference or second.reference,
     )
 
 

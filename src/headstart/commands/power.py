@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from headstart.analysis.collapse_words import warn_of_collapsed
 from headstart.analysis.contrasts import pair_with_control
 from headstart.analysis.leaderboard_files import read_leaderboard_file
 from headstart.analysis.power import SEED_COST, ContrastPower, Leaderboard, PowerAnalysis, Rank
@@ -154,7 +155,9 @@ def _analyse_study(
             where=str(source),
             expected="a study with seeds: 2 or more with their predictions, not of spearman",
         )
-    return PowerAnalysis(opened.metric.name, contrasts)
+    arms = {scores.cell for pair in pairs for scores in pair}
+    collapsed = [row for row in opened.outcomes if (row.arm, row.size) in arms]
+    return PowerAnalysis(opened.metric.name, contrasts, tuple(warn_of_collapsed(collapsed)))
 
 
 def _measure_contrast(

@@ -47,4 +47,5 @@ def _continue_stopped(before: set[int]) -> None:
 
 
 def _list_descendants() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    found: list[psutil.Process] = psutil.Process().children(recursive=True)
+    return found

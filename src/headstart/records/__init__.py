@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headstart.records.base import SCHEMA_VERSION, Record, Scores, StudyWarning
+from headstart.records.collapse import Collapse, CollapsedArm, Reference
 from headstart.records.findings import (
     ArmCost,
     BeyondRange,
@@ -41,6 +42,8 @@ __all__ = [
     "ArmCost",
     "BeyondRange",
     "CheckpointDigest",
+    "Collapse",
+    "CollapsedArm",
     "Contrast",
     "EpochPoint",
     "Estimate",
@@ -58,6 +61,7 @@ __all__ = [
     "Provenance",
     "Range",
     "Record",
+    "Reference",
     "RelativeErrors",
     "RunRecord",
     "Sample",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from headstart.records.base import Record
+from headstart.records.collapse import CollapsedArm
 
 BeyondRange = Literal["more than the largest", "less than the smallest"] | None
 
@@ -38,22 +39,25 @@ class SummaryRow(Record):
 
 
 class OutcomeRow(Record):
-    """What became of the runs of an arm, and how many of those that ended learnt nothing.
+    """What became of the runs of an arm, and how many of those that ended collapsed to one answer.
 
-    Of `n_runs` runs `n_failed` did not end. Of the others `n_collapsed` are right on no more of the test
-    than always answering its most frequent class, a share `majority` of it; `collapsed_low` and
-    `collapsed_high` are Wilson's 95% interval for the share of such runs. Null where no run ended, or the
-    test's classes are not known or there are none.
+    Of `n_runs` runs `n_failed` did not end. Of the others `n_collapsed` collapsed (`analysis.collapsed`);
+    `collapsed_low` and `collapsed_high` are Wilson's 95% interval for the share of such runs, and `collapse`
+    says what these have in common, null where none did. `pretrained`: it starts from pretrained weights.
+    `majority` is the share of the test that is of its most frequent class. Null where no run ended, or its
+    predictions are not known, or it has no labels.
     """
 
     arm: str
     size: int | Literal["all"]
     n_runs: int
     n_failed: int
+    pretrained: bool = False
     n_collapsed: int | None = None
     majority: float | None = None
     collapsed_low: float | None = None
     collapsed_high: float | None = None
+    collapse: CollapsedArm | None = None
 
 
 class GridRow(Record):
@@ -130,6 +134,8 @@ class Contrast(Record):
     seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
     how many looks at the results the intervals for all contrasts allow for, this one among them.
 
+    `n_collapsed` and `n_control_collapsed` are how many runs of either collapsed, null where it is not known.
+
     Ends of differences between figures that have ends are cut at what is possible, 1 for shares. `one_run` is
     null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
     both where seeds were added by a rule, as is `win_rate`, which language models alone have.
@@ -154,6 +160,8 @@ class Contrast(Record):
     p: float | None
     p_adjusted: float | None
     verdict: Literal["better", "worse", "no difference", "not worse", "undecided"]
+    n_collapsed: int | None = None
+    n_control_collapsed: int | None = None
     seeds_low: float | None
     seeds_high: float | None
     bootstrap_low: float | None

@@ -16,7 +16,8 @@ from headstart.config.arm_settings import (
 from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.data.markdown import escape_markdown, format_code
-from headstart.records import RunRecord
+from headstart.records import Collapse, RunRecord
+from headstart.report.collapsed import describe_collapse
 from headstart.report.numbers import format_metric
 from headstart.wording import format_count, format_names
 
@@ -28,7 +29,7 @@ _BODY: Final = """
 Tuned from {checkpoint} ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
 {train_examples} training examples, seed {seed}, epoch {epoch}.
 {chosen_by}Of the arm's runs{there}, this is the one with the best valid {metric}; the test chose nothing.
-
+{collapsed}
 | part | {metric} |
 | --- | --- |
 | valid | {valid} |
@@ -69,8 +70,14 @@ This folder holds a linear probe, not a whole model: `headstart predict` loads i
 """
 
 
-def write_model_card(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:
-    """The text of the README.md beside the weights of `record`'s run, with the hub's metadata block."""
+def write_model_card(
+    record: RunRecord, study: Study, label_names: tuple[str, ...], collapse: Collapse | None = None
+) -> str:
+    """The text of the README.md beside the weights of `record`'s run, with the hub's metadata block.
+
+    Args:
+        collapse: how the run collapsed, if it did: a card says so before its figures.
+    """
     arm = study.arms[record.arm]
     assert record.valid is not None
     assert record.test is not None
@@ -85,12 +92,20 @@ def write_model_card(record: RunRecord, study: Study, label_names: tuple[str, ..
         epoch=record.best_epoch,
         chosen_by=_describe_choice(record, study),
         there=" at this grid point" if record.hyperparameters else "",
+        collapsed=_warn_of_collapse(collapse),
         metric=study.metric,
         valid=format_metric(study.metric, record.valid[study.metric]),
         test=format_metric(study.metric, record.test[study.metric]),
         use=_describe_use(record, study, label_names),
     )
     return f"---\n{_format_metadata(study)}---\n{body}"
+
+
+def _warn_of_collapse(collapse: Collapse | None) -> str:
+    if collapse is None:
+        return ""
+    found = escape_markdown(describe_collapse(collapse).removeprefix("; collapsed: "))
+    return f"\n**This run collapsed and is of no use as it is:** {found}.\n"
 
 
 def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:

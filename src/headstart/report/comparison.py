@@ -14,6 +14,7 @@ from headstart.config.metrics import MetricInfo
 from headstart.data.markdown import escape_markdown_cell
 from headstart.errors import HeadstartError
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
+from headstart.report.collapsed import mark_mean
 from headstart.report.conclusions import describe_level, explain_comparison, format_verdict, is_adjusted
 from headstart.report.numbers import (
     format_interval,
@@ -25,6 +26,7 @@ from headstart.report.numbers import (
 )
 from headstart.report.one_more_run import make_one_more_run_table
 from headstart.report.ranking import describe_ranking_table, format_ranks, make_ranking_table
+from headstart.report.references import make_reference_row
 from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
@@ -208,18 +210,25 @@ def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
     head = ["arm", "seeds", comparison.metric, "pop. std", _OVER_SEEDS, _OVER_EXAMPLES, "worst", "best"]
     by_cell = {scores.cell: scores.by_seed for scores in comparison.scores}
     rows = [
-        _add_size(_format_arm(row, by_cell[row.arm, row.size], comparison.info), row.size, has_sizes)
+        _add_size(_format_arm(row, by_cell[row.arm, row.size], comparison), row.size, has_sizes)
         for row in comparison.summary
     ]
-    return [_add_size(head, _SIZE, has_sizes), *rows]
+    titles = _add_size(head, _SIZE, has_sizes)
+    reference = make_reference_row(comparison.reference, comparison.info, titles)
+    return [titles, *rows, *([reference] if reference else [])]
 
 
-def _format_arm(row: SummaryRow, by_seed: Mapping[int, float], metric: MetricInfo) -> list[str]:
+def _format_arm(row: SummaryRow, by_seed: Mapping[int, float], comparison: Comparison) -> list[str]:
+    metric = comparison.info
     mean = format_metric(metric, row.mean)
     return [
         row.arm,
         str(row.n_seeds),
-        f"{mean} ± {format_metric(metric, row.std)}" if row.std is not None else mean,
+        mark_mean(
+            f"{mean} ± {format_metric(metric, row.std)}" if row.std is not None else mean,
+            row,
+            comparison.outcomes,
+        ),
         format_metric(metric, row.std_population) if row.n_seeds > 1 else "-",
         format_interval(metric, row.seeds_low, row.seeds_high),
         format_interval(metric, row.examples_low, row.examples_high),

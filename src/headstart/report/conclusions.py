@@ -12,12 +12,14 @@ from headstart.config.study import Size
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
+from headstart.report.collapsed import describe_mark, mark_verdict, qualify_arm
 from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
 from headstart.report.looks import describe_at_once, explain_looks
 from headstart.report.numbers import format_interval, format_metric, format_p, get_unit
 from headstart.report.one_more_run import describe_errors, explain_one_more_run
 from headstart.report.outcomes import describe_outcomes
 from headstart.report.ranking import explain_ranking, explain_ranking_costs
+from headstart.report.references import explain_reference
 from headstart.report.stopping import (
     describe_anytime_interval,
     explain_stopping,
@@ -38,7 +40,7 @@ def draw_conclusions(findings: Findings) -> list[str]:
     metric, size = findings.study.metric, findings.study.sizes[-1]
     contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
     sentences = [_describe_contrast(row, findings) for row in contrasts]
-    sentences += describe_outcomes(findings.outcomes)
+    sentences += describe_outcomes(findings.outcomes, contrasts)
     sentences += _explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule)
     if contrasts and findings.stopping_rule is None:
         sentences += explain_looks(findings.earlier_looks)
@@ -61,7 +63,10 @@ def draw_conclusions(findings: Findings) -> list[str]:
 def explain_comparison(comparison: Comparison) -> list[str]:
     """What the verdicts of a comparison are based on, and what they do not cover."""
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = [*describe_outcomes(comparison.outcomes), *comparison.notes]
+    notes = [*describe_outcomes(comparison.outcomes, contrasts)]
+    legend = (explain_reference(comparison.reference, comparison.info), describe_mark(comparison.outcomes))
+    notes += [f"{words}." for words in legend if words]
+    notes += comparison.notes
     notes += [*explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
     notes += explain_one_more_run(comparison)
     notes += explain_win_rates(comparison)
@@ -108,7 +113,8 @@ def format_verdict(row: Contrast, rule: StoppingRule | None) -> str:
     """The verdict of a table; where the margin holds an interval that leaves zero out, that it does."""
     low, high = select_interval(row, rule)
     is_clear = low is not None and high is not None and not low <= 0 <= high
-    return "within margin" if is_clear and row.verdict == "no difference" else row.verdict
+    verdict = "within margin" if is_clear and row.verdict == "no difference" else row.verdict
+    return mark_verdict(verdict, row)
 
 
 def is_family(rows: Sequence[Contrast]) -> bool:
@@ -164,7 +170,8 @@ def _describe_contrast(row: Contrast, findings: Findings) -> str:
     verb = "beats" if row.verdict == "better" else "is behind"
     errors = describe_errors(row, describe_metric(row.metric))
     by = f"{difference}, {errors}" if errors else difference
-    return f"{row.arm} {verb} {row.control} by {by}: {against}{interval}."
+    control = qualify_arm(row.control, row.n_control_collapsed)
+    return f"{qualify_arm(row.arm, row.n_collapsed)} {verb} {control} by {by}: {against}{interval}."
 
 
 def _describe_signs(row: Contrast) -> str:

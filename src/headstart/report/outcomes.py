@@ -1,36 +1,24 @@
-"""Sentences about runs that failed, and about runs that learnt nothing, said beside the verdicts."""
+"""Sentences about runs that collapsed, and about runs that failed, said beside the verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headstart.records import OutcomeRow
+from headstart.records import Contrast, OutcomeRow
+from headstart.report.collapsed import explain_collapsed
 
 
-def describe_outcomes(rows: Sequence[OutcomeRow]) -> Iterator[str]:
-    """One sentence for each arm with runs that did not learn, and one for all runs that failed."""
-    for arm in dict.fromkeys(row.arm for row in rows):
-        collapsed = [row for row in rows if row.arm == arm and row.n_collapsed]
-        if collapsed:
-            yield _describe_collapsed(collapsed)
+def describe_outcomes(rows: Sequence[OutcomeRow], contrasts: Sequence[Contrast] = ()) -> Iterator[str]:
+    """As `collapsed.explain_collapsed`, and one sentence for all runs that failed.
+
+    Args:
+        contrasts: those that are spoken of beside it; runs that collapsed at other sizes are left out then.
+    """
+    sizes = {row.size for row in contrasts}
+    yield from explain_collapsed([row for row in rows if not sizes or row.size in sizes], contrasts)
     failed = [row for row in rows if row.n_failed]
     if failed:
         yield _describe_failed(failed)
-
-
-def _describe_collapsed(rows: Sequence[OutcomeRow]) -> str:
-    """Of one arm, size by size."""
-    counts = ", ".join(
-        f"{row.n_collapsed} of {row.n_runs - row.n_failed} runs{_name_size(row)} ({_format_shares(row)})"
-        for row in rows
-    )
-    majority = f"{100 * (rows[0].majority or 0):.1f}%"
-    return f"{rows[0].arm} did not learn (at or below the majority class, {majority}) in {counts}."
-
-
-def _format_shares(row: OutcomeRow) -> str:
-    low, high = row.collapsed_low or 0.0, row.collapsed_high or 0.0
-    return f"95%: {100 * low:.0f} to {100 * high:.0f}% of such runs"
 
 
 def _describe_failed(rows: Sequence[OutcomeRow]) -> str:

@@ -21,7 +21,8 @@ def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:
 
 def _render_analysis(analysis: PowerAnalysis) -> RenderableType:
     lines = (line for contrast in analysis.contrasts for line in _describe(contrast, analysis.metric))
-    return Group(_make_detectable_table(analysis), Text(), *map(Text, (*lines, *_explain(analysis))))
+    notes = (*lines, *_explain(analysis), *_explain_collapsed(analysis))
+    return Group(_make_detectable_table(analysis), Text(), *map(Text, notes))
 
 
 def _make_detectable_table(analysis: PowerAnalysis) -> TerminalTable:
@@ -122,6 +123,16 @@ def _explain(analysis: PowerAnalysis) -> Iterator[str]:
     if any(contrast.variances.group_size > 1 for contrast in analysis.contrasts):
         size = max(contrast.variances.group_size for contrast in analysis.contrasts)
         yield f"Test examples come in groups of {size:.3g} on average, as those measured did."
+
+
+def _explain_collapsed(analysis: PowerAnalysis) -> Iterator[str]:
+    """That variances are those of models that learnt nothing, where they are."""
+    yield from (warning.message for warning in analysis.warnings)
+    if analysis.warnings:
+        yield (
+            "Models that collapsed vary otherwise than models that learn: the figures above do not hold for "
+            "a study in which they do."
+        )
 
 
 def _explain_assumptions(contrast: ContrastPower) -> Iterator[str]:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from headstart.config.runs import Run
 from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
-from headstart.records import RunRecord, format_duration, format_run_key
+from headstart.records import Collapse, RunRecord, format_duration, format_run_key
+from headstart.report.collapsed import describe_collapse
 from headstart.report.console import make_console
 from headstart.report.numbers import format_metric
 
@@ -67,8 +68,8 @@ class StudyProgress:
                 self._show_step(event)
             case EpochDone():
                 self._show_epoch(event)
-            case RunEnded(record):
-                self._show_end(record)
+            case RunEnded(record, collapse):
+                self._show_end(record, collapse)
 
     def _add_bar(self, run: Run) -> None:
         self._shares[run.key] = 0.0
@@ -91,13 +92,14 @@ class StudyProgress:
             valid = f"valid {metric} {format_metric(metric, epoch.valid[metric])}"
             self.log(f"{event.run.key}: epoch {epoch.epoch}: loss {epoch.train_loss:.3f}, {valid}")
 
-    def _show_end(self, record: RunRecord) -> None:
+    def _show_end(self, record: RunRecord, collapse: Collapse | None) -> None:
         self._ended += 1
         self._shares.pop(record.key, None)
         if record.key in self._bar_of:
             self._bars.remove_task(self._bar_of.pop(record.key))
         self._bars.update(self._study, completed=self._ended, note=self._estimate_time_left())
-        self._print_line(Text(_describe_end(record, self._metric), style="red" if record.error else ""))
+        line = _describe_end(record, self._metric) + describe_collapse(collapse)
+        self._print_line(Text(line, style="red" if record.error else "yellow" if collapse else ""))
 
     def _print_line(self, line: Text) -> None:
         # In a log one piece of news is one line, however long.

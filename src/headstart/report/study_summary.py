@@ -16,10 +16,12 @@ from headstart.config.arm_settings import get_choosing_seeds
 from headstart.config.study import Size, Study
 from headstart.config.traits import get_task_traits
 from headstart.records import GridRow
+from headstart.report.collapsed import MARK, describe_mark
 from headstart.report.conclusions import draw_conclusions, format_verdict, is_family, select_interval
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 from headstart.report.ranking import render_ranking_table, suggest_compare
+from headstart.report.references import explain_reference, make_reference_row
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
 from headstart.report.tables import Column, TerminalTable
 from headstart.report.warnings import render_warnings
@@ -40,14 +42,22 @@ def render_results_table(findings: Findings) -> TerminalTable:
     """Per arm and size: mean, sample deviation, each seed, and the difference to the control."""
     study, metric = findings.study, findings.study.metric
     n_arms = len(study.arms)
+    columns = tuple(_list_columns(findings))
+    rows = [list(_format_row(findings, arm, size)) for size in study.sizes for arm in study.arms]
+    reference = make_reference_row(findings.reference, metric, [column.head for column in columns])
+    about = (explain_reference(findings.reference, metric), describe_mark(findings.outcomes))
+    caption = (
+        f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation over seeds"
+        f"{_describe_brackets(findings)}"
+    )
     return TerminalTable(
-        tuple(_list_columns(findings)),
-        [list(_format_row(findings, arm, size)) for size in study.sizes for arm in study.arms],
+        columns,
+        [*rows, *([reference] if reference else [])],
         title=study.question,
-        caption=f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation "
-        f"over seeds{_describe_brackets(findings)}",
+        caption="\n".join(filter(None, (caption, *about))),
         keys=2 if len(study.sizes) > 1 else 1,
-        sections=frozenset(n_arms * (i + 1) - 1 for i in range(len(study.sizes) - 1)),
+        sections=frozenset(n_arms * (i + 1) - 1 for i in range(len(study.sizes) - 1 + bool(reference))),
+        row_styles={len(rows): "dim"},
     )
 
 
@@ -90,9 +100,17 @@ def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     if findings.grid_rows:
         yield _format_chosen(findings, arm, size)
     yield _format_mean(findings, arm, size)
-    yield " ".join(format_metric(metric, by_seed.get(seed)) for seed in study.seeds)
+    dead = _list_collapsed_seeds(findings, arm, size)
+    yield " ".join(
+        format_metric(metric, by_seed.get(seed)) + (MARK if seed in dead else "") for seed in study.seeds
+    )
     if study.control_arm:
         yield from _format_difference(findings, arm, size)
+
+
+def _list_collapsed_seeds(findings: Findings, arm: str, size: Size) -> set[int]:
+    """Seeds whose run collapsed."""
+    return {run.seed for run in findings.select_chosen(arm, size) if findings.collapses.get(run.key)}
 
 
 def _format_chosen(findings: Findings, arm: str, size: Size) -> str:

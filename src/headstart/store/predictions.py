@@ -111,7 +111,8 @@ class Predictions:
     alone. `digest`
     tells one set of test examples, with their labels, from another; `groups` [N], which it does not depend
     on, are equal where examples have something in common, and None where each is by itself. `loss_range` is
-    between what the mean loss was before probabilities were rounded to be written.
+    between what the mean loss was before probabilities were rounded to be written. `names` are those of the
+    classes or labels; there are none of others.
     """
 
     kind: Kind
@@ -124,6 +125,7 @@ class Predictions:
     answers: AnswerMeasures | None = None
     groups: np.ndarray | None = None
     loss_range: tuple[float, float] | None = None
+    names: tuple[str, ...] = ()
 
 
 class PredictionReader:
@@ -227,6 +229,7 @@ def _parse_classes(table: pa.Table, names: Sequence[str]) -> Predictions:
         digest,
         losses,
         loss_range=_bound_loss(of_true, _SHARE_ROUNDED * of_true),
+        names=tuple(names),
     )
 
 
@@ -237,7 +240,14 @@ def _parse_label_sets(table: pa.Table, names: Sequence[str]) -> Predictions:
     losses = -np.log(np.maximum(of_true, _MIN_PROBABILITY)).mean(1)
     digest = _hash_labels(table, y_true, names)
     return Predictions(
-        "labels", y_true, y_pred, len(names), digest, losses, loss_range=_bound_loss(of_true, _ROUNDING)
+        "labels",
+        y_true,
+        y_pred,
+        len(names),
+        digest,
+        losses,
+        loss_range=_bound_loss(of_true, _ROUNDING),
+        names=tuple(names),
     )
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from headstart.config.load import dump_study
 from headstart.config.study import Study
+from headstart.errors import DamagedFileError
 from headstart.files import write_text
 from headstart.records import CheckpointDigest, Look, PlacementRecord, RunRecord, StoppingRule
 from headstart.store.ended_packs import read_unsettled, settle_pack, settle_packs, write_pack
 from headstart.store.folder_mark import write_mark
+from headstart.store.json_files import read_json
 from headstart.store.layout import StudyLayout
 from headstart.store.lease import Fence
 from headstart.store.leftovers import sweep_study_folder
@@ -96,6 +98,15 @@ class RunStore(StudyLayout):
         if self.read_stopping_rule() is None:
             return study
         return study.model_copy(update={"seeds": tuple(dict.fromkeys((*study.seeds, *self.read_seeds())))})
+
+    def read_label_statistics(self) -> Mapping[str, Any] | None:
+        """Of the study's labels, as `plan.json` has them; None where it is gone or cannot be read: no figure
+        of an arm depends on it."""
+        try:
+            statistics = read_json(self.out / "plan.json").get("label_statistics")
+        except DamagedFileError:
+            return None
+        return statistics if isinstance(statistics, dict) else None
 
     def read_stopping_rule(self) -> StoppingRule | None:
         """As `stopping_rules.read_stopping_rule`."""

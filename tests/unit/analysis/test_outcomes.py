@@ -1,4 +1,4 @@
-"""Runs that failed and runs that learnt nothing are counted, by arm and size."""
+"""Runs that failed and runs that collapsed are counted, by arm and size."""
 
 from __future__ import annotations
 
@@ -9,42 +9,44 @@ import pytest
 from scipy import stats
 
 from headstart.analysis.findings import Findings, make_findings
-from headstart.analysis.outcomes import Majority, list_outcomes
-from headstart.analysis.scores import ArmScores
+from headstart.analysis.outcomes import find_collapses, list_outcomes
 from headstart.analysis.study_runs import order_runs
 from headstart.records import OutcomeRow
 from headstart.store.predictions import Predictions
 from studies import make_record, make_study
 
-#: Of ten test examples seven are of the first class.
-Y_TRUE = np.array([0] * 7 + [1] * 3)
+#: Of a hundred test examples seventy are of the first class.
+Y_TRUE = np.array([0] * 70 + [1] * 30)
+LEARNT = Predictions("classes", Y_TRUE, Y_TRUE, 2, "d", np.ones(100), names=("a", "b"))
+DEAD = Predictions("classes", Y_TRUE, np.zeros(100, int), 2, "d", np.ones(100), names=("a", "b"))
 
 
-def count(values: Sequence[float | None], arm: str = "random", n_majority: int | None = 7) -> OutcomeRow:
-    """Of one arm with these accuracies on a test whose majority class is 70%."""
+def count(values: Sequence[float | None], arm: str = "random", *, has_labels: bool = True) -> OutcomeRow:
+    """Of one arm with these accuracies: a model that collapsed for 0.7, one that learnt for others."""
     runs = order_runs(
         make_study(seeds=len(values)), [make_record(arm, seed, value) for seed, value in enumerate(values)]
     )
-    scores = ArmScores("pretrained", "all", 8, {0: 0.9}, n_examples=10, n_majority=n_majority)
-    (row,) = list_outcomes(runs, [scores])
+
+    def read(key: str, metric: str) -> Predictions | None:
+        value = values[int(key.split("/")[-1])]
+        return (DEAD if value == 0.7 else LEARNT) if has_labels else None
+
+    (row,) = list_outcomes(runs, find_collapses(runs, read), read)
     return row
 
 
-def test_runs_at_or_below_the_majority_class_did_not_learn() -> None:
-    row = count((0.9, 0.7, 0.3, 0.8, 0.7000000001, 0.71))
+def test_runs_that_collapsed_are_counted() -> None:
+    row = count((0.9, 0.7, 0.7, 0.8, 0.7, 0.7))
     assert (row.n_runs, row.n_failed, row.n_collapsed, row.majority) == (6, 0, 4, 0.7)
     theirs = stats.binomtest(4, 6).proportion_ci(method="wilson")
     assert (row.collapsed_low, row.collapsed_high) == pytest.approx((theirs.low, theirs.high))
-
-
-@pytest.mark.parametrize(("accuracy", "is_reached"), [(171 / 333, True), (172 / 333, False)])
-def test_the_majority_is_counted_in_examples(accuracy: float, is_reached: bool) -> None:
-    assert Majority(171, 333).is_reached(accuracy) == is_reached
+    assert row.collapse is not None
+    assert (row.collapse.answer, row.collapse.answer_share) == ("'a'", 1)
 
 
 def test_none_of_one_run_is_no_promise() -> None:
     row = count((0.9,))
-    assert row.n_collapsed == 0
+    assert (row.n_collapsed, row.collapse) == (0, None)
     assert row.collapsed_low == 0
     assert row.collapsed_high == pytest.approx(0.793, abs=1e-3)
 
@@ -59,8 +61,8 @@ def test_an_arm_whose_every_run_failed_has_a_row() -> None:
     assert (row.n_runs, row.n_failed, row.n_collapsed, row.collapsed_low) == (2, 2, None, None)
 
 
-def test_without_classes_nothing_is_said_of_learning() -> None:
-    row = count((0.9, 0.2), n_majority=None)
+def test_without_predictions_nothing_is_said_of_collapse() -> None:
+    row = count((0.9, 0.7), has_labels=False)
     assert (row.n_runs, row.n_collapsed, row.majority) == (2, None, None)
 
 
@@ -102,12 +104,25 @@ def test_findings_hold_them_by_size_and_arm() -> None:
         for size in (2, 4)
         for seed in (0, 1)
     ]
-    predictions = Predictions("classes", Y_TRUE, Y_TRUE, 2, "d", np.ones(10))
-    findings = make_findings(study, records, (), lambda key, metric: predictions)
+    findings = make_findings(
+        study, records, (), lambda key, metric: DEAD if key.startswith("random/2/") else LEARNT
+    )
     assert [(row.size, row.arm, row.n_collapsed) for row in findings.outcomes] == [
         (2, "pretrained", 0),
         (2, "random", 2),
         (4, "pretrained", 0),
         (4, "random", 0),
     ]
-    assert findings.to_dict()["outcomes"][1]["majority"] == 0.7
+    values = findings.to_dict()
+    assert values["outcomes"][1]["majority"] == 0.7
+    dead = [run["collapse"] for run in values["runs"] if (run["arm"], run["size"]) == ("random", 2)]
+    assert [(run["reason"], run["answer"], run["count"]) for run in dead] == 2 * [("one answer", "'a'", 100)]
+    assert sum(run["collapse"] is not None for run in values["runs"]) == 2
+    assert [row["n_control_collapsed"] for row in values["contrasts"] if row["metric"] == "accuracy"] == [
+        2,
+        0,
+    ]
+    (warning,) = (one for one in values["warnings"] if one["kind"] == "collapsed")
+    assert warning["message"].startswith(
+        "random collapsed in 2 of 2 runs with 2 training texts (always 'a'): at learning rate 3e-5 nothing "
+    )

@@ -29,13 +29,15 @@ class LabelStatistics:
     """How often labels stand in each part, or how they are distributed; None where that does not apply.
 
     `counts` are examples by class name, `labels_per_example` their mean number of labels; `quantiles` are of
-    numbers, with a `histogram` of the training labels.
+    numbers, with a `histogram` of the training labels. `most_frequent_set` are the labels that stand together
+    most often in the training part.
     """
 
     counts: dict[str, dict[Part, int]] | None = None
     labels_per_example: dict[Part, float] | None = None
     quantiles: dict[Part, dict[str, float]] | None = None
     histogram: tuple[Bar, ...] | None = None
+    most_frequent_set: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`: what applies."""
@@ -44,6 +46,7 @@ class LabelStatistics:
             "labels_a_text": self.labels_per_example,
             "numbers": self.quantiles,
             "histogram": None if self.histogram is None else [bar.to_dict() for bar in self.histogram],
+            "most_frequent_set": None if self.most_frequent_set is None else list(self.most_frequent_set),
         }
         return {key: value for key, value in values.items() if value is not None}
 

@@ -80,7 +80,17 @@ class LabelSet(NamedLabel):
         """Examples with each label, and labels an example."""
         counts = {part: values.sum(0) for part, values in labels.items()}
         means = {part: float(values.sum(1).mean()) for part, values in labels.items()}
-        return LabelStatistics(counts=count_by_name(counts, names), labels_per_example=means)
+        return LabelStatistics(
+            counts=count_by_name(counts, names),
+            labels_per_example=means,
+            most_frequent_set=_find_most_frequent(labels["train"], names),
+        )
+
+
+def _find_most_frequent(flags: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
+    """The names of the set of labels, a row of flags [N, C], that is there most often."""
+    sets, counts = np.unique(flags, axis=0, return_counts=True)
+    return tuple(name for name, flag in zip(names, sets[counts.argmax()], strict=True) if flag)
 
 
 def _parse_cell(row: Row, data: Data) -> list[Any] | dict[str, Any]:

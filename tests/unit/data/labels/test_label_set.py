@@ -95,11 +95,13 @@ def test_no_label_at_all_cannot_be_learnt() -> None:
 
 
 def test_labels_are_counted_and_averaged_in_each_part() -> None:
-    labels: dict[Part, np.ndarray] = dict.fromkeys(PARTS, np.array([[1, 0], [1, 1], [0, 0]], np.float32))
+    flags = np.array([[1, 0], [1, 1], [0, 0], [1, 1]], np.float32)
+    labels: dict[Part, np.ndarray] = dict.fromkeys(PARTS, flags)
     summary: dict[str, Any] = KIND.summarise(labels, ("a", "b")).to_dict()
     assert summary == {
-        "counts": {"a": dict.fromkeys(PARTS, 2), "b": dict.fromkeys(PARTS, 1)},
-        "labels_a_text": dict.fromkeys(PARTS, 1.0),
+        "counts": {"a": dict.fromkeys(PARTS, 3), "b": dict.fromkeys(PARTS, 2)},
+        "labels_a_text": dict.fromkeys(PARTS, 1.25),
+        "most_frequent_set": ["a", "b"],
     }
 
 
