@@ -13,6 +13,7 @@
     python benchmarks/coverage.py items --examples 300 2000
     python benchmarks/coverage.py tiers --examples 300 2000
     python benchmarks/coverage.py groups
+    python benchmarks/coverage.py limits --examples 24 300 1000 --seeds 2 3 5 10 --repeats 1000
 
 Of single arms, and of one run against another: `coverage_arms.py`.
 
@@ -34,6 +35,7 @@ from coverage_family import simulate_family
 from coverage_groups import simulate_groups
 from coverage_items import simulate_items, simulate_tiers
 from coverage_laws import LEAN, draw_right, expect_accuracy, expect_macro_f1, macro_f1_by_example
+from coverage_limits import simulate_limits
 from coverage_looks import simulate_looks
 from coverage_power import simulate_power, simulate_ranges
 from coverage_texts import simulate_texts
@@ -146,6 +148,7 @@ CASES: Final = {
     "items": simulate_items,
     "tiers": simulate_tiers,
     "groups": simulate_groups,
+    "limits": simulate_limits,
 }
 
 

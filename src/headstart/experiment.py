@@ -32,6 +32,7 @@ from headstart.planning.plan import Plan
 from headstart.planning.tuning import describe_changed_choices
 from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
+from headstart.report.conclusions import draw_conclusions
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
@@ -52,7 +53,12 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`."""
-        return self.findings.to_dict()
+        return describe_findings(self.findings)
+
+
+def describe_findings(findings: Findings) -> dict[str, Any]:
+    """The findings as plain values, with every sentence about them."""
+    return findings.to_dict() | {"conclusions": draw_conclusions(findings)}
 
 
 def run_missing(
@@ -202,7 +208,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     read = opened.read_predictions
     findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
-    opened.store.write_json("results.json", findings.to_dict())
+    opened.store.write_json("results.json", describe_findings(findings))
     return findings
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -19,14 +17,8 @@ from headstart.analysis.scores import (
     pair_scores,
     summarise_scores,
 )
-from headstart.config.metrics import MetricInfo
 from headstart.records import Contrast, SeedContrast, SummaryRow
 from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
-
-#: Of intervals that a normal law makes, which knows no ends.
-_ENDS: Final = tuple(
-    f"{name}{end}" for name in ("", "family_", "seeds_", "sequence_") for end in ("low", "high")
-)
 
 
 @dataclass(frozen=True)
@@ -60,39 +52,37 @@ def compare_pairs(
     generator = np.random.default_rng(seed)
     by_cell = {arm_scores.cell: arm_scores for arm_scores in bootstrap_examples(scores, generator)}
     paired = [(by_cell[arm], by_cell[control]) for arm, control in pairs]
-    n_tests = len(paired) * judging.n_metrics
-    comparisons = [_compare_cells(arm, control, judging, n_tests, generator) for arm, control in paired]
     return ScoredPairs(
         summary=tuple(summarise_scores(arm_scores, judging.metric) for arm_scores in by_cell.values()),
-        contrasts=tuple(
-            _add_effect_sizes(_make_contrast(arm, control, comparison, judging), arm, control, judging)
-            for (arm, control), comparison in zip(paired, comparisons, strict=True)
-        ),
+        contrasts=contrast_pairs(paired, judging, generator),
+    )
+
+
+def contrast_pairs(
+    pairs: Sequence[tuple[ArmScores, ArmScores]], judging: Judging, generator: np.random.Generator
+) -> tuple[Contrast, ...]:
+    """The contrasts of arms with their controls, which are one family; as `compare_pairs`.
+
+    Args:
+        pairs: each an arm and its control; without a bootstrap where their examples were not resampled.
+        generator: resamples seeds, and draws sign flips.
+    """
+    n_tests = len(pairs) * judging.n_metrics
+    comparisons = [_compare_cells(arm, control, judging, n_tests, generator) for arm, control in pairs]
+    return tuple(
+        _add_effect_sizes(_make_contrast(arm, control, comparison, judging), arm, control, judging)
+        for (arm, control), comparison in zip(pairs, comparisons, strict=True)
     )
 
 
 def _add_effect_sizes(contrast: Contrast, arm: ArmScores, control: ArmScores, judging: Judging) -> Contrast:
-    """With what the difference means in use, and with intervals that end where they must."""
+    """With what the difference means in use."""
     found = {
         "one_run": compare_one_run(arm, control, judging),
         "win_rate": compare_wins(arm, control, judging),
         "relative_errors": compare_errors(arm, control, judging, 1 - judging.alpha / contrast.n_tests),
     }
-    return contrast.model_copy(update=found | cut_ends(contrast, judging.metric))
-
-
-def cut_ends(contrast: Contrast, metric: MetricInfo) -> dict[str, float]:
-    """The ends of its intervals that are beyond what a difference can be, at what it can be.
-
-    No truth lies there, so an interval holds as often without: a share's difference is at most 1.
-    """
-    low, high = metric.bounds
-    ends = {name: getattr(contrast, name) for name in _ENDS}
-    return {
-        name: math.copysign(high - low, end)
-        for name, end in ends.items()
-        if end is not None and abs(end) > high - low
-    }
+    return contrast.model_copy(update=found)
 
 
 def _compare_cells(
@@ -100,6 +90,8 @@ def _compare_cells(
 ) -> PairedComparison:
     """Over the seeds that both have; where they share none, over the seeds of each."""
     direction = judging.metric.lower_is_better
+    lowest, highest = judging.metric.bounds
+    limit = highest - lowest
     if seeds := list_shared_seeds(arm, control):
         mine, theirs = pair_scores((arm, control), seeds)
         return compare_paired(
@@ -111,11 +103,14 @@ def _compare_cells(
             lower_is_better=direction,
             of_models=judging.of_models,
             bound=1.0 if judging.metric.is_share else None,
+            limit=limit,
             shared=judging.find_shared_part(arm.size),
             sequence=judging.sequence,
         )
     mine, theirs = (pair_scores([own], sorted(own.by_seed))[0] for own in (arm, control))
-    return compare_unpaired(mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction)
+    return compare_unpaired(
+        mine, theirs, n_tests=n_tests, alpha=judging.alpha, lower_is_better=direction, limit=limit
+    )
 
 
 def _make_contrast(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+from headstart.analysis.baselines import compare_with_baselines
 from headstart.analysis.collapse_words import warn_of_collapsed
 from headstart.analysis.collapsed import mark_contrasts
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
@@ -45,6 +46,7 @@ class Findings(StudyRuns):
 
     `collapses` say by key how runs collapsed, None where one did not; `reference` is what always giving the
     same answer scores.
+    `baseline_contrasts` are of pretrained arms with baselines, as `baselines.compare_with_baselines`.
     """
 
     summary: tuple[SummaryRow, ...]
@@ -58,6 +60,7 @@ class Findings(StudyRuns):
     ranking: Ranking | None = None
     collapses: Collapses = field(default_factory=dict)
     reference: Reference | None = None
+    baseline_contrasts: tuple[Contrast, ...] = ()
 
     @property
     def earlier_looks(self) -> tuple[Look, ...]:
@@ -73,6 +76,7 @@ class Findings(StudyRuns):
             "runs": [self._dump_run(record) for record in self.records],
             "summary": [row.model_dump(mode="json") for row in self.summary],
             "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
+            "baseline_contrasts": [row.model_dump(mode="json") for row in self.baseline_contrasts],
             "outcomes": [row.model_dump(mode="json") for row in self.outcomes],
             "ranking": self.ranking.to_dict() if self.ranking else None,
             "reference": self.reference.model_dump(mode="json") if self.reference else None,
@@ -122,6 +126,7 @@ def make_findings(
     margin = find_margin(study, study.metric, looks)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
     ranking: Ranking | None = None
+    baseline_contrasts: tuple[Contrast, ...] = ()
     collected = collect_scores(runs, runs.metrics, read)
     for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
@@ -131,6 +136,7 @@ def make_findings(
         contrasts += compared.contrasts
         if metric == study.metric:
             ranking = rank_arms(scores, judging, left_out=find_left_out(study), runs=runs.chosen, seed=_SEED)
+            baseline_contrasts = compare_with_baselines(study, scores, judging, _SEED)
         if control and metric == study.metric:
             worth = estimate_worths(scores, runs.chosen, control, describe_metric(metric), _SEED)
     collapses = find_collapses(runs, read)
@@ -154,4 +160,5 @@ def make_findings(
         outcomes=outcomes,
         collapses=collapses,
         reference=find_reference(runs, read, labels),
+        baseline_contrasts=baseline_contrasts,
     )

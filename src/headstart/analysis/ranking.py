@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +41,15 @@ class Ranking:
     margin: float | None = None
     within_margin: tuple[str, ...] | None = None
     left_out: str | None = None
+    is_sequential: bool = False
+
+    def find_gap(self, arm: str, other: str) -> tuple[float, float] | None:
+        """The ends of the interval of `arm` minus `other`, which holds for all pairs, or None."""
+        for row in self.pairs:
+            low, high = _select_ends(row, is_sequential=self.is_sequential)
+            if low is not None and high is not None and {row.arm, row.control} == {arm, other}:
+                return (low, high) if row.arm == arm else (-high, -low)
+        return None
 
     @property
     def cheapest(self) -> tuple[ArmCost, ...]:
@@ -86,7 +95,8 @@ def rank_arms(
         return None
     if max(len(one.by_seed) for one in candidates) < 2:
         return None
-    compared = compare_pairs(candidates, list_pairs(candidates), judging, seed)
+    # Tiers are of what is better at all: a margin would call a clear difference within it none.
+    compared = compare_pairs(candidates, list_pairs(candidates), replace(judging, margin=None), seed)
     tiers = find_tiers(compared.summary, compared.contrasts, judging.metric)
     return Ranking(
         metric=judging.metric,
@@ -96,6 +106,7 @@ def rank_arms(
         costs=_measure_costs([run for run in runs if run.size == size]),
         margin=judging.margin,
         within_margin=_list_within_margin([row.arm for row in tiers], compared.contrasts, judging),
+        is_sequential=judging.is_sequential,
         left_out=left_out if any(one.arm == left_out for one in at_size) else None,
     )
 
@@ -155,11 +166,13 @@ def _list_within_margin(
     return tuple(arm for arm in arms if all(losses[arm, other] < margin for other in arms if other != arm))
 
 
+def _select_ends(row: Contrast, *, is_sequential: bool) -> tuple[float | None, float | None]:
+    return (row.sequence_low, row.sequence_high) if is_sequential else (row.family_low, row.family_high)
+
+
 def _list_losses(row: Contrast, judging: Judging) -> list[tuple[str, str, float]]:
     """By how much each of the two may be worse than the other at most; infinite without an interval."""
-    low, high = (
-        (row.sequence_low, row.sequence_high) if judging.is_sequential else (row.family_low, row.family_high)
-    )
+    low, high = _select_ends(row, is_sequential=judging.is_sequential)
     if low is None or high is None:
         return [(row.arm, row.control, np.inf), (row.control, row.arm, np.inf)]
     of_arm, of_control = (high, -low) if judging.metric.lower_is_better else (-low, high)

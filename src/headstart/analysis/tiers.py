@@ -50,7 +50,7 @@ def find_tiers(
     Args:
         contrasts: of all pairs.
     """
-    wins = {_order_pair(row) for row in contrasts if row.verdict in ("better", "worse")}
+    wins = {_order_pair(row, metric) for row in contrasts if _is_decided(row)}
     sign = 1.0 if metric.lower_is_better else -1.0
     ordered = sorted(summary, key=lambda row: sign * row.mean)
     tier_of: dict[str, int] = {}
@@ -77,6 +77,14 @@ def _make_row(row: SummaryRow, ordered: Sequence[str], wins: Set[tuple[str, str]
     )
 
 
-def _order_pair(row: Contrast) -> tuple[str, str]:
-    """Who wins and who loses."""
-    return (row.arm, row.control) if row.verdict == "better" else (row.control, row.arm)
+def _is_decided(row: Contrast) -> bool:
+    """Whether one is better, be it by less than a margin."""
+    low, high = row.family_low, row.family_high
+    is_clear = low is not None and high is not None and not low <= 0 <= high
+    return row.verdict in ("better", "worse") or (row.verdict == "no difference" and is_clear)
+
+
+def _order_pair(row: Contrast, metric: MetricInfo) -> tuple[str, str]:
+    """Who wins and who loses, of a pair that is decided."""
+    is_better = (row.difference > 0) != metric.lower_is_better
+    return (row.arm, row.control) if is_better else (row.control, row.arm)

@@ -46,12 +46,14 @@ def compare(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     table: Annotated[str | None, typer.Option(help="Print this table alone, such as arms.")] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Print every note, not five at most.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
     from headstart.analysis.gate import judge_gate
     from headstart.commands.compare import compare_sources
     from headstart.report.comparison import (
+        describe_comparison,
         render_comparison,
         render_comparison_latex,
         render_comparison_markdown,
@@ -71,13 +73,13 @@ def compare(
     )
     judged = judge_gate(comparison, arm) if gate else None
     if as_json:
-        print_json(comparison.to_dict())
+        print_json(describe_comparison(comparison))
     elif as_latex:
         print_text(render_comparison_latex(comparison, table), end="")
     elif as_markdown:
         print_text(render_comparison_markdown(comparison, table), end="")
     else:
-        print_rendered(render_comparison(comparison, table))
+        print_rendered(render_comparison(comparison, table, all_notes=show_all))
     if judged is not None:
         print_news(
             f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}"

@@ -136,8 +136,8 @@ class Contrast(Record):
 
     `n_collapsed` and `n_control_collapsed` are how many runs of either collapsed, null where it is not known.
 
-    Ends of differences between figures that have ends are cut at what is possible, 1 for shares. `one_run` is
-    null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
+    Ends of differences between figures that have ends stay within what is possible, 1 for shares. `one_run`
+    is null with one seed, `relative_errors` where arms are not both near their ceiling or share no two seeds;
     both where seeds were added by a rule, as is `win_rate`, which language models alone have.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.scores import ArmScores, list_shared_seeds
 from headstart.records import Contrast
-from headstart.report.numbers import format_metric, format_p, get_unit
+from headstart.report.numbers import format_margin, format_p, format_score
 from headstart.wording import format_names
 
 #: The part of a variance from which rounding's is worth a sentence.
@@ -34,24 +35,30 @@ def explain_missing_contrasts(comparison: Comparison) -> Iterator[str]:
 
 
 def explain_seeds_apart(comparison: Comparison) -> Iterator[str]:
-    """A sentence for each contrast whose arms do not have the same seeds."""
+    """A sentence for each two arms that do not have the same seeds, whatever the number of their sizes."""
     by_cell = {(scores.arm, scores.size): scores for scores in comparison.scores}
+    apart = defaultdict[tuple[str, str, bool], list[Contrast]](list)
     for row in comparison.contrasts:
         arm, control = by_cell.get((row.arm, row.size)), by_cell.get((row.control, row.size))
         if arm is not None and control is not None and arm.by_seed.keys() != control.by_seed.keys():
-            yield _describe_apart(row, arm, control, comparison)
+            apart[row.arm, row.control, row.n_control_seeds is None].append(row)
+    for rows in apart.values():
+        arm, control = (by_cell[name, rows[0].size] for name in (rows[0].arm, rows[0].control))
+        yield _describe_apart(rows, arm, control, comparison)
 
 
-def _describe_apart(row: Contrast, arm: ArmScores, control: ArmScores, comparison: Comparison) -> str:
-    size = "" if row.size == "all" else f" (size {row.size})"
+def _describe_apart(
+    rows: Sequence[Contrast], arm: ArmScores, control: ArmScores, comparison: Comparison
+) -> str:
+    row = rows[0]
+    sizes = [str(row.size) for row in rows]
+    size = "" if sizes == ["all"] else f" (size{'' if len(sizes) == 1 else 's'} {', '.join(sizes)})"
     if row.n_control_seeds is not None:
-        return (
-            f"{row.arm} and {row.control}{size} are not paired, no seed in common: Welch's t over "
-            f"{row.n_seeds} and {row.n_control_seeds} seeds."
-        )
+        return f"{row.arm} and {row.control}{size} are not paired, no seed in common: {_name_test(rows)}."
     shared = list_shared_seeds(arm, control)
     mine, theirs = (_average(scores.by_seed, shared) for scores in (arm, control))
-    figures = f"{format_metric(comparison.info, mine)} against {format_metric(comparison.info, theirs)}"
+    figures = f"{format_score(comparison.info, mine)} vs {format_score(comparison.info, theirs)}"
+    at = f" at size {row.size}" if len(rows) > 1 else ""
     only = "; ".join(
         f"only {scores.arm} has {_name_seeds(seeds)}"
         for scores, other in ((arm, control), (control, arm))
@@ -59,8 +66,17 @@ def _describe_apart(row: Contrast, arm: ArmScores, control: ArmScores, compariso
     )
     return (
         f"{row.arm} and {row.control}{size} are compared by {_name_seeds(shared)}, which both have, with "
-        f"means of {figures}; {only}. The means above are of all seeds."
+        f"means of {figures}{at}; {only}. The means above are of all seeds."
     )
+
+
+def _name_test(rows: Sequence[Contrast]) -> str:
+    """What the seeds of arms that share none allow: of a single run there is no spread to compare by."""
+    row = rows[0]
+    counts = f"{row.n_seeds} and {row.n_control_seeds} seeds"
+    if min(row.n_seeds, row.n_control_seeds or 0) < 2:
+        return f"{counts}, and of one run there is no spread, so no interval"
+    return f"Welch's t over {counts}"
 
 
 def _average(by_seed: Mapping[int, float], seeds: Sequence[int]) -> float:
@@ -74,7 +90,7 @@ def _name_seeds(seeds: Sequence[int]) -> str:
 def explain_rounding(comparison: Comparison) -> Iterator[str]:
     """Where differences have no spread, or one that rounding adds to, and what the sign-flip test says."""
     unit = max((scores.rounding for scores in comparison.scores), default=0.0)
-    written = f"{unit * comparison.info.points:.3g} {get_unit(comparison.info)}"
+    written = format_margin(comparison.info, float(f"{unit * comparison.info.points:.3g}"))
     for row in comparison.contrasts:
         if row.low is None and row.n_seeds > 1 and row.difference and row.n_control_seeds is None:
             yield _describe_no_spread(row, written)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -15,7 +15,14 @@ from headstart.data.markdown import escape_markdown_cell
 from headstart.errors import HeadstartError
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
 from headstart.report.collapsed import mark_mean
-from headstart.report.conclusions import describe_level, explain_comparison, format_verdict, is_adjusted
+from headstart.report.conclusions import (
+    close_comparison,
+    describe_level,
+    explain_comparison,
+    format_verdict,
+    is_adjusted,
+)
+from headstart.report.intervals import format_ends
 from headstart.report.numbers import (
     format_interval,
     format_metric,
@@ -35,6 +42,7 @@ from headstart.report.table_formats import (
 )
 from headstart.report.tables import drop_empty, make_table
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
+from headstart.report.worth import is_told
 from headstart.wording import format_names
 
 #: Columns whose cells may take several lines.
@@ -56,8 +64,15 @@ class NamedTable:
     keys: int = 1
 
 
-def render_comparison(comparison: Comparison, table: str | None = None) -> RenderableType:
-    """Tables and notes, for a terminal.
+def describe_comparison(comparison: Comparison) -> dict[str, Any]:
+    """Plain values, for `--json`, with every sentence about them."""
+    return comparison.to_dict() | {"sentences": explain_comparison(comparison)}
+
+
+def render_comparison(
+    comparison: Comparison, table: str | None = None, *, all_notes: bool = False
+) -> RenderableType:
+    """Tables and the notes that matter most, or all of them, for a terminal.
 
     Args:
         table: the name of one that is shown alone, without notes.
@@ -70,7 +85,8 @@ def render_comparison(comparison: Comparison, table: str | None = None) -> Rende
     rows = [drop_empty(one.rows) if one.name == "arms" else one.rows for one in tables]
     shown = [make_table(r, keys=one.keys, wraps=_WRAPS) for r, one in zip(rows, tables, strict=True)]
     parts = [part for one in shown for part in (one, Text())]
-    notes = explain_comparison(comparison) if table is None else []
+    notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")
+    notes = notes if table is None else []
     return Group(*parts, *map(Text, notes))
 
 
@@ -148,16 +164,17 @@ def name_tables(comparison: Comparison) -> Iterator[NamedTable]:
 
 def _name_worth_tables(comparison: Comparison, has_sizes: bool) -> Iterator[NamedTable]:
     metric, control = comparison.metric, comparison.control
-    if comparison.label_worth:
+    label_worth = [row for row in comparison.label_worth if is_told(row)]
+    if label_worth:
         head = _make_worth_head(comparison, "label worth", "labels", metric)
-        rows = [head, *(_format_worth_row(row, comparison.info) for row in comparison.label_worth)]
+        rows = [head, *(_format_worth_row(row, comparison.info) for row in label_worth)]
         caption = f"How many labels {control} needs for the {metric} that an arm has with its own."
         yield NamedTable("label-worth", caption, rows, keys=2)
-    if comparison.step_worth:
+    step_worth = [row for row in comparison.step_worth if is_told(row)]
+    if step_worth:
         head = _make_worth_head(comparison, "worth in updates", "updates", f"valid {metric}")
         cells = [
-            _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes)
-            for row in comparison.step_worth
+            _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes) for row in step_worth
         ]
         rows = [_add_size(head, _SIZE, has_sizes), *cells]
         caption = f"How many updates {control} needs for the {metric} that an arm has after its own."
@@ -262,11 +279,10 @@ def _name_columns(comparison: Comparison) -> list[str]:
 
 def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
     metric = comparison.info
+    interval = format_ends(row, comparison.stopping_rule, metric) or "-"
     if comparison.stopping_rule is not None:
-        interval = format_interval(metric, row.sequence_low, row.sequence_high, signed=True)
         figures = [interval, str(row.n_seeds)]
     else:
-        interval = format_interval(metric, row.family_low, row.family_high, signed=True)
         signs = [] if comparison.of_models else [format_p(row.p_sign_flip)]
         figures = [interval, format_p(row.p_adjusted), *signs]
     rule = comparison.stopping_rule

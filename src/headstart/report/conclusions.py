@@ -1,118 +1,165 @@
-"""Conclusions: findings and comparisons in sentences; every figure in them is in the tables too."""
+"""Conclusions: which sentences close a study or a comparison, and in which order; words are made elsewhere.
+
+Every figure in them is in the tables too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import replace
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
-from headstart.config.metrics import MetricInfo, describe_metric, is_better
-from headstart.config.study import Size
-from headstart.config.traits import get_method_traits
-from headstart.records import Contrast, Margin, StoppingRule
+from headstart.config.metrics import MetricInfo, describe_metric
+from headstart.records import Contrast, Margin, OutcomeRow, StoppingRule
+from headstart.report.advice import advise
+from headstart.report.answers import Told, describe_answers, find_largest_size
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
-from headstart.report.collapsed import describe_mark, mark_verdict, qualify_arm
-from headstart.report.groups import describe_samples, explain_groups, warn_of_few_groups
-from headstart.report.looks import describe_at_once, explain_looks
-from headstart.report.numbers import format_interval, format_metric, format_p, get_unit
-from headstart.report.one_more_run import describe_errors, explain_one_more_run
-from headstart.report.outcomes import describe_outcomes
+from headstart.report.closing import SAID_ELSEWHERE, Ranked, choose_closing, list_texts, rank_first
+from headstart.report.collapsed import describe_mark, explain_collapsed, mark_verdict
+from headstart.report.groups import explain_groups
+from headstart.report.intervals import holds_zero
+from headstart.report.looks import explain_looks
+from headstart.report.numbers import format_margin
+from headstart.report.one_more_run import explain_one_more_run
+from headstart.report.outcomes import describe_failed_runs
 from headstart.report.ranking import explain_ranking, explain_ranking_costs
 from headstart.report.references import explain_reference
-from headstart.report.stopping import (
-    describe_anytime_interval,
-    explain_stopping,
-    is_of_median,
-    select_difference,
-)
+from headstart.report.stopping import explain_stopping
 from headstart.report.win_rates import explain_win_rates
-from headstart.report.worth import describe_label_worth, explain_fall, explain_worth
-
-_TWO_SEEDS: Final = (
-    "Two seeds are few: an interval over two is several times as wide as one over three. "
-    "Run with seeds=3 or more."
-)
+from headstart.report.worth import describe_label_worths, explain_fall, explain_worth
 
 
 def draw_conclusions(findings: Findings) -> list[str]:
-    """The study's conclusions: one sentence for each arm compared with the control, at the largest size."""
-    metric, size = findings.study.metric, findings.study.sizes[-1]
-    contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (metric, size)]
-    sentences = [_describe_contrast(row, findings) for row in contrasts]
-    sentences += describe_outcomes(findings.outcomes, contrasts)
-    sentences += _explain_cut_ends(contrasts, describe_metric(metric), findings.stopping_rule)
+    """Every sentence about a study, the answer to its question first: what `results.json` has."""
+    return list_texts(_rank_conclusions(findings))
+
+
+def close_study(findings: Findings) -> list[str]:
+    """The five at most that a terminal shows."""
+    return choose_closing(_rank_conclusions(findings))
+
+
+def _rank_conclusions(findings: Findings) -> list[Ranked]:
+    study, size = findings.study, findings.study.sizes[-1]
+    contrasts = [row for row in findings.contrasts if (row.metric, row.size) == (study.metric, size)]
+    info = describe_metric(study.metric)
+    told = Told(
+        info, findings.summary, findings.stopping_rule, findings.margin, has_sizes=len(study.sizes) > 1
+    )
+    ranked = rank_first(describe_answers(contrasts, told), 0, 3, count=2)
+    ranked += rank_first(explain_ranking(findings.ranking), 0, 0)
+    ranked += _rank_outcomes(findings.outcomes, contrasts)
+    ranked += rank_first(describe_answers(findings.baseline_contrasts, _name_baselines(told, findings)), 1, 4)
+    smallest = [row for row in findings.label_worth if row.size == study.sizes[0]]
+    ranked += rank_first(describe_label_worths(smallest), 2, 4)
+    ranked += rank_first(advise(contrasts, info, findings.stopping_rule, study.out), 1, 2)
     if contrasts and findings.stopping_rule is None:
-        sentences += explain_looks(findings.earlier_looks)
+        ranked += rank_first(explain_looks(findings.earlier_looks), 0, 0)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
-        sentences += explain_margin(findings.margin, metric)
-    sentences += explain_ranking(findings.ranking)
-    sentences += _name_beaten_models(findings, size)
-    sentences += _describe_training_texts(contrasts)
-    smallest = findings.study.sizes[0]
-    worths = [row for row in findings.label_worth if row.size == smallest]
-    sentences += [sentence for row in worths if (sentence := describe_label_worth(row))]
-    sentences += explain_fall(worths)
-    if any(row.n_seeds < 2 for row in contrasts):
-        sentences.append("With one seed there is no interval: run with seeds=3 or more.")
-    elif any(row.n_seeds == 2 for row in contrasts):
-        sentences.append(_TWO_SEEDS)
-    return [*sentences, *warn_of_few_groups(contrasts)]
+        ranked += rank_first(explain_margin(findings.margin, info), 3, 3)
+    ranked += rank_first(describe_training_texts(contrasts), SAID_ELSEWHERE, SAID_ELSEWHERE)
+    return ranked + rank_first(explain_fall(smallest), 5, 5)
+
+
+def _rank_outcomes(rows: Sequence[OutcomeRow], contrasts: Sequence[Contrast]) -> list[Ranked]:
+    """Runs that collapsed or failed change what a verdict means: the first sentence of each is shown."""
+    sizes = {row.size for row in contrasts}
+    spoken_of = [row for row in rows if not sizes or row.size in sizes]
+    collapsed = rank_first(explain_collapsed(spoken_of, contrasts), 0, 2)
+    return collapsed + rank_first(describe_failed_runs(rows), 0, 0)
+
+
+def _name_baselines(told: Told, findings: Findings) -> Told:
+    """With baselines called by what they are: `the bag of words (words)`."""
+    arms = findings.study.arms
+    controls = {row.control for row in findings.baseline_contrasts}
+    names = {name: f"the {arms[name].method.replace('-', ' ')} ({name})" for name in controls}
+    return replace(told, names=names)
 
 
 def explain_comparison(comparison: Comparison) -> list[str]:
-    """What the verdicts of a comparison are based on, and what they do not cover."""
+    """Every sentence about a comparison: its answers, what they are based on, and what they do not cover."""
+    return list_texts(_rank_explanations(comparison))
+
+
+def close_comparison(comparison: Comparison, where: str) -> list[str]:
+    """The five at most that a terminal shows; `where` says how to see the others."""
+    return choose_closing(_rank_explanations(comparison), where)
+
+
+def _rank_explanations(comparison: Comparison) -> list[Ranked]:
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
-    notes = [*describe_outcomes(comparison.outcomes, contrasts)]
+    ranked = [] if comparison.tiers else rank_first(_answer_comparison(comparison), 0, 3, count=2)
+    ranked += rank_first(_explain_tiers(comparison), 0, 0)
+    ranked += rank_first(explain_ranking(comparison.ranking), 0, 0)
+    ranked += _rank_outcomes(comparison.outcomes, contrasts)
+    ranked += rank_first(explain_missing_contrasts(comparison), 1, 1)
+    ranked += rank_first(explain_seeds_apart(comparison), 1, 3)
+    ranked += rank_first(comparison.notes, 1, 2)
+    ranked += rank_first(_explain_seeds(comparison), 1 if comparison.of_models else 3, 3)
+    if not comparison.of_models:
+        ranked += rank_first(_advise(comparison), 1, 2)
+    if rule is not None:
+        ranked += rank_first(explain_stopping(contrasts, comparison.metric, rule), 1, 2)
+    else:
+        ranked += rank_first(explain_rounding(comparison), 2, 3)
+        ranked += rank_first(explain_looks(comparison.earlier_looks) if contrasts else (), 0, 0)
+    if comparison.margin:
+        ranked += rank_first(explain_margin(comparison.margin, comparison.info), 2, 2)
+    ranked += rank_first(_explain_unknown_examples(contrasts), 2, 2)
+    return ranked + rank_first(_list_legends(comparison), 4, 4)
+
+
+def _list_legends(comparison: Comparison) -> Iterator[str]:
+    """What the figures of tables are, and for what they hold."""
+    contrasts = comparison.contrasts
     legend = (explain_reference(comparison.reference, comparison.info), describe_mark(comparison.outcomes))
-    notes += [f"{words}." for words in legend if words]
-    notes += comparison.notes
-    notes += [*explain_missing_contrasts(comparison), *explain_seeds_apart(comparison)]
-    notes += explain_one_more_run(comparison)
-    notes += explain_win_rates(comparison)
-    notes += (
-        _explain_seeds(comparison) if rule is None else explain_stopping(contrasts, comparison.metric, rule)
-    )
-    notes += explain_rounding(comparison) if rule is None else ()
-    notes += [*explain_ranking(comparison.ranking), *explain_ranking_costs(comparison.ranking)]
-    notes += _explain_tiers(comparison)
-    notes += _explain_cut_ends(contrasts, comparison.info, rule)
-    if rule is None and is_family(contrasts):
+    yield from (f"{words}." for words in legend if words)
+    if comparison.stopping_rule is None and is_family(contrasts):
         chance = "" if comparison.earlier_looks else ": the chance that any verdict is false is 5% at most"
-        notes.append(
+        yield (
             f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni){chance}. "
             "Those of each contrast alone are in --json."
         )
-    notes += explain_looks(comparison.earlier_looks) if rule is None and contrasts else ()
-    notes += explain_margin(comparison.margin, comparison.info) if comparison.margin else ()
-    notes += [f"Tuned arms: {comparison.grid_choice}."] if comparison.grid_choice else []
-    notes += _describe_training_texts(contrasts)
-    notes += explain_groups(contrasts, comparison.scores)
-    notes += explain_worth(comparison.label_worth)
-    notes += explain_worth(comparison.step_worth, "updates")
-    if any(row.test_examples is None for row in contrasts):
-        notes.append("Scores of single test examples are not known: intervals hold for this test set only.")
-    if any(
-        row.verdict == "undecided" and row.n_seeds > 1 and row.limiting_factor == "examples"
-        for row in contrasts
-    ):
-        notes.append(
-            "Where a verdict is undecided and test examples are the limiting factor, more seeds cannot help; "
-            "more test examples would."
+    yield from explain_ranking_costs(comparison.ranking)
+    yield from explain_one_more_run(comparison)
+    yield from explain_win_rates(comparison)
+    if comparison.grid_choice:
+        yield f"Tuned arms: {comparison.grid_choice}."
+    yield from describe_training_texts(contrasts)
+    yield from explain_groups(contrasts, comparison.scores)
+    yield from explain_worth(comparison.label_worth)
+    yield from explain_worth(comparison.step_worth, "updates")
+
+
+def _answer_comparison(comparison: Comparison) -> Iterator[str]:
+    """What contrasts say at the largest size; a table of scores need not have means of its own."""
+    rows, summary = comparison.contrasts, comparison.summary
+    if rows and summary:
+        sizes = [row.size for row in rows]
+        largest = find_largest_size(sizes)
+        told = Told(
+            comparison.info, summary, comparison.stopping_rule, comparison.margin, len(set(sizes)) > 1
         )
-    return notes
+        yield from describe_answers([row for row in rows if row.size == largest], told)
 
 
-def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
-    """The interval that verdicts follow: the one that holds for all contrasts at once, and where seeds were
-    added by a rule the confidence sequence, which does so too."""
-    return (row.family_low, row.family_high) if rule is None else (row.sequence_low, row.sequence_high)
+def _advise(comparison: Comparison) -> Iterator[str]:
+    """For the contrasts at every size; of two studies there is no one folder to ask."""
+    is_study = bool(comparison.outcomes) and comparison.control is not None
+    source = comparison.source if is_study else ""
+    return advise(comparison.contrasts, comparison.info, comparison.stopping_rule, source)
+
+
+def _explain_unknown_examples(rows: Sequence[Contrast]) -> Iterator[str]:
+    if any(row.test_examples is None for row in rows):
+        yield "Scores of single test examples are not known: intervals hold for this test set only."
 
 
 def format_verdict(row: Contrast, rule: StoppingRule | None) -> str:
     """The verdict of a table; where the margin holds an interval that leaves zero out, that it does."""
-    low, high = select_interval(row, rule)
-    is_clear = low is not None and high is not None and not low <= 0 <= high
+    is_clear = holds_zero(row, rule) is False
     verdict = "within margin" if is_clear and row.verdict == "no difference" else row.verdict
     return mark_verdict(verdict, row)
 
@@ -134,103 +181,22 @@ def describe_level(rows: Sequence[Contrast]) -> str:
     return f"95%{at_once}{looks}"
 
 
-def _name_beaten_models(findings: Findings, size: Size) -> Iterator[str]:
-    """Pretrained models that are not better than a baseline without a checkpoint."""
-    study, metric = findings.study, findings.study.metric
-    means = {row.arm: row.mean for row in findings.summary if (row.size, row.metric) == (size, metric)}
-    has_model = {name: get_method_traits(arm.method).has_checkpoint for name, arm in study.arms.items()}
-    for baseline in (name for name in study.arms if name in means and not has_model[name]):
-        method = study.arms[baseline].method.replace("-", " ")
-        for name, arm in study.arms.items():
-            is_pretrained = has_model[name] and arm.init != "random" and name in means
-            if is_pretrained and not is_better(metric, means[name], means[baseline]):
-                mine, theirs = format_metric(metric, means[name]), format_metric(metric, means[baseline])
-                yield f"{name} does not beat the {method} ({baseline}): {mine} against {theirs}."
-
-
-def _describe_contrast(row: Contrast, findings: Findings) -> str:
-    mine, theirs = (_format_mean(findings, arm, row) for arm in (row.arm, row.control))
-    rule = findings.stopping_rule
-    shown = select_difference(row, rule)
-    difference = f"{format_metric(row.metric, abs(shown))} {get_unit(row.metric)}"
-    against = f"{mine} against {theirs} {row.metric} on test"
-    if is_of_median(rule):  # never a mean beside a median's interval, unless it is called one
-        difference, against = f"a median of {difference}", f"means {against}"
-    interval = f" ({_describe_interval(row, findings)})"
-    if rule is None and row.low is None and row.n_seeds > 1 and row.difference:
-        side = "above" if row.difference > 0 else "below"
-        return (
-            f"{row.arm} is {difference} {side} {row.control}, the same with every seed, so without an "
-            f"interval{_describe_signs(row)}: {against}."
-        )
-    if row.verdict == "undecided":
-        return f"Between {row.arm} and {row.control} nothing is decided: {against}{interval}."
-    if row.verdict in ("no difference", "not worse"):
-        return _describe_by_margin(row, findings, f"{against}{interval}.")
-    verb = "beats" if row.verdict == "better" else "is behind"
-    errors = describe_errors(row, describe_metric(row.metric))
-    by = f"{difference}, {errors}" if errors else difference
-    control = qualify_arm(row.control, row.n_control_collapsed)
-    return f"{qualify_arm(row.arm, row.n_collapsed)} {verb} {control} by {by}: {against}{interval}."
-
-
-def _describe_signs(row: Contrast) -> str:
-    """What the sign-flip test says of differences without spread."""
-    if row.p_sign_flip is None:
-        return ""
-    allowed = f" for {row.n_tests} contrasts" if row.n_tests > 1 else ""
-    allowed += f" at look {row.n_looks}" if row.n_looks > 1 else ""
-    return f" (sign-flip test p {format_p(row.p_sign_flip)}, {row.verdict}{allowed})"
-
-
-def _describe_by_margin(row: Contrast, findings: Findings, figures: str) -> str:
-    margin = f"{findings.margin.value:g} {get_unit(row.metric)}" if findings.margin else "the margin"
-    if row.verdict == "no difference":
-        return f"{row.arm} and {row.control} differ by less than {margin}: {figures}"
-    return f"{row.arm} is not worse than {row.control} by {margin} or more: {figures}"
-
-
-def _describe_interval(row: Contrast, findings: Findings) -> str:
-    """The interval that the verdict follows, in words."""
-    if findings.stopping_rule is not None:
-        return describe_anytime_interval(row, findings.stopping_rule)
-    ends = format_interval(row.metric, row.family_low, row.family_high, signed=True)
-    if row.family_low is None:
-        return "the same with every seed" if row.n_seeds > 1 else "one seed"
-    return f"95% interval{describe_at_once(row)} {ends}, {describe_samples(row)}"
-
-
-def _format_mean(findings: Findings, arm: str, contrast: Contrast) -> str:
-    return next(
-        format_metric(row.metric, row.mean)
-        for row in findings.summary
-        if (row.arm, row.size, row.metric) == (arm, contrast.size, contrast.metric)
-    )
-
-
-def _explain_cut_ends(
-    rows: Sequence[Contrast], metric: MetricInfo, rule: StoppingRule | None
-) -> Iterator[str]:
-    """Where an interval that is shown ends at what a difference can be."""
-    most = metric.bounds[1] - metric.bounds[0]
-    if any(end is not None and abs(end) == most for row in rows for end in select_interval(row, rule)):
-        amount = f"{format_metric(metric, most)} {get_unit(metric)}"
-        yield f"An end at {amount} is the most that is possible, not a measurement."
-
-
-def _describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
+def describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
     """For which training texts verdicts hold, which is another question at each size."""
     sizes = {row.size: row.holds_for for row in rows if row.holds_for}
     questions = dict.fromkeys(sizes.values())
-    if len(questions) == 1:
+    draws = [f"for other draws of {size:,} of these training texts" for size in sizes if size != "all"]
+    if len(questions) > 1 and list(sizes.values()) == draws:
+        yield "Verdicts hold for other draws of so many of these training texts."
+    elif len(questions) == 1:
         yield f"Verdicts hold {next(iter(questions))}."
     elif questions:
         yield "Verdicts hold " + ", ".join(f"at size {size} {what}" for size, what in sizes.items()) + "."
 
 
-def explain_margin(margin: Margin, metric: str | MetricInfo) -> Iterator[str]:
+def explain_margin(margin: Margin, metric: MetricInfo) -> Iterator[str]:
     """When it was stated, which decides what a verdict by it is worth."""
-    amount = f"{margin.value:g} {get_unit(metric)}"
+    amount = format_margin(metric, margin.value)
     if margin.stated == "before the results":
         yield f"The margin, {amount}, stood in the study file before there were results."
     else:
@@ -258,13 +224,10 @@ def _explain_seeds(comparison: Comparison) -> Iterator[str]:
         )
         return
     min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts if row.n_control_seeds is None}
-    for n_seeds, min_p in min_ps.items():
-        if n_seeds == 1:
-            yield "With one seed there is no interval: run more seeds."
-        elif n_seeds == 2:
-            yield _TWO_SEEDS
-        elif min_p > 0.05:
-            yield (
-                f"With {n_seeds} paired seeds a sign-flip test cannot go below p = {min_p:.3g}: verdicts "
-                "rest on differences being roughly normal. With 6 seeds it can reach 0.031."
-            )
+    if comparison.stopping_rule is None:
+        for n_seeds, min_p in min_ps.items():
+            if n_seeds > 2 and min_p > 0.05:
+                yield (
+                    f"With {n_seeds} paired seeds a sign-flip test cannot go below p = {min_p:.3g}: verdicts "
+                    "assume that differences are roughly normal. With 6 seeds it can reach 0.031."
+                )

@@ -22,7 +22,7 @@ def covers_examples(row: Contrast) -> bool:
 
 def describe_samples(row: Contrast) -> str:
     """What an interval is over: `3 seeds and 2,563 test examples in 40 groups`."""
-    seeds = f"{row.n_seeds} seeds"
+    seeds = format_count(row.n_seeds, "seed")
     if row.test_examples is None or not covers_examples(row):
         return seeds
     return f"{seeds} and {row.test_examples:,} test examples{format_groups(row.test_groups)}"

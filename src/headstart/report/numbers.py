@@ -25,6 +25,23 @@ def format_metric(metric: str | MetricInfo, value: float | None, *, signed: bool
     return f"{scaled:{'+' if signed else ''}.{digits}f}"
 
 
+def format_score(metric: str | MetricInfo, value: float | None) -> str:
+    """A metric's value in a sentence: `72.9%`, or `0.412`."""
+    text = format_metric(metric, value)
+    return f"{text}%" if _describe(metric).is_share and value is not None else text
+
+
+def format_amount(metric: str | MetricInfo, value: float) -> str:
+    """The size of a difference, or a margin: `17.2 points`, or `0.031 loss`."""
+    return f"{format_metric(metric, abs(value))} {get_unit(metric)}"
+
+
+def format_margin(metric: str | MetricInfo, value: float) -> str:
+    """A number of the metric's units as a user wrote it: `1 point`, `0.5 points`, `0.02 loss`."""
+    unit = get_unit(metric)
+    return f"{value:g} {'point' if unit == 'points' and value == 1 else unit}"
+
+
 def get_unit(metric: str | MetricInfo) -> str:
     """What a difference of the metric is counted in."""
     return _describe(metric).unit

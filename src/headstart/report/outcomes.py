@@ -1,21 +1,14 @@
-"""Sentences about runs that collapsed, and about runs that failed, said beside the verdicts."""
+"""The sentence about runs that failed, said beside the verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headstart.records import Contrast, OutcomeRow
-from headstart.report.collapsed import explain_collapsed
+from headstart.records import OutcomeRow
 
 
-def describe_outcomes(rows: Sequence[OutcomeRow], contrasts: Sequence[Contrast] = ()) -> Iterator[str]:
-    """As `collapsed.explain_collapsed`, and one sentence for all runs that failed.
-
-    Args:
-        contrasts: those that are spoken of beside it; runs that collapsed at other sizes are left out then.
-    """
-    sizes = {row.size for row in contrasts}
-    yield from explain_collapsed([row for row in rows if not sizes or row.size in sizes], contrasts)
+def describe_failed_runs(rows: Sequence[OutcomeRow]) -> Iterator[str]:
+    """One sentence for all runs that failed."""
     failed = [row for row in rows if row.n_failed]
     if failed:
         yield _describe_failed(failed)

@@ -9,7 +9,7 @@ from typing import Final
 
 from headstart.analysis.ranking import Ranking, find_cheapest
 from headstart.records import ArmCost, TierRow, format_duration
-from headstart.report.numbers import format_metric, get_unit
+from headstart.report.numbers import format_interval, format_metric, get_unit
 from headstart.report.tables import TerminalTable, make_table
 from headstart.report.units import format_bytes
 from headstart.wording import format_count, join_names
@@ -113,11 +113,9 @@ def _describe_tiers(ranking: Ranking) -> str:
     for row in ranking.tiers:
         tiers.setdefault(row.tier, []).append(row.arm)
     if len(tiers) == 1:
-        names = _name(tiers[1])
-        between = "between" if len(tiers[1]) == 2 else "among"
-        return f"No clear difference {between} {names} ({level})."
+        return f"All in one tier, no pair told apart{_name_size(ranking)}: {_name(tiers[1])} ({level})."
     shown = "; ".join(f"tier {tier}: {_name(tiers[tier])}" for tier in sorted(tiers))
-    return f"Best first, {shown} ({level})."
+    return f"Best first{_name_size(ranking)}, {shown} ({level})."
 
 
 def _name(arms: Sequence[str]) -> str:
@@ -128,23 +126,35 @@ def _name(arms: Sequence[str]) -> str:
 
 def _describe_cheapest(ranking: Ranking, within: Sequence[str]) -> str:
     margin = f"{ranking.margin:g} {_get_unit(ranking)}"
+    best = f"within {margin} of the best{_name_size(ranking)}"
     if not within:
-        return f"No arm is shown to be within {margin} of the best: more seeds may show it."
+        return f"Margin {margin}: no arm is shown to be close enough to the best; more seeds may show it."
     if len(within) == 1:
-        return f"Only {within[0]} is shown to be within {margin} of the best{_add_cost(ranking, within[0])}."
+        return f"Only {_add_gap(ranking, within[0])} is shown to be {best}{_add_cost(ranking, within[0])}."
     cheapest = ranking.cheapest
     if not cheapest:
-        return f"Shown to be within {margin} of the best: {_name(within)}."
+        gaps = "; ".join(_add_gap(ranking, arm) for arm in within[:_NAMED])
+        more = f" and {len(within) - _NAMED} more" if len(within) > _NAMED else ""
+        return f"Shown to be {best}: {gaps}{more}."
+    arm = cheapest[0].arm
+    told = f"{_add_gap(ranking, arm)}{_add_cost(ranking, arm)}"
     if len(cheapest) == 1:
-        return (
-            f"Cheapest within {margin} of the best: {cheapest[0].arm}"
-            f"{_add_cost(ranking, cheapest[0].arm)}{_compare_cost(ranking, cheapest[0].arm)}."
-        )
-    fewest, fastest = cheapest
-    return (
-        f"Within {margin} of the best, {fewest.arm} trains the fewest parameters"
-        f"{_add_cost(ranking, fewest.arm)} and {fastest.arm} is the fastest{_add_cost(ranking, fastest.arm)}."
-    )
+        return f"Cheapest {best}: {told}{_compare_cost(ranking, arm)}."
+    fastest = f"the fastest is {cheapest[1].arm}{_add_cost(ranking, cheapest[1].arm)}"
+    return f"Fewest trained parameters {best}: {told}; {fastest}."
+
+
+def _name_size(ranking: Ranking) -> str:
+    return "" if ranking.size == "all" else f" with {ranking.size:,} training examples"
+
+
+def _add_gap(ranking: Ranking, arm: str) -> str:
+    """`lora, -0.9 to +0.4 vs full`: beside the best mean, or where the arm has that beside the next."""
+    others = [row.arm for row in ranking.tiers if row.arm != arm]
+    ends = ranking.find_gap(arm, others[0]) if others else None
+    if ends is None:
+        return arm
+    return f"{arm}, {format_interval(ranking.metric, *ends, signed=True)} vs {others[0]}"
 
 
 def _get_unit(ranking: Ranking) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from headstart.records import Contrast, StoppingRule
 from headstart.report.groups import covers_examples, describe_samples, name_groups
-from headstart.report.numbers import format_interval, get_unit
+from headstart.report.numbers import format_interval, format_margin
 from headstart.stats.sequential import find_min_seeds
 
 
@@ -24,7 +24,7 @@ def is_of_median(rule: StoppingRule | None) -> bool:
 def describe_anytime_interval(row: Contrast, rule: StoppingRule) -> str:
     """The interval that verdicts follow, in words."""
     if row.sequence_low is None:
-        return f"{row.n_seeds} seeds"
+        return f"no interval yet; {describe_samples(row)}"
     ends = format_interval(row.metric, row.sequence_low, row.sequence_high, signed=True)
     return f"95% at any number of seeds, {_name_object(rule)}, {ends}, {describe_samples(row)}"
 
@@ -46,7 +46,7 @@ def explain_stopping(rows: Sequence[Contrast], metric: str, rule: StoppingRule) 
     is_known = all(covers_examples(row) for row in rows)
     yield (
         "Seeds were added until each contrast was decided, or its interval narrower than "
-        f"{rule.width:g} {get_unit(rule.metric)} (at most {rule.most_seeds} seeds): verdicts follow the "
+        f"{format_margin(rule.metric, rule.width)} (at most {rule.most_seeds} seeds): verdicts follow the "
         f"confidence sequence, which holds whenever one stops, {_describe_object(rule)}, "
         f"{'for other seeds and test examples' if is_known else 'on this test set only'}. p values assume a "
         "fixed number of seeds, so none are shown."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -13,12 +13,19 @@ from rich.text import Text
 from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import describe_choice
 from headstart.config.arm_settings import get_choosing_seeds
+from headstart.config.metrics import describe_metric
 from headstart.config.study import Size, Study
 from headstart.config.traits import get_task_traits
-from headstart.records import GridRow
+from headstart.records import Contrast, GridRow
 from headstart.report.collapsed import MARK, describe_mark
-from headstart.report.conclusions import draw_conclusions, format_verdict, is_family, select_interval
+from headstart.report.conclusions import (
+    close_study,
+    describe_training_texts,
+    format_verdict,
+    is_family,
+)
 from headstart.report.groups import covers_examples, name_groups
+from headstart.report.intervals import NO_USEFUL_INTERVAL, format_ends
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 from headstart.report.ranking import render_ranking_table, suggest_compare
 from headstart.report.references import explain_reference, make_reference_row
@@ -32,7 +39,7 @@ def render_study_summary(findings: Findings, out: Path) -> RenderableType:
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
     parts += [Text(), render_ranking_table(findings.ranking)] if findings.ranking else []
-    parts += [Text(), *(Text(sentence) for sentence in draw_conclusions(findings))]
+    parts += [Text(), *(Text(sentence) for sentence in close_study(findings))]
     parts += render_warnings(findings.warnings)
     parts += [Text(f"failed: {run.key}: {run.error}", style="red") for run in findings.failed]
     return Group(*parts, Text(), _render_next_steps(findings, out))
@@ -72,7 +79,12 @@ def _describe_brackets(findings: Findings) -> str:
     over = "over seeds" + (f" and test examples{name_groups(rows)}" if is_known else "")
     at_once = f", for all {rows[0].n_tests} at once (Bonferroni)" if is_family(rows) else ""
     looks = f", for {rows[0].n_looks} looks" if rows[0].n_looks > 1 else ""
-    return f"; in brackets 95% {over}{at_once}{looks}"
+    return f"; in brackets 95% {over}{at_once}{looks}{_describe_texts(rows)}"
+
+
+def _describe_texts(rows: Sequence[Contrast]) -> str:
+    """For which training texts verdicts hold."""
+    return "".join(f". {sentence.removesuffix('.')}" for sentence in describe_training_texts(rows))
 
 
 def _list_columns(findings: Findings) -> Iterator[Column]:
@@ -135,9 +147,8 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> tuple[str, s
     metric = findings.study.metric
     for row in findings.contrasts:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
-            low, high = select_interval(row, findings.stopping_rule)
-            ends = (format_metric(metric, end, signed=True) for end in (low, high))
-            interval = " [{}, {}]".format(*ends) if low is not None else ""
+            ends = format_ends(row, findings.stopping_rule, describe_metric(metric), between=", ")
+            interval = f" ({ends})" if ends == NO_USEFUL_INTERVAL else f" [{ends}]" if ends else ""
             difference = select_difference(row, findings.stopping_rule)
             verdict = format_verdict(row, findings.stopping_rule)
             return f"{format_metric(metric, difference, signed=True)}{interval}", verdict
@@ -188,7 +199,7 @@ def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
         model = _shorten(out / "models" / saved[0])
         steps += [("model", str(model)), _describe_use(findings.study, model)]
     steps += suggest_compare(findings.ranking, findings.study.control_arm, _shorten(out))
-    steps.append(("all figures", str(_shorten(out / "results.json"))))
+    steps.append(("all findings", str(_shorten(out / "results.json"))))
     table = Table.grid(padding=(0, 2))
     for name, command in steps:
         table.add_row(Text(name, style="dim"), Text(command, overflow="fold"))

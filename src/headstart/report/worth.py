@@ -5,7 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from headstart.records import WorthRow, describe_wide_gaps
-from headstart.report.numbers import format_metric, format_worth, format_worth_interval
+from headstart.report.numbers import format_metric, format_score, format_worth, format_worth_interval
+from headstart.wording import format_count
+
+
+def describe_label_worths(rows: Sequence[WorthRow]) -> list[str]:
+    """A sentence for each arm of which something is sure; else one for all, that nothing is."""
+    told = [sentence for row in rows if (sentence := describe_label_worth(row))]
+    return told or list(explain_unknown_worth(rows))
+
+
+def explain_unknown_worth(rows: Sequence[WorthRow], what: str = "labels") -> Iterator[str]:
+    """That these sizes do not tell what anything is worth, said once."""
+    if rows and not any(is_told(row) for row in rows):
+        row = rows[0]
+        yield (
+            f"How many {what} of {row.control} the other arms are worth cannot be told from these sizes "
+            f"({row.smallest:,} to {row.largest:,} {what})."
+        )
+
+
+def is_told(row: WorthRow) -> bool:
+    """Whether its interval is not all that the control was run with, `under 64 to over 256`."""
+    return row.low_beyond != "less than the smallest" or row.high_beyond != "more than the largest"
 
 
 def describe_label_worth(row: WorthRow) -> str | None:
@@ -14,8 +36,8 @@ def describe_label_worth(row: WorthRow) -> str | None:
     needs = _describe_sure(row)
     if needs is None:
         return None
-    score = format_metric(row.metric, row.score)
-    return f"{row.arm} with {row.amount:,} labels: {row.metric} {score}; {row.control} needs {needs}."
+    score = f"{format_score(row.metric, row.score)} {row.metric}"
+    return f"{row.arm} reaches {score} with {format_count(row.amount, 'label')}; {row.control} needs {needs}."
 
 
 def _describe_sure(row: WorthRow) -> str | None:
@@ -34,7 +56,8 @@ def _describe_sure(row: WorthRow) -> str | None:
 
 def explain_worth(rows: Sequence[WorthRow], what: str = "labels") -> Iterator[str]:
     """At which level, and where a control's curve falls, or is read between sizes too far apart."""
-    if rows:
+    yield from explain_unknown_worth(rows, what)
+    if any(is_told(row) for row in rows):
         yield (
             f"Worth in {what} is estimated, not judged: each holds by itself at 95%, not all at once, and "
             "does not allow for looks before."

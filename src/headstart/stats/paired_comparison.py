@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -13,7 +14,7 @@ from headstart.stats.one_run import estimate_one_run
 from headstart.stats.paired_tests import mcnemar_p, min_sign_flip_p, sign_flip_p
 from headstart.stats.resample import compute_percentile_interval, resample_seeds
 from headstart.stats.sequential import SequenceKind, compute_sequential_interval
-from headstart.stats.summary import ALPHA, compute_mean_interval, has_variation
+from headstart.stats.summary import ALPHA, has_variation
 from headstart.stats.two_way import TwoWayEstimate, estimate_difference
 from headstart.stats.variances import LimitingFactor
 from headstart.stats.welch import estimate_welch
@@ -105,6 +106,7 @@ def compare_paired(
     shared: float = 0.0,
     of_models: bool = False,
     bound: float | None = None,
+    limit: float = math.inf,
 ) -> PairedComparison:
     """`arm` minus `control`, which share seeds and, where these are known, examples.
 
@@ -122,6 +124,7 @@ def compare_paired(
             interval, the family's, p and the fiducial probability allow for it.
         of_models: a single seed has an interval over its examples, of these very models.
         bound: as in `stats.one_run.estimate_one_run`.
+        limit: the most that a difference can be, to either side: no end is beyond (`stats.bounded`).
     """
     by_seed = arm.by_seed - control.by_seed
     by_example = _subtract_known(arm.by_example, control.by_example)
@@ -134,7 +137,8 @@ def compare_paired(
     )
     if estimate and shared:
         estimate = estimate.add_shared_part(len(by_seed), shared)
-    seeds_low, seeds_high = compute_mean_interval(by_seed, rounding, n_scores=2)
+    over_seeds = estimate_difference(by_seed, None, rounding=rounding)
+    seeds_low, seeds_high = over_seeds.compute_interval(limit=limit) if over_seeds else _UNKNOWN
     # The generator is asked for seeds first and for sign flips second: figures depend on this order.
     bootstrap_low, bootstrap_high = (
         compute_percentile_interval(resample_seeds(resampled, generator))
@@ -143,13 +147,14 @@ def compare_paired(
     )
     covers_examples = _vary(by_example, arm.groups)
     sequence_low, sequence_high = (
-        _find_sequence(by_seed, estimate, covers_examples, ALPHA / n_tests, sequence) or _UNKNOWN
+        _find_sequence(by_seed, estimate, covers_examples, ALPHA / n_tests, sequence, limit) or _UNKNOWN
     )
     return _make_comparison(
         estimate,
         n_tests,
         alpha,
         lower_is_better,
+        limit,
         n_seeds=len(by_seed),
         n_examples=by_example.shape[1] if by_example is not None else None,
         n_groups=count_groups(arm.groups) if by_example is not None else None,
@@ -169,11 +174,16 @@ def compare_paired(
 
 
 def _make_comparison(
-    estimate: TwoWayEstimate | None, n_tests: int, alpha: float, lower_is_better: bool, **more: Any
+    estimate: TwoWayEstimate | None,
+    n_tests: int,
+    alpha: float,
+    lower_is_better: bool,
+    limit: float,
+    **more: Any,
 ) -> PairedComparison:
     """With what the estimate tells, alone and as one of several; `more` are the other fields."""
-    low, high = estimate.compute_interval() if estimate else _UNKNOWN
-    family_low, family_high = estimate.compute_interval(1 - alpha / n_tests) if estimate else _UNKNOWN
+    low, high = estimate.compute_interval(limit=limit) if estimate else _UNKNOWN
+    family_low, family_high = estimate.compute_interval(1 - alpha / n_tests, limit) if estimate else _UNKNOWN
     return PairedComparison(
         n_tests=n_tests,
         low=low,
@@ -193,12 +203,13 @@ def _find_sequence(
     covers_examples: bool,
     alpha: float,
     sequence: SequenceKind,
+    limit: float,
 ) -> tuple[float, float] | None:
     """Over examples too where these are known: then differences that are equal on every one have none."""
     if covers_examples and estimate is None:
         return None
     examples = estimate if estimate is not None and estimate.covers_examples else None
-    return compute_sequential_interval(by_seed, examples, alpha, sequence)
+    return compute_sequential_interval(by_seed, examples, alpha, sequence, limit)
 
 
 def _test_signs(
@@ -217,6 +228,7 @@ def compare_unpaired(
     n_tests: int = 1,
     alpha: float = ALPHA,
     lower_is_better: bool = False,
+    limit: float = math.inf,
 ) -> PairedComparison:
     """`arm` minus `control`, which share no seed: Welch's t over the seeds of each.
 
@@ -224,12 +236,13 @@ def compare_unpaired(
     variation in both. Arguments as in `compare_paired`.
     """
     estimate = estimate_welch(arm.by_seed, control.by_seed, max(arm.rounding, control.rounding))
-    low, high = estimate.compute_interval() if estimate else _UNKNOWN
+    low, high = estimate.compute_interval(limit=limit) if estimate else _UNKNOWN
     return _make_comparison(
         estimate,
         n_tests,
         alpha,
         lower_is_better,
+        limit,
         n_seeds=len(arm.by_seed),
         n_examples=None,
         n_groups=None,

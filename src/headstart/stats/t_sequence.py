@@ -14,10 +14,12 @@ in contrast to `stats.confidence_sequence`, which needs no law, a seed that coll
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
+from headstart.stats.bounded import find_end, limit_variance
 from headstart.stats.summary import ALPHA, has_variation
 
 #: Variance of the prior on the standardised effect.
@@ -46,16 +48,26 @@ def find_reach_in_deviations(n_seeds: int, alpha: float = ALPHA) -> float | None
     return float(np.sqrt(x * (n_seeds - 1) / n_seeds))
 
 
-def compute_t_sequence(differences: np.ndarray, alpha: float = ALPHA) -> tuple[float, float] | None:
+def compute_t_sequence(
+    differences: np.ndarray, alpha: float = ALPHA, limit: float = math.inf
+) -> tuple[float, float] | None:
     """The confidence sequence of the mean of normal paired differences [S], at S.
 
     None with too few seeds, and where all differences are equal, which normal ones never are.
 
     Args:
         alpha: the chance that it ever misses the mean.
+        limit: the most that a difference can be, to either side; no end is beyond (`stats.bounded`).
     """
     reach = find_reach_in_deviations(len(differences), alpha)
     if reach is None or not has_variation(differences):
         return None
-    mean, std = float(differences.mean()), float(np.std(differences, ddof=1))
-    return mean - reach * std, mean + reach * std
+    n, mean, variance = len(differences), float(differences.mean()), float(np.var(differences, ddof=1))
+
+    def find_reach(candidate: float) -> float:
+        # The sample's variance and not the mean's: n values of it, with n - 1 degrees of freedom.
+        return reach * math.sqrt(limit_variance(variance, (n - 1) / n, mean, candidate, limit))
+
+    plain = reach * math.sqrt(variance)
+    low, high = (find_end(mean, end, limit, find_reach) for end in (mean - plain, mean + plain))
+    return low, high

@@ -8,12 +8,14 @@ a document, reviews of a film), groups are what was sampled and take the place o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from headstart.stats.behrens_fisher import compute_two_sided_p, find_reach
+from headstart.stats.bounded import find_end, limit_variance
 from headstart.stats.summary import LEVEL, add_rounding, has_variation
 
 #: Seeds below which their mean square is taken to be at least the residual's: one degree of freedom says
@@ -73,10 +75,28 @@ class TwoWayEstimate:
         and one of 1 / variance of each part."""
         return 1 - self.p / 2 if self.mean > 0 else self.p / 2
 
-    def compute_interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """The ends of an interval for the true mean that holds with a chance of `level`."""
-        reach = float(find_reach(1 - level, *self._law))
-        return self.mean - reach, self.mean + reach
+    def compute_interval(self, level: float = LEVEL, limit: float = math.inf) -> tuple[float, float]:
+        """The ends of an interval for the true mean that holds with a chance of `level`.
+
+        Args:
+            limit: the most that the mean can be, and its negative the least; no end is beyond
+                (`stats.bounded`), and zero is outside where it is without a limit.
+        """
+        reach = self._find_reach(level, self.mean, math.inf)
+        low, high = (
+            find_end(self.mean, plain, limit, lambda candidate: self._find_reach(level, candidate, limit))
+            for plain in (self.mean - reach, self.mean + reach)
+        )
+        return low, high
+
+    def _find_reach(self, level: float, candidate: float, limit: float) -> float:
+        """How far from the mean the true one can be, were it `candidate`."""
+        seeds, examples, seeds_df, examples_df = self._law
+        seeds, examples = (
+            limit_variance(variance, df, self.mean, candidate, limit)
+            for variance, df in ((seeds, seeds_df), (examples, examples_df))
+        )
+        return float(find_reach(1 - level, seeds, examples, seeds_df, examples_df))
 
     @property
     def low(self) -> float:

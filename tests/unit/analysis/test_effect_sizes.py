@@ -61,10 +61,10 @@ def test_where_a_rule_added_seeds_neither_is_told() -> None:
 
 
 def test_differences_end_where_they_must() -> None:
-    """Issue 22: "+34.7 [-36.4, +105.9]"."""
+    """ "+34.7 [-36.4, +105.9]" was shown once."""
     contrast = compare(make_scores("a", 0.99, 0.3), make_scores("b", 0.5, 0.4))
-    assert (contrast.low, contrast.high) == (-1, 1)
-    assert (contrast.family_low, contrast.seeds_high) == (-1, 1)
+    ends = contrast.low, contrast.high, contrast.family_low, contrast.seeds_high
+    assert all(end is not None and 0.9 < abs(end) < 1 for end in ends)
     loss = compare(make_scores("a", 0.99, 0.3), make_scores("b", 0.5, 0.4), Judging(describe_metric("loss")))
     assert loss.high is not None
     assert loss.high > 1

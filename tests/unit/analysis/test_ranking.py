@@ -79,6 +79,21 @@ def test_within_the_margin_is_who_is_worse_than_none_by_it_at_the_level_of_all_p
     assert ranked(margin=worst_of_full - 1e-6).within_margin == ()
 
 
+def test_a_gap_is_that_pairs_interval_either_way_round() -> None:
+    found = ranked()
+    (pair,) = [row for row in found.pairs if {row.arm, row.control} == {"full", "lora"}]
+    ends = (pair.family_low, pair.family_high)
+    assert found.find_gap(pair.arm, pair.control) == ends
+    low, high = found.find_gap(pair.control, pair.arm) or (0.0, 0.0)
+    assert (-high, -low) == ends
+    assert found.find_gap("full", "random") is None
+
+
+def test_a_margin_does_not_change_the_tiers() -> None:
+    assert ranked(margin=40.0).tiers == ranked().tiers
+    assert [row.tier for row in ranked(margin=40.0).tiers] == [1, 1, 2]
+
+
 def test_of_a_loss_lower_is_better() -> None:
     found = ranked(
         means={"full": 0.85, "lora": 0.848, "probe": 0.7, "random": 5.0}, metric="loss", margin=0.05

@@ -14,6 +14,7 @@ import headstart
 from headstart.cli import main
 from headstart.commands.compare import compare
 from headstart.errors import HeadstartError
+from headstart.report.conclusions import explain_comparison
 from headstart.stats.two_way import estimate_two_way
 
 StudyFile = Callable[..., Path]
@@ -150,6 +151,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_gives_others(folder: P
 def test_json_holds_plain_values(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(folder), "--json"]) == 0
     values = json.loads(capfd.readouterr().out)
+    assert values.pop("sentences") == explain_comparison(compare(folder))
     assert values == json.loads(json.dumps(compare(folder).to_dict()))
     assert values["schema_version"] == 2
     assert {row["arm"] for row in values["summary"]} == {"pretrained", "random", "words"}
@@ -287,14 +289,14 @@ def test_a_control_that_was_above_and_fell_is_not_over_its_largest(
     assert first.high is not None
     assert first.worth is not None
     assert first.low < first.worth < first.high <= 250
-    assert main(["compare", str(file)]) == 0
+    assert main(["compare", str(file), "--all"]) == 0
     shown = " ".join(capfd.readouterr().out.split())
     assert (
         "random does not only rise with labels: it reaches 70.1 with 199 (below it again with 500)" in shown
     )
     wide = [row for row in rows if row.split(",")[1] in ("125", "2000")]
     file.write_text("arm,size,seed,accuracy\n" + "\n".join(wide) + "\n", encoding="utf-8")
-    assert main(["compare", str(file)]) == 0
+    assert main(["compare", str(file), "--all"]) == 0
     shown = " ".join(capfd.readouterr().out.split())
     assert "no number of labels between 125 and 2,000, which are more than a factor of 3 apart" in shown
     assert compare(file).label_worth[0].wide_gaps == ((125, 2000),)

@@ -322,7 +322,7 @@ def test_the_median_stands_beside_the_medians_interval(
     shown = " ".join(lines)
     assert "+1.0 [+0.9, +1.1] better" in shown
     assert "vs random, points, median" in shown
-    assert "pretrained beats random by a median of 1.0 points: means 47.2 against 50.0" in shown
+    assert "pretrained beats random by a median of 1.0 points: means 47.2% vs 50.0%" in shown
     assert "-2.8" not in shown
 
 

@@ -11,7 +11,13 @@ from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings, make_findings
 from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, Look, Margin, StoppingRule, WorthRow
-from headstart.report.conclusions import draw_conclusions, explain_comparison, format_verdict, select_interval
+from headstart.report.conclusions import (
+    describe_training_texts,
+    draw_conclusions,
+    explain_comparison,
+    format_verdict,
+)
+from headstart.report.intervals import select_interval
 from studies import findings_of, make_record, make_study
 
 RULE = StoppingRule(metric="accuracy", width=2.0, most_seeds=12)
@@ -63,15 +69,15 @@ def comparison(*contrasts: Contrast, rule: StoppingRule | None = None) -> Compar
 
 def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert draw_conclusions(findings_of()) == [
-        "pretrained beats random by 17.2 points: 80.7 against 63.5 accuracy on test "
-        "(95% interval +9.3 to +25.1, 3 seeds).",
+        "pretrained beats random by 17.2 points: 80.7% vs 63.5% accuracy (95% interval "
+        "+9.3 to +25.1; 3 seeds).",
         "Verdicts hold for these training texts.",
     ]
 
 
 def test_known_test_examples_are_counted() -> None:
     (sentence,) = draw_conclusions(with_contrast())
-    assert sentence.endswith("(95% interval +10.0 to +24.0, 3 seeds and 2,000 test examples).")
+    assert sentence.endswith("(95% interval +10.0 to +24.0; 3 seeds and 2,000 test examples).")
 
 
 def test_groups_of_test_examples_are_counted() -> None:
@@ -89,28 +95,30 @@ def test_groups_of_a_comparison_are_explained() -> None:
 
 def test_worse_arm_is_told() -> None:
     turned = findings_of({"pretrained": (0.625, 0.645, 0.635), "random": (0.815, 0.78, 0.825)})
-    assert draw_conclusions(turned)[0].startswith("pretrained is behind random by 17.2 points: ")
+    assert draw_conclusions(turned)[0].startswith("pretrained is worse than random by 17.2 points: ")
 
 
 def test_undecided_is_told() -> None:
-    sentence, _ = draw_conclusions(findings_of({"pretrained": (0.7, 0.8, 0.75), "random": (0.75, 0.7, 0.76)}))
-    assert sentence.startswith("Between pretrained and random nothing is decided: 75.0 against 73.7 accuracy")
+    sentence, *_ = draw_conclusions(
+        findings_of({"pretrained": (0.7, 0.8, 0.75), "random": (0.75, 0.7, 0.76)})
+    )
+    assert sentence.startswith("No clear difference between pretrained and random: 75.0% vs 73.7% accuracy")
 
 
 def test_of_several_contrasts_the_interval_for_all_at_once_is_told() -> None:
-    (sentence,) = draw_conclusions(
+    (sentence, _) = draw_conclusions(
         with_contrast(n_tests=6, family_low=-0.02, family_high=0.36, verdict="undecided")
     )
     assert sentence.endswith(
-        "(95% interval for all 6 contrasts at once -2.0 to +36.0, 3 seeds and 2,000 test examples)."
+        "(95% interval for all 6 contrasts at once -2.0 to +36.0; 3 seeds and 2,000 test examples)."
     )
 
 
 @pytest.mark.parametrize(
     ("verdict", "start"),
     [
-        ("no difference", "pretrained and random differ by less than 1 points: 80.7 against"),
-        ("not worse", "pretrained is not worse than random by 1 points or more: 80.7 against"),
+        ("no difference", "pretrained and random differ by less than 1 point: 80.7% vs"),
+        ("not worse", "pretrained is not worse than random by 1 point or more: 80.7% vs"),
     ],
 )
 def test_verdicts_by_a_margin_are_told_with_it(verdict: str, start: str) -> None:
@@ -128,30 +136,31 @@ def test_verdicts_by_a_margin_are_told_with_it(verdict: str, start: str) -> None
 )
 def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
     found = replace(comparison(contrast(n_seeds=6, min_p=0.03)), margin=Margin(value=0.5, stated=stated))
-    (note,) = explain_comparison(found)
+    note = explain_comparison(found)[-1]
     assert note.startswith("The margin, 0.5 points, ")
     assert words in note
 
 
 def test_the_same_difference_with_every_seed_has_no_interval() -> None:
-    sentence, _ = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
+    sentence, *_ = draw_conclusions(findings_of({"pretrained": (0.5, 0.6, 0.7), "random": (0.4, 0.5, 0.6)}))
     assert sentence == (
-        "pretrained is 10.0 points above random, the same with every seed, so without an interval "
-        "(sign-flip test p 0.250, undecided): 60.0 against 50.0 accuracy on test."
+        "pretrained is 10.0 points above random with every seed: 60.0% vs 50.0% accuracy (no interval: no "
+        "spread between seeds; sign-flip test p 0.250, no clear difference)."
     )
 
 
 def test_one_seed_is_warned_of() -> None:
     assert draw_conclusions(findings_of({"pretrained": (0.9,), "random": (0.5,)})) == [
-        "Between pretrained and random nothing is decided: 90.0 against 50.0 accuracy on test (one seed).",
+        "No clear difference between pretrained and random: 90.0% vs 50.0% accuracy (one seed, so no "
+        "interval).",
+        "One seed gives no interval; use seeds=3 or more.",
         "Verdicts hold for these training texts.",
-        "With one seed there is no interval: run with seeds=3 or more.",
     ]
 
 
 def test_two_seeds_are_said_to_be_few() -> None:
     two = findings_of({"pretrained": (0.9, 0.8), "random": (0.5, 0.6)})
-    assert draw_conclusions(two)[-1].startswith("Two seeds are few")
+    assert "Two seeds are too few for a useful interval; use seeds=3 or more." in draw_conclusions(two)
     assert not any("Two seeds" in sentence for sentence in draw_conclusions(findings_of()))
 
 
@@ -167,7 +176,10 @@ def test_sentences_are_of_the_last_size() -> None:
         for arm, value in (("pretrained", size / 10), ("random", 0.1))
     ]
     findings = make_findings(make_study(seeds=1, sizes=[2, 4]), runs, ())
-    assert draw_conclusions(findings)[0].endswith("40.0 against 10.0 accuracy on test (one seed).")
+    assert draw_conclusions(findings)[0] == (
+        "No clear difference between pretrained and random with 4 training examples: 40.0% vs 10.0% accuracy "
+        "(one seed, so no interval)."
+    )
 
 
 def test_seeds_that_were_added_are_told_with_the_interval_that_allows_for_it() -> None:
@@ -175,8 +187,8 @@ def test_seeds_that_were_added_are_told_with_the_interval_that_allows_for_it() -
     assert draw_conclusions(findings)[0].endswith(
         "(95% at any number of seeds, of the median, +5.0 to +30.0, 9 seeds and 2,000 test examples)."
     )
-    (none_yet,) = draw_conclusions(replace(with_contrast(verdict="undecided"), stopping_rule=RULE))
-    assert none_yet.endswith("accuracy on test (3 seeds).")
+    none_yet, *_ = draw_conclusions(replace(with_contrast(verdict="undecided"), stopping_rule=RULE))
+    assert none_yet.endswith("accuracy (no interval yet; 3 seeds and 2,000 test examples).")
 
 
 @pytest.mark.parametrize(("rule", "ends"), [(None, (0.1, 0.24)), (RULE, (0.05, 0.3))], ids=["given", "added"])
@@ -193,8 +205,11 @@ def test_a_pretrained_model_that_does_not_beat_the_bag_of_words_is_named() -> No
     values = {"pretrained": 0.8, "random": 0.6, "words": 0.8}
     runs = [make_record(arm, seed, value) for arm, value in values.items() for seed in (0, 1, 2)]
     sentences = draw_conclusions(make_findings(make_study(arms=ARMS, seeds=3), runs, ()))
-    assert "pretrained does not beat the bag of words (words): 80.0 against 80.0." in sentences
-    assert not any(sentence.startswith("random does not") for sentence in sentences)
+    assert (
+        "No clear difference between pretrained and the bag of words (words): 80.0% vs 80.0% accuracy (no "
+        "interval: no spread between seeds)."
+    ) in sentences
+    assert not any("random and the bag" in sentence for sentence in sentences)
 
 
 def test_of_a_loss_the_lower_beats_the_bag_of_words() -> None:
@@ -205,7 +220,8 @@ def test_of_a_loss_the_lower_beats_the_bag_of_words() -> None:
         for seed in (0, 1, 2)
     ]
     study = make_study(arms=ARMS, seeds=3, select={"metric": "loss"})
-    assert not any("bag of words" in line for line in draw_conclusions(make_findings(study, runs, ())))
+    (line,) = (line for line in draw_conclusions(make_findings(study, runs, ())) if "bag of words" in line)
+    assert line.startswith("pretrained is 0.200 loss below the bag of words (words) with every seed: ")
 
 
 def test_the_worth_of_the_fewest_labels_is_told() -> None:
@@ -226,20 +242,21 @@ def test_the_worth_of_the_fewest_labels_is_told() -> None:
         bootstrap_low=None,
         bootstrap_high=None,
     )
-    assert draw_conclusions(replace(findings_of(), label_worth=(row,)))[-1] == (
-        "pretrained with 1,250 labels: accuracy 68.0; random needs at least 958 for that (95%)."
+    assert draw_conclusions(replace(findings_of(), label_worth=(row,)))[1] == (
+        "pretrained reaches 68.0% accuracy with 1,250 labels; random needs at least 958 for that (95%)."
     )
 
 
 def test_few_seeds_of_a_comparison_are_explained() -> None:
     single, two, three, six = (
-        explain_comparison(comparison(contrast(n_seeds=n, min_p=2.0 ** (1 - n)))) for n in (1, 2, 3, 6)
+        explain_comparison(comparison(contrast(n_seeds=n, min_p=2.0 ** (1 - n), verdict=verdict)))
+        for n, verdict in ((1, "undecided"), (2, "undecided"), (3, "better"), (6, "better"))
     )
-    assert single == ["With one seed there is no interval: run more seeds."]
-    assert two[0].startswith("Two seeds are few")
+    assert single == ["One seed gives no interval; use seeds=3 or more."]
+    assert two == ["Two seeds are too few for a useful interval; use seeds=3 or more."]
     assert three == [
-        "With 3 paired seeds a sign-flip test cannot go below p = 0.25: verdicts rest on differences being "
-        "roughly normal. With 6 seeds it can reach 0.031."
+        "With 3 paired seeds a sign-flip test cannot go below p = 0.25: verdicts assume that "
+        "differences are roughly normal. With 6 seeds it can reach 0.031."
     ]
     assert six == []
 
@@ -256,19 +273,19 @@ def test_unknown_test_examples_are_said() -> None:
 def test_more_examples_are_advised_where_seeds_cannot_help(factor: str, verdict: str, is_told: bool) -> None:
     row = contrast(n_seeds=6, min_p=0.03, limiting_factor=factor, verdict=verdict)
     notes = explain_comparison(comparison(row))
-    assert any("more test examples would" in note for note in notes) is is_told
+    assert any("more test examples would help" in note for note in notes) is is_told
 
 
 def test_a_stopping_rule_is_explained() -> None:
     row = contrast(sequence_low=0.05, sequence_high=0.3, limiting_factor="examples", verdict="undecided")
-    note, advice = explain_comparison(comparison(row, rule=RULE))
+    advice, note = explain_comparison(comparison(row, rule=RULE))
     assert note.startswith(
         "Seeds were added until each contrast was decided, or its interval narrower than 2 points "
         "(at most 12 seeds): "
     )
     assert "of the median over seeds, for other seeds and test examples" in note
     assert "p values" in note
-    assert "more test examples would" in advice
+    assert "more test examples would help" in advice
     assert explain_comparison(comparison(contrast(), rule=RULE))[-1] == "It needs 8 seeds or more."
 
 
@@ -277,7 +294,7 @@ def test_a_looks_sentence_stands_below_the_verdicts_of_a_study_that_grew() -> No
     found = replace(with_contrast(n_seeds=8, n_looks=3), looks=looks)
     found = replace(found, study=found.study.model_copy(update={"seeds": tuple(range(8))}))
     sentences = draw_conclusions(found)
-    assert "(95% interval for 3 looks +10.0 to +24.0, 8 seeds" in sentences[0]
+    assert "(95% interval for 3 looks +10.0 to +24.0; 8 seeds" in sentences[0]
     assert sentences[1].startswith(
         "Results were looked at with 3 and with 5 seeds before: verdicts and intervals allow for 3 looks."
     )
@@ -290,7 +307,7 @@ def test_beside_a_medians_interval_stands_the_median() -> None:
         stopping_rule=RULE,
     )
     sentence = draw_conclusions(found)[0]
-    assert sentence.startswith("pretrained beats random by a median of 1.0 points: means 80.7 against 63.5")
+    assert sentence.startswith("pretrained beats random by a median of 1.0 points: means 80.7% vs 63.5%")
     assert "2.8" not in sentence
 
 
@@ -299,7 +316,7 @@ def test_a_margin_stated_after_the_results_is_said_where_a_study_ends() -> None:
         draw_conclusions(replace(with_contrast(), margin=Margin(value=1.0, stated=stated)))
         for stated in ("after the results", "before the results")
     )
-    assert after[1].startswith("The margin, 1 points, was stated after the results")
+    assert after[1].startswith("The margin, 1 point, was stated after the results")
     assert not any("margin" in sentence for sentence in before)
 
 
@@ -307,14 +324,6 @@ def test_near_the_ceiling_a_verdict_names_errors() -> None:
     errors = {"reduction": 0.2, "low": 0.05, "high": 0.31}
     (sentence, *_) = draw_conclusions(with_contrast(relative_errors=errors))
     assert "beats random by 17.0 points, 20% fewer errors (5 to 31%): " in sentence
-
-
-def test_an_end_that_is_the_most_possible_is_no_measurement() -> None:
-    cut = contrast(family_low=-1.0, verdict="undecided")
-    sentence = "An end at 100.0 points is the most that is possible, not a measurement."
-    assert sentence in explain_comparison(comparison(cut))
-    assert sentence in draw_conclusions(with_contrast(family_low=-1.0, verdict="undecided"))
-    assert sentence not in explain_comparison(comparison(contrast()))
 
 
 @pytest.mark.parametrize(
@@ -351,3 +360,10 @@ def test_a_table_never_says_no_difference_beside_an_interval_without_zero(
     low: float, verdict: str, shown: str
 ) -> None:
     assert format_verdict(contrast(family_low=low, family_high=0.24, verdict=verdict), None) == shown
+
+
+def test_sizes_that_seeds_draw_are_told_of_once() -> None:
+    draws = [contrast(size=n, holds_for=f"for other draws of {n} of these training texts") for n in (16, 64)]
+    assert list(describe_training_texts(draws)) == [
+        "Verdicts hold for other draws of so many of these training texts."
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from headstart.records import OutcomeRow
 from headstart.report.conclusions import draw_conclusions
-from headstart.report.outcomes import describe_outcomes
+from headstart.report.outcomes import describe_failed_runs
 from studies import findings_of
 
 
@@ -16,18 +16,18 @@ def make_row(arm: str = "random", size: Any = "all", **values: Any) -> OutcomeRo
 
 
 def test_runs_that_failed() -> None:
-    (sentence,) = describe_outcomes([make_row(n_failed=1, n_collapsed=0)])
+    (sentence,) = describe_failed_runs([make_row(n_failed=1, n_collapsed=0)])
     assert sentence.startswith("1 run failed and is in no figure (1 of 10 of random): means")
     assert "of the runs that ended" in sentence
     rows = [make_row(n_failed=2, n_collapsed=None), make_row("lora", 50, n_failed=1, n_collapsed=1)]
-    (failed,) = describe_outcomes(rows)
+    (failed,) = describe_failed_runs(rows)
     assert failed.startswith(
         "Some runs failed and are in no figure (2 of 10 of random, 1 of 10 of lora with 50 examples)"
     )
 
 
 def test_nothing_is_said_of_runs_that_are_well() -> None:
-    assert list(describe_outcomes([make_row(n_collapsed=0), make_row(n_collapsed=None)])) == []
+    assert list(describe_failed_runs([make_row(n_collapsed=0), make_row(n_collapsed=None)])) == []
 
 
 def test_a_studys_conclusions_say_that_a_run_failed() -> None:

@@ -82,14 +82,14 @@ def test_the_cheapest_within_the_margin_is_named_with_what_it_took() -> None:
 def test_a_faster_arm_is_named_beside_the_smaller_one() -> None:
     costs = COSTS | {"lora": cost("lora", 300_000, 50.0)}
     _, both = said(margin=2.0, within_margin=("full", "lora"), costs=costs)
-    assert both.startswith("Within 2 points of the best, lora trains the fewest parameters (300,000 trained")
-    assert "and full is the fastest (22,000,000" in both
+    assert both.startswith("Fewest trained parameters within 2 points of the best: lora (300,000 trained")
+    assert "; the fastest is full (22,000,000" in both
 
 
 @pytest.mark.parametrize(
     ("within", "expected"),
     [
-        ((), "No arm is shown to be within 1 point of the best: more seeds may show it."),
+        ((), "Margin 1 point: no arm is shown to be close enough to the best; more seeds may show it."),
         (("full",), "Only full is shown to be within 1 point of the best (22,000,000"),
     ],
 )
@@ -97,11 +97,13 @@ def test_what_is_not_shown_is_not_claimed(within: tuple[str, ...], expected: str
     assert said(margin=1.0, within_margin=within)[1].startswith(expected)
 
 
-def test_one_tier_is_no_clear_difference() -> None:
-    assert said(tiers=RANKING.tiers[:2])[0].startswith("No clear difference between full and lora (95%, ")
+def test_one_tier_is_said_to_be_one() -> None:
+    assert said(tiers=RANKING.tiers[:2])[0].startswith(
+        "All in one tier, no pair told apart: full and lora (95%, "
+    )
     level = (row("a", 0.5, 1), row("b", 0.5, 1), row("c", 0.5, 1))
     (sentence,) = said(tiers=level, costs={})
-    assert sentence.startswith("No clear difference among a, b and c (95%, ")
+    assert sentence.startswith("All in one tier, no pair told apart: a, b and c (95%, ")
 
 
 def test_the_best_that_is_not_the_control_is_to_be_compared_with() -> None:

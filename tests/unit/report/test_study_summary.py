@@ -152,8 +152,8 @@ def test_summary_holds_grid_conclusions_warnings_and_failures(tmp_path: Path) ->
     lines = rendered_lines(render_study_summary(findings, tmp_path))
     assert "! 2 examples of test (1.0%) are in train too" in lines
     assert "failed: pretrained/all/1: loss nan" in lines
-    assert "With one seed there is no interval: run with seeds=3 or more." in lines
-    assert f"all figures {tmp_path}/results.json" in lines
+    assert "One seed gives no interval; use seeds=3 or more." in lines
+    assert f"all findings {tmp_path}/results.json" in lines
     assert not any("grid point" in line for line in lines)
     with_grid = rendered_lines(render_study_summary(tuned(grid({LOW: (0.7, 0.7)})), tmp_path))
     assert "valid accuracy at each grid point" in with_grid

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headstart.records import WorthRow
-from headstart.report.worth import describe_label_worth, explain_worth
+from headstart.report.worth import describe_label_worth, describe_label_worths, explain_worth, is_told
 
 OVER, UNDER = "more than the largest", "less than the smallest"
 #: Values of `worth`, or of an end, that are beyond the control's amounts.
@@ -48,7 +48,7 @@ def row(worth: float | str, low: float | str | None, high: float | str | None, *
 )
 def test_what_is_sure_is_said(worth: Any, low: Any, high: Any, needs: str) -> None:
     sentence = describe_label_worth(row(worth, low, high))
-    assert sentence == f"tuned with 125 labels: accuracy 70.1; random needs {needs}."
+    assert sentence == f"tuned reaches 70.1% accuracy with 125 labels; random needs {needs}."
 
 
 @pytest.mark.parametrize(("low", "high"), [("under", "over"), (None, None)])
@@ -74,3 +74,14 @@ def test_each_interval_is_said_to_be_its_own() -> None:
     (note,) = explain_worth([row(300, 200, 400)])
     assert "each holds by itself" in note
     assert list(explain_worth([])) == []
+
+
+def test_a_worth_that_may_be_anything_is_said_once_and_in_no_table() -> None:
+    open_rows = [row(500, "under", "over").model_copy(update={"arm": arm}) for arm in ("a", "b")]
+    (sentence,) = describe_label_worths(open_rows)
+    assert sentence == (
+        "How many labels of random the other arms are worth cannot be told from these sizes (125 to 2,000 "
+        "labels)."
+    )
+    assert not any(is_told(row) for row in open_rows)
+    assert list(explain_worth(open_rows)) == [sentence]
