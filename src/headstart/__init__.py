@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from headstart.commands.power import power_assumed as power_assumed
     from headstart.commands.power import power_measured as power_measured
     from headstart.commands.predict import predict as predict
+    from headstart.commands.predict_texts import predict_texts as predict_texts
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
@@ -64,6 +65,7 @@ _HOME = {
     "power_assumed": "headstart.commands.power",
     "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
+    "predict_texts": "headstart.commands.predict_texts",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
     "schema": "headstart.commands.schema",
@@ -92,6 +94,7 @@ __all__ = [
     "power_assumed",
     "power_measured",
     "predict",
+    "predict_texts",
     "run",
     "run_until",
     "schema",

@@ -36,6 +36,7 @@ from headstart.report.conclusions import draw_conclusions
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
+from headstart.wording import Caution
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ def run_missing(
     for sentence in opened.prepared.prompt_formats:
         opened.log(sentence)
     for warning in estimate.warnings:
-        opened.log(warning.message)
+        opened.log(Caution(warning.message))
     for record in opened.done.values():
         _promote(record, opened)  # an earlier call may have ended between a run and its promotion
     for sentence in opened.store.describe_model_faults(opened.done):
-        opened.log(sentence)
+        opened.log(Caution(sentence))
     expected: Range | None = None
     if estimate.missing:
         placement, expected = _train(opened, estimate, backend, on_event, placement)
@@ -188,10 +189,8 @@ def _read_placement(opened: OpenStudy) -> PlacementRecord | None:
     earlier = opened.store.read_placement()
     if earlier is None or not (changes := list_changes(earlier, opened)):
         return earlier
-    opened.log(
-        "the runs that are missing train in another way than those before, and may be rounded otherwise: "
-        + "; ".join(changes)
-    )
+    what = "the runs that are missing train in another way than those before, and may be rounded otherwise: "
+    opened.log(Caution(what + "; ".join(changes)))
     return None
 
 

@@ -1,9 +1,15 @@
-"""Words of messages that go by how many things there are: a count, and names cut after the first few."""
+"""Words of messages: counts, names cut after the first few, and what tells a warning from news."""
 
 from __future__ import annotations
 
 import reprlib
 from collections.abc import Sequence
+
+
+class Caution(str):
+    """A sentence for a log that warns: it is shown where what else goes on is not."""
+
+    __slots__ = ()
 
 
 def format_count(count: int, thing: str, plural: str | None = None) -> str:

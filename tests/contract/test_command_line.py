@@ -339,7 +339,7 @@ def test_predict_onto_a_column_that_is_there(
 ) -> None:
     source = jsonl(tmp_path / "new.jsonl", [{"text": "good", column: 1}])
     message = refused("predict", tiny_model, source, "-o", tmp_path / "out.jsonl")
-    assert f"column '{column}' is there already" in message
+    assert f"column '{column}' already exists" in message
 
 
 def test_predict_into_a_folder(refused: Refused, tmp_path: Path, tiny_model: Path, texts: Path) -> None:
@@ -354,7 +354,7 @@ def test_predict_into_a_folder(refused: Refused, tmp_path: Path, tiny_model: Pat
 
 def test_init_onto_a_file_that_is_there(refused: Refused, tmp_path: Path, reviews: Path) -> None:
     (tmp_path / "study.yaml").write_text("mine", encoding="utf-8")
-    assert "study.yaml: is there already" in refused("init", reviews, "-o", tmp_path / "study.yaml")
+    assert "study.yaml: already exists" in refused("init", reviews, "-o", tmp_path / "study.yaml")
 
 
 def test_init_without_a_label_column(refused: Refused, tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ import typer
 
 from headstart.cli import models, results, studies
 from headstart.cli.bugs import escape_tracebacks
-from headstart.cli.output import prepare_streams, print_error, print_news, print_text
+from headstart.cli.help import Command, Group
+from headstart.cli.mistakes import describe_mistake
+from headstart.cli.options import Quiet
+from headstart.cli.output import prepare_streams, print_error, print_news, print_text, silence_news
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt, raise_interrupts
 from headstart.os_faults import explain_system_error, is_of_the_machine
@@ -17,13 +20,15 @@ from headstart.os_faults import explain_system_error, is_of_the_machine
 #: Whatever typer says of words that it cannot parse: click's error, which typer brings along, and hides.
 _WordsError: Final[type[Exception]] = typer.BadParameter.__mro__[2]
 
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="headstart",
     help="Fine-tune text models with the control arm included.",
+    cls=Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    context_settings=_HELP,
 )
 
 
@@ -38,6 +43,7 @@ def _describe_program(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fine-tune text models with the control arm included."""
 
@@ -58,7 +64,7 @@ for _command in (
     studies.schema,
     studies.demo,
 ):
-    app.command()(_command)
+    app.command(cls=Command, context_settings=_HELP)(_command)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     Where a signal ends it, the code is 128 and the signal's number.
     """
     prepare_streams()
+    silence_news(False)
     try:
         with raise_interrupts():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
@@ -96,9 +103,7 @@ def _explain_words(error: Exception) -> int:
     """Say what is wrong with the words of the command line; where there are none, how it is used."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
-        print_text(context.get_help())
+        print_text(context.get_help(), end="")
     else:
-        command = context.command_path if context is not None else "headstart"
-        message = HeadstartError(error.format_message(), fix=f"see {command} --help")  # type: ignore[attr-defined]
-        print_error(str(message))
+        print_error(str(describe_mistake(error)))
     return 2

@@ -3,47 +3,145 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headstart.cli.options import LARGEST_SEED, AsJson
-from headstart.cli.output import print_json, print_notice, print_piece, print_rendered, print_text
+from headstart.cli.completions import complete_topics
+from headstart.cli.inputs import InputFormat, open_inputs, read_prompt
+from headstart.cli.options import LARGEST_SEED, AsJson, Force, Quiet
+from headstart.cli.output import (
+    describe_written,
+    print_json,
+    print_news,
+    print_piece,
+    print_rendered,
+    print_text,
+)
+from headstart.cli.unused import refuse_unused
 from headstart.errors import HeadstartError
+
+if TYPE_CHECKING:
+    from headstart.commands.predict_texts import TextPredictions
+    from headstart.engine.generate import GenerationConfig
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A saved model.", show_default=False)],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, TSV, JSONL or Parquet.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, of the same format.")],
-    text: Annotated[
-        str | None, typer.Option(help="Column of texts, A,B of pairs; the study's where absent.")
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A saved model's folder, or an adapter's.", show_default=False),
+    ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="Texts, each in quotation marks; or a file, CSV, TSV, JSONL or Parquet; or - for standard "
+            "input.",
+        ),
     ] = None,
-    separator: Annotated[str, typer.Option(help="Between the cells of CSV; one character.")] = ",",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write a labelled copy of FILE, of the same format."
+        ),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of texts, A,B of pairs; else the study's.")
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="Between the cells of CSV; a comma by default.")
+    ] = None,
+    input_format: Annotated[
+        InputFormat,
+        typer.Option("--format", metavar="FORMAT", help="Of standard input: lines, csv, tsv or jsonl."),
+    ] = "lines",
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Label a file of texts with a saved model."""
+    """Label texts with a saved model.
+
+    An existing file, or a name that ends like a table (.csv, .tsv, .jsonl, .json, .parquet), is a file; all
+    else is a text. What is printed in a pipe has tabs between its columns.
+    """
+    with open_inputs(inputs or (), input_format) as source:
+        if isinstance(source, list):
+            why = "there is no file, but texts"
+            refuse_unused({"--text": text, "--separator": separator, "--output": output}, why)
+            _predict_texts(model, source, as_json=as_json)
+        elif output is None:
+            _show_rows(model, source, text, separator or ",", as_json=as_json)
+        else:
+            _label_file(model, source, output, text, separator or ",", force=force, as_json=as_json)
+
+
+def _predict_texts(model: Path, texts: list[str], *, as_json: bool) -> None:
+    from headstart.commands.predict_texts import predict_texts
+
+    _print_predictions(predict_texts(model, texts), as_json=as_json)
+
+
+def _show_rows(model: Path, source: Path, text: str | None, separator: str, *, as_json: bool) -> None:
+    from headstart.commands.predict_texts import predict_rows
+
+    _print_predictions(predict_rows(model, source, text=text, separator=separator), as_json=as_json)
+
+
+def _label_file(
+    model: Path, source: Path, output: Path, text: str | None, separator: str, *, force: bool, as_json: bool
+) -> None:
     from headstart.commands.predict import predict as label_file
 
-    rows = label_file(model, source, output, text=text, separator=separator)
-    print_text(f"labelled {rows} rows: {output}")
+    rows = label_file(model, source, output, text=text, separator=separator, force=force)
+    if as_json:
+        print_json(describe_written(model, output, rows))
+    else:
+        print_text(f"labelled {rows} rows: {output}")
+
+
+def _print_predictions(found: TextPredictions, *, as_json: bool) -> None:
+    from headstart.report.predict import format_predictions, render_predictions
+
+    if as_json:
+        print_json(found.to_dict())
+    elif sys.stdout.isatty():
+        print_rendered(render_predictions(found.predictions))
+    else:
+        print_text(format_predictions(found.predictions), end="")
 
 
 def generate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder, adapter, hub id or asset.")],
-    prompt: Annotated[str | None, typer.Argument(help="The prompt; else --file.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="CSV, TSV, JSONL or Parquet.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, with --file.")] = None,
-    column: Annotated[str, typer.Option(help="Column of prompts.")] = "prompt",
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="The prompt, or - for standard input; else --file.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="CSV, TSV, JSONL or Parquet.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write, with --file.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of prompts in --file: prompt by default.")
+    ] = None,
     max_new_tokens: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="Most tokens of an answer.")
+        int, typer.Option(metavar="N", min=1, max=1_000_000, help="Maximum length of an answer, in tokens.")
     ] = 128,
-    temperature: Annotated[float, typer.Option(min=0, help="0: greedily; above: drawn.")] = 0.0,
-    top_p: Annotated[float, typer.Option(min=0, max=1, help="Likeliest tokens drawn from, by share.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of what is drawn.")] = 0,
+    temperature: Annotated[float, typer.Option(metavar="T", min=0, help="0: greedy; above: sampling.")] = 0.0,
+    top_p: Annotated[
+        float, typer.Option(metavar="P", min=0, max=1, help="Sample from the likeliest tokens of this share.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the sampling.")] = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Answer a prompt, or a file of prompts, with the model's chat template."""
-    from headstart.commands.generate import generate_file, open_generator
+    """Answer prompts with a language model.
+
+    A prompt, or a file of prompts, by the model's chat template.
+    """
     from headstart.engine.generate import GenerationConfig
 
     if (prompt is None) == (file is None) or (file is None) != (output is None):
@@ -54,48 +152,101 @@ def generate(
         )
     config = GenerationConfig(max_new_tokens, temperature, top_p, seed)
     if file is not None and output is not None:
-        count = generate_file(model, file, output, config, column=column, log=print_notice)
-        print_text(f"answered {count} prompts: {output}")
+        _answer_file(model, file, output, column or "prompt", config, force=force, as_json=as_json)
     elif prompt is not None:
-        generator = open_generator(model)
-        for sentence in generator.prompt_formats:
-            print_notice(sentence)
-        generator.generate([prompt], config, tell=print_piece)
+        refuse_unused({"--column": column}, "there is no file, but a prompt")
+        _answer_prompt(model, read_prompt(prompt), config, as_json=as_json)
+
+
+def _answer_file(
+    model: str, file: Path, output: Path, column: str, config: GenerationConfig, *, force: bool, as_json: bool
+) -> None:
+    from headstart.commands.generate import generate_file
+
+    count = generate_file(model, file, output, config, column=column, log=print_news, force=force)
+    if as_json:
+        print_json(describe_written(model, output, count))
+    else:
+        print_text(f"answered {count} prompts: {output}")
+
+
+def _answer_prompt(model: str, prompt: str, config: GenerationConfig, *, as_json: bool) -> None:
+    from headstart.commands.generate import open_generator
+    from headstart.records import SCHEMA_VERSION
+
+    generator = open_generator(model)
+    for sentence in generator.prompt_formats:
+        print_news(sentence)
+    answers = generator.generate([prompt], config, tell=None if as_json else print_piece)
+    if as_json:
+        told = [{"prompt": prompt, "answer": one.text, "stopped": one.stopped} for one in answers]
+        print_json({"schema_version": SCHEMA_VERSION, "model": model, "answers": told})
+    else:
         print_text("")
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A saved adapter.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
-    merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to its base's weights.")] = False,
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A saved adapter's folder.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write.")],
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge/--no-merge",
+            " /--adapter",
+            help="Add the adapter to its base's weights: the default. --adapter: copy it as it is, for PEFT.",
+        ),
+    ] = True,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write an adapter and its base as one whole model, which loads without PEFT."""
+    """Merge an adapter with its base, to one model.
+
+    The whole model loads without PEFT.
+    """
     from headstart.commands.export import export as export_model
 
-    if not merge:
-        raise HeadstartError("nothing else than merging is known", where="export", fix="add --merge")
-    export_model(model, output)
-    print_text(f"wrote {output}")
+    exported = export_model(model, output, merge=merge, force=force)
+    if as_json:
+        print_json(exported.to_dict())
+    else:
+        what = "merged model" if merge else f"adapter of {exported.base}"
+        print_text(f"wrote {output}: {what}")
 
 
 def params(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder, config.json, hub id or asset.")],
     omit: Annotated[
-        str, typer.Option(help="Left out of the total: biases, norms, pooler, head, lm-head, or any part.")
+        str,
+        typer.Option(
+            metavar="PART,...",
+            help="Left out of the total: biases, norms, pooler, head, lm-head, or any part.",
+        ),
     ] = "",
     lora: Annotated[
-        str | None, typer.Option(help="Adapters to add, such as r=16,target=query_key_value.")
+        str | None,
+        typer.Option(metavar="SETTINGS", help="Adapters to add, such as r=16,target=query_key_value."),
     ] = None,
-    bits: Annotated[int, typer.Option(help="How weights are kept: 4, 16 or 32 bits.")] = 32,
+    bits: Annotated[int, typer.Option(metavar="N", help="How weights are kept: 4, 16 or 32 bits.")] = 32,
     head: Annotated[
-        str | None, typer.Option(help="none, masked-lm, causal-lm or classification; else the model's own.")
+        str | None,
+        typer.Option(
+            metavar="HEAD", help="none, masked-lm, causal-lm or classification; else the model's own."
+        ),
     ] = None,
     labels: Annotated[
-        int | None, typer.Option(min=1, max=1_000_000_000, help="Outputs of a classification head.")
+        int | None,
+        typer.Option(metavar="N", min=1, max=1_000_000_000, help="Outputs of a classification head."),
     ] = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Count a model's parameters, by formula and by walking its modules, from its configuration alone."""
+    """Count a model's parameters and memory.
+
+    By formula and by walking its modules, from its configuration alone.
+    """
     from headstart.commands.params import params as count_params
     from headstart.config.inline import parse_lora
     from headstart.report.params import render_params
@@ -110,15 +261,20 @@ def params(
 
 
 def explain(
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="What to explain: lora.")],
+    topic: Annotated[
+        str, typer.Argument(metavar="TOPIC", help="What to explain: lora.", autocompletion=complete_topics)
+    ],
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="Whose numbers; else an example's.")
+        str | None, typer.Argument(metavar="MODEL", help="Whose numbers; else an example's.")
     ] = None,
-    lora: Annotated[str | None, typer.Option(help="Settings, such as r=16,target=query_key_value.")] = None,
+    lora: Annotated[
+        str | None, typer.Option(metavar="SETTINGS", help="Such as r=16,target=query_key_value.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page as Markdown.")] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Explain what a method's settings do, with the numbers of a model at hand."""
+    """Explain a method's settings, with numbers."""
     from rich.markdown import Markdown
 
     from headstart.commands.explain import check_topic, explain_lora

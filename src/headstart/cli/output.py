@@ -5,14 +5,36 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from headstart.data.controls import escape_hidden, escape_hidden_json
 from headstart.report.console import make_console
+from headstart.wording import Caution
+
+
+@dataclass
+class _Loudness:
+    """Whether what goes on is told; of the one command that this process runs."""
+
+    is_quiet: bool = False
+
+
+_LOUDNESS: Final = _Loudness()
+
+
+def silence_news(is_quiet: bool = True) -> None:
+    """Have `print_news` print warnings alone from now on, or all again."""
+    _LOUDNESS.is_quiet = is_quiet
+
+
+def is_quiet() -> bool:
+    """Whether only errors, warnings and results are printed."""
+    return _LOUDNESS.is_quiet
 
 
 def prepare_streams() -> None:
@@ -44,7 +66,9 @@ def print_notice(text: str) -> None:
 
 
 def print_news(sentence: str) -> None:
-    """Print a sentence of what goes on, on standard error."""
+    """Print a sentence of what goes on, on standard error; where that is silenced, only a warning."""
+    if _LOUDNESS.is_quiet and not isinstance(sentence, Caution):
+        return
     make_console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
 
 
@@ -58,6 +82,13 @@ def print_json(values: dict[str, Any]) -> None:
     is_utf = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
     text = json.dumps(values, indent=1, ensure_ascii=not is_utf)
     _write(escape_hidden_json(text) + "\n")
+
+
+def describe_written(model: object, output: Path, rows: int) -> dict[str, Any]:
+    """Values for `print_json`: a file with a model's answers to so many rows."""
+    from headstart.records import SCHEMA_VERSION
+
+    return {"schema_version": SCHEMA_VERSION, "model": str(model), "output": str(output), "rows": rows}
 
 
 def print_piece(piece: str) -> None:

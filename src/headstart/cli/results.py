@@ -7,24 +7,38 @@ from typing import Annotated
 
 import typer
 
-from headstart.cli.options import LARGEST_SEED, AsJson
-from headstart.cli.output import print_json, print_news, print_rendered, print_text
+from headstart.cli.completions import complete_arms, complete_metrics
+from headstart.cli.options import LARGEST_SEED, AsJson, Force, Quiet
+from headstart.cli.output import print_json, print_notice, print_rendered, print_text
 from headstart.errors import HeadstartError
+
+Control = Annotated[
+    str | None,
+    typer.Option(metavar="ARM", help="Arm to compare with; else the study's.", autocompletion=complete_arms),
+]
 
 
 def compare(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="A study's folder, or two; a file of scores; or files or folders of items, NAME=PATH.",
             show_default=False,
         ),
     ],
-    metric: Annotated[str | None, typer.Option(help="The study's, or the only column, by default.")] = None,
-    control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="The study's, or the only column, by default.",
+            autocompletion=complete_metrics,
+        ),
+    ] = None,
+    control: Control = None,
     margin: Annotated[
-        float | None, typer.Option(min=0, help="Points (or the metric's unit) that do not matter.")
+        float | None,
+        typer.Option(metavar="POINTS", min=0, help="Points (or the metric's unit) that do not matter."),
     ] = None,
     lower_is_better: Annotated[
         bool | None,
@@ -34,22 +48,31 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    task: Annotated[str | None, typer.Option(help="Of items: the task, where files are of several.")] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Of items: the task, where files are of several.")
+    ] = None,
     shared_items: Annotated[
         bool, typer.Option("--shared-items", help="Leave out items that an arm lacks.")
     ] = False,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit code by the verdict: 0 better, 3 undecided, 4 worse.")
     ] = False,
-    arm: Annotated[str | None, typer.Option(help="Of --gate: the arm that is judged.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
+    arm: Annotated[
+        str | None,
+        typer.Option(metavar="ARM", help="Of --gate: the arm that is judged.", autocompletion=complete_arms),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     table: Annotated[str | None, typer.Option(help="Print this table alone, such as arms.")] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print every note, not five at most.")] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Compare arms over seeds and test examples, with intervals, adjusted tests and verdicts."""
+    """Compare arms: intervals, tests and verdicts.
+
+    Over seeds and test examples, with tests adjusted for their number.
+    """
     from headstart.analysis.gate import judge_gate
     from headstart.commands.compare import compare_sources
     from headstart.report.comparison import (
@@ -81,27 +104,42 @@ def compare(
     else:
         print_rendered(render_comparison(comparison, table, all_notes=show_all))
     if judged is not None:
-        print_news(
+        print_notice(
             f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}"
         )
         raise typer.Exit(judged.exit_code)
 
 
 def judge(
-    study: Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.", show_default=False)],
-    arm: Annotated[str | None, typer.Option(help="Whose answers are judged.")] = None,
-    control: Annotated[str | None, typer.Option(help="Against whose; the study's control.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The sheet to write, CSV.")] = None,
-    examples: Annotated[int | None, typer.Option(min=1, help="Prompts drawn; all by default.")] = None,
-    size: Annotated[str | None, typer.Option(help="Training examples; the largest by default.")] = None,
-    reference: Annotated[bool, typer.Option("--reference", help="Show the response expected.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of what is drawn.")] = 0,
-    read: Annotated[
-        list[Path] | None, typer.Option(help="A sheet that was judged; again for each judge.")
+    study: Annotated[Path, typer.Argument(metavar="FOLDER", help="A study's folder.", show_default=False)],
+    arm: Annotated[
+        str | None,
+        typer.Option(metavar="ARM", help="Whose answers are judged.", autocompletion=complete_arms),
     ] = None,
+    control: Control = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The sheet to write, CSV.")
+    ] = None,
+    examples: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Prompts drawn; all by default.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="N", help="Training examples; the largest by default.")
+    ] = None,
+    reference: Annotated[bool, typer.Option("--reference", help="Show the response expected.")] = False,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of what is drawn.")] = 0,
+    read: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A sheet that was judged; again for each judge."),
+    ] = None,
+    force: Force = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write a blind sheet of paired answers for people to judge; with --read, what they judged."""
+    """Have people judge answers blind, in pairs.
+
+    It writes a sheet of paired answers to judge; with --read, it says what was judged.
+    """
     from headstart.analysis.cells import parse_size
     from headstart.commands.judge import judge_pairs, judge_read
     from headstart.report.judge import describe_sheet, render_judgements
@@ -128,6 +166,7 @@ def judge(
         seed=seed,
         examples=examples,
         reference=reference,
+        force=force,
     )
     if as_json:
         print_json(sheet.to_dict())
@@ -146,40 +185,70 @@ def _refuse_drawing(given: dict[str, object]) -> None:
 
 def power(
     source: Annotated[
-        Path | None, typer.Argument(metavar="[SOURCE]", help="A study's folder, or a file of single results.")
+        Path | None,
+        typer.Argument(metavar="SOURCE", help="A study's folder, or a file of single results."),
     ] = None,
-    difference: Annotated[float | None, typer.Option(help="Difference to be shown, in points.")] = None,
+    difference: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="Difference to be detected, in points.")
+    ] = None,
     test_examples: Annotated[
-        int | None, typer.Option(help="Test examples, 2 or more; a study's own by default.")
+        int | None, typer.Option(metavar="N", help="Test examples, 2 or more; a study's own by default.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Seeds, 2 or more; 3, or a study's own.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Seeds, 2 or more; 3, or a study's own.")
+    ] = None,
     contrasts: Annotated[
-        int | None, typer.Option(help="Contrasts that share the 5%; 1, or a study's own.")
+        int | None, typer.Option(metavar="N", help="Contrasts that share the 5%; 1, or a study's own.")
     ] = None,
-    accuracy: Annotated[float, typer.Option(help="Of both models, on average; assumed, in percent.")] = 80.0,
+    accuracy: Annotated[
+        float | None,
+        typer.Option(metavar="PERCENT", help="Without a study: of both models, on average; 80 by default."),
+    ] = None,
     disagree: Annotated[
         float | None,
-        typer.Option(help="Percent of examples on which two models differ in being right."),
+        typer.Option(
+            metavar="PERCENT",
+            help="Without a study: examples on which two models differ in being right.",
+        ),
     ] = None,
     disagree_stays: Annotated[
-        float, typer.Option(help="Percent of these that are the same with every pair of seeds.")
-    ] = 50.0,
-    seed_std: Annotated[float, typer.Option(help="Assumed deviation over seeds, in points.")] = 1.0,
-    seed_cost: Annotated[
-        float | None, typer.Option(help="Labelled test examples that cost as much as a seed; 100.")
+        float | None,
+        typer.Option(
+            metavar="PERCENT",
+            help="Without a study: of these, the ones that stay the same with every pair of seeds; 50.",
+        ),
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="A study's metric.")] = None,
-    control: Annotated[str | None, typer.Option(help="Arm that the others are compared with.")] = None,
+    seed_std: Annotated[
+        float | None,
+        typer.Option(metavar="POINTS", help="Without a study: standard deviation over seeds; 1."),
+    ] = None,
+    seed_cost: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Labelled test examples that cost as much as a seed; 100."),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="METRIC", help="A study's metric.", autocompletion=complete_metrics),
+    ] = None,
+    control: Control = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """How many seeds or test examples would show a difference, before a study or after it."""
+    """Tell which differences a study can detect.
+
+    And how many seeds or test examples it takes, before a study or after it.
+    """
     from headstart.analysis.power_questions import Assumptions, Question
-    from headstart.commands.power import analyse_power
+    from headstart.commands.power import analyse_power, check_used
     from headstart.report.power import render_power
 
     question = Question(difference, test_examples, seeds, contrasts, seed_cost)
-    assumptions = Assumptions(accuracy, disagree, disagree_stays, seed_std)
-    analysis = analyse_power(source, question, assumptions, metric=metric, control=control)
+    given = {"accuracy": accuracy, "disagree": disagree, "disagree_stays": disagree_stays} | {
+        "seed_std": seed_std
+    }
+    stated = {name: value for name, value in given.items() if value is not None}
+    check_used(source, question, stated, metric=metric, control=control)
+    analysis = analyse_power(source, question, Assumptions(**stated), metric=metric, control=control)
     if as_json:
         print_json(analysis.to_dict())
     else:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from headstart.cli.options import AsJson, Overrides, StudyFile, Wait
+from headstart.cli.listening import listen
+from headstart.cli.options import AsJson, Force, Overrides, Quiet, StudyFile, Wait
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt
@@ -17,23 +18,40 @@ if TYPE_CHECKING:
 
 
 def init(
-    data: Annotated[Path, typer.Argument(help="A data file or folder.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data file or folder.", show_default=False)],
     model: Annotated[
-        str | None, typer.Option(help="Checkpoint: folder, hub id, or asset:name; a small one by default.")
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Checkpoint: folder, hub id, or asset:name; a small one by default."
+        ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="Column of texts, where the guess is wrong; A,B for a pair.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of texts, where the guess is wrong; A,B for a pair."),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Column of labels, where the guess is wrong; A,B,C of 0 and 1.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of labels, where the guess is wrong; A,B,C of 0 and 1."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("study.yaml"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Study file to write.")
+    ] = Path("study.yaml"),
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Look at labelled texts, or prompts and responses, and write a commented study file."""
+    """Write a commented study file for your data.
+
+    It looks at labelled texts, or prompts and responses, and says what it took them for.
+    """
     from headstart.commands.init import init as write_study
     from headstart.report.init import render_init
 
-    print_text(render_init(write_study(data, output, model=model, text=text, label=label)))
+    draft = write_study(data, output, model=model, text=text, label=label, force=force)
+    if as_json:
+        print_json(draft.to_dict())
+    else:
+        print_text(render_init(draft))
 
 
 def plan(
@@ -43,8 +61,12 @@ def plan(
         bool, typer.Option("--probe", help="Make a few real steps: memory measured, time expected.")
     ] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Check the study and its data, and list its runs and their cost, without training."""
+    """Check a study and list its runs and cost.
+
+    Nothing is trained, and nothing written.
+    """
     from headstart.config.load import load_study
 
     loaded = load_study(study, overrides or ())
@@ -69,16 +91,24 @@ def run(
     ] = None,
     most_seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Where adding seeds ends: 20 by default.", show_default=False),
+        typer.Option(metavar="N", min=1, help="Where adding seeds ends: 20 by default.", show_default=False),
     ] = None,
     sequence: Annotated[
         Literal["signs", "t"] | None,
-        typer.Option(help="signs (the default) assume no law, t normal differences.", show_default=False),
+        typer.Option(
+            metavar="signs|t",
+            help="signs (the default) assume no law, t normal differences.",
+            show_default=False,
+        ),
     ] = None,
     wait: Wait = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Train the missing runs of the study, and print its findings."""
+    """Train a study's missing runs, print findings.
+
+    Runs that are done stay; the same command resumes a study that was interrupted.
+    """
     from headstart.config.load import load_study
 
     loaded = load_study(study, overrides or ())
@@ -102,15 +132,20 @@ def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
             )
 
 
-def schema() -> None:
-    """Print the JSON schema of study files, for editors."""
+def schema(quiet: Quiet = False) -> None:
+    """Print the JSON schema of study files."""
     from headstart.commands.schema import schema as make_schema
 
     print_json(make_schema())
 
 
-def demo(overrides: Overrides = None, wait: Wait = False, as_json: AsJson = False) -> None:
-    """Run a real study of five minutes: pretrained against random weights and a bag of words."""
+def demo(
+    overrides: Overrides = None, wait: Wait = False, as_json: AsJson = False, quiet: Quiet = False
+) -> None:
+    """Run a small, real study of about five minutes.
+
+    Pretrained against random weights and a bag of words.
+    """
     from headstart.commands.demo import load_demo
 
     _run_and_print(load_demo(overrides or ()), as_json=as_json, wait=wait)
@@ -121,12 +156,10 @@ def _run_and_print(
 ) -> None:
     from headstart.commands.run import run as run_study
     from headstart.commands.until import run_until
-    from headstart.report.progress import StudyProgress
     from headstart.report.study_summary import render_study_summary
 
     try:
-        with StudyProgress(study.metric) as progress:
-            listeners = progress.on_event, progress.log, progress.begin
+        with listen(study.metric) as listeners:
             if until is None:
                 results = run_study(study, *listeners, wait=wait)
             else:

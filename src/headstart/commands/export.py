@@ -1,51 +1,116 @@
-"""`headstart export`: writes a saved adapter and its base as one whole model, which loads without PEFT."""
+"""`headstart export`: writes a saved adapter merged with its base as one whole model, or by itself."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from headstart.commands.model_folders import refuse_study_folder
+from headstart.commands.outputs import check_output_folder
 from headstart.data.corpus import Text
-from headstart.errors import ModelError, OutputError
-from headstart.files import write_folder_atomically
+from headstart.errors import ModelError
+from headstart.files import replace_folder, write_folder_atomically
 from headstart.methods.peft_format import merge_adapter
 from headstart.methods.saved import identify_task, load_saved_model
-from headstart.models.adapter_folders import is_adapter
+from headstart.models.adapter_folders import is_adapter, read_adapter_shapes, read_base_name
 from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
-from headstart.os_faults import check_lookup
+from headstart.os_faults import check_lookup, writing
+from headstart.records import SCHEMA_VERSION
 from headstart.store.model_notes import NOTES_FILE, read_model_notes
 
 #: Texts whose logits the written model must give again: any do, for unknown words have ids too.
 _EXAMPLES: tuple[Text, ...] = ("Yes.", "This is a sentence of some words.", "0123 4567 89")
 
 
-def export(model: Path, target: Path) -> None:
+@dataclass(frozen=True)
+class ExportedModel:
+    """A folder that was written: a whole model where the adapter was `merged`, else the adapter."""
+
+    path: Path
+    source: Path
+    merged: bool
+    base: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for `--json`."""
+        paths = {"path": str(self.path), "source": str(self.source)}
+        return {"schema_version": SCHEMA_VERSION, **paths, "merged": self.merged, "base": self.base}
+
+
+def export(model: Path, target: Path, *, merge: bool = True, force: bool = False) -> ExportedModel:
     """Write the adapter in folder `model` and its base, merged, to folder `target`: whole or not at all.
 
     The base of a four-bit adapter is taken in full precision, as PEFT does, so that its logits shift by what
     four bits had rounded away.
 
+    Args:
+        merge: else the adapter is written as it is, for PEFT.
+        force: replace a model, or an empty folder, at `target`.
+
     Raises:
-        ModelError: no adapter is there, or its base is gone.
-        OutputError: `target` is there already.
+        ModelError: no adapter is there, or its base is gone; it is of a type that cannot be merged.
+        OutputError: `target` already exists.
     """
-    for path in (model, target):
-        check_lookup(path)
-    if model.is_dir():
-        check_folder(str(model))
-    if not is_adapter(model):
-        raise ModelError(
-            "holds no adapter", where=str(model), expected="a folder such as OUT/models/ARM of a LoRA arm"
-        )
-    if target.exists():
-        raise OutputError("is there already", where=str(target), fix="name another folder: -o FOLDER")
+    check_lookup(target)
+    _check_adapter(model)
+    check_output_folder(target, force=force, sources=(model,))
+    if merge:
+        _write_merged(model, target, force=force)
+    else:
+        read_adapter_shapes(model)  # which refuses weights that are absent or cut
+        with _open_folder(target, force=force) as folder:
+            _copy(model, folder)
+    return ExportedModel(target, model, merge, read_base_name(model))
+
+
+def _write_merged(model: Path, target: Path, *, force: bool) -> None:
     notes = read_model_notes(model)
     checkpoint = open_checkpoint(str(model), *identify_task(model, notes), is_saved=True)
     merged = merge_adapter(load_saved_model(model, notes, checkpoint, precision=None))
-    with write_folder_atomically(target) as folder:
+    with _open_folder(target, force=force) as folder:
         _write(merged, checkpoint, folder, model, notes.max_length)
+
+
+def _check_adapter(model: Path) -> None:
+    check_lookup(model)
+    refuse_study_folder(model)
+    if model.is_dir():
+        check_folder(str(model))
+    if not is_adapter(model):
+        is_whole = (model / "config.json").is_file()
+        raise ModelError(
+            "holds no adapter" + (", but a whole model: it needs no export" if is_whole else ""),
+            where=str(model),
+            expected="a folder such as OUT/models/ARM of a LoRA arm",
+        )
+
+
+@contextmanager
+def _open_folder(target: Path, *, force: bool) -> Iterator[Path]:
+    """A folder to fill, which becomes `target`, in place of what is there where that is wanted."""
+    if not (force and target.exists()):
+        with write_folder_atomically(target) as folder:
+            yield folder
+        return
+    with writing(target), TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
+        folder = Path(scratch) / target.name
+        folder.mkdir()
+        yield folder
+        replace_folder(folder, target)
+
+
+def _copy(model: Path, folder: Path) -> None:
+    """The adapter's own files, as they are; what else was put beside them stays there."""
+    for file in sorted(model.iterdir()):
+        if file.is_file():
+            shutil.copyfile(file, folder / file.name)
 
 
 def _write(merged: object, checkpoint: Checkpoint, folder: Path, model: Path, limit: int | None) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from headstart.commands.model_folders import refuse_study_folder
+from headstart.commands.outputs import check_output_file
 from headstart.config.study import Prompts
 from headstart.config.traits import TASKS, TaskName
 from headstart.data.chat_format import describe_prompts, find_stop_ids, list_end_ids
@@ -120,6 +122,7 @@ def open_generator(name: str) -> TextGenerator:
     Raises:
         ModelError: there is none, or it has no end token.
     """
+    refuse_study_folder(Path(name))
     device = choose_device("auto")
     precision = choose_precision("auto", device)
     checkpoint = open_checkpoint(name, _find_generating_task(), (), is_saved=True)
@@ -158,16 +161,18 @@ def generate_file(
     *,
     column: str = "prompt",
     log: Log = ignore_log,
+    force: bool = False,
 ) -> int:
     """Answer the prompts, or lists of messages, in a column of `source`; gives the number of rows.
 
     `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or
-    not at all. `log` is told how the model is asked.
+    not at all. `log` is told how the model is asked. `force` overwrites `target`.
 
     Raises:
         DataError, ModelError, OutputError: as `headstart.commands.predict.predict`.
     """
     check_formats(source, target)
+    check_output_file(target, force=force)
     open_once = cache(partial(_open_aloud, name, log))  # when the first prompts are known to be some
 
     def answer_chunk(chunk: list[Cells]) -> list[dict[str, Any]]:

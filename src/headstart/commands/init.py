@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from headstart.commands.outputs import check_output_file
 from headstart.commands.schema import schema
 from headstart.config.first_settings import choose_settings
 from headstart.config.traits import get_task_traits
 from headstart.data.guess.guess import guess_data
-from headstart.errors import OutputError
 from headstart.files import read_file, write_text
 from headstart.models.token_limit import read_token_limit
 from headstart.os_faults import check_lookup, writing
@@ -32,24 +31,23 @@ def init(
     model: str | None = None,
     text: str | None = None,
     label: str | None = None,
+    force: bool = False,
 ) -> StudyDraft:
     """Write to `output` a study of the texts in `data`: a file, a folder of parts, or of classes.
 
-    The JSON schema of study files is written beside it, unless one is there.
+    The JSON schema of study files is written beside it, unless one is there and `force` is not set.
 
     Args:
         model: the checkpoint: a folder, a hub id, or `asset:name`; a small one by default.
         text: the column of texts, where the guess is wrong; two with a comma between for a pair.
         label: the column of labels, where the guess is wrong; several with commas between for 0/1 columns.
+        force: overwrite what is there.
 
     Raises:
         DataError: nothing readable in `data`, or no column that could be the text or the label.
-        OutputError: `output` is there already, or cannot be written.
+        OutputError: `output` already exists, or cannot be written.
     """
-    with writing(output):
-        is_there = os.path.lexists(output)
-    if is_there:
-        raise OutputError("is there already", where=str(output), fix="name another file: -o FILE")
+    check_output_file(output, force=force)
     draft = _draft_study(data, output, model, text, label)
     target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"
     with writing(target):
@@ -58,7 +56,9 @@ def init(
     with ExitStack() as undo:  # both or none
         if is_new:
             undo.callback(target.unlink, missing_ok=True)
+        if is_new or (force and is_other):
             write_text(target, content)
+            is_other = False
         write_text(output, format_study(draft))
         undo.pop_all()
     return replace(draft, is_other_schema=is_other)

@@ -10,11 +10,12 @@ from pathlib import Path
 from headstart.analysis.answer_pairs import JudgingSheet, PairSource, draw_sheet
 from headstart.analysis.judgements import Choices, Judgements, contrast_judgements, read_choices
 from headstart.analysis.study_runs import StudyRuns, order_runs
+from headstart.commands.outputs import check_output_file
 from headstart.config.study import Size
 from headstart.config.traits import get_task_traits
 from headstart.data.filled_sheets import FilledSheet, read_sheet
 from headstart.data.judging_sheets import write_sheet
-from headstart.errors import DataError, HeadstartError, OutputError
+from headstart.errors import DataError, HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.store.answer_columns import AnsweredPrompts, read_answered_prompts
 from headstart.store.judging_keys import read_judging_key, write_judging_key
@@ -33,6 +34,7 @@ def judge_pairs(
     seed: int = 0,
     examples: int | None = None,
     reference: bool = False,
+    force: bool = False,
 ) -> JudgingSheet:
     """Write a sheet of an arm's and its control's answers to test prompts, shuffled and blind.
 
@@ -41,7 +43,7 @@ def judge_pairs(
 
     Args:
         out: the `out` folder of a study with `task: instruction`.
-        output: the CSV file to write, which must not be there.
+        output: the CSV file to write, which must not be there unless `force` is set.
         control: the study's by default.
         size: the number of training examples; the largest by default.
         seed: of the draw of prompts, sides and seeds.
@@ -50,16 +52,12 @@ def judge_pairs(
 
     Raises:
         HeadstartError: there is no such study, arm or size, or no answers of both; as `draw_sheet`.
-        OutputError: the file is there already, or cannot be written, or another process uses the folder.
+        OutputError: the file already exists, or cannot be written, or another process uses the folder.
     """
     store, path = RunStore(Path(out)), Path(output)
     source = _read_source(store, arm, control, size)
     drawn = draw_sheet(source, seed, examples, has_reference=reference)
-    check_lookup(path)
-    if path.exists():
-        raise OutputError(
-            "is there already, perhaps with choices in it", where=str(path), fix="name another file"
-        )
+    check_output_file(path, force=force, what=", perhaps with choices in it")
     with hold_study_folder(store.out, fix="wait until it has ended, then judge again"), ExitStack() as undo:
         key = write_judging_key(store, drawn.key)
         undo.callback(key.unlink, missing_ok=True)  # without a sheet it is of no use

@@ -18,6 +18,7 @@ from transformers import (
     AutoModelForSequenceClassification,
 )
 
+from headstart.commands.model_folders import refuse_study_folder
 from headstart.config.study import Lora
 from headstart.errors import HeadstartError
 from headstart.methods.four_bits import check_quantisable, count_four_bit_bytes, list_quantisable_layers
@@ -86,6 +87,7 @@ def read_config(name: str, labels: int | None = None) -> Any:
     changes = {} if labels is None else {"num_labels": labels}
     location = resolve_location(name)
     refuse_absent(location)
+    refuse_study_folder(Path(location))
     location = find_config_source(location) if Path(location).is_dir() else location
     with model_errors(name, _EXPECTED), silence_logs():
         config = load_config(location, **changes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +53,38 @@ def analyse_power(
     if source is not None:
         return read_leaderboard(source, question.test_examples, disagree=assumptions.disagree, metric=metric)
     return _analyse_assumptions(question, assumptions, question.test_examples)
+
+
+def check_used(
+    source: Path | None,
+    question: Question,
+    stated: Mapping[str, float],
+    *,
+    metric: str | None = None,
+    control: str | None = None,
+) -> None:
+    """See that nothing is given which the answer would not depend on: `stated` assumptions, by field.
+
+    Raises:
+        HeadstartError: something is.
+    """
+    unused: dict[str, float | str | None]
+    if source is not None:
+        check_lookup(source)
+    if source is None:
+        unused, why = {"metric": metric, "control": control}, "it is of a study, and none is named"
+    elif source.is_dir():
+        unused, why = dict(stated), f"the variances measured in {source} are used, not assumptions"
+    else:
+        used = {"disagree": stated.get("disagree"), "test_examples": question.test_examples}
+        asked = {**asdict(question), **stated, "control": control}
+        unused = {name: value for name, value in asked.items() if name not in used}
+        why = f"{source} holds single results, which are compared by --test-examples and --disagree alone"
+    for name, value in unused.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            shown = value if isinstance(value, str) else f"{value:g}"
+            raise HeadstartError(f"{shown} is not used: {why}", where=option, fix=f"leave out {option}")
 
 
 def power_assumed(

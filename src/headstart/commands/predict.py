@@ -11,6 +11,8 @@ from typing import Any, cast, get_args
 import pyarrow as pa
 import torch
 
+from headstart.commands.model_folders import refuse_study_folder
+from headstart.commands.outputs import check_output_file
 from headstart.config.traits import get_task_traits
 from headstart.data.corpus import CellType, Text
 from headstart.data.delimited import read_separator
@@ -104,6 +106,7 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         ModelError: no model with a classification head is there.
     """
     check_lookup(folder)
+    refuse_study_folder(folder)
     if folder.is_dir():
         check_folder(str(folder))
     if not (folder / "config.json").is_file() and not is_adapter(folder):
@@ -154,7 +157,15 @@ def _get_cell_type(notes: ModelNotes) -> CellType:
     return next((cells for cells in get_args(CellType) if cells == notes.label_cells), "text")
 
 
-def predict(model: Path, source: Path, target: Path, *, text: str | None = None, separator: str = ",") -> int:
+def predict(
+    model: Path,
+    source: Path,
+    target: Path,
+    *,
+    text: str | None = None,
+    separator: str = ",",
+    force: bool = False,
+) -> int:
     """Label the texts of `source` with the model in folder `model`; gives the number of rows.
 
     `target` gets every column of `source` with `predicted` and, for classes, `p_<class>` added, in the
@@ -164,13 +175,15 @@ def predict(model: Path, source: Path, target: Path, *, text: str | None = None,
     Args:
         text: the column of texts, or two of pairs with a comma between; the study's where absent.
         separator: between the cells of CSV, one character.
+        force: overwrite `target`.
 
     Raises:
         DataError: a file that cannot be read, a column that is absent, or columns already there.
         ModelError: no model in the folder.
-        OutputError: `target` cannot be written.
+        OutputError: `target` already exists, or cannot be written.
     """
     check_formats(source, target)
+    check_output_file(target, force=force)
     separator = read_separator(separator)
     open_once = cache(partial(open_predictor, model, text))  # when the file is known to be one
 

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -29,6 +29,18 @@ _EXPECTED: Final = {
     **dict.fromkeys(("tuple_type", "list_type"), "a list"),
     "int_parsing_size": "a whole number of fewer digits",
     "finite_number": "a finite number",
+}
+
+
+#: What other tools call some keys.
+_SHORT_NAMES: Final = {
+    **dict.fromkeys(("lr", "rate"), "learning_rate"),
+    **dict.fromkeys(("bs", "batch", "per_device_train_batch_size"), "batch_size"),
+    **dict.fromkeys(("num_epochs", "num_train_epochs", "n_epochs"), "epochs"),
+    **dict.fromkeys(("max_seq_length", "max_len", "max_seq_len"), "max_length"),
+    **dict.fromkeys(("output_dir", "output", "out_dir"), "out"),
+    "max_steps": "steps",
+    "rank": "r",
 }
 
 
@@ -69,11 +81,56 @@ def describe_value(item: Any) -> str:
     return f"{item['msg'][0].lower()}{item['msg'][1:]}, got {got}"
 
 
-def describe_unknown(key: str, known: Sequence[str]) -> str:
-    """That a key is not known, with the known one that was probably meant, or all."""
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
+def describe_unknown(key: str, known: Sequence[str], elsewhere: Sequence[str] = ()) -> str:
+    """That a key is not known, with the known one that was probably meant, or all.
+
+    Args:
+        elsewhere: dotted keys of other places, one of which may be meant.
+    """
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    meant = close[0] if close else suggest_path(key, elsewhere)
+    if meant is None:
+        meant = next(iter(difflib.get_close_matches(key, known, n=1, cutoff=0.6)), None)
+    hint = f"did you mean {meant!r}?" if meant else f"the keys here are {', '.join(known)}"
     return f"unknown key; {hint}"
+
+
+def suggest_path(key: str, paths: Sequence[str] | None = None) -> str | None:
+    """The dotted key of a study whose last part is `key`, or most like it; None where none is near.
+
+    Args:
+        paths: those to choose from, the nearer first; all by default.
+    """
+    last = key.rpartition(".")[2]
+    last = _SHORT_NAMES.get(last, last)
+    by_last: dict[str, str] = {}
+    for path in list_paths() if paths is None else paths:
+        by_last.setdefault(path.rpartition(".")[2], path)
+    close = difflib.get_close_matches(last, by_last, n=1, cutoff=0.75)
+    meant = last if last in by_last else next(iter(close), None)
+    return None if meant is None else by_last[meant]
+
+
+def list_paths() -> tuple[str, ...]:
+    """Each key that a study may have outside of its arms, with dots; the less deep first."""
+    return tuple(sorted(_iterate_paths(Study), key=lambda path: path.count(".")))
+
+
+def _iterate_paths(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}"
+        by_name = get_origin(field.annotation) is dict  # arms, whose names are the user's
+        for kind in () if by_name else (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _iterate_paths(kind, f"{prefix}{name}.")
+
+
+def _list_elsewhere(location: Sequence[str | int]) -> list[str]:
+    """The dotted keys that somebody may mean who wrote an unknown one at `location`."""
+    if location[:1] != ("arms",):
+        return [path for path in list_paths() if path.rpartition(".")[0] != _join_dotted(location)]
+    arm = _join_dotted(location[:2])
+    return [*(f"{arm}.{path}" for path in _iterate_paths(Arm)), *list_paths()]
 
 
 def _drop_repeated(error: ValidationError) -> list[Any]:
@@ -107,7 +164,8 @@ def _make_problem(item: Any, source: Source) -> Problem:
         key, _, message = message.partition(": ")
         location = tuple(key.split("."))
     if item["type"] == "extra_forbidden":
-        message = describe_unknown(str(location[-1]), sorted(_list_keys(location[:-1])))
+        parent = location[:-1]
+        message = describe_unknown(str(location[-1]), sorted(_list_keys(parent)), _list_elsewhere(parent))
     return Problem(source.locate(location), _join_dotted(location), message)
 
 

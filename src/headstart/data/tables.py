@@ -127,7 +127,7 @@ def _check_names(chunk: list[Cells], added: _Rows) -> None:
         clash = sorted(cells.keys() & added[0].keys())
         if clash:
             raise DataError(
-                f"column {clash[0]!r} is there already",
+                f"column {clash[0]!r} already exists",
                 where=where,
                 expected="a name that is free",
                 fix="rename it",

@@ -21,6 +21,7 @@ from headstart.store.runs import RunStore
 from headstart.store.states import describe_damaged_state
 from headstart.store.verify import DamagedRun, describe_damage, list_done
 from headstart.training.prepare import keep_precision, prepare_study
+from headstart.wording import Caution
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,10 @@ def open_study(
     done = list(list_done(found).values())
     damaged = tuple(one for one in found if isinstance(one, DamagedRun))
     for one in damaged:
-        log(describe_damage(one))
+        log(Caution(describe_damage(one)))
     for run in runs:
         if sentence := describe_damaged_state(store, run.key):
-            log(sentence)
+            log(Caution(sentence))
     process_bytes = measure_process_bytes(runs)
     prepared = prepare_study(study, runs, commit=read_git_commit(Path.cwd()), log=log)
     store.check_sources(done, prepared.corpus.digest, prepared.sources)

@@ -6,6 +6,7 @@ from headstart.config.runs import Pack
 from headstart.events import Log
 from headstart.execute.worker_process import Patience, WorkerProcess
 from headstart.records import format_duration
+from headstart.wording import Caution
 
 #: A pack that tells nothing for so many times what all of it was to take is spoken of, if also for so long.
 _MANY_TIMES, _LONG_SECONDS = 3.0, 600.0
@@ -19,7 +20,7 @@ class SilenceWatch:
     """
 
     def __init__(self, patience: Patience, log: Log) -> None:
-        self._patience, self._log = patience, log
+        self._patience, self._tell = patience, log
 
     def check(self, worker: WorkerProcess) -> None:
         """Speak of the worker, or end it, if it is time."""
@@ -31,6 +32,9 @@ class SilenceWatch:
         elif worker.quiet >= _find_quiet_limit(worker.pack) and not worker.is_quiet_said:
             worker.is_quiet_said = True
             self._say_quiet(worker)
+
+    def _log(self, sentence: str) -> None:
+        self._tell(Caution(sentence))
 
     def _end(self, worker: WorkerProcess) -> None:
         if worker.works:

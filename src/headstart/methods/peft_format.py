@@ -176,7 +176,7 @@ def merge_adapter(model: Any) -> Any:
             f"a {model.peft_type.value} adapter has no place in its base's weights: {reason}",
             where=ADAPTER_CONFIG,
             expected="a type that can be merged, such as LORA or IA3",
-            fix="load it by peft.PeftModel.from_pretrained",
+            fix="export it with --adapter, and load it by peft.PeftModel.from_pretrained",
         )
     try:
         with silence_warnings():
@@ -187,5 +187,5 @@ def merge_adapter(model: Any) -> Any:
             f"PEFT cannot merge it: {get_first_line(error)}",
             where=ADAPTER_CONFIG,
             expected="an adapter that can be merged",
-            fix="load it by peft.PeftModel.from_pretrained",
+            fix="export it with --adapter, and load it by peft.PeftModel.from_pretrained",
         ) from error

@@ -131,7 +131,7 @@ def refuse_adapter(name: str, location: str) -> None:
         f"an adapter of {base}, not a whole model",
         where=name,
         expected="a checkpoint with its own weights",
-        fix=f"name {base} itself, or merge both first: headstart export --merge {name} -o WHOLE",
+        fix=f"name {base} itself, or merge both first: headstart export {name} -o WHOLE",
     )
 
 

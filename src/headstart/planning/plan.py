@@ -10,7 +10,7 @@ from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import StudyCost
-from headstart.records import StudyWarning
+from headstart.records import SCHEMA_VERSION, StudyWarning
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """The content of `plan.json`."""
         return {
+            "schema_version": SCHEMA_VERSION,
             **self.data.to_dict(),
             "prompt_formats": list(self.prompt_formats),
             "learning_rates": {name: _dump_rates(self.study, arm) for name, arm in self.study.arms.items()},

@@ -61,7 +61,7 @@ _ADAPTER: Final = """\
 
 This folder holds an adapter, not a whole model. `headstart {command}` loads it with its base, as does PEFT's
 `PeftModel.from_pretrained` on a model made with this folder's `config.json`. To make it whole:
-`headstart export --merge`.
+`headstart export`.
 """
 _PROBE: Final = """\
 Labels: {labels}.

@@ -72,10 +72,13 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
     if cost.gpus:
         yield _describe_gpus(cost)
     disk = cost.disk
-    yield f"disk: {format_bytes(disk.output_bytes)} in the end; {format_bytes(disk.free_bytes)} free"
+    needed = f"{format_bytes(disk.output_bytes)} for the results" if disk.output_bytes else "nothing to write"
+    yield f"disk: {needed}; {format_bytes(disk.free_bytes)} free"
     if disk.state_bytes:
         yield f"  and up to {format_bytes(disk.state_bytes)} for each run while it is unfinished"
     placement, seconds = cost.placement, cost.seconds
+    if not cost.groups:
+        return  # nothing is left to train
     if placement is None:
         yield "time: not known; --probe makes a few steps of each kind of run to tell"
         return

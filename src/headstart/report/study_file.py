@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from headstart.config.first_settings import FirstSettings
 from headstart.config.metrics import SHARES
@@ -13,6 +13,7 @@ from headstart.config.study import Split
 from headstart.config.traits import TASKS, get_task_traits
 from headstart.data.guess.columns import shorten, show_name
 from headstart.data.guess.data_guess import DataGuess
+from headstart.records import SCHEMA_VERSION
 from headstart.report.yaml_lines import format_line, quote, quote_all
 from headstart.wording import format_names
 
@@ -38,6 +39,28 @@ class StudyDraft:
     file: Path
     schema: str
     is_other_schema: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for `--json`."""
+        guess = self.guess
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "file": str(self.file),
+            "schema": self.schema,
+            "out": self.out,
+            "task": guess.task,
+            "model": self.model,
+            "data": {key: str(path) for key, path in guess.files.items()},
+            "columns": dict(guess.columns),
+            "rows": guess.rows,
+            "rows_read": guess.seen,
+            "training_texts": self.training_texts,
+            "median_words": guess.median_words,
+            "classes": guess.classes,
+            "settings": asdict(self.settings),
+            "doubts": [*guess.doubts],
+            "faults": [*guess.faults],
+        }
 
     @property
     def out(self) -> str:

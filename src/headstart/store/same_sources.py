@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from headstart.errors import OutputError
 from headstart.records import CheckpointDigest, Provenance, RunRecord
 from headstart.store.layout import StudyLayout
+from headstart.store.same_study import OtherStudyError
 from headstart.wording import format_names
 
 #: The digest of a hub's checkpoint whose commit could not be told: it says nothing.
@@ -39,8 +39,8 @@ def check_sources(
             raise _make_error(record, f"another checkpoint: {changed} changed since", layout)
 
 
-def _make_error(record: RunRecord, what: str, layout: StudyLayout) -> OutputError:
-    return OutputError(
+def _make_error(record: RunRecord, what: str, layout: StudyLayout) -> OtherStudyError:
+    return OtherStudyError(
         f"run {record.key} was trained with {what}",
         where=str(layout.out),
         expected="the same files while a study grows",

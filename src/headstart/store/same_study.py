@@ -35,6 +35,10 @@ _COMPARED_APART: Final = frozenset({"arms", "training", "tune", "out", *_MAY_GRO
 _SEPARATOR: Final = "\0"
 
 
+class OtherStudyError(OutputError):
+    """The folder holds another study, or one of other files."""
+
+
 def check_same_study(layout: StudyLayout, study: Study) -> None:
     """See that the folder is new, empty, or holds this study; writes nothing.
 
@@ -105,7 +109,7 @@ def _share_seeds(tune: Tune | None) -> Tune | None:
 def _check_same_study(earlier: Study, study: Study, out: Path) -> None:
     differences = list(_list_differences(earlier, study))
     if differences:
-        raise OutputError(
+        raise OtherStudyError(
             "the folder holds another study; what differs: " + "; ".join(differences),
             where=str(out),
             expected="the same study; more seeds, sizes, arms and values to tune are welcome",

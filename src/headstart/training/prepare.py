@@ -30,6 +30,7 @@ from headstart.training.other_checkpoints import describe_other_checkpoints
 from headstart.training.prompts import measure_prompts, warn_of_positions
 from headstart.training.reading_doubts import find_reading_doubts
 from headstart.training.unwritten import naming_rows
+from headstart.wording import Caution
 
 
 def prepare_study(
@@ -54,7 +55,7 @@ def prepare_study(
     unknown_words = tuple(check_words(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)
     for sentence in tell_of_temporary_cache():
-        log(sentence)
+        log(Caution(sentence))
     without_row = tuple(check_ids(tokens, checkpoints))
     prompts = measure_prompts(study, corpus, checkpoints)
     return PreparedStudy(
@@ -147,7 +148,7 @@ def prepare_methods(runs: Iterable[PreparedRun], log: Log) -> None:
     for name, prepared_runs in of_method.items():
         load_method(name).prepare_runs(prepared_runs, log)
     for sentence in tell_of_temporary_cache():
-        log(sentence)
+        log(Caution(sentence))
 
 
 def load_libraries(runs: Iterable[Run]) -> None:

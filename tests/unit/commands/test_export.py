@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
+from headstart.cli import main
 from headstart.commands.export import export
 from headstart.errors import ModelError, OutputError
 from headstart.store.model_notes import ModelNotes, read_model_notes, write_model_notes
@@ -63,7 +64,7 @@ def test_a_folder_that_is_there_is_left_alone(adapter: Path, tmp_path: Path) -> 
     target = tmp_path / "whole"
     target.mkdir()
     (target / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         export(adapter, target)
     assert [file.name for file in target.iterdir()] == ["mine.txt"]
 
@@ -102,3 +103,38 @@ def test_a_type_that_is_no_name_is_refused(adapter: Path, tmp_path: Path, kind: 
     config.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(ModelError, match="adapter"):
         export(adapter, tmp_path / "whole")
+
+
+def test_a_model_is_replaced_where_that_is_wanted(adapter: Path, tmp_path: Path) -> None:
+    target = tmp_path / "whole"
+    target.mkdir()
+    (target / "config.json").write_text("{}", encoding="utf-8")
+    (target / "other.bin").write_text("", encoding="utf-8")
+    exported = export(adapter, target, force=True)
+    assert exported.merged
+    assert (target / "model.safetensors").is_file()
+    assert not (target / "other.bin").exists()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["adapter", "whole"]
+
+
+def test_an_adapter_by_itself_is_what_it_was(adapter: Path, tiny_model: Path, tmp_path: Path) -> None:
+    exported = export(adapter, tmp_path / "copy", merge=False)
+    assert (exported.merged, exported.base) == (False, str(tiny_model))
+    assert {file.name: file.read_bytes() for file in (tmp_path / "copy").iterdir()} == {
+        file.name: file.read_bytes() for file in adapter.iterdir()
+    }
+
+
+@pytest.mark.parametrize(("words", "merged"), [([], True), (["--merge"], True), (["--adapter"], False)])
+def test_the_command_merges_by_default(
+    words: list[str], merged: bool, adapter: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(adapter), "-o", str(tmp_path / "new"), "--json", *words]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["schema_version"], told["merged"]) == (2, merged)
+    assert (tmp_path / "new" / "adapter_config.json").exists() is not merged
+
+
+def test_a_whole_model_needs_no_export(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="a whole model: it needs no export"):
+        export(tiny_model, tmp_path / "whole")

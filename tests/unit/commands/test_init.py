@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headstart.commands.init import init
+from headstart.commands.init import SCHEMA_FILE, init
 from headstart.commands.schema import schema
 from headstart.config.load import load_study
 from headstart.config.study import Study
@@ -28,7 +28,7 @@ def write_table(path: Path) -> Path:
     return path
 
 
-def make_study(source: Path, folder: Path, **columns: str) -> Study:
+def make_study(source: Path, folder: Path, **columns: Any) -> Study:
     """The study that the written file holds, standing in `folder`."""
     init(source, folder / "study.yaml", **columns)
     return load_study(folder / "study.yaml")
@@ -112,7 +112,7 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         init(write_table(tmp_path / "a.csv"), tmp_path / "study.yaml")
     assert (tmp_path / "study.yaml").read_text(encoding="utf-8") == "mine"
 
@@ -174,6 +174,15 @@ def test_a_name_that_no_file_can_have_is_refused_and_leaves_nothing(tmp_path: Pa
     with pytest.raises(OutputError, match="too long"):
         init(source, tmp_path / ("a" * 300))
     (tmp_path / "link").symlink_to("nowhere/there")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         init(source, tmp_path / "link")
     assert {file.name for file in tmp_path.iterdir()} == {"a.csv", "link"}
+
+
+def test_force_renews_the_study_and_its_schema(tmp_path: Path) -> None:
+    for name in ("study.yaml", SCHEMA_FILE):
+        (tmp_path / name).write_text("mine", encoding="utf-8")
+    draft = init(write_table(tmp_path / "a.csv"), tmp_path / "study.yaml", force=True)
+    assert not draft.is_other_schema
+    assert load_study(tmp_path / "study.yaml").data.label == "stars"
+    assert json.loads((tmp_path / SCHEMA_FILE).read_text("utf-8")) == schema()

@@ -187,7 +187,7 @@ def test_the_key_says_what_the_sheet_hides(tmp_path: Path, sheet: Path) -> None:
         ({"arm": "base"}, ["--arm", "the control itself"]),
         ({"arm": "tuned", "size": 50}, ["--size", "50"]),
         ({"arm": "tuned", "examples": 31}, ["--examples", "1 to 30"]),
-        ({"arm": "tuned", "output": "pairs.csv"}, ["pairs.csv", "there already"]),
+        ({"arm": "tuned", "output": "pairs.csv"}, ["pairs.csv", "already exists"]),
     ],
 )
 def test_what_cannot_be_drawn_is_one_message(

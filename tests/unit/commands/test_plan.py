@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from headstart import load_study, plan, run
+from headstart.cli import main
 
 StudyFile = Callable[..., Path]
 
@@ -39,6 +40,7 @@ def test_what_takes_a_while_is_told(study_file: StudyFile) -> None:
 def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
     values = json.loads(json.dumps(plan(load_study(study_file(workers=1)), probe=True).to_dict()))
     assert list(values) == [
+        "schema_version",
         *("task", "texts", "test_groups", "group_source", "labels", "label_statistics", "tokens", "lengths"),
         *("prompt_formats", "learning_rates", "warnings", "runs", "to_come", "parameters", "groups", "cost"),
     ]
@@ -80,3 +82,35 @@ def test_the_plan_of_a_run_is_the_same_on_disk(study_file: StudyFile, tmp_path: 
         for group in values["groups"]:
             del group["memory_bytes"]  # this process has grown since
     assert written == json.loads(json.dumps(expected))
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, but for who had it last."""
+    files = (file for file in folder.rglob("*") if file.is_file() and ".headstart" not in str(file))
+    return {str(file): file.read_bytes() for file in files}
+
+
+def test_a_plan_on_other_data_says_that_run_needs_another_folder(
+    study_file: StudyFile, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = study_file(arms={"words": {"method": "bag-of-words"}}, seeds=1)
+    assert main(["run", str(file), "-q"]) == 0
+    before = snapshot(tmp_path)
+    (tmp_path / "out-2").mkdir()  # taken
+    capfd.readouterr()
+    assert main(["plan", str(file), "select.metric=loss", "--json"]) == 0
+    values = json.loads(capfd.readouterr().out)
+    (warning,) = (one for one in values["warnings"] if one["kind"] == "other-study")
+    assert "the folder holds another study; what differs: select.metric" in warning["message"]
+    assert warning["message"].endswith(f"`run` needs another folder, such as out={tmp_path / 'out-3'}")
+    assert [run["done"] for run in values["runs"]] == [False]
+    assert snapshot(tmp_path) == before
+    assert main(["plan", str(file)]) == 0
+    shown = capfd.readouterr().out
+    assert "disk: nothing to write" in shown
+    assert "time: " not in shown
+    test = tmp_path / "reviews" / "test.jsonl"
+    test.write_text("".join(test.read_text("utf-8").splitlines(keepends=True)[:-1]), encoding="utf-8")
+    assert main(["plan", str(file)]) == 0
+    assert "a file has changed since" in " ".join(capfd.readouterr().out.split())
+    assert main(["run", str(file)]) == 2

@@ -160,3 +160,26 @@ def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:
     assert [rank.name for rank in board.ranks] == ["b", "c", "a"]
     assert [rank.difference for rank in board.ranks] == pytest.approx([0.0, 0.01, 0.2])
     assert [rank.is_noise for rank in board.ranks] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("{study} --accuracy 70", "--accuracy: 70 is not used: the variances measured in {study}"),
+        ("{study} --disagree 3", "--disagree: 3 is not used"),
+        ("{study} --disagree-stays 3", "--disagree-stays: 3 is not used"),
+        ("{study} --seed-std 3", "--seed-std: 3 is not used"),
+        ("{board} --test-examples 100 --accuracy 70", "--accuracy: 70 is not used: {board} holds single"),
+        ("{board} --test-examples 100 --seeds 3", "--seeds: 3 is not used"),
+        ("{board} --test-examples 100 --control a", "--control: a is not used"),
+        ("--test-examples 100 --metric f1", "--metric: f1 is not used: it is of a study"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    words: str, message: str, board: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    places = {"study": tmp_path, "board": board}
+    assert main(["power", *words.format(**places).split()]) == 2
+    told = capfd.readouterr().err
+    assert message.format(**places) in told
+    assert "fix: leave out --" in told

@@ -58,7 +58,7 @@ def probabilities(model: Path, text: str) -> list[float]:
 def labelled(model: Path, folder: Path, texts: list[str] = TEXTS) -> list[dict[str, Any]]:
     source = folder / "in.jsonl"
     source.write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts)))
-    assert predict(model, source, folder / "out.jsonl") == len(texts)
+    assert predict(model, source, folder / "out.jsonl", force=True) == len(texts)
     return [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -212,7 +212,7 @@ def test_rows_with_keys_of_their_own_are_written_whole(classifier: Path, tmp_pat
 
 def test_column_there_in_a_later_row_is_refused(classifier: Path, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"text": "a"}\n{"text": "b", "predicted": 1}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"in\.jsonl:2: column 'predicted' is there already"):
+    with pytest.raises(DataError, match=r"in\.jsonl:2: column 'predicted' already exists"):
         predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
 
 

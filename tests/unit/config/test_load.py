@@ -203,6 +203,27 @@ def test_override_of_one_default_arm_keeps_the_others(tmp_path: Path) -> None:
         ("training.epochs=0", "command line: training.epochs: input should be greater than or equal to 1"),
         ("training={epochs: 0}", "command line: training.epochs: input should be greater than"),
         ("trainin.epochs=1", "command line: trainin: unknown key; did you mean 'training'?"),
+        (
+            "learning_rate=3",
+            "command line: learning_rate: unknown key; did you mean 'training.learning_rate'?",
+        ),
+        ("lr=3", "command line: lr: unknown key; did you mean 'training.learning_rate'?"),
+        ("learning_rat=3", "command line: learning_rat: unknown key; did you mean 'training.learning_rate'?"),
+        (
+            "num_train_epochs=3",
+            "command line: num_train_epochs: unknown key; did you mean 'training.epochs'?",
+        ),
+        ("training.seeds=3", "command line: training.seeds: unknown key; did you mean 'seeds'?"),
+        ("data.margin=3", "command line: data.margin: unknown key; did you mean 'margin'?"),
+        (
+            "arms.random.learning_rate=3",
+            "command line: arms.random.learning_rate: unknown key; did you mean "
+            "'arms.random.training.learning_rate'?",
+        ),
+        (
+            "arms.random.rank=3",
+            "command line: arms.random.rank: unknown key; did you mean 'arms.random.lora.r'?",
+        ),
         ("data.split.valid=0.9", "command line: data.split: valid + test is 1.1; below 1 expected"),
         ("model=", "command line: model: input should be a valid string, got None"),
     ],

@@ -126,7 +126,7 @@ def test_mistake_in_a_later_chunk_leaves_the_file_that_was_there(
     monkeypatch.setattr("headstart.data.tables.CHUNK", 1)
     (tmp_path / "in.jsonl").write_text('{"text": "a"}\n{"text": "b", "length": 1}\n', encoding="utf-8")
     (tmp_path / "out.jsonl").write_text("old", encoding="utf-8")
-    with pytest.raises(DataError, match=r"in\.jsonl:2: column 'length' is there already"):
+    with pytest.raises(DataError, match=r"in\.jsonl:2: column 'length' already exists"):
         convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
     assert (tmp_path / "out.jsonl").read_text("utf-8") == "old"

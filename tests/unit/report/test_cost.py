@@ -49,7 +49,7 @@ def test_packs_and_what_was_measured_are_shown() -> None:
 def test_without_steps_the_time_is_not_known() -> None:
     assert list(describe_cost(COST)) == [
         "memory: 7.0 GiB free",
-        "disk: 200.0 MiB in the end; 50.00 GiB free",
+        "disk: 200.0 MiB for the results; 50.00 GiB free",
         "time: not known; --probe makes a few steps of each kind of run to tell",
     ]
 

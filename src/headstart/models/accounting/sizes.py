@@ -9,6 +9,7 @@ from typing import Any, Literal
 from headstart.config.study import Lora
 from headstart.models.accounting.breakdown import ParameterBreakdown
 from headstart.models.accounting.heads import Head
+from headstart.records import SCHEMA_VERSION
 
 #: Bytes of a weight that trains, in float32: itself, its gradient, and AdamW's two moments.
 TRAINED_BYTES = 16
@@ -135,6 +136,7 @@ class ModelSize:
         """Plain values, for `--json`."""
         legend = self.counted.legend
         values: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
             "model": self.name,
             "family": self.family,
             "head": self.head.value,

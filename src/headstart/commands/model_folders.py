@@ -1,0 +1,40 @@
+"""Tells a study's folder from a model's: who names the study is told of the models in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.errors import ModelError
+from headstart.os_faults import check_lookup
+from headstart.store.layout import StudyLayout
+from headstart.wording import format_names
+
+#: Models that a message names.
+_SHOWN = 10
+
+
+def refuse_study_folder(folder: Path) -> None:
+    """See that `folder`, which is to be a model's, is not a study's.
+
+    Raises:
+        ModelError: it is; names the models there.
+    """
+    check_lookup(folder)
+    layout = StudyLayout(folder)
+    if not (layout.study_file.is_file() and (layout.mark_file.is_file() or layout.models_folder.is_dir())):
+        return
+    models = list_models(layout)
+    raise ModelError(
+        "a study's folder, not a model",
+        where=str(folder),
+        expected=f"one of its models: {format_names(models, _SHOWN)}" if models else "a model's folder",
+        fix=None if models else f"run the study first: it keeps its models in {layout.models_folder}",
+    )
+
+
+def list_models(layout: StudyLayout) -> list[str]:
+    """The folders of the models that a study has left, by arm."""
+    if not layout.models_folder.is_dir():
+        return []
+    entries = sorted(layout.models_folder.iterdir())
+    return [str(entry) for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
