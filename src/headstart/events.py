@@ -1,4 +1,4 @@
-"""What happens to runs while they train, as four frozen events; whoever listens is one function of them.
+"""What happens to runs while they train, as five frozen events; whoever listens is one function of them.
 
 What else is worth a sentence (data that are fetched, how packs are placed) goes to a `Log`.
 """
@@ -10,6 +10,31 @@ from dataclasses import dataclass
 
 from headstart.config.runs import Run
 from headstart.records import Collapse, EpochPoint, RunRecord
+
+
+@dataclass(frozen=True)
+class PackWork:
+    """A pack's runs, by their keys, and how much work its steps and evaluations are beside others'.
+
+    `start` are the seconds expected until its first step.
+    """
+
+    runs: tuple[str, ...]
+    amount: float
+    start: float | None = None
+
+
+@dataclass(frozen=True)
+class PacksPlanned:
+    """These packs are about to train in this order, `workers` at once, and `to_come` when tuning has chosen.
+
+    `is_timed` says that amounts are seconds, from steps that were timed.
+    """
+
+    packs: tuple[PackWork, ...]
+    to_come: tuple[PackWork, ...]
+    workers: int
+    is_timed: bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +72,7 @@ class RunEnded:
     collapse: Collapse | None = None
 
 
-Event = RunStarted | StepDone | EpochDone | RunEnded
+Event = PacksPlanned | RunStarted | StepDone | EpochDone | RunEnded
 #: Takes every event; pipes, trackers, progress and a page's live view are such functions.
 OnEvent = Callable[[Event], None]
 #: Takes a sentence about what goes on.

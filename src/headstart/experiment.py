@@ -18,6 +18,7 @@ from typing import Any
 from headstart.analysis.collapsed import find_collapse
 from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.grid_search import find_best_run
+from headstart.analysis.written_answers import collect_answers
 from headstart.data.statistics import summarise_data
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
@@ -30,9 +31,11 @@ from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
 from headstart.planning.tuning import describe_changed_choices
+from headstart.planning.work import plan_work
 from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
 from headstart.report.conclusions import draw_conclusions
+from headstart.stages import tell_stage
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
@@ -114,6 +117,7 @@ def _plan_phase(opened: OpenStudy) -> StudyEstimate:
 
 def estimate_missing(opened: OpenStudy) -> StudyEstimate:
     """What the runs that are missing, and those to come, will need, before a step is made."""
+    tell_stage("estimating memory and disk")
     return estimates.estimate_study(
         opened.runs,
         opened.missing,
@@ -159,8 +163,9 @@ def _train(
     packs = estimate.plan_packs(placement)
     opened.store.write_placement(note_placement(placement, packs, opened, earlier))
     in_all = [*packs, *estimate.plan_packs_to_come(placement)]
-    if sentence := estimates.describe_expected(in_all, placement):
-        opened.log(sentence)
+    on_event(plan_work(packs, in_all[len(packs) :], placement, estimate))
+    if chosen is None and (sentence := estimates.describe_expected(in_all, placement)):
+        opened.log(sentence)  # once: the time left is of all that follow
     backend.run_packs(packs, placement, on)
     opened.log(describe_placement(placement))
     return placement, estimates.predict_seconds(in_all, placement)
@@ -206,6 +211,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     labels = opened.store.read_label_statistics()
     read = opened.read_predictions
     findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
+    findings = replace(findings, answers=collect_answers(findings, opened.store.get_run_folder))
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
     opened.store.write_json("results.json", describe_findings(findings))
     return findings

@@ -51,9 +51,8 @@ def raise_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    former = {number: signal.getsignal(number) for number in known}
-    watched = [number for number in known if former[number] != signal.SIG_IGN]
+    former = {number: signal.getsignal(number) for number in _list_known()}
+    watched = [number for number in former if former[number] != signal.SIG_IGN]
     with _watch_for_second(frozenset(map(int, watched))):
         for number in watched:
             signal.signal(number, _Raiser())
@@ -73,6 +72,63 @@ class _Raiser:
         if not _Raiser._is_raised:
             _Raiser._is_raised = True
             raise Interrupted(number)
+
+
+class Deferred:
+    """A signal that was noted, to end the program where it suits."""
+
+    def __init__(self) -> None:
+        self.seen: int | None = None
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Take the signal."""
+        self.seen = self.seen or number
+
+    def raise_seen(self) -> None:
+        """Raise what was noted, if anything was.
+
+        Raises:
+            Interrupted: a signal came since.
+        """
+        if self.seen is not None:
+            raise Interrupted(self.seen)
+
+
+@contextmanager
+def defer_interrupts() -> Iterator[Deferred]:
+    """Note signals inside the block that would end this process, or raise `Interrupted`; raise at its end.
+
+    Handlers of others, such as Python's own for Ctrl-C, stay as they are. A second signal still ends the
+    command at once. Does nothing but in the main thread.
+    """
+    deferred = Deferred()
+    if threading.current_thread() is not threading.main_thread():
+        yield deferred
+        return
+    known = {number: signal.getsignal(number) for number in _list_known()}
+    former = {
+        number: handler
+        for number, handler in known.items()
+        if handler == signal.SIG_DFL or isinstance(handler, _Raiser)
+    }
+    try:
+        for number in former:
+            signal.signal(number, deferred.note)
+        yield deferred
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    deferred.raise_seen()
+
+
+def _list_known() -> list[int]:
+    return [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
+
+
+def end_by(interrupt: Interrupted) -> None:
+    """End this process as the signal would have ended it, for who asks how it ended."""
+    signal.signal(interrupt.signal, signal.SIG_DFL)
+    os.kill(os.getpid(), interrupt.signal)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from headstart.methods.load_adapters import load_adapter
 from headstart.methods.peft_format import save_adapter, wrap_with_peft
 from headstart.models.checkpoints import open_checkpoint
 from headstart.models.initialise import find_missing_keys, initialise_model
+from headstart.training.network_predictor import NetworkPredictor
 from tiny_checkpoints import VOCABULARY, make_tokenizer, write_checkpoint
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
@@ -140,6 +141,7 @@ def test_classifier_has_the_outputs_that_its_head_has(kind: str, tmp_path: Path)
     config |= {"num_virtual_tokens": VIRTUAL} if is_prompt else {}
     theirs = adapt(tmp_path / "adapter", base, config, num_labels=5, ignore_mismatched_sizes=True)
     ours = open_predictor(tmp_path / "adapter")
+    assert isinstance(ours, NetworkPredictor)
     assert ours.task.name == "classification"
     assert [name for name in ours.predict(["good film"])[0] if name.startswith("p_")] == [
         f"p_LABEL_{i}" for i in range(5)

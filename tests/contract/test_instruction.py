@@ -69,6 +69,34 @@ def _records(out: Path) -> dict[str, RunRecord]:
     return {record.key: record for record in RunStore(out).read_records()}
 
 
+def test_the_end_shows_what_was_written(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """chrF as sacrebleu has it, exact match and stopped of every arm, and two answers before and after."""
+    answers = json.loads((done / "results.json").read_text("utf-8"))["answers"]
+    rows = {row["arm"]: row for row in answers["rows"]}
+    assert list(rows) == list(ARMS)
+    for arm, row in rows.items():
+        tables = [
+            pq.read_table(done / f"runs/{arm}/all/{seed}/predictions.parquet").to_pydict() for seed in (0, 1)
+        ]
+        chrf = [CHRF().corpus_score(one["answer"], [one["response"]]).score for one in tables]
+        assert row["chrf"] == pytest.approx(np.mean(chrf), abs=1e-6)
+        assert row["stopped"] == pytest.approx(np.mean([one["stopped"] for one in tables]))
+    assert len(answers["samples"]) == 2
+    for sample in answers["samples"]:
+        assert sample["prompt"].startswith("say ")
+        assert sample["after"] == sample["reference"] == sample["prompt"].split()[1] * 3
+        assert sample["before"] != sample["after"]
+    capsys.readouterr()
+    for command in (["compare", str(done)], ["run", str(done / "study.yaml")]):
+        assert main(command) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "answers to test prompts" in shown
+        assert "arm ┃ chrF ┃ exact match, % ┃ stopped, %" in shown
+        assert f"reference {answers['samples'][0]['reference']} before training" in shown
+    assert main(["compare", str(done), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answers"] == answers
+
+
 def test_answers_are_learnt_and_stop(done: Path) -> None:
     for key in ("full/all/0", "full/all/1"):
         test = _records(done)[key].test

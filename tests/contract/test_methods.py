@@ -14,13 +14,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.preprocessing import StandardScaler
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from headstart.cli import main
 from headstart.config.study import Probe
 from headstart.methods import features
 from headstart.prepared import PreparedRun
 from headstart.records import RunRecord
+from headstart.store.model_use import find_model_use
 from headstart.store.runs import RunStore
 
 peft = pytest.importorskip("peft")
@@ -120,6 +121,31 @@ def test_peft_itself_loads_the_adapter_with_its_head(done: Path, tiny_model: Pat
     assert float((again - _read_predictions(done, run)).abs().max()) < 1e-4
     assert AutoConfig.from_pretrained(folder).id2label == {0: "bad", 1: "good"}
     assert not (folder / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("arm", ["lora", "narrow", "ia3"])
+def test_transformers_loads_the_folder_with_its_labels(done: Path, arm: str) -> None:
+    """By its path alone: a pipeline, and the model class; scores are those of the run's predictions."""
+    folder, texts = done / "models" / arm, _test_texts(done)
+    key = json.loads((folder / "headstart.json").read_text("utf-8"))["run"]
+    expected = _read_predictions(done, key)
+    answers = pipeline("text-classification", model=str(folder))(texts, top_k=None)
+    by_label = [{answer["label"]: answer["score"] for answer in of_text} for of_text in answers]
+    found = torch.tensor([[scores["bad"], scores["good"]] for scores in by_label], dtype=torch.float64)
+    assert torch.allclose(found, expected, atol=1e-5)
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    assert torch.allclose(_probabilities(model, folder, texts), expected, atol=1e-5)
+
+
+def test_closing_lines_say_by_what_the_best_model_is_loaded(done: Path) -> None:
+    uses = {
+        arm: find_model_use(done / "models" / arm) for arm in ("full", "lora", "ia3", "everywhere", "probe")
+    }
+    assert uses == {
+        **dict.fromkeys(("full", "lora", "ia3"), "transformers"),
+        "everywhere": "export",  # its biases are none that transformers loads
+        "probe": "headstart",
+    }
 
 
 def test_adapters_over_random_weights_are_merged(done: Path) -> None:

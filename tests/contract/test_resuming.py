@@ -147,7 +147,7 @@ def test_a_run_goes_on_where_it_was_interrupted(
     assert not list((tmp_path / "halted" / "out" / "runs").glob("*/*/*/checkpoint"))
 
 
-def test_a_state_whose_weights_lie_in_another_order_is_not_taken(
+def test_a_state_whose_weights_lie_in_another_order_is_not_taken_and_that_is_recorded(
     study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that another version wrote: its rows would be read as other parameters."""
@@ -163,6 +163,16 @@ def test_a_state_whose_weights_lie_in_another_order_is_not_taken(
     steps = _interrupt_at(99, monkeypatch)
     assert main(["run", str(file)]) == 0
     assert steps[0] == 1
+    (record,) = [run for run in _read_runs(file.parent) if run["arm"] == "pretrained"]
+    (warning,) = [one for one in record["warnings"] if one["kind"] == "state-not-used"]
+    assert warning["message"].startswith(
+        "run pretrained/all/0 began anew: the training state there was of other"
+    )
+
+
+def _read_runs(folder: Path) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = json.loads((folder / "out" / "results.json").read_text("utf-8"))["runs"]
+    return runs
 
 
 def _figures(folder: Path) -> list[Any]:

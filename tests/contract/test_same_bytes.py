@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from answering_studies import write_answering_study
+
 StudyFile = Callable[..., Path]
 
 _RUN = "import sys; from headstart.cli import main; sys.exit(main(['run', sys.argv[1]]))"
@@ -24,6 +26,15 @@ ARMS = {
     },
     "probe": {"method": "probe"},
     "words": None,
+}
+
+
+#: Of a language model: as it is, trained whole, and by both kinds of adapters.
+ANSWERING: dict[str, Any] = {
+    "base": {"method": "none"},
+    "full": {},
+    "lora": {"method": "lora", "lora": {"r": 2, "target": "all"}},
+    "prompts": {"method": "peft", "peft": {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2}},
 }
 
 
@@ -80,3 +91,24 @@ def test_two_hash_seeds_and_a_cold_and_a_warm_cache_give_the_same_files(
     modules = json.loads(cold["models/peft/adapter_config.json"])["target_modules"]
     assert modules == sorted(modules)
     assert json.loads(cold["models/full/tokenizer.json"])["truncation"] is None
+
+
+def test_the_same_holds_of_a_language_model(tiny_bloom: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": f"say {i}", "response": "ab"[i % 2] * 3} for i in range(40)]
+    keys = {
+        "arms": ANSWERING,
+        "control": "base",
+        "confounded": True,
+        "training": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"},
+        "generation": {"max_new_tokens": 4},
+        "samples": ["say 80"],
+    }
+    saved = list[dict[str, bytes]]()
+    for seed, name in enumerate(("cold", "warm"), start=1):
+        (tmp_path / name).mkdir()
+        file = write_answering_study(tmp_path / name, tiny_bloom, {"path": rows}, **keys)
+        saved.append(_run(file, tmp_path / "cache", seed))
+    cold, warm = saved
+    assert cold.keys() == warm.keys()
+    assert {name.split("/")[1] for name in cold} == set(ANSWERING)
+    assert [name for name in cold if cold[name] != warm[name]] == []

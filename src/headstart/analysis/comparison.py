@@ -21,6 +21,7 @@ from headstart.records import (
     TierRow,
     WorthRow,
 )
+from headstart.records.answers import WrittenAnswers
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
     ranking: Ranking | None = None
+    answers: WrittenAnswers | None = None
     reference: Reference | None = None
 
     @property
@@ -79,6 +81,7 @@ class Comparison:
             "reference": self.reference.model_dump(mode="json") if self.reference else None,
             "tiers": [row.model_dump() for row in self.tiers],
             "ranking": self.ranking.to_dict() if self.ranking else None,
+            "answers": self.answers.model_dump(mode="json") if self.answers else None,
             "notes": list(self.notes),
             "warnings": [warning.model_dump() for warning in warn_of_collapsed(self.outcomes)],
             "label_worth": [row.model_dump() for row in self.label_worth],

@@ -18,6 +18,7 @@ from headstart.analysis.scores import (
     summarise_scores,
 )
 from headstart.records import Contrast, SeedContrast, SummaryRow
+from headstart.stages import tell_stage
 from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
 
 
@@ -48,6 +49,7 @@ def compare_pairs(
         pairs: each an arm and its control.
         seed: of the draws of test examples, seeds and sign flips.
     """
+    tell_stage("comparing arms")
     # One generator for examples first and seeds second: `run` and `compare` give the same figures so.
     generator = np.random.default_rng(seed)
     by_cell = {arm_scores.cell: arm_scores for arm_scores in bootstrap_examples(scores, generator)}

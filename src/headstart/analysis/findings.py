@@ -35,6 +35,7 @@ from headstart.records import (
     SummaryRow,
     WorthRow,
 )
+from headstart.records.answers import WrittenAnswers
 
 #: Of the bootstrap: the default of `headstart compare`, so that both give the same figures.
 _SEED: Final = 0
@@ -58,6 +59,7 @@ class Findings(StudyRuns):
     looks: tuple[Look, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
     ranking: Ranking | None = None
+    answers: WrittenAnswers | None = None
     collapses: Collapses = field(default_factory=dict)
     reference: Reference | None = None
     baseline_contrasts: tuple[Contrast, ...] = ()
@@ -84,6 +86,7 @@ class Findings(StudyRuns):
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
             "stopping_rule": rule.model_dump(mode="json") if rule else None,
             "margin": self.margin.model_dump(mode="json") if self.margin else None,
+            "answers": self.answers.model_dump(mode="json") if self.answers else None,
             "looks": [look.model_dump(mode="json") for look in self.looks],
             "grid_search": {
                 "rule": describe_choice(self.study),

@@ -12,6 +12,7 @@ from headstart.analysis.item_files.base import ItemFile
 from headstart.analysis.item_files.registry import describe_formats, find_item_files
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
+from headstart.stages import tell_stage
 from headstart.wording import format_names
 
 #: Names of items, tasks or metrics that a message lists.
@@ -54,6 +55,7 @@ def open_item_files(paths: Sequence[NamedPath], task: str | None) -> ArmFiles:
 
 def _read_path(given: NamedPath) -> list[ItemFile]:
     """The files of one path, with the arm's name where one was given."""
+    tell_stage(f"reading {given.path}")
     if not given.path.exists():
         raise HeadstartError(
             "no such file or folder", where=str(given.path), expected=f"items: {describe_formats()}"

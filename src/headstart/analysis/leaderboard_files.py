@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from headstart.analysis.score_files import PLACE_COLUMNS, find_only_metric, find
 from headstart.config.metrics import MetricInfo, find_metric
 from headstart.config.study import Size
 from headstart.data.formats import get_cell
+from headstart.data.row_table import PlaceColumnBuilder
 from headstart.errors import DataError
 
 
@@ -47,16 +49,49 @@ def read_leaderboard_file(file: Path, metric: str | None = None) -> LeaderboardF
         DataError: there are no rows, or one that cannot be read; the metric is no share; an arm has rows of
             several sizes, or two of one seed, which are not one result.
     """
-    lines = list(read_rows(file))
-    name = metric or find_only_metric(lines[0], PLACE_COLUMNS)
+    lines = read_rows(file)
+    first = next(lines)
+    name = metric or find_only_metric(first, PLACE_COLUMNS)
     info = _check_share(name, str(file))
-    rows = [_parse_row(cells, name, where) for where, cells in lines]
-    scale = find_scale(info, np.array([row.score for row in rows]), lambda place: rows[place].where)
-    by_arm: defaultdict[str, list[_Row]] = defaultdict(list)
-    for row in rows:
-        _check_one_result(row, by_arm[row.arm])
-        by_arm[row.arm].append(row)
-    return LeaderboardFile(info, {arm: tuple(row.score / scale for row in of) for arm, of in by_arm.items()})
+    places, scores, arms = PlaceColumnBuilder(), array("d"), dict[str, _Arm]()
+    for where, cells in chain([first], lines):
+        row = _parse_row(cells, name, where)
+        arms.setdefault(row.arm, _Arm(row.size, where)).add(row, len(scores), places)
+        places.add(where)
+        scores.append(row.score)
+    values = np.array(scores)
+    values /= find_scale(info, values, places.build().__getitem__)
+    return LeaderboardFile(info, {name: tuple(values[arm.rows].tolist()) for name, arm in arms.items()})
+
+
+class _Arm:
+    """The rows of one arm, which are runs of one model: of one size, and each seed once."""
+
+    def __init__(self, size: Size, where: str) -> None:
+        self.rows = array("q")
+        self._size, self._where = size, where
+        self._by_seed: dict[int, int] = {}
+
+    def add(self, row: _Row, place: int, places: PlaceColumnBuilder) -> None:
+        """See that the row at `place` is another run of the model; `places` are those of all rows before it.
+
+        Raises:
+            DataError: it is of another size, or of a seed that was there.
+        """
+        if row.size != self._size:
+            raise DataError(
+                f"{row.arm} has size {row.size}, but {self._size} at {self._where}: no runs of one model",
+                where=row.where,
+                expected="one size for each arm",
+                fix="give each size a name of its own in column arm",
+            )
+        if row.seed is not None and (before := self._by_seed.setdefault(row.seed, place)) != place:
+            raise DataError(
+                f"{row.arm} has seed {row.seed} twice, first at {places.build()[before]}",
+                where=row.where,
+                expected="one row for each arm and seed",
+            )
+        self.rows.append(place)
 
 
 def _parse_row(cells: Mapping[str, Any], metric: str, where: str) -> _Row:
@@ -79,21 +114,3 @@ def _check_share(name: str, where: str) -> MetricInfo:
             fix="if it is the share of examples that were got right, call the column accuracy",
         )
     return info
-
-
-def _check_one_result(row: _Row, others: Sequence[_Row]) -> None:
-    """See that rows of an arm are runs of one model: of one size, and each seed once."""
-    for other in others:
-        if other.size != row.size:
-            raise DataError(
-                f"{row.arm} has size {row.size}, but {other.size} at {other.where}: no runs of one model",
-                where=row.where,
-                expected="one size for each arm",
-                fix="give each size a name of its own in column arm",
-            )
-        if row.seed is not None and other.seed == row.seed:
-            raise DataError(
-                f"{row.arm} has seed {row.seed} twice, first at {other.where}",
-                where=row.where,
-                expected="one row for each arm and seed",
-            )

@@ -14,11 +14,14 @@ from headstart.analysis.references import find_reference
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
 from headstart.analysis.study_runs import StudyRuns, order_runs
+from headstart.analysis.written_answers import collect_answers
 from headstart.config.fairness import DIFFERS
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.records import Look, Margin, OutcomeRow, Reference, RunRecord, StoppingRule
+from headstart.records.answers import WrittenAnswers
+from headstart.stages import tell_stage
 from headstart.stats.answers import count_unspaced
 from headstart.store.answer_columns import read_answered_prompts
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
@@ -46,6 +49,7 @@ class ScoreSource:
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
     left_out: str | None = None
+    answers: WrittenAnswers | None = None
     reference: Reference | None = None
 
     def check_control(self, control: str | None) -> str:
@@ -74,6 +78,7 @@ def open_source(path: Path, metric: str | None, lower_is_better: bool | None = N
         HeadstartError: there is nothing, no such metric, or a row that cannot be read; it is not known which
             way the metric is better.
     """
+    tell_stage(f"reading {path}")
     check_lookup(path)
     if not path.exists():
         raise HeadstartError(
@@ -142,6 +147,7 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         left_out=find_left_out(study),
         outcomes=tuple(list_outcomes(runs, find_collapses(runs, read), read)),
         reference=find_reference(runs, read, store.read_label_statistics()),
+        answers=collect_answers(runs, store.get_run_folder),
     )
 
 

@@ -13,6 +13,7 @@ from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
 from headstart.cli.options import Quiet
 from headstart.cli.output import prepare_streams, print_error, print_news, print_text, silence_news
+from headstart.cli.stages import show_stages
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt, raise_interrupts
 from headstart.os_faults import explain_system_error, is_of_the_machine
@@ -75,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     prepare_streams()
     silence_news(False)
     try:
-        with raise_interrupts():
+        with raise_interrupts(), show_stages():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
     except (Interrupted, KeyboardInterrupt) as interrupt:
         end_children()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from headstart.cli.output import is_quiet, print_news
+from headstart.stages import listen_to_stages
 
 Listeners = tuple[Callable[[Any], None], Callable[[str], None], Callable[[int], None]]
 
@@ -14,12 +15,11 @@ Listeners = tuple[Callable[[Any], None], Callable[[str], None], Callable[[int], 
 @contextmanager
 def listen(metric: str) -> Iterator[Listeners]:
     """The three listeners of `headstart.run`: to events, to sentences, and to how many runs will train."""
-    from headstart.commands.run import ignore_begin
     from headstart.events import ignore_events
     from headstart.report.progress import StudyProgress
 
     if is_quiet():
-        yield ignore_events, print_news, ignore_begin
+        yield ignore_events, print_news, lambda runs: None
         return
-    with StudyProgress(metric) as progress:
+    with StudyProgress(metric) as progress, listen_to_stages(progress.on_stage):
         yield progress.on_event, progress.log, progress.begin

@@ -20,8 +20,10 @@ from headstart.cli.output import (
     print_rendered,
     print_text,
 )
+from headstart.cli.stages import LOADING
 from headstart.cli.unused import refuse_unused
 from headstart.errors import HeadstartError
+from headstart.stages import tell_stage
 
 if TYPE_CHECKING:
     from headstart.commands.predict_texts import TextPredictions
@@ -67,6 +69,7 @@ def predict(
     else is a text. What is printed in a pipe has tabs between its columns.
     """
     with open_inputs(inputs or (), input_format) as source:
+        tell_stage(LOADING)
         if isinstance(source, list):
             why = "there is no file, but texts"
             refuse_unused({"--text": text, "--separator": separator, "--output": output}, why)
@@ -142,6 +145,7 @@ def generate(
 
     A prompt, or a file of prompts, by the model's chat template.
     """
+    tell_stage(LOADING)
     from headstart.engine.generate import GenerationConfig
 
     if (prompt is None) == (file is None) or (file is None) != (output is None):
@@ -206,6 +210,7 @@ def export(
 
     The whole model loads without PEFT.
     """
+    tell_stage(LOADING)
     from headstart.commands.export import export as export_model
 
     exported = export_model(model, output, merge=merge, force=force)
@@ -247,6 +252,7 @@ def params(
 
     By formula and by walking its modules, from its configuration alone.
     """
+    tell_stage(LOADING)
     from headstart.commands.params import params as count_params
     from headstart.config.inline import parse_lora
     from headstart.report.params import render_params
@@ -277,6 +283,7 @@ def explain(
     """Explain a method's settings, with numbers."""
     from rich.markdown import Markdown
 
+    tell_stage(LOADING)
     from headstart.commands.explain import check_topic, explain_lora
     from headstart.config.inline import parse_lora
     from headstart.report.explain import render_lora_page

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,9 @@ from rich.text import Text
 from headstart.data.controls import escape_hidden, escape_hidden_json
 from headstart.report.console import make_console
 from headstart.wording import Caution
+
+#: Of JSON, each a key, a value or a mark, that are written at a time.
+_MOST_PIECES: Final = 100_000
 
 
 @dataclass
@@ -35,6 +40,22 @@ def silence_news(is_quiet: bool = True) -> None:
 def is_quiet() -> bool:
     """Whether only errors, warnings and results are printed."""
     return _LOUDNESS.is_quiet
+
+
+@dataclass
+class _LiveLine:
+    """What takes the line away that is written over and over, before anything is printed."""
+
+    hide: Callable[[], None] = lambda: None
+
+
+_LIVE: Final = _LiveLine()
+
+
+def set_live_line(hide: Callable[[], None]) -> Callable[[], None]:
+    """Have `hide` called before anything is printed; gives what was called until now."""
+    former, _LIVE.hide = _LIVE.hide, hide
+    return former
 
 
 def prepare_streams() -> None:
@@ -69,19 +90,24 @@ def print_news(sentence: str) -> None:
     """Print a sentence of what goes on, on standard error; where that is silenced, only a warning."""
     if _LOUDNESS.is_quiet and not isinstance(sentence, Caution):
         return
+    _LIVE.hide()
     make_console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
 
 
 def print_rendered(renderable: RenderableType) -> None:
     """Print what a report rendered."""
+    _LIVE.hide()
     make_console().print(renderable)
 
 
 def print_json(values: dict[str, Any]) -> None:
     """Print values as JSON, in ASCII where output is not UTF-8."""
     is_utf = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    text = json.dumps(values, indent=1, ensure_ascii=not is_utf)
-    _write(escape_hidden_json(text) + "\n")
+    pieces = json.JSONEncoder(indent=1, ensure_ascii=not is_utf).iterencode(values)
+    # Some at a time: of a million seeds the whole text and its pieces would take more memory than all else.
+    while some := "".join(islice(pieces, _MOST_PIECES)):
+        _write(escape_hidden_json(some))
+    _write("\n")
 
 
 def describe_written(model: object, output: Path, rows: int) -> dict[str, Any]:
@@ -98,12 +124,14 @@ def print_piece(piece: str) -> None:
 
 def print_error(message: str) -> None:
     """Print the one message of what went wrong."""
+    _LIVE.hide()
     # Not broken into lines of 80 where there is no terminal: a path in it must stay one path.
     text = Text("error: ", style="bold red").append(message, style="not bold default")
     make_console(stderr=True).print(text, soft_wrap=True)
 
 
 def _write(text: str, *, err: bool = False) -> None:
+    _LIVE.hide()
     stream = sys.stderr if err else sys.stdout
     try:
         # Not `typer.echo`, which takes colours off what goes into a pipe: an answer stays what it is.

@@ -11,6 +11,7 @@ from headstart.cli.completions import complete_arms, complete_metrics
 from headstart.cli.options import LARGEST_SEED, AsJson, Force, Quiet
 from headstart.cli.output import print_json, print_notice, print_rendered, print_text
 from headstart.errors import HeadstartError
+from headstart.stages import tell_stage
 
 Control = Annotated[
     str | None,
@@ -73,6 +74,7 @@ def compare(
 
     Over seeds and test examples, with tests adjusted for their number.
     """
+    tell_stage(f"reading {', '.join(map(str, sources))}")
     from headstart.analysis.gate import judge_gate
     from headstart.commands.compare import compare_sources
     from headstart.report.comparison import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,8 +11,10 @@ import typer
 from headstart.cli.listening import listen
 from headstart.cli.options import AsJson, Force, Overrides, Quiet, StudyFile, Wait
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
+from headstart.cli.stages import LOADING, show_stages
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt
+from headstart.stages import tell_stage
 
 if TYPE_CHECKING:
     from headstart.config.study import Study
@@ -67,13 +70,13 @@ def plan(
 
     Nothing is trained, and nothing written.
     """
-    from headstart.config.load import load_study
+    with show_stages(after=0.0):
+        loaded = _load_study(study, overrides)
+        tell_stage(LOADING)
+        from headstart.commands.plan import plan as plan_study
+        from headstart.report.plan import render_plan
 
-    loaded = load_study(study, overrides or ())
-    from headstart.commands.plan import plan as plan_study
-    from headstart.report.plan import render_plan
-
-    planned = plan_study(loaded, print_news, probe=probe)
+        planned = plan_study(loaded, print_news, probe=probe)
     if as_json:
         print_json(planned.to_dict())
     else:
@@ -109,15 +112,21 @@ def run(
 
     Runs that are done stay; the same command resumes a study that was interrupted.
     """
-    from headstart.config.load import load_study
-
-    loaded = load_study(study, overrides or ())
+    with show_stages(after=0.0):
+        loaded = _load_study(study, overrides)
     _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
     if until_decided is None:
         _run_and_print(loaded, as_json=as_json, wait=wait)
     else:
         options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
         _run_and_print(loaded, as_json=as_json, wait=wait, until=(until_decided, options))
+
+
+def _load_study(file: Path, overrides: Sequence[str] | None) -> Study:
+    tell_stage(f"reading {file}")
+    from headstart.config.load import load_study
+
+    return load_study(file, overrides or ())
 
 
 def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
@@ -154,12 +163,13 @@ def demo(
 def _run_and_print(
     study: Study, *, as_json: bool, wait: bool, until: tuple[float, dict[str, Any]] | None = None
 ) -> None:
-    from headstart.commands.run import run as run_study
-    from headstart.commands.until import run_until
-    from headstart.report.study_summary import render_study_summary
-
     try:
         with listen(study.metric) as listeners:
+            tell_stage(LOADING)
+            from headstart.commands.run import run as run_study
+            from headstart.commands.until import run_until
+            from headstart.report.study_summary import render_study_summary
+
             if until is None:
                 results = run_study(study, *listeners, wait=wait)
             else:
@@ -178,8 +188,15 @@ def _end_study(study: Study, interrupt: BaseException) -> typer.Exit:
     """Say what an interrupted study keeps; gives what ends the command."""
     end_children()
     name, code = name_interrupt(interrupt)
-    print_news(
-        f"interrupted by {name}: runs that have ended, and the last states of those under way, are kept in "
-        f"{study.out}; the same command goes on from there"
-    )
+    print_text(_describe_interrupt(study, name), err=True)
     return typer.Exit(code)
+
+
+def _describe_interrupt(study: Study, name: str) -> str:
+    from headstart.planning.kept import find_kept
+    from headstart.report.kept import describe_kept
+
+    try:
+        return describe_kept(find_kept(study), name)
+    except HeadstartError as error:  # a record that cannot be read: the next call says so too
+        return f"interrupted: {error}"

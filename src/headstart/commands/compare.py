@@ -142,6 +142,7 @@ def compare(
         notes=opened.notes,
         outcomes=opened.outcomes,
         ranking=rank_arms(scores, judging, left_out=opened.left_out, runs=opened.runs, seed=seed),
+        answers=opened.answers,
         reference=opened.reference,
     )
 

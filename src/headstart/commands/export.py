@@ -23,6 +23,7 @@ from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
 from headstart.os_faults import check_lookup, writing
 from headstart.records import SCHEMA_VERSION
+from headstart.stages import tell_stage
 from headstart.store.model_notes import NOTES_FILE, read_model_notes
 
 #: Texts whose logits the written model must give again: any do, for unknown words have ids too.
@@ -72,8 +73,10 @@ def export(model: Path, target: Path, *, merge: bool = True, force: bool = False
 
 def _write_merged(model: Path, target: Path, *, force: bool) -> None:
     notes = read_model_notes(model)
+    tell_stage(f"loading {model}")
     checkpoint = open_checkpoint(str(model), *identify_task(model, notes), is_saved=True)
     merged = merge_adapter(load_saved_model(model, notes, checkpoint, precision=None))
+    tell_stage(f"writing {target}")
     with _open_folder(target, force=force) as folder:
         _write(merged, checkpoint, folder, model, notes.max_length)
 

@@ -32,6 +32,7 @@ from headstart.methods.saved import load_saved_model, refuse_other_task
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.positions import find_position_limit
 from headstart.models.stop_ids import read_end_ids
+from headstart.stages import tell_stage
 from headstart.store.model_notes import read_model_notes
 from headstart.training.check_tokens import check_prompt_ids
 
@@ -123,6 +124,7 @@ def open_generator(name: str) -> TextGenerator:
         ModelError: there is none, or it has no end token.
     """
     refuse_study_folder(Path(name))
+    tell_stage(f"loading {name}")
     device = choose_device("auto")
     precision = choose_precision("auto", device)
     checkpoint = open_checkpoint(name, _find_generating_task(), (), is_saved=True)
@@ -188,6 +190,7 @@ def _open_aloud(name: str, log: Log) -> TextGenerator:
     generator = open_generator(name)
     for sentence in generator.prompt_formats:
         log(sentence)
+    tell_stage("answering the prompts")
     return generator
 
 

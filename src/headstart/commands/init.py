@@ -17,6 +17,7 @@ from headstart.files import read_file, write_text
 from headstart.models.token_limit import read_token_limit
 from headstart.os_faults import check_lookup, writing
 from headstart.report.study_file import StudyDraft, count_training_texts, format_study
+from headstart.stages import tell_stage
 
 #: Checkpoints that stand in the file where the user names none.
 _MODEL, _CAUSAL_MODEL = "asset:minilm", "bigscience/bloom-560m"
@@ -73,6 +74,7 @@ def _holds(file: Path, content: str) -> bool:
 def _draft_study(
     data: Path, output: Path, model: str | None, text: str | None, label: str | None
 ) -> StudyDraft:
+    tell_stage(f"reading {data}")
     guess = guess_data(data, text, label)
     generates = get_task_traits(guess.task).generates
     chosen = model or (_CAUSAL_MODEL if generates else _MODEL)

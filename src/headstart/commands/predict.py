@@ -3,99 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Protocol, get_args
 
 import pyarrow as pa
-import torch
 
 from headstart.commands.model_folders import refuse_study_folder
 from headstart.commands.outputs import check_output_file
-from headstart.config.traits import get_task_traits
 from headstart.data.corpus import CellType, Text
 from headstart.data.delimited import read_separator
 from headstart.data.formats import Cells
-from headstart.data.long_texts import TextTooLongError
 from headstart.data.tables import add_columns, check_formats
 from headstart.data.texts import read_text
-from headstart.data.tokenise import Tokens, encode_texts
-from headstart.device import Precision, choose_device, choose_precision
-from headstart.engine.evaluate import iter_logits
-from headstart.engine.finite_logits import find_not_finite, make_logits_error
-from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.errors import DataError, ModelError
-from headstart.methods.saved import identify_task, load_saved_model
-from headstart.models.adapter_folders import is_adapter
-from headstart.models.checkpoint_files import check_folder
-from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.methods.word_files import is_word_model
+from headstart.methods.word_predictor import open_words
+from headstart.models.checkpoint_files import ADAPTER_CONFIG, check_folder
 from headstart.os_faults import check_lookup
+from headstart.stages import tell_stage
 from headstart.store.model_notes import ModelNotes, read_model_notes
-from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
-from headstart.tasks.labelled import LabelledTask
-from headstart.training.check_tokens import check_rows
 
 Rows = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Predictor:
-    """A saved model ready to label texts: the network, its task, and how it reads texts."""
+class Predictor(Protocol):
+    """A saved model ready to label texts: it knows the columns that it reads, and those that it gives."""
 
-    module: torch.nn.Module
-    checkpoint: Checkpoint
-    task: LabelledTask
-    columns: LabelColumns
-    text: str | tuple[str, str]
-    max_length: int
-    device: torch.device
-    precision: Precision
+    @property
+    def text(self) -> str | tuple[str, str]:
+        """The column of texts, or the two of pairs."""
+
+    @property
+    def columns(self) -> LabelColumns:
+        """What a prediction is made of."""
 
     def predict(self, texts: Sequence[Text], places: Sequence[str] = ()) -> Rows:
-        """For each text its `predicted` label (or labels, or number) and a probability for each class.
-
-        Args:
-            places: where each text stands, for messages.
-
-        Raises:
-            ModelError: a text has a token that the model has no row for, or its logits are no numbers.
-        """
-        tokenizer = self.checkpoint.tokenizer
-        tokens = self._encode(texts, places)
-        check_rows(tokens, self.checkpoint)
-        windows = iter_logits(
-            self.module,
-            tokens,
-            pad_id=tokenizer.pad_token_id,
-            device=self.device,
-            precision=self.precision,
-        )
-        outputs = torch.cat(
-            [self._compute_probabilities(logits, where.start, places) for where, logits in windows]
-        )
-        return cast(Rows, pa.table(self.columns.build_predictions(outputs.numpy())).to_pylist())
-
-    def _encode(self, texts: Sequence[Text], places: Sequence[str]) -> Tokens:
-        try:
-            return encode_texts(texts, self.checkpoint.tokenizer, self.max_length)
-        except TextTooLongError as error:
-            i = list(texts).index(error.text)
-            where = places[i] if places else f"text {i + 1}"
-            raise DataError(error.got, where=where, expected=error.expected, fix=error.fix) from error
-
-    def _compute_probabilities(self, logits: torch.Tensor, start: int, places: Sequence[str]) -> torch.Tensor:
-        """Of logits [n, C], those of the texts from `start` on; of nan the first class would be likeliest."""
-        broken = find_not_finite(logits)
-        if broken is not None:
-            i = start + broken
-            raise make_logits_error(self.checkpoint.name, places[i] if places else f"text {i + 1}")
-        return self.task.compute_probabilities(logits)
+        """For each text its `predicted` label (or labels, or number) and a probability for each class."""
 
 
 def open_predictor(folder: Path, text: str | None = None) -> Predictor:
-    """The model that a study (or anybody's `save_pretrained`) left in `folder`.
+    """The model that a study (or anybody's `save_pretrained`) left in `folder`; torch is loaded for networks.
 
     Args:
         text: the column of texts, or two with a comma between for a model of pairs; the study's own where
@@ -103,37 +52,25 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
 
     Raises:
         DataError: one column for a model of pairs.
-        ModelError: no model with a classification head is there.
+        ModelError: no model with a classification head, and no bag of words, is there.
     """
+    tell_stage(f"loading {folder}")
     check_lookup(folder)
     refuse_study_folder(folder)
     if folder.is_dir():
         check_folder(str(folder))
-    if not (folder / "config.json").is_file() and not is_adapter(folder):
+    is_network = any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG))
+    if not is_network and not is_word_model(folder):
         raise ModelError(
             "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
         )
-    notes, device = read_model_notes(folder), choose_device("auto")
-    name, label_names = identify_task(folder, notes)
-    if get_task_traits(name).generates:
-        raise ModelError(
-            "a causal language model, which labels nothing", where=str(folder), fix="headstart generate"
-        )
-    task = load_task(name)
-    assert isinstance(task, LabelledTask)
-    precision = choose_precision("auto", device)
-    checkpoint = open_checkpoint(str(folder), name, label_names, is_saved=True)
-    module = load_saved_model(folder, notes, checkpoint, precision)
-    return Predictor(
-        module=module.to(device).eval(),
-        checkpoint=checkpoint,
-        task=task,
-        columns=task.make_columns(label_names, _get_cell_type(notes)),
-        text=_choose_columns(notes.text, text),
-        max_length=notes.max_length or checkpoint.resolve_max_length(None, count_virtual_tokens(module)),
-        device=device,
-        precision=precision,
-    )
+    notes = read_model_notes(folder)
+    columns, cells = _choose_columns(notes.text, text), _get_cell_type(notes)
+    if not is_network:
+        return open_words(folder, columns, cells)
+    from headstart.training.network_predictor import open_network
+
+    return open_network(folder, notes, columns, cells)
 
 
 def _choose_columns(noted: str | tuple[str, str] | None, given: str | None) -> str | tuple[str, str]:
@@ -185,7 +122,7 @@ def predict(
     check_formats(source, target)
     check_output_file(target, force=force)
     separator = read_separator(separator)
-    open_once = cache(partial(open_predictor, model, text))  # when the file is known to be one
+    open_once = cache(partial(_open_for, source, model, text))  # when the file is known to be one
 
     def predict_chunk(chunk: list[Cells]) -> Rows:
         predictor = open_once()
@@ -196,3 +133,9 @@ def predict(
         return open_once().columns.prediction_fields
 
     return add_columns(source, target, predict_chunk, list_fields, separator)
+
+
+def _open_for(source: Path, model: Path, text: str | None) -> Predictor:
+    predictor = open_predictor(model, text)
+    tell_stage(f"labelling the texts of {source}")
+    return predictor

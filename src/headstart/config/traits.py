@@ -16,8 +16,9 @@ MethodName = str
 #: What stands in a task's label column: one class, a set of labels, a number, or nothing, for texts that are
 #: conversations of which the answers are learnt.
 LabelKind = Literal["class", "label-set", "number", "conversation"]
-#: What a method leaves in a model's folder: a whole model, an adapter or a probe beside its base, or nothing.
-Artifact = Literal["model", "adapter", "probe", "nothing"]
+#: What a method leaves in a model's folder: a whole model, an adapter or a probe beside its base, a bag of
+#: words, or nothing.
+Artifact = Literal["model", "adapter", "probe", "words", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ register_method(
         has_steps=False,
         queue=2,
         has_checkpoint=False,
-        artifact="nothing",
+        artifact="words",
         label_kinds=_LABELLED,
     )
 )

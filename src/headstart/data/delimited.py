@@ -62,6 +62,25 @@ def read_csv(path: Path, separator: str = _COMMA) -> Rows:
         raise explain_quotation(error, path, start, lines.text, separator) from error
 
 
+def read_header(path: Path, separator: str = _COMMA) -> list[str]:
+    """The names of the columns of a CSV or TSV file; none of an empty one.
+
+    Raises:
+        DataError: a header that names nothing, or cannot be read.
+    """
+    if path.suffix.lower() == ".tsv":
+        lines = ((number, line) for number, line in enumerate(read_lines(path), start=1) if line)
+        number, header = next(((number, line.split(_TAB)) for number, line in lines), (1, []))
+        separator = _TAB
+    else:
+        reader = csv.reader(read_table_lines(path), delimiter=separator, strict=True)
+        header = next(filter(None, reader), [])
+        number = reader.line_num
+    if header:
+        _Table(path, separator, header, number)  # which looks at it
+    return header
+
+
 class _Kept:
     """Lines as they are read, those of the present row kept."""
 

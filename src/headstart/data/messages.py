@@ -194,8 +194,7 @@ def _refuse_tools(message: Mapping[str, Any], place: str, where: str) -> None:
         f"{place} is a tool's turn ({what or f'role {role}'}), which is not read",
         where=where,
         expected="texts of system, user and assistant",
-        fix="write what the tool was asked, and what it said, as text; or data.skip_invalid: true leaves "
-        "such conversations out",
+        fix="write what the tool was asked, and what it said, as text",
     )
 
 

@@ -17,6 +17,7 @@ from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
 from headstart.data.rows import ReadRows, read_rows
 from headstart.errors import DataError, MissingExtraError
+from headstart.stages import tell_stage
 
 
 def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
@@ -29,10 +30,10 @@ def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
     sources = _open_sources(data, label_type)
     tested: Part = "test" if "test" in sources else "train"  # which the test is split off
     column = choose_group_column(data, label_type)
-    parts = {
-        part: read_rows(cells, data, label_type, column if part == tested else None)
-        for part, cells in sources.items()
-    }
+    parts: dict[Part, ReadRows] = {}
+    for part, cells in sources.items():
+        tell_stage(f"reading {_name_read(data, part)}")
+        parts[part] = read_rows(cells, data, label_type, column if part == tested else None)
     for part, read in parts.items():
         if not read.rows:
             raise DataError("no rows", where=_name_source(data, part), expected="texts, one in each row")
@@ -42,6 +43,12 @@ def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
 def _name_source(data: Data, part: Part) -> str:
     given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
     return given[part] or f"data, part {part}"
+
+
+def _name_read(data: Data, part: Part) -> str:
+    """What a part is read from, in few words."""
+    own = {"train": data.train, "valid": data.valid, "test": data.test}[part]
+    return own or f"{data.path or data.hub or data.asset}, part {part}"
 
 
 def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cells]]:

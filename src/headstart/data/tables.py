@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headstart.data.arrow_cells import append_columns
+from headstart.data.delimited import read_header
 from headstart.data.formats import Cells, read_cells, read_parquet_batches, refuse_format
 from headstart.data.json_rows import holds_list
 from headstart.errors import DataError
@@ -76,7 +77,8 @@ def add_columns(
     chunks = _read_chunks(iter(read_cells(source, separator=separator)))
     first: list[Cells] = next(chunks, [])  # of no rows `make` still says what it would add
     rows = _join_columns(first, make(first))
-    with _open_writer(source, target, separator) as write:
+    header = [] if rows or source.suffix.lower() in _JSON else _extend_header(source, fields(), separator)
+    with _open_writer(source, target, separator, header) as write:
         if rows:
             write(rows)
         count = len(rows)
@@ -103,6 +105,14 @@ def _add_to_parquet(
                 parquet.write_table(append_columns(batch, rows, schema))
                 count += len(cells)
             return count
+
+
+def _extend_header(source: Path, fields: Sequence[pa.Field], separator: str) -> list[str]:
+    """The columns that a table without rows has, and those that it gets; none of an empty file."""
+    header, names = read_header(source, separator), [field.name for field in fields]
+    if header:
+        _check_names([(f"{source}:1", dict.fromkeys(header))], [dict.fromkeys(names)])
+    return [*header, *names] if header else []
 
 
 def _make_columns(chunk: list[Cells], make: Callable[[list[Cells]], _Rows]) -> _Rows:
@@ -135,14 +145,20 @@ def _check_names(chunk: list[Cells], added: _Rows) -> None:
 
 
 @contextmanager
-def _open_writer(source: Path, target: Path, separator: str) -> Iterator[Callable[[_Rows], None]]:
-    """A function that appends rows to what becomes `target` when all is written."""
+def _open_writer(
+    source: Path, target: Path, separator: str, header: Sequence[str]
+) -> Iterator[Callable[[_Rows], None]]:
+    """A function that appends rows to what becomes `target` when all is written.
+
+    Args:
+        header: of a table without rows, which else comes with the first of them.
+    """
     with (
         write_file_atomically(target) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         if target.suffix.lower() not in _JSON:
-            yield _make_delimited_writer(file, target, separator)
+            yield _make_delimited_writer(file, target, separator, header)
         elif holds_list(source):
             yield from _write_json_list(file)
         else:
@@ -177,14 +193,18 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _make_delimited_writer(file: Any, target: Path, separator: str) -> Callable[[_Rows], None]:
-    """CSV, or TSV, whose header comes with the first rows; several labels of one text are joined by `|`."""
+def _make_delimited_writer(
+    file: Any, target: Path, separator: str, header: Sequence[str]
+) -> Callable[[_Rows], None]:
+    """CSV, or TSV; several labels of one text are joined by `|`."""
     writer = (
         csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
         if target.suffix.lower() == ".tsv"
         else csv.writer(_UnixLines(file), delimiter=separator, lineterminator="\r\n")
     )
-    has_header = False
+    has_header = bool(header)
+    if header:
+        writer.writerow(header)
 
     def write(rows: _Rows) -> None:
         nonlocal has_header

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 
 import numpy as np
@@ -39,6 +40,7 @@ from headstart.engine.step_ring import StepOutcome, StepRing, choose_read_interv
 from headstart.engine.weights import Weights
 from headstart.errors import TrainingError
 from headstart.events import EpochDone, OnEvent, StepDone, ignore_events
+from headstart.interrupts import Deferred, defer_interrupts
 from headstart.records import EpochPoint, Scores
 
 #: A member that still trains, its weights [P] and its moments.
@@ -54,6 +56,7 @@ def train(
     on_event: OnEvent,
     save_states: SaveTrainingStates | None = None,
     *,
+    save_interrupted: SaveTrainingStates | None = None,
     optimiser: Optimiser | None = None,
     read_every: int | None = None,
     capture: Capture | None = None,
@@ -64,10 +67,14 @@ def train(
 
     A member that fails has `error` set and no `weights`. Gives how the steps were made on a device.
 
+    Raises:
+        Interrupted: a signal came, and `save_interrupted` is given.
+
     Args:
         weights: the members', in their order, for a plain model of one or a stack of R.
         on_event: is told of each step (`StepDone`) and epoch (`EpochDone`), a run's steps in order.
         save_states: may copy the states away, to resume from.
+        save_interrupted: copies them away when a signal is to end this process, after the step under way.
         optimiser: of members that resume; a new one by default.
         read_every: steps after which losses are read, by default what suits the device. Nothing but the time
             at which events come depends on it.
@@ -76,8 +83,13 @@ def train(
     read_every = read_every or choose_read_interval(context.device)
     optimiser = optimiser or create_optimiser(weights, [member.run.training for member in members])
     streams = [iter_step_batches(member, context) for member in members]
-    with open_runtime(context, capture, compiler) as runtime:
-        shared = _Shared(context, runtime, on_event, save_states, read_every, clock)
+    with (
+        defer_interrupts() if save_interrupted else nullcontext(Deferred()) as deferred,
+        open_runtime(context, capture, compiler) as runtime,
+    ):
+        shared = _Shared(
+            context, runtime, on_event, save_states, read_every, clock, save_interrupted, deferred
+        )
         trainers = [PackTrainer(list(members), weights, optimiser, streams, shared)]
         while trainers:
             # A pack that ends leaves nothing, one that memory does not hold leaves those that take its place.
@@ -134,6 +146,8 @@ class _Shared:
     save_states: SaveTrainingStates | None
     read_every: int
     clock: Callable[[], float]
+    save_interrupted: SaveTrainingStates | None = None
+    deferred: Deferred = field(default_factory=Deferred)
 
 
 class PackTrainer:
@@ -172,10 +186,19 @@ class PackTrainer:
                 self.read_steps()
                 self._close_epochs(step_batches)
                 self._release_ended()
-                self._save_states()
+                self._save_states(self._shared.save_states)
             elif self.read_full():
                 self._release_ended()
+            if self._shared.deferred.seen is not None:
+                self._end_early()
         return []
+
+    def _end_early(self) -> None:
+        """Have states of this step, for whoever resumes, and end."""
+        self.read_steps()
+        self._release_ended()
+        self._save_states(self._shared.save_interrupted)
+        self._shared.deferred.raise_seen()
 
     def start(self) -> None:
         """Have the module train these members; their time counts from here."""
@@ -273,13 +296,13 @@ class PackTrainer:
         assert member.best is not None
         self._shared.on_event(EpochDone(member.run, epoch_point, member.best))
 
-    def _save_states(self) -> None:
+    def _save_states(self, save_states: SaveTrainingStates | None) -> None:
         """Offer the states of those that still train, all as of this step."""
-        if self._shared.save_states is not None:
+        if save_states is not None:
             going = [(r, self._members[r]) for r in self._list_active()]
             values, export = self._weights.values, self._optimiser.export_moments
             states = ((member, values[r], export(r)) for r, member in going)
-            self._shared.save_states([member for _, member in going], states)
+            save_states([member for _, member in going], states)
 
     def _release_ended(self) -> None:
         """Let go of the members that have ended; each keeps the weights of its best epoch."""

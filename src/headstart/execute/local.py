@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
+from typing import Final
 
 from headstart.config.runs import Pack
 from headstart.device import count_gpus
@@ -29,10 +30,13 @@ from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.prepared import PreparedStudy
 from headstart.processors import share_processors
+from headstart.stages import tell_stage
 from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
+from headstart.wording import format_count
 
-_MODULES = "headstart.execute.worker"
+#: What the server of workers loads, in this order.
+_MODULES: Final = tuple(f"headstart.execute.{name}" for name in ("server_loading", "worker", "server_loaded"))
 
 
 def preload_workers() -> None:
@@ -46,7 +50,7 @@ def preload_workers() -> None:
     refuse_in_worker()
     context = _choose_context()
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload([_MODULES])
+        context.set_forkserver_preload(list(_MODULES))
         from multiprocessing.forkserver import ensure_running
 
         with keep_out_current_folder(), keep_out_interrupts(), beginning("the server of worker processes"):
@@ -108,6 +112,7 @@ class LocalBackend:
             return
         self._waiting = deque(packs)
         self._resize(placement.workers)
+        tell_stage(f"loading models for {format_count(sum(len(pack.runs) for pack in packs), 'run')}")
         while self._waiting or any(worker.pack for worker in self._workers):
             self._send_packs(placement)
             for worker in self._listen([worker for worker in self._workers if worker.pack]):
@@ -119,6 +124,7 @@ class LocalBackend:
 
     def _time_steps(self, benchmarks: Sequence[StepBenchmark]) -> list[StepTimes]:
         self._resize(len(benchmarks))
+        tell_stage(_describe_timing(benchmarks))
         try:
             for place, (worker, benchmark) in enumerate(zip(self._workers, benchmarks, strict=True)):
                 processors = share_processors(place, len(benchmarks))
@@ -165,6 +171,8 @@ class LocalBackend:
             worker.ask_to_end()
         for worker in ending:
             worker.stop()
+        if len(self._workers) < count:
+            tell_stage(f"starting {format_count(count, 'worker process', 'worker processes')}")
         while len(self._workers) < count:
             self._workers.append(self._start_worker(self._choose_gpu()))
 
@@ -216,3 +224,11 @@ class LocalBackend:
         worker.pack = None
         self._workers[self._workers.index(worker)] = self._start_worker(worker.gpu)
         worker.stop()
+
+
+def _describe_timing(benchmarks: Sequence[StepBenchmark]) -> str:
+    """Which steps are timed, by the first of the benchmarks: all are of one kind."""
+    runs = benchmarks[0].runs
+    together = f", {len(runs)} runs together" if len(runs) > 1 else ""
+    processes = f" in {len(benchmarks)} processes" if len(benchmarks) > 1 else ""
+    return f"timing training steps of {runs[0].arm}{together}{processes}"

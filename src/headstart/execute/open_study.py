@@ -14,6 +14,7 @@ from headstart.planning.process_memory import measure_process_bytes
 from headstart.planning.tuning import find_needed_runs, list_runs_to_come
 from headstart.prepared import PreparedStudy
 from headstart.records import Gpu, RunRecord, StoppingRule
+from headstart.stages import tell_stage
 from headstart.store.lease import Fence
 from headstart.store.predictions import PredictionReader
 from headstart.store.provenance import read_git_commit
@@ -92,6 +93,8 @@ def open_study(
     runs = expand_runs(study)
     store.check_same_study(study)
     reader = PredictionReader(store.get_run_folder)
+    if store.runs_folder.is_dir():
+        tell_stage(f"checking the runs in {store.out}")
     found = store.check_runs(study, reader)
     # Those that failed are tried again, as are those that are damaged: what they were decides nothing.
     done = list(list_done(found).values())

@@ -19,6 +19,7 @@ from headstart.engine.memory import keep_freed_memory
 from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, StepDone
 from headstart.execute.parent_watch import end_with_parent
+from headstart.interrupts import Interrupted, end_by
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
@@ -89,8 +90,12 @@ def serve_jobs(pipe: Connection, study: PreparedStudy, store: RunStore, beat: fl
     voice = _Voice(pipe)
     if beat is not None:
         threading.Thread(target=voice.beat, args=(beat,), daemon=True).start()
-    with suppress(LeaseLostError):  # the parent will find the same, and say it
+    try:
         _serve(pipe, voice, study, store)
+    except LeaseLostError:
+        pass  # the parent will find the same, and say it
+    except Interrupted as interrupt:
+        end_by(interrupt)
 
 
 def _serve(pipe: Connection, voice: _Voice, study: PreparedStudy, store: RunStore) -> None:
@@ -118,8 +123,8 @@ def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:
     while True:
         try:
             task = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
+        except (EOFError, OSError, KeyboardInterrupt):
+            return  # closed; with a heartbeat in it that nobody has read, it is reset
         yield task
 
 

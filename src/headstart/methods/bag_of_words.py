@@ -6,25 +6,24 @@ the one that does best on valid, by the study's own metric.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
-from sklearn.dummy import DummyClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.multiclass import OneVsRestClassifier
 
 from headstart.config.metrics import is_better
 from headstart.config.traits import LabelKind
-from headstart.data.corpus import Examples
+from headstart.data.corpus import Examples, Text
 from headstart.engine.member import PackContext, describe_selection
 from headstart.methods.base import RunResult, UntrainedMethod
+from headstart.methods.word_files import save_words
+from headstart.methods.word_model import LEARNT, LinearModel, WordModel, make_vectorizer
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters, Scores
+from headstart.store.digests import MODEL_FOLDER
 from headstart.tasks import load_task
 from headstart.tasks.labelled import LabelledTask
 
@@ -33,6 +32,10 @@ STRENGTHS: Final = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _MAX_ITERATIONS = 1000
 #: Test texts whose words are counted at a time.
 _AT_ONCE: Final = 1 << 16
+#: Test texts whose outputs a saved model must give again.
+_CHECKED: Final = 1000
+#: The smallest probability that a logarithm is taken of.
+_LEAST: Final = 1e-12
 
 
 class BagOfWordsMethod(UntrainedMethod):
@@ -49,12 +52,12 @@ class BagOfWordsMethod(UntrainedMethod):
         return None
 
     def run(self, prepared: PreparedRun, context: PackContext | None, folder: Path) -> RunResult:
-        """Fit with each strength, choose on valid, predict the test examples."""
+        """Fit with each strength, choose on valid, save the model, and predict the test examples."""
         study, corpus = prepared.study.study, prepared.study.corpus
         task = load_task(study.task)
         assert isinstance(task, LabelledTask)
         train = corpus.parts["train"].select(prepared.train_index)
-        best: tuple[float, BagOfWords, Scores] | None = None
+        best: tuple[float, WordModel, Scores] | None = None
         for strength, model in fit_path(train, task.traits.labels, corpus.num_outputs):
             scores = _measure(model, corpus.parts["valid"], task, corpus.num_outputs)
             if best is None or is_better(study.metric, scores[study.metric], best[2][study.metric]):
@@ -62,7 +65,15 @@ class BagOfWordsMethod(UntrainedMethod):
         assert best is not None
         strength, model, valid = best
         test = corpus.parts["test"]
-        windows = ((part, model.predict_logits(_select(test, part))) for part in _iterate_parts(len(test)))
+        windows = (
+            (part, compute_logits(model, _select(test, part).texts)) for part in _iterate_parts(len(test))
+        )
+        save_words(
+            model,
+            corpus.label_names,
+            folder / MODEL_FOLDER,
+            _select(test, slice(0, min(len(test), _CHECKED))).texts,
+        )
         rule = f"regularisation strength with the best valid {study.metric}"
         return RunResult(
             selection=describe_selection(study.metric).model_copy(update={"rule": rule}),
@@ -84,63 +95,62 @@ def _select(examples: Examples, part: slice) -> Examples:
     return examples.select(np.arange(part.start, part.stop))
 
 
-def _measure(model: BagOfWords, examples: Examples, task: LabelledTask, outputs: int) -> Scores:
+def _measure(model: WordModel, examples: Examples, task: LabelledTask, outputs: int) -> Scores:
     meter = task.make_meter(outputs)
-    meter.add(model.predict_logits(examples), torch.from_numpy(examples.labels))
+    meter.add(compute_logits(model, examples.texts), torch.from_numpy(examples.labels))
     return meter.compute_scores()
 
 
-@dataclass(frozen=True)
-class BagOfWords:
-    """A fitted baseline: a linear model of C `classes`, or of a number, over words."""
-
-    labels: LabelKind
-    classes: int
-    vectorizer: TfidfVectorizer
-    model: Any
-
-    def predict_logits(self, examples: Examples) -> torch.Tensor:
-        """What a network would give: log-probabilities [N, C], logits [N, C] or numbers [N, 1]; float64."""
-        features = self.vectorizer.transform(examples.texts)
-        if self.labels == "number":
-            return torch.from_numpy(self.model.predict(features)[:, None])
-        probabilities = self.model.predict_proba(features)
-        if self.labels == "label-set":
-            return torch.logit(torch.from_numpy(probabilities), eps=1e-12)
-        # A class that the training subset lacks gets a probability of 0, and is never predicted.
-        spread = np.zeros((len(probabilities), self.classes))
-        spread[:, self.model.classes_] = probabilities
-        return torch.from_numpy(np.log(spread.clip(1e-12)))
-
-    @property
-    def parameters(self) -> int:
-        """Coefficients and intercepts."""
-        parts = self.model.estimators_ if self.labels == "label-set" else [self.model]
-        return sum(np.size(getattr(p, k, ())) for p in parts for k in ("coef_", "intercept_"))
+def compute_logits(model: WordModel, texts: Sequence[Text]) -> torch.Tensor:
+    """What a network would give: log-probabilities [N, C], logits [N, C] or numbers [N, 1]; float64."""
+    outputs = torch.from_numpy(model.compute_outputs(_check_single(texts)))
+    if model.labels == "number":
+        return outputs
+    # A class that the training subset lacks has a probability of 0, and is never predicted.
+    return torch.logit(outputs, eps=_LEAST) if model.labels == "label-set" else outputs.clip(_LEAST).log()
 
 
-def fit_path(train: Examples, labels: LabelKind, classes: int) -> list[tuple[float, BagOfWords]]:
+def _check_single(texts: Sequence[Text]) -> Sequence[str]:
+    assert not any(isinstance(text, tuple) for text in texts)  # the study file refuses it for pairs
+    return cast(Sequence[str], texts)
+
+
+def fit_path(train: Examples, labels: LabelKind, outputs: int) -> list[tuple[float, WordModel]]:
     """One fitted baseline for each strength, weakest regularisation last."""
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, strip_accents=None)
+    vectorizer = make_vectorizer()
     features = vectorizer.fit_transform(train.texts)
     return [
         (
             strength,
-            BagOfWords(labels, classes, vectorizer, _fit_model(features, train.labels, labels, strength)),
+            WordModel(labels, outputs, vectorizer, _fit_model(features, train.labels, labels, strength)),
         )
         for strength in STRENGTHS
     ]
 
 
-def _fit_model(features: Any, y_true: np.ndarray, labels: LabelKind, strength: float) -> Any:
+def _fit_model(features: Any, y_true: np.ndarray, labels: LabelKind, strength: float) -> LinearModel:
+    none = np.zeros(0, np.int64)
     if labels == "number":
-        return Ridge(alpha=1 / strength).fit(features, y_true.astype(np.float64))
-    if labels == "class" and len(np.unique(y_true)) == 1:  # of a small subset: scikit-learn refuses to fit
-        return DummyClassifier(strategy="prior").fit(features, y_true)
-    logistic = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS)
-    if labels == "label-set":
-        return OneVsRestClassifier(logistic).fit(features, y_true.astype(int))
-    return logistic.fit(features, y_true)
+        ridge = Ridge(alpha=1 / strength).fit(features, y_true.astype(np.float64))
+        return LinearModel(ridge.coef_[None], np.array([ridge.intercept_]), none, none)
+    if labels == "class":
+        coef, intercept = _fit_logistic(features, y_true, strength)
+        return LinearModel(coef, intercept, np.unique(y_true), none)
+    by_label = [_fit_logistic(features, column, strength) for column in y_true.astype(int).T]
+    constants = np.array(
+        [LEARNT if len(coef) else column[0] for (coef, _), column in zip(by_label, y_true.T, strict=True)]
+    )
+    rows = [coef if len(coef) else np.zeros((1, features.shape[1])) for coef, _ in by_label]
+    intercepts = [intercept if len(intercept) else np.zeros(1) for _, intercept in by_label]
+    return LinearModel(np.concatenate(rows), np.concatenate(intercepts), none, constants.astype(np.int64))
+
+
+def _fit_logistic(features: Any, y_true: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and intercepts; no rows where there is one class, which scikit-learn refuses to fit."""
+    if len(np.unique(y_true)) == 1:
+        return np.zeros((0, features.shape[1])), np.zeros(0)
+    model = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS).fit(features, y_true)
+    return model.coef_, model.intercept_
 
 
 BAG_OF_WORDS = BagOfWordsMethod()

@@ -25,6 +25,7 @@ from headstart.methods.lora_layers import (
 from headstart.methods.lora_targets import check_targets, find_idle_bias
 from headstart.methods.peft_format import convert_to_peft, merge_adapter, save_adapter
 from headstart.models.accounting.counts import count_parameters
+from headstart.models.base_index import write_base_index
 from headstart.models.save import compare_logits, compute_example_logits, save_model
 from headstart.prepared import PreparedRun
 
@@ -90,6 +91,10 @@ class LoraMethod(TrainedMethod):
         expected = compute_example_logits(model, checkpoint.tokenizer, **check)
         adapter = _convert_adapter(model, prepared)
         save_adapter(adapter, checkpoint, folder)
+        if (
+            self.choose_quantised_dtype(precision) is None
+        ):  # in full precision such a base computes something else
+            write_base_index(folder, checkpoint.location)
         # On the very base, which is there already: only the adapter and what trained whole come from disk.
         loaded = attach_adapter(adapter.unload(), folder)
         compare_logits(expected, loaded, folder, **check)

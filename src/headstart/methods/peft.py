@@ -23,6 +23,7 @@ from headstart.methods.peft_format import (
     wrap_with_peft,
 )
 from headstart.methods.peft_types import check_head, check_prompt, check_trainable, refuse_type
+from headstart.models.base_index import write_base_index
 from headstart.models.save import compare_logits, compute_example_logits, save_model
 from headstart.prepared import PreparedRun
 from headstart.records import Parameters
@@ -93,6 +94,7 @@ class PeftMethod(TrainedMethod):
             return
         expected = compute_example_logits(model, checkpoint.tokenizer, **check)
         save_adapter(model, checkpoint, folder)
+        write_base_index(folder, checkpoint.location)
         loaded = load_adapter(folder, task=checkpoint.task)
         compare_logits(expected, loaded.to(next(model.parameters()).device), folder, **check)
 

@@ -99,13 +99,32 @@ def wrap_with_peft(
             ] or None
         with silence_warnings(), never_ask(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "lora", bits=64) >> 1)
-            return library.get_peft_model(base, peft_config).train()
+            model = library.get_peft_model(base, peft_config).train()
+            _name_feedforward(model)
+            return model
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"PEFT refuses it: {type(error).__name__}: {error}",
             where="arms.*.peft",
             expected="a configuration of PEFT's, such as {peft_type: IA3, target_modules: [query]}",
         ) from error
+
+
+def _name_feedforward(model: Any) -> None:
+    """Have an IA3 configuration name its feed-forward layers as PEFT wants to read them, in place.
+
+    PEFT fills in those of the family where none are named, and refuses to read names that are no targets.
+    """
+    config = model.peft_config["default"]
+    targets, feedforward = (getattr(config, key, None) for key in ("target_modules", "feedforward_modules"))
+    if not (isinstance(targets, set | list) and isinstance(feedforward, set | list)):
+        return
+    if not set(feedforward) <= set(targets):
+        layers = model.get_base_model().named_modules()
+        config.feedforward_modules = {
+            path for path, layer in layers if getattr(layer, "is_feedforward", False)
+        }
+        config.target_modules = {*targets, *config.feedforward_modules}
 
 
 @contextmanager

@@ -39,6 +39,7 @@ from headstart.models.tokenizers import read_tokenizer
 from headstart.models.vocabulary import find_embedding_path, get_input_embedding
 from headstart.os_faults import check_lookup
 from headstart.records import CheckpointDigest
+from headstart.stages import tell_stage
 
 #: What a tokenizer without a limit of its own reports is near 1e30.
 _NO_LIMIT = 10**6
@@ -162,6 +163,7 @@ def open_checkpoint(
             start from it: an adapter, weights that are quantised, a folder without tokenizer.
     """
     location = resolve_location(name, log)
+    tell_stage(f"opening {name}")
     check_folder(location)
     if not is_saved:
         refuse_adapter(name, location)

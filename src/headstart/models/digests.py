@@ -11,6 +11,7 @@ from headstart.files import hash_file
 from headstart.models.hub import find_commit
 from headstart.models.weight_files import find_weight_files
 from headstart.records import CheckpointDigest
+from headstart.stages import tell_stage
 from headstart.store.same_sources import UNKNOWN_DIGEST
 
 #: Before a digest of all deciding files; those of older versions, of weights alone, have nothing before them.
@@ -47,6 +48,7 @@ def compute_digest(location: str, config: Any) -> CheckpointDigest:
     if not folder.is_dir():
         commit = getattr(config, "_commit_hash", None) or find_commit(location)
         return CheckpointDigest(digest=str(commit or UNKNOWN_DIGEST))
+    tell_stage(f"hashing the files of {folder}")
     hashes = {file: hash_file(file) for file in sorted(set(_iter_files(folder, _PATTERNS)))}
     later = {file: hash_file(file) for file in _match_files(folder, _LATER_PATTERNS)}
     return CheckpointDigest(

@@ -46,12 +46,18 @@ def fetch_revision(name: str) -> Path:
 
 def find_commit(name: str) -> str | None:
     """The commit that the hub's cache holds of an id that was loaded; None where it holds none."""
+    # transformers notes it in a configuration as `_commit_hash`, in some of its versions.
+    folder = find_cached_folder(name)
+    return None if folder is None else folder.name
+
+
+def find_cached_folder(name: str) -> Path | None:
+    """Where the hub's cache holds the files of an id that was loaded; None where it holds none."""
     try:
-        # transformers notes it in a configuration as `_commit_hash`, in some of its versions.
         file = try_to_load_from_cache(name, "config.json", cache_dir=constants.HF_HUB_CACHE)
     except HFValidationError:
         return None
-    return Path(file).parent.name if isinstance(file, str) else None
+    return Path(file).parent if isinstance(file, str) else None
 
 
 def _fetch(name: str, revision: str, patterns: list[str]) -> str:

@@ -22,6 +22,7 @@ from headstart.models.library import (
 )
 from headstart.models.size_checks import check_saved_sizes
 from headstart.seeds import Purpose, derive_seed
+from headstart.stages import tell_stage
 
 #: A layer's number in the name of a weight.
 _LAYER_NUMBER: Final = re.compile(r"\.\d+\.")
@@ -55,6 +56,7 @@ def find_missing_keys(checkpoint: Checkpoint) -> frozenset[str]:
     Raises:
         ModelError: the checkpoint does not hold this architecture's body.
     """
+    tell_stage(f"loading the weights of {checkpoint.name}")
     check_saved_sizes(checkpoint.build_skeleton(), checkpoint.location, checkpoint.name)
     return _load_and_list_missing(checkpoint)[1]
 

@@ -70,7 +70,7 @@ def _list_saved(runs: Sequence[Run]) -> list[Run]:
 
 
 def _estimate_model_bytes(prepared: PreparedRun, parameters: Parameters | None) -> int:
-    if parameters is None or prepared.method.artifact == "nothing":
+    if parameters is None or not prepared.method.has_checkpoint or prepared.method.artifact == "nothing":
         return 0
     is_whole = prepared.method.artifact == "model" or not prepared.run.pretrained
     weights = 4 * (parameters.total if is_whole else parameters.trainable)

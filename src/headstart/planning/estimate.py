@@ -77,6 +77,11 @@ class GroupEstimate:
         model = fit_time_model(self.times, self.timed_runs)
         return estimate_pack_seconds(runs, model) if model else None
 
+    def estimate_start(self, runs: int) -> float | None:
+        """Seconds until the first step of so many of its runs as one; None where no steps were timed."""
+        model = fit_time_model(self.times, self.timed_runs)
+        return model.start * runs if model else None
+
     def to_cost(self, pack: int) -> GroupCost:
         """The same in plain types, for packs of at most so many."""
         pack = min(pack, self.group.most)
@@ -200,6 +205,11 @@ class StudyEstimate:
             seconds=seconds,
         )
         return replace(pack, estimate=estimate)
+
+    def estimate_start(self, pack: Pack) -> float | None:
+        """Seconds until a pack's first step; None where no steps were timed."""
+        group = self._index_groups()[pack.runs[0].arm, pack.runs[0].size]
+        return group.estimate_start(len(pack.runs))
 
     @property
     def cost(self) -> StudyCost:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from scipy.optimize import nnls
 
 from headstart.engine.member import count_padded_tokens, iter_step_batches
 from headstart.planning.step_benchmark import StepTimes
+from headstart.planning.time_left import MODELS_AT_END, find_makespan
 from headstart.planning.time_steps import count_evaluation_tokens
 from headstart.prepared import PreparedRun
 from headstart.records import Range
@@ -23,9 +23,6 @@ from headstart.training.build import make_context, make_members
 
 #: What a shared machine's speed drifts by within an hour, as a share.
 DRIFT: Final = 0.15
-#: Models made and loaded when a run ends, for its test and the check of what was saved, in those made at
-#: its start.
-_MODELS_AT_END: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class TimeModel:
         """What one run takes, alone or as its share of a pack."""
         steps = self.step * workload.steps + self.token * workload.tokens
         evaluations = self.evaluation_token * workload.evaluation_tokens
-        return steps + evaluations + (1 + _MODELS_AT_END) * self.start
+        return steps + evaluations + (1 + MODELS_AT_END) * self.start
 
 
 def count_workload(prepared: PreparedRun) -> Workload:
@@ -119,14 +116,6 @@ def estimate_total_seconds(packs: Sequence[Range], workers: int) -> Range:
     """What packs take one after another on so many workers, each handed to the first that is idle."""
     workers = max(1, workers)
     return Range(
-        low=_makespan([pack.low for pack in packs], workers),
-        high=_makespan([pack.high for pack in packs], workers),
+        low=find_makespan([], [pack.low for pack in packs], workers),
+        high=find_makespan([], [pack.high for pack in packs], workers),
     )
-
-
-def _makespan(spans: Sequence[float], workers: int) -> float:
-    """When the last worker is done."""
-    idle_at = [0.0] * workers
-    for span in spans:
-        heappush(idle_at, heappop(idle_at) + span)
-    return max(idle_at)

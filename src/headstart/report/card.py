@@ -19,15 +19,23 @@ from headstart.data.markdown import escape_markdown, format_code
 from headstart.records import Collapse, RunRecord
 from headstart.report.collapsed import describe_collapse
 from headstart.report.numbers import format_metric
+from headstart.store.digests import MODEL_FOLDER
+from headstart.store.model_use import INDEX_FILE
 from headstart.wording import format_count, format_names
 
 #: Names of labels that a card lists; its `config.json` has all.
 _LABELS_SHOWN: Final = 200
+_TUNED: Final = """\
+Tuned from {checkpoint} ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
+{train_examples} training examples, seed {seed}, epoch {epoch}."""
+_FITTED: Final = """\
+A bag of words: TF-IDF of words and word pairs, with {kind}, fitted by scikit-learn with
+[Headstart](https://pypi.org/project/headstart/) {version}: {train_examples} training examples,
+inverse regularisation strength {strength:g}."""
 _BODY: Final = """
 # {arm}, from the study “{question}”
 
-Tuned from {checkpoint} ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
-{train_examples} training examples, seed {seed}, epoch {epoch}.
+{made}
 {chosen_by}Of the arm's runs{there}, this is the one with the best valid {metric}; the test chose nothing.
 {collapsed}
 | part | {metric} |
@@ -63,6 +71,20 @@ This folder holds an adapter, not a whole model. `headstart {command}` loads it 
 `PeftModel.from_pretrained` on a model made with this folder's `config.json`. To make it whole:
 `headstart export`.
 """
+_LOADABLE: Final = """
+On the machine that it was tuned on, with PEFT installed, transformers loads adapter and base together:
+
+```python
+from transformers import pipeline
+pipeline("{pipeline}", model="THIS_FOLDER")
+```
+"""
+_WORDS: Final = """\
+Labels: {labels}.
+
+`headstart predict` reads this folder, without torch or transformers: `words.json` says how texts become
+features, `vocabulary.txt` has a word or word pair a line, `words.safetensors` their weights.
+"""
 _PROBE: Final = """\
 Labels: {labels}.
 
@@ -78,18 +100,12 @@ def write_model_card(
     Args:
         collapse: how the run collapsed, if it did: a card says so before its figures.
     """
-    arm = study.arms[record.arm]
     assert record.valid is not None
     assert record.test is not None
     body = _BODY.format(
         arm=record.arm,
         question=escape_markdown(study.question) or "no question stated",
-        checkpoint=format_code(name_checkpoint(get_checkpoint(study, arm))),
-        init="random weights" if arm.init == "random" else "its weights",
-        version=record.provenance.headstart if record.provenance else "",
-        train_examples=record.train_examples,
-        seed=record.seed,
-        epoch=record.best_epoch,
+        made=_describe_making(record, study),
         chosen_by=_describe_choice(record, study),
         there=" at this grid point" if record.hyperparameters else "",
         collapsed=_warn_of_collapse(collapse),
@@ -98,7 +114,28 @@ def write_model_card(
         test=format_metric(study.metric, record.test[study.metric]),
         use=_describe_use(record, study, label_names),
     )
-    return f"---\n{_format_metadata(study)}---\n{body}"
+    return f"---\n{_format_metadata(record, study)}---\n{body}"
+
+
+def _describe_making(record: RunRecord, study: Study) -> str:
+    """What the model was tuned from, or how it was fitted, by what."""
+    arm, version = study.arms[record.arm], record.provenance.headstart if record.provenance else ""
+    if _find_artifact(record, study) == "words":
+        is_number = get_task_traits(study.task).labels == "number"
+        return _FITTED.format(
+            kind="ridge regression" if is_number else "logistic regression",
+            version=version,
+            train_examples=record.train_examples,
+            strength=float(record.resolved.get("inverse_regularisation", 1)),
+        )
+    return _TUNED.format(
+        checkpoint=format_code(name_checkpoint(get_checkpoint(study, arm))),
+        init="random weights" if arm.init == "random" else "its weights",
+        version=version,
+        train_examples=record.train_examples,
+        seed=record.seed,
+        epoch=record.best_epoch,
+    )
 
 
 def _warn_of_collapse(collapse: Collapse | None) -> str:
@@ -115,9 +152,13 @@ def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...])
     artifact = _find_artifact(record, study)
     if artifact == "probe":
         return _PROBE.format(labels=labels)
+    if artifact == "words":
+        return _WORDS.format(labels=labels)
     if artifact == "adapter":
         what = "It answers prompts." if generates else f"Labels: {labels}."
-        return _ADAPTER.format(what=what, command="generate" if generates else "predict")
+        card = _ADAPTER.format(what=what, command="generate" if generates else "predict")
+        is_loadable = f"{MODEL_FOLDER}/{INDEX_FILE}" in record.files
+        return card + _LOADABLE.format(pipeline=get_task_traits(study.task).pipeline) * is_loadable
     return _CHAT if generates else _LABELS.format(labels=labels)
 
 
@@ -139,8 +180,9 @@ def _describe_choice(record: RunRecord, study: Study) -> str:
     return f"Chosen on valid{by}: {values}, of {format_count(tried, 'grid point')} tried.\n"
 
 
-def _format_metadata(study: Study) -> str:
+def _format_metadata(record: RunRecord, study: Study) -> str:
     pipeline = get_task_traits(study.task).pipeline
+    library = "headstart" if _find_artifact(record, study) == "words" else "transformers"
     buffer = StringIO()
-    YAML().dump({"library_name": "transformers", "pipeline_tag": pipeline, "tags": ["headstart"]}, buffer)
+    YAML().dump({"library_name": library, "pipeline_tag": pipeline, "tags": ["headstart"]}, buffer)
     return buffer.getvalue()

@@ -43,6 +43,7 @@ from headstart.report.table_formats import (
 from headstart.report.tables import drop_empty, make_table
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 from headstart.report.worth import is_told
+from headstart.report.written_answers import render_answers
 from headstart.wording import format_names
 
 #: Columns whose cells may take several lines.
@@ -84,7 +85,9 @@ def render_comparison(
     # That a contrast has no interval is to be seen; that no arm's is known, a note says.
     rows = [drop_empty(one.rows) if one.name == "arms" else one.rows for one in tables]
     shown = [make_table(r, keys=one.keys, wraps=_WRAPS) for r, one in zip(rows, tables, strict=True)]
-    parts = [part for one in shown for part in (one, Text())]
+    parts: list[RenderableType] = [part for one in shown for part in (one, Text())]
+    answers = render_answers(comparison.answers) if table is None else []
+    parts += [*answers[1:], Text()] if answers else []
     notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")
     notes = notes if table is None else []
     return Group(*parts, *map(Text, notes))

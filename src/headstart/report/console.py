@@ -33,3 +33,8 @@ def make_console(*, stderr: bool = False) -> Console:
     console = Console(stderr=stderr)
     console.push_render_hook(_EscapeAll())
     return console
+
+
+def is_live(console: Console) -> bool:
+    """Whether lines on it can be written over: it is a terminal that obeys control characters."""
+    return console.is_terminal and not console.is_dumb_terminal

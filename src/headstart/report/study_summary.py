@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from headstart.analysis.findings import Findings
@@ -15,7 +13,6 @@ from headstart.analysis.grid_search import describe_choice
 from headstart.config.arm_settings import get_choosing_seeds
 from headstart.config.metrics import describe_metric
 from headstart.config.study import Size, Study
-from headstart.config.traits import get_task_traits
 from headstart.records import Contrast, GridRow
 from headstart.report.collapsed import MARK, describe_mark
 from headstart.report.conclusions import (
@@ -26,12 +23,14 @@ from headstart.report.conclusions import (
 )
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.intervals import NO_USEFUL_INTERVAL, format_ends
+from headstart.report.next_steps import render_next_steps
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
-from headstart.report.ranking import render_ranking_table, suggest_compare
+from headstart.report.ranking import render_ranking_table
 from headstart.report.references import explain_reference, make_reference_row
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
 from headstart.report.tables import Column, TerminalTable
 from headstart.report.warnings import render_warnings
+from headstart.report.written_answers import render_answers
 
 
 def render_study_summary(findings: Findings, out: Path) -> RenderableType:
@@ -39,10 +38,11 @@ def render_study_summary(findings: Findings, out: Path) -> RenderableType:
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
     parts += [Text(), render_ranking_table(findings.ranking)] if findings.ranking else []
+    parts += render_answers(findings.answers)
     parts += [Text(), *(Text(sentence) for sentence in close_study(findings))]
     parts += render_warnings(findings.warnings)
     parts += [Text(f"failed: {run.key}: {run.error}", style="red") for run in findings.failed]
-    return Group(*parts, Text(), _render_next_steps(findings, out))
+    return Group(*parts, Text(), render_next_steps(findings, out))
 
 
 def render_results_table(findings: Findings) -> TerminalTable:
@@ -190,29 +190,3 @@ def _format_grid_cell(row: GridRow, study: Study) -> Text:
     part = f" ({row.n_seeds} of {n_seeds})" if row.n_seeds < n_seeds else ""
     mark, style = ("* ", "bold") if row.chosen else ("", "")
     return Text(f"{mark}{format_metric(row.metric, row.mean)}{deviation}{part}", style=style)
-
-
-def _render_next_steps(findings: Findings, out: Path) -> RenderableType:
-    saved = [arm for arm in findings.study.arms if (out / "models" / arm).is_dir()]
-    steps = [("curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}")]
-    if saved:
-        model = _shorten(out / "models" / saved[0])
-        steps += [("model", str(model)), _describe_use(findings.study, model)]
-    steps += suggest_compare(findings.ranking, findings.study.control_arm, _shorten(out))
-    steps.append(("all findings", str(_shorten(out / "results.json"))))
-    table = Table.grid(padding=(0, 2))
-    for name, command in steps:
-        table.add_row(Text(name, style="dim"), Text(command, overflow="fold"))
-    return Padding(table, 0)
-
-
-def _describe_use(study: Study, model: Path) -> tuple[str, str]:
-    """What to do with the model, and how."""
-    if get_task_traits(study.task).generates:
-        return "answer a prompt", f'headstart generate {model} "a prompt"'
-    return "label texts", f"headstart predict {model} FILE -o OUT"
-
-
-def _shorten(path: Path) -> Path:
-    """The path as seen from here, where it lies below."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -57,9 +57,14 @@ def make_answer_columns(
     }
 
 
+def has_measures(table: pa.Table) -> bool:
+    """Whether a file of answers holds what each is worth, as all do but the earliest."""
+    return set(_MEASURES) <= set(table.column_names)
+
+
 def read_answer_measures(table: pa.Table) -> AnswerMeasures:
     """What each answer of a file is worth; of a file without these columns, computed from its texts."""
-    if not set(_MEASURES) <= set(table.column_names):
+    if not has_measures(table):
         return measure_answers(table["answer"].to_pylist(), table["response"].to_pylist())
     counts = table["chrf_counts"].combine_chunks()
     return AnswerMeasures(

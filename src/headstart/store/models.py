@@ -109,9 +109,9 @@ def _set_aside(layout: StudyLayout, model: Path) -> None:
 def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
     """Which run the model is of, and what it takes to use it."""
     arm, max_length = study.arms[record.arm], record.resolved.get("max_length")
-    base = get_checkpoint(study, arm)
+    traits, base = get_method_traits(arm.method), get_checkpoint(study, arm)
     # Of an adapter PEFT's own file has the path, and a whole model needs none.
-    needs_path = get_method_traits(arm.method).artifact == "probe"
+    named = base if traits.artifact == "probe" else name_checkpoint(base)
     return ModelNotes(
         run=record.key,
         metric=study.metric,
@@ -120,7 +120,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         max_length=None if max_length is None else int(max_length),
         task=study.task,
         method=arm.method,
-        base=base if needs_path else name_checkpoint(base),
+        base=named if traits.has_checkpoint else None,
         label_cells=str(record.resolved.get("label_cells", "text")),
     )
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from headstart.errors import DamagedFileError
 from headstart.files import write_file_atomically
 from headstart.stats.answers import AnswerMeasures
-from headstart.store.answer_columns import read_answer_measures
+from headstart.store.answer_columns import has_measures, read_answer_measures
 
 #: What is predicted of an example: a class, a set of labels, a number, an answer, or each of its tokens.
 Kind = Literal["classes", "labels", "numbers", "answers", "tokens"]
@@ -108,11 +108,11 @@ class Predictions:
     of written answers `y_pred` is 0 or 1 [N], whether it is the response expected, and `y_true` is 1; of
     tokens `y_true` is how many an example has, and `y_pred` how many were predicted right. `losses` [N], of
     tokens their sums, is None where probabilities are not known; `answers` and `stopped` [N] are of answers
-    alone. `digest`
-    tells one set of test examples, with their labels, from another; `groups` [N], which it does not depend
-    on, are equal where examples have something in common, and None where each is by itself. `loss_range` is
-    between what the mean loss was before probabilities were rounded to be written. `names` are those of the
-    classes or labels; there are none of others.
+    alone, and `is_measured` says that the file holds what each is worth. `digest` tells one set of test
+    examples, with their labels, from another; `groups` [N], which it does not depend on, are equal where
+    examples have something in common, and None where each is by itself. `loss_range` is between what the
+    mean loss was before probabilities were rounded to be written. `names` are those of the classes or labels;
+    there are none of others.
     """
 
     kind: Kind
@@ -125,6 +125,7 @@ class Predictions:
     answers: AnswerMeasures | None = None
     groups: np.ndarray | None = None
     loss_range: tuple[float, float] | None = None
+    is_measured: bool = True
     names: tuple[str, ...] = ()
 
 
@@ -277,6 +278,7 @@ def _parse_answers(table: pa.Table) -> Predictions:
         _hash_labels(table, ones, table["response"].to_pylist()),
         stopped=table["stopped"].to_numpy().astype(float),
         answers=measures,
+        is_measured=has_measures(table),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from headstart.config.study import Study
 from headstart.config.traits import get_task_traits
 from headstart.errors import DamagedFileError
-from headstart.records import RunRecord
+from headstart.records import RunRecord, Scores
 from headstart.store.digests import find_changed_file
 from headstart.store.ended_packs import read_unsettled
 from headstart.store.layout import StudyLayout
@@ -111,11 +111,15 @@ def _list_differences(record: RunRecord, folder: Path, read: ReadPredictions) ->
         predictions = read(record.key, metric) if (folder / name).exists() else None
         if predictions is None or not record.test:
             continue
-        # How answers are measured was once another matter: a record of then is not judged by today's.
-        if predictions.kind == "answers" and record.digest is None:
-            continue
-        if difference := find_difference(record.test, predictions):
+        # Answers were once measured in another way: a record of then is not judged by today's.
+        scores = record.test if predictions.is_measured else _select_lasting(record.test)
+        if difference := find_difference(scores, predictions):
             yield difference
+
+
+def _select_lasting(scores: Scores) -> Scores:
+    """Of answers, what was always counted as it is today."""
+    return {name: value for name, value in scores.items() if name == "stopped"}
 
 
 def list_done(found: Iterable[RunRecord | DamagedRun]) -> dict[str, RunRecord]:

@@ -16,6 +16,7 @@ from headstart.models.checkpoints import Checkpoint
 from headstart.models.padding import make_no_row_error
 from headstart.prepared import TokensKey
 from headstart.records import StudyWarning
+from headstart.stages import tell_stage
 
 #: A share of unknown words above which a tokenizer is another language's, or a stub; and one worth a warning.
 MOST_UNKNOWN: Final = 0.9
@@ -30,6 +31,7 @@ def check_words(corpus: Corpus, checkpoints: Mapping[str, Checkpoint]) -> Iterat
     """
     texts = sample_contents(corpus, PARTS, MAX_TEXTS)
     for name, checkpoint in checkpoints.items():
+        tell_stage(f"looking for words that {name} does not know")
         unknown = measure_unknown_words(texts, checkpoint.tokenizer)
         if unknown.share <= NOTICEABLE_UNKNOWN:
             continue

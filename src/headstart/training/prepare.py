@@ -23,6 +23,7 @@ from headstart.models.initialise import find_missing_keys
 from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord
+from headstart.stages import tell_stage
 from headstart.tasks import load_task
 from headstart.training.check_runs import check_methods, check_packing
 from headstart.training.check_tokens import check_ids, check_words
@@ -94,14 +95,16 @@ def _tokenise(
         for run in runs
     ]
     keys = dict.fromkeys((run.checkpoint, limit) for run, limit in zip(runs, limits, strict=True))
+    count = sum(len(corpus.parts[part]) for part in PARTS)
+    tokens: dict[TokensKey, dict[Part, Tokens]] = {}
     with naming_rows(study):
-        return {
-            (name, limit): {
-                part: task.encode(corpus.parts[part].texts, checkpoints[name].tokenizer, limit, study.prompts)
-                for part in PARTS
+        for name, limit in keys:
+            tell_stage(f"tokenising {count:,} texts for {name}")
+            tokenizer = checkpoints[name].tokenizer
+            tokens[name, limit] = {
+                part: task.encode(corpus.parts[part].texts, tokenizer, limit, study.prompts) for part in PARTS
             }
-            for name, limit in keys
-        }
+    return tokens
 
 
 def _find_used_ids(

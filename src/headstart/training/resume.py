@@ -86,6 +86,14 @@ class TrainingStateSaver:
     def _is_due(self, now: float) -> bool:
         return now - self._last >= self._interval and self._spent <= self._max_share * (now - self._began)
 
+    def save_interrupted(self, going: Sequence[Member], states: Iterator[TrainingState]) -> None:
+        """As `save`, however old the last ones are: this process is about to end.
+
+        Where they cannot be written, the last ones are resumed from.
+        """
+        with suppress(MachineError):
+            self._write_turn(going, states)
+
     def save_learnt(self) -> None:
         """As `save`, of members that have made their last step: a process may die while they are tested.
 

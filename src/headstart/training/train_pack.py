@@ -166,7 +166,15 @@ def _train(
     with _Curves(runs, store, context.metric, on_event) as curves:
         for member in saver.resume(members, weights, optimiser):
             curves.repeat(member)
-        notes = train(members, weights, context, curves.on_event, saver.save, optimiser=optimiser)
+        notes = train(
+            members,
+            weights,
+            context,
+            curves.on_event,
+            saver.save,
+            save_interrupted=saver.save_interrupted,
+            optimiser=optimiser,
+        )
     return weights.layout, notes, saver
 
 

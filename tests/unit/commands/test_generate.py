@@ -111,7 +111,10 @@ def test_a_file_of_messages_is_answered(tiny_bloom: Path, tmp_path: Path) -> Non
     ("cell", "message"),
     [
         ([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "the assistant's"),
-        ([{"role": "tool", "content": "q"}], "a tool's turn"),
+        (
+            [{"role": "tool", "content": "q"}],
+            r"a tool's turn[^$]*fix: write what the tool was asked[^;]*as text$",
+        ),
         ("half \ud800", "half a character"),
         ("  ", "'  ' in column"),
     ],

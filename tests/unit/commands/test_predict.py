@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from headstart.commands.predict import open_predictor, predict
 from headstart.data import long_texts
 from headstart.errors import DataError, ModelError
+from headstart.training.network_predictor import NetworkPredictor
 from tiny_checkpoints import make_tokenizer, write_checkpoint
 
 TEXTS = ["good film", 'a "bad" story, and dull', "warm"]
@@ -128,6 +129,7 @@ def test_notes_name_the_columns_and_the_limit(tiny_model: Path, tmp_path: Path) 
     notes = {"text": ["a", "b"], "max_length": 7}
     model = saved(tmp_path / "m", tiny_model, "single_label_classification", ["n", "y"], notes)
     labeller = open_predictor(model)
+    assert isinstance(labeller, NetworkPredictor)
     assert (labeller.text, labeller.max_length) == (("a", "b"), 7)
     (tmp_path / "in.jsonl").write_text('{"a": "good", "b": "bad"}\n', encoding="utf-8")
     assert predict(model, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 1
@@ -201,6 +203,38 @@ def test_late_mistake_leaves_no_output(
 def test_empty_file_is_labelled_as_it_is(classifier: Path, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text("", encoding="utf-8")
     assert predict(classifier, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 0
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [("csv", ","), ("tsv", "\t")])
+def test_table_without_rows_keeps_its_header_and_gets_the_columns(
+    suffix: str, mark: str, classifier: Path, tmp_path: Path
+) -> None:
+    (tmp_path / f"in.{suffix}").write_text(f"id{mark}text\n", encoding="utf-8")
+    assert predict(classifier, tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}") == 0
+    written = (tmp_path / f"out.{suffix}").read_text(encoding="utf-8")
+    assert written == mark.join(["id", "text", "predicted", "p_bad", "p_so so", "p_good"]) + "\n"
+
+
+def test_table_without_rows_is_refused_for_a_column_that_is_there(classifier: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,predicted\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in\.csv:1: column 'predicted' is there already"):
+        predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv")
+    (tmp_path / "in.csv").write_text("", encoding="utf-8")
+    assert predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv") == 0
+    assert (tmp_path / "out.csv").read_bytes() == b""
+
+
+def test_numbers_are_those_of_float32(tiny_model: Path, tmp_path: Path) -> None:
+    """bfloat16, which a device may have for its own, keeps three digits of a number."""
+    model = saved(tmp_path / "m", tiny_model, "regression", ["value"])
+    network = AutoModelForSequenceClassification.from_pretrained(model).eval()
+    batch = AutoTokenizer.from_pretrained(model)("good film", return_tensors="pt")
+    with torch.inference_mode():
+        expected = float(network(**batch).logits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headstart.training.network_predictor.choose_precision", lambda *_: "bf16")
+        (row,) = open_predictor(model).predict(["good film"])
+    assert row["predicted"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_rows_with_keys_of_their_own_are_written_whole(classifier: Path, tmp_path: Path) -> None:

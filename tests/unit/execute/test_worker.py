@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,14 @@ def test_all_other_events_pass_as_they_are(clock: list[float]) -> None:
 
 
 # Jobs
+
+
+def test_a_pipe_that_was_closed_with_a_heartbeat_in_it_is_an_end() -> None:
+    """The other end is reset then, not at its end."""
+    here, there = multiprocessing.Pipe()
+    there.send(worker.Heartbeat())
+    here.close()
+    assert list(worker._receive_tasks(there)) == []
 
 
 class _Pipe:

@@ -40,6 +40,29 @@ def test_random_weights_are_said_to_be_random() -> None:
     assert "Tuned from `m` (random weights) with" in card("random")
 
 
+def test_a_bag_of_words_tells_how_it_was_fitted_and_what_reads_it() -> None:
+    study = make_study(arms={"words": {"method": "bag-of-words"}}, control=None)
+    text = write_model_card(
+        record_of(study, "words", resolved={"inverse_regularisation": 3.0}), study, ("x", "y")
+    )
+    assert "library_name: headstart" in text
+    assert "with logistic regression, fitted by scikit-learn" in text
+    assert "8 training examples,\ninverse regularisation strength 3." in text
+    assert "`headstart predict` reads this folder" in text
+    assert "Labels: `x`, `y`." in text
+    assert "Tuned from" not in text
+
+
+def test_an_adapter_that_transformers_loads_says_so() -> None:
+    arms = {"pretrained": {"method": "lora"}, "random": {"init": "random"}, "words": None}
+    study = make_study(arms=arms, confounded=True)
+    plain = write_model_card(record_of(study, "pretrained"), study, ("x", "y"))
+    files = {"model/model.safetensors.index.json": "0" * 64}
+    with_index = write_model_card(record_of(study, "pretrained", files=files), study, ("x", "y"))
+    assert "pipeline(" not in plain
+    assert 'pipeline("text-classification", model="THIS_FOLDER")' in with_index
+
+
 def test_an_arm_may_start_from_a_checkpoint_of_its_own() -> None:
     arms = {"other": {"init": "folder/of/weights"}, "random": {"init": "random"}, "words": None}
     assert "Tuned from `folder/of/weights` (its weights) with" in card("other", arms=arms, confounded=True)

@@ -179,6 +179,33 @@ def test_saved_model_is_pointed_at(tmp_path: Path, changes: dict[str, Any], step
     assert step.format(model=model) in lines
 
 
+@pytest.mark.parametrize(
+    ("files", "step"),
+    [
+        (
+            ["model.safetensors", "config.json"],
+            'in Python transformers.pipeline("text-classification", model="{model}")',
+        ),
+        (["adapter_config.json"], "whole model headstart export {model} -o FOLDER --merge"),
+        (["words.json", "words.safetensors"], "label texts headstart predict {model} FILE -o OUT"),
+    ],
+    ids=["whole", "adapter", "words"],
+)
+def test_the_best_arms_model_is_pointed_at_with_what_loads_it(
+    files: list[str], step: str, tmp_path: Path
+) -> None:
+    for arm in ("pretrained", "random"):
+        (tmp_path / "models" / arm).mkdir(parents=True)
+    model = tmp_path / "models" / "random"
+    for name in files:
+        (model / name).write_text("{}")
+    findings = findings_of({"pretrained": (0.6, 0.6), "random": (0.8, 0.7)})
+    lines = rendered_lines(render_study_summary(findings, tmp_path))
+    assert f"model {model}" in lines
+    assert step.format(model=model) in " ".join(lines)
+    assert ("in Python" in " ".join(lines)) == ("config.json" in files)
+
+
 def test_without_a_saved_model_none_is_pointed_at(tmp_path: Path) -> None:
     lines = rendered_lines(render_study_summary(findings_of(TWO), tmp_path))
     assert not any("headstart predict" in line or line.startswith("model") for line in lines)

@@ -99,3 +99,34 @@ def test_signs_of_very_many_seeds_have_their_normal_limit() -> None:
     draws = np.random.default_rng(1)
     sums = [abs(differences @ draws.choice([-1.0, 1.0], len(differences))) for _ in range(2000)]
     assert p == pytest.approx(np.mean(np.array(sums) >= abs(differences.sum())), abs=0.05)
+
+
+@pytest.mark.parametrize("n_seeds", [600, 20_000])
+def test_differences_of_few_seeds_among_many_are_not_normal(n_seeds: int) -> None:
+    """Five equal differences and zeros else: two of 2^5 signs are as far from zero, however many zeros."""
+    differences = np.zeros(n_seeds)
+    differences[::97][:5] = 0.1
+    assert sign_flip_p(differences, np.random.default_rng(0)) == pytest.approx(2 / 2**5, abs=0.004)
+
+
+def test_a_few_large_differences_and_many_small_ones_are_both_flipped() -> None:
+    """Against flips of all of them made by hand; the normal limit of the whole is another."""
+    draws = np.random.default_rng(3)
+    differences = np.concatenate([np.full(4, 20.0), draws.normal(0.01, 0.5, 2000)])
+    signs = draws.integers(0, 2, (20_000, len(differences)), np.int8) * 2.0 - 1
+    expected = np.mean(np.abs(signs @ differences) >= abs(differences.sum()))
+    assert sign_flip_p(differences, np.random.default_rng(1)) == pytest.approx(expected, abs=0.001)
+    normal = 2 * stats.norm.sf(abs(differences.sum()) / np.sqrt(np.square(differences).sum()))
+    assert normal > expected + 0.002
+
+
+def test_what_is_drawn_after_a_sample_of_flips_goes_by_its_number_alone() -> None:
+    """scipy draws whole batches: with a batch that leaves a rest, figures behind it would be others."""
+    differences = np.random.default_rng(0).normal(0.4, 1, 40)
+    ours, scipys = np.random.default_rng(1), np.random.default_rng(1)
+    p = sign_flip_p(differences, ours)
+    test = stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=1 << 16, rng=scipys
+    )
+    assert p == pytest.approx(test.pvalue)
+    assert ours.random() == scipys.random()

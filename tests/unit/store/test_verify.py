@@ -12,11 +12,20 @@ import pytest
 from headstart.config.traits import TASKS
 from headstart.errors import DamagedFileError, OutputError
 from headstart.records import RunRecord
-from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader, open_predictions
+from headstart.store.answer_columns import make_answer_columns
+from headstart.store.predictions import (
+    PREDICTIONS_FILE,
+    PredictionReader,
+    Predictions,
+    make_example_columns,
+    open_predictions,
+    write_table,
+)
 from headstart.store.recomputed import compute_test_scores
 from headstart.store.runs import RunStore
 from headstart.store.verify import DamagedRun, list_done
 from headstart.tasks.columns import make_columns
+from old_folders import forget_digests
 from small_studies import make_record, make_study
 
 KEY = "a/all/0"
@@ -126,3 +135,97 @@ def test_another_version_is_no_damage(store: RunStore, version: int) -> None:
     with pytest.raises(OutputError, match=f"is of schema version {version}") as caught:
         check(store)
     assert not isinstance(caught.value, DamagedFileError)
+
+
+# Of folders that were written before records had digests: only figures say whose predictions they are.
+
+
+def write_old_run(store: RunStore, seed: int, outputs: np.ndarray) -> None:
+    """A run tested on four examples, the same with each seed, whose record has no digest."""
+    folder = store.get_run_folder(f"a/all/{seed}")
+    with open_predictions(folder / PREDICTIONS_FILE, make_columns("class", ("x", "y"))) as out:
+        out.add(range(4), np.array([0, 1, 1, 0]), outputs)
+    record_old_run(store, seed)
+
+
+def write_old_answers(store: RunStore, seed: int, answers: list[str], *, measured: bool) -> None:
+    """A run that answered two prompts; with columns of what each answer is worth, or of before these."""
+    columns = make_answer_columns(
+        earlier=["", ""],
+        prompts=["p", "q"],
+        references=["yes", "no"],
+        answers=answers,
+        stopped=[True, seed == 0],
+    )
+    kept = {name: column for name, column in columns.items() if measured or name in ANSWERED}
+    folder = store.get_run_folder(f"a/all/{seed}")
+    write_table(folder / PREDICTIONS_FILE, make_example_columns(range(2), None) | kept)
+    record_old_run(store, seed)
+
+
+ANSWERED = ("prompt", "response", "answer", "stopped")
+
+
+def record_old_run(store: RunStore, seed: int) -> None:
+    predictions = store.read_predictions(f"a/all/{seed}", "accuracy")
+    assert predictions is not None
+    store.write_record(make_record(seed, test=compute_test_scores(predictions)))
+    forget_digests(store.out)
+
+
+def swap_seeds(store: RunStore) -> None:
+    """Exchange the predictions of two runs, whose examples and labels are the same."""
+    one, other = (store.get_run_folder(f"a/all/{seed}") / PREDICTIONS_FILE for seed in (0, 1))
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def check_swapped(store: RunStore, what: str) -> None:
+    assert len(list_done(check(store))) == 2
+    swap_seeds(store)
+    found = [one.error.got for one in check(store) if isinstance(one, DamagedRun)]
+    assert len(found) == 2
+    assert all(what in got and "in the record, and" in got for got in found)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> RunStore:
+    """A folder without runs."""
+    store = RunStore(tmp_path / "old")
+    store.open_study(make_study(store.out))
+    return store
+
+
+def test_predictions_swapped_between_old_runs_are_found_by_their_figures(empty: RunStore) -> None:
+    write_old_run(empty, 0, np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3]]))
+    write_old_run(empty, 1, np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]]))
+    check_swapped(empty, "accuracy is ")
+
+
+def test_predictions_that_are_as_often_right_are_told_apart_by_their_loss(empty: RunStore) -> None:
+    for seed, p in enumerate((0.9, 0.91)):
+        outputs = np.array([[p, 1 - p]] * 4)
+        write_old_run(empty, seed, outputs)
+        scores = compute_test_scores(read_whole(empty, seed)) | {"loss": measure_loss(outputs)}
+        empty.write_record(make_record(seed, test=scores))
+        forget_digests(empty.out)
+    check_swapped(empty, "loss is ")
+
+
+def read_whole(store: RunStore, seed: int) -> Predictions:
+    predictions = store.read_predictions(f"a/all/{seed}", "accuracy")
+    assert predictions is not None
+    return predictions
+
+
+def measure_loss(outputs: np.ndarray) -> float:
+    return float(-np.log(outputs[np.arange(4), [0, 1, 1, 0]]).mean())
+
+
+@pytest.mark.parametrize(("measured", "what"), [(True, "exact_match is "), (False, "stopped is ")])
+def test_answers_swapped_between_old_runs_are_found(empty: RunStore, measured: bool, what: str) -> None:
+    """Of the earliest, whose answers were measured in another way, by how many ended by themselves."""
+    write_old_answers(empty, 0, ["yes", "no"], measured=measured)
+    write_old_answers(empty, 1, ["yes", "yes"], measured=measured)
+    check_swapped(empty, what)
