@@ -14,6 +14,7 @@ from headstart.analysis.item_files.registry import describe_formats, find_item_f
 from headstart.analysis.item_scores import ItemScores, read_item_scores
 from headstart.analysis.item_sources import NamedPath
 from headstart.analysis.judging import Judging
+from headstart.analysis.ranking import rank_arms
 from headstart.analysis.score_sources import ScoreSource, is_study, open_source
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
@@ -147,6 +148,7 @@ def compare(
         grid_choice=opened.grid_choice,
         notes=opened.notes,
         outcomes=opened.outcomes,
+        ranking=rank_arms(scores, judging, left_out=opened.left_out, runs=opened.runs, seed=seed),
         answers=opened.answers,
         reference=opened.reference,
     )

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from headstart.config.arm_section import Arm, Lora, LoraBias, LoraRole, Probe
 from headstart.config.data_section import AUTO_GROUP, IDENTICAL_GROUP, Data, Split
 from headstart.config.default_arms import BAG_OF_WORDS_ARM, add_words_arm, make_default_arms
+from headstart.config.differences import DiffersIn
 from headstart.config.limits import (
     MOST_ARMS,
     MOST_IN_PACK,
@@ -155,8 +156,13 @@ class Study(Section):
     control: str | None = Field(
         default=None, description="Arm that the others are compared with; `random` where there is one."
     )
+    differs_in: DiffersIn = Field(
+        default=(),
+        description="Settings in which arms may differ from the control besides `init` and `method`.",
+    )
     confounded: bool = Field(
-        default=False, description="Allow arms that differ from the control in more than they claim."
+        default=False,
+        description="Older spelling that allows every difference: name those meant in differs_in.",
     )
     seeds: Seeds = Field(default=(0, 1, 2), description="A count, or a list.")
     sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")

@@ -321,7 +321,7 @@ def test_the_median_stands_beside_the_medians_interval(
     lines = rendered_lines(render_study_summary(results.findings, results.out))
     shown = " ".join(lines)
     assert "+1.0 [+0.9, +1.1] better" in shown
-    assert "against random, points, median" in shown
+    assert "vs random, points, median" in shown
     assert "pretrained beats random by a median of 1.0 points: means 47.2% vs 50.0%" in shown
     assert "-2.8" not in shown
 
