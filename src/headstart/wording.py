@@ -23,6 +23,12 @@ def format_names(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
+def join_names(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def cut_text(text: str, most: int = 200) -> str:
     """The text, cut after `most` characters."""
     return text if len(text) <= most else f"{text[:most]}..."

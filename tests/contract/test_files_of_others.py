@@ -135,7 +135,7 @@ def test_elo_is_no_share(shown: Run, tmp_path: Path) -> None:
     file = by_seed(tmp_path, "elo", {"a": of_seeds(1250, 1260, 1255), "b": of_seeds(1300, 1310, 1322)})
     out = shown("compare", file, "--higher-is-better")
     assert "a 3 1255.0 ± 5.0" in out
-    assert "against a elo" in out
+    assert "vs a difference, elo" in out
     assert "nan" not in out
     assert "points" not in out
 
@@ -394,7 +394,7 @@ def test_tasks_and_metrics_have_to_be_named(shown: Run, refused: Run, tmp_path: 
     assert "expected: one of arc_easy, gsm8k" in refused("compare", tmp_path)
     assert "metrics exact_match, exact_match_norm" in refused("compare", tmp_path, "--task", "gsm8k")
     words = ["compare", tmp_path, "--task", "gsm8k", "--metric", "exact_match"]
-    assert "against a points" in shown(*words)
+    assert "vs a difference, points" in shown(*words)
 
 
 def test_names_and_controls(shown: Run, refused: Run, tmp_path: Path) -> None:
@@ -402,8 +402,8 @@ def test_names_and_controls(shown: Run, refused: Run, tmp_path: Path) -> None:
         write_lm_eval(tmp_path / name, right) for name, right in zip("ab", draw_right([0, 1]), strict=True)
     ]
     words = ["compare", f"old={files[0]}", f"new={files[1]}", "--metric", "acc"]
-    assert "against old points" in shown(*words)
-    assert "against new points" in shown(*words, "--control", "new")
+    assert "vs old difference, points" in shown(*words)
+    assert "vs new difference, points" in shown(*words, "--control", "new")
     assert "no arm is called 'c'" in refused(*words, "--control", "c")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.analysis.collapse_words import warn_of_collapsed
+from headstart.analysis.ranking import Ranking
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import MetricInfo
 from headstart.records import (
@@ -21,10 +22,11 @@ from headstart.records import (
     WorthRow,
 )
 from headstart.records.answers import WrittenAnswers
+from headstart.shown import Shown
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
     """Scores of one metric, summed up by arm and size, and each arm's contrast with its control.
 
     `control` is None where two studies are compared: an arm's is then its namesake in the first. Where arms
@@ -33,6 +35,7 @@ class Comparison:
     `earlier_looks` are those at a study's results before it had the seeds it has.
     `reference` is what always giving the same answer scores; None where no labels are known.
     `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
+    `ranking` ranks the arms of a study, or of a table of scores, beside the contrasts with their control.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Comparison:
     of_models: bool = False
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    ranking: Ranking | None = None
     answers: WrittenAnswers | None = None
     reference: Reference | None = None
 
@@ -77,6 +81,7 @@ class Comparison:
             "outcomes": [row.model_dump() for row in self.outcomes],
             "reference": self.reference.model_dump(mode="json") if self.reference else None,
             "tiers": [row.model_dump() for row in self.tiers],
+            "ranking": self.ranking.to_dict() if self.ranking else None,
             "answers": self.answers.model_dump(mode="json") if self.answers else None,
             "notes": list(self.notes),
             "warnings": [warning.model_dump() for warning in warn_of_collapsed(self.outcomes)],

@@ -15,6 +15,7 @@ from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.outcomes import Collapses, find_collapses, list_outcomes
+from headstart.analysis.ranking import Ranking, find_left_out, rank_arms
 from headstart.analysis.references import find_reference
 from headstart.analysis.scores import collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
@@ -35,13 +36,14 @@ from headstart.records import (
     WorthRow,
 )
 from headstart.records.answers import WrittenAnswers
+from headstart.shown import Shown
 
 #: Of the bootstrap: the default of `headstart compare`, so that both give the same figures.
 _SEED: Final = 0
 
 
-@dataclass(frozen=True)
-class Findings(StudyRuns):
+@dataclass(frozen=True, repr=False)
+class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"):
     """Everything that tables, conclusions and `results.json` show of a study.
 
     `collapses` say by key how runs collapsed, None where one did not; `reference` is what always giving the
@@ -57,6 +59,7 @@ class Findings(StudyRuns):
     margin: Margin | None = None
     looks: tuple[Look, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    ranking: Ranking | None = None
     answers: WrittenAnswers | None = None
     collapses: Collapses = field(default_factory=dict)
     reference: Reference | None = None
@@ -78,6 +81,7 @@ class Findings(StudyRuns):
             "contrasts": [row.model_dump(mode="json") for row in self.contrasts],
             "baseline_contrasts": [row.model_dump(mode="json") for row in self.baseline_contrasts],
             "outcomes": [row.model_dump(mode="json") for row in self.outcomes],
+            "ranking": self.ranking.to_dict() if self.ranking else None,
             "reference": self.reference.model_dump(mode="json") if self.reference else None,
             "label_worth": [row.model_dump(mode="json") for row in self.label_worth],
             "step_worth": [row.model_dump(mode="json") for row in self.step_worth],
@@ -125,6 +129,7 @@ def make_findings(
     read = cache(read)  # by what is computed of scores, and by what looks for runs that collapsed
     margin = find_margin(study, study.metric, looks)
     summary, contrasts, worth = list[SummaryRow](), list[Contrast](), WorthTables()
+    ranking: Ranking | None = None
     baseline_contrasts: tuple[Contrast, ...] = ()
     collected = collect_scores(runs, runs.metrics, read)
     for metric, scores in collected.items():
@@ -134,6 +139,7 @@ def make_findings(
         summary += compared.summary
         contrasts += compared.contrasts
         if metric == study.metric:
+            ranking = rank_arms(scores, judging, left_out=find_left_out(study), runs=runs.chosen, seed=_SEED)
             baseline_contrasts = compare_with_baselines(study, scores, judging, _SEED)
         if control and metric == study.metric:
             worth = estimate_worths(scores, runs.chosen, control, describe_metric(metric), _SEED)
@@ -154,6 +160,7 @@ def make_findings(
         stopping_rule=stopping_rule,
         margin=margin,
         looks=tuple(looks),
+        ranking=ranking,
         outcomes=outcomes,
         collapses=collapses,
         reference=find_reference(runs, read, labels),

@@ -9,11 +9,13 @@ from pathlib import Path
 from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import Judging, choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.outcomes import find_collapses, list_outcomes
+from headstart.analysis.ranking import find_left_out
 from headstart.analysis.references import find_reference
 from headstart.analysis.score_files import read_score_file
 from headstart.analysis.scores import ArmScores, collect_scores
-from headstart.analysis.study_runs import order_runs
+from headstart.analysis.study_runs import StudyRuns, order_runs
 from headstart.analysis.written_answers import collect_answers
+from headstart.config.fairness import DIFFERS
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
@@ -31,7 +33,8 @@ class ScoreSource:
     """Scores of one metric, and the arm that is usually the control; of a table no `runs` are known.
 
     `judging` is what its verdicts go by, with the `margin` that the study states. `grid_choice` says how grid
-    points were chosen; empty where nothing was tuned. `notes` say what of a file was not used.
+    points were chosen; empty where nothing was tuned. `notes` say what of a file was not used. `left_out` is
+    the arm that is not ranked among the others, as it starts from random weights.
     """
 
     scores: tuple[ArmScores, ...]
@@ -45,6 +48,7 @@ class ScoreSource:
     earlier_looks: tuple[Look, ...] = ()
     notes: tuple[str, ...] = ()
     outcomes: tuple[OutcomeRow, ...] = ()
+    left_out: str | None = None
     answers: WrittenAnswers | None = None
     reference: Reference | None = None
 
@@ -93,7 +97,9 @@ def _open_table(file: Path, metric: str | None, lower_is_better: bool | None) ->
     control = "random" if "random" in arms else arms[0]
     ignored = ", ".join(table.ignored)
     notes = (f"The metric is {table.metric.name}; columns that are not used: {ignored}.",) if ignored else ()
-    return ScoreSource(table.scores, table.metric, control, Judging(table.metric), notes=notes)
+    left_out = "random" if "random" in arms else None
+    judging = Judging(table.metric)
+    return ScoreSource(table.scores, table.metric, control, judging, notes=notes, left_out=left_out)
 
 
 def is_study(folder: Path) -> bool:
@@ -134,11 +140,21 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         margin,
         describe_choice(study),
         list_earlier_looks(looks, study.seeds),
-        notes=tuple(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
+        notes=(
+            *_list_differences(runs),
+            *(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
+        ),
+        left_out=find_left_out(study),
         outcomes=tuple(list_outcomes(runs, find_collapses(runs, read), read)),
         reference=find_reference(runs, read, store.read_label_statistics()),
         answers=collect_answers(runs, store.get_run_folder),
     )
+
+
+def _list_differences(runs: StudyRuns) -> Iterator[str]:
+    """In what arms differ from the control besides their claim, as the study and its records say."""
+    warnings = (*runs.warnings, *(one for run in runs.chosen for one in run.warnings))
+    return (one.message for one in dict.fromkeys(warnings) if one.kind == DIFFERS)
 
 
 def _explain_unspaced(store: RunStore, runs: Sequence[RunRecord]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from headstart.analysis.grid_search import (
     warn_of_grid_edges,
 )
 from headstart.config.arm_settings import get_grid_axes
+from headstart.config.fairness import describe_differences
 from headstart.config.runs import Cell
 from headstart.config.study import Size, Study
 from headstart.planning.tuning import GridScores, collect_grid_scores
@@ -94,7 +95,11 @@ def order_runs(
     place = {key: i for i, key in enumerate(_list_keys(study, scores))}
     ordered = tuple(sorted((r for r in records if r.key in place), key=lambda r: place[r.key]))
     grid_rows = tuple(list_grid_rows(study, ordered))
-    doubts = (*warn_of_flattered_arms(study), *warn_of_grid_edges(study, grid_rows))
+    doubts = (
+        *describe_differences(study),
+        *warn_of_flattered_arms(study),
+        *warn_of_grid_edges(study, grid_rows),
+    )
     return StudyRuns(study, ordered, (*warnings, *doubts), grid_rows, judged_points)
 
 

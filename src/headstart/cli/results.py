@@ -65,6 +65,9 @@ def compare(
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Print this table alone, such as arms.")
+    ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print every note, not five at most.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -99,11 +102,11 @@ def compare(
     if as_json:
         print_json(describe_comparison(comparison))
     elif as_latex:
-        print_text(render_comparison_latex(comparison), end="")
+        print_text(render_comparison_latex(comparison, table), end="")
     elif as_markdown:
-        print_text(render_comparison_markdown(comparison), end="")
+        print_text(render_comparison_markdown(comparison, table), end="")
     else:
-        print_rendered(render_comparison(comparison, all_notes=show_all))
+        print_rendered(render_comparison(comparison, table, all_notes=show_all))
     if judged is not None:
         print_notice(
             f"gate: {judged.arm} against {judged.control}: {judged.verdict}, exit code {judged.exit_code}"

@@ -1,11 +1,19 @@
-"""Refuses comparisons in which an arm differs from its control in more than it claims."""
+"""Refuses comparisons in which an arm differs from its control in more than it claims, or says in what."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
 
 from headstart.config.arm_settings import get_grid_axes, get_tune, resolve_training
 from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 from headstart.errors import Problem, StudyError
+from headstart.records import StudyWarning
+from headstart.wording import join_names
+
+#: The kind of a note, which is no warning, of what an arm and its control differ in.
+DIFFERS: Final = "differs"
 
 #: What a tuning method brings along: where methods differ, these may differ with them.
 _OF_THE_METHOD = frozenset({"learning_rate", "weight_decay"})
@@ -29,21 +37,42 @@ def find_confounders(study: Study) -> list[tuple[str, str]]:
     decay along. Anything else that differs (epochs, batch size, ..., and how much was tried) would be
     confounded with the claim.
     """
-    control = study.control_arm
-    if (
-        control is None
-        or study.confounded
-        or not get_method_traits(study.arms[control].method).has_checkpoint
-    ):
-        return []
     return [
         (
             f"arms.{name}.{key}",
-            _describe_confounder(name, control, mine, theirs, "grid" if key == "tune" else "value"),
+            _describe_confounder(name, control, key, mine, theirs),
         )
-        for name, arm in study.arms.items()
-        for key, mine, theirs in _list_differences(study, arm, study.arms[control])
+        for name, control, key, mine, theirs in _list_all_differences(study)
+        if not study.confounded and _shorten(key) not in study.differs_in
     ]
+
+
+def describe_differences(study: Study) -> Iterator[StudyWarning]:
+    """A note for each arm that differs from the control in settings, as the study allows."""
+    of_arm: dict[tuple[str, str], list[str]] = {}
+    for name, control, key, mine, theirs in _list_all_differences(study):
+        of_arm.setdefault((name, control), []).append(f"{_shorten(key)} ({mine} against {theirs})")
+    for (name, control), settings in of_arm.items():
+        yield StudyWarning(
+            kind=DIFFERS,
+            message=f"{name} differs from {control} in {join_names(settings)} too: the difference is of the "
+            "whole.",
+        )
+
+
+def _list_all_differences(study: Study) -> Iterator[tuple[str, str, str, object, object]]:
+    """Each with its arm, the control, the key, and both values."""
+    control = study.control_arm
+    if control is None or not get_method_traits(study.arms[control].method).has_checkpoint:
+        return
+    for name, arm in study.arms.items():
+        for key, mine, theirs in _list_differences(study, arm, study.arms[control]):
+            yield name, control, key, mine, theirs
+
+
+def _shorten(key: str) -> str:
+    """As `differs_in` calls it."""
+    return key.removeprefix("training.")
 
 
 def _list_differences(study: Study, arm: Arm, control: Arm) -> list[tuple[str, object, object]]:
@@ -80,8 +109,9 @@ def _format_seeds(tune: Tune) -> str:
     return tune.seeds if tune.seeds == "shared" else ", ".join(map(str, tune.seeds))
 
 
-def _describe_confounder(name: str, control: str, mine: object, theirs: object, what: str) -> str:
+def _describe_confounder(name: str, control: str, key: str, mine: object, theirs: object) -> str:
+    what = "grid" if key == "tune" else "value"
     return (
         f"is {mine} for {name} and {theirs} for its control {control}: the difference between them would be "
-        f"credited to {name}; give both the same {what}, or set `confounded: true`"
+        f"credited to {name}; give both the same {what}, or set `differs_in: [{_shorten(key)}]`"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from headstart.config.arm_section import Arm, Lora, LoraBias, LoraRole, Probe
 from headstart.config.data_section import AUTO_GROUP, IDENTICAL_GROUP, Data, Split
 from headstart.config.default_arms import BAG_OF_WORDS_ARM, add_words_arm, make_default_arms
+from headstart.config.differences import DiffersIn
 from headstart.config.limits import (
     MOST_ARMS,
     MOST_IN_PACK,
@@ -24,6 +26,7 @@ from headstart.config.seed_lists import Seeds
 from headstart.config.study_checks import find_problems
 from headstart.config.training_section import Training, Tune
 from headstart.config.traits import TaskName, check_task, get_method_traits, get_task_traits, list_tasks
+from headstart.shown import load_object
 
 # The whole file's types are imported from here, wherever a section's lie.
 __all__ = [
@@ -153,8 +156,13 @@ class Study(Section):
     control: str | None = Field(
         default=None, description="Arm that the others are compared with; `random` where there is one."
     )
+    differs_in: DiffersIn = Field(
+        default=(),
+        description="Settings in which arms may differ from the control besides `init` and `method`.",
+    )
     confounded: bool = Field(
-        default=False, description="Allow arms that differ from the control in more than they claim."
+        default=False,
+        description="Older spelling that allows every difference: name those meant in differs_in.",
     )
     seeds: Seeds = Field(default=(0, 1, 2), description="A count, or a list.")
     sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")
@@ -197,6 +205,16 @@ class Study(Section):
     )
     execution: ExecutionSettings = ExecutionSettings()
     out: str = Field(default="runs/study", description="Folder for everything the study leaves.")
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """What tells it from others."""
+        yield from (("out", self.out), ("task", self.task), ("model", self.model))
+        yield from (("arms", list(self.arms)), ("sizes", self.sizes), ("seeds", self.seeds))
+
+    def __str__(self) -> str:
+        """As a study file, with what was set and without defaults."""
+        text: str = load_object("headstart.config.load:outline_study")(self)
+        return text
 
     @model_validator(mode="before")
     @classmethod

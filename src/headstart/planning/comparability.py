@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from headstart.config.arm_settings import ArmRates, RateSource, find_rates, get_grid_axes
+from headstart.config.fairness import describe_differences
 from headstart.config.study import Study
 from headstart.config.traits import get_method_traits
 from headstart.records import Parameters, StudyWarning
@@ -25,6 +26,7 @@ _RATES_OF_RANDOM: Final = "[3e-5, 1e-4, 3e-4, 1e-3]"
 
 def warn_of_settings(study: Study, parameters: Mapping[str, Parameters | None]) -> Iterator[StudyWarning]:
     """What the study's settings make of its comparisons; `parameters` are counted, by arm."""
+    yield from describe_differences(study)
     yield from _warn_of_rates(study)
     yield from _warn_of_grids(study)
     yield from _warn_of_ranks(study)

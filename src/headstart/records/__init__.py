@@ -5,6 +5,7 @@ from __future__ import annotations
 from headstart.records.base import SCHEMA_VERSION, Record, Scores, StudyWarning
 from headstart.records.collapse import Collapse, CollapsedArm, Reference
 from headstart.records.findings import (
+    ArmCost,
     BeyondRange,
     Contrast,
     GridRow,
@@ -38,6 +39,7 @@ from headstart.records.words import describe_wide_gaps, format_duration, format_
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ArmCost",
     "BeyondRange",
     "CheckpointDigest",
     "Collapse",

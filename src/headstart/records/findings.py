@@ -188,14 +188,37 @@ class Margin(Record):
 
 
 class TierRow(Record):
-    """Whether an arm may be the best of all that are compared: no other is better at the level that holds for
-    all pairs at once. `beaten_by` are those that are."""
+    """An arm's place among all that are compared, by contrasts that hold at once for all pairs.
+
+    `may_be_best`: no other is better at that level; `beaten_by` are those that are. `tier` is 1 for arms that
+    none beats, and else one more than the lowest tier among those that beat it. `rank_low` and `rank_high`
+    are the ends of its rank's interval.
+    """
 
     arm: str
     metric: str
     mean: float
     may_be_best: bool
     beaten_by: tuple[str, ...]
+    tier: int
+    rank_low: int
+    rank_high: int
+
+
+class ArmCost(Record):
+    """What a run of an arm took, by the records of `n_runs` runs at one size.
+
+    `seconds` is the mean over runs; of those that trained together each has an equal part. `memory_bytes` is
+    the most that a process held which trained up to `together` of them at once, on a GPU what torch reserved
+    there. `parameters` are those trained. Null where no record tells.
+    """
+
+    arm: str
+    n_runs: int
+    parameters: int | None
+    seconds: float
+    memory_bytes: int | None
+    together: int = 1
 
 
 class WorthRow(Record):

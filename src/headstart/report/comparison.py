@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -11,6 +12,7 @@ from rich.text import Text
 from headstart.analysis.comparison import Comparison
 from headstart.config.metrics import MetricInfo
 from headstart.data.markdown import escape_markdown_cell
+from headstart.errors import HeadstartError
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
 from headstart.report.collapsed import mark_mean
 from headstart.report.conclusions import (
@@ -30,36 +32,37 @@ from headstart.report.numbers import (
     get_unit,
 )
 from headstart.report.one_more_run import make_one_more_run_table
+from headstart.report.ranking import describe_ranking_table, format_ranks, make_ranking_table
 from headstart.report.references import make_reference_row
 from headstart.report.stopping import is_of_median, select_difference
 from headstart.report.table_formats import (
     Rows,
     render_latex_table,
     render_markdown_table,
-    render_terminal_table,
 )
+from headstart.report.tables import drop_empty, make_table
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 from headstart.report.worth import is_told
 from headstart.report.written_answers import render_answers
 from headstart.wording import format_names
 
-#: Headings that take two lines on a terminal.
-_TWO_LINES: Final = frozenset(
-    {"95% seeds", "95% examples", "worst, best", "± pop.", "p, sign flip", "p, adjusted"}
-)
+#: Columns whose cells may take several lines.
+_WRAPS: Final = ("verdict", "beaten by")
+_SIZE: Final = "train size"
+_OVER_SEEDS: Final = "95% CI over seeds"
+_OVER_EXAMPLES: Final = "95% CI over test examples"
+_NEEDS_BOOKTABS: Final = "Needs \\usepackage{booktabs}."
 
 
-def render_comparison(comparison: Comparison, *, all_notes: bool = False) -> RenderableType:
-    """Tables and the notes that matter most, or all of them, for a terminal."""
-    tables = (
-        render_terminal_table(rows, two_line_heads=_TWO_LINES, unbroken=set(rows[0]) - {"verdict"})
-        for rows in make_tables(comparison)
-    )
-    shown: list[RenderableType] = [part for table in tables for part in (table, Text())]
-    answers = render_answers(comparison.answers)
-    shown += [*answers[1:], Text()] if answers else []
-    notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")
-    return Group(*shown, *map(Text, notes))
+@dataclass(frozen=True)
+class NamedTable:
+    """Rows, the heading first, with the name that `--table` selects by and a caption. The first `keys`
+    columns name the rows."""
+
+    name: str
+    caption: str
+    rows: Rows
+    keys: int = 1
 
 
 def describe_comparison(comparison: Comparison) -> dict[str, Any]:
@@ -67,45 +70,122 @@ def describe_comparison(comparison: Comparison) -> dict[str, Any]:
     return comparison.to_dict() | {"sentences": explain_comparison(comparison)}
 
 
-def render_comparison_markdown(comparison: Comparison) -> str:
+def render_comparison(
+    comparison: Comparison, table: str | None = None, *, all_notes: bool = False
+) -> RenderableType:
+    """Tables and the notes that matter most, or all of them, for a terminal.
+
+    Args:
+        table: the name of one that is shown alone, without notes.
+
+    Raises:
+        HeadstartError: there is none of this name.
+    """
+    tables = select_tables(comparison, table)
+    # That a contrast has no interval is to be seen; that no arm's is known, a note says.
+    rows = [drop_empty(one.rows) if one.name == "arms" else one.rows for one in tables]
+    shown = [make_table(r, keys=one.keys, wraps=_WRAPS) for r, one in zip(rows, tables, strict=True)]
+    parts: list[RenderableType] = [part for one in shown for part in (one, Text())]
+    answers = render_answers(comparison.answers) if table is None else []
+    parts += [*answers[1:], Text()] if answers else []
+    notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")
+    notes = notes if table is None else []
+    return Group(*parts, *map(Text, notes))
+
+
+def render_comparison_markdown(comparison: Comparison, table: str | None = None) -> str:
     """The same in Markdown."""
-    tables = (render_markdown_table(rows) for rows in make_tables(comparison))
-    return "\n\n".join([*tables, *map(escape_markdown_cell, explain_comparison(comparison))]) + "\n"
+    tables = [render_markdown_table(one.rows) for one in select_tables(comparison, table)]
+    notes = explain_comparison(comparison) if table is None else []
+    return "\n\n".join([*tables, *map(escape_markdown_cell, notes)]) + "\n"
 
 
-def render_comparison_latex(comparison: Comparison) -> str:
-    """The same in LaTeX, notes as comments."""
-    tables = (render_latex_table(rows) for rows in make_tables(comparison))
-    notes = (f"% {' '.join(note.split())}" for note in explain_comparison(comparison))
-    return "\n\n".join([*tables, *notes]) + "\n"
+def render_comparison_latex(comparison: Comparison, table: str | None = None) -> str:
+    """The same in LaTeX, for the package booktabs; notes as comments."""
+    tables = [
+        render_latex_table(one.rows, caption=one.caption, label=one.name)
+        for one in select_tables(comparison, table)
+    ]
+    notes = explain_comparison(comparison) if table is None else []
+    comments = [f"% {' '.join(note.split())}" for note in (_NEEDS_BOOKTABS, *notes)]
+    return "\n\n".join([comments[0], *tables, *comments[1:]]) + "\n"
+
+
+def select_tables(comparison: Comparison, name: str | None) -> list[NamedTable]:
+    """All tables, or the one of this name.
+
+    Raises:
+        HeadstartError: there is none.
+    """
+    tables = list(name_tables(comparison))
+    chosen = [table for table in tables if name in (None, table.name)]
+    if not chosen:
+        names = ", ".join(table.name for table in tables)
+        raise HeadstartError(f"no table is called {name!r}", where="--table", expected=f"one of {names}")
+    return chosen
 
 
 def make_tables(comparison: Comparison) -> Iterator[Rows]:
-    """Arms, contrasts, one more run, prompts won, worth in labels and updates, each under its heading."""
+    """The rows of each table."""
+    return (table.rows for table in name_tables(comparison))
+
+
+def name_tables(comparison: Comparison) -> Iterator[NamedTable]:
+    """Arms, contrasts, ranking, one more run, prompts won, worth in labels and updates."""
+    metric, versus = comparison.metric, comparison.control or "its namesake in the first study"
     has_sizes = any(row.size != "all" for row in comparison.summary)
+    keys = 2 if has_sizes else 1
     if comparison.tiers:
-        yield _make_tiers_table(comparison)
+        caption = f"{_capitalise(metric)} of each arm, the best mean first, and which arms beat it."
+        yield NamedTable("tiers", caption, _make_tiers_table(comparison))
         return
-    yield _make_models_table(comparison) if comparison.of_models else _make_arms_table(comparison, has_sizes)
+    if comparison.of_models:
+        caption = f"{_capitalise(metric)} of each arm, one run each, with 95% confidence intervals (CI)."
+        yield NamedTable("arms", caption, _make_models_table(comparison))
+    else:
+        caption = (
+            f"{_capitalise(metric)} of each arm: mean ± sample standard deviation over seeds, with 95% "
+            "confidence intervals (CI) of the mean."
+        )
+        yield NamedTable("arms", caption, _make_arms_table(comparison, has_sizes), keys)
     if comparison.contrasts:
-        yield _make_contrasts_table(comparison, has_sizes)
+        caption = f"Differences in {metric} from {versus}, with confidence intervals (CI)."
+        yield NamedTable("contrasts", caption, _make_contrasts_table(comparison, has_sizes), keys)
+    if ranking := make_ranking_table(comparison.ranking):
+        yield NamedTable("ranking", describe_ranking_table(comparison.ranking), ranking)
     if one_run := make_one_more_run_table(comparison):
-        sizes = ["size", *(row.size for row in comparison.summary)]
-        yield [_add_size(cells, size, has_sizes) for cells, size in zip(one_run, sizes, strict=True)]
+        sizes = [_SIZE, *(row.size for row in comparison.summary)]
+        rows = [_add_size(cells, size, has_sizes) for cells, size in zip(one_run, sizes, strict=True)]
+        caption = f"What one more run would give: {metric}, and how often it beats one of {versus}."
+        yield NamedTable("one-run", caption, rows, keys)
     if won := make_win_rates_table(comparison):
-        sizes = ["size", *list_win_rate_sizes(comparison)]
-        yield [_add_size(cells, size, has_sizes) for cells, size in zip(won, sizes, strict=True)]
+        sizes = [_SIZE, *list_win_rate_sizes(comparison)]
+        rows = [_add_size(cells, size, has_sizes) for cells, size in zip(won, sizes, strict=True)]
+        yield NamedTable("prompts", f"How often answers are better than those of {versus}.", rows, keys)
+    yield from _name_worth_tables(comparison, has_sizes)
+
+
+def _name_worth_tables(comparison: Comparison, has_sizes: bool) -> Iterator[NamedTable]:
+    metric, control = comparison.metric, comparison.control
     label_worth = [row for row in comparison.label_worth if is_told(row)]
     if label_worth:
-        head = _make_worth_head(comparison, "label worth", "labels", comparison.metric)
-        yield [head, *(_format_worth_row(row, comparison.info) for row in label_worth)]
+        head = _make_worth_head(comparison, "label worth", "labels", metric)
+        rows = [head, *(_format_worth_row(row, comparison.info) for row in label_worth)]
+        caption = f"How many labels {control} needs for the {metric} that an arm has with its own."
+        yield NamedTable("label-worth", caption, rows, keys=2)
     step_worth = [row for row in comparison.step_worth if is_told(row)]
     if step_worth:
-        head = _make_worth_head(comparison, "worth in updates", "updates", f"valid {comparison.metric}")
+        head = _make_worth_head(comparison, "worth in updates", "updates", f"valid {metric}")
         cells = [
             _add_size(_format_worth_row(row, comparison.info), row.size, has_sizes) for row in step_worth
         ]
-        yield [_add_size(head, "size", has_sizes), *cells]
+        rows = [_add_size(head, _SIZE, has_sizes), *cells]
+        caption = f"How many updates {control} needs for the {metric} that an arm has after its own."
+        yield NamedTable("step-worth", caption, rows, keys=2 if has_sizes else 1)
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _add_size(cells: list[str], size: object, has_sizes: bool) -> list[str]:
@@ -114,9 +194,11 @@ def _add_size(cells: list[str], size: object, has_sizes: bool) -> list[str]:
 
 
 def _make_tiers_table(comparison: Comparison) -> Rows:
-    """Arms, the best mean first, and which of them may be the best: no ranks, which chance would order."""
+    """Arms, the best mean first, and which of them may be the best: intervals of ranks, as chance orders
+    means."""
     of_arm = {row.arm: row for row in comparison.summary}
-    head = ["arm", "runs", comparison.metric, "95% examples", "may be best", "beaten by"]
+    places = ["tier", "rank (95%)", "may be best", "beaten by"]
+    head = ["arm", "runs", comparison.metric, _OVER_EXAMPLES, *places]
     return [head, *(_format_tier(row, of_arm[row.arm], comparison.info) for row in comparison.tiers)]
 
 
@@ -125,6 +207,8 @@ def _format_tier(row: TierRow, summary: SummaryRow, metric: MetricInfo) -> list[
         row.arm,
         str(summary.n_seeds),
         *_format_examples(summary, metric),
+        str(row.tier),
+        format_ranks(row),
         "yes" if row.may_be_best else "no",
         format_names(row.beaten_by) or "-",
     ]
@@ -132,7 +216,7 @@ def _format_tier(row: TierRow, summary: SummaryRow, metric: MetricInfo) -> list[
 
 def _make_models_table(comparison: Comparison) -> Rows:
     """Of arms with a single run, which has no spread over seeds."""
-    head = ["arm", comparison.metric, "95% examples"]
+    head = ["arm", comparison.metric, _OVER_EXAMPLES]
     rows = comparison.summary
     return [head, *([row.arm, *_format_examples(row, comparison.info)] for row in rows)]
 
@@ -143,15 +227,18 @@ def _format_examples(row: SummaryRow, metric: MetricInfo) -> list[str]:
 
 
 def _make_arms_table(comparison: Comparison, has_sizes: bool) -> Rows:
-    head = ["arm", "seeds", comparison.metric, "± pop.", "95% seeds", "95% examples", "worst, best"]
-    rows = [_format_arm(row, comparison) for row in comparison.summary]
-    cells = [_add_size(row, of.size, has_sizes) for row, of in zip(rows, comparison.summary, strict=True)]
-    titles = _add_size(head, "size", has_sizes)
+    head = ["arm", "seeds", comparison.metric, "pop. std", _OVER_SEEDS, _OVER_EXAMPLES, "worst", "best"]
+    by_cell = {scores.cell: scores.by_seed for scores in comparison.scores}
+    rows = [
+        _add_size(_format_arm(row, by_cell[row.arm, row.size], comparison), row.size, has_sizes)
+        for row in comparison.summary
+    ]
+    titles = _add_size(head, _SIZE, has_sizes)
     reference = make_reference_row(comparison.reference, comparison.info, titles)
-    return [titles, *cells, *([reference] if reference else [])]
+    return [titles, *rows, *([reference] if reference else [])]
 
 
-def _format_arm(row: SummaryRow, comparison: Comparison) -> list[str]:
+def _format_arm(row: SummaryRow, by_seed: Mapping[int, float], comparison: Comparison) -> list[str]:
     metric = comparison.info
     mean = format_metric(metric, row.mean)
     return [
@@ -162,29 +249,32 @@ def _format_arm(row: SummaryRow, comparison: Comparison) -> list[str]:
             row,
             comparison.outcomes,
         ),
-        f"± {format_metric(metric, row.std_population)}" if row.n_seeds > 1 else "-",
+        format_metric(metric, row.std_population) if row.n_seeds > 1 else "-",
         format_interval(metric, row.seeds_low, row.seeds_high),
         format_interval(metric, row.examples_low, row.examples_high),
-        f"{row.worst_seed}, {row.best_seed}",
+        *(
+            f"{format_metric(metric, by_seed[seed])} (seed {seed})"
+            for seed in (row.worst_seed, row.best_seed)
+        ),
     ]
 
 
 def _make_contrasts_table(comparison: Comparison, has_sizes: bool) -> Rows:
-    against = f"against {comparison.control}" if comparison.control else "B against A"
+    versus = f"vs {comparison.control}" if comparison.control else "B vs A"
     rule = comparison.stopping_rule
-    columns = ["95%, anytime", "seeds"] if rule else _name_columns(comparison)
-    median = "median, " if is_of_median(rule) else ""
-    head = [against, f"{median}{get_unit(comparison.info)}", *columns, "verdict"]
+    columns = ["95% CI, anytime", "seeds"] if rule else _name_columns(comparison)
+    median = "median " if is_of_median(rule) else ""
+    head = [versus, f"{median}difference, {get_unit(comparison.info)}", *columns, "verdict"]
     cells = [
         _add_size(_format_contrast(row, comparison), row.size, has_sizes) for row in comparison.contrasts
     ]
-    return [_add_size(head, "size", has_sizes), *cells]
+    return [_add_size(head, _SIZE, has_sizes), *cells]
 
 
 def _name_columns(comparison: Comparison) -> list[str]:
     """Of intervals and p values, which hold for all contrasts at once; signs of one run tell nothing."""
     names = [
-        describe_level(comparison.contrasts),
+        describe_level(comparison.contrasts).replace("95%", "95% CI"),
         "p, adjusted" if is_adjusted(comparison.contrasts) else "p",
     ]
     return names if comparison.of_models else [*names, "p, sign flip"]
@@ -204,7 +294,8 @@ def _format_contrast(row: Contrast, comparison: Comparison) -> list[str]:
 
 
 def _make_worth_head(comparison: Comparison, title: str, unit_of_worth: str, score: str) -> list[str]:
-    return [title, unit_of_worth, score, f"{unit_of_worth} of {comparison.control}", "95%"]
+    amount = _SIZE if unit_of_worth == "labels" else unit_of_worth
+    return [title, amount, score, f"{unit_of_worth} of {comparison.control}", "95% CI"]
 
 
 def _format_worth_row(row: WorthRow, metric: MetricInfo) -> list[str]:

@@ -23,6 +23,7 @@ from headstart.report.looks import explain_looks
 from headstart.report.numbers import format_margin
 from headstart.report.one_more_run import explain_one_more_run
 from headstart.report.outcomes import describe_failed_runs
+from headstart.report.ranking import explain_ranking, explain_ranking_costs
 from headstart.report.references import explain_reference
 from headstart.report.stopping import explain_stopping
 from headstart.report.win_rates import explain_win_rates
@@ -47,6 +48,7 @@ def _rank_conclusions(findings: Findings) -> list[Ranked]:
         info, findings.summary, findings.stopping_rule, findings.margin, has_sizes=len(study.sizes) > 1
     )
     ranked = rank_first(describe_answers(contrasts, told), 0, 3, count=2)
+    ranked += rank_first(explain_ranking(findings.ranking), 0, 0)
     ranked += _rank_outcomes(findings.outcomes, contrasts)
     ranked += rank_first(describe_answers(findings.baseline_contrasts, _name_baselines(told, findings)), 1, 4)
     smallest = [row for row in findings.label_worth if row.size == study.sizes[0]]
@@ -90,6 +92,7 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
     contrasts, rule = comparison.contrasts, comparison.stopping_rule
     ranked = [] if comparison.tiers else rank_first(_answer_comparison(comparison), 0, 3, count=2)
     ranked += rank_first(_explain_tiers(comparison), 0, 0)
+    ranked += rank_first(explain_ranking(comparison.ranking), 0, 0)
     ranked += _rank_outcomes(comparison.outcomes, contrasts)
     ranked += rank_first(explain_missing_contrasts(comparison), 1, 1)
     ranked += rank_first(explain_seeds_apart(comparison), 1, 3)
@@ -119,6 +122,7 @@ def _list_legends(comparison: Comparison) -> Iterator[str]:
             f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni){chance}. "
             "Those of each contrast alone are in --json."
         )
+    yield from explain_ranking_costs(comparison.ranking)
     yield from explain_one_more_run(comparison)
     yield from explain_win_rates(comparison)
     if comparison.grid_choice:

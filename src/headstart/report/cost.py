@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
 from headstart.planning.cost import CONTEXT_BYTES, GroupCost, MeasuredSteps, StudyCost
-from headstart.records import Range, format_duration
+from headstart.records import Parameters, Range, format_duration
+from headstart.report.tables import TerminalTable, make_table
 from headstart.report.units import format_bytes
 
 
-def render_cost_table(arms: Sequence[str], cost: StudyCost) -> Table:
+def render_cost_table(arms: Sequence[str], cost: StudyCost) -> TerminalTable:
     """Parameters of each arm, and the memory of a process that trains one of its runs, on a GPU there."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("arm")
     memory = "GPU memory, expected" if cost.gpus else "memory, expected"
-    for name in ("parameters", "trainable", memory, "measured"):
-        table.add_column(name, justify="right")
     groups = _find_groups(cost.groups)
-    for arm in arms:
-        parameters = cost.parameters.get(arm)
-        counts = (f"{parameters.total:,}", f"{parameters.trainable:,}") if parameters else ("-", "-")
-        group = groups.get(arm)
-        shown = (_describe_memory(group), _describe_measured(group.measured)) if group else ("-", "-")
-        table.add_row(escape(arm), *counts, *shown)
-    return table
+    rows = [["arm", "parameters", "trainable", memory, "measured"]]
+    rows += [_format_cost(arm, cost.parameters.get(arm), groups.get(arm)) for arm in arms]
+    return make_table(rows)
+
+
+def _format_cost(arm: str, parameters: Parameters | None, group: GroupCost | None) -> list[str]:
+    counts = (f"{parameters.total:,}", f"{parameters.trainable:,}") if parameters else ("-", "-")
+    shown = (_describe_memory(group), _describe_measured(group.measured)) if group else ("-", "-")
+    return [arm, *counts, *shown]
 
 
 def _find_groups(groups: Sequence[GroupCost]) -> dict[str, GroupCost]:

@@ -11,7 +11,8 @@ from rich.text import Text
 from headstart.analysis.answer_pairs import JudgingSheet
 from headstart.analysis.judgements import Judgements
 from headstart.report.numbers import format_p
-from headstart.report.table_formats import Rows, render_terminal_table
+from headstart.report.table_formats import Rows
+from headstart.report.tables import make_table
 from headstart.report.win_rates import format_rate
 from headstart.wording import format_count
 
@@ -30,7 +31,7 @@ def describe_sheet(sheet: JudgingSheet, study: Path) -> str:
 
 def render_judgements(found: Judgements) -> RenderableType:
     """Tables, the conclusion, and notes, for a terminal."""
-    shown = [part for rows in make_judgement_tables(found) for part in (render_terminal_table(rows), Text())]
+    shown = [part for rows in make_judgement_tables(found) for part in (make_table(rows), Text())]
     return Group(
         *shown, Text(describe_judgements(found)), *(Text(note) for note in explain_judgements(found))
     )
@@ -39,7 +40,7 @@ def render_judgements(found: Judgements) -> RenderableType:
 def make_judgement_tables(found: Judgements) -> Iterator[Rows]:
     """The contrast, each judge, and each two judges, each with its heading first."""
     yield [
-        [f"against {found.control}", "prompts", "won", "tied", "lost", "win rate, 95%", "p, sign", "verdict"],
+        [f"vs {found.control}", "prompts", "won", "tied", "lost", "win rate, 95%", "p, sign", "verdict"],
         [
             found.arm,
             *(f"{count:,}" for count in (found.prompts, found.wins, found.ties, found.losses)),

@@ -14,6 +14,7 @@ from headstart.analysis.findings import Findings
 from headstart.config.metrics import LOWER_IS_BETTER
 from headstart.config.study import Study
 from headstart.config.traits import get_task_traits
+from headstart.report.ranking import suggest_compare
 from headstart.store.model_use import find_model_use
 
 
@@ -33,6 +34,7 @@ def _list_steps(findings: Findings, out: Path) -> Iterator[tuple[str, str]]:
         yield "model", str(model)
         yield _describe_use(findings.study, model)
         yield from _describe_loading(findings.study, out / "models" / arm, model)
+    yield from suggest_compare(findings.ranking, findings.study.control_arm, _shorten(out))
     yield "all findings", str(_shorten(out / "results.json"))
 
 

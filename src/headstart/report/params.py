@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from headstart.models.accounting.breakdown import PartCount, Place
 from headstart.models.accounting.sizes import LoraCount, ModelSize
+from headstart.report.tables import Column, TerminalTable, make_table
 from headstart.report.units import format_bytes
 
 _PLACES: dict[Place, str] = {
@@ -26,29 +25,34 @@ _PLACES: dict[Place, str] = {
 
 def render_params(size: ModelSize) -> RenderableType:
     """A model's size for a terminal."""
-    elements: list[RenderableType] = [_render_parts(size), *map(Text, _describe_total(size))]
+    elements: list[RenderableType] = [_render_parts(size), Text(), *map(Text, _describe_total(size))]
     if size.lora:
         elements += [Text(), Text("LoRA", style="bold"), *map(Text, _describe_lora(size, size.lora))]
-        elements += [_render_other_settings(size.lora)]
+        elements += [Text(), _render_other_settings(size.lora), Text()]
     return Group(*elements, *map(Text, _describe_memory(size)))
 
 
-def _render_parts(size: ModelSize) -> Table:
-    title = f"{size.name}: {size.family}, head: {size.head}"
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for name in ("part", "formula"):
-        table.add_column(name, no_wrap=True)
-    for name in ("parameters", "walked"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _render_parts(size: ModelSize) -> TerminalTable:
+    rows: list[tuple[str, ...]] = []
+    row_styles: dict[int, str] = {}
     for (place, times), parts in groupby(size.counted.parts, key=lambda part: (part.place, part.times)):
         section = list(parts)
-        table.add_row(*_format_place(place, times, section), style="bold")
-        for part in section:
-            table.add_row(f"  {part.part}", *_format_part(part))
+        row_styles[len(rows)] = "bold"
+        rows.append(_format_place(place, times, section))
+        rows += [(f"  {part.part}", *_format_part(part)) for part in section]
     legend = [f"{symbol} {value:,} {meaning}" for symbol, value, meaning in size.counted.legend]
-    table.caption = Text(", ".join(legend))
-    table.caption_justify = "left"
-    return table
+    return TerminalTable(
+        (
+            Column("part", "left"),
+            Column("formula", "left", wraps=True),
+            Column("parameters"),
+            Column("walked"),
+        ),
+        rows,
+        title=f"{size.name}: {size.family}, head: {size.head}",
+        caption=", ".join(legend),
+        row_styles=row_styles,
+    )
 
 
 def _format_place(place: Place, times: int, parts: Sequence[PartCount]) -> tuple[str, ...]:
@@ -86,17 +90,13 @@ def _describe_lora(size: ModelSize, lora: LoraCount) -> Iterator[str]:
     yield f"the adapter's file: {format_bytes(lora.file_bytes)}"
 
 
-def _render_other_settings(lora: LoraCount) -> Table:
+def _render_other_settings(lora: LoraCount) -> TerminalTable:
     """What each other setting would cost, all else as asked."""
-    table = Table("other settings", box=box.SIMPLE_HEAD)
-    table.add_column("would train", justify="right")
-    for rank, weights in lora.by_rank.items():
-        table.add_row(f"r={rank}", f"{weights:,}")
-    for role, target in lora.by_target.items():
-        table.add_row(f"target={role}", f"{target.weights:,}")
-    for bias, weights in lora.by_bias.items():
-        table.add_row(f"bias={bias}", f"+{weights:,}")
-    return table
+    rows = [["other settings", "would train"]]
+    rows += [[f"r={rank}", f"{weights:,}"] for rank, weights in lora.by_rank.items()]
+    rows += [[f"target={role}", f"{target.weights:,}"] for role, target in lora.by_target.items()]
+    rows += [[f"bias={bias}", f"+{weights:,}"] for bias, weights in lora.by_bias.items()]
+    return make_table(rows)
 
 
 def _describe_memory(size: ModelSize) -> Iterator[str]:

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from headstart.config.arm_settings import RateSource, find_rates, get_grid_axes, resolve_training
@@ -21,7 +19,9 @@ from headstart.report.conversations import describe_conversations
 from headstart.report.cost import describe_cost, render_cost_table
 from headstart.report.groups import format_groups
 from headstart.report.numbers import SHORT
+from headstart.report.tables import Column, TerminalTable
 from headstart.report.texts import describe_lengths, render_labels
+from headstart.report.warnings import render_warnings
 from headstart.wording import format_names
 
 #: Label names that are shown.
@@ -42,13 +42,14 @@ def render_plan(plan: Plan) -> RenderableType:
     if plan.study.question:
         parts.append(Text(plan.study.question, style="bold"))
     parts += [Text(line) for line in _describe_data(plan.data)]
-    parts += [*render_labels(plan.data), *map(Text, describe_lengths(plan.data.lengths))]
+    parts += [Text(), *render_labels(plan.data), Text(), *map(Text, describe_lengths(plan.data.lengths))]
     parts += map(Text, plan.prompt_formats)
     parts += [Text(line) for line in describe_conversations(plan.data.conversations)]
-    parts += [Text(f"! {warning.message}", style="yellow") for warning in plan.warnings]
-    parts += [_render_runs(plan), *map(Text, _describe_rates(plan.study))]
+    parts += render_warnings(plan.warnings)
+    parts += [Text(), _render_runs(plan), Text(), *map(Text, _describe_rates(plan.study))]
     parts += [Text(line) for line in _describe_missing(plan)]
-    parts += [render_cost_table(list(plan.study.arms), plan.cost), *map(Text, describe_cost(plan.cost))]
+    parts += [Text(), render_cost_table(list(plan.study.arms), plan.cost), Text()]
+    parts += [*map(Text, describe_cost(plan.cost))]
     return Group(*parts)
 
 
@@ -62,26 +63,30 @@ def _describe_data(data: DataStatistics) -> list[str]:
     return [f"{data.task}, {what}", f"texts: {examples}{groups}{source}"]
 
 
-def _render_runs(plan: Plan) -> Table:
-    study = plan.study
-    shown = _choose_hyperparameters(study)
-    table = Table("arm", "starts from", "method", *shown, "sizes", "runs", "done")
+def _render_runs(plan: Plan) -> TerminalTable:
+    shown = _choose_hyperparameters(plan.study)
     total = Counter(run.arm for run in (*plan.runs, *plan.to_come))
     done = Counter(run.arm for run in plan.runs if run.key in plan.done)
-    control_arm = study.control_arm
-    for name, arm in study.arms.items():
-        has_checkpoint = get_method_traits(arm.method).has_checkpoint
-        control = " (control)" if name == control_arm else ""
-        table.add_row(
-            escape(name) + control,
-            escape(arm.init) if has_checkpoint else "-",
-            arm.method,
-            *(_describe_values(study, arm, key) if has_checkpoint else "-" for key in shown.values()),
-            ", ".join(map(str, study.sizes)),
-            str(total[name]),
-            str(done[name]),
-        )
-    return table
+    columns = (
+        *(Column(head, "left") for head in ("arm", "starts from", "method")),
+        *(Column(head, "left", wraps=True) for head in (*shown, "train size")),
+        *(Column(head) for head in ("runs", "done")),
+    )
+    rows = [
+        [*_format_arm(plan.study, name, list(shown.values())), str(total[name]), str(done[name])]
+        for name in plan.study.arms
+    ]
+    return TerminalTable(columns, rows)
+
+
+def _format_arm(study: Study, name: str, keys: Sequence[str]) -> Iterator[str]:
+    arm = study.arms[name]
+    has_checkpoint = get_method_traits(arm.method).has_checkpoint
+    yield f"{name} (control)" if name == study.control_arm else name
+    yield arm.init if has_checkpoint else "-"
+    yield arm.method
+    yield from (_describe_values(study, arm, key) if has_checkpoint else "-" for key in keys)
+    yield ", ".join(map(str, study.sizes))
 
 
 def _choose_hyperparameters(study: Study) -> dict[str, str]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.config.metrics import SHARES
 from headstart.report.numbers import format_metric, get_unit
+from headstart.report.tables import Column, TerminalTable, make_table
 from headstart.wording import format_count
 
 
@@ -24,28 +22,27 @@ def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:
 def _render_analysis(analysis: PowerAnalysis) -> RenderableType:
     lines = (line for contrast in analysis.contrasts for line in _describe(contrast, analysis.metric))
     notes = (*lines, *_explain(analysis), *_explain_collapsed(analysis))
-    return Group(_make_detectable_table(analysis), *map(Text, notes))
+    return Group(_make_detectable_table(analysis), Text(), *map(Text, notes))
 
 
-def _make_detectable_table(analysis: PowerAnalysis) -> Table:
+def _make_detectable_table(analysis: PowerAnalysis) -> TerminalTable:
     """Seeds across, test examples down: what each pair of them shows."""
     metric = analysis.metric
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True)
-    table.title, table.title_justify = (
-        f"smallest difference shown four times in five, {get_unit(metric)}",
-        "left",
-    )
-    table.add_column("contrast", no_wrap=True)
-    table.add_column("test examples", justify="right")
-    for n_seeds in analysis.contrasts[0].detectable_by_seeds:
-        table.add_column(format_count(n_seeds, "seed"), justify="right")
+    seeds = [format_count(n_seeds, "seed") for n_seeds in analysis.contrasts[0].detectable_by_seeds]
+    rows, sections = list[tuple[str, ...]](), set[int]()
     for contrast in analysis.contrasts:
         for count, by_seeds in contrast.detectable_by_pair.items():
-            name = escape(contrast.contrast) if count == min(contrast.detectable_by_pair) else ""
             cells = (_format_detectable(metric, value) for value in by_seeds.values())
-            table.add_row(name, f"{count:,}", *cells)
-        table.add_section()
-    return table
+            name = contrast.contrast if count == min(contrast.detectable_by_pair) else ""
+            rows.append((name, f"{count:,}", *cells))
+        sections.add(len(rows) - 1)
+    return TerminalTable(
+        (Column("contrast", "left"), Column("test examples"), *map(Column, seeds)),
+        rows,
+        title=f"smallest difference shown four times in five, {get_unit(metric)}",
+        keys=2,
+        sections=frozenset(sections),
+    )
 
 
 def _describe(contrast: ContrastPower, metric: str) -> Iterator[str]:
@@ -151,17 +148,15 @@ def _explain_assumptions(contrast: ContrastPower) -> Iterator[str]:
 
 def _render_leaderboard(leaderboard: Leaderboard) -> RenderableType:
     """Which of the best results chance alone could have put behind the first."""
-    table = Table("result", box=box.SIMPLE_HEAD)
-    for name in (leaderboard.metric, "behind the first", "could be noise"):
-        table.add_column(name, justify="right")
-    for place, rank in enumerate(leaderboard.ranks):
-        table.add_row(*_format_rank(rank, is_first=place == 0))
+    head = ["result", leaderboard.metric, "behind the first", "could be noise"]
+    ranks = (list(_format_rank(rank, is_first=i == 0)) for i, rank in enumerate(leaderboard.ranks))
+    table = make_table([head, *ranks])
     note = (
         f"On {leaderboard.test_examples:,} test examples a difference of two single results below "
         f"{100 * leaderboard.noise_limit:.1f} points comes by chance one time in twenty or more often. "
         "Seeds, which single results do not show, and the choice of the best of many come on top."
     )
-    return Group(table, Text(note), *(Text(sentence) for sentence in _explain_means(leaderboard)))
+    return Group(table, Text(), Text(note), *(Text(sentence) for sentence in _explain_means(leaderboard)))
 
 
 def _explain_means(leaderboard: Leaderboard) -> Iterator[str]:
@@ -172,7 +167,7 @@ def _explain_means(leaderboard: Leaderboard) -> Iterator[str]:
 
 
 def _format_rank(rank: Rank, *, is_first: bool) -> Iterator[str]:
-    yield escape(rank.name)
+    yield rank.name
     yield f"{100 * rank.score:.1f}"
     yield "-" if is_first else f"{100 * rank.difference:.1f}"
     yield "-" if is_first else ("yes" if rank.is_noise else "no")

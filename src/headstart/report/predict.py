@@ -37,7 +37,7 @@ class Labelled(Protocol):
 def render_predictions(predictions: Sequence[Labelled]) -> RenderableType:
     """A table with a row for each text; of a single text, more of its classes."""
     has_classes = any(one.probabilities for one in predictions)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
     table.add_column("predicted", no_wrap=True, max_width=_LABEL_WIDTH)
     if has_classes:
         table.add_column("probability", no_wrap=True, max_width=_LABEL_WIDTH, justify="right")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from headstart.analysis.findings import Findings
@@ -28,46 +25,47 @@ from headstart.report.groups import covers_examples, name_groups
 from headstart.report.intervals import NO_USEFUL_INTERVAL, format_ends
 from headstart.report.next_steps import render_next_steps
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
+from headstart.report.ranking import render_ranking_table
 from headstart.report.references import explain_reference, make_reference_row
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
+from headstart.report.tables import Column, TerminalTable
+from headstart.report.warnings import render_warnings
 from headstart.report.written_answers import render_answers
-
-_WARNING_STYLE: Final = "yellow"
 
 
 def render_study_summary(findings: Findings, out: Path) -> RenderableType:
     """Tables, conclusions, warnings, failures, and next steps in the folder `out`."""
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
+    parts += [Text(), render_ranking_table(findings.ranking)] if findings.ranking else []
     parts += render_answers(findings.answers)
     parts += [Text(), *(Text(sentence) for sentence in close_study(findings))]
-    parts += [Text(f"! {warning.message}", style=_WARNING_STYLE) for warning in findings.warnings]
+    parts += render_warnings(findings.warnings)
     parts += [Text(f"failed: {run.key}: {run.error}", style="red") for run in findings.failed]
     return Group(*parts, Text(), render_next_steps(findings, out))
 
 
-def render_results_table(findings: Findings) -> Table:
+def render_results_table(findings: Findings) -> TerminalTable:
     """Per arm and size: mean, sample deviation, each seed, and the difference to the control."""
     study, metric = findings.study, findings.study.metric
-    table = Table(title=Text(study.question) if study.question else None, title_justify="left")
-    table.title_style = "bold"
-    for name, style in _list_columns(findings):
-        table.add_column(escape(name), justify="left" if name == "arm" else "right", style=style)
-    for size in study.sizes:
-        for arm in study.arms:
-            table.add_row(*_format_row(findings, arm, size))
-        table.add_section()
-    heads = [name for name, _ in _list_columns(findings)]
-    if reference := make_reference_row(findings.reference, metric, heads):
-        table.add_row(*map(escape, reference), style="dim")
-    table.caption = (
+    n_arms = len(study.arms)
+    columns = tuple(_list_columns(findings))
+    rows = [list(_format_row(findings, arm, size)) for size in study.sizes for arm in study.arms]
+    reference = make_reference_row(findings.reference, metric, [column.head for column in columns])
+    about = (explain_reference(findings.reference, metric), describe_mark(findings.outcomes))
+    caption = (
         f"test {metric} at each run's best epoch on {study.select.on}; ± is the sample deviation over seeds"
         f"{_describe_brackets(findings)}"
     )
-    about = (explain_reference(findings.reference, metric), describe_mark(findings.outcomes))
-    table.caption = Text("\n".join(filter(None, (table.caption, *about))))
-    table.caption_justify = "left"
-    return table
+    return TerminalTable(
+        columns,
+        [*rows, *([reference] if reference else [])],
+        title=study.question,
+        caption="\n".join(filter(None, (caption, *about))),
+        keys=2 if len(study.sizes) > 1 else 1,
+        sections=frozenset(n_arms * (i + 1) - 1 for i in range(len(study.sizes) - 1 + bool(reference))),
+        row_styles={len(rows): "dim"},
+    )
 
 
 def _describe_brackets(findings: Findings) -> str:
@@ -89,26 +87,26 @@ def _describe_texts(rows: Sequence[Contrast]) -> str:
     return "".join(f". {sentence.removesuffix('.')}" for sentence in describe_training_texts(rows))
 
 
-def _list_columns(findings: Findings) -> Iterator[tuple[str, str | None]]:
-    """Headings with their styles."""
+def _list_columns(findings: Findings) -> Iterator[Column]:
     study = findings.study
-    yield "arm", "bold"
+    yield Column("arm", "left", "bold")
     if len(study.sizes) > 1:
-        yield "size", None
+        yield Column("train size")
     if findings.grid_rows:
-        yield "chosen", None
-    yield f"test {study.metric}", None
-    yield "each seed", "dim"
+        yield Column("chosen", wraps=True)
+    yield Column(f"test {study.metric}")
+    yield Column("each seed", style="dim", wraps=True)
     if study.control_arm:
         points = ", points" if get_unit(study.metric) == "points" else ""
         median = ", median" if is_of_median(findings.stopping_rule) else ""
-        yield f"against {study.control_arm}{points}{median}", None
+        yield Column(f"vs {study.control_arm}{points}{median}")
+        yield Column("verdict", "left", wraps=True)
 
 
 def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
     study, metric = findings.study, findings.study.metric
     by_seed = findings.collect_test_scores(arm, size, metric)
-    yield escape(arm)
+    yield arm
     if len(study.sizes) > 1:
         yield str(size)
     if findings.grid_rows:
@@ -119,7 +117,7 @@ def _format_row(findings: Findings, arm: str, size: Size) -> Iterator[str]:
         format_metric(metric, by_seed.get(seed)) + (MARK if seed in dead else "") for seed in study.seeds
     )
     if study.control_arm:
-        yield escape(_format_difference(findings, arm, size))
+        yield from _format_difference(findings, arm, size)
 
 
 def _list_collapsed_seeds(findings: Findings, arm: str, size: Size) -> set[int]:
@@ -141,10 +139,12 @@ def _format_mean(findings: Findings, arm: str, size: Size) -> str:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
             deviation = f" ± {format_metric(metric, row.std)}" if row.std is not None else ""
             return f"{format_metric(metric, row.mean)}{deviation}"
-    return "failed"
+    has_failed = any((run.arm, run.size) == (arm, size) for run in findings.failed)
+    return "failed" if has_failed else "-"
 
 
-def _format_difference(findings: Findings, arm: str, size: Size) -> str:
+def _format_difference(findings: Findings, arm: str, size: Size) -> tuple[str, str]:
+    """With its interval, and the verdict."""
     metric = findings.study.metric
     for row in findings.contrasts:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
@@ -152,25 +152,26 @@ def _format_difference(findings: Findings, arm: str, size: Size) -> str:
             interval = f" ({ends})" if ends == NO_USEFUL_INTERVAL else f" [{ends}]" if ends else ""
             difference = select_difference(row, findings.stopping_rule)
             verdict = format_verdict(row, findings.stopping_rule)
-            return f"{format_metric(metric, difference, signed=True)}{interval} {verdict}"
-    return "control" if arm == findings.study.control_arm else "-"
+            return f"{format_metric(metric, difference, signed=True)}{interval}", verdict
+    return ("control" if arm == findings.study.control_arm else "-"), ""
 
 
-def render_grid_table(findings: Findings) -> Table:
+def render_grid_table(findings: Findings) -> TerminalTable:
     """What tuned arms tried: per arm and size the valid metric at each grid point, `*` at the chosen one."""
     study = findings.study
-    table = Table(title=f"valid {study.metric} at each grid point", title_justify="left")
-    table.add_column("arm", style="bold", no_wrap=True)
-    if len(study.sizes) > 1:
-        table.add_column("size", justify="right", no_wrap=True)
+    has_sizes = len(study.sizes) > 1
     points = list(dict.fromkeys(format_hyperparameters(row.hyperparameters) for row in findings.grid_rows))
-    for point in points:
-        table.add_column(point.replace(", ", "\n"), justify="right", overflow="fold")
-    for cells in _list_grid_cells(findings, points):
-        table.add_row(*cells)
-    table.caption = f"* is the grid point chosen: {describe_choice(study)}. The test set is not used."
-    table.caption_justify = "left"
-    return table
+    return TerminalTable(
+        (
+            Column("arm", "left", "bold"),
+            *[Column("train size")] * has_sizes,
+            *(Column(point.replace(", ", "\n")) for point in points),
+        ),
+        list(_list_grid_cells(findings, points)),
+        title=f"valid {study.metric} at each grid point",
+        caption=f"* is the grid point chosen: {describe_choice(study)}. The test set is not used.",
+        keys=2 if has_sizes else 1,
+    )
 
 
 def _list_grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str | Text]]:
@@ -178,7 +179,7 @@ def _list_grid_cells(findings: Findings, points: list[str]) -> Iterator[list[str
     for arm, size in dict.fromkeys((row.arm, row.size) for row in findings.grid_rows):
         rows = [row for row in findings.grid_rows if (row.arm, row.size) == (arm, size)]
         cells = {format_hyperparameters(row.hyperparameters): _format_grid_cell(row, study) for row in rows}
-        head: list[str | Text] = [escape(arm), *([str(size)] if len(study.sizes) > 1 else [])]
+        head: list[str | Text] = [arm, *([str(size)] if len(study.sizes) > 1 else [])]
         yield [*head, *(cells.get(point, "") for point in points)]
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rich import box
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from headstart.data.corpus import Part
 from headstart.data.statistics import DataStatistics, LengthStatistics
 from headstart.report.histogram import draw_bar, draw_histogram
+from headstart.report.tables import Column, TerminalTable
 
 #: Classes that a table shows, the most frequent first; characters of the bars beside them.
 _CLASSES, _BAR = 12, 12
@@ -31,28 +29,25 @@ def render_labels(data: DataStatistics) -> Iterator[RenderableType]:
     yield from (Text(f"  {line}") for line in draw_histogram(labels.histogram or ()))
 
 
-def _render_counts(counts: Mapping[str, Mapping[Part, int]], examples: int) -> Table:
+def _render_counts(counts: Mapping[str, Mapping[Part, int]], examples: int) -> TerminalTable:
     """The most frequent labels, and what the others have together.
 
     Args:
         examples: of train, which shares are of.
     """
-    table = Table("label", box=box.SIMPLE_HEAD)
-    table.add_column("train", justify="right")
-    table.add_column("")
-    for part in ("valid", "test"):
-        table.add_column(part, justify="right")
+    rows: list[tuple[str, ...]] = []
     ordered = sorted(counts, key=lambda label: -counts[label]["train"])
     most = max(counts[ordered[0]]["train"], 1)
     for label in ordered[:_CLASSES]:
         row = counts[label]
         share = f"{draw_bar(row['train'] / most, _BAR)} {100 * row['train'] / examples:.1f}%"
-        table.add_row(escape(label), f"{row['train']:,}", share, f"{row['valid']:,}", f"{row['test']:,}")
+        rows.append((label, f"{row['train']:,}", share, f"{row['valid']:,}", f"{row['test']:,}"))
     if others := [counts[label] for label in ordered[_CLASSES:]]:
         parts: tuple[Part, ...] = ("train", "valid", "test")
         train, valid, test = (f"{sum(row[part] for row in others):,}" for part in parts)
-        table.add_row(f"{len(others)} more", train, "", valid, test, style="dim")
-    return table
+        rows.append((f"{len(others)} more", train, "", valid, test))
+    columns = (Column("label", "left"), Column("train"), Column("", "left"), Column("valid"), Column("test"))
+    return TerminalTable(columns, rows, row_styles={_CLASSES: "dim"})
 
 
 def describe_lengths(lengths: Mapping[str, LengthStatistics]) -> Iterator[str]:

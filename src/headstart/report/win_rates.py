@@ -13,7 +13,7 @@ def make_win_rates_table(comparison: Comparison) -> list[list[str]]:
     rows = [row for row in comparison.contrasts if row.win_rate is not None]
     if not rows or comparison.tiers:
         return []
-    head = ["prompts won", f"against {comparison.control or 'A'}, 95%", "ties", "prompts"]
+    head = ["prompts won", f"vs {comparison.control or 'A'}, 95%", "ties", "prompts"]
     return [head, *(_format_row(row) for row in rows)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from rich.console import RenderableType
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from headstart.records.answers import AnswerSample, WrittenAnswers
 from headstart.report.numbers import format_metric
+from headstart.report.tables import make_table
 
 _METRICS: Final = ("chrf", "exact_match", "stopped")
 #: Characters of a text that are shown; its file has all.
@@ -22,14 +24,13 @@ def render_answers(answers: WrittenAnswers | None) -> list[RenderableType]:
     """A table and samples, each after an empty line; nothing where nothing was written."""
     if answers is None or not any(row.chrf is not None for row in answers.rows):
         return []
-    table = Table(title="answers to test prompts", title_justify="left", title_style="bold")
-    for heading in ("arm", "chrF", "exact match, %", "stopped, %"):
-        table.add_column(heading, justify="left" if heading == "arm" else "right")
-    for row in answers.rows:
-        values = (format_metric(metric, getattr(row, metric)) for metric in _METRICS)
-        table.add_row(Text(row.arm), *values)
-    table.caption = "means over seeds; stopped: the answer ended by itself"
-    table.caption_justify = "left"
+    rows = [["arm", "chrF", "exact match, %", "stopped, %"]]
+    rows += [[row.arm, *(format_metric(one, getattr(row, one)) for one in _METRICS)] for row in answers.rows]
+    table = replace(
+        make_table(rows),
+        title="answers to test prompts",
+        caption="means over seeds; stopped: the answer ended by itself",
+    )
     return [Text(), table, *(part for sample in answers.samples for part in (Text(), _render_sample(sample)))]
 
 

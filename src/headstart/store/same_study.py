@@ -19,7 +19,16 @@ from headstart.store.schema import check_schema
 #: What may get more values between two calls on one folder: each adds runs.
 _MAY_GROW: Final = ("seeds", "sizes")
 #: What may change: it touches no number.
-_MAY_CHANGE: Final = ("question", "margin", "workers", "pack", "vocabulary", "execution")
+_MAY_CHANGE: Final = (
+    "question",
+    "margin",
+    "differs_in",
+    "confounded",
+    "workers",
+    "pack",
+    "vocabulary",
+    "execution",
+)
 #: What is compared in another way than value by value.
 _COMPARED_APART: Final = frozenset({"arms", "training", "tune", "out", *_MAY_GROW, *_MAY_CHANGE})
 #: Between an arm's name, which may hold a dot, and a key of its settings.

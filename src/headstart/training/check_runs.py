@@ -1,4 +1,4 @@
-"""Checks, without memory for weights, that arms' methods fit their models, and models their control."""
+"""Checks, without memory for weights, that arms' methods fit their models."""
 
 from __future__ import annotations
 
@@ -52,29 +52,4 @@ def check_packing(study: Study, runs: Sequence[Run]) -> None:
                 "virtual tokens stand before a row, and not before each of its examples",
                 where=f"arms.{run.arm}.peft",
                 fix="set prompts.packing: false",
-            )
-
-
-def check_same_architecture(study: Study, runs: Sequence[Run], checkpoints: Mapping[str, Checkpoint]) -> None:
-    """See that arms have the architecture of a control that starts from random weights.
-
-    Random weights are a control for their own architecture only.
-
-    Raises:
-        ModelError: an arm has another, and the study does not call itself confounded.
-    """
-    control = study.control_arm
-    of_arm = {run.arm: checkpoints[run.checkpoint] for run in runs}
-    if study.confounded or control not in of_arm or study.arms[control].init != "random":
-        return
-    for name, checkpoint in of_arm.items():
-        theirs = of_arm[control].architecture
-        differ = [k for k, v in checkpoint.architecture.items() if theirs.get(k) != v]
-        if differ:
-            shown = ", ".join(f"{k} {checkpoint.architecture[k]} against {theirs.get(k)}" for k in differ[:3])
-            raise ModelError(
-                f"another architecture than its control {control}: {shown}",
-                where=f"arms.{name}.init",
-                expected="a checkpoint of the architecture of `model`",
-                fix="set `model` to it, or `confounded: true`",
             )

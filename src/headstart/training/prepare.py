@@ -25,8 +25,9 @@ from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord
 from headstart.stages import tell_stage
 from headstart.tasks import load_task
-from headstart.training.check_runs import check_methods, check_packing, check_same_architecture
+from headstart.training.check_runs import check_methods, check_packing
 from headstart.training.check_tokens import check_ids, check_words
+from headstart.training.other_checkpoints import describe_other_checkpoints
 from headstart.training.prompts import measure_prompts, warn_of_positions
 from headstart.training.reading_doubts import find_reading_doubts
 from headstart.training.unwritten import naming_rows
@@ -39,14 +40,12 @@ def prepare_study(
     """Read and check the data, open the checkpoints, tokenise.
 
     Raises:
-        DataError, ModelError, AssetError: as their readers say, weights included; ModelError also where a
-            random control has another architecture than an arm it is compared with.
+        DataError, ModelError, AssetError: as their readers say, weights included.
     """
     corpus = load_corpus(study)
     neural = [run for run in runs if get_method_traits(run.method).has_checkpoint]
     checkpoints = _open_checkpoints(neural, study, corpus, log)
     checked = [load_task(study.task).check_checkpoint(one, study.prompts) for one in checkpoints.values()]
-    check_same_architecture(study, neural, checkpoints)
     # Fail early: whatever can be checked now must not fail after hours of training.
     loaded = [
         run.checkpoint for run in neural if run.pretrained or get_method_traits(run.method).freezes_base
@@ -67,6 +66,7 @@ def prepare_study(
         tokens=tokens,
         used_ids=_find_used_ids(study, tokens, checkpoints),
         warnings=(
+            *describe_other_checkpoints(study, neural, checkpoints),
             *corpus.warnings,
             *unknown_words,
             *without_row,

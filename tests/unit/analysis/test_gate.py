@@ -52,6 +52,8 @@ def test_of_several_sizes_the_gravest_counts() -> None:
 
 
 def test_tiers_have_no_gate() -> None:
-    row = TierRow(arm="a", metric="accuracy", mean=0.5, may_be_best=True, beaten_by=())
+    row = TierRow(
+        arm="a", metric="accuracy", mean=0.5, may_be_best=True, beaten_by=(), tier=1, rank_low=1, rank_high=1
+    )
     with pytest.raises(HeadstartError, match=r"--control NAME and --arm NAME"):
         judge_gate(replace(comparison(("a", "all", "better")), tiers=(row,)))

@@ -46,6 +46,16 @@ def test_of_a_loss_the_lowest_may_be_best() -> None:
     assert rows[2].beaten_by == ("low", "high")
 
 
+def test_tiers_and_ranks_of_arms_that_do_not_all_separate() -> None:
+    rows = tiers({"low": 0.2, "top": 0.801, "high": 0.8, "lowest": 0.1}, "accuracy")
+    assert [(row.arm, row.tier, row.rank_low, row.rank_high) for row in rows] == [
+        ("top", 1, 1, 2),
+        ("high", 1, 1, 2),
+        ("low", 2, 3, 3),
+        ("lowest", 3, 4, 4),
+    ]
+
+
 def test_of_too_many_arms_no_pairs_are_made() -> None:
     arms = [ArmScores(f"arm {i}", "all", None, {0: 0.5}) for i in range(MOST_RANKED + 1)]
     with pytest.raises(

@@ -217,7 +217,7 @@ def test_table_without_rows_keeps_its_header_and_gets_the_columns(
 
 def test_table_without_rows_is_refused_for_a_column_that_is_there(classifier: Path, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("text,predicted\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"in\.csv:1: column 'predicted' is there already"):
+    with pytest.raises(DataError, match=r"in\.csv:1: column 'predicted' already exists"):
         predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv")
     (tmp_path / "in.csv").write_text("", encoding="utf-8")
     assert predict(classifier, tmp_path / "in.csv", tmp_path / "out.csv") == 0

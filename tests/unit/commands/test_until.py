@@ -17,13 +17,13 @@ from scipy import stats
 
 import headstart
 from headstart.analysis.findings import make_findings
+from headstart.analysis.results import Results
 from headstart.cli import main
 from headstart.commands import until
 from headstart.commands.until import run_until, select_decided
 from headstart.config.load import load_study
 from headstart.config.study import Study
 from headstart.events import Log, ignore_log
-from headstart.experiment import Results
 from headstart.planning.placement import Placement
 from headstart.records import RunRecord, StoppingRule
 from headstart.report.conclusions import draw_conclusions
@@ -321,7 +321,7 @@ def test_the_median_stands_beside_the_medians_interval(
     lines = rendered_lines(render_study_summary(results.findings, results.out))
     shown = " ".join(lines)
     assert "+1.0 [+0.9, +1.1] better" in shown
-    assert "against random, points, median" in shown
+    assert "vs random, points, median" in shown
     assert "pretrained beats random by a median of 1.0 points: means 47.2% vs 50.0%" in shown
     assert "-2.8" not in shown
 

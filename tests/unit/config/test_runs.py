@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from headstart.config.arm_settings import resolve_training
-from headstart.config.fairness import find_confounders
+from headstart.config.fairness import DIFFERS, describe_differences, find_confounders
 from headstart.config.runs import Run, expand_runs
 from headstart.config.study import Study
 from headstart.errors import StudyError
@@ -84,7 +85,8 @@ def test_arm_that_differs_from_its_control_is_refused(field: str, value: float, 
     (problem,) = caught.value.problems
     assert problem.key == f"arms.a.training.{field}"
     assert problem.message.startswith(expected)
-    assert "`confounded: true`" in problem.message
+    assert f"give both the same value, or set `differs_in: [{field}]`" in problem.message
+    assert expand_runs(parsed.model_copy(update={"differs_in": (field,)}))
 
 
 def test_every_difference_is_reported_at_once() -> None:
@@ -103,6 +105,31 @@ def test_difference_of_the_control_itself_is_refused() -> None:
 def test_confounded_study_is_let_through() -> None:
     parsed = study(arms={"a": {"training": {"epochs": 5}}, "r": RANDOM}, confounded=True)
     assert runs_of("a", parsed)[0].training.epochs == 5
+
+
+def test_a_difference_that_is_named_is_let_through_and_told_and_no_other() -> None:
+    arms = {"a": {"training": {"epochs": 5, "clip": 0}}, "r": RANDOM}
+    (left,) = find_confounders(study(arms=arms, differs_in="training.epochs"))
+    assert left[0] == "arms.a.training.clip"
+    both = study(arms=arms, differs_in=["epochs", "clip"])
+    assert find_confounders(both) == []
+    (told,) = describe_differences(both)
+    assert told.message == (
+        "a differs from r in epochs (5 against 3) and clip (0.0 against 1.0) too: the difference is of the "
+        "whole."
+    )
+    assert not list(describe_differences(study(arms={"a": {}, "r": RANDOM})))
+
+
+def test_a_setting_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValidationError, match="differs_in"):
+        study(differs_in=["rate"])
+
+
+def test_the_older_spelling_allows_and_tells_every_difference() -> None:
+    parsed = study(arms={"a": {"training": {"epochs": 5}}, "r": RANDOM}, confounded=True)
+    assert find_confounders(parsed) == []
+    assert [one.kind for one in describe_differences(parsed)] == [DIFFERS]
 
 
 def test_spelling_out_the_controls_value_is_no_difference() -> None:
@@ -199,7 +226,7 @@ def test_arm_that_is_tuned_otherwise_than_its_control_is_refused(
     (problem,) = caught.value.problems
     assert problem.key == "arms.a.tune"
     assert problem.message.startswith(expected)
-    assert "give both the same grid, or set `confounded: true`" in problem.message
+    assert "give both the same grid, or set `differs_in: [tune]`" in problem.message
     assert expand_runs(study(arms=arms, confounded=True))
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
+from headstart.errors import HeadstartError
 from headstart.records import Look, StoppingRule, WorthRow
 from headstart.report.comparison import (
     make_tables,
+    name_tables,
     render_comparison,
     render_comparison_latex,
     render_comparison_markdown,
@@ -45,12 +47,21 @@ def lab(tmp_path: Path) -> Comparison:
 def test_the_laboratorys_cells(lab: Comparison) -> None:
     arms, contrasts, *_ = make_tables(lab)
     assert arms == [
-        ["arm", "seeds", "accuracy", "± pop.", "95% seeds", "95% examples", "worst, best"],
-        ["random", "3", "63.5 ± 1.0", "± 0.8", "61.0 to 65.9", "-", "0, 1"],
-        ["pretrained", "3", "80.7 ± 2.4", "± 1.9", "74.2 to 85.8", "-", "1, 2"],
+        [
+            "arm",
+            "seeds",
+            "accuracy",
+            "pop. std",
+            "95% CI over seeds",
+            "95% CI over test examples",
+            "worst",
+            "best",
+        ],
+        ["random", "3", "63.5 ± 1.0", "0.8", "61.0 to 65.9", "-", "62.5 (seed 0)", "64.5 (seed 1)"],
+        ["pretrained", "3", "80.7 ± 2.4", "1.9", "74.2 to 85.8", "-", "78.0 (seed 1)", "82.5 (seed 2)"],
     ]
     assert contrasts == [
-        ["against random", "points", "95%", "p", "p, sign flip", "verdict"],
+        ["vs random", "difference, points", "95% CI", "p", "p, sign flip", "verdict"],
         ["pretrained", "+17.2", "+9.3 to +25.1", "0.011", "0.250", "better"],
     ]
 
@@ -63,8 +74,8 @@ def test_the_interval_over_examples_has_its_column(lab: Comparison) -> None:
 
 def test_one_seed_has_no_deviations(tmp_path: Path) -> None:
     arms, contrasts, *_ = make_tables(compared(tmp_path, "arm,seed,mcc\nrandom,0,0.6\ntuned,0,0.7\n"))
-    assert arms[1] == ["random", "1", "0.600", "-", "-", "-", "0, 0"]
-    assert contrasts[0][1] == "mcc"
+    assert arms[1] == ["random", "1", "0.600", "-", "-", "-", "0.600 (seed 0)", "0.600 (seed 0)"]
+    assert contrasts[0][1] == "difference, mcc"
     assert contrasts[1] == ["tuned", "+0.100", "-", "-", "-", "undecided"]
 
 
@@ -76,11 +87,11 @@ def test_sizes_have_a_column_of_their_own(tmp_path: Path) -> None:
         for seed in range(3)
     )
     arms, contrasts, _, worth = make_tables(compared(tmp_path, "arm,size,seed,accuracy\n" + rows))
-    assert arms[0][:3] == ["arm", "size", "seeds"]
+    assert arms[0][:3] == ["arm", "train size", "seeds"]
     assert [row[:2] for row in arms[1:]] == [[arm, size] for arm in ("random", "tuned") for size in SIZES]
-    assert contrasts[0][:3] == ["against random", "size", "points"]
+    assert contrasts[0][:3] == ["vs random", "train size", "difference, points"]
     assert [row[1] for row in contrasts[1:]] == list(SIZES)
-    assert worth[0] == ["label worth", "labels", "accuracy", "labels of random", "95%"]
+    assert worth[0] == ["label worth", "train size", "accuracy", "labels of random", "95% CI"]
     assert worth[-1][:4] == ["tuned", "30", "72.0", "over 30"]
 
 
@@ -105,7 +116,7 @@ def test_worth_in_updates_has_a_table(lab: Comparison) -> None:
     without_epochs = row.model_copy(update={"amount": 0})
     *_, table = make_tables(replace(lab, step_worth=(row, without_epochs)))
     assert table == [
-        ["worth in updates", "updates", "valid accuracy", "updates of random", "95%"],
+        ["worth in updates", "updates", "valid accuracy", "updates of random", "95% CI"],
         ["pretrained", "252", "81.0", "over 252", "100 to over 252"],
         ["pretrained", "-", "81.0", "over 252", "100 to over 252"],
     ]
@@ -117,7 +128,7 @@ def test_seeds_that_were_added_have_their_own_columns(lab: Comparison) -> None:
     contrast = lab.contrasts[0].model_copy(update=ends | {"median_difference": 0.19})
     _, contrasts, *_ = make_tables(replace(lab, contrasts=(contrast,), stopping_rule=rule))
     assert contrasts == [
-        ["against random", "median, points", "95%, anytime", "seeds", "verdict"],
+        ["vs random", "median difference, points", "95% CI, anytime", "seeds", "verdict"],
         ["pretrained", "+19.0", "+5.0 to +30.0", "9", "better"],
     ]
 
@@ -128,7 +139,7 @@ def test_beside_an_interval_of_the_mean_stands_the_mean(lab: Comparison) -> None
     contrast = lab.contrasts[0].model_copy(update=ends)
     shown = replace(lab, contrasts=(contrast,), stopping_rule=rule)
     _, contrasts, *_ = make_tables(shown)
-    assert contrasts[0][1] == "points"
+    assert contrasts[0][1] == "difference, points"
     assert contrasts[1][1:3] == ["+17.2", "+5.0 to +30.0"]
     for text in (render_comparison_markdown(shown), render_comparison_latex(shown)):
         assert "on the assumption that differences over seeds are normal" in text
@@ -139,13 +150,13 @@ def test_looks_before_are_named_in_the_heading_and_below(lab: Comparison) -> Non
     contrast = lab.contrasts[0].model_copy(update={"n_looks": 3})
     shown = replace(lab, contrasts=(contrast,), earlier_looks=looks)
     _, contrasts, *_ = make_tables(shown)
-    assert contrasts[0][2:4] == ["95%, 3 looks", "p, adjusted"]
+    assert contrasts[0][2:4] == ["95% CI, 3 looks", "p, adjusted"]
     assert "looked at with 3 and with 5 seeds before" in " ".join(rendered_lines(render_comparison(shown)))
 
 
 def test_two_studies_are_headed_as_such(lab: Comparison) -> None:
     _, contrasts, *_ = make_tables(replace(lab, control=None))
-    assert contrasts[0][0] == "B against A"
+    assert contrasts[0][0] == "B vs A"
 
 
 def test_a_comparison_without_contrasts_has_arms_and_one_more_run(lab: Comparison) -> None:
@@ -155,8 +166,8 @@ def test_a_comparison_without_contrasts_has_arms_and_one_more_run(lab: Compariso
 
 def test_a_terminal_shows_tables_and_notes(lab: Comparison) -> None:
     lines = rendered_lines(render_comparison(lab), width=80)
-    assert "arm seeds accuracy pop. seeds examples best" in lines
-    assert "random 3 63.5 ± 1.0 ± 0.8 61.0 to 65.9 - 0, 1" in lines
+    assert "arm seeds accuracy std seeds worst best" in lines
+    assert "random 3 63.5 ± 1.0 0.8 61.0 to 65.9 62.5 (seed 0) 64.5 (seed 1)" in lines
     assert "pretrained +17.2 +9.3 to +25.1 0.011 0.250 better" in lines
     assert "With 3 paired seeds a sign-flip test cannot go below p = 0.25" in " ".join(lines)
 
@@ -175,16 +186,30 @@ def test_markdown_holds_the_same_cells_and_notes(lab: Comparison) -> None:
 
 
 def test_latex_holds_the_same_cells_and_notes_as_comments(lab: Comparison) -> None:
-    blocks = render_comparison_latex(lab).split("\n\n")
-    tables = list(make_tables(lab))
-    for block, rows in zip(blocks[:3], tables, strict=True):
+    needs, *blocks = render_comparison_latex(lab).split("\n\n")
+    assert needs == r"% Needs \usepackage{booktabs}."
+    tables = list(name_tables(lab))
+    for block, table in zip(blocks[:3], tables, strict=True):
         lines = block.splitlines()
-        assert lines[0] == rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}"
-        assert (lines[2], lines[-1]) == (r"\hline", r"\end{tabular}")
-        cells = [line.removesuffix(r" \\").split(" & ") for line in (lines[1], *lines[3:-1])]
+        assert lines[2].startswith(r"\caption{")
+        assert lines[3] == rf"\label{{tab:{table.name}}}"
+        assert lines[4] == rf"\begin{{tabular}}{{l{'r' * (len(table.rows[0]) - 1)}}}"
+        assert (lines[5], lines[7], lines[-3]) == (r"\toprule", r"\midrule", r"\bottomrule")
+        cells = [line.removesuffix(r" \\").split(" & ") for line in (lines[6], *lines[8:-3])]
         plain = [[cell.replace(r"\%", "%").replace(r"$\pm$", "±") for cell in row] for row in cells]
-        assert plain == rows
+        assert plain == table.rows
     assert all(block.startswith("% ") for block in blocks[3:])
+
+
+def test_one_table_can_be_had_alone(lab: Comparison) -> None:
+    text = render_comparison_latex(lab, "contrasts")
+    assert text.count(r"\begin{table}") == 1
+    assert r"\label{tab:contrasts}" in text
+    assert render_comparison_markdown(lab, "arms").splitlines()[-1].startswith("| pretrained | 3 |")
+    with pytest.raises(
+        HeadstartError, match=r"--table: no table is called 'x'[\s\S]*one of arms, contrasts, one-run"
+    ):
+        render_comparison_latex(lab, "x")
 
 
 def test_names_are_escaped_in_every_format(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_plan_shows_what_is_tried() -> None:
     wide = study(tune={"learning_rate": [LOW, HIGH], "weight_decay": [0.1, 0], "seeds": "shared"}, sizes=[4])
     done = [run.key for run in expand_runs(wide) if run.seed == 0 and run.arm == "a"]
     shown = lines(planned(wide, done))
-    assert "arm starts from method rate decay sizes runs done" in [
+    assert "arm starts from method rate decay train size runs done" in [
         line.strip("┃ ").replace(" ┃", "") for line in shown
     ]
     assert "a pretrained full 1e-05, 0.0001 0.1, 0 4 8 4" in shown

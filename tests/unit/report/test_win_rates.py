@@ -24,7 +24,7 @@ def compared(out: Path, metric: str = "exact_match", seeds: Sequence[int] = (0, 
 def test_each_contrast_of_answers_has_a_row(tmp_path: Path) -> None:
     comparison = compared(tmp_path / "out")
     head, row = make_win_rates_table(comparison)
-    assert head == ["prompts won", "against base, 95%", "ties", "prompts"]
+    assert head == ["prompts won", "vs base, 95%", "ties", "prompts"]
     # Both are right on every third prompt, and wrong on all others: Wilson's of 6 in 12, Student's quantile.
     assert row == ["tuned", "50.0% (23.2 to 76.8)", "100.0%", "12"]
     assert [head, row] in list(make_tables(comparison))
@@ -38,7 +38,7 @@ def test_one_seed_has_a_rate_and_no_interval(tmp_path: Path) -> None:
 
 
 def test_two_studies_are_compared_with_the_first(tmp_path: Path) -> None:
-    assert make_win_rates_table(replace(compared(tmp_path / "out"), control=None))[0][1] == "against A, 95%"
+    assert make_win_rates_table(replace(compared(tmp_path / "out"), control=None))[0][1] == "vs A, 95%"
 
 
 def test_labels_win_no_prompts(tmp_path: Path) -> None:
