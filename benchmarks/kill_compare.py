@@ -72,13 +72,18 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def _tells_of_a_kill(value: Any) -> bool:
+    """Whether it is the warning of a run that was killed while its pack's states were written, one by one."""
+    return isinstance(value, dict) and value.get("kind") == "state-not-used"
+
+
 def _flatten(value: Any, place: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key not in UNEQUAL and not (place == "" and key == _LOOKS):
                 yield from _flatten(inner, f"{place}.{key}")
     elif isinstance(value, list):
-        for i, inner in enumerate(value):
+        for i, inner in enumerate(one for one in value if not _tells_of_a_kill(one)):
             yield from _flatten(inner, f"{place}[{i}]")
     else:
         yield place, value

@@ -35,6 +35,7 @@ from headstart.records import Collapse, PlacementRecord, Range, RunRecord, Study
 from headstart.report.card import write_model_card
 from headstart.report.results_json import describe_findings
 from headstart.stages import tell_stage
+from headstart.store.states import describe_unused_states
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
@@ -143,6 +144,9 @@ def _train(
     if chosen is None and (sentence := estimates.describe_expected(in_all, placement)):
         opened.log(sentence)  # once: the time left is of all that follow
     backend.run_packs(packs, placement, on)
+    trained = (opened.records[run.key] for pack in packs for run in pack.runs if run.key in opened.records)
+    if unused := describe_unused_states(trained):
+        opened.log(Caution(unused))
     opened.log(describe_placement(placement))
     return placement, estimates.predict_seconds(in_all, placement)
 

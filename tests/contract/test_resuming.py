@@ -148,7 +148,7 @@ def test_a_run_goes_on_where_it_was_interrupted(
 
 
 def test_a_state_whose_weights_lie_in_another_order_is_not_taken_and_that_is_recorded(
-    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As one that another version wrote: its rows would be read as other parameters."""
     training = {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp64"}
@@ -168,6 +168,7 @@ def test_a_state_whose_weights_lie_in_another_order_is_not_taken_and_that_is_rec
     assert warning["message"].startswith(
         "run pretrained/all/0 began anew: the training state there was of other"
     )
+    assert capsys.readouterr().err.count(warning["message"]) == 1
 
 
 def _read_runs(folder: Path) -> list[dict[str, Any]]:

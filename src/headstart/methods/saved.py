@@ -97,8 +97,7 @@ def load_saved_model(
         precision: of products with a base in four bits; None to have such a base in full precision.
 
     Raises:
-        ModelError: its weights cannot be loaded, or the base of an adapter or a probe is not where it was, or is
-            another one.
+        ModelError: its weights cannot be loaded, or the base of an adapter or probe is gone, or another.
     """
     base = notes.base or ""
     if (folder / PROBE_FILE).is_file():

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from headstart.json_text import parse_json
+from headstart.records import RunRecord, StudyWarning
 from headstart.store.layout import StudyLayout
 from headstart.store.state_sums import check_sums
+from headstart.wording import format_names
 
 STATE_FILE: Final = "state.safetensors"
+#: The kind of a record's warning that a whole training state was there, and the run began anew.
+STATE_NOT_USED: Final = "state-not-used"
+#: What becomes of the state that lay there, and why.
+_UNUSED: Final = (
+    "the training state there was of other data, settings or versions, or those that it trained with had none"
+)
 
 
 @dataclass(frozen=True)
@@ -52,3 +61,15 @@ def describe_damaged_state(layout: StudyLayout, key: str) -> str | None:
     except (OSError, SafetensorError, ValueError) as error:
         return f"run {key} begins anew: {file}, its training state, cannot be read: {error}"
     return None
+
+
+def warn_of_unused_state(key: str) -> StudyWarning:
+    """What the record says of a run that began anew beside a whole training state."""
+    return StudyWarning(kind=STATE_NOT_USED, message=f"run {key} began anew: {_UNUSED}")
+
+
+def describe_unused_states(records: Iterable[RunRecord]) -> str | None:
+    """One sentence for all runs that began anew beside a whole training state; None where none did."""
+    keys = [record.key for record in records if any(one.kind == STATE_NOT_USED for one in record.warnings)]
+    runs = "run" if len(keys) == 1 else "runs"
+    return f"{runs} {format_names(keys)} began anew: {_UNUSED}" if keys else None

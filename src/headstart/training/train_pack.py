@@ -26,8 +26,9 @@ from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
 from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun, PreparedStudy
-from headstart.records import EpochPoint, RunRecord, StudyWarning
+from headstart.records import EpochPoint, RunRecord
 from headstart.store.runs import RunStore
+from headstart.store.states import warn_of_unused_state
 from headstart.trackers.end_scores import find_end_scores
 from headstart.trackers.registry import RunTrackers
 from headstart.training.build import build_weights, make_context, make_members
@@ -124,11 +125,7 @@ def _tell_unused(record: RunRecord, unused: frozenset[str]) -> RunRecord:
     """The record, with a warning where a training state lay there and the run began anew."""
     if record.key not in unused:
         return record
-    message = (
-        f"run {record.key} began anew: the training state there was of other data, settings or versions, or "
-        "those that it trained with had none"
-    )
-    warning = StudyWarning(kind="state-not-used", message=message)
+    warning = warn_of_unused_state(record.key)
     return record.model_copy(update={"warnings": (*record.warnings, warning)})
 
 

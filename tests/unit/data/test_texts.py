@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from headstart.config.study import Data
@@ -60,4 +62,4 @@ def test_words_of_a_long_text_are_made_a_block_at_a_time(monkeypatch: pytest.Mon
     monkeypatch.setattr(texts, "_BLOCK", 10)
     blocks = list(texts._split_blocks("one two " * 50 + "x" * 200 + " end"))
     assert max(map(len, blocks)) <= 4
-    assert sum(blocks, []) == ["one", "two"] * 50 + ["x" * 200, "end"]
+    assert [*chain.from_iterable(blocks)] == ["one", "two"] * 50 + ["x" * 200, "end"]
