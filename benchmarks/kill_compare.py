@@ -14,6 +14,7 @@ UNEQUAL: Final = frozenset(
     {"seconds", "peak_memory_bytes", "peak_device_memory_bytes", "estimate", "started", "out", "digest"}
     # A run that was killed after its last step makes none, and so captures none.
     | {"captured"}
+    | {"memory_bytes"}  # of what an arm costs
 )
 #: How often people looked at results is no figure of the runs: a run that was killed has looked too.
 _LOOKS: Final = "looks"
