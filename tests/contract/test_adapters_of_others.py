@@ -168,7 +168,7 @@ def test_tasks_are_not_mixed_up(llama: Path, tmp_path: Path) -> None:
     base = write_checkpoint(tmp_path / "base", "gpt2")
     adapt(tmp_path / "labels", base, LABELS)
     for folder in (tmp_path / "labels", base):
-        with pytest.raises(ModelError, match="a model that labels texts, and answers nothing"):
+        with pytest.raises(ModelError, match="this model labels texts, it does not generate answers"):
             open_generator(str(folder))
 
 
@@ -198,7 +198,7 @@ def test_base_of_other_depth_is_refused(llama: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"base_model_name_or_path": "/nowhere/base"}, "its base /nowhere/base is not there"),
+        ({"base_model_name_or_path": "/nowhere/base"}, "its base /nowhere/base is missing"),
         ({"base_model_name_or_path": None}, "names no base model"),
         ({"peft_type": "NEWER"}, "its type 'NEWER' is none that PEFT"),
     ],
@@ -226,10 +226,10 @@ def test_adapter_that_diverged_or_is_not_there(llama: Path, tmp_path: Path) -> N
     state = load_file(file)
     state[min(state)][0, 0] = float("nan")
     save_file(state, file)
-    with pytest.raises(ModelError, match="hold nan or infinity"):
+    with pytest.raises(ModelError, match="contain nan or infinity"):
         open_generator(str(tmp_path / "adapter"))
     file.unlink()
-    with pytest.raises(ModelError, match="no weights of the adapter are there"):
+    with pytest.raises(ModelError, match="the adapter's weights are missing"):
         open_generator(str(tmp_path / "adapter"))
 
 

@@ -274,8 +274,8 @@ EVERYWHERE: dict[str, tuple[Damage, str]] = {
     "deep": (write_deep(_CONFIG), "cannot be read: lists and objects in one another, more than 200 deep"),
     "a mark": (write(_CONFIG, b'\xef\xbb\xbf{"model_type": "bert"}'), "byte-order mark"),
     "Latin-1": (write(_CONFIG, b'{"model_type": "\xe9"}'), "config.json cannot be read"),
-    "twice": (write(_CONFIG, '{"model_type": "bert", "model_type": "gpt2"}'), "'model_type' stands twice"),
-    "nan": (write(_CONFIG, '{"model_type": "bert", "layer_norm_eps": NaN}'), "NaN is no number"),
+    "twice": (write(_CONFIG, '{"model_type": "bert", "model_type": "gpt2"}'), "'model_type' appears twice"),
+    "nan": (write(_CONFIG, '{"model_type": "bert", "layer_norm_eps": NaN}'), "NaN is not a number"),
     "digits": (
         write(_CONFIG, '{"x": ' + "9" * 5000 + "}"),
         "config.json cannot be read",
@@ -286,8 +286,8 @@ EVERYWHERE: dict[str, tuple[Damage, str]] = {
     "socket": (make(_CONFIG, "socket"), "config.json is a socket"),
     "device": (make(_CONFIG, "/dev/zero"), "config.json is a device"),
     "folder": (make(_CONFIG, "folder"), "config.json is a folder"),
-    "loop": (make(_CONFIG, _CONFIG), "config.json is a link that leads back to itself"),
-    "nowhere": (make(_CONFIG, "absent"), "config.json is a link to nothing"),
+    "loop": (make(_CONFIG, _CONFIG), "config.json is a link that points back to itself"),
+    "nowhere": (make(_CONFIG, "absent"), "config.json is a dangling link"),
     "other pipe": (make("x.safetensors", "pipe"), "x.safetensors is a named pipe"),
     "unknown family": (change(_CONFIG, model_type="nope"), "no usable checkpoint"),
     "family list": (change(_CONFIG, model_type=["bert"]), "model_type is"),
@@ -338,7 +338,7 @@ OF_TOKENIZERS: dict[str, tuple[Damage, str]] = {
 _OLD: dict[str, Any] = {"_use_new_zipfile_serialization": False}
 #: A damage of weights.
 OF_WEIGHTS: dict[str, tuple[Damage, str]] = {
-    "absent": (lambda folder: (folder / _WEIGHTS).unlink(), "no weights are there"),
+    "absent": (lambda folder: (folder / _WEIGHTS).unlink(), "no weights found"),
     "cut": (cut(_WEIGHTS), _DAMAGED),
     "empty": (write(_WEIGHTS, b""), _DAMAGED),
     "page": (write(_WEIGHTS, "<!DOCTYPE html><title>404</title>"), "web page"),
@@ -352,8 +352,8 @@ OF_WEIGHTS: dict[str, tuple[Damage, str]] = {
     "device": (make(_WEIGHTS, "/dev/zero"), "model.safetensors is a device"),
     "folder": (make(_WEIGHTS, "folder"), "model.safetensors is a folder"),
     "loop": (make(_WEIGHTS, _WEIGHTS), "model.safetensors is a link that leads back"),
-    "nan": (fill("word_embeddings.weight", float("nan")), "hold nan or infinity"),
-    "infinite": (fill("query.weight", float("inf")), "hold nan or infinity"),
+    "nan": (fill("word_embeddings.weight", float("nan")), "contain nan or infinity"),
+    "infinite": (fill("query.weight", float("inf")), "contain nan or infinity"),
     "less": (drop("query.weight"), "absent or of another size"),
     "smaller": (change(_CONFIG, vocab_size=10), "in the file, [10, 32] by config.json"),
     "wider": (change(_CONFIG, hidden_size=2**20, num_attention_heads=2), "this machine has|in the file"),

@@ -174,7 +174,7 @@ def test_columns_that_are_not_used_are_said(shown: Run, refused: Run, tmp_path: 
     file = table(tmp_path, "arm,seed,group,accuracy,note\n" + rows)
     assert "columns group, accuracy, note besides arm, seed" in refused("compare", file)
     out = shown("compare", file, "--metric", "accuracy")
-    assert "The metric is accuracy; columns that are not used: group, note." in out
+    assert "The metric is accuracy; ignored columns: group, note." in out
 
 
 def test_a_row_that_is_there_twice(refused: Run, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_leaderboards_rows_of_one_arm_are_one_result(shown: Run, tmp_path: Pat
     file = table(tmp_path, "arm,accuracy\na,50\na,54\nb,51\n")
     out = shown("power", file, "--test-examples", 1000)
     assert "a 52.0 - -" in out
-    assert "Several rows of one arm are one result, their mean: a of 2." in out
+    assert "Rows of the same arm are averaged: a of 2." in out
 
 
 @pytest.mark.parametrize(
@@ -381,8 +381,8 @@ def test_items_that_an_arm_lacks(shown: Run, refused: Run, tmp_path: Path) -> No
     write_lm_eval(tmp_path / "a", first)
     write_lm_eval(tmp_path / "b", second[:-3])
     message = refused("compare", tmp_path, "--metric", "acc")
-    assert "arms were tested on other items: b lacks 3 (" in message
-    assert "fix: --shared-items, to compare on the 397 that all have" in message
+    assert "arms were tested on different items: b lacks 3 (" in message
+    assert "fix: --shared-items, to compare only the 397 that all have" in message
     out = shown("compare", tmp_path, "--metric", "acc", "--shared-items")
     assert "Compared on 397 of 400 items, those that all arms have: b lacks 3 (" in out
 
@@ -425,7 +425,7 @@ def test_options_of_items_alone(refused: Run, tmp_path: Path, option: list[str])
 
 def test_three_tables_of_scores_or_what_is_not_there(refused: Run, tmp_path: Path) -> None:
     file = by_seed(tmp_path, "accuracy", {"a": of_seeds(60, 61), "b": of_seeds(61, 62)})
-    assert "3 sources without items" in refused("compare", file, file, file)
+    assert "3 sources without per-item results" in refused("compare", file, file, file)
     assert "nowhere: no such file or folder" in refused("compare", file, tmp_path / "nowhere")
     assert "compared arm by arm" in refused("compare", file, file, "--control", "a")
 

@@ -160,7 +160,7 @@ def test_a_group_column_that_is_missing_is_named_with_file_and_key(
     assert out == ""
     assert message == (
         f"error: {data['test']}:2: no column 'film'\n"
-        "  expected: one of the columns there: text, label, group\n"
+        "  expected: one of the columns: text, label, group\n"
         "  fix: set data.group\n"
     )
     assert not (tmp_path / "out").exists()

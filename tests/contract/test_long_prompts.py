@@ -164,7 +164,7 @@ def test_a_run_that_cannot_answer_is_kept_and_said(
     left_out = [one.message for one in record.warnings if one.kind == "answers-left-out"]
     assert len(left_out) == 4  # samples before and after, test, valid
     assert left_out[1] == (
-        "full/all/0: metrics of answers to test prompts are left out, for it could not answer: "
+        "full/all/0: metrics of answers to test prompts are left out, as answering failed: "
         "IndexError: index out of range in self"
     )
     assert all(message in shown for message in left_out)

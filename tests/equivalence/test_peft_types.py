@@ -279,7 +279,9 @@ def test_settings_that_need_more_than_steps_are_refused(settings: dict[str, Any]
 
 @pytest.mark.parametrize("causal", [True, False])
 def test_a_prompt_of_no_tokens_is_refused(causal: bool) -> None:
-    with pytest.raises(ModelError, match=r"PEFT's PREFIX_TUNING trains no weight so\n.*num_virtual_tokens"):
+    with pytest.raises(
+        ModelError, match=r"PEFT's PREFIX_TUNING trains no weights with these settings\n.*num_virtual_tokens"
+    ):
         _check({"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 0}, "gpt2", causal=causal)
 
 

@@ -67,7 +67,7 @@ def find_difference(test: Mapping[str, float], predictions: Predictions) -> str 
     """The first figure of a record's test that its predictions contradict, in words; None where none does."""
     scores = compute_test_scores(predictions)
     if not scores and (predictions.kind != "answers" or "exact_match" in test):
-        return "the record has figures, and the predictions beside it no example"
+        return "the record has metrics, but its predictions have no example"
     for name, value in scores.items():
         if name in test and not _is_same(test[name], value, name):
             return f"{name} is {test[name]:g} in the record, and {value:g} by the predictions beside it"

@@ -28,7 +28,7 @@ def _list_impossible(record: RunRecord) -> Iterator[str]:
         if not 0 <= count < math.inf:
             yield f"{name} is {count:g}"
     if record.status == "done" and record.valid is None:
-        yield "the run is done, and has no valid figures"
+        yield "the run is finished but has no valid metrics"
 
 
 def _judge_scores(part: str, scores: Mapping[str, float]) -> Iterator[str]:

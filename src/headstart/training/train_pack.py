@@ -125,8 +125,8 @@ def _tell_unused(record: RunRecord, unused: frozenset[str]) -> RunRecord:
     if record.key not in unused:
         return record
     message = (
-        f"run {record.key} began anew: the training state there was of other data, settings or versions, or "
-        "those that it trained with had none"
+        f"run {record.key} restarted from the beginning: its saved training state is from other data, "
+        "settings or versions, or the runs packed with it have none"
     )
     warning = StudyWarning(kind="state-not-used", message=message)
     return record.model_copy(update={"warnings": (*record.warnings, warning)})

@@ -55,7 +55,7 @@ def test_a_merged_model_computes_what_peft_computes(adapter: Path, tiny_model: P
 
 
 def test_what_is_no_adapter_is_refused(tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="holds no adapter"):
+    with pytest.raises(ModelError, match="contains no adapter"):
         export(tiny_model, tmp_path / "whole")
     assert not (tmp_path / "whole").exists()
 

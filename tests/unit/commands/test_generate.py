@@ -131,5 +131,5 @@ def test_what_is_no_question_is_named_by_line(
 
 def test_half_a_character_in_a_prompt_is_refused(tiny_bloom: Path) -> None:
     """As a terminal gives bytes that are not UTF-8."""
-    with pytest.raises(DataError, match="half a character in the prompt"):
+    with pytest.raises(DataError, match="an unpaired surrogate in the prompt"):
         generate(str(tiny_bloom), ["say \udcff"], CONFIG)

@@ -258,7 +258,7 @@ def test_what_comes_back_wrong_is_one_message(tmp_path: Path, sheet: Path) -> No
     longer = tmp_path / "longer.csv"
     last = anna.read_text("utf-8").splitlines()[-1]
     longer.write_text(anna.read_text("utf-8") + last.replace(",30,", ",31,", 1) + "\n", "utf-8")
-    with pytest.raises(HeadstartError, match="row 31 is none of the sheet's"):
+    with pytest.raises(HeadstartError, match="row 31 is not in the sheet"):
         judge(tmp_path, longer)
 
 
@@ -323,7 +323,7 @@ def test_the_command_line_writes_and_reads(tmp_path: Path, capsys: pytest.Captur
     [
         ([], "--arm ARM with -o FILE"),
         (["--arm", "tuned"], "--arm ARM with -o FILE"),
-        (["--read", "x.csv", "--arm", "tuned"], "--arm: tuned, and a sheet is read"),
+        (["--read", "x.csv", "--arm", "tuned"], "--arm: tuned, but a sheet is read"),
         (["--read", "nowhere.csv"], "nowhere.csv: cannot be read"),
         (["--arm", "tuned", "-o", "x.csv", "--size", "1k"], "--size"),
     ],
@@ -338,4 +338,4 @@ def test_mistakes_on_the_command_line(
 
 def test_a_folder_without_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["judge", str(tmp_path), "--arm", "a", "-o", str(tmp_path / "p.csv")]) == 2
-    assert "holds no study" in capsys.readouterr().err
+    assert "contains no study" in capsys.readouterr().err

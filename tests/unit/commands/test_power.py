@@ -165,7 +165,7 @@ def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("{study} --accuracy 70", "--accuracy: 70 is not used: the variances measured in {study}"),
+        ("{study} --accuracy 70", "--accuracy: 70 is not used: variances measured in {study}"),
         ("{study} --disagree 3", "--disagree: 3 is not used"),
         ("{study} --disagree-stays 3", "--disagree-stays: 3 is not used"),
         ("{study} --seed-std 3", "--seed-std: 3 is not used"),

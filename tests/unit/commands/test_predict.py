@@ -305,7 +305,7 @@ def test_a_text_too_long_to_be_encoded_whole_is_named(
     monkeypatch.setattr(long_texts, "LONG", 100)
     monkeypatch.setattr(long_texts, "MOST_WHOLE", 1000)
     with pytest.raises(
-        DataError, match=r"in\.jsonl:2: 2,000 characters that begin 'xxx[\s\S]*fix: cut the text"
+        DataError, match=r"in\.jsonl:2: 2,000 characters, beginning with 'xxx[\s\S]*fix: cut the text"
     ):
         labelled(classifier, tmp_path, ["good film", "x" * 2000])
     assert not (tmp_path / "out.jsonl").exists()

@@ -157,7 +157,7 @@ def test_another_sequence_cannot_be_chosen_by_the_results(
     file = str(study_in(decided, arms={"pretrained": {}, "random": {"init": "random"}, "words": None}))
     assert main(["run", file, "--until-decided", "5", "--sequence", "t"]) == 2
     shown = " ".join(capfd.readouterr().err.split())
-    assert "t, where seeds were added by signs before" in shown
+    assert "t, but seeds were added with signs before" in shown
     assert "name another folder: out=FOLDER" in shown
 
 

@@ -104,7 +104,7 @@ def test_every_metric_of_the_task_can_choose_the_epoch(task: TaskName) -> None:
 
 
 def test_metric_of_another_task_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'accuracy' is no metric of regression; one of pearson"):
+    with pytest.raises(ValidationError, match="'accuracy' is not a metric of regression; one of pearson"):
         study(task="regression", select={"metric": "accuracy"})
 
 

@@ -147,7 +147,7 @@ def test_missing_label_is_refused(tmp_path: Path, label: object, part: str) -> N
 
 def test_several_labels_need_the_multi_label_task(tmp_path: Path) -> None:
     error = refused(tmp_path, [("a", ["x", "y"]), ("b", ["x"])])
-    assert (error.got, error.fix) == ("label ['x', 'y'] holds several", "set task: multi-label")
+    assert (error.got, error.fix) == ("label ['x', 'y'] contains several labels", "set task: multi-label")
 
 
 def test_empty_text_is_refused(tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_imbalance_is_noticed_from_ten_to_one(tmp_path: Path, common: int, notic
     train: list[Line] = [(f"text {i}", "big") for i in range(common)] + [("p", "small"), ("q", "small")]
     expected = (
         f"class 'big' has {common} training texts, 'small' has 2: "
-        "read macro_f1 or balanced_accuracy beside accuracy"
+        "use macro_f1 or balanced_accuracy alongside accuracy"
     )
     assert notices(corpus(tmp_path, train), "imbalance") == ([expected] if noticed else [])
 

@@ -155,7 +155,7 @@ def test_what_belongs_to_a_conversation_and_is_not_read_is_told() -> None:
     cells = {"instruction": "i", "input": "x", "output": "o", "system": "s", "history": [], "id": 3}
     assert [told.split()[1] for told in list_unread(cells, ALPACA)] == ["'system'"]
     assert list_unread({"messages": json.dumps(MESSAGES)}, CHAT) == [
-        "what follows the last answer is not read"
+        "messages after the last answer are not read"
     ]
     thought = [MESSAGES[1], MESSAGES[2] | {"reasoning_content": "hm"}]
     assert list_unread({"messages": thought, "tools": "[]..."}, CHAT) == [

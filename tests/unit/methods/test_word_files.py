@@ -94,7 +94,7 @@ def test_a_model_that_comes_back_otherwise_is_not_kept(
 ) -> None:
     other = fit(labels=np.array([0, 1, 0, 1, 0, 1, 2, 0]))
     monkeypatch.setattr(word_files, "load_words", lambda _: word_files.SavedWords(other, NAMES["class"]))
-    with pytest.raises(ModelError, match="gives other values when loaded again"):
+    with pytest.raises(ModelError, match="gives different values when loaded again"):
         save_words(fit(), NAMES["class"], tmp_path, TEXTS)
 
 

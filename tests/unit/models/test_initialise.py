@@ -139,7 +139,7 @@ def test_weights_that_are_no_numbers_are_refused(value: float, tmp_path: Path) -
     name = "bert.encoder.layer.1.output.dense.weight"
     _edit(folder, lambda weights: weights[name].view(-1)[:1].fill_(value))
     opened = open_checkpoint(str(folder), "classification", NAMES)
-    with pytest.raises(ModelError, match=rf"hold nan or infinity, such as {name}"):
+    with pytest.raises(ModelError, match=rf"contain nan or infinity, such as {name}"):
         find_missing_keys(opened)
 
 

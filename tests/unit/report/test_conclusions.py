@@ -84,13 +84,13 @@ def test_groups_of_test_examples_are_counted() -> None:
     (sentence,) = draw_conclusions(with_contrast(test_groups=40))
     assert sentence.endswith("3 seeds and 2,000 test examples in 40 groups).")
     few = draw_conclusions(with_contrast(test_groups=8))
-    assert few[-1].startswith("Intervals rest on few groups of test examples (8)")
+    assert few[-1].startswith("Intervals are based on few groups of test examples (8)")
 
 
 def test_groups_of_a_comparison_are_explained() -> None:
     notes = explain_comparison(comparison(contrast(test_groups=8)))
     assert any(note.startswith("Test examples are in 8 groups") for note in notes)
-    assert any(note.startswith("Intervals rest on few groups") for note in notes)
+    assert any(note.startswith("Intervals are based on few groups") for note in notes)
 
 
 def test_worse_arm_is_told() -> None:
@@ -263,7 +263,7 @@ def test_few_seeds_of_a_comparison_are_explained() -> None:
 
 def test_unknown_test_examples_are_said() -> None:
     (note,) = explain_comparison(comparison(contrast(n_seeds=6, min_p=0.03, test_examples=None)))
-    assert note == "Scores of single test examples are not known: intervals hold for this test set only."
+    assert note == "Per-example scores are not available: intervals hold for this test set only."
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_a_looks_sentence_stands_below_the_verdicts_of_a_study_that_grew() -> No
     sentences = draw_conclusions(found)
     assert "(95% interval for 3 looks +10.0 to +24.0; 8 seeds" in sentences[0]
     assert sentences[1].startswith(
-        "Results were looked at with 3 and with 5 seeds before: verdicts and intervals allow for 3 looks."
+        "Results were already inspected with 3 and with 5 seeds: verdicts and intervals allow for 3 looks."
     )
     assert not any("looked" in line for line in draw_conclusions(replace(found, stopping_rule=RULE)))
 
@@ -365,5 +365,5 @@ def test_a_table_never_says_no_difference_beside_an_interval_without_zero(
 def test_sizes_that_seeds_draw_are_told_of_once() -> None:
     draws = [contrast(size=n, holds_for=f"for other draws of {n} of these training texts") for n in (16, 64)]
     assert list(describe_training_texts(draws)) == [
-        "Verdicts hold for other draws of so many of these training texts."
+        "Verdicts hold for other draws of as many of these training texts."
     ]

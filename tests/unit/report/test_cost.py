@@ -50,7 +50,7 @@ def test_without_steps_the_time_is_not_known() -> None:
     assert list(describe_cost(COST)) == [
         "memory: 7.0 GiB free",
         "disk: 200.0 MiB for the results; 50.00 GiB free",
-        "time: not known; --probe makes a few steps of each kind of run to tell",
+        "time: not estimated; add --probe",
     ]
 
 
@@ -62,9 +62,9 @@ def test_with_steps_it_is_and_so_is_the_placement() -> None:
         seconds=Range(low=60, high=6000),
     )
     assert list(describe_cost(cost))[2:] == [
-        "  and up to 90.0 MiB for each run while it is unfinished",
+        "  plus up to 90.0 MiB per unfinished run",
         "time: 60 s to 1 h 40 min",
-        "  2 at a time, at most 4 runs as one (asked for)",
+        "  2 at a time, at most 4 runs together (asked for)",
     ]
 
 

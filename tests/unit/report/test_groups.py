@@ -57,8 +57,8 @@ def test_a_number_of_groups_is_named_where_all_have_it() -> None:
     [
         (None, None),
         (10, None),
-        (9, "Intervals rest on few groups of test examples (9)"),
-        (1, "All test examples are of one group: intervals are over seeds"),
+        (9, "Intervals are based on few groups of test examples (9)"),
+        (1, "All test examples are in one group: intervals are over seeds"),
     ],
 )
 def test_few_groups_are_warned_of(groups: int | None, start: str | None) -> None:

@@ -51,7 +51,7 @@ def test_the_cheapest_pair_is_named() -> None:
     assert pair is not None
     counts = f"{pair.n_seeds} seeds, {pair.n_examples:,} test examples"
     lines = shown(OF_SEEDS, 0.1, seed_cost=50.0)
-    assert f"the cheapest pair that shows it, at 50 test examples a seed: {counts}" in " ".join(lines)
+    assert f"the cheapest pair that shows it, at 50 test examples per seed: {counts}" in " ".join(lines)
 
 
 def test_measured_variances_come_with_their_range() -> None:

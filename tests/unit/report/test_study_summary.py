@@ -219,6 +219,6 @@ def test_seeds_that_are_judged_at_several_points_are_counted() -> None:
     assert "pretrained rate 0.0001 (2); rate 1e-05 (1) 50.0 ± 0.0 50.0 50.0 50.0 -" in results(findings)
     caption = " ".join(rendered_lines(render_grid_table(findings)))
     assert (
-        "each seed is judged at the point that the others choose, chosen without the seed it is judged by"
-        in caption
-    )
+        "each seed is evaluated at the point that the other seeds choose, chosen without the seed it "
+        "is evaluated on"
+    ) in caption

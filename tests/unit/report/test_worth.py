@@ -80,8 +80,8 @@ def test_a_worth_that_may_be_anything_is_said_once_and_in_no_table() -> None:
     open_rows = [row(500, "under", "over").model_copy(update={"arm": arm}) for arm in ("a", "b")]
     (sentence,) = describe_label_worths(open_rows)
     assert sentence == (
-        "How many labels of random the other arms are worth cannot be told from these sizes (125 to 2,000 "
-        "labels)."
+        "How many labels of random the other arms are worth cannot be estimated from these sizes "
+        "(125 to 2,000 labels)."
     )
     assert not any(is_told(row) for row in open_rows)
     assert list(explain_worth(open_rows)) == [sentence]

@@ -87,7 +87,7 @@ def test_names_alone_do_not_make_a_folder_ours(tmp_path: Path, plan: str) -> Non
     (tmp_path / "study.yaml").write_text(dump_study(make_study(tmp_path)), encoding="utf-8")
     (tmp_path / "plan.json").write_text(plan, encoding="utf-8")
     (tmp_path / "runs").mkdir()
-    with pytest.raises(OutputError, match="holds something else than a study"):
+    with pytest.raises(OutputError, match="contains something other than a study"):
         check_ours(StudyLayout(tmp_path))
 
 

@@ -26,7 +26,7 @@ def opened(out: Path, **changes: Any) -> StudyLayout:
 
 def test_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(OutputError, match="holds something else than a study"):
+    with pytest.raises(OutputError, match="contains something other than a study"):
         check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
 
 
