@@ -142,7 +142,7 @@ def test_plan_says_in_which_template_and_where_turns_end(
     assert "40 examples with names of special tokens" in shown
     assert main(["plan", str(study), "prompts.template=human"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "prompted as <human>: and <assistant>:, though it has its own" in shown
+    assert "prompted as <human>: and <assistant>:, although it has a chat template" in shown
 
 
 def test_several_turns_of_an_unstable_template_train_on_the_last_answer(

@@ -241,7 +241,9 @@ def test_weights_of_other_sizes_than_the_config_says(
 ) -> None:
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     (checkpoint / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}), encoding="utf-8")
-    assert "of another size, such as bert.encoder.layer" in refused("run", study_file(model=str(checkpoint)))
+    assert "of the wrong size, such as bert.encoder.layer" in refused(
+        "run", study_file(model=str(checkpoint))
+    )
 
 
 def test_weights_of_a_part_of_the_body_only(
@@ -250,7 +252,7 @@ def test_weights_of_a_part_of_the_body_only(
     weights = load_file(checkpoint / "model.safetensors")
     kept = {name: value for name, value in weights.items() if ".layer.1." not in name}
     save_file(kept, checkpoint / "model.safetensors", {"format": "pt"})
-    assert "weights of the body are absent" in refused("run", study_file(model=str(checkpoint)))
+    assert "weights of the body are missing" in refused("run", study_file(model=str(checkpoint)))
 
 
 def test_max_length_beyond_the_model(refused: Refused, study_file: StudyFile) -> None:
@@ -471,7 +473,7 @@ def test_a_plan_shows_labels_lengths_and_cost(
 ) -> None:
     assert main(["plan", str(study_file())]) == 0
     shown = capfd.readouterr().out
-    for words in ("50.0%", "tokens a text of train", "█", "parameters", "memory:", "disk:", "--probe"):
+    for words in ("50.0%", "tokens per training text", "█", "parameters", "memory:", "disk:", "--probe"):
         assert words in shown
     assert "…" not in shown
 
@@ -521,7 +523,7 @@ def test_a_plan_of_numbers_shows_how_they_lie(
         ("--seed-std -1", "--seed-std: -1\n  expected: 0 to 56.6 points"),
         ("--seed-std nan", "--seed-std: nan\n  expected: 0 to 56.6 points"),
         ("--seed-std 60", "--seed-std: 60\n  expected: 0 to 56.6 points"),
-        ("--seeds 1", "--seeds: 1\n  expected: 2 or more: one seed has no interval over seeds"),
+        ("--seeds 1", "--seeds: 1\n  expected: 2 or more: one seed gives no interval over seeds"),
         ("--seeds 0", "--seeds: 0\n  expected: 2 or more"),
         ("--test-examples 1", "--test-examples: 1\n  expected: 2 or more"),
         ("--contrasts 0", "--contrasts: 0\n  expected: 1 or more"),

@@ -218,7 +218,7 @@ def test_a_size_that_the_control_lacks_is_said(shown: Run, tmp_path: Path) -> No
         f"{a},{n},{s},{60 + s + n}\n" for a, n in (("a", 10), ("b", 10), ("b", 20)) for s in range(3)
     )
     out = shown("compare", table(tmp_path, "arm,size,seed,accuracy\n" + rows))
-    assert "b (size 20): compared with nothing, as a has no such size." in out
+    assert "b (size 20): not compared, as a has no such size." in out
 
 
 # Spread that is none
@@ -238,7 +238,7 @@ def test_spread_that_rounding_adds_to(shown: Run, tmp_path: Path) -> None:
         tmp_path, "loss", {"a": of_seeds("2.00", "3.00", "4.00"), "b": of_seeds("3.00", "4.00", "5.02")}
     )
     out = shown("compare", file)
-    assert "Scores are rounded to 0.01 loss: what that may hide is added to the spread" in out
+    assert "Scores are rounded to 0.01 loss: the possible rounding error is added to" in out
 
 
 def test_the_same_difference_with_all_eight_seeds(shown: Run, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_the_same_difference_with_all_eight_seeds(shown: Run, tmp_path: Path) ->
 
 def test_scores_that_never_vary_may_be_copies(shown: Run, tmp_path: Path) -> None:
     file = by_seed(tmp_path, "accuracy", {"random": of_seeds(*[60.0] * 8), "tuned": of_seeds(*[65.0] * 8)})
-    assert "if those are copies of one run, they are one run" in shown("compare", file)
+    assert "if these are copies of one run, they count as one run" in shown("compare", file)
 
 
 # The leaderboard
@@ -273,7 +273,7 @@ def test_a_leaderboards_rows_of_one_arm_are_one_result(shown: Run, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("arm,elo\na,1250\nb,1300\n", "metric 'elo' is not known as a share"),
+        ("arm,elo\na,1250\nb,1300\n", "metric 'elo' is not known to be a share"),
         ("arm,accuracy\na,0.5\nb,51\n", "fractions and percentages in one column"),
         ("arm,accuracy\na,50\nb,101\n", "accuracy 101"),
         ("arm,accuracy,size\na,50,1k\nb,51,10\n", "size '1k'"),
@@ -334,7 +334,7 @@ def test_every_format_gives_the_same_contrast(shown: Run, tmp_path: Path, kind: 
     )
     assert row["verdict"] == "better"
     assert comparison["tiers"] == []
-    assert "of these very models" in shown("compare", *files, *metric)
+    assert "for these models only" in shown("compare", *files, *metric)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -420,7 +420,7 @@ def test_a_corpus_metric_and_an_unfinished_evaluation(refused: Run, tmp_path: Pa
 @pytest.mark.parametrize("option", [["--task", "x"], ["--shared-items"]])
 def test_options_of_items_alone(refused: Run, tmp_path: Path, option: list[str]) -> None:
     file = by_seed(tmp_path, "accuracy", {"a": of_seeds(60, 61), "b": of_seeds(61, 62)})
-    assert f"{option[0]}: {file} has no items" in refused("compare", file, *option)
+    assert f"{option[0]}: {file} has no per-item results" in refused("compare", file, *option)
 
 
 def test_three_tables_of_scores_or_what_is_not_there(refused: Run, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_margin_that_is_changed_after_the_results_is_said_to_be(
     tmp_path: Path, study_in: StudyFile, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file, out = study_in(tmp_path, arms=ARMS, margin=1.0), tmp_path / "out"
-    after = "The margin, 2 points, was stated after the results: verdicts by it explore."
+    after = "The margin, 2 points, was set after the results: verdicts that use it are exploratory."
     assert "stated after" not in run(file, capfd, "seeds=2")
     assert results(out)["margin"] == {"value": 1.0, "stated": "before the results"}
 

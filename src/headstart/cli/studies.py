@@ -139,7 +139,7 @@ def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
             raise HeadstartError(
                 f"{value}, but no seeds are added",
                 where=name,
-                expected="--until-decided POINTS beside it",
+                expected="--until-decided POINTS as well",
                 fix=f"leave {name} out, or add --until-decided",
             )
 

@@ -124,7 +124,7 @@ def read_question(cell: Any, column: str, where: str) -> Text:
         last = (
             f"the last message of column {column!r} is the {messages[-1][0]}'s" if messages else "no message"
         )
-        raise DataError(last, where=where, expected="messages that end with one of the user")
+        raise DataError(last, where=where, expected="messages that end with a user message")
     return tuple(text for message in messages for text in message)
 
 

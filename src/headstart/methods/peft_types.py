@@ -47,6 +47,12 @@ def refuse_type(config: Mapping[str, Any]) -> None:
         raise ModelError(f"PEFT's {kind} {reason}, which is not supported", fix=f"use peft_type: {instead}")
     for got, expected in list_faults(config):
         raise ModelError(got, expected=expected)
+    if getattr(given := config.get("prompt_tuning_init"), "value", given) == "TEXT":
+        raise ModelError(
+            "prompt_tuning_init: TEXT needs a tokenizer that PEFT loads itself, which is not supported",
+            expected="a prompt that starts from random values",
+            fix="use prompt_tuning_init: RANDOM",
+        )
     for name, reason in _REFUSED_SETTINGS.items():
         if config.get(name):
             raise ModelError(

@@ -57,7 +57,7 @@ def _read_index(index: Path) -> tuple[Path, ...]:
         raise ModelError(
             f"{index.name} names {outside[0][:80]!r}, which lies outside the folder",
             where=str(index.parent),
-            expected="names of files beside it",
+            expected="names of files in the same folder",
             fix="put the file there, and correct the index",
         )
     return tuple(index.parent / name for name in sorted(names))

@@ -47,5 +47,5 @@ def _name_limit(undecided: Sequence[Contrast], how_many: str) -> Iterator[str]:
     elif factors == {"seeds", "examples"}:
         yield (
             "What is not clear is limited by the number of seeds for some arms, and by that of test "
-            "examples for others{how_many}."
+            f"examples for others{how_many}."
         )

@@ -53,7 +53,7 @@ def _judge_epochs(record: RunRecord) -> Iterator[str]:
     if numbers != sorted(set(numbers)):
         yield f"epochs are {numbers}: each comes once, in order"
     if record.status == "done" and numbers and record.best_epoch not in numbers:
-        yield f"best_epoch is {record.best_epoch}, none of its epochs"
+        yield f"best_epoch is {record.best_epoch}, which is not one of its epochs"
 
 
 def _list_counts(record: RunRecord) -> Iterator[tuple[str, float]]:

@@ -92,7 +92,7 @@ def _verify(record: RunRecord, file: Path, study: Study, read: ReadPredictions, 
     try:
         changed = find_changed_file(known, file.parent)
     except OSError as error:
-        raise make_record_error(f"a file beside it cannot be read: {error}", file) from error
+        raise make_record_error(f"another file of this run cannot be read: {error}", file) from error
     if changed is not None:
         raise make_record_error("is not the file that the run wrote: its SHA-256 differs", changed)
     if record.test and get_task_traits(study.task).tells_metrics:

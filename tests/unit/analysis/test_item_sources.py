@@ -63,7 +63,7 @@ def test_a_table_of_several_arms_has_no_one_name(tmp_path: Path) -> None:
 
 
 def test_one_arm_alone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HeadstartError, match=r"one arm: m[\s\S]*two arms or more"):
+    with pytest.raises(HeadstartError, match=r"one arm: m[\s\S]*at least two arms"):
         open_item_files(paths(write_lm_eval(tmp_path / "m", [1.0])), None)
 
 

@@ -113,9 +113,9 @@ def test_a_file_of_messages_is_answered(tiny_bloom: Path, tmp_path: Path) -> Non
         ([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "the assistant's"),
         (
             [{"role": "tool", "content": "q"}],
-            r"a tool's turn[^$]*fix: write what the tool was asked[^;]*as text$",
+            r"a tool turn[^$]*fix: write the tool call and its result as text$",
         ),
-        ("half \ud800", "half a character"),
+        ("half \ud800", "an unpaired surrogate"),
         ("  ", "'  ' in column"),
     ],
 )

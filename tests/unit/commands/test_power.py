@@ -103,7 +103,7 @@ def test_a_study_that_was_run_has_measured_variances(
     assert "no arm is called 'nobody'" in capfd.readouterr().err
     for file in (where / "out").rglob("predictions.parquet"):
         file.unlink()
-    with pytest.raises(HeadstartError, match="no contrast of accuracy has two seeds"):
+    with pytest.raises(HeadstartError, match="no contrast of accuracy has two differing seeds"):
         power_measured(where / "out")
 
 
@@ -126,8 +126,8 @@ def test_a_leaderboard_needs_its_test_examples(board: Path, capfd: pytest.Captur
         ("arm,accuracy\na,50\nb,high\n", "score 'high'"),
         ("arm,accuracy\na,50\nb,0.6\n", r"csv:2: accuracy 50, but 0.6 at .*csv:3: fractions and percentages"),
         ("arm,accuracy\na,50\nb,101\n", "csv:3: accuracy 101"),
-        ("arm,elo\na,1250\nb,1300\n", "'elo' is not known as a share"),
-        ("arm,rmse\na,0.2\nb,0.3\n", "'rmse' is not known as a share"),
+        ("arm,elo\na,1250\nb,1300\n", "'elo' is not known to be a share"),
+        ("arm,rmse\na,0.2\nb,0.3\n", "'rmse' is not known to be a share"),
         ("arm,accuracy,f1\na,50,40\nb,60,50\n", r"columns accuracy, f1 besides arm[\s\S]*--metric NAME"),
         ("arm,seed,accuracy\na,0,50\na,0.0,60\nb,0,60\n", r"csv:3: a has seed 0 twice, first at .*csv:2"),
         ("arm,size,accuracy\na,10,50\na,20,60\nb,10,60\n", "csv:3: a has size 20, but 10 at"),
@@ -172,7 +172,7 @@ def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:
         ("{board} --test-examples 100 --accuracy 70", "--accuracy: 70 is not used: {board} holds single"),
         ("{board} --test-examples 100 --seeds 3", "--seeds: 3 is not used"),
         ("{board} --test-examples 100 --control a", "--control: a is not used"),
-        ("--test-examples 100 --metric f1", "--metric: f1 is not used: it is of a study"),
+        ("--test-examples 100 --metric f1", "--metric: f1 is not used: it needs a study"),
     ],
 )
 def test_what_would_be_ignored_is_refused(

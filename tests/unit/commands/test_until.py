@@ -338,8 +338,8 @@ def test_no_seed_is_added_after_a_failure(tmp_path: Path, monkeypatch: pytest.Mo
     [
         ({}, ["--until-decided", "0"], "expected: more than 0"),
         ({}, ["--until-decided", "1", "--most-seeds", "5"], "expected: 9 or more, for 2 contrasts"),
-        ({}, ["--most-seeds", "40"], "expected: --until-decided POINTS beside it"),
-        ({}, ["--sequence", "t"], "expected: --until-decided POINTS beside it"),
+        ({}, ["--most-seeds", "40"], "expected: --until-decided POINTS as well"),
+        ({}, ["--sequence", "t"], "expected: --until-decided POINTS as well"),
         ({"arms": {"pretrained": {}, "words": None}}, ["--until-decided", "1"], "nothing can be decided"),
     ],
 )

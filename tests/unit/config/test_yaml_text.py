@@ -51,7 +51,7 @@ def refuse_file(file: Path) -> str:
         ("seeds: " + "9" * 5000, "not YAML: Exceeds the limit"),
         ("question: 2020-13-45", "not YAML: month must be in 1..12"),
         ("question: a\0b", "not YAML: unacceptable character #x0000"),
-        ('question: "\\ud800"', "half a character"),
+        ('question: "\\ud800"', "an unpaired surrogate"),
         ('question: "\\U00110000"', "not YAML: "),
         ("seeds: *no", "study.yaml:3: not YAML: found undefined alias 'no'"),
     ],
@@ -105,7 +105,7 @@ def test_names_that_no_file_has(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("~nobody-of-this-name/x", "~nobody-of-this-name is no user's home folder"),
+        ("~nobody-of-this-name/x", "~nobody-of-this-name is not a user's home folder"),
         ("./" + "x" * 300, "a path of "),
         ("./" + "y/" * 3000, "a path of "),
         ('"./a\\0b"', "a path with a NUL character"),
@@ -121,12 +121,12 @@ def test_paths_that_no_file_has(key: str, name: str, said: str) -> None:
     ("override", "said"),
     [
         ("question=" + "[" * 5000, "command line: question: "),
-        ('question="\\ud800"', "half a character"),
+        ('question="\\ud800"', "an unpaired surrogate"),
         ("question=\udcff", "unacceptable character #xdcff"),
-        ("\udcff=1", "half a character"),
+        ("\udcff=1", "an unpaired surrogate"),
         ("seeds=!!bool x", "the tag "),
         ("seeds=&a [*a]", "*a contains itself"),
-        (".".join(["data"] * 5000) + "=1", "a key of so many parts"),
+        (".".join(["data"] * 5000) + "=1", "not a study key: too many parts"),
         ("x" * 5000, "`key=value` expected"),
         ("seeds=" + "9" * 5000, "Exceeds the limit"),
         ("arms={[a]: 1}", "a list or a section as a key"),

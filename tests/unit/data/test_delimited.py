@@ -120,7 +120,7 @@ def test_mark_inside_a_text_is_text(tmp_path: Path) -> None:
     ("name", "text", "fix"),
     [
         ("a.csv", "text,label\na,b,x\n", "if a text holds ',': quote texts that contain it"),
-        ("a.tsv", "text\tlabel\na\tb\tx\n", "if a text holds tabs: take it out"),
+        ("a.tsv", "text\tlabel\na\tb\tx\n", "if a text holds tabs: remove it"),
         ("a.csv", "text,label\na\n", None),
     ],
 )

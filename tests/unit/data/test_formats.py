@@ -296,7 +296,7 @@ def test_one_json_list_is_read(tmp_path: Path, name: str, text: str) -> None:
             "a.json:2: a list on each line\n  expected: one object per line, with the names of its columns",
         ),
         ('{\n "data": []\n}', "a.json:1: one JSON object over several lines\n"),
-        ('{"a": 1}\n\ufeff{"a": 2}\n', "a.json:2: a byte-order mark (U+FEFF) inside the file: two files put"),
+        ('{"a": 1}\n\ufeff{"a": 2}\n', "a.json:2: a byte-order mark (U+FEFF) inside the file: two files con"),
         ('{"a": 1}\n{"a": 2, "b": 3, "a": 2}\n', "a.json:2: key 'a' appears twice in one object\n"),
         ('[{"a": 1}, {"m": {"b": 2, "b": 3}}]', "a.json row 2: key 'b' appears twice in one object\n"),
     ],

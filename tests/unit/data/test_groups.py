@@ -162,7 +162,7 @@ def test_few_groups_are_warned_of(tmp_path: Path, n_groups: int, is_few: bool) -
     loaded = corpus(tmp_path, lines(*(i % n_groups for i in range(60))))
     expected = (
         f"all test texts are in {n_groups} groups (column group): intervals over so few are uncertain; if "
-        "that is not what test texts have in common, set data.group to another column, or to null"
+        "this is not how test texts are grouped, set data.group to another column, or to null"
     )
     assert warnings(loaded) == ([expected] if is_few else [])
 

@@ -141,7 +141,7 @@ def test_what_cannot_be_cut_and_is_too_long_is_refused(text: Any, monkeypatch: p
     monkeypatch.setattr(long_texts, "LONG", 100)
     monkeypatch.setattr(long_texts, "MOST_WHOLE", 1500)
     with pytest.raises(
-        TextTooLongError, match=r"characters, beginning with[\s\S]*fix: cut the text"
+        TextTooLongError, match=r"characters, beginning with[\s\S]*fix: shorten the text"
     ) as caught:
         cut_long_texts([text], KINDS["wordpiece"](), 16)
     assert caught.value.text == text

@@ -95,7 +95,7 @@ def test_a_model_starts_in_float32_and_training_mode(checkpoint: Checkpoint) -> 
 
 def test_a_body_of_other_sizes_is_refused(checkpoint: Checkpoint) -> None:
     checkpoint.config.intermediate_size += 1
-    with pytest.raises(ModelError, match="weights of the body are absent or of another size"):
+    with pytest.raises(ModelError, match="weights of the body are missing or of the wrong size"):
         initialise_model(checkpoint, pretrained=True, seed=0)
 
 

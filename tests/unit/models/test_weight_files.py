@@ -93,7 +93,7 @@ def _leave_foreign(folder: Path) -> None:
         (lambda f: (f / "model.safetensors").unlink(), "no weights found"),
         (
             lambda f: (f / "model.safetensors").write_text(POINTER),
-            "model.safetensors is a pointer of git-lfs",
+            "model.safetensors is a Git LFS pointer",
         ),
         (lambda f: _cut(f, "model.safetensors"), r"model.safetensors is cut or damaged, at [\d,]+ bytes"),
         (lambda f: (f / "model.safetensors").write_bytes(b""), "model.safetensors is cut or damaged, at 0"),

@@ -130,8 +130,8 @@ def test_verdicts_by_a_margin_are_told_with_it(verdict: str, start: str) -> None
 @pytest.mark.parametrize(
     ("stated", "words"),
     [
-        ("before the results", "stood in the study file before"),
-        ("after the results", "verdicts by it explore"),
+        ("before the results", "was set in the study file before"),
+        ("after the results", "verdicts that use it are exploratory"),
     ],
 )
 def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
@@ -166,7 +166,7 @@ def test_two_seeds_are_said_to_be_few() -> None:
 
 def test_of_an_arm_whose_every_run_failed_this_alone_is_said() -> None:
     (sentence,) = draw_conclusions(findings_of({"pretrained": (None, None), "random": (0.5, 0.6)}))
-    assert sentence.startswith("Some runs failed and are in no figure (2 of 2 of pretrained): ")
+    assert sentence.startswith("Some runs failed and are excluded (2 of 2 of pretrained): ")
 
 
 def test_sentences_are_of_the_last_size() -> None:
@@ -316,7 +316,7 @@ def test_a_margin_stated_after_the_results_is_said_where_a_study_ends() -> None:
         draw_conclusions(replace(with_contrast(), margin=Margin(value=1.0, stated=stated)))
         for stated in ("after the results", "before the results")
     )
-    assert after[1].startswith("The margin, 1 point, was stated after the results")
+    assert after[1].startswith("The margin, 1 point, was set after the results")
     assert not any("margin" in sentence for sentence in before)
 
 

@@ -18,7 +18,10 @@ def looks(*n_seeds: int) -> list[Look]:
     [
         (
             (3,),
-            "with 3 seeds: verdicts and intervals allow for 2 looks. The error rate of this look is 0.42% of",
+            (
+                "with 3 seeds: verdicts and intervals allow for 2 looks. The error rate of this look is "
+                "0.42%, that of"
+            ),
         ),
         ((3, 5, 8), "with 3, with 5 and with 8 seeds: verdicts and intervals allow for 4 looks."),
     ],

@@ -73,9 +73,10 @@ def test_who_sets_each_arms_rate_is_shown_and_in_json() -> None:
     }
     of = study(tune=None, arms=arms, training={"learning_rate": {"full": 1e-4}}, confounded=True)
     shown = lines(planned(of))
-    said = next(line for line in shown if line.startswith("rates are set by"))
+    said = next(line for line in shown if line.startswith("learning rates set by"))
     assert said == (
-        "rates are set by the study: a; what suits the method: low; the arm: own; the arm's own grid: tried"
+        "learning rates set by the study: a; the method's default: low; the arm: own; the arm's own "
+        "grid: tried"
     )
     assert planned(of).to_dict()["learning_rates"] == {
         "a": {"values": [1e-4], "source": "study", "suits_method": 3e-5},

@@ -59,8 +59,8 @@ def test_where_nothing_is_sure_nothing_is_said(low: Any, high: Any) -> None:
 def test_a_curve_that_fell_is_told() -> None:
     (_, note) = explain_worth([row(198, 190, 250, below_again=500), row(300, 200, 400)])
     assert note == (
-        "random does not only rise with labels: it reaches 70.1 with 198 (below it again with 500). Worth is "
-        "the fewest with which it reaches a score."
+        "random does not rise steadily with labels: it reaches 70.1 with 198 (below it again with "
+        "500). Worth is the fewest with which it reaches a score."
     )
 
 
@@ -72,7 +72,7 @@ def test_sizes_far_apart_are_named_once() -> None:
 
 def test_each_interval_is_said_to_be_its_own() -> None:
     (note,) = explain_worth([row(300, 200, 400)])
-    assert "each holds by itself" in note
+    assert "each 95% interval holds on its own" in note
     assert list(explain_worth([])) == []
 
 

@@ -52,7 +52,7 @@ def test_a_study_file_of_somebody_else_is_not_overwritten(tmp_path: Path, conten
 
 def test_a_study_file_that_was_changed_in_our_folder_is_not_overwritten(layout: StudyLayout) -> None:
     layout.study_file.write_text(OWN, encoding="utf-8")
-    with pytest.raises(OutputError, match="is not as headstart wrote it"):
+    with pytest.raises(OutputError, match="was changed since headstart wrote it"):
         check_ours(layout)
 
 
@@ -105,5 +105,5 @@ def test_a_mark_of_that_name_alone_is_none(tmp_path: Path) -> None:
 def test_a_folder_whose_study_file_is_gone_says_so(layout: StudyLayout) -> None:
     write_record(layout, make_record())
     layout.study_file.unlink()
-    with pytest.raises(OutputError, match=r"its study\.yaml is gone"):
+    with pytest.raises(OutputError, match=r"its study\.yaml is missing"):
         RunStore(layout.out).open_study(make_study(layout.out))

@@ -100,7 +100,7 @@ def test_folder_may_be_moved(tmp_path: Path) -> None:
 
 def test_study_that_cannot_be_read_again_is_told(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("seeds: [", encoding="utf-8")
-    with pytest.raises(OutputError, match="cannot be read again"):
+    with pytest.raises(OutputError, match="cannot be read"):
         read_earlier_study(StudyLayout(tmp_path))
 
 

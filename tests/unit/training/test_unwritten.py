@@ -65,7 +65,7 @@ def test_the_row_of_a_conversation_too_long_is_named(
     }
     (tmp_path / "study.yaml").write_text(json.dumps(study), encoding="utf-8")
     with pytest.raises(
-        DataError, match=r"characters, beginning with 'so so so[\s\S]*fix: cut the text"
+        DataError, match=r"characters, beginning with 'so so so[\s\S]*fix: shorten the text"
     ) as caught:
         plan(load_study(tmp_path / "study.yaml"))
     assert caught.value.where == f"{data}:8"

@@ -69,10 +69,8 @@ def mention_siblings(found: PartFiles) -> list[str]:
     if not others:
         return []
     return [
-        (
-            f"{', '.join(others)} in the same folder: `headstart init  {shlex.quote(str(train.parent))}` "
-            "uses all parts"
-        )
+        f"{', '.join(others)} in the same folder: `headstart init {shlex.quote(str(train.parent))}` "
+        "uses all parts"
     ]
 
 

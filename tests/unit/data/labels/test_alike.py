@@ -28,11 +28,11 @@ def messages(*names: str) -> list[str]:
         (("a", "a\u200b"), "labels 'a' and 'a\\u200b' differ in spaces or invisible characters"),
         (
             ("caf\u00e9", "cafe\u0301"),
-            "labels 'caf\\xe9' and 'cafe\\u0301' differ in how their characters are",
+            "labels 'caf\\xe9' and 'cafe\\u0301' differ in Unicode encoding",
         ),
         (("\uff21", "A"), "labels '\uff21' and 'A' differ in Unicode encoding (normalization)"),
         (("1", "1.0", "01"), "labels '1' and '1.0' and '01' differ in how a number is written"),
-        (("\uff21 b", "a  b"), "labels '\uff21 b' and 'a  b' differ in case, spaces or how their characters"),
+        (("\uff21 b", "a  b"), "labels '\uff21 b' and 'a  b' differ in case, spaces or Unicode encoding"),
     ],
 )
 def test_alike_names_are_warned_of(names: tuple[str, ...], message: str) -> None:
