@@ -73,7 +73,9 @@ def compare(
     ] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
-    table: Annotated[str | None, typer.Option(help="Print only this table, such as arms.")] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Print only this table, such as arms.")
+    ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print all notes, not just five.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
