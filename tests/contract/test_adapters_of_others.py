@@ -163,7 +163,7 @@ def test_prompt_before_a_decoders_classifier_is_refused(family: str, tmp_path: P
 
 def test_tasks_are_not_mixed_up(llama: Path, tmp_path: Path) -> None:
     adapt(tmp_path / "causal", llama, CAUSAL)
-    with pytest.raises(ModelError, match="labels nothing"):
+    with pytest.raises(ModelError, match="this is a generative model"):
         open_predictor(tmp_path / "causal")
     base = write_checkpoint(tmp_path / "base", "gpt2")
     adapt(tmp_path / "labels", base, LABELS)

@@ -292,7 +292,7 @@ EVERYWHERE: dict[str, tuple[Damage, str]] = {
     "unknown family": (change(_CONFIG, model_type="nope"), "no usable checkpoint"),
     "family list": (change(_CONFIG, model_type=["bert"]), "model_type is"),
     "architectures": (change(_CONFIG, architectures="x"), "architectures is"),
-    "architecture numbers": (change(_CONFIG, architectures=[1]), "architectures holds"),
+    "architecture numbers": (change(_CONFIG, architectures=[1]), "architectures contains"),
     "own code": (change(_CONFIG, model_type="own", auto_map={"AutoConfig": "own.C"}), "code of its own"),
     "kernels": (change(_CONFIG, attn_implementation="kernels-community/x"), "code from the hub"),
     "own kernels": (change(_CONFIG, _attn_implementation="a/b"), "code from the hub"),

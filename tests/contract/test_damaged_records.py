@@ -119,7 +119,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a list": (write("record.json", b"[1]"), "is not a JSON object"),
     "deep": (write("record.json", b"[" * 200_000), "deep"),
     "digits": (write("record.json", b'{"schema_version": ' + b"1" * 5000 + b"}"), "is not complete JSON"),
-    "twice": (write("record.json", b'{"schema_version": 2, "schema_version": 2}'), "stands twice"),
+    "twice": (write("record.json", b'{"schema_version": 2, "schema_version": 2}'), "appears twice"),
     "no version": (write("record.json", b"{}"), "has no schema_version"),
     "a type": (edit_old(seed="one"), "seed: Input should be a valid integer"),
     "nan": (edit_old(seconds=float("nan")), "NaN is not a JSON number"),

@@ -356,7 +356,7 @@ def test_epochs_are_over_seeds_and_items(shown: Run, tmp_path: Path) -> None:
     (row,) = json.loads(shown("compare", tmp_path, "--json"))["contrasts"]
     assert (row["n_seeds"], row["test_examples"], row["verdict"]) == (3, 400, "better")
     out = shown("compare", tmp_path)
-    assert "very models" not in out
+    assert "these models only" not in out
 
 
 def test_groups_make_the_interval_wider_where_they_agree(shown: Run, tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_changed_key_is_refused(
     main(["run", str(study_file(arms=WORDS))])
     before = written(tmp_path / "out")
     assert main(["run", str(study_file(arms=WORDS)), "select.metric=macro_f1"]) == 2
-    assert "what differs: select.metric was None, is macro_f1" in capsys.readouterr().err
+    assert "differences: select.metric was None, is macro_f1" in capsys.readouterr().err
     assert written(tmp_path / "out") == before
 
 

@@ -185,7 +185,7 @@ def test_model_that_was_deleted_is_said_to_be_gone(copy: Tuned) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("tune.learning_rate=[3e-3]", "arms.pretrained.tune.learning_rate held [1e-07], and does no more"),
+        ("tune.learning_rate=[3e-3]", "arms.pretrained.tune.learning_rate 1e-07 was removed"),
         ("tune.weight_decay=[0.1]", "arms.pretrained.weight_decay was 0.01, is tuned"),
         ("tune=null", "arms.pretrained.learning_rate was tuned, is 1.0"),
     ],

@@ -47,7 +47,7 @@ def _warn_of_rates(study: Study) -> Iterator[StudyWarning]:
             kind="learning-rate",
             message=f"training.learning_rate {rate:g} is used for arms of several methods, "
             f"instead of the rates that suit them: {_list_own_rates(far)}; to set a "
-            f"rate per method, write training: {{learning_rate: {{{each}}}}}(methods "
+            f"rate per method, write training: {{learning_rate: {{{each}}}}} (methods "
             "left out keep their default), or on the command line "
             f"training.learning_rate.{next(iter(methods))}={rate:g}",
         )

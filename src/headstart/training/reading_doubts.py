@@ -60,7 +60,7 @@ def _warn_of_tokenizer_class(corpus: Corpus, checkpoint: Checkpoint) -> Iterator
         yield StudyWarning(
             kind="tokenizer-class",
             message=f"{checkpoint.name}: transformers reads its tokenizer as a {kind}, which "
-            f"gives other tokens than its tokenizer.json, such as for {other[:40]!r}; "
+            f"gives different tokens than its tokenizer.json, such as for {other[:40]!r}; "
             "to use tokenizer.json as it is, set tokenizer_class to "
             "PreTrainedTokenizerFast in tokenizer_config.json",
         )

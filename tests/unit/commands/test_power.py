@@ -97,7 +97,7 @@ def test_a_study_that_was_run_has_measured_variances(
     other = power_measured(where / "out", seeds=7, test_examples=500).contrasts[0]
     assert (other.test_examples, other.n_seeds, other.difference) == (500, 7, None)
     assert main(["power", str(where / "out"), "--difference", "5"]) == 0
-    assert "smallest difference" in capfd.readouterr().out
+    assert "minimum detectable difference" in capfd.readouterr().out
     assert power_measured(where / "out", metric="macro_f1").contrasts
     assert main(["power", str(where / "out"), "--control", "nobody"]) == 2
     assert "no arm is called 'nobody'" in capfd.readouterr().err
@@ -150,7 +150,7 @@ def test_rows_of_one_arm_are_one_result(tmp_path: Path, capfd: pytest.CaptureFix
         ("c", 0.4, 1),
     ]
     assert main(["power", str(file), "--test-examples", "1000"]) == 0
-    assert "one result, their mean: a of 2." in " ".join(capfd.readouterr().out.split())
+    assert "Rows of the same arm are averaged: a of 2." in " ".join(capfd.readouterr().out.split())
 
 
 def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:

@@ -398,5 +398,5 @@ def test_no_seed_both_chooses_and_judges() -> None:
     message = r"tune\.seeds: seeds 1, 2 would both choose the setting and evaluate it"
     with pytest.raises(ValidationError, match=message):
         study(seeds=3, tune={"learning_rate": [1e-5], "seeds": [1, 2, 3]})
-    with pytest.raises(ValidationError, match=r"arms\.a\.tune\.seeds: seed 0 would choose"):
+    with pytest.raises(ValidationError, match=r"arms\.a\.tune\.seeds: seed 0 would both choose"):
         study(seeds=1, arms={"a": {"tune": {"learning_rate": [1e-5], "seeds": [0]}}, "words": None})

@@ -32,7 +32,7 @@ def write(path: Path, rows: list[str], hostile: str) -> Path:
         ('"label":1' + "0" * 390, "regression", "a finite number"),
         ('"label":1e400', "regression", "a finite number"),
         ('"label":NaN', "regression", "a finite number"),
-        ('"label":' + "[" * 150 + "]" * 150, "classification", "holds several"),
+        ('"label":' + "[" * 150 + "]" * 150, "classification", "contains several"),
     ],
 )
 def test_a_row_is_refused_with_its_line(tmp_path: Path, cells: str, task: str, said: str) -> None:

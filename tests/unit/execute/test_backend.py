@@ -114,7 +114,7 @@ def test_a_pack_whose_process_was_killed_is_tried_again_as_it_was_and_then_in_ha
         True,
         False,
     ]
-    assert "in halves: words/all/0, words/all/1, words/all/2" in own.said[1]
+    assert "in two halves: words/all/0, words/all/1, words/all/2" in own.said[1]
 
 
 def test_a_pack_whose_process_ended_by_itself_is_halved_at_once(lost: Make) -> None:

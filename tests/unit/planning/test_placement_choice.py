@@ -115,7 +115,7 @@ def test_both_cases_are_probed_with_all_their_threads() -> None:
 def test_workers_that_memory_does_not_hold_are_not_chosen() -> None:
     placement = _place(_two_or_one(together=0.1, alone=0.1, memory=20))
     assert (placement.workers, placement.threads) == (1, 2)
-    assert "memory holds 1 of 2 workers" in placement.reason
+    assert "memory fits 1 of 2 workers" in placement.reason
 
 
 @pytest.mark.parametrize(("memory", "workers"), [(10, 2), (12, 2), (20, 1)])

@@ -42,7 +42,7 @@ def test_a_row_tells_parameters_and_memory_of_an_arm() -> None:
 def test_packs_and_what_was_measured_are_shown() -> None:
     group = replace(COST.groups[0], pack=2, measured=MeasuredSteps(int(1.2 * GIB), 0.1, 2))
     assert rows(replace(COST, groups=(group,)))[1] == (
-        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 as one 1.2 GiB, 2 as one"
+        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 together 1.2 GiB, 2 together"
     )
 
 
@@ -87,7 +87,7 @@ def test_on_a_gpu_the_table_is_of_its_memory() -> None:
     group = replace(ON_GPU.groups[0], measured=measured)
     assert rows(replace(ON_GPU, groups=(group,)))[:2] == [
         "arm parameters trainable GPU memory, expected measured",
-        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 as one 1.2 GiB, 2 as one",
+        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 together 1.2 GiB, 2 together",
     ]
 
 

@@ -48,7 +48,7 @@ def test_what_was_seen_and_guessed_is_said() -> None:
 
 
 def test_rows_that_were_not_seen_are_said() -> None:
-    assert render(rows=10_000, seen=5000)[0].startswith("a.csv: 10000 rows, 5000 looked at, spread over")
+    assert render(rows=10_000, seen=5000)[0].startswith("a.csv: 10000 rows, 5000 read, spread over")
 
 
 def test_schema_of_another_version_is_said() -> None:

@@ -37,7 +37,7 @@ FOUND = Judgements(
     ("verdict", "begins"),
     [
         ("better", "lora beats base: its answer is preferred on 72.5% (60.0 to 82.0) of 40 prompts"),
-        ("worse", "lora is behind base: its answer is preferred on 72.5%"),
+        ("worse", "lora is worse than base: its answer is preferred on 72.5%"),
         ("undecided", "No clear difference between lora and base: lora's answer is preferred on 72.5%"),
     ],
 )

@@ -75,7 +75,7 @@ def test_what_is_left_out_is_said() -> None:
     size = make_size()
     lines = render(make_size(counted=size.full.omit(["norms", "blocks"]), omitted=("norms", "blocks")))
     assert "8,000 parameters" in lines
-    assert "left out: norms, blocks" in lines
+    assert "excluded: norms, blocks" in lines
     assert "full fine-tuning, without activations: 203.8 KiB" in lines
 
 

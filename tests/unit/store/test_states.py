@@ -40,4 +40,4 @@ def test_half_a_state_is_said(file: Path, tmp_path: Path, kept: int) -> None:
 def test_a_folder_in_its_place_is_said(file: Path, tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
-    assert "begins anew" in str(describe_damaged_state(StudyLayout(tmp_path), KEY))
+    assert "restarts from the beginning" in str(describe_damaged_state(StudyLayout(tmp_path), KEY))

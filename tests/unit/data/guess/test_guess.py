@@ -182,7 +182,7 @@ def test_column_that_divides_the_rows_is_told_and_is_no_label(tmp_path: Path) ->
     guess = guess_data(write_jsonl(tmp_path / "a.jsonl", rows))
     assert guess.columns == {"text": "text", "label": "kind"}
     assert guess.passed_over == {"split": "names each row's part"}
-    assert any(doubt.startswith("split names each row's part, and is not read") for doubt in guess.doubts)
+    assert any(doubt.startswith("split names each row's part but is not used") for doubt in guess.doubts)
 
 
 def test_class_may_be_called_as_a_part_is(tmp_path: Path) -> None:
