@@ -53,7 +53,7 @@ def test_rows_that_were_not_seen_are_said() -> None:
 
 def test_schema_of_another_version_is_said() -> None:
     *_, caution, last = render_init(replace(make_draft(), is_other_schema=True)).splitlines()
-    assert caution.endswith("`headstart schema > study.schema.json` renews it")
+    assert caution.endswith("`headstart schema > study.schema.json` updates it")
     assert last == "wrote study.yaml; next: headstart plan study.yaml"
 
 

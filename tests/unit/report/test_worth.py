@@ -67,7 +67,7 @@ def test_a_curve_that_fell_is_told() -> None:
 def test_sizes_far_apart_are_named_once() -> None:
     rows = [row(198, 190, 250, wide_gaps=((125, 2000),))] * 2
     (_, note) = explain_worth(rows)
-    assert note.startswith("random was run with no number of labels between 125 and 2,000, which are")
+    assert note.startswith("random was run with no number of labels between 125 and 2,000, more than a")
 
 
 def test_each_interval_is_said_to_be_its_own() -> None:

@@ -98,7 +98,7 @@ def test_a_mark_of_that_name_alone_is_none(tmp_path: Path) -> None:
     layout.mark_file.write_text('{"holds": "a diary"}', encoding="utf-8")
     assert read_mark(layout) is None
     (tmp_path / "diary.txt").touch()
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="contains something other"):
         check_ours(layout)
 
 

@@ -34,13 +34,13 @@ def test_what_a_killed_first_write_left_does_not_keep_the_study_out(tmp_path: Pa
     (tmp_path / ".study.yaml-abcd1234").touch()
     check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
     (tmp_path / ".other").touch()
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="contains something other"):
         check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
 
 
 def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="contains something other"):
         check_same_study(StudyLayout(tmp_path / "out"), make_study(tmp_path / "out"))
 
 
