@@ -23,6 +23,7 @@ from headstart.methods.load_adapters import load_adapter
 from headstart.methods.lora_layers import list_trained_modules
 from headstart.methods.peft import PEFT
 from headstart.methods.peft_format import merge_adapter, save_adapter, wrap_with_peft
+from headstart.methods.peft_types import refuse_type
 from headstart.models.library import silence_logs
 from headstart.tasks import load_task
 from tiny import FAMILIES, PAD, make_tiny_config, make_tiny_run, max_difference
@@ -275,6 +276,12 @@ def test_a_type_that_needs_more_than_steps_is_refused(kind: str) -> None:
 def test_settings_that_need_more_than_steps_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="not supported"):
         _check(settings | {"target_modules": ["q_proj"]}, "llama", causal=True)
+
+
+def test_a_prompt_from_a_text_names_what_it_needs() -> None:
+    settings = {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2, "prompt_tuning_init": "TEXT"}
+    with pytest.raises(ModelError, match="TEXT needs tokenizer_name_or_path and prompt_tuning_init_text"):
+        refuse_type(settings)
 
 
 @pytest.mark.parametrize("causal", [True, False])

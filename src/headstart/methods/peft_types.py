@@ -47,17 +47,22 @@ def refuse_type(config: Mapping[str, Any]) -> None:
         raise ModelError(f"PEFT's {kind} {reason}, which is not supported", fix=f"use peft_type: {instead}")
     for got, expected in list_faults(config):
         raise ModelError(got, expected=expected)
-    if getattr(given := config.get("prompt_tuning_init"), "value", given) == "TEXT":
-        raise ModelError(
-            "prompt_tuning_init: TEXT needs a tokenizer that PEFT loads itself, which is not supported",
-            expected="a prompt that starts from random values",
-            fix="use prompt_tuning_init: RANDOM",
-        )
+    _check_text_prompt(config)
     for name, reason in _REFUSED_SETTINGS.items():
         if config.get(name):
             raise ModelError(
                 f"{name} of PEFT's {kind} {reason}, which is not supported", fix=f"leave {name} out"
             )
+
+
+def _check_text_prompt(config: Mapping[str, Any]) -> None:
+    given = config.get("prompt_tuning_init")
+    needed = ("tokenizer_name_or_path", "prompt_tuning_init_text")
+    if getattr(given, "value", given) == "TEXT" and not all(config.get(key) for key in needed):
+        raise ModelError(
+            f"prompt_tuning_init: TEXT needs {' and '.join(needed)}",
+            fix="set both below peft, or use prompt_tuning_init: RANDOM",
+        )
 
 
 def check_trainable(wrapped: Any) -> None:
