@@ -241,7 +241,7 @@ def _result(process: subprocess.Popen[str]) -> Outcome:
     """The line that it says in the end; what went wrong stands on stderr."""
     stdout, _ = process.communicate()
     if process.returncode:
-        raise SystemExit(f"a participant ended with code {process.returncode}")
+        raise SystemExit(f"a participant exited with code {process.returncode}")
     outcome: Outcome = json.loads(stdout.strip().splitlines()[-1])
     return outcome
 

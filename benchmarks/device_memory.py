@@ -19,12 +19,12 @@ from cells import SHAPES, Shape
 MIB: Final = 2**20
 #: RoBERTa-small with the embedding rows that were in use, and the batch.
 ROWS, TEXTS, TOKENS = 9_000, 8, 128
-#: By the number of runs as one, MiB reserved: as captured, and compiled before.
+#: By the number of runs together, MiB reserved: as captured, and compiled before.
 MEASURED: Final = {1: (536, 610), 6: (2_980, 2_848), 32: (14_204, 13_096), 64: (27_558, None)}
 
 
 def expect(shape: Shape, runs: int) -> tuple[float, float]:
-    """The least and the most MiB expected of so many runs as one."""
+    """The least and the most MiB expected of so many runs together."""
     from headstart.data.batches import Batch
     from headstart.engine.trace import trace_memory
     from headstart.planning.device_memory import estimate_device_memory
@@ -63,7 +63,7 @@ def expect(shape: Shape, runs: int) -> tuple[float, float]:
 def main() -> None:
     """Print the table."""
     shape = replace(SHAPES["roberta-small"], vocabulary=ROWS)
-    print("| runs as one | MiB expected | reserved | compiled | reserved to the middle |")
+    print("| runs together | MiB expected | reserved | compiled | reserved to the middle |")
     print("| ---: | ---: | ---: | ---: | ---: |")
     for runs, (captured, compiled) in MEASURED.items():
         low, high = expect(shape, runs)

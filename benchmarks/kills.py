@@ -241,7 +241,7 @@ class Bench:
         self._run(outcome, folder, None, base.seconds)
         if outcome.codes[-1] != 0:
             outcome.failures.append(
-                f"the last run ended with code {outcome.codes[-1]}: {_read_tail(folder, 300)}"
+                f"the last run exited with code {outcome.codes[-1]}: {_read_tail(folder, 300)}"
             )
         snapshot = take_snapshot(folder / "out")
         outcome.failures += [f"left: {path}" for path in snapshot.scratch]

@@ -383,7 +383,7 @@ def _child(part: Part) -> dict[str, float]:
     command = [sys.executable, __file__, "--part", json.dumps(asdict(part))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{part} ended with code {done.returncode}")
+        raise SystemExit(f"{part} exited with code {done.returncode}")
     outcome: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return outcome
 

@@ -229,7 +229,7 @@ def _failure(why: str) -> Outcome:
 
 
 def stacked(cell: Cell, single: Outcome) -> Outcome:
-    """R runs as one, where memory should hold them: each needs what a run has above its process's base."""
+    """R runs together, where memory should hold them: each needs what a run has above its process's base."""
     if cell.device == "cpu" and single.base + cell.members * (single.mib - single.base) > _free_mib():
         return _failure("no memory")
     return alone(cell)

@@ -30,7 +30,7 @@ def choose_device(setting: Literal["auto", "cpu", "cuda"]) -> torch.device:
     has_gpu = setting != "cpu" and cuda.count_gpus() > 0
     if setting == "cuda" and not has_gpu:
         raise ModelError(
-            "cuda asked for, and torch sees no such device", where="device", fix="set device: auto"
+            "cuda requested, but torch finds no CUDA device", where="device", fix="set device: auto"
         )
     _keep_to_quota()
     return torch.device("cuda" if has_gpu else "cpu")

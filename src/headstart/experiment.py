@@ -80,7 +80,7 @@ def run_missing(
         raise HeadstartError(
             f"every run failed; the first: {findings.records[0].error}",
             where=str(opened.store.out),
-            fix="the records below runs/ hold the traces; mend the cause and run again",
+            fix="the records in runs/ have the tracebacks; fix the cause and run again",
         )
     return Results(findings, opened.store.out, placement)
 
@@ -174,7 +174,10 @@ def _read_placement(opened: OpenStudy) -> PlacementRecord | None:
     earlier = opened.store.read_placement()
     if earlier is None or not (changes := list_changes(earlier, opened)):
         return earlier
-    what = "the runs that are missing train in another way than those before, and may be rounded otherwise: "
+    what = (
+        "the missing runs will train under other conditions than the earlier ones, and may differ by "
+        "rounding: "
+    )
     opened.log(Caution(what + "; ".join(changes)))
     return None
 
@@ -211,7 +214,7 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
             yield StudyWarning(
                 kind="model-gone",
                 message=f"{arm}: the model of its best run, {best.key}, was deleted, so models/{arm} "
-                f"is not there; to have it, delete runs/{best.key} and run again",
+                f"is missing; to restore it, delete runs/{best.key} and run again",
             )
 
 

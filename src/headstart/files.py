@@ -61,7 +61,7 @@ def read_file(path: Path) -> bytes:
         OSError: it is not there, is no file, or cannot be read.
     """
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "no regular file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     return path.read_bytes()
 
 
@@ -90,7 +90,7 @@ def write_folder_atomically(path: Path, *, keep_existing: bool = False) -> Itera
             removed; for folders that are named by their content.
 
     Raises:
-        FileExistsError: `path` is there already, and `keep_existing` is not set.
+        FileExistsError: `path` already exists, and `keep_existing` is not set.
         MachineError: it cannot be written.
     """
     with writing(path):
@@ -103,7 +103,7 @@ def write_folder_atomically(path: Path, *, keep_existing: bool = False) -> Itera
             _sync_tree(temporary)
             is_moved = _move_folder(temporary, path)
         if not is_moved and not keep_existing:
-            raise FileExistsError(f"{path} is there already")
+            raise FileExistsError(f"{path} already exists")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -141,12 +141,12 @@ def find_file_fault(path: Path) -> str | None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return "a link to nothing" if path.is_symlink() else None
+        return "a dangling link" if path.is_symlink() else None
     except ValueError:  # a NUL in it, or half a character
-        return "a name that no file has"
+        return "an invalid file name"
     except OSError as error:
         is_loop = error.errno == errno.ELOOP
-        return "a link that leads back to itself" if is_loop else f"not readable: {error.strerror}"
+        return "a link that points back to itself" if is_loop else f"not readable: {error.strerror}"
     if stat.S_ISREG(mode):
         return None if os.access(path, os.R_OK) else "not readable: this user has no permission"
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}

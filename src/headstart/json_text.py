@@ -54,7 +54,7 @@ def join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(joined) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in joined if names.count(name) > 1)
-        raise JsonTextError(f"the key {twice!r} stands twice in one object")
+        raise JsonTextError(f"the key {twice!r} appears twice in one object")
     return joined
 
 
@@ -90,7 +90,7 @@ def _split_strings(text: str) -> list[str]:
 
 def refuse_depth() -> JsonTextError:
     """What to say of lists and objects that lie too deep."""
-    return JsonTextError(f"lists and objects in one another, more than {MOST_DEPTH} deep")
+    return JsonTextError(f"lists and objects nested more than {MOST_DEPTH} deep")
 
 
 def parse_digits(digits: str) -> int:
@@ -105,5 +105,5 @@ def parse_digits(digits: str) -> int:
 
 
 def refuse_constant(name: str) -> float:
-    """Whatever is no number of JSON is none here."""
-    raise JsonTextError(f"{name} is no number of JSON")
+    """Whatever is not a JSON number is none here."""
+    raise JsonTextError(f"{name} is not a JSON number")

@@ -14,27 +14,27 @@ from typing import Final
 
 from headstart.errors import HeadstartError, OutputError
 
-_FREE: Final = "free some there, or name a folder on another disk, then run again"
+_FREE: Final = "free some space there, or use a folder on another disk, then run again"
 _FILES: Final = "close other programs, or raise the limit (ulimit -n), then run again"
 _MEANINGS: Final = {
     errno.ENOSPC: ("the disk is full, or has no inodes left (df -h, df -i)", _FREE),
     errno.EDQUOT: ("your quota on this disk is used up", _FREE),
-    errno.EFBIG: ("the file would be larger than is allowed here (ulimit -f)", "raise the limit"),
+    errno.EFBIG: ("the file would exceed the size limit (ulimit -f)", "raise the limit"),
     errno.EROFS: ("the disk is read-only", "name a folder that can be written"),
     errno.EACCES: ("permission denied", "name a folder that you may write, or change its permissions"),
     errno.EPERM: ("permission denied", "name a folder that you may write, or change its permissions"),
     errno.EIO: ("the disk reports an error (input/output error)", "check the disk, or name another folder"),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "choose a shorter one"),
-    errno.ENOTDIR: ("a part of the path is a file and no folder", "name another folder"),
-    errno.EEXIST: ("a file is there where a folder is needed", "name another folder"),
-    errno.EISDIR: ("a folder is there where a file is needed", "choose another name, or move the folder"),
-    errno.ELOOP: ("links in the path lead in a circle", "name another folder"),
-    errno.ENOENT: ("the folder is not there, or was removed meanwhile", "make it, then run again"),
-    errno.ESTALE: ("the network disk was taken away (stale handle)", "mount it again, then run again"),
+    errno.ENOTDIR: ("part of the path is a file, not a folder", "name another folder"),
+    errno.EEXIST: ("it is a file, where a folder is needed", "name another folder"),
+    errno.EISDIR: ("it is a folder, where a file is needed", "choose another name, or move the folder"),
+    errno.ELOOP: ("links in the path form a loop", "name another folder"),
+    errno.ENOENT: ("the folder does not exist, or was removed meanwhile", "create it, then run again"),
+    errno.ESTALE: ("the network disk was disconnected (stale handle)", "mount it again, then run again"),
     errno.EMFILE: ("this process has too many files open", _FILES),
     errno.ENFILE: ("this machine has too many files open", _FILES),
-    errno.EAGAIN: ("no more processes or threads may begin (ulimit -u)", "lower workers, or raise the limit"),
-    errno.ENOMEM: ("this machine has no memory left for it", "lower workers, or close other programs"),
+    errno.EAGAIN: ("too many processes or threads (ulimit -u)", "lower workers, or raise the limit"),
+    errno.ENOMEM: ("this machine is out of memory", "lower workers, or close other programs"),
 }  # fmt: skip
 #: Faults that are the machine's, wherever they come from: never a bug of the program.
 _OF_THE_MACHINE: Final = frozenset(
@@ -96,7 +96,7 @@ def beginning(what: str) -> Iterator[None]:
             raise
         told = explain_system_error(error)
         raise MachineError(
-            f"{what} cannot begin: {told.got}", number=told.number, where=told.where, fix=told.fix
+            f"{what} cannot start: {told.got}", number=told.number, where=told.where, fix=told.fix
         ) from error
 
 

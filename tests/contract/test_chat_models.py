@@ -97,7 +97,7 @@ def test_generate_stops_there_and_says_how_it_asks(tuned: Path, capsys: pytest.C
     assert main(["generate", str(tuned / "out/models/full"), "say it 3"]) == 0
     shown = capsys.readouterr()
     assert shown.out.strip() == RESPONSE
-    assert "asked in its own chat template; a turn ends with <|turn_end|>" in " ".join(shown.err.split())
+    assert "prompted with its own chat template; a turn ends with <|turn_end|>" in " ".join(shown.err.split())
 
 
 def test_a_chat_model_is_measured_as_it_was_made(tuned: Path, tmp_path: Path) -> None:
@@ -138,11 +138,11 @@ def test_plan_says_in_which_template_and_where_turns_end(
     study = _write_study(tmp_path, tuned / "model")
     assert main(["plan", str(study)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "asked in its own chat template; a turn ends with <|turn_end|>" in shown
+    assert "prompted with its own chat template; a turn ends with <|turn_end|>" in shown
     assert "40 examples with names of special tokens" in shown
     assert main(["plan", str(study), "prompts.template=human"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "asked as <human>: and <assistant>:, though it has its own" in shown
+    assert "prompted as <human>: and <assistant>:, although it has a chat template" in shown
 
 
 def test_several_turns_of_an_unstable_template_train_on_the_last_answer(

@@ -102,7 +102,7 @@ def test_study_that_is_not_yaml(refused: Refused, tmp_path: Path) -> None:
 def test_study_that_is_a_list(refused: Refused, tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text("- 1\n", encoding="utf-8")
-    assert "holds no study" in refused("run", file)
+    assert "contains no study" in refused("run", file)
 
 
 def test_unknown_key(refused: Refused, study_file: StudyFile) -> None:
@@ -132,7 +132,7 @@ def test_several_mistakes_at_once(refused: Refused, study_file: StudyFile) -> No
 
 def test_unknown_metric(refused: Refused, study_file: StudyFile) -> None:
     message = refused("run", study_file(select={"metric": "bleu"}))
-    assert "select.metric: 'bleu' is no metric of classification; one of accuracy, " in message
+    assert "select.metric: 'bleu' is not a metric of classification; one of accuracy, " in message
 
 
 def test_confounded_arms(refused: Refused, study_file: StudyFile) -> None:
@@ -157,7 +157,7 @@ def test_missing_column_names_those_present(refused: Refused, study_file: StudyF
     data = {"path": jsonl(tmp_path / "a.jsonl", [{"body": "x", "label": 1}])}
     message = refused("run", study_file(data=data))
     assert "a.jsonl:1: no column 'text'" in message
-    assert "one of the columns there: body, label" in message
+    assert "one of the columns: body, label" in message
 
 
 def test_empty_text(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
@@ -241,7 +241,9 @@ def test_weights_of_other_sizes_than_the_config_says(
 ) -> None:
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     (checkpoint / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}), encoding="utf-8")
-    assert "of another size, such as bert.encoder.layer" in refused("run", study_file(model=str(checkpoint)))
+    assert "of the wrong size, such as bert.encoder.layer" in refused(
+        "run", study_file(model=str(checkpoint))
+    )
 
 
 def test_weights_of_a_part_of_the_body_only(
@@ -250,7 +252,7 @@ def test_weights_of_a_part_of_the_body_only(
     weights = load_file(checkpoint / "model.safetensors")
     kept = {name: value for name, value in weights.items() if ".layer.1." not in name}
     save_file(kept, checkpoint / "model.safetensors", {"format": "pt"})
-    assert "weights of the body are absent" in refused("run", study_file(model=str(checkpoint)))
+    assert "weights of the body are missing" in refused("run", study_file(model=str(checkpoint)))
 
 
 def test_max_length_beyond_the_model(refused: Refused, study_file: StudyFile) -> None:
@@ -288,18 +290,18 @@ def test_folder_that_holds_another_study(refused: Refused, study_file: StudyFile
     words_only = {"words": {"method": "bag-of-words"}}
     assert main(["run", str(study_file(arms=words_only))]) == 0
     message = refused("run", study_file(arms=words_only, select={"metric": "loss"}))
-    assert "the folder holds another study; what differs: select.metric was None, is loss" in message
+    assert "the folder contains another study; differences: select.metric was None, is loss" in message
 
 
 def test_folder_that_holds_something_else(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("years of work", encoding="utf-8")
-    assert "/out: holds something else than a study" in refused("run", study_file())
+    assert "/out: contains something other than a study" in refused("run", study_file())
 
 
 def test_out_that_is_a_file(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("", encoding="utf-8")
-    assert "/out: holds something else than a study" in refused("run", study_file())
+    assert "/out: contains something other than a study" in refused("run", study_file())
 
 
 # predict
@@ -329,7 +331,7 @@ def test_predict_into_another_format(refused: Refused, tmp_path: Path, tiny_mode
 def test_predict_without_the_column(refused: Refused, tmp_path: Path, tiny_model: Path, texts: Path) -> None:
     message = refused("predict", tiny_model, texts, "-o", tmp_path / "out.jsonl", "--text", "body")
     assert "new.jsonl:1: no column 'body'" in message
-    assert "one of the columns there: text" in message
+    assert "one of the columns: text" in message
     assert "fix: set --text" in message
 
 
@@ -344,7 +346,7 @@ def test_predict_onto_a_column_that_is_there(
 
 def test_predict_into_a_folder(refused: Refused, tmp_path: Path, tiny_model: Path, texts: Path) -> None:
     (tmp_path / "out.jsonl").mkdir()
-    assert "out.jsonl: cannot be written: a folder is there where a file is needed" in refused(
+    assert "out.jsonl: cannot be written: it is a folder" in refused(
         "predict", tiny_model, texts, "-o", tmp_path / "out.jsonl"
     )
 
@@ -361,7 +363,7 @@ def test_init_without_a_label_column(refused: Refused, tmp_path: Path) -> None:
     rows = [{"text": f"text {i}"} for i in range(10)]
     source = jsonl(tmp_path / "a.jsonl", rows)
     message = refused("init", source, "-o", tmp_path / "study.yaml")
-    assert "one column, text, and no labels beside it" in message
+    assert "one column, text, and no labels" in message
     assert "add a column of labels" in message
 
 
@@ -471,7 +473,7 @@ def test_a_plan_shows_labels_lengths_and_cost(
 ) -> None:
     assert main(["plan", str(study_file())]) == 0
     shown = capfd.readouterr().out
-    for words in ("50.0%", "tokens a text of train", "█", "parameters", "memory:", "disk:", "--probe"):
+    for words in ("50.0%", "tokens per training text", "█", "parameters", "memory:", "disk:", "--probe"):
         assert words in shown
     assert "…" not in shown
 
@@ -507,7 +509,7 @@ def test_a_plan_of_numbers_shows_how_they_lie(
         ("--difference inf", "--difference: inf\n  expected: a number above 0"),
         ("--difference 101", "--difference: 101\n  expected: 100 at most"),
         ("--difference 30 --accuracy 90", "--difference: 30 points\n  expected: 20 at most"),
-        ("--difference 19 --accuracy 90", "fix: say on how much they do: --disagree 19 or more"),
+        ("--difference 19 --accuracy 90", "fix: set how often they disagree: --disagree 19 or more"),
         ("--difference 5 --disagree 4", "--difference: 5 points\n  expected: 4 at most, as in --disagree"),
         ("--accuracy -3", "--accuracy: -3\n  expected: above 0 and below 100"),
         ("--accuracy 101", "--accuracy: 101\n  expected: above 0 and below 100"),
@@ -521,7 +523,7 @@ def test_a_plan_of_numbers_shows_how_they_lie(
         ("--seed-std -1", "--seed-std: -1\n  expected: 0 to 56.6 points"),
         ("--seed-std nan", "--seed-std: nan\n  expected: 0 to 56.6 points"),
         ("--seed-std 60", "--seed-std: 60\n  expected: 0 to 56.6 points"),
-        ("--seeds 1", "--seeds: 1\n  expected: 2 or more: one seed has no interval over seeds"),
+        ("--seeds 1", "--seeds: 1\n  expected: 2 or more: one seed gives no interval over seeds"),
         ("--seeds 0", "--seeds: 0\n  expected: 2 or more"),
         ("--test-examples 1", "--test-examples: 1\n  expected: 2 or more"),
         ("--contrasts 0", "--contrasts: 0\n  expected: 1 or more"),

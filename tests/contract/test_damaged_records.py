@@ -112,32 +112,32 @@ def edit_prediction(run: Path) -> None:
 
 SCORES = {"accuracy": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.5, "mcc": 0.0, "loss": 0.7}
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "figure": (lambda run: edit(run / "record.json", train_examples=7), "its digest is another"),
+    "figure": (lambda run: edit(run / "record.json", train_examples=7), "its digest differs"),
     "empty": (write("record.json", b""), "is empty"),
-    "cut": (cut("record.json"), "is no whole JSON"),
-    "not utf-8": (write("record.json", b"\xff\xfe{}"), "is no text in UTF-8"),
-    "a list": (write("record.json", b"[1]"), "holds no object"),
+    "cut": (cut("record.json"), "is not complete JSON"),
+    "not utf-8": (write("record.json", b"\xff\xfe{}"), "is not UTF-8 text"),
+    "a list": (write("record.json", b"[1]"), "is not a JSON object"),
     "deep": (write("record.json", b"[" * 200_000), "deep"),
-    "digits": (write("record.json", b'{"schema_version": ' + b"1" * 5000 + b"}"), "is no whole JSON"),
-    "twice": (write("record.json", b'{"schema_version": 2, "schema_version": 2}'), "stands twice"),
+    "digits": (write("record.json", b'{"schema_version": ' + b"1" * 5000 + b"}"), "is not complete JSON"),
+    "twice": (write("record.json", b'{"schema_version": 2, "schema_version": 2}'), "appears twice"),
     "no version": (write("record.json", b"{}"), "has no schema_version"),
     "a type": (edit_old(seed="one"), "seed: Input should be a valid integer"),
-    "nan": (edit_old(seconds=float("nan")), "NaN is no number of JSON"),
-    "infinity": (edit_old(test=SCORES | {"loss": float("inf")}), "Infinity is no number of JSON"),
+    "nan": (edit_old(seconds=float("nan")), "NaN is not a JSON number"),
+    "infinity": (edit_old(test=SCORES | {"loss": float("inf")}), "Infinity is not a JSON number"),
     "a share of 7": (
         edit_old(test=SCORES | {"accuracy": 7.0}),
         "test accuracy is 7: it lies between 0 and 1",
     ),
     "another share": (edit_old(test=SCORES | {"accuracy": 0.531}), "accuracy is 0.531 in the record, and "),
     "a negative count": (edit_old(train_examples=-1), "train_examples is -1"),
-    "no valid": (edit_old(valid=None), "has no valid figures"),
-    "a folder": (make_folder("record.json"), "is no file"),
-    "a pipe": (make_pipe, "is no file"),
+    "no valid": (edit_old(valid=None), "has no valid metrics"),
+    "a folder": (make_folder("record.json"), "is not a file"),
+    "a pipe": (make_pipe, "is not a file"),
     "of another seed": (copy_from_other_seed, "is the record of another run, words/all/0"),
-    "predictions": (swap_predictions, "its SHA-256 is another"),
-    "predictions cut": (cut("predictions.parquet"), "its SHA-256 is another"),
-    "predictions a folder": (make_folder("predictions.parquet"), "its SHA-256 is another"),
-    "old predictions": (edit_prediction, "in the record, and 0 by the predictions beside it"),
+    "predictions": (swap_predictions, "its SHA-256 differs"),
+    "predictions cut": (cut("predictions.parquet"), "its SHA-256 differs"),
+    "predictions a folder": (make_folder("predictions.parquet"), "its SHA-256 differs"),
+    "old predictions": (edit_prediction, "in the record, and 0 according to its predictions"),
     "a column gone": (drop_column, "predictions cannot be read"),
     "no labels": (write_null, "an example has no 'label'"),
 }
@@ -161,7 +161,7 @@ def test_a_damaged_run_is_named_and_redone(study: Path, name: str, capfd: pytest
     assert f"{RUN.as_posix()}/" in words
     assert "run the study again: the run is redone" in words
     assert main(["run", str(study)]) == 0
-    assert f"run {KEY} is redone, and what is there kept in set-aside/" in (words := said(capfd))
+    assert f"run {KEY} is redone, and the old files are kept in set-aside/" in (words := said(capfd))
     assert what in words
     kept = out / "set-aside" / KEY / "1"
     assert {file.name: file.read_bytes() for file in kept.iterdir() if file.is_file()} == damaged
@@ -173,7 +173,7 @@ def test_a_run_that_was_redone_is_as_any_other(study: Path, capfd: pytest.Captur
     for number in ("1", "2"):
         edit(out / RUN / "record.json", train_examples=7)
         assert main(["power", str(out)]) == 2
-        assert "its digest is another" in said(capfd)
+        assert "its digest differs" in said(capfd)
         assert main(["run", str(study)]) == 0
         assert "is redone" in said(capfd)
         assert (out / "set-aside" / KEY / number / "record.json").is_file()
@@ -293,6 +293,6 @@ def test_a_study_file_of_the_folder_that_cannot_be_read_is_named(
     out = study.parent / "out"
     (out / "study.yaml").write_bytes(content)
     assert main(["run", str(study)]) == 2  # which would write over it
-    assert "out/study.yaml: is not as headstart wrote it" in said(capfd).replace("- ", "-")
+    assert "out/study.yaml: was changed since headstart wrote it" in said(capfd).replace("- ", "-")
     assert main(["compare", str(out)]) == 2
     assert "out/study.yaml: the study that was run here cannot be read" in said(capfd).replace("- ", "-")

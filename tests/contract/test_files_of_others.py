@@ -174,7 +174,7 @@ def test_columns_that_are_not_used_are_said(shown: Run, refused: Run, tmp_path: 
     file = table(tmp_path, "arm,seed,group,accuracy,note\n" + rows)
     assert "columns group, accuracy, note besides arm, seed" in refused("compare", file)
     out = shown("compare", file, "--metric", "accuracy")
-    assert "The metric is accuracy; columns that are not used: group, note." in out
+    assert "The metric is accuracy; ignored columns: group, note." in out
 
 
 def test_a_row_that_is_there_twice(refused: Run, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_size_that_the_control_lacks_is_said(shown: Run, tmp_path: Path) -> No
         f"{a},{n},{s},{60 + s + n}\n" for a, n in (("a", 10), ("b", 10), ("b", 20)) for s in range(3)
     )
     out = shown("compare", table(tmp_path, "arm,size,seed,accuracy\n" + rows))
-    assert "b (size 20): compared with nothing, as a has no such size." in out
+    assert "b (size 20): not compared, as a has no such size." in out
 
 
 # Spread that is none
@@ -238,7 +238,7 @@ def test_spread_that_rounding_adds_to(shown: Run, tmp_path: Path) -> None:
         tmp_path, "loss", {"a": of_seeds("2.00", "3.00", "4.00"), "b": of_seeds("3.00", "4.00", "5.02")}
     )
     out = shown("compare", file)
-    assert "Scores are rounded to 0.01 loss: what that may hide is added to the spread" in out
+    assert "Scores are rounded to 0.01 loss: the possible rounding error is added to" in out
 
 
 def test_the_same_difference_with_all_eight_seeds(shown: Run, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_the_same_difference_with_all_eight_seeds(shown: Run, tmp_path: Path) ->
 
 def test_scores_that_never_vary_may_be_copies(shown: Run, tmp_path: Path) -> None:
     file = by_seed(tmp_path, "accuracy", {"random": of_seeds(*[60.0] * 8), "tuned": of_seeds(*[65.0] * 8)})
-    assert "if those are copies of one run, they are one run" in shown("compare", file)
+    assert "if these are copies of one run, they count as one run" in shown("compare", file)
 
 
 # The leaderboard
@@ -267,13 +267,13 @@ def test_a_leaderboards_rows_of_one_arm_are_one_result(shown: Run, tmp_path: Pat
     file = table(tmp_path, "arm,accuracy\na,50\na,54\nb,51\n")
     out = shown("power", file, "--test-examples", 1000)
     assert "a 52.0 - -" in out
-    assert "Several rows of one arm are one result, their mean: a of 2." in out
+    assert "Rows of the same arm are averaged: a of 2." in out
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("arm,elo\na,1250\nb,1300\n", "metric 'elo' is not known as a share"),
+        ("arm,elo\na,1250\nb,1300\n", "metric 'elo' is not known to be a share"),
         ("arm,accuracy\na,0.5\nb,51\n", "fractions and percentages in one column"),
         ("arm,accuracy\na,50\nb,101\n", "accuracy 101"),
         ("arm,accuracy,size\na,50,1k\nb,51,10\n", "size '1k'"),
@@ -334,7 +334,7 @@ def test_every_format_gives_the_same_contrast(shown: Run, tmp_path: Path, kind: 
     )
     assert row["verdict"] == "better"
     assert comparison["tiers"] == []
-    assert "of these very models" in shown("compare", *files, *metric)
+    assert "for these models only" in shown("compare", *files, *metric)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -356,7 +356,7 @@ def test_epochs_are_over_seeds_and_items(shown: Run, tmp_path: Path) -> None:
     (row,) = json.loads(shown("compare", tmp_path, "--json"))["contrasts"]
     assert (row["n_seeds"], row["test_examples"], row["verdict"]) == (3, 400, "better")
     out = shown("compare", tmp_path)
-    assert "very models" not in out
+    assert "these models only" not in out
 
 
 def test_groups_make_the_interval_wider_where_they_agree(shown: Run, tmp_path: Path) -> None:
@@ -381,8 +381,8 @@ def test_items_that_an_arm_lacks(shown: Run, refused: Run, tmp_path: Path) -> No
     write_lm_eval(tmp_path / "a", first)
     write_lm_eval(tmp_path / "b", second[:-3])
     message = refused("compare", tmp_path, "--metric", "acc")
-    assert "arms were tested on other items: b lacks 3 (" in message
-    assert "fix: --shared-items, to compare on the 397 that all have" in message
+    assert "arms were tested on different items: b lacks 3 (" in message
+    assert "fix: --shared-items, to compare only the 397 that all have" in message
     out = shown("compare", tmp_path, "--metric", "acc", "--shared-items")
     assert "Compared on 397 of 400 items, those that all arms have: b lacks 3 (" in out
 
@@ -420,12 +420,12 @@ def test_a_corpus_metric_and_an_unfinished_evaluation(refused: Run, tmp_path: Pa
 @pytest.mark.parametrize("option", [["--task", "x"], ["--shared-items"]])
 def test_options_of_items_alone(refused: Run, tmp_path: Path, option: list[str]) -> None:
     file = by_seed(tmp_path, "accuracy", {"a": of_seeds(60, 61), "b": of_seeds(61, 62)})
-    assert f"{option[0]}: {file} has no items" in refused("compare", file, *option)
+    assert f"{option[0]}: {file} has no per-item results" in refused("compare", file, *option)
 
 
 def test_three_tables_of_scores_or_what_is_not_there(refused: Run, tmp_path: Path) -> None:
     file = by_seed(tmp_path, "accuracy", {"a": of_seeds(60, 61), "b": of_seeds(61, 62)})
-    assert "3 sources without items" in refused("compare", file, file, file)
+    assert "3 sources without per-item results" in refused("compare", file, file, file)
     assert "nowhere: no such file or folder" in refused("compare", file, tmp_path / "nowhere")
     assert "compared arm by arm" in refused("compare", file, file, "--control", "a")
 

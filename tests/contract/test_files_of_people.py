@@ -134,7 +134,7 @@ def test_commas_between_labels_are_asked_about(ran: Run, study_file: StudyFile, 
 def test_labels_that_are_alike_are_warned_of(ran: Run, study_file: StudyFile, tmp_path: Path) -> None:
     frame = films().assign(label=["caf\u00e9", "cafe\u0301", "Pos", "pos "] * 10)
     said = ran("plan", study_file(data={"path": str(write_table(tmp_path, "a.csv", frame))}))
-    assert "labels 'cafe\\u0301' and 'caf\\xe9' differ in how their characters are coded" in said
+    assert "labels 'cafe\\u0301' and 'caf\\xe9' differ in Unicode encoding (normalization)" in said
     assert "labels 'Pos' and 'pos' differ in case" in said
 
 
@@ -167,7 +167,7 @@ def test_test_texts_of_one_class_are_said(ran: Run, study_file: StudyFile, tmp_p
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"text,label,label\na,x,y\n", "a.csv:1: column 'label' stands twice in the header"),
+        ("a.csv", b"text,label,label\na,x,y\n", "a.csv:1: column 'label' appears twice in the header"),
         ("a.csv", b"text;label\na;x\n", "a.csv:1: one column, 'text;label': separated by ';'?"),
         ("a.csv", b'text,label\na,x\n"b,y\nc,x\n', "a.csv:3: not CSV: a quotation mark opens a cell here"),
         ("a.csv", "text,label\na,x\n".encode("utf-16"), "a.csv: UTF-16, by its byte-order mark"),
@@ -179,10 +179,10 @@ def test_test_texts_of_one_class_are_said(ran: Run, study_file: StudyFile, tmp_p
         (
             "a.csv",
             b"text,label\na,x\ntext,label\nb,y\n",
-            "a.csv:3: the header again: two files put together?",
+            "a.csv:3: the header again: two files concatenated?",
         ),
         ("a.csv", b"text,label\na,b,x\n", "a.csv:2: 3 cells, the header has 2"),
-        ("a.jsonl", b'{"text": "a", "text": "b", "label": 1}\n', "a.jsonl:1: key 'text' stands twice"),
+        ("a.jsonl", b'{"text": "a", "text": "b", "label": 1}\n', "a.jsonl:1: key 'text' appears twice"),
         ("a.csv.gz", b"\x1f\x8b", "a.csv.gz: unknown format .gz"),
         ("a.json", b'{\n "data": []}', "a.json:1: one JSON object over several lines"),
     ],
@@ -305,7 +305,7 @@ def _put_device(path: Path) -> str:
 
 def _put_nothing(path: Path) -> str:
     path.symlink_to(path.parent / "absent")
-    return "is a link to nothing"
+    return "is a dangling link"
 
 
 @pytest.mark.parametrize("put", [_put_pipe, _put_device, _put_nothing])

@@ -144,7 +144,7 @@ def test_two_folders_with_other_groups_are_joined_and_told(done: tuple[Path, str
         halves = np.arange(24) // 4  # two films each; the last of them holds the copy of the first
         pq.write_table(table.set_column(place, "group", [halves]), file)
     said = capture(["compare", str(out), str(other)])
-    assert "other groups of the same test examples: groups that share an example are joined" in said
+    assert "group the same test examples differently: groups that share an example are merged" in said
     rows = json.loads(capture(["compare", str(out), str(other), "--json"]))["contrasts"]
     assert {row["test_groups"] for row in rows} == {5}
     assert "are joined" not in capture(["compare", str(out), str(out)])
@@ -160,7 +160,7 @@ def test_a_group_column_that_is_missing_is_named_with_file_and_key(
     assert out == ""
     assert message == (
         f"error: {data['test']}:2: no column 'film'\n"
-        "  expected: one of the columns there: text, label, group\n"
+        "  expected: one of the columns: text, label, group\n"
         "  fix: set data.group\n"
     )
     assert not (tmp_path / "out").exists()

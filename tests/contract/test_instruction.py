@@ -418,7 +418,7 @@ def test_texts_may_share_rows(tiny_bloom: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"arms": {"p": {"method": "probe"}}, "control": None}, ["arms.p.method", "wants answers"]),
+        ({"arms": {"p": {"method": "probe"}}, "control": None}, ["arms.p.method", "needs generated answers"]),
         ({"prompts": {"template": "chat"}}, ["no chat template"]),
         ({"prompts": {"template": "none.jinja"}}, ["none.jinja", "cannot be read"]),
         ({"training": {"max_length": 8}}, ["leaves room for an answer in 8 tokens"]),

@@ -110,7 +110,7 @@ def test_a_plan_says_which_prompts_positions_concern(
     told = [warning.message for warning in plan.warnings if warning.kind == "positions"]
     assert told == [
         f"2 of 9 prompts to be answered (2 of test) leave none of the {P} positions of {model} for an "
-        "answer: it will be empty",
+        "answer, which will be empty",
         f"2 of 9 prompts to be answered (2 of test) leave fewer of the {P} positions of {model} than "
         f"generation.max_new_tokens, {NEW}: answers end with the positions",
     ]
@@ -164,7 +164,7 @@ def test_a_run_that_cannot_answer_is_kept_and_said(
     left_out = [one.message for one in record.warnings if one.kind == "answers-left-out"]
     assert len(left_out) == 4  # samples before and after, test, valid
     assert left_out[1] == (
-        "full/all/0: metrics of answers to test prompts are left out, for it could not answer: "
+        "full/all/0: metrics of answers to test prompts are left out, as answering failed: "
         "IndexError: index out of range in self"
     )
     assert all(message in shown for message in left_out)
@@ -201,7 +201,7 @@ def test_what_was_learnt_is_tested_by_the_next_call(
             headstart.run(study)
     failed = _read_record(tmp_path)
     assert failed.status == "failed"
-    assert "what it has learnt is kept: to go on from there, run again" in (failed.error or "")
+    assert "is saved: run again to resume from there" in (failed.error or "")
     steps = _count_steps(monkeypatch)
     headstart.run(study)
     record = _read_record(tmp_path)

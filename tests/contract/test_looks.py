@@ -13,7 +13,7 @@ from headstart.cli import main
 
 StudyFile = Callable[..., Path]
 ARMS: dict[str, Any] = {"pretrained": {}, "random": {"init": "random"}, "words": None}
-SAID = "Results were looked at with 2 and with 3 seeds before: verdicts and intervals allow for 3 looks."
+SAID = "Results were already inspected with 2 and with 3 seeds: verdicts and intervals allow for 3 looks."
 
 
 def run(file: Path, capfd: pytest.CaptureFixture[str], *words: str) -> str:
@@ -88,7 +88,7 @@ def test_a_folder_of_an_earlier_version_has_been_looked_at(
     (out / "looks.json").unlink()
     values = {key: value for key, value in results(out).items() if key != "looks"}
     (out / "results.json").write_text(json.dumps(values), encoding="utf-8")
-    assert "with 2 seeds before: verdicts and intervals allow for 2 looks" in run(file, capfd, "seeds=3")
+    assert "with 2 seeds: verdicts and intervals allow for 2 looks" in run(file, capfd, "seeds=3")
     assert [len(look["seeds"]) for look in results(out)["looks"]] == [2, 3]
 
 
@@ -96,7 +96,7 @@ def test_a_margin_that_is_changed_after_the_results_is_said_to_be(
     tmp_path: Path, study_in: StudyFile, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file, out = study_in(tmp_path, arms=ARMS, margin=1.0), tmp_path / "out"
-    after = "The margin, 2 points, was stated after the results: verdicts by it explore."
+    after = "The margin, 2 points, was set after the results: verdicts that use it are exploratory."
     assert "stated after" not in run(file, capfd, "seeds=2")
     assert results(out)["margin"] == {"value": 1.0, "stated": "before the results"}
 

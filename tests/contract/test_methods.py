@@ -372,7 +372,7 @@ def test_an_adapter_without_its_base_says_where_it_should_be(
     assert main(["export", str(folder), "--merge", "-o", str(tmp_path / "whole")]) == 2
     assert not (tmp_path / "whole").exists()
     assert main(["export", str(done / "models" / "full"), "--merge", "-o", str(tmp_path / "whole")]) == 2
-    assert "holds no adapter" in capsys.readouterr().err
+    assert "contains no adapter" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arm", ["lora", "ia3", "probe"])

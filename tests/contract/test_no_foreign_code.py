@@ -58,7 +58,7 @@ def test_flash_attention_that_a_folder_asks_for_is_left_to_the_library(tmp_path:
 
 
 def test_peft_imports_no_package_that_a_configuration_names() -> None:
-    with pytest.raises(ModelError, match="megatron_config has PEFT import a package"):
+    with pytest.raises(ModelError, match="megatron_config makes PEFT import a package"):
         refuse_type({"peft_type": "LORA", "megatron_config": {}, "megatron_core": "evil"})
     assert hasattr(peft.LoraConfig(), "megatron_core")
 

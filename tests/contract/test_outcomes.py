@@ -95,7 +95,7 @@ def test_a_run_that_failed(dead: Path, shown: Callable[..., str], tmp_path: Path
     record = tmp_path / "out" / "runs" / "random" / "all" / "1" / "record.json"
     failed = json.loads(record.read_text(encoding="utf-8")) | {"status": "failed", "error": "loss nan"}
     record.write_text(json.dumps(failed | {"valid": None, "test": None, "digest": None}), encoding="utf-8")
-    assert "1 run failed and is in no figure (1 of 3 of random)" in shown("compare", tmp_path / "out")
+    assert "1 run failed and is excluded (1 of 3 of random)" in shown("compare", tmp_path / "out")
     outcomes = json.loads(shown("compare", tmp_path / "out", "--json"))["outcomes"]
     assert [(row["arm"], row["n_runs"], row["n_failed"]) for row in outcomes] == [
         ("pretrained", 3, 0),

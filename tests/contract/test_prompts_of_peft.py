@@ -80,13 +80,13 @@ def test_answers_from_the_command_line_are_those_of_the_run(
     table = pq.read_table(done / "runs" / arm / "all" / "0" / "predictions.parquet").to_pydict()
     assert answers == table["answer"]
     assert main(["export", model, "--merge", "-o", str(tmp_path / "whole")]) != 0
-    assert "has no place in its base's weights" in capsys.readouterr().err
+    assert "cannot be merged into its base's weights" in capsys.readouterr().err
     assert not (tmp_path / "whole").exists()
 
 
 def test_packing_is_refused(tiny_bloom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(_write(tmp_path, tiny_bloom, prompts={"packing": True}))]) != 0
-    assert "virtual tokens stand before a row" in capsys.readouterr().err
+    assert "virtual tokens are placed before a row" in capsys.readouterr().err
 
 
 def test_texts_have_fewer_positions_by_the_prompt(

@@ -166,7 +166,7 @@ def test_a_state_whose_weights_lie_in_another_order_is_not_taken_and_that_is_rec
     (record,) = [run for run in _read_runs(file.parent) if run["arm"] == "pretrained"]
     (warning,) = [one for one in record["warnings"] if one["kind"] == "state-not-used"]
     assert warning["message"].startswith(
-        "run pretrained/all/0 began anew: the training state there was of other"
+        "run pretrained/all/0 restarted from the beginning: its saved training state is from other"
     )
     assert capsys.readouterr().err.count(warning["message"]) == 1
 

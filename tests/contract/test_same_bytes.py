@@ -1,4 +1,4 @@
-"""What a study saves is the same to the byte, whatever the hash seed was and whatever the cache held."""
+"""What a study saves is byte-identical, whatever the hash seed was and whatever the cache held."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_transformers_is_told_each_time_to_run_no_code_of_a_checkpoint() -> None
         "models/library.py: AutoTokenizer.from_pretrained",
         "models/library.py: auto_class.from_pretrained",
         "models/library.py: auto_class.from_config",
-        # Of numbers alone, and of an adapter's weights on a model that is there already.
+        # Of numbers alone, and of an adapter's weights on a model that already exists.
         "models/stop_ids.py: GenerationConfig.from_pretrained",
         "methods/load_adapters.py: import_peft().PeftModel.from_pretrained",
     }

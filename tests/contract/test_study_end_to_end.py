@@ -109,7 +109,7 @@ def test_record_says_how_the_run_was_made(done: Done) -> None:
     run_record = record(done.out, "pretrained/all/1")
     assert [point.step for point in run_record.epochs] == [8, 16]
     assert run_record.selection is not None
-    assert run_record.selection.rule == "epoch of the highest valid accuracy, the earlier of equals"
+    assert run_record.selection.rule == "epoch of the highest valid accuracy, the earliest on ties"
     best = max(run_record.epochs, key=lambda point: point.valid["accuracy"])
     assert (run_record.best_epoch, run_record.valid) == (best.epoch, best.valid)
     assert run_record.test == pytest.approx(best.test)
@@ -262,7 +262,7 @@ def test_changed_key_is_refused(
     main(["run", str(study_file(arms=WORDS))])
     before = written(tmp_path / "out")
     assert main(["run", str(study_file(arms=WORDS)), "select.metric=macro_f1"]) == 2
-    assert "what differs: select.metric was None, is macro_f1" in capsys.readouterr().err
+    assert "differences: select.metric was None, is macro_f1" in capsys.readouterr().err
     assert written(tmp_path / "out") == before
 
 

@@ -117,10 +117,10 @@ def test_the_saved_model_is_of_a_judged_run(tuned: Results) -> None:
 def test_it_is_said_who_chose(tuned: Results, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(file)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "over tuning seeds, which judge nothing" in shown
-    assert "figures are too good" not in shown
+    assert "over tuning seeds, which are not used for evaluation" in shown
+    assert "scores are optimistic" not in shown
     assert main(["compare", str(tuned.out)]) == 0
-    assert "over tuning seeds, which judge nothing" in " ".join(capsys.readouterr().out.split())
+    assert "over tuning seeds, which are not used for evaluation" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_plan_counts_both_phases(
@@ -135,7 +135,7 @@ def test_a_plan_counts_both_phases(
     assert main(["plan", str(written)]) == 0
     shown = capsys.readouterr().out
     assert "12 of 12 runs to train" in shown
-    assert "8 of them choose settings; 4 then train at those, and are judged" in shown
+    assert "8 of them tune settings; 4 more then train with the best ones and are evaluated" in shown
 
 
 def test_time_is_expected_of_both_phases(study_in: StudyFile, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_grid_that_grew_may_choose_anew_and_says_so(study_in: StudyFile, tmp_p
     assert {record.key for record in again.records} == TUNING | JUDGED
     told = [sentence for sentence in said if "no longer count" in sentence]
     assert [sentence.split(":")[0] for sentence in told] == ["pretrained", "random"]
-    assert "tuning chooses learning_rate 0.003 now, and 2 runs were judged at learning_rate 1e-07" in told[0]
+    assert "tuning chooses learning_rate 0.003 now, but 2 runs were trained at learning_rate 1e-07" in told[0]
     notes = json.loads((again.out / "models/pretrained/headstart.json").read_text("utf-8"))
     assert notes["run"] in JUDGED
 

@@ -171,14 +171,14 @@ def test_a_single_member_that_does_not_fit_fails_and_says_so() -> None:
     (member,) = pack.members
     assert member.weights is None
     assert member.steps == 7
-    assert str(member.error).startswith("run arm/all/1: memory ran out at step 8 of 24")
+    assert str(member.error).startswith("run arm/all/1: out of memory at step 8 of 24")
     assert "lower training.batch_size" in str(member.error)
 
 
 def test_members_of_which_none_fits_all_fail() -> None:
     pack = _Trained(range(3), lambda module: _Scarce(module, _more_than(0, after=4), ERRORS[0]))
     for member in pack.members:
-        assert f"run {member.run.key}: memory ran out at step 5 of {member.total_steps}" in str(member.error)
+        assert f"run {member.run.key}: out of memory at step 5 of {member.total_steps}" in str(member.error)
 
 
 def test_the_others_go_on_beside_a_member_that_does_not_fit() -> None:

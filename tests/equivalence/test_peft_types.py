@@ -23,6 +23,7 @@ from headstart.methods.load_adapters import load_adapter
 from headstart.methods.lora_layers import list_trained_modules
 from headstart.methods.peft import PEFT
 from headstart.methods.peft_format import merge_adapter, save_adapter, wrap_with_peft
+from headstart.methods.peft_types import refuse_type
 from headstart.models.library import silence_logs
 from headstart.tasks import load_task
 from tiny import FAMILIES, PAD, make_tiny_config, make_tiny_run, max_difference
@@ -224,7 +225,7 @@ def test_what_is_saved_is_loaded_by_peft_and_merged_where_it_can_be(
         if kind not in _UNMERGED and (kind, family) != ("BEFT", "llama"):
             assert max_difference(merge_adapter(ours)(**inputs).logits, expected) < 1e-3
             return
-    with pytest.raises(ModelError, match=f"a {kind} adapter has no place"):
+    with pytest.raises(ModelError, match=f"a {kind} adapter cannot be merged"):
         merge_adapter(ours)
 
 
@@ -232,7 +233,7 @@ def test_what_is_saved_is_loaded_by_peft_and_merged_where_it_can_be(
 def test_over_random_weights_a_plan_takes_what_can_be_merged(kind: str, family: str) -> None:
     config, causal = _configure(kind, family), family != "bert"
     if kind in _UNMERGED or (kind, family) == ("BEFT", "llama"):
-        with pytest.raises(ModelError, match="cannot be merged into random weights"):
+        with pytest.raises(ModelError, match="cannot be merged into the random weights"):
             _check(config, family, causal=causal, pretrained=False)
     else:
         _check(config, family, causal=causal, pretrained=False)
@@ -259,7 +260,7 @@ def _check(
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_type_that_needs_more_than_steps_is_refused(kind: str) -> None:
     with pytest.raises(
-        ModelError, match=rf"^arms\.arm\.peft: PEFT's {kind} .* not done here\n.*peft_type: [A-Z0-9]+"
+        ModelError, match=rf"^arms\.arm\.peft: PEFT's {kind} .* not supported\n.*peft_type: [A-Z0-9]+"
     ):
         _check({"peft_type": kind}, "llama", causal=True)
 
@@ -273,13 +274,21 @@ def test_a_type_that_needs_more_than_steps_is_refused(kind: str) -> None:
     ],
 )
 def test_settings_that_need_more_than_steps_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="not done here"):
+    with pytest.raises(ModelError, match="not supported"):
         _check(settings | {"target_modules": ["q_proj"]}, "llama", causal=True)
+
+
+def test_a_prompt_from_a_text_names_what_it_needs() -> None:
+    settings = {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2, "prompt_tuning_init": "TEXT"}
+    with pytest.raises(ModelError, match="TEXT needs tokenizer_name_or_path and prompt_tuning_init_text"):
+        refuse_type(settings)
 
 
 @pytest.mark.parametrize("causal", [True, False])
 def test_a_prompt_of_no_tokens_is_refused(causal: bool) -> None:
-    with pytest.raises(ModelError, match=r"PEFT's PREFIX_TUNING trains no weight so\n.*num_virtual_tokens"):
+    with pytest.raises(
+        ModelError, match=r"PEFT's PREFIX_TUNING trains no weights with these settings\n.*num_virtual_tokens"
+    ):
         _check({"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 0}, "gpt2", causal=causal)
 
 

@@ -98,7 +98,7 @@ def test_without_a_gpu_auto_takes_the_cpu_whatever_else_there_is(monkeypatch: py
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     fake_gpus(monkeypatch, ())
     assert (choose_device("auto"), list_gpus("auto")) == (_CPU, ())
-    with pytest.raises(ModelError, match="cuda asked for, and torch sees no such device"):
+    with pytest.raises(ModelError, match="cuda requested, but torch finds no CUDA device"):
         choose_device("cuda")
 
 

@@ -56,7 +56,7 @@ def test_a_command_says_what_ended_it(
 ) -> None:
     monkeypatch.setattr("headstart.commands.schema.schema", lambda: os.kill(os.getpid(), number))
     assert main(["schema"]) == code
-    assert f"interrupted by {number.name}: nothing half-written is left" in capsys.readouterr().err
+    assert f"interrupted by {number.name}: no partial files are left" in capsys.readouterr().err
 
 
 _DEAF = """

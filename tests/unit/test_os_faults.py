@@ -36,7 +36,10 @@ def test_messages_of_libraries_are_understood() -> None:
 def test_other_errors_pass() -> None:
     with pytest.raises(ValueError, match="a bug"), writing("a"):
         raise ValueError("a bug")
-    with pytest.raises(MachineError, match="a worker cannot begin: no more processes"), beginning("a worker"):
+    with (
+        pytest.raises(MachineError, match="a worker cannot start: too many processes"),
+        beginning("a worker"),
+    ):
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
 

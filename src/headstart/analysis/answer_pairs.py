@@ -77,8 +77,8 @@ def draw_sheet(source: PairSource, seed: int, examples: int | None, *, has_refer
         examples: how many prompts are drawn; all by default.
 
     Raises:
-        HeadstartError: the arms share no seed or answered other prompts; there are fewer prompts; all of the
-            answers are the same.
+        HeadstartError: the arms share no seed or answered different prompts; there are fewer prompts; all
+            of the answers are the same.
     """
     asked = _check_same_prompts(source)
     generator = make_generator(seed, "judging", source.arm, source.control, str(source.size))
@@ -91,7 +91,7 @@ def draw_sheet(source: PairSource, seed: int, examples: int | None, *, has_refer
         raise HeadstartError(
             f"{source.arm} and {source.control} gave the same answers to all {n_prompts:,} prompts",
             where="judge",
-            expected="answers that differ: there is nothing to judge",
+            expected="at least one pair of different answers",
         )
     sides = generator.permutation(np.arange(len(shown)) % 2)
     rows = [
@@ -123,12 +123,12 @@ def _check_same_prompts(source: PairSource) -> AnsweredPrompts:
         raise HeadstartError(
             f"{source.arm} and {source.control} have no seed in common",
             where="judge",
-            expected="answers of both with one seed at least",
+            expected="at least one seed with answers of both",
         )
     runs = [answered[seed] for answered in (source.of_arm, source.of_control) for seed in source.seeds]
     if len({(run.ids, run.earlier, run.prompts, run.references) for run in runs}) > 1:
         raise HeadstartError(
-            f"runs of {source.arm} and {source.control} answered other prompts",
+            f"runs of {source.arm} and {source.control} answered different prompts",
             where="judge",
             expected="the same prompts in every run",
         )
@@ -138,7 +138,7 @@ def _check_same_prompts(source: PairSource) -> AnsweredPrompts:
 def _check_examples(examples: int | None, most: int) -> int:
     if examples is not None and not 1 <= examples <= most:
         raise HeadstartError(
-            f"{examples}", where="--examples", expected=f"1 to {most:,}, the prompts that were answered"
+            f"{examples}", where="--examples", expected=f"1 to {most:,}, the number of prompts answered"
         )
     return examples or most
 

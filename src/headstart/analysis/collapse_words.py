@@ -44,7 +44,7 @@ def describe_cause(collapse: CollapsedArm) -> str:
     steps = "" if collapse.steps is None else f"after {format_count(collapse.steps, 'step')} "
     rate = format_rate(collapse.learning_rate)
     if collapse.rate_is_high:
-        return f"{steps}at learning rate {rate} nothing has been learnt, and that rate is high for the method"
+        return f"{steps}at learning rate {rate} nothing was learnt, and that rate is high for this method"
     return f"{steps}at learning rate {rate} nothing has been learnt yet"
 
 

@@ -42,7 +42,7 @@ def judge_gate(comparison: Comparison, arm: str | None = None) -> Gate:
         rows = [row for row in rows if row.arm == arm]
     if not rows or len({row.arm for row in rows}) > 1:
         raise HeadstartError(
-            f"{arm!r} is no arm with a contrast" if arm else f"{len(rows)} contrasts of {len(arms)} arms",
+            f"{arm!r} is not an arm with a contrast" if arm else f"{len(rows)} contrasts of {len(arms)} arms",
             where="--gate",
             expected="one arm that is compared with a control",
             fix=f"--arm with one of {', '.join(arms)}" if arms else "--control NAME and --arm NAME",

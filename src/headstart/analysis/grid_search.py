@@ -17,7 +17,7 @@ from headstart.records import GridRow, JudgedPoint, RunRecord, StudyWarning
 from headstart.stats.summary import summarise_values
 
 #: What is said of figures at points that are chosen seed by seed.
-LEFT_OUT: Final = "chosen without the seed it is judged by"
+LEFT_OUT: Final = "chosen without the seed it is evaluated on"
 
 
 def describe_choice(study: Study) -> str:
@@ -33,14 +33,14 @@ def describe_choice(study: Study) -> str:
 
 
 def _describe_way(study: Study, tuning_seeds: Sequence[int]) -> str:
-    whose = "tuning seeds, which judge nothing" if tuning_seeds else "seeds"
+    whose = "tuning seeds, which are not used for evaluation" if tuning_seeds else "seeds"
     rule = (
-        f"for each arm and size, the grid point with the best mean valid {study.metric} over {whose}, of "
-        "equals the earlier in the grid; one that lacks a seed only where all do"
+        f"for each arm and size, the grid point with the best mean valid {study.metric} over {whose}; "
+        "ties go to the earlier point, and a point that lacks a seed counts only if all do"
     )
     if leaves_out(study.seeds, is_shared=not tuning_seeds):
-        return f"{rule}; each seed is judged at the point that the others choose, {LEFT_OUT}"
-    return rule if tuning_seeds else f"{rule}; the same seeds judge it, so that figures are too good"
+        return f"{rule}; each seed is evaluated at the point that the other seeds choose, {LEFT_OUT}"
+    return rule if tuning_seeds else f"{rule}; the same seeds evaluate it, so scores are optimistic"
 
 
 def list_grid_rows(study: Study, records: Sequence[RunRecord]) -> Iterator[GridRow]:
@@ -116,8 +116,9 @@ def warn_of_flattered_arms(study: Study) -> Iterator[StudyWarning]:
     if flattered:
         yield StudyWarning(
             kind="chosen-by-its-judges",
-            message=f"{', '.join(flattered)}: the seeds that chose the grid point judge it too, so the "
-            "figures are too good; leave tune.seeds at its default, or run three seeds or more",
+            message=f"{', '.join(flattered)}: the seeds that chose the grid point also "
+            "evaluate it, so scores are optimistic; leave tune.seeds at its default, "
+            "or run three seeds or more",
         )
 
 

@@ -129,7 +129,7 @@ def _refuse_score(value: object, metric: str, item: str, where: str) -> None:
             f"{metric} of item {item!r} is not a number but {value.shown!r}",
             where=where,
             expected="a score for each item: parts of a corpus metric cannot be compared item by item",
-            fix="--metric with one that each item has, such as acc or exact_match",
+            fix="choose a per-item metric: --metric acc, or exact_match",
         )
     parse_score(value, where)
 
@@ -219,7 +219,7 @@ def _order_groups(
         raise HeadstartError(
             f"all {len(items):,} items are of group {read_name(encoded.dictionary, 0)!r}",
             where="the items",
-            expected="two groups or more: what varies between groups cannot be seen in one",
+            expected="two or more groups: variation between groups cannot be estimated from one",
         )
     if len(encoded.dictionary) == len(items):
         return None

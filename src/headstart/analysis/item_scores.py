@@ -114,7 +114,7 @@ def _align_seeds(runs: RunsByArm) -> tuple[list[str], RunsByArm]:
         return [], runs
     if all(len(by_seed) == 1 for by_seed in runs.values()):
         return [], {arm: {0: next(iter(by_seed.values()))} for arm, by_seed in runs.items()}
-    return ["No seed is in all arms: runs without a common seed are not paired, on these items."], runs
+    return ["No seed is common to all arms, so runs are not paired on these items."], runs
 
 
 def _choose_items(
@@ -135,10 +135,10 @@ def _choose_items(
         )
     if described and not shared_items:
         raise HeadstartError(
-            f"arms were tested on other items: {described}",
+            f"arms were tested on different items: {described}",
             where="the items",
             expected=f"the same {len(names):,} items in every arm",
-            fix=f"--shared-items, to compare on the {len(shared):,} that all have",
+            fix=f"--shared-items, to compare only the {len(shared):,} that all have",
         )
     note = f"Compared on {len(shared):,} of {len(names):,} items, those that all arms have: {described}."
     return ([note] if described else []), shared

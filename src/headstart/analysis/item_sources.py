@@ -48,7 +48,7 @@ def open_item_files(paths: Sequence[NamedPath], task: str | None) -> ArmFiles:
         raise HeadstartError(
             f"one arm: {', '.join(by_arm)}",
             where=", ".join(str(path.path) for path in paths),
-            expected="two arms or more: a file or folder each, or a table with column arm",
+            expected="at least two arms: a file or folder each, or a table with column arm",
         )
     return {arm: _choose_task(arm, files, task) for arm, files in by_arm.items()}
 
@@ -62,7 +62,7 @@ def _read_path(given: NamedPath) -> list[ItemFile]:
         )
     files = [reader.read(file) for file, reader in find_item_files(given.path)]
     if not files:
-        raise HeadstartError("holds no items", where=str(given.path), expected=describe_formats())
+        raise HeadstartError("contains no items", where=str(given.path), expected=describe_formats())
     if given.arm is None:
         return files
     inside = {arm for file in files for arm in file.rows.list_arms()} - {None}
@@ -70,7 +70,7 @@ def _read_path(given: NamedPath) -> list[ItemFile]:
         raise HeadstartError(
             f"{given.arm}={given.path} holds arms {format_names(sorted(map(str, inside)), _LISTED)}",
             where=str(given.path),
-            expected="one arm, to call it so",
+            expected="one arm per NAME=PATH",
         )
     return [replace(file, arm=given.arm, rows=file.rows.without_arms()) for file in files]
 
@@ -86,7 +86,7 @@ def _split_arms(paths: Sequence[Sequence[ItemFile]]) -> ArmFiles:
                     raise HeadstartError(
                         f"another arm is called {arm!r}: {by_arm[arm][0].file}",
                         where=str(file.file),
-                        expected="arms with names of their own",
+                        expected="a unique name for each arm",
                         fix=f"NAME={file.file}",
                     )
                 by_arm.setdefault(arm, []).append(replace(file, arm=arm, rows=rows))
@@ -134,7 +134,7 @@ def choose_metric(chosen: Mapping[str, Sequence[ItemFile]], metric: str | None) 
         return shared[0]
     first = next(iter(chosen.values()))[0].file
     if metric is None:
-        got = f"metrics {format_names(shared, _LISTED)}" if shared else "no metric that all arms have"
+        got = f"metrics {format_names(shared, _LISTED)}" if shared else "no metric common to all arms"
         lists = "; ".join(f"{arm}: {format_names(names, _LISTED)}" for arm, names in of_arms.items())
         raise HeadstartError(
             got, where=str(first), expected="one" if shared else f"one in all of {lists}", fix="--metric NAME"

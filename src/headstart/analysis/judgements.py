@@ -98,14 +98,14 @@ def read_choices(filled: FilledSheet, key: JudgingKey) -> dict[int, Choice]:
     for row in filled.rows:
         if row.row not in known:
             raise DataError(
-                f"row {row.row} is none of the sheet's", where=row.where, expected=f"1 to {len(known)}"
+                f"row {row.row} is not in the sheet", where=row.where, expected=f"1 to {len(known)}"
             )
         if column := row.find_changed(known[row.row].digests):
             raise DataError(
-                f"{column} of row {row.row} is not the text that the sheet had: it was edited, or a "
-                "spreadsheet changed it",
+                f"{column} of row {row.row} differs from the sheet as written: it was edited, or "
+                "changed by a spreadsheet program",
                 where=row.where,
-                expected="nothing changed but the column choice",
+                expected="changes in the column choice only",
                 fix="copy the choices into a fresh sheet: the same command and seed write it again",
             )
     return {row.row: row.choice for row in filled.rows if row.choice is not None}

@@ -80,10 +80,11 @@ class _Arm:
         """
         if row.size != self._size:
             raise DataError(
-                f"{row.arm} has size {row.size}, but {self._size} at {self._where}: no runs of one model",
+                f"{row.arm} has size {row.size}, but {self._size} at {self._where}: these are not "
+                "runs of one model",
                 where=row.where,
                 expected="one size for each arm",
-                fix="give each size a name of its own in column arm",
+                fix="give each size its own name in column arm",
             )
         if row.seed is not None and (before := self._by_seed.setdefault(row.seed, place)) != place:
             raise DataError(
@@ -108,9 +109,10 @@ def _check_share(name: str, where: str) -> MetricInfo:
     info = find_metric(name)
     if info is None or not info.is_share:
         raise DataError(
-            f"metric {name!r} is not known as a share of examples, so their number does not tell its noise",
+            f"metric {name!r} is not known to be a share of examples, so its noise cannot be derived "
+            "from their number",
             where=where,
             expected="a share, such as accuracy, exact_match or error_rate",
-            fix="if it is the share of examples that were got right, call the column accuracy",
+            fix="if it is the share of correct examples, name the column accuracy",
         )
     return info

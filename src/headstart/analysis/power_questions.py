@@ -40,7 +40,7 @@ class Question:
             _check(self.test_examples >= 2, self.test_examples, "--test-examples", "2 or more")
             _check_most(self.test_examples, MOST_TEXTS, "--test-examples")
         if self.seeds is not None:
-            why = "2 or more: one seed has no interval over seeds, so it shows no difference"
+            why = "2 or more: one seed gives no interval over seeds, so no difference can be detected"
             _check(self.seeds >= 2, self.seeds, "--seeds", why)
             _check_most(self.seeds, MOST_SEEDS, "--seeds")
         if self.contrasts is not None:
@@ -104,7 +104,7 @@ class Assumptions:
             expected, fix = f"{most:g} at most: of two models of {self.accuracy:g}% on average", None
         elif self.disagree is None:
             expected = f"{self.disagreement:.3g} at most: models that err independently disagree on no more"
-            fix = f"say on how much they do: --disagree {difference:g} or more"
+            fix = f"set how often they disagree: --disagree {difference:g} or more"
         else:
             expected = f"{self.disagree:g} at most, as in --disagree: where models agree they do not differ"
             fix = f"--disagree {difference:g} or more"

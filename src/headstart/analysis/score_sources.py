@@ -96,7 +96,7 @@ def _open_table(file: Path, metric: str | None, lower_is_better: bool | None) ->
     arms = [arm_scores.arm for arm_scores in table.scores]
     control = "random" if "random" in arms else arms[0]
     ignored = ", ".join(table.ignored)
-    notes = (f"The metric is {table.metric.name}; columns that are not used: {ignored}.",) if ignored else ()
+    notes = (f"The metric is {table.metric.name}; ignored columns: {ignored}.",) if ignored else ()
     left_out = "random" if "random" in arms else None
     judging = Judging(table.metric)
     return ScoreSource(table.scores, table.metric, control, judging, notes=notes, left_out=left_out)
@@ -111,9 +111,9 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
     store = RunStore(folder)
     if not store.study_file.is_file():
         raise HeadstartError(
-            "holds no study, and no results item by item",
+            "contains no study and no per-item results",
             where=str(folder),
-            expected="the `out` folder of `headstart run`, or files of items",
+            expected="the `out` folder of `headstart run`, or files of per-item results",
         )
     study = store.read_study()
     read = PredictionReader(store.get_run_folder)
@@ -123,7 +123,7 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         raise HeadstartError(
             f"no run has a test {metric!r}",
             where="--metric",
-            expected=f"one of {', '.join(runs.metrics) or 'none: no run is done'}",
+            expected=f"one of {', '.join(runs.metrics) or 'none: no run is finished'}",
         )
     info = settle_metric(metric, lower_is_better, describe_metric(metric), str(folder))
     scores = tuple(collect_scores(runs, [metric], read)[metric])
@@ -166,6 +166,6 @@ def _explain_unspaced(store: RunStore, runs: Sequence[RunRecord]) -> Iterator[st
     references = read_answered_prompts(file).references
     if count := count_unspaced(references):
         yield (
-            f"{count:,} of {len(references):,} responses are in a script without spaces between words: token "
-            "F1 takes a sentence of it for one word, right or wrong as a whole. chrf does not."
+            f"{count:,} of {len(references):,} responses are in a script without spaces between "
+            "words: token F1 counts a whole sentence as one word. Prefer chrf."
         )

@@ -26,8 +26,8 @@ def list_pairs(scores: Sequence[ArmScores]) -> list[tuple[Cell, Cell]]:
         raise HeadstartError(
             f"{len(scores):,} arms, {count:,} pairs of them",
             where="the arms",
-            expected=f"{MOST_RANKED} arms at most where each two are compared",
-            fix="compare all with one: --control NAME",
+            expected=f"{MOST_RANKED} arms at most for comparing all pairs",
+            fix="compare all arms with one: --control NAME",
         )
     return [(first.cell, second.cell) for first, second in combinations(scores, 2)]
 

@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (Interrupted, KeyboardInterrupt) as interrupt:
         end_children()
         name, code = name_interrupt(interrupt)
-        print_news(f"interrupted by {name}: nothing half-written is left")
+        print_news(f"interrupted by {name}: no partial files are left")
         return code
     except HeadstartError as error:
         print_error(str(error))

@@ -11,9 +11,8 @@ from typing import Final
 from headstart.cli.output import print_error, print_text
 
 _WORDS: Final = (
-    "this is a bug of headstart, and no mistake of yours\n"
-    "  fix: please report what stands above, with the command, to those you have headstart from; "
-    "look through it before: it may quote your texts and paths"
+    "this is a bug in headstart, not your mistake\n  fix: please report the output above and the "
+    "command to whoever you got headstart from; check it first: it may quote your texts and paths"
 )
 
 

@@ -49,7 +49,7 @@ def open_inputs(words: Sequence[str], input_format: InputFormat) -> Iterator[Pat
 
 
 def _check_words(words: Sequence[str]) -> None:
-    expected = "a text or several, one file of texts, or - for standard input"
+    expected = "one or more texts, one file, or - for standard input"
     if not words:
         raise HeadstartError("no text", where="predict", expected=expected)
     several = len(words) > 1
@@ -71,7 +71,7 @@ def _open_standard_input(input_format: InputFormat) -> Iterator[Path | list[str]
     if input_format == "lines":
         texts = [line for line in _decode(content).splitlines() if line.strip()]
         if not texts:
-            raise DataError("no text", where="standard input", expected="a text in each line")
+            raise DataError("no text", where="standard input", expected="one text per line")
         yield texts
         return
     with TemporaryDirectory() as folder:
@@ -94,7 +94,7 @@ def read_standard_input() -> bytes:
         raise DataError(
             f"more than {_MOST_BYTES:,} bytes",
             where="standard input",
-            fix="write it to a file, and name that",
+            fix="write it to a file and pass that file",
         )
     return content
 

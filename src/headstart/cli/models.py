@@ -32,14 +32,13 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="A saved model's folder, or an adapter's.", show_default=False),
+        typer.Argument(metavar="MODEL", help="Folder of a saved model or adapter.", show_default=False),
     ],
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="INPUT",
-            help="Texts, each in quotation marks; or a file, CSV, TSV, JSONL or Parquet; or - for standard "
-            "input.",
+            help="Quoted texts; or a CSV, TSV, JSONL or Parquet file; or - for standard input.",
         ),
     ] = None,
     output: Annotated[
@@ -49,14 +48,17 @@ def predict(
         ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of texts, A,B of pairs; else the study's.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Text column, or A,B for pairs; default: the study's."),
     ] = None,
     separator: Annotated[
-        str | None, typer.Option(metavar="CHAR", help="Between the cells of CSV; a comma by default.")
+        str | None, typer.Option(metavar="CHAR", help="CSV separator; default: a comma.")
     ] = None,
     input_format: Annotated[
         InputFormat,
-        typer.Option("--format", metavar="FORMAT", help="Of standard input: lines, csv, tsv or jsonl."),
+        typer.Option(
+            "--format", metavar="FORMAT", help="Format of standard input: lines, csv, tsv or jsonl."
+        ),
     ] = "lines",
     force: Force = False,
     as_json: AsJson = False,
@@ -69,7 +71,7 @@ def predict(
     """
     with open_inputs(inputs or (), input_format) as source:
         if isinstance(source, list):
-            why = "there is no file, but texts"
+            why = "the input is texts, not a file"
             refuse_unused({"--text": text, "--separator": separator, "--output": output}, why)
             _predict_texts(model, source, as_json=as_json)
         elif output is None:
@@ -125,16 +127,21 @@ def generate(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write, with --file.")
     ] = None,
     column: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of prompts in --file: prompt by default.")
+        str | None, typer.Option(metavar="COLUMN", help="Prompt column of --file; default: prompt.")
     ] = None,
     max_new_tokens: Annotated[
         int, typer.Option(metavar="N", min=1, max=1_000_000, help="Maximum length of an answer, in tokens.")
     ] = 128,
     temperature: Annotated[float, typer.Option(metavar="T", min=0, help="0: greedy; above: sampling.")] = 0.0,
     top_p: Annotated[
-        float, typer.Option(metavar="P", min=0, max=1, help="Sample from the likeliest tokens of this share.")
+        float,
+        typer.Option(
+            metavar="P", min=0, max=1, help="Nucleus sampling: total probability of the tokens kept."
+        ),
     ] = 1.0,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the sampling.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Random seed of sampling.")
+    ] = 0,
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -147,7 +154,7 @@ def generate(
     from headstart.engine.generate import GenerationConfig
 
     if (prompt is None) == (file is None) or (file is None) != (output is None):
-        raise HeadstartError("a prompt, or --file with -o, expected: one of both", where="generate")
+        raise HeadstartError("either a prompt or --file with -o expected", where="generate")
     if not (math.isfinite(temperature) and math.isfinite(top_p)):
         raise HeadstartError(
             f"{temperature:g}, {top_p:g}", where="--temperature, --top-p", expected="numbers"
@@ -156,7 +163,7 @@ def generate(
     if file is not None and output is not None:
         _answer_file(model, file, output, column or "prompt", config, force=force, as_json=as_json)
     elif prompt is not None:
-        refuse_unused({"--column": column}, "there is no file, but a prompt")
+        refuse_unused({"--column": column}, "the input is a prompt, not a file")
         _answer_prompt(model, read_prompt(prompt), config, as_json=as_json)
 
 
@@ -197,7 +204,7 @@ def export(
         typer.Option(
             "--merge/--no-merge",
             " /--adapter",
-            help="Add the adapter to its base's weights: the default. --adapter: copy it as it is, for PEFT.",
+            help="Merge the adapter into its base (default). --adapter: copy it unmerged, for PEFT.",
         ),
     ] = True,
     force: Force = False,
@@ -225,18 +232,18 @@ def params(
         str,
         typer.Option(
             metavar="PART,...",
-            help="Left out of the total: biases, norms, pooler, head, lm-head, or any part.",
+            help="Exclude from the total: biases, norms, pooler, head, lm-head, or any part.",
         ),
     ] = "",
     lora: Annotated[
         str | None,
         typer.Option(metavar="SETTINGS", help="Adapters to add, such as r=16,target=query_key_value."),
     ] = None,
-    bits: Annotated[int, typer.Option(metavar="N", help="How weights are kept: 4, 16 or 32 bits.")] = 32,
+    bits: Annotated[int, typer.Option(metavar="N", help="Bits per weight: 4, 16 or 32.")] = 32,
     head: Annotated[
         str | None,
         typer.Option(
-            metavar="HEAD", help="none, masked-lm, causal-lm or classification; else the model's own."
+            metavar="HEAD", help="none, masked-lm, causal-lm or classification; default: the model's own."
         ),
     ] = None,
     labels: Annotated[
@@ -269,7 +276,8 @@ def explain(
         str, typer.Argument(metavar="TOPIC", help="What to explain: lora.", autocompletion=complete_topics)
     ],
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="Whose numbers; else an example's.")
+        str | None,
+        typer.Argument(metavar="MODEL", help="Model to take the numbers from; default: an example."),
     ] = None,
     lora: Annotated[
         str | None, typer.Option(metavar="SETTINGS", help="Such as r=16,target=query_key_value.")

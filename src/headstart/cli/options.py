@@ -17,11 +17,9 @@ Overrides = Annotated[
 ]
 #: Of a seed on the command line, as in a study file.
 LARGEST_SEED: Final = 2**63 - 1
-Wait = Annotated[
-    bool, typer.Option("--wait", help="Wait for another headstart that uses the folder, then go on.")
-]
+Wait = Annotated[bool, typer.Option("--wait", help="If another headstart is using the folder, wait for it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what exists.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 
 
 def _silence(quiet: bool) -> None:

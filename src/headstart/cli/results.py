@@ -15,7 +15,9 @@ from headstart.stages import tell_stage
 
 Control = Annotated[
     str | None,
-    typer.Option(metavar="ARM", help="Arm to compare with; else the study's.", autocompletion=complete_arms),
+    typer.Option(
+        metavar="ARM", help="Arm to compare with; default: the study's control.", autocompletion=complete_arms
+    ),
 ]
 
 
@@ -24,7 +26,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="A study's folder, or two; a file of scores; or files or folders of items, NAME=PATH.",
+            help="One or two study folders; a score file; or per-item files or folders, NAME=PATH.",
             show_default=False,
         ),
     ],
@@ -32,43 +34,49 @@ def compare(
         str | None,
         typer.Option(
             metavar="METRIC",
-            help="The study's, or the only column, by default.",
+            help="Default: the study's metric, or the only column.",
             autocompletion=complete_metrics,
         ),
     ] = None,
     control: Control = None,
     margin: Annotated[
         float | None,
-        typer.Option(metavar="POINTS", min=0, help="Points (or the metric's unit) that do not matter."),
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            help="Largest difference that does not matter, in points (or the metric's unit).",
+        ),
     ] = None,
     lower_is_better: Annotated[
         bool | None,
         typer.Option(
             "--lower-is-better/--higher-is-better",
-            help="Of a metric whose name does not tell.",
+            help="Direction of a metric that is not known by name.",
             show_default=False,
         ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(metavar="TASK", help="Of items: the task, where files are of several.")
+        str | None, typer.Option(metavar="TASK", help="Task to compare where per-item files have several.")
     ] = None,
     shared_items: Annotated[
-        bool, typer.Option("--shared-items", help="Leave out items that an arm lacks.")
+        bool, typer.Option("--shared-items", help="Compare only the items that all arms have.")
     ] = False,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit code by the verdict: 0 better, 3 undecided, 4 worse.")
     ] = False,
     arm: Annotated[
         str | None,
-        typer.Option(metavar="ARM", help="Of --gate: the arm that is judged.", autocompletion=complete_arms),
+        typer.Option(metavar="ARM", help="With --gate: the arm to judge.", autocompletion=complete_arms),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Random seed of the bootstrap.")
+    ] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
     table: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Print this table alone, such as arms.")
+        str | None, typer.Option(metavar="NAME", help="Print only this table, such as arms.")
     ] = None,
-    show_all: Annotated[bool, typer.Option("--all", help="Print every note, not five at most.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Print all notes, not just five.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -87,7 +95,7 @@ def compare(
     )
 
     if arm is not None and not gate:
-        raise HeadstartError("it says which arm --gate judges", where="--arm", fix="add --gate")
+        raise HeadstartError("it selects the arm that --gate judges", where="--arm", fix="add --gate")
     comparison = compare_sources(
         sources,
         task=task,
@@ -118,23 +126,23 @@ def judge(
     study: Annotated[Path, typer.Argument(metavar="FOLDER", help="A study's folder.", show_default=False)],
     arm: Annotated[
         str | None,
-        typer.Option(metavar="ARM", help="Whose answers are judged.", autocompletion=complete_arms),
+        typer.Option(metavar="ARM", help="Arm whose answers are judged.", autocompletion=complete_arms),
     ] = None,
     control: Control = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The sheet to write, CSV.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="CSV sheet to write.")
     ] = None,
     examples: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Prompts drawn; all by default.")
+        int | None, typer.Option(metavar="N", min=1, help="Number of prompts to draw; default: all.")
     ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="N", help="Training examples; the largest by default.")
-    ] = None,
-    reference: Annotated[bool, typer.Option("--reference", help="Show the response expected.")] = False,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of what is drawn.")] = 0,
+    size: Annotated[str | None, typer.Option(metavar="N", help="Train size; default: the largest.")] = None,
+    reference: Annotated[bool, typer.Option("--reference", help="Show the reference response.")] = False,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Random seed of the draw.")
+    ] = 0,
     read: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A sheet that was judged; again for each judge."),
+        typer.Option(metavar="FILE", help="A judged sheet; repeat for each judge."),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -179,66 +187,71 @@ def judge(
 
 
 def _refuse_drawing(given: dict[str, object]) -> None:
-    """See that nothing is said of a draw where a sheet is read: its key knows."""
+    """See that no option of a draw is given where a sheet is read: its key has them."""
     for name, value in given.items():
         if value is not None:
             raise HeadstartError(
-                f"{value}, and a sheet is read", where=name, expected="--read alone: the sheet's key knows"
+                f"{value}, but a sheet is read",
+                where=name,
+                expected="only --read: the rest is stored in the sheet's key",
             )
 
 
 def power(
     source: Annotated[
         Path | None,
-        typer.Argument(metavar="SOURCE", help="A study's folder, or a file of single results."),
+        typer.Argument(metavar="SOURCE", help="A study folder, or a file of single results."),
     ] = None,
     difference: Annotated[
-        float | None, typer.Option(metavar="POINTS", help="Difference to be detected, in points.")
+        float | None, typer.Option(metavar="POINTS", help="Difference to detect, in points.")
     ] = None,
     test_examples: Annotated[
-        int | None, typer.Option(metavar="N", help="Test examples, 2 or more; a study's own by default.")
+        int | None, typer.Option(metavar="N", help="Test examples, 2 or more; default: the study's.")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(metavar="N", help="Seeds, 2 or more; 3, or a study's own.")
+        int | None, typer.Option(metavar="N", help="Seeds, 2 or more; default: the study's, or 3.")
     ] = None,
     contrasts: Annotated[
-        int | None, typer.Option(metavar="N", help="Contrasts that share the 5%; 1, or a study's own.")
+        int | None,
+        typer.Option(metavar="N", help="Contrasts that share the 5% level; default: the study's, or 1."),
     ] = None,
     accuracy: Annotated[
         float | None,
-        typer.Option(metavar="PERCENT", help="Without a study: of both models, on average; 80 by default."),
+        typer.Option(
+            metavar="PERCENT", help="Without a study: mean accuracy of the two models, in %; default: 80."
+        ),
     ] = None,
     disagree: Annotated[
         float | None,
         typer.Option(
             metavar="PERCENT",
-            help="Without a study: examples on which two models differ in being right.",
+            help="Without a study: examples that only one of the two models gets right, in %.",
         ),
     ] = None,
     disagree_stays: Annotated[
         float | None,
         typer.Option(
             metavar="PERCENT",
-            help="Without a study: of these, the ones that stay the same with every pair of seeds; 50.",
+            help="Without a study: share of these that stays the same with every pair of seeds; default: 50.",
         ),
     ] = None,
     seed_std: Annotated[
         float | None,
-        typer.Option(metavar="POINTS", help="Without a study: standard deviation over seeds; 1."),
+        typer.Option(metavar="POINTS", help="Without a study: standard deviation over seeds; default: 1."),
     ] = None,
     seed_cost: Annotated[
         float | None,
-        typer.Option(metavar="N", help="Labelled test examples that cost as much as a seed; 100."),
+        typer.Option(metavar="N", help="Labelled test examples that cost as much as one seed; default: 100."),
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(metavar="METRIC", help="A study's metric.", autocompletion=complete_metrics),
+        typer.Option(metavar="METRIC", help="The study's metric to use.", autocompletion=complete_metrics),
     ] = None,
     control: Control = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Tell which differences a study can detect.
+    """Show which differences a study can detect.
 
     And how many seeds or test examples it takes, before a study or after it.
     """

@@ -30,11 +30,13 @@ def init(
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Column of texts, where the guess is wrong; A,B for a pair."),
+        typer.Option(metavar="COLUMN", help="Text column, if the guess is wrong; A,B for pairs."),
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Column of labels, where the guess is wrong; A,B,C of 0 and 1."),
+        typer.Option(
+            metavar="COLUMN", help="Label column, if the guess is wrong; A,B,C for columns of 0 and 1."
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Study file to write.")
@@ -61,7 +63,7 @@ def plan(
     study: StudyFile,
     overrides: Overrides = None,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Make a few real steps: memory measured, time expected.")
+        bool, typer.Option("--probe", help="Run a few real steps to measure memory and estimate time.")
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -89,18 +91,19 @@ def run(
     until_decided: Annotated[
         float | None,
         typer.Option(
-            metavar="POINTS", help="Add seeds until every contrast is decided, or its interval narrower."
+            metavar="POINTS",
+            help="Add seeds until every contrast is decided, or its interval narrower than this.",
         ),
     ] = None,
     most_seeds: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Where adding seeds ends: 20 by default.", show_default=False),
+        typer.Option(metavar="N", min=1, help="Maximum number of seeds; default: 20.", show_default=False),
     ] = None,
     sequence: Annotated[
         Literal["signs", "t"] | None,
         typer.Option(
             metavar="signs|t",
-            help="signs (the default) assume no law, t normal differences.",
+            help="signs (default): no assumption about the distribution; t: normal differences.",
             show_default=False,
         ),
     ] = None,
@@ -134,9 +137,9 @@ def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
     for name, value in given.items():
         if until_decided is None and value is not None:
             raise HeadstartError(
-                f"{value}, and no seeds are added",
+                f"{value}, but no seeds are added",
                 where=name,
-                expected="--until-decided POINTS beside it",
+                expected="--until-decided POINTS as well",
                 fix=f"leave {name} out, or add --until-decided",
             )
 

@@ -68,20 +68,20 @@ def _check_no_items(
     missing = next((source for source in sources if not Path(source).exists()), None)
     if len(sources) > 2 or missing:
         raise HeadstartError(
-            "no such file or folder" if missing else f"{len(sources)} sources without items",
+            "no such file or folder" if missing else f"{len(sources)} sources without per-item results",
             where=missing or sources[0],
             expected=f"one study or table of scores, two studies, or items: {describe_formats()}",
         )
     if len(sources) == 2 and control is not None:
         raise HeadstartError(
-            "two studies are compared arm by arm, each with its namesake in the first",
+            "two studies are compared arm by arm, by name",
             where="--control",
             expected="one study, or no control",
         )
     for option, is_given in (("--task", task is not None), ("--shared-items", shared_items)):
         if is_given:
             raise HeadstartError(
-                f"{sources[0]} has no items", where=option, expected=f"items: {describe_formats()}"
+                f"{sources[0]} has no per-item results", where=option, expected=f"items: {describe_formats()}"
             )
 
 
@@ -280,8 +280,8 @@ def _compare_training_texts(first: ScoreSource, second: ScoreSource) -> Iterator
     ways = [source.judging.data.training_texts for source in (first, second) if source.judging.data]
     if len(set(ways)) > 1:
         yield (
-            f"The studies choose training texts in different ways (A {ways[0]}, B {ways[1]}): differences "
-            "hold for neither way by itself."
+            f"The studies choose training texts differently (A {ways[0]}, B {ways[1]}): differences "
+            "hold for neither way alone."
         )
 
 
@@ -308,7 +308,7 @@ def _choose_margin(of_study: Margin | None, given: float | None) -> Margin | Non
 def _check_same_test(first: ScoreSource, second: ScoreSource, where: str) -> None:
     if len({scores.test_digest for scores in (*first.scores, *second.scores)} - {None}) > 1:
         raise HeadstartError(
-            "the two were tested on other examples, so their scores cannot be paired",
+            "the two were tested on different examples, so their scores cannot be paired",
             where=where,
             expected="the same test file, in the same order",
         )

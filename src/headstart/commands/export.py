@@ -95,7 +95,7 @@ def _check_adapter(model: Path) -> None:
     if not is_adapter(model):
         is_whole = (model / "config.json").is_file()
         raise ModelError(
-            "holds no adapter" + (", but a whole model: it needs no export" if is_whole else ""),
+            "contains no adapter" + ("; it is a whole model and needs no export" if is_whole else ""),
             where=str(model),
             expected="a folder such as OUT/models/ARM of a LoRA arm",
         )

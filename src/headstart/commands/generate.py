@@ -100,10 +100,11 @@ class TextGenerator:
         for i, ids in enumerate(prompts):
             if limit is not None and len(ids) >= limit:
                 raise DataError(
-                    f"the prompt has {len(ids)} tokens, and the model {limit} positions for it and an answer",
+                    f"the prompt has {len(ids)} tokens, but the model has only {limit} positions for "
+                    "prompt and answer",
                     where=places[i] if places else None,
-                    expected=f"at most {limit - 1} tokens, those of the template included",
-                    fix="shorten it",
+                    expected=f"at most {limit - 1} tokens, including the template's",
+                    fix="shorten the prompt",
                 )
 
 
@@ -211,7 +212,7 @@ def _read_prompt(cells: dict[str, Any], column: str, where: str) -> Text:
         raise DataError(
             f"no prompt in column {column!r}",
             where=where,
-            expected=f"a text, or messages; the columns there: {', '.join(map(str, cells))}",
+            expected=f"a text, or messages; the columns are: {', '.join(map(str, cells))}",
             fix="name the column: --column",
         )
     return read_question(value, column, where)

@@ -61,7 +61,10 @@ def judge_pairs(
     source = _read_source(store, arm, control, size)
     drawn = draw_sheet(source, seed, examples, has_reference=reference)
     check_output_file(path, force=force, what=", perhaps with choices in it")
-    with hold_study_folder(store.out, fix="wait until it has ended, then judge again"), ExitStack() as undo:
+    with (
+        hold_study_folder(store.out, fix="wait until it has finished, then repeat the command"),
+        ExitStack() as undo,
+    ):
         key = write_judging_key(store, drawn.key)
         undo.callback(key.unlink, missing_ok=True)  # without a sheet it is of no use
         write_sheet(path, drawn.key.sheet, drawn.rows)
@@ -118,7 +121,7 @@ def _open_study(store: RunStore) -> StudyRuns:
     check_lookup(store.out)
     if not store.study_file.is_file():
         raise HeadstartError(
-            "holds no study", where=str(store.out), expected="the `out` folder of `headstart run`"
+            "contains no study", where=str(store.out), expected="the `out` folder of `headstart run`"
         )
     study = store.read_study()
     if not get_task_traits(study.task).generates:
@@ -138,7 +141,7 @@ def _read_answers(store: RunStore, runs: StudyRuns, arm: str, size: Size) -> dic
     answers = {seed: read_answered_prompts(file) for seed, file in files.items() if file.is_file()}
     if not any(found.ids for found in answers.values()):
         raise HeadstartError(
-            f"no answers of {arm}" if files else f"no run of {arm} is done",
+            f"no answers of {arm}" if files else f"no run of {arm} is finished",
             where=str(store.out),
             expected=f"runs that answered test prompts, with their {PREDICTIONS_FILE}",
         )
@@ -159,7 +162,7 @@ def _check_judges(filled: Sequence[FilledSheet]) -> None:
                 f"is of sheet {sheet.sheet}, {filled[0].path} of sheet {filled[0].sheet}",
                 where=str(sheet.path),
                 expected="files of the same sheet",
-                fix="read them apart",
+                fix="read them separately",
             )
 
 
@@ -167,7 +170,7 @@ def _find_copies(paths: Sequence[Path]) -> Iterator[str]:
     """Files that are the same to the byte: judges who agree in all, or one judge's file twice."""
     for first, second in combinations(paths, 2):
         if first.read_bytes() == second.read_bytes():
-            yield f"{first} and {second} are the same to the byte: if one is a copy, read the other alone."
+            yield f"{first} and {second} are byte-identical: if one is a copy, read only the other."
 
 
 def _name_judges(paths: Sequence[Path]) -> list[str]:

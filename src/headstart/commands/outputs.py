@@ -27,7 +27,7 @@ def check_output_file(path: Path, *, force: bool, what: str = "") -> None:
     is_there = _is_there(path)
     if path.is_dir():
         raise OutputError(
-            "cannot be written: a folder is there where a file is needed",
+            "cannot be written: it is a folder",
             where=str(path),
             fix="choose another name, or move the folder",
         )
@@ -51,14 +51,16 @@ def check_output_folder(path: Path, *, force: bool, sources: tuple[Path, ...] = 
     if not force:
         raise OutputError("already exists", where=str(path), fix=_FIX)
     if not path.is_dir() or path.is_symlink():
-        raise OutputError("exists, and is not a folder", where=str(path), fix="choose another name")
+        raise OutputError("exists and is not a folder", where=str(path), fix="choose another name")
     if any(source.resolve().is_relative_to(path.resolve()) for source in sources):
         raise OutputError(
-            "is the model itself, or holds it", where=str(path), fix="choose another folder: -o FOLDER"
+            "is the model's own folder, or contains it",
+            where=str(path),
+            fix="choose another folder: -o FOLDER",
         )
     if not _is_model_or_empty(path):
         raise OutputError(
-            "holds something other than a model, which --force does not overwrite",
+            "contains something other than a model, which --force does not overwrite",
             where=str(path),
             expected="an empty or new folder, or a model's",
             fix="choose another folder: -o FOLDER",

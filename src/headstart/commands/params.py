@@ -117,7 +117,7 @@ def measure_model(
     """
     head = head or _choose_head(config, lora)
     model = _build_skeleton(config, head, name)
-    with model_errors(name, "a configuration of whole numbers, as the family has it"):
+    with model_errors(name, "whole numbers that are valid for this model family"):
         full = count_by_part(model, config, head)
     layer_sizes = _count_quantised(model, name) if bits == 4 else []
     unquantised = full.total - sum(layer_sizes)

@@ -72,9 +72,9 @@ def check_used(
     if source is not None:
         check_lookup(source)
     if source is None:
-        unused, why = {"metric": metric, "control": control}, "it is of a study, and none is named"
+        unused, why = {"metric": metric, "control": control}, "it needs a study, and none is given"
     elif source.is_dir():
-        unused, why = dict(stated), f"the variances measured in {source} are used, not assumptions"
+        unused, why = dict(stated), f"variances measured in {source} are used instead of assumptions"
     else:
         used = {"disagree": stated.get("disagree"), "test_examples": question.test_examples}
         asked = {**asdict(question), **stated, "control": control}
@@ -154,7 +154,7 @@ def power_measured(
     metric: str | None = None,
     control: str | None = None,
 ) -> PowerAnalysis:
-    """What each contrast of a study's folder could show, by the variances measured in it.
+    """What each contrast of a study's folder could show, by variances measured in it.
 
     Example:
         analysis = headstart.power_measured("runs/study", difference=1.0)
@@ -192,10 +192,10 @@ def _analyse_study(
     contrasts = tuple(contrast for contrast in measured if contrast is not None)
     if not contrasts:
         raise HeadstartError(
-            f"no contrast of {opened.metric.name} has two seeds that differ, and predictions of the same "
-            "examples",
+            f"no contrast of {opened.metric.name} has two differing seeds with predictions of the "
+            "same examples",
             where=str(source),
-            expected="a study with seeds: 2 or more with their predictions, not of spearman",
+            expected="a study with two or more seeds and their predictions; not spearman",
         )
     arms = {scores.cell for pair in pairs for scores in pair}
     collapsed = [row for row in opened.outcomes if (row.arm, row.size) in arms]

@@ -84,9 +84,9 @@ def _choose_columns(noted: str | tuple[str, str] | None, given: str | None) -> s
         return given
     if len(names) != 2:
         raise DataError(
-            f"{given!r} for a model of pairs ({', '.join(noted or ())})",
+            f"{given!r} for a model that takes pairs ({', '.join(noted or ())})",
             where="--text",
-            expected="two columns with a comma between: --text A,B",
+            expected="two columns separated by a comma: --text A,B",
         )
     return names[0].strip(), names[1].strip()
 

@@ -66,7 +66,7 @@ def predict_texts(model: str | Path, texts: Sequence[str]) -> TextPredictions:
     predictor = open_predictor(Path(model))
     if not isinstance(predictor.text, str):
         raise DataError(
-            f"single texts, for a model of pairs ({', '.join(predictor.text)})",
+            f"single texts, for a model that takes pairs ({', '.join(predictor.text)})",
             where=str(model),
             expected="a file with both columns, or --format csv on standard input",
         )

@@ -130,9 +130,9 @@ def _choose_sequence(study: Study, wanted: SequenceKind | None) -> SequenceKind:
         return wanted or "signs"
     if wanted not in (None, earlier.sequence):
         raise HeadstartError(
-            f"{wanted}, where seeds were added by {earlier.sequence} before",
+            f"{wanted}, but seeds were added with {earlier.sequence} before",
             where=f"--sequence, {study.out}",
-            expected=f"{earlier.sequence}: it is chosen before there are results",
+            expected=f"{earlier.sequence}: it must be chosen before there are results",
             fix="name another folder: out=FOLDER",
         )
     return earlier.sequence
@@ -219,10 +219,10 @@ def _describe_round(findings: Findings, rule: StoppingRule) -> str:
     size = "" if widest.size == "all" else f" (size {widest.size})"
     which = "the widest undecided interval" if open_rows else "the widest interval"
     decided = f"{len(rows) - len(open_rows)} of {len(rows)} decided"
-    wanted = f"; narrower than {rule.width:g} wanted" if open_rows else ""
+    wanted = f"; target: narrower than {rule.width:g}" if open_rows else ""
     if open_rows and widest.limiting_factor == "examples":
         wanted += ", where test examples are the limiting factor: more seeds help little"
     return (
-        f"{seeds} seeds, {decided}: {which}, {widest.arm} against {widest.control}{size}, is {ends}, "
+        f"{seeds} seeds, {decided}: {which}, {widest.arm} vs {widest.control}{size}, is {ends}, "
         f"{_measure_width(widest):.3g} {get_unit(widest.metric)} wide{wanted}"
     )

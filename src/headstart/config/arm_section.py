@@ -28,13 +28,13 @@ class Lora(Section):
         default=None,
         description="The update is scaled by alpha / r; 8 sqrt(r), rounded, where absent: 32 at r = 16.",
     )
-    dropout: float = Field(default=0.05, ge=0, lt=1, description="On what A reads.")
+    dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout on the input of A.")
     target: LoraRole | tuple[str, ...] | None = Field(
         default=None,
         description="Layers with an adapter: a role, or names; by default what PEFT chooses for the model.",
     )
     bias: LoraBias = Field(
-        default="none", description="Biases that train too: none, all, or those of layers with an adapter."
+        default="none", description="Biases to train as well: none, all, or those of layers with an adapter."
     )
     rslora: bool = Field(
         default=False,
@@ -78,13 +78,13 @@ class Arm(Section):
         min_length=1,
         description="pretrained, random, or any checkpoint (folder, hub id, asset:name).",
     )
-    method: _Method = Field(default="full", description="How it is tuned.")
+    method: _Method = Field(default="full", description="Training method.")
     training: Training = Field(default=Training(), description="Settings that differ from the study's.")
     tune: Tune | None = Field(default=None, description="The arm's own grid, in place of the study's.")
     lora: Lora | None = Field(default=None, description="Settings of the methods lora and qlora.")
     probe: Probe | None = Field(default=None, description="Settings of the method probe.")
     peft: dict[str, Any] | None = Field(
-        default=None, description="Any configuration of PEFT's, for the method peft: peft_type and its keys."
+        default=None, description="Any PEFT configuration, for method peft: peft_type and its keys."
     )
 
     @model_validator(mode="before")

@@ -30,16 +30,16 @@ def parse_separator(given: str) -> str:
 class Split(Section):
     """How texts are divided where the study names no file for a part."""
 
-    valid: float = Field(default=0.1, gt=0, lt=1, description="Share of the texts that go to validation.")
-    test: float = Field(default=0.2, gt=0, lt=1, description="Share of the texts that go to the test.")
+    valid: float = Field(default=0.1, gt=0, lt=1, description="Share of texts used for validation.")
+    test: float = Field(default=0.2, gt=0, lt=1, description="Share of texts used for testing.")
     seed: int = Field(
         default=0,
         ge=0,
         le=LARGEST_SEED,
-        description="Seed of the division; one division serves all runs.",
+        description="Seed of the split; all runs share one split.",
     )
     group: str | None = Field(
-        default=None, description="Column that keeps rows together: no group stands in two parts."
+        default=None, description="Column that keeps rows together: no group is in two parts."
     )
 
     @model_validator(mode="after")
@@ -67,7 +67,7 @@ class Data(Section):
     prompt: str | Annotated[tuple[str, ...], Field(min_length=2)] = Field(
         default="prompt",
         description="Column of prompts, for task instruction; of several, such as [instruction, input], "
-        "those that hold something are joined by a blank line.",
+        "non-empty ones are joined by a blank line.",
     )
     response: str = Field(default="response", description="Column of responses, for task instruction.")
     messages: str | None = Field(
@@ -77,28 +77,28 @@ class Data(Section):
     )
     skip_invalid: bool = Field(
         default=False,
-        description="Leave out rows whose text or label cannot be read, and count them; by default they are "
-        "an error.",
+        description="Skip and count rows whose text or label cannot be read; by default they are an error.",
     )
-    separator: str = Field(default=",", description="Between the cells of a CSV file; one character.")
+    separator: str = Field(default=",", description="Separator of CSV cells; one character.")
     label_separator: str = Field(
-        default="|", min_length=1, description="Between the labels of one multi-label cell."
+        default="|", min_length=1, description="Separator of labels in a multi-label cell."
     )
     label_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
         max_length=MOST_NAMES,
-        description="Names of the places where multi-label cells are lists of 0 and 1; numbers where absent.",
+        description="Label names where multi-label cells are lists of 0 and 1; default: numbers.",
     )
     group: Annotated[str, Field(min_length=1)] | None = Field(
         default=AUTO_GROUP,
-        description="Column of what test texts have in common, over which intervals are taken; auto: that of "
-        "split.group, or one named group; identical: no column, equal texts alone; null: each by itself.",
+        description="Column that groups test texts, for intervals; auto: that of "
+        "split.group, or one named group; identical: only equal texts form a "
+        "group; null: no groups.",
     )
     split: Split = Split()
     training_texts: TrainingTexts = Field(
         default="fixed",
         description="Of size all: fixed, the same for every seed; folds, each seed leaves out another part; "
-        "bootstrap, each seed draws as many with replacement.",
+        "bootstrap, each seed draws as many texts with replacement.",
     )
     folds: int = Field(
         default=5,

@@ -51,12 +51,12 @@ def describe_differences(study: Study) -> Iterator[StudyWarning]:
     """A note for each arm that differs from the control in settings, as the study allows."""
     of_arm: dict[tuple[str, str], list[str]] = {}
     for name, control, key, mine, theirs in _list_all_differences(study):
-        of_arm.setdefault((name, control), []).append(f"{_shorten(key)} ({mine} against {theirs})")
+        of_arm.setdefault((name, control), []).append(f"{_shorten(key)} ({mine} vs {theirs})")
     for (name, control), settings in of_arm.items():
         yield StudyWarning(
             kind=DIFFERS,
-            message=f"{name} differs from {control} in {join_names(settings)} too: the difference is of the "
-            "whole.",
+            message=f"{name} also differs from {control} in {join_names(settings)}: the "
+            "result is their combined effect.",
         )
 
 
@@ -112,6 +112,6 @@ def _format_seeds(tune: Tune) -> str:
 def _describe_confounder(name: str, control: str, key: str, mine: object, theirs: object) -> str:
     what = "grid" if key == "tune" else "value"
     return (
-        f"is {mine} for {name} and {theirs} for its control {control}: the difference between them would be "
-        f"credited to {name}; give both the same {what}, or set `differs_in: [{_shorten(key)}]`"
+        f"is {mine} for {name} and {theirs} for its control {control}: the difference between them would "
+        f"be attributed to {name}; give both the same {what}, or set `differs_in: [{_shorten(key)}]`"
     )

@@ -38,12 +38,12 @@ def _split_settings(text: str) -> dict[str, list[str]]:
         if not equals and list(values)[-1:] == ["target"]:
             values["target"].append(name)
         elif not equals:
-            raise _make_error(f"{shorten_repr(name)} is no key=value")
+            raise _make_error(f"{shorten_repr(name)} is not key=value")
         elif name not in Lora.model_fields:
             shown = name if name.isidentifier() else shorten_repr(name)
             raise _make_error(f"{shown}: {describe_unknown(name, list(Lora.model_fields))}")
         elif name in values:
-            raise _make_error(f"{name}: stands there twice")
+            raise _make_error(f"{name}: given twice")
         else:
             values[name] = [value]
     return values

@@ -129,7 +129,7 @@ def _check_file(file: Path) -> Path:
 def _parse_file(file: Path) -> Any:
     try:
         if file.stat().st_size > MOST_BYTES:
-            raise _refuse(str(file), f"more than {MOST_BYTES:,} bytes: no study file")
+            raise _refuse(str(file), f"more than {MOST_BYTES:,} bytes: not a study file")
         tree = read_yaml(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
@@ -137,7 +137,7 @@ def _parse_file(file: Path) -> Any:
     except YamlTextError as error:
         raise _refuse(f"{file}:{error.line}" if error.line else str(file), str(error)) from error
     if not isinstance(tree, CommentedMap):
-        raise _refuse(str(file), "holds no study: lines of `key: value` expected")
+        raise _refuse(str(file), "contains no study: lines of `key: value` expected")
     return tree
 
 
@@ -153,7 +153,7 @@ def _copy_plain(values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return _make_plain(values, "study")
     except RecursionError as error:
-        raise _refuse("study", "sections in one another without an end") from error
+        raise _refuse("study", "sections nested without end") from error
 
 
 def _parse_override(text: str) -> tuple[str, Any]:
@@ -162,7 +162,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise _refuse("command line", "`key=value` expected, such as seeds=5", cut_text(text))
     if key.count(".") > _DEEPEST_KEY:
-        raise _refuse("command line", "a key of so many parts is none of a study", cut_text(key))
+        raise _refuse("command line", "not a study key: too many parts", cut_text(key))
     try:
         return join_surrogates(key), convert_to_plain(read_yaml(value))
     except YamlTextError as error:

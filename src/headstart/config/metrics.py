@@ -163,7 +163,7 @@ def settle_metric(
     """
     if known is None and lower_is_better is None:
         raise HeadstartError(
-            f"metric {name!r} is not known: is more of it better, or less?",
+            f"metric {name!r} is not known: is higher or lower better?",
             where=where,
             expected="a metric with a known direction, such as accuracy, f1, eval_loss, wer or rmse",
             fix="add --higher-is-better or --lower-is-better",
@@ -173,7 +173,7 @@ def settle_metric(
     if lower_is_better is not None and lower_is_better != known.lower_is_better:
         said, true = ("lower", "higher") if lower_is_better else ("higher", "lower")
         raise HeadstartError(
-            f"--{said}-is-better, but of {name!r} {true} is better",
+            f"--{said}-is-better, but {true} {name!r} is better",
             where=where,
             expected=f"no option, or --{true}-is-better",
             fix="leave the option out; if the column holds something else, give it another name",

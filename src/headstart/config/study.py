@@ -73,27 +73,30 @@ class Prompts(Section):
         default="response", description="Tokens in the loss: the responses with their end tokens, or all."
     )
     packing: bool = Field(
-        default=False, description="Short texts of a batch share a row, and do not see each other."
+        default=False,
+        description="Pack short texts of a batch into shared rows, without attention across texts.",
     )
 
 
 class Generation(Section):
     """How prompts of valid and test are answered at the selected epoch: greedily."""
 
-    max_new_tokens: int = Field(default=64, ge=1, le=MOST_NEW_TOKENS, description="Most tokens of an answer.")
+    max_new_tokens: int = Field(
+        default=64, ge=1, le=MOST_NEW_TOKENS, description="Maximum tokens per answer."
+    )
     texts: int = Field(
         default=100,
         ge=0,
         le=MOST_TEXTS,
-        description="Prompts of a part that are answered and compared; 0: none.",
+        description="Prompts per part that are answered and scored; 0: none.",
     )
 
 
 class Select(Section):
     """How each run's best epoch is chosen."""
 
-    metric: str | None = Field(default=None, description="A metric of the task; its first where absent.")
-    on: Literal["valid"] = Field(default="valid", description="Never the test texts.")
+    metric: str | None = Field(default=None, description="A metric of the task; default: its first.")
+    on: Literal["valid"] = Field(default="valid", description="Part that selects the epoch; never test.")
 
 
 class ExecutionSettings(Section):
@@ -101,7 +104,7 @@ class ExecutionSettings(Section):
 
     compile: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="torch.compile of the step on a GPU; auto: where what is left to train outweighs it.",
+        description="torch.compile of the step on a GPU; auto: where enough training is left to pay off.",
     )
     graph: Literal["auto", "off"] = Field(
         default="auto",
@@ -145,16 +148,16 @@ class Study(Section):
     """One question, asked of data by arms over seeds: the whole study file."""
 
     question: str = Field(default="", description="What the study asks, in words.")
-    task: _Task = Field(default="classification", description="What is learnt from a text.")
+    task: _Task = Field(default="classification", description="What to learn from a text.")
     data: Data
     model: str = Field(min_length=1, description="Checkpoint: folder, hub id, id@revision, or asset:name.")
     arms: dict[str, Arm] = Field(
         default_factory=lambda: make_default_arms(),
-        description="What is compared, by name; `words: null` takes the bag of words out.",
+        description="Arms to compare, by name; `words: null` removes the bag of words.",
         json_schema_extra=_allow_null_words,
     )
     control: str | None = Field(
-        default=None, description="Arm that the others are compared with; `random` where there is one."
+        default=None, description="Arm that the others are compared with; default: `random` if there is one."
     )
     differs_in: DiffersIn = Field(
         default=(),
@@ -162,7 +165,7 @@ class Study(Section):
     )
     confounded: bool = Field(
         default=False,
-        description="Older spelling that allows every difference: name those meant in differs_in.",
+        description="Deprecated: allows every difference; list the intended ones in differs_in.",
     )
     seeds: Seeds = Field(default=(0, 1, 2), description="A count, or a list.")
     sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")
@@ -175,25 +178,27 @@ class Study(Section):
     samples: tuple[str, ...] = Field(
         default=(),
         max_length=MOST_SAMPLES,
-        description="Prompts to be answered before training and after; for task instruction.",
+        description="Prompts answered before and after training; for task instruction.",
     )
     select: Select = Select()
     margin: float | None = Field(
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Differences of the metric within it are none that matter: points for shares, else in "
-        "its unit. State it before there are results.",
+        description="Largest difference in the metric that does not matter: points for "
+        "shares, else its own unit. Set it before there are results.",
     )
     curves: tuple[Literal["valid", "test"], ...] = Field(
-        default=("valid",), description="What is measured after each epoch; the test only on request."
+        default=("valid",), description="Parts evaluated after each epoch; test only on request."
     )
     workers: int | Literal["auto"] = Field(
         default="auto",
-        description="Processes that train at once; auto: one a GPU, and on a CPU as a short probe decides.",
+        description="Processes that train at the same time; auto: one per GPU; on a CPU "
+        "chosen by a short probe.",
     )
     pack: int | Literal["auto"] = Field(
-        default="auto", description="Most runs that train as one; auto: a probe decides; 1: each by itself."
+        default="auto",
+        description="Maximum runs that train together; auto: chosen by a short probe; 1: one at a time.",
     )
     vocabulary: Literal["used", "full"] = Field(
         default="used",
@@ -204,7 +209,7 @@ class Study(Section):
         default="auto", description="Where runs train; auto: on CUDA's GPUs where there are any, else a CPU."
     )
     execution: ExecutionSettings = ExecutionSettings()
-    out: str = Field(default="runs/study", description="Folder for everything the study leaves.")
+    out: str = Field(default="runs/study", description="Output folder of the study.")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         """What tells it from others."""

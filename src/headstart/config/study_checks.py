@@ -25,7 +25,7 @@ def find_problems(study: Study) -> Iterator[str]:
 def _check_metric(study: Study) -> Iterator[str]:
     if study.metric not in get_task_traits(study.task).metrics:
         yield (
-            f"select.metric: {study.metric!r} is no metric of {study.task}; "
+            f"select.metric: {study.metric!r} is not a metric of {study.task}; "
             f"one of {', '.join(get_task_traits(study.task).metrics)} expected"
         )
 
@@ -86,8 +86,8 @@ def _check_tuning_seeds(study: Study) -> Iterator[str]:
         if both:
             what = "seed" if len(both) == 1 else "seeds"
             yield (
-                f"{key}.seeds: {what} {', '.join(map(str, both))} would choose the setting and judge it too; "
-                "seeds that `seeds` has not expected, or shared"
+                f"{key}.seeds: {what} {', '.join(map(str, both))} would both choose the setting and "
+                "evaluate it; seeds that are not in `seeds` expected, or shared"
             )
 
 
@@ -101,10 +101,13 @@ def _check_methods(study: Study) -> Iterator[str]:
                 "give a random arm method: lora, or full"
             )
         if task.labels not in method.label_kinds and task.generates:
-            yield f"arms.{name}.method: {arm.method} gives classes, and task: {study.task} wants answers"
+            yield (
+                f"arms.{name}.method: {arm.method} predicts labels, but task: {study.task} needs "
+                "generated answers"
+            )
         elif task.labels not in method.label_kinds:
             known = ", ".join(one.name for one in TASKS.values() if one.labels in method.label_kinds)
-            yield f"arms.{name}.method: {arm.method} goes with task: {known}; a head has to learn"
+            yield f"arms.{name}.method: {arm.method} goes with task: {known}, whose head must be trained"
 
 
 def _check_runs(study: Study) -> Iterator[str]:

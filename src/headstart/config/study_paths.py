@@ -57,7 +57,9 @@ def locate(given: str, base: Path) -> Path:
     try:
         path = base / Path(given).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"{given.split('/')[0]} is no user's home folder; write the path itself") from error
+        raise ValueError(
+            f"{given.split('/')[0]} is not a user's home folder; write the path itself"
+        ) from error
     longest = max((len(name.encode()) for name in path.parts), default=0)
     if longest > _LONGEST_NAME or len(str(path).encode()) >= _LONGEST_PATH:
         raise ValueError(

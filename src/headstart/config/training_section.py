@@ -30,7 +30,7 @@ class Training(Section):
 
     batch_size: int = Field(default=16, ge=1, le=MOST_IN_BATCH, description="Texts in one forward pass.")
     accumulation: int = Field(
-        default=1, ge=1, le=MOST_IN_BATCH, description="Batches whose gradients make one step."
+        default=1, ge=1, le=MOST_IN_BATCH, description="Batches accumulated per optimiser step."
     )
     epochs: int = Field(default=3, ge=1, le=MOST_EPOCHS, description="Passes over the training texts.")
     steps: int | None = Field(
@@ -39,7 +39,7 @@ class Training(Section):
     learning_rate: Rates | None = Field(
         default=None,
         description="Peak learning rate: one for all methods, or by method, such as {full: 3e-5, "
-        "lora: 2e-4}; what suits the method where absent.",
+        "lora: 2e-4}; default: by method.",
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="How the rate falls after the warm-up."
@@ -47,25 +47,27 @@ class Training(Section):
     warmup: float = Field(
         default=0.06, ge=0, le=MOST_STEPS, description="Below 1: share of all steps; else a count."
     )
-    weight_decay: WeightDecay = Field(default=0.01, description="AdamW's; not on biases and norms.")
+    weight_decay: WeightDecay = Field(
+        default=0.01, description="AdamW's weight decay; not applied to biases and norms."
+    )
     betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
     epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
-    clip: float = Field(default=1.0, ge=0, description="Largest norm of a run's gradient; 0 for none.")
+    clip: float = Field(default=1.0, ge=0, description="Maximum gradient norm of a run; 0: no clipping.")
     patience: int | None = Field(
         default=None,
         ge=1,
         le=MOST_EPOCHS,
-        description="Epochs without a better valid metric that end a run; none by default.",
+        description="Early stopping: epochs without a better valid metric; default: off.",
     )
     max_length: int | None = Field(
         default=None,
         ge=4,
         le=MOST_TOKENS,
-        description="Most tokens of a text; 256, or what the model takes if less.",
+        description="Maximum tokens per text; default: 256, or the model's limit if lower.",
     )
     gradient_checkpointing: bool = Field(
         default=False,
-        description="Compute activations again in the backward pass: same numbers, less memory, more time.",
+        description="Recompute activations in the backward pass: same results, less memory, more time.",
     )
     precision: Literal["auto", "fp32", "bf16", "fp64"] = Field(
         default="auto", description="auto: bf16 where the hardware multiplies in it, else fp32."
@@ -111,8 +113,8 @@ class Tune(Section):
     weight_decay: tuple[WeightDecay, ...] | None = Field(default=None, description="Weight decays to try.")
     seeds: TuningSeeds = Field(
         default=(FIRST_TUNING_SEED, FIRST_TUNING_SEED + 1),
-        description="Seeds that choose the grid point and judge nothing: a count, or a list; shared: the "
-        "study's own seeds choose.",
+        description="Seeds that only choose the grid point: a count, or a list; shared: use "
+        "the study's own seeds.",
     )
 
     @field_validator("seeds")

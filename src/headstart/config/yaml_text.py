@@ -93,7 +93,7 @@ class _Walk:
             return
         self.stack.append(_Collection(event.anchor))
         if len(self.stack) > _MOST_DEPTH:
-            raise YamlTextError(f"more than {_MOST_DEPTH} sections in one another", line)
+            raise YamlTextError(f"more than {_MOST_DEPTH} nested sections", line)
 
     def _close(self, anchor: str | None, values: int, line: int) -> None:
         if anchor is not None:
@@ -107,7 +107,7 @@ class _Walk:
 
     def _measure_alias(self, anchor: str, line: int) -> int:
         if any(collection.anchor == anchor for collection in self.stack):
-            raise YamlTextError(f"*{anchor} stands inside of itself", line)
+            raise YamlTextError(f"*{anchor} contains itself", line)
         return self.sizes.get(anchor, 1)
 
 
@@ -149,4 +149,4 @@ def join_surrogates(text: str) -> str:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeError as error:
         shown = text[:40].encode("ascii", "backslashreplace").decode("ascii")
-        raise YamlTextError(f"half a character, in '{shown}': text in UTF-8 expected") from error
+        raise YamlTextError(f"an unpaired surrogate, in '{shown}': text in UTF-8 expected") from error

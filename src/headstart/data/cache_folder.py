@@ -53,8 +53,8 @@ def tell_of_temporary_cache() -> Iterator[str]:
     while _UNTOLD:
         folder, fault = _UNTOLD.pop()
         yield (
-            f"the cache {fault.where} {fault.got}; tokens and features are kept in {folder} until this ends "
-            "(HEADSTART_CACHE names another folder)"
+            f"the cache {fault.where} {fault.got}; tokens and features are kept in {folder} until "
+            "this run ends (set HEADSTART_CACHE to use another folder)"
         )
 
 

@@ -108,9 +108,11 @@ def describe_prompts(tokenizer: Any, choice: TemplateChoice) -> list[str]:
     form = ChatFormat.of(tokenizer)
     sentences = [f"{choice.describe()}; a turn ends with {form.end}"]
     if not form.writes_end:
-        sentences.append(f"the chat template ends no turn: {form.end}, the tokenizer's end, is put there")
+        sentences.append(
+            f"the chat template does not end turns: {form.end}, the tokenizer's end token, is added"
+        )
     if form.lead.strip():
-        sentences.append(f"{form.lead!r}, which the chat template writes before an answer, is no part of it")
+        sentences.append(f"{form.lead!r}, which the chat template writes before an answer, is not part of it")
     if form.dropped:
         sentences.append(f"{form.dropped!r} is left out of prompts: no answer of the chat template has it")
     if marks_answers(tokenizer) and not _is_end_marked(tokenizer, form):
@@ -127,7 +129,7 @@ def _is_end_marked(tokenizer: Any, form: ChatFormat) -> bool:
 def describe_misplaced() -> DataError:
     """What is wrong with a template whose answers do not stand behind their prompts."""
     return DataError(
-        "it does not put the answer behind the prompt that add_generation_prompt writes",
+        "it does not put the answer after the prompt that add_generation_prompt writes",
         where="prompts.template",
         expected="the same text before every answer, whether it is asked for or there",
     )

@@ -51,13 +51,15 @@ class TemplateChoice:
     def describe(self) -> str:
         """As one sentence."""
         if self.name == "chat":
-            return "asked in its own chat template"
+            return "prompted with its own chat template"
         if self.name == "human":
             own = (
-                "though it has its own (prompts.template: auto)" if self.had_own else "having none of its own"
+                "although it has a chat template (prompts.template: auto)"
+                if self.had_own
+                else "as it has no chat template"
             )
-            return f"asked as <human>: and <assistant>:, {own}"
-        return f"asked in the chat template of {self.name}"
+            return f"prompted as <human>: and <assistant>:, {own}"
+        return f"prompted with the chat template of {self.name}"
 
 
 def set_chat_template(tokenizer: Any, prompts: Prompts) -> TemplateChoice:
@@ -171,7 +173,7 @@ def _render(messages: Messages, tokenizer: Any, add_generation_prompt: bool, wit
 
 def _describe_fault(error: Exception) -> str:
     if isinstance(error, RecursionError | MemoryError):
-        return "it calls itself without end, or is nested too deeply"
+        return "it recurses endlessly, or is nested too deeply"
     return str(error) or type(error).__name__
 
 

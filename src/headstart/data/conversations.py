@@ -124,7 +124,7 @@ def read_question(cell: Any, column: str, where: str) -> Text:
         last = (
             f"the last message of column {column!r} is the {messages[-1][0]}'s" if messages else "no message"
         )
-        raise DataError(last, where=where, expected="messages that end with a user's, which is answered")
+        raise DataError(last, where=where, expected="messages that end with a user message")
     return tuple(text for message in messages for text in message)
 
 
@@ -146,7 +146,7 @@ def list_unread(cells: Mapping[str, Any], data: Data) -> list[str]:
         return unread
     cell = cells.get(data.messages)
     unread += [f"{key!r} of messages is not read" for key in list_unread_keys(cell)]
-    return [*unread, "what follows the last answer is not read"] if has_unanswered_end(cell) else unread
+    return [*unread, "messages after the last answer are not read"] if has_unanswered_end(cell) else unread
 
 
 def _list_used(data: Data) -> set[str]:
@@ -203,9 +203,9 @@ def _join_messages(messages: Sequence[Message], column: str, where: str) -> Text
     ]
     if opening < 0 or told[-1][0] != "assistant":
         raise DataError(
-            f"no message of the assistant after another's in column {column!r}",
+            f"no assistant message that follows another message in column {column!r}",
             where=where,
-            expected="a prompt and an answer at least",
+            expected="at least a prompt and an answer",
         )
     return tuple(text for message in told for text in message)
 
@@ -216,7 +216,7 @@ def _explain_no_prompt(cells: Mapping[str, Any], column: str, where: str) -> NoR
     raise DataError(
         f"no column {column!r}",
         where=where,
-        expected=f"one of the columns there: {', '.join(map(str, cells))}",
+        expected=f"one of the columns: {', '.join(map(str, cells))}",
         fix="set data.prompt, and data.response" if found is None else f"set data.messages: {found}",
     )
 
@@ -226,18 +226,18 @@ def _refuse_preferences(cells: Mapping[str, Any], data: Data, where: str) -> Non
     used = _list_used(data)
     if cells.keys() >= _PREFERENCES and not used <= cells.keys():
         raise DataError(
-            "preference data: columns 'chosen' and 'rejected' hold a wanted and an unwanted answer, of which "
-            "nothing here learns to prefer one",
+            "preference data: columns 'chosen' and 'rejected' hold a chosen and a rejected answer; "
+            "preference training is not supported",
             where=where,
-            expected="one answer to each prompt",
-            fix="to learn the wanted answers set data.response: chosen, or data.messages: chosen where it "
-            "holds the whole conversation",
+            expected="one answer per prompt",
+            fix="to train on the chosen answers set data.response: chosen, or data.messages: "
+            "chosen if it contains the whole conversation",
         )
     is_judged = str(cells.get("label")).lower() in ("true", "false")
     if data.messages is None and data.response == "completion" and is_judged:
         raise DataError(
-            "preference data: column 'label' says which completions are wanted, and all would be learnt",
+            "preference data: column 'label' marks the desired completions, but all would be learnt",
             where=where,
-            expected="completions that are all wanted",
-            fix="keep the rows whose label is true, and take the column label out",
+            expected="only desired completions",
+            fix="keep the rows whose label is true, and remove the column label",
         )

@@ -164,7 +164,7 @@ class _Table:
 
     def _explain_length(self, values: list[str], where: str) -> DataError:
         cells = "1 cell" if len(values) == 1 else f"{len(values)} cells"
-        way = "put a text that holds it in quotation marks" if self._separator != _TAB else "take it out"
+        way = "quote texts that contain it" if self._separator != _TAB else "remove it"
         fix = None
         if len(values) > len(self._header):
             fix = f"if a text holds {name_separator(self._separator)}: {way}"
@@ -205,20 +205,20 @@ def _check_header(header: list[str], path: Path, where: str) -> None:
             f"Excel's line {header[0]!r} in place of the header",
             where=where,
             expected="the names of the columns",
-            fix=make_rewrite(path, "take it out: tail -n +2 {file} > {new}"),
+            fix=make_rewrite(path, "remove it: tail -n +2 {file} > {new}"),
         )
     counts = Counter(header)
     twice = [name for name in counts if counts[name] > 1]
     if twice:
         places = [i for i, name in enumerate(header, start=1) if name == twice[0]]
-        what = f"column {twice[0]!r} stands twice in the header" if twice[0] else "columns without a name"
+        what = f"column {twice[0]!r} appears twice in the header" if twice[0] else "columns without a name"
         raise DataError(
             f"{what} (columns {', '.join(map(str, places))})",
             where=where,
-            expected="each column with a name of its own",
+            expected="a unique name for each column",
             fix="rename or remove one"
             if twice[0]
-            else "delete these columns (in a spreadsheet the whole of them), or name them",
+            else "delete these columns (in a spreadsheet, the entire columns), or name them",
         )
     if not any(name.strip(f" {_MARK}") for name in header):
         raise DataError("a header without a name", where=where, expected="the names of the columns")
@@ -231,7 +231,7 @@ def _check_quotation(header: list[str], path: Path, where: str, separator: str) 
         raise DataError(
             f"a space before the quotation mark of {spaced!r}",
             where=where,
-            expected="a quotation mark right behind the separator",
+            expected="a quotation mark right after the separator",
             fix=_suggest_unspaced(path, separator),
         )
 
@@ -257,8 +257,8 @@ def _explain_joint(where: str, values: list[str]) -> DataError:
     """What stands where one file was put behind another."""
     mark = "a byte-order mark (U+FEFF) inside the file" if values[0].startswith(_MARK) else "the header again"
     return DataError(
-        f"{mark}: two files put together?",
+        f"{mark}: two files concatenated?",
         where=where,
-        expected="one header, at the head of the file",
-        fix="take it out; a study reads several files by a pattern: train: part-*.csv",
+        expected="one header, at the start of the file",
+        fix="remove it; a study reads several files by a pattern: train: part-*.csv",
     )

@@ -49,7 +49,7 @@ def find_duplicates(keys: Mapping[Part, RowKeys], data: Data) -> Iterator[StudyW
             other = int((of_part.labels != of_part.labels[first[which]]).sum())
             also = f", {other} of them with another label" if other else ""
             verb = "repeats" if count == 1 else "repeat"
-            grouped = ": identical ones count as one group" if part == "test" and data.group else ""
+            grouped = ": identical texts count as one group" if part == "test" and data.group else ""
             yield StudyWarning(
                 kind="duplicates",
                 message=f"{format_count(count, 'text')} of {part} ({_format_share(count, of_part)}) "
@@ -69,7 +69,8 @@ def find_leaks(keys: Mapping[Part, RowKeys]) -> Iterator[StudyWarning]:
         share, verb = _format_share(len(leaked), of_part), "is" if len(leaked) == 1 else "are"
         yield StudyWarning(
             kind="leak",
-            message=f"{format_count(len(leaked), 'text')} of {part} ({share}) {verb} in train too{also}",
+            message=f"{format_count(len(leaked), 'text')} of {part} ({share}) {verb} also in "
+            f"train{also}; remove them from {part} or from train: they inflate scores",
         )
 
 

@@ -94,7 +94,9 @@ def _parse_choice(value: str) -> Choice | Literal["unknown"] | None:
 def _parse_row(where: str, cells: dict[str, str]) -> FilledRow:
     number = cells["row"].strip().removesuffix(".0")
     if not number.isascii() or not number.isdigit():
-        raise DataError(f"row {cells['row']!r}", where=where, expected="the number that the sheet had")
+        raise DataError(
+            f"row {cells['row']!r}", where=where, expected="the row number as written in the sheet"
+        )
     choice = _parse_choice(cells["choice"])
     assert choice != "unknown"
     return FilledRow(where, int(number), cells, choice)
@@ -105,7 +107,7 @@ def _check_once(rows: Sequence[FilledRow]) -> None:
     for row in rows:
         if row.row in seen:
             raise DataError(
-                f"row {row.row} stands there twice, first at {seen[row.row]}",
+                f"row {row.row} appears twice, first at {seen[row.row]}",
                 where=row.where,
                 expected="each row once",
             )

@@ -72,7 +72,7 @@ def _list_part(folder: Path, part: Part, suffixes: frozenset[str]) -> tuple[Path
     kinds = {(_get_name(path), path.suffix.lower() if path.is_file() else "/") for path in files}
     if len(kinds) > 1:
         raise DataError(
-            f"{files[0].name} and {files[-1].name} are both of part {part}",
+            f"{files[0].name} and {files[-1].name} both belong to part {part}",
             where=str(folder),
             expected="one name and one format",
             fix="name the files in the study: data: {train: FILE, valid: FILE, test: FILE}",
@@ -114,7 +114,7 @@ def list_matches(pattern: Path) -> list[Path]:
     matches = sorted(base.glob(str(pattern.relative_to(base))))
     files = [path for path in matches if path.is_file() and not _is_below_litter(path.relative_to(base))]
     if not files:
-        raise DataError("no file of this pattern", where=str(pattern), expected="at least one file")
+        raise DataError("no file matches this pattern", where=str(pattern), expected="at least one file")
     return files
 
 
@@ -147,10 +147,10 @@ def _check_mixture(files: Iterable[Path], folder: Path) -> None:
     if len(first) > 1 and first.keys() & {"valid", "test"}:
         names = ", ".join(sorted(file.name for file in first.values()))
         raise DataError(
-            f"files of several parts by their names: {names}",
+            f"files that are named after several parts: {names}",
             where=str(folder),
-            expected="files of one part, which are read one after the other; or train, valid and test",
-            fix="call them train, valid, test; or name them in a study: data: {train: FILE, test: FILE}",
+            expected="files of one part, read one after another; or train, valid and test",
+            fix="name them train, valid, test; or name them in a study: data: {train: FILE, test: FILE}",
         )
 
 

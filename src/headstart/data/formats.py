@@ -62,7 +62,7 @@ def get_cell(cells: Mapping[str, Any], column: str, where: str, key: str) -> Any
         raise DataError(
             f"no column {column!r}",
             where=where,
-            expected=f"one of the columns there: {_list_names([*cells])}",
+            expected=f"one of the columns: {_list_names([*cells])}",
             fix=_suggest_column(column, cells, key),
         )
     return cells[column]
@@ -186,9 +186,9 @@ def _check_names(names: list[str], path: Path) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
-            f"column {twice[0]!r} stands twice",
+            f"column {twice[0]!r} appears twice",
             where=str(path),
-            expected="each column with a name of its own",
+            expected="a unique name for each column",
             fix="rename or remove one",
         )
 
@@ -240,7 +240,7 @@ def _list_class_texts(folder: Path) -> list[tuple[str, Path]]:
 def _read_class_folders(folder: Path, texts: list[tuple[str, Path]]) -> Iterator[Cells]:
     if not texts:
         raise DataError(
-            "no class folders with .txt files in it",
+            "no class folders with .txt files",
             where=str(folder),
             expected="one sub-folder for each class, its name the label, with one .txt file for each text; "
             f"or data files ({', '.join(sorted(SUFFIXES))}) of one format",

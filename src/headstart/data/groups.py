@@ -22,9 +22,7 @@ from headstart.stats.groups import FEW_GROUPS, count_groups, join_groups
 
 #: The column that is taken for groups where a study names none.
 _USUAL_COLUMN: Final = "group"
-_WAY_OUT: Final = (
-    "if that is not what test texts have in common, set data.group to another column, or to null"
-)
+_WAY_OUT: Final = "if this is not how test texts are grouped, set data.group to another column, or to null"
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def group_texts(rows: RowTable, texts: np.ndarray, data: Data, column: GroupColu
     named = _number(rows.test_groups)
     if column is not None and column.key is None and count_groups(named) == 1 < len(rows):
         # Nobody said that it names groups, and one value tells no texts apart.
-        what = f"column {column.name} has one value in all test texts: it is not taken for their group"
+        what = f"column {column.name} has one value in all test texts, so it is not used to group them"
         return _join(None, texts, "", (StudyWarning(kind="groups", message=what),))
     return _join(named, texts, column.words if column else "")
 
@@ -127,5 +125,5 @@ def _warn_of_few(groups: np.ndarray, source: str, way_out: str) -> list[StudyWar
         return []
     what = f"all test texts are in {n_groups} groups ({source}): intervals over so few are uncertain"
     if n_groups == 1:
-        what = f"all test texts are of one group ({source}): intervals hold for this test set only"
+        what = f"all test texts are in one group ({source}): intervals hold for this test set only"
     return [StudyWarning(kind="groups", message=f"{what}{way_out}")]

@@ -51,15 +51,15 @@ def _read_object(line: str, where: str) -> tuple[str, dict[str, Any]]:
     try:
         cells = parse_json(line, _join_pairs)
     except JsonTextError as error:
-        raise DataError(_describe_fault(line, error), where=where, expected="one object a line") from error
+        raise DataError(_describe_fault(line, error), where=where, expected="one object per line") from error
     except _TwiceError as error:
         raise _refuse_twice(error, where) from error
-    return where, _check_object(cells, where, "one object a line")
+    return where, _check_object(cells, where, "one object per line")
 
 
 def _describe_fault(line: str, error: JsonTextError) -> str:
     if line.startswith("\ufeff"):
-        return "a byte-order mark (U+FEFF) inside the file: two files put together?"
+        return "a byte-order mark (U+FEFF) inside the file: two files concatenated?"
     return f"not JSON: {error.message}"
 
 
@@ -83,7 +83,7 @@ def _read_list(path: Path) -> Rows:
         raise DataError(
             f"not JSON: {error.message}",
             where=f"{path}:{error.line}",
-            expected="one list of objects, or one object a line",
+            expected="one list of objects, or one object per line",
         ) from error
     except _TwiceError as error:
         raise _refuse_twice(error, f"{path} row {number + 1}") from error
@@ -97,7 +97,7 @@ def _check_lines(path: Path) -> None:
         raise DataError(
             "a list on each line",
             where=f"{path}:{second[0]}",
-            expected="one object a line, with the names of its columns",
+            expected="one object per line, with the names of its columns",
             fix=make_rewrite(path, "jq -c '{{text: .[0], label: .[1]}}' {file} > {new}"),
         )
 
@@ -112,7 +112,7 @@ def _explain_spread(path: Path, where: str) -> DataError:
     return DataError(
         "one JSON object over several lines",
         where=where,
-        expected="one object a line, or one list of objects",
+        expected="one object per line, or one list of objects",
         fix=make_rewrite(path, "if a key holds the list of rows: jq -c '.KEY[]' {file} > {stem}.jsonl"),
     )
 
@@ -132,7 +132,7 @@ def _join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_twice(error: _TwiceError, where: str) -> DataError:
     return DataError(
-        f"key {error.args[0]!r} stands twice in one object",
+        f"key {error.args[0]!r} appears twice in one object",
         where=where,
         expected="each key once",
         fix="rename or remove one",

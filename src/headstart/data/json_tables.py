@@ -9,7 +9,7 @@ from typing import Any, Final
 from headstart.data.lines import make_rewrite
 from headstart.errors import DataError
 
-_EXPECTED: Final = "one object a line, or one list of objects"
+_EXPECTED: Final = "one object per line, or one list of objects"
 #: What files call the key of their rows.
 _ROW_KEYS: Final = (
     "data",

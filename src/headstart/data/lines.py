@@ -79,8 +79,8 @@ def _iterate_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
             raise DataError(
                 f"a line of more than {LONGEST_LINE >> 20:,} MiB",
                 where=f"{path}:{number}",
-                expected="rows on lines of their own",
-                fix="write a row on each line, also of one JSON list; or write Parquet",
+                expected="one row per line",
+                fix="put each row on its own line, in a JSON list too; or use Parquet",
             )
         yield line
 
@@ -164,7 +164,7 @@ def check_pointer(head: bytes, path: Path) -> None:
     """
     if head.startswith(_POINTER):
         raise DataError(
-            "a pointer of Git LFS, not the file itself",
+            "a Git LFS pointer, not the file itself",
             where=str(path),
             expected="the file's own content",
             fix=f"in its repository: git lfs pull --include {shlex.quote(path.name)}",

@@ -42,10 +42,11 @@ class TextTooLongError(DataError):
         pieces = [text] if isinstance(text, str) else text
         longest = max(pieces, key=len)
         super().__init__(
-            f"{sum(map(len, pieces)):,} characters that begin {longest[:_SHOWN]!r}",
-            expected=f"{MOST_WHOLE:,} at most of a text that has to be encoded whole: one without spaces, a "
-            "pair of two long ones, a conversation, or one for a tokenizer that may join words",
-            fix="cut the text, or take the row out: of a text only the first tokens are read",
+            f"{sum(map(len, pieces)):,} characters, beginning with {longest[:_SHOWN]!r}",
+            expected=f"{MOST_WHOLE:,} at most in a text that must be encoded as a whole: one "
+            "without spaces, a pair of two long ones, a conversation, or one for a "
+            "tokenizer that may join words",
+            fix="shorten the text, or remove the row: only the first tokens of a text are used",
         )
         self.text = text
 

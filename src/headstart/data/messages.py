@@ -191,10 +191,10 @@ def _refuse_tools(message: Mapping[str, Any], place: str, where: str) -> None:
     if what is None and role not in _TOOL_ROLES:
         return
     raise DataError(
-        f"{place} is a tool's turn ({what or f'role {role}'}), which is not read",
+        f"{place} is a tool turn ({what or f'role {role}'}), which is not supported",
         where=where,
-        expected="texts of system, user and assistant",
-        fix="write what the tool was asked, and what it said, as text",
+        expected="messages of system, user and assistant",
+        fix="write the tool call and its result as text",
     )
 
 
@@ -213,6 +213,6 @@ def _read_part(part: Any, place: str, where: str) -> str:
         raise DataError(
             f"{place} has a part of type {kind}",
             where=where,
-            expected="parts of type text, with their text: no images and no sound are read",
+            expected="parts of type text; images and sound are not supported",
         )
     return str(part["text"])

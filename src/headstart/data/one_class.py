@@ -23,7 +23,10 @@ def find_one_class(
     for part in ("valid", "test"):
         only = label_type.find_only_value(parts[part].labels, names)
         if only is not None and len(parts[part]) > 1:  # of a single text its number says it
-            yield _warn(f"all {len(parts[part])} texts of {part} have {only}: scores on it tell little")
+            yield _warn(
+                f"all {len(parts[part])} texts of {part} have {only}: scores on them mean little; use "
+                f"texts with different labels for {part}"
+            )
     for size in study.sizes:
         yield from _find_in_subsets(size, parts["train"], names, label_type, study)
 
@@ -39,7 +42,7 @@ def _find_in_subsets(
     if seeds:
         yield _warn(
             f"size {size}: in {len(seeds)} of {len(only)} seeds all training texts have the same label "
-            f"(seed {seeds[0]}: {only[seeds[0]]}), so nothing is learnt from them"
+            f"(seed {seeds[0]}: {only[seeds[0]]}), so nothing can be learnt from them; use larger sizes"
         )
 
 

@@ -29,7 +29,7 @@ def explain_quotation(error: csv.Error, path: Path, start: int, row: str, separa
             "a carriage return (CR) inside a line, outside quotation marks",
             where=f"{path}:{start}",
             expected="lines that end with LF, or with CR and LF",
-            fix="put a text with line ends in quotation marks, or take the CR out",
+            fix="quote texts that contain line ends, or remove the CR",
         )
     opened = start + row[: _find_last_opening(row, separator)].count("\n")
     last = start + row.rstrip("\r\n").count("\n")
@@ -42,7 +42,7 @@ def explain_quotation(error: csv.Error, path: Path, start: int, row: str, separa
         )
     begins = "" if opened == last else f", which opens at line {opened}"
     return DataError(
-        f"not CSV: text behind the closing quotation mark of a cell{begins}",
+        f"not CSV: text after the closing quotation mark of a cell{begins}",
         where=f"{path}:{opened}",
         expected=f"{name_separator(separator)} or the end of the line (line {last})",
         fix='write a quotation mark inside a quoted cell as "" (not as \\")',

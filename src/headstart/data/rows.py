@@ -36,7 +36,7 @@ class ReadRows:
             total = count + len(self.rows)
             yield StudyWarning(
                 kind="skipped",
-                message=f"{count} of {total} rows cannot be read and are left out (data.skip_invalid): "
+                message=f"{count} of {total} rows cannot be read and are skipped (data.skip_invalid): "
                 f"{_name_rows(self.skipped)}; the first: {first.got}",
             )
         for what, count in self.unread.items():
@@ -92,8 +92,8 @@ def _read_group(cells: dict[str, Any], column: str, where: str) -> str:
         raise DataError(
             f"no group (empty, null or NaN) in column {column!r}",
             where=where,
-            expected="the name of what must not stand in two parts",
-            fix="name each such row by itself, or unset data.split.group",
+            expected="the group's name, as a group must not be in two parts",
+            fix="give each such row its own name, or unset data.split.group",
         )
     return str(value)
 
@@ -104,13 +104,13 @@ def _sum_up(invalid: Sequence[DataError], total: int) -> DataError:
     if count == total:
         return first
     more = f"; {count} of {total} rows cannot be read: {_name_rows(invalid)}" if count > 1 else ""
-    skip = "data.skip_invalid: true leaves such rows out"
+    skip = "data.skip_invalid: true skips such rows"
     fix = first.fix if first.fix and "skip_invalid" in first.fix else None
     return DataError(
         f"{first.got}{more}",
         where=first.where,
         expected=first.expected,
-        fix=fix or (f"{first.fix}; or {skip}" if first.fix else f"mend the row; or {skip}"),
+        fix=fix or (f"{first.fix}; or {skip}" if first.fix else f"fix the row; or {skip}"),
     )
 
 

@@ -36,7 +36,7 @@ def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
         parts[part] = read_rows(cells, data, label_type, column if part == tested else None)
     for part, read in parts.items():
         if not read.rows:
-            raise DataError("no rows", where=_name_source(data, part), expected="texts, one in each row")
+            raise DataError("no rows", where=_name_source(data, part), expected="texts, one per row")
     return parts
 
 
@@ -92,7 +92,7 @@ def _load_hub(data: Data) -> dict[Part, Iterator[Cells]]:
             (str(error).splitlines() or ["it cannot be loaded"])[0],
             where=f"data.hub: {data.hub}",
             expected="a data set of data files: a script is never run",
-            fix="take its conversion to Parquet: data.revision: refs/convert/parquet",
+            fix="use its Parquet conversion: data.revision: refs/convert/parquet",
         ) from error
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise DataError(

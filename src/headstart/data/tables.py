@@ -139,7 +139,7 @@ def _check_names(chunk: list[Cells], added: _Rows) -> None:
             raise DataError(
                 f"column {clash[0]!r} already exists",
                 where=where,
-                expected="a name that is free",
+                expected="an unused name",
                 fix="rename it",
             )
 

@@ -50,9 +50,9 @@ class Budget:
         self.steps -= 1
         self.characters -= characters
         if self.steps < 0:
-            raise TemplateLimitError("it goes on without end: too many turns of its loops and calls")
+            raise TemplateLimitError("it does not end: too many loop iterations and calls")
         if self.characters < 0:
-            raise TemplateLimitError("it writes too much: more characters than any conversation needs")
+            raise TemplateLimitError("its output is too long: more characters than any conversation needs")
 
     def make(self, characters: int) -> None:
         """Make a value of so many characters.
@@ -61,7 +61,7 @@ class Budget:
             TemplateLimitError: it is too large, or one too many.
         """
         if characters > self.largest:
-            raise TemplateLimitError(f"it makes a value of {characters} characters; {self.largest} at most")
+            raise TemplateLimitError(f"it creates a value of {characters} characters; {self.largest} at most")
         self.step(characters)
 
     def weigh(self, value: Any) -> int:
@@ -81,7 +81,7 @@ class Budget:
             weight += _ITEM * len(one) if isinstance(one, range) else 0
             waiting += _list_parts(one)
             if weight + len(waiting) > self.largest:
-                raise TemplateLimitError("it makes a value that is too large")
+                raise TemplateLimitError("it creates a value that is too large")
         return weight
 
     def check_bits(self, bits: int) -> None:
@@ -91,7 +91,7 @@ class Budget:
             TemplateLimitError: it may not.
         """
         if bits > _MOST_BITS:
-            raise TemplateLimitError("it makes a number of too many digits")
+            raise TemplateLimitError("it creates a number of too many digits")
 
     def make_format(self, text: str, values: Any) -> None:
         """Make what `text % values` gives.

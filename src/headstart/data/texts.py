@@ -94,4 +94,6 @@ def check_encodable(text: str, place: str, where: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise DataError(f"half a character in {place}", where=where, expected="whole ones") from error
+        raise DataError(
+            f"an unpaired surrogate in {place}", where=where, expected="whole characters"
+        ) from error

@@ -210,7 +210,7 @@ def _load_tokens(folder: Path) -> Tokens:
         raise DataError(
             "the cache entry was removed while the study ran",
             where=str(folder),
-            fix="run again, and clean the cache when nothing runs",
+            fix="run again; do not clean the cache while headstart is running",
         ) from error
 
 

@@ -9,7 +9,7 @@ from transformers import LogitsProcessor
 
 from headstart.errors import ModelError, TrainingError
 
-_FIX = "take an earlier checkpoint, or precision: fp32: its numbers are too large for their format"
+_FIX = "use an earlier checkpoint, or precision: fp32: its values overflow the current format"
 
 
 def find_not_finite(logits: torch.Tensor) -> int | None:
@@ -23,7 +23,7 @@ def find_not_finite(logits: torch.Tensor) -> int | None:
 def make_logits_error(name: str, place: str) -> ModelError:
     """What is said of a text, at `place`, to which the model called `name` has no answer."""
     return ModelError(
-        f"the logits of {name} are nan or infinite here, so that it has no answer",
+        f"the logits of {name} are nan or infinite here, so there is no answer",
         where=place,
         expected="numbers",
         fix=_FIX,

@@ -147,7 +147,7 @@ def is_better_epoch(epoch: EpochPoint, best: EpochPoint | None, metric: str) -> 
 def describe_selection(metric: str) -> Selection:
     """The rule by which each run's epoch is chosen, in words."""
     extreme = "lowest" if metric in LOWER_IS_BETTER else "highest"
-    return Selection(metric=metric, rule=f"epoch of the {extreme} valid {metric}, the earlier of equals")
+    return Selection(metric=metric, rule=f"epoch of the {extreme} valid {metric}, the earliest on ties")
 
 
 def iter_step_batches(member: Member, context: PackContext) -> Iterator[StepBatches]:

@@ -32,7 +32,7 @@ def check_sequence_isolation(model: Any, pad_id: int) -> None:
         raise ModelError(
             f"in a {model.config.model_type}, packed sequences would attend to each other",
             where="prompts.packing",
-            fix="set it to false: texts of like lengths meet in a batch anyway",
+            fix="set it to false: batches group texts of similar length anyway",
         )
 
 

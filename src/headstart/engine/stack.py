@@ -297,7 +297,7 @@ def check_agreement(module: Stack, models: Mapping[int, nn.Module]) -> None:
         raise StackError(message, where=_get_class_name(first)) from error
     if not max(errors) <= 1:  # so written, it refuses a gap that is not a number, too
         raise StackError(
-            "stacked, it computes something else: this family uses its layers in a way of its own",
+            "stacked, it computes something else: this family uses its layers in a nonstandard way",
             where=_get_class_name(first),
         )
 

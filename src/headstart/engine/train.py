@@ -128,7 +128,7 @@ def iter_training_steps(
         trainer.start()
         for step_batches in zip(*streams, strict=False):
             if not trainer.step(step_batches):
-                raise MemoryError("no memory for a step of these members")
+                raise MemoryError("out of memory for one step of these runs")
             if read_every == 1:  # at once: an early read would leave them on their way
                 trainer.read_steps()
             else:
@@ -429,7 +429,7 @@ def _make_divergence_error(member: Member, loss: float, norm: float) -> Training
 
 def _make_memory_error(member: Member) -> TrainingError:
     return TrainingError(
-        f"memory ran out at step {member.steps + 1} of {member.total_steps}",
+        f"out of memory at step {member.steps + 1} of {member.total_steps}",
         where=f"run {member.run.key}",
         fix="lower training.batch_size (and raise training.accumulation), or training.max_length",
     )

@@ -60,11 +60,11 @@ class Losses:
         is_killed = code is None or code < 0 or code == _UNKNOWN_CODE
         if is_killed and keys not in self._lost:
             self._lost.add(keys)
-            self._log(f"a worker process {how}; training again, from the states kept: {', '.join(keys)}")
+            self._log(f"a worker process {how}; resuming from the saved state: {', '.join(keys)}")
             return [pack]
         if len(pack.runs) > 1:
             halves = halve_pack(pack)
-            self._log(f"a worker process {how}; training again in halves: {', '.join(keys)}")
+            self._log(f"a worker process {how}; retrying in two halves: {', '.join(keys)}")
             return halves
         self._record_failure(pack, f"{how}, twice" if is_killed else how, on_event)
         return []
@@ -90,5 +90,5 @@ class Losses:
 
 def _describe_end(code: int | None) -> str:
     if code is None or code == _UNKNOWN_CODE:
-        return "ended, and nobody knows how"
-    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        return "ended for an unknown reason"
+    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

@@ -48,11 +48,11 @@ def list_changes(earlier: PlacementRecord, opened: OpenStudy) -> list[str]:
     """What keeps the folder's placement from being taken again: what is asked for, or the machine."""
     asked, machine = _list_asked(opened.study), _describe_machine(opened.gpus)
     changes = [
-        f"{key}: {now} (it was {earlier.asked[key]})"
+        f"{key}: {now} (was {earlier.asked[key]})"
         for key, now in asked.items()
         if earlier.asked.get(key, now) != now
     ]
-    return changes + ([f"{machine} (it was {earlier.machine})"] if machine != earlier.machine else [])
+    return changes + ([f"{machine} (was {earlier.machine})"] if machine != earlier.machine else [])
 
 
 def _list_runs(opened: OpenStudy) -> list[str]:

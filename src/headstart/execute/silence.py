@@ -41,26 +41,27 @@ class SilenceWatch:
             worker.hear(None)  # and counted anew
             return
         self._log(
-            f"worker process {worker.process.pid} has been silent for {format_duration(worker.silence)} "
-            f"and is ended; it had {_name_pack(worker.pack)}"
+            f"worker process {worker.process.pid} has been silent for "
+            f"{format_duration(worker.silence)} and is being stopped; it was running "
+            f"{_name_pack(worker.pack)}"
         )
         worker.kill()
 
     def _say_silent(self, worker: WorkerProcess) -> None:
-        pid, why, advice = worker.process.pid, "has been silent", "Ctrl-C ends the study"
+        pid, why, advice = worker.process.pid, "has been silent", "Ctrl-C stops the study"
         if worker.is_stopped:
-            why, advice = "is stopped", f"kill -CONT {pid} lets it go on"
+            why, advice = "is stopped", f"kill -CONT {pid} resumes it"
         self._log(
-            f"worker process {pid} {why} for {format_duration(worker.silence)}; it has "
-            f"{_name_pack(worker.pack)}; {advice}; if it stays so and does nothing, it is ended after "
-            f"{format_duration(self._patience.ended_after)} and its pack trained again"
+            f"worker process {pid} {why} for {format_duration(worker.silence)}; it is running "
+            f"{_name_pack(worker.pack)}; {advice}; if it stays silent and idle, it is stopped after "
+            f"{format_duration(self._patience.ended_after)} and its runs are retried"
         )
 
     def _say_quiet(self, worker: WorkerProcess) -> None:
         self._log(
-            f"worker process {worker.process.pid} lives and has told nothing for "
-            f"{format_duration(worker.quiet)}; it has {_name_pack(worker.pack)}; that may be a slow step, or "
-            "a test of many texts; Ctrl-C ends the study, and the same command goes on"
+            f"worker process {worker.process.pid} is alive but has reported nothing for "
+            f"{format_duration(worker.quiet)}; it is running {_name_pack(worker.pack)}; possibly a "
+            "slow step or a large evaluation; Ctrl-C stops the study, and the same command resumes it"
         )
 
 
@@ -71,4 +72,4 @@ def _find_quiet_limit(pack: Pack | None) -> float:
 
 
 def _name_pack(pack: Pack | None) -> str:
-    return "steps to time" if pack is None else ", ".join(run.key for run in pack.runs)
+    return "the timing of training steps" if pack is None else ", ".join(run.key for run in pack.runs)

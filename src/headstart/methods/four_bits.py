@@ -39,17 +39,17 @@ def list_quantisable_layers(model: Any) -> Iterator[str]:
 
 
 def check_quantisable(model: Any, where: str) -> None:
-    """See that something of the model can be put into four bits.
+    """See that something of the model can be quantised to 4 bits.
 
     Raises:
         ModelError: none of its layers can.
     """
     if next(list_quantisable_layers(model), None) is None:
         raise ModelError(
-            f"no layer of a {model.config.model_type} can be put into four bits",
+            f"no layer of a {model.config.model_type} can be quantised to 4 bits",
             where=where,
             expected="a body with linear layers (torch's Linear, or GPT-2's Conv1D)",
-            fix="leave four bits out: method lora keeps the base as it is",
+            fix="use method: lora, which keeps the base as it is",
         )
 
 

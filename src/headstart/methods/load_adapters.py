@@ -92,9 +92,9 @@ def _check_type(folder: Path) -> None:
     library = import_peft()
     if not isinstance(kind, str) or kind not in library.PEFT_TYPE_TO_CONFIG_MAPPING:
         raise ModelError(
-            f"its type {kind!r} is none that PEFT {library.__version__} has",
+            f"PEFT {library.__version__} does not support its type {kind!r}",
             where=f"{folder}/{ADAPTER_CONFIG}",
-            fix="pip install -U peft, where a later one has it",
+            fix="pip install -U peft, if a later version supports it",
         )
 
 

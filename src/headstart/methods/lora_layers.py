@@ -97,9 +97,9 @@ def check_rank(model: Any, paths: Collection[str], rank: int) -> None:
     if rank > max(sides):
         useful = max(min(get_linear_sizes(model.get_submodule(path))) for path in paths)
         raise ModelError(
-            f"rank {rank:,} is more than any side of the layers that it adapts",
+            f"rank {rank:,} is larger than any dimension of the adapted layers",
             where="lora.r",
-            expected=f"at most {max(sides):,}; beyond {useful:,} a rank adds nothing",
+            expected=f"at most {max(sides):,}; a rank beyond {useful:,} adds nothing",
         )
 
 

@@ -32,7 +32,7 @@ def check_targets(skeleton: Any, lora: Lora, missing_keys: Collection[str]) -> N
     if read:
         usable = _shorten(path for path in everything if path not in past)
         raise ModelError(
-            f"the code of a {family} reads the weights of {', '.join(read)} itself, past any adapter",
+            f"the code of a {family} reads the weights of {', '.join(read)} directly, bypassing any adapter",
             expected=f"some of {', '.join(usable)}",
         )
     inject_adapters(skeleton.eval(), lora, seed, missing_keys)
@@ -40,7 +40,7 @@ def check_targets(skeleton: Any, lora: Lora, missing_keys: Collection[str]) -> N
         run_without_numbers(skeleton, make_probe_batch(causal=is_causal(skeleton)))
     except UNTRACEABLE as error:
         raise ModelError(
-            f"the code of a {family} does not take layers with adapters: {error}", fix="take method: full"
+            f"the code of a {family} does not take layers with adapters: {error}", fix="use method: full"
         ) from error
 
 
@@ -55,7 +55,7 @@ def find_idle_bias(skeleton: Any, lora: Lora) -> str | None:
     if lora.bias == "none" or any(name.rpartition(".")[2] == "bias" for name in names):
         return None
     what = "has no biases" if lora.bias == "all" else "has no biases in these layers"
-    return f"lora.bias: {lora.bias} trains none: a {skeleton.config.model_type} {what}"
+    return f"lora.bias: {lora.bias} has no effect: a {skeleton.config.model_type} {what}"
 
 
 def _shorten(paths: Any) -> list[str]:

@@ -21,7 +21,7 @@ class NoneMethod(UntrainedMethod):
 
     def explain_alone(self, prepared: PreparedRun) -> str | None:
         """Always."""
-        return "nothing trains"
+        return "not trained, evaluated only"
 
     def count_parameters(self, prepared: PreparedRun) -> Parameters | None:
         """Those of the checkpoint, none of which train."""

@@ -53,7 +53,7 @@ class PeftMethod(TrainedMethod):
         names = [name for name, _ in skeleton.named_parameters()]
         if bias != "none" and not any(name.rpartition(".")[2] == "bias" for name in names):
             family = prepared.checkpoint.config.model_type
-            yield f"peft.bias: {bias} trains none: a {family} has no biases"
+            yield f"peft.bias: {bias} has no effect: a {family} has no biases"
 
     def explain_alone(self, prepared: PreparedRun) -> str | None:
         """Always."""
@@ -112,7 +112,7 @@ def _check_configuration(run: Run, skeleton: Any, missing_keys: Collection[str])
     obstacle = None if run.pretrained else find_merge_obstacle(wrapped)
     if obstacle is not None:
         raise ModelError(
-            f"it cannot be merged into random weights, and these are nobody's base: {obstacle}",
+            f"it cannot be merged into the random weights, which no saved base provides: {obstacle}",
             expected="a type that can be merged, such as LORA or IA3, or pretrained weights",
         )
 

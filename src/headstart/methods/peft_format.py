@@ -106,7 +106,7 @@ def wrap_with_peft(
         raise ModelError(
             f"PEFT refuses it: {type(error).__name__}: {error}",
             where="arms.*.peft",
-            expected="a configuration of PEFT's, such as {peft_type: IA3, target_modules: [query]}",
+            expected="a PEFT configuration, such as {peft_type: IA3, target_modules: [query]}",
         ) from error
 
 
@@ -163,7 +163,7 @@ def _sort_sets(config: Any) -> None:
 def find_merge_obstacle(model: Any) -> str | None:
     """Why what a `PeftModel` has learnt cannot be put into its base's weights; None where it can."""
     if not hasattr(model.base_model, "merge_and_unload"):
-        return "it is no change of weights"
+        return "it does not change weights"
     kind = model.peft_type.value
     if kind == "LILY":
         return "PEFT has no code for it"
@@ -171,7 +171,7 @@ def find_merge_obstacle(model: Any) -> str | None:
     if kind == "BEFT" and any(getattr(layer.base_layer, "bias", None) is None for layer in layers):
         return "it trains biases, and a layer has none"
     if _changes_tied_table(model):
-        return "it stands beside the table of tokens, which is the head's too and would change with it"
+        return "it adapts the token embedding, whose weights are tied to the head and would change with it"
     return None
 
 
@@ -192,10 +192,10 @@ def merge_adapter(model: Any) -> Any:
     reason = find_merge_obstacle(model)
     if reason is not None:
         raise ModelError(
-            f"a {model.peft_type.value} adapter has no place in its base's weights: {reason}",
+            f"a {model.peft_type.value} adapter cannot be merged into its base's weights: {reason}",
             where=ADAPTER_CONFIG,
             expected="a type that can be merged, such as LORA or IA3",
-            fix="export it with --adapter, and load it by peft.PeftModel.from_pretrained",
+            fix="export it with --adapter, and load it with peft.PeftModel.from_pretrained",
         )
     try:
         with silence_warnings():
@@ -206,5 +206,5 @@ def merge_adapter(model: Any) -> Any:
             f"PEFT cannot merge it: {get_first_line(error)}",
             where=ADAPTER_CONFIG,
             expected="an adapter that can be merged",
-            fix="export it with --adapter, and load it by peft.PeftModel.from_pretrained",
+            fix="export it with --adapter, and load it with peft.PeftModel.from_pretrained",
         ) from error

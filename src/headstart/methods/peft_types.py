@@ -15,24 +15,24 @@ from headstart.models.adapter_limits import list_faults
 
 #: What PEFT does for a type beside the model's own loss and the optimiser's steps, and what comes close.
 _REFUSED: Final = {
-    "ADALORA": ("moves ranks between layers by a call of its own after each step", "LORA"),
-    "XLORA": ("mixes adapters that are trained already", "LORA"),
-    "POLY": ("asks for the task of each text", "LORA"),
-    "MULTITASK_PROMPT_TUNING": ("asks for the task of each text", "PROMPT_TUNING"),
-    "CPT": ("has a loss of its own, over its prompt too", "PROMPT_TUNING"),
+    "ADALORA": ("moves ranks between layers by an extra call after each step", "LORA"),
+    "XLORA": ("mixes adapters that are already trained", "LORA"),
+    "POLY": ("needs a task id for each text", "LORA"),
+    "MULTITASK_PROMPT_TUNING": ("needs a task id for each text", "PROMPT_TUNING"),
+    "CPT": ("has its own loss, which includes its prompt", "PROMPT_TUNING"),
     "SHADOW": ("adds the loss of a second network to the model's", "LORA"),
-    "ADAMSS": ("computes in the format that it was made in, whatever the run's is", "LORA"),
+    "ADAMSS": ("computes in the format it was created in, whatever the run's precision", "LORA"),
     "OSF": ("changes gradients by projections between the backward pass and the step", "LORA"),
-    "PVERA": ("draws noise in each step that no seed of the run decides", "VERA"),
+    "PVERA": ("draws noise in each step that the run's seed does not control", "VERA"),
 }
 #: Settings of others that do the same, where they are not left at nothing.
 _REFUSED_SETTINGS: Final = {
-    "rank_dropout": "draws masks in each step that no seed of the run decides",
-    "module_dropout": "draws masks in each step that no seed of the run decides",
-    "boft_dropout": "draws masks in each step that no seed of the run decides",
+    "rank_dropout": "draws masks in each step that the run's seed does not control",
+    "module_dropout": "draws masks in each step that the run's seed does not control",
+    "boft_dropout": "draws masks in each step that the run's seed does not control",
 }
 
-_LOST_TOKEN: Final = "it classifies by a text's last token, which is not found behind virtual tokens"
+_LOST_TOKEN: Final = "it classifies by a text's last token, which is not found after virtual tokens"
 
 
 def refuse_type(config: Mapping[str, Any]) -> None:
@@ -44,14 +44,25 @@ def refuse_type(config: Mapping[str, Any]) -> None:
     kind = str(getattr(config.get("peft_type"), "value", config.get("peft_type"))).upper()
     if kind in _REFUSED:
         reason, instead = _REFUSED[kind]
-        raise ModelError(f"PEFT's {kind} {reason}, which is not done here", fix=f"take peft_type: {instead}")
+        raise ModelError(f"PEFT's {kind} {reason}, which is not supported", fix=f"use peft_type: {instead}")
     for got, expected in list_faults(config):
         raise ModelError(got, expected=expected)
+    _check_text_prompt(config)
     for name, reason in _REFUSED_SETTINGS.items():
         if config.get(name):
             raise ModelError(
-                f"{name} of PEFT's {kind} {reason}, which is not done here", fix=f"leave {name} out"
+                f"{name} of PEFT's {kind} {reason}, which is not supported", fix=f"leave {name} out"
             )
+
+
+def _check_text_prompt(config: Mapping[str, Any]) -> None:
+    given = config.get("prompt_tuning_init")
+    needed = ("tokenizer_name_or_path", "prompt_tuning_init_text")
+    if getattr(given, "value", given) == "TEXT" and not all(config.get(key) for key in needed):
+        raise ModelError(
+            f"prompt_tuning_init: TEXT needs {' and '.join(needed)}",
+            fix="set both below peft, or use prompt_tuning_init: RANDOM",
+        )
 
 
 def check_trainable(wrapped: Any) -> None:
@@ -63,7 +74,10 @@ def check_trainable(wrapped: Any) -> None:
     trained = sum(value.numel() for name, value in wrapped.named_parameters() if _is_adapter(name, value))
     if not trained:
         kind = wrapped.peft_type.value
-        raise ModelError(f"PEFT's {kind} trains no weight so", fix="raise num_virtual_tokens, or its rank")
+        raise ModelError(
+            f"PEFT's {kind} trains no weights with these settings",
+            fix="raise num_virtual_tokens, or its rank",
+        )
 
 
 def _is_adapter(name: str, value: Any) -> bool:
@@ -86,14 +100,14 @@ def check_prompt(wrapped: Any, run: Run) -> None:
 
 
 def _suggest(wrapped: Any) -> str:
-    others = "LORA" if prepends_keys(wrapped) else "PREFIX_TUNING where the family takes it, or LORA"
-    return f"take peft_type: {others}"
+    others = "LORA" if prepends_keys(wrapped) else "PREFIX_TUNING if the family supports it, or LORA"
+    return f"use peft_type: {others}"
 
 
 def _find_prompt_obstacle(wrapped: Any, run: Run) -> str | None:
     if prepends_keys(wrapped):
         if run.training.gradient_checkpointing:
-            return "its keys are lost where activations are computed again (training.gradient_checkpointing)"
+            return "its keys are lost where activations are recomputed (training.gradient_checkpointing)"
     elif _loses_last_token(wrapped):
         return _LOST_TOKEN
     return _try_forward(wrapped)

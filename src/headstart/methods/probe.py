@@ -46,7 +46,7 @@ class ProbeMethod(TrainedMethod):
         family = skeleton.config.model_type
         if pooling == "cls":
             raise ModelError(
-                f"no token of a {family} stands for a text: its head reads the decoder's last",
+                f"no token of a {family} represents a text: its head reads the decoder's last",
                 where=f"arms.{run.arm}.probe.pooling",
                 fix="set pooling: mean",
             )
@@ -136,7 +136,7 @@ def _check_saved(model: FeatureProbe, folder: Path) -> None:
         gap = float((loaded(features.float()) - model.linear(features)).abs().max())
     if not gap <= LOGIT_TOLERANCE:
         raise ModelError(
-            f"the saved probe gives other logits when loaded again: they differ by up to {gap:g}",
+            f"the saved probe gives different logits when loaded again: they differ by up to {gap:g}",
             where=str(folder),
         )
 

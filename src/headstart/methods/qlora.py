@@ -48,8 +48,8 @@ class QloraMethod(LoraMethod):
         if small < matrices / 2:
             yield (
                 f"of a {skeleton.config.model_type} only {100 * small / matrices:.2g}% of the body's "
-                f"matrices ({small:,} of {matrices:,} weights) are linear layers, which four bits are for; "
-                "the others stay in 32 bits"
+                f"matrices ({small:,} of {matrices:,} weights) are linear layers, which are quantised "
+                "to 4 bits; the others stay in 32 bits"
             )
 
     def choose_quantised_dtype(self, precision: Precision) -> torch.dtype | None:

@@ -44,9 +44,9 @@ def _read_class_names(folder: Path, config: Any) -> tuple[str, ...]:
     names = config.id2label
     if sorted(names) != list(range(len(names))) or len(set(names.values())) < len(names):
         raise ModelError(
-            f"its classes cannot be told apart: {str(names)[:80]}",
+            f"its class names are not unique: {str(names)[:80]}",
             where=f"{folder}/config.json",
-            expected="id2label with a name of its own for each class, numbered from 0",
+            expected="id2label with a unique name for each class, numbered from 0",
             fix="correct id2label there",
         )
     return tuple(names[i] for i in range(len(names)))
@@ -66,7 +66,9 @@ def refuse_other_task(folder: Path, notes: ModelNotes, config: Any) -> None:
     is_labeller = notes.task in TASKS and not get_task_traits(notes.task).generates
     if is_labeller or kind == _LABELLING or kind.endswith(_LABELLER):
         raise ModelError(
-            "a model that labels texts, and answers nothing", where=str(folder), fix="headstart predict"
+            "this model labels texts, it does not generate answers",
+            where=str(folder),
+            fix="use `headstart predict`",
         )
 
 

@@ -78,7 +78,7 @@ def _check_saved(model: WordModel, folder: Path, examples: Sequence[str]) -> Non
     if not np.array_equal(expected, loaded):
         gap = float(np.abs(expected - loaded).max())
         raise ModelError(
-            f"the saved bag of words gives other values when loaded again: they differ by up to {gap:g}",
+            f"the saved bag of words gives different values when loaded again: they differ by up to {gap:g}",
             where=str(folder),
         )
 
@@ -114,13 +114,13 @@ def _read_settings(file: Path) -> tuple[LabelKind, int, tuple[str, ...]]:
     if labels not in _KINDS:
         raise _refuse(file, f"has labels of kind {str(labels)[:40]!r}", " or ".join(_KINDS))
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        raise _refuse(file, "has names that are no list of texts", "a name for each class")
+        raise _refuse(file, "has names that are not a list of texts", "a name for each class")
     expected = 1 if labels == "number" else len(names)
     if type(outputs) is not int or outputs != expected or outputs < 1 or len(set(names)) < len(names):
         raise _refuse(
             file,
             f"has {len(set(names))} different names for {str(outputs)[:40]} outputs",
-            "a name of its own for each class, and one output without names for numbers",
+            "a unique name for each class, and one output without names for numbers",
         )
     return labels, outputs, tuple(names)
 
@@ -203,7 +203,7 @@ def _read_vocabulary(file: Path, features: int) -> dict[str, int]:
         raise _refuse(
             file,
             f"has {len(terms):,} lines, {len(vocabulary):,} of them different, for {features:,} words",
-            "one word or word pair a line, each once",
+            "one word or word pair per line, each once",
         )
     return vocabulary
 
@@ -214,7 +214,7 @@ def _check_present(file: Path) -> None:
         raise _refuse(file, "is absent", f"{WORDS_FILE}, {_ARRAYS_FILE} and {_VOCABULARY_FILE}")
     if is_pointer(file):
         raise _refuse(
-            file, "is a pointer of git-lfs, not the file itself", "the file: run `git lfs pull` there"
+            file, "is a Git LFS pointer, not the file itself", "the file itself: run `git lfs pull` there"
         )
 
 

@@ -80,7 +80,7 @@ def _find_base(folder: Path) -> str:
     if is_asset(base):
         return str(fetch_model(base))
     if (Path(base).is_absolute() or base.startswith(".")) and not Path(base).is_dir():
-        raise make_base_error(f"its base {base} is not there", folder)
+        raise make_base_error(f"its base {base} is missing", folder)
     check_folder(base)
     return base
 
@@ -124,7 +124,7 @@ def read_adapter_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     file = next((folder / name for name in _ADAPTER_WEIGHTS if (folder / name).is_file()), None)
     if file is None:
         raise ModelError(
-            "no weights of the adapter are there", where=str(folder), expected=" or ".join(_ADAPTER_WEIGHTS)
+            "the adapter's weights are missing", where=str(folder), expected=" or ".join(_ADAPTER_WEIGHTS)
         )
     check_weight_file(file)
     shapes = read_weight_shapes(file)

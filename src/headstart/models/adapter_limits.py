@@ -49,7 +49,7 @@ def list_faults(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{key} is {value:,}", f"at most {_MOST:,}"
     for key in _IMPORTS:
         if config.get(key) is not None:
-            yield f"{key} has PEFT import a package that it names, which is not done here", f"no {key}"
+            yield f"{key} makes PEFT import a package that it names, which is not supported", f"no {key}"
     yield from _check_copies(config.get("layer_replication"))
 
 

@@ -84,7 +84,7 @@ def _check_file(file: Path) -> None:
     size = file.stat().st_size if file.is_file() else 0
     if 0 < size < _SMALL and file.suffix not in (".safetensors", ".bin") and is_pointer(file):
         raise ModelError(
-            f"{file.name} is a pointer of git-lfs, not the file itself",
+            f"{file.name} is a Git LFS pointer, not the file itself",
             where=str(file.parent),
             fix="run `git lfs pull` there, or download the file",
         )
@@ -167,8 +167,8 @@ def refuse_quantised(name: str, config: Any) -> None:
     values = quantised if isinstance(quantised, dict) else quantised.to_dict()
     method = values.get("quant_method", "an unnamed method")
     raise ModelError(
-        f"its weights are quantised already ({getattr(method, 'value', method)})",
+        f"its weights are already quantised ({getattr(method, 'value', method)})",
         where=name,
         expected="weights in float32, float16 or bfloat16",
-        fix="name the checkpoint that was quantised; method: qlora puts it into four bits itself",
+        fix="use the original checkpoint; method: qlora quantises it to 4 bits itself",
     )

@@ -111,7 +111,7 @@ def _refuse_kernels(value: Any, name: str, file: Path) -> None:
             f"{name} is {str(foreign[0])[:80]!r}: code from the hub, which Headstart never runs",
             where=str(file),
             expected="eager or sdpa",
-            fix="take the key out",
+            fix="remove the key",
         )
 
 
@@ -128,9 +128,9 @@ def _check_names(config: Mapping[str, Any], file: Path) -> None:
         if value is not None and not isinstance(value, kind):
             raise _make_error(file, f"{key} is {str(value)[:80]!r}", expected)
     if not all(isinstance(name, str) for name in config.get("architectures") or ()):
-        raise _make_error(file, "architectures holds what is no text", "a list of names")
+        raise _make_error(file, "architectures contains something other than text", "a list of names")
     if not all(isinstance(name, str | int | float) for name in (config.get("id2label") or {}).values()):
-        raise _make_error(file, "id2label holds what is no name", "a name for each class")
+        raise _make_error(file, "id2label contains something other than a name", "a name for each class")
 
 
 def check_tokenizer_config(config: Mapping[str, Any], file: Path) -> None:

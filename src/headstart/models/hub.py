@@ -39,7 +39,7 @@ def fetch_revision(name: str) -> Path:
         raise ModelError(
             f"no usable checkpoint: {(str(error).strip().splitlines() or [type(error).__name__])[0]}",
             where=name,
-            expected="ID@REVISION of the hub: a commit, tag or branch that is there, or in the hub's cache",
+            expected="ID@REVISION: an existing commit, tag or branch, on the hub or in its cache",
         ) from error
     return folder
 

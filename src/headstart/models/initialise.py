@@ -129,10 +129,10 @@ def check_complete(model: Any, missing: Collection[str], where: str) -> None:
     """
     if missing:
         raise ModelError(
-            f"{len(missing)} weights of a {type(model).__name__} are absent or of another size, "
+            f"{len(missing)} weights of a {type(model).__name__} are missing or of the wrong size, "
             f"such as {min(missing)}: answers would be random",
             where=where,
-            expected="weights for all of it: a model that was tuned for this very task",
+            expected="weights for all layers: a model fine-tuned for this task",
         )
 
 
@@ -174,7 +174,8 @@ def _check_body_keys(
     if foreign:
         others = f"; {len(unexpected)} have other names, such as {min(unexpected)}" if unexpected else ""
         raise ModelError(
-            f"{len(foreign)} weights of the body are absent or of another size, such as {foreign[0]}{others}",
+            f"{len(foreign)} weights of the body are missing or of the wrong size, such as "
+            f"{foreign[0]}{others}",
             where=checkpoint.name,
             expected=f"weights of a {checkpoint.config.model_type} with the sizes in its config.json",
         )
@@ -212,8 +213,8 @@ def check_finite(model: torch.nn.Module, where: str) -> None:
     broken = [name for name, value in model.named_parameters() if not bool(value.isfinite().all())]
     if broken:
         raise ModelError(
-            f"{len(broken)} of its tables of weights hold nan or infinity, such as {broken[0]}",
+            f"{len(broken)} of its tables of weights contain nan or infinity, such as {broken[0]}",
             where=where,
-            expected="weights that are numbers",
-            fix="take an earlier checkpoint: its training diverged, or float16 was too small for it",
+            expected="finite weights",
+            fix="use an earlier checkpoint: its training diverged, or float16 was too small for it",
         )

@@ -62,7 +62,7 @@ def _find_config_file(location: str) -> Path | None:
     if path.is_dir():
         if find_file_fault(path / "config.json") is None and not (path / "config.json").is_file():
             raise ModelError(
-                "no usable checkpoint: no config.json is there", where=location, expected=EXPECTED_CHECKPOINT
+                "no usable checkpoint: no config.json", where=location, expected=EXPECTED_CHECKPOINT
             )
         return path / "config.json"
     return path if path.exists() else _find_hub_config(location)

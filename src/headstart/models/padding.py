@@ -69,7 +69,7 @@ def make_no_row_error(name: str, tokens: dict[int, str], rows: int, what: str) -
         f"no row of its embedding of {rows} is for {what} {shown}",
         where=name,
         expected="a tokenizer that belongs to the model",
-        fix="take the token out of the tokenizer, or save the model anew after resize_token_embeddings",
+        fix="remove the token from the tokenizer, or save the model again after resize_token_embeddings",
     )
 
 

@@ -55,7 +55,7 @@ def compare_logits(
     gap = float((expected - logits).abs().max())
     if not gap <= LOGIT_TOLERANCE * max(1.0, float(expected.abs().max())):
         raise ModelError(
-            f"the saved model gives other logits when loaded again: they differ by up to {gap:g}",
+            f"the saved model gives different logits when loaded again: they differ by up to {gap:g}",
             where=str(folder),
             expected=f"at most {LOGIT_TOLERANCE:g} of their size",
         )

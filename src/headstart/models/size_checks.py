@@ -66,7 +66,7 @@ def check_saved_sizes(skeleton: Any, location: str, name: str) -> None:
     if wrong:
         path, expected, shape = wrong[0]
         raise ModelError(
-            f"{len(wrong)} weights of the body are absent or of another size, such as {path}: "
+            f"{len(wrong)} weights of the body are missing or of the wrong size, such as {path}: "
             f"{list(shape)} in the file, {list(expected)} by config.json",
             where=name,
             expected=f"weights of a {skeleton.config.model_type} with the sizes in its config.json",

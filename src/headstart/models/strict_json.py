@@ -50,7 +50,7 @@ def refuse_irregular(file: Path) -> None:
             f"{file.name} is {fault}",
             where=str(file.parent),
             expected="a file that can be read",
-            fix="copy or download the file itself to that place, or take this out of the folder",
+            fix="copy or download the file itself to that place, or remove this one",
         )
 
 
@@ -73,4 +73,4 @@ def _refuse_nan(name: str) -> float:
 
 
 def _refuse(name: str) -> NoReturn:
-    raise _UnclearError(f"{name} is no number")
+    raise _UnclearError(f"{name} is not a number")

@@ -28,7 +28,7 @@ def check_growth(tokenizer: Any, name: str) -> None:
             f"the replacements of its tokenizer make a text up to {growth:,.0f} times longer",
             where=name,
             expected=f"at most {_MOST_GROWTH:.0f} times",
-            fix="take the normalizer out of tokenizer.json, or another checkpoint",
+            fix="remove the normalizer from tokenizer.json, or use another checkpoint",
         )
 
 

@@ -106,10 +106,10 @@ def _make_missing_error(file: str) -> MissingExtraError:
 
 def _make_absence_error(name: str) -> ModelError:
     return ModelError(
-        "no tokenizer is there, or one without words",
+        "no tokenizer, or one with an empty vocabulary",
         where=name,
         expected="tokenizer.json, or the vocabulary's own files, beside config.json",
-        fix="copy the tokenizer's files of the model that it was made from",
+        fix="copy the tokenizer files of the model it was made from",
     )
 
 
@@ -123,7 +123,7 @@ def _check_parts(folder: Path, name: str) -> None:
     # Without its merges the library takes a byte-pair vocabulary apart into letters, and says nothing.
     if (folder / "vocab.json").is_file() and not pieces and not (folder / "merges.txt").is_file():
         raise ModelError(
-            "vocab.json without merges.txt is half a tokenizer",
+            "vocab.json without merges.txt is an incomplete tokenizer",
             where=name,
             expected="both, or tokenizer.json",
         )

@@ -57,7 +57,7 @@ def _read_index(index: Path) -> tuple[Path, ...]:
         raise ModelError(
             f"{index.name} names {outside[0][:80]!r}, which lies outside the folder",
             where=str(index.parent),
-            expected="names of files beside it",
+            expected="names of files in the same folder",
             fix="put the file there, and correct the index",
         )
     return tuple(index.parent / name for name in sorted(names))
@@ -75,7 +75,7 @@ def check_weights(folder: Path) -> None:
     absent = [file.name for file in files if not file.is_file()]
     if absent:
         raise ModelError(
-            f"{len(absent)} of {len(files)} parts of the weights are absent, such as {absent[0]}",
+            f"{len(absent)} of {len(files)} parts of the weights are missing, such as {absent[0]}",
             where=str(folder),
             expected="every file that the index names",
             fix="copy or download the checkpoint again",
@@ -93,7 +93,7 @@ def _refuse_twice(files: Sequence[Path]) -> None:
         for name in _read_formats(file) if file.suffix == ".safetensors" else ():
             if name in seen:
                 raise ModelError(
-                    f"{name} stands in two parts of the weights, {seen[name]} and {file.name}",
+                    f"{name} is in two parts of the weights, {seen[name]} and {file.name}",
                     where=str(file.parent),
                     expected="each table in one part",
                     fix="copy or download the checkpoint again",
@@ -108,8 +108,8 @@ def _describe_absence(folder: Path) -> str:
         return f"parts of weights such as {parts[0]}, without the index that joins them"
     foreign = sorted(file.name for pattern in _FOREIGN for file in folder.glob(pattern))
     if foreign:
-        return f"no weights that can be read: {foreign[0]} is in another program's format"
-    return "no weights are there"
+        return f"no weights that can be read: {foreign[0]} is in the format of another program"
+    return "no weights found"
 
 
 def check_weight_file(file: Path) -> None:
@@ -128,7 +128,7 @@ def check_weight_file(file: Path) -> None:
         # Older files are no zip archives: whether those are whole shows when they are loaded.
         is_archive = _read_start(file).startswith(b"PK")
         is_broken = is_archive and not zipfile.is_zipfile(file)
-        reason = "its end is absent"
+        reason = "its end is missing"
         if is_archive and not is_broken:
             _refuse_compressed(file)
     except (SafetensorError, OSError, zipfile.BadZipFile) as error:
@@ -151,7 +151,7 @@ def _refuse_few_bits(file: Path) -> None:
             "and no quantization_config says how they are read",
             where=str(file.parent),
             expected="weights in float32, float16 or bfloat16",
-            fix="name the checkpoint that was quantised; method: qlora puts it into four bits itself",
+            fix="use the original checkpoint; method: qlora quantises it to 4 bits itself",
         )
 
 
@@ -199,7 +199,7 @@ def unpickling_errors(file: Path) -> Iterator[None]:
     except (UnpicklingError, EOFError, RuntimeError, ValueError, LookupError, TypeError) as error:
         if isinstance(error, UnpicklingError) and "nsupported" in str(error):
             raise ModelError(
-                f"its {file.suffix or file.name} holds more than weights, which would be run as code",
+                f"its {file.suffix or file.name} holds more than weights, which would run as code",
                 where=str(file.parent),
                 expected="model.safetensors, or a pickle of tensors alone",
                 fix="save it as safetensors where it can be trusted",
@@ -215,7 +215,7 @@ def unpickling_errors(file: Path) -> Iterator[None]:
 def _check_pointer(file: Path) -> None:
     if is_pointer(file):
         raise ModelError(
-            f"{file.name} is a pointer of git-lfs, not the file itself",
+            f"{file.name} is a Git LFS pointer, not the file itself",
             where=str(file.parent),
             fix="run `git lfs pull` there, or download the file",
         )

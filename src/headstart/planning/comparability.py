@@ -45,10 +45,11 @@ def _warn_of_rates(study: Study) -> Iterator[StudyWarning]:
         each = ", ".join(f"{method}: {rates.suits_method:g}" for method, rates in methods.items())
         yield StudyWarning(
             kind="learning-rate",
-            message=f"training.learning_rate {rate:g} is given to arms of several methods, in place of the "
-            f"rates that suit these: {_list_own_rates(far)}; to give each method its own write training: "
-            f"{{learning_rate: {{{each}}}}}, where those left out have what suits them, or on the command "
-            f"line training.learning_rate.{next(iter(methods))}={rate:g}",
+            message=f"training.learning_rate {rate:g} is used for arms of several methods, "
+            f"instead of the rates that suit them: {_list_own_rates(far)}; to set a "
+            f"rate per method, write training: {{learning_rate: {{{each}}}}} (methods "
+            "left out keep their default), or on the command line "
+            f"training.learning_rate.{next(iter(methods))}={rate:g}",
         )
 
 
@@ -67,9 +68,10 @@ def _warn_of_grids(study: Study) -> Iterator[StudyWarning]:
         method = study.arms[next(iter(outside))].method
         yield StudyWarning(
             kind="learning-rate-grid",
-            message=f"tune.learning_rate tries {low:g} to {high:g}, and the rates that suit the methods of "
-            f"{_list_own_rates(outside)} lie outside: widen it, or give a list for each method, such as "
-            f"tune: {{learning_rate: {{{method}: [...]}}}}, where those left out try none",
+            message=f"tune.learning_rate tries {low:g} to {high:g}, but the rates that suit "
+            f"{_list_own_rates(outside)} are outside this range: widen it, or give a "
+            f"list per method, such as tune: {{learning_rate: {{{method}: [...]}}}} "
+            "(methods left out are not tuned)",
         )
 
 
@@ -106,9 +108,10 @@ def _warn_of_ranks(study: Study) -> Iterator[StudyWarning]:
         shown = ", ".join(f"{name} r={r} scale {scale:.3g}" for (r, scale), name in reversed(first.items()))
         yield StudyWarning(
             kind="rank-and-scale",
-            message=f"adapters differ in rank and in the size of their updates at once: {shown}; this size "
-            "goes with scale x sqrt(r). To compare ranks leave alpha out, set rslora: true with one alpha, "
-            "or let each arm try rates of its own (tune)",
+            message=f"adapters differ both in rank and in the size of their updates: {shown}; "
+            "their size grows with scale x sqrt(r). To compare ranks, leave alpha "
+            "out, or set rslora: true with one alpha, or tune each arm's learning "
+            "rate (tune)",
         )
 
 
@@ -122,10 +125,10 @@ def _warn_of_frozen_noise(
             counted = parameters.get(name)
             yield StudyWarning(
                 kind="frozen-noise",
-                message=f"{name}: method {arm.method} trains {_describe_share(counted)} a random network; "
-                "the rest stays the noise that it began as, and pretraining looks better beside it than it "
-                "is. A random arm at its best trains whole, at a rate of its own: "
-                f"{_write_random_arm(study, name)}",
+                message=f"{name}: method {arm.method} trains {_describe_share(counted)} a "
+                "random network; the rest stays at its random initialisation, which "
+                "makes pretraining look better than it is. For a fair random arm, "
+                f"train all of it, at its own rate: {_write_random_arm(study, name)}",
             )
 
 

@@ -154,7 +154,7 @@ class StudyEstimate:
     def _warn_of_disk(self) -> Iterator[StudyWarning]:
         written, free = self.disk.output_bytes, self.disk.free_bytes
         if written > free:
-            sizes = f"{written / 2**30:.1f} GiB are written, and {free / 2**30:.1f} GiB are free"
+            sizes = f"{written / 2**30:.1f} GiB will be written, but only {free / 2**30:.1f} GiB are free"
             out = self.prepared.study.out
             yield StudyWarning(kind="disk", message=f"{sizes} in {out}: set out to another disk")
 

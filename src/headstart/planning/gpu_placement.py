@@ -44,7 +44,7 @@ def spread_over_gpus(
     count = max(1, min(len(gpus), packs))
     if count == 1:
         return Placement(1, 0, f"one process on {gpus[0].name}")
-    return Placement(count, count_threads(count), f"{count} processes, each on a GPU of its own")
+    return Placement(count, count_threads(count), f"{count} processes, one per GPU")
 
 
 def fill_gpus(
@@ -56,7 +56,7 @@ def fill_gpus(
     room = _MEMORY_SHARE * _measure_room(placement, gpus) - CONTEXT_BYTES
     for size in range(most, 1, -1):
         if all(_is_surely_held(estimate(group, min(size, group.most)), room) for group in together):
-            reason = f"{placement.reason}; {size} runs as one by what memory is expected to hold"
+            reason = f"{placement.reason}; {size} runs together, by expected memory"
             return replace(placement, pack=size, reason=reason)
     return placement
 

@@ -37,7 +37,7 @@ def place_in_this_process(study: Study) -> Placement:
 
 def describe_placement(placement: Placement) -> str:
     """How packs were trained, as a sentence without its end."""
-    packs = f", at most {placement.pack} runs as one" if placement.pack > 1 else ""
+    packs = f", at most {placement.pack} runs together" if placement.pack > 1 else ""
     if not placement.workers:
         return f"trained in this process{packs}"
     threads = f" of {format_count(placement.threads, 'thread')}" if placement.threads else ""

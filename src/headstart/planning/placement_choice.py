@@ -97,10 +97,10 @@ def _place_quick_runs(groups: Sequence[Group], workers: int | Auto, gpus: Sequen
     """For probes and bags of words alone, which take seconds; on GPUs, one process each is enough."""
     probes = sum(len(group.runs) for group in groups if get_method_traits(group.runs[0].method).is_tiny)
     if not probes:
-        return Placement(1, count_threads(1), "a bag of words needs no more")
+        return Placement(1, count_threads(1), "a bag of words needs only one")
     enough = len(gpus) or count_processors()
     n_workers = max(1, min(probes, enough if workers == "auto" else workers))
-    return Placement(n_workers, count_threads(n_workers), "probes need no more")
+    return Placement(n_workers, count_threads(n_workers), "probes need only one")
 
 
 def _choose_workers(
@@ -114,7 +114,7 @@ def _choose_workers(
     if most < 2:
         return Placement(1, count_threads(1), "one run at a time")
     if fitting < 2:
-        return Placement(1, count_threads(1), f"memory holds one of {most} workers")
+        return Placement(1, count_threads(1), f"memory fits one of {most} workers")
     most = min(most, fitting)
     if steps < _WORTH_TIMING:
         return Placement(most, count_threads(most), "too few steps for a probe")
@@ -132,9 +132,9 @@ def _time_workers(run: Run, timer: StepTimer, most: int) -> Placement:
     if not together or not alone:
         return Placement(1, count_threads(1), "the probe failed; one process with all threads")
     shared, single = average_seconds(together) / most, alone[0].seconds
-    reason = f"probe: {most} workers {_format_ms(shared)} a step, one process {_format_ms(single)}"
+    reason = f"probe: {most} workers {_format_ms(shared)} per step, one process {_format_ms(single)}"
     if fitting < most:
-        reason = f"{reason}; memory holds {fitting} of {most} workers"
+        reason = f"{reason}; memory fits {fitting} of {most} workers"
     elif shared < single:
         return Placement(most, threads, reason, 1, shared, tuple(together), key)
     return Placement(1, count_threads(1), reason, 1, single, tuple(alone), key)
@@ -152,7 +152,7 @@ def _choose_pack(
     while size < most:
         larger = min(2 * size, most)
         seconds, of_larger = _time_packs(placement, runs[:larger], timer, gpus)
-        tried.append(f"{larger} as one {_format_ms(seconds)}")
+        tried.append(f"{larger} together {_format_ms(seconds)}")
         if not seconds * _GAIN < best:
             break
         size, best, times = larger, seconds, of_larger

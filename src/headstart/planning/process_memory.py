@@ -72,12 +72,12 @@ def warn_of_memory(
         return
     arms = ", ".join(dict.fromkeys(run.arm for run in runs))
     size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB{' of GPU memory' if gpus else ''}"
-    what = f"{pack} runs of {arms} as one need" if pack > 1 else f"a run of {arms} needs"
+    what = f"{pack} runs of {arms} together need" if pack > 1 else f"a run of {arms} needs"
     where = f" on {gpus[0].name}" if gpus else ""
-    at_once = f"; {processes} processes at once are asked for" if processes > 1 else ""
+    at_once = f"; {processes} processes at a time are requested" if processes > 1 else ""
     fewer = _suggest_less_at_once(memory.low, free, pack, processes, max(1, len(gpus)))
     remedy = fewer or _suggest_smaller_runs(runs[0], need)
-    text = f"{what} {size}, and {free / 2**30:.1f} GiB are free{where}{at_once}: {remedy}"
+    text = f"{what} {size}, and {free / 2**30:.1f} GiB is free{where}{at_once}: {remedy}"
     yield StudyWarning(kind="memory", message=text)
 
 
@@ -85,8 +85,8 @@ def warn_of_unknown_memory(runs: Sequence[Run]) -> Iterator[StudyWarning]:
     """Says of which arms' runs, that make steps, no need is known."""
     arms = dict.fromkeys(run.arm for run in runs if get_method_traits(run.method).has_steps)
     if arms:
-        what = f"what runs of {', '.join(arms)} need in memory is not known before they train"
-        why = "their model's code decides by numbers, which a plan does not have"
+        what = f"the memory that runs of {', '.join(arms)} need is not known before they train"
+        why = "their model's code depends on values that a plan does not compute"
         yield StudyWarning(kind="memory", message=f"{what}: {why}; --probe measures it")
 
 

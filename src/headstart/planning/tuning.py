@@ -154,9 +154,9 @@ def describe_changed_choices(study: Study, records: Iterable[RunRecord]) -> Iter
         ):
             where = arm if len(study.sizes) == 1 else f"{arm} (size {size})"
             yield (
-                f"{where}: tuning chooses {_format_point(point)} now, and {len(earlier)} runs were judged at "
-                f"{_format_point(tuple(earlier[0].hyperparameters.items()))}: they no longer count, and are "
-                "made again at the new point"
+                f"{where}: tuning chooses {_format_point(point)} now, but {len(earlier)} runs were "
+                f"trained at {_format_point(tuple(earlier[0].hyperparameters.items()))}: they no "
+                "longer count, and are redone at the new point"
             )
 
 

@@ -35,6 +35,6 @@ def describe_wide_gaps(gaps: Sequence[tuple[int, int]], what: str) -> str:
     """A warning of neighbouring numbers of labels, or updates, that are too far apart to read between."""
     pairs = ", ".join(f"{low:,} and {high:,}" for low, high in gaps)
     return (
-        f"no number of {what} between {pairs}, which are more than a factor of 3 apart: worth that is read "
-        "there takes scores to rise evenly with each doubling, which they do not; add some between"
+        f"no number of {what} between {pairs}, more than a factor of 3 apart: worth estimated in such a gap "
+        "assumes that scores rise evenly with each doubling, which they do not; add some in between"
     )

@@ -46,6 +46,6 @@ def _name_limit(undecided: Sequence[Contrast], how_many: str) -> Iterator[str]:
         yield f"What is not clear is limited by the number of seeds: more seeds would help{how_many}."
     elif factors == {"seeds", "examples"}:
         yield (
-            "What is not clear is limited by the number of seeds for some arms, and of test examples for "
-            f"others{how_many}."
+            "What is not clear is limited by the number of seeds for some arms, and by that of test "
+            f"examples for others{how_many}."
         )

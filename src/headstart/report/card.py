@@ -26,7 +26,7 @@ from headstart.wording import format_count, format_names
 #: Names of labels that a card lists; its `config.json` has all.
 _LABELS_SHOWN: Final = 200
 _TUNED: Final = """\
-Tuned from {checkpoint} ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
+Fine-tuned from {checkpoint} ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
 {train_examples} training examples, seed {seed}, epoch {epoch}."""
 _FITTED: Final = """\
 A bag of words: TF-IDF of words and word pairs, with {kind}, fitted by scikit-learn with
@@ -36,14 +36,15 @@ _BODY: Final = """
 # {arm}, from the study “{question}”
 
 {made}
-{chosen_by}Of the arm's runs{there}, this is the one with the best valid {metric}; the test chose nothing.
+{chosen_by}Of the arm's runs{there}, this is the one with the best valid {metric}; it was chosen
+without the test set.
 {collapsed}
 | part | {metric} |
 | --- | --- |
 | valid | {valid} |
 | test | {test} |
 
-The test figure is this one run's. The study's `results.json` has every seed, the control arm and the
+The test figure is from this one run. The study's `results.json` has every seed, the control arm and the
 intervals: quote those.
 
 {use}"""
@@ -57,7 +58,7 @@ pipeline("text-classification", model="THIS_FOLDER")("a text")
 ```
 """
 _CHAT: Final = """\
-It answers prompts written by the chat template that its tokenizer has.
+It answers prompts in the chat format of its tokenizer.
 
 ```python
 from transformers import pipeline
@@ -68,11 +69,11 @@ _ADAPTER: Final = """\
 {what}
 
 This folder holds an adapter, not a whole model. `headstart {command}` loads it with its base, as does PEFT's
-`PeftModel.from_pretrained` on a model made with this folder's `config.json`. To make it whole:
+`PeftModel.from_pretrained` on a model made with this folder's `config.json`. To merge it into one model:
 `headstart export`.
 """
 _LOADABLE: Final = """
-On the machine that it was tuned on, with PEFT installed, transformers loads adapter and base together:
+On the machine it was fine-tuned on, with PEFT installed, transformers loads adapter and base together:
 
 ```python
 from transformers import pipeline
@@ -82,8 +83,8 @@ pipeline("{pipeline}", model="THIS_FOLDER")
 _WORDS: Final = """\
 Labels: {labels}.
 
-`headstart predict` reads this folder, without torch or transformers: `words.json` says how texts become
-features, `vocabulary.txt` has a word or word pair a line, `words.safetensors` their weights.
+`headstart predict` reads this folder, without torch or transformers: `words.json` defines how texts become
+features, `vocabulary.txt` has one word or word pair per line, `words.safetensors` their weights.
 """
 _PROBE: Final = """\
 Labels: {labels}.
@@ -142,7 +143,7 @@ def _warn_of_collapse(collapse: Collapse | None) -> str:
     if collapse is None:
         return ""
     found = escape_markdown(describe_collapse(collapse).removeprefix("; collapsed: "))
-    return f"\n**This run collapsed and is of no use as it is:** {found}.\n"
+    return f"\n**This run collapsed and is not usable as it is:** {found}.\n"
 
 
 def _describe_use(record: RunRecord, study: Study, label_names: tuple[str, ...]) -> str:

@@ -31,7 +31,7 @@ def explain_missing_contrasts(comparison: Comparison) -> Iterator[str]:
         if row.arm != comparison.control and (row.arm, row.size) not in compared
     ]
     if comparison.control is not None and alone:
-        yield f"{format_names(alone)}: compared with nothing, as {comparison.control} has no such size."
+        yield f"{format_names(alone)}: not compared, as {comparison.control} has no such size."
 
 
 def explain_seeds_apart(comparison: Comparison) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _describe_apart(
         if (seeds := sorted(scores.by_seed.keys() - other.by_seed.keys()))
     )
     return (
-        f"{row.arm} and {row.control}{size} are compared by {_name_seeds(shared)}, which both have, with "
+        f"{row.arm} and {row.control}{size} are compared on {_name_seeds(shared)}, which both have, with "
         f"means of {figures}{at}; {only}. The means above are of all seeds."
     )
 
@@ -75,7 +75,7 @@ def _name_test(rows: Sequence[Contrast]) -> str:
     row = rows[0]
     counts = f"{row.n_seeds} and {row.n_control_seeds} seeds"
     if min(row.n_seeds, row.n_control_seeds or 0) < 2:
-        return f"{counts}, and of one run there is no spread, so no interval"
+        return f"{counts}; one run has no spread, so there is no interval"
     return f"Welch's t over {counts}"
 
 
@@ -96,7 +96,7 @@ def explain_rounding(comparison: Comparison) -> Iterator[str]:
             yield _describe_no_spread(row, written)
             yield from _warn_of_copies(row, comparison.scores)
     if any(_is_notable(row, unit) for row in comparison.contrasts):
-        yield f"Scores are rounded to {written}: what that may hide is added to the spread that they show."
+        yield f"Scores are rounded to {written}: the possible rounding error is added to their spread."
 
 
 def _describe_no_spread(row: Contrast, written: str) -> str:
@@ -114,8 +114,8 @@ def _warn_of_copies(row: Contrast, scores: Sequence[ArmScores]) -> Iterator[str]
     arms = [of for of in scores if of.size == row.size and of.arm in (row.arm, row.control)]
     if all(len(set(of.by_seed.values())) == 1 for of in arms):
         yield (
-            f"{row.arm} and {row.control} each score the same with every seed: if those are copies of one "
-            "run, they are one run, and the test means nothing."
+            f"{row.arm} and {row.control} each score the same with every seed: if these are copies of "
+            "one run, they count as one run, and the test is meaningless."
         )
 
 

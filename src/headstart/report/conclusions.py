@@ -120,7 +120,7 @@ def _list_legends(comparison: Comparison) -> Iterator[str]:
         chance = "" if comparison.earlier_looks else ": the chance that any verdict is false is 5% at most"
         yield (
             f"Intervals and p values allow for {contrasts[0].n_tests} contrasts (Bonferroni){chance}. "
-            "Those of each contrast alone are in --json."
+            "Unadjusted ones are in --json."
         )
     yield from explain_ranking_costs(comparison.ranking)
     yield from explain_one_more_run(comparison)
@@ -154,7 +154,7 @@ def _advise(comparison: Comparison) -> Iterator[str]:
 
 def _explain_unknown_examples(rows: Sequence[Contrast]) -> Iterator[str]:
     if any(row.test_examples is None for row in rows):
-        yield "Scores of single test examples are not known: intervals hold for this test set only."
+        yield "Per-example scores are not available: intervals hold for this test set only."
 
 
 def format_verdict(row: Contrast, rule: StoppingRule | None) -> str:
@@ -187,7 +187,7 @@ def describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
     questions = dict.fromkeys(sizes.values())
     draws = [f"for other draws of {size:,} of these training texts" for size in sizes if size != "all"]
     if len(questions) > 1 and list(sizes.values()) == draws:
-        yield "Verdicts hold for other draws of so many of these training texts."
+        yield "Verdicts hold for other draws of as many of these training texts."
     elif len(questions) == 1:
         yield f"Verdicts hold {next(iter(questions))}."
     elif questions:
@@ -198,11 +198,11 @@ def explain_margin(margin: Margin, metric: MetricInfo) -> Iterator[str]:
     """When it was stated, which decides what a verdict by it is worth."""
     amount = format_margin(metric, margin.value)
     if margin.stated == "before the results":
-        yield f"The margin, {amount}, stood in the study file before there were results."
+        yield f"The margin, {amount}, was set in the study file before there were results."
     else:
         yield (
-            f"The margin, {amount}, was stated after the results: verdicts by it explore. To test with it, "
-            f"write margin: {margin.value:g} into the file of a study before that is run."
+            f"The margin, {amount}, was set after the results: verdicts that use it are exploratory. "
+            f"For a confirmatory test, set margin: {margin.value:g} in a study file before running it."
         )
 
 
@@ -210,17 +210,17 @@ def _explain_tiers(comparison: Comparison) -> Iterator[str]:
     if comparison.tiers:
         n_best = sum(row.may_be_best for row in comparison.tiers)
         yield (
-            f"{n_best} of {len(comparison.tiers)} arms may be the best: no other beats them, by intervals of "
-            f"all {len(comparison.contrasts)} pairs that hold at once with 95%. The contrasts are in --json; "
-            "--control NAME shows those with one arm."
+            f"{n_best} of {len(comparison.tiers)} arms may be the best: no other beats them, by "
+            f"simultaneous 95% intervals of all {len(comparison.contrasts)} pairs. The contrasts are "
+            "in --json; --control NAME shows those with one arm."
         )
 
 
 def _explain_seeds(comparison: Comparison) -> Iterator[str]:
     if comparison.of_models:
         yield (
-            "One run of each arm: intervals are over test examples, of these very models, and say nothing of "
-            "what training or sampling again would give."
+            "One run of each arm: intervals are over test examples, for these models only: they do "
+            "not cover another training run or another sampling."
         )
         return
     min_ps = {row.n_seeds: row.min_p for row in comparison.contrasts if row.n_control_seeds is None}

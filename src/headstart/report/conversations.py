@@ -43,7 +43,7 @@ def _describe_prompts(prompts: PromptLengths) -> str:
     """The longest prompt that is answered, against the model's positions."""
     head = f"longest of {prompts.count_asked()} prompts to be answered: {prompts.longest} tokens"
     if prompts.positions is None:
-        return f"{head}; positions have no end"
+        return f"{head}; no position limit"
     cut, full = prompts.count_cut(), prompts.count_without_room()
     short = f"; leave fewer than the longest answer: {_join_counts(cut)}" if cut else ""
     none = f"; leave none: {_join_counts(full)}" if full else ""

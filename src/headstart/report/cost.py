@@ -63,7 +63,7 @@ def _describe_gpus(cost: StudyCost) -> str:
 
 
 def _describe_pack(runs: int) -> str:
-    return f", {runs} as one" if runs > 1 else ""
+    return f", {runs} together" if runs > 1 else ""
 
 
 def describe_cost(cost: StudyCost) -> Iterator[str]:
@@ -75,14 +75,14 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
     needed = f"{format_bytes(disk.output_bytes)} for the results" if disk.output_bytes else "nothing to write"
     yield f"disk: {needed}; {format_bytes(disk.free_bytes)} free"
     if disk.state_bytes:
-        yield f"  and up to {format_bytes(disk.state_bytes)} for each run while it is unfinished"
+        yield f"  plus up to {format_bytes(disk.state_bytes)} per unfinished run"
     placement, seconds = cost.placement, cost.seconds
     if not cost.groups:
         return  # nothing is left to train
     if placement is None:
-        yield "time: not known; --probe makes a few steps of each kind of run to tell"
+        yield "time: not estimated; add --probe"
         return
     if seconds is not None:
         yield f"time: {format_duration(seconds.low)} to {format_duration(seconds.high)}"
-    packs = f", at most {placement.pack} runs as one" if placement.pack > 1 else ""
+    packs = f", at most {placement.pack} runs together" if placement.pack > 1 else ""
     yield f"  {max(1, placement.workers)} at a time{packs} ({placement.reason})"

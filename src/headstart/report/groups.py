@@ -39,11 +39,12 @@ def warn_of_few_groups(rows: Sequence[Contrast]) -> Iterator[str]:
     counts = [row.test_groups for row in rows if row.test_groups is not None]
     fewest = min(counts, default=FEW_GROUPS)
     if fewest == 1:
-        yield "All test examples are of one group: intervals are over seeds, and hold for this test set only."
+        yield "All test examples are in one group: intervals are over seeds, and hold for this test set only."
     elif fewest < FEW_GROUPS:
         yield (
-            f"Intervals rest on few groups of test examples ({fewest}): they are wide, and assume that means "
-            "of groups are roughly normal. More groups would help; more examples of these would not."
+            f"Intervals are based on few groups of test examples ({fewest}): they are wide, and "
+            "assume roughly normal group means. More groups would help, more examples per group "
+            "would not."
         )
 
 
@@ -51,9 +52,9 @@ def explain_groups(rows: Sequence[Contrast], scores: Sequence[ArmScores]) -> Ite
     """That test examples are in groups, how few there are, and whether arms knew other ones."""
     for count in sorted({row.test_groups for row in rows if row.test_groups is not None} - {1}):
         yield (
-            f"Test examples are in {count:,} groups, which take their place in intervals, bootstraps and "
-            "McNemar's test: examples of one group are not independent."
+            f"Test examples are in {count:,} groups: intervals, bootstraps and McNemar's test use "
+            "groups as units, as examples within one are not independent."
         )
     yield from warn_of_few_groups(rows)
     if have_other_groups(scores):
-        yield ("Runs name other groups of the same test examples: groups that share an example are joined.")
+        yield "Runs group the same test examples differently: groups that share an example are merged."

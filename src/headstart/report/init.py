@@ -18,12 +18,12 @@ def render_init(draft: StudyDraft) -> str:
 
 
 def _describe_seen(guess: DataGuess) -> Iterator[str]:
-    seen = "all looked at" if guess.seen == guess.rows else f"{guess.seen} looked at, spread over the file"
+    seen = "all read" if guess.seen == guess.rows else f"{guess.seen} read, spread over the file"
     yield f"{guess.source}: {guess.rows} rows, {seen}; median {guess.median_words:.0f} words"
     columns = "; ".join(f"{key} {_join(value)}" for key, value in guess.columns.items())
     yield f"task {guess.task}: {columns}{_describe_labels(guess)}"
     if guess.passed_over:
-        yield "passed over: " + ", ".join(
+        yield "not used: " + ", ".join(
             f"{shorten(name) or '(no name)'} ({why})" for name, why in guess.passed_over.items()
         )
 
@@ -43,15 +43,15 @@ def _join(columns: str | tuple[str, ...]) -> str:
 def _list_cautions(draft: StudyDraft) -> Iterator[str]:
     yield from (f"! {sentence}" for sentence in draft.guess.doubts)
     for sentence in draft.guess.faults:
-        yield f"! {sentence}: mend the rows, or leave them out by `skip_invalid: true` in data"
+        yield f"! {sentence}: fix these rows, or skip them with `skip_invalid: true` in data"
     if draft.settings.cuts_texts:
         tokens, limit = draft.guess.long_tokens, draft.settings.max_length
-        yield f"! long texts have about {tokens} tokens, and are cut at {limit}"
+        yield f"! long texts have about {tokens} tokens and are cut at {limit}"
     if draft.is_other_schema:
         name = draft.schema
-        yield f"! {name} was there, and is not of this version: `headstart schema > {name}` renews it"
+        yield f"! {name} already exists, from another version: `headstart schema > {name}` updates it"
     if draft.chose_model and get_task_traits(draft.guess.task).generates:
-        yield f"! model {draft.model} stands in for yours: name a causal model with --model, or in the file"
+        yield f"! model {draft.model} is a placeholder: choose a causal model with --model, or in the file"
 
 
 def _tell_next(draft: StudyDraft) -> Iterator[str]:

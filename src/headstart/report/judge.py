@@ -20,12 +20,11 @@ from headstart.wording import format_count
 def describe_sheet(sheet: JudgingSheet, study: Path) -> str:
     """What was written, and what to do with it."""
     seeds = ", ".join(map(str, sheet.seeds))
-    equal = f"; left out: {format_count(sheet.equal, 'pair')} of the same answer" if sheet.equal else ""
+    equal = f"; left out: {format_count(sheet.equal, 'pair')} of identical answers" if sheet.equal else ""
     return (
-        f"wrote {sheet.path}: {format_count(sheet.rows, 'row')} to judge, each with the answers of one seed "
-        f"drawn of {seeds}{equal}\n"
-        f"write 1, 2 or tie into the column choice, a copy for each judge; "
-        f"next: headstart judge {study} --read {sheet.path}"
+        f"wrote {sheet.path}: {format_count(sheet.rows, 'row')} to judge, each with the answers of "
+        f"one seed drawn from {seeds}{equal}\nwrite 1, 2 or tie in the column choice, one copy per "
+        f"judge; next: headstart judge {study} --read {sheet.path}"
     )
 
 
@@ -82,8 +81,8 @@ def describe_judgements(found: Judgements) -> str:
         f"{format_count(found.prompts, 'prompt')}, ties counting half (sign test p {format_p(found.p_sign)})."
     )
     if found.verdict == "undecided":
-        return f"Between {found.arm} and {found.control} nothing is decided: {found.arm}'s {figures}"
-    verb = "beats" if found.verdict == "better" else "is behind"
+        return f"No clear difference between {found.arm} and {found.control}: {found.arm}'s {figures}"
+    verb = "beats" if found.verdict == "better" else "is worse than"
     return f"{found.arm} {verb} {found.control}: its {figures}"
 
 
@@ -92,17 +91,17 @@ def explain_judgements(found: Judgements) -> Iterator[str]:
     yield from found.notes
     units = "prompts" if found.groups is None else f"{found.groups:,} groups of prompts"
     yield (
-        f"The interval is over {units}, each prompt with the answers of one seed that was drawn for it: it "
-        "is of these very runs, and says nothing of other seeds."
+        f"The interval is over {units}, with the answers of one randomly drawn seed per prompt: it "
+        "holds for these runs only, not for other seeds."
     )
     if found.equal:
-        yield f"Not shown, and counted as ties: {format_count(found.equal, 'pair')} of the same answer."
+        yield f"Not shown, counted as ties: {format_count(found.equal, 'pair')} of identical answers."
     if found.unjudged:
         yield (
-            f"{format_count(found.unjudged, 'row')} of the sheet nobody has judged: they are left out, with "
-            "as large a part of the pairs of the same answer."
+            f"{format_count(found.unjudged, 'row')} of the sheet not judged: left out, with the same "
+            "share of the pairs of identical answers."
         )
     if len(found.judges) == 1:
-        yield "One judge: nothing tells how far others would agree."
+        yield "One judge: agreement between judges is unknown."
     elif found.agreements:
-        yield "Kappa is of the choices as written, 1, 2 or tie; judges are averaged for each prompt."
+        yield "Kappa uses the choices as written (1, 2 or tie); judges are averaged per prompt."

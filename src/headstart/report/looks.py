@@ -16,9 +16,9 @@ def explain_looks(looks: Sequence[Look]) -> Iterator[str]:
         *first, last = with_seeds
         shown = f"{', '.join(first)} and {last}" if first else last
         yield (
-            f"Results were looked at {shown} seeds before: verdicts and intervals allow for {n_looks} looks. "
-            f"This one may err in {100 * compute_look_alpha(n_looks):.2g}% of studies, "
-            "all together in 6.25% at most."
+            f"Results were already inspected {shown} seeds: verdicts and intervals allow for "
+            f"{n_looks} looks. The error rate of this look is "
+            f"{100 * compute_look_alpha(n_looks):.2g}%, that of all looks together at most 6.25%."
         )
 
 

@@ -18,10 +18,7 @@ def _describe_failed(rows: Sequence[OutcomeRow]) -> str:
     counts = ", ".join(f"{row.n_failed} of {row.n_runs} of {row.arm}{_name_size(row)}" for row in rows)
     is_one = sum(row.n_failed for row in rows) == 1
     subject = "1 run failed and is" if is_one else "Some runs failed and are"
-    return (
-        f"{subject} in no figure ({counts}): means, intervals and verdicts are of the runs that ended, so "
-        "they hold for such runs only."
-    )
+    return f"{subject} excluded ({counts}): means, intervals and verdicts cover finished runs only."
 
 
 def _name_size(row: OutcomeRow) -> str:

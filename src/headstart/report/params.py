@@ -74,7 +74,7 @@ def _describe_total(size: ModelSize) -> Iterator[str]:
     total, as_sum = f"{size.total:,}", size.counted.as_sum
     yield f"{total} parameters" + (f" = {as_sum}" if as_sum != total else "")
     if size.omitted:
-        yield f"left out: {', '.join(size.omitted)}"
+        yield f"excluded: {', '.join(size.omitted)}"
     yield "formulas and walk agree on every part"
 
 
@@ -82,11 +82,11 @@ def _describe_lora(size: ModelSize, lora: LoraCount) -> Iterator[str]:
     yield f"{len(lora.layers)} layers have an adapter: {', '.join(lora.layer_names)}"
     yield f"{lora.adapters:,} adapter weights = {lora.as_sum}"
     if lora.head:
-        yield f"{lora.head:,} weights of the head train whole beside them"
+        yield f"{lora.head:,} weights of the head train in full as well"
     if lora.biases:
         yield f"{lora.biases:,} biases train"
     share = 100 * lora.trainable / size.total if size.total else 0.0
-    yield (f"{lora.trainable:,} trainable, {share:.2f}% of {size.total:,}; scale {lora.settings.scale:g}")
+    yield f"{lora.trainable:,} trainable, {share:.2f}% of {size.total:,}; scale {lora.settings.scale:g}"
     yield f"the adapter's file: {format_bytes(lora.file_bytes)}"
 
 
@@ -100,11 +100,11 @@ def _render_other_settings(lora: LoraCount) -> TerminalTable:
 
 
 def _describe_memory(size: ModelSize) -> Iterator[str]:
-    weights = f"all weights take {format_bytes(size.weight_bytes)}"
+    weights = f"all weights: {format_bytes(size.weight_bytes)}"
     if size.quantised:
         yield f"{weights}, {size.quantised:,} of them in 4 bits and the rest in 32"
     else:
         yield f"{weights} in {size.bits} bits"
     if size.lora:
-        yield f"training so, without activations: {format_bytes(size.training_bytes)}"
-    yield f"full tuning, without activations: {format_bytes(size.full_training_bytes)}"
+        yield f"training with this adapter, without activations: {format_bytes(size.training_bytes)}"
+    yield f"full fine-tuning, without activations: {format_bytes(size.full_training_bytes)}"

@@ -32,7 +32,7 @@ _SOURCES: dict[RateSource, str] = {
     "arm's grid": "the arm's own grid",
     "study": "the study",
     "study's grid": "the study's grid",
-    "method": "what suits the method",
+    "method": "the method's default",
 }
 
 
@@ -58,7 +58,7 @@ def _describe_data(data: DataStatistics) -> list[str]:
     groups = format_groups(data.test_groups)
     source = f" ({data.group_source})" if groups else ""
     labels = data.label_names
-    open_ended = "prompts and answers" if get_task_traits(data.task).generates else "a number for each text"
+    open_ended = "prompts and answers" if get_task_traits(data.task).generates else "one number per text"
     what = f"{len(labels)} labels: {format_names(labels, _LABELS)}" if labels else open_ended
     return [f"{data.task}, {what}", f"texts: {examples}{groups}{source}"]
 
@@ -103,7 +103,7 @@ def _describe_rates(study: Study) -> Iterator[str]:
         if found:
             of_source.setdefault(found.source, []).append(name)
     if of_source:
-        yield "rates are set by " + "; ".join(
+        yield "learning rates set by " + "; ".join(
             f"{_SOURCES[source]}: {', '.join(names)}" for source, names in of_source.items()
         )
 
@@ -118,13 +118,16 @@ def _describe_missing(plan: Plan) -> Iterator[str]:
     """What is still to train, and which of it can train as one."""
     missing = [run for run in plan.runs if run.key not in plan.done]
     if not missing:
-        yield "all runs done"
+        yield "all runs are finished"
         return
     count, to_come = len(missing) + len(plan.to_come), len(plan.to_come)
     yield f"{count} of {len(plan.runs) + to_come} runs to train"
     if to_come:
         tuning = sum(run.for_tuning for run in missing)
-        yield f"  {tuning} of them choose settings; {to_come} then train at those, and are judged"
+        yield (
+            f"  {tuning} of them tune settings; {to_come} more then train with the best ones and are "
+            "evaluated"
+        )
     of_key = {run.key: run for run in plan.runs}
     for group in plan.cost.groups:
         yield from _describe_group(group, [of_key[key] for key in group.runs if key in of_key], plan)
@@ -134,7 +137,7 @@ def _describe_group(group: GroupCost, of_group: Sequence[Run], plan: Plan) -> It
     arms = ", ".join(dict.fromkeys(run.arm for run in of_group))
     count = sum(run.key not in plan.done for run in of_group)
     if group.alone is None and count > 1:
-        how = "a probe, or memory where few steps are left," if plan.cost.gpus else "a probe"
-        yield f"  {arms}: up to {count} can train as one; {how} decides how many do"
+        yield f"  {arms}: up to {count} train together (chosen automatically)"
     elif group.alone and any(get_method_traits(run.method).has_checkpoint for run in of_group):
-        yield f"  {arms}: each by itself, for {group.alone}"
+        trains = any(get_method_traits(run.method).has_steps for run in of_group)
+        yield f"  {arms}: trained one at a time ({group.alone})" if trains else f"  {arms}: {group.alone}"

@@ -39,7 +39,7 @@ def _make_detectable_table(analysis: PowerAnalysis) -> TerminalTable:
     return TerminalTable(
         (Column("contrast", "left"), Column("test examples"), *map(Column, seeds)),
         rows,
-        title=f"smallest difference shown four times in five, {get_unit(metric)}",
+        title=f"minimum detectable difference (80% power), {get_unit(metric)}",
         keys=2,
         sections=frozenset(sections),
     )
@@ -49,14 +49,14 @@ def _describe(contrast: ContrastPower, metric: str) -> Iterator[str]:
     shown = f"{_format_detectable(metric, contrast.detectable_difference)} {get_unit(metric)}"
     seeds = format_count(contrast.n_seeds, "seed")
     examples = format_count(contrast.test_examples, "test example")
-    yield f"{contrast.contrast}, {seeds}, {examples}: differences from {shown} on are shown"
+    yield f"{contrast.contrast}, {seeds}, {examples}: can detect differences of {shown} or more"
     if contrast.squares is not None and contrast.detectable_range is not None:
         ends = " to ".join(_format_detectable(metric, end) for end in contrast.detectable_range)
         measured = format_count(contrast.squares.n_seeds, "seed")
-        yield f"  by the variances of {measured}, which are uncertain: from {ends} on (80% range)"
+        yield f"  variances from {measured} are uncertain: {ends} (80% range)"
     by_seeds, by_examples = (_format_detectable(metric, value) for value in contrast.detectable_doubled)
     factor = {"seeds": "seeds", "examples": "test examples"}[contrast.limiting_factor]
-    twice = f"twice the seeds show {by_seeds}, twice the examples {by_examples}"
+    twice = f"{by_seeds} with twice the seeds, {by_examples} with twice the examples"
     yield f"  {factor} are the limiting factor: {twice}"
     if contrast.difference is not None:
         yield from _describe_difference(contrast, contrast.difference, metric)
@@ -66,20 +66,20 @@ def _describe_difference(contrast: ContrastPower, difference: float, metric: str
     """How often it is shown, and what would show it."""
     shown = _format_difference(metric, difference)
     if contrast.power is not None:
-        yield f"  {shown} would be shown {100 * contrast.power:.0f} times in 100"
+        yield f"  power for a difference of {shown}: {100 * contrast.power:.0f}%"
     seeds = _describe_required(contrast.required_seeds, "seed", contrast.required_seeds_range)
     yield f"  with these test examples: {seeds}"
     examples = _describe_required(
         contrast.required_examples, "test example", contrast.required_examples_range
     )
     yield f"  with these seeds: {examples}"
-    cost = f"{contrast.seed_cost:g} test examples a seed"
+    cost = f"{contrast.seed_cost:g} test examples per seed"
     if contrast.cheapest_pair is None:
-        yield "  no pair of seeds and test examples is enough"
+        yield "  no combination of seeds and test examples is enough"
     else:
         pair = contrast.cheapest_pair
         counts = f"{format_count(pair.n_seeds, 'seed')}, {format_count(pair.n_examples, 'test example')}"
-        yield f"  the cheapest pair that shows it, at {cost}: {counts}"
+        yield f"  cheapest combination that detects it, at {cost}: {counts}"
 
 
 def _format_detectable(metric: str, difference: float) -> str:
@@ -99,10 +99,10 @@ def _describe_required(count: int | None, thing: str, ends: tuple[int | None, in
 def _describe_range(low: int | None, high: int | None) -> str:
     """Where a required number lies."""
     if low is None:
-        return "80%: none is"
+        return "80% range: none"
     if high is None:
-        return f"80%: {low:,}, to more than any number"
-    return f"80%: {low:,} to {high:,}" if low != high else f"80%: {low:,}"
+        return f"80% range: {low:,} to unlimited"
+    return f"80% range: {low:,} to {high:,}" if low != high else f"80% range: {low:,}"
 
 
 def _explain(analysis: PowerAnalysis) -> Iterator[str]:
@@ -110,19 +110,16 @@ def _explain(analysis: PowerAnalysis) -> Iterator[str]:
     n_tests = analysis.contrasts[0].n_tests
     if n_tests > 1:
         yield (
-            f"Shown by the interval that holds for all {n_tests} contrasts at once: each alone at "
+            f"Detected means by simultaneous intervals of all {n_tests} contrasts: each at "
             f"{100 * (1 - analysis.contrasts[0].level):.3g}%."
         )
     if analysis.contrasts[0].squares is None:
         yield from _explain_assumptions(analysis.contrasts[0])
         return
-    yield (
-        "Variances that few seeds measure are rough. In brackets: where a figure lies with a chance of 80%; "
-        "plan with the upper end."
-    )
+    yield "Variances measured with few seeds are rough. In brackets: 80% range; plan with the upper end."
     if any(contrast.variances.group_size > 1 for contrast in analysis.contrasts):
         size = max(contrast.variances.group_size for contrast in analysis.contrasts)
-        yield f"Test examples come in groups of {size:.3g} on average, as those measured did."
+        yield f"Test examples come in groups of {size:.3g} on average, as in the measured ones."
 
 
 def _explain_collapsed(analysis: PowerAnalysis) -> Iterator[str]:
@@ -130,8 +127,8 @@ def _explain_collapsed(analysis: PowerAnalysis) -> Iterator[str]:
     yield from (warning.message for warning in analysis.warnings)
     if analysis.warnings:
         yield (
-            "Models that collapsed vary otherwise than models that learn: the figures above do not hold for "
-            "a study in which they do."
+            "Collapsed models vary differently from models that learn: the figures above do not hold "
+            "for models that do."
         )
 
 
@@ -141,8 +138,8 @@ def _explain_assumptions(contrast: ContrastPower) -> Iterator[str]:
         disagreement = f"{100 * (variances.examples + variances.residual):.3g}%"
         yield (
             f"Assumed: two models disagree on {disagreement} of the examples, "
-            f"{100 * variances.persistent_share:.0f}% of that the same with every pair of seeds. "
-            "headstart power FOLDER measures both in a study that was run."
+            f"{100 * variances.persistent_share:.0f}% of that the same for every pair of seeds. "
+            "headstart power FOLDER measures both in a finished study."
         )
 
 
@@ -153,8 +150,9 @@ def _render_leaderboard(leaderboard: Leaderboard) -> RenderableType:
     table = make_table([head, *ranks])
     note = (
         f"On {leaderboard.test_examples:,} test examples a difference of two single results below "
-        f"{100 * leaderboard.noise_limit:.1f} points comes by chance one time in twenty or more often. "
-        "Seeds, which single results do not show, and the choice of the best of many come on top."
+        f"{100 * leaderboard.noise_limit:.1f} points can arise by chance with a probability of 5% or "
+        "more. Variation over seeds, which single results do not show, and picking the best of many "
+        "add to that."
     )
     return Group(table, Text(), Text(note), *(Text(sentence) for sentence in _explain_means(leaderboard)))
 
@@ -163,7 +161,7 @@ def _explain_means(leaderboard: Leaderboard) -> Iterator[str]:
     """Which results are means of several rows."""
     several = [f"{rank.name} of {rank.rows}" for rank in leaderboard.ranks if rank.rows > 1]
     if several:
-        yield f"Several rows of one arm are one result, their mean: {', '.join(several)}."
+        yield f"Rows of the same arm are averaged: {', '.join(several)}."
 
 
 def _format_rank(rank: Rank, *, is_first: bool) -> Iterator[str]:

@@ -52,7 +52,7 @@ def explain_stopping(rows: Sequence[Contrast], metric: str, rule: StoppingRule) 
         "fixed number of seeds, so none are shown."
     )
     if metric != rule.metric:
-        yield f"The rule was about {rule.metric}: of {metric} it may have decided nothing."
+        yield f"The rule was for {rule.metric}: it may not have settled {metric}."
     if any(row.sequence_low is None for row in rows):
         n_tests = max(row.n_tests for row in rows)
         fewest = find_min_seeds(n_tests, covers_examples=is_known, sequence=rule.sequence)

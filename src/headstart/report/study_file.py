@@ -90,14 +90,14 @@ def format_study(draft: StudyDraft) -> str:
     name, generates = shorten(draft.file.name, 100), get_task_traits(draft.guess.task).generates
     lines = [
         f"# yaml-language-server: $schema={draft.schema}",
-        f"# A Headstart study. `headstart plan {name}` checks it, and with --probe tells how long it takes;",
-        f"# `headstart run {name}` trains. Whatever is left out here has a default.",
+        f"# A Headstart study. `headstart plan {name}` checks it; add --probe to estimate its time.",
+        f"# `headstart run {name}` trains. Keys left out here have defaults.",
         format_line("question", quote(_write_question(draft, generates=generates))),
         format_line("task", draft.guess.task, _list_other_tasks(draft.guess)),
         *_format_data(draft),
         format_line("model", quote(draft.model), _describe_model(draft, generates=generates)),
         *(_format_adapter_arms() if generates else _format_arms(draft)),
-        format_line("seeds", "3", "every arm is trained once with each"),
+        format_line("seeds", "3", "each arm is trained once per seed"),
         *_format_training(draft, generates=generates),
         *_format_judgement(draft),
         format_line("out", quote(draft.out), "tables, curves, predictions and models"),
@@ -130,7 +130,7 @@ def _format_data(draft: StudyDraft) -> Iterator[str]:
         yield format_line(key, quote(setting), indent=2)
     yield from (f"  # {shorten(sentence, 200)}" for sentence in (*guess.doubts, *guess.faults))
     if guess.faults:
-        yield "  # skip_invalid: true          # leaves such rows out, which are an error without it"
+        yield "  # skip_invalid: true          # skips such rows, which are an error otherwise"
     if not {"valid", "test"} <= {*guess.parts}:
         yield from _format_split(guess)
 
@@ -145,13 +145,13 @@ def _format_split(guess: DataGuess) -> Iterator[str]:
 def _describe_rows(guess: DataGuess) -> str:
     if guess.seen == guess.rows:
         return f"{guess.rows} rows"
-    return f"{guess.rows} rows; {guess.seen}, spread over all of it, were looked at"
+    return f"{guess.rows} rows, of which {guess.seen}, spread over all, were read"
 
 
 def _describe_column(key: str, guess: DataGuess) -> str:
     words = f"median {guess.median_words:.0f} words"
     if key == "text" and not isinstance(guess.columns[key], str):
-        return f"a pair, {words} together; one of them alone: `text: {guess.columns[key][0]}`"
+        return f"a pair, {words} in total; for one of them alone: `text: {guess.columns[key][0]}`"
     if key in ("text", "prompt", "messages"):
         together = {"prompt": ", prompt and response together", "messages": " a conversation"}
         return words + together.get(key, "")
@@ -166,15 +166,13 @@ def _describe_classes(guess: DataGuess) -> str:
 
 def _describe_model(draft: StudyDraft, *, generates: bool) -> str:
     if generates and draft.chose_model:
-        return "stands in for yours: any causal model, a folder or a hub id"
+        return "a placeholder: any causal model, a folder or a hub id"
     return "a causal model: a folder or a hub id" if generates else "a folder, a hub id, or asset:minilm"
 
 
 def _format_arms(draft: StudyDraft) -> list[str]:
     is_pair = not isinstance(draft.guess.columns.get("text", ""), str)
-    words = (
-        "what is compared" if is_pair else "a bag of words is added to these unless you write `words: null`"
-    )
+    words = "the arms to compare" if is_pair else "a bag of words is added unless you set `words: null`"
     rates = ", ".join(draft.settings.learning_rates)
     return [
         format_line("arms", "", words),
@@ -183,18 +181,18 @@ def _format_arms(draft: StudyDraft) -> list[str]:
             "random", "{init: random}", "the control: the same network without pretraining", indent=2
         ),
         format_line("control", "random"),
-        "# Random weights often want a larger rate than pretrained ones: both arms try all, and each is",
-        "# judged at its own best, which two more seeds choose on valid.",
+        "# Random weights often need a larger rate than pretrained ones: both arms try all of these, and",
+        "# each is evaluated at its best one, chosen on valid with two extra seeds.",
         format_line("tune", f"{{learning_rate: [{rates}]}}"),
     ]
 
 
 def _format_adapter_arms() -> list[str]:
     return [
-        format_line("arms", "", "what is compared"),
-        format_line("base", "{method: none}", "the control: the checkpoint as it is, only asked", indent=2),
-        format_line("lora", "{method: lora}", "small matrices beside frozen weights; r: 16", indent=2),
-        "  # full: {}                  # every weight",
+        format_line("arms", "", "the arms to compare"),
+        format_line("base", "{method: none}", "the control: the checkpoint as it is, not trained", indent=2),
+        format_line("lora", "{method: lora}", "small trained matrices, frozen weights; r: 16", indent=2),
+        "  # full: {}                  # trains every weight",
         "  # random: {init: random}    # the same network without pretraining",
         format_line("control", "base"),
     ]
@@ -206,13 +204,13 @@ def _format_training(draft: StudyDraft, *, generates: bool) -> Iterator[str]:
     cut = "LONG ONES ARE CUT" if settings.cuts_texts else "longer texts are cut"
     yield "training:"
     yield format_line("batch_size", str(settings.batch_size), indent=2)
-    yield format_line("epochs", str(settings.epochs), f"{texts}; the best one on valid is tested", indent=2)
+    yield format_line("epochs", str(settings.epochs), f"{texts}; the best epoch on valid is tested", indent=2)
     yield format_line(
-        "max_length", str(settings.max_length), f"tokens, a guess: {cut}, and `plan` counts them", indent=2
+        "max_length", str(settings.max_length), f"tokens, a guess: {cut}; `plan` counts them", indent=2
     )
     if generates:
         rates = ", ".join(settings.learning_rates)
-        yield f"# tune: {{learning_rate: [{rates}]}}  # lora at its best rate, which two more seeds choose"
+        yield f"# tune: {{learning_rate: [{rates}]}}  # lora at its best rate, chosen with two extra seeds"
 
 
 def _format_judgement(draft: StudyDraft) -> Iterator[str]:
@@ -220,13 +218,15 @@ def _format_judgement(draft: StudyDraft) -> Iterator[str]:
     unit = "points" if default in SHARES else "differences"
     example = "1.0" if default in SHARES else "0.02"
     yield format_line("select", f"{{metric: {default}}}", f"or {', '.join(others)}")
-    yield f"# margin: {example}  # {unit} of {default} that would not matter to you; say so before you run"
+    yield f"# margin: {example}  # {unit} of {default} that would not matter to you; set it before you run"
     if get_task_traits(draft.guess.task).generates:
-        yield "# samples: ['A question of yours']  # answered before training and after"
+        yield "# samples: ['A question of yours']  # answered before and after training"
     else:
         sizes = _choose_sizes(draft.training_texts)
         if sizes:
-            yield f"# sizes: [{', '.join(sizes)}]  # each arm on so many texts: what are labels worth?"
+            yield (
+                f"# sizes: [{', '.join(sizes)}]  # train each arm on this many texts: what are labels worth?"
+            )
 
 
 def _choose_sizes(texts: int) -> Sequence[str]:

@@ -22,7 +22,7 @@ def render_labels(data: DataStatistics) -> Iterator[RenderableType]:
     if labels.counts is not None:
         yield _render_counts(labels.counts, data.examples["train"])
     for part, mean in (labels.labels_per_example or {}).items():
-        yield Text(f"labels a text, {part}: {mean:.2f} on average")
+        yield Text(f"labels per text, {part}: {mean:.2f} on average")
     if labels.quantiles is not None:
         train = labels.quantiles["train"]
         yield Text(f"labels of train: {train['min']:g} to {train['max']:g}, median {train['median']:g}")
@@ -56,6 +56,6 @@ def describe_lengths(lengths: Mapping[str, LengthStatistics]) -> Iterator[str]:
         train = statistics.parts["train"]
         quantiles = train.quantiles
         middle = f"mean {train.mean:.1f}, median {quantiles['median']:.0f}"
-        yield f"tokens a text of train, for {name}:"
+        yield f"tokens per training text, for {name}:"
         yield f"  {middle}, 95% of texts up to {quantiles['p95']:.0f}, longest {quantiles['max']:.0f}"
         yield from (f"  {line}" for line in draw_histogram(statistics.histogram))

@@ -20,7 +20,7 @@ def explain_unknown_worth(rows: Sequence[WorthRow], what: str = "labels") -> Ite
     if rows and not any(is_told(row) for row in rows):
         row = rows[0]
         yield (
-            f"How many {what} of {row.control} the other arms are worth cannot be told from these sizes "
+            f"How many {what} of {row.control} the other arms are worth cannot be estimated from these sizes "
             f"({row.smallest:,} to {row.largest:,} {what})."
         )
 
@@ -59,8 +59,8 @@ def explain_worth(rows: Sequence[WorthRow], what: str = "labels") -> Iterator[st
     yield from explain_unknown_worth(rows, what)
     if any(is_told(row) for row in rows):
         yield (
-            f"Worth in {what} is estimated, not judged: each holds by itself at 95%, not all at once, and "
-            "does not allow for looks before."
+            f"Worth in {what} is estimated, without a verdict: each 95% interval holds on its own, "
+            "not simultaneously, and is not adjusted for earlier looks."
         )
     yield from explain_fall(rows, what)
     gaps = list(dict.fromkeys(gap for row in rows for gap in row.wide_gaps))
@@ -78,6 +78,6 @@ def explain_fall(rows: Sequence[WorthRow], what: str = "labels") -> Iterator[str
             for row in fallen
         )
         yield (
-            f"{fallen[0].control} does not only rise with {what}: it reaches {scores}. Worth is the fewest "
-            "with which it reaches a score."
+            f"{fallen[0].control} does not rise steadily with {what}: it reaches {scores}. Worth is "
+            "the fewest with which it reaches a score."
         )

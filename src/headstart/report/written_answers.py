@@ -29,7 +29,7 @@ def render_answers(answers: WrittenAnswers | None) -> list[RenderableType]:
     table = replace(
         make_table(rows),
         title="answers to test prompts",
-        caption="means over seeds; stopped: the answer ended by itself",
+        caption="means over seeds; stopped: the answer ended with an end token",
     )
     return [Text(), table, *(part for sample in answers.samples for part in (Text(), _render_sample(sample)))]
 

@@ -94,5 +94,5 @@ def read_answered_prompts(file: Path) -> AnsweredPrompts:
         raise DamagedFileError(
             f"answers cannot be read: {' '.join(str(error).split())}",
             where=str(file),
-            fix="run the study again: the run is redone, and what is there is kept aside",
+            fix="run the study again: the run is redone, and the old files are kept in set-aside/",
         ) from error

@@ -23,14 +23,16 @@ from headstart.store.layout import StudyLayout
 
 #: Keys that stood in the study files of all versions, which fill in every default.
 _ALWAYS_WRITTEN: Final = frozenset({"data", "model", "arms", "seeds", "sizes", "training", "workers", "out"})
-_FIX: Final = "name a folder for the study alone: out=FOLDER"
+_FIX: Final = "choose a folder for this study alone: out=FOLDER"
 
 
 class FolderMark(Record):
     """What makes a folder ours. `study_files` are the SHA-256 of the study file in it: as it was, and is."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
-    holds: Literal["what headstart leaves of a study"] = "what headstart leaves of a study"
+    holds: Literal["only files that headstart wrote for a study"] = (
+        "only files that headstart wrote for a study"
+    )
     study_files: tuple[str, ...] = ()
 
 
@@ -47,10 +49,10 @@ def check_ours(layout: StudyLayout) -> None:
         _check_unmarked(layout)
     elif digest is not None and digest not in mark.study_files:
         raise OutputError(
-            "is not as headstart wrote it, and would be overwritten",
+            "was changed since headstart wrote it, and would be overwritten",
             where=str(layout.study_file),
             expected="the study as it was run; results.json has it too",
-            fix=f"move your study file to another folder and put the former one back, or {_FIX}",
+            fix=f"move your study file to another folder and restore the former one, or {_FIX}",
         )
 
 
@@ -91,7 +93,7 @@ def _check_unmarked(layout: StudyLayout) -> None:
             fix=_FIX,
         )
     raise OutputError(
-        "holds something else than a study",
+        "contains something other than a study",
         where=str(layout.out),
         expected="an empty or new folder, or one that an earlier run left",
         fix=_FIX,

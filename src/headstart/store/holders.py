@@ -63,7 +63,7 @@ class Holder(Record):
         told = f"process {self.process} on host {self.host}, since {self.since}"
         if not (self.is_here and is_stopped(self.process)):
             return told
-        return f"{told}, which is stopped (kill -CONT {self.process} lets it go on)"
+        return f"{told}, which is stopped (kill -CONT {self.process} resumes it)"
 
 
 def describe_this_process() -> Holder:

@@ -13,7 +13,7 @@ from headstart.records import Record
 from headstart.store.schema import check_version
 
 _R = TypeVar("_R", bound=Record)
-_FIX = "put it back as it was, or name another folder: out=FOLDER"
+_FIX = "restore it, or name another folder: out=FOLDER"
 
 
 def read_versioned(kind: type[_R], file: Path, out: Path) -> _R:
@@ -36,17 +36,17 @@ def read_json(file: Path) -> dict[str, Any]:
     """
     try:
         if not file.is_file():
-            raise DamagedFileError("is no file", where=str(file), expected="a file of JSON", fix=_FIX)
+            raise DamagedFileError("is not a file", where=str(file), expected="a file of JSON", fix=_FIX)
         text = file.read_bytes().decode("utf-8-sig")  # an editor may have put the mark there
         values = parse_json(text, join_pairs, constant=refuse_constant)
     except OSError as error:
         raise make_damage(f"cannot be read: {error.strerror}", file) from error
     except UnicodeDecodeError as error:
-        raise make_damage("is no text in UTF-8", file) from error
+        raise make_damage("is not UTF-8 text", file) from error
     except ValueError as error:
-        raise make_damage(f"is no whole JSON: {error}" if text.strip() else "is empty", file) from error
+        raise make_damage(f"is not complete JSON: {error}" if text.strip() else "is empty", file) from error
     if not isinstance(values, dict):
-        raise make_damage("holds no object", file)
+        raise make_damage("is not a JSON object", file)
     return values
 
 

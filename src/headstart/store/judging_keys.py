@@ -65,7 +65,7 @@ def read_judging_key(layout: StudyLayout, sheet: str, where: Path) -> JudgingKey
     path = layout.judging_key_file(sheet)
     if not _NAME.fullmatch(sheet) or not path.exists():
         raise OutputError(
-            f"sheet {sheet!r} is none of the study in {layout.out}",
+            f"sheet {sheet!r} does not belong to the study in {layout.out}",
             where=str(where),
             expected=_describe_sheets(list_sheets(layout)),
             fix="name the folder of the study that the sheet was written for",

@@ -33,8 +33,8 @@ POLL_SECONDS: Final = 0.5
 
 #: What is said where a lease is no longer in force, and what to do.
 _TAKEN: Final = (
-    "this process no longer has it to itself; nothing more is written",
-    "run again, when the process that has taken it over has ended",
+    "this process has lost its lock; nothing more is written",
+    "run again when the process that took it over has ended",
 )
 _GONE: Final = (
     "was moved or removed while it was in use; nothing more is written",
@@ -139,7 +139,9 @@ class _Patience:
             if not is_first:
                 self._refuse(holder)
             else:
-                self._tell(f"{self._thing} is held by {_name(holder)}: watching whether that is at work")
+                self._tell(
+                    f"{self._thing} is locked by {_name(holder)}: checking whether that is still running"
+                )
         return time.monotonic() - self._changed > STALE_SECONDS
 
     def _refuse(self, holder: Holder | None) -> None:
@@ -166,7 +168,7 @@ def _has_ended(holder: Holder) -> bool:
 
 
 def _name(holder: Holder | None) -> str:
-    return "a process that cannot be told" if holder is None else str(holder)
+    return "an unknown process" if holder is None else str(holder)
 
 
 def _take(folder: Path, name: str, holder: Holder, patience: _Patience) -> Fence:

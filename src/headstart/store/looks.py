@@ -84,7 +84,7 @@ def _infer_looks(results: Path) -> tuple[Look, ...]:
     # No results, or no looks in them.
     except (DamagedFileError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DamagedFileError(
-            "cannot be read: it tells with which seeds results were seen",
+            "cannot be read: it records with which seeds results were seen",
             where=str(results),
             fix="put it back, or name another folder: out=FOLDER",
         ) from error

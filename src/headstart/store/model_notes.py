@@ -61,7 +61,7 @@ def read_model_notes(folder: Path) -> ModelNotes:
     """
     fault = find_file_fault(folder / NOTES_FILE)
     if fault is not None:
-        raise ModelError(f"{NOTES_FILE} is {fault}", where=str(folder), fix="take it out of the folder")
+        raise ModelError(f"{NOTES_FILE} is {fault}", where=str(folder), fix="remove it")
     try:
         values = parse_json((folder / NOTES_FILE).read_bytes())
         version = int(values.get("schema_version", 1))

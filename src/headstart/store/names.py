@@ -28,9 +28,9 @@ def check_names(arms: Iterable[str], out: Path) -> None:
     alike = _find_alike(names)
     if alike and ignores_case(out):
         raise OutputError(
-            f"arms {' and '.join(alike)} would share a folder: small and capital letters are the same here",
+            f"arms {' and '.join(alike)} would share a folder: file names here ignore case",
             where=str(out),
-            expected="names that differ in more",
+            expected="names that differ in more than case",
             fix="rename one; or name a folder on another file system: out=FOLDER",
         )
 
@@ -39,7 +39,7 @@ def _refuse_devices(names: Iterable[str], out: Path) -> None:
     for name in names:
         if name.lower() in _DEVICES:
             raise OutputError(
-                f"arm {name} would have the folder {name}, which Windows takes for a device",
+                f"arm {name} would have the folder {name}, which is a device name on Windows",
                 where=str(out),
                 expected="another name",
                 fix="rename the arm",

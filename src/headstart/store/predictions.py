@@ -174,7 +174,7 @@ def find_predictions(folder: Path, metric: str) -> Path | None:
 def _read_file(file: Path) -> Predictions:
     try:
         if not file.is_file():
-            raise OSError("it is no file")
+            raise OSError("it is not a file")
         table = pq.read_table(file)
         _check_whole(table)
         return replace(_parse_table(table), groups=_read_groups(table))
@@ -183,7 +183,7 @@ def _read_file(file: Path) -> Predictions:
         raise DamagedFileError(
             f"predictions cannot be read: {describe_cause(error)}",
             where=str(file),
-            fix="run the study again: the run is redone, and what is there is kept aside",
+            fix="run the study again: the run is redone, and the old files are kept in set-aside/",
         ) from error
 
 

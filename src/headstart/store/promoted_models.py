@@ -25,7 +25,7 @@ def describe_model_faults(layout: StudyLayout, done: Mapping[str, RunRecord]) ->
         folder = layout.get_arm_model_folder(arm)
         fault = _find_fault(folder, of_arm) if folder.is_dir() else _find_absence(layout, of_arm)
         if fault:
-            yield f"{folder}: {fault}; to have it again, delete the record.json of that run, and run again"
+            yield f"{folder}: {fault}; to restore it, delete the record.json of that run, and run again"
 
 
 def _find_fault(folder: Path, of_arm: Mapping[str, RunRecord]) -> str | None:
@@ -40,9 +40,9 @@ def _find_fault(folder: Path, of_arm: Mapping[str, RunRecord]) -> str | None:
     for name, digest in _list_saved(record).items():
         file = folder / name
         if not file.is_file():
-            return f"{name} of run {record.key} is gone"
+            return f"{name} of run {record.key} is missing"
         if hash_file(file) != digest:
-            return f"{name} is not the file that run {record.key} wrote: its SHA-256 is another"
+            return f"{name} is not the file that run {record.key} wrote: its SHA-256 differs"
     return None
 
 

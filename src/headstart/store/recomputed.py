@@ -67,10 +67,10 @@ def find_difference(test: Mapping[str, float], predictions: Predictions) -> str 
     """The first figure of a record's test that its predictions contradict, in words; None where none does."""
     scores = compute_test_scores(predictions)
     if not scores and (predictions.kind != "answers" or "exact_match" in test):
-        return "the record has figures, and the predictions beside it no example"
+        return "the record has metrics, but its predictions have no example"
     for name, value in scores.items():
         if name in test and not _is_same(test[name], value, name):
-            return f"{name} is {test[name]:g} in the record, and {value:g} by the predictions beside it"
+            return f"{name} is {test[name]:g} in the record, and {value:g} according to its predictions"
     if predictions.loss_range is not None and "loss" in test:
         return _judge_loss(test["loss"], predictions.loss_range)
     return None
@@ -88,4 +88,4 @@ def _judge_loss(recorded: float, loss_range: tuple[float, float]) -> str | None:
     slack = _LOSS_ROUNDING * max(1.0, abs(low))
     if math.isnan(low) or low - slack <= recorded <= high + slack:
         return None
-    return f"loss is {recorded:g} in the record, and {low:g} by the predictions beside it"
+    return f"loss is {recorded:g} in the record, and {low:g} according to its predictions"

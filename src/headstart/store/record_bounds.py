@@ -28,7 +28,7 @@ def _list_impossible(record: RunRecord) -> Iterator[str]:
         if not 0 <= count < math.inf:
             yield f"{name} is {count:g}"
     if record.status == "done" and record.valid is None:
-        yield "the run is done, and has no valid figures"
+        yield "the run is finished but has no valid metrics"
 
 
 def _judge_scores(part: str, scores: Mapping[str, float]) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _judge_epochs(record: RunRecord) -> Iterator[str]:
     if numbers != sorted(set(numbers)):
         yield f"epochs are {numbers}: each comes once, in order"
     if record.status == "done" and numbers and record.best_epoch not in numbers:
-        yield f"best_epoch is {record.best_epoch}, none of its epochs"
+        yield f"best_epoch is {record.best_epoch}, which is not one of its epochs"
 
 
 def _list_counts(record: RunRecord) -> Iterator[tuple[str, float]]:

@@ -103,7 +103,7 @@ def read_record(file: Path, layout: StudyLayout) -> RunRecord:
     if record.key != file.parent.relative_to(layout.runs_folder).as_posix():
         raise make_record_error(f"is the record of another run, {record.key}", file)
     if record.digest is not None and record.digest != compute_digest(values):
-        raise make_record_error("was changed after the run wrote it: its digest is another", file)
+        raise make_record_error("was changed after the run wrote it: its digest differs", file)
     return record
 
 
@@ -113,7 +113,7 @@ def make_record_error(what: str, file: Path) -> DamagedFileError:
         what,
         where=str(file),
         expected="the file as the run wrote it",
-        fix="run the study again: the run is redone, and what is there is kept aside",
+        fix="run the study again: the run is redone, and the old files are kept in set-aside/",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ def check_same_study(layout: StudyLayout, study: Study) -> None:
         _check_same_study(read_earlier_study(layout), study, layout.out)
     elif not is_free(layout):
         raise OutputError(
-            "its study.yaml is gone: nobody can tell which study its runs are of",
+            "its study.yaml is missing, so it is unknown which study its runs belong to",
             where=str(layout.out),
             expected="the file that headstart wrote",
             fix="put it back, or name another folder: out=FOLDER",
@@ -78,7 +78,7 @@ def read_earlier_study(layout: StudyLayout) -> Study:
         return _restore_earlier_defaults(load_study(layout.study_file))
     except HeadstartError as error:
         raise OutputError(
-            f"the study that was run here cannot be read again: {error}",
+            f"the study that was run here cannot be read: {error}",
             where=str(layout.study_file),
             fix="name another folder: out=FOLDER",
         ) from error
@@ -110,9 +110,9 @@ def _check_same_study(earlier: Study, study: Study, out: Path) -> None:
     differences = list(_list_differences(earlier, study))
     if differences:
         raise OtherStudyError(
-            "the folder holds another study; what differs: " + "; ".join(differences),
+            "the folder contains another study; differences: " + "; ".join(differences),
             where=str(out),
-            expected="the same study; more seeds, sizes, arms and values to tune are welcome",
+            expected="the same study (added seeds, sizes, arms and values to tune are fine)",
             fix="undo the change, or name another folder: out=FOLDER",
         )
 
@@ -129,7 +129,14 @@ def _list_differences(earlier: Study, study: Study) -> Iterator[str]:
     for key, before in _list_growing(earlier):
         gone = [value for value in before if value not in now.get(key, before)]
         if gone:
-            yield f"{key} held {gone}, and {'does' if len(gone) == 1 else 'do'} no more"
+            yield _describe_removed(key, gone)
+
+
+def _describe_removed(key: str, gone: Sequence[object]) -> str:
+    """`seed 1 was removed`, `seeds 1, 2 were removed`, `arms.lora.tune.weight_decay 0.1 was removed`."""
+    values, verb = ", ".join(map(str, gone)), "was" if len(gone) == 1 else "were"
+    name = key.removesuffix("s") if key in _MAY_GROW and len(gone) == 1 else key
+    return f"{name} {values} {verb} removed"
 
 
 def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:

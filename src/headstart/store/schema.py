@@ -32,7 +32,7 @@ def check_version(values: Mapping[str, Any], file: Path, out: Path) -> None:
             what,
             where=str(file),
             expected=f"schema version {SCHEMA_VERSION}",
-            fix="put it back as it was, or name another folder: out=FOLDER",
+            fix="restore it, or name another folder: out=FOLDER",
         )
     _check_number(version, file, out)
 

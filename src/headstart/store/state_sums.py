@@ -36,7 +36,7 @@ def check_sums(file: Path) -> None:
             return
         found = {name: _sum_bytes(stream, 8 + length, part) for name, part in header.items()}
         if found | {_NO_NAME: _sum_progress(progress)} != parse_json(sums):
-            raise ValueError("it holds something else than was written")
+            raise ValueError("its contents differ from what was written")
 
 
 def _sum_progress(progress: Mapping[str, str]) -> int:

@@ -59,7 +59,7 @@ def describe_damaged_state(layout: StudyLayout, key: str) -> str | None:
             opened.keys()
         check_sums(file)
     except (OSError, SafetensorError, ValueError) as error:
-        return f"run {key} begins anew: {file}, its training state, cannot be read: {error}"
+        return f"run {key} restarts from the beginning:  {file}, its training state, cannot be read: {error}"
     return None
 
 

@@ -92,9 +92,9 @@ def _verify(record: RunRecord, file: Path, study: Study, read: ReadPredictions, 
     try:
         changed = find_changed_file(known, file.parent)
     except OSError as error:
-        raise make_record_error(f"a file beside it cannot be read: {error}", file) from error
+        raise make_record_error(f"another file of this run cannot be read: {error}", file) from error
     if changed is not None:
-        raise make_record_error("is not the file that the run wrote: its SHA-256 is another", changed)
+        raise make_record_error("is not the file that the run wrote: its SHA-256 differs", changed)
     if record.test and get_task_traits(study.task).tells_metrics:
         for what in _list_differences(record, file.parent, read):
             raise make_record_error(what, file)
@@ -131,4 +131,6 @@ def list_done(found: Iterable[RunRecord | DamagedRun]) -> dict[str, RunRecord]:
 def describe_damage(damaged: DamagedRun) -> str:
     """A sentence of what is wrong, and what becomes of it."""
     error = damaged.error
-    return f"run {damaged.key} is redone, and what is there kept in set-aside/: {error.where}: {error.got}"
+    return (
+        f"run {damaged.key} is redone, and the old files are kept in set-aside/: {error.where}: {error.got}"
+    )

@@ -41,7 +41,7 @@ class Questioner:
     def _remember(self, what: str, error: Exception) -> None:
         is_bug = not isinstance(error, HeadstartError)
         told = f"{type(error).__name__}: {error}" if is_bug else str(error)
-        message = f"{self.key}: {what} are left out, for it could not answer: {told}"
+        message = f"{self.key}: {what} are left out, as answering failed: {told}"
         self.warnings.append(StudyWarning(kind=ANSWERS_LEFT_OUT, message=message))
         if is_bug and self.trace is None:
             self.trace = "".join(traceback.format_exception(error))

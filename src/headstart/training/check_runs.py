@@ -28,7 +28,7 @@ def check_methods(
         checkpoint = checkpoints[run.checkpoint]
         if run.training.gradient_checkpointing and not checkpoint.can_recompute:
             raise ModelError(
-                f"a {checkpoint.config.model_type} cannot compute its activations again",
+                f"a {checkpoint.config.model_type} does not support recomputing activations",
                 where=f"arms.{run.arm}.training.gradient_checkpointing",
                 fix="set it to false",
             )
@@ -49,7 +49,7 @@ def check_packing(study: Study, runs: Sequence[Run]) -> None:
     for run in runs:
         if run.virtual_tokens:
             raise ModelError(
-                "virtual tokens stand before a row, and not before each of its examples",
+                "virtual tokens are placed before a row, not before each of its examples",
                 where=f"arms.{run.arm}.peft",
                 fix="set prompts.packing: false",
             )

@@ -100,7 +100,8 @@ def _check_ends(tokens: Tokens, checkpoint: Checkpoint) -> None:
     without = int((tokens.input_ids[tokens.starts[1:] - 1] != end).sum())
     if without:
         raise ModelError(
-            f"its tokenizer puts no end token, {shown}, behind {without} texts: a {family} classifies by it",
+            f"its tokenizer puts no end token, {shown}, after {without} texts, and a {family} "
+            "classifies from it",
             where=checkpoint.name,
             expected="a tokenizer that ends every text, as the family's own does",
         )

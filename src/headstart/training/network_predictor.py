@@ -100,7 +100,9 @@ def open_network(
     name, label_names = identify_task(folder, notes)
     if get_task_traits(name).generates:
         raise ModelError(
-            "a causal language model, which labels nothing", where=str(folder), fix="headstart generate"
+            "this is a generative model",
+            where=str(folder),
+            fix="use `headstart generate`",
         )
     task = load_task(name)
     assert isinstance(task, LabelledTask)

@@ -41,11 +41,11 @@ def describe_other_checkpoints(
 def _explain(study: Study, control: str, of_arm: Mapping[str, Checkpoint]) -> str:
     """What the difference is of; beside a random control also how to compare checkpoints."""
     if study.arms[control].init != "random":
-        return "the difference is of the whole."
+        return "the result is their combined effect."
     other = next((arm for arm in of_arm if study.arms[arm].init != "random"), control)
     return (
-        "the difference is of the whole, not of pretraining alone; to compare checkpoints with each other: "
-        f"control: {other}, or headstart compare {study.out} --control {other}"
+        "the result is their combined effect, not that of pretraining alone; to compare checkpoints "
+        f"with each other: control: {other}, or headstart compare {study.out} --control {other}"
     )
 
 
@@ -65,7 +65,7 @@ def _describe_shapes(mine: Checkpoint, theirs: Checkpoint) -> str:
         return " against ".join(shape or "another" for shape in shapes)
     of_mine, of_theirs = mine.architecture, theirs.architecture
     keys = [key for key in of_mine if of_mine[key] != of_theirs.get(key)]
-    return ", ".join(f"{key} {of_mine[key]} against {of_theirs.get(key)}" for key in keys[:_NAMED])
+    return ", ".join(f"{key} {of_mine[key]} vs {of_theirs.get(key)}" for key in keys[:_NAMED])
 
 
 def _describe_shape(checkpoint: Checkpoint) -> str:

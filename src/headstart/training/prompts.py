@@ -57,7 +57,7 @@ def warn_of_positions(prompts: Mapping[str, PromptLengths]) -> Iterator[StudyWar
     for name, lengths in prompts.items():
         of_model = f"of the {lengths.positions} positions of {name}"
         if full := lengths.count_without_room():
-            message = f"{_count(full, lengths)} leave none {of_model} for an answer: it will be empty"
+            message = f"{_count(full, lengths)} leave none {of_model} for an answer, which will be empty"
             yield StudyWarning(kind="positions", message=message)
         if cut := lengths.count_cut():
             yield StudyWarning(
@@ -69,8 +69,8 @@ def warn_of_positions(prompts: Mapping[str, PromptLengths]) -> Iterator[StudyWar
         if beyond := lengths.count_beyond(seen, lengths.max_new_tokens):
             yield StudyWarning(
                 kind="positions",
-                message=f"{_count(beyond, lengths)} may pass with their answers the {seen} positions that "
-                f"{name} was made for: what it writes there may be poor",
+                message=f"{_count(beyond, lengths)} may pass with their answers the {seen} "
+                f"positions that {name} was trained on: its output there may be poor",
             )
 
 

@@ -59,8 +59,10 @@ def _warn_of_tokenizer_class(corpus: Corpus, checkpoint: Checkpoint) -> Iterator
         kind = type(checkpoint.tokenizer).__name__
         yield StudyWarning(
             kind="tokenizer-class",
-            message=f"{checkpoint.name}: transformers reads its tokenizer as a {kind}, which gives other "
-            f"tokens than its tokenizer.json, such as for {other[:40]!r}",
+            message=f"{checkpoint.name}: transformers reads its tokenizer as a {kind}, which "
+            f"gives different tokens than its tokenizer.json, such as for {other[:40]!r}; "
+            "to use tokenizer.json as it is, set tokenizer_class to "
+            "PreTrainedTokenizerFast in tokenizer_config.json",
         )
 
 
@@ -70,8 +72,9 @@ def _warn_of_padding(checkpoint: Checkpoint) -> Iterator[StudyWarning]:
     if family in READS_PADDING and not checkpoint.is_causal:
         yield StudyWarning(
             kind="padding-read",
-            message=f"{checkpoint.name}: a {family} reads what pads a text: its answers change with the "
-            "texts beside it",
+            message=f"{checkpoint.name}: a {family} also reads padding, so predictions depend "
+            "on the other texts of a batch; choose another checkpoint if they must "
+            "not",
         )
 
 
@@ -87,7 +90,7 @@ def _warn_of_special_tokens(corpus: Corpus, checkpoint: Checkpoint) -> Iterator[
         yield StudyWarning(
             kind="special-tokens",
             message=f"{format_count(count, 'example')} with names of special tokens of {checkpoint.name} "
-            f"({format_names(sorted(names))}): they are read as text, and end or part nothing",
+            f"({format_names(sorted(names))}): they are read as plain text, without special meaning",
         )
 
 
@@ -100,8 +103,8 @@ def _warn_of_no_tokens(parts: Mapping[Part, Tokens], checkpoint: Checkpoint) -> 
     fewest = checkpoint.tokenizer.num_special_tokens_to_add(pair=False)
     empty = sum(int((of_part.lengths <= fewest).sum()) for of_part in parts.values())
     if empty:
-        what = f"{checkpoint.name}: its tokenizer makes nothing of {format_count(empty, 'text')}"
-        yield StudyWarning(kind="no-tokens", message=f"{what}: leave these rows out")
+        what = f"{checkpoint.name}: its tokenizer returns no tokens for {format_count(empty, 'text')}"
+        yield StudyWarning(kind="no-tokens", message=f"{what}: remove these rows")
 
 
 def _warn_of_truncation(

@@ -149,16 +149,16 @@ class PackFinisher:
         try:
             self.keep_state(member)
         except (MachineError, RuntimeError) as error:  # a full disk, or a GPU that an earlier error stopped
-            what = f"what it has learnt could not be kept: {error}"
+            what = f"its training state could not be saved: {error}"
         else:
-            what = "it had been trained, and what it has learnt is kept: to go on from there, run again"
+            what = "its training was finished and is saved: run again to resume from there"
         return record.model_copy(update={"error": f"{record.error}\n  {what}"})
 
     def _finish(self, member: Member, prepared: PreparedRun, *, saves: bool) -> RunRecord:
         context, best = self.context, member.best
         if member.error is not None or best is None:
             return make_failed_record(
-                prepared, member.error or TrainingError("no epoch ended", where=prepared.run.key)
+                prepared, member.error or TrainingError("no epoch finished", where=prepared.run.key)
             )
         task, method = load_task(prepared.study.study.task), load_trained_method(prepared)
         folder = self.store.get_run_folder(prepared.run.key)

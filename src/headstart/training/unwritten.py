@@ -27,7 +27,7 @@ def naming_rows(study: Study) -> Iterator[None]:
         raise DataError(
             f"{error.where}: {error.got}",
             where=place,
-            expected=error.expected or "a conversation as the chat template wants it",
+            expected=error.expected or "a conversation that the chat template accepts",
             fix=error.fix or "change or remove the row, or name another template: prompts.template=human",
         ) from error
     except TextTooLongError as error:

@@ -101,7 +101,7 @@ def test_a_low_rate_is_to_be_raised_or_training_prolonged() -> None:
 
 def test_a_high_rate_is_to_be_lowered() -> None:
     message = warn("pretrained", training={"learning_rate": 1e-2})
-    assert "at learning rate 0.01 nothing has been learnt, and that rate is high for the method" in message
+    assert "at learning rate 0.01 nothing was learnt, and that rate is high for this method" in message
     assert message.endswith("Try tune: {learning_rate: [3e-5, 9e-5, 0.01]}.")
 
 

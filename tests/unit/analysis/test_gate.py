@@ -42,7 +42,7 @@ def test_of_several_arms_one_has_to_be_named() -> None:
     with pytest.raises(HeadstartError, match=r"2 contrasts of 2 arms[\s\S]*--arm with one of a, b"):
         judge_gate(found)
     assert judge_gate(found, "b").exit_code == 4
-    with pytest.raises(HeadstartError, match=r"'c' is no arm with a contrast"):
+    with pytest.raises(HeadstartError, match=r"'c' is not an arm with a contrast"):
         judge_gate(found, "c")
 
 

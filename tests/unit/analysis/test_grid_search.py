@@ -254,7 +254,7 @@ def test_tuning_seeds_choose_and_the_others_judge() -> None:
     assert findings.collect_test_scores("pretrained", "all", "accuracy") == {0: 0.6, 1: 0.6}
     assert [(row.n_seeds, row.mean) for row in findings.grid_rows[:2]] == [(2, 0.7), (2, 0.75)]
     assert [warning.kind for warning in findings.warnings] == ["grid-edge"]
-    assert "over tuning seeds, which judge nothing" in findings.to_dict()["grid_search"]["rule"]
+    assert "over tuning seeds, which are not used for evaluation" in findings.to_dict()["grid_search"]["rule"]
 
 
 def test_runs_at_a_point_that_is_not_chosen_any_more_do_not_count() -> None:
@@ -289,7 +289,7 @@ def test_of_shared_seeds_each_is_judged_at_the_point_that_the_others_choose() ->
     assert by_seed == {0: HIGH, 1: HIGH, 2: LOW}
     assert {run.seed: run.hyperparameters["learning_rate"] for run in findings.chosen} == by_seed
     search = findings.to_dict()["grid_search"]
-    assert "chosen without the seed it is judged by" in search["rule"]
+    assert "chosen without the seed it is evaluated on" in search["rule"]
     first = JudgedPoint(arm="pretrained", size="all", seed=0, hyperparameters={"learning_rate": HIGH})
     assert search["judged_points"][0] == first.model_dump(mode="json")
     assert findings.count_judged_points("pretrained", "all") == [

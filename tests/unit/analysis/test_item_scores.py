@@ -74,7 +74,7 @@ def test_items_that_an_arm_lacks_are_counted_and_named(tmp_path: Path) -> None:
     with pytest.raises(HeadstartError) as refused:
         read(tmp_path, text)
     assert "a lacks 1 (w); b lacks 1 (z)" in str(refused.value)
-    assert "--shared-items, to compare on the 2 that all have" in str(refused.value)
+    assert "--shared-items, to compare only the 2 that all have" in str(refused.value)
     scores = read(tmp_path, text, shared_items=True)
     assert (table(scores, "a"), table(scores, "b")) == ([[1, 0]], [[0, 1]])
     assert scores.notes == (
@@ -137,9 +137,7 @@ def test_runs_without_a_shared_seed_are_not_paired(tmp_path: Path) -> None:
     )
     scores = read(tmp_path, HEAD + rows)
     assert [list(arm_scores.by_seed) for arm_scores in scores.scores] == [[1, 2], [3, 4]]
-    assert scores.notes == (
-        "No seed is in all arms: runs without a common seed are not paired, on these items.",
-    )
+    assert scores.notes == ("No seed is common to all arms, so runs are not paired on these items.",)
     single = read(tmp_path, HEAD + "a,1,x,1\na,1,y,0\nb,7,x,0\nb,7,y,0\n")
     assert single.notes == ()
     assert [list(arm_scores.by_seed) for arm_scores in single.scores] == [[0], [0]]

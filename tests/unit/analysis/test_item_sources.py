@@ -63,7 +63,7 @@ def test_a_table_of_several_arms_has_no_one_name(tmp_path: Path) -> None:
 
 
 def test_one_arm_alone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HeadstartError, match=r"one arm: m[\s\S]*two arms or more"):
+    with pytest.raises(HeadstartError, match=r"one arm: m[\s\S]*at least two arms"):
         open_item_files(paths(write_lm_eval(tmp_path / "m", [1.0])), None)
 
 
@@ -71,7 +71,7 @@ def test_what_is_not_there_or_holds_no_items_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HeadstartError, match=r"nowhere: no such file or folder"):
         open_item_files(paths(tmp_path / "nowhere"), None)
     (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
-    with pytest.raises(HeadstartError, match=r"holds no items[\s\S]*Inspect[\s\S]*lm-evaluation-harness"):
+    with pytest.raises(HeadstartError, match=r"contains no items[\s\S]*Inspect[\s\S]*lm-evaluation-harness"):
         open_item_files(paths(tmp_path), None)
 
 
@@ -130,7 +130,7 @@ def test_a_metric_that_one_arm_lacks_is_refused(tmp_path: Path) -> None:
     write_samples(tmp_path / "a" / f"samples_t_{DATE}.jsonl", [make_sample(0, {"acc": 1.0})])
     write_samples(tmp_path / "b" / f"samples_t_{DATE}.jsonl", [make_sample(0, {"em": 1.0})])
     chosen = open_item_files(paths(tmp_path), None)
-    with pytest.raises(HeadstartError, match=r"no metric that all arms have[\s\S]*a: acc; b: em"):
+    with pytest.raises(HeadstartError, match=r"no metric common to all arms[\s\S]*a: acc; b: em"):
         choose_metric(chosen, None)
     with pytest.raises(HeadstartError, match=r"b has no metric 'acc'[\s\S]*one of em"):
         choose_metric(chosen, "acc")

@@ -72,7 +72,7 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HeadstartError, match="holds no study"):
+    with pytest.raises(HeadstartError, match="contains no study"):
         open_source(tmp_path, None)
 
 

@@ -63,7 +63,7 @@ def test_an_arm_that_is_not_tuned_has_the_empty_grid_point() -> None:
 
 
 def test_warnings_of_the_data_come_before_those_of_grids() -> None:
-    leak = StudyWarning(kind="leak", message="2 are in train too")
+    leak = StudyWarning(kind="leak", message="2 are also in train")
     records = [
         make_record("pretrained", 0, value, hyperparameters={"learning_rate": rate})
         for rate, value in zip(RATES, (0.6, 0.7), strict=True)

@@ -59,7 +59,7 @@ def test_tiers_and_ranks_of_arms_that_do_not_all_separate() -> None:
 def test_of_too_many_arms_no_pairs_are_made() -> None:
     arms = [ArmScores(f"arm {i}", "all", None, {0: 0.5}) for i in range(MOST_RANKED + 1)]
     with pytest.raises(
-        HeadstartError, match=r"501 arms, 125,250 pairs[\s\S]*fix: compare all with one: --control"
+        HeadstartError, match=r"501 arms, 125,250 pairs[\s\S]*fix: compare all arms with one: --control"
     ):
         list_pairs(arms)
     assert len(list_pairs(arms[:3])) == 3

@@ -42,7 +42,7 @@ def test_a_bug_ends_a_command_with_its_traceback_escaped_and_code_1() -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "Traceback (most recent call last)" in ended.stderr
     assert "ArithmeticError" in ended.stderr
-    assert "this is a bug of headstart" in ended.stderr
+    assert "this is a bug in headstart" in ended.stderr
     assert "please report" in ended.stderr
     assert not {"\x1b", "\x07", "\u202e"} & set(ended.stderr)
 
@@ -50,5 +50,5 @@ def test_a_bug_ends_a_command_with_its_traceback_escaped_and_code_1() -> None:
 def test_that_of_a_thread_is_escaped_too() -> None:
     ended = run_program("thread", "\x1b]0;owned\x07 \u202e")
     assert "ArithmeticError" in ended.stderr
-    assert "this is a bug of headstart" in ended.stderr
+    assert "this is a bug in headstart" in ended.stderr
     assert not {"\x1b", "\x07", "\u202e"} & set(ended.stderr)

@@ -55,7 +55,7 @@ def test_a_merged_model_computes_what_peft_computes(adapter: Path, tiny_model: P
 
 
 def test_what_is_no_adapter_is_refused(tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="holds no adapter"):
+    with pytest.raises(ModelError, match="contains no adapter"):
         export(tiny_model, tmp_path / "whole")
     assert not (tmp_path / "whole").exists()
 
@@ -73,7 +73,7 @@ def test_nothing_is_left_where_merging_fails(
     adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise ModelError("the saved model gives other logits")
+        raise ModelError("the saved model gives different logits")
 
     monkeypatch.setattr("headstart.commands.export.save_model", fail)
     with pytest.raises(ModelError):
@@ -136,5 +136,5 @@ def test_the_command_merges_by_default(
 
 
 def test_a_whole_model_needs_no_export(tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="a whole model: it needs no export"):
+    with pytest.raises(ModelError, match="it is a whole model and needs no export"):
         export(tiny_model, tmp_path / "whole")

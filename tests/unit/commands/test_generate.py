@@ -113,9 +113,9 @@ def test_a_file_of_messages_is_answered(tiny_bloom: Path, tmp_path: Path) -> Non
         ([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "the assistant's"),
         (
             [{"role": "tool", "content": "q"}],
-            r"a tool's turn[^$]*fix: write what the tool was asked[^;]*as text$",
+            r"a tool turn[^$]*fix: write the tool call and its result as text$",
         ),
-        ("half \ud800", "half a character"),
+        ("half \ud800", "an unpaired surrogate"),
         ("  ", "'  ' in column"),
     ],
 )
@@ -131,5 +131,5 @@ def test_what_is_no_question_is_named_by_line(
 
 def test_half_a_character_in_a_prompt_is_refused(tiny_bloom: Path) -> None:
     """As a terminal gives bytes that are not UTF-8."""
-    with pytest.raises(DataError, match="half a character in the prompt"):
+    with pytest.raises(DataError, match="an unpaired surrogate in the prompt"):
         generate(str(tiny_bloom), ["say \udcff"], CONFIG)

@@ -214,7 +214,7 @@ def test_arms_that_answered_other_prompts_are_not_paired(tmp_path: Path) -> None
     write_answered_study(tmp_path / "other", prompts=10)
     shutil.rmtree(tmp_path / "out/runs/base")
     shutil.copytree(tmp_path / "other/runs/base", tmp_path / "out/runs/base")
-    with pytest.raises(HeadstartError, match="answered other prompts"):
+    with pytest.raises(HeadstartError, match="answered different prompts"):
         headstart.judge_pairs(tmp_path / "out", tmp_path / "p.csv", arm="tuned")
 
 
@@ -253,12 +253,12 @@ def test_what_comes_back_wrong_is_one_message(tmp_path: Path, sheet: Path) -> No
         judge(tmp_path, sheet)
     edited = tmp_path / "edited.csv"
     edited.write_text(anna.read_text("utf-8").replace("question 7?", "Question 7?"), "utf-8")
-    with pytest.raises(HeadstartError, match=r"edited\.csv:\d+: prompt of row \d+ is not the text"):
+    with pytest.raises(HeadstartError, match=r"edited\.csv:\d+: prompt of row \d+ differs from the sheet"):
         judge(tmp_path, edited)
     longer = tmp_path / "longer.csv"
     last = anna.read_text("utf-8").splitlines()[-1]
     longer.write_text(anna.read_text("utf-8") + last.replace(",30,", ",31,", 1) + "\n", "utf-8")
-    with pytest.raises(HeadstartError, match="row 31 is none of the sheet's"):
+    with pytest.raises(HeadstartError, match="row 31 is not in the sheet"):
         judge(tmp_path, longer)
 
 
@@ -269,14 +269,16 @@ def test_a_copy_is_said_and_changes_nothing(tmp_path: Path, sheet: Path) -> None
     twice = judge(tmp_path, anna, Path(shutil.copy(anna, tmp_path / "copy.csv")))
     assert (twice.win_rate, twice.low, twice.high) == (once.win_rate, once.low, once.high)
     assert twice.agreements[0].kappa == 1.0
-    assert "the same to the byte" in twice.notes[0]
+    assert "byte-identical" in twice.notes[0]
     assert once.notes == ()
 
 
 def test_a_sheet_of_another_study_is_refused(tmp_path: Path, sheet: Path) -> None:
     write_answered_study(tmp_path / "b" / "out", prompts=5)
     copy = fill_sheet(sheet, tmp_path / "a.csv", prefer_good)
-    with pytest.raises(HeadstartError, match=r"none of the study in(.|\n)*for which none was written"):
+    with pytest.raises(
+        HeadstartError, match=r"does not belong to the study in(.|\n)*for which none was written"
+    ):
         judge(tmp_path / "b", copy)
     headstart.judge_pairs(tmp_path / "b" / "out", tmp_path / "b.csv", arm="tuned")
     with pytest.raises(HeadstartError, match=r"expected: one of [a-z]{12}"):
@@ -290,7 +292,7 @@ def test_a_sheets_name_is_no_path(tmp_path: Path, sheet: Path) -> None:
     text = fill_sheet(sheet, tmp_path / "a.csv", prefer_good).read_text("utf-8")
     name = read_rows(sheet)[0]["sheet"]
     (tmp_path / "a.csv").write_text(text.replace(name, "../looks"), "utf-8")
-    with pytest.raises(HeadstartError, match="none of the study"):
+    with pytest.raises(HeadstartError, match="does not belong to the study"):
         judge(tmp_path, tmp_path / "a.csv")
 
 
@@ -300,8 +302,8 @@ def test_the_command_line_writes_and_reads(tmp_path: Path, capsys: pytest.Captur
     assert main(["judge", out, "--arm", "tuned", "--control", "base", "--seed", "3", "-o", pairs]) == 0
     said = capsys.readouterr().out
     assert "20 rows to judge" in said
-    assert "one seed drawn of 0, 1, 2" in said
-    assert "10 pairs of the same answer" in said
+    assert "one seed drawn from 0, 1, 2" in said
+    assert "10 pairs of identical answers" in said
     copies = [
         str(fill_sheet(Path(pairs), tmp_path / f"{name}.csv", choose))
         for name, choose in (("anna", prefer_good), ("ben", _tie_sometimes))
@@ -311,7 +313,7 @@ def test_the_command_line_writes_and_reads(tmp_path: Path, capsys: pytest.Captur
     assert "tuned beats base: its answer is preferred on 78.3%" in said
     assert "of 30 prompts, ties counting half" in said
     assert "anna, ben 20 70.0%" in said
-    assert "says nothing of other seeds" in said
+    assert "not for other seeds" in said
     assert main(["judge", out, "--read", copies[0], "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert (values["schema_version"], values["verdict"], values["wins"]) == (2, "better", 20)
@@ -323,7 +325,7 @@ def test_the_command_line_writes_and_reads(tmp_path: Path, capsys: pytest.Captur
     [
         ([], "--arm ARM with -o FILE"),
         (["--arm", "tuned"], "--arm ARM with -o FILE"),
-        (["--read", "x.csv", "--arm", "tuned"], "--arm: tuned, and a sheet is read"),
+        (["--read", "x.csv", "--arm", "tuned"], "--arm: tuned, but a sheet is read"),
         (["--read", "nowhere.csv"], "nowhere.csv: cannot be read"),
         (["--arm", "tuned", "-o", "x.csv", "--size", "1k"], "--size"),
     ],
@@ -338,4 +340,4 @@ def test_mistakes_on_the_command_line(
 
 def test_a_folder_without_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["judge", str(tmp_path), "--arm", "a", "-o", str(tmp_path / "p.csv")]) == 2
-    assert "holds no study" in capsys.readouterr().err
+    assert "contains no study" in capsys.readouterr().err

@@ -56,7 +56,7 @@ def test_a_study_in_which_nothing_has_ended_has_no_runs(tmp_path: Path) -> None:
     results = headstart.load(tmp_path / "out")
     assert (results.runs, len(results.missing)) == ((), 4)
     assert "failed" not in str(results)
-    with pytest.raises(HeadstartError, match="none: no run is done"):
+    with pytest.raises(HeadstartError, match="none: no run is finished"):
         results.compare()
 
 

@@ -34,7 +34,7 @@ def test_a_link_to_nothing_exists_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_folder_where_a_file_is_to_be(tmp_path: Path, force: bool) -> None:
-    with pytest.raises(OutputError, match="a folder is there where a file is needed"):
+    with pytest.raises(OutputError, match="it is a folder, where a file is needed"):
         check_output_file(tmp_path, force=force)
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_model_is_never_replaced(tmp_path: Path, entries: list[str]) 
 def test_the_model_that_is_read_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     for source in (tmp_path, tmp_path / "model"):
-        with pytest.raises(OutputError, match="is the model itself, or holds it"):
+        with pytest.raises(OutputError, match="is the model's own folder, or contains it"):
             check_output_folder(tmp_path, force=True, sources=(source,))
 
 

@@ -127,7 +127,7 @@ def test_a_model_with_nothing_to_quantise_is_refused(
     bloom_config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headstart.methods.four_bits.iter_linear_layers", lambda model: iter(()))
-    with pytest.raises(ModelError, match="no layer of a bloom can be put into four bits"):
+    with pytest.raises(ModelError, match="no layer of a bloom can be quantised to 4 bits"):
         params(bloom_config, bits=4)
 
 

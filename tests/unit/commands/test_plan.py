@@ -101,7 +101,7 @@ def test_a_plan_on_other_data_says_that_run_needs_another_folder(
     assert main(["plan", str(file), "select.metric=loss", "--json"]) == 0
     values = json.loads(capfd.readouterr().out)
     (warning,) = (one for one in values["warnings"] if one["kind"] == "other-study")
-    assert "the folder holds another study; what differs: select.metric" in warning["message"]
+    assert "the folder contains another study; differences: select.metric" in warning["message"]
     assert warning["message"].endswith(f"`run` needs another folder, such as out={tmp_path / 'out-3'}")
     assert [run["done"] for run in values["runs"]] == [False]
     assert snapshot(tmp_path) == before

@@ -97,13 +97,13 @@ def test_a_study_that_was_run_has_measured_variances(
     other = power_measured(where / "out", seeds=7, test_examples=500).contrasts[0]
     assert (other.test_examples, other.n_seeds, other.difference) == (500, 7, None)
     assert main(["power", str(where / "out"), "--difference", "5"]) == 0
-    assert "smallest difference" in capfd.readouterr().out
+    assert "minimum detectable difference" in capfd.readouterr().out
     assert power_measured(where / "out", metric="macro_f1").contrasts
     assert main(["power", str(where / "out"), "--control", "nobody"]) == 2
     assert "no arm is called 'nobody'" in capfd.readouterr().err
     for file in (where / "out").rglob("predictions.parquet"):
         file.unlink()
-    with pytest.raises(HeadstartError, match="no contrast of accuracy has two seeds"):
+    with pytest.raises(HeadstartError, match="no contrast of accuracy has two differing seeds"):
         power_measured(where / "out")
 
 
@@ -126,8 +126,8 @@ def test_a_leaderboard_needs_its_test_examples(board: Path, capfd: pytest.Captur
         ("arm,accuracy\na,50\nb,high\n", "score 'high'"),
         ("arm,accuracy\na,50\nb,0.6\n", r"csv:2: accuracy 50, but 0.6 at .*csv:3: fractions and percentages"),
         ("arm,accuracy\na,50\nb,101\n", "csv:3: accuracy 101"),
-        ("arm,elo\na,1250\nb,1300\n", "'elo' is not known as a share"),
-        ("arm,rmse\na,0.2\nb,0.3\n", "'rmse' is not known as a share"),
+        ("arm,elo\na,1250\nb,1300\n", "'elo' is not known to be a share"),
+        ("arm,rmse\na,0.2\nb,0.3\n", "'rmse' is not known to be a share"),
         ("arm,accuracy,f1\na,50,40\nb,60,50\n", r"columns accuracy, f1 besides arm[\s\S]*--metric NAME"),
         ("arm,seed,accuracy\na,0,50\na,0.0,60\nb,0,60\n", r"csv:3: a has seed 0 twice, first at .*csv:2"),
         ("arm,size,accuracy\na,10,50\na,20,60\nb,10,60\n", "csv:3: a has size 20, but 10 at"),
@@ -150,7 +150,7 @@ def test_rows_of_one_arm_are_one_result(tmp_path: Path, capfd: pytest.CaptureFix
         ("c", 0.4, 1),
     ]
     assert main(["power", str(file), "--test-examples", "1000"]) == 0
-    assert "one result, their mean: a of 2." in " ".join(capfd.readouterr().out.split())
+    assert "Rows of the same arm are averaged: a of 2." in " ".join(capfd.readouterr().out.split())
 
 
 def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:
@@ -165,14 +165,14 @@ def test_the_best_of_errors_is_the_lowest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("{study} --accuracy 70", "--accuracy: 70 is not used: the variances measured in {study}"),
+        ("{study} --accuracy 70", "--accuracy: 70 is not used: variances measured in {study}"),
         ("{study} --disagree 3", "--disagree: 3 is not used"),
         ("{study} --disagree-stays 3", "--disagree-stays: 3 is not used"),
         ("{study} --seed-std 3", "--seed-std: 3 is not used"),
         ("{board} --test-examples 100 --accuracy 70", "--accuracy: 70 is not used: {board} holds single"),
         ("{board} --test-examples 100 --seeds 3", "--seeds: 3 is not used"),
         ("{board} --test-examples 100 --control a", "--control: a is not used"),
-        ("--test-examples 100 --metric f1", "--metric: f1 is not used: it is of a study"),
+        ("--test-examples 100 --metric f1", "--metric: f1 is not used: it needs a study"),
     ],
 )
 def test_what_would_be_ignored_is_refused(

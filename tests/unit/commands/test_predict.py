@@ -273,7 +273,7 @@ def test_classes_that_cannot_be_told_apart_are_refused(names: dict[str, str], tm
     folder = write_checkpoint(tmp_path, "bert", num_labels=3)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"id2label": names}))
-    with pytest.raises(ModelError, match="classes cannot be told apart"):
+    with pytest.raises(ModelError, match="class names are not unique"):
         open_predictor(folder)
 
 
@@ -283,7 +283,7 @@ def test_model_of_pairs_takes_two_columns(tiny_model: Path, tmp_path: Path) -> N
     model = saved(
         tmp_path / "pairs", tiny_model, "single_label_classification", names, {"text": ["first", "second"]}
     )
-    with pytest.raises(DataError, match=r"'p' for a model of pairs \(first, second\)"):
+    with pytest.raises(DataError, match=r"'p' for a model that takes pairs \(first, second\)"):
         open_predictor(model, "p")
     assert open_predictor(model, "p, q").text == ("p", "q")
     source = tmp_path / "in.jsonl"
@@ -305,7 +305,7 @@ def test_a_text_too_long_to_be_encoded_whole_is_named(
     monkeypatch.setattr(long_texts, "LONG", 100)
     monkeypatch.setattr(long_texts, "MOST_WHOLE", 1000)
     with pytest.raises(
-        DataError, match=r"in\.jsonl:2: 2,000 characters that begin 'xxx[\s\S]*fix: cut the text"
+        DataError, match=r"in\.jsonl:2: 2,000 characters, beginning with 'xxx[\s\S]*fix: shorten the text"
     ):
         labelled(classifier, tmp_path, ["good film", "x" * 2000])
     assert not (tmp_path / "out.jsonl").exists()

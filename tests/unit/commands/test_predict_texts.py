@@ -85,7 +85,9 @@ def test_a_table_on_a_terminal(tiny_model: Path) -> None:
     assert {line.split()[0] for line in shown.export_text().splitlines()} == {"LABEL_0", "LABEL_1"}
 
 
-@pytest.mark.parametrize(("text", "message"), [(" ", "is empty"), ("\ud83d", "half a character in the text")])
+@pytest.mark.parametrize(
+    ("text", "message"), [(" ", "is empty"), ("\ud83d", "an unpaired surrogate in the text")]
+)
 def test_texts_that_are_none(tiny_model: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as error:
         predict_texts(tiny_model, ["good", text])
@@ -96,7 +98,7 @@ def test_texts_that_are_none(tiny_model: Path, text: str, message: str) -> None:
     ("words", "message"),
     [
         (["missing.csv"], "missing.csv: no such file or folder"),
-        (["a text", "-o", "out.csv"], "--output: out.csv: not used here: there is no file, but texts"),
+        (["a text", "-o", "out.csv"], "--output: out.csv: not used here: the input is texts, not a file"),
         (["a text", "--text", "body"], "--text: body: not used here"),
         (["a text", "missing.csv"], "a file, missing.csv, among 2 inputs"),
     ],

@@ -157,7 +157,7 @@ def test_another_sequence_cannot_be_chosen_by_the_results(
     file = str(study_in(decided, arms={"pretrained": {}, "random": {"init": "random"}, "words": None}))
     assert main(["run", file, "--until-decided", "5", "--sequence", "t"]) == 2
     shown = " ".join(capfd.readouterr().err.split())
-    assert "t, where seeds were added by signs before" in shown
+    assert "t, but seeds were added with signs before" in shown
     assert "name another folder: out=FOLDER" in shown
 
 
@@ -338,8 +338,8 @@ def test_no_seed_is_added_after_a_failure(tmp_path: Path, monkeypatch: pytest.Mo
     [
         ({}, ["--until-decided", "0"], "expected: more than 0"),
         ({}, ["--until-decided", "1", "--most-seeds", "5"], "expected: 9 or more, for 2 contrasts"),
-        ({}, ["--most-seeds", "40"], "expected: --until-decided POINTS beside it"),
-        ({}, ["--sequence", "t"], "expected: --until-decided POINTS beside it"),
+        ({}, ["--most-seeds", "40"], "expected: --until-decided POINTS as well"),
+        ({}, ["--sequence", "t"], "expected: --until-decided POINTS as well"),
         ({"arms": {"pretrained": {}, "words": None}}, ["--until-decided", "1"], "nothing can be decided"),
     ],
 )

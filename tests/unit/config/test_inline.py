@@ -28,14 +28,14 @@ def test_a_line_is_read(text: str, settings: Lora) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "'' is no key=value"),
-        ("query", "'query' is no key=value"),
-        ("r=16,value", "'value' is no key=value"),
+        ("", "'' is not key=value"),
+        ("query", "'query' is not key=value"),
+        ("r=16,value", "'value' is not key=value"),
         ("rank=16", "rank: unknown key; "),
         ("r=16,targets=x", "targets: unknown key; did you mean 'target'?"),
         ("\udcff=3", "'\\udcff': unknown key; "),
         ("=3", "'': unknown key; "),
-        ("r=1,r=2", "r: stands there twice"),
+        ("r=1,r=2", "r: given twice"),
         ("r=1e400", "r: input should be a valid integer"),
         ("alpha=inf", "alpha: a finite number expected"),
         ("dropout=nan", "dropout: a finite number expected"),

@@ -75,7 +75,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
         ),
         ("sizes: [2, 2]", "study.yaml:2: sizes: each at most once expected, got [2, 2]"),
         ("curves: [train]", "study.yaml:2: curves.0: input should be 'valid' or 'test', got 'train'"),
-        ("select: {metric: bleu}", "study.yaml:2: select.metric: 'bleu' is no metric of classification"),
+        ("select: {metric: bleu}", "study.yaml:2: select.metric: 'bleu' is not a metric of classification"),
         ("control: x", "study.yaml:2: control: no arm is named 'x'"),
         ("arms: 3", "study.yaml:2: arms: a section of keys expected, got 3"),
         ("arms: {}", "study.yaml:2: arms: at least one arm expected"),
@@ -144,7 +144,7 @@ def test_mistake_in_a_merged_key_names_the_section(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "- a\n", "words\n", "3\n"])
 def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
-    assert problems(tmp_path, text) == ["study.yaml: holds no study: lines of `key: value` expected"]
+    assert problems(tmp_path, text) == ["study.yaml: contains no study: lines of `key: value` expected"]
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_every_metric_of_the_task_can_choose_the_epoch(task: TaskName) -> None:
 
 
 def test_metric_of_another_task_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'accuracy' is no metric of regression; one of pearson"):
+    with pytest.raises(ValidationError, match="'accuracy' is not a metric of regression; one of pearson"):
         study(task="regression", select={"metric": "accuracy"})
 
 
@@ -395,8 +395,8 @@ def test_tuning_seeds_that_are_none_are_refused(seeds: Any, message: str) -> Non
 
 
 def test_no_seed_both_chooses_and_judges() -> None:
-    message = r"tune\.seeds: seeds 1, 2 would choose the setting and judge it too"
+    message = r"tune\.seeds: seeds 1, 2 would both choose the setting and evaluate it"
     with pytest.raises(ValidationError, match=message):
         study(seeds=3, tune={"learning_rate": [1e-5], "seeds": [1, 2, 3]})
-    with pytest.raises(ValidationError, match=r"arms\.a\.tune\.seeds: seed 0 would choose"):
+    with pytest.raises(ValidationError, match=r"arms\.a\.tune\.seeds: seed 0 would both choose"):
         study(seeds=1, arms={"a": {"tune": {"learning_rate": [1e-5], "seeds": [0]}}, "words": None})

@@ -34,10 +34,10 @@ def refuse_file(file: Path) -> str:
     ("text", "said"),
     [
         (BOMB, "study.yaml:8: more than 200,000 values, once aliases are written out"),
-        ("question: " + "[" * 3000, "study.yaml:3: more than 32 sections in one another"),
-        ("question: " + "{a: " * 3000, "study.yaml:3: more than 32 sections in one another"),
-        ("arms: &a {<<: *a, x: {}}", "study.yaml:3: *a stands inside of itself"),
-        ("sizes: &a [*a]", "study.yaml:3: *a stands inside of itself"),
+        ("question: " + "[" * 3000, "study.yaml:3: more than 32 nested sections"),
+        ("question: " + "{a: " * 3000, "study.yaml:3: more than 32 nested sections"),
+        ("arms: &a {<<: *a, x: {}}", "study.yaml:3: *a contains itself"),
+        ("sizes: &a [*a]", "study.yaml:3: *a contains itself"),
         ("seeds: !!bool x", "study.yaml:3: the tag "),
         ("seeds: !!python/object/apply:os.system [true]", "study.yaml:3: the tag "),
         ("question: !!binary aGk=", "study.yaml:3: the tag "),
@@ -51,7 +51,7 @@ def refuse_file(file: Path) -> str:
         ("seeds: " + "9" * 5000, "not YAML: Exceeds the limit"),
         ("question: 2020-13-45", "not YAML: month must be in 1..12"),
         ("question: a\0b", "not YAML: unacceptable character #x0000"),
-        ('question: "\\ud800"', "half a character"),
+        ('question: "\\ud800"', "an unpaired surrogate"),
         ('question: "\\U00110000"', "not YAML: "),
         ("seeds: *no", "study.yaml:3: not YAML: found undefined alias 'no'"),
     ],
@@ -78,7 +78,7 @@ def test_a_file_that_is_no_study_by_its_size(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     with file.open("wb") as stream:
         stream.truncate(100_000_000)
-    assert "more than 4,194,304 bytes: no study file" in refuse_file(file)
+    assert "more than 4,194,304 bytes: not a study file" in refuse_file(file)
     assert "at most 1,048,576 expected" in refuse(tmp_path, "#" + "x" * 1_100_000)
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "y/" * 3000, "~nobody-of-this-name/x"])
 def test_names_that_no_file_has(name: str) -> None:
     message = refuse_file(Path(name)).removesuffix(": the study file expected")
-    ends = ("is a name that no file has", "is not readable: File name too long", "No such file or directory")
+    ends = ("is an invalid file name", "is not readable: File name too long", "No such file or directory")
     assert message.endswith(ends)
 
 
@@ -105,7 +105,7 @@ def test_names_that_no_file_has(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("~nobody-of-this-name/x", "~nobody-of-this-name is no user's home folder"),
+        ("~nobody-of-this-name/x", "~nobody-of-this-name is not a user's home folder"),
         ("./" + "x" * 300, "a path of "),
         ("./" + "y/" * 3000, "a path of "),
         ('"./a\\0b"', "a path with a NUL character"),
@@ -121,12 +121,12 @@ def test_paths_that_no_file_has(key: str, name: str, said: str) -> None:
     ("override", "said"),
     [
         ("question=" + "[" * 5000, "command line: question: "),
-        ('question="\\ud800"', "half a character"),
+        ('question="\\ud800"', "an unpaired surrogate"),
         ("question=\udcff", "unacceptable character #xdcff"),
-        ("\udcff=1", "half a character"),
+        ("\udcff=1", "an unpaired surrogate"),
         ("seeds=!!bool x", "the tag "),
-        ("seeds=&a [*a]", "*a stands inside of itself"),
-        (".".join(["data"] * 5000) + "=1", "a key of so many parts"),
+        ("seeds=&a [*a]", "*a contains itself"),
+        (".".join(["data"] * 5000) + "=1", "not a study key: too many parts"),
         ("x" * 5000, "`key=value` expected"),
         ("seeds=" + "9" * 5000, "Exceeds the limit"),
         ("arms={[a]: 1}", "a list or a section as a key"),
@@ -160,5 +160,5 @@ def test_plain_values_are_judged_like_a_file() -> None:
         load_study({"data": 3, "model": "m"})
     endless: dict[str, object] = {"model": "m"}
     endless["data"] = endless
-    with pytest.raises(StudyError, match="sections in one another without an end"):
+    with pytest.raises(StudyError, match="sections nested without end"):
         load_study(endless)

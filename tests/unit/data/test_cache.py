@@ -219,7 +219,7 @@ def test_without_a_folder_for_temporary_files_the_cache_is_named(
     monkeypatch.setattr(
         "tempfile.gettempdir", lambda: (_ for _ in ()).throw(FileNotFoundError("none usable"))
     )
-    with pytest.raises(MachineError, match="a part of the path is a file") as caught:
+    with pytest.raises(MachineError, match="part of the path is a file") as caught:
         open_entry("tokens", name(1), save)
     assert str(caught.value.where).startswith(str(tmp_path / "file"))
 

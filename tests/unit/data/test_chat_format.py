@@ -156,7 +156,7 @@ def test_a_template_that_ends_no_turn_gets_the_tokenizers_end() -> None:
     )
     assert _decode_learnt(TWO, tokenizer) == "Because.<|end|>Yes<|end|>"
     choice = set_chat_template(tokenizer, Prompts())
-    assert "ends no turn" in describe_prompts(tokenizer, choice)[1]
+    assert "does not end turns" in describe_prompts(tokenizer, choice)[1]
 
 
 def test_a_thought_of_an_earlier_turn_is_taken_off_and_that_turn_not_learnt() -> None:
@@ -173,11 +173,11 @@ def test_a_thought_of_an_earlier_turn_is_taken_off_and_that_turn_not_learnt() ->
 
 def test_auto_takes_the_tokenizers_own_template_or_human() -> None:
     plain, chat = make_chat_tokenizer(), make_chat_tokenizer(TEMPLATES["headers"])
-    assert set_chat_template(plain, Prompts()).describe().startswith("asked as <human>:")
-    assert set_chat_template(chat, Prompts()).describe() == "asked in its own chat template"
+    assert set_chat_template(plain, Prompts()).describe().startswith("prompted as <human>:")
+    assert set_chat_template(chat, Prompts()).describe() == "prompted with its own chat template"
     assert chat.chat_template == TEMPLATES["headers"]
     told = set_chat_template(chat, Prompts(template="human")).describe()
-    assert "though it has its own" in told
+    assert "although it has a chat template" in told
     assert "<human>" in chat.chat_template
 
 
@@ -196,7 +196,7 @@ def test_what_plan_says_of_a_template() -> None:
         tokenizer = make_chat_tokenizer(TEMPLATES[kind])
         sentences = describe_prompts(tokenizer, set_chat_template(tokenizer, Prompts()))
         assert word in " ".join(sentences[1:])
-        assert sentences[0].startswith("asked in its own chat template; a turn ends with <|")
+        assert sentences[0].startswith("prompted with its own chat template; a turn ends with <|")
 
 
 def test_a_turn_end_outside_of_the_templates_blocks_is_said() -> None:

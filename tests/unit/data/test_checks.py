@@ -147,7 +147,7 @@ def test_missing_label_is_refused(tmp_path: Path, label: object, part: str) -> N
 
 def test_several_labels_need_the_multi_label_task(tmp_path: Path) -> None:
     error = refused(tmp_path, [("a", ["x", "y"]), ("b", ["x"])])
-    assert (error.got, error.fix) == ("label ['x', 'y'] holds several", "set task: multi-label")
+    assert (error.got, error.fix) == ("label ['x', 'y'] contains several labels", "set task: multi-label")
 
 
 def test_empty_text_is_refused(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_sizes_too_far_apart_to_read_between_are_warned_of(tmp_path: Path) -> No
     many = [(f"text {i}", "xy"[i % 2]) for i in range(40)]
     (warning,) = corpus(tmp_path, many, sizes=[2, 6, "all"]).warnings
     assert warning.kind == "sizes-apart"
-    assert warning.message.startswith("sizes: no number of labels between 6 and 40, which are more than")
+    assert warning.message.startswith("sizes: no number of labels between 6 and 40, more than a factor of 3")
     assert corpus(tmp_path, many, sizes=[4, 12, 36]).warnings == ()
 
 
@@ -289,7 +289,7 @@ def test_duplicates_are_noticed_whatever_their_spaces(tmp_path: Path) -> None:
 def test_single_duplicate_is_told_in_the_singular(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, PLAIN, test=[("t", "x"), ("t", "x")])
     assert notices(loaded, "duplicates") == [
-        "1 text of test (50.0%) repeats an earlier one of the same part: identical ones count as one group"
+        "1 text of test (50.0%) repeats an earlier one of the same part: identical texts count as one group"
     ]
 
 
@@ -312,24 +312,33 @@ def test_pairs_that_share_their_words_are_no_duplicates(tmp_path: Path) -> None:
     train: list[Line] = [(("a b", "c"), "x"), (("a", "b c"), "y")]
     loaded = corpus(tmp_path, train, [(("d", "e"), "x")], [(("a  b", "c"), "x")], data={"text": ["p", "q"]})
     assert notices(loaded, "duplicates") == []
-    assert notices(loaded, "leak") == ["1 text of test (100.0%) is in train too"]
+    assert notices(loaded, "leak") == [
+        "1 text of test (100.0%) is also in train; remove them from test or from train: they inflate scores"
+    ]
 
 
 def test_leak_is_noticed(tmp_path: Path) -> None:
     test: list[Line] = [("a", "x"), (" b", "y"), ("t", "x"), ("u", "x")]
-    assert notices(corpus(tmp_path, PLAIN, test=test), "leak") == ["2 texts of test (50.0%) are in train too"]
+    assert notices(corpus(tmp_path, PLAIN, test=test), "leak") == [
+        "2 texts of test (50.0%) are also in train; remove them from test or from train: they inflate scores"
+    ]
 
 
 def test_leak_with_another_label_is_told(tmp_path: Path) -> None:
     valid: list[Line] = [("a", "y"), ("b", "y")]
     assert notices(corpus(tmp_path, PLAIN, valid=valid), "leak") == [
-        "2 texts of valid (100.0%) are in train too, 1 of them with another label"
+        (
+            "2 texts of valid (100.0%) are also in train, 1 of them with another label; remove them from "
+            "valid or from train: they inflate scores"
+        )
     ]
 
 
 def test_text_on_both_labels_in_train_is_no_other_label(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, [*PLAIN, ("a", "y")], valid=[("a", "y")])
-    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
+    assert notices(loaded, "leak") == [
+        "1 text of valid (100.0%) is also in train; remove them from valid or from train: they inflate scores"
+    ]
 
 
 @pytest.mark.parametrize(("common", "noticed"), [(19, False), (20, True)])
@@ -337,7 +346,7 @@ def test_imbalance_is_noticed_from_ten_to_one(tmp_path: Path, common: int, notic
     train: list[Line] = [(f"text {i}", "big") for i in range(common)] + [("p", "small"), ("q", "small")]
     expected = (
         f"class 'big' has {common} training texts, 'small' has 2: "
-        "read macro_f1 or balanced_accuracy beside accuracy"
+        "use macro_f1 or balanced_accuracy alongside accuracy"
     )
     assert notices(corpus(tmp_path, train), "imbalance") == ([expected] if noticed else [])
 
@@ -369,19 +378,25 @@ def test_leak_with_the_same_label_written_otherwise_is_no_other_label(
     tmp_path: Path, train: object, valid: object
 ) -> None:
     loaded = corpus(tmp_path, [("a", train), ("b", "y")], valid=[("a", valid)])
-    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
+    assert notices(loaded, "leak") == [
+        "1 text of valid (100.0%) is also in train; remove them from valid or from train: they inflate scores"
+    ]
 
 
 def test_leak_of_the_same_labels_in_another_order_is_no_other_label(tmp_path: Path) -> None:
     loaded = corpus(
         tmp_path, [("a", ["x", "y"]), ("b", ["x"])], valid=[("a", ["y", "x"])], task="multi-label"
     )
-    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
+    assert notices(loaded, "leak") == [
+        "1 text of valid (100.0%) is also in train; remove them from valid or from train: they inflate scores"
+    ]
 
 
 def test_leak_of_the_same_number_is_no_other_label(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, [("a", 1), ("b", 2)], valid=[("a", "1.0")], task="regression")
-    assert notices(loaded, "leak") == ["1 text of valid (100.0%) is in train too"]
+    assert notices(loaded, "leak") == [
+        "1 text of valid (100.0%) is also in train; remove them from valid or from train: they inflate scores"
+    ]
 
 
 def test_names_in_a_list_are_stripped(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_messages_up_to_the_last_answer(cell: Any) -> None:
         ({"prompt": "a"}, PAIRS, "no column 'response'"),
         ({"prompt": "a", "response": " "}, PAIRS, "column 'response'"),
         ({"prompt": None, "response": "b"}, PAIRS, "column 'prompt'"),
-        ({"prompt": "\ud83d", "response": "b"}, PAIRS, "half a character"),
+        ({"prompt": "\ud83d", "response": "b"}, PAIRS, "an unpaired surrogate"),
         ({"messages": "[1"}, CHAT, "not JSON"),
         ({"messages": {"role": "user"}}, CHAT, "column 'messages'"),
         ({"messages": [{"role": "user"}]}, CHAT, "message 1"),
@@ -71,10 +71,10 @@ def test_messages_up_to_the_last_answer(cell: Any) -> None:
         ),
         ({"instruction": "i", "output": "o"}, ALPACA, "no column 'input'"),
         ({"instruction": "i", "input": 3, "output": "o"}, ALPACA, "3 in column 'input'"),
-        ({"prompt": MESSAGES[1:2], "response": MESSAGES[1:2]}, PAIRS, "no message of the assistant"),
-        ({"prompt": MESSAGES[2:3], "response": "x"}, PAIRS, "no message of the assistant"),
-        ({"messages": MESSAGES[:2]}, CHAT, "no message of the assistant"),
-        ({"messages": MESSAGES[2:3]}, CHAT, "no message of the assistant"),
+        ({"prompt": MESSAGES[1:2], "response": MESSAGES[1:2]}, PAIRS, "no assistant message"),
+        ({"prompt": MESSAGES[2:3], "response": "x"}, PAIRS, "no assistant message"),
+        ({"messages": MESSAGES[:2]}, CHAT, "no assistant message"),
+        ({"messages": MESSAGES[2:3]}, CHAT, "no assistant message"),
     ],
 )
 def test_mistakes_are_named(cells: dict[str, Any], data: Data, words: str) -> None:
@@ -155,7 +155,7 @@ def test_what_belongs_to_a_conversation_and_is_not_read_is_told() -> None:
     cells = {"instruction": "i", "input": "x", "output": "o", "system": "s", "history": [], "id": 3}
     assert [told.split()[1] for told in list_unread(cells, ALPACA)] == ["'system'"]
     assert list_unread({"messages": json.dumps(MESSAGES)}, CHAT) == [
-        "what follows the last answer is not read"
+        "messages after the last answer are not read"
     ]
     thought = [MESSAGES[1], MESSAGES[2] | {"reasoning_content": "hm"}]
     assert list_unread({"messages": thought, "tools": "[]..."}, CHAT) == [

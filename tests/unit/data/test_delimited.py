@@ -36,7 +36,7 @@ def test_column_that_stands_twice_is_refused(tmp_path: Path, separator: str) -> 
     text = separator.join(["text", "label", "note", "label"]) + "\n" + separator.join("abcd") + "\n"
     file = write(tmp_path, text, "a.csv" if separator == "," else "a.tsv")
     error = refused(file)
-    assert error.got == "column 'label' stands twice in the header (columns 2, 4)"
+    assert error.got == "column 'label' appears twice in the header (columns 2, 4)"
     assert error.where == f"{file}:1"
 
 
@@ -54,12 +54,12 @@ def test_header_without_a_name_is_refused(tmp_path: Path, header: str) -> None:
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_line_of_excel_is_no_header(tmp_path: Path, separator: str) -> None:
     file = write(tmp_path, "sep=;\ntext;label\na;x\n")
-    assert refused(file, separator=separator).fix == "take it out: tail -n +2 a.csv > new-a.csv"
+    assert refused(file, separator=separator).fix == "remove it: tail -n +2 a.csv > new-a.csv"
 
 
 def test_spaces_around_a_name_are_shown(tmp_path: Path) -> None:
     ((where, row),) = read_cells(write(tmp_path, "text, label\na,x\n"))
-    with pytest.raises(DataError, match="one of the columns there: text, ' label'"):
+    with pytest.raises(DataError, match="one of the columns: text, ' label'"):
         get_cell(row, "label", where, "data.label")
 
 
@@ -106,9 +106,9 @@ def test_empty_lines_of_tsv_are_passed_over(tmp_path: Path) -> None:
 def test_header_again_is_where_files_were_put_together(tmp_path: Path) -> None:
     table = "text,label\na,x\n"
     error = refused(write(tmp_path, table + table))
-    assert (error.got, error.where) == ("the header again: two files put together?", f"{tmp_path}/a.csv:3")
+    assert (error.got, error.where) == ("the header again: two files concatenated?", f"{tmp_path}/a.csv:3")
     error = refused(write(tmp_path, table + "\ufeff" + table))
-    assert error.got == "a byte-order mark (U+FEFF) inside the file: two files put together?"
+    assert error.got == "a byte-order mark (U+FEFF) inside the file: two files concatenated?"
     assert cells(write(tmp_path, "text\ntext\n")) == [{"text": "text"}]
 
 
@@ -119,8 +119,8 @@ def test_mark_inside_a_text_is_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "fix"),
     [
-        ("a.csv", "text,label\na,b,x\n", "if a text holds ',': put a text that holds it in quotation marks"),
-        ("a.tsv", "text\tlabel\na\tb\tx\n", "if a text holds tabs: take it out"),
+        ("a.csv", "text,label\na,b,x\n", "if a text holds ',': quote texts that contain it"),
+        ("a.tsv", "text\tlabel\na\tb\tx\n", "if a text holds tabs: remove it"),
         ("a.csv", "text,label\na\n", None),
     ],
 )

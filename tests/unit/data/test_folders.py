@@ -65,7 +65,7 @@ def test_without_training_texts_there_are_no_parts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", ["train.jsonl", "training.csv"])
 def test_two_files_that_could_be_the_same_part_are_refused(tmp_path: Path, other: str) -> None:
     put(tmp_path, "train.csv", other)
-    with pytest.raises(DataError, match=f"train.csv and {other} are both of part train"):
+    with pytest.raises(DataError, match=f"train.csv and {other} both belong to part train"):
         find_parts(tmp_path, SUFFIXES)
 
 
@@ -74,7 +74,7 @@ def test_pattern_gives_its_files_by_name(tmp_path: Path) -> None:
     names = [str(file.relative_to(tmp_path)) for file in list_matches(tmp_path / "b[1]" / "*.csv")]
     assert names == ["b[1]/a.csv", "b[1]/b.csv"]
     assert len(list_matches(tmp_path / "**" / "*.csv")) == 2
-    with pytest.raises(DataError, match="no file of this pattern"):
+    with pytest.raises(DataError, match="no file matches this pattern"):
         list_matches(tmp_path / "c*.csv")
 
 
@@ -118,7 +118,7 @@ def test_files_of_several_parts_are_not_read_as_one(tmp_path: Path, names: tuple
     """The test would be among the training texts."""
     for name in names:
         (tmp_path / name).write_text("text,label\na,x\n")
-    with pytest.raises(DataError, match="files of several parts by their names: ") as caught:
+    with pytest.raises(DataError, match="files that are named after several parts: ") as caught:
         list_data_files(tmp_path, [".csv"])
     assert all(name in str(caught.value) for name in names)
 

@@ -120,9 +120,9 @@ def test_ragged_row_is_named(tmp_path: Path, name: str, content: str, expected: 
         ),
         ('text,label\na,x\n"b\nc",y\nd,"x\ne,y\n', "a.csv:5: not CSV: a quotation mark opens"),
         ('text,label\na,x\n"b\nc","y\nd,x\ne,y\n', "a.csv:4: not CSV: a quotation mark opens"),
-        ('text,label\nb,y\n"a"b,x\n', "a.csv:3: not CSV: text behind the closing quotation mark of a cell\n"),
-        ('text,label\n"a,x\nb,y\n"c,z\n', "a.csv:2: not CSV: text behind the closing quotation mark"),
-        ('text,label\n"a \\"b\\" c",x\n', "a.csv:2: not CSV: text behind the closing quotation mark"),
+        ('text,label\nb,y\n"a"b,x\n', "a.csv:3: not CSV: text after the closing quotation mark of a cell\n"),
+        ('text,label\n"a,x\nb,y\n"c,z\n', "a.csv:2: not CSV: text after the closing quotation mark"),
+        ('text,label\n"a \\"b\\" c",x\n', "a.csv:2: not CSV: text after the closing quotation mark"),
     ],
 )
 def test_broken_quotation_is_named_where_it_opens(tmp_path: Path, content: str, expected: str) -> None:
@@ -156,7 +156,7 @@ def test_json_values_keep_their_types(tmp_path: Path) -> None:
     ("line", "expected"),
     [
         ('{"text": "a"', "a.jsonl:3: not JSON: "),
-        ("[1]", "a.jsonl:3: a JSON list\n  expected: one object a line"),
+        ("[1]", "a.jsonl:3: a JSON list\n  expected: one object per line"),
         ("3", "a.jsonl:3: a JSON int"),
     ],
 )
@@ -228,7 +228,7 @@ def test_folder_gives_one_class_a_sub_folder(tmp_path: Path) -> None:
 
 def test_folder_without_classes_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "a.txt", "text")
-    assert "no class folders with .txt files in it" in refused(tmp_path)
+    assert "no class folders with .txt files" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json"])
@@ -293,12 +293,12 @@ def test_one_json_list_is_read(tmp_path: Path, name: str, text: str) -> None:
         ('[{"text": "a"},\n {"text": }]', "a.json:2: not JSON: Expecting value\n  expected: one list of"),
         (
             "[1]\n[2]\n",
-            "a.json:2: a list on each line\n  expected: one object a line, with the names of its columns",
+            "a.json:2: a list on each line\n  expected: one object per line, with the names of its columns",
         ),
         ('{\n "data": []\n}', "a.json:1: one JSON object over several lines\n"),
-        ('{"a": 1}\n\ufeff{"a": 2}\n', "a.json:2: a byte-order mark (U+FEFF) inside the file: two files put"),
-        ('{"a": 1}\n{"a": 2, "b": 3, "a": 2}\n', "a.json:2: key 'a' stands twice in one object\n"),
-        ('[{"a": 1}, {"m": {"b": 2, "b": 3}}]', "a.json row 2: key 'b' stands twice in one object\n"),
+        ('{"a": 1}\n\ufeff{"a": 2}\n', "a.json:2: a byte-order mark (U+FEFF) inside the file: two files con"),
+        ('{"a": 1}\n{"a": 2, "b": 3, "a": 2}\n', "a.json:2: key 'a' appears twice in one object\n"),
+        ('[{"a": 1}, {"m": {"b": 2, "b": 3}}]', "a.json row 2: key 'b' appears twice in one object\n"),
     ],
 )
 def test_json_of_another_shape_is_named(tmp_path: Path, text: str, expected: str) -> None:
@@ -350,4 +350,4 @@ def test_only_row_of_a_file_is_a_row(tmp_path: Path, row: dict[str, Any]) -> Non
 
 def test_lists_in_place_of_objects_are_told(tmp_path: Path) -> None:
     error = refused(write(tmp_path, "a.jsonl", '["a", "x"]\n["b", "y"]\n'))
-    assert error.startswith("a.jsonl:2: a list on each line\n  expected: one object a line")
+    assert error.startswith("a.jsonl:2: a list on each line\n  expected: one object per line")

@@ -81,7 +81,7 @@ def test_a_named_column_that_is_missing_is_told_with_its_key(tmp_path: Path) -> 
     error = caught.value
     assert (error.got, error.where) == ("no column 'film'", f"{tmp_path}/test.jsonl:1")
     assert (error.expected, error.fix) == (
-        "one of the columns there: text, label, group",
+        "one of the columns: text, label, group",
         "set data.group",
     )
 
@@ -146,7 +146,7 @@ def test_one_value_that_nobody_named_is_no_group(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, lines(*["test"] * 12))
     assert groups(loaded) is None
     assert warnings(loaded) == [
-        "column group has one value in all test texts: it is not taken for their group"
+        "column group has one value in all test texts, so it is not used to group them"
     ]
 
 
@@ -154,7 +154,7 @@ def test_one_value_of_a_named_column_is_one_group(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, lines(*["Ida"] * 12, column="film"), group="film")
     assert groups(loaded) == [0] * 12
     (message,) = warnings(loaded)
-    assert message.startswith("all test texts are of one group (column film): intervals hold for this test")
+    assert message.startswith("all test texts are in one group (column film): intervals hold for this test")
 
 
 @pytest.mark.parametrize(("n_groups", "is_few"), [(9, True), (10, False)])
@@ -162,7 +162,7 @@ def test_few_groups_are_warned_of(tmp_path: Path, n_groups: int, is_few: bool) -
     loaded = corpus(tmp_path, lines(*(i % n_groups for i in range(60))))
     expected = (
         f"all test texts are in {n_groups} groups (column group): intervals over so few are uncertain; if "
-        "that is not what test texts have in common, set data.group to another column, or to null"
+        "this is not how test texts are grouped, set data.group to another column, or to null"
     )
     assert warnings(loaded) == ([expected] if is_few else [])
 

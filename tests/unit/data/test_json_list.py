@@ -39,7 +39,7 @@ def test_elements_are_those_of_the_whole(size: int, indent: int | None, ascii_on
         ('[{"a": 1},\n {"a": }]', "Expecting value", 2),
         ('[{"a": 1}]\n\n[2]', "Extra data", 3),
         ('[{"a": "\n', "Invalid control character at", 1),
-        ("[" * 100_000, "lists and objects in one another, more than 200 deep", 1),
+        ("[" * 100_000, "lists and objects nested more than 200 deep", 1),
     ],
 )
 def test_faults_are_told_by_their_line(text: str, message: str, line: int, size: int) -> None:

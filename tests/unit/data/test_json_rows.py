@@ -26,13 +26,13 @@ def write(path: Path, rows: list[str], hostile: str) -> Path:
     [
         ('"label":"a","x":' + "9" * 5000, "classification", "a whole number of 5,000 digits"),
         ('"label":"a","x":' + "[" * 100_000 + "]" * 100_000, "classification", "more than 200 deep"),
-        ('"label":"a\\ud800"', "classification", "half a character in column 'label'"),
-        ('"label":["a\\ud800"]', "multi-label", "half a character in column 'label'"),
-        ('"label":"a","label":"b"', "classification", "key 'label' stands twice"),
+        ('"label":"a\\ud800"', "classification", "an unpaired surrogate in column 'label'"),
+        ('"label":["a\\ud800"]', "multi-label", "an unpaired surrogate in column 'label'"),
+        ('"label":"a","label":"b"', "classification", "key 'label' appears twice"),
         ('"label":1' + "0" * 390, "regression", "a finite number"),
         ('"label":1e400', "regression", "a finite number"),
         ('"label":NaN', "regression", "a finite number"),
-        ('"label":' + "[" * 150 + "]" * 150, "classification", "holds several"),
+        ('"label":' + "[" * 150 + "]" * 150, "classification", "contains several"),
     ],
 )
 def test_a_row_is_refused_with_its_line(tmp_path: Path, cells: str, task: str, said: str) -> None:

@@ -141,7 +141,7 @@ def test_empty_ends_of_rows_may_be_missing(tmp_path: Path) -> None:
         (lambda t: t.replace("\nabcdefghijkl,2", "\nzzz,2"), ["several sheets", "'abcdefghijkl', 'zzz'"]),
         (
             lambda t: t.replace("\nabcdefghijkl,2", "\nabcdefghijkl,1"),
-            ["s.csv:3", "row 1 stands there twice"],
+            ["s.csv:3", "row 1 appears twice"],
         ),
         (lambda t: t.replace("\nabcdefghijkl,2", "\nabcdefghijkl,two"), ["s.csv:3", "row 'two'"]),
         (lambda t: t.replace("other 2,expected,", "other 2,expected,,more"), ["s.csv:3", "8 cells"]),

@@ -126,7 +126,7 @@ def zipped(raw: bytes) -> bytes:
         (lambda raw: b"PAR1" + raw, "Parquet"),
         (
             lambda raw: b"version https://git-lfs.github.com/spec/v1\noid",
-            "a pointer of Git LFS, not the file itself",
+            "a Git LFS pointer, not the file itself",
         ),
     ],
 )
@@ -151,7 +151,7 @@ def test_formats_that_are_not_read_say_what_to_do(tmp_path: Path, name: str, fix
 
 def test_pointer_in_place_of_parquet_is_told(tmp_path: Path) -> None:
     error = refused(write(tmp_path, POINTER, "a.parquet"))
-    assert error.got == "a pointer of Git LFS, not the file itself"
+    assert error.got == "a Git LFS pointer, not the file itself"
 
 
 def test_rows_are_those_of_pandas(tmp_path: Path) -> None:

@@ -140,7 +140,9 @@ def test_where_tokens_may_reach_over_a_space_nothing_is_cut(
 def test_what_cannot_be_cut_and_is_too_long_is_refused(text: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_texts, "LONG", 100)
     monkeypatch.setattr(long_texts, "MOST_WHOLE", 1500)
-    with pytest.raises(TextTooLongError, match=r"characters that begin[\s\S]*fix: cut the text") as caught:
+    with pytest.raises(
+        TextTooLongError, match=r"characters, beginning with[\s\S]*fix: shorten the text"
+    ) as caught:
         cut_long_texts([text], KINDS["wordpiece"](), 16)
     assert caught.value.text == text
     assert cut_long_texts(["ab " * 700], KINDS["wordpiece"](), 16)[0] != "ab " * 700
@@ -155,5 +157,5 @@ def test_a_long_text_for_a_tokenizer_that_may_join_words_is_refused(monkeypatch:
     )
     monkeypatch.setattr(long_texts, "LONG", 100)
     monkeypatch.setattr(long_texts, "MOST_WHOLE", 1500)
-    with pytest.raises(TextTooLongError, match=r"2,100 characters that begin 'ab ab"):
+    with pytest.raises(TextTooLongError, match=r"2,100 characters, beginning with 'ab ab"):
         encode_texts(["short", "ab " * 700], tokenizer, 16)

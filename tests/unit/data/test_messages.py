@@ -87,8 +87,8 @@ CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name
 @pytest.mark.parametrize(
     ("messages", "words"),
     [
-        ([OPENAI[1], CALL, OPENAI[2]], "message 2 of column 'messages' is a tool's turn (tool_calls)"),
-        ([OPENAI[1], {"role": "tool", "content": "x"}, OPENAI[2]], "is a tool's turn (role tool)"),
+        ([OPENAI[1], CALL, OPENAI[2]], "message 2 of column 'messages' is a tool turn (tool_calls)"),
+        ([OPENAI[1], {"role": "tool", "content": "x"}, OPENAI[2]], "is a tool turn (role tool)"),
         ([OPENAI[1], {"from": "function_call", "value": "x"}, OPENAI[2]], "(role function_call)"),
         ([OPENAI[1], {"from": "observation", "value": "x"}, OPENAI[2]], "(role observation)"),
         ([OPENAI[1], {"role": "assistant", "function_call": {"name": "f"}}], "(function_call)"),

@@ -27,7 +27,10 @@ def found(train: Examples, test: Examples | None = None, **study: object) -> lis
 
 
 def test_test_texts_of_one_class_are_said() -> None:
-    message = "all 3 texts of test have class 'y': scores on it tell little"
+    message = (
+        "all 3 texts of test have class 'y': scores on them mean little; use texts with different labels "
+        "for test"
+    )
     assert found(classes(2, 2), classes(0, 3)) == [message]
     assert found(classes(2, 2)) == []
 
@@ -41,7 +44,7 @@ def test_subsets_of_one_class_are_those_that_are_drawn(counts: tuple[int, int], 
     alone = [seed for seed, labels in enumerate(drawn) if len(set(labels.tolist())) == 1]
     expected = [
         f"size {size}: in {len(alone)} of {seeds} seeds all training texts have the same label "
-        f"(seed {seed}: class 'x'), so nothing is learnt from them"
+        f"(seed {seed}: class 'x'), so nothing can be learnt from them; use larger sizes"
         for seed in alone[:1]
     ]
     assert found(train, sizes=[size], seeds=seeds) == expected
@@ -57,4 +60,9 @@ def test_folds_and_bootstraps_are_drawn_too() -> None:
 def test_numbers_that_are_all_equal_are_said() -> None:
     train = examples(np.array([1, 2, 3, 4], np.float32))
     messages = found(train, examples(np.array([2.5, 2.5], np.float32)), task="regression", sizes=[2])
-    assert messages == ["all 2 texts of test have the number 2.5: scores on it tell little"]
+    assert messages == [
+        (
+            "all 2 texts of test have the number 2.5: scores on them mean little; use texts with "
+            "different labels for test"
+        )
+    ]

@@ -173,7 +173,7 @@ def test_a_start_token_comes_first_where_the_tokenizer_puts_one(tokenizer: Any) 
         ("{{ messages.nothing.there }}", "it fails"),
         ("{{ ''.__class__.__mro__ }}", "it fails"),
         ("{% for m in messages %}{{ m.content }}{% endfor %}", None),
-        ("{% if add_generation_prompt %}A{% endif %}{{ messages[-1].content }}", "behind the prompt"),
+        ("{% if add_generation_prompt %}A{% endif %}{{ messages[-1].content }}", "after the prompt"),
     ],
 )
 def test_templates_that_cannot_be_used(

@@ -28,14 +28,14 @@ def test_the_first_invalid_row_is_named_with_how_many_there_are() -> None:
     assert caught.value.got == (
         "empty text in column 'text'; 7 of 9 rows cannot be read: f:2, f:3, f:4, f:5, f:6 and 2 more"
     )
-    assert caught.value.fix == "remove the row; or data.skip_invalid: true leaves such rows out"
+    assert caught.value.fix == "remove the row; or data.skip_invalid: true skips such rows"
 
 
 def test_a_single_one_is_named_as_it_is() -> None:
     with pytest.raises(DataError) as caught:
         read(GOOD, {"text": "a", "label": None})
     assert (caught.value.where, caught.value.got) == ("f:2", "no label (empty, null or NaN)")
-    assert caught.value.fix == "mend the row; or data.skip_invalid: true leaves such rows out"
+    assert caught.value.fix == "fix the row; or data.skip_invalid: true skips such rows"
 
 
 def test_invalid_rows_are_left_out_on_request_and_counted() -> None:
@@ -44,7 +44,7 @@ def test_invalid_rows_are_left_out_on_request_and_counted() -> None:
     (warning,) = got.find_doubts()
     assert warning.kind == "skipped"
     assert warning.message == (
-        "2 of 4 rows cannot be read and are left out (data.skip_invalid): f:1, f:3; "
+        "2 of 4 rows cannot be read and are skipped (data.skip_invalid): f:1, f:3; "
         "the first: empty text in column 'text'"
     )
 

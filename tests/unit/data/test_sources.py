@@ -100,7 +100,7 @@ def test_missing_column_names_those_present(
     file = write(tmp_path, "a.csv", CSV)
     error = refused(data(path=file, **more))
     assert (error.got, error.where) == (f"no column {column!r}", f"{file}:2")
-    assert (error.expected, error.fix) == ("one of the columns there: text, label", f"set {key}")
+    assert (error.expected, error.fix) == ("one of the columns: text, label", f"set {key}")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\t\n", "\u00a0"])
@@ -117,7 +117,7 @@ def test_empty_text_is_refused(tmp_path: Path, text: str) -> None:
         (float("nan"), "no text (null or NaN) in column 'text'"),
         (3, "3 in column 'text'"),
         (["a"], "['a'] in column 'text'"),
-        ("cut \ud83d", "half a character in column 'text'"),
+        ("cut \ud83d", "an unpaired surrogate in column 'text'"),
     ],
 )
 def test_cell_that_is_no_text_is_refused(tmp_path: Path, value: object, expected: str) -> None:

@@ -37,7 +37,7 @@ def test_missing_column_names_what_the_user_sets() -> None:
         (None, "no text (null or NaN) in column 'text'"),
         (float("nan"), "no text (null or NaN) in column 'text'"),
         (3, "3 in column 'text'"),
-        ("cut \ud83d", "half a character in column 'text'"),
+        ("cut \ud83d", "an unpaired surrogate in column 'text'"),
     ],
 )
 def test_cell_that_is_no_text_is_refused(value: object, message: str) -> None:

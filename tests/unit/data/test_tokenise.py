@@ -163,7 +163,7 @@ def test_cache_that_cannot_be_written_is_told_of_once_and_done_without(
     assert ids(tokens) == tokenizer(TEXTS)["input_ids"]
     assert ids(pickle.loads(pickle.dumps(tokens))) == ids(tokens)
     (sentence,) = tell_of_temporary_cache()
-    assert f"the cache {cache} cannot be written: a file is there where a folder is needed" in sentence
+    assert f"the cache {cache} cannot be written: it is a file, where a folder is needed" in sentence
     tokenise(TEXTS, tokenizer, 63)
     assert list(tell_of_temporary_cache()) == []
     leave_temporary_cache()

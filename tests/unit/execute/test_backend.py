@@ -110,8 +110,11 @@ def test_a_pack_whose_process_was_killed_is_tried_again_as_it_was_and_then_in_ha
     assert [run for part in again for run in part.runs] == list(own.pack.runs)
     assert sorted(len(part.runs) for part in again) == [1, 2]
     assert (own.ended, list(own.store.read_records())) == ([], [])
-    assert ["as it was" in said or "from the states kept" in said for said in own.said] == [True, False]
-    assert "in halves: words/all/0, words/all/1, words/all/2" in own.said[1]
+    assert ["as it was" in said or "resuming from the saved state" in said for said in own.said] == [
+        True,
+        False,
+    ]
+    assert "in two halves: words/all/0, words/all/1, words/all/2" in own.said[1]
 
 
 def test_a_pack_whose_process_ended_by_itself_is_halved_at_once(lost: Make) -> None:

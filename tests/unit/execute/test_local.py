@@ -152,9 +152,9 @@ def test_a_stopped_worker_is_spoken_of_and_ended_and_its_pack_trained_again(
     assert study.ended == [key]
     pid = stopped[0].pid  # on a busy machine workers that begin may be spoken of too
     (stop,) = (one for one in said if f"worker process {pid} is stopped" in one)
-    assert f"it has {key}; kill -CONT {pid} lets it go on" in stop
-    assert any(f"worker process {pid} has been silent for 4 s and is ended" in one for one in said)
-    assert f"a worker process was killed by signal 9; training again, from the states kept: {key}" in said
+    assert f"it has {key}; kill -CONT {pid} resumes it" in stop
+    assert any(f"worker process {pid} has been silent for 4 s and is being stopped" in one for one in said)
+    assert f"a worker process was killed by signal 9; resuming from the saved state: {key}" in said
     assert not stopped[0].is_running()
 
 
@@ -207,7 +207,7 @@ def test_a_worker_that_lives_and_tells_nothing_is_spoken_of_after_thrice_what_wa
         worker.quiet = seconds
         SilenceWatch(Patience(5, 30, 120), said.append).check(cast(WorkerProcess, worker))
     assert len(said) == 1
-    assert "worker process 7 lives and has told nothing for 20 min" in said[0]
+    assert "worker process 7 is alive but has reported nothing for 20 min" in said[0]
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "soon", "nan", "inf"])

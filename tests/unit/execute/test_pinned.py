@@ -58,7 +58,7 @@ def go_on(study: Path, capfd: pytest.CaptureFixture[str]) -> str:
 def test_a_placement_of_this_machine_is_kept(going_on: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = read(going_on)
     edit(going_on, reason="as it was chosen", threads=1)
-    assert "train in another way" not in go_on(going_on, capfd)
+    assert "train under other conditions" not in go_on(going_on, capfd)
     after = read(going_on)
     assert after == before | {"reason": "as it was chosen", "threads": 1}
 
@@ -105,7 +105,7 @@ def test_one_of_another_machine_or_question_is_said_and_not_taken(
     before = read(going_on)
     edit(going_on, **changes, workers=3)
     said = go_on(going_on, capfd)
-    assert "train in another way than those before, and may be rounded otherwise" in said
+    assert "will train under other conditions than the earlier ones, and may differ by rounding" in said
     assert what in said
     after = read(going_on)
     assert (after["machine"], after["asked"], after["workers"]) == (before["machine"], before["asked"], 0)

@@ -149,7 +149,7 @@ def test_a_model_without_a_layer_to_quantise_is_refused() -> None:
     model = make_tiny_model("bert")
     for path in list(iter_linear_layers(model)):
         model.set_submodule(path, nn.Identity())
-    with pytest.raises(ModelError, match="no layer of a bert can be put into four bits") as caught:
+    with pytest.raises(ModelError, match="no layer of a bert can be quantised to 4 bits") as caught:
         QLORA.check(make_tiny_run(), model, frozenset())
     assert "arms.arm.method" in str(caught.value)
 

@@ -65,7 +65,7 @@ def test_a_rank_beyond_any_side_of_its_layers_is_refused_before_memory_is_taken(
     shape = {"vocab_size": 100, "hidden_size": 32, "n_layer": 1, "n_head": 2}
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model("bloom", **shape))
-    with pytest.raises(ModelError, match="rank 1,000,000,000 is more than any side") as caught:
+    with pytest.raises(ModelError, match="rank 1,000,000,000 is larger than any dimension") as caught:
         inject_adapters(model, Lora(r=10**9), 0)
     assert caught.value.expected is not None
-    assert "beyond 32 a rank adds nothing" in caught.value.expected
+    assert "a rank beyond 32 adds nothing" in caught.value.expected

@@ -95,7 +95,7 @@ def test_a_model_that_comes_back_otherwise_is_not_kept(
 ) -> None:
     other = fit(labels=np.array([0, 1, 0, 1, 0, 1, 2, 0]))
     monkeypatch.setattr(word_files, "load_words", lambda _: word_files.SavedWords(other, NAMES["class"]))
-    with pytest.raises(ModelError, match="gives other values when loaded again"):
+    with pytest.raises(ModelError, match="gives different values when loaded again"):
         save_words(fit(), NAMES["class"], tmp_path, TEXTS)
 
 
@@ -140,7 +140,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "a later version": (edit_json(version=2), "version 2"),
     "other settings": (edit_json(vectorizer={"token_pattern": "(a+)+$"}), "other settings of the vectoriser"),
     "another kind": (edit_json(labels="poem"), "labels of kind 'poem'"),
-    "names that are none": (edit_json(names={"a": 1}), "names that are no list of texts"),
+    "names that are none": (edit_json(names={"a": 1}), "names that are not a list of texts"),
     "too few names": (edit_json(names=["n", "p"]), "2 different names for 3 outputs"),
     "a name twice": (edit_json(names=["n", "n", "p"]), "2 different names for 3 outputs"),
     "absurd outputs": (edit_json(outputs=10**30), "3 different names for 1000"),
@@ -158,7 +158,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "a pickle": (edit_bytes("words.safetensors", lambda _: b"\x80\x04K\x01."), "is cut or damaged"),
     "a pointer": (
         edit_bytes("words.safetensors", lambda _: b"version https://git-lfs.github.com/spec/v1\noid"),
-        "pointer of git-lfs",
+        "Git LFS pointer",
     ),
     "nan": (edit_array("coef", set_first(np.nan)), "values in coef that are not finite"),
     "infinity": (edit_array("idf", set_first(np.inf)), "values in idf that are not finite"),

@@ -84,7 +84,7 @@ def test_quantised_weights_are_refused(door: str, method: str, tmp_path: Path) -
     folder = write_checkpoint(tmp_path, "llama")
     settings = {"quant_method": method, "bits": 4, "load_in_4bit": True}
     _change(folder, "config.json", quantization_config=settings)
-    with pytest.raises(ModelError, match=rf"its weights are quantised already \({method}\)") as caught:
+    with pytest.raises(ModelError, match=rf"its weights are already quantised \({method}\)") as caught:
         DOORS[door](folder)
     assert "method: qlora" in str(caught.value)
 
@@ -93,7 +93,7 @@ def test_quantised_weights_are_refused(door: str, method: str, tmp_path: Path) -
 def test_pointers_of_git_lfs_are_named(file: str, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, "bert")
     (folder / file).write_text(POINTER, encoding="utf-8")
-    with pytest.raises(ModelError, match=f"{file} is a pointer of git-lfs") as caught:
+    with pytest.raises(ModelError, match=f"{file} is a Git LFS pointer") as caught:
         _open(folder)
     assert "git lfs pull" in str(caught.value)
 

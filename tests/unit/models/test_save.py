@@ -39,5 +39,5 @@ def test_a_head_lost_on_the_way_is_an_error(
         save_pretrained(folder, state_dict=weights)
 
     monkeypatch.setattr(model, "save_pretrained", without_head)
-    with torch.random.fork_rng(), pytest.raises(ModelError, match="other logits when loaded again"):
+    with torch.random.fork_rng(), pytest.raises(ModelError, match="different logits when loaded again"):
         save_model(model, checkpoint, tmp_path / "m", examples=TEXTS, max_length=32)

@@ -90,18 +90,18 @@ def _leave_foreign(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: (f / "model.safetensors").unlink(), "no weights are there"),
+        (lambda f: (f / "model.safetensors").unlink(), "no weights found"),
         (
             lambda f: (f / "model.safetensors").write_text(POINTER),
-            "model.safetensors is a pointer of git-lfs",
+            "model.safetensors is a Git LFS pointer",
         ),
         (lambda f: _cut(f, "model.safetensors"), r"model.safetensors is cut or damaged, at [\d,]+ bytes"),
         (lambda f: (f / "model.safetensors").write_bytes(b""), "model.safetensors is cut or damaged, at 0"),
         (lambda f: _shard(f, with_index=False), "without the index that joins them"),
-        (_drop_part, "1 of 2 parts of the weights are absent, such as model-00002-of-00002.safetensors"),
+        (_drop_part, "1 of 2 parts of the weights are missing, such as model-00002-of-00002.safetensors"),
         (_cut_part, "model-00002-of-00002.safetensors is cut or damaged"),
         (_cut_pickle, "pytorch_model.bin is cut or damaged"),
-        (_leave_foreign, "tf_model.h5 is in another program's format"),
+        (_leave_foreign, "tf_model.h5 is in the format of another program"),
     ],
 )
 def test_weights_that_cannot_be_whole_are_refused(

@@ -32,10 +32,10 @@ def warn(arms: dict[str, Any], **changes: Any) -> dict[str, str]:
 def test_a_rate_for_all_that_suits_few_names_the_arms_and_the_way_out() -> None:
     arms = {"full": FULL, "lora": LORA, "probe": PROBE}
     message = warn(arms, training={"learning_rate": 1e-4})["learning-rate"]
-    assert "training.learning_rate 0.0001 is given to arms of several methods" in message
+    assert "training.learning_rate 0.0001 is used for arms of several methods" in message
     assert "full (3e-05), lora (0.0002), probe (0.001)" in message
     assert "training.learning_rate.full=0.0001" in message
-    written = message.partition("write training: ")[2].partition(", where those")[0]
+    written = message.partition("write training: ")[2].partition(" (methods left out")[0]
     assert not warn(arms, training=YAML(typ="safe").load(written))
 
 
@@ -66,8 +66,8 @@ def test_a_grid_that_leaves_a_methods_own_rate_out_is_said() -> None:
     arms = {"full": FULL, "lora": LORA, "probe": PROBE}
     message = warn(arms, tune={"learning_rate": [1e-5, 3e-5, 1e-4]})["learning-rate-grid"]
     assert "tries 1e-05 to 0.0001" in message
-    assert "lora (0.0002), probe (0.001) lie outside" in message
-    assert "full" not in message.partition("lie outside")[0]
+    assert "lora (0.0002), probe (0.001) are outside" in message
+    assert "full" not in message.partition("are outside")[0]
     assert not warn(arms, tune={"learning_rate": [1e-5, 1e-3]})
     assert not warn(arms, tune={"learning_rate": {"full": [1e-3], "lora": [1e-5]}})
     assert not warn({"full": FULL}, tune={"learning_rate": [1e-3]})
@@ -121,7 +121,7 @@ def test_random_weights_under_adapters_are_said_with_lines_that_can_be_written(
     arms = others | {"random": RANDOM_LORA}
     message = warn(arms, tune=tune)["frozen-noise"]
     assert "random: method lora trains 1.6% (1,600 of 100,000 weights) of a random network" in message
-    line, _, also = message.partition("at a rate of its own: arms: ")[2].partition(", and the same tune in ")
+    line, _, also = message.partition("at its own rate: arms: ")[2].partition(", and the same tune in ")
     assert also.split(", ") == (alike or [""])
     written = YAML(typ="safe").load(line)
     assert written["random"]["tune"]["learning_rate"] == [3e-5, 1e-4, 3e-4, 1e-3]

@@ -68,7 +68,7 @@ def test_a_pack_that_is_asked_for_needs_more(study_file: StudyFile, monkeypatch:
     assert _lowest(plans[4]) > _lowest(plans[1])
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10, total=64 * GIB))
     (text,) = _memory_warnings(planned(study_file, pack=4, seeds=[0, 1]))
-    assert "4 runs of pretrained, random as one need" in text
+    assert "4 runs of pretrained, random together need" in text
     assert "lower pack" in text
 
 

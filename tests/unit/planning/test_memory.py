@@ -135,7 +135,7 @@ def test_a_model_that_cannot_be_traced_has_no_estimate(
     monkeypatch.setattr(memory, "trace_memory", failing)
     planned = plan(load_study(study_file()))
     assert {group.memory_bytes for group in planned.cost.groups if group.alone is None} == {None}
-    assert any("need in memory is not known" in warning.message for warning in planned.warnings)
+    assert any("need is not known before they train" in warning.message for warning in planned.warnings)
 
 
 def test_a_plan_knows_the_needs_of_many_arms_of_pefts(study_file: StudyFile) -> None:

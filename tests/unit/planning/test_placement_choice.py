@@ -115,7 +115,7 @@ def test_both_cases_are_probed_with_all_their_threads() -> None:
 def test_workers_that_memory_does_not_hold_are_not_chosen() -> None:
     placement = _place(_two_or_one(together=0.1, alone=0.1, memory=20))
     assert (placement.workers, placement.threads) == (1, 2)
-    assert "memory holds 1 of 2 workers" in placement.reason
+    assert "memory fits 1 of 2 workers" in placement.reason
 
 
 @pytest.mark.parametrize(("memory", "workers"), [(10, 2), (12, 2), (20, 1)])
@@ -194,7 +194,7 @@ def test_a_bag_of_words_needs_no_probe() -> None:
     groups = [Group((WORDS,), "it is fitted")]
     placement = choose_placement(groups, {}, _Timer({}), workers=4, pack=4)
     assert (placement.workers, placement.threads, placement.pack) == (1, 2, 1)
-    assert placement.reason == "a bag of words needs no more"
+    assert placement.reason == "a bag of words needs only one"
 
 
 # Packs
@@ -353,7 +353,7 @@ def test_few_steps_are_not_timed_and_memory_decides(gib: float, pack: int) -> No
     timer = _Timer({})
     placement = _place(timer, runs=40, gpus=make_gpus(), pack="auto", steps=400, estimate=_need(gib))
     assert (placement.workers, placement.pack, timer.asked) == (1, pack, [])
-    by_memory = f"; {pack} runs as one by what memory is expected to hold" if pack > 1 else ""
+    by_memory = f"; {pack} runs together, by expected memory" if pack > 1 else ""
     assert placement.reason == f"one process on Fake 80{by_memory}"
 
 
@@ -397,7 +397,7 @@ def test_each_gpu_gets_a_process_as_long_as_there_are_packs(
 def test_a_group_is_shared_out_to_all_gpus() -> None:
     placement = _place(_Timer({}), runs=6, gpus=make_gpus(2), pack="auto", steps=100, estimate=_need(0.1))
     assert (placement.workers, placement.pack) == (2, 3)
-    assert placement.reason.startswith("2 processes, each on a GPU of its own; 3 runs as one")
+    assert placement.reason.startswith("2 processes, one per GPU; 3 runs together")
 
 
 def test_processes_that_share_a_gpu_share_its_memory() -> None:

@@ -121,8 +121,8 @@ def test_a_choice_that_has_changed_is_said() -> None:
     assert list(describe_changed_choices(tuned(), [*records, *judged(HIGH, (0, 1, 2))])) == []
     (sentence,) = describe_changed_choices(tuned(), [*records, *judged(LOW, (0, 1, 2))])
     assert sentence == (
-        "pretrained: tuning chooses learning_rate 0.0001 now, and 3 runs were judged at learning_rate 1e-05: "
-        "they no longer count, and are made again at the new point"
+        "pretrained: tuning chooses learning_rate 0.0001 now, but 3 runs were trained at "
+        "learning_rate 1e-05: they no longer count, and are redone at the new point"
     )
     again = [*records, *judged(LOW, (0, 1, 2)), *judged(HIGH, (0, 1, 2))]
     assert list(describe_changed_choices(tuned(), again)) == [], "it has been said when they were made again"

@@ -30,14 +30,14 @@ def test_it_tells_how_the_model_was_made_and_what_it_reached() -> None:
     lines = card(question="Does it help?").splitlines()
     assert "# pretrained, from the study “Does it help?”" in lines
     assert "8 training examples, seed 2, epoch 3." in lines
-    assert any(line.startswith("Tuned from `m` (its weights) with") for line in lines)
+    assert any(line.startswith("Fine-tuned from `m` (its weights) with") for line in lines)
     assert "| valid | 75.0 |" in lines
     assert "| test | 50.0 |" in lines
     assert "Labels: `x`, `y`." in lines
 
 
 def test_random_weights_are_said_to_be_random() -> None:
-    assert "Tuned from `m` (random weights) with" in card("random")
+    assert "Fine-tuned from `m` (random weights) with" in card("random")
 
 
 def test_a_bag_of_words_tells_how_it_was_fitted_and_what_reads_it() -> None:
@@ -50,7 +50,7 @@ def test_a_bag_of_words_tells_how_it_was_fitted_and_what_reads_it() -> None:
     assert "8 training examples,\ninverse regularisation strength 3." in text
     assert "`headstart predict` reads this folder" in text
     assert "Labels: `x`, `y`." in text
-    assert "Tuned from" not in text
+    assert "Fine-tuned from" not in text
 
 
 def test_an_adapter_that_transformers_loads_says_so() -> None:
@@ -65,7 +65,9 @@ def test_an_adapter_that_transformers_loads_says_so() -> None:
 
 def test_an_arm_may_start_from_a_checkpoint_of_its_own() -> None:
     arms = {"other": {"init": "folder/of/weights"}, "random": {"init": "random"}, "words": None}
-    assert "Tuned from `folder/of/weights` (its weights) with" in card("other", arms=arms, confounded=True)
+    assert "Fine-tuned from `folder/of/weights` (its weights) with" in card(
+        "other", arms=arms, confounded=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,4 +179,4 @@ def test_what_people_write_stays_text_in_it() -> None:
 def test_it_tells_no_folder_that_a_checkpoint_lies_in() -> None:
     text = card(model="/home/somebody/models/bert")
     assert "somebody" not in text
-    assert "Tuned from `bert` (its weights) with" in text
+    assert "Fine-tuned from `bert` (its weights) with" in text

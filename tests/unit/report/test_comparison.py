@@ -151,7 +151,7 @@ def test_looks_before_are_named_in_the_heading_and_below(lab: Comparison) -> Non
     shown = replace(lab, contrasts=(contrast,), earlier_looks=looks)
     _, contrasts, *_ = make_tables(shown)
     assert contrasts[0][2:4] == ["95% CI, 3 looks", "p, adjusted"]
-    assert "looked at with 3 and with 5 seeds before" in " ".join(rendered_lines(render_comparison(shown)))
+    assert "already inspected with 3 and with 5 seeds" in " ".join(rendered_lines(render_comparison(shown)))
 
 
 def test_two_studies_are_headed_as_such(lab: Comparison) -> None:

@@ -84,13 +84,13 @@ def test_groups_of_test_examples_are_counted() -> None:
     (sentence,) = draw_conclusions(with_contrast(test_groups=40))
     assert sentence.endswith("3 seeds and 2,000 test examples in 40 groups).")
     few = draw_conclusions(with_contrast(test_groups=8))
-    assert few[-1].startswith("Intervals rest on few groups of test examples (8)")
+    assert few[-1].startswith("Intervals are based on few groups of test examples (8)")
 
 
 def test_groups_of_a_comparison_are_explained() -> None:
     notes = explain_comparison(comparison(contrast(test_groups=8)))
     assert any(note.startswith("Test examples are in 8 groups") for note in notes)
-    assert any(note.startswith("Intervals rest on few groups") for note in notes)
+    assert any(note.startswith("Intervals are based on few groups") for note in notes)
 
 
 def test_worse_arm_is_told() -> None:
@@ -130,8 +130,8 @@ def test_verdicts_by_a_margin_are_told_with_it(verdict: str, start: str) -> None
 @pytest.mark.parametrize(
     ("stated", "words"),
     [
-        ("before the results", "stood in the study file before"),
-        ("after the results", "verdicts by it explore"),
+        ("before the results", "was set in the study file before"),
+        ("after the results", "verdicts that use it are exploratory"),
     ],
 )
 def test_when_a_margin_was_stated_is_said(stated: Any, words: str) -> None:
@@ -166,7 +166,7 @@ def test_two_seeds_are_said_to_be_few() -> None:
 
 def test_of_an_arm_whose_every_run_failed_this_alone_is_said() -> None:
     (sentence,) = draw_conclusions(findings_of({"pretrained": (None, None), "random": (0.5, 0.6)}))
-    assert sentence.startswith("Some runs failed and are in no figure (2 of 2 of pretrained): ")
+    assert sentence.startswith("Some runs failed and are excluded (2 of 2 of pretrained): ")
 
 
 def test_sentences_are_of_the_last_size() -> None:
@@ -263,7 +263,7 @@ def test_few_seeds_of_a_comparison_are_explained() -> None:
 
 def test_unknown_test_examples_are_said() -> None:
     (note,) = explain_comparison(comparison(contrast(n_seeds=6, min_p=0.03, test_examples=None)))
-    assert note == "Scores of single test examples are not known: intervals hold for this test set only."
+    assert note == "Per-example scores are not available: intervals hold for this test set only."
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_a_looks_sentence_stands_below_the_verdicts_of_a_study_that_grew() -> No
     sentences = draw_conclusions(found)
     assert "(95% interval for 3 looks +10.0 to +24.0; 8 seeds" in sentences[0]
     assert sentences[1].startswith(
-        "Results were looked at with 3 and with 5 seeds before: verdicts and intervals allow for 3 looks."
+        "Results were already inspected with 3 and with 5 seeds: verdicts and intervals allow for 3 looks."
     )
     assert not any("looked" in line for line in draw_conclusions(replace(found, stopping_rule=RULE)))
 
@@ -316,7 +316,7 @@ def test_a_margin_stated_after_the_results_is_said_where_a_study_ends() -> None:
         draw_conclusions(replace(with_contrast(), margin=Margin(value=1.0, stated=stated)))
         for stated in ("after the results", "before the results")
     )
-    assert after[1].startswith("The margin, 1 point, was stated after the results")
+    assert after[1].startswith("The margin, 1 point, was set after the results")
     assert not any("margin" in sentence for sentence in before)
 
 
@@ -365,5 +365,5 @@ def test_a_table_never_says_no_difference_beside_an_interval_without_zero(
 def test_sizes_that_seeds_draw_are_told_of_once() -> None:
     draws = [contrast(size=n, holds_for=f"for other draws of {n} of these training texts") for n in (16, 64)]
     assert list(describe_training_texts(draws)) == [
-        "Verdicts hold for other draws of so many of these training texts."
+        "Verdicts hold for other draws of as many of these training texts."
     ]

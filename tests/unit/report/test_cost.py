@@ -42,7 +42,7 @@ def test_a_row_tells_parameters_and_memory_of_an_arm() -> None:
 def test_packs_and_what_was_measured_are_shown() -> None:
     group = replace(COST.groups[0], pack=2, measured=MeasuredSteps(int(1.2 * GIB), 0.1, 2))
     assert rows(replace(COST, groups=(group,)))[1] == (
-        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 as one 1.2 GiB, 2 as one"
+        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 together 1.2 GiB, 2 together"
     )
 
 
@@ -50,7 +50,7 @@ def test_without_steps_the_time_is_not_known() -> None:
     assert list(describe_cost(COST)) == [
         "memory: 7.0 GiB free",
         "disk: 200.0 MiB for the results; 50.00 GiB free",
-        "time: not known; --probe makes a few steps of each kind of run to tell",
+        "time: not estimated; add --probe",
     ]
 
 
@@ -62,9 +62,9 @@ def test_with_steps_it_is_and_so_is_the_placement() -> None:
         seconds=Range(low=60, high=6000),
     )
     assert list(describe_cost(cost))[2:] == [
-        "  and up to 90.0 MiB for each run while it is unfinished",
+        "  plus up to 90.0 MiB per unfinished run",
         "time: 60 s to 1 h 40 min",
-        "  2 at a time, at most 4 runs as one (asked for)",
+        "  2 at a time, at most 4 runs together (asked for)",
     ]
 
 
@@ -87,7 +87,7 @@ def test_on_a_gpu_the_table_is_of_its_memory() -> None:
     group = replace(ON_GPU.groups[0], measured=measured)
     assert rows(replace(ON_GPU, groups=(group,)))[:2] == [
         "arm parameters trainable GPU memory, expected measured",
-        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 as one 1.2 GiB, 2 as one",
+        "a 22,807,552 1,000 1.0 to 1.5 GiB, 2 together 1.2 GiB, 2 together",
     ]
 
 

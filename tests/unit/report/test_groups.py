@@ -57,8 +57,8 @@ def test_a_number_of_groups_is_named_where_all_have_it() -> None:
     [
         (None, None),
         (10, None),
-        (9, "Intervals rest on few groups of test examples (9)"),
-        (1, "All test examples are of one group: intervals are over seeds"),
+        (9, "Intervals are based on few groups of test examples (9)"),
+        (1, "All test examples are in one group: intervals are over seeds"),
     ],
 )
 def test_few_groups_are_warned_of(groups: int | None, start: str | None) -> None:
@@ -68,5 +68,5 @@ def test_few_groups_are_warned_of(groups: int | None, start: str | None) -> None
 
 def test_a_comparison_says_that_groups_take_the_place_of_examples() -> None:
     (note,) = explain_groups([contrast(50, 12), contrast(50, 12)], ())
-    assert note.startswith("Test examples are in 12 groups, which take their place in intervals")
+    assert note.startswith("Test examples are in 12 groups: intervals, bootstraps")
     assert list(explain_groups([contrast(50, None)], ())) == []

@@ -41,25 +41,25 @@ def render(**changes: Any) -> list[str]:
 
 def test_what_was_seen_and_guessed_is_said() -> None:
     assert render() == [
-        "a.csv: 100 rows, all looked at; median 9 words",
+        "a.csv: 100 rows, all read; median 9 words",
         "task classification: text one + two; label kind (5 classes: a, 'b, c', d, e, ...)",
         "wrote study.yaml, and study.schema.json for your editor; next: headstart plan study.yaml",
     ]
 
 
 def test_rows_that_were_not_seen_are_said() -> None:
-    assert render(rows=10_000, seen=5000)[0].startswith("a.csv: 10000 rows, 5000 looked at, spread over")
+    assert render(rows=10_000, seen=5000)[0].startswith("a.csv: 10000 rows, 5000 read, spread over")
 
 
 def test_schema_of_another_version_is_said() -> None:
     *_, caution, last = render_init(replace(make_draft(), is_other_schema=True)).splitlines()
-    assert caution.endswith("`headstart schema > study.schema.json` renews it")
+    assert caution.endswith("`headstart schema > study.schema.json` updates it")
     assert last == "wrote study.yaml; next: headstart plan study.yaml"
 
 
 def test_columns_passed_over_are_named() -> None:
-    shown = render(passed_over={"": "tells rows apart", "lang": "always en"})
-    assert "passed over: (no name) (tells rows apart), lang (always en)" in shown
+    shown = render(passed_over={"": "a row identifier", "lang": "always en"})
+    assert "not used: (no name) (a row identifier), lang (always en)" in shown
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_columns_passed_over_are_named() -> None:
         ({"doubts": ("x or y",)}, "! x or y"),
         (
             {"faults": ("text is empty in 1 of 9",)},
-            "! text is empty in 1 of 9: mend the rows, or leave them out by `skip_invalid: true` in data",
+            "! text is empty in 1 of 9: fix these rows, or skip them with `skip_invalid: true` in data",
         ),
-        ({"long_tokens": 900}, "! long texts have about 900 tokens, and are cut at 512"),
+        ({"long_tokens": 900}, "! long texts have about 900 tokens and are cut at 512"),
         (
             {"task": "instruction", "columns": {"messages": "chat"}},
-            "! model some/model stands in for yours: name a causal model with --model, or in the file",
+            "! model some/model is a placeholder: choose a causal model with --model, or in the file",
         ),
     ],
 )

@@ -37,8 +37,8 @@ FOUND = Judgements(
     ("verdict", "begins"),
     [
         ("better", "lora beats base: its answer is preferred on 72.5% (60.0 to 82.0) of 40 prompts"),
-        ("worse", "lora is behind base: its answer is preferred on 72.5%"),
-        ("undecided", "Between lora and base nothing is decided: lora's answer is preferred on 72.5%"),
+        ("worse", "lora is worse than base: its answer is preferred on 72.5%"),
+        ("undecided", "No clear difference between lora and base: lora's answer is preferred on 72.5%"),
     ],
 )
 def test_the_conclusion_has_the_words_of_the_others(verdict: Verdict, begins: str) -> None:
@@ -57,10 +57,10 @@ def test_tables_hold_counts_rate_and_verdict() -> None:
 
 
 def test_notes_say_what_is_counted_and_what_is_not_covered() -> None:
-    assert any("says nothing of other seeds" in note for note in explain_judgements(FOUND))
+    assert any("not for other seeds" in note for note in explain_judgements(FOUND))
     assert any("One judge" in note for note in explain_judgements(FOUND))
     counted = list(explain_judgements(replace(FOUND, equal=1, unjudged=3, groups=7, notes=("a is b",))))
     assert counted[0] == "a is b"
     assert any("over 7 groups of prompts" in note for note in counted)
-    assert any("1 pair of the same answer" in note for note in counted)
-    assert any("3 rows of the sheet nobody has judged" in note for note in counted)
+    assert any("1 pair of identical answers" in note for note in counted)
+    assert any("3 rows of the sheet not judged" in note for note in counted)

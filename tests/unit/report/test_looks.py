@@ -16,13 +16,19 @@ def looks(*n_seeds: int) -> list[Look]:
 @pytest.mark.parametrize(
     ("earlier", "words"),
     [
-        ((3,), "with 3 seeds before: verdicts and intervals allow for 2 looks. This one may err in 0.42% of"),
-        ((3, 5, 8), "with 3, with 5 and with 8 seeds before: verdicts and intervals allow for 4 looks."),
+        (
+            (3,),
+            (
+                "with 3 seeds: verdicts and intervals allow for 2 looks. The error rate of this look is "
+                "0.42%, that of"
+            ),
+        ),
+        ((3, 5, 8), "with 3, with 5 and with 8 seeds: verdicts and intervals allow for 4 looks."),
     ],
 )
 def test_looks_are_counted_with_their_seeds(earlier: tuple[int, ...], words: str) -> None:
     (sentence,) = explain_looks(looks(*earlier))
-    assert sentence.startswith("Results were looked at " + words)
+    assert sentence.startswith("Results were already inspected " + words)
 
 
 def test_a_first_look_is_not_spoken_of() -> None:

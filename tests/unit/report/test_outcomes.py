@@ -17,12 +17,12 @@ def make_row(arm: str = "random", size: Any = "all", **values: Any) -> OutcomeRo
 
 def test_runs_that_failed() -> None:
     (sentence,) = describe_failed_runs([make_row(n_failed=1, n_collapsed=0)])
-    assert sentence.startswith("1 run failed and is in no figure (1 of 10 of random): means")
-    assert "of the runs that ended" in sentence
+    assert sentence.startswith("1 run failed and is excluded (1 of 10 of random): means")
+    assert "cover finished runs only" in sentence
     rows = [make_row(n_failed=2, n_collapsed=None), make_row("lora", 50, n_failed=1, n_collapsed=1)]
     (failed,) = describe_failed_runs(rows)
     assert failed.startswith(
-        "Some runs failed and are in no figure (2 of 10 of random, 1 of 10 of lora with 50 examples)"
+        "Some runs failed and are excluded (2 of 10 of random, 1 of 10 of lora with 50 examples)"
     )
 
 

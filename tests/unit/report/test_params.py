@@ -75,18 +75,18 @@ def test_what_is_left_out_is_said() -> None:
     size = make_size()
     lines = render(make_size(counted=size.full.omit(["norms", "blocks"]), omitted=("norms", "blocks")))
     assert "8,000 parameters" in lines
-    assert "left out: norms, blocks" in lines
-    assert "full tuning, without activations: 203.8 KiB" in lines
+    assert "excluded: norms, blocks" in lines
+    assert "full fine-tuning, without activations: 203.8 KiB" in lines
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({}, "all weights take 50.9 KiB in 32 bits"),
-        ({"bits": 16, "weight_bytes": 26_080}, "all weights take 25.5 KiB in 16 bits"),
+        ({}, "all weights: 50.9 KiB in 32 bits"),
+        ({"bits": 16, "weight_bytes": 26_080}, "all weights: 25.5 KiB in 16 bits"),
         (
             {"bits": 4, "quantised": 4800, "weight_bytes": 35_000},
-            "all weights take 34.2 KiB, 4,800 of them in 4 bits and the rest in 32",
+            "all weights: 34.2 KiB, 4,800 of them in 4 bits and the rest in 32",
         ),
     ],
 )
@@ -98,10 +98,10 @@ def test_adapters_are_told_with_what_other_settings_cost() -> None:
     lines = render(make_size(lora=LORA))
     assert "3 layers have an adapter: query" in lines
     assert "480 adapter weights = 3 x 2 x (40 + 40)" in lines
-    assert "82 weights of the head train whole beside them" in lines
+    assert "82 weights of the head train in full as well" in lines
     assert "562 trainable, 4.31% of 13,040; scale 5.5" in lines
     assert "the adapter's file: 2.2 KiB" in lines
     assert {"r=4", "target=all", "bias=all"} <= {line.split()[0] for line in lines if line}
     assert ["bias=all", "+123"] in [line.split() for line in lines]
     # 52,160 bytes of weights; 16 for each that trains, less the 4 that a head's weight has already.
-    assert "training so, without activations: 59.4 KiB" in lines
+    assert "training with this adapter, without activations: 59.4 KiB" in lines

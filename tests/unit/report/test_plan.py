@@ -73,9 +73,10 @@ def test_who_sets_each_arms_rate_is_shown_and_in_json() -> None:
     }
     of = study(tune=None, arms=arms, training={"learning_rate": {"full": 1e-4}}, confounded=True)
     shown = lines(planned(of))
-    said = next(line for line in shown if line.startswith("rates are set by"))
+    said = next(line for line in shown if line.startswith("learning rates set by"))
     assert said == (
-        "rates are set by the study: a; what suits the method: low; the arm: own; the arm's own grid: tried"
+        "learning rates set by the study: a; the method's default: low; the arm: own; the arm's own "
+        "grid: tried"
     )
     assert planned(of).to_dict()["learning_rates"] == {
         "a": {"values": [1e-4], "source": "study", "suits_method": 3e-5},
@@ -97,10 +98,10 @@ def test_what_can_train_as_one_is_said_and_why_not() -> None:
     together = GroupCost(tuple(key for key in keys if key[0] in "ar"), None, 1, None)
     words = GroupCost(tuple(key for key in keys if key.startswith("words")), "it is fitted", 1, None)
     shown = lines(planned(of, groups=[together, words]))
-    assert "a, r: up to 4 can train as one; a probe decides how many do" in shown
+    assert "a, r: up to 4 train together (chosen automatically)" in shown
     assert not any("it is fitted" in line for line in shown), "nobody expects a bag of words to be stacked"
     alone = replace(together, alone="its weight is elsewhere")
-    assert "a, r: each by itself, for its weight is elsewhere" in lines(planned(of, groups=[alone]))
+    assert "a, r: trained one at a time (its weight is elsewhere)" in lines(planned(of, groups=[alone]))
 
 
 def test_data_warnings_and_the_question_are_said() -> None:
@@ -127,4 +128,4 @@ def test_more_labels_than_fit_are_counted() -> None:
 
 def test_a_study_that_is_done_says_so() -> None:
     of = study()
-    assert "all runs done" in lines(planned(of, [run.key for run in expand_runs(of)]))
+    assert "all runs are finished" in lines(planned(of, [run.key for run in expand_runs(of)]))

@@ -27,7 +27,7 @@ def shown(variances: VarianceComponents, difference: float | None = None, **chan
 
 def test_the_table_holds_what_is_detectable_by_seeds() -> None:
     lines = shown(OF_SEEDS)
-    assert "smallest difference shown four times in five, points" in lines
+    assert "minimum detectable difference (80% power), points" in lines
     assert "contrast test examples 2 seeds 3 seeds 5 seeds 10 seeds 20 seeds" in lines
     figures = (f"{100 * detectable_difference(OF_SEEDS, n, 2000):.1f}" for n in (2, 3, 5, 10, 20))
     assert f"2,000 {' '.join(figures)}" in lines
@@ -51,7 +51,7 @@ def test_the_cheapest_pair_is_named() -> None:
     assert pair is not None
     counts = f"{pair.n_seeds} seeds, {pair.n_examples:,} test examples"
     lines = shown(OF_SEEDS, 0.1, seed_cost=50.0)
-    assert f"the cheapest pair that shows it, at 50 test examples a seed: {counts}" in " ".join(lines)
+    assert f"cheapest combination that detects it, at 50 test examples per seed: {counts}" in " ".join(lines)
 
 
 def test_measured_variances_come_with_their_range() -> None:
@@ -59,11 +59,11 @@ def test_measured_variances_come_with_their_range() -> None:
     text = " ".join(shown(squares.estimate_components(), 0.05, squares=squares, n_tests=6))
     ranges = PowerRanges(squares, np.random.default_rng(0), alpha=0.05 / 6)
     low, high = (100 * end for end in ranges.detectable_difference(3, 2000))
-    ends = f"from {low:.1f} to {f'{high:.1f}' if high <= 100 else 'over 100'} on (80% range)"
-    assert f"by the variances of 3 seeds, which are uncertain: {ends}" in text
+    ends = f"{low:.1f} to {f'{high:.1f}' if high <= 100 else 'over 100'} (80% range)"
+    assert f"variances from 3 seeds are uncertain: {ends}" in text
     few, many = ranges.find_required_seeds(0.05, 2000)
-    assert f"seeds are enough (80%: {few} to {many})" in text
-    assert "holds for all 6 contrasts at once: each alone at 99.2%" in text
+    assert f"seeds are enough (80% range: {few} to {many})" in text
+    assert "simultaneous intervals of all 6 contrasts: each at 99.2%" in text
     assert "plan with the upper end" in text
 
 
@@ -89,7 +89,7 @@ def test_the_limiting_factor_is_named() -> None:
         by_seeds, by_examples = (
             100 * detectable_difference(parts, seeds, count) for seeds, count in ((6, 2000), (3, 4000))
         )
-        twice = f"twice the seeds show {by_seeds:.1f}, twice the examples {by_examples:.1f}"
+        twice = f"{by_seeds:.1f} with twice the seeds, {by_examples:.1f} with twice the examples"
         assert f"{factor} are the limiting factor: {twice}" in shown(parts)
 
 
@@ -108,7 +108,7 @@ def test_what_a_difference_requires_is_counted() -> None:
     needed = find_required_seeds(0.1, OF_SEEDS, 2000)
     assert needed is not None
     assert f"with these test examples: {needed} seeds are enough" in lines
-    assert any(line.startswith("10.0 points would be shown ") for line in lines)
+    assert any(line.startswith("power for a difference of 10.0 points: ") for line in lines)
 
 
 def test_what_no_number_reaches_is_said() -> None:

@@ -51,7 +51,7 @@ def test_an_interval_names_its_object_or_its_assumption(rule: StoppingRule, word
 def test_unknown_examples_and_other_metrics_are_said() -> None:
     known, of_loss = explain_stopping([contrast()], "loss", SIGNS)
     assert "for other seeds and test examples" in known
-    assert of_loss == "The rule was about accuracy: of loss it may have decided nothing."
+    assert of_loss == "The rule was for accuracy: it may not have settled loss."
     (unknown,) = explain_stopping([contrast(test_examples=None)], "accuracy", NORMAL)
     assert "on this test set only" in unknown
     assert "on the assumption that differences over seeds are normal" in unknown

@@ -132,5 +132,5 @@ def test_parts_with_files_are_not_split_off(tmp_path: Path, parts: tuple[str, ..
 
 def test_placeholder_of_a_model_is_said_to_be_one(tmp_path: Path) -> None:
     draft = make_draft(tmp_path, "instruction")
-    assert "stands in for yours" not in format_study(draft)
-    assert "stands in for yours" in format_study(replace(draft, chose_model=True))
+    assert "a placeholder" not in format_study(draft)
+    assert "a placeholder: any causal model" in format_study(replace(draft, chose_model=True))

@@ -147,10 +147,10 @@ def test_grid_table_leaves_cells_of_other_grids_empty() -> None:
 
 
 def test_summary_holds_grid_conclusions_warnings_and_failures(tmp_path: Path) -> None:
-    warning = StudyWarning(kind="leak", message="2 examples of test (1.0%) are in train too")
+    warning = StudyWarning(kind="leak", message="2 examples of test (1.0%) are also in train")
     findings = findings_of({"pretrained": (0.8, None), "random": (0.6, 0.6)}, warning)
     lines = rendered_lines(render_study_summary(findings, tmp_path))
-    assert "! 2 examples of test (1.0%) are in train too" in lines
+    assert "! 2 examples of test (1.0%) are also in train" in lines
     assert "failed: pretrained/all/1: loss nan" in lines
     assert "One seed gives no interval; use seeds=3 or more." in lines
     assert f"all findings {tmp_path}/results.json" in lines
@@ -219,6 +219,6 @@ def test_seeds_that_are_judged_at_several_points_are_counted() -> None:
     assert "pretrained rate 0.0001 (2); rate 1e-05 (1) 50.0 ± 0.0 50.0 50.0 50.0 -" in results(findings)
     caption = " ".join(rendered_lines(render_grid_table(findings)))
     assert (
-        "each seed is judged at the point that the others choose, chosen without the seed it is judged by"
-        in caption
-    )
+        "each seed is evaluated at the point that the other seeds choose, chosen without the seed it "
+        "is evaluated on"
+    ) in caption

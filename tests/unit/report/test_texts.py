@@ -47,7 +47,7 @@ def test_of_many_labels_the_rare_ones_are_summed_up() -> None:
 def test_sets_of_labels_tell_how_many_an_example_has() -> None:
     lines = shown(LabelStatistics({"a": counts(6, 3, 4)}, {"train": 1.25, "valid": 1.0, "test": 0.5}))
     assert lines[-3:] == [
-        f"labels a text, {part}: {mean} on average"
+        f"labels per text, {part}: {mean} on average"
         for part, mean in (("train", "1.25"), ("valid", "1.00"), ("test", "0.50"))
     ]
 
@@ -73,9 +73,9 @@ def test_lengths_are_told_for_each_tokenizer_and_limit() -> None:
     lengths = LengthStatistics(64, dict.fromkeys(PARTS, of_part), (Bar(1, 31, 8),))
     lines = list(describe_lengths({"m (at most 64)": lengths, "n (at most 32)": lengths}))
     assert lines[:3] == [
-        "tokens a text of train, for m (at most 64):",
+        "tokens per training text, for m (at most 64):",
         "  mean 12.3, median 11, 95% of texts up to 20, longest 30",
         "  1 - 30  ████████████████████████ 8",
     ]
-    assert lines[3] == "tokens a text of train, for n (at most 32):"
+    assert lines[3] == "tokens per training text, for n (at most 32):"
     assert len(lines) == 6

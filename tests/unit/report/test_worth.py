@@ -59,20 +59,20 @@ def test_where_nothing_is_sure_nothing_is_said(low: Any, high: Any) -> None:
 def test_a_curve_that_fell_is_told() -> None:
     (_, note) = explain_worth([row(198, 190, 250, below_again=500), row(300, 200, 400)])
     assert note == (
-        "random does not only rise with labels: it reaches 70.1 with 198 (below it again with 500). Worth is "
-        "the fewest with which it reaches a score."
+        "random does not rise steadily with labels: it reaches 70.1 with 198 (below it again with "
+        "500). Worth is the fewest with which it reaches a score."
     )
 
 
 def test_sizes_far_apart_are_named_once() -> None:
     rows = [row(198, 190, 250, wide_gaps=((125, 2000),))] * 2
     (_, note) = explain_worth(rows)
-    assert note.startswith("random was run with no number of labels between 125 and 2,000, which are")
+    assert note.startswith("random was run with no number of labels between 125 and 2,000, more than a")
 
 
 def test_each_interval_is_said_to_be_its_own() -> None:
     (note,) = explain_worth([row(300, 200, 400)])
-    assert "each holds by itself" in note
+    assert "each 95% interval holds on its own" in note
     assert list(explain_worth([])) == []
 
 
@@ -80,8 +80,8 @@ def test_a_worth_that_may_be_anything_is_said_once_and_in_no_table() -> None:
     open_rows = [row(500, "under", "over").model_copy(update={"arm": arm}) for arm in ("a", "b")]
     (sentence,) = describe_label_worths(open_rows)
     assert sentence == (
-        "How many labels of random the other arms are worth cannot be told from these sizes (125 to 2,000 "
-        "labels)."
+        "How many labels of random the other arms are worth cannot be estimated from these sizes "
+        "(125 to 2,000 labels)."
     )
     assert not any(is_told(row) for row in open_rows)
     assert list(explain_worth(open_rows)) == [sentence]

@@ -61,5 +61,5 @@ def test_every_value_of_a_record_is_in_its_digest(tmp_path: Path) -> None:
     for key, value in changes.items():
         if values[key] != value:
             file.write_text(json.dumps(values | {key: value}), encoding="utf-8")
-            with pytest.raises(DamagedFileError, match="its digest is another"):
+            with pytest.raises(DamagedFileError, match="its digest differs"):
                 read_record(file, layout)

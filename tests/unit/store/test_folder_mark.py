@@ -52,7 +52,7 @@ def test_a_study_file_of_somebody_else_is_not_overwritten(tmp_path: Path, conten
 
 def test_a_study_file_that_was_changed_in_our_folder_is_not_overwritten(layout: StudyLayout) -> None:
     layout.study_file.write_text(OWN, encoding="utf-8")
-    with pytest.raises(OutputError, match="is not as headstart wrote it"):
+    with pytest.raises(OutputError, match="was changed since headstart wrote it"):
         check_ours(layout)
 
 
@@ -87,7 +87,7 @@ def test_names_alone_do_not_make_a_folder_ours(tmp_path: Path, plan: str) -> Non
     (tmp_path / "study.yaml").write_text(dump_study(make_study(tmp_path)), encoding="utf-8")
     (tmp_path / "plan.json").write_text(plan, encoding="utf-8")
     (tmp_path / "runs").mkdir()
-    with pytest.raises(OutputError, match="holds something else than a study"):
+    with pytest.raises(OutputError, match="contains something other than a study"):
         check_ours(StudyLayout(tmp_path))
 
 
@@ -98,12 +98,12 @@ def test_a_mark_of_that_name_alone_is_none(tmp_path: Path) -> None:
     layout.mark_file.write_text('{"holds": "a diary"}', encoding="utf-8")
     assert read_mark(layout) is None
     (tmp_path / "diary.txt").touch()
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="contains something other"):
         check_ours(layout)
 
 
 def test_a_folder_whose_study_file_is_gone_says_so(layout: StudyLayout) -> None:
     write_record(layout, make_record())
     layout.study_file.unlink()
-    with pytest.raises(OutputError, match=r"its study\.yaml is gone"):
+    with pytest.raises(OutputError, match=r"its study\.yaml is missing"):
         RunStore(layout.out).open_study(make_study(layout.out))

@@ -40,7 +40,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["zzzzzzzzzzzz", "../looks", "", "abcdefghijkl.json"])
 def test_other_names_are_of_no_sheet(tmp_path: Path, name: str) -> None:
     write_judging_key(StudyLayout(tmp_path), KEY)
-    with pytest.raises(OutputError, match=r"none of the study(.|\n)*one of abcdefghijkl"):
+    with pytest.raises(OutputError, match=r"does not belong to the study(.|\n)*one of abcdefghijkl"):
         read_judging_key(StudyLayout(tmp_path), name, tmp_path / "s.csv")
 
 

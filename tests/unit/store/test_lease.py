@@ -148,7 +148,7 @@ def test_elsewhere_it_has_ended_when_nothing_changes_for_long(
         assert list_names(tmp_path) == ["a.8.held"]
     assert len(slept) * lease.POLL_SECONDS > lease.STALE_SECONDS
     assert len(told) == 1
-    assert "watching whether that is at work" in told[0]
+    assert "checking whether that is still running" in told[0]
 
 
 def test_of_many_who_take_it_over_at_once_one_has_it(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_stopped_holder_has_it_and_that_is_said(tmp_path: Path) -> None:
         while psutil.Process(child.pid).status() != psutil.STATUS_STOPPED:
             os.sched_yield()
         write_holder(tmp_path, process=child.pid, started=read_start(child.pid))
-        with pytest.raises(OutputError, match=f"which is stopped \\(kill -CONT {child.pid} lets it go on"):
+        with pytest.raises(OutputError, match=f"which is stopped \\(kill -CONT {child.pid} resumes it"):
             hold(tmp_path)
     finally:
         child.kill()
@@ -289,7 +289,7 @@ def test_of_a_hidden_process_it_is_watched_whether_it_is_at_work(
     monkeypatch.setattr(holders, "read_start", lambda process: None if process == 4 else 1.0)
     clock(lambda: None)
     with hold(tmp_path, log=told.append):
-        assert "watching whether that is at work" in told[0]
+        assert "checking whether that is still running" in told[0]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")

@@ -43,5 +43,5 @@ def test_the_file_system_is_asked(tmp_path: Path) -> None:
 def test_devices_are_refused_on_windows(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     check_names([name], tmp_path)
     monkeypatch.setattr("headstart.store.names.os.name", "nt")
-    with pytest.raises(OutputError, match="takes for a device"):
+    with pytest.raises(OutputError, match="is a device name"):
         check_names([name], tmp_path)

@@ -35,7 +35,7 @@ def test_models_of_finished_studies_that_were_changed_are_said(
         study, capfd
     )
     (model / "model.safetensors").unlink()
-    assert "models/pretrained: model.safetensors of run pretrained/all/0 is gone" in said(study, capfd)
+    assert "models/pretrained: model.safetensors of run pretrained/all/0 is missing" in said(study, capfd)
     shutil.rmtree(model)
     message = said(study, capfd)
     assert "models/pretrained: the model of the best of run pretrained/all/0 was deleted" in message

@@ -38,7 +38,7 @@ def test_figures_that_a_run_can_have(scores: dict[str, float]) -> None:
         ({"test": {"mcc": 1.2}}, "test mcc is 1.2: it lies between -1 and 1"),
         ({"test": {"chrf": 101.0}}, "test chrf is 101"),
         ({"test": {"loss": -1.0}}, "test loss is -1"),
-        ({"valid": None}, "has no valid figures"),
+        ({"valid": None}, "has no valid metrics"),
         ({"valid": {"pearson": -2.0}}, "valid pearson is -2"),
         ({"train_examples": -8}, "train_examples is -8"),
         ({"seconds": -1.0}, "seconds is -1"),

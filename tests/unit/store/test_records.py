@@ -65,8 +65,10 @@ def test_unreadable_record_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError) as caught:
         read_done_records(layout)
     assert caught.value.where == str(file)
-    assert caught.value.got.startswith("is no whole JSON")
-    assert caught.value.fix == "run the study again: the run is redone, and what is there is kept aside"
+    assert caught.value.got.startswith("is not complete JSON")
+    assert (
+        caught.value.fix == "run the study again: the run is redone, and the old files are kept in set-aside/"
+    )
 
 
 def test_records_lie_at_both_depths(tmp_path: Path) -> None:

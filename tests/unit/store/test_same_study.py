@@ -26,7 +26,7 @@ def opened(out: Path, **changes: Any) -> StudyLayout:
 
 def test_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(OutputError, match="holds something else than a study"):
+    with pytest.raises(OutputError, match="contains something other than a study"):
         check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
 
 
@@ -34,13 +34,13 @@ def test_what_a_killed_first_write_left_does_not_keep_the_study_out(tmp_path: Pa
     (tmp_path / ".study.yaml-abcd1234").touch()
     check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
     (tmp_path / ".other").touch()
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="contains something other"):
         check_same_study(StudyLayout(tmp_path), make_study(tmp_path))
 
 
 def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="contains something other"):
         check_same_study(StudyLayout(tmp_path / "out"), make_study(tmp_path / "out"))
 
 
@@ -71,7 +71,7 @@ def test_study_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"seeds": [1, 2]}, "seeds held [0], and does no more"),
+        ({"seeds": [1, 2]}, "seed 0 was removed"),
         ({"model": "n"}, "model was m, is n"),
         ({"data": {"path": "/b.csv"}}, "data.path was /a.csv, is /b.csv"),
         ({"select": {"metric": "mcc"}}, "select.metric was None, is mcc"),
@@ -84,7 +84,7 @@ def test_other_study_is_refused_with_what_differs(
     layout = opened(tmp_path / "out")
     with pytest.raises(OutputError) as caught:
         check_same_study(layout, make_study(tmp_path / "out", **changes))
-    assert caught.value.got.endswith(f"what differs: {expected}")
+    assert caught.value.got.endswith(f"differences: {expected}")
 
 
 def test_everything_that_differs_is_told(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_folder_may_be_moved(tmp_path: Path) -> None:
 
 def test_study_that_cannot_be_read_again_is_told(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("seeds: [", encoding="utf-8")
-    with pytest.raises(OutputError, match="cannot be read again"):
+    with pytest.raises(OutputError, match="cannot be read"):
         read_earlier_study(StudyLayout(tmp_path))
 
 
@@ -128,20 +128,20 @@ def test_grid_may_grow(tmp_path: Path, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        (RATES, {"learning_rate": [1e-5]}, ".tune.learning_rate held [0.0001], and does no more"),
+        (RATES, {"learning_rate": [1e-5]}, ".tune.learning_rate 0.0001 was removed"),
         (None, RATES, ".learning_rate was 3e-05, is tuned"),
         (RATES, None, ".learning_rate was tuned, is 3e-05"),
         (RATES, RATES | {"weight_decay": [0.01]}, ".weight_decay was 0.01, is tuned"),
-        (RATES, RATES | {"seeds": 1}, ".tune.seeds held [1001], and does no more"),
-        (RATES, RATES | {"seeds": "shared"}, ".tune.seeds held [1000, 1001], and do no more"),
-        (RATES | {"seeds": "shared"}, RATES, ".tune.seeds held ['shared'], and does no more"),
+        (RATES, RATES | {"seeds": 1}, ".tune.seeds 1001 was removed"),
+        (RATES, RATES | {"seeds": "shared"}, ".tune.seeds 1000, 1001 were removed"),
+        (RATES | {"seeds": "shared"}, RATES, ".tune.seeds shared was removed"),
     ],
 )
 def test_another_grid_is_another_study(tmp_path: Path, before: Any, after: Any, expected: str) -> None:
     layout = opened(tmp_path / "out", tune=before)
     with pytest.raises(OutputError) as caught:
         check_same_study(layout, make_study(tmp_path / "out", tune=after))
-    differs = caught.value.got.partition("what differs: ")[2]
+    differs = caught.value.got.partition("differences: ")[2]
     assert differs == "; ".join(f"arms.{arm}{expected}" for arm in ("pretrained", "random"))
 
 
@@ -154,7 +154,7 @@ def test_a_folder_of_before_tuning_seeds_was_chosen_by_its_own_seeds(tmp_path: P
     assert earlier.tune is not None
     assert earlier.tune.seeds == "shared"
     check_same_study(layout, make_study(tmp_path / "out", tune=RATES | {"seeds": "shared"}))
-    with pytest.raises(OutputError, match=r"tune\.seeds held \['shared'\]"):
+    with pytest.raises(OutputError, match=r"tune\.seeds shared was removed"):
         check_same_study(layout, make_study(tmp_path / "out", tune=RATES))
 
 

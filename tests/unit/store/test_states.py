@@ -32,10 +32,12 @@ def test_half_a_state_is_said(file: Path, tmp_path: Path, kept: int) -> None:
     file.write_bytes(file.read_bytes()[:kept])
     sentence = describe_damaged_state(StudyLayout(tmp_path), KEY)
     assert sentence is not None
-    assert sentence.startswith(f"run {KEY} begins anew: {file}, its training state, cannot be read")
+    assert sentence.startswith(
+        f"run {KEY} restarts from the beginning:  {file}, its training state, cannot be read"
+    )
 
 
 def test_a_folder_in_its_place_is_said(file: Path, tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
-    assert "begins anew" in str(describe_damaged_state(StudyLayout(tmp_path), KEY))
+    assert "restarts from the beginning" in str(describe_damaged_state(StudyLayout(tmp_path), KEY))

@@ -48,7 +48,7 @@ def test_no_folder_is_left_where_no_study_was_begun(tmp_path: Path, exists: bool
 
 def test_a_folder_of_somebody_else_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(OutputError, match="something else"), hold_study_folder(tmp_path):
+    with pytest.raises(OutputError, match="contains something other"), hold_study_folder(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

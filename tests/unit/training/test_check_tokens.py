@@ -149,7 +149,7 @@ def test_classifiers_that_read_the_end_token_have_one_in_each_text(
     ("family", "pooling", "message"),
     [
         ("t5", "mean", "the body of a t5 cannot run on texts alone"),
-        ("bart", "cls", "no token of a bart stands for a text"),
+        ("bart", "cls", "no token of a bart represents a text"),
         ("bart", "mean", None),
     ],
 )

@@ -29,7 +29,7 @@ def test_beside_a_random_control_the_difference_is_of_the_whole(
 ) -> None:
     (note,) = list_notes(study_file(arms=make_arms(tiny_roberta, pretrained={})))
     assert note.startswith("roberta differs from random in checkpoint, architecture (")
-    assert " and tokenizer: the difference is of the whole, not of pretraining alone; " in note
+    assert " and tokenizer: the result is their combined effect, not that of pretraining alone; " in note
     assert "control: roberta, or headstart compare" in note
     assert note.endswith("--control roberta")
 
@@ -40,7 +40,7 @@ def test_a_control_that_is_a_checkpoint_is_compared_with_as_it_is(
     arms = {"roberta": {"init": str(tiny_roberta)}, "pretrained": {}, "words": None}
     (note,) = list_notes(study_file(arms=arms, control="pretrained"))
     assert note.startswith("roberta differs from pretrained in checkpoint, ")
-    assert note.endswith(": the difference is of the whole.")
+    assert note.endswith(": the result is their combined effect.")
 
 
 def test_the_same_network_and_tokenizer_need_no_note(

@@ -23,13 +23,13 @@ def test_texts_of_which_nothing_is_left_are_counted(
     tokenizer.backend_tokenizer.normalizer = normalizers.BertNormalizer()
     model = write_checkpoint(tmp_path / "m", "bert", tokenizer=tokenizer)
     file = study_file(model=str(model), arms=ARMS)
-    assert "makes nothing of" not in plan_study(file, capsys)[1]
+    assert "returns no tokens for" not in plan_study(file, capsys)[1]
     train = tmp_path / "reviews" / "train.jsonl"
     lines = [json.dumps({"text": text, "label": "good"}) for text in ("\u200b\u200d", "\u0001")]
     train.write_text("\n".join([train.read_text("utf-8").rstrip(), *lines]), encoding="utf-8")
     code, text = plan_study(file, capsys)
     assert code == 0
-    assert "its tokenizer makes nothing of 2 texts: leave these rows out" in text
+    assert "its tokenizer returns no tokens for 2 texts: remove these rows" in text
 
 
 def test_cut_texts_are_counted_with_the_length_that_keeps_more(

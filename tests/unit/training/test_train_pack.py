@@ -227,7 +227,7 @@ def test_a_run_that_cannot_be_saved_fails_alone(study: _Study, monkeypatch: pyte
 
     def failing(method: Full, model: Any, prepared: PreparedRun, *more: Any) -> None:
         if prepared.run.key == lost:
-            raise ModelError("the saved model gives other logits")
+            raise ModelError("the saved model gives different logits")
         TrainedMethod.save(method, model, prepared, *more)
 
     monkeypatch.setattr(Full, "save", failing)

@@ -64,6 +64,8 @@ def test_the_row_of_a_conversation_too_long_is_named(
         "out": str(tmp_path / "out"),
     }
     (tmp_path / "study.yaml").write_text(json.dumps(study), encoding="utf-8")
-    with pytest.raises(DataError, match=r"characters that begin 'so so so[\s\S]*fix: cut the text") as caught:
+    with pytest.raises(
+        DataError, match=r"characters, beginning with 'so so so[\s\S]*fix: shorten the text"
+    ) as caught:
         plan(load_study(tmp_path / "study.yaml"))
     assert caught.value.where == f"{data}:8"

@@ -107,10 +107,10 @@ class _Documents:
         seen.extend([-1] * (place + 1 - len(seen)))
         if seen[place] >= 0:
             raise DataError(
-                f"document {document} is there twice, first at {self._wheres.build()[seen[place]]}",
+                f"document {document} appears twice, first at {self._wheres.build()[seen[place]]}",
                 where=where,
-                expected="each document once for each filter, which newer files tell apart",
-                fix="two runs were written to one file: keep one, or run lm_eval again",
+                expected="each document once per filter (newer files record the filter)",
+                fix="two runs were written to one file: keep only one, or run lm_eval again",
             )
         seen[place] = self._count
         self._wheres.add(where)

@@ -42,16 +42,14 @@ class TableReader:
 def _add_row(builder: ItemTableBuilder, where: str, cells: Mapping[str, Any]) -> None:
     item, group = cells.get("item"), cells.get("group")
     if item in (None, ""):
-        raise DataError(
-            "a row without its item", where=where, expected="what the score is of, in column item"
-        )
+        raise DataError("a row without an item", where=where, expected="the item's name in column item")
     if "group" in cells and group in (None, ""):
         raise DataError(
-            "a row without its group", where=where, expected="each item's group, or no such column"
+            "a row without a group", where=where, expected="a group for each item, or no group column"
         )
     arm = cells.get("arm")
     if "arm" in cells and arm in (None, ""):
-        raise DataError("a row without its arm", where=where, expected="whose score it is, in column arm")
+        raise DataError("a row without an arm", where=where, expected="the arm's name in column arm")
     builder.add(
         where,
         _format_key(item),

@@ -110,8 +110,8 @@ class Column:
         if len(self.counts) == 1:
             return f"always {shorten(next(iter(self.counts)))}"
         if self.divides_rows:
-            return "says of which part a row is"
-        return "tells rows apart" if self._tells_rows_apart() else None
+            return "names each row's part"
+        return "a row identifier" if self._tells_rows_apart() else None
 
     def _tells_rows_apart(self) -> bool:
         name = self.name.lower()

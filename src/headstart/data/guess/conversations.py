@@ -36,10 +36,10 @@ def refuse_preferences(columns: Mapping[str, Column], file: Path) -> None:
     has_answers = find_named(columns, (*RESPONSES, *MESSAGES)) is not None
     if columns.keys() >= set(PREFERENCE) and not has_answers:
         raise DataError(
-            "columns chosen and rejected: preference data, a wanted and an unwanted answer",
+            "columns chosen and rejected: preference data, a chosen and a rejected answer",
             where=str(file),
-            expected="one answer to each prompt; nothing here learns to prefer one (DPO and its kin)",
-            fix="to learn the wanted answers, write a file of prompts and of chosen as response",
+            expected="one answer per prompt; preference training (DPO and the like) is not supported",
+            fix="to train on the chosen answers, write a file with the prompts and with chosen as response",
         )
     label = columns.get("label")
     if (
@@ -48,10 +48,11 @@ def refuse_preferences(columns: Mapping[str, Column], file: Path) -> None:
         and {c.lower() for c in label.counts} <= {"true", "false"}
     ):
         raise DataError(
-            "columns completion and label: preference data, of which label says what is wanted",
+            "columns completion and label: preference data, in which label marks the desired completions",
             where=str(file),
-            expected="completions that are all wanted; nothing here learns to prefer them (KTO and its kin)",
-            fix="to learn the wanted ones, write a file of the rows whose label is true, without the label",
+            expected="only desired completions; preference training (KTO and the like) is not supported",
+            fix="to train on the desired ones, write a file of the rows whose label is true, "
+            "without the label",
         )
 
 

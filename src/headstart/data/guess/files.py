@@ -69,7 +69,8 @@ def mention_siblings(found: PartFiles) -> list[str]:
     if not others:
         return []
     return [
-        f"{', '.join(others)} beside it: `headstart init {shlex.quote(str(train.parent))}` reads all parts"
+        f"{', '.join(others)} in the same folder: `headstart init {shlex.quote(str(train.parent))}` "
+        "uses all parts"
     ]
 
 

@@ -126,7 +126,7 @@ def _mention_rare(labels: LabelGuess) -> list[str]:
     if not rare:
         return []
     shown = format_names([f"{name} ({labels.classes[name]})" for name in rare], _CLASSES_NAMED)
-    return [f"few rows seen of {shown}: what little is tested says little"]
+    return [f"few rows seen of {shown}: test results will be unreliable"]
 
 
 def _describe(found: PartFiles, table: _Table, reading: _Reading) -> DataGuess:
@@ -158,8 +158,10 @@ def _describe(found: PartFiles, table: _Table, reading: _Reading) -> DataGuess:
 def _mention_divisions(table: _Table) -> list[str]:
     """Columns that divide the rows into parts, which a study does not read."""
     return [
-        f"{name} says of which part a row is, and is not read: rows are divided anew; to keep its parts, "
-        "write a file of each and name them `train`, `valid` and `test` in data"
+        (
+            f"{name} names each row's part but is not used: rows are split again; to keep these parts, "
+            "write one file per part and name them `train`, `valid` and `test` in data"
+        )
         for name, column in table.columns.items()
         if column.divides_rows
     ]

@@ -36,8 +36,8 @@ def check_header(columns: Mapping[str, Column], file: Path, separator: str = ","
     raise DataError(
         f"the first row looks like data: {', '.join(repr(shorten(name)) for name in columns)}",
         where=f"{file}:1",
-        expected="names of the columns in the first row",
-        fix="put one before it: "
+        expected="column names in the first row",
+        fix="add one: "
         + make_rewrite(file, f"printf '{names}\\n' | cat - {{file}} > {{new}}")
         + "\n       or, if these are names, say which: --text COLUMN --label COLUMN",
     )

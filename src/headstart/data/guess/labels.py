@@ -144,7 +144,7 @@ def _judge_numbers(column: Column, numbers: Sequence[float], *, is_pair: bool) -
     if not is_whole(numbers):
         few = [f"{name} has {len(values)} different values: as classes, {_AS_CLASSES}"]
         return _make_numbers(name, few if len(values) <= _FEW_NUMBERS else [])
-    in_order = f"{name} holds whole numbers {span}, taken for {{}}: "
+    in_order = f"{name} holds whole numbers {span}, taken as {{}}: "
     as_classes = in_order.format("numbers") + f"as classes, {_AS_CLASSES}"
     as_numbers = in_order.format("classes") + f"as numbers, {_AS_NUMBERS}"
     if len(values) <= _FEW_NUMBERS:
@@ -196,7 +196,7 @@ def _guess_by_values(
         raise _explain_no_label(columns, rows, file, named)
     *others, last = found
     names = [str(guess.columns) for guess in others]
-    doubt = f"{_show_columns(last)} was taken for the label by its values" + (
+    doubt = f"{_show_columns(last)} was taken as the label, judging by its values" + (
         f"; {', '.join(names)} could be too: `headstart init --label COLUMN`" if names else ""
     )
     return replace(last, doubts=(*last.doubts, doubt))
@@ -213,7 +213,7 @@ def _explain_no_label(columns: Mapping[str, Column], rows: int, file: Path, name
         return _explain_too_many(columns[named], rows, file)
     if len(columns) == 1:
         return DataError(
-            f"one column, {next(iter(columns))}, and no labels beside it",
+            f"one column, {next(iter(columns))}, and no labels",
             where=str(file),
             expected="texts with labels, or prompts with responses",
             fix="add a column of labels",
@@ -231,11 +231,11 @@ def _explain_no_label(columns: Mapping[str, Column], rows: int, file: Path, name
 def _explain_too_many(column: Column, rows: int, file: Path) -> DataError:
     if column.odd_number is not None:
         return DataError(
-            f"{column.odd_number!r} in column {column.name!r} is no number, and there are "
+            f"{column.odd_number!r} in column {column.name!r} is not a number, and there are "
             f"{len(column.counts)} values: too many for classes",
             where=str(file),
             expected="numbers such as 0.5",
-            fix="write them with a point and nothing else; or name the label column: --label COLUMN",
+            fix="write them as plain decimals; or name the label column: --label COLUMN",
         )
     return DataError(
         f"column {column.name!r} has {len(column.counts)} values in {rows} rows: too many for classes",

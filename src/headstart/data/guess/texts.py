@@ -33,7 +33,7 @@ def guess_texts(columns: Mapping[str, Column], labels: Collection[str], file: Pa
     useful = {name: column for name, column in texts.items() if column.say_why_useless() is None} or texts
     if not useful:
         beside = ", ".join(map(repr, labels))
-        raise DataError(f"no column of texts beside {beside}", where=str(file), fix="name it: --text COLUMN")
+        raise DataError(f"no text column besides {beside}", where=str(file), fix="name it: --text COLUMN")
     pair = find_pair([*useful])
     if pair is not None:
         return TextGuess(pair, tuple(_mention_others(useful, pair)))
@@ -50,7 +50,7 @@ def _mention_others(columns: Mapping[str, Column], chosen: tuple[str, ...]) -> l
     if not others:
         return []
     if len(chosen) > 1:
-        return [f"{', '.join(others)} hold texts too, and are not read"]
+        return [f"{', '.join(others)} also contain texts, and are not used"]
     pairs = [[column for column in columns if column in (*chosen, name)] for name in others[:2]]
     return [
         f"{name} holds texts too: as a pair, `text: [{', '.join(pair)}]`"

@@ -22,10 +22,11 @@ def find_alike(names: Sequence[str]) -> Iterator[StudyWarning]:
     alike = [group for group in groups.values() if len(group) > 1]
     for group in alike[:_MOST_WARNED]:
         yield _warn(
-            f"labels {' and '.join(show_alike(group))} differ {_describe_difference(group)}: is it one label?"
+            f"labels {' and '.join(show_alike(group))} differ {_describe_difference(group)}: are they "
+            "the same label?"
         )
     if len(alike) > _MOST_WARNED:
-        yield _warn(f"{len(alike) - _MOST_WARNED} more groups of labels are alike")
+        yield _warn(f"{len(alike) - _MOST_WARNED} more groups of similar labels")
 
 
 def _warn(message: str) -> StudyWarning:
@@ -57,8 +58,8 @@ def show_alike(names: Sequence[str]) -> list[str]:
 def _describe_difference(group: Sequence[str]) -> str:
     """How the names of a group differ, by the mildest change that makes them one."""
     ways: dict[str, Callable[[str], Hashable]] = {
-        "in spaces or characters that do not show": _drop_unseen,
-        "in how their characters are coded": lambda name: unicodedata.normalize("NFKC", name),
+        "in spaces or invisible characters": _drop_unseen,
+        "in Unicode encoding (normalization)": lambda name: unicodedata.normalize("NFKC", name),
         "in case": str.casefold,
         "in how a number is written": float,
     }
@@ -68,7 +69,7 @@ def _describe_difference(group: Sequence[str]) -> str:
                 return way
         except ValueError:
             continue
-    return "in case, spaces or how their characters are coded"
+    return "in case, spaces or Unicode encoding"
 
 
 def _drop_unseen(name: str) -> str:

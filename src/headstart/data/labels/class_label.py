@@ -33,9 +33,9 @@ class ClassLabel(NamedLabel):
             raise DataError("no label (empty, null or NaN)", where=row.where, expected="a label")
         if _holds_several(row.label):
             raise DataError(
-                f"label {shorten(row.label)} holds several",
+                f"label {shorten(row.label)} contains several labels",
                 where=row.where,
-                expected="one label a text",
+                expected="one label per text",
                 fix="set task: multi-label",
             )
         return [format_name(row.label)]
@@ -64,7 +64,7 @@ class ClassLabel(NamedLabel):
             yield StudyWarning(
                 kind="imbalance",
                 message=f"class {names[most]!r} has {counts[most]} training texts, {names[least]!r} has "
-                f"{counts[least]}: read macro_f1 or balanced_accuracy beside accuracy",
+                f"{counts[least]}: use macro_f1 or balanced_accuracy alongside accuracy",
             )
         yield from find_missing_labels(labels, names)
 

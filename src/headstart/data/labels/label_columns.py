@@ -51,7 +51,7 @@ def _are_places(rows: Sequence[Row], lists: Sequence[list[str]], data: Data) -> 
     for row, flags in zip(rows, lists, strict=True):
         if len(flags) != length:
             raise DataError(
-                f"label {shorten(row.label)} has {len(flags)} places of 0 or 1",
+                f"label {shorten(row.label)} has {len(flags)} flags of 0 or 1",
                 where=row.where,
                 expected=f"{length}, as {'data.label_names has' if data.label_names else 'other rows have'}",
             )

@@ -27,8 +27,8 @@ def find_missing_labels(labels: np.ndarray, names: Sequence[str]) -> Iterator[St
         if _means_nothing(name, counts):
             yield StudyWarning(
                 kind="missing-label",
-                message=f"class {name!r} ({count} training texts) is what many data sets write where "
-                "there is no label: if it is so here, leave these rows out",
+                message=f"class {name!r} ({count} training texts) often stands for a missing "
+                "label: if it does here, remove these rows",
             )
 
 

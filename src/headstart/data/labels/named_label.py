@@ -73,7 +73,7 @@ def _refuse_unknown(name: str, known: set[str], where: str) -> DataError:
         f"label {shown[0]} is in no training example",
         where=where,
         expected=f"one of {', '.join(sorted(known)[:_NAMES_SHOWN])}",
-        fix=None if alike is None else f"write it as there: {shown[1]}",
+        fix=None if alike is None else f"write it as in training: {shown[1]}",
     )
 
 

@@ -55,7 +55,7 @@ def _parse_number(row: Row) -> float:
         value = math.nan
     if not math.isfinite(value):
         has_digit = isinstance(row.label, str) and any(map(str.isdigit, row.label))
-        fix = "write it with a point and nothing else, such as 0.5" if has_digit else None
+        fix = "write it as a plain decimal, such as 0.5" if has_digit else None
         raise DataError(f"label {shorten(row.label)}", where=row.where, expected="a finite number", fix=fix)
     if abs(value) > LARGEST:
         raise DataError(

@@ -45,13 +45,13 @@ def count_by_part(model: Any, config: Any, head: Head) -> ParameterBreakdown:
         _count_part(section, part, symbols, walked) for section in sections for part in list_parts(section)
     )
     # Every part took what it counts out of `walked`.
-    problems = [*_describe_differences(parts), *(f"{k} has {n:,} and no formula" for k, n in walked.items())]
+    problems = [*_describe_differences(parts), *(f"{k} has {n:,} but no formula" for k, n in walked.items())]
     if problems:
         raise ModelError(
             "formulas and walk do not agree: " + "; ".join(problems[:5]) + ("; ..." if problems[5:] else ""),
             where=f"a {config.model_type} of {count_parameters(model).total:,} parameters",
             expected=f"{sum(part.value for part in parts):,} parameters, from its configuration",
-            fix="see that config.json says what the model is; this number is not to be trusted",
+            fix="see that config.json says what the model is; this number is unreliable",
         )
     return ParameterBreakdown(parts, symbols)
 

@@ -74,7 +74,7 @@ def test_an_array_without_hashes_or_list_of_metrics_is_read(tmp_path: Path) -> N
 def test_two_runs_in_one_file_are_refused(tmp_path: Path) -> None:
     samples = [make_sample(0, {"acc": 1.0}), make_sample(0, {"acc": 0.0})]
     file = write_samples(tmp_path / f"samples_t_{DATE}.jsonl", samples)
-    with pytest.raises(DataError, match=r"jsonl:2: document 0 is there twice, first at .*jsonl:1"):
+    with pytest.raises(DataError, match=r"jsonl:2: document 0 appears twice, first at .*jsonl:1"):
         LM_EVAL.read(file)
 
 

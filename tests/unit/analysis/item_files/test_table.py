@@ -49,9 +49,9 @@ def test_a_table_without_items_is_none(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("item,score\n,1\n", "csv:2: a row without its item"),
-        ("item,group,score\nq,,1\n", "a row without its group"),
-        ("arm,item,score\n,q,1\n", "a row without its arm"),
+        ("item,score\n,1\n", "csv:2: a row without an item"),
+        ("item,group,score\nq,,1\n", "a row without a group"),
+        ("arm,item,score\n,q,1\n", "a row without an arm"),
         ("seed,item,score\nx,q,1\n", "seed 'x'"),
     ],
 )

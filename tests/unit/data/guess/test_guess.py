@@ -157,13 +157,13 @@ def test_empty_cells_are_counted_and_columns_that_tell_nothing_named(tmp_path: P
         "text is empty in 6 of the 24 rows seen",
         "label is empty in 8 of the 24 rows seen",
     )
-    assert guess.passed_over == {"id": "tells rows apart", "lang": "always en"}
+    assert guess.passed_over == {"id": "a row identifier", "lang": "always en"}
 
 
 def test_rare_classes_are_named(tmp_path: Path) -> None:
     lines = (f"a film of {i} minutes,{'rare' if i == 9 else 'xy'[i % 2]}" for i in range(60))
     guess = guess_data(write_csv(tmp_path / "a.csv", "text,label", *lines))
-    assert guess.doubts == ("few rows seen of rare (1): what little is tested says little",)
+    assert guess.doubts == ("few rows seen of rare (1): test results will be unreliable",)
 
 
 def test_rows_need_not_have_every_column(tmp_path: Path) -> None:
@@ -181,10 +181,8 @@ def test_column_that_divides_the_rows_is_told_and_is_no_label(tmp_path: Path) ->
     ]
     guess = guess_data(write_jsonl(tmp_path / "a.jsonl", rows))
     assert guess.columns == {"text": "text", "label": "kind"}
-    assert guess.passed_over == {"split": "says of which part a row is"}
-    assert any(
-        doubt.startswith("split says of which part a row is, and is not read") for doubt in guess.doubts
-    )
+    assert guess.passed_over == {"split": "names each row's part"}
+    assert any(doubt.startswith("split names each row's part but is not used") for doubt in guess.doubts)
 
 
 def test_class_may_be_called_as_a_part_is(tmp_path: Path) -> None:
@@ -198,7 +196,7 @@ def test_files_of_other_parts_beside_the_training_texts_are_told(tmp_path: Path)
         write_table(tmp_path / name)
     write_jsonl(tmp_path / "test.jsonl", [{"a": 1}])
     (doubt,) = guess_data(tmp_path / "train.csv").doubts
-    assert doubt == f"dev.csv, test.csv beside it: `headstart init {tmp_path}` reads all parts"
+    assert doubt == f"dev.csv, test.csv in the same folder: `headstart init  {tmp_path}` uses all parts"
     assert guess_data(tmp_path / "other.csv").doubts == ()
 
 
@@ -210,5 +208,5 @@ def test_space_in_a_header_does_not_hide_the_label(tmp_path: Path) -> None:
 
 def test_cells_that_are_nearly_numbers_are_told(tmp_path: Path) -> None:
     lines = (f'a film {i},"{i},5"' for i in range(60))
-    with pytest.raises(DataError, match="'0,5' in column 'score' is no number"):
+    with pytest.raises(DataError, match="'0,5' in column 'score' is not a number"):
         guess_data(write_csv(tmp_path / "a.csv", "text,score", *lines))

@@ -124,7 +124,7 @@ def test_label_that_is_always_the_same_is_passed_over() -> None:
     rows = [{"text": f"a {i}", "label": -1, "kind": "xy"[i % 2]} for i in range(12)]
     found = guess(rows)
     assert found.columns == "kind"
-    assert "kind was taken for the label by its values" in found.doubts[0]
+    assert "kind was taken as the label, judging by its values" in found.doubts[0]
 
 
 def test_other_candidates_are_named() -> None:
@@ -136,10 +136,10 @@ def test_other_candidates_are_named() -> None:
 
 def test_nothing_that_could_be_a_label_is_said_with_what_was_seen() -> None:
     rows = [{"id": i, "text": f"the film number {i} was long", "lang": "en"} for i in range(30)]
-    with pytest.raises(DataError, match=r"among id, text, lang \(id: tells rows apart, lang: always en\)"):
+    with pytest.raises(DataError, match=r"among id, text, lang \(id: a row identifier, lang: always en\)"):
         guess(rows)
 
 
 def test_texts_alone_need_labels() -> None:
-    with pytest.raises(DataError, match="one column, text, and no labels beside it"):
+    with pytest.raises(DataError, match="one column, text, and no labels"):
         guess([{"text": f"the film number {i} was long"} for i in range(30)])

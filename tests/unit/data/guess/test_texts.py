@@ -46,5 +46,5 @@ def test_longest_is_taken_where_no_name_tells() -> None:
 
 
 def test_label_is_no_text() -> None:
-    with pytest.raises(DataError, match="no column of texts beside 'text'"):
+    with pytest.raises(DataError, match="no text column besides 'text'"):
         guess([{"text": f"a {i}", "n": i} for i in range(9)], "text")

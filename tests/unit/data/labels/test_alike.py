@@ -17,19 +17,22 @@ def messages(*names: str) -> list[str]:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("Positive", "positive"), "labels 'Positive' and 'positive' differ in case: is it one label?"),
+        (
+            ("Positive", "positive"),
+            "labels 'Positive' and 'positive' differ in case: are they the same label?",
+        ),
         (
             ("sci  fi", "sci fi"),
-            "labels 'sci  fi' and 'sci fi' differ in spaces or characters that do not show",
+            "labels 'sci  fi' and 'sci fi' differ in spaces or invisible characters",
         ),
-        (("a", "a\u200b"), "labels 'a' and 'a\\u200b' differ in spaces or characters that do not show"),
+        (("a", "a\u200b"), "labels 'a' and 'a\\u200b' differ in spaces or invisible characters"),
         (
             ("caf\u00e9", "cafe\u0301"),
-            "labels 'caf\\xe9' and 'cafe\\u0301' differ in how their characters are",
+            "labels 'caf\\xe9' and 'cafe\\u0301' differ in Unicode encoding",
         ),
-        (("\uff21", "A"), "labels '\uff21' and 'A' differ in how their characters are coded"),
+        (("\uff21", "A"), "labels '\uff21' and 'A' differ in Unicode encoding (normalization)"),
         (("1", "1.0", "01"), "labels '1' and '1.0' and '01' differ in how a number is written"),
-        (("\uff21 b", "a  b"), "labels '\uff21 b' and 'a  b' differ in case, spaces or how their characters"),
+        (("\uff21 b", "a  b"), "labels '\uff21 b' and 'a  b' differ in case, spaces or Unicode encoding"),
     ],
 )
 def test_alike_names_are_warned_of(names: tuple[str, ...], message: str) -> None:
@@ -51,7 +54,7 @@ def test_every_normal_form_has_one_key(form: Any) -> None:
 
 def test_many_groups_are_counted() -> None:
     found = messages(*(name for c in "abcdefg" for name in (c, c.upper())))
-    assert (len(found), found[-1]) == (6, "2 more groups of labels are alike")
+    assert (len(found), found[-1]) == (6, "2 more groups of similar labels")
 
 
 def test_known_name_that_is_alike_is_found() -> None:

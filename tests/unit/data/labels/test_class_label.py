@@ -110,7 +110,7 @@ def test_parts_get_the_same_share_of_each_class() -> None:
 def test_lists_name_the_task_that_has_them(label: object) -> None:
     with pytest.raises(DataError) as caught:
         KIND.list_names(Row(0, "f:2", "text", label), DATA)
-    assert caught.value.got == f"label {label!r} holds several"
+    assert caught.value.got == f"label {label!r} contains several labels"
     assert caught.value.fix == "set task: multi-label"
 
 

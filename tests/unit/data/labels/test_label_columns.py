@@ -78,7 +78,7 @@ def test_columns_stay_as_they_are() -> None:
 @pytest.mark.parametrize("labels", [[[1, 0, 0], [1, 0, 0], [0, 1]], ["[1, 0, 0]", "[1 0 0]", "[0 1]"]])
 def test_places_of_another_number_are_refused(labels: list[Any]) -> None:
     error = refused(labels)
-    assert (error.got, error.where) == (f"label {labels[2]!r} has 2 places of 0 or 1", "f:4")
+    assert (error.got, error.where) == (f"label {labels[2]!r} has 2 flags of 0 or 1", "f:4")
     assert error.expected == "3, as other rows have"
 
 

@@ -70,4 +70,4 @@ def test_number_as_people_write_it_is_told_how_to_be_written(label: str) -> None
     """Python would take 1_000 for a number."""
     with pytest.raises(DataError) as caught:
         KIND.make_key(row(label), DATA)
-    assert caught.value.fix == "write it with a point and nothing else, such as 0.5"
+    assert caught.value.fix == "write it as a plain decimal, such as 0.5"

@@ -228,7 +228,7 @@ def test_an_odd_module_fails_loudly() -> None:
     config = make_tiny_config("bert")
     model = build(config, Head.NONE)
     model.encoder.layer[1].extra = nn.Linear(3, 3, device="meta")
-    with pytest.raises(ModelError, match=r"encoder\.layer\.\*\.extra\.weight has 9 and no formula") as caught:
+    with pytest.raises(ModelError, match=r"encoder\.layer\.\*\.extra\.weight has 9 but no formula") as caught:
         count_by_part(model, config, Head.NONE)
     assert "formulas and walk do not agree" in str(caught.value)
 
