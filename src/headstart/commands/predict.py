@@ -95,9 +95,9 @@ def _get_cell_type(notes: ModelNotes) -> CellType:
 
 
 def predict(
-    model: Path,
-    source: Path,
-    target: Path,
+    model: str | Path,
+    source: str | Path,
+    target: str | Path,
     *,
     text: str | None = None,
     separator: str = ",",
@@ -109,6 +109,9 @@ def predict(
     same format, whole or not at all. Labels that were numbers or truth values in the study's data are such
     here too, so that they can be compared.
 
+    Example:
+        headstart.predict("runs/study/models/pretrained", "new.csv", "labelled.csv")
+
     Args:
         text: the column of texts, or two of pairs with a comma between; the study's where absent.
         separator: between the cells of CSV, one character.
@@ -119,6 +122,7 @@ def predict(
         ModelError: no model in the folder.
         OutputError: `target` already exists, or cannot be written.
     """
+    model, source, target = Path(model), Path(source), Path(target)
     check_formats(source, target)
     check_output_file(target, force=force)
     separator = read_separator(separator)
