@@ -94,7 +94,9 @@ class Data(Section):
         description="Column of what test texts have in common, over which intervals are taken; auto: that of "
         "split.group, or one named group; identical: no column, equal texts alone; null: each by itself.",
     )
-    split: Split = Split()
+    split: Split = Field(
+        default=Split(), description="How texts are divided into the parts that have no file of their own."
+    )
     training_texts: TrainingTexts = Field(
         default="fixed",
         description="Of size all: fixed, the same for every seed; folds, each seed leaves out another part; "
