@@ -14,7 +14,7 @@ from docs_blocks import ROOT, list_all_blocks
 from headstart.commands.demo import load_demo
 from headstart.commands.schema import schema
 
-#: The section of the schema that a table of docs/study-file.md is of, by the heading of the table's first column.
+#: Sections of the schema, by the heading of the first column of their tables in docs/study-file.md.
 SECTIONS: Final = {
     "key": "Study",
     "key of `data`": "Data",
