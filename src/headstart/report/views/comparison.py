@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +53,7 @@ def _list_judged(found: Judgements) -> list[Row]:
 
 COMPARISON: Final = ReportView(
     _summarise,
-    render_comparison,
+    partial(render_comparison, all_notes=True),
     {
         "contrasts": _list_contrasts,
         "summary": lambda comparison: map(dump_row, comparison.summary),

@@ -9,10 +9,11 @@ from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from headstart.data.controls import escape_hidden
+from headstart.report.tables import Column, TerminalTable
 from headstart.report.views.text import render_text
 
 #: Colours are the page's own, so that it can be light or dark.
@@ -24,6 +25,7 @@ _STYLE: Final = (
     ".headstart caption{caption-side:top;text-align:left;font-weight:bold}"
     ".headstart p{margin:.2em 0}.headstart pre{margin:.3em 0;background:none;color:inherit}"
 )
+_TABLES: Final = (Table, TerminalTable)
 #: What text has that is laid out in columns of its own.
 _COLUMNS: Final = "  "
 
@@ -53,47 +55,67 @@ def _render_blocks(parts: Iterable[RenderableType]) -> Iterator[str]:
         elif kind == "p":
             yield from (f"<p>{text}</p>" for text in map(_escape, of_kind) if text.strip())
         else:
-            yield from (_render_table(part) for part in of_kind if isinstance(part, Table))
+            yield from (_render_table(part) for part in of_kind if isinstance(part, _TABLES))
 
 
 def _name_kind(part: RenderableType) -> str:
     """The element that it becomes: whatever is neither table nor text is shown as a terminal would."""
-    if isinstance(part, Table):
+    if isinstance(part, _TABLES):
         return "table"
     return "p" if isinstance(part, Text) and _COLUMNS not in part.plain.strip() else "pre"
 
 
-def _escape(part: RenderableType | None) -> str:
+def _escape(part: RenderableType) -> str:
     """Its text, of which a page obeys nothing, and nothing is hidden."""
+    return escape(escape_hidden(_read_text(part)))
+
+
+def _read_text(part: RenderableType | None) -> str:
+    """The characters that it shows; of plain text, which is rich's markup, without that."""
     if part is None:
         return ""
     if isinstance(part, str):
-        part = Text.from_markup(part)
-    plain = part.plain if isinstance(part, Text) else render_text(part)
-    return escape(escape_hidden(plain))
+        return Text.from_markup(part).plain
+    return part.plain if isinstance(part, Text) else render_text(part)
 
 
-def _render_table(table: Table) -> str:
-    title = f"<caption>{_escape(table.title)}</caption>" if table.title else ""
-    caption = f"<p>{_escape(table.caption)}</p>" if table.caption else ""
-    head = _render_row(table.columns, [column.header for column in table.columns], "th")
-    shown_head = f"<thead>{head}</thead>" if table.show_header else ""
-    body = "".join(_render_body(table))
-    return f"<table>{title}{shown_head}<tbody>{body}</tbody></table>{caption}"
+def _render_table(table: Table | TerminalTable) -> str:
+    plain = table if isinstance(table, TerminalTable) else _read_rich_table(table)
+    title = f"<caption>{_escape(Text(plain.title))}</caption>" if plain.title else ""
+    caption = f"<p>{_escape(Text(plain.caption))}</p>" if plain.caption else ""
+    heads = [Text(column.head) for column in plain.columns]
+    head = f"<thead>{_render_row(plain.columns, heads, 'th')}</thead>" if any(map(str, heads)) else ""
+    body = "".join(
+        _render_row(plain.columns, row, "td", ends_section=number in plain.sections)
+        for number, row in enumerate(plain.rows)
+    )
+    return f"<table>{title}{head}<tbody>{body}</tbody></table>{caption}"
 
 
-def _render_body(table: Table) -> Iterator[str]:
-    cells = [list(column.cells) for column in table.columns]
-    for row, of_row in zip(table.rows, zip(*cells, strict=True), strict=True):
-        yield _render_row(table.columns, of_row, "td", ends_section=row.end_section)
+def _read_rich_table(table: Table) -> TerminalTable:
+    """What rich's own table holds; one without a head has empty headings."""
+    columns = [
+        Column(
+            _read_text(column.header) if table.show_header else "",
+            "right" if column.justify == "right" else "left",
+        )
+        for column in table.columns
+    ]
+    cells = [[Text(_read_text(cell)) for cell in column.cells] for column in table.columns]
+    return TerminalTable(
+        columns,
+        list(zip(*cells, strict=True)),
+        _read_text(table.title),
+        _read_text(table.caption),
+        sections=frozenset(number for number, row in enumerate(table.rows) if row.end_section),
+    )
 
 
 def _render_row(
-    columns: Sequence[Column], cells: Iterable[RenderableType], tag: str, *, ends_section: bool = False
+    columns: Sequence[Column], cells: Iterable[str | Text], tag: str, *, ends_section: bool = False
 ) -> str:
     shown = "".join(
-        f'<{tag} style="text-align:{column.justify if column.justify == "right" else "left"}">'
-        f"{_escape(cell)}</{tag}>"
+        f'<{tag} style="text-align:{column.justify}">{_escape(Text(str(cell)))}</{tag}>'
         for column, cell in zip(columns, cells, strict=True)
     )
     return f'<tr class="e">{shown}</tr>' if ends_section else f"<tr>{shown}</tr>"

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from headstart.report.tables import Column, TerminalTable
 from headstart.report.views.html import render_html
 
 ODD = '<script>alert("x")</script> & \x1b[31m\u202e'
@@ -35,6 +36,22 @@ def test_a_table_is_a_table_with_its_cells_escaped() -> None:
     assert html.count('<tr class="e">') == 1
     assert "<p>a caption</p>" in html
     assert '<td style="text-align:left">b</td>' in html
+
+
+def test_the_tables_of_reports_are_tables_too() -> None:
+    table = TerminalTable(
+        (Column("arm", "left"), Column("[b]mean")),
+        ((ODD, "[i]1.5"), ("b", Text("2.5"))),
+        title="runs [x]",
+        caption="a caption",
+        sections=frozenset({0}),
+    )
+    html = render_html(Group(table))
+    assert f'<td style="text-align:left">{SHOWN}</td><td style="text-align:right">[i]1.5</td>' in html
+    assert "<caption>runs [x]</caption><thead><tr>" in html
+    assert '<th style="text-align:right">[b]mean</th>' in html
+    assert html.count('<tr class="e">') == 1
+    assert "<p>a caption</p>" in html
 
 
 def test_sentences_are_paragraphs_and_columns_of_text_stay_as_they_are() -> None:

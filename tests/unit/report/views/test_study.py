@@ -30,7 +30,9 @@ def test_a_run_is_a_row_with_its_metrics() -> None:
 def test_grid_points_are_columns() -> None:
     study = make_study(tune={"learning_rate": [1e-4, 1e-3]}, seeds=1)
     records = [
-        make_record("pretrained", 1000, 0.5, hyperparameters={"learning_rate": rate}, for_tuning=True)
+        make_record(
+            "pretrained", 1000, 0.5, hyperparameters={"learning_rate": rate}, for_tuning=True, test=None
+        )
         for rate in (1e-4, 1e-3)
     ]
     results = Results(make_findings(study, records, ()), Path("out"))
