@@ -78,7 +78,10 @@ class Arm(Section):
         min_length=1,
         description="pretrained, random, or any checkpoint (folder, hub id, asset:name).",
     )
-    method: _Method = Field(default="full", description="Training method.")
+    method: _Method = Field(
+        default="full",
+        description="What is trained: all weights (full), an adapter, a probe, or nothing (none).",
+    )
     training: Training = Field(default=Training(), description="Settings that differ from the study's.")
     tune: Tune | None = Field(default=None, description="The arm's own grid, in place of the study's.")
     lora: Lora | None = Field(default=None, description="Settings of the methods lora and qlora.")

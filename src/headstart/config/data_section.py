@@ -94,7 +94,9 @@ class Data(Section):
         "split.group, or one named group; identical: only equal texts form a "
         "group; null: no groups.",
     )
-    split: Split = Split()
+    split: Split = Field(
+        default=Split(), description="How texts are divided into the parts that have no file of their own."
+    )
     training_texts: TrainingTexts = Field(
         default="fixed",
         description="Of size all: fixed, the same for every seed; folds, each seed leaves out another part; "

@@ -56,6 +56,7 @@ _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=
 Size = int | Literal["all"]
 #: File systems take 255 bytes, of which some are for names of files that are being written.
 _ARM_LENGTH = 200
+_WORDS_DESCRIPTION = "The bag of words, which is added by default; null takes it out."
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -141,7 +142,8 @@ Sizes = Annotated[
 def _allow_null_words(schema: dict[str, Any]) -> None:
     """In the JSON schema of `arms`, null or false for the bag of words, which is taken out before typing."""
     arm = schema["additionalProperties"]
-    schema["properties"] = {BAG_OF_WORDS_ARM: {"anyOf": [arm, {"type": "null"}, {"const": False}]}}
+    words = {"anyOf": [arm, {"type": "null"}, {"const": False}]}
+    schema["properties"] = {BAG_OF_WORDS_ARM: {**words, "description": _WORDS_DESCRIPTION}}
 
 
 class Study(Section):
@@ -149,7 +151,7 @@ class Study(Section):
 
     question: str = Field(default="", description="What the study asks, in words.")
     task: _Task = Field(default="classification", description="What to learn from a text.")
-    data: Data
+    data: Data = Field(description="Where the texts and labels are, and which columns hold them.")
     model: str = Field(min_length=1, description="Checkpoint: folder, hub id, id@revision, or asset:name.")
     arms: dict[str, Arm] = Field(
         default_factory=lambda: make_default_arms(),
@@ -167,20 +169,28 @@ class Study(Section):
         default=False,
         description="Deprecated: allows every difference; list the intended ones in differs_in.",
     )
-    seeds: Seeds = Field(default=(0, 1, 2), description="A count, or a list.")
+    seeds: Seeds = Field(
+        default=(0, 1, 2),
+        description="Seeds that every arm is trained with: a count (3: seeds 0, 1 and 2), or a list.",
+    )
     sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")
-    training: Training = Training()
+    training: Training = Field(default=Training(), description="Training settings of all arms.")
     tune: Tune | None = Field(
         default=None, description="Settings that each arm tries; each gets its own best, chosen on valid."
     )
-    prompts: Prompts = Field(default=Prompts(), description="For task instruction.")
-    generation: Generation = Field(default=Generation(), description="For task instruction.")
+    prompts: Prompts = Field(
+        default=Prompts(), description="How prompts are written and what is learnt; for task instruction."
+    )
+    generation: Generation = Field(
+        default=Generation(),
+        description="How many prompts are answered after training; for task instruction.",
+    )
     samples: tuple[str, ...] = Field(
         default=(),
         max_length=MOST_SAMPLES,
         description="Prompts answered before and after training; for task instruction.",
     )
-    select: Select = Select()
+    select: Select = Field(default=Select(), description="How the best epoch of each run is chosen.")
     margin: float | None = Field(
         default=None,
         gt=0,
@@ -208,7 +218,10 @@ class Study(Section):
     device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_refuse_mps)] = Field(
         default="auto", description="Where runs train; auto: on CUDA's GPUs where there are any, else a CPU."
     )
-    execution: ExecutionSettings = ExecutionSettings()
+    execution: ExecutionSettings = Field(
+        default=ExecutionSettings(),
+        description="How a GPU computes the steps; results do not depend on it.",
+    )
     out: str = Field(default="runs/study", description="Output folder of the study.")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:

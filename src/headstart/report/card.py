@@ -26,11 +26,11 @@ from headstart.wording import format_count, format_names
 #: Names of labels that a card lists; its `config.json` has all.
 _LABELS_SHOWN: Final = 200
 _TUNED: Final = """\
-Fine-tuned from {checkpoint} ({init}) with [Headstart](https://pypi.org/project/headstart/) {version}:
+Fine-tuned from {checkpoint} ({init}) with Headstart {version}:
 {train_examples} training examples, seed {seed}, epoch {epoch}."""
 _FITTED: Final = """\
 A bag of words: TF-IDF of words and word pairs, with {kind}, fitted by scikit-learn with
-[Headstart](https://pypi.org/project/headstart/) {version}: {train_examples} training examples,
+Headstart {version}: {train_examples} training examples,
 inverse regularisation strength {strength:g}."""
 _BODY: Final = """
 # {arm}, from the study “{question}”

@@ -306,7 +306,7 @@ def test_schema_judges_examples(more: dict[str, Any], valid: bool) -> None:
 
 def test_schema_lets_the_words_be_taken_out() -> None:
     words = Study.model_json_schema()["properties"]["arms"]["properties"]["words"]
-    assert words == {"anyOf": [{"$ref": "#/$defs/Arm"}, {"type": "null"}, {"const": False}]}
+    assert words["anyOf"] == [{"$ref": "#/$defs/Arm"}, {"type": "null"}, {"const": False}]
 
 
 def test_grid_is_read_in_its_order() -> None:
