@@ -312,3 +312,9 @@ def test_of_a_single_group_the_interval_is_over_seeds() -> None:
     comparison = compare_paired(arm, control, draws())
     assert (comparison.n_groups, comparison.limiting_factor) == (1, None)
     assert (comparison.low, comparison.high) == pytest.approx((comparison.seeds_low, comparison.seeds_high))
+
+
+def test_three_seeds_are_the_limit_where_more_of_them_would_narrow_the_interval_more() -> None:
+    # As `analysis.power` has it: the examples' variance is the larger, but three seeds are few.
+    comparison = compare_paired(right(0.8, 1, seeds=3), right(0.7, 2, seeds=3), draws())
+    assert comparison.limiting_factor == "seeds"
