@@ -2,9 +2,11 @@
 
     import headstart
 
-    study = headstart.load_study("study.yaml", ["seeds=5"])
-    results = headstart.run(study)
-    results.findings.summary
+    results = headstart.run(headstart.load_study("study.yaml", ["seeds=5"]))
+    print(results)                               # the closing table, as the command line shows it
+    results = headstart.load("runs/study")       # later, without data, model or torch
+    results.frame()                              # a row for each run, as a pandas data frame
+    print(results.compare(margin=1.0))
 
 Names are loaded when they are first used, so that `import headstart` costs no torch.
 """
@@ -15,50 +17,83 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headstart.analysis.answer_pairs import JudgingSheet as JudgingSheet
     from headstart.analysis.comparison import Comparison as Comparison
+    from headstart.analysis.judgements import Judgements as Judgements
+    from headstart.analysis.power import Leaderboard as Leaderboard
+    from headstart.analysis.power import PowerAnalysis as PowerAnalysis
+    from headstart.analysis.results import Results as Results
     from headstart.commands.compare import compare as compare
     from headstart.commands.compare import compare_items as compare_items
     from headstart.commands.compare import compare_studies as compare_studies
     from headstart.commands.explain import explain_lora as explain_lora
+    from headstart.commands.export import ExportedModel as ExportedModel
     from headstart.commands.export import export as export
     from headstart.commands.generate import generate as generate
+    from headstart.commands.generate import generate_file as generate_file
     from headstart.commands.init import init as init
     from headstart.commands.judge import judge_pairs as judge_pairs
     from headstart.commands.judge import judge_read as judge_read
+    from headstart.commands.load import load as load
     from headstart.commands.params import params as params
     from headstart.commands.plan import plan as plan
     from headstart.commands.power import power_assumed as power_assumed
     from headstart.commands.power import power_measured as power_measured
+    from headstart.commands.power import read_leaderboard as read_leaderboard
     from headstart.commands.predict import predict as predict
+    from headstart.commands.predict_texts import TextPredictions as TextPredictions
     from headstart.commands.predict_texts import predict_texts as predict_texts
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
+    from headstart.config.arm_section import Lora as Lora
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
+    from headstart.engine.generate import Answer as Answer
+    from headstart.engine.generate import GenerationConfig as GenerationConfig
     from headstart.engine.stack import Stack as Stack
     from headstart.engine.stack import stack as stack
     from headstart.engine.stack import unstack as unstack
     from headstart.errors import HeadstartError as HeadstartError
-    from headstart.experiment import Results as Results
+    from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
+    from headstart.models.accounting.sizes import ModelSize as ModelSize
     from headstart.planning.plan import Plan as Plan
+    from headstart.report.progress import StudyProgress as StudyProgress
+    from headstart.report.study_file import StudyDraft as StudyDraft
+
+    __version__: str
 
 _HOME = {
+    "Answer": "headstart.engine.generate",
     "Comparison": "headstart.analysis.comparison",
+    "ExportedModel": "headstart.commands.export",
+    "GenerationConfig": "headstart.engine.generate",
     "HeadstartError": "headstart.errors",
+    "Judgements": "headstart.analysis.judgements",
+    "JudgingSheet": "headstart.analysis.answer_pairs",
+    "Leaderboard": "headstart.analysis.power",
+    "Lora": "headstart.config.arm_section",
+    "LoraExplanation": "headstart.models.accounting.sizes",
+    "ModelSize": "headstart.models.accounting.sizes",
     "Plan": "headstart.planning.plan",
-    "Results": "headstart.experiment",
+    "PowerAnalysis": "headstart.analysis.power",
+    "Results": "headstart.analysis.results",
     "Stack": "headstart.engine.stack",
     "Study": "headstart.config.study",
+    "StudyDraft": "headstart.report.study_file",
+    "StudyProgress": "headstart.report.progress",
+    "TextPredictions": "headstart.commands.predict_texts",
     "compare": "headstart.commands.compare",
     "compare_items": "headstart.commands.compare",
     "compare_studies": "headstart.commands.compare",
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
     "generate": "headstart.commands.generate",
+    "generate_file": "headstart.commands.generate",
     "init": "headstart.commands.init",
     "judge_pairs": "headstart.commands.judge",
     "judge_read": "headstart.commands.judge",
+    "load": "headstart.commands.load",
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
     "plan": "headstart.commands.plan",
@@ -66,6 +101,7 @@ _HOME = {
     "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
     "predict_texts": "headstart.commands.predict_texts",
+    "read_leaderboard": "headstart.commands.power",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
     "schema": "headstart.commands.schema",
@@ -73,21 +109,36 @@ _HOME = {
     "unstack": "headstart.engine.stack",
 }
 __all__ = [
+    "Answer",
     "Comparison",
+    "ExportedModel",
+    "GenerationConfig",
     "HeadstartError",
+    "Judgements",
+    "JudgingSheet",
+    "Leaderboard",
+    "Lora",
+    "LoraExplanation",
+    "ModelSize",
     "Plan",
+    "PowerAnalysis",
     "Results",
     "Stack",
     "Study",
+    "StudyDraft",
+    "StudyProgress",
+    "TextPredictions",
     "compare",
     "compare_items",
     "compare_studies",
     "explain_lora",
     "export",
     "generate",
+    "generate_file",
     "init",
     "judge_pairs",
     "judge_read",
+    "load",
     "load_study",
     "params",
     "plan",
@@ -95,6 +146,7 @@ __all__ = [
     "power_measured",
     "predict",
     "predict_texts",
+    "read_leaderboard",
     "run",
     "run_until",
     "schema",
@@ -104,10 +156,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("headstart")
     if name not in _HOME:
         raise AttributeError(f"module 'headstart' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*_HOME, *(name for name in globals() if name.startswith("__")), "__version__"})

@@ -11,13 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 from headstart.analysis.collapsed import find_collapse
 from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.grid_search import find_best_run
+from headstart.analysis.results import Results
 from headstart.analysis.written_answers import collect_answers
 from headstart.data.statistics import summarise_data
 from headstart.errors import DamagedFileError, HeadstartError
@@ -34,35 +33,12 @@ from headstart.planning.tuning import describe_changed_choices
 from headstart.planning.work import plan_work
 from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
 from headstart.report.card import write_model_card
-from headstart.report.conclusions import draw_conclusions
+from headstart.report.results_json import describe_findings
 from headstart.stages import tell_stage
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
 from headstart.wording import Caution
-
-
-@dataclass(frozen=True)
-class Results:
-    """A study that ended: its findings, the folder that holds everything, and where it trained, if it did."""
-
-    findings: Findings
-    out: Path
-    placement: Placement | None = None
-
-    @property
-    def records(self) -> tuple[RunRecord, ...]:
-        """One record for each run."""
-        return self.findings.records
-
-    def to_dict(self) -> dict[str, Any]:
-        """The content of `results.json`."""
-        return describe_findings(self.findings)
-
-
-def describe_findings(findings: Findings) -> dict[str, Any]:
-    """The findings as plain values, with every sentence about them."""
-    return findings.to_dict() | {"conclusions": draw_conclusions(findings)}
 
 
 def run_missing(

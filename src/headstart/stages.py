@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
+#: The stage in which libraries are imported, which takes seconds.
+LOADING: Final = "loading PyTorch and transformers"
 #: Is told each stage as it begins, such as "tokenising 1,200 texts".
 OnStage = Callable[[str], None]
 

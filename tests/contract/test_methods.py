@@ -247,8 +247,9 @@ def test_predict_and_export(done: Path, tmp_path: Path, arm: str) -> None:
     source = done.parent / "reviews" / "test.jsonl"
     predicted = []
     for folder in (model, exported):
-        assert main(["predict", str(folder), str(source), "-o", str(tmp_path / "out.jsonl")]) == 0
-        lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+        output = tmp_path / f"{folder.name}.jsonl"
+        assert main(["predict", str(folder), str(source), "-o", str(output)]) == 0
+        lines = output.read_text(encoding="utf-8").splitlines()
         predicted.append([json.loads(line)["p_good"] for line in lines])
     run = json.loads((model / "headstart.json").read_text(encoding="utf-8"))["run"]
     assert predicted[0] == pytest.approx(

@@ -79,7 +79,7 @@ def test_a_sheet_is_not_written_while_a_run_is_at_work(tmp_path: Path) -> None:
     store: RunStore = write_answered_study(tmp_path / "out")
     with (
         hold_study_folder(store.out),
-        pytest.raises(headstart.HeadstartError, match="in use by another headstart"),
+        pytest.raises(headstart.HeadstartError, match="in use by this process"),
     ):
         headstart.judge_pairs(store.out, tmp_path / "sheet.csv", arm="tuned")
     assert not (tmp_path / "sheet.csv").exists()

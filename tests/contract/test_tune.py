@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import load_file
 
 from headstart import load_study, plan, run
+from headstart.analysis.results import Results
 from headstart.cli import main
-from headstart.experiment import Results
 
 StudyFile = Callable[..., Path]
 ARMS = {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}

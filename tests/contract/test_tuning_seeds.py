@@ -11,9 +11,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from headstart import load_study, plan, run, run_until
+from headstart.analysis.results import Results
 from headstart.cli import main
 from headstart.events import Event, RunEnded, RunStarted
-from headstart.experiment import Results
 
 StudyFile = Callable[..., Path]
 ARMS = {"pretrained": {"init": "pretrained"}, "random": {"init": "random"}, "words": None}

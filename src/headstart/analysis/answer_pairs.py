@@ -15,6 +15,7 @@ from headstart.data.judging_sheets import SheetRow
 from headstart.errors import HeadstartError
 from headstart.records import SCHEMA_VERSION
 from headstart.seeds import make_generator
+from headstart.shown import Shown
 from headstart.store.answer_columns import AnsweredPrompts
 from headstart.store.judging_keys import JudgingKey, PairKey, RowKey
 
@@ -46,8 +47,8 @@ class DrawnSheet:
     key: JudgingKey
 
 
-@dataclass(frozen=True)
-class JudgingSheet:
+@dataclass(frozen=True, repr=False)
+class JudgingSheet(Shown, view="headstart.report.views.comparison:SHEET"):
     """A sheet that was written: how many rows are to be judged, and how many pairs are the same answer.
 
     `seeds` are those that each prompt's one was drawn of; `key` says whose answers are whose.

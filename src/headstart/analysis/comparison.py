@@ -22,10 +22,11 @@ from headstart.records import (
     WorthRow,
 )
 from headstart.records.answers import WrittenAnswers
+from headstart.shown import Shown
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
     """Scores of one metric, summed up by arm and size, and each arm's contrast with its control.
 
     `control` is None where two studies are compared: an arm's is then its namesake in the first. Where arms

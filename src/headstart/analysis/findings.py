@@ -36,13 +36,14 @@ from headstart.records import (
     WorthRow,
 )
 from headstart.records.answers import WrittenAnswers
+from headstart.shown import Shown
 
 #: Of the bootstrap: the default of `headstart compare`, so that both give the same figures.
 _SEED: Final = 0
 
 
-@dataclass(frozen=True)
-class Findings(StudyRuns):
+@dataclass(frozen=True, repr=False)
+class Findings(Shown, StudyRuns, view="headstart.report.views.findings:FINDINGS"):
     """Everything that tables, conclusions and `results.json` show of a study.
 
     `collapses` say by key how runs collapsed, None where one did not; `reference` is what always giving the

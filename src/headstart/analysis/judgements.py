@@ -15,6 +15,7 @@ from headstart.config.study import Size
 from headstart.data.filled_sheets import Choice, FilledSheet
 from headstart.errors import DataError
 from headstart.records import SCHEMA_VERSION
+from headstart.shown import Shown
 from headstart.stats.paired_comparison import Verdict, judge
 from headstart.stats.win_rates import JudgedRate, estimate_judged_rate
 from headstart.store.judging_keys import JudgingKey, RowKey
@@ -51,8 +52,8 @@ class Agreement:
     kappa: float | None
 
 
-@dataclass(frozen=True)
-class Judgements:
+@dataclass(frozen=True, repr=False)
+class Judgements(Shown, view="headstart.report.views.comparison:JUDGEMENTS"):
     """A contrast by human choices, prompts being its units.
 
     Of `prompts` judged, `wins` prefer the arm's answer on average over judges, `losses` the control's, and

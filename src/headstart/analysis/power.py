@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from headstart.records import SCHEMA_VERSION, StudyWarning
+from headstart.shown import Shown
 from headstart.stats.power import (
     POWER,
     Pair,
@@ -192,8 +193,8 @@ def _name_counts(values: dict[int, float]) -> dict[str, float]:
     return {str(count): value for count, value in values.items()}
 
 
-@dataclass(frozen=True)
-class PowerAnalysis:
+@dataclass(frozen=True, repr=False)
+class PowerAnalysis(Shown, view="headstart.report.views.power:POWER"):
     """What each contrast of a study, run or assumed, can show of one metric.
 
     `warnings` say which arms collapsed whose variances these are.
@@ -227,8 +228,8 @@ class Rank:
     rows: int = 1
 
 
-@dataclass(frozen=True)
-class Leaderboard:
+@dataclass(frozen=True, repr=False)
+class Leaderboard(Shown, view="headstart.report.views.power:LEADERBOARD"):
     """The best of single results on the same test examples.
 
     `noise_limit` is the difference that noise of the examples alone makes one time in twenty.

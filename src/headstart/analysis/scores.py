@@ -41,12 +41,12 @@ class ArmScores:
     size: Size
     train_examples: int | None
     by_seed: Mapping[int, float]
-    measures: Mapping[int, ExampleMetric] = field(default_factory=dict)
-    resampled: Mapping[int, np.ndarray] = field(default_factory=dict)
-    by_prompt: Mapping[int, np.ndarray] = field(default_factory=dict)
+    measures: Mapping[int, ExampleMetric] = field(default_factory=dict, repr=False)
+    resampled: Mapping[int, np.ndarray] = field(default_factory=dict, repr=False)
+    by_prompt: Mapping[int, np.ndarray] = field(default_factory=dict, repr=False)
     test_digest: str | None = None
     n_examples: int = 0
-    groups: np.ndarray | None = None
+    groups: np.ndarray | None = field(default=None, repr=False)
     rounding: float = 0.0
 
     @property

@@ -20,10 +20,9 @@ from headstart.cli.output import (
     print_rendered,
     print_text,
 )
-from headstart.cli.stages import LOADING
 from headstart.cli.unused import refuse_unused
 from headstart.errors import HeadstartError
-from headstart.stages import tell_stage
+from headstart.stages import LOADING, tell_stage
 
 if TYPE_CHECKING:
     from headstart.commands.predict_texts import TextPredictions
@@ -69,7 +68,6 @@ def predict(
     else is a text. What is printed in a pipe has tabs between its columns.
     """
     with open_inputs(inputs or (), input_format) as source:
-        tell_stage(LOADING)
         if isinstance(source, list):
             why = "there is no file, but texts"
             refuse_unused({"--text": text, "--separator": separator, "--output": output}, why)

@@ -65,7 +65,9 @@ def compare(
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
-    table: Annotated[str | None, typer.Option(help="Print this table alone, such as arms.")] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Print this table alone, such as arms.")
+    ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print every note, not five at most.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -10,8 +10,6 @@ from headstart.cli.output import is_quiet, set_live_line
 from headstart.report.stages import StageLine
 from headstart.stages import listen_to_stages
 
-#: The stage before a command's modules are imported, which takes seconds.
-LOADING: Final = "loading PyTorch and transformers"
 #: Seconds of a command that go by before it says what it does: most take less.
 _PATIENCE: Final = 1.0
 

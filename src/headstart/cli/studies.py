@@ -11,10 +11,10 @@ import typer
 from headstart.cli.listening import listen
 from headstart.cli.options import AsJson, Force, Overrides, Quiet, StudyFile, Wait
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
-from headstart.cli.stages import LOADING, show_stages
+from headstart.cli.stages import show_stages
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt
-from headstart.stages import tell_stage
+from headstart.stages import LOADING, tell_stage
 
 if TYPE_CHECKING:
     from headstart.config.study import Study

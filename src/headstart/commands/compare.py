@@ -106,6 +106,13 @@ def compare(
 ) -> Comparison:
     """Compare the arms of a study's folder, or of a table with columns arm, seed and a metric.
 
+    Example:
+        comparison = headstart.compare("runs/study", margin=1.0)
+        print(comparison)  # the tables of the command line
+        for row in comparison.contrasts:
+            print(row.arm, row.difference, row.low, row.high, row.verdict)
+        comparison.frame()  # pandas: a row for each contrast
+
     Args:
         source: `<out>` of a study, or a CSV, TSV, JSON Lines or Parquet file; a column `size` is optional,
             and shares are fractions, or all of them percentages.
@@ -164,6 +171,10 @@ def compare_items(
     Two arms, or arms with a control that is named, have contrasts; else each two are compared, and `tiers`
     say which may be the best. Where arms have a single run, what is compared are these very models.
 
+    Example:
+        comparison = headstart.compare_items(["old=a/samples.jsonl", "new=b/samples.jsonl"], metric="acc")
+        comparison.frame("tiers")
+
     Args:
         sources: a file or folder for each arm, `NAME=PATH` to call it so, or one that holds all.
         task: needed where there are several; `metric` likewise.
@@ -220,6 +231,9 @@ def compare_studies(
     lower_is_better: bool | None = None,
 ) -> Comparison:
     """Compare two studies on the same test examples: each arm of the second with its namesake in the first.
+
+    Example:
+        print(headstart.compare_studies("runs/old", "runs/new"))
 
     Raises:
         HeadstartError: as `compare`; they were tested on other examples, or share no arm.

@@ -39,6 +39,9 @@ def check_topic(topic: str) -> None:
 def explain_lora(model: str | Path | None = None, lora: Lora | None = None) -> LoraExplanation:
     """What LoRA's settings do to a model, or to BLOOM-560m as an example.
 
+    Example:
+        print(headstart.explain_lora("models/roberta-small-fr", headstart.Lora(r=4)).to_text())
+
     Raises:
         ModelError: as `params`.
     """

@@ -45,11 +45,16 @@ class ExportedModel:
         return {"schema_version": SCHEMA_VERSION, **paths, "merged": self.merged, "base": self.base}
 
 
-def export(model: Path, target: Path, *, merge: bool = True, force: bool = False) -> ExportedModel:
+def export(
+    model: str | Path, target: str | Path, *, merge: bool = True, force: bool = False
+) -> ExportedModel:
     """Write the adapter in folder `model` and its base, merged, to folder `target`: whole or not at all.
 
     The base of a four-bit adapter is taken in full precision, as PEFT does, so that its logits shift by what
     four bits had rounded away.
+
+    Example:
+        headstart.export("runs/study/models/lora", "merged")
 
     Args:
         merge: else the adapter is written as it is, for PEFT.
@@ -59,6 +64,7 @@ def export(model: Path, target: Path, *, merge: bool = True, force: bool = False
         ModelError: no adapter is there, or its base is gone; it is of a type that cannot be merged.
         OutputError: `target` already exists.
     """
+    model, target = Path(model), Path(target)
     check_lookup(target)
     _check_adapter(model)
     check_output_folder(target, force=force, sources=(model,))

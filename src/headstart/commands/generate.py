@@ -144,22 +144,29 @@ def _find_generating_task() -> TaskName:
     return next(name for name, traits in TASKS.items() if traits.generates)
 
 
-def generate(model: str, prompts: Sequence[str], config: GenerationConfig | None = None) -> list[Answer]:
+def generate(
+    model: str | Path, prompts: Sequence[str], config: GenerationConfig | None = None
+) -> list[Answer]:
     """The answers of `model` (a folder that a study left, an adapter's, a hub id or an asset) to `prompts`.
 
     Greedily and of 64 tokens at most, unless `config` says otherwise.
 
+    Example:
+        config = headstart.GenerationConfig(max_new_tokens=32)
+        for answer in headstart.generate("runs/faq/models/lora", ["How long does it take?"], config):
+            print(answer.text)
+
     Raises:
         ModelError: there is no such model, or it has no end token.
     """
-    return open_generator(model).generate(prompts, config or GenerationConfig())
+    return open_generator(str(model)).generate(prompts, config or GenerationConfig())
 
 
 def generate_file(
-    name: str,
-    source: Path,
-    target: Path,
-    config: GenerationConfig,
+    name: str | Path,
+    source: str | Path,
+    target: str | Path,
+    config: GenerationConfig | None = None,
     *,
     column: str = "prompt",
     log: Log = ignore_log,
@@ -170,12 +177,16 @@ def generate_file(
     `target` gets every column of `source` with `answer` and `stopped` added, in the same format, whole or
     not at all. `log` is told how the model is asked. `force` overwrites `target`.
 
+    Example:
+        headstart.generate_file("runs/faq/models/lora", "questions.csv", "answers.csv")
+
     Raises:
         DataError, ModelError, OutputError: as `headstart.commands.predict.predict`.
     """
+    source, target, config = Path(source), Path(target), config or GenerationConfig()
     check_formats(source, target)
     check_output_file(target, force=force)
-    open_once = cache(partial(_open_aloud, name, log))  # when the first prompts are known to be some
+    open_once = cache(partial(_open_aloud, str(name), log))  # when the first prompts are known to be some
 
     def answer_chunk(chunk: list[Cells]) -> list[dict[str, Any]]:
         prompts = [_read_prompt(cells, column, where) for where, cells in chunk]

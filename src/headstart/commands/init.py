@@ -26,8 +26,8 @@ SCHEMA_FILE: Final = "study.schema.json"
 
 
 def init(
-    data: Path,
-    output: Path = Path("study.yaml"),
+    data: str | Path,
+    output: str | Path = "study.yaml",
     *,
     model: str | None = None,
     text: str | None = None,
@@ -37,6 +37,9 @@ def init(
     """Write to `output` a study of the texts in `data`: a file, a folder of parts, or of classes.
 
     The JSON schema of study files is written beside it, unless one is there and `force` is not set.
+
+    Example:
+        print(headstart.init("reviews.csv", model="asset:minilm"))
 
     Args:
         model: the checkpoint: a folder, a hub id, or `asset:name`; a small one by default.
@@ -48,6 +51,7 @@ def init(
         DataError: nothing readable in `data`, or no column that could be the text or the label.
         OutputError: `output` already exists, or cannot be written.
     """
+    data, output = Path(data), Path(output)
     check_output_file(output, force=force)
     draft = _draft_study(data, output, model, text, label)
     target, content = output.parent / SCHEMA_FILE, json.dumps(schema(), indent=2) + "\n"

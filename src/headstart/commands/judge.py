@@ -41,6 +41,9 @@ def judge_pairs(
     Each prompt has the answers of one seed, drawn for it. Nothing in the sheet tells whose an answer is: that
     is kept in the study's folder.
 
+    Example:
+        headstart.judge_pairs("runs/faq", "pairs.csv", arm="lora", examples=50)
+
     Args:
         out: the `out` folder of a study with `task: instruction`.
         output: the CSV file to write, which must not be there unless `force` is set.
@@ -70,6 +73,9 @@ def judge_pairs(
 
 def judge_read(out: str | Path, files: Sequence[str | Path]) -> Judgements:
     """The contrast that people's choices make, one file for each judge, all of the same sheet.
+
+    Example:
+        print(headstart.judge_read("runs/faq", ["anna.csv", "ben.csv"]))
 
     Raises:
         DataError: as `read_sheet`, `read_choices` and `contrast_judgements`; a file is given twice, or files

@@ -53,6 +53,11 @@ def params(
 ) -> ModelSize:
     """The parameters of a model, by part, each by its formula and by walking the modules.
 
+    Example:
+        size = headstart.params("models/roberta-small-fr", omit=["biases"], lora=headstart.Lora(r=16))
+        print(size)
+        size.frame()  # pandas: a row for each part
+
     Args:
         model: a folder, a `config.json`, a hub id, or `asset:name`; weights are not needed.
         omit: what the total is to be without: biases, norms, pooler, head, lm-head, or any part's name.

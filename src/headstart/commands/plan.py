@@ -25,6 +25,11 @@ OTHER_STUDY: Final = "other-study"
 def plan(study: Study, log: Log = ignore_log, *, probe: bool = False) -> Plan:
     """Check the study and its data, list its runs and what they will cost, without training or writing.
 
+    Example:
+        plan = headstart.plan(headstart.load_study("study.yaml"))
+        print(plan)
+        plan.frame()  # pandas: a row for each run
+
     Args:
         log: is told what takes a while.
         probe: make a few real steps of each kind of run and forget them: memory measured, time expected.

@@ -101,6 +101,9 @@ def power_assumed(
 ) -> PowerAnalysis:
     """What a study that has not been run could show; figures in points, as people state them.
 
+    Example:
+        print(headstart.power_assumed(test_examples=2000, difference=2.0, disagree=10.0))
+
     Args:
         difference: the one that is to be shown.
         accuracy: what the models get right on average, in percent.
@@ -152,6 +155,11 @@ def power_measured(
     control: str | None = None,
 ) -> PowerAnalysis:
     """What each contrast of a study's folder could show, by the variances measured in it.
+
+    Example:
+        analysis = headstart.power_measured("runs/study", difference=1.0)
+        print(analysis)
+        analysis.frame("detectable")  # pandas: a row for each number of seeds and of test examples
 
     Args:
         difference: the one that is to be shown: points for shares, else in the metric's unit.
@@ -225,7 +233,7 @@ def _choose_seed_cost(question: Question) -> float:
 
 
 def read_leaderboard(
-    file: Path,
+    file: str | Path,
     test_examples: int,
     *,
     disagree: float | None = None,
@@ -237,10 +245,13 @@ def read_leaderboard(
     Several rows of an arm are one result, their mean. What seeds add is not known of single results, and
     comes on top; so does having looked for the best of many.
 
+    Example:
+        print(headstart.read_leaderboard("leaderboard.csv", 1319))
+
     Raises:
         DataError: there are no two results, or a score is no share.
     """
-    results = read_leaderboard_file(file, metric)
+    results = read_leaderboard_file(Path(file), metric)
     if len(results.scores) < 2:
         raise DataError("fewer than two results", where=str(file), expected="columns arm and a score")
     sign = -1.0 if results.metric.lower_is_better else 1.0

@@ -21,7 +21,7 @@ from headstart.methods.word_files import is_word_model
 from headstart.methods.word_predictor import open_words
 from headstart.models.checkpoint_files import ADAPTER_CONFIG, check_folder
 from headstart.os_faults import check_lookup
-from headstart.stages import tell_stage
+from headstart.stages import LOADING, tell_stage
 from headstart.store.model_notes import ModelNotes, read_model_notes
 from headstart.tasks.columns import LabelColumns
 
@@ -54,7 +54,6 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
         DataError: one column for a model of pairs.
         ModelError: no model with a classification head, and no bag of words, is there.
     """
-    tell_stage(f"loading {folder}")
     check_lookup(folder)
     refuse_study_folder(folder)
     if folder.is_dir():
@@ -67,9 +66,12 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     notes = read_model_notes(folder)
     columns, cells = _choose_columns(notes.text, text), _get_cell_type(notes)
     if not is_network:
+        tell_stage(f"loading {folder}")
         return open_words(folder, columns, cells)
+    tell_stage(LOADING)
     from headstart.training.network_predictor import open_network
 
+    tell_stage(f"loading {folder}")
     return open_network(folder, notes, columns, cells)
 
 
@@ -95,9 +97,9 @@ def _get_cell_type(notes: ModelNotes) -> CellType:
 
 
 def predict(
-    model: Path,
-    source: Path,
-    target: Path,
+    model: str | Path,
+    source: str | Path,
+    target: str | Path,
     *,
     text: str | None = None,
     separator: str = ",",
@@ -109,6 +111,9 @@ def predict(
     same format, whole or not at all. Labels that were numbers or truth values in the study's data are such
     here too, so that they can be compared.
 
+    Example:
+        headstart.predict("runs/study/models/pretrained", "new.csv", "labelled.csv")
+
     Args:
         text: the column of texts, or two of pairs with a comma between; the study's where absent.
         separator: between the cells of CSV, one character.
@@ -119,6 +124,7 @@ def predict(
         ModelError: no model in the folder.
         OutputError: `target` already exists, or cannot be written.
     """
+    model, source, target = Path(model), Path(source), Path(target)
     check_formats(source, target)
     check_output_file(target, force=force)
     separator = read_separator(separator)

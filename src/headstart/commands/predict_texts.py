@@ -15,6 +15,7 @@ from headstart.data.formats import read_cells
 from headstart.data.texts import check_encodable, read_text
 from headstart.errors import DataError
 from headstart.records import SCHEMA_VERSION
+from headstart.shown import Shown
 
 #: How columns of probabilities are called.
 _PREFIX: Final = "p_"
@@ -37,8 +38,8 @@ class TextPrediction:
         return values | ({"probabilities": self.probabilities} if self.probabilities else {})
 
 
-@dataclass(frozen=True)
-class TextPredictions:
+@dataclass(frozen=True, repr=False)
+class TextPredictions(Shown, view="headstart.report.views.predictions:PREDICTIONS"):
     """A model's predictions, in the order of the texts."""
 
     model: str
@@ -52,6 +53,9 @@ class TextPredictions:
 
 def predict_texts(model: str | Path, texts: Sequence[str]) -> TextPredictions:
     """Label texts with the model in folder `model`.
+
+    Example:
+        print(headstart.predict_texts("runs/study/models/pretrained", ["a warm film", "a flat film"]))
 
     Raises:
         DataError: a text is empty, or the model takes pairs of texts.

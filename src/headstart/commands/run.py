@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from headstart.analysis.results import Results
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
 from headstart.execute.open_study import open_study
-from headstart.experiment import Results, run_missing
+from headstart.experiment import run_missing
 from headstart.store.study_lock import hold_study_folder
 
 #: Is told how many runs are about to train.
@@ -33,6 +34,12 @@ def run(
 
     Runs that are done in `study.out` are kept; one that failed is tried again. All three listeners are
     functions and silent by default; `headstart.report.progress.StudyProgress` has a method for each.
+
+    Example:
+        study = headstart.load_study("study.yaml")
+        with headstart.StudyProgress(study.metric) as progress:  # or leave it out: run is silent then
+            results = headstart.run(study, progress.on_event, progress.log, progress.begin)
+        print(results)
 
     Args:
         on_event: is told, in this thread, of every run as it starts, makes steps, ends an epoch, and ends

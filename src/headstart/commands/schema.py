@@ -8,5 +8,9 @@ from headstart.config.study import Study
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of study files."""
+    """The JSON schema of study files.
+
+    Example:
+        headstart.schema()["properties"]["seeds"]
+    """
     return Study.model_json_schema()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from headstart.analysis.findings import Findings
+from headstart.analysis.results import Results
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.arm_settings import get_tuning_seeds
 from headstart.config.limits import MOST_SEEDS as MOST_ADDED
@@ -24,7 +25,7 @@ from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
 from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
 from headstart.execute.open_study import OpenStudy, open_study
-from headstart.experiment import Results, run_missing
+from headstart.experiment import run_missing
 from headstart.planning.placement import Placement
 from headstart.records import Contrast, StoppingRule
 from headstart.report.numbers import format_metric, get_unit
@@ -55,6 +56,9 @@ def run_until(
     than `width`. It begins with the study's seeds, or with as many as give an interval at all (8 for one
     contrast), and goes on with as many at a time as train at once. Seeds that are done in `study.out` count.
     No seed is added after a run that failed, but one that only chose a setting.
+
+    Example:
+        results = headstart.run_until(headstart.load_study("study.yaml"), 2.0, most_seeds=40)
 
     Args:
         width: than what an interval is narrow enough: points for shares, else the metric's unit.

@@ -38,6 +38,11 @@ def load_study(source: str | Path | Mapping[str, Any], overrides: Sequence[str] 
     Paths in the file are relative to it, those of overrides and of plain values to the current folder.
     `epochs` and `steps` exclude each other: an override of one takes the other out of the file.
 
+    Example:
+        study = headstart.load_study("study.yaml", ["seeds=5", "training.epochs=3"])
+        print(study)
+        same = headstart.load_study({"data": {"path": "reviews.csv"}, "model": "asset:minilm"})
+
     Raises:
         StudyError: with every problem found, each with its line and key.
     """
@@ -69,17 +74,32 @@ def require_study(value: object) -> None:
 
 def dump_study(study: Study) -> str:
     """The study as YAML with every default filled in; `load_study` reads it back to an equal study."""
-    buffer = StringIO()
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
     values = study.model_dump(mode="json")
     _drop_unset(values["training"])
     for arm, typed in zip(values["arms"].values(), study.arms.values(), strict=True):
         if typed.lora is not None:
             arm["lora"]["alpha"] = typed.lora.alpha_in_force
         arm["training"] = {k: v for k, v in arm["training"].items() if k in typed.training.model_fields_set}
-    if not any(arm["method"] == "bag-of-words" for arm in values["arms"].values()):
+    return _format_yaml(_keep_words_out(values, study))
+
+
+def outline_study(study: Study) -> str:
+    """The study as YAML with what was set alone; `load_study` reads it back to an equal study."""
+    values = study.model_dump(mode="json", exclude_unset=True)
+    return _format_yaml(_keep_words_out(values, study) if "arms" in values else values).rstrip()
+
+
+def _keep_words_out(values: dict[str, Any], study: Study) -> dict[str, Any]:
+    """With `words: null` where the study has no bag of words: one is added where nothing is said."""
+    if not any(arm.method == "bag-of-words" for arm in study.arms.values()):
         values["arms"].setdefault(BAG_OF_WORDS_ARM, None)  # a study may call another arm `words`
+    return values
+
+
+def _format_yaml(values: dict[str, Any]) -> str:
+    buffer = StringIO()
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.dump(_quote_unprintable(values), buffer)
     return buffer.getvalue()
 

@@ -26,7 +26,7 @@ from headstart.records import Estimate, format_run_key
 _OF_STEPS: Final = {"learning_rate", "weight_decay", "batch_size", "accumulation", "epochs", "steps"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One arm, trained on `size` texts with one seed; `training` has every value settled.
 
@@ -51,6 +51,9 @@ class Run:
     def key(self) -> str:
         """`arm/size/seed`, with the point of the grid in a tuned arm: the run's folder below `runs/`."""
         return format_run_key(self.arm, self.size, self.seed, self.grid_point, for_tuning=self.for_tuning)
+
+    def __repr__(self) -> str:
+        return f"<Run: {self.key}>"
 
     @property
     def network(self) -> str:

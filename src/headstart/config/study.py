@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -25,6 +26,7 @@ from headstart.config.seed_lists import Seeds
 from headstart.config.study_checks import find_problems
 from headstart.config.training_section import Training, Tune
 from headstart.config.traits import TaskName, check_task, get_method_traits, get_task_traits, list_tasks
+from headstart.shown import load_object
 
 # The whole file's types are imported from here, wherever a section's lie.
 __all__ = [
@@ -203,6 +205,16 @@ class Study(Section):
     )
     execution: ExecutionSettings = ExecutionSettings()
     out: str = Field(default="runs/study", description="Folder for everything the study leaves.")
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """What tells it from others."""
+        yield from (("out", self.out), ("task", self.task), ("model", self.model))
+        yield from (("arms", list(self.arms)), ("sizes", self.sizes), ("seeds", self.seeds))
+
+    def __str__(self) -> str:
+        """As a study file, with what was set and without defaults."""
+        text: str = load_object("headstart.config.load:outline_study")(self)
+        return text
 
     @model_validator(mode="before")
     @classmethod

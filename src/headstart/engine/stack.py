@@ -79,6 +79,10 @@ def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
     Weights are copied. With `check`, a small batch goes through the stack and through the first and the
     last model, and their outputs must agree.
 
+    Example:
+        stack = headstart.stack(models)
+        logits = stack(input_ids=ids, attention_mask=mask).logits  # [R*B, T] in, [R*B, C] out
+
     Raises:
         StackError: the models differ in architecture or constants, one has weights outside the layers
             that can be stacked, or the outputs do not agree.
@@ -99,6 +103,9 @@ def stack(models: Sequence[nn.Module], *, check: bool = True) -> Stack:
 
 def unstack(module: Stack, r: int) -> nn.Module:
     """Member r of a stack as an ordinary model with copies of its weights.
+
+    Example:
+        best = headstart.unstack(stack, 2)
 
     Raises:
         IndexError: there is no such member.

@@ -11,10 +11,11 @@ from headstart.config.study import Arm, Study
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import StudyCost
 from headstart.records import SCHEMA_VERSION, StudyWarning
+from headstart.shown import Shown
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown, view="headstart.report.views.study:PLAN"):
     """What `run` would do, by the keys of the runs that are `done`; `cost` is of those that are missing.
 
     `to_come` are the runs whose grid point tuning has yet to choose, each at another one in its place.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from pydantic import Field
@@ -179,6 +180,11 @@ class RunRecord(Record):
         """As `Run.key`."""
         point = tuple(self.hyperparameters.items())
         return format_run_key(self.arm, self.size, self.seed, point, for_tuning=self.for_tuning)
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """What tells it from others, and how it ended: whole, a study's records are a million characters."""
+        shown = ("best_epoch", "test") if self.status == "done" else ("error",)
+        yield from ((name, getattr(self, name)) for name in ("key", "status", *shown))
 
 
 class PlacementRecord(Record):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import IO
+
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
@@ -28,9 +30,18 @@ class _EscapeAll(RenderHook):
         return [_Escaped(renderable) for renderable in renderables]
 
 
-def make_console(*, stderr: bool = False) -> Console:
-    """A console on which control characters of what is printed are escaped."""
-    console = Console(stderr=stderr)
+def make_console(*, stderr: bool = False, file: IO[str] | None = None, width: int | None = None) -> Console:
+    """A console on which control characters of what is printed are escaped.
+
+    Args:
+        file: where it prints, without colours, in place of the terminal; `width` characters a line.
+    """
+    if file is None:
+        console = Console(stderr=stderr)
+    else:
+        console = Console(
+            file=file, width=width, color_system=None, force_terminal=False, force_jupyter=False
+        )
     console.push_render_hook(_EscapeAll())
     return console
 

@@ -15,6 +15,7 @@ from headstart.data.guess.columns import shorten, show_name
 from headstart.data.guess.data_guess import DataGuess
 from headstart.records import SCHEMA_VERSION
 from headstart.report.yaml_lines import format_line, quote, quote_all
+from headstart.shown import Shown
 from headstart.wording import format_names
 
 #: Classes that a comment names.
@@ -23,8 +24,8 @@ _CLASSES_SHOWN: Final = 6
 _SMALLEST_SIZE: Final = 20
 
 
-@dataclass(frozen=True)
-class StudyDraft:
+@dataclass(frozen=True, repr=False)
+class StudyDraft(Shown, view="headstart.report.views.models:DRAFT"):
     """A first study: what was found in the data, the checkpoint, settings, and where results go.
 
     `file` is the study file that will be written, and `schema` the name of the JSON schema beside it;

@@ -139,7 +139,8 @@ def _format_mean(findings: Findings, arm: str, size: Size) -> str:
         if (row.arm, row.size, row.metric) == (arm, size, metric):
             deviation = f" ± {format_metric(metric, row.std)}" if row.std is not None else ""
             return f"{format_metric(metric, row.mean)}{deviation}"
-    return "failed"
+    has_failed = any((run.arm, run.size) == (arm, size) for run in findings.failed)
+    return "failed" if has_failed else "-"
 
 
 def _format_difference(findings: Findings, arm: str, size: Size) -> tuple[str, str]:

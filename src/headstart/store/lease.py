@@ -42,6 +42,8 @@ _GONE: Final = (
 )
 
 
+#: What to do where this very process has it: in a thread, or further up the same calls.
+_OWN_FIX: Final = "let that call end first, or name another folder: out=FOLDER"
 #: Tokens of the leases that this process holds: one that it could not give back is nobody's.
 _LIVING: Final = set[str]()
 
@@ -141,10 +143,16 @@ class _Patience:
         return time.monotonic() - self._changed > STALE_SECONDS
 
     def _refuse(self, holder: Holder | None) -> None:
-        if not self._wait:
+        is_own = holder is not None and holder.is_this_process
+        if self._wait:
+            user = "another call in this process" if is_own else _name(holder)
+            self._tell(f"waiting for {user}, which uses {self._thing}")
+        elif is_own:
+            what = f"in use by this process ({_name(holder)}): another call has not ended"
+            raise OutputError(what, where=str(self._thing), fix=_OWN_FIX)
+        else:
             what = f"in use by another headstart: {_name(holder)}"
             raise OutputError(what, where=str(self._thing), fix=self._fix)
-        self._tell(f"waiting for {_name(holder)}, which uses {self._thing}")
 
     def _tell(self, sentence: str) -> None:
         if sentence != self._told:

@@ -17,13 +17,13 @@ from scipy import stats
 
 import headstart
 from headstart.analysis.findings import make_findings
+from headstart.analysis.results import Results
 from headstart.cli import main
 from headstart.commands import until
 from headstart.commands.until import run_until, select_decided
 from headstart.config.load import load_study
 from headstart.config.study import Study
 from headstart.events import Log, ignore_log
-from headstart.experiment import Results
 from headstart.planning.placement import Placement
 from headstart.records import RunRecord, StoppingRule
 from headstart.report.conclusions import draw_conclusions

@@ -20,6 +20,7 @@ from headstart.methods import word_files
 from headstart.methods.bag_of_words import fit_path
 from headstart.methods.word_files import load_words, save_words
 from headstart.methods.word_model import WordModel
+from headstart.stages import listen_to_stages
 
 TEXTS = [
     "good book",
@@ -216,6 +217,13 @@ def test_two_columns_are_refused(tmp_path: Path) -> None:
     (folder / "headstart.json").write_text('{"text": ["a", "b"]}', encoding="utf-8")
     with pytest.raises(Exception, match=r"two columns \(a, b\) for a bag of words"):
         open_predictor(folder)
+
+
+def test_nobody_is_told_that_torch_is_loaded(tmp_path: Path) -> None:
+    told: list[str] = []
+    with listen_to_stages(told.append):
+        open_predictor(saved(tmp_path))
+    assert told == [f"loading {tmp_path}"]
 
 
 def test_predictions_need_no_torch(tmp_path: Path) -> None:

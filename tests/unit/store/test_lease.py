@@ -50,9 +50,18 @@ def test_who_comes_second_is_told_who_holds_it_and_changes_nothing(tmp_path: Pat
         with pytest.raises(OutputError) as caught:
             hold(tmp_path)
         assert list_names(tmp_path) == before == ["a.1.held"]
-    assert str(caught.value).startswith(
-        f"{tmp_path}: in use by another headstart: process {os.getpid()} on host"
-    )
+    assert str(caught.value).startswith(f"{tmp_path}: in use by this process (process {os.getpid()} on host")
+    assert caught.value.fix == "let that call end first, or name another folder: out=FOLDER"
+
+
+def test_another_process_is_called_another_headstart(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        write_holder(tmp_path, process=child.pid, started=read_start(child.pid))
+        with pytest.raises(OutputError, match=f"in use by another headstart: process {child.pid}") as caught:
+            hold(tmp_path)
+    finally:
+        child.communicate(b"\n")
     assert caught.value.fix == "wait"
 
 
@@ -91,7 +100,7 @@ def test_who_waits_says_so_and_goes_on_when_it_is_free(
     with hold(tmp_path, wait=True, log=told.append):
         assert list_names(tmp_path) == ["a.2.held"]
     (sentence,) = told
-    assert sentence.startswith(f"waiting for process {os.getpid()} on host")
+    assert sentence == f"waiting for another call in this process, which uses {tmp_path}"
 
 
 @pytest.fixture

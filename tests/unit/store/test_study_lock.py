@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import OutputError
+from headstart.store.holders import Holder
 from headstart.store.lease import LeaseLostError
 from headstart.store.runs import RunStore
 from headstart.store.study_lock import hold_study_folder
@@ -20,13 +21,14 @@ def test_the_same_folder_by_another_path_is_the_same(tmp_path: Path, monkeypatch
         for path in ("out", "link", "./x/../out"):
             (tmp_path / "x").mkdir(exist_ok=True)
             with (
-                pytest.raises(OutputError, match="in use by another headstart"),
+                pytest.raises(OutputError, match="in use by this process"),
                 hold_study_folder(Path(path)),
             ):
                 pass
 
 
-def test_what_to_do_is_said(tmp_path: Path) -> None:
+def test_what_to_do_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Holder, "is_this_process", False)
     with hold_study_folder(tmp_path), pytest.raises(OutputError) as caught, hold_study_folder(tmp_path):
         pass
     assert caught.value.fix is not None

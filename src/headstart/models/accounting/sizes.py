@@ -10,6 +10,7 @@ from headstart.config.study import Lora
 from headstart.models.accounting.breakdown import ParameterBreakdown
 from headstart.models.accounting.heads import Head
 from headstart.records import SCHEMA_VERSION
+from headstart.shown import Shown
 
 #: Bytes of a weight that trains, in float32: itself, its gradient, and AdamW's two moments.
 TRAINED_BYTES = 16
@@ -83,8 +84,8 @@ class LoraCount:
         }
 
 
-@dataclass(frozen=True)
-class ModelSize:
+@dataclass(frozen=True, repr=False)
+class ModelSize(Shown, view="headstart.report.views.models:MODEL_SIZE"):
     """A model's parameters by part, and the memory that its weights take.
 
     `full` is everything, `counted` what `omit` left; `weight_bytes` are those of the full model's weights
@@ -167,8 +168,8 @@ class LoraScale:
     rank_stabilised: float
 
 
-@dataclass(frozen=True)
-class LoraExplanation:
+@dataclass(frozen=True, repr=False)
+class LoraExplanation(Shown, view="headstart.report.views.models:EXPLANATION"):
     """What LoRA's settings do to a model, with its base in 32 bits and, as QLoRA keeps it, in four.
 
     `is_example`: the model is an example, for the user named none.
