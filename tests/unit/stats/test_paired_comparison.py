@@ -315,6 +315,11 @@ def test_of_a_single_group_the_interval_is_over_seeds() -> None:
 
 
 def test_three_seeds_are_the_limit_where_more_of_them_would_narrow_the_interval_more() -> None:
-    # As `analysis.power` has it: the examples' variance is the larger, but three seeds are few.
-    comparison = compare_paired(right(0.8, 1, seeds=3), right(0.7, 2, seeds=3), draws())
+    # As `analysis.power` has it: what examples add to the variance is the larger, but three seeds are few.
+    differences = np.array([[0.08], [0.1], [0.12]]) + np.tile([0.35, -0.35], 200)
+    differences += 0.01 * np.random.default_rng(1).normal(size=differences.shape)
+    comparison = compare_paired(
+        PairedScores(differences.mean(1), differences), PairedScores(np.zeros(3), 0 * differences), draws()
+    )
+    assert 0.02**2 / 3 < 0.35**2 / 400
     assert comparison.limiting_factor == "seeds"
