@@ -15,7 +15,7 @@ from headstart.analysis.grid_search import describe_choice
 from headstart.analysis.judging import choose_judging, find_margin, list_earlier_looks
 from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.outcomes import Collapses, find_collapses, list_outcomes
-from headstart.analysis.ranking import Ranking, find_left_out, rank_arms
+from headstart.analysis.ranking import Ranking, find_left_out, mark_ranking, rank_arms
 from headstart.analysis.references import find_reference
 from headstart.analysis.scores import collect_scores
 from headstart.analysis.study_runs import StudyRuns, list_cells, order_runs
@@ -160,9 +160,9 @@ def make_findings(
         stopping_rule=stopping_rule,
         margin=margin,
         looks=tuple(looks),
-        ranking=ranking,
+        ranking=mark_ranking(ranking, outcomes),
         outcomes=outcomes,
         collapses=collapses,
         reference=find_reference(runs, read, labels),
-        baseline_contrasts=baseline_contrasts,
+        baseline_contrasts=mark_contrasts(baseline_contrasts, outcomes),
     )

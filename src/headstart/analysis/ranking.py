@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from headstart.analysis.collapsed import mark_contrasts
 from headstart.analysis.contrasts import compare_pairs
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
 from headstart.config.metrics import MetricInfo
 from headstart.config.study import Size, Study
-from headstart.records import ArmCost, Contrast, RunRecord, TierRow
+from headstart.records import ArmCost, Contrast, OutcomeRow, RunRecord, TierRow
 
 #: Arms that are ranked: the time of all pairs goes with their square, and more than these nobody chooses
 #: among by a table.
@@ -29,8 +30,10 @@ _NOTABLE: Final = 0.1
 class Ranking:
     """The candidates at one size, the best mean first, by `pairs`, which hold at once.
 
-    `left_out` is the control that starts from random weights, which nobody would choose. `within_margin` are
+    `left_out` is the control that starts from random weights, which nobody would choose, and
+    `left_out_is_better` whether its mean is nevertheless better than every arm's. `within_margin` are
     the arms of which it is shown that none is better by the margin or more, None where none is stated.
+    `collapsed` are arms with runs that collapsed.
     """
 
     metric: MetricInfo
@@ -41,7 +44,9 @@ class Ranking:
     margin: float | None = None
     within_margin: tuple[str, ...] | None = None
     left_out: str | None = None
+    left_out_is_better: bool = False
     is_sequential: bool = False
+    collapsed: tuple[str, ...] = ()
 
     def find_gap(self, arm: str, other: str) -> tuple[float, float] | None:
         """The ends of the interval of `arm` minus `other`, which holds for all pairs, or None."""
@@ -63,6 +68,8 @@ class Ranking:
             "metric": self.metric.name,
             "size": self.size,
             "left_out": self.left_out,
+            "left_out_is_better": self.left_out_is_better,
+            "collapsed": list(self.collapsed),
             "tiers": [row.model_dump() for row in self.tiers],
             "pairs": [row.model_dump() for row in self.pairs],
             "costs": [self.costs[row.arm].model_dump() for row in self.tiers if row.arm in self.costs],
@@ -107,7 +114,28 @@ def rank_arms(
         margin=judging.margin,
         within_margin=_list_within_margin([row.arm for row in tiers], compared.contrasts, judging),
         is_sequential=judging.is_sequential,
-        left_out=left_out if any(one.arm == left_out for one in at_size) else None,
+        left_out=left_out if len(candidates) < len(at_size) else None,
+        left_out_is_better=_is_left_out_better(at_size, left_out, tiers, judging.metric),
+    )
+
+
+def _is_left_out_better(
+    scores: Sequence[ArmScores], left_out: str | None, tiers: Sequence[TierRow], metric: MetricInfo
+) -> bool:
+    sign = -1 if metric.lower_is_better else 1
+    of_left_out = [float(np.mean(list(one.by_seed.values()))) for one in scores if one.arm == left_out]
+    return any(sign * mean > sign * tiers[0].mean for mean in of_left_out)
+
+
+def mark_ranking(ranking: Ranking | None, outcomes: Sequence[OutcomeRow]) -> Ranking | None:
+    """The ranking with which of its arms have runs that collapsed."""
+    if ranking is None:
+        return None
+    dead = {row.arm for row in outcomes if row.n_collapsed and row.size == ranking.size}
+    return replace(
+        ranking,
+        pairs=mark_contrasts(ranking.pairs, outcomes),
+        collapsed=tuple(row.arm for row in ranking.tiers if row.arm in dead),
     )
 
 

@@ -86,5 +86,8 @@ def _is_decided(row: Contrast) -> bool:
 
 def _order_pair(row: Contrast, metric: MetricInfo) -> tuple[str, str]:
     """Who wins and who loses, of a pair that is decided."""
-    is_better = (row.difference > 0) != metric.lower_is_better
+    if row.verdict in ("better", "worse"):  # by signs it is of the median, whose side the mean need not be on
+        is_better = row.verdict == "better"
+    else:
+        is_better = (row.difference > 0) != metric.lower_is_better
     return (row.arm, row.control) if is_better else (row.control, row.arm)

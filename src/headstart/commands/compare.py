@@ -14,7 +14,7 @@ from headstart.analysis.item_files.registry import describe_formats, find_item_f
 from headstart.analysis.item_scores import ItemScores, read_item_scores
 from headstart.analysis.item_sources import NamedPath
 from headstart.analysis.judging import Judging
-from headstart.analysis.ranking import rank_arms
+from headstart.analysis.ranking import mark_ranking, rank_arms
 from headstart.analysis.score_sources import ScoreSource, is_study, open_source
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
@@ -133,6 +133,7 @@ def compare(
     judging = replace(opened.judging, margin=stated.value if stated else None)
     compared = compare_pairs(scores, pair_with_control(scores, control), judging, seed)
     worth = estimate_worths(scores, opened.runs, control, opened.metric, seed)
+    ranking = rank_arms(scores, judging, left_out=opened.left_out, runs=opened.runs, seed=seed)
     return Comparison(
         source=str(source),
         info=opened.metric,
@@ -148,7 +149,7 @@ def compare(
         grid_choice=opened.grid_choice,
         notes=opened.notes,
         outcomes=opened.outcomes,
-        ranking=rank_arms(scores, judging, left_out=opened.left_out, runs=opened.runs, seed=seed),
+        ranking=mark_ranking(ranking, opened.outcomes),
         answers=opened.answers,
         reference=opened.reference,
     )

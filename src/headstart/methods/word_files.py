@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ _VERSION: Final = 1
 _KINDS: Final[tuple[LabelKind, ...]] = ("class", "label-set", "number")
 #: Bytes that Python takes for a word of the vocabulary besides its letters.
 _WORD_BYTES: Final = 200
+#: What the vectoriser takes from texts.
+_TERM: Final = re.compile(r"\w\w+(?: \w\w+)?")
 _FLOATS: Final = ("idf", "coef", "intercept")
 _INTEGERS: Final = ("classes", "constants")
 
@@ -204,6 +207,12 @@ def _read_vocabulary(file: Path, features: int) -> dict[str, int]:
             file,
             f"has {len(terms):,} lines, {len(vocabulary):,} of them different, for {features:,} words",
             "one word or word pair per line, each once",
+        )
+    # Such as of line ends of Windows or a byte order mark, which git or an editor adds: none would be found.
+    odd = next((term for term in terms if not _TERM.fullmatch(term)), None)
+    if odd is not None:
+        raise _refuse(
+            file, f"has the line {odd[:40]!r}", "one word or word pair a line, ends as Unix has them"
         )
     return vocabulary
 

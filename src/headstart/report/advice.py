@@ -39,11 +39,14 @@ def _name_limit(undecided: Sequence[Contrast], how_many: str) -> Iterator[str]:
     factors = {row.limiting_factor for row in undecided}
     if factors == {"examples"}:
         yield (
-            "What is not clear is limited by the number of test examples: more test examples would help"
-            f"{how_many}, more seeds hardly."
+            "What is not clear is limited by the number of test examples: more test examples would help more "
+            f"than more seeds{how_many}."
         )
     elif factors == {"seeds"}:
-        yield f"What is not clear is limited by the number of seeds: more seeds would help{how_many}."
+        yield (
+            "What is not clear is limited by the number of seeds: more seeds would help more than more test "
+            f"examples{how_many}."
+        )
     elif factors == {"seeds", "examples"}:
         yield (
             "What is not clear is limited by the number of seeds for some arms, and by that of test "

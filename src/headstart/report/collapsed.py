@@ -44,6 +44,11 @@ def describe_mark(rows: Sequence[OutcomeRow]) -> str:
     return _NOTE if any(row.n_collapsed for row in rows) else ""
 
 
+def explain_mark(rows: Sequence[Sequence[str]]) -> str:
+    """The same for a table of cells; empty where none of them is marked."""
+    return _NOTE if any(cell.endswith(MARK) for row in rows[1:] for cell in row) else ""
+
+
 def mark_mean(cell: str, row: SummaryRow, outcomes: Sequence[OutcomeRow]) -> str:
     """An arm's mean, marked where runs behind it collapsed."""
     dead = {(of.arm, of.size) for of in outcomes if of.n_collapsed}

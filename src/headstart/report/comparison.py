@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -14,7 +14,7 @@ from headstart.config.metrics import MetricInfo
 from headstart.data.markdown import escape_markdown_cell
 from headstart.errors import HeadstartError
 from headstart.records import Contrast, SummaryRow, TierRow, WorthRow
-from headstart.report.collapsed import mark_mean
+from headstart.report.collapsed import explain_mark, mark_mean
 from headstart.report.conclusions import (
     close_comparison,
     describe_level,
@@ -85,6 +85,9 @@ def render_comparison(
     # That a contrast has no interval is to be seen; that no arm's is known, a note says.
     rows = [drop_empty(one.rows) if one.name == "arms" else one.rows for one in tables]
     shown = [make_table(r, keys=one.keys, wraps=_WRAPS) for r, one in zip(rows, tables, strict=True)]
+    marked = [i for i, cells in enumerate(rows) if explain_mark(cells)]
+    if marked:  # once, below the last of them, whichever sentences are shown
+        shown[marked[-1]] = replace(shown[marked[-1]], caption=explain_mark(rows[marked[-1]]))
     parts: list[RenderableType] = [part for one in shown for part in (one, Text())]
     answers = render_answers(comparison.answers) if table is None else []
     parts += [*answers[1:], Text()] if answers else []
@@ -95,20 +98,28 @@ def render_comparison(
 
 def render_comparison_markdown(comparison: Comparison, table: str | None = None) -> str:
     """The same in Markdown."""
-    tables = [render_markdown_table(one.rows) for one in select_tables(comparison, table)]
-    notes = explain_comparison(comparison) if table is None else []
+    chosen = select_tables(comparison, table)
+    tables = [render_markdown_table(one.rows) for one in chosen]
+    alone = [note for one in chosen if (note := explain_mark(one.rows))]
+    notes = explain_comparison(comparison) if table is None else alone
     return "\n\n".join([*tables, *map(escape_markdown_cell, notes)]) + "\n"
 
 
 def render_comparison_latex(comparison: Comparison, table: str | None = None) -> str:
     """The same in LaTeX, for the package booktabs; notes as comments."""
     tables = [
-        render_latex_table(one.rows, caption=one.caption, label=one.name)
+        render_latex_table(one.rows, caption=_add_mark(one), label=one.name)
         for one in select_tables(comparison, table)
     ]
     notes = explain_comparison(comparison) if table is None else []
     comments = [f"% {' '.join(note.split())}" for note in (_NEEDS_BOOKTABS, *notes)]
     return "\n\n".join([comments[0], *tables, *comments[1:]]) + "\n"
+
+
+def _add_mark(table: NamedTable) -> str:
+    """The caption, with what the mark means where a cell has it: the table may stand alone in a paper."""
+    note = explain_mark(table.rows)
+    return f"{table.caption} {note}." if note else table.caption
 
 
 def select_tables(comparison: Comparison, name: str | None) -> list[NamedTable]:

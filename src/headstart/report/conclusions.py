@@ -108,14 +108,17 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
     if comparison.margin:
         ranked += rank_first(explain_margin(comparison.margin, comparison.info), 2, 2)
     ranked += rank_first(_explain_unknown_examples(contrasts), 2, 2)
+    # Below a table of a terminal.
+    mark = describe_mark(comparison.outcomes)
+    ranked += rank_first([f"{mark}."] if mark else (), SAID_ELSEWHERE, SAID_ELSEWHERE)
     return ranked + rank_first(_list_legends(comparison), 4, 4)
 
 
 def _list_legends(comparison: Comparison) -> Iterator[str]:
     """What the figures of tables are, and for what they hold."""
     contrasts = comparison.contrasts
-    legend = (explain_reference(comparison.reference, comparison.info), describe_mark(comparison.outcomes))
-    yield from (f"{words}." for words in legend if words)
+    if reference := explain_reference(comparison.reference, comparison.info):
+        yield f"{reference}."
     if comparison.stopping_rule is None and is_family(contrasts):
         chance = "" if comparison.earlier_looks else ": the chance that any verdict is false is 5% at most"
         yield (

@@ -20,7 +20,8 @@ def describe_kept(kept: KeptRuns, signal_name: str) -> str:
 def _list_lines(kept: KeptRuns, signal_name: str) -> Iterator[str]:
     by = "" if signal_name == "SIGINT" else f" by {signal_name}"
     runs = format_count(kept.total, "run")
-    yield f"interrupted{by}: {kept.finished} of {runs} finished; repeat the command to resume"
+    why = "to resume" if kept.finished < kept.total else "to see the findings"
+    yield f"interrupted{by}: {kept.finished} of {runs} finished; repeat the command {why}"
     yield from (f"  {_describe_run(one)}" for one in kept.unfinished[:_LISTED])
     if len(kept.unfinished) > _LISTED:
         yield f"  and {len(kept.unfinished) - _LISTED} more unfinished runs"

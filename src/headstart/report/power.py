@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
-from headstart.config.metrics import SHARES
+from headstart.config.metrics import describe_metric
 from headstart.report.numbers import format_metric, get_unit
 from headstart.report.tables import Column, TerminalTable, make_table
 from headstart.wording import format_count
@@ -83,8 +83,12 @@ def _describe_difference(contrast: ContrastPower, difference: float, metric: str
 
 
 def _format_detectable(metric: str, difference: float) -> str:
-    """A share cannot differ by more than 100 points: what would have to is never shown."""
-    return "over 100" if metric in SHARES and difference > 1 else format_metric(metric, difference)
+    """Shares cannot differ by more than 100 points, nor correlations by 2."""
+    lowest, highest = describe_metric(metric).bounds
+    most = highest - lowest
+    if difference <= most:
+        return format_metric(metric, difference)
+    return f"over {format_metric(metric, most).rstrip('0').rstrip('.')}"
 
 
 def _format_difference(metric: str, difference: float) -> str:

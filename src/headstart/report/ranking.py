@@ -9,6 +9,7 @@ from typing import Final
 
 from headstart.analysis.ranking import Ranking, find_cheapest
 from headstart.records import ArmCost, TierRow, format_duration
+from headstart.report.collapsed import MARK, qualify_arm
 from headstart.report.numbers import format_interval, format_metric, get_unit
 from headstart.report.tables import TerminalTable, make_table
 from headstart.report.units import format_bytes
@@ -36,7 +37,8 @@ def render_ranking_table(ranking: Ranking) -> TerminalTable:
 
 
 def _format_row(row: TierRow, ranking: Ranking, *, has_costs: bool) -> list[str]:
-    cells = [row.arm, str(row.tier), format_ranks(row), format_metric(ranking.metric, row.mean)]
+    mean = format_metric(ranking.metric, row.mean) + (MARK if row.arm in ranking.collapsed else "")
+    cells = [row.arm, str(row.tier), format_ranks(row), mean]
     return [*cells, *_format_cost(ranking.costs.get(row.arm))] if has_costs else cells
 
 
@@ -54,8 +56,16 @@ def describe_ranking_table(ranking: Ranking | None) -> str:
     costs = "; costs are measured, time is the mean over runs" if ranking.costs else ""
     return (
         f"Arms by {ranking.metric.name}{size}: tiers and 95% intervals of ranks, simultaneous over "
-        f"{_describe_pairs(ranking)}{costs}."
+        f"{_describe_pairs(ranking)}{costs}{_describe_left_out(ranking)}."
     )
+
+
+def _describe_left_out(ranking: Ranking) -> str:
+    """Which arm of the study the table lacks."""
+    if ranking.left_out is None:
+        return ""
+    but = ", although its mean is better" if ranking.left_out_is_better else ""
+    return f"; {ranking.left_out}, the control, is not ranked{but}"
 
 
 def _format_cost(cost: ArmCost | None) -> list[str]:
@@ -113,12 +123,21 @@ def _describe_tiers(ranking: Ranking) -> str:
     for row in ranking.tiers:
         tiers.setdefault(row.tier, []).append(row.arm)
     if len(tiers) == 1:
-        return f"All in one tier, no pair told apart{_name_size(ranking)}: {_name(tiers[1])} ({level})."
-    shown = "; ".join(f"tier {tier}: {_name(tiers[tier])}" for tier in sorted(tiers))
-    return f"Best first{_name_size(ranking)}, {shown} ({level})."
+        shown = f"All in one tier, no pair told apart{_name_size(ranking)}: {_name(ranking, tiers[1])}"
+    else:
+        named = "; ".join(f"tier {tier}: {_name(ranking, tiers[tier])}" for tier in sorted(tiers))
+        shown = f"Best first{_name_size(ranking)}, {named}"
+    # Else "the best" would be taken for the best of all.
+    beside = _describe_left_out(ranking) if ranking.left_out_is_better else ""
+    return f"{shown} ({level}){beside}."
 
 
-def _name(arms: Sequence[str]) -> str:
+def _qualify(ranking: Ranking, arm: str) -> str:
+    return qualify_arm(arm, arm in ranking.collapsed)
+
+
+def _name(ranking: Ranking, ordered: Sequence[str]) -> str:
+    arms = [_qualify(ranking, arm) for arm in ordered]
     if len(arms) <= _NAMED:
         return join_names(arms)
     return f"{', '.join(arms[:_NAMED])} and {len(arms) - _NAMED} more"
@@ -140,7 +159,7 @@ def _describe_cheapest(ranking: Ranking, within: Sequence[str]) -> str:
     told = f"{_add_gap(ranking, arm)}{_add_cost(ranking, arm)}"
     if len(cheapest) == 1:
         return f"Cheapest {best}: {told}{_compare_cost(ranking, arm)}."
-    fastest = f"the fastest is {cheapest[1].arm}{_add_cost(ranking, cheapest[1].arm)}"
+    fastest = f"the fastest is {_qualify(ranking, cheapest[1].arm)}{_add_cost(ranking, cheapest[1].arm)}"
     return f"Fewest trained parameters {best}: {told}; {fastest}."
 
 
@@ -152,9 +171,11 @@ def _add_gap(ranking: Ranking, arm: str) -> str:
     """`lora, -0.9 to +0.4 vs full`: beside the best mean, or where the arm has that beside the next."""
     others = [row.arm for row in ranking.tiers if row.arm != arm]
     ends = ranking.find_gap(arm, others[0]) if others else None
+    name = _qualify(ranking, arm)
     if ends is None:
-        return arm
-    return f"{arm}, {format_interval(ranking.metric, *ends, signed=True)} vs {others[0]}"
+        return name
+    interval = format_interval(ranking.metric, *ends, signed=True)
+    return f"{name}, {interval} vs {_qualify(ranking, others[0])}"
 
 
 def _get_unit(ranking: Ranking) -> str:
@@ -165,7 +186,7 @@ def _get_unit(ranking: Ranking) -> str:
 def _compare_cost(ranking: Ranking, arm: str) -> str:
     """Beside the best mean, unless the arm has it."""
     best = ranking.tiers[0].arm
-    return "" if arm == best else f"; the best mean, {best}{_add_cost(ranking, best)}"
+    return "" if arm == best else f"; the best mean, {_qualify(ranking, best)}{_add_cost(ranking, best)}"
 
 
 def _add_cost(ranking: Ranking, arm: str) -> str:
@@ -194,4 +215,5 @@ def _suggest_margin(ranking: Ranking) -> Iterator[str]:
         return
     is_points = get_unit(ranking.metric) == "points"
     what = f"Set margin: {_POINT} (point)" if is_points else f"Set a margin (in {ranking.metric.name})"
-    yield f"{what} to ask whether {cheap[0].arm}, the cheapest of tier 1, is close enough to {best.arm}."
+    cheapest, first = _qualify(ranking, cheap[0].arm), _qualify(ranking, best.arm)
+    yield f"{what} to ask whether {cheapest}, the cheapest of tier 1, is close enough to {first}."

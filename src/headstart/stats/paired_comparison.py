@@ -168,7 +168,9 @@ def compare_paired(
         p_sign_flip=_test_signs(by_seed, by_example, generator),
         min_p=min_sign_flip_p(len(by_seed)),
         each_seed=tuple(_compare_each_seed(arm, control, resampled)),
-        limiting_factor=_find_limiting_factor(estimate) if covers_examples else None,
+        limiting_factor=_find_limiting_factor(estimate, 1 - alpha / n_tests, shared)
+        if covers_examples
+        else None,
         median_difference=float(np.median(by_seed)),
     )
 
@@ -303,11 +305,16 @@ def _vary(by_example: np.ndarray | None, groups: np.ndarray | None) -> bool:
     return by_example is not None and count_groups(groups) != 1
 
 
-def _find_limiting_factor(estimate: TwoWayEstimate | None) -> LimitingFactor | None:
-    """Which part of the variance is the larger."""
+def _find_limiting_factor(
+    estimate: TwoWayEstimate | None, level: float, shared: float
+) -> LimitingFactor | None:
+    """Of which twice as many would make the interval of this level narrower, as `analysis.power` has it."""
     if estimate is None:
         return None
-    return "seeds" if estimate.seeds > estimate.examples else "examples"
+    if not np.isfinite(estimate.seeds_df):
+        return "examples"
+    by_seeds, by_examples = estimate.find_reach_doubled(level, shared)
+    return "seeds" if by_seeds < by_examples else "examples"
 
 
 def judge(

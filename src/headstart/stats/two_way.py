@@ -98,6 +98,21 @@ class TwoWayEstimate:
         )
         return float(find_reach(1 - level, seeds, examples, seeds_df, examples_df))
 
+    def find_reach_doubled(self, level: float, shared: float = 0.0) -> tuple[float, float]:
+        """How far an interval would reach with twice the seeds, and with twice the examples.
+
+        Args:
+            shared: as in `add_shared_part`, of which more seeds take nothing away.
+        """
+        of_seeds, of_examples, seeds_df, examples_df = self._law
+        n_seeds = seeds_df + 1
+        halved = (1 + 2 * n_seeds * shared) / (1 + n_seeds * shared) / 2
+        of_residual = min(self.residual, of_seeds)
+        by_seeds = find_reach(1 - level, halved * of_seeds, of_examples, 2 * n_seeds - 1, examples_df)
+        fewer = of_seeds - of_residual / 2
+        by_examples = find_reach(1 - level, fewer, of_examples / 2, seeds_df, 2 * examples_df + 1)
+        return float(by_seeds), float(by_examples)
+
     @property
     def low(self) -> float:
         """The lower end at 95%."""

@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 from headstart.analysis.judging import Judging
-from headstart.analysis.ranking import Ranking, find_cheapest, rank_arms
+from headstart.analysis.ranking import Ranking, find_cheapest, mark_ranking, rank_arms
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import describe_metric
 from headstart.config.study import Size
-from headstart.records import ArmCost, Execution, Parameters, RunRecord
+from headstart.records import ArmCost, Execution, OutcomeRow, Parameters, RunRecord
 from studies import ByArm, findings_of
 
 NOISE = (0.0, 0.01, 0.02, 0.015, 0.005)
@@ -150,3 +150,25 @@ def test_run_and_compare_rank_alike() -> None:
     assert found.ranking is not None
     assert found.to_dict()["ranking"]["left_out"] == "random"
     assert [row["arm"] for row in found.to_dict()["ranking"]["tiers"]] == ["full", "lora"]
+
+
+def test_a_control_left_out_whose_mean_is_better_is_noted() -> None:
+    assert not ranked().left_out_is_better
+    better = ranked(means={"full": 0.6, "lora": 0.598, "random": 0.9})
+    assert (better.left_out, better.left_out_is_better) == ("random", True)
+    # The same figures, of which less is better.
+    assert not ranked(means={"full": 0.6, "lora": 0.598, "random": 0.9}, metric="loss").left_out_is_better
+
+
+def test_runs_that_collapsed_are_noted_with_arms_and_pairs() -> None:
+    rows = [
+        OutcomeRow(arm=arm, size=size, n_runs=5, n_failed=0, n_collapsed=count)
+        for arm, size, count in (("lora", "all", 2), ("full", "all", 0), ("full", 8, 5))
+    ]
+    found = mark_ranking(ranked(), rows)
+    assert found is not None
+    assert found.collapsed == ("lora",)
+    assert found.to_dict()["collapsed"] == ["lora"]
+    pair = next(row for row in found.pairs if {row.arm, row.control} == {"full", "lora"})
+    assert {pair.n_collapsed, pair.n_control_collapsed} == {2, 0}
+    assert mark_ranking(None, rows) is None

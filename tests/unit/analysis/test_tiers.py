@@ -63,3 +63,18 @@ def test_of_too_many_arms_no_pairs_are_made() -> None:
     ):
         list_pairs(arms)
     assert len(list_pairs(arms[:3])) == 3
+
+
+def test_of_a_pair_that_is_decided_by_its_median_the_verdict_says_who_wins() -> None:
+    arms = [
+        ArmScores(arm, "all", None, dict(enumerate(values)))
+        for arm, values in {"a": (0.5, 0.6, 0.7), "b": (0.4, 0.5, 0.6)}.items()
+    ]
+    info = describe_metric("accuracy")
+    compared = compare_pairs(arms, list_pairs(arms), Judging(info), 0)
+    # The mean is on the other side than the median.
+    rows = [row.model_copy(update={"verdict": "better", "difference": -0.1}) for row in compared.contrasts]
+    assert [(row.arm, row.beaten_by) for row in find_tiers(compared.summary, rows, info)] == [
+        ("a", ()),
+        ("b", ("a",)),
+    ]

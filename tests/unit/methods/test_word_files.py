@@ -236,3 +236,13 @@ def test_predictions_need_no_torch(tmp_path: Path) -> None:
     paths = [str(path) for path in (folder, tmp_path / "in.csv", tmp_path / "out.csv")]
     assert subprocess.run([sys.executable, "-c", code, *paths], check=False).returncode == 0
     assert (tmp_path / "out.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: text.replace(b"\n", b"\r\n"), lambda text: b"\xef\xbb\xbf" + text]
+)
+def test_words_that_no_text_can_have_are_refused(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m")
+    edit_bytes("vocabulary.txt", change)(folder)
+    with pytest.raises(ModelError, match=r"vocabulary.txt has the line"):
+        load_words(folder)

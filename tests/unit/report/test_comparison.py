@@ -10,7 +10,7 @@ import pytest
 from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
 from headstart.errors import HeadstartError
-from headstart.records import Look, StoppingRule, WorthRow
+from headstart.records import Look, OutcomeRow, StoppingRule, WorthRow
 from headstart.report.comparison import (
     make_tables,
     name_tables,
@@ -218,3 +218,13 @@ def test_names_are_escaped_in_every_format(tmp_path: Path) -> None:
     assert any(line.startswith(ODD) for line in rendered_lines(render_comparison(odd)))
     assert r"| [red]a_b\|c&d | 2 |" in render_comparison_markdown(odd)
     assert r"[red]a\_b|c\&d & 2 &" in render_comparison_latex(odd)
+
+
+def test_a_mark_has_its_note_in_every_format_and_beside_a_single_table(lab: Comparison) -> None:
+    dead = OutcomeRow(arm="random", size="all", n_runs=3, n_failed=0, n_collapsed=3)
+    marked, note = replace(lab, outcomes=(dead,)), "† collapsed: nearly one answer for all texts"
+    for table in ("arms", None):
+        assert sum(line.startswith(note) for line in rendered_lines(render_comparison(marked, table))) == 1
+        assert render_comparison_markdown(marked, table).count(note) == 1
+        assert r"of the mean. $\dagger$ collapsed: nearly" in render_comparison_latex(marked, table)
+    assert not any("†" in line for line in rendered_lines(render_comparison(lab)))

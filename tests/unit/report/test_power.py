@@ -128,3 +128,9 @@ def test_a_leaderboard_says_which_ranks_are_noise(tmp_path: Path) -> None:
         "z 40.0 12.0 no",
     ]
     assert "On 1,319 test examples a difference of two single results below 3.8 points" in " ".join(lines)
+
+
+def test_correlations_that_differ_by_more_than_two_are_shown_as_such() -> None:
+    contrast = ContrastPower("a - b", VarianceComponents(9.0, 0.1, 0.0), 3, 2000, difference=None)
+    lines = rendered_lines(render_power(PowerAnalysis("pearson", (contrast,))))
+    assert any(line.startswith("a - b 1,000 over 2 over 2 ") for line in lines)

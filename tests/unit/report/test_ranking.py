@@ -11,7 +11,12 @@ import pytest
 from headstart.analysis.ranking import Ranking
 from headstart.config.metrics import describe_metric
 from headstart.records import ArmCost, TierRow
-from headstart.report.ranking import explain_ranking, make_ranking_table, suggest_compare
+from headstart.report.ranking import (
+    describe_ranking_table,
+    explain_ranking,
+    make_ranking_table,
+    suggest_compare,
+)
 
 
 def row(arm: str, mean: float, tier: int, *beaten_by: str) -> TierRow:
@@ -111,3 +116,22 @@ def test_the_best_that_is_not_the_control_is_to_be_compared_with() -> None:
         ("all vs lora", "headstart compare runs/x --control lora")
     ]
     assert suggest_compare(None, "full", Path("runs/x")) == []
+
+
+def test_arms_that_collapsed_are_marked_and_named_so() -> None:
+    tiers, cheapest = said(margin=20.0, within_margin=("full", "lora", "probe"), collapsed=("probe",))
+    assert "tier 2: probe (collapsed) (95%" in tiers
+    assert cheapest.startswith("Cheapest within 20 points of the best: probe (collapsed) (1,000 ")
+    assert make_ranking_table(replace(RANKING, collapsed=("probe",)))[3][3] == "70.0†"
+
+
+def test_a_control_that_is_not_ranked_is_named_and_that_its_mean_is_better() -> None:
+    assert "not ranked" not in said()[0]
+    worse, better = (
+        replace(RANKING, left_out="random", left_out_is_better=is_better) for is_better in (False, True)
+    )
+    assert describe_ranking_table(worse).endswith("; random, the control, is not ranked.")
+    assert next(iter(explain_ranking(worse))).endswith("at once).")
+    assert next(iter(explain_ranking(better))).endswith(
+        "; random, the control, is not ranked, although its mean is better."
+    )

@@ -312,3 +312,14 @@ def test_of_a_single_group_the_interval_is_over_seeds() -> None:
     comparison = compare_paired(arm, control, draws())
     assert (comparison.n_groups, comparison.limiting_factor) == (1, None)
     assert (comparison.low, comparison.high) == pytest.approx((comparison.seeds_low, comparison.seeds_high))
+
+
+def test_three_seeds_are_the_limit_where_more_of_them_would_narrow_the_interval_more() -> None:
+    # As `analysis.power` has it: what examples add to the variance is the larger, but three seeds are few.
+    differences = np.array([[0.08], [0.1], [0.12]]) + np.tile([0.35, -0.35], 200)
+    differences += 0.01 * np.random.default_rng(1).normal(size=differences.shape)
+    comparison = compare_paired(
+        PairedScores(differences.mean(1), differences), PairedScores(np.zeros(3), 0 * differences), draws()
+    )
+    assert 0.02**2 / 3 < 0.35**2 / 400
+    assert comparison.limiting_factor == "seeds"

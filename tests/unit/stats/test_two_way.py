@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from headstart.stats.behrens_fisher import compute_two_sided_p
+from headstart.stats.behrens_fisher import compute_two_sided_p, find_reach
 from headstart.stats.two_way import compute_mean_squares, estimate_difference, estimate_two_way, sum_groups
 
 
@@ -201,3 +201,13 @@ def test_what_seeds_share_adds_to_the_seeds_part_alone() -> None:
     assert widened.examples_variance == estimate.examples_variance
     assert widened.seeds == pytest.approx(estimate.seeds * expected / estimate.seeds_variance)
     assert widened.mean == estimate.mean
+
+
+def test_twice_the_seeds_or_examples_reach_as_far_as_a_study_that_has_them() -> None:
+    few = estimate_two_way(np.random.default_rng(1).normal(size=(3, 60)))
+    assert few is not None
+    of_seeds, of_examples = few.seeds_variance, few.examples_variance
+    by_seeds, by_examples = few.find_reach_doubled(0.95)
+    assert by_seeds == pytest.approx(float(find_reach(0.05, of_seeds / 2, of_examples, 5, 59)))
+    assert by_examples > by_seeds  # of noise alone three seeds know little
+    assert few.find_reach_doubled(0.95, shared=10.0)[0] > by_seeds
