@@ -17,7 +17,7 @@ STATE_FILE: Final = "state.safetensors"
 STATE_NOT_USED: Final = "state-not-used"
 #: What becomes of the state that lay there, and why.
 _UNUSED: Final = (
-    "the training state there was of other data, settings or versions, or those that it trained with had none"
+    "the saved training state is from other data, settings or versions, or the runs packed with it have none"
 )
 
 
@@ -65,11 +65,11 @@ def describe_damaged_state(layout: StudyLayout, key: str) -> str | None:
 
 def warn_of_unused_state(key: str) -> StudyWarning:
     """What the record says of a run that began anew beside a whole training state."""
-    return StudyWarning(kind=STATE_NOT_USED, message=f"run {key} began anew: {_UNUSED}")
+    return StudyWarning(kind=STATE_NOT_USED, message=f"run {key} restarted from the beginning: {_UNUSED}")
 
 
 def describe_unused_states(records: Iterable[RunRecord]) -> str | None:
     """One sentence for all runs that began anew beside a whole training state; None where none did."""
     keys = [record.key for record in records if any(one.kind == STATE_NOT_USED for one in record.warnings)]
     runs = "run" if len(keys) == 1 else "runs"
-    return f"{runs} {format_names(keys)} began anew: {_UNUSED}" if keys else None
+    return f"{runs} {format_names(keys)} restarted from the beginning: {_UNUSED}" if keys else None
