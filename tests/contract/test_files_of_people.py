@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headstart.cli import main
+from stages_told import drop_stages
 
 StudyFile = Callable[..., Path]
 Run = Callable[..., str]
@@ -33,7 +34,7 @@ def ran(capfd: pytest.CaptureFixture[str]) -> Run:
         assert found == code, message
         assert "Traceback" not in message
         assert code == 0 or (out == "" and message.count("error:") == 1)
-        return " ".join((out + message).split())
+        return " ".join((out + drop_stages(message)).split())
 
     return run
 

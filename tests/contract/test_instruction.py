@@ -91,7 +91,7 @@ def test_the_end_shows_what_was_written(done: Path, capsys: pytest.CaptureFixtur
         assert main(command) == 0
         shown = " ".join(capsys.readouterr().out.split())
         assert "answers to test prompts" in shown
-        assert "arm ┃ chrF ┃ exact match, % ┃ stopped, %" in shown
+        assert "arm chrF exact match, % stopped, %" in shown
         assert f"reference {answers['samples'][0]['reference']} before training" in shown
     assert main(["compare", str(done), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answers"] == answers

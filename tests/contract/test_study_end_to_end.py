@@ -22,7 +22,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from headstart import load_study, run
 from headstart.cli import main
-from headstart.events import EpochDone, Event, RunEnded, RunStarted, StepDone
+from headstart.events import EpochDone, Event, PacksPlanned, RunEnded, RunStarted, StepDone
 from headstart.processors import count_processors
 from headstart.records import RunRecord
 
@@ -469,7 +469,7 @@ def test_events_sentences_and_the_number_of_runs_are_told(study_file: StudyFile)
     run(load_study(file), events.append, sentences.append, begun.append)
     assert begun == [1], "one of two runs was done"
     kinds = [type(event) for event in events]
-    assert kinds == [RunStarted, *[*[StepDone] * 8, EpochDone] * 2, RunEnded]
+    assert kinds == [PacksPlanned, RunStarted, *[*[StepDone] * 8, EpochDone] * 2, RunEnded]
     steps = [event for event in events if isinstance(event, StepDone)]
     assert [event.step for event in steps] == list(range(1, 17))
     assert {event.total for event in steps} == {16}

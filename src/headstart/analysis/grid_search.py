@@ -18,6 +18,8 @@ from headstart.stats.summary import summarise_values
 
 #: What is said of figures at points that are chosen seed by seed.
 LEFT_OUT: Final = "chosen without the seed it is evaluated on"
+#: Of scores of arms whose grid points the judging seeds themselves chose.
+OPTIMISTIC: Final = "the same seeds evaluate it, so scores are optimistic"
 
 
 def describe_choice(study: Study) -> str:
@@ -40,7 +42,7 @@ def _describe_way(study: Study, tuning_seeds: Sequence[int]) -> str:
     )
     if leaves_out(study.seeds, is_shared=not tuning_seeds):
         return f"{rule}; each seed is evaluated at the point that the other seeds choose, {LEFT_OUT}"
-    return rule if tuning_seeds else f"{rule}; the same seeds evaluate it, so scores are optimistic"
+    return rule if tuning_seeds else f"{rule}; {OPTIMISTIC}"
 
 
 def list_grid_rows(study: Study, records: Sequence[RunRecord]) -> Iterator[GridRow]:

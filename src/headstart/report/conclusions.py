@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
+from headstart.analysis.grid_search import OPTIMISTIC
 from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.records import Contrast, Margin, OutcomeRow, StoppingRule
 from headstart.report.advice import advise
@@ -95,7 +96,7 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
     ranked += rank_first(explain_ranking(comparison.ranking), 0, 0)
     ranked += _rank_outcomes(comparison.outcomes, contrasts)
     ranked += rank_first(explain_missing_contrasts(comparison), 1, 1)
-    ranked += rank_first(explain_seeds_apart(comparison), 1, 3)
+    ranked += rank_first(explain_seeds_apart(comparison), 0, 3)
     ranked += rank_first(comparison.notes, 1, 2)
     ranked += rank_first(_explain_seeds(comparison), 1 if comparison.of_models else 3, 3)
     if not comparison.of_models:
@@ -106,7 +107,11 @@ def _rank_explanations(comparison: Comparison) -> list[Ranked]:
         ranked += rank_first(explain_rounding(comparison), 2, 3)
         ranked += rank_first(explain_looks(comparison.earlier_looks) if contrasts else (), 0, 0)
     if comparison.margin:
-        ranked += rank_first(explain_margin(comparison.margin, comparison.info), 2, 2)
+        rank = 0 if comparison.margin.stated == "after the results" else 2
+        ranked += rank_first(explain_margin(comparison.margin, comparison.info), rank, rank)
+    if comparison.grid_choice:
+        rank = 0 if OPTIMISTIC in comparison.grid_choice else 4
+        ranked += rank_first([f"Tuned arms: {comparison.grid_choice}."], rank, rank)
     ranked += rank_first(_explain_unknown_examples(contrasts), 2, 2)
     # Below a table of a terminal.
     mark = describe_mark(comparison.outcomes)
@@ -128,8 +133,6 @@ def _list_legends(comparison: Comparison) -> Iterator[str]:
     yield from explain_ranking_costs(comparison.ranking)
     yield from explain_one_more_run(comparison)
     yield from explain_win_rates(comparison)
-    if comparison.grid_choice:
-        yield f"Tuned arms: {comparison.grid_choice}."
     yield from describe_training_texts(contrasts)
     yield from explain_groups(contrasts, comparison.scores)
     yield from explain_worth(comparison.label_worth)

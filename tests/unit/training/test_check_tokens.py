@@ -44,7 +44,7 @@ def test_a_noticeable_share_of_unknown_words_is_said(
 ) -> None:
     model = write_checkpoint(tmp_path / "m", "bert", tokenizer=make_tokenizer())
     file = study_file(model=str(model), arms=ARMS)
-    assert "does not know" not in plan_study(file, capsys)[1]
+    assert "tokenizer does not know" not in plan_study(file, capsys)[1]
     _replace(tmp_path / "reviews", "and", "und")
     code, text = plan_study(file, capsys)
     assert code == 0
@@ -126,7 +126,7 @@ def _end_texts(pad: str | None = "<pad>") -> Any:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (make_tokenizer, "puts no end token, </s>, behind 60 texts"),
+        (make_tokenizer, "puts no end token, </s>, after 60 texts"),
         (lambda: _end_texts(None), "pads with </s>, the end token"),
         (_end_texts, None),
     ],
