@@ -194,7 +194,7 @@ def test_seeds_of_one_side_are_named_with_the_means_that_are_compared(shown: Run
     assert "tuned 4 68.2" in out
     assert "tuned +10.2 " in out
     assert (
-        "tuned and random are compared by seeds 0, 1, 2, which both have, with means of 68.6 against 58.4; "
+        "tuned and random are compared on seeds 0, 1, 2, which both have, with means of 68.6% vs 58.4%; "
         "only tuned has seed 7; only random has seeds 3, 4. The means above are of all seeds." in out
     )
 

@@ -442,7 +442,7 @@ def test_mistakes_are_one_message(
 @pytest.mark.parametrize("arguments", [["x"], ["x", "a prompt", "-f", "f.csv"], ["x", "-f", "f.csv"]])
 def test_generate_wants_a_prompt_or_a_file(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", *arguments]) == 2
-    assert "a prompt, or --file with -o" in capsys.readouterr().err
+    assert "either a prompt or --file with -o expected" in capsys.readouterr().err
 
 
 def test_predict_and_generate_know_their_models(

@@ -239,7 +239,9 @@ def test_a_prompt_without_room_is_one_sentence(
 ) -> None:
     model = _save_model("gpt2", tmp_path / "model", tiny_bloom, 10**30)
     assert main(["generate", str(model), "x" * P]) == 2
-    assert f"the prompt has {AROUND + P} tokens, and the model {P} positions" in capsys.readouterr().err
+    assert (
+        f"the prompt has {AROUND + P} tokens, but the model has only {P} positions" in capsys.readouterr().err
+    )
     source = tmp_path / "in.jsonl"
     source.write_text('{"prompt": "a"}\n' + json.dumps({"prompt": "x" * P}) + "\n", encoding="utf-8")
     assert main(["generate", str(model), "-f", str(source), "-o", str(tmp_path / "out.jsonl")]) == 2

@@ -24,6 +24,7 @@ from judged_studies import write_answered_study
 StudyFile = Callable[..., Path]
 ARMS = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
 WORDS_ONLY = {"words": {"method": "bag-of-words"}}
+BY_THIS = re.compile(r"/out: in use by this process \(process \d+ on host \S+, since \d{4}-.* UTC\)")
 IN_USE = re.compile(r"/out: in use by another headstart: process \d+ on host \S+, since \d{4}-.* UTC\n")
 
 
@@ -59,6 +60,14 @@ def test_a_run_is_refused_where_another_is_at_work_and_touches_nothing(
         assert main(["run", str(file), *words]) == 2
         assert snapshot(tmp_path / "out") == before
     said = capsys.readouterr().err
+    assert BY_THIS.search(said)
+    assert "fix: let that call end first, or name another folder: out=FOLDER" in said
+
+
+def test_a_run_is_refused_where_another_process_is_at_work(study_file: StudyFile, tmp_path: Path) -> None:
+    file = study_file(arms=WORDS_ONLY)
+    with hold_study_folder(tmp_path / "out"):
+        said = start("run", file).communicate(timeout=300)[1]
     assert IN_USE.search(said)
     assert "fix: wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER" in said
 

@@ -59,7 +59,7 @@ def test_runs_that_collapsed(
     assert "at learning rate 1e-12 nothing has been learnt yet" in warning
     contrast = next(row for row in results["contrasts"] if row["metric"] == "accuracy")
     assert (contrast["verdict"], contrast["n_control_collapsed"]) == ("better", 3)
-    screens = [" ".join(told.out.split()), shown("compare", tmp_path / "out")]
+    screens = [" ".join(told.out.split()), shown("compare", tmp_path / "out", "--all")]
     assert all("pretrained is better than random, but random collapsed in 3 of 3" in one for one in screens)
     assert all("better†" in screen for screen in screens)
     assert re.search(r"random .* (?:[\d.]+† +){3} +control", told.out)  # each seed, in the table of `run`

@@ -133,7 +133,7 @@ def test_a_plan_counts_both_phases(
         (key.split("/")[0], int(key.split("/")[2])) for key in JUDGED
     )
     assert main(["plan", str(written)]) == 0
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     assert "12 of 12 runs to train" in shown
     assert "8 of them tune settings; 4 more then train with the best ones and are evaluated" in shown
 

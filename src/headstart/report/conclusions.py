@@ -58,7 +58,7 @@ def _rank_conclusions(findings: Findings) -> list[Ranked]:
     if contrasts and findings.stopping_rule is None:
         ranked += rank_first(explain_looks(findings.earlier_looks), 0, 0)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
-        ranked += rank_first(explain_margin(findings.margin, info), 3, 3)
+        ranked += rank_first(explain_margin(findings.margin, info), 0, 0)
     ranked += rank_first(describe_training_texts(contrasts), SAID_ELSEWHERE, SAID_ELSEWHERE)
     return ranked + rank_first(explain_fall(smallest), 5, 5)
 

@@ -34,7 +34,7 @@ def test_a_link_to_nothing_exists_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_folder_where_a_file_is_to_be(tmp_path: Path, force: bool) -> None:
-    with pytest.raises(OutputError, match="it is a folder, where a file is needed"):
+    with pytest.raises(OutputError, match="cannot be written: it is a folder"):
         check_output_file(tmp_path, force=force)
 
 

@@ -107,15 +107,18 @@ def test_run_without_the_rule_keeps_the_seeds_that_were_added(
     assert headstart.plan(load_study(decided / "study.yaml")).cost.groups == ()
 
 
-def test_compare_says_that_seeds_were_added(decided: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_compare_says_that_seeds_were_added(
+    decided: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["compare", str(decided / "out"), "--all"]) == 0
     shown = " ".join(capfd.readouterr().out.split())
-    assert "95%, anytime" in shown
+    assert "95% CI, anytime" in shown
     assert "p, Holm" not in shown
     assert (
         "Seeds were added until each contrast was decided, or its interval narrower than 1000 points" in shown
     )
-    assert "median, points" in shown
+    assert "median" in shown
     assert "for other seeds and test examples" in shown
 
 
@@ -129,9 +132,9 @@ def test_running_again_adds_to_the_seeds_that_are_there(
     file = str(study_in(decided, arms=arms))
     assert main(["run", file, "--until-decided", "1e-6", "--most-seeds", "10"]) == 0
     shown = capfd.readouterr()
-    news = [line for line in shown.err.splitlines() if "interval, pretrained against random" in line]
+    news = [line for line in shown.err.splitlines() if "interval, pretrained vs random" in line]
     assert [line.split(",")[0] for line in news] == ["8 seeds", "9 seeds", "10 seeds"]
-    assert all("0 of 1 decided" in line and "narrower than 1e-06 wanted" in line for line in news)
+    assert all("0 of 1 decided" in line and "target: narrower than 1e-06" in line for line in news)
     assert {path: path.read_bytes() for path in before} == before
     assert len(list((decided / "out").glob("runs/*/all/*/record.json"))) == 20
 

@@ -75,7 +75,7 @@ def test_a_known_direction_is_not_contradicted() -> None:
     assert (
         settle_metric("accuracy", None, known, "f") == settle_metric("accuracy", False, known, "f") == known
     )
-    with pytest.raises(HeadstartError, match="--lower-is-better, but of 'accuracy' higher is better"):
+    with pytest.raises(HeadstartError, match="--lower-is-better, but higher 'accuracy' is better"):
         settle_metric("accuracy", True, known, "f")
 
 

@@ -115,8 +115,7 @@ def test_a_difference_that_is_named_is_let_through_and_told_and_no_other() -> No
     assert find_confounders(both) == []
     (told,) = describe_differences(both)
     assert told.message == (
-        "a differs from r in epochs (5 against 3) and clip (0.0 against 1.0) too: the result is "
-        "their combined effect."
+        "a also differs from r in epochs (5 vs 3) and clip (0.0 vs 1.0): the result is their combined effect."
     )
     assert not list(describe_differences(study(arms={"a": {}, "r": RANDOM})))
 

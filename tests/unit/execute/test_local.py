@@ -152,7 +152,7 @@ def test_a_stopped_worker_is_spoken_of_and_ended_and_its_pack_trained_again(
     assert study.ended == [key]
     pid = stopped[0].pid  # on a busy machine workers that begin may be spoken of too
     (stop,) = (one for one in said if f"worker process {pid} is stopped" in one)
-    assert f"it has {key}; kill -CONT {pid} resumes it" in stop
+    assert f"it is running {key}; kill -CONT {pid} resumes it" in stop
     assert any(f"worker process {pid} has been silent for 4 s and is being stopped" in one for one in said)
     assert f"a worker process was killed by signal 9; resuming from the saved state: {key}" in said
     assert not stopped[0].is_running()

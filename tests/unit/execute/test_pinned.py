@@ -95,8 +95,8 @@ def test_numbers_that_no_machine_has_are_not_taken(
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"machine": "another processor, 96 usable"}, "(it was another processor, 96 usable)"),
-        ({"asked": {"workers": 7, "pack": "auto"}}, "workers: 0 (it was 7)"),
+        ({"machine": "another processor, 96 usable"}, "(was another processor, 96 usable)"),
+        ({"asked": {"workers": 7, "pack": "auto"}}, "workers: 0 (was 7)"),
     ],
 )
 def test_one_of_another_machine_or_question_is_said_and_not_taken(

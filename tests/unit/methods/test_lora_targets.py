@@ -103,8 +103,8 @@ def test_a_table_that_is_also_the_head_stays_as_wide_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("family", "bias", "said"),
     [
-        ("llama", "all", "lora.bias: all trains none: a llama has no biases"),
-        ("llama", "lora_only", "lora.bias: lora_only trains none: a llama has no biases in these layers"),
+        ("llama", "all", "lora.bias: all has no effect: a llama has no biases"),
+        ("llama", "lora_only", "lora.bias: lora_only has no effect: a llama has no biases in these layers"),
         ("llama", "none", None),
         ("gpt2", "all", None),
         ("gpt2", "lora_only", None),

@@ -42,7 +42,7 @@ def test_what_does_not_fit_is_said(study_file: StudyFile, monkeypatch: pytest.Mo
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=GIB // 10, total=64 * GIB))
     (text,) = _memory_warnings(planned(study_file))
     assert "a run of pretrained, random needs" in text
-    assert "0.1 GiB are free" in text
+    assert "0.1 GiB is free" in text
     assert "training.batch_size" in text
 
 
@@ -160,7 +160,7 @@ def test_what_a_gpu_does_not_hold_is_said(study_file: StudyFile, monkeypatch: py
     fake_gpus(monkeypatch, make_gpus(free=0.4))
     (text,) = _memory_warnings(planned(study_file, device="cuda"))
     assert text.startswith("a run of pretrained, random needs 0.5 to 0.")
-    assert "GiB of GPU memory, and 0.4 GiB are free on Fake 80: " in text
+    assert "GiB of GPU memory, and 0.4 GiB is free on Fake 80: " in text
 
 
 def test_packs_on_a_gpu_carry_what_is_expected_of_them_there(

@@ -97,13 +97,13 @@ def _two_or_one(together: float | None, alone: float | None, memory: float = 1) 
 def test_workers_side_by_side_win_where_their_steps_add_up_to_more() -> None:
     placement = _place(_two_or_one(together=0.19, alone=0.10))
     assert (placement.workers, placement.threads, placement.pack) == (2, 1, 1)
-    assert placement.reason == "probe: 2 workers 95 ms a step, one process 100 ms"
+    assert placement.reason == "probe: 2 workers 95 ms per step, one process 100 ms"
 
 
 def test_one_process_wins_where_threads_pay_more() -> None:
     placement = _place(_two_or_one(together=0.21, alone=0.10))
     assert (placement.workers, placement.threads) == (1, 2)
-    assert placement.reason == "probe: 2 workers 105 ms a step, one process 100 ms"
+    assert placement.reason == "probe: 2 workers 105 ms per step, one process 100 ms"
 
 
 def test_both_cases_are_probed_with_all_their_threads() -> None:
@@ -127,7 +127,7 @@ def test_what_the_probed_workers_hold_is_theirs_again(memory: float, workers: in
 def test_memory_is_counted_while_the_probed_workers_still_hold_theirs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """When one of two has ended, its 20 GiB are free: to count them again as theirs would hold two."""
+    """When one of two has ended, its 20 GiB is free: to count them again as theirs would hold two."""
     timer = _two_or_one(together=0.1, alone=0.1, memory=20)
 
     def measure() -> SimpleNamespace:
@@ -211,8 +211,8 @@ def test_a_pack_is_doubled_while_a_step_of_a_run_gets_cheaper() -> None:
     placement = _place(timer, runs=8, pack="auto")
     assert (placement.workers, placement.pack, timer.packs) == (1, 8, [2, 4, 8])
     assert placement.reason == (
-        "probe: 2 workers 4500 ms a step, one process 100 ms; "
-        "a step of a run: 1 run 100 ms, 2 as one 80 ms, 4 as one 60 ms, 8 as one 50 ms"
+        "probe: 2 workers 4500 ms per step, one process 100 ms; "
+        "a step of a run: 1 run 100 ms, 2 together 80 ms, 4 together 60 ms, 8 together 50 ms"
     )
 
 
@@ -220,7 +220,7 @@ def test_it_stops_where_a_larger_one_is_slower() -> None:
     timer = _packs(0.100, 0.160, 0.360, 0.1)
     placement = _place(timer, runs=8, pack="auto")
     assert (placement.pack, timer.packs) == (2, [2, 4])
-    assert placement.reason.endswith("2 as one 80 ms, 4 as one 90 ms")
+    assert placement.reason.endswith("2 together 80 ms, 4 together 90 ms")
 
 
 @pytest.mark.parametrize(("seconds", "pack"), [(0.1904, 2), (0.1906, 1)])
@@ -232,13 +232,13 @@ def test_it_stops_where_memory_does_not_hold_it() -> None:
     timer = _Timer({(1, 1): 0.01, (1, 2): 0.1, (2, 1): 0.011, (4, 1): 0.001}, {1: 1, 2: 2, 4: 20})
     placement = _place(timer, runs=16, pack="auto")
     assert (placement.workers, placement.pack) == (2, 2)
-    assert placement.reason.endswith("4 as one out of memory")
+    assert placement.reason.endswith("4 together out of memory")
 
 
 def test_it_stops_where_the_step_itself_ran_out_of_memory() -> None:
     placement = _place(_packs(0.1, 0.11, float("inf")), runs=8, pack="auto")
     assert placement.pack == 2
-    assert placement.reason.endswith("2 as one 55 ms, 4 as one out of memory")
+    assert placement.reason.endswith("2 together 55 ms, 4 together out of memory")
 
 
 def test_no_larger_pack_is_tried_where_one_killed_its_process() -> None:
@@ -336,7 +336,7 @@ def test_a_long_study_times_packs_in_its_one_process() -> None:
     timer = _timed_on_gpu(0.1, 0.101, 0.102)
     placement = _place(timer, gpus=make_gpus(), pack="auto", steps=6000)
     assert (placement.workers, placement.threads, placement.pack) == (1, 0, 4)
-    tried = "1 run 100 ms, 2 as one 50 ms, 4 as one 26 ms"
+    tried = "1 run 100 ms, 2 together 50 ms, 4 together 26 ms"
     assert placement.reason == f"one process on Fake 80; a step of a run: {tried}"
 
 
@@ -344,7 +344,7 @@ def test_packs_that_leave_a_gpu_no_room_are_not_chosen() -> None:
     """Of 80 GiB three quarters may be full after some steps, CUDA's own part included."""
     timer = _timed_on_gpu(0.1, 0.1, 0.1, 0.1, memory={1: 10, 2: 20, 4: 59, 8: 60})
     placement = _place(timer, runs=8, gpus=make_gpus(), pack="auto", steps=6000)
-    assert (placement.pack, placement.reason[-22:]) == (4, "8 as one out of memory")
+    assert (placement.pack, placement.reason[-24:]) == (4, "8 together out of memory")
 
 
 @pytest.mark.parametrize(("gib", "pack"), [(1.0, 32), (4.0, 17), (40.0, 1)])

@@ -92,15 +92,15 @@ def test_what_does_not_fit_names_the_setting_to_change(
 ) -> None:
     free = 2.5 if "processes" in changes else 0.5
     (text,) = _warn(need, low=1, free=free, **changes)
-    assert f"1.0 to 2.0 GiB, and {free:.1f} GiB are free" in text
+    assert f"1.0 to 2.0 GiB, and {free:.1f} GiB is free" in text
     assert remedy in text
 
 
 @pytest.mark.parametrize(
     ("gpus", "processes", "free", "expected"),
     [
-        (1, 1, 0.5, "needs 1.0 to 2.0 GiB of GPU memory, and 0.5 GiB are free on Fake 80: lower training"),
-        (1, 3, 2.5, "2.5 GiB are free on Fake 80; 3 processes at a time are requested: lower workers to 2"),
+        (1, 1, 0.5, "needs 1.0 to 2.0 GiB of GPU memory, and 0.5 GiB is free on Fake 80: lower training"),
+        (1, 3, 2.5, "2.5 GiB is free on Fake 80; 3 processes at a time are requested: lower workers to 2"),
         (2, 5, 2.5, "5 processes at a time are requested: lower workers to 4"),
         (2, 4, 2.5, None),
     ],

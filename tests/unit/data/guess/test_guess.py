@@ -196,7 +196,7 @@ def test_files_of_other_parts_beside_the_training_texts_are_told(tmp_path: Path)
         write_table(tmp_path / name)
     write_jsonl(tmp_path / "test.jsonl", [{"a": 1}])
     (doubt,) = guess_data(tmp_path / "train.csv").doubts
-    assert doubt == f"dev.csv, test.csv in the same folder: `headstart init  {tmp_path}` uses all parts"
+    assert doubt == f"dev.csv, test.csv in the same folder: `headstart init {tmp_path}` uses all parts"
     assert guess_data(tmp_path / "other.csv").doubts == ()
 
 
