@@ -5,6 +5,7 @@ An existing file, or a name with the ending of a table, is a file; `-` is standa
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ def is_file_name(word: str) -> bool:
     """Whether a word of the command line names a file of texts, and is none itself."""
     path = Path(word)
     try:
-        if path.is_file():
+        if os.path.lexists(path) and not path.is_dir():  # a pipe or device too, which is refused as one
             return True
     except (OSError, ValueError):  # longer than any name, or a NUL in it: a text
         pass
