@@ -174,9 +174,14 @@ def end_children() -> None:
 def continue_children() -> None:
     """Let own children go on that somebody stopped: a server of workers that is would never answer."""
     for child in psutil.Process().children():
-        with suppress(psutil.Error):
-            if child.status() == psutil.STATUS_STOPPED:
-                continue_process(child)
+        continue_stopped(child)
+
+
+def continue_stopped(process: psutil.Process) -> None:
+    """Let it go on if somebody stopped it."""
+    with suppress(psutil.Error):
+        if process.status() == psutil.STATUS_STOPPED:
+            continue_process(process)
 
 
 def continue_process(process: psutil.Process) -> None:

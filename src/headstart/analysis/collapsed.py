@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from headstart.analysis.measured_tests import ReadPredictions
+from headstart.analysis.study_runs import StudyRuns
 from headstart.config.arm_settings import ArmRates, find_rates, resolve_training
 from headstart.config.study import Study
 from headstart.config.traits import get_method_traits, get_task_traits
@@ -57,6 +58,17 @@ def read_labelled(study: Study, record: RunRecord, read: ReadPredictions) -> Pre
     if record.test is None or get_task_traits(study.task).labels == "conversation":
         return None
     return read(record.key, study.metric)
+
+
+def read_first_labelled(runs: StudyRuns, read: ReadPredictions) -> Predictions | None:
+    """The predictions of the first of the study's runs that has any, of one example or more: all know the
+    same test.
+
+    Raises:
+        DamagedFileError: its predictions cannot be read.
+    """
+    known = (read_labelled(runs.study, run, read) for run in runs.chosen)
+    return next((one for one in known if one is not None and len(one.y_true)), None)
 
 
 def judge_predictions(record: RunRecord, predictions: Predictions) -> Collapse | None:

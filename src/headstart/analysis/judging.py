@@ -9,10 +9,20 @@ from headstart.analysis.study_runs import StudyRuns
 from headstart.analysis.training_question import describe_training_texts, find_shared_part
 from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.config.study import Data, Size, Study
-from headstart.records import Look, Margin, StoppingRule
+from headstart.records import Contrast, Look, Margin, StoppingRule
 from headstart.stats.looks import compute_look_alpha
 from headstart.stats.paired_comparison import PairedComparison, Verdict, judge
 from headstart.stats.sequential import SequenceKind
+
+
+def select_ends(
+    found: PairedComparison | Contrast, *, is_sequential: bool
+) -> tuple[float | None, float | None]:
+    """The ends of the interval that verdicts follow: the one that holds for all comparisons at once, or the
+    confidence sequence, which does so too, where seeds were added by a rule."""
+    if is_sequential:
+        return found.sequence_low, found.sequence_high
+    return found.family_low, found.family_high
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,7 @@ class Judging:
 
     def judge(self, comparison: PairedComparison) -> Verdict:
         """By the interval that holds for all comparisons at once."""
-        ends = (
-            (comparison.sequence_low, comparison.sequence_high)
-            if self.is_sequential
-            else (comparison.family_low, comparison.family_high)
-        )
+        ends = select_ends(comparison, is_sequential=self.is_sequential)
         lower_is_better = self.metric.lower_is_better
         if not self.is_sequential and ends[0] is None and self._decides_by_signs(comparison):
             return "better" if (comparison.difference > 0) != lower_is_better else "worse"

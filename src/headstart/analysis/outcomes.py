@@ -6,11 +6,16 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from headstart.analysis.collapsed import judge_predictions, read_labelled, sum_up_collapse
+from headstart.analysis.collapsed import (
+    judge_predictions,
+    read_first_labelled,
+    read_labelled,
+    sum_up_collapse,
+)
 from headstart.analysis.measured_tests import ReadPredictions, count_majority
 from headstart.analysis.study_runs import StudyRuns, list_cells
-from headstart.config.study import Arm, Size
-from headstart.config.traits import get_method_traits
+from headstart.config.arm_settings import is_pretrained
+from headstart.config.study import Size
 from headstart.records import Collapse, OutcomeRow
 from headstart.stats.shares import compute_wilson_interval
 from headstart.stats.summary import t_quantile
@@ -40,20 +45,15 @@ def list_outcomes(runs: StudyRuns, collapses: Collapses, read: ReadPredictions) 
                 size=size,
                 n_runs=len(ended) + n_failed,
                 n_failed=n_failed,
-                pretrained=_is_pretrained(runs.study.arms[arm]),
+                pretrained=is_pretrained(runs.study.arms[arm]),
             )
             yield _count_collapsed(row, runs, collapses).model_copy(update={"majority": majority})
-
-
-def _is_pretrained(arm: Arm) -> bool:
-    return arm.init != "random" and get_method_traits(arm.method).has_checkpoint
 
 
 def _find_majority(runs: StudyRuns, read: ReadPredictions) -> float | None:
     """The share of the test that is of its most frequent class, as the first run knows it whose predictions
     are there: a study has one test set."""
-    known = (read_labelled(runs.study, run, read) for run in runs.chosen)
-    first = next((predictions for predictions in known if predictions is not None), None)
+    first = read_first_labelled(runs, read)
     count = None if first is None else count_majority(first)
     return None if first is None or count is None else count / len(first.y_true)
 

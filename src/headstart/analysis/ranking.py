@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from headstart.analysis.collapsed import mark_contrasts
 from headstart.analysis.contrasts import compare_pairs
-from headstart.analysis.judging import Judging
+from headstart.analysis.judging import Judging, select_ends
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
 from headstart.config.metrics import MetricInfo
-from headstart.config.study import Size, Study
+from headstart.config.study import Size, Study, find_largest_size
 from headstart.records import ArmCost, Contrast, OutcomeRow, RunRecord, TierRow
 
 #: Arms that are ranked: the time of all pairs goes with their square, and more than these nobody chooses
@@ -51,7 +51,7 @@ class Ranking:
     def find_gap(self, arm: str, other: str) -> tuple[float, float] | None:
         """The ends of the interval of `arm` minus `other`, which holds for all pairs, or None."""
         for row in self.pairs:
-            low, high = _select_ends(row, is_sequential=self.is_sequential)
+            low, high = select_ends(row, is_sequential=self.is_sequential)
             if low is not None and high is not None and {row.arm, row.control} == {arm, other}:
                 return (low, high) if row.arm == arm else (-high, -low)
         return None
@@ -95,7 +95,7 @@ def rank_arms(
         runs: by which the arms are judged, for what they cost.
         seed: of the bootstrap.
     """
-    size = _find_largest({one.size for one in scores})
+    size = find_largest_size({one.size for one in scores})
     at_size = [one for one in scores if one.size == size]
     candidates = [one for one in at_size if one.arm != left_out]
     if len(at_size) < _FEWEST_ARMS or not 1 < len(candidates) <= _MOST:
@@ -156,10 +156,6 @@ def find_cheapest(costs: Sequence[ArmCost]) -> tuple[ArmCost, ...]:
     return (fewest, fastest) if is_slower else (fewest,)
 
 
-def _find_largest(sizes: Collection[Size]) -> Size:
-    return "all" if "all" in sizes else max(size for size in sizes if size != "all")
-
-
 def _measure_costs(runs: Sequence[RunRecord]) -> dict[str, ArmCost]:
     arms = dict.fromkeys(run.arm for run in runs)
     return {arm: _measure_cost(arm, [run for run in runs if run.arm == arm]) for arm in arms}
@@ -184,7 +180,7 @@ def _list_within_margin(
 ) -> tuple[str, ...] | None:
     """The arms than which none is better by the margin or more, by the intervals of all pairs at once.
 
-    Whichever arm is truly the best, it is among those that each is held against: so "not worse than the best
+    Whichever arm is truly the best, it is among those that each is compared with: so "not worse than the best
     by the margin" needs no other level, whatever the data made look best.
     """
     if judging.margin is None:
@@ -194,13 +190,9 @@ def _list_within_margin(
     return tuple(arm for arm in arms if all(losses[arm, other] < margin for other in arms if other != arm))
 
 
-def _select_ends(row: Contrast, *, is_sequential: bool) -> tuple[float | None, float | None]:
-    return (row.sequence_low, row.sequence_high) if is_sequential else (row.family_low, row.family_high)
-
-
 def _list_losses(row: Contrast, judging: Judging) -> list[tuple[str, str, float]]:
     """By how much each of the two may be worse than the other at most; infinite without an interval."""
-    low, high = _select_ends(row, is_sequential=judging.is_sequential)
+    low, high = select_ends(row, is_sequential=judging.is_sequential)
     if low is None or high is None:
         return [(row.arm, row.control, np.inf), (row.control, row.arm, np.inf)]
     of_arm, of_control = (high, -low) if judging.metric.lower_is_better else (-low, high)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.analysis.collapsed import read_labelled
+from headstart.analysis.collapsed import read_first_labelled
 from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.study_runs import StudyRuns
 from headstart.records import Reference
@@ -29,8 +29,7 @@ def find_reference(
     Raises:
         DamagedFileError: predictions cannot be read.
     """
-    known = (read_labelled(runs.study, run, read) for run in runs.chosen)
-    first = next((one for one in known if one is not None and len(one.y_true)), None)
+    first = read_first_labelled(runs, read)
     if first is None or first.kind not in ("classes", "labels", "numbers"):
         return None
     answer = _find_trained_answer(first, labels or {})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -82,25 +83,13 @@ def predict_rows(
         DataError, ModelError: as `commands.predict.predict`.
     """
     rows = iter(read_cells(source, separator=read_separator(separator)))
-    open_once = _make_opener(Path(model), text)
+    open_once = cache(partial(open_predictor, Path(model), text))  # when the file is known to have rows
     found: list[TextPrediction] = []
     while chunk := list(islice(rows, _CHUNK)):
         predictor = open_once()
         texts = [read_text(cells, predictor.text, where, "--text") for where, cells in chunk]
         found += _label(predictor, texts, [where for where, _ in chunk])
     return TextPredictions(str(model), tuple(found))
-
-
-def _make_opener(model: Path, text: str | None) -> Callable[[], Predictor]:
-    """Opens the model once, when the file is known to have rows."""
-    opened: list[Predictor] = []
-
-    def open_once() -> Predictor:
-        if not opened:
-            opened.append(open_predictor(model, text))
-        return opened[0]
-
-    return open_once
 
 
 def _check_text(text: str, where: str) -> None:

@@ -21,6 +21,11 @@ def get_checkpoint(study: Study, arm: Arm) -> str:
     return study.model if arm.init in ("pretrained", "random") else arm.init
 
 
+def is_pretrained(arm: Arm) -> bool:
+    """Whether the arm starts from a checkpoint's weights."""
+    return arm.init != "random" and get_method_traits(arm.method).has_checkpoint
+
+
 def name_checkpoint(checkpoint: str) -> str:
     """What others are told of a checkpoint: its hub id or asset; of a folder the name, not where it lies."""
     path = Path(checkpoint)

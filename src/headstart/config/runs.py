@@ -14,6 +14,7 @@ from headstart.config.arm_settings import (
     GridPoint,
     get_checkpoint,
     get_tuning_seeds,
+    is_pretrained,
     list_grid_points,
     resolve_training,
 )
@@ -142,7 +143,7 @@ def _make_run(
         seed=seed,
         method=arm.method,
         checkpoint=get_checkpoint(study, arm) if traits.has_checkpoint else "",
-        pretrained=arm.init != "random" and traits.has_checkpoint,
+        pretrained=is_pretrained(arm),
         training=resolve_training(study, arm).model_copy(update=dict(point)),
         grid_point=point,
         lora=arm.lora,

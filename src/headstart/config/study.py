@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -49,6 +49,7 @@ __all__ = [
     "Study",
     "Training",
     "Tune",
+    "find_largest_size",
     "make_default_arms",
 ]
 
@@ -59,6 +60,11 @@ _ARM_LENGTH = 200
 _WORDS_DESCRIPTION = "The bag of words, which is added by default; null takes it out."
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def find_largest_size(sizes: Collection[Size]) -> Size:
+    """The one with most training examples."""
+    return max(sizes, key=lambda size: float("inf") if size == "all" else size)
 
 
 class Prompts(Section):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psutil
 
-from headstart.interrupts import continue_process
+from headstart.interrupts import continue_stopped
 
 
 @contextmanager
@@ -41,9 +41,7 @@ def _continue_stopped(before: set[int]) -> None:
     own = {child.pid for child in psutil.Process().children()}
     for process in _list_descendants():
         if process.pid in own or process.pid not in before:
-            with suppress(psutil.Error):
-                if process.status() == psutil.STATUS_STOPPED:
-                    continue_process(process)
+            continue_stopped(process)
 
 
 def _list_descendants() -> list[psutil.Process]:

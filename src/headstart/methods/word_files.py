@@ -156,15 +156,13 @@ def _check_header(file: Path, slices: Mapping[str, Any]) -> None:
                 f"has an array {name} of format {got[0]} with {got[1]} axes",
                 f"{expected[0]} with {expected[1]}",
             )
-    _check_memory(file)
+    _check_memory(file, file.stat().st_size, "a smaller model")
 
 
-def _check_memory(file: Path) -> None:
-    needed, limit = file.stat().st_size, measure_memory_limit()
+def _check_memory(file: Path, needed: int, expected: str) -> None:
+    limit = measure_memory_limit()
     if needed > limit:
-        raise _refuse(
-            file, f"needs {needed:,} bytes of memory, and this machine has {limit:,}", "a smaller model"
-        )
+        raise _refuse(file, f"needs {needed:,} bytes of memory, and this machine has {limit:,}", expected)
 
 
 def _check_shapes(folder: Path, arrays: Mapping[str, np.ndarray], labels: LabelKind, outputs: int) -> None:
@@ -191,11 +189,7 @@ def _check_shapes(folder: Path, arrays: Mapping[str, np.ndarray], labels: LabelK
 def _read_vocabulary(file: Path, features: int) -> dict[str, int]:
     """The feature of each word; as many as there are features, each once."""
     _check_present(file)
-    needed, limit = file.stat().st_size + _WORD_BYTES * features, measure_memory_limit()
-    if needed > limit:
-        raise _refuse(
-            file, f"needs {needed:,} bytes of memory, and this machine has {limit:,}", "fewer words"
-        )
+    _check_memory(file, file.stat().st_size + _WORD_BYTES * features, "fewer words")
     try:
         text = file.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import pyarrow as pa
-
 from headstart.data.corpus import CellType, Text
 from headstart.errors import DataError
 from headstart.methods.word_files import load_words
@@ -30,8 +28,7 @@ class WordPredictor:
         Args:
             places: where each text stands; a bag of words takes any.
         """
-        outputs = self.model.compute_outputs(cast(Sequence[str], texts))
-        return cast(list[dict[str, Any]], pa.table(self.columns.build_predictions(outputs)).to_pylist())
+        return self.columns.list_predictions(self.model.compute_outputs(cast(Sequence[str], texts)))
 
 
 def open_words(folder: Path, text: str | tuple[str, str], cells: CellType) -> WordPredictor:

@@ -57,11 +57,6 @@ def name_size(size: Size) -> str:
     return f" with {size:,} training example{'' if size == 1 else 's'}"
 
 
-def find_largest_size(sizes: Sequence[Size]) -> Size:
-    """The one with most examples."""
-    return max(sizes, key=lambda size: float("inf") if size == "all" else size)
-
-
 def describe_answers(rows: Sequence[Contrast], told: Told) -> Iterator[str]:
     """A sentence for each contrast; where a control has more than two, one for each verdict."""
     for control in dict.fromkeys(row.control for row in rows):

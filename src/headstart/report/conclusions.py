@@ -12,9 +12,10 @@ from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import OPTIMISTIC
 from headstart.config.metrics import MetricInfo, describe_metric
+from headstart.config.study import find_largest_size
 from headstart.records import Contrast, Margin, OutcomeRow, StoppingRule
 from headstart.report.advice import advise
-from headstart.report.answers import Told, describe_answers, find_largest_size
+from headstart.report.answers import Told, describe_answers
 from headstart.report.cautions import explain_missing_contrasts, explain_rounding, explain_seeds_apart
 from headstart.report.closing import SAID_ELSEWHERE, Ranked, choose_closing, list_texts, rank_first
 from headstart.report.collapsed import describe_mark, explain_collapsed, mark_verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from headstart.analysis.judging import select_ends
 from headstart.config.metrics import MetricInfo
 from headstart.records import Contrast, StoppingRule
 from headstart.report.numbers import format_metric
@@ -17,7 +18,7 @@ NO_USEFUL_INTERVAL: Final = "no useful interval"
 def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | None, float | None]:
     """The interval that verdicts follow: the one that holds for all contrasts at once, and where seeds were
     added by a rule the confidence sequence, which does so too."""
-    return (row.family_low, row.family_high) if rule is None else (row.sequence_low, row.sequence_high)
+    return select_ends(row, is_sequential=rule is not None)
 
 
 def is_useful(low: float, high: float, metric: MetricInfo) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text as Shown
 
+from headstart.report.tables import start_table
 from headstart.wording import cut_text
 
 #: Characters of a text, and probabilities, that a row shows; and the latter of a single text.
@@ -37,7 +37,7 @@ class Labelled(Protocol):
 def render_predictions(predictions: Sequence[Labelled]) -> RenderableType:
     """A table with a row for each text; of a single text, more of its classes."""
     has_classes = any(one.probabilities for one in predictions)
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
+    table = start_table()
     table.add_column("predicted", no_wrap=True, max_width=_LABEL_WIDTH)
     if has_classes:
         table.add_column("probability", no_wrap=True, max_width=_LABEL_WIDTH, justify="right")

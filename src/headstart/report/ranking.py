@@ -9,8 +9,9 @@ from typing import Final
 
 from headstart.analysis.ranking import Ranking, find_cheapest
 from headstart.records import ArmCost, TierRow, format_duration
+from headstart.report.answers import name_size
 from headstart.report.collapsed import MARK, qualify_arm
-from headstart.report.numbers import format_interval, format_metric, get_unit
+from headstart.report.numbers import format_interval, format_margin, format_metric, get_unit
 from headstart.report.tables import TerminalTable, make_table
 from headstart.report.units import format_bytes
 from headstart.wording import format_count, join_names
@@ -144,7 +145,7 @@ def _name(ranking: Ranking, ordered: Sequence[str]) -> str:
 
 
 def _describe_cheapest(ranking: Ranking, within: Sequence[str]) -> str:
-    margin = f"{ranking.margin:g} {_get_unit(ranking)}"
+    margin = "" if ranking.margin is None else format_margin(ranking.metric, ranking.margin)
     best = f"within {margin} of the best{_name_size(ranking)}"
     if not within:
         return f"Margin {margin}: no arm is shown to be close enough to the best; more seeds may show it."
@@ -164,7 +165,7 @@ def _describe_cheapest(ranking: Ranking, within: Sequence[str]) -> str:
 
 
 def _name_size(ranking: Ranking) -> str:
-    return "" if ranking.size == "all" else f" with {ranking.size:,} training examples"
+    return "" if ranking.size == "all" else name_size(ranking.size)
 
 
 def _add_gap(ranking: Ranking, arm: str) -> str:
@@ -176,11 +177,6 @@ def _add_gap(ranking: Ranking, arm: str) -> str:
         return name
     interval = format_interval(ranking.metric, *ends, signed=True)
     return f"{name}, {interval} vs {_qualify(ranking, others[0])}"
-
-
-def _get_unit(ranking: Ranking) -> str:
-    unit = get_unit(ranking.metric)
-    return "point" if unit == "points" and ranking.margin == 1 else unit
 
 
 def _compare_cost(ranking: Ranking, arm: str) -> str:

@@ -44,10 +44,6 @@ class StageLine:
     ) -> None:
         self.hide()
 
-    def show_at_once(self) -> None:
-        """Show stages from now on, however long the command has run."""
-        self._shown_from = self._clock()
-
     def on_stage(self, stage: str) -> None:
         """Take the stage that begins."""
         self.hide()

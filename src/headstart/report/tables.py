@@ -85,7 +85,7 @@ class TerminalTable:
         return _grow(_grow(least, broken, most), whole, most)
 
     def _render(self, block: Sequence[int], widths: Sequence[int]) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
+        table = start_table()
         for i in block:
             column = self.columns[i]
             table.add_column(
@@ -117,6 +117,11 @@ def drop_empty(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """Without columns in which nothing is known, where there are rows at all."""
     kept = [i for i in range(len(rows[0])) if len(rows) == 1 or any(row[i] != _NONE for row in rows[1:])]
     return [[row[i] for i in kept] for row in rows]
+
+
+def start_table() -> Table:
+    """A table in the one style, without columns."""
+    return Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
 
 
 def _measure(cell: Cell) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +64,10 @@ class LabelColumns(ABC):
             f"p_{name}": pa.array(outputs[:, i].astype(np.float64)) for i, name in enumerate(self._names)
         }
         return {"predicted": self.format_labels(self.predict(outputs)), **probabilities}
+
+    def list_predictions(self, outputs: np.ndarray) -> list[dict[str, Any]]:
+        """n examples as rows of the columns without `label`."""
+        return cast(list[dict[str, Any]], pa.table(self.build_predictions(outputs)).to_pylist())
 
     @abstractmethod
     def predict(self, outputs: np.ndarray) -> np.ndarray:

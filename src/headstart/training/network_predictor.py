@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import pyarrow as pa
 import torch
 
 from headstart.config.traits import TaskName, get_task_traits
@@ -63,9 +62,7 @@ class NetworkPredictor:
         outputs = torch.cat(
             [self._compute_probabilities(logits, where.start, places) for where, logits in windows]
         )
-        return cast(
-            list[dict[str, Any]], pa.table(self.columns.build_predictions(outputs.numpy())).to_pylist()
-        )
+        return self.columns.list_predictions(outputs.numpy())
 
     def _encode(self, texts: Sequence[Text], places: Sequence[str]) -> Tokens:
         try:
