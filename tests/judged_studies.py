@@ -6,9 +6,11 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from headstart.analysis.judgements import Judge, Judgements
 from headstart.config.study import Study
 from headstart.records import RunRecord
 from headstart.store.answer_columns import make_answer_columns
@@ -41,7 +43,7 @@ def write_answered_study(
     reference: str = "answer {}",
 ) -> RunStore:
     """A study of `base` and `tuned` that have answered the same prompts."""
-    values = {
+    values: dict[str, Any] = {
         "data": {"path": "/a.jsonl"},
         "model": "m",
         "task": "instruction",
@@ -108,3 +110,29 @@ def fill_sheet(sheet: Path, copy: Path, choose: Callable[[Mapping[str, str]], st
 def prefer_good(row: Mapping[str, str]) -> str:
     """The answer of the arm `tuned`, which calls itself good."""
     return "1" if "good" in row["answer_1"] else "2"
+
+
+def build_judgements(**changes: Any) -> Judgements:
+    """What one judge said of 40 prompts, clearly for the arm; changed as asked."""
+    values: dict[str, Any] = {
+        "source": "a.csv",
+        "sheet": "abcdefghijkl",
+        "arm": "lora",
+        "control": "base",
+        "size": "all",
+        "prompts": 40,
+        "wins": 24,
+        "losses": 6,
+        "ties": 10,
+        "equal": 0,
+        "unjudged": 0,
+        "groups": None,
+        "win_rate": 0.725,
+        "low": 0.6,
+        "high": 0.82,
+        "p_sign": 0.0014,
+        "verdict": "better",
+        "judges": (Judge("a", 40, 0, 24, 6, 10, 15),),
+        "agreements": (),
+    }
+    return Judgements(**values | changes)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from baseline_studies import copy_study, run_baselines
 from headstart.cli import main
 
 StudyIn = Callable[..., Path]
@@ -26,20 +27,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def done(study_in: StudyIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a study of two arms that make no steps, which was run."""
-    folder = tmp_path_factory.mktemp("damaged")
-    arms = {"words": {"method": "bag-of-words"}, "other": {"method": "bag-of-words"}}
-    file = study_in(folder, arms=arms, seeds=[0, 1], control="other")
-    assert main(["run", str(file)]) == 0
-    return file
+    return run_baselines(study_in, tmp_path_factory.mktemp("damaged"))
 
 
 @pytest.fixture
 def study(done: Path, tmp_path: Path) -> Path:
     """A copy of its folder, to be damaged, with a study file of its own."""
-    shutil.copytree(done.parent / "out", tmp_path / "out")
-    text = done.read_text(encoding="utf-8").replace(str(done.parent / "out"), str(tmp_path / "out"))
-    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
-    return tmp_path / "study.yaml"
+    return copy_study(done, tmp_path)
 
 
 def edit(file: Path, *, seal: bool = False, **changes: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from baseline_studies import copy_study, run_baselines
 from headstart.cli import main
 
 StudyIn = Callable[..., Path]
@@ -20,21 +21,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def done(study_in: StudyIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a study of two arms that make no steps, which was run."""
-    folder = tmp_path_factory.mktemp("placed")
-    arms = {"words": {"method": "bag-of-words"}, "other": {"method": "bag-of-words"}}
-    file = study_in(folder, arms=arms, seeds=[0, 1], control="other")
-    assert main(["run", str(file)]) == 0
-    return file
+    return run_baselines(study_in, tmp_path_factory.mktemp("placed"))
 
 
 @pytest.fixture
 def going_on(done: Path, tmp_path: Path) -> Path:
     """A copy of it, of which a run is missing."""
-    shutil.copytree(done.parent / "out", tmp_path / "out")
+    file = copy_study(done, tmp_path)
     shutil.rmtree(tmp_path / "out" / RUN)
-    text = done.read_text(encoding="utf-8").replace(str(done.parent / "out"), str(tmp_path / "out"))
-    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
-    return tmp_path / "study.yaml"
+    return file
 
 
 def read(study: Path) -> dict[str, Any]:

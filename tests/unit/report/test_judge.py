@@ -6,31 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.analysis.judgements import Agreement, Judge, Judgements
+from headstart.analysis.judgements import Agreement
 from headstart.report.judge import describe_judgements, explain_judgements, make_judgement_tables
 from headstart.stats.paired_comparison import Verdict
+from judged_studies import build_judgements
 
-FOUND = Judgements(
-    source="a.csv",
-    sheet="abcdefghijkl",
-    arm="lora",
-    control="base",
-    size="all",
-    prompts=40,
-    wins=24,
-    losses=6,
-    ties=10,
-    equal=0,
-    unjudged=0,
-    groups=None,
-    win_rate=0.725,
-    low=0.6,
-    high=0.82,
-    p_sign=0.0014,
-    verdict="better",
-    judges=(Judge("a", 40, 0, 24, 6, 10, 15),),
-    agreements=(),
-)
+FOUND = build_judgements()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console, Group, RenderableType
 
-from headstart.analysis.judgements import Agreement, Judge, Judgements
+from headstart.analysis.judgements import Agreement, Judge
 from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, Rank
 from headstart.analysis.ranking import Ranking
 from headstart.commands.compare import compare
@@ -32,6 +32,7 @@ from headstart.report.ranking import render_ranking_table
 from headstart.report.study_summary import render_grid_table, render_results_table
 from headstart.report.tables import Column, TerminalTable, drop_empty, make_table
 from headstart.stats.variances import VarianceComponents
+from judged_studies import build_judgements
 from studies import findings_of, make_study
 
 WIDTHS = (60, 80, 120)
@@ -47,24 +48,13 @@ TIER = TierRow(
     rank_low=1,
     rank_high=12,
 )
-JUDGED = Judgements(
-    source="a.csv",
-    sheet="abcdefghijkl",
+JUDGED = build_judgements(
     arm="roberta-base-lora",
     control="roberta-base",
-    size="all",
     prompts=4_000,
     wins=2_400,
     losses=600,
     ties=1_000,
-    equal=0,
-    unjudged=0,
-    groups=None,
-    win_rate=0.725,
-    low=0.6,
-    high=0.82,
-    p_sign=0.0014,
-    verdict="better",
     judges=(Judge("a-judge-of-some-name", 40, 0, 24, 6, 10, 15),),
     agreements=(Agreement("a-judge-of-some-name", "another", 40, 0.8, 0.61),),
 )
