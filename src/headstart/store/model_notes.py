@@ -46,6 +46,7 @@ class ModelNotes(Record):
     base: str | None = None
     base_files: dict[str, str] | None = None
     label_cells: str = "text"
+    card: str | None = None
 
 
 def write_model_notes(folder: Path, notes: ModelNotes) -> None:

@@ -48,6 +48,7 @@ def test_keys_on_disk(tmp_path: Path) -> None:
         "base": "org/model",
         "base_files": None,
         "label_cells": "text",
+        "card": None,
     }
 
 
