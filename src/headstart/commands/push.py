@@ -88,7 +88,7 @@ def _find_model(folder: Path, arm: str | None) -> Path:
     if not is_study_folder(folder):
         if arm is not None:
             raise ModelError(
-                f"{folder} is a model's folder, and no study's", where="--arm", fix="leave it out"
+                f"{folder} is a model's folder, not a study's", where="--arm", fix="leave it out"
             )
         return folder
     layout = StudyLayout(folder)
@@ -104,7 +104,7 @@ def _find_model(folder: Path, arm: str | None) -> Path:
 
 def _describe_choice(arm: str | None, arms: list[str]) -> str:
     if arm is not None:
-        return f"no model of an arm {arm!r}"
+        return f"no model for arm {arm!r}"
     return "a study's folder with several models" if arms else "a study's folder without a model"
 
 

@@ -73,7 +73,7 @@ def collect_files(folder: Path) -> ModelFiles:
         raise ModelError(
             f"{CARD_FILE}, the model card, is missing or its first block is no YAML",
             where=str(folder),
-            fix="mend it; or remove it and run the study again, which writes it",
+            fix="fix it; or delete it and run the study again, which writes it",
         )
     is_adapter = (folder / ADAPTER_CONFIG).is_file()
     wanted, left_out = [], []
@@ -152,7 +152,7 @@ def _refuse_home(files: tuple[ModelFile, ...], folder: Path) -> None:
             raise ModelError(
                 f"{file.path} has the path of your home folder in it",
                 where=str(folder),
-                fix="take it out of the file; nothing was sent",
+                fix="remove it from the file; nothing was sent",
             )
 
 

@@ -29,14 +29,14 @@ _WRITE: Final = "hf auth login, or HF_TOKEN, with a token that may write to {nam
 _MEANINGS: Final = {
     401: ("the hub does not accept the token", _WRITE),
     402: ("the hub asks for a payment", "see the account's billing page"),
-    403: ("the token may not write there", f"{_WRITE}; see whether the name is right"),
+    403: ("the token may not write there", f"{_WRITE}; check the name"),
     404: ("the hub knows no such repository or branch, or the token may not see it", _WRITE),
     409: ("somebody else is changing the repository", "push again"),
     412: ("somebody else committed to it meanwhile", "look at that commit, then push again"),
     413: ("a file is larger than the hub takes", "save the model in parts (max_shard_size)"),
-    429: ("the hub has had too many requests of this account", "wait some minutes, then push again"),
+    429: ("too many requests", "wait some minutes, then push again"),
 }
-_PROXY: Final = "see whether HF_ENDPOINT, or a proxy, leads elsewhere"
+_PROXY: Final = "check HF_ENDPOINT and the proxy settings"
 
 
 def ask_hub(call: Callable[[], _Result], repo: str, made: str = "") -> _Result:
@@ -54,7 +54,7 @@ def ask_hub(call: Callable[[], _Result], repo: str, made: str = "") -> _Result:
         found = _explain(error, repo)
     except _MALFORMED as error:
         found = _explain_answer(error, repo)
-    found.got = f"{found.got}{f'; {made}nothing was put into it' if made else ''}"
+    found.got = f"{found.got}{f'; {made}nothing was uploaded to it' if made else ''}"
     raise HubError(found.got, where=found.where, expected=found.expected, fix=found.fix)
 
 
@@ -96,21 +96,21 @@ def _explain(error: BaseException, repo: str) -> HubError:
     if isinstance(error, OfflineModeIsEnabled):
         return HubError("HF_HUB_OFFLINE is set, so nothing is sent", where=repo, fix="unset it")
     if isinstance(error, LocalTokenNotFoundError):
-        return HubError("no token of the hub on this machine", where=repo, fix="hf auth login")
+        return HubError("no Hugging Face token found", where=repo, fix="hf auth login")
     kind = type(error).__name__
     if kind == "TooManyRedirects":
-        return HubError("the hub's address leads in a circle", where=repo, fix=_PROXY)
+        return HubError("the hub's address redirects in a loop", where=repo, fix=_PROXY)
     if isinstance(error, (_TransportError, ConnectionError)):
         what = hide_token(str(error)) or kind
-        return HubError(f"the hub is not reached: {what}", where=repo, fix=f"try again; {_PROXY}")
+        return HubError(f"cannot reach the hub: {what}", where=repo, fix=f"try again; {_PROXY}")
     return HubError(f"the upload broke off: {hide_token(str(error)) or kind}", where=repo, fix="push again")
 
 
 def _explain_status(error: Any, status: int, repo: str) -> HubError:
     """An answer with an error's code."""
     if status >= 500:
-        later = "push again later; https://status.huggingface.co says how the hub is"
-        return HubError(f"the hub fails (HTTP {status})", where=repo, fix=later)
+        later = "push again later; https://status.huggingface.co has the hub's status"
+        return HubError(f"the hub returned an error (HTTP {status})", where=repo, fix=later)
     says = hide_token(str(getattr(error, "server_message", None) or ""))
     words, fix = _MEANINGS.get(status, ("the hub refuses it", None))
     told = f"{words} (HTTP {status}{f': {says}' if says else ''})"
@@ -122,7 +122,5 @@ def _explain_answer(error: Exception, repo: str) -> HubError:
     text = str(error)
     if isinstance(error, ValueError) and text.startswith("Invalid metadata in README.md"):
         says = hide_token(text.removeprefix("Invalid metadata in README.md."))
-        return HubError(
-            f"the hub refuses the model card: {says}", where=repo, fix="mend the block at its top"
-        )
-    return HubError("the answer is none of the hub's", where=repo, fix=_PROXY)
+        return HubError(f"the hub refuses the model card: {says}", where=repo, fix="fix the block at its top")
+    return HubError("the response does not come from a hub", where=repo, fix=_PROXY)

@@ -79,13 +79,13 @@ def check_target(target: HubTarget) -> None:
         is_id = False
     if not is_id:
         raise HubError(
-            f"{target.repo[:120]!r} is no repository id",
+            f"{target.repo[:120]!r} is not a repository id",
             where="--repo",
             expected="USER/NAME or ORGANISATION/NAME: letters, digits, '-', '_' and '.', 96 at most",
         )
     if not _BRANCH.fullmatch(target.revision) or len(target.revision) > 200:
         raise HubError(
-            f"{target.revision[:120]!r} is no branch",
+            f"{target.revision[:120]!r} is not a branch name",
             where="--revision",
             expected="a name such as main or v2",
         )
@@ -108,12 +108,12 @@ def check_access() -> None:
     token = get_token()
     if not token:
         raise HubError(
-            "no token of the hub on this machine",
+            "no Hugging Face token found",
             expected="a token with write access",
             fix="hf auth login, or HF_TOKEN in the environment; never on the command line",
         )
     if not (token.isascii() and token.isprintable()):
-        raise HubError("the token has characters that no token has", fix="hf auth login, with a new one")
+        raise HubError("the token contains invalid characters", fix="hf auth login with a new one")
 
 
 def find_endpoint() -> str:
@@ -130,12 +130,14 @@ def find_endpoint() -> str:
         parts, host = None, None
     is_plain = parts is not None and parts.scheme == "http"
     if parts is None or parts.scheme not in ("http", "https") or not host or parts.username:
-        raise HubError("is no address", where="HF_ENDPOINT", expected="such as https://huggingface.co")
+        raise HubError(
+            "is not a valid address", where="HF_ENDPOINT", expected="such as https://huggingface.co"
+        )
     if is_plain and host not in _LOOPBACK:
         raise HubError(
-            f"http://{host} would have the token sent unencrypted",
+            f"http://{host} would send the token unencrypted",
             where="HF_ENDPOINT",
-            expected="https://, or http:// on this machine alone",
+            expected="https://, or http:// to this machine only",
         )
     return address
 
@@ -194,9 +196,7 @@ def _find_repository(api: HfApi, target: HubTarget) -> _Repository | None:
             return None
         raise
     if str(info.id).lower() != target.repo.lower():
-        raise HubError(
-            "the hub has it by another name now", where=target.repo, fix="name it as the hub's page does"
-        )
+        raise HubError("the repository was renamed", where=target.repo, fix="use the name on its page")
     names = frozenset(str(sibling.rfilename) for sibling in info.siblings)
     head = str(info.sha) if _COMMIT.fullmatch(str(info.sha)) else None
     return _Repository(names, head, bool(info.private), has_branch)
@@ -208,7 +208,7 @@ def _check_repository(
     """See that what is there may be written over, and that nobody sees it who is not to."""
     if target.private and not there.private:
         raise HubError(
-            "the repository is public: everybody could read what is pushed",
+            "the repository is public: everyone could read what is pushed",
             where=target.repo,
             fix="--public if that is meant, or another name",
         )
@@ -217,9 +217,9 @@ def _check_repository(
         others = [name for name in others if not is_ours(name)]
     if others and not force:
         raise HubError(
-            f"holds files that no push of Headstart wrote: {format_names(others, _SHOWN)}",
+            f"contains files that Headstart did not push: {format_names(others, _SHOWN)}",
             where=target.repo,
-            fix="another name; or --force, which overwrites files of equal names and leaves the others",
+            fix="another name; or --force, which overwrites files of the same name and keeps the others",
         )
 
 

@@ -177,7 +177,7 @@ def test_files_of_others_stay_what_they_are_without_force(model: Path, hub: Hub)
 
 def test_a_public_repository_takes_no_private_push(model: Path, hub: Hub) -> None:
     hub.add(REPO, {}, private=False)
-    assert "everybody could read" in str(catch(folder=model))
+    assert "everyone could read" in str(catch(folder=model))
     assert headstart.push(model, REPO, public=True).private is False
 
 
@@ -193,18 +193,18 @@ def test_a_public_repository_takes_no_private_push(model: Path, hub: Hub) -> Non
         ("/commit/", Answer(404, b'{"error": "%s"}' % ECHO), "knows no such repository"),
         ("/commit/", Answer(409, b'{"error": "%s"}' % ECHO), "somebody else is changing"),
         ("/commit/", Answer(412, ECHO), "committed to it meanwhile"),
-        ("repos/create", Answer(503, ECHO), "the hub fails (HTTP 503)"),
+        ("repos/create", Answer(503, ECHO), "the hub returned an error (HTTP 503)"),
         ("/commit/", Answer(500, ECHO), "the repository me/reviews was created"),
-        ("GET /api/models", Answer(200, b"<html>" + ECHO), "none of the hub's"),
-        ("GET /api/models", Answer(200, b"[]"), "none of the hub's"),
-        ("GET /api/models", Answer(200, b'{"id": "me/reviews"}'), "none of the hub's"),
-        ("GET /api/models", Answer(302, b"", {"Location": "/api/models/me/reviews"}), "in a circle"),
+        ("GET /api/models", Answer(200, b"<html>" + ECHO), "does not come from a hub"),
+        ("GET /api/models", Answer(200, b"[]"), "does not come from a hub"),
+        ("GET /api/models", Answer(200, b'{"id": "me/reviews"}'), "does not come from a hub"),
+        ("GET /api/models", Answer(302, b"", {"Location": "/api/models/me/reviews"}), "redirects in a loop"),
         (
             "/commit/",
             Answer(200, b'{"commitUrl": "%s", "commitOid": "%s"}' % (ECHO, ECHO)),
-            "none of the hub's",
+            "does not come from a hub",
         ),
-        ("preupload", Answer(200, b'{"files": "%s"}' % ECHO), "none of the hub's"),
+        ("preupload", Answer(200, b'{"files": "%s"}' % ECHO), "does not come from a hub"),
         (
             "validate-yaml",
             Answer(400, b'{"errors": [{"message": "%s"}], "warnings": [{"message": "%s"}]}' % (ECHO, ECHO)),
@@ -253,17 +253,17 @@ def test_a_hub_that_warns_of_the_card_is_quoted_without_the_token(
 
 def test_a_hub_that_is_not_reached(model: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert "the hub is not reached" in str(catch(folder=model))
+    assert "cannot reach the hub" in str(catch(folder=model))
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("HF_TOKEN", "", "no token of the hub"),
-        ("HF_TOKEN", "hf_é", "has characters"),
+        ("HF_TOKEN", "", "no Hugging Face token"),
+        ("HF_TOKEN", "hf_é", "contains invalid characters"),
         ("HF_ENDPOINT", "http://example.com", "unencrypted"),
-        ("HF_ENDPOINT", "gopher://x", "is no address"),
-        ("HF_ENDPOINT", f"https://me:{TOKEN}@example.com", "is no address"),
+        ("HF_ENDPOINT", "gopher://x", "is not a valid address"),
+        ("HF_ENDPOINT", f"https://me:{TOKEN}@example.com", "is not a valid address"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_asked(
@@ -287,13 +287,13 @@ def test_offline_is_respected(model: Path, hub: Hub, monkeypatch: pytest.MonkeyP
     "repo", ["", "x", "a/b/c", "me/", "/x", "me/..", "me/a b", "me/x.git", "me/" + "a" * 99]
 )
 def test_a_repository_has_an_id(model: Path, hub: Hub, repo: str) -> None:
-    with pytest.raises(HubError, match="is no repository id"):
+    with pytest.raises(HubError, match="is not a repository id"):
         headstart.push(model, repo, dry_run=True)
 
 
 @pytest.mark.parametrize("revision", ["", "a..b", "/x", "x/", "-x", "a b", "x.lock", "é", "a" * 300])
 def test_a_branch_has_a_name(model: Path, hub: Hub, revision: str) -> None:
-    with pytest.raises(HubError, match="is no branch"):
+    with pytest.raises(HubError, match="is not a branch name"):
         headstart.push(model, REPO, revision=revision)
     assert hub.asked == []
 
@@ -336,9 +336,9 @@ def test_a_study_with_several_models_asks_for_the_arm(studied: Path, hub: Hub) -
     with pytest.raises(ModelError, match="several models") as caught:
         headstart.push(studied, REPO)
     assert "full, lora, probe, words" in str(caught.value)
-    with pytest.raises(HeadstartError, match="no model of an arm 'x'"):
+    with pytest.raises(HeadstartError, match="no model for arm 'x'"):
         headstart.push(studied, REPO, arm="x")
-    with pytest.raises(HeadstartError, match="no study's"):
+    with pytest.raises(HeadstartError, match="not a study's"):
         headstart.push(studied / "models" / "full", REPO, arm="full")
     with pytest.raises(HeadstartError, match="no such folder"):
         headstart.push(studied / "nowhere", REPO)
