@@ -1,4 +1,4 @@
-"""What classifiers confuse: confusion matrices, figures of each class, and calibration, over an arm's seeds."""
+"""What classifiers confuse: confusion matrices, scores of each class, calibration, agreement of seeds."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class WrongExample:
 
 @dataclass(frozen=True)
 class ArmsDiffer:
-    """A test example that most seeds of one arm get right and most of its control's get wrong, or the reverse.
+    """A test example that most seeds of an arm get right and most of its control's wrong, or the reverse.
 
     `right` and `control_right` are the shares of seeds that got it right.
     """
