@@ -16,6 +16,7 @@ from itertools import chain, repeat
 import numpy as np
 import torch
 
+from headstart.config.best_epoch import is_better_epoch
 from headstart.data.corpus import Part
 from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_evaluation import DeviceForward
@@ -27,7 +28,6 @@ from headstart.engine.member import (
     PackContext,
     StepBatches,
     StepMark,
-    is_better_epoch,
     iter_longest_first,
     iter_step_batches,
 )

@@ -9,10 +9,11 @@ from contextlib import ExitStack, suppress
 from typing import Final
 
 from headstart import cuda
+from headstart.config.best_epoch import is_better_epoch
 from headstart.config.runs import Pack
 from headstart.device import choose_weights_dtype
 from headstart.engine.kind import uses_device_engine
-from headstart.engine.member import Member, PackContext, is_better_epoch
+from headstart.engine.member import Member, PackContext
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.runtime import StepNotes
