@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     except HeadstartError as error:
         print_error(str(error))
         return 2
-    except OSError as error:
+    except (OSError, RuntimeError, MemoryError) as error:  # RuntimeError: no thread can be started
         if not is_of_the_machine(error):
             raise
         print_error(str(explain_system_error(error)))

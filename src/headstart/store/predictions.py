@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from headstart.errors import DamagedFileError
 from headstart.files import write_file_atomically
+from headstart.os_faults import reading
 from headstart.stats.answers import AnswerMeasures
 from headstart.store.answer_columns import has_measures, read_answer_measures
 
@@ -175,7 +176,8 @@ def _read_file(file: Path) -> Predictions:
     try:
         if not file.is_file():
             raise OSError("it is not a file")
-        table = pq.read_table(file)
+        with reading(file):
+            table = pq.read_table(file)
         _check_whole(table)
         return replace(_parse_table(table), groups=_read_groups(table))
     # What is no Parquet, and what has other columns, or other values in them, than are written here.
