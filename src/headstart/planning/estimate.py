@@ -36,6 +36,7 @@ from headstart.planning.time_model import (
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import Estimate, Gpu, Parameters, Range, StudyWarning, format_duration
 from headstart.training.grouping import Group, cut_packs, group_runs
+from headstart.wording import format_count
 
 #: Runs of a method whose steps are tiny that train as one where the study leaves it open: such a step costs
 #: what calling its operators costs.
@@ -325,4 +326,4 @@ def describe_end(runs: int, seconds: float, expected: Range | None) -> str:
     """How long so many runs took in all, beside what was expected of them."""
     ends = (expected.low, expected.high) if expected else ()
     span = f" (expected: {' to '.join(map(format_duration, ends))})" if ends else ""
-    return f"{runs} runs, {format_duration(seconds)}{span}"
+    return f"{format_count(runs, 'run')}, {format_duration(seconds)}{span}"
