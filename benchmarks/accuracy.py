@@ -185,8 +185,8 @@ def _headstart_run(chosen: Subject, context: PackContext) -> float:
 
 
 def _accuracy(model: Any, part: Part, context: PackContext) -> float:
+    from headstart.engine.epochs import evaluate_part
     from headstart.engine.evaluate import require_scores
-    from headstart.engine.train import evaluate_part
 
     return float(require_scores(*evaluate_part(model, part, context))["accuracy"])
 

@@ -26,7 +26,7 @@ from headstart.stats.one_answer import (
     is_one_number,
     number_sets,
 )
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 
 #: Epochs for small training sets that Mosbach, Andriushchenko & Klakow 2021 recommend, "On the stability of
 #: fine-tuning BERT", against runs that fail.

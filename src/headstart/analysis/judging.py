@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from headstart.analysis.study_runs import StudyRuns
 from headstart.analysis.training_question import describe_training_texts, find_shared_part
 from headstart.config.metrics import MetricInfo, describe_metric
-from headstart.config.study import Data, Size, Study
+from headstart.config.sizes import Size
+from headstart.config.study import Data, Study
 from headstart.records import Contrast, Look, Margin, StoppingRule
+from headstart.stats.compared import PairedComparison
 from headstart.stats.looks import compute_look_alpha
-from headstart.stats.paired_comparison import PairedComparison, Verdict, judge
 from headstart.stats.sequential import SequenceKind
+from headstart.stats.verdicts import Verdict, judge
 
 
 def select_ends(

@@ -13,7 +13,7 @@ from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.study_runs import StudyRuns
 from headstart.records import Reference
 from headstart.stats.one_answer import number_sets
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from headstart.store.recomputed import compute_test_scores
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from headstart.config.study import Data, Size
+from headstart.config.sizes import Size
+from headstart.config.study import Data
 
 THESE: Final = "for these training texts"
 LIKE_THESE: Final = "for training texts like these"

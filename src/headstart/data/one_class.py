@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from headstart.config.study import Size, Study
+from headstart.config.sizes import Size
+from headstart.config.study import Study
 from headstart.data.corpus import Examples, Part
 from headstart.data.labels.base import LabelType
 from headstart.data.training_texts import draw_training_texts

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
-from headstart.config.study import Size, Split
+from headstart.config.sizes import Size
+from headstart.config.study import Split
 from headstart.data.corpus import PARTS, Examples, Part, Row
 from headstart.data.row_table import RowTable, ValueColumn
 from headstart.errors import DataError

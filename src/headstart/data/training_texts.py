@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.config.study import Data, Size
+from headstart.config.sizes import Size
+from headstart.config.study import Data
 from headstart.data.corpus import Examples, Row
 from headstart.data.row_table import RowTable
 from headstart.data.splits import draw_stratified_order, draw_subset, list_strata

@@ -12,7 +12,7 @@ from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import OPTIMISTIC
 from headstart.config.metrics import MetricInfo, describe_metric
-from headstart.config.study import find_largest_size
+from headstart.config.sizes import find_largest_size
 from headstart.records import Contrast, Margin, OutcomeRow, StoppingRule
 from headstart.report.advice import advise
 from headstart.report.answers import Told, describe_answers

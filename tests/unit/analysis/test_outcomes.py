@@ -12,7 +12,7 @@ from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.outcomes import find_collapses, list_outcomes
 from headstart.analysis.study_runs import order_runs
 from headstart.records import OutcomeRow
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from studies import make_record, make_study
 
 #: Of a hundred test examples seventy are of the first class.

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from headstart.stats.compared import PairedScores
 from headstart.stats.confidence_sequence import compute_confidence_sequence
-from headstart.stats.paired_comparison import PairedScores, compare_paired, judge
+from headstart.stats.paired_comparison import compare_paired
 from headstart.stats.paired_tests import mcnemar_p
 from headstart.stats.resample import draw_example_counts
 from headstart.stats.sequential import compute_sequential_interval
 from headstart.stats.two_way import estimate_two_way
+from headstart.stats.verdicts import judge
 
 RANDOM = np.array([62.5, 64.5, 63.5])
 PRETRAINED = np.array([81.5, 78.0, 82.5])
