@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> None:
     """Train every seed in every way and print the differences with their intervals."""
     wanted = options(arguments)
     print("  ".join(f"{name}: {value}" for name, value in machine().items()))
-    print(f"{wanted.subject}: test accuracy, {wanted.texts} training texts, epochs: {wanted.epochs}")
+    print(f"{wanted.subject}: test accuracy, {wanted.texts} training examples, epochs: {wanted.epochs}")
     print("seed" + "".join(f"{way:>16}" for way in wanted.ways), flush=True)
     rows = [_row(seed, wanted) for seed in range(wanted.seeds)]
     if wanted.json is not None:

@@ -35,7 +35,7 @@ class Judging:
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`, which falls with `n_looks`,
     how often results were looked at, now among them. `is_sequential`: seeds were added by a rule that looks
     at results, which the confidence sequence alone allows for; it is made by `sequence`. `data` says which
-    training texts seeds learn from; None where that is not known. `of_models`: what is compared are the
+    training examples seeds learn from; None where that is not known. `of_models`: what is compared are the
     very models of a single run, whose intervals are over examples alone.
     """
 
@@ -68,7 +68,7 @@ class Judging:
         return p is not None and p * comparison.n_tests < self.alpha
 
     def describe_training_texts(self, comparison: PairedComparison, size: Size) -> str | None:
-        """For which training texts a verdict holds; None where they are not known.
+        """For which training examples a verdict holds; None where they are not known.
 
         Of seeds' signs, of a confidence sequence and of arms that share no seed nothing tells what all seeds
         share.

@@ -76,7 +76,7 @@ def _compare_training_texts(first: ScoreSource, second: ScoreSource) -> Iterator
     ways = [source.judging.data.training_texts for source in (first, second) if source.judging.data]
     if len(set(ways)) > 1:
         yield (
-            f"The studies choose training texts differently (A {ways[0]}, B {ways[1]}): differences "
+            f"The studies choose training examples differently (A {ways[0]}, B {ways[1]}): differences "
             "hold for neither way alone."
         )
 

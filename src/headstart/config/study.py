@@ -120,7 +120,7 @@ class Study(Section):
         default=(0, 1, 2),
         description="Seeds that every arm is trained with: a count (3: seeds 0, 1 and 2), or a list.",
     )
-    sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")
+    sizes: Sizes = Field(default=("all",), description="Training examples, counted over all labels, or all.")
     training: Training = Field(default=Training(), description="Training settings of all arms.")
     tune: Tune | None = Field(
         default=None, description="Settings that each arm tries; each gets its own best, chosen on valid."
@@ -216,7 +216,7 @@ class Study(Section):
     def _check_sizes(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
         wrong = [size for size in value if size != "all" and not 2 <= size <= MOST_TEXTS]
         if wrong:
-            raise ValueError(f"2 to {MOST_TEXTS:,} texts expected, got {wrong[0]}")
+            raise ValueError(f"2 to {MOST_TEXTS:,} training examples expected, got {wrong[0]}")
         return value
 
     @field_validator("pack")

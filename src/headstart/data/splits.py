@@ -1,4 +1,4 @@
-"""Divides rows into parts, and training texts into nested subsets; every division is a function of a seed."""
+"""Divides rows into parts, and training examples into nested subsets; each division depends on a seed."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def draw_stratified_order(strata: Sequence[Hashable] | np.ndarray, draws: np.ran
 
 
 def draw_subset(train: Examples, size: Size, seed: int) -> np.ndarray:
-    """Indices, shape [n] and ascending, of a run's training texts: for one seed, each size holds the smaller.
+    """Indices, shape [n] and ascending, of a run's training examples; with one seed, sizes are nested.
 
     Stratified where labels are class numbers.
     """

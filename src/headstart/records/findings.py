@@ -129,7 +129,7 @@ class Contrast(Record):
     """The difference between an arm and its control, as `stats.compared.PairedComparison` has it.
 
     `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
-    these examples are in, null where each is by itself. `holds_for` says in words for which training texts
+    these examples are in, null where each is by itself. `holds_for` says in words for which training examples
     the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
     seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
     how many looks at the results the intervals for all contrasts allow for, this one among them.

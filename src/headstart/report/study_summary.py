@@ -79,7 +79,7 @@ def _describe_brackets(findings: Findings) -> str:
 
 
 def _describe_texts(rows: Sequence[Contrast]) -> str:
-    """For which training texts verdicts hold."""
+    """For which training examples verdicts hold."""
     return "".join(f". {sentence.removesuffix('.')}" for sentence in describe_training_texts(rows))
 
 

@@ -124,5 +124,6 @@ def test_findings_hold_them_by_size_and_arm() -> None:
     ]
     (warning,) = (one for one in values["warnings"] if one["kind"] == "collapsed")
     assert warning["message"].startswith(
-        "random collapsed in 2 of 2 runs with 2 training texts (always 'a'): at learning rate 3e-5 nothing "
+        "random collapsed in 2 of 2 runs with 2 training examples (always 'a'): at learning rate 3e-5 "
+        "nothing "
     )
