@@ -109,7 +109,7 @@ def hash_contents(folder: Path) -> str:
     files = _list_files(folder)
     stats = [file.stat() for file in files]
     if not all(stat.S_ISREG(one.st_mode) for one in stats):
-        raise OSError(f"{folder} holds something that is no file")
+        raise OSError(f"something in {folder} is not a file")
     state = (
         folder,
         *((file, one.st_ino, one.st_size, one.st_mtime_ns) for file, one in zip(files, stats, strict=True)),
