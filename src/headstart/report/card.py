@@ -115,7 +115,7 @@ def _list_limits(record: RunRecord, study: Study) -> str:
         "The figures hold for texts like those of the test part: nothing was measured on other sources, "
         "languages, or groups of people.",
         f"Of a longer text the model reads {length} tokens." if length else "",
-        "A model may repeat what its training texts, or those of its base, hold."
+        "A model may repeat what it, or its base, was trained on."
         if get_task_traits(study.task).generates
         else "",
     ]
