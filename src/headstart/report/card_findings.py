@@ -7,7 +7,7 @@ from typing import Final
 
 from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.data.markdown import escape_markdown
 from headstart.records import Contrast, OutcomeRow, RunRecord, SummaryRow
 from headstart.report.answers import Told, describe_contrast
