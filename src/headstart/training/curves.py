@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.engine.member import Member, is_better_epoch
+from headstart.config.best_epoch import is_better_epoch
+from headstart.engine.member import Member
 from headstart.engine.schedule import learning_rate
 from headstart.events import EpochDone, Event, OnEvent, StepDone
 from headstart.records import EpochPoint

@@ -16,7 +16,7 @@ from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_pea
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.runtime import StepNotes
 from headstart.engine.train import train
-from headstart.engine.weights import WeightsLayout
+from headstart.engine.weights_layout import WeightsLayout
 from headstart.events import OnEvent, RunEnded, RunStarted
 from headstart.files import set_modes
 from headstart.machine_memory import measure_free_memory

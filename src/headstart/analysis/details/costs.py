@@ -1,0 +1,79 @@
+"""What runs took: time, memory, steps and energy by arm, and in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headstart.analysis.study_runs import StudyRuns, list_cells
+from headstart.config.study import Size
+from headstart.records import RunRecord
+
+
+@dataclass(frozen=True)
+class ArmCosts:
+    """What the runs of an arm at one size took, those that chose its settings counted apart.
+
+    `seconds` is the mean of a judged run, `total_seconds` is of all its runs, `tuning_seconds` of those that
+    chose settings. Memory is the most that a process held, and torch on a GPU. `parameters` and `trainable`
+    are of one model. None where no record tells.
+    """
+
+    arm: str
+    size: Size
+    n_runs: int
+    n_tuning_runs: int
+    seconds: float
+    total_seconds: float
+    tuning_seconds: float
+    memory_bytes: int | None
+    device_memory_bytes: int | None
+    parameters: int | None
+    trainable: int | None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Those of all arms. `devices` are what runs were computed on, each once."""
+
+    arms: tuple[ArmCosts, ...]
+    total_seconds: float
+    devices: tuple[str, ...]
+
+
+def sum_costs(runs: StudyRuns) -> Costs:
+    """What all runs that ended took. Of runs that trained together each has an equal part of their time."""
+    ended = [record for record in runs.records if record.status == "done"]
+    arms = tuple(
+        _sum_arm(of_cell, runs.select_chosen(arm, size))
+        for size, arm in list_cells(runs.study)
+        if (of_cell := [record for record in ended if (record.arm, record.size) == (arm, size)])
+    )
+    devices = dict.fromkeys(record.execution.device for record in ended if record.execution)
+    return Costs(arms, sum(arm.total_seconds for arm in arms), tuple(devices))
+
+
+def _sum_arm(records: Sequence[RunRecord], judged: Sequence[RunRecord]) -> ArmCosts:
+    of_judged = [_share_seconds(record) for record in judged]
+    keys = {record.key for record in judged}
+    others = [record for record in records if record.key not in keys]
+    counted = next((record.parameters for record in records if record.parameters), None)
+    return ArmCosts(
+        arm=records[0].arm,
+        size=records[0].size,
+        n_runs=len(judged),
+        n_tuning_runs=len(others),
+        seconds=sum(of_judged) / len(of_judged) if of_judged else 0.0,
+        total_seconds=sum(map(_share_seconds, records)),
+        tuning_seconds=sum(map(_share_seconds, others)),
+        memory_bytes=max((record.peak_memory_bytes or 0 for record in records), default=0) or None,
+        device_memory_bytes=max((record.peak_device_memory_bytes or 0 for record in records), default=0)
+        or None,
+        parameters=counted.total if counted else None,
+        trainable=counted.trainable if counted else None,
+    )
+
+
+def _share_seconds(record: RunRecord) -> float:
+    """Its part of the time of the runs that trained as one with it."""
+    return record.seconds / (record.execution.pack_size if record.execution else 1)
