@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from headstart.config.best_epoch import is_better_epoch
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.event_scalars import read_scalars
 

@@ -12,7 +12,8 @@ import numpy as np
 from headstart.analysis.details.curves import LOSS_TAG, LossCurve, RunCurve, thin_losses
 from headstart.config.metrics import is_better
 from headstart.config.runs import Run
-from headstart.config.study import Size, Study
+from headstart.config.sizes import Size
+from headstart.config.study import Study
 from headstart.planning.tuning import find_needed_runs, list_runs_to_come
 from headstart.records import RunRecord
 from headstart.store.event_scalars import Scalars, read_scalars
