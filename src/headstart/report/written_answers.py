@@ -13,6 +13,7 @@ from rich.text import Text
 from headstart.records.answers import AnswerSample, WrittenAnswers
 from headstart.report.numbers import format_metric
 from headstart.report.tables import make_table
+from headstart.wording import cut_text
 
 _METRICS: Final = ("chrf", "exact_match", "stopped")
 #: Characters of a text that are shown; its file has all.
@@ -54,4 +55,4 @@ def list_lines(sample: AnswerSample) -> Iterator[tuple[str, str]]:
 def _shorten(text: str) -> str:
     """The text in one line, cut where it is long; one without letters is said to be so."""
     line = " ".join(text.split())
-    return (f"{line[:_SHOWN]}…" if len(line) > _SHOWN else line) or _EMPTY
+    return cut_text(line, _SHOWN) or _EMPTY
