@@ -64,7 +64,7 @@ def run_missing(
     for warning in estimate.warnings:
         opened.log(Caution(warning.message))
     for record in opened.done.values():
-        _promote(record, opened)  # an earlier call may have ended between a run and its promotion
+        _promote_earlier(record, opened)  # an earlier call may have ended between a run and its promotion
     for sentence in opened.store.describe_model_faults(opened.done):
         opened.log(Caution(sentence))
     expected: Range | None = None
@@ -208,13 +208,21 @@ def _promote(ended: RunEnded, opened: OpenStudy) -> None:
     )
 
 
+def _promote_earlier(record: RunRecord, opened: OpenStudy) -> None:
+    """The same of a run of an earlier call; its predictions are read only where its model gets a card."""
+    opened.store.promote_model(record, opened.study, lambda best: _describe_model(best, opened))
+
+
+def _describe_model(record: RunRecord, opened: OpenStudy) -> str:
+    """The card of a run that ended before."""
+    return _write_card(record, opened, _find_collapse(record, opened))
+
+
 def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarning]:
     """Let each tuned arm have the model of its best run; a warning where that was deleted."""
     for arm in dict.fromkeys(row.arm for row in findings.grid_rows):
         best = find_best_run(findings.study, findings.records, findings.grid_rows, arm)
-        is_there = opened.store.promote_chosen(
-            arm, best, lambda record: _write_card(record, opened, _find_collapse(record, opened))
-        )
+        is_there = opened.store.promote_chosen(arm, best, lambda record: _describe_model(record, opened))
         if best is not None and not is_there:
             yield StudyWarning(
                 kind="model-gone",

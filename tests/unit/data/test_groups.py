@@ -246,7 +246,7 @@ def test_groups_that_train_has_too_are_warned_of(tmp_path: Path) -> None:
 
 
 def test_groups_divided_by_chance_are_told_of_the_key_that_keeps_them_whole(tmp_path: Path) -> None:
-    rows = [{"text": f"text {i}", "label": i % 2, "author": f"n{i % 3}"} for i in range(60)]
+    rows = [{"text": f"text {i}", "label": i % 2, "author": f"n{i // 2 % 15}"} for i in range(60)]
     file = write(tmp_path / "all.jsonl", rows)
     values = {"data": {"path": file, "group": "author"}, "model": "m"}
     first = leaks(load_corpus(Study.model_validate(values)))[0]
