@@ -43,7 +43,8 @@ from headstart.report.table_formats import (
 from headstart.report.tables import drop_empty, make_table
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 from headstart.report.worth import is_told
-from headstart.report.written_answers import render_answers
+from headstart.report.written_answers import CAPTION as ANSWERS_CAPTION
+from headstart.report.written_answers import make_answers_table, render_answers
 from headstart.wording import format_names
 
 #: Columns whose cells may take several lines.
@@ -81,7 +82,8 @@ def render_comparison(
     Raises:
         HeadstartError: there is none of this name.
     """
-    tables = select_tables(comparison, table)
+    # The table of answers stands above their samples, unless it is shown alone.
+    tables = [one for one in select_tables(comparison, table) if table or one.name != "answers"]
     # That a contrast has no interval is to be seen; that no arm's is known, a note says.
     rows = [drop_empty(one.rows) if one.name == "arms" else one.rows for one in tables]
     shown = [make_table(r, keys=one.keys, wraps=_WRAPS) for r, one in zip(rows, tables, strict=True)]
@@ -142,7 +144,7 @@ def make_tables(comparison: Comparison) -> Iterator[Rows]:
 
 
 def name_tables(comparison: Comparison) -> Iterator[NamedTable]:
-    """Arms, contrasts, ranking, one more run, prompts won, worth in labels and updates."""
+    """Arms, contrasts, ranking, one more run, prompts won, answers, worth in labels and updates."""
     metric, versus = comparison.metric, comparison.control or "its namesake in the first study"
     has_sizes = any(row.size != "all" for row in comparison.summary)
     keys = 2 if has_sizes else 1
@@ -173,6 +175,8 @@ def name_tables(comparison: Comparison) -> Iterator[NamedTable]:
         sizes = [_SIZE, *list_win_rate_sizes(comparison)]
         rows = [_add_size(cells, size, has_sizes) for cells, size in zip(won, sizes, strict=True)]
         yield NamedTable("prompts", f"How often answers are better than those of {versus}.", rows, keys)
+    if answers := make_answers_table(comparison.answers):
+        yield NamedTable("answers", f"Answers to test prompts: {ANSWERS_CAPTION}.", answers)
     yield from _name_worth_tables(comparison, has_sizes)
 
 
