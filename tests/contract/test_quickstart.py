@@ -20,7 +20,7 @@ from headstart.config.study import Study
 from headstart.models import checkpoints
 from headstart.records import RunRecord
 from headstart.report.study_summary import render_study_summary
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from studies import make_record
 
 PAGE: Final = "docs/quickstart.md"

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import models, results, studies
+from headstart.cli import model_facts, models, results, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -60,8 +60,8 @@ for _command in (
     results.compare,
     results.judge,
     results.power,
-    models.params,
-    models.explain,
+    model_facts.params,
+    model_facts.explain,
     studies.schema,
     studies.demo,
 ):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headstart.events import Log
-from headstart.planning.estimate import GroupEstimate, StudyEstimate
 from headstart.planning.gpu_placement import fill_gpus
+from headstart.planning.group_estimate import GroupEstimate
 from headstart.planning.placement import Placement, place_in_this_process
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimer
+from headstart.planning.study_estimate import StudyEstimate
 from headstart.records import Range
 from headstart.training.grouping import Group
 

@@ -14,7 +14,8 @@ from headstart.records import RunRecord, Scores
 from headstart.store.digests import find_changed_file
 from headstart.store.ended_packs import read_unsettled
 from headstart.store.layout import StudyLayout
-from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, Predictions
+from headstart.store.prediction_tables import Predictions
+from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE
 from headstart.store.recomputed import find_difference
 from headstart.store.record_bounds import find_impossible
 from headstart.store.records import list_record_files, make_record_error, read_record

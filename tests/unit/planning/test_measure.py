@@ -11,9 +11,10 @@ from fake_gpus import fake_gpus, make_gpus
 from headstart import load_study, plan
 from headstart.config.runs import expand_runs
 from headstart.events import ignore_log
-from headstart.planning.estimate import StudyEstimate, estimate_study
+from headstart.planning.estimate import estimate_study
 from headstart.planning.measure import measure_groups, place_study
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
+from headstart.planning.study_estimate import StudyEstimate
 from headstart.records import Gpu
 from headstart.training.prepare import prepare_study
 

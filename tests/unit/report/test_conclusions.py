@@ -71,7 +71,7 @@ def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert draw_conclusions(findings_of()) == [
         "pretrained beats random by 17.2 points: 80.7% vs 63.5% accuracy (95% interval "
         "+9.3 to +25.1; 3 seeds).",
-        "Verdicts hold for these training texts.",
+        "Verdicts hold for these training examples.",
     ]
 
 
@@ -328,10 +328,10 @@ def test_near_the_ceiling_a_verdict_names_errors() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "for these training texts"),
-        ({"data": {"path": "a.csv", "training_texts": "folds"}}, "for training texts like these"),
-        ({"data": {"path": "a.csv", "training_texts": "bootstrap"}}, "for training texts like these"),
-        ({"sizes": [2000]}, "for other draws of 2,000 of these training texts"),
+        ({}, "for these training examples"),
+        ({"data": {"path": "a.csv", "training_texts": "folds"}}, "for training examples like these"),
+        ({"data": {"path": "a.csv", "training_texts": "bootstrap"}}, "for training examples like these"),
+        ({"sizes": [2000]}, "for other draws of 2,000 of these training examples"),
     ],
 )
 def test_verdicts_say_for_which_training_texts_they_hold(changes: dict[str, Any], words: str) -> None:
@@ -341,9 +341,9 @@ def test_verdicts_say_for_which_training_texts_they_hold(changes: dict[str, Any]
 
 
 def test_each_size_has_its_own_question() -> None:
-    rows = [contrast(size=10, holds_for="for other draws"), contrast(holds_for="for these training texts")]
+    rows = [contrast(size=10, holds_for="for other draws"), contrast(holds_for="for these training examples")]
     assert explain_comparison(comparison(*rows))[-1] == (
-        "Verdicts hold at size 10 for other draws, at size all for these training texts."
+        "Verdicts hold at size 10 for other draws, at size all for these training examples."
     )
 
 
@@ -362,9 +362,11 @@ def test_a_table_never_says_no_difference_beside_an_interval_without_zero(
 
 
 def test_sizes_that_seeds_draw_are_told_of_once() -> None:
-    draws = [contrast(size=n, holds_for=f"for other draws of {n} of these training texts") for n in (16, 64)]
+    draws = [
+        contrast(size=n, holds_for=f"for other draws of {n} of these training examples") for n in (16, 64)
+    ]
     assert list(describe_training_texts(draws)) == [
-        "Verdicts hold for other draws of as many of these training texts."
+        "Verdicts hold for other draws of as many of these training examples."
     ]
 
 
@@ -372,7 +374,7 @@ def test_of_one_seed_nothing_is_said_of_intervals_that_there_are_not() -> None:
     """ "Intervals and p values allow for 2 contrasts" stood below a table without any."""
     untested: dict[str, Any] = dict.fromkeys(("low", "high", "family_low", "family_high", "p", "p_adjusted"))
     untested |= {"p_sign_flip": None, "n_seeds": 1, "n_tests": 3, "verdict": "undecided"}
-    untested |= {"test_examples": None, "holds_for": "for these training texts"}
+    untested |= {"test_examples": None, "holds_for": "for these training examples"}
     alone = comparison(*(contrast(arm=arm, **untested) for arm in "abc"))
     said = " ".join(explain_comparison(replace(alone, summary=findings_of().summary)))
     assert "One seed gives no interval" in said
