@@ -76,8 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     prepare_streams()
     silence_news(False)
     try:
-        with raise_interrupts(), show_stages():
+        with raise_interrupts() as raised, show_stages():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
+            if not code:  # else it was said, or something worse was
+                raised.raise_seen()
     except (Interrupted, KeyboardInterrupt) as interrupt:
         end_children()
         name, code = name_interrupt(interrupt)
@@ -86,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     except HeadstartError as error:
         print_error(str(error))
         return 2
-    except OSError as error:
+    except (OSError, RuntimeError, MemoryError) as error:  # RuntimeError: no thread can be started
         if not is_of_the_machine(error):
             raise
         print_error(str(explain_system_error(error)))

@@ -9,7 +9,7 @@ from headstart.config.traits import get_method_traits
 from headstart.planning.placement import Placement
 from headstart.planning.time_model import estimate_total_seconds
 from headstart.records import Range, format_duration
-from headstart.wording import join_ends
+from headstart.wording import format_count, join_ends
 
 
 def predict_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None:
@@ -41,4 +41,4 @@ def describe_end(runs: int, seconds: float, expected: Range | None) -> str:
     """How long so many runs took in all, beside what was expected of them."""
     ends = [format_duration(end) for end in (expected.low, expected.high)] if expected else []
     span = f" (expected: {join_ends(*ends)})" if ends else ""
-    return f"{runs} runs, {format_duration(seconds)}{span}"
+    return f"{format_count(runs, 'run')}, {format_duration(seconds)}{span}"

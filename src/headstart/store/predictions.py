@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headstart.errors import DamagedFileError
+from headstart.os_faults import reading
 from headstart.store.prediction_tables import Predictions, parse_table
 
 #: Metrics of a language model's tokens.
@@ -64,7 +65,8 @@ def _read_file(file: Path) -> Predictions:
     try:
         if not file.is_file():
             raise OSError("it is not a file")
-        table = pq.read_table(file)
+        with reading(file):
+            table = pq.read_table(file)
         return parse_table(table)
     # What is no Parquet, and what has other columns, or other values in them, than are written here.
     except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError) as error:
