@@ -23,9 +23,9 @@ Split = Literal["valid", "test"]
 T = TypeVar("T")
 _PLOT: Final = 132.0
 #: Of one figure, so that those of 200 runs stay small.
-_MOST_LINES: Final = 60
-_MOST_POINTS: Final = 36
-_MOST_EPOCHS: Final = 60
+_MOST_LINES: Final = 48
+_MOST_POINTS: Final = 24
+_MOST_EPOCHS: Final = 40
 _MOST_STEPS: Final = 60
 
 
