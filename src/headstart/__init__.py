@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from headstart.analysis.power import PowerAnalysis as PowerAnalysis
     from headstart.analysis.results import Results as Results
     from headstart.commands.compare import compare as compare
-    from headstart.commands.compare import compare_items as compare_items
-    from headstart.commands.compare import compare_studies as compare_studies
+    from headstart.commands.compare_items import compare_items as compare_items
+    from headstart.commands.compare_studies import compare_studies as compare_studies
     from headstart.commands.explain import explain_lora as explain_lora
     from headstart.commands.export import ExportedModel as ExportedModel
     from headstart.commands.export import export as export
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from headstart.config.study import Study as Study
     from headstart.engine.generate import Answer as Answer
     from headstart.engine.generate import GenerationConfig as GenerationConfig
-    from headstart.engine.stack import Stack as Stack
     from headstart.engine.stack import stack as stack
     from headstart.engine.stack import unstack as unstack
+    from headstart.engine.stacked_model import Stack as Stack
     from headstart.errors import HeadstartError as HeadstartError
     from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
     from headstart.models.accounting.sizes import ModelSize as ModelSize
@@ -78,14 +78,14 @@ _HOME = {
     "Plan": "headstart.planning.plan",
     "PowerAnalysis": "headstart.analysis.power",
     "Results": "headstart.analysis.results",
-    "Stack": "headstart.engine.stack",
+    "Stack": "headstart.engine.stacked_model",
     "Study": "headstart.config.study",
     "StudyDraft": "headstart.report.study_file",
     "StudyProgress": "headstart.report.progress",
     "TextPredictions": "headstart.commands.predict_texts",
     "compare": "headstart.commands.compare",
-    "compare_items": "headstart.commands.compare",
-    "compare_studies": "headstart.commands.compare",
+    "compare_items": "headstart.commands.compare_items",
+    "compare_studies": "headstart.commands.compare_studies",
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
     "generate": "headstart.commands.generate",

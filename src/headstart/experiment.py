@@ -24,11 +24,12 @@ from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
 from headstart.execute.pinned import find_again, list_changes, note_placement
-from headstart.planning import estimate as estimates
-from headstart.planning.estimate import StudyEstimate
+from headstart.planning.estimate import estimate_study
+from headstart.planning.expected import describe_end, describe_expected, predict_seconds
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
+from headstart.planning.study_estimate import StudyEstimate
 from headstart.planning.tuning import describe_changed_choices
 from headstart.planning.work import plan_work
 from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
@@ -75,7 +76,7 @@ def run_missing(
             judged = _plan_phase(opened).with_times_of(estimate.with_placement(placement))
             _train(opened, judged, backend, on_event, placement)
     findings = _write_findings(opened)
-    opened.log(estimates.describe_end(len(findings.records), time.monotonic() - opened.began, expected))
+    opened.log(describe_end(len(findings.records), time.monotonic() - opened.began, expected))
     if all(record.status == "failed" for record in findings.records):
         raise HeadstartError(
             f"every run failed; the first: {findings.records[0].error}",
@@ -95,7 +96,7 @@ def _plan_phase(opened: OpenStudy) -> StudyEstimate:
 def estimate_missing(opened: OpenStudy) -> StudyEstimate:
     """What the runs that are missing, and those to come, will need, before a step is made."""
     tell_stage("estimating memory and disk")
-    return estimates.estimate_study(
+    return estimate_study(
         opened.runs,
         opened.missing,
         opened.prepared,
@@ -141,14 +142,14 @@ def _train(
     opened.store.write_placement(note_placement(placement, packs, opened, earlier))
     in_all = [*packs, *estimate.plan_packs_to_come(placement)]
     on_event(plan_work(packs, in_all[len(packs) :], placement, estimate))
-    if chosen is None and (sentence := estimates.describe_expected(in_all, placement)):
+    if chosen is None and (sentence := describe_expected(in_all, placement)):
         opened.log(sentence)  # once: the time left is of all that follow
     backend.run_packs(packs, placement, on)
     trained = (opened.records[run.key] for pack in packs for run in pack.runs if run.key in opened.records)
     if unused := describe_unused_states(trained):
         opened.log(Caution(unused))
     opened.log(describe_placement(placement))
-    return placement, estimates.predict_seconds(in_all, placement)
+    return placement, predict_seconds(in_all, placement)
 
 
 def _find_collapse(record: RunRecord, opened: OpenStudy) -> Collapse | None:

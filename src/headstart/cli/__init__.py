@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import models, results, studies
+from headstart.cli import model_facts, models, results, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -60,8 +60,8 @@ for _command in (
     results.compare,
     results.judge,
     results.power,
-    models.params,
-    models.explain,
+    model_facts.params,
+    model_facts.explain,
     studies.schema,
     studies.demo,
 ):
@@ -76,8 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     prepare_streams()
     silence_news(False)
     try:
-        with raise_interrupts(), show_stages():
+        with raise_interrupts() as raised, show_stages():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
+            if not code:  # else it was said, or something worse was
+                raised.raise_seen()
     except (Interrupted, KeyboardInterrupt) as interrupt:
         end_children()
         name, code = name_interrupt(interrupt)
@@ -86,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     except HeadstartError as error:
         print_error(str(error))
         return 2
-    except OSError as error:
+    except (OSError, RuntimeError, MemoryError) as error:  # RuntimeError: no thread can be started
         if not is_of_the_machine(error):
             raise
         print_error(str(explain_system_error(error)))

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from headstart.config.metrics import LOWER_IS_BETTER, is_better
+from headstart.config.metrics import LOWER_IS_BETTER
 from headstart.config.runs import Run
 from headstart.data.batches import compute_padded_length, count_loss_tokens, draw_epoch_batches
 from headstart.data.corpus import Part
@@ -137,11 +137,6 @@ class StepBatches:
     epoch: int
     batches: list[np.ndarray]
     ends_epoch: bool
-
-
-def is_better_epoch(epoch: EpochPoint, best: EpochPoint | None, metric: str) -> bool:
-    """Whether `epoch` is chosen over the best epoch before it: of equals the earlier stays."""
-    return best is None or is_better(metric, epoch.valid[metric], best.valid[metric])
 
 
 def describe_selection(metric: str) -> Selection:

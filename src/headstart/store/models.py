@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import glob
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -121,6 +122,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         task=study.task,
         method=arm.method,
         base=named if traits.has_checkpoint else None,
+        base_revision=_find_base_revision(record, base) if _needs_base(arm) else None,
         base_files=_list_base_files(record) if _needs_base(arm) else None,
         label_cells=str(record.resolved.get("label_cells", "text")),
     )
@@ -133,6 +135,13 @@ def _needs_base(arm: Arm) -> bool:
 
 def _list_base_files(record: RunRecord) -> dict[str, str] | None:
     return record.provenance.checkpoint_files if record.provenance else None
+
+
+def _find_base_revision(record: RunRecord, base: str | None) -> str | None:
+    """The commit of a base that is a hub's id: of folders another digest is noted."""
+    digest = (record.provenance and record.provenance.checkpoint_digest) or ""
+    is_commit = re.fullmatch("[0-9a-f]{40}", digest) is not None
+    return digest if is_commit and base and not Path(base).exists() else None
 
 
 def identify_rivals(run: Run) -> str:

@@ -20,7 +20,8 @@ from headstart.store.lease import Fence
 from headstart.store.leftovers import sweep_study_folder
 from headstart.store.looks import log_look, read_looks
 from headstart.store.models import MakeCard, promote, promote_chosen
-from headstart.store.predictions import Predictions, read_predictions
+from headstart.store.prediction_tables import Predictions
+from headstart.store.predictions import read_predictions
 from headstart.store.promoted_models import describe_model_faults
 from headstart.store.records import (
     clear_run_folder,

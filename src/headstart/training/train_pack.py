@@ -9,16 +9,17 @@ from contextlib import ExitStack, suppress
 from typing import Final
 
 from headstart import cuda
+from headstart.config.best_epoch import is_better_epoch
 from headstart.config.runs import Pack
 from headstart.device import choose_weights_dtype
 from headstart.engine.kind import uses_device_engine
-from headstart.engine.member import Member, PackContext, is_better_epoch
+from headstart.engine.member import Member, PackContext
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.runtime import StepNotes
 from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
-from headstart.engine.weights import WeightsLayout
+from headstart.engine.weights_layout import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
 from headstart.files import set_modes
 from headstart.machine_memory import measure_free_memory

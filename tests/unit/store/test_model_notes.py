@@ -46,6 +46,7 @@ def test_keys_on_disk(tmp_path: Path) -> None:
         "task": "classification",
         "method": "lora",
         "base": "org/model",
+        "base_revision": None,
         "base_files": None,
         "label_cells": "text",
     }

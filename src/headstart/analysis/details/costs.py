@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.config.study import Size
+from headstart.analysis.study_runs import StudyRuns, list_cells
+from headstart.config.sizes import Size
+from headstart.records import RunRecord
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,41 @@ class Costs:
     arms: tuple[ArmCosts, ...]
     total_seconds: float
     devices: tuple[str, ...]
+
+
+def sum_costs(runs: StudyRuns) -> Costs:
+    """What all runs that ended took. Of runs that trained together each has an equal part of their time."""
+    ended = [record for record in runs.records if record.status == "done"]
+    arms = tuple(
+        _sum_arm(of_cell, runs.select_chosen(arm, size))
+        for size, arm in list_cells(runs.study)
+        if (of_cell := [record for record in ended if (record.arm, record.size) == (arm, size)])
+    )
+    devices = dict.fromkeys(record.execution.device for record in ended if record.execution)
+    return Costs(arms, sum(arm.total_seconds for arm in arms), tuple(devices))
+
+
+def _sum_arm(records: Sequence[RunRecord], judged: Sequence[RunRecord]) -> ArmCosts:
+    of_judged = [_share_seconds(record) for record in judged]
+    keys = {record.key for record in judged}
+    others = [record for record in records if record.key not in keys]
+    counted = next((record.parameters for record in records if record.parameters), None)
+    return ArmCosts(
+        arm=records[0].arm,
+        size=records[0].size,
+        n_runs=len(judged),
+        n_tuning_runs=len(others),
+        seconds=sum(of_judged) / len(of_judged) if of_judged else 0.0,
+        total_seconds=sum(map(_share_seconds, records)),
+        tuning_seconds=sum(map(_share_seconds, others)),
+        memory_bytes=max((record.peak_memory_bytes or 0 for record in records), default=0) or None,
+        device_memory_bytes=max((record.peak_device_memory_bytes or 0 for record in records), default=0)
+        or None,
+        parameters=counted.total if counted else None,
+        trainable=counted.trainable if counted else None,
+    )
+
+
+def _share_seconds(record: RunRecord) -> float:
+    """Its part of the time of the runs that trained as one with it."""
+    return record.seconds / (record.execution.pack_size if record.execution else 1)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-from headstart.config.study import Size
+import numpy as np
+
+from headstart.config.best_epoch import is_better_epoch
+from headstart.config.sizes import Size
+from headstart.records import EpochPoint, RunRecord
+from headstart.store.event_scalars import read_scalars
+
+#: Of a curve of losses: more cannot be told apart in a figure of a column's width.
+_MOST_POINTS: Final = 200
+#: What `trackers.tensorboard` calls the training loss of a step.
+LOSS_TAG: Final = "train/loss"
 
 
 @dataclass(frozen=True)
@@ -57,3 +70,82 @@ class Curves:
     metric: str
     runs: tuple[RunCurve, ...]
     arms: tuple[ArmCurve, ...]
+
+
+def find_curves(
+    runs: Sequence[RunRecord], metric: str, losses: Mapping[str, LossCurve], chosen_by: str
+) -> Curves:
+    """The curves of `runs`, those by which arms are judged, by one metric.
+
+    Args:
+        losses: as `find_loss_curve`, by the key of each run that has epochs.
+        chosen_by: the metric by which a run's epoch is chosen.
+    """
+    shown = [run for run in runs if run.epochs and all(metric in epoch.valid for epoch in run.epochs)]
+    curves = [_find_curve(run, metric, chosen_by, losses[run.key]) for run in shown]
+    return Curves(metric, tuple(curves), tuple(_average_arms(curves)))
+
+
+def _find_curve(run: RunRecord, metric: str, chosen_by: str, loss: LossCurve) -> RunCurve:
+    best = list(_iter_best_epochs(run.epochs, chosen_by))
+    return RunCurve(
+        arm=run.arm,
+        size=run.size,
+        seed=run.seed,
+        epochs=tuple(epoch.epoch for epoch in run.epochs),
+        valid=tuple(epoch.valid[metric] for epoch in run.epochs),
+        test=_list_tests(run.epochs, metric),
+        best_valid=tuple(epoch.valid[metric] for epoch in best),
+        best_test=_list_tests(best, metric),
+        best_epoch=run.best_epoch,
+        loss=loss,
+    )
+
+
+def _iter_best_epochs(epochs: Sequence[EpochPoint], chosen_by: str) -> Iterator[EpochPoint]:
+    """After each epoch the one that would be chosen so far."""
+    best: EpochPoint | None = None
+    for epoch in epochs:
+        if best is None or is_better_epoch(epoch, best, chosen_by):
+            best = epoch
+        yield best
+
+
+def _list_tests(epochs: Sequence[EpochPoint], metric: str) -> tuple[float, ...] | None:
+    if not all(epoch.test and metric in epoch.test for epoch in epochs):
+        return None
+    return tuple(epoch.test[metric] for epoch in epochs if epoch.test)
+
+
+def find_loss_curve(run: RunRecord, folder: Path) -> LossCurve:
+    """The training loss of a run whose TensorBoard files lie there."""
+    by_step = read_scalars(folder).get(LOSS_TAG, {})
+    if not by_step:
+        return LossCurve(tuple(one.step for one in run.epochs), tuple(one.train_loss for one in run.epochs))
+    return thin_losses(np.array(list(by_step)), np.array(list(by_step.values())))
+
+
+def thin_losses(steps: np.ndarray, losses: np.ndarray) -> LossCurve:
+    """The mean losses of at most 200 windows of consecutive steps, each at the last of its steps [K]."""
+    windows = np.array_split(np.arange(len(steps)), min(len(steps), _MOST_POINTS))
+    means = (float(np.mean(losses[window])) for window in windows)
+    return LossCurve(tuple(int(steps[window[-1]]) for window in windows), tuple(means))
+
+
+def _average_arms(curves: Sequence[RunCurve]) -> Iterator[ArmCurve]:
+    """The means over seeds, at the epochs that all of an arm's runs at a size have."""
+    for arm, size in dict.fromkeys((curve.arm, curve.size) for curve in curves):
+        of_cell = [curve for curve in curves if (curve.arm, curve.size) == (arm, size)]
+        count = min(len(curve.epochs) for curve in of_cell)
+        tests = [curve.best_test[:count] for curve in of_cell if curve.best_test]
+        yield ArmCurve(
+            arm=arm,
+            size=size,
+            epochs=of_cell[0].epochs[:count],
+            best_valid=_average([curve.best_valid[:count] for curve in of_cell]),
+            best_test=_average(tests) if len(tests) == len(of_cell) else None,
+        )
+
+
+def _average(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    return tuple(np.mean(rows, axis=0).tolist())
