@@ -209,7 +209,7 @@ def test_what_labels_are_worth_is_a_line_across() -> None:
     changed = dataclasses.replace(findings, summary=tuple(rows), label_worth=(worth,), records=records)
     figure = draw_labels(changed, "accuracy", style_arms(["random", "pretrained"], "random"))
     assert figure is not None
-    assert "pretrained, 8 texts: worth 16 (12 to 16) of random." in figure.description
+    assert "pretrained, 8 examples: worth 16 (12 to 16) of random." in figure.description
     assert len(_find_tips(_read(figure), "worth 16")) >= 1
     assert draw_labels(findings_of(), "accuracy", {}) is None
 
