@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from headstart.commands.predict import predict as predict
     from headstart.commands.predict_texts import TextPredictions as TextPredictions
     from headstart.commands.predict_texts import predict_texts as predict_texts
+    from headstart.commands.push import push as push
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from headstart.errors import HeadstartError as HeadstartError
     from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
     from headstart.models.accounting.sizes import ModelSize as ModelSize
+    from headstart.models.pushed_model import PushedModel as PushedModel
     from headstart.planning.plan import Plan as Plan
     from headstart.report.progress import StudyProgress as StudyProgress
     from headstart.report.study_file import StudyDraft as StudyDraft
@@ -77,6 +79,7 @@ _HOME = {
     "ModelSize": "headstart.models.accounting.sizes",
     "Plan": "headstart.planning.plan",
     "PowerAnalysis": "headstart.analysis.power",
+    "PushedModel": "headstart.models.pushed_model",
     "Results": "headstart.analysis.results",
     "Stack": "headstart.engine.stacked_model",
     "Study": "headstart.config.study",
@@ -101,6 +104,7 @@ _HOME = {
     "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
     "predict_texts": "headstart.commands.predict_texts",
+    "push": "headstart.commands.push",
     "read_leaderboard": "headstart.commands.power",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
@@ -122,6 +126,7 @@ __all__ = [
     "ModelSize",
     "Plan",
     "PowerAnalysis",
+    "PushedModel",
     "Results",
     "Stack",
     "Study",
@@ -146,6 +151,7 @@ __all__ = [
     "power_measured",
     "predict",
     "predict_texts",
+    "push",
     "read_leaderboard",
     "run",
     "run_until",

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import model_facts, models, results, studies
+from headstart.cli import model_facts, models, results, sharing, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -57,6 +57,7 @@ for _command in (
     models.predict,
     models.generate,
     models.export,
+    sharing.push,
     results.compare,
     results.judge,
     results.power,

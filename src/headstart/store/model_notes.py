@@ -48,6 +48,7 @@ class ModelNotes(Record):
     base_revision: str | None = None
     base_files: dict[str, str] | None = None
     label_cells: str = "text"
+    card: str | None = None
 
     @property
     def pinned_base(self) -> str | None:

@@ -49,6 +49,7 @@ def test_keys_on_disk(tmp_path: Path) -> None:
         "base_revision": None,
         "base_files": None,
         "label_cells": "text",
+        "card": None,
     }
 
 
