@@ -27,7 +27,8 @@ def render_next_steps(findings: Findings, out: Path) -> RenderableType:
 
 
 def _list_steps(findings: Findings, out: Path) -> Iterator[tuple[str, str]]:
-    yield "curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}"
+    if (out / "tensorboard").is_dir():
+        yield "curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}"
     arm = find_best_saved(findings, out)
     if arm is not None:
         model = _shorten(out / "models" / arm)
