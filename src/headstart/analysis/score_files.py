@@ -107,8 +107,8 @@ def find_only_metric(row: Cells, others: Sequence[str]) -> str:
         raise DataError(
             f"columns {', '.join(names) or 'none'}{f' besides {places}' if places else ''}",
             where=where,
-            expected="one, the metric",
-            fix="--metric NAME",
+            expected="columns arm, seed and one metric",
+            fix="name the metric: --metric COLUMN" if names else None,
         )
     return names[0]
 

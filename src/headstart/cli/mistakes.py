@@ -32,7 +32,52 @@ def describe_mistake(error: Any) -> HeadstartError:
     word = _find_command(message)
     if word is not None and context is not None:
         return _describe_command(word, context)
-    return HeadstartError(message, fix=f"see {command} --help")
+    return _describe_words(error, message, command)
+
+
+def _describe_words(error: Any, message: str, command: str) -> HeadstartError:
+    """What typer says of one word or its absence, in our words."""
+    fix = f"see {command} --help"
+    hint = _name_parameter(error)
+    if hint and message.startswith("Missing "):
+        return HeadstartError(f"{hint} is missing", where=command, fix=fix)
+    if hint and (invalid := _find_invalid(error)) is not None:
+        value, expected = invalid
+        return HeadstartError(value, where=hint, expected=expected, fix=fix)
+    if message.startswith("Got unexpected extra argument"):
+        return HeadstartError(
+            f"unexpected argument: {message.rpartition('(')[2].rstrip(').')}", where=command, fix=fix
+        )
+    where = command if getattr(error, "ctx", None) is not None else None
+    return HeadstartError(f"{message[:1].lower()}{message[1:].rstrip('.')}", where=where, fix=fix)
+
+
+def _name_parameter(error: Any) -> str | None:
+    """`--repo`, or what help calls an argument, where the error is about one."""
+    parameter = getattr(error, "param", None)
+    if parameter is None:
+        return None
+    options = [name for name in parameter.opts if name.startswith("--")]
+    return str(options[0] if options else parameter.metavar or parameter.name.upper())
+
+
+def _find_invalid(error: Any) -> tuple[str, str] | None:
+    """The value of a wrong type or size, and what was expected, from the error of pydantic behind it."""
+    cause = error.__cause__ or error.__context__
+    if not hasattr(cause, "errors"):
+        return None
+    found = cause.errors()[0]
+    words = (
+        found["msg"]
+        .partition(",")[0]
+        .removeprefix("Input should be ")
+        .replace("valid integer", "whole number")
+    )
+    got = str(found["input"])
+    is_number = got.lstrip("+-").replace(".", "", 1).isdigit()
+    return got if is_number else repr(got), words.replace("a valid ", "a ").replace(
+        "greater than or equal to", "at least"
+    )
 
 
 def _find_command(message: str) -> str | None:

@@ -33,7 +33,7 @@ def check_topic(topic: str) -> None:
     """
     if topic not in _TOPICS:
         known = ", ".join(_TOPICS)
-        raise HeadstartError(f"{topic!r} is not known", where="explain", expected=f"one of {known}")
+        raise HeadstartError(f"no page about {topic!r}", where="explain", expected=known)
 
 
 def explain_lora(model: str | Path | None = None, lora: Lora | None = None) -> LoraExplanation:

@@ -14,6 +14,7 @@ from headstart.config.first_settings import choose_settings
 from headstart.config.traits import get_task_traits
 from headstart.data.guess.guess import guess_data
 from headstart.files import read_file, write_text
+from headstart.models.checkpoint_files import refuse_absent
 from headstart.models.token_limit import read_token_limit
 from headstart.os_faults import check_lookup, writing
 from headstart.report.study_file import StudyDraft, count_training_texts, format_study
@@ -49,6 +50,7 @@ def init(
 
     Raises:
         DataError: nothing readable in `data`, or no column that could be the text or the label.
+        ModelError: `model` is a path, and nothing is there.
         OutputError: `output` already exists, or cannot be written.
     """
     data, output = Path(data), Path(output)
@@ -84,6 +86,8 @@ def _draft_study(
     chosen = model or (_CAUSAL_MODEL if generates else _MODEL)
     folder = Path(chosen).expanduser()
     check_lookup(folder)
+    if not folder.exists():
+        refuse_absent(chosen)
     settings = choose_settings(
         count_training_texts(guess),
         guess.long_tokens,

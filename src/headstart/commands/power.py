@@ -40,7 +40,7 @@ def analyse_power(
         HeadstartError: neither a study nor a number of test examples is given; the question has no answer.
     """
     if source is not None:
-        check_lookup(source)
+        _check_source(source)
     if source is not None and source.is_dir():
         return _analyse_study(source, question, metric, control)
     question.check(is_share=True)
@@ -53,6 +53,15 @@ def analyse_power(
     if source is not None:
         return read_leaderboard(source, question.test_examples, disagree=assumptions.disagree, metric=metric)
     return _analyse_assumptions(question, assumptions, question.test_examples)
+
+
+def _check_source(source: Path) -> None:
+    """See that something is there: what else is asked for depends on what it is."""
+    check_lookup(source)
+    if not source.exists():
+        raise DataError(
+            "no such file or folder", where=str(source), expected="a study's folder, or a table of results"
+        )
 
 
 def check_used(
@@ -70,7 +79,7 @@ def check_used(
     """
     unused: dict[str, float | str | None]
     if source is not None:
-        check_lookup(source)
+        _check_source(source)
     if source is None:
         unused, why = {"metric": metric, "control": control}, "it needs a study, and none is given"
     elif source.is_dir():

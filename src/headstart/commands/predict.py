@@ -61,7 +61,7 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     is_network = any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG))
     if not is_network and not is_word_model(folder):
         raise ModelError(
-            "no saved model (no config.json)",
+            "no saved model (no config.json)" if folder.exists() else "no saved model: no such folder",
             where=str(folder),
             expected="a folder such as OUT/models/ARM",
             fix=say_how_to_save(folder),

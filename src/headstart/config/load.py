@@ -29,6 +29,8 @@ from headstart.os_faults import reading
 from headstart.wording import cut_text, shorten_repr
 
 _EXCLUSIVE_KEYS: Final = {"epochs": "steps", "steps": "epochs"}
+#: How files of data are called; a study that is JSON is read.
+_DATA: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 #: Dots in the key of an override; PEFT's own settings lie deepest.
 _DEEPEST_KEY: Final = 10
 
@@ -128,12 +130,18 @@ def _check_file(file: Path) -> Path:
 
 
 def _parse_file(file: Path) -> Any:
+    if file.suffix.lower() in _DATA:
+        raise _refuse(
+            str(file), f"a data file, not a study: `headstart init {file.name}` writes a study file"
+        )
     try:
         if file.stat().st_size > MOST_BYTES:
             raise _refuse(str(file), f"more than {MOST_BYTES:,} bytes: not a study file")
         with reading(file):
             text = file.read_text(encoding="utf-8-sig")
         tree = read_yaml(text)
+    except FileNotFoundError as error:
+        raise _refuse(str(file), "no such file: `headstart init DATA` writes a study file") from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise _refuse(str(file), f"cannot be read: {reason}") from error

@@ -44,4 +44,4 @@ def choose_closing(sentences: Sequence[Ranked], where: str = "") -> list[str]:
     ranks = {text: min(one.rank for one in sentences if one.text == text) for text in texts}
     chosen = set(sorted(texts, key=ranks.__getitem__)[:most])
     shown = [text for text in texts if text in chosen]
-    return [*shown, f"{len(texts) - most} more: {where}."] if where else shown
+    return [*shown, f"{len(texts) - most} more notes: {where}."] if where else shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from headstart.analysis.collapse_words import format_rate
 from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.records import WorthRow
 from headstart.wording import join_ends
@@ -70,7 +71,7 @@ def format_p(value: float | None) -> str:
 
 def format_hyperparameters(values: Mapping[str, float]) -> str:
     """`rate 0.0001, decay 0.1`."""
-    return ", ".join(f"{SHORT[name]} {value:g}" for name, value in values.items())
+    return ", ".join(f"{SHORT[name]} {format_rate(value)}" for name, value in values.items())
 
 
 def format_worth_interval(row: WorthRow) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from headstart.analysis.collapse_words import format_rate
 from headstart.config.arm_settings import RateSource, find_rates, get_grid_axes, resolve_training
 from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
@@ -111,7 +112,7 @@ def _describe_rates(study: Study) -> Iterator[str]:
 def _describe_values(study: Study, arm: Arm, key: str) -> str:
     """The values of a hyperparameter that the arm tries, or the one that it has."""
     values = get_grid_axes(study, arm).get(key) or (getattr(resolve_training(study, arm), key),)
-    return ", ".join(f"{value:g}" for value in values)
+    return ", ".join(map(format_rate, values))
 
 
 def _describe_missing(plan: Plan) -> Iterator[str]:

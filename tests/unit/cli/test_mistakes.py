@@ -30,3 +30,22 @@ def test_what_was_meant(words: str, told: str, fix: str, capfd: Any) -> None:
     assert told in message
     assert fix in message
     assert message.count("error:") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["init"], "error: headstart init: DATA is missing"),
+        (["push", "runs/x"], "error: headstart push: --repo is missing"),
+        (["init", "a", "b"], "error: headstart init: unexpected argument: b"),
+        (["compare", "x", "--margin", "wide"], "error: --margin: 'wide'\n  expected: a number\n"),
+        (["compare", "x", "--seed", "1.5"], "error: --seed: 1.5\n  expected: a whole number\n"),
+        (["compare", "x", "--seed", "-1"], "error: --seed: -1\n  expected: at least 0\n"),
+        (["power", "x", "--difference"], "error: option '--difference' requires an argument\n"),
+    ],
+)
+def test_words_are_refused_in_our_own(words: list[str], told: str, capfd: Any) -> None:
+    assert main(words) == 2
+    message = capfd.readouterr().err
+    assert message.startswith(told)
+    assert "--help" in message

@@ -54,5 +54,5 @@ def test_json_holds_the_models_numbers_and_what_the_page_adds(bloom_config: Path
 
 def test_a_topic_without_a_page_is_refused() -> None:
     check_topic("lora")
-    with pytest.raises(HeadstartError, match="'adam' is not known"):
+    with pytest.raises(HeadstartError, match="no page about 'adam'"):
         check_topic("adam")

@@ -13,7 +13,7 @@ from headstart.commands.init import SCHEMA_FILE, init
 from headstart.commands.schema import schema
 from headstart.config.load import load_study
 from headstart.config.study import Study
-from headstart.errors import DataError, OutputError
+from headstart.errors import DataError, ModelError, OutputError
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -186,3 +186,10 @@ def test_force_renews_the_study_and_its_schema(tmp_path: Path) -> None:
     assert not draft.is_other_schema
     assert load_study(tmp_path / "study.yaml").data.label == "stars"
     assert json.loads((tmp_path / SCHEMA_FILE).read_text("utf-8")) == schema()
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("text,label\n" + "good film,a\nbad film,b\n" * 20, encoding="utf-8")
+    with pytest.raises(ModelError, match="no such folder"):
+        init(tmp_path / "data.csv", tmp_path / "study.yaml", model=str(tmp_path / "nope"))
+    assert not (tmp_path / "study.yaml").exists()

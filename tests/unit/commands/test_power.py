@@ -183,3 +183,11 @@ def test_what_would_be_ignored_is_refused(
     told = capfd.readouterr().err
     assert message.format(**places) in told
     assert "fix: leave out --" in told
+
+
+@pytest.mark.parametrize("words", [[], ["--difference", "2"], ["--test-examples", "100"]])
+def test_a_source_that_is_not_there_is_named(
+    words: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["power", str(tmp_path / "nope"), *words]) == 2
+    assert f"{tmp_path / 'nope'}: no such file or folder" in capfd.readouterr().err

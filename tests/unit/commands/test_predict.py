@@ -179,8 +179,10 @@ def test_regression_gives_a_number(tiny_model: Path, tmp_path: Path) -> None:
 
 
 def test_model_without_a_head_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no saved model"):
+    with pytest.raises(ModelError, match=r"no saved model \(no config\.json\)"):
         open_predictor(tmp_path)
+    with pytest.raises(ModelError, match="no saved model: no such folder"):
+        open_predictor(tmp_path / "nope")
 
 
 def test_unreadable_notes_are_named(tiny_model: Path, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"none\.yaml: cannot be read: No such file or directory"):
+    with pytest.raises(StudyError, match=r"none\.yaml: no such file: `headstart init DATA`"):
         load_study(tmp_path / "none.yaml")
 
 
@@ -401,3 +401,11 @@ def test_grid_can_be_set_and_taken_out_from_the_command_line(tmp_path: Path) -> 
     assert grown is not None
     assert grown.learning_rate == (1e-5, 1e-4)
     assert load_study(file, ["tune=null"]).tune is None
+
+
+def test_what_is_no_study_file_is_told_of_init(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no such file: `headstart init DATA` writes a study file"):
+        load_study(tmp_path / "study.yaml")
+    (tmp_path / "reviews.csv").write_text("text,label\na: b,c\n", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"a data file, not a study: `headstart init reviews\.csv` writes"):
+        load_study(tmp_path / "reviews.csv")

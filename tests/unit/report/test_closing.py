@@ -177,7 +177,7 @@ def rank(text: str) -> Ranked:
 def test_of_many_sentences_those_that_matter_stay_in_their_order() -> None:
     ranked = [Ranked(number % 4, f"{number}.") for number in range(9)]
     assert choose_closing(ranked) == ["0.", "1.", "4.", "5.", "8."]
-    assert choose_closing(ranked, "add --all") == ["0.", "1.", "4.", "8.", "5 more: add --all."]
+    assert choose_closing(ranked, "add --all") == ["0.", "1.", "4.", "8.", "5 more notes: add --all."]
     assert choose_closing(ranked[:5], "add --all") == ["0.", "1.", "2.", "3.", "4."]
 
 
@@ -196,6 +196,6 @@ def test_a_comparison_closes_with_five_sentences_too(tmp_path: Path, level: str,
     made = compare(file)
     shown, every = close_comparison(made, "add --all"), explain_comparison(made)
     check_sentences(shown, several_sizes=True)
-    assert all(sentence in every for sentence in shown if not sentence.endswith("more: add --all."))
+    assert all(sentence in every for sentence in shown if not sentence.endswith("more notes: add --all."))
     if n_seeds < 3 and level != "clear":
         assert sum("seeds=3 or more" in sentence for sentence in every) == 1, "not once a size"

@@ -49,7 +49,7 @@ def test_p_values_have_three_decimals(p: float | None, text: str) -> None:
 
 
 def test_hyperparameters_are_short() -> None:
-    assert format_hyperparameters({"learning_rate": 3e-5, "weight_decay": 0.1}) == "rate 3e-05, decay 0.1"
+    assert format_hyperparameters({"learning_rate": 3e-5, "weight_decay": 0.1}) == "rate 3e-5, decay 0.1"
     assert format_hyperparameters({}) == ""
 
 

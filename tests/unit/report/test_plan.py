@@ -53,14 +53,14 @@ def test_a_plan_shows_what_is_tried() -> None:
     assert "arm starts from method rate decay train size runs done" in [
         line.strip("┃ ").replace(" ┃", "") for line in shown
     ]
-    assert "a pretrained full 1e-05, 0.0001 0.1, 0 4 8 4" in shown
-    assert "r (control) random full 1e-05, 0.0001 0.1, 0 4 8 0" in shown
+    assert "a pretrained full 1e-5, 1e-4 0.1, 0 4 8 4" in shown
+    assert "r (control) random full 1e-5, 1e-4 0.1, 0 4 8 0" in shown
     assert "12 of 16 runs to train" in shown
 
 
 def test_an_arm_that_tries_nothing_shows_its_rate() -> None:
     shown = lines(planned(study(tune=None)))
-    assert "a pretrained full 3e-05 all 2 0" in shown
+    assert "a pretrained full 3e-5 all 2 0" in shown
 
 
 def test_who_sets_each_arms_rate_is_shown_and_in_json() -> None:

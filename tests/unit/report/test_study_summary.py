@@ -122,7 +122,7 @@ def tuned(records: Sequence[RunRecord], **changes: Any) -> Findings:
 
 def test_results_name_the_chosen_grid_point() -> None:
     lines = results(tuned(grid({LOW: (0.7, 0.7), HIGH: (0.6, 0.9)})))
-    assert "pretrained rate 0.0001 50.0 ± 0.0 50.0 50.0 -" in lines
+    assert "pretrained rate 1e-4 50.0 ± 0.0 50.0 50.0 -" in lines
     assert not any("chosen" in line for line in results(findings_of(TWO)))
 
 
@@ -141,7 +141,7 @@ def test_grid_table_leaves_cells_of_other_grids_empty() -> None:
     }
     records = [*grid({1e-3: (None, None)}), *grid({LOW: (0.7, 0.7), HIGH: (0.6, 0.9)}, "random")]
     lines = rendered_lines(render_grid_table(tuned(records, arms=arms, confounded=True)))
-    assert "arm rate 0.001 rate 1e-05 rate 0.0001" in lines
+    assert "arm rate 0.001 rate 1e-5 rate 1e-4" in lines
     assert "pretrained failed" in lines
     assert "random 70.0 ± 0.0 * 75.0 ± 21.2" in lines
 
@@ -216,7 +216,7 @@ def test_seeds_that_are_judged_at_several_points_are_counted() -> None:
     """Seed 2 is judged at the point that the others choose, and they at the one that it decides."""
     valid = {LOW: (0.7, 0.7, 0.1), HIGH: (0.6, 0.6, 0.9)}
     findings = tuned(grid(valid), seeds=3)
-    assert "pretrained rate 0.0001 (2); rate 1e-05 (1) 50.0 ± 0.0 50.0 50.0 50.0 -" in results(findings)
+    assert "pretrained rate 1e-4 (2); rate 1e-5 (1) 50.0 ± 0.0 50.0 50.0 50.0 -" in results(findings)
     caption = " ".join(rendered_lines(render_grid_table(findings)))
     assert (
         "each seed is evaluated at the point that the other seeds choose, chosen without the seed it "
