@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import models, results, studies
+from headstart.cli import models, reports, results, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -58,6 +58,7 @@ for _command in (
     models.generate,
     models.export,
     results.compare,
+    reports.report,
     results.judge,
     results.power,
     models.params,

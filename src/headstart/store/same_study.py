@@ -28,6 +28,7 @@ _MAY_CHANGE: Final = (
     "pack",
     "vocabulary",
     "execution",
+    "report",
 )
 #: What is compared in another way than value by value.
 _COMPARED_APART: Final = frozenset({"arms", "training", "tune", "out", *_MAY_GROW, *_MAY_CHANGE})
