@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from headstart.analysis.details.class_cells import ClassCell, read_class_cell, read_label_cell
+from headstart.analysis.details.class_cells import ClassCell, LabelCell, read_class_cell, read_label_cell
 from headstart.analysis.details.classes import (
     Calibration,
     ClassScores,
@@ -71,12 +71,13 @@ def read_details(results: Results, *, with_texts: bool = True) -> StudyDetails:
     read_classes = (read_class_cell(runs, study.metric, reader, layout.get_run_folder) for runs in cells)
     classes = [cell for cell in read_classes if cell is not None]
     labels = [cell for runs in cells if (cell := read_label_cell(runs, study.metric, reader)) is not None]
+    scored: list[ClassCell | LabelCell] = [*classes, *labels]
     wrong, differ = _find_examples(findings, classes, with_texts=with_texts)
     return StudyDetails(
         results=results,
         curves=tuple(_find_all_curves(findings, layout)),
         confusions=tuple(map(count_confusions, classes)),
-        class_scores=tuple(row for cell in (*classes, *labels) for row in score_classes(cell)),
+        class_scores=tuple(row for cell in scored for row in score_classes(cell)),
         calibrations=tuple(map(measure_calibration, classes)),
         agreements=tuple(row for cell in classes if (row := measure_agreement(cell))),
         wrong=wrong,
