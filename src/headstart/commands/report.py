@@ -37,8 +37,8 @@ def write_report(
 ) -> WrittenReport:
     """Write the results of studies, finished or not, as one HTML page that opens without a network.
 
-    Beside the page lie its figures as SVG, PNG and PDF, and its tables as CSV, Markdown and LaTeX. Neither the
-    model nor torch is needed. A former report in the folder is replaced.
+    Beside the page lie its figures as SVG, PNG and PDF, and its tables as CSV, Markdown and LaTeX. Neither
+    the model nor torch is needed. A former report in the folder is replaced.
 
     Example:
         written = headstart.write_report("runs/study")
@@ -118,8 +118,8 @@ def _make_pages(
 
 def _rename(figure: Figure, name: str) -> Figure:
     """With ids that no other study's figure has: they begin with the figure's name."""
-    svg = figure.svg
-    for before in ('id="', "url(#", 'href="#', 'aria-labelledby="', 'aria-describedby="', " "):
+    svg = figure.svg.replace(f'"{figure.name}-title {figure.name}-desc"', f'"{name}-title {name}-desc"')
+    for before in (' id="', ' href="#', "url(#"):
         svg = svg.replace(f"{before}{figure.name}-", f"{before}{name}-")
     return replace(figure, name=name, svg=svg)
 

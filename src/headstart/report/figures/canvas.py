@@ -82,7 +82,15 @@ class Canvas:
         self.mark(line, style.arm, tip)
 
     def draw_point(
-        self, axes: Axes, x: float, y: float, style: ArmStyle, tip: str, *, hollow: bool = False, size: float = 3.2
+        self,
+        axes: Axes,
+        x: float,
+        y: float,
+        style: ArmStyle,
+        tip: str,
+        *,
+        hollow: bool = False,
+        size: float = 3.2,
     ) -> None:
         """A marker in the arm's style; nothing where it is nowhere."""
         if not (math.isfinite(x) and math.isfinite(y)):

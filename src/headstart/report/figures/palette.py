@@ -48,6 +48,4 @@ def style_arms(arms: Iterable[str], control: str | None) -> dict[str, ArmStyle]:
 
 
 def _style(arm: str, colour: int, place: int) -> ArmStyle:
-    return ArmStyle(
-        arm, ARM_COLOURS[colour], _MARKERS[place % len(_MARKERS)], _DASHES[place % len(_DASHES)]
-    )
+    return ArmStyle(arm, ARM_COLOURS[colour], _MARKERS[place % len(_MARKERS)], _DASHES[place % len(_DASHES)])

@@ -143,7 +143,15 @@ def _list_styles(style: str, kind: str, arm: str | None) -> Iterator[tuple[str, 
                 yield "font-size", _round(size[1])
             if "bold" in value or "700" in value:
                 yield "font-weight", "bold"
-        elif key in ("fill", "stroke", "stroke-width", "text-anchor", "fill-opacity", "stroke-opacity", "opacity"):
+        elif key in (
+            "fill",
+            "stroke",
+            "stroke-width",
+            "text-anchor",
+            "fill-opacity",
+            "stroke-opacity",
+            "opacity",
+        ):
             yield key, value.strip()
         elif key == "stroke-dasharray":
             yield key, ",".join(_round(part) for part in value.split(","))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from headstart.report.table_formats import Rows
@@ -145,18 +146,27 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
 
+    @property
+    def rows(self) -> list[tuple[Block, ...]]:
+        """Its blocks in order, figures that follow each other together: they stand side by side."""
+        rows: list[tuple[Block, ...]] = []
+        for is_figure, group in groupby(self.blocks, lambda block: isinstance(block, PageFigure)):
+            blocks = tuple(group)
+            rows += [blocks] if is_figure else [(block,) for block in blocks]
+        return rows
+
 
 @dataclass(frozen=True)
 class StudyPage:
     """All that is shown of one study. `state` says that it is unfinished; empty where it is not.
 
-    `arms`, `metrics` and `sizes` are what the reader chooses by.
+    `arms`, each with the name of its colour, `metrics` and `sizes` are what the reader chooses by.
     """
 
     name: str
     title: str
     state: str
-    arms: tuple[str, ...]
+    arms: tuple[tuple[str, str], ...]
     metrics: tuple[str, ...]
     sizes: tuple[str, ...]
     sections: tuple[Section, ...]

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from headstart.analysis.details.origins import hide_home
 from headstart.data.controls import escape_hidden
+from headstart.report.figures.palette import ARM_COLOURS
 from headstart.report.page.blocks import StudyPage, find_number
 from headstart.wording import format_count
 
@@ -34,6 +35,7 @@ def render_page(pages: Sequence[StudyPage]) -> str:
             version=version("headstart"),
             pages=pages,
             is_one=len(pages) == 1,
+            colours=ARM_COLOURS,
             style=style,
             script=script,
             script_digest=_digest_script(script),

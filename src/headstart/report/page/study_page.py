@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from headstart.analysis.details.study_details import StudyDetails
 from headstart.analysis.results import Results
+from headstart.report.figures.palette import VARIABLES, style_arms
 from headstart.report.page.blocks import Section, StudyPage
 from headstart.report.page.example_sections import list_example_sections
 from headstart.report.page.material import PageMaterial
@@ -30,11 +31,12 @@ def make_study_page(
     """
     material = PageMaterial(details, figures, with_texts)
     study = material.study
+    styles = style_arms(study.arms, study.control_arm)
     return StudyPage(
         name=name,
         title=study.question or study.out,
         state=_describe_state(details.results),
-        arms=tuple(study.arms),
+        arms=tuple((arm, VARIABLES[style.colour]) for arm, style in styles.items() if arm in study.arms),
         metrics=tuple(material.comparisons),
         sizes=tuple(map(str, study.sizes)),
         sections=tuple(section for section in _list_sections(material) if section.blocks),

@@ -38,16 +38,11 @@
       }
     };
     const selects = { metric: addSelect(tools, "Metric", metrics, metrics[0], "all metrics", apply), size: addSelect(tools, "Train size", sizes, "", "all sizes", apply) };
-    for (const arm of arms.length > 1 ? arms : []) {
+    for (const [arm, colour] of arms.length > 1 ? arms : []) {
       const button = make("button", { type: "button", "aria-pressed": "true", title: arm });
-      const mark = all(".arm", study).find((element) => element.dataset.arm === arm);
-      const colour = mark?.dataset.colour;
-      if (colour) {
-        const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
-        swatch.style.background = colour;
-        button.append(swatch);
-      }
-      button.append(arm);
+      const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
+      swatch.style.background = `var(${colour})`;
+      button.append(swatch, arm);
       button.addEventListener("click", () => {
         const isShown = off.has(arm);
         isShown ? off.delete(arm) : off.add(arm);
