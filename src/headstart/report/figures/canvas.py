@@ -1,4 +1,4 @@
-"""A canvas of a paper column's width, on which matplotlib draws without its global state or a user's settings."""
+"""A canvas of a paper column's width: matplotlib without its global state or a user's settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from headstart.report.figures.palette import GRID, INK, MUTED, ArmStyle
 from headstart.report.figures.svg import Mark, compress
@@ -77,7 +77,7 @@ class Canvas:
         self, axes: Axes, x: Iterable[float], y: Iterable[float], style: ArmStyle, tip: str = "", **more: Any
     ) -> None:
         """A line in the arm's style; it has a gap at what is not finite."""
-        options = {"color": style.colour, "linestyle": style.line, "linewidth": 0.8} | more
+        options: dict[str, Any] = {"color": style.colour, "linestyle": style.line, "linewidth": 0.8} | more
         (line,) = axes.plot(_drop_infinite(x), _drop_infinite(y), **options)
         self.mark(line, style.arm, tip)
 
@@ -101,10 +101,9 @@ class Canvas:
         )  # fmt: skip
         self.mark(point, style.arm, tip)
 
-    def write(self, x: float, y: float, text: str, **more: Any) -> None:
-        """A text at a place in points from the lower left."""
+    def write(self, x: float, y: float, text: str, arm: str | None = None, **more: Any) -> None:
+        """A text at a place in points from the lower left; `arm` where it is hidden with it."""
         label = self.figure.text(x / WIDTH, y / self.height, text, **({"color": INK} | more))
-        arm = more.pop("gid", None)
         if arm is not None:
             self.mark(label, arm)
 
@@ -112,6 +111,7 @@ class Canvas:
         """The figure as `svg`, `png` or `pdf`; the same bytes each time."""
         out = io.BytesIO()
         with use_own_settings():
+            self.figure.patch.set_visible(kind != "svg")  # a page has its own paper
             self.figure.savefig(out, format=kind, dpi=_DPI if kind == "png" else 72, metadata=_METADATA[kind])
         return out.getvalue()
 
@@ -135,7 +135,7 @@ def open_canvas(height: float) -> Iterator[Canvas]:
 
 @contextmanager
 def use_own_settings() -> Iterator[None]:
-    """matplotlib's settings as figures need them, whatever a user's file says; silent about fonts and caches."""
+    """matplotlib's settings as figures need them, whatever a user's file says; silent about fonts."""
     with _silence_matplotlib():
         import matplotlib
 
@@ -163,9 +163,9 @@ def _drop_infinite(values: Iterable[float]) -> list[float]:
     return [value if math.isfinite(value) else math.nan for value in map(float, values)]
 
 
-def draw_grid(axes: Axes, which: str = "y") -> None:
+def draw_grid(axes: Axes, which: Literal["x", "y"] = "y") -> None:
     """Faint lines at the ticks."""
-    axes.grid(visible=True, axis=which, color=GRID, linewidth=0.4)  # type: ignore[arg-type]
+    axes.grid(visible=True, axis=which, color=GRID, linewidth=0.4)
 
 
 def find_limits(values: Iterable[float], pad: float = 0.06) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -58,3 +59,22 @@ def save_figure(figure: Figure, folder: Path) -> tuple[Path, ...]:
     for path in paths[1:]:
         path.write_bytes(figure.canvas.render(path.suffix[1:]))
     return paths
+
+
+def name_figure(*parts: object) -> str:
+    """The stem of a figure's files: `curves-macro-f1-all`."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(map(str, parts)).lower()).strip("-")
+
+
+def make_figure(
+    canvas: Canvas,
+    name: str,
+    title: str,
+    description: str,
+    section: Section,
+    metric: str | None = None,
+    size: Size | None = None,
+) -> Figure:
+    """What is drawn, as a figure."""
+    svg = canvas.render_inline(name, title, description)
+    return Figure(name, title, description, svg, section, metric, size, canvas)

@@ -9,7 +9,8 @@ from typing import Final
 #: Of arms, the control's first, after Okabe and Ito (2008) and Tol (2021), each at least 3:1 against white
 #: and against dark paper (WCAG 2.2, 1.4.11).
 ARM_COLOURS: Final = (
-    "#767676", "#0072b2", "#d55e00", "#009068", "#c4589e", "#a37800", "#7a5fc8", "#1f8a9e", "#cc3f5c", "#9a6038",
+    "#767676", "#0072b2", "#d55e00", "#009068", "#c4589e",
+    "#a37800", "#7a5fc8", "#1f8a9e", "#cc3f5c", "#9a6038",
 )  # fmt: skip
 #: What is no arm's.
 ROLES: Final = {"--ink": "#1c1c1c", "--muted": "#5e5e5e", "--grid": "#d9d9d9", "--paper": "#fefefe"}
@@ -26,7 +27,7 @@ _DASHES: Final[tuple[tuple[float, ...], ...]] = ((), (4, 1.5), (1.2, 1.2), (5, 1
 
 @dataclass(frozen=True)
 class ArmStyle:
-    """How an arm is drawn on all figures of a study: `dashes` are lengths in points, none for a solid line."""
+    """How an arm is drawn on all figures of a study; `dashes` in points, none for a solid line."""
 
     arm: str
     colour: str
@@ -40,8 +41,8 @@ class ArmStyle:
 
 
 def style_arms(arms: Iterable[str], control: str | None) -> dict[str, ArmStyle]:
-    """The style of each arm, the control's grey. No two alike: from the tenth other arm on colours come again,
-    with other markers and dashes."""
+    """The style of each arm, the control's grey; no two of 40 are alike: from the tenth other arm on colours
+    come again, with other markers and dashes."""
     others = [arm for arm in arms if arm != control]
     styles = {arm: _style(arm, 1 + i % (len(ARM_COLOURS) - 1), i + 1) for i, arm in enumerate(others)}
     return {control: _style(control, 0, 0), **styles} if control is not None else styles

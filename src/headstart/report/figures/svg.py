@@ -1,10 +1,11 @@
-"""Makes matplotlib's SVG small, and fit for a page: its colours, its arms, its texts for those who point or listen."""
+"""Makes matplotlib's SVG small and fit for a page: colours as variables, arms as groups, tips."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -15,6 +16,11 @@ _HREF: Final = "{http://www.w3.org/1999/xlink}href"
 _NUMBER: Final = re.compile(r"-?\d+\.\d+(?:e-?\d+)?|-?\d+e-?\d+")
 _VARIABLE: Final = re.compile(r"var\(--[a-z0-9-]+,(#[0-9a-f]{6})\)")
 _FONT: Final = re.compile(r"(\d+(?:\.\d+)?)px")
+#: What marks that look alike have in common.
+_LOOKS: Final = frozenset(
+    "style stroke-width stroke-dasharray stroke-opacity fill-opacity opacity fill stroke text-anchor "
+    "font-size font-weight".split()
+)
 #: Where it stands once for a figure; others are what matplotlib's own font looks like.
 _ROOT_STYLE: Final = (
     "font:7px 'DejaVu Sans',Verdana,system-ui,sans-serif;stroke-linejoin:round;max-width:100%"
@@ -87,10 +93,10 @@ def _rebuild(old: ET.Element, work: _Pass, arm: str | None) -> Iterator[ET.Eleme
 
 def _rebuild_mark(old: ET.Element, mark: Mark, work: _Pass) -> Iterator[ET.Element]:
     """The mark's parts, each with its tip, and with its arm noted for `_join_arms`."""
-    defs = old.iter(f"{_SVG}defs")
-    for shapes in defs:
+    all_shapes = list(old.iter(f"{_SVG}defs"))
+    for shapes in all_shapes:
         _note_shapes(shapes, work)
-    inside = {id(node) for shapes in old.iter(f"{_SVG}defs") for node in shapes}
+    inside = {id(node) for shapes in all_shapes for node in shapes}
     for child in old.iter():
         kind = child.tag.removeprefix(_SVG)
         if kind not in ("path", "use", "text") or id(child) in inside:
@@ -107,7 +113,7 @@ def _rebuild_mark(old: ET.Element, mark: Mark, work: _Pass) -> Iterator[ET.Eleme
 def _note_shapes(defs: ET.Element, work: _Pass) -> None:
     """Markers that look alike are one shape, whatever matplotlib calls them."""
     for path in defs.iter(f"{_SVG}path"):
-        shape = _shorten_path(path.get("d", ""))
+        shape = _shorten_path(path.get("d", ""), digits=2)
         key = work.shapes.setdefault(shape, f"{work.name}-{len(work.shapes)}")
         work.named[path.get("id", "")] = key
 
@@ -119,16 +125,21 @@ def _rebuild_leaf(old: ET.Element, kind: str, work: _Pass, arm: str | None) -> E
     if kind == "use":
         new.set("href", f"#{work.named[old.get(_HREF, '')[1:]]}")
     for key in ("x", "y"):
-        if kind != "path":
-            new.set(key, _round(old.get(key, "0")))
+        if key in old.attrib and kind != "path":
+            new.set(key, _round(old.attrib[key]))
     if kind == "text":
         new.text = old.text
-        angle = re.match(r"rotate\((-?[1-9][\d.]*)", old.get("transform", ""))
-        if angle:
-            new.set("transform", f"rotate({angle[1]} {new.get('x')} {new.get('y')})")
+        _turn(new, old.get("transform", ""))
     for key, value in _list_styles(old.get("style", ""), kind, arm):
         new.set(key, value)
     return new
+
+
+def _turn(text: ET.Element, transform: str) -> None:
+    """Keep what moves or turns it; matplotlib also turns by nothing."""
+    angle = re.search(r"rotate\((-?[\d.]+)", transform)
+    if "translate" in transform or (angle and float(angle[1])):
+        text.set("transform", _NUMBER.sub(lambda match: _round(match[0]), transform))
 
 
 def _list_styles(style: str, kind: str, arm: str | None) -> Iterator[tuple[str, str]]:
@@ -170,31 +181,40 @@ def _name_colour(value: str, arm: str | None) -> str:
 
 def _join_arms(parts: Iterator[ET.Element]) -> Iterator[ET.Element]:
     """Neighbouring marks of an arm in one group, whose parts then need not say whose they are."""
-    group: ET.Element | None = None
-    for part in parts:
-        arm = part.attrib.pop("data-arm", None)
+    for arm, marks in groupby(parts, key=lambda part: part.attrib.pop("data-arm", None)):
         if arm is None:
-            if group is not None:
-                yield group
-            group = None
-            yield part
-            continue
-        if group is None or group.get("data-arm") != arm:
-            if group is not None:
-                yield group
+            yield from _share_styles(marks)
+        else:
             group = ET.Element("g", {"class": "arm", "data-arm": arm})
-        group.append(part)
-    if group is not None:
+            group.extend(_share_styles(marks))
+            yield group
+
+
+def _share_styles(parts: Iterable[ET.Element]) -> Iterator[ET.Element]:
+    """Neighbours that look alike in a group that says so once."""
+    for look, alike in groupby(parts, key=_list_looks):
+        some = list(alike)
+        if len(some) < 3 or not look:
+            yield from some
+            continue
+        group = ET.Element("g", dict(look))
+        for part in some:
+            for key, _ in look:
+                del part.attrib[key]
+        group.extend(some)
         yield group
 
 
-def _shorten_path(d: str) -> str:
-    """With one decimal, and without what is understood."""
-    text = _NUMBER.sub(lambda match: _round(match[0]), " ".join(d.split()))
-    text = re.sub(r" ?([MLCQZz]) ?", r"\1", text)
-    return re.sub(r"(?<=\d)L", "L", text)
+def _list_looks(part: ET.Element) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, value in part.attrib.items() if key in _LOOKS)
 
 
-def _round(number: str) -> str:
-    text = f"{float(number):.1f}".removesuffix(".0")
-    return "0" if text == "-0" else text
+def _shorten_path(d: str, digits: int = 1) -> str:
+    """With few decimals, and without spaces that nobody needs."""
+    text = _NUMBER.sub(lambda match: _round(match[0], digits), " ".join(d.split()))
+    return re.sub(r" ?([MLCQZz]) ?", r"\1", text)
+
+
+def _round(number: str, digits: int = 1) -> str:
+    text = f"{float(number):.{digits}f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
