@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> None:
     """Train every seed in every way and print the differences with their intervals."""
     wanted = options(arguments)
     print("  ".join(f"{name}: {value}" for name, value in machine().items()))
-    print(f"{wanted.subject}: test accuracy, {wanted.texts} training texts, epochs: {wanted.epochs}")
+    print(f"{wanted.subject}: test accuracy, {wanted.texts} training examples, epochs: {wanted.epochs}")
     print("seed" + "".join(f"{way:>16}" for way in wanted.ways), flush=True)
     rows = [_row(seed, wanted) for seed in range(wanted.seeds)]
     if wanted.json is not None:
@@ -185,8 +185,8 @@ def _headstart_run(chosen: Subject, context: PackContext) -> float:
 
 
 def _accuracy(model: Any, part: Part, context: PackContext) -> float:
+    from headstart.engine.epochs import evaluate_part
     from headstart.engine.evaluate import require_scores
-    from headstart.engine.train import evaluate_part
 
     return float(require_scores(*evaluate_part(model, part, context))["accuracy"])
 

@@ -245,8 +245,8 @@ def members_of(cell: Cell) -> list[Member]:
 
 def weights_of(cell: Cell, context: PackContext) -> Weights:
     """The runs' first weights, put together as Headstart puts them: a plain model for one, else a stack."""
+    from headstart.engine.join_weights import join_weights
     from headstart.engine.kind import uses_device_engine
-    from headstart.engine.weights import join_weights
 
     models = (cell.sizes.model(seed).to(context.device) for seed in range(cell.members))
     weights = join_weights(models, cell.members if cell.kind == "stack" else 1)

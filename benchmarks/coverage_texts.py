@@ -1,9 +1,9 @@
-"""For which training texts intervals hold: a case of coverage.py.
+"""For which training examples intervals hold: a case of coverage.py.
 
-What a run has learnt varies with its seed's luck and with its training texts: each adds its own to the mean
-of those that the run learns from. A study has one pool of texts, and its seeds learn from all of them, leave
-out a fold each, or draw bootstrap samples. Counted is how often the interval over seeds and test examples
-holds the expected difference between arms
+What a run has learnt varies with its seed's luck and with its training examples: each adds its own to the
+mean of those that the run learns from. A study has one pool of texts, and its seeds learn from all of them,
+leave out a fold each, or draw bootstrap samples. Counted is how often the interval over seeds and test
+examples holds the expected difference between arms
 
 - for these texts: where all seeds learn from the pool;
 - for texts like these: where every study had another pool;

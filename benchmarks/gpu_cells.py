@@ -294,7 +294,7 @@ def _describe_steps(job: Job, notes: dict[str, Any]) -> str:
 
 def build_weights(cell: Cell, context: PackContext) -> Weights:
     """The runs' first weights; the second model is changed for each further run, for 64 would take long."""
-    from headstart.engine.weights import join_weights
+    from headstart.engine.join_weights import join_weights
 
     weights = join_weights(_iter_models(cell), cell.members)
     if context.precision == "bf16":  # as a study on a GPU has it

@@ -138,10 +138,10 @@ def make_adapter_steps(part: Part, shape: Shape, read_every: int = 1) -> Iterato
     from headstart.config.runs import Run
     from headstart.config.study import Lora, Training
     from headstart.data.tokenise import Tokens
+    from headstart.engine.join_weights import join_weights
     from headstart.engine.kind import uses_device_engine
     from headstart.engine.member import Member, PackContext, TokenisedExamples
     from headstart.engine.train import iter_training_steps
-    from headstart.engine.weights import join_weights
     from headstart.methods.four_bits import quantise_model
     from headstart.methods.lora_layers import cast_base_to_bf16, inject_adapters
     from headstart.tasks import load_task

@@ -98,7 +98,7 @@ class Outcome:
 def options(arguments: Sequence[str]) -> Options:
     """The command line, checked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--texts", type=int, default=640, help="training texts of each run")
+    parser.add_argument("--texts", type=int, default=640, help="training examples of each run")
     parser.add_argument("--eval-texts", type=int, default=640, help="texts of valid, and of test")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--runs", type=int, default=6, help="runs of the study: two arms, so an even number")
@@ -157,7 +157,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def write_corpus(wanted: Options, folder: Path) -> Path:
-    """The three parts as JSON Lines that all participants read: all training texts, some of the others."""
+    """The three parts as JSON Lines that all participants read: all training examples, some of the others."""
     from headstart.config.study import Study
     from headstart.data.assets import fetch_model
     from headstart.data.checks import load_corpus
@@ -282,7 +282,7 @@ def work(wanted: Options) -> str:
     """What a study holds, in words."""
     return (
         f"a study: {wanted.runs} runs ({', '.join(ARMS)}; seeds: {wanted.seeds}; epochs: {wanted.epochs}), "
-        f"{wanted.texts} training texts, {wanted.eval_texts} valid and {wanted.eval_texts} test texts"
+        f"{wanted.texts} training examples, {wanted.eval_texts} valid and {wanted.eval_texts} test examples"
     )
 
 
@@ -426,7 +426,7 @@ def order(wanted: Options) -> list[tuple[str, int]]:
 
 
 def _train_texts(corpus: Corpus, size: int, seed: int) -> Examples:
-    """The very training texts that Headstart's run of this seed learns from."""
+    """The very training examples that Headstart's run of this seed learns from."""
     from headstart.data.splits import draw_subset
 
     return corpus.parts["train"].select(draw_subset(corpus.parts["train"], size, seed))

@@ -14,18 +14,18 @@ from headstart.analysis.details.origins import Origins
 from headstart.analysis.details.study_details import StudyDetails
 from headstart.analysis.findings import Findings
 from headstart.analysis.results import Results
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 
 ORIGINS = Origins((), (), (), (), (), (), (), (), None, "", ())
 
 
 def build_details(findings: Findings, **parts: Any) -> StudyDetails:
     """Details of `findings`, with nothing beyond them but `parts`."""
-    empty = dict.fromkeys(
+    empty: dict[str, Any] = dict.fromkeys(
         ("curves", "confusions", "class_scores", "calibrations", "agreements", "wrong", "differ"), ()
     )
-    more = {"costs": Costs((), 0.0, ()), "origins": ORIGINS}
-    return StudyDetails(**({"results": Results(findings, Path("out"))} | empty | more | parts))
+    more: dict[str, Any] = {"results": Results(findings, Path("out")), "costs": Costs((), 0.0, ())}
+    return StudyDetails(**(empty | more | {"origins": ORIGINS} | parts))
 
 
 def build_curves(

@@ -14,7 +14,8 @@ from headstart.analysis.judgements import Judge, Judgements
 from headstart.config.study import Study
 from headstart.records import RunRecord
 from headstart.store.answer_columns import make_answer_columns
-from headstart.store.predictions import PREDICTIONS_FILE, make_example_columns, write_table
+from headstart.store.prediction_writer import make_example_columns, write_table
+from headstart.store.predictions import PREDICTIONS_FILE
 from headstart.store.recomputed import compute_test_scores
 from headstart.store.runs import RunStore
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from headstart.engine.member import Member
 from headstart.engine.optim.base import Optimiser
-from headstart.engine.train import SaveTrainingStates, TrainingState
+from headstart.engine.pack_rows import TrainingState
+from headstart.engine.pack_trainer import SaveTrainingStates
 from headstart.engine.training_state import StateMark, find_states, load_training_state, save_training_state
 from headstart.engine.weights import Weights
 

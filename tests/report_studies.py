@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +45,7 @@ def write_report_study(
     labels: Sequence[str] = ("bad", "good"),
     texts: Sequence[str] = (),
     failed: Sequence[str] = (),
+    metrics: Sequence[str] = ("accuracy",),
     **keys: Any,
 ) -> Path:
     """A study's folder with records, curves and predictions; gives it.
@@ -53,6 +54,7 @@ def write_report_study(
         done: of so many seeds; all by default.
         texts: what test texts end in, in turn.
         failed: keys of runs that failed.
+        metrics: that records have, of accuracy and loss.
     """
     _write_data(folder, labels, texts)
     study = Study.model_validate(
@@ -72,7 +74,7 @@ def write_report_study(
     for size in study.sizes:
         for place, arm in enumerate(study.arms):
             for seed in study.seeds[: seeds if done is None else done]:
-                record = _make_record(arm, size, seed, corpus, epochs, place)
+                record = _make_record(arm, size, seed, corpus, epochs, place, metrics)
                 is_failed = record.key in failed
                 _write_run(store, _fail(record) if is_failed else record, corpus, place)
     return folder / "out"
@@ -97,27 +99,31 @@ def _draw_right(arm: str, size: Any, seed: int, place: int) -> np.ndarray:
     return draws.random(N_TEST) < 0.9 - 0.25 * place
 
 
-def _make_record(arm: str, size: Any, seed: int, corpus: Corpus, epochs: int, place: int) -> RunRecord:
+def _make_record(
+    arm: str, size: Any, seed: int, corpus: Corpus, epochs: int, place: int, metrics: Sequence[str]
+) -> RunRecord:
     test = float(_draw_right(arm, size, seed, place).mean())
     other = (1 - SURE) / max(1, len(corpus.label_names) - 1)
-    loss = -test * math.log(SURE) - (1 - test) * math.log(other)
-    curve = [test * (i + 1) / epochs for i in range(epochs)]
-    points = tuple(
-        EpochPoint(
-            epoch=i + 1,
-            step=8 * (i + 1),
-            train_loss=0.7 / (i + 1),
-            learning_rate=1e-4,
-            valid={"accuracy": value, "loss": 1 - value},
-            test={"accuracy": value, "loss": 1 - value},
-            seconds=1.0,
-        )
-        for i, value in enumerate(curve)
-    )
-    scores = {"accuracy": test, "loss": loss}
-    values = {"arm": arm, "size": size, "seed": seed, "status": "done", "train_examples": 60, "valid": scores}
-    return RunRecord.model_validate(values | {"test": scores} | _describe_making(corpus)).model_copy(
-        update={"epochs": points, "best_epoch": epochs}
+    known = {"accuracy": test, "loss": -test * math.log(SURE) - (1 - test) * math.log(other)}
+    scores = {metric: known[metric] for metric in metrics}
+    points = tuple(_make_point(i, epochs, scores) for i in range(epochs))
+    values = {"arm": arm, "size": size, "seed": seed, "status": "done", "train_examples": 60}
+    return RunRecord.model_validate(
+        values | {"valid": scores, "test": scores} | _describe_making(corpus)
+    ).model_copy(update={"epochs": points, "best_epoch": epochs})
+
+
+def _make_point(i: int, epochs: int, scores: Mapping[str, float]) -> EpochPoint:
+    """Of a run that comes to its scores by even steps."""
+    so_far = {metric: value * (i + 1) / epochs for metric, value in scores.items()}
+    return EpochPoint(
+        epoch=i + 1,
+        step=8 * (i + 1),
+        train_loss=0.7 / (i + 1),
+        learning_rate=1e-4,
+        valid=so_far,
+        test=so_far,
+        seconds=1.0,
     )
 
 

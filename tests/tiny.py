@@ -175,7 +175,7 @@ def make_tiny_labels(count: int, task: TaskName, seed: int = 0) -> np.ndarray:
 def make_tiny_context(
     task: TaskName = "classification", texts: int = 60, curves: tuple[Part, ...] = ("valid",)
 ) -> PackContext:
-    """A setting with `texts` training texts and 10 in each other part, on the CPU in float64."""
+    """A setting with `texts` training examples and 10 in each other part, on the CPU in float64."""
     sizes: dict[Part, int] = {"train": texts, "valid": 10, "test": 10}
     parts = {
         part: TokenisedExamples(make_tiny_tokens(count, i), make_tiny_labels(count, task, i))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from headstart.analysis.power import PowerAnalysis as PowerAnalysis
     from headstart.analysis.results import Results as Results
     from headstart.commands.compare import compare as compare
-    from headstart.commands.compare import compare_items as compare_items
-    from headstart.commands.compare import compare_studies as compare_studies
+    from headstart.commands.compare_items import compare_items as compare_items
+    from headstart.commands.compare_studies import compare_studies as compare_studies
     from headstart.commands.explain import explain_lora as explain_lora
     from headstart.commands.export import ExportedModel as ExportedModel
     from headstart.commands.export import export as export
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from headstart.commands.predict import predict as predict
     from headstart.commands.predict_texts import TextPredictions as TextPredictions
     from headstart.commands.predict_texts import predict_texts as predict_texts
+    from headstart.commands.push import push as push
     from headstart.commands.report import write_report as write_report
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
@@ -52,12 +53,13 @@ if TYPE_CHECKING:
     from headstart.config.study import Study as Study
     from headstart.engine.generate import Answer as Answer
     from headstart.engine.generate import GenerationConfig as GenerationConfig
-    from headstart.engine.stack import Stack as Stack
     from headstart.engine.stack import stack as stack
     from headstart.engine.stack import unstack as unstack
+    from headstart.engine.stacked_model import Stack as Stack
     from headstart.errors import HeadstartError as HeadstartError
     from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
     from headstart.models.accounting.sizes import ModelSize as ModelSize
+    from headstart.models.pushed_model import PushedModel as PushedModel
     from headstart.planning.plan import Plan as Plan
     from headstart.report.page.written import WrittenReport as WrittenReport
     from headstart.report.progress import StudyProgress as StudyProgress
@@ -79,16 +81,17 @@ _HOME = {
     "ModelSize": "headstart.models.accounting.sizes",
     "Plan": "headstart.planning.plan",
     "PowerAnalysis": "headstart.analysis.power",
+    "PushedModel": "headstart.models.pushed_model",
     "Results": "headstart.analysis.results",
-    "Stack": "headstart.engine.stack",
+    "Stack": "headstart.engine.stacked_model",
     "Study": "headstart.config.study",
     "StudyDraft": "headstart.report.study_file",
     "StudyProgress": "headstart.report.progress",
     "TextPredictions": "headstart.commands.predict_texts",
     "WrittenReport": "headstart.report.page.written",
     "compare": "headstart.commands.compare",
-    "compare_items": "headstart.commands.compare",
-    "compare_studies": "headstart.commands.compare",
+    "compare_items": "headstart.commands.compare_items",
+    "compare_studies": "headstart.commands.compare_studies",
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
     "generate": "headstart.commands.generate",
@@ -104,6 +107,7 @@ _HOME = {
     "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
     "predict_texts": "headstart.commands.predict_texts",
+    "push": "headstart.commands.push",
     "read_leaderboard": "headstart.commands.power",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
@@ -126,6 +130,7 @@ __all__ = [
     "ModelSize",
     "Plan",
     "PowerAnalysis",
+    "PushedModel",
     "Results",
     "Stack",
     "Study",
@@ -151,6 +156,7 @@ __all__ = [
     "power_measured",
     "predict",
     "predict_texts",
+    "push",
     "read_leaderboard",
     "run",
     "run_until",

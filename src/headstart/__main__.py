@@ -13,8 +13,11 @@ def start() -> int:
     """Run the command line and give its exit code; Ctrl-C while its modules are imported ends it at once."""
     _end_at_interrupt()
     from headstart.cli import main
+    from headstart.interrupts import ignore_interrupts
 
-    return main()
+    code = main()
+    ignore_interrupts()  # one that comes now finds all done and said: the code stays
+    return code
 
 
 def _end_at_interrupt() -> None:

@@ -6,6 +6,7 @@
     ├── ModelError        a checkpoint: not found, not loadable, too short for the texts
     │   └── StackError    models that cannot be stacked into one
     ├── AssetError        a package-index asset: no index, wrong checksum
+    ├── HubError          the hub refuses what is pushed, or is not reached
     ├── OutputError       the output folder: another study, not writable
     │   └── DamagedFileError  a file in it is not what was written: unreadable, changed, or of another run
     ├── TrainingError     a run that cannot continue: loss not finite, a worker that died
@@ -79,6 +80,10 @@ class StackError(ModelError):
 
 class AssetError(HeadstartError):
     """A package-index asset cannot be fetched or is not what it should be."""
+
+
+class HubError(HeadstartError):
+    """The hub takes nothing: it is not reached, refuses, or there is no token."""
 
 
 class OutputError(HeadstartError):

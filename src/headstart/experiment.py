@@ -18,17 +18,21 @@ from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.grid_search import find_best_run
 from headstart.analysis.results import Results
 from headstart.analysis.written_answers import collect_answers
+from headstart.config.arm_settings import get_checkpoint
+from headstart.config.traits import get_method_traits
 from headstart.data.statistics import summarise_data
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.events import Event, OnEvent, RunEnded
 from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
 from headstart.execute.pinned import find_again, list_changes, note_placement
-from headstart.planning import estimate as estimates
-from headstart.planning.estimate import StudyEstimate
+from headstart.models.base_card import read_base_card
+from headstart.planning.estimate import estimate_study
+from headstart.planning.expected import describe_end, describe_expected, predict_seconds
 from headstart.planning.measure import place_study
 from headstart.planning.placement import Placement, describe_placement
 from headstart.planning.plan import Plan
+from headstart.planning.study_estimate import StudyEstimate
 from headstart.planning.tuning import describe_changed_choices
 from headstart.planning.work import plan_work
 from headstart.records import Collapse, PlacementRecord, Range, RunRecord, StudyWarning
@@ -75,7 +79,7 @@ def run_missing(
             judged = _plan_phase(opened).with_times_of(estimate.with_placement(placement))
             _train(opened, judged, backend, on_event, placement)
     findings = _write_findings(opened)
-    opened.log(estimates.describe_end(len(findings.records), time.monotonic() - opened.began, expected))
+    opened.log(describe_end(len(findings.records), time.monotonic() - opened.began, expected))
     if all(record.status == "failed" for record in findings.records):
         raise HeadstartError(
             f"every run failed; the first: {findings.records[0].error}",
@@ -95,7 +99,7 @@ def _plan_phase(opened: OpenStudy) -> StudyEstimate:
 def estimate_missing(opened: OpenStudy) -> StudyEstimate:
     """What the runs that are missing, and those to come, will need, before a step is made."""
     tell_stage("estimating memory and disk")
-    return estimates.estimate_study(
+    return estimate_study(
         opened.runs,
         opened.missing,
         opened.prepared,
@@ -141,14 +145,14 @@ def _train(
     opened.store.write_placement(note_placement(placement, packs, opened, earlier))
     in_all = [*packs, *estimate.plan_packs_to_come(placement)]
     on_event(plan_work(packs, in_all[len(packs) :], placement, estimate))
-    if chosen is None and (sentence := estimates.describe_expected(in_all, placement)):
+    if chosen is None and (sentence := describe_expected(in_all, placement)):
         opened.log(sentence)  # once: the time left is of all that follow
     backend.run_packs(packs, placement, on)
     trained = (opened.records[run.key] for pack in packs for run in pack.runs if run.key in opened.records)
     if unused := describe_unused_states(trained):
         opened.log(Caution(unused))
     opened.log(describe_placement(placement))
-    return placement, estimates.predict_seconds(in_all, placement)
+    return placement, predict_seconds(in_all, placement)
 
 
 def _find_collapse(record: RunRecord, opened: OpenStudy) -> Collapse | None:
@@ -196,6 +200,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
     findings = replace(findings, answers=collect_answers(findings, opened.store.get_run_folder))
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
+    opened.store.rewrite_cards(opened.study.arms, done, lambda record: _write_card(record, opened, findings))
     opened.store.write_json("results.json", describe_findings(findings))
     return findings
 
@@ -209,7 +214,9 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
     """Let each tuned arm have the model of its best run; a warning where that was deleted."""
     for arm in dict.fromkeys(row.arm for row in findings.grid_rows):
         best = find_best_run(findings.study, findings.records, findings.grid_rows, arm)
-        is_there = opened.store.promote_chosen(arm, best, lambda record: _write_card(record, opened))
+        is_there = opened.store.promote_chosen(
+            arm, best, lambda record: _write_card(record, opened, findings)
+        )
         if best is not None and not is_there:
             yield StudyWarning(
                 kind="model-gone",
@@ -218,6 +225,9 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
             )
 
 
-def _write_card(record: RunRecord, opened: OpenStudy) -> str:
-    names = opened.prepared.corpus.label_names
-    return write_model_card(record, opened.study, names, _find_collapse(record, opened))
+def _write_card(record: RunRecord, opened: OpenStudy, findings: Findings | None = None) -> str:
+    names, arm = opened.prepared.corpus.label_names, opened.study.arms[record.arm]
+    has_base = get_method_traits(arm.method).has_checkpoint
+    base = read_base_card(get_checkpoint(opened.study, arm)) if has_base else None
+    collapse = _find_collapse(record, opened)
+    return write_model_card(record, opened.study, names, collapse, base=base, findings=findings)

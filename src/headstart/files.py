@@ -14,7 +14,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,8 @@ _FORMER: Final = ".old-"
 #: The name of a temporary neighbour, as `tempfile` draws it, with that of what was to be written.
 _TEMPORARY: Final = re.compile(r"\.(.+)-[a-z0-9_]{8}")
 _NOTHING: Final = re.compile("(?!)")
+#: With which a sync says that something is not on the disk; with others only that it cannot sync this.
+_NOT_WRITTEN: Final = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE})
 
 
 @contextmanager
@@ -246,15 +248,25 @@ def _sync_tree(folder: Path) -> None:
 
 def _sync_file(file: Path) -> None:
     with file.open("rb+") as stream:
-        os.fsync(stream.fileno())
+        _sync(stream.fileno())
 
 
 def _sync_folder_entry(folder: Path) -> None:
     """Have the names in `folder` on the disk: without it a file may be there after a power cut, nameless."""
-    # Windows cannot open a folder, and some network file systems cannot sync one: then it is left to them.
-    with suppress(OSError):
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except OSError:  # Windows cannot open a folder: then it is left to the system
+        return
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    """Have what it names on the disk, as far as the file system can: some network ones cannot sync."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _NOT_WRITTEN:
+            raise

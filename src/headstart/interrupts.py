@@ -42,38 +42,6 @@ def name_interrupt(interrupt: BaseException) -> tuple[str, int]:
     return signal.SIGINT.name, 128 + int(signal.SIGINT)
 
 
-@contextmanager
-def raise_interrupts() -> Iterator[None]:
-    """Raise `Interrupted` inside the block, once; a second signal ends this process, and its own, at once.
-
-    Signals that are ignored, as under nohup, stay so. Does nothing but in the main thread.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = {number: signal.getsignal(number) for number in _list_known()}
-    watched = [number for number in former if former[number] != signal.SIG_IGN]
-    with _watch_for_second(frozenset(map(int, watched))):
-        for number in watched:
-            signal.signal(number, _Raiser())
-        try:
-            yield
-        finally:
-            for number in watched:
-                signal.signal(number, former[number] or signal.SIG_DFL)
-
-
-class _Raiser:
-    """Raises at the first signal; what comes after is the watcher's."""
-
-    _is_raised = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> Any:
-        if not _Raiser._is_raised:
-            _Raiser._is_raised = True
-            raise Interrupted(number)
-
-
 class Deferred:
     """A signal that was noted, to end the program where it suits."""
 
@@ -92,6 +60,41 @@ class Deferred:
         """
         if self.seen is not None:
             raise Interrupted(self.seen)
+
+
+@contextmanager
+def raise_interrupts() -> Iterator[Deferred]:
+    """Raise `Interrupted` inside the block, once; a second signal ends this process, and its own, at once.
+
+    Signals that are ignored, as under nohup, stay so. Does nothing but in the main thread. Gives the one that
+    was raised: where Python drops errors, as while it collects garbage, nobody else hears of it.
+    """
+    raised = Deferred()
+    if threading.current_thread() is not threading.main_thread():
+        yield raised
+        return
+    former = {number: signal.getsignal(number) for number in _list_known()}
+    watched = [number for number in former if former[number] != signal.SIG_IGN]
+    with _watch_for_second(frozenset(map(int, watched))):
+        for number in watched:
+            signal.signal(number, _Raiser(raised))
+        try:
+            yield raised
+        finally:
+            for number in watched:
+                signal.signal(number, former[number] or signal.SIG_DFL)
+
+
+class _Raiser:
+    """Raises at the first signal; what comes after is the watcher's."""
+
+    def __init__(self, raised: Deferred) -> None:
+        self._raised = raised
+
+    def __call__(self, number: int, frame: FrameType | None) -> Any:
+        if self._raised.seen is None:
+            self._raised.note(number, frame)
+            raise Interrupted(number)
 
 
 @contextmanager
@@ -125,6 +128,12 @@ def _list_known() -> list[int]:
     return [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
 
 
+def ignore_interrupts() -> None:
+    """Take no signal any more: all is done and said, and only Python's own end is to come."""
+    for number in _list_known():
+        signal.signal(number, signal.SIG_IGN)
+
+
 def end_by(interrupt: Interrupted) -> None:
     """End this process as the signal would have ended it, for who asks how it ended."""
     signal.signal(interrupt.signal, signal.SIG_DFL)
@@ -137,7 +146,6 @@ def _watch_for_second(numbers: frozenset[int]) -> Iterator[None]:
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
     former = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    _Raiser._is_raised = False
     watcher = threading.Thread(target=_end_at_second, args=(readable, numbers), daemon=True)
     watcher.start()
     try:

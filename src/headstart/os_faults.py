@@ -1,6 +1,7 @@
 """Says in words what a fault of the system means, and what to do: a full disk, a limit, a read-only folder.
 
-Such a fault is nobody's bug: whoever writes does it within `writing`, and what escapes is an `OutputError`.
+Such a fault is nobody's bug: whoever writes does it within `writing`, reads what others rely on within
+`reading`, begins processes and threads within `beginning`, and what escapes is an `OutputError`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from headstart.errors import HeadstartError, OutputError
 
 _FREE: Final = "free some space there, or use a folder on another disk, then run again"
 _FILES: Final = "close other programs, or raise the limit (ulimit -n), then run again"
+_COPY: Final = "check the disk, or restore the file from a copy"
+_FEWER: Final = "lower workers, or raise the limit"
+_NO_FORK: Final = "too many processes (ulimit -u), or too little memory, to fork one"
 _MEANINGS: Final = {
     errno.ENOSPC: ("the disk is full, or has no inodes left (df -h, df -i)", _FREE),
     errno.EDQUOT: ("your quota on this disk is used up", _FREE),
@@ -33,7 +37,7 @@ _MEANINGS: Final = {
     errno.ESTALE: ("the network disk was disconnected (stale handle)", "mount it again, then run again"),
     errno.EMFILE: ("this process has too many files open", _FILES),
     errno.ENFILE: ("this machine has too many files open", _FILES),
-    errno.EAGAIN: ("too many processes or threads (ulimit -u)", "lower workers, or raise the limit"),
+    errno.EAGAIN: ("too many processes or threads (ulimit -u)", _FEWER),
     errno.ENOMEM: ("this machine is out of memory", "lower workers, or close other programs"),
 }  # fmt: skip
 #: Faults that are the machine's, wherever they come from: never a bug of the program.
@@ -83,15 +87,37 @@ def writing(path: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def beginning(what: str) -> Iterator[None]:
-    """A block that begins a process, or another thing that the system may refuse.
+def reading(path: Path | str) -> Iterator[None]:
+    """A block that reads `path`: a fault of the machine says nothing of what the file holds.
 
     Raises:
-        MachineError: it did.
+        MachineError: in place of such a fault; others pass.
     """
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
+        # What asks for too much memory may itself be damaged.
+        if not is_of_the_machine(error) or isinstance(error, MemoryError):
+            raise
+        told = explain_system_error(error)
+        fix = _COPY if told.number == errno.EIO else told.fix
+        raise MachineError(
+            f"cannot be read: {told.got}", number=told.number, where=str(path), fix=fix
+        ) from error
+
+
+@contextmanager
+def beginning(what: str) -> Iterator[None]:
+    """A block that begins a process, a thread, or another thing that the system may refuse.
+
+    Raises:
+        MachineError: it did; or the server that was to fork a process had to end instead.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, EOFError) as error:
+        if isinstance(error, EOFError):
+            raise MachineError(f"{what} cannot start: {_NO_FORK}", number=errno.EAGAIN, fix=_FEWER) from error
         if not is_system_error(error):
             raise
         told = explain_system_error(error)
@@ -123,11 +149,15 @@ def is_system_error(error: BaseException) -> bool:
 
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether it is a fault of disk or machine that no program can be blamed for, wherever it was met."""
-    return is_system_error(error) and find_number(error) in _OF_THE_MACHINE
+    return isinstance(error, MemoryError) or (
+        is_system_error(error) and find_number(error) in _OF_THE_MACHINE
+    )
 
 
 def find_number(error: BaseException) -> int:
     """The errno of an error; 0 where it has none."""
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
     number = getattr(error, "errno", None)
     if isinstance(number, int) and number:
         return number
@@ -142,12 +172,10 @@ def explain_system_error(error: BaseException, path: Path | str | None = None) -
     """What the error means, in words.
 
     Args:
-        path: what was being written; else the file that the error names.
+        path: what was being written; else the file that the error names, which may have been read.
     """
     number = find_number(error)
     place = str(path or getattr(error, "filename", None) or "") or None
     name = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
     words, fix = _MEANINGS.get(number, (str(name), None))
-    return MachineError(
-        f"cannot be written: {words}" if place else words, number=number, where=place, fix=fix
-    )
+    return MachineError(f"cannot be written: {words}" if path else words, number=number, where=place, fix=fix)

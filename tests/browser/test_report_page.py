@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +13,17 @@ from report_studies import HOSTILE, write_report_study
 
 OpenPage = Callable[..., Any]
 SECTIONS: Final = (
-    "answer", "decides", "arms", "contrasts", "curves", "labels", "parameters", "classes", "texts", "cost", "settings", "repeat",
+    "answer", "decides", "arms", "contrasts", "curves", "labels", "parameters", "classes", "texts", "cost",
+    "settings", "repeat",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_files_of_figures() -> Iterator[None]:
+    """Pictures for papers take longer to save than all else, and no page shows them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headstart.commands.report.save_figure", lambda figure, folder: ())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +32,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> headstart.WrittenReport
     folder = tmp_path_factory.mktemp("report")
     labels = [f"{text[:60]} {i}" for i, text in enumerate(HOSTILE[:5])]
     keys = {"question": f"{HOSTILE[0]} {HOSTILE[4]} {HOSTILE[6]}", "sizes": [20, 40]}
-    return headstart.write_report(write_report_study(folder, labels=labels, texts=HOSTILE, **keys))
+    return headstart.write_report(
+        write_report_study(folder, labels=labels, texts=HOSTILE, metrics=("accuracy", "loss"), **keys)
+    )
 
 
 @pytest.fixture
@@ -47,7 +58,7 @@ def test_figures_are_drawn_side_by_side_or_below_each_other(page: Any) -> None:
     assert len(boxes) > 5
     assert all(box["width"] > 150 and box["height"] > 50 for box in boxes)
     marks = page.locator("figure:visible svg [data-tip]").evaluate_all(
-        "marks => marks.map(mark => mark.getBoundingClientRect()).filter(box => box.width || box.height).length"
+        "marks => marks.map(one => one.getBoundingClientRect()).filter(box => box.width || box.height).length"
     )
     assert marks > 50
 
@@ -93,7 +104,7 @@ def test_the_metric_and_the_size_are_chosen(page: Any) -> None:
 
 
 def test_values_are_read_off_by_pointer_and_by_arrow_keys(page: Any) -> None:
-    mark = page.locator("figure:visible svg [data-tip]").first
+    mark = page.locator("#study-arms figure:visible use[data-tip]").first
     mark.hover(force=True)
     assert page.locator("#tip").inner_text().strip()
     plot = page.locator(".plot[tabindex]:visible").first

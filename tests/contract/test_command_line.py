@@ -183,7 +183,7 @@ def test_label_absent_from_train(refused: Refused, study_file: StudyFile, tmp_pa
 
 def test_single_class(refused: Refused, study_file: StudyFile, tmp_path: Path) -> None:
     data = parts(tmp_path, [GOOD, GOOD])
-    assert "a single class, 'good', in the training texts" in refused("run", study_file(data=data))
+    assert "a single class, 'good', in the training examples" in refused("run", study_file(data=data))
 
 
 def test_label_that_is_not_a_number_for_regression(
@@ -207,7 +207,7 @@ def test_ragged_csv(refused: Refused, study_file: StudyFile, tmp_path: Path) -> 
 
 
 def test_size_above_the_training_texts(refused: Refused, study_file: StudyFile) -> None:
-    assert "size 61 is more than the 60 training texts" in refused("run", study_file(sizes=[61]))
+    assert "size 61 is more than the 60 training examples" in refused("run", study_file(sizes=[61]))
 
 
 # The checkpoint

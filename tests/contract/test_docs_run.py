@@ -47,6 +47,7 @@ INPUTS: Final = {
     "params": ("model",),
     "plan": ("study",),
     "power": ("source",),
+    "push": ("folder",),
     "predict": ("model", "inputs"),
     "run": ("study",),
 }

@@ -32,3 +32,19 @@ def test_an_early_interrupt_is_one_word_unless_it_is_ignored(handler: str, code:
     )
     assert (done.returncode, done.stderr) == (code, err)
     assert done.stdout.startswith("headstart ") == (code == 0)
+
+
+#: Is sent signals when the command has ended, and Python itself is about to.
+_LATE = """
+import atexit, os, signal, sys
+from headstart.__main__ import start
+sys.argv = ["headstart", "--version"]
+atexit.register(lambda: [os.kill(os.getpid(), number) for number in 2 * [signal.SIGINT, signal.SIGTERM]])
+sys.exit(start())
+"""
+
+
+def test_signals_after_the_end_of_a_command_leave_its_exit_code() -> None:
+    done = subprocess.run([sys.executable, "-c", _LATE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("headstart ")

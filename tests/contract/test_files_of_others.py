@@ -467,7 +467,7 @@ def test_comparing_items_needs_no_torch(tmp_path: Path) -> None:
     for kind in ("lm_eval", "inspect", "lighteval"):
         write_models(kind, tmp_path / kind, dict(zip("ab", draw_right([0.0, 1.0]), strict=True)))
     code = (
-        "import sys; from headstart.commands.compare import compare_sources; "
+        "import sys; from headstart.commands.compare_sources import compare_sources; "
         f"[compare_sources([f'{tmp_path}/{{kind}}'], metric=metric) for kind, metric in "
         "(('lm_eval', 'acc'), ('inspect', 'match'), ('lighteval', 'acc'))]; "
         "sys.exit(bool({'torch', 'transformers', 'datasets', 'lm_eval', 'inspect_ai'} & set(sys.modules)))"

@@ -148,7 +148,7 @@ def test_subset_of_one_class_is_said_and_trains(ran: Run, study_file: StudyFile,
         data={"path": str(tmp_path / "parts")}, sizes=[2], arms={"words": {"method": "bag-of-words"}}, seeds=1
     )
     said = ran("plan", study)
-    assert "size 2: in 1 of 1 seeds all training texts have the same label (seed 0: class 'usual')" in said
+    assert "size 2: in 1 of 1 seeds all training examples have the same label (seed 0: class 'usual')" in said
     ran("run", study)
 
 

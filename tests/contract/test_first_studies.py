@@ -149,7 +149,7 @@ def write_semicolons(path: Path, rows: Rows) -> Path:
 
 
 def write_hub_folder(path: Path, rows: Rows) -> Path:
-    """As data sets lie on the hub: parts in `data`, the training texts in two files."""
+    """As data sets lie on the hub: parts in `data`, the training examples in two files."""
     (path / "data").mkdir(parents=True)
     names = ("train-00000-of-00002", "train-00001-of-00002", "validation-00000-of-00001")
     for i, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Groups of test texts through the command line: planned, written beside predictions, and compared by."""
+"""Groups of test examples through the command line: planned, written beside predictions, and compared by."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 
 from headstart.cli import main
 from headstart.events import Event, StepDone
+from headstart.report import study_summary
 from headstart.report.progress import StudyProgress
 
 StudyFile = Callable[..., Path]
@@ -106,3 +107,57 @@ def test_a_study_that_was_interrupted_before_it_trains_has_kept_nothing(
     assert main(["run", str(study_file(arms=_ARMS))]) == 130
     shown = capsys.readouterr().err
     assert shown.endswith("interrupted: 0 of 2 runs finished; repeat the command to resume\n")
+
+
+_WORDS = {"words": {"method": "bag-of-words"}}
+_DONE = "interrupted{by}: 1 of 1 run finished; repeat the command to see the findings\n"
+
+
+@pytest.mark.parametrize(("number", "by"), [(signal.SIGINT, ""), (signal.SIGTERM, " by SIGTERM")])
+@pytest.mark.parametrize("moment", ["closing line", "summary"])
+def test_a_signal_when_all_is_written_says_so_and_is_the_exit_code(
+    moment: str,
+    number: signal.Signals,
+    by: str,
+    study_file: StudyFile,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log, render = StudyProgress.log, study_summary.render_study_summary
+
+    def listen(self: StudyProgress, sentence: str) -> None:
+        log(self, sentence)
+        if moment == "closing line" and sentence.startswith("1 run"):
+            os.kill(os.getpid(), number)
+
+    def interrupt(*words: Any) -> Any:
+        if moment == "summary":
+            os.kill(os.getpid(), number)
+        return render(*words)
+
+    file = study_file(arms=_WORDS)
+    with monkeypatch.context() as patch:
+        patch.setattr(StudyProgress, "log", listen)
+        patch.setattr(study_summary, "render_study_summary", interrupt)
+        assert main(["run", str(file)]) == 128 + number
+    assert capsys.readouterr().err.endswith(_DONE.format(by=by))
+    before = _figures(file.parent / "out")
+    assert main(["run", str(file)]) == 0
+    assert _figures(file.parent / "out") == before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_python_drops_is_the_exit_code_too(
+    study_file: StudyFile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error in `__del__` goes nowhere: the command goes on to its end, and says then what it was sent."""
+
+    class Dropped:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(StudyProgress, "begin", lambda self, runs: Dropped() and None)
+    assert main(["run", str(study_file(arms=_WORDS))]) == 130
+    shown = capsys.readouterr()
+    assert "words" in shown.out
+    assert shown.err.endswith("interrupted by SIGINT: no partial files are left\n")

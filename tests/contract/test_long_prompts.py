@@ -171,7 +171,7 @@ def test_a_run_that_cannot_answer_is_kept_and_said(
 
 
 def _count_steps(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    from headstart.engine.train import PackTrainer
+    from headstart.engine.pack_trainer import PackTrainer
 
     steps: list[Any] = []
     step: Callable[..., bool] = PackTrainer.step

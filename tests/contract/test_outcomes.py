@@ -74,7 +74,7 @@ def test_runs_that_collapsed(
 
 
 def _check_majority(reference: Any, shown: Callable[..., str], out: Path, screens: Sequence[str]) -> None:
-    """In every table, and of a folder that does not say what its training texts were, too."""
+    """In every table, and of a folder that does not say what its training examples were, too."""
     assert (reference["name"], reference["part"], reference["scores"]["accuracy"]) == (
         "majority",
         "train",

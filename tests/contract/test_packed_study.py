@@ -74,7 +74,7 @@ class Done:
         return {record.key: record for record in RunStore(self.out).read_records()}
 
     def said(self, key: str) -> list[float]:
-        """A run's probabilities of the first label for all test texts."""
+        """A run's probabilities of the first label for all test examples."""
         columns = pq.read_table(self.out / "runs" / key / "predictions.parquet").to_pydict()
         return list(columns["p_bad"])
 

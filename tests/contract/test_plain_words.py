@@ -61,6 +61,8 @@ REFUSED: Final = {
     r"\bwants (answers|a)\b|\bwant a\b": "needs",
     r"\bin no figure\b|\bcompared with nothing\b": "excluded; not compared",
     r"\bthese very\b": "these ... only",
+    r"\b(training|train|test) texts\b": "training examples, test examples",
+    r"\b(with|of|than) \{\} (texts|examples)\b": "{} training examples, {} test examples",
 }
 
 
@@ -157,6 +159,9 @@ def test_no_sentence_reads_translated() -> None:
         "0: greedily; above: drawn",
         "Most tokens of an answer.",
         "held against the control",
+        "for these training texts",
+        "all test texts are in one group",
+        "2 of 3 of lora with {} examples",
     ],
 )
 def test_phrases_are_known(sentence: str) -> None:

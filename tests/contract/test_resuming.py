@@ -161,7 +161,7 @@ def test_a_state_whose_weights_lie_in_another_order_is_not_taken_and_that_is_rec
     file = study_file(arms={"pretrained": {"init": "pretrained"}, "words": None}, training=training)
     with monkeypatch.context() as patch:
         # No linear maps: so their weights do not lie side by side.
-        patch.setattr("headstart.engine.weights.is_linear_map", lambda module: False)
+        patch.setattr("headstart.engine.weights_layout.is_linear_map", lambda module: False)
         _interrupt_at(2, patch)
         with pytest.raises(_InterruptedError):
             main(["run", str(file)])

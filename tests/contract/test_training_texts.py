@@ -1,4 +1,4 @@
-"""Studies whose seeds learn from other training texts, end to end."""
+"""Studies whose seeds learn from other training examples, end to end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ARMS = {
 
 
 def write(study_in: StudyFile, folder: Path, rule: str, **changes: Any) -> Path:
-    """Three arms and two seeds, of the tests' 60 training texts."""
+    """Three arms and two seeds, of the tests' 60 training examples."""
     file = study_in(folder, **({"arms": ARMS, "seeds": 2} | changes))
     text = file.read_text("utf-8")
     file.write_text(text.replace("data:\n", f"data:\n  training_texts: {rule}\n"), "utf-8")
@@ -59,7 +59,7 @@ def test_runs_learn_from_their_seeds_texts(study_in: StudyFile, tmp_path: Path, 
             assert record.epochs[-1].step == -(-len(prepared.train_index) // 8)
     words = [record.test for record in results.records if record.arm == "words"]
     assert words[0] != words[1], "a bag of words has another figure with each seed"
-    assert {row.holds_for for row in results.findings.contrasts} == {"for training texts like these"}
+    assert {row.holds_for for row in results.findings.contrasts} == {"for training examples like these"}
 
 
 def test_an_interrupted_study_goes_on_with_the_same_texts(study_in: StudyFile, tmp_path: Path) -> None:
@@ -113,5 +113,5 @@ def test_more_folds_than_texts_end_before_anything_is_written(
     study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(write(study_in, tmp_path, "folds")), "data.folds=61"]) == 2
-    assert "data.folds: 61 folds of 60 training texts" in " ".join(capsys.readouterr().err.split())
+    assert "data.folds: 61 folds of 60 training examples" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()

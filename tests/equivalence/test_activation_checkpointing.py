@@ -10,11 +10,11 @@ import torch
 
 from headstart.config.study import Lora
 from headstart.engine.dropout import KeyedDropout
+from headstart.engine.join_weights import join_weights
 from headstart.engine.member import Member
 from headstart.engine.memory import enable_gradient_checkpointing
-from headstart.engine.stack import Stack
+from headstart.engine.stacked_model import Stack
 from headstart.engine.train import train
-from headstart.engine.weights import join_weights
 from headstart.methods.lora_layers import inject_adapters
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, max_difference
 

@@ -16,9 +16,9 @@ from headstart.data.batches import collate
 from headstart.data.tokenise import Tokens
 from headstart.engine.evaluate import evaluate_members, require_scores
 from headstart.engine.generate import GenerationConfig, generate_answers
+from headstart.engine.join_weights import join_weights
 from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.train import train
-from headstart.engine.weights import join_weights
 from headstart.methods.lora_layers import collect_trained_values, inject_adapters
 from headstart.methods.peft_format import convert_to_peft, make_lora_config
 from headstart.models.accounting.counts import count_parameters

@@ -12,11 +12,12 @@ import torch
 from headstart.config.study import Lora
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.evaluate import iter_logits
+from headstart.engine.join_weights import join_weights
 from headstart.engine.member import Member
 from headstart.engine.optim.decay import find_decaying_parameters
-from headstart.engine.stack import find_stacking_obstacle
+from headstart.engine.stackable_layers import find_stacking_obstacle
 from headstart.engine.train import train
-from headstart.engine.weights import Weights, join_weights
+from headstart.engine.weights import Weights
 from headstart.errors import StackError
 from headstart.methods.lora_layers import (
     collect_trained_values,

@@ -10,7 +10,8 @@ import torch
 
 from headstart.analysis.measured_tests import measure_predictions
 from headstart.config.traits import TaskName, get_task_traits
-from headstart.store.predictions import open_predictions, read_predictions
+from headstart.store.prediction_writer import open_predictions
+from headstart.store.predictions import read_predictions
 from headstart.tasks import load_task
 from headstart.tasks.columns import make_columns
 from headstart.tasks.labelled import LabelledTask

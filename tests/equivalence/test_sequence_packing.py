@@ -13,12 +13,12 @@ from equivalence.test_language_models import ROUNDED, _model, _setting, _tokens
 from headstart.data.batches import IGNORE_INDEX, collate_packed, pack_sequences
 from headstart.data.tokenise import Tokens
 from headstart.engine.families import patch_position_ids
+from headstart.engine.join_weights import join_weights
 from headstart.engine.losses import compute_token_losses
 from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.sequence_packing import check_sequence_isolation
 from headstart.engine.step import build_inputs
 from headstart.engine.train import train
-from headstart.engine.weights import join_weights
 from headstart.errors import ModelError
 from tiny import EventRecorder, make_tiny_run, max_difference
 

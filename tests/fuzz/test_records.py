@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzzing import check_shown, own_folder, print_as_people_see, run_to_end
-from headstart.commands.compare import compare_sources
+from headstart.commands.compare_sources import compare_sources
 from headstart.report.comparison import render_comparison
 from headstart.store.layout import StudyLayout
 from headstart.store.records import read_records

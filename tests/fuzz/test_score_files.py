@@ -11,14 +11,10 @@ from hypothesis import strategies as st
 
 from fuzzing import check_shown, own_folder, print_as_people_see, run_to_end
 from headstart.analysis.power_questions import Assumptions, Question
-from headstart.commands.compare import compare_sources
+from headstart.commands.compare_sources import compare_sources
 from headstart.commands.judge import judge_pairs, judge_read
 from headstart.commands.power import analyse_power
-from headstart.report.comparison import (
-    render_comparison,
-    render_comparison_latex,
-    render_comparison_markdown,
-)
+from headstart.report.comparison import render_comparison, render_comparison_latex, render_comparison_markdown
 from headstart.report.power import render_power
 from judged_studies import fill_sheet, prefer_good, write_answered_study
 from odd_values import mutated_bytes, numbers, texts, values, write_json

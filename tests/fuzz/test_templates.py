@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzzing import own_folder, run_to_end
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.data.chat_templates import HUMAN_TEMPLATE, render, render_blocks, set_chat_template
 from headstart.data.prompts import ConversationEncoder
 from odd_values import ODD_TEXTS, mutated_bytes, texts

@@ -130,19 +130,33 @@ def test_file_that_cannot_be_synced_does_not_replace_the_old_one(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_file_system_that_cannot_sync_a_folder_is_forgiven(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _refuse_to_sync_folders(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     fsync = os.fsync
 
     def refuse_folders(descriptor: int) -> None:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError("Invalid argument")
+            raise OSError(number, os.strerror(number))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", refuse_folders)
+
+
+@pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "EBADF", "ENOSYS"])
+def test_file_system_that_cannot_sync_a_folder_is_forgiven(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _refuse_to_sync_folders(getattr(errno, name), monkeypatch)
     write_text(tmp_path / "a.txt", "x")
     assert (tmp_path / "a.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize(("name", "words"), [("EIO", "the disk reports an error"), ("EDQUOT", "your quota")])
+def test_folder_that_is_not_on_the_disk_is_told(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _refuse_to_sync_folders(getattr(errno, name), monkeypatch)
+    with pytest.raises(MachineError, match=words):
+        write_text(tmp_path / "a.txt", "x")
 
 
 def kill_in_the_middle(body: str) -> None:

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from headstart.errors import HeadstartError
-from headstart.os_faults import MachineError, beginning, check_lookup, is_of_the_machine, writing
+from headstart.os_faults import (
+    MachineError,
+    beginning,
+    check_lookup,
+    explain_system_error,
+    is_of_the_machine,
+    reading,
+    writing,
+)
 
 NUMBERS = ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EIO", "ENAMETOOLONG", "EMFILE", "EFBIG", "ENOTDIR")
 
@@ -31,6 +39,35 @@ def test_messages_of_libraries_are_understood() -> None:
     assert is_of_the_machine(Exception("No space left on device (os error 28)"))  # as tokenizers says it
     assert not is_of_the_machine(ValueError("os error 28"))
     assert not is_of_the_machine(FileNotFoundError(errno.ENOENT, "no such file"))
+
+
+@pytest.mark.parametrize("name", ["EIO", "ESTALE", "EMFILE", "ENFILE", "ENOMEM"])
+def test_what_the_machine_cannot_read_is_no_damage(name: str) -> None:
+    with pytest.raises(MachineError, match="a/b: cannot be read: ") as caught, reading("a/b"):
+        raise OSError(getattr(errno, name), "as the system says it")
+    assert "as the system says it" not in caught.value.got
+    assert caught.value.fix
+
+
+def test_what_is_wrong_with_a_file_passes() -> None:
+    for error in (FileNotFoundError(errno.ENOENT, "none"), ValueError("no JSON"), MemoryError()):
+        with pytest.raises(type(error)), reading("a/b"):
+            raise error
+
+
+def test_a_fault_of_unknown_direction_says_neither_read_nor_written() -> None:
+    told = explain_system_error(OSError(errno.EIO, "Input/output error", "a/b"))
+    assert (told.where, told.got) == ("a/b", "the disk reports an error (input/output error)")
+
+
+def test_a_server_that_cannot_fork_and_ends_is_explained() -> None:
+    with (
+        pytest.raises(MachineError, match="a worker process cannot start: too many processes"),
+        beginning("a worker process"),
+    ):
+        raise EOFError("unexpected EOF")
+    assert is_of_the_machine(RuntimeError("can't start new thread"))
+    assert is_of_the_machine(MemoryError())
 
 
 def test_other_errors_pass() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.data.judging_sheets import SheetRow
 from headstart.errors import HeadstartError
 from headstart.records import SCHEMA_VERSION

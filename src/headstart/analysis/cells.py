@@ -11,7 +11,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.errors import DataError
 from headstart.wording import shorten_repr
 

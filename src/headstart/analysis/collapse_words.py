@@ -24,7 +24,7 @@ def warn_of_collapsed(rows: Sequence[OutcomeRow]) -> Iterator[StudyWarning]:
 
 def describe_count(row: OutcomeRow) -> str:
     """`random collapsed in 3 of 3 runs (always 'positive')`; of one size among several with that."""
-    size = "" if row.size == "all" else f" with {row.size:,} training texts"
+    size = "" if row.size == "all" else f" with {row.size:,} training examples"
     runs = format_count(row.n_runs - row.n_failed, "run")
     answer = "" if row.collapse is None else _name_answer(row.collapse)
     return f"{row.arm} collapsed in {row.n_collapsed} of {runs}{size}{answer}"

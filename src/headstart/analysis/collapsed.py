@@ -1,7 +1,7 @@
 """Finds runs that collapsed: whose model gives one answer to nearly all, or never left the loss of guessing.
 
 docs/decisions/043 says why these rules. A run that is merely no better than the majority class has not
-collapsed: it may have learnt its training texts by heart.
+collapsed: it may have learnt its training examples by heart.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from headstart.stats.one_answer import (
     is_one_number,
     number_sets,
 )
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 
 #: Epochs for small training sets that Mosbach, Andriushchenko & Klakow 2021 recommend, "On the stability of
 #: fine-tuning BERT", against runs that fail.

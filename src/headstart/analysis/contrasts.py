@@ -19,7 +19,9 @@ from headstart.analysis.scores import (
 )
 from headstart.records import Contrast, SeedContrast, SummaryRow
 from headstart.stages import tell_stage
-from headstart.stats.paired_comparison import PairedComparison, compare_paired, compare_unpaired
+from headstart.stats.compared import PairedComparison
+from headstart.stats.paired_comparison import compare_paired
+from headstart.stats.unpaired_comparison import compare_unpaired
 
 
 @dataclass(frozen=True)

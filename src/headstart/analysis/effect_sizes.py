@@ -9,8 +9,8 @@ import numpy as np
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores, list_shared_seeds, pair_scores
 from headstart.records import OneRun, RelativeErrors, WinRate
+from headstart.stats.compared import PairedScores
 from headstart.stats.groups import join_groups
-from headstart.stats.paired_comparison import PairedScores
 from headstart.stats.relative_errors import Errors, estimate_error_ratio
 from headstart.stats.superiority import estimate_superiority
 from headstart.stats.win_rates import estimate_win_rate

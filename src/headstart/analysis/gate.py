@@ -8,7 +8,7 @@ from typing import Final
 
 from headstart.analysis.comparison import Comparison
 from headstart.errors import HeadstartError
-from headstart.stats.paired_comparison import Verdict
+from headstart.stats.verdicts import Verdict
 
 #: Exit codes; 1 and 2 are those of runs that failed and of mistakes.
 EXIT_CODES: Final[Mapping[Verdict, int]] = {

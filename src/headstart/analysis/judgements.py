@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.data.filled_sheets import Choice, FilledSheet
 from headstart.errors import DataError
 from headstart.records import SCHEMA_VERSION
 from headstart.shown import Shown
-from headstart.stats.paired_comparison import Verdict, judge
+from headstart.stats.verdicts import Verdict, judge
 from headstart.stats.win_rates import JudgedRate, estimate_judged_rate
 from headstart.store.judging_keys import JudgingKey, RowKey
 

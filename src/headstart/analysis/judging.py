@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from headstart.analysis.study_runs import StudyRuns
 from headstart.analysis.training_question import describe_training_texts, find_shared_part
 from headstart.config.metrics import MetricInfo, describe_metric
-from headstart.config.study import Data, Size, Study
+from headstart.config.sizes import Size
+from headstart.config.study import Data, Study
 from headstart.records import Contrast, Look, Margin, StoppingRule
+from headstart.stats.compared import PairedComparison
 from headstart.stats.looks import compute_look_alpha
-from headstart.stats.paired_comparison import PairedComparison, Verdict, judge
 from headstart.stats.sequential import SequenceKind
+from headstart.stats.verdicts import Verdict, judge
 
 
 def select_ends(
@@ -33,7 +35,7 @@ class Judging:
     `n_metrics` is how many metrics share the chance of a false verdict, `alpha`, which falls with `n_looks`,
     how often results were looked at, now among them. `is_sequential`: seeds were added by a rule that looks
     at results, which the confidence sequence alone allows for; it is made by `sequence`. `data` says which
-    training texts seeds learn from; None where that is not known. `of_models`: what is compared are the
+    training examples seeds learn from; None where that is not known. `of_models`: what is compared are the
     very models of a single run, whose intervals are over examples alone.
     """
 
@@ -66,7 +68,7 @@ class Judging:
         return p is not None and p * comparison.n_tests < self.alpha
 
     def describe_training_texts(self, comparison: PairedComparison, size: Size) -> str | None:
-        """For which training texts a verdict holds; None where they are not known.
+        """For which training examples a verdict holds; None where they are not known.
 
         Of seeds' signs, of a confidence sequence and of arms that share no seed nothing tells what all seeds
         share.

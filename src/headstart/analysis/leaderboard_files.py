@@ -14,7 +14,7 @@ import numpy as np
 from headstart.analysis.cells import parse_score, parse_seed, parse_size
 from headstart.analysis.score_files import PLACE_COLUMNS, find_only_metric, find_scale, read_rows
 from headstart.config.metrics import MetricInfo, find_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.data.formats import get_cell
 from headstart.data.row_table import PlaceColumnBuilder
 from headstart.errors import DataError

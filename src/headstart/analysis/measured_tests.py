@@ -18,7 +18,8 @@ from headstart.stats.measures import (
     measure_tokens,
 )
 from headstart.stats.metrics import divide_or_zero
-from headstart.store.predictions import TOKEN_METRICS, Predictions
+from headstart.store.prediction_tables import Predictions
+from headstart.store.predictions import TOKEN_METRICS
 
 #: Returns the test predictions of the run with a key, for a metric, where they are known.
 ReadPredictions = Callable[[str, str], Predictions | None]

@@ -15,7 +15,7 @@ from headstart.analysis.collapsed import (
 from headstart.analysis.measured_tests import ReadPredictions, count_majority
 from headstart.analysis.study_runs import StudyRuns, list_cells
 from headstart.config.arm_settings import is_pretrained
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import Collapse, OutcomeRow
 from headstart.stats.shares import compute_wilson_interval
 from headstart.stats.summary import t_quantile

@@ -14,7 +14,8 @@ from headstart.analysis.judging import Judging, select_ends
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
 from headstart.config.metrics import MetricInfo
-from headstart.config.study import Size, Study, find_largest_size
+from headstart.config.sizes import Size, find_largest_size
+from headstart.config.study import Study
 from headstart.records import ArmCost, Contrast, OutcomeRow, RunRecord, TierRow
 
 #: Arms that are ranked: the time of all pairs goes with their square, and more than these nobody chooses

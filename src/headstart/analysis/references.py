@@ -13,7 +13,7 @@ from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.study_runs import StudyRuns
 from headstart.records import Reference
 from headstart.stats.one_answer import number_sets
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from headstart.store.recomputed import compute_test_scores
 
 
@@ -24,7 +24,7 @@ def find_reference(
 
     Args:
         labels: statistics of the labels as `plan.json` has them, which say what is most frequent in the
-            training texts; without them it is what is most frequent in the test.
+            training examples; without them it is what is most frequent in the test.
 
     Raises:
         DamagedFileError: predictions cannot be read.
@@ -46,7 +46,7 @@ def find_reference(
 
 
 def _find_trained_answer(test: Predictions, labels: Mapping[str, Any]) -> np.ndarray | None:
-    """What is most frequent in the training texts, as one row of predictions; None where it is not known,
+    """What is most frequent in the training examples, as one row of predictions; None where it is not known,
     or `plan.json` is of other data."""
     try:
         if test.kind == "numbers":

@@ -12,12 +12,12 @@ import numpy as np
 from headstart.analysis.measured_tests import MeasuredTest, ReadPredictions, read_tests
 from headstart.analysis.study_runs import StudyRuns, list_cells
 from headstart.config.metrics import MetricInfo
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import RunRecord, SummaryRow
+from headstart.stats.compared import PairedScores
 from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.groups import are_same_groups, count_groups, join_groups
 from headstart.stats.measures import ExampleMetric, resample_all
-from headstart.stats.paired_comparison import PairedScores
 from headstart.stats.resample import draw_example_counts
 from headstart.stats.summary import summarise_values
 

@@ -15,7 +15,8 @@ from headstart.analysis.grid_search import (
 from headstart.config.arm_settings import get_grid_axes
 from headstart.config.fairness import describe_differences
 from headstart.config.runs import Cell
-from headstart.config.study import Size, Study
+from headstart.config.sizes import Size
+from headstart.config.study import Study
 from headstart.planning.tuning import GridScores, collect_grid_scores
 from headstart.records import GridRow, JudgedPoint, RunRecord, StudyWarning, format_run_key
 

@@ -1,13 +1,14 @@
-"""For which training texts a contrast's verdict holds: these, other draws from them, or texts like them."""
+"""For which training examples a contrast's verdict holds: these, draws from them, or ones like them."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from headstart.config.study import Data, Size
+from headstart.config.sizes import Size
+from headstart.config.study import Data
 
-THESE: Final = "for these training texts"
-LIKE_THESE: Final = "for training texts like these"
+THESE: Final = "for these training examples"
+LIKE_THESE: Final = "for training examples like these"
 
 
 def describe_training_texts(data: Data, size: Size, *, is_corrected: bool = True) -> str:
@@ -18,10 +19,10 @@ def describe_training_texts(data: Data, size: Size, *, is_corrected: bool = True
     (`find_shared_part`), where there is an interval that can be.
     """
     if size != "all":
-        return f"for other draws of {size:,} of these training texts"
+        return f"for other draws of {size:,} of these training examples"
     if data.training_texts == "fixed":
         return THESE
-    return LIKE_THESE if is_corrected else "for other draws from these training texts"
+    return LIKE_THESE if is_corrected else "for other draws from these training examples"
 
 
 def find_shared_part(data: Data, size: Size) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.analysis.scores import ArmScores, pair_scores, stack_known
 from headstart.config.metrics import MetricInfo
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import BeyondRange, RunRecord, WorthRow
 from headstart.stats.worth import LearningCurve, Worth, estimate_worth, find_wide_gaps
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import models, reports, results, studies
+from headstart.cli import model_facts, models, reports, results, sharing, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -57,12 +57,13 @@ for _command in (
     models.predict,
     models.generate,
     models.export,
+    sharing.push,
     results.compare,
     reports.report,
     results.judge,
     results.power,
-    models.params,
-    models.explain,
+    model_facts.params,
+    model_facts.explain,
     studies.schema,
     studies.demo,
 ):
@@ -77,8 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
     prepare_streams()
     silence_news(False)
     try:
-        with raise_interrupts(), show_stages():
+        with raise_interrupts() as raised, show_stages():
             code = app(arguments, prog_name="headstart", standalone_mode=False)
+            if not code:  # else it was said, or something worse was
+                raised.raise_seen()
     except (Interrupted, KeyboardInterrupt) as interrupt:
         end_children()
         name, code = name_interrupt(interrupt)
@@ -87,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     except HeadstartError as error:
         print_error(str(error))
         return 2
-    except OSError as error:
+    except (OSError, RuntimeError, MemoryError) as error:  # RuntimeError: no thread can be started
         if not is_of_the_machine(error):
             raise
         print_error(str(explain_system_error(error)))

@@ -14,10 +14,11 @@ _STUDY_FILE: Final = "study.yaml"
 
 def complete_arms(ctx: typer.Context, incomplete: str) -> list[str]:
     """The arms of the study whose folder, or file, stands before on the command line."""
-    given = ctx.params.get("study") or ctx.params.get("source") or ctx.params.get("sources") or ()
+    places = (ctx.params.get(name) for name in ("study", "source", "sources", "folder"))
+    given = next(filter(None, places), ())
     # Words that stand before an option without its value are not told apart yet.
-    places = [*([given] if isinstance(given, str | Path) else given), *ctx.args]
-    return _select((arm for place in places for arm in _list_arms(Path(place))), incomplete)
+    words = [*([given] if isinstance(given, str | Path) else given), *ctx.args]
+    return _select((arm for place in words for arm in _list_arms(Path(place))), incomplete)
 
 
 def _list_arms(place: Path) -> Iterator[str]:

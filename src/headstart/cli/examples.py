@@ -41,6 +41,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart export runs/study/models/lora -o merged",
         "headstart export runs/study/models/lora -o copy --adapter",
     ),
+    "push": (
+        "headstart push runs/study --arm lora --repo me/x --dry-run",
+        "headstart push runs/study --arm lora --repo me/reviews",
+    ),
     "compare": (
         "headstart compare runs/study",
         "headstart compare scores.csv --control random --margin 0.5",

@@ -86,7 +86,7 @@ def compare(
     """
     tell_stage(f"reading {', '.join(map(str, sources))}")
     from headstart.analysis.gate import judge_gate
-    from headstart.commands.compare import compare_sources
+    from headstart.commands.compare_sources import compare_sources
     from headstart.report.comparison import (
         describe_comparison,
         render_comparison,

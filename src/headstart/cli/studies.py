@@ -177,12 +177,12 @@ def _run_and_print(
                 results = run_study(study, *listeners, wait=wait)
             else:
                 results = run_until(study, until[0], *listeners, wait=wait, **until[1])
+        if as_json:
+            print_json(results.to_dict())
+        else:
+            print_rendered(render_study_summary(results.findings, results.out))
     except (Interrupted, KeyboardInterrupt) as interrupt:
         raise _end_study(study, interrupt) from None
-    if as_json:
-        print_json(results.to_dict())
-    else:
-        print_rendered(render_study_summary(results.findings, results.out))
     if results.findings.failed:
         raise typer.Exit(1)
 

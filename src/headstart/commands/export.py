@@ -14,7 +14,7 @@ from headstart.commands.model_folders import refuse_study_folder
 from headstart.commands.outputs import check_output_folder
 from headstart.data.corpus import Text
 from headstart.errors import ModelError
-from headstart.files import replace_folder, write_folder_atomically
+from headstart.files import read_file, replace_folder, write_folder_atomically, write_text
 from headstart.methods.peft_format import merge_adapter
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter, read_adapter_shapes, read_base_name
@@ -23,7 +23,9 @@ from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
 from headstart.os_faults import check_lookup, writing
 from headstart.records import SCHEMA_VERSION
+from headstart.report.card_use import describe_merged
 from headstart.stages import tell_stage
+from headstart.store.model_cards import CARD_FILE
 from headstart.store.model_notes import NOTES_FILE, read_model_notes
 
 #: Texts whose logits the written model must give again: any do, for unknown words have ids too.
@@ -126,6 +128,8 @@ def _write(merged: object, checkpoint: Checkpoint, folder: Path, model: Path, li
     save_model(
         merged, checkpoint, folder, examples=_EXAMPLES, max_length=checkpoint.resolve_max_length(limit)
     )
-    for name in (NOTES_FILE, "README.md"):
-        if (model / name).is_file():
-            shutil.copyfile(model / name, folder / name)
+    if (model / NOTES_FILE).is_file():
+        shutil.copyfile(model / NOTES_FILE, folder / NOTES_FILE)
+    if (model / CARD_FILE).is_file():
+        card = read_file(model / CARD_FILE).decode("utf-8", errors="replace")
+        write_text(folder / CARD_FILE, describe_merged(card, generates=checkpoint.is_causal))

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from headstart.commands.model_folders import refuse_study_folder
 from headstart.commands.outputs import check_output_file
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.config.traits import TASKS, TaskName
 from headstart.data.chat_format import describe_prompts, find_stop_ids, list_end_ids
 from headstart.data.chat_templates import set_chat_template

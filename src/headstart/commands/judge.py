@@ -11,7 +11,7 @@ from headstart.analysis.answer_pairs import JudgingSheet, PairSource, draw_sheet
 from headstart.analysis.judgements import Choices, Judgements, contrast_judgements, read_choices
 from headstart.analysis.study_runs import StudyRuns, order_runs
 from headstart.commands.outputs import check_output_file
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.config.traits import get_task_traits
 from headstart.data.filled_sheets import FilledSheet, read_sheet
 from headstart.data.judging_sheets import write_sheet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.errors import ModelError
@@ -20,16 +21,27 @@ def refuse_study_folder(folder: Path) -> None:
         ModelError: it is; names the models there.
     """
     check_lookup(folder)
-    layout = StudyLayout(folder)
-    if not (layout.study_file.is_file() and (layout.mark_file.is_file() or layout.models_folder.is_dir())):
+    if not is_study_folder(folder):
         return
+    layout = StudyLayout(folder)
     models = list_models(layout)
     raise ModelError(
         "a study's folder, not a model",
         where=str(folder),
-        expected=f"one of its models: {format_names(models, _SHOWN)}" if models else "a model's folder",
+        expected=f"one of its models: {name_models(models)}" if models else "a model's folder",
         fix=None if models else f"run the study first: it keeps its models in {layout.models_folder}",
     )
+
+
+def is_study_folder(folder: Path) -> bool:
+    """Whether a study was run there."""
+    layout = StudyLayout(folder)
+    return layout.study_file.is_file() and (layout.mark_file.is_file() or layout.models_folder.is_dir())
+
+
+def name_models(models: Sequence[str]) -> str:
+    """The first of them, as a message names them."""
+    return format_names(models, _SHOWN)
 
 
 def list_models(layout: StudyLayout) -> list[str]:

@@ -45,7 +45,7 @@ def plan(study: Study, log: Log = ignore_log, *, probe: bool = False) -> Plan:
     estimate = estimate_missing(opened)
     if probe:
         with open_local_backend(opened.prepared, opened.store, log) as backend:
-            estimate = measure_groups(estimate, backend, log)
+            estimate = measure_groups(estimate, backend)
     planned = plan_missing(opened, estimate)
     return replace(planned, warnings=(*notes, *planned.warnings))
 

@@ -29,7 +29,7 @@ class Lora(Section):
         description="The update is scaled by alpha / r; 8 sqrt(r), rounded, where absent: 32 at r = 16.",
     )
     dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout on the input of A.")
-    target: LoraRole | tuple[str, ...] | None = Field(
+    target: LoraRole | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         default=None,
         description="Layers with an adapter: a role, or names; by default what PEFT chooses for the model.",
     )

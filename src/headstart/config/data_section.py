@@ -52,9 +52,9 @@ class Split(Section):
 class Data(Section):
     """Where labelled texts come from: files, one file to be split, a hub data set, or an asset."""
 
-    train: str | None = Field(default=None, description="File or folder of training texts.")
+    train: str | None = Field(default=None, description="File or folder of training examples.")
     valid: str | None = Field(default=None, description="Validation texts; split off `train` where absent.")
-    test: str | None = Field(default=None, description="Test texts; split off `train` where absent.")
+    test: str | None = Field(default=None, description="Test examples; split off `train` where absent.")
     path: str | None = Field(default=None, description="One file or folder, to be split into three.")
     hub: str | None = Field(default=None, description="Data-set id on the Hugging Face hub, or its folder.")
     subset: str | None = Field(default=None, description="Configuration name of the hub data set.")
@@ -90,7 +90,7 @@ class Data(Section):
     )
     group: Annotated[str, Field(min_length=1)] | None = Field(
         default=AUTO_GROUP,
-        description="Column that groups test texts, for intervals; auto: that of "
+        description="Column that groups test examples, for intervals; auto: that of "
         "split.group, or one named group; identical: only equal texts form a "
         "group; null: no groups.",
     )

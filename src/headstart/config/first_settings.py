@@ -35,7 +35,7 @@ class FirstSettings:
 
 
 def choose_settings(texts: int, long_tokens: int, *, limit: int | None, generates: bool) -> FirstSettings:
-    """Settings for so many training texts.
+    """Settings for so many training examples.
 
     Args:
         long_tokens: of long texts, roughly.

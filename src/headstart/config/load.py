@@ -25,6 +25,7 @@ from headstart.config.yaml_text import (
 )
 from headstart.errors import HeadstartError, Problem, StudyError
 from headstart.files import find_file_fault
+from headstart.os_faults import reading
 from headstart.wording import cut_text, shorten_repr
 
 _EXCLUSIVE_KEYS: Final = {"epochs": "steps", "steps": "epochs"}
@@ -130,7 +131,9 @@ def _parse_file(file: Path) -> Any:
     try:
         if file.stat().st_size > MOST_BYTES:
             raise _refuse(str(file), f"more than {MOST_BYTES:,} bytes: not a study file")
-        tree = read_yaml(file.read_text(encoding="utf-8-sig"))
+        with reading(file):
+            text = file.read_text(encoding="utf-8-sig")
+        tree = read_yaml(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise _refuse(str(file), f"cannot be read: {reason}") from error

@@ -19,7 +19,8 @@ from headstart.config.arm_settings import (
     resolve_training,
 )
 from headstart.config.fairness import check_control
-from headstart.config.study import Lora, Probe, Size, Study, Training
+from headstart.config.sizes import Size
+from headstart.config.study import Lora, Probe, Study, Training
 from headstart.config.traits import MethodName, get_method_traits
 from headstart.records import Estimate, format_run_key
 

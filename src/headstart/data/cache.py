@@ -6,6 +6,7 @@ removed and made again. What somebody uses is never removed for room (`cache_use
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -34,6 +35,8 @@ _NAME: Final = re.compile(r"[0-9a-f]{32}(\.npy)?")
 _LEFTOVER: Final = re.compile(r"\.(gone-)?[0-9a-f]{32}(\.npy)?-|\.fetch-|\.[a-z-]+-[0-9a-f]{12}-")
 #: What this process has read and found whole: folders, with number, size and time of their files.
 _SEEN_WHOLE: set[tuple[object, ...]] = set()
+#: Digests of assets by the same of their files.
+_CONTENTS: dict[tuple[object, ...], str] = {}
 
 
 def open_entry(kind: str, name: str, write: Callable[[Path], None], root: Path | None = None) -> Path:
@@ -63,24 +66,78 @@ def open_entry(kind: str, name: str, write: Callable[[Path], None], root: Path |
     return folder
 
 
-def open_asset(folder: Path, write: Callable[[Path], None]) -> Path:
-    """The folder of an asset, whole; made where it is not there. One of an earlier version is taken as it is.
+def open_asset(
+    folder: Path,
+    write: Callable[[Path], None],
+    contents: str | None = None,
+    tell_of_change: Callable[[], None] = lambda: None,
+) -> Path:
+    """The folder of an asset, whole, and with no file that is not its own; made where it is not there.
+
+    Args:
+        contents: what `hash_contents` gives of it. Where that is not known, its manifest counts, and one of
+            an earlier version, which has none, is taken as it is.
+        tell_of_change: is called where the one in the cache is another.
 
     Raises:
         MachineError: it can be written nowhere.
     """
     try:
-        if folder.is_dir() and not (folder / _MANIFEST).is_file():
-            return folder
-        if not _is_whole_or_gone(folder):
+        if not _is_asset_whole(folder, contents):
+            if folder.exists() or folder.is_symlink():
+                tell_of_change()
+                with locking(folder.parent):
+                    if not _is_asset_whole(folder, contents):  # another process may have made it again
+                        _take_away(folder)
             remove_leftovers(folder.parent)
-            _write_entry(folder, write)
+            if not folder.exists():
+                _write_entry(folder, write)
         return folder
     except MachineError as fault:
         folder = use_temporary_cache(fault) / folder.parent.name / folder.name
     if not folder.is_dir():
         _write_entry(folder, write)
     return folder
+
+
+def hash_contents(folder: Path) -> str:
+    """SHA-256 of an asset's files and their names, but for the manifest; read once in each process.
+
+    Raises:
+        OSError: one is no file, or cannot be read.
+    """
+    files = _list_files(folder)
+    stats = [file.stat() for file in files]
+    if not all(stat.S_ISREG(one.st_mode) for one in stats):
+        raise OSError(f"something in {folder} is not a file")
+    state = (
+        folder,
+        *((file, one.st_ino, one.st_size, one.st_mtime_ns) for file, one in zip(files, stats, strict=True)),
+    )
+    if state not in _CONTENTS:
+        lines = (f"{file.relative_to(folder).as_posix()} {hash_file(file)}\n" for file in files)
+        _CONTENTS[state] = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return _CONTENTS[state]
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """All that is in an entry beside its manifest and folders; links too."""
+    entries = (file for file in folder.rglob("*") if file.is_symlink() or not file.is_dir())
+    return sorted(file for file in entries if file != folder / _MANIFEST)
+
+
+def _is_asset_whole(folder: Path, contents: str | None) -> bool:
+    try:
+        if not folder.is_dir() or folder.is_symlink():
+            return False
+        if contents is not None:
+            return hash_contents(folder) == contents
+        if not (folder / _MANIFEST).exists():
+            return True
+        names = [file.relative_to(folder).as_posix() for file in _list_files(folder)]
+        return is_whole(folder) and names == sorted(_read_manifest(folder))
+    except (OSError, ValueError):
+        return False
 
 
 def _hold_whole(folder: Path) -> bool:

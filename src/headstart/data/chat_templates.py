@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.data.limited_templates import render_limited
 from headstart.data.lines import require_file
 from headstart.errors import DataError

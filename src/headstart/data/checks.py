@@ -72,7 +72,7 @@ def _check_sizes(train: Examples, study: Study) -> None:
     for size in study.sizes:
         if size != "all" and size > len(train):
             raise DataError(
-                f"size {size} is more than the {len(train)} training texts",
+                f"size {size} is more than the {len(train)} training examples",
                 where="sizes",
                 expected=f"at most {len(train)}, or all",
             )

@@ -25,7 +25,7 @@ PARTS: tuple[Part, ...] = ("train", "valid", "test")
 class Row:
     """One line of a source as read: `where` is `file:line` for messages, `id` its index in the source.
 
-    A `group` stands in one part only; a `test_group` is what test texts have in common.
+    A `group` stands in one part only; a `test_group` is what test examples have in common.
     """
 
     id: int
@@ -43,7 +43,7 @@ class Examples:
     `labels` has shape [N] and dtype int64 (class index) for classification, [N, C] and float32 (0 or 1)
     for multi-label, [N] and float32 for regression; for instruction it is [N] zeros, int64. `groups` [N] are
     equal where texts have something in common; None where each is by itself. Of the test they are what its
-    examples share, of training texts what `data.split.group` keeps together.
+    examples share, of training examples what `data.split.group` keeps together.
     """
 
     texts: Sequence[Text]
@@ -66,7 +66,7 @@ class Corpus:
     """The three parts of a study's data, the names of its classes, and warnings.
 
     `label_names` is empty for regression; `label_cells` is what they were in the data. `group_source` says in
-    words what groups of test texts have in common.
+    words what groups of test examples have in common.
     """
 
     task: TaskName

@@ -15,6 +15,7 @@ from headstart.data.delimited import CELL_LIMIT
 from headstart.data.judging_sheets import TEXT_COLUMNS, hash_cell, unguard
 from headstart.data.lines import require_file
 from headstart.errors import DataError
+from headstart.os_faults import reading
 from headstart.wording import format_names
 
 Choice = Literal["1", "2", "tie"]
@@ -137,7 +138,8 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 def _decode(path: Path) -> str:
     require_file(path)
     try:
-        raw = path.read_bytes()
+        with reading(path):
+            raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
     is_wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -45,7 +45,7 @@ def find_parts(folder: Path, suffixes: Iterable[str]) -> dict[Part, tuple[Path, 
     """The files, or the one folder, of each part in a folder such as a data set of the hub; else nothing.
 
     Parts are called `train`, `train-00000-of-00002` and so on, and stand in the folder or in its `data`.
-    A sub-folder is a part's where it holds folders or data files itself. Without training texts nothing is
+    A sub-folder is a part's where it holds folders or data files itself. Without training examples nothing is
     found.
 
     Raises:

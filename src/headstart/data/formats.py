@@ -18,7 +18,7 @@ from headstart.data.json_rows import read_json
 from headstart.data.labels.alike import name_alike
 from headstart.data.lines import check_pointer, make_rewrite, read_lines, read_raw_lines, require_file
 from headstart.errors import DataError
-from headstart.os_faults import check_lookup
+from headstart.os_faults import check_lookup, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,14 +170,15 @@ def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.Reco
     number = 0
     require_file(path)
     try:
-        with path.open("rb") as head:
-            check_pointer(head.read(64), path)
-        file = pq.ParquetFile(path)
-        _check_names(file.schema_arrow.names, path)
-        for batch in file.iter_batches(size):
-            rows = read_arrow(batch)
-            yield batch, [(f"{path} row {number + i}", cells) for i, cells in enumerate(rows, start=1)]
-            number += len(rows)
+        with reading(path):
+            with path.open("rb") as head:
+                check_pointer(head.read(64), path)
+            file = pq.ParquetFile(path)
+            _check_names(file.schema_arrow.names, path)
+            for batch in file.iter_batches(size):
+                rows = read_arrow(batch)
+                yield batch, [(f"{path} row {number + i}", cells) for i, cells in enumerate(rows, start=1)]
+                number += len(rows)
     except (pa.ArrowException, OSError) as error:  # OSError: damage behind an intact footer
         raise DataError(f"not Parquet: {error}", where=str(path)) from error
 

@@ -1,4 +1,4 @@
-"""Finds what test texts have in common: a column's values, and texts that are equal; divides nothing.
+"""Finds what test examples have in common: a column's values, and texts that are equal; divides nothing.
 
 Texts of one group (a film, an author, a document) are hard or easy together, so intervals are taken over
 groups. `data.group` names the column.
@@ -22,12 +22,12 @@ from headstart.stats.groups import FEW_GROUPS, count_groups, join_groups
 
 #: The column that is taken for groups where a study names none.
 _USUAL_COLUMN: Final = "group"
-_WAY_OUT: Final = "if this is not how test texts are grouped, set data.group to another column, or to null"
+_WAY_OUT: Final = "if this is not how test examples are grouped, set data.group to another column, or to null"
 
 
 @dataclass(frozen=True)
 class GroupColumn:
-    """The column that names groups of test texts; `key` is where the study says so, if it does.
+    """The column that names groups of test examples; `key` is where the study says so, if it does.
 
     `words` say in a plan what the groups are.
     """
@@ -48,7 +48,7 @@ class GroupColumn:
 
 @dataclass(frozen=True)
 class TextGroups:
-    """The groups of N test texts [N], None where each is by itself; what they are, and what is doubtful."""
+    """The groups of N test examples [N], None where each is alone; what they are, and what is doubtful."""
 
     groups: np.ndarray | None = None
     source: str = ""
@@ -89,7 +89,7 @@ def group_texts(rows: RowTable, texts: np.ndarray, data: Data, column: GroupColu
     named = _number(rows.test_groups)
     if column is not None and column.key is None and count_groups(named) == 1 < len(rows):
         # Nobody said that it names groups, and one value tells no texts apart.
-        what = f"column {column.name} has one value in all test texts, so it is not used to group them"
+        what = f"column {column.name} has one value in all test examples, so it is not used to group them"
         return _join(None, texts, "", (StudyWarning(kind="groups", message=what),))
     return _join(named, texts, column.words if column else "")
 
@@ -123,7 +123,7 @@ def _warn_of_few(groups: np.ndarray, source: str, way_out: str) -> list[StudyWar
     n_groups = len(np.unique(groups))
     if n_groups >= FEW_GROUPS or len(groups) < FEW_GROUPS:
         return []
-    what = f"all test texts are in {n_groups} groups ({source}): intervals over so few are uncertain"
+    what = f"all test examples are in {n_groups} groups ({source}): intervals over so few are uncertain"
     if n_groups == 1:
-        what = f"all test texts are in one group ({source}): intervals hold for this test set only"
+        what = f"all test examples are in one group ({source}): intervals hold for this test set only"
     return [StudyWarning(kind="groups", message=f"{what}{way_out}")]

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from headstart.errors import DataError
 from headstart.files import find_file_fault
+from headstart.os_faults import reading
 
 #: Marks at a file's head, the longer ones first: UTF-16's is the beginning of UTF-32's.
 _MARKS: Final = (
@@ -58,7 +59,7 @@ def read_raw_lines(path: Path) -> Iterator[str]:
     """
     require_file(path)
     try:
-        with path.open("rb") as file:
+        with reading(path), path.open("rb") as file:
             check_head(file.read(_HEAD), path)
             file.seek(0)
             for number, raw in enumerate(_iterate_lines(file, path), start=1):
@@ -93,7 +94,7 @@ def read_pieces(path: Path) -> Iterator[str]:
     """
     decoder, number = codecs.getincrementaldecoder("utf-8")(), 1
     try:
-        with path.open("rb") as file:
+        with reading(path), path.open("rb") as file:
             check_head(file.read(_HEAD), path)
             file.seek(0)
             for raw in iter(lambda: file.readline(_PIECE), b""):

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from headstart.config.study import Size, Study
+from headstart.config.sizes import Size
+from headstart.config.study import Study
 from headstart.data.corpus import Examples, Part
 from headstart.data.labels.base import LabelType
 from headstart.data.training_texts import draw_training_texts
@@ -19,7 +20,7 @@ _LARGEST_UNSTRATIFIED = 50
 def find_one_class(
     parts: Mapping[Part, Examples], names: tuple[str, ...], label_type: LabelType, study: Study
 ) -> Iterator[StudyWarning]:
-    """Warns of valid or test texts, and of training texts of a run, that are all of one class (or number)."""
+    """Warns of valid or test examples, or a run's training examples, of a single class (or number)."""
     for part in ("valid", "test"):
         only = label_type.find_only_value(parts[part].labels, names)
         if only is not None and len(parts[part]) > 1:  # of a single text its number says it
@@ -41,7 +42,7 @@ def _find_in_subsets(
     seeds = [seed for seed, value in only.items() if value is not None]
     if seeds:
         yield _warn(
-            f"size {size}: in {len(seeds)} of {len(only)} seeds all training texts have the same label "
+            f"size {size}: in {len(seeds)} of {len(only)} seeds all training examples have the same label "
             f"(seed {seeds[0]}: {only[seeds[0]]}), so nothing can be learnt from them; use larger sizes"
         )
 

@@ -1,4 +1,4 @@
-"""Divides rows into parts, and training texts into nested subsets; every division is a function of a seed."""
+"""Divides rows into parts, and training examples into nested subsets; each division depends on a seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
-from headstart.config.study import Size, Split
+from headstart.config.sizes import Size
+from headstart.config.study import Split
 from headstart.data.corpus import PARTS, Examples, Part, Row
 from headstart.data.row_table import RowTable, ValueColumn
 from headstart.errors import DataError
@@ -111,7 +112,7 @@ def draw_stratified_order(strata: Sequence[Hashable] | np.ndarray, draws: np.ran
 
 
 def draw_subset(train: Examples, size: Size, seed: int) -> np.ndarray:
-    """Indices, shape [n] and ascending, of a run's training texts: for one seed, each size holds the smaller.
+    """Indices, shape [n] and ascending, of a run's training examples; with one seed, sizes are nested.
 
     Stratified where labels are class numbers.
     """

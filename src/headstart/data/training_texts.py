@@ -1,4 +1,4 @@
-"""Which training texts a run learns from, by its seed: all, a subset, all but a fold, a bootstrap sample."""
+"""Which training examples a run learns from, by its seed: all, some, all but a fold, a bootstrap sample."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.config.study import Data, Size
+from headstart.config.sizes import Size
+from headstart.config.study import Data
 from headstart.data.corpus import Examples, Row
 from headstart.data.row_table import RowTable
 from headstart.data.splits import draw_stratified_order, draw_subset, list_strata
@@ -84,9 +85,9 @@ def check_folds(train: Examples, data: Data) -> None:
     Raises:
         DataError: there are more folds than texts, or than groups of them.
     """
-    what = "texts" if train.groups is None else "groups of texts"
+    what = "training examples" if train.groups is None else "groups of training examples"
     count = len(train) if train.groups is None else len(np.unique(train.groups))
     if data.training_texts == "folds" and data.folds > count:
         raise DataError(
-            f"{data.folds} folds of {count} training {what}", where="data.folds", expected=f"at most {count}"
+            f"{data.folds} folds of {count} {what}", where="data.folds", expected=f"at most {count}"
         )

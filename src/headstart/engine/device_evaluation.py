@@ -21,7 +21,7 @@ from headstart.device import Precision, make_autocast_context
 from headstart.engine.graphs import Graphs, make_capturable
 from headstart.engine.host_numbers import FilledNumbers
 from headstart.engine.modes import evaluation_mode
-from headstart.engine.stack import count_members
+from headstart.engine.stacked_model import count_members
 from headstart.engine.staged import StagedExamples, choose_kept_span
 from headstart.engine.step import choose_loss_inputs
 

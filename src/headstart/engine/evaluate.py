@@ -22,7 +22,7 @@ from headstart.engine.graphs import Capturing, Graphs
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.objective import Objective
-from headstart.engine.stack import count_members
+from headstart.engine.stacked_model import count_members
 from headstart.engine.staged import StagedExamples
 from headstart.engine.step import build_inputs, build_loss_inputs
 from headstart.errors import TrainingError

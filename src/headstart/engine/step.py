@@ -19,7 +19,7 @@ from headstart.data.batches import IGNORE_INDEX, Batch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
-from headstart.engine.stack import Stack
+from headstart.engine.stacked_model import Stack
 from headstart.engine.virtual_tokens import count_virtual_logits, unwrap_peft
 
 

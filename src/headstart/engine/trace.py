@@ -24,7 +24,8 @@ from headstart.data.batches import IGNORE_INDEX, Batch
 from headstart.device import Precision, make_autocast_context
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.objective import Objective
-from headstart.engine.stack import Stack, count_members, stack
+from headstart.engine.stack import stack
+from headstart.engine.stacked_model import Stack, count_members
 from headstart.engine.step import build_inputs, build_loss_inputs
 from headstart.models.library import silence_logs
 from headstart.models.vocabulary import get_input_embedding

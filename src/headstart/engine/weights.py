@@ -7,8 +7,7 @@ of linear maps, which lie side by side around the border, are views of a copy in
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,46 +17,16 @@ from torch import nn
 from headstart.engine.affine import FixedAffine
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.layers import StackedAffine
-from headstart.engine.optim.decay import find_decaying_parameters
-from headstart.engine.stack import Stack, check_agreement, count_members, is_linear_map, stack
+from headstart.engine.stacked_model import Stack, count_members
+from headstart.engine.weights_layout import (
+    ParameterSlot,
+    WeightsLayout,
+    find_linear_parameters,
+    find_span,
+    lay_out,
+    rank_parameter,
+)
 from headstart.models.vocabulary import CompactEmbedding, get_input_embedding
-
-#: Each parameter starts at a multiple of this many numbers, so that products find it aligned.
-_ALIGNMENT = 16
-
-
-@dataclass(frozen=True)
-class ParameterSlot:
-    """Where a parameter lies in every member's row, and its shape in one model."""
-
-    name: str
-    start: int
-    shape: torch.Size
-
-    @property
-    def stop(self) -> int:
-        """The number after its last."""
-        return self.start + math.prod(self.shape)
-
-
-@dataclass(frozen=True)
-class WeightsLayout:
-    """How trainable parameters lie in a member's row [P]; those that decay come first, up to `border`.
-
-    All that is needed of `Weights` to make a trained row a model again, without the memory of any.
-    """
-
-    slots: tuple[ParameterSlot, ...]
-    border: int
-
-    @property
-    def decaying_names(self) -> frozenset[str]:
-        """The names of the parameters that decay."""
-        return frozenset(slot.name for slot in self.slots if slot.start < self.border)
-
-    def view_parameters(self, row: torch.Tensor) -> dict[str, torch.Tensor]:
-        """A member's row [P] as the parameters of one model: views by name."""
-        return {slot.name: row[slot.start : slot.stop].view(slot.shape) for slot in self.slots}
 
 
 @dataclass
@@ -95,13 +64,13 @@ class Weights:
         self._stacked = isinstance(module, Stack)
         base = module.model if isinstance(module, Stack) else module
         trained = {name: p for name, p in base.named_parameters() if p.requires_grad}
-        linear = _find_linear_parameters(base)
-        order = sorted(trained, key=lambda name: _rank_parameter(name in decaying, name in linear))
+        linear = find_linear_parameters(base)
+        order = sorted(trained, key=lambda name: rank_parameter(name in decaying, name in linear))
         self._parameters = [trained[name] for name in order]
-        self.slots, end = _lay_out({name: self._get_member_shape(trained[name]) for name in order})
+        self.slots, end = lay_out({name: self._get_member_shape(trained[name]) for name in order})
         border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
         self.decayed, self.exempt = slice(0, border), slice(border, end)
-        self.linear = _find_span([slot for slot in self.slots if slot.name in linear])
+        self.linear = find_span([slot for slot in self.slots if slot.name in linear])
         first = self._parameters[0]
         self.values = torch.zeros(count_members(module), end, dtype=first.dtype, device=first.device)
         self.grads = torch.zeros_like(self.values)
@@ -244,25 +213,6 @@ class Weights:
                 parameter.data = _view_slot(self.values, slot, self._stacked)
 
 
-def join_weights(models: Iterator[nn.Module], count: int) -> Weights:
-    """The weights of `count` models, which come one at a time: memory never holds all beside the stack.
-
-    One stays a plain model; more become a stack, checked against its first and last members.
-    Raises:
-        StackError: the architecture cannot be stacked.
-    """
-    first = next(models)
-    if count == 1:
-        return Weights(first, find_decaying_parameters(first))
-    module = stack([first] * count, check=False)
-    weights, last = Weights(module, find_decaying_parameters(first)), first
-    for r, last in enumerate(models, start=1):
-        weights.load_member(r, last)
-    # Checked with the members' own weights: equal ones would hide rows that meet another member's.
-    check_agreement(module, {0: first, count - 1: last})
-    return weights
-
-
 def _view_slot(buffer: torch.Tensor, slot: ParameterSlot, stacked: bool, first: int = 0) -> torch.Tensor:
     """All members' numbers of one parameter, [R, *shape], or those of a plain model, [*shape].
 
@@ -292,34 +242,3 @@ def _use_sparse_gradients(model: nn.Module) -> None:
     embedding = get_input_embedding(model)
     if isinstance(embedding, nn.Embedding | CompactEmbedding) and embedding.weight.requires_grad:
         embedding.sparse = True
-
-
-def _find_linear_parameters(model: nn.Module) -> frozenset[str]:
-    """The names of the parameters that linear maps alone use: autocast casts them wherever they are used."""
-    linear, others = set[int](), set[int]()
-    for module in model.modules():
-        (linear if is_linear_map(module) else others).update(id(p) for p in module.parameters(recurse=False))
-    return frozenset(name for name, p in model.named_parameters() if id(p) in linear - others)
-
-
-def _rank_parameter(decays: bool, is_linear: bool) -> int:
-    """In a row linear maps' weights lie side by side, the border of decay among them."""
-    return (1 if is_linear else 0) if decays else (2 if is_linear else 3)
-
-
-def _lay_out(shapes: Mapping[str, torch.Size]) -> tuple[list[ParameterSlot], int]:
-    """Each parameter's place in a row, one after the other, and the row's length."""
-    slots, end = [], 0
-    for name, shape in shapes.items():
-        slots.append(ParameterSlot(name, end, shape))
-        end = _align(slots[-1].stop)
-    return slots, end
-
-
-def _align(column: int) -> int:
-    return -(-column // _ALIGNMENT) * _ALIGNMENT
-
-
-def _find_span(slots: Sequence[ParameterSlot]) -> slice:
-    """The columns of slots that lie side by side, up to where the next one begins."""
-    return slice(slots[0].start, _align(slots[-1].stop)) if slots else slice(0, 0)

@@ -53,7 +53,7 @@ def preload_workers() -> None:
         context.set_forkserver_preload(list(_MODULES))
         from multiprocessing.forkserver import ensure_running
 
-        with keep_out_current_folder(), keep_out_interrupts(), beginning("the server of worker processes"):
+        with beginning("the server of worker processes"), keep_out_current_folder(), keep_out_interrupts():
             ensure_running()
 
 

@@ -73,11 +73,11 @@ class WorkerProcess:
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=serve_jobs, args=(theirs, study, store, patience.beat), daemon=True
         )
-        with (
+        with (  # first of all: the others begin a thread and a process of their own
+            beginning("a worker process"),
             keep_server_going(patience.beat),
             keep_out_current_folder(),
             keep_out_interrupts(),
-            beginning("a worker process"),
         ):
             self.process.start()
         theirs.close()

@@ -30,9 +30,9 @@ from headstart.tasks.labelled import LabelledTask
 #: Inverse strengths tried; for ridge the strengths are their inverses.
 STRENGTHS: Final = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _MAX_ITERATIONS = 1000
-#: Test texts whose words are counted at a time.
+#: Test examples whose words are counted at a time.
 _AT_ONCE: Final = 1 << 16
-#: Test texts whose outputs a saved model must give again.
+#: Test examples whose outputs a saved model must give again.
 _CHECKED: Final = 1000
 #: The smallest probability that a logarithm is taken of.
 _LEAST: Final = 1e-12

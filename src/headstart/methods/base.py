@@ -21,7 +21,7 @@ from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_weights_dtype
 from headstart.engine.generate import Answer
 from headstart.engine.member import PackContext
-from headstart.engine.stack import find_stacking_obstacle
+from headstart.engine.stackable_layers import find_stacking_obstacle
 from headstart.errors import ModelError
 from headstart.events import Log
 from headstart.models.accounting.counts import count_parameters

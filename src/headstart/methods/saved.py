@@ -101,7 +101,7 @@ def load_saved_model(
     Raises:
         ModelError: its weights cannot be loaded, or the base of an adapter or probe is gone, or another.
     """
-    base = notes.base or ""
+    base = notes.pinned_base or ""
     if (folder / PROBE_FILE).is_file():
         if base and not has_own_encoder(folder):
             check_same_base(notes.base_files, resolve_location(base), folder)
@@ -110,7 +110,7 @@ def load_saved_model(
         return load_plain_model(checkpoint)
     method = load_method(notes.method) if notes.method in METHODS else None
     four_bits = method.choose_quantised_dtype(precision) if method is not None and precision else None
-    name = base if is_asset(base) else None
+    name = base if is_asset(base) or notes.base_revision else None
     check_same_base(notes.base_files, resolve_location(name or read_base_name(folder)), folder)
     model = load_adapter(folder, checkpoint.config, name, checkpoint.task, four_bits)
     if not checkpoint.is_causal:

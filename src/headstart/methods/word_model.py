@@ -25,7 +25,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "token_pattern": r"(?u)\b\w\w+\b",
     "use_idf": True,
 }
-#: What stands in `constants` for a label that training texts have and lack: its row of coefficients decides.
+#: What stands in `constants` for a label that some training examples have: its row of coefficients decides.
 LEARNT: Final = -1
 
 
@@ -43,9 +43,9 @@ class LinearModel:
     """A linear model on F features: `coef` [K, F] and `intercept` [K], float64.
 
     Of classes K is one for each of `classes` (of two classes one in all, for the second; of one none), where
-    `classes` are the numbers of those that the training texts have. Of labels K is one a label, and
-    `constants` [K] is 0 or 1 for a label that none or all of the training texts have, else -1. Of numbers K
-    is 1.
+    `classes` are the numbers of those that the training examples have. Of labels K is one a label, and
+    `constants` [K] is 0 or 1 for a label that none or all of the training examples have, else -1. Of numbers
+    K is 1.
     """
 
     coef: np.ndarray
@@ -73,7 +73,7 @@ class WordModel:
         """Probabilities of N texts for each class or label, [N, C], or numbers [N, 1]; float64.
 
         As scikit-learn's `LogisticRegression.predict_proba` and `Ridge.predict` have them. A class that the
-        training texts lack has a probability of 0.
+        training examples lack has a probability of 0.
         """
         linear = self.linear
         scores = self.vectorizer.transform(texts) @ linear.coef.T + linear.intercept

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.files import hash_file
-from headstart.models.hub import find_commit
+from headstart.models.hub import fetch_snapshot, find_commit
 from headstart.models.weight_files import find_weight_files
 from headstart.records import CheckpointDigest
 from headstart.stages import tell_stage
@@ -43,11 +43,13 @@ _SHOWN: Final = 16
 
 
 def compute_digest(location: str, config: Any) -> CheckpointDigest:
-    """The hub's commit, or the SHA-256 of a folder's files."""
+    """The hub's commit, or the SHA-256 of a folder's files; the files of either by name."""
     folder = Path(location)
     if not folder.is_dir():
         commit = getattr(config, "_commit_hash", None) or find_commit(location)
-        return CheckpointDigest(digest=str(commit or UNKNOWN_DIGEST))
+        snapshot = fetch_snapshot(location, commit) if commit else None
+        files = digest_files(snapshot) if snapshot else {}
+        return CheckpointDigest(digest=str(commit or UNKNOWN_DIGEST), files=files)
     tell_stage(f"hashing the files of {folder}")
     hashes = {file: hash_file(file) for file in sorted(set(_iter_files(folder, _PATTERNS)))}
     later = {file: hash_file(file) for file in _match_files(folder, _LATER_PATTERNS)}
@@ -57,6 +59,13 @@ def compute_digest(location: str, config: Any) -> CheckpointDigest:
         weights=_join_old(folder, hashes),
         former=_join(folder, hashes) if later else None,
     )
+
+
+def digest_files(folder: Path) -> dict[str, str]:
+    """The digests of a folder's deciding files, by name, as `compute_digest` notes them."""
+    tell_stage(f"hashing the files of {folder}")
+    files = sorted({*_iter_files(folder, (*_PATTERNS, *_LATER_PATTERNS))})
+    return {_name(file, folder): hash_file(file)[:_SHOWN] for file in files}
 
 
 def _join(folder: Path, hashes: dict[Path, str]) -> str:

@@ -44,6 +44,14 @@ def fetch_revision(name: str) -> Path:
     return folder
 
 
+def fetch_snapshot(name: str, commit: str) -> Path | None:
+    """The folder of an id's commit in the hub's cache, with its weights; None where it cannot be filled."""
+    try:
+        return fetch_revision(f"{name}@{commit}")
+    except ModelError:
+        return None
+
+
 def find_commit(name: str) -> str | None:
     """The commit that the hub's cache holds of an id that was loaded; None where it holds none."""
     # transformers notes it in a configuration as `_commit_hash`, in some of its versions.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from headstart.errors import ModelError
-from headstart.models.digests import compute_digest
+from headstart.models.digests import digest_files
 from headstart.store.model_notes import NOTES_FILE
 from headstart.wording import format_names
 
@@ -18,11 +18,11 @@ _SHOWN: Final = 3
 def check_same_base(noted: Mapping[str, str] | None, location: str, folder: Path) -> None:
     """See that the files of a base at `location` are those of which `noted` has the digests.
 
-    Of a base on the hub none are noted: its commit names what it holds. A file that was added decides
-    nothing unless it takes the place of one that is noted.
+    A base on the hub is the folder of its commit in the hub's cache; of one that an earlier version used none
+    are noted. A file that was added decides nothing unless it takes the place of one that is noted.
 
     Args:
-        noted: digests by name, as `compute_digest` shows them; None where nothing is known.
+        noted: digests by name, as `digest_files` gives them; None where nothing is known.
         folder: of the adapter or probe.
 
     Raises:
@@ -30,7 +30,7 @@ def check_same_base(noted: Mapping[str, str] | None, location: str, folder: Path
     """
     if not noted or not Path(location).is_dir():
         return
-    now = compute_digest(location, None).files
+    now = digest_files(Path(location))
     changed = [name for name in sorted(noted) if now.get(name) != noted[name]]
     if changed:
         have = "has" if len(changed) == 1 else "have"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headstart.events import Log
-from headstart.planning.estimate import GroupEstimate, StudyEstimate
 from headstart.planning.gpu_placement import fill_gpus
+from headstart.planning.group_estimate import GroupEstimate
 from headstart.planning.placement import Placement, place_in_this_process
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimer
+from headstart.planning.study_estimate import StudyEstimate
 from headstart.records import Range
+from headstart.stages import tell_stage
 from headstart.training.grouping import Group
 
 
@@ -43,14 +44,14 @@ def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
     )
 
 
-def measure_groups(study_estimate: StudyEstimate, timer: StepTimer, log: Log) -> StudyEstimate:
+def measure_groups(study_estimate: StudyEstimate, timer: StepTimer) -> StudyEstimate:
     """The estimate with real steps of each kind of run, soon forgotten, and the placement that they choose.
 
     Groups of the same shape are timed once.
     """
     if not any(estimate.has_steps for estimate in study_estimate.groups):
         return study_estimate
-    log("making a few steps of each kind of run")
+    tell_stage("timing a few steps of each kind of run")
     placement = place_study(study_estimate, timer)
     study_estimate = study_estimate.with_placement(placement)
     of_shape: dict[str, GroupEstimate] = {}

@@ -97,6 +97,8 @@ class TimeLeft:
         self._packs: list[_PackProgress] = []
         self._of_run: dict[str, _PackProgress] = {}
         self._earlier: tuple[float, float] = (0.0, 0.0)
+        #: The last estimate, and when it was made: one value, which another thread may read.
+        self._told: tuple[float, float] | None = None
 
     def plan(self, planned: PacksPlanned) -> None:
         """Take what is about to train; the pace of what has trained before holds on."""
@@ -127,6 +129,18 @@ class TimeLeft:
             return None
         left = self._add_up(self._find_pace())
         return left if left > 0 else None
+
+    def renew(self) -> None:
+        """Estimate anew, after events; in between `count_down` goes by the clock."""
+        seconds = self.estimate()
+        self._told = None if seconds is None else (seconds, self._clock())
+
+    def count_down(self) -> float | None:
+        """Seconds of the last estimate that are left, by the clock, never below zero; None without one."""
+        if (told := self._told) is None:
+            return None
+        seconds, made_at = told
+        return max(0.0, seconds - (self._clock() - made_at))
 
     def _find_pace(self) -> float:
         """Seconds for each unit of work."""

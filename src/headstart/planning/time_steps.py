@@ -17,7 +17,7 @@ from headstart.data.tokenise import Tokens
 from headstart.engine.evaluate import TOKENS_PER_BATCH, evaluate_members
 from headstart.engine.member import PackContext, count_padded_tokens, iter_longest_first
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
-from headstart.engine.stack import count_members
+from headstart.engine.stacked_model import count_members
 from headstart.engine.train import iter_training_steps
 from headstart.engine.weights import Weights
 from headstart.errors import StackError

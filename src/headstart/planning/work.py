@@ -9,8 +9,9 @@ from headstart.config.runs import Pack
 from headstart.config.traits import get_method_traits
 from headstart.engine.schedule import count_total_steps
 from headstart.events import PacksPlanned, PackWork
-from headstart.planning.estimate import StudyEstimate, predict_seconds
+from headstart.planning.expected import predict_seconds
 from headstart.planning.placement import Placement
+from headstart.planning.study_estimate import StudyEstimate
 from headstart.planning.time_left import MODELS_AT_END
 from headstart.prepared import PreparedRun
 

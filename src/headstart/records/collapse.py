@@ -50,7 +50,7 @@ class Reference(Record):
     """What always giving the same answer scores on test: a reference, not an arm. It has no seeds.
 
     `answer` is the most frequent class of the `part` named, its most frequent set of labels, or its median.
-    The part is `test` where a study's folder does not say what its training texts are. `scores` are by
+    The part is `test` where a study's folder does not say what its training examples are. `scores` are by
     metric; a loss is not among them but for a regression.
     """
 

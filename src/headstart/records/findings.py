@@ -87,7 +87,7 @@ class JudgedPoint(Record):
 
 
 class SeedContrast(Record):
-    """As `stats.paired_comparison.SeedDifference`, of the seed named."""
+    """As `stats.compared.SeedDifference`, of the seed named."""
 
     seed: int
     difference: float
@@ -126,10 +126,10 @@ class RelativeErrors(Record):
 
 
 class Contrast(Record):
-    """The difference between an arm and its control, as `stats.paired_comparison.PairedComparison` has it.
+    """The difference between an arm and its control, as `stats.compared.PairedComparison` has it.
 
     `test_examples` is null where scores by example are not known. `test_groups` is the number of groups that
-    these examples are in, null where each is by itself. `holds_for` says in words for which training texts
+    these examples are in, null where each is by itself. `holds_for` says in words for which training examples
     the verdict holds, null where they are not known. `n_control_seeds` is null where arms are paired by
     seed; else they share none, and the contrast is Welch's of `n_seeds` and `n_control_seeds`. `n_looks` is
     how many looks at the results the intervals for all contrasts allow for, this one among them.

@@ -104,7 +104,7 @@ class Sample(Record):
 class CheckpointDigest(Record):
     """What tells a checkpoint from others: `digest` stands for all that decides what it computes.
 
-    `files` are the digests of its files by name, none of a hub's, so that what was changed can be named;
+    `files` are the digests of its files by name, so that what was changed can be named;
     `weights` and `former` are digests that older versions noted, of the weights alone, and without files of
     tokenizers that they did not know; null where it is the same.
     """
@@ -118,7 +118,7 @@ class CheckpointDigest(Record):
 class Provenance(Record):
     """What made a run: versions, machine, the study's commit, and digests of data and checkpoint.
 
-    `checkpoint_files` are those of its files by name; null for a hub's, and in records of older versions.
+    `checkpoint_files` are those of its files by name; null in records of older versions.
     """
 
     headstart: str

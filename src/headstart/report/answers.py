@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from headstart.config.metrics import MetricInfo
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import Contrast, Margin, StoppingRule, SummaryRow
 from headstart.report.collapsed import qualify_arm
 from headstart.report.groups import describe_samples

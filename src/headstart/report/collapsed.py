@@ -16,16 +16,16 @@ _NOTE: Final = (
 
 
 def describe_collapse(collapse: Collapse | None) -> str:
-    """The end of a run's line, such as `; collapsed: answers 'positive' for 300 of 300 examples`; empty where
-    it did not collapse."""
+    """The end of a run's line, such as `; collapsed: answers 'positive' for 300 of 300 test examples`; empty
+    where it did not collapse."""
     if collapse is None:
         return ""
     n = f"{collapse.n_examples:,}"
     if collapse.reason == "one answer":
-        return f"; collapsed: answers {collapse.answer} for {collapse.count:,} of {n} examples"
+        return f"; collapsed: answers {collapse.answer} for {collapse.count:,} of {n} test examples"
     return (
         f"; collapsed: training loss ended at {collapse.loss:.3f} (guessing: {collapse.chance_loss:.3f}), "
-        f"{collapse.right:,} of {n} examples right"
+        f"{collapse.right:,} of {n} test examples right"
     )
 
 

@@ -12,7 +12,7 @@ from headstart.analysis.comparison import Comparison
 from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import OPTIMISTIC
 from headstart.config.metrics import MetricInfo, describe_metric
-from headstart.config.study import find_largest_size
+from headstart.config.sizes import find_largest_size
 from headstart.records import Contrast, Margin, OutcomeRow, StoppingRule
 from headstart.report.advice import advise
 from headstart.report.answers import Told, describe_answers
@@ -189,12 +189,12 @@ def describe_level(rows: Sequence[Contrast]) -> str:
 
 
 def describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
-    """For which training texts verdicts hold, which is another question at each size."""
+    """For which training examples verdicts hold, which is another question at each size."""
     sizes = {row.size: row.holds_for for row in rows if row.holds_for}
     questions = dict.fromkeys(sizes.values())
-    draws = [f"for other draws of {size:,} of these training texts" for size in sizes if size != "all"]
+    draws = [f"for other draws of {size:,} of these training examples" for size in sizes if size != "all"]
     if len(questions) > 1 and list(sizes.values()) == draws:
-        yield "Verdicts hold for other draws of as many of these training texts."
+        yield "Verdicts hold for other draws of as many of these training examples."
     elif len(questions) == 1:
         yield f"Verdicts hold {next(iter(questions))}."
     elif questions:

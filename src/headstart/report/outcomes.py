@@ -22,4 +22,4 @@ def _describe_failed(rows: Sequence[OutcomeRow]) -> str:
 
 
 def _name_size(row: OutcomeRow) -> str:
-    return "" if row.size == "all" else f" with {row.size:,} examples"
+    return "" if row.size == "all" else f" with {row.size:,} training examples"

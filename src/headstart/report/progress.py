@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
 from headstart.config.runs import Run
@@ -46,12 +46,12 @@ class StudyProgress:
             TextColumn("{task.description}", table_column=cut_column()),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", style="dim", table_column=cut_column()),
+            _NoteColumn(table_column=cut_column()),
             console=self._console,
             transient=True,
             disable=not self._is_live,
         )
-        self._study = self._bars.add_task("[bold]study", total=None, note="")
+        self._study = self._bars.add_task("[bold]study", total=None, note=self._describe_time_left)
 
     def __enter__(self) -> StudyProgress:
         return self
@@ -75,7 +75,7 @@ class StudyProgress:
     def begin(self, runs: int) -> None:
         """So many runs are about to train: the bar and the time left are theirs from now on."""
         self._runs, self._ended, self._told_at = runs, 0, self._clock()
-        self._bars.update(self._study, completed=0, total=runs, note="")
+        self._bars.update(self._study, completed=0, total=runs)
 
     def log(self, sentence: str) -> None:
         """Print one line of news, above the bars; a stage is over then."""
@@ -122,6 +122,7 @@ class StudyProgress:
     def _show_end(self, record: RunRecord, collapse: Collapse | None) -> None:
         self._ended += 1
         self._time_left.end(record.key)
+        self._time_left.renew()
         if record.key in self._bar_of:
             self._bars.remove_task(self._bar_of.pop(record.key))
         self._bars.update(self._study, completed=self._ended)
@@ -134,8 +135,8 @@ class StudyProgress:
         self._show_time_left()
 
     def _show_time_left(self) -> None:
-        """Behind the study's bar; elsewhere in a line of its own, if none has told it for long."""
-        self._bars.update(self._study, note=self._describe_time_left())
+        """In a line of its own, where no bar shows it and no line has told it for long."""
+        self._time_left.renew()
         if not self._is_live and self._clock() - self._told_at >= _QUIET_SECONDS:
             self._told_at = self._clock()
             self.log(self._describe_progress())
@@ -145,12 +146,23 @@ class StudyProgress:
         return f"{self._ended} of {self._runs} runs finished{left and ', '}{left}"
 
     def _describe_time_left(self) -> str:
-        left = self._time_left.estimate()
-        return "" if left is None else f"about {format_duration(left)} left"
+        left = self._time_left.count_down()
+        if left is None:
+            return ""
+        return f"about {format_duration(left)} left" if left >= 1 else "almost done"
 
     def _print_line(self, line: Text) -> None:
         # In a log one piece of news is one line, however long.
         self._console.print(line, soft_wrap=not self._is_live)
+
+
+class _NoteColumn(ProgressColumn):
+    """What stands behind a bar: words, or a function that gives them each time the bar is drawn."""
+
+    def render(self, task: Task) -> Text:
+        """As `ProgressColumn`."""
+        note = task.fields["note"]
+        return Text(note() if callable(note) else note, style="dim")
 
 
 def _shorten_key(run: Run) -> str:

@@ -35,7 +35,9 @@ def explain_reference(reference: Reference | None, metric: str | MetricInfo) -> 
         "median": "the median",
     }[reference.name]
     texts = (
-        "training texts" if reference.part == "train" else "test texts (training labels are not on record)"
+        "training examples"
+        if reference.part == "train"
+        else "test examples (training labels are not on record)"
     )
     return (
         f"{reference.name}: always answering {reference.answer_in_words}, {thing} of the {texts}; "

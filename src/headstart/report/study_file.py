@@ -20,7 +20,7 @@ from headstart.wording import format_names
 
 #: Classes that a comment names.
 _CLASSES_SHOWN: Final = 6
-#: From fewer training texts nothing much is learnt.
+#: From fewer training examples nothing much is learnt.
 _SMALLEST_SIZE: Final = 20
 
 
@@ -200,7 +200,7 @@ def _format_adapter_arms() -> list[str]:
 
 def _format_training(draft: StudyDraft, *, generates: bool) -> Iterator[str]:
     settings = draft.settings
-    texts = f"over some {draft.training_texts} training {'rows' if generates else 'texts'}"
+    texts = f"over some {draft.training_texts} training examples"
     cut = "LONG ONES ARE CUT" if settings.cuts_texts else "longer texts are cut"
     yield "training:"
     yield format_line("batch_size", str(settings.batch_size), indent=2)
@@ -224,9 +224,8 @@ def _format_judgement(draft: StudyDraft) -> Iterator[str]:
     else:
         sizes = _choose_sizes(draft.training_texts)
         if sizes:
-            yield (
-                f"# sizes: [{', '.join(sizes)}]  # train each arm on this many texts: what are labels worth?"
-            )
+            question = "train each arm on this many training examples: what are labels worth?"
+            yield f"# sizes: [{', '.join(sizes)}]  # {question}"
 
 
 def _choose_sizes(texts: int) -> Sequence[str]:

@@ -12,15 +12,11 @@ from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import describe_choice
 from headstart.config.arm_settings import get_choosing_seeds
 from headstart.config.metrics import describe_metric
-from headstart.config.study import Size, Study
+from headstart.config.sizes import Size
+from headstart.config.study import Study
 from headstart.records import Contrast, GridRow
 from headstart.report.collapsed import MARK, describe_mark
-from headstart.report.conclusions import (
-    close_study,
-    describe_training_texts,
-    format_verdict,
-    is_family,
-)
+from headstart.report.conclusions import close_study, describe_training_texts, format_verdict, is_family
 from headstart.report.groups import covers_examples, name_groups
 from headstart.report.intervals import NO_USEFUL_INTERVAL, format_ends
 from headstart.report.next_steps import render_next_steps
@@ -83,7 +79,7 @@ def _describe_brackets(findings: Findings) -> str:
 
 
 def _describe_texts(rows: Sequence[Contrast]) -> str:
-    """For which training texts verdicts hold."""
+    """For which training examples verdicts hold."""
     return "".join(f". {sentence.removesuffix('.')}" for sentence in describe_training_texts(rows))
 
 

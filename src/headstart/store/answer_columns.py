@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headstart.errors import DamagedFileError
+from headstart.os_faults import reading
 from headstart.stats.answers import AnswerMeasures, measure_answers
 
 #: Of each answer alone; `chrf` is for readers of the file, its counts are what figures are computed from.
@@ -81,7 +82,8 @@ def read_answered_prompts(file: Path) -> AnsweredPrompts:
         DamagedFileError: it cannot be read, or holds no answers.
     """
     try:
-        columns: Mapping[str, list[Any]] = pq.read_table(file).to_pydict()
+        with reading(file):
+            columns: Mapping[str, list[Any]] = pq.read_table(file).to_pydict()
         return AnsweredPrompts(
             ids=tuple(columns["id"]),
             groups=tuple(columns["group"]) if "group" in columns else None,

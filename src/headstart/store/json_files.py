@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from headstart.errors import DamagedFileError
 from headstart.json_text import join_pairs, parse_json, refuse_constant
+from headstart.os_faults import reading
 from headstart.records import Record
 from headstart.store.schema import check_version
 
@@ -33,11 +34,13 @@ def read_json(file: Path) -> dict[str, Any]:
 
     Raises:
         DamagedFileError: it cannot be read, or holds no such object.
+        MachineError: the machine cannot read it; what it holds may be whole.
     """
     try:
         if not file.is_file():
             raise DamagedFileError("is not a file", where=str(file), expected="a file of JSON", fix=_FIX)
-        text = file.read_bytes().decode("utf-8-sig")  # an editor may have put the mark there
+        with reading(file):
+            text = file.read_bytes().decode("utf-8-sig")  # an editor may have put the mark there
         values = parse_json(text, join_pairs, constant=refuse_constant)
     except OSError as error:
         raise make_damage(f"cannot be read: {error.strerror}", file) from error

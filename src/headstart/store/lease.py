@@ -20,7 +20,7 @@ from typing import Final
 
 from headstart.errors import OutputError
 from headstart.events import Log, ignore_log
-from headstart.os_faults import writing
+from headstart.os_faults import beginning, writing
 from headstart.store.holders import Holder, describe_this_process
 from headstart.store.lease_files import COUNT_DIGITS, FREE, HELD, LeaseFile, list_lease_files, make_lease_file
 
@@ -98,7 +98,8 @@ def hold_lease(
         with writing(thing):
             fence = _take(folder, name, holder, _Patience(thing, fix, wait, log))
         heart = _Heart(fence)
-        heart.start()
+        with beginning("the thread that renews the lock"):
+            heart.start()
         try:
             yield fence
         finally:

@@ -29,8 +29,9 @@ class ModelNotes(Record):
     `run` is the run's key, chosen by its `valid` score of `metric`. `text` names the column or columns of
     texts, `max_length` the most tokens of a text that it was trained with. `base` is the checkpoint that it
     began with: a hub id, an asset, or a folder, whose path is noted where it is needed, of a probe, and else
-    its name. `base_files` are the digests of the base's files, of an adapter or a probe, which is nothing
-    without them. `label_cells` says what names of labels were in the data: text, int, float or bool.
+    its name. `base_revision` is the commit of a hub's, `base_files` are the digests of the base's files, of
+    an adapter or a probe, which is nothing without them. `label_cells` says what names of labels were in the
+    data: text, int, float or bool.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -44,8 +45,15 @@ class ModelNotes(Record):
     task: str | None = None
     method: str | None = None
     base: str | None = None
+    base_revision: str | None = None
     base_files: dict[str, str] | None = None
     label_cells: str = "text"
+    card: str | None = None
+
+    @property
+    def pinned_base(self) -> str | None:
+        """The base by the name that is to be loaded: of a hub's id the very commit that was trained on."""
+        return f"{self.base}@{self.base_revision}" if self.base and self.base_revision else self.base
 
 
 def write_model_notes(folder: Path, notes: ModelNotes) -> None:

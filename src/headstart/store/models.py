@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import glob
 import math
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Final
 
 from headstart.config.arm_settings import get_checkpoint, name_checkpoint
 from headstart.config.metrics import is_better
@@ -25,16 +24,12 @@ from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits
 from headstart.errors import ModelError
-from headstart.files import remove_folder, replace_folder, write_text
+from headstart.files import remove_folder, replace_folder
 from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
+from headstart.store.model_cards import CARD_FILE, MakeCard, write_card
 from headstart.store.model_notes import ModelNotes, read_model_notes, write_model_notes
 from headstart.store.records import is_recorded
-
-#: Gives a run's model card, as Markdown.
-MakeCard = Callable[[RunRecord], str]
-#: What the hub, and every file browser, shows of a model's folder.
-_CARD_FILE: Final = "README.md"
 
 
 @dataclass(frozen=True)
@@ -58,6 +53,7 @@ def promote(layout: StudyLayout, record: RunRecord, study: Study, make_card: Mak
     if not all(_beats(study.metric, _Holder(record.key, score), rival) for rival in rivals.values()):
         remove_folder(candidate)
         return False
+    (candidate / CARD_FILE).unlink(missing_ok=True)  # of a call that was killed before it moved the model
     write_model_notes(candidate, _describe(record, study, score))
     promoted = layout.get_arm_model_folder(record.arm)
     if record.hyperparameters:
@@ -65,7 +61,7 @@ def promote(layout: StudyLayout, record: RunRecord, study: Study, make_card: Mak
             if rival != promoted:  # what was promoted stays until `promote_chosen` has another
                 remove_folder(rival)
     else:
-        write_text(candidate / _CARD_FILE, make_card(record))
+        write_card(candidate, make_card(record))
         _move_to_arm(layout, candidate, promoted)
     return True
 
@@ -83,7 +79,7 @@ def promote_chosen(layout: StudyLayout, arm: str, record: RunRecord | None, make
     chosen = promoted if stays and waiting and not waiting.is_dir() else waiting
     is_there = chosen is not None and chosen.is_dir()
     if record is not None and chosen is not None and is_there:
-        write_text(chosen / _CARD_FILE, make_card(record))  # before anything is moved: it may not be possible
+        write_card(chosen, make_card(record))  # before anything is moved: it may not be possible
     if promoted.is_dir() and not stays:
         _put_back(layout, promoted, holder)
     if chosen is not None and is_there and chosen != promoted:
@@ -121,6 +117,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
         task=study.task,
         method=arm.method,
         base=named if traits.has_checkpoint else None,
+        base_revision=_find_base_revision(record, base) if _needs_base(arm) else None,
         base_files=_list_base_files(record) if _needs_base(arm) else None,
         label_cells=str(record.resolved.get("label_cells", "text")),
     )
@@ -133,6 +130,13 @@ def _needs_base(arm: Arm) -> bool:
 
 def _list_base_files(record: RunRecord) -> dict[str, str] | None:
     return record.provenance.checkpoint_files if record.provenance else None
+
+
+def _find_base_revision(record: RunRecord, base: str | None) -> str | None:
+    """The commit of a base that is a hub's id: of folders another digest is noted."""
+    digest = (record.provenance and record.provenance.checkpoint_digest) or ""
+    is_commit = re.fullmatch("[0-9a-f]{40}", digest) is not None
+    return digest if is_commit and base and not Path(base).exists() else None
 
 
 def identify_rivals(run: Run) -> str:
@@ -181,7 +185,7 @@ def _put_back(layout: StudyLayout, model: Path, holder: _Holder | None) -> None:
     elif _list_models(layout, holder.key):
         remove_folder(model)
     else:
-        (model / _CARD_FILE).unlink(missing_ok=True)
+        (model / CARD_FILE).unlink(missing_ok=True)
         model.rename(home)
 
 

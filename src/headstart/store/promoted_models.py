@@ -23,18 +23,22 @@ def describe_model_faults(layout: StudyLayout, done: Mapping[str, RunRecord]) ->
     for arm in dict.fromkeys(record.arm for record in saved):
         of_arm = {record.key: record for record in saved if record.arm == arm}
         folder = layout.get_arm_model_folder(arm)
-        fault = _find_fault(folder, of_arm) if folder.is_dir() else _find_absence(layout, of_arm)
+        fault = find_model_fault(folder, of_arm) if folder.is_dir() else _find_absence(layout, of_arm)
         if fault:
             yield f"{folder}: {fault}; to restore it, delete the record.json of that run, and run again"
 
 
-def _find_fault(folder: Path, of_arm: Mapping[str, RunRecord]) -> str | None:
-    """What of a model in `models/<arm>` is not as its run left it."""
+def find_model_fault(folder: Path, done: Mapping[str, RunRecord]) -> str | None:
+    """What of a model in `models/<arm>` is not as its run left it; None where all is, or nothing is known.
+
+    Args:
+        done: runs by key, those of its arm at least.
+    """
     try:
         key = read_model_notes(folder).run
     except ModelError:  # said, and set aside, where another model takes its place
         key = None
-    record = of_arm.get(key or "")
+    record = done.get(key or "")
     if record is None:
         return None
     for name, digest in _list_saved(record).items():

@@ -19,7 +19,7 @@ from headstart.stats.metrics import (
     count_labels,
     score_sums,
 )
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 
 #: Of the same numbers, added in another order or kept in 32 bits by an earlier version.
 _ROUNDING: Final = 1e-6

@@ -19,8 +19,10 @@ from headstart.store.layout import StudyLayout
 from headstart.store.lease import Fence
 from headstart.store.leftovers import sweep_study_folder
 from headstart.store.looks import log_look, read_looks
-from headstart.store.models import MakeCard, promote, promote_chosen
-from headstart.store.predictions import Predictions, read_predictions
+from headstart.store.model_cards import MakeCard, rewrite_cards
+from headstart.store.models import promote, promote_chosen
+from headstart.store.prediction_tables import Predictions
+from headstart.store.predictions import read_predictions
 from headstart.store.promoted_models import describe_model_faults
 from headstart.store.records import (
     clear_run_folder,
@@ -198,6 +200,11 @@ class RunStore(StudyLayout):
         """As `models.promote_chosen`."""
         self.check_held()
         return promote_chosen(self, arm, record, card)
+
+    def rewrite_cards(self, arms: Iterable[str], done: Mapping[str, RunRecord], card: MakeCard) -> None:
+        """As `model_cards.rewrite_cards`."""
+        self.check_held()
+        rewrite_cards(self, arms, done, card)
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> Path:
         """Write `<out>/<name>` and give its path."""

@@ -34,9 +34,20 @@ def check_sources(
         if source.data_digest != data:
             raise _make_error(record, "other data: a file has changed since", layout)
         # Older versions often could not tell the commit of a hub's checkpoint.
-        if source.checkpoint_digest not in {None, UNKNOWN_DIGEST, *known}:
+        is_other = source.checkpoint_digest not in {None, UNKNOWN_DIGEST, *known}
+        if is_other or _has_other_files(source, checkpoints):
             changed = _describe_changes(source, checkpoints)
             raise _make_error(record, f"another checkpoint: {changed} changed since", layout)
+
+
+def _has_other_files(source: Provenance, checkpoints: Sequence[CheckpointDigest]) -> bool:
+    """Whether the cache holds other files of the same commit of the hub than those that a run began from.
+
+    Files that only one of them has say nothing: a commit is fetched in parts.
+    """
+    before = source.checkpoint_files or {}
+    same = [now.files for now in checkpoints if now.digest == source.checkpoint_digest]
+    return any(now.get(name, digest) != digest for now in same for name, digest in before.items())
 
 
 def _make_error(record: RunRecord, what: str, layout: StudyLayout) -> OtherStudyError:

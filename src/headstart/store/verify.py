@@ -10,11 +10,13 @@ from typing import Final
 from headstart.config.study import Study
 from headstart.config.traits import get_task_traits
 from headstart.errors import DamagedFileError
+from headstart.os_faults import reading
 from headstart.records import RunRecord, Scores
 from headstart.store.digests import find_changed_file
 from headstart.store.ended_packs import read_unsettled
 from headstart.store.layout import StudyLayout
-from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, Predictions
+from headstart.store.prediction_tables import Predictions
+from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE
 from headstart.store.recomputed import find_difference
 from headstart.store.record_bounds import find_impossible
 from headstart.store.records import list_record_files, make_record_error, read_record
@@ -90,7 +92,8 @@ def _verify(record: RunRecord, file: Path, study: Study, read: ReadPredictions, 
         return
     known = record if models else _leave_models_out(record)
     try:
-        changed = find_changed_file(known, file.parent)
+        with reading(file.parent):
+            changed = find_changed_file(known, file.parent)
     except OSError as error:
         raise make_record_error(f"another file of this run cannot be read: {error}", file) from error
     if changed is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.config.traits import TaskName, TaskTraits, get_task_traits
 from headstart.data.corpus import Text
 from headstart.data.tokenise import Tokens

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.data.batches import count_loss_tokens
 from headstart.data.chat_format import describe_prompts, identify_template
 from headstart.data.chat_templates import set_chat_template
@@ -35,12 +35,8 @@ from headstart.models.initialise import initialise_model
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
 from headstart.store.answer_columns import make_answer_columns
-from headstart.store.predictions import (
-    PREDICTIONS_FILE,
-    TOKENS_FILE,
-    make_example_columns,
-    write_table,
-)
+from headstart.store.prediction_writer import make_example_columns, write_table
+from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE
 from headstart.tasks.base import Task
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.data.corpus import CellType, Text
 from headstart.data.tokenise import Tokens, tokenise
 from headstart.device import Precision
@@ -19,7 +19,8 @@ from headstart.engine.finite_logits import check_outputs
 from headstart.engine.member import PackContext
 from headstart.prepared import PreparedRun
 from headstart.records import Scores
-from headstart.store.predictions import PREDICTIONS_FILE, open_predictions
+from headstart.store.prediction_writer import open_predictions
+from headstart.store.predictions import PREDICTIONS_FILE
 from headstart.tasks.base import Task
 from headstart.tasks.columns import LabelColumns, make_columns
 

@@ -9,12 +9,14 @@ import torch
 from headstart.data.corpus import PARTS
 from headstart.device import choose_device
 from headstart.engine.families import patch_position_ids
+from headstart.engine.join_weights import join_weights
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.memory import enable_gradient_checkpointing
 from headstart.engine.schedule import learning_rate
-from headstart.engine.stack import Stack
-from headstart.engine.weights import Weights, WeightsLayout, join_weights
+from headstart.engine.stacked_model import Stack
+from headstart.engine.weights import Weights
+from headstart.engine.weights_layout import WeightsLayout
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, TrainedMethod
 from headstart.methods.lora_layers import cast_base_to_bf16

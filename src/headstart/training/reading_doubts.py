@@ -24,7 +24,7 @@ from headstart.wording import format_count, format_names
 
 #: A share of cut examples above this is worth a warning.
 MAX_TRUNCATED_SHARE: Final = 0.01
-#: Training texts by which two readings of one tokenizer are compared.
+#: Training examples by which two readings of one tokenizer are compared.
 _COMPARED: Final = 100
 
 

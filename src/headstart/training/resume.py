@@ -15,7 +15,7 @@ import torch
 
 from headstart.engine.member import Member, PackContext
 from headstart.engine.optim.base import Moments, Optimiser
-from headstart.engine.train import TrainingState
+from headstart.engine.pack_rows import TrainingState
 from headstart.engine.training_state import (
     StateMark,
     find_states,

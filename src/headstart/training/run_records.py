@@ -19,7 +19,7 @@ from headstart.device import describe_device
 from headstart.engine.generate import Answer
 from headstart.engine.member import Member, PackContext, describe_selection
 from headstart.engine.runtime import StepNotes
-from headstart.engine.weights import WeightsLayout
+from headstart.engine.weights_layout import WeightsLayout
 from headstart.errors import HeadstartError, TrainingError
 from headstart.files import set_modes
 from headstart.methods.base import BuiltModel, RunResult

@@ -19,7 +19,7 @@ from headstart.engine.optim.create import create_optimiser
 from headstart.engine.runtime import StepNotes
 from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
-from headstart.engine.weights import WeightsLayout
+from headstart.engine.weights_layout import WeightsLayout
 from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
 from headstart.files import set_modes
 from headstart.machine_memory import measure_free_memory

@@ -11,7 +11,7 @@ import pytest
 from headstart.analysis.collapse_words import format_rate, warn_of_collapsed
 from headstart.analysis.collapsed import judge_predictions, mark_contrasts, sum_up_collapse
 from headstart.records import Collapse, EpochPoint, OutcomeRow
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from studies import findings_of, make_record, make_study
 
 CLASSES = np.repeat([0, 1], 150)

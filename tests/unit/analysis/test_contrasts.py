@@ -184,10 +184,10 @@ def test_of_a_table_of_scores_nobody_knows_the_training_texts() -> None:
 @pytest.mark.parametrize(
     ("values", "is_sequential", "words"),
     [
-        ({0: 0.815, 1: 0.78, 2: 0.825}, False, "for training texts like these"),
-        ({0: 0.815, 1: 0.78, 2: 0.825}, True, "for other draws from these training texts"),
-        ({7: 0.815, 8: 0.78, 9: 0.825}, False, "for other draws from these training texts"),
-        ({0: 0.825, 1: 0.845, 2: 0.835}, False, "for other draws from these training texts"),
+        ({0: 0.815, 1: 0.78, 2: 0.825}, False, "for training examples like these"),
+        ({0: 0.815, 1: 0.78, 2: 0.825}, True, "for other draws from these training examples"),
+        ({7: 0.815, 8: 0.78, 9: 0.825}, False, "for other draws from these training examples"),
+        ({0: 0.825, 1: 0.845, 2: 0.835}, False, "for other draws from these training examples"),
     ],
     ids=["an interval", "a confidence sequence", "no seed in common", "equal differences"],
 )

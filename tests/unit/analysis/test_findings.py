@@ -13,7 +13,9 @@ from scipy import stats
 
 from headstart.analysis.findings import make_findings
 from headstart.records import SCHEMA_VERSION, Look, StoppingRule, StudyWarning
-from headstart.store.predictions import Predictions, open_predictions, read_predictions
+from headstart.store.prediction_tables import Predictions
+from headstart.store.prediction_writer import open_predictions
+from headstart.store.predictions import read_predictions
 from headstart.tasks.columns import ClassColumns
 from studies import findings_of, make_record, make_study
 

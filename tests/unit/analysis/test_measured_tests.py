@@ -8,7 +8,7 @@ from sacrebleu.metrics import CHRF
 
 from headstart.analysis.measured_tests import measure_predictions, score_prompts
 from headstart.stats.answers import measure_answers
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 
 ANSWERS = ["a cat sat", "dogs", "the sun is up", "", "rain in may", "one two"]
 REFERENCES = ["the cat sat", "a dog", "the sun was up", "no", "rain in May", "one two"]

@@ -12,7 +12,7 @@ from headstart.analysis.findings import Findings, make_findings
 from headstart.analysis.outcomes import find_collapses, list_outcomes
 from headstart.analysis.study_runs import order_runs
 from headstart.records import OutcomeRow
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from studies import make_record, make_study
 
 #: Of a hundred test examples seventy are of the first class.
@@ -124,5 +124,6 @@ def test_findings_hold_them_by_size_and_arm() -> None:
     ]
     (warning,) = (one for one in values["warnings"] if one["kind"] == "collapsed")
     assert warning["message"].startswith(
-        "random collapsed in 2 of 2 runs with 2 training texts (always 'a'): at learning rate 3e-5 nothing "
+        "random collapsed in 2 of 2 runs with 2 training examples (always 'a'): at learning rate 3e-5 "
+        "nothing "
     )

@@ -12,7 +12,7 @@ from headstart.analysis.judging import Judging
 from headstart.analysis.ranking import Ranking, find_cheapest, mark_ranking, rank_arms
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import describe_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import ArmCost, Execution, OutcomeRow, Parameters, RunRecord
 from studies import ByArm, findings_of
 

@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from headstart.analysis.references import find_reference
 from headstart.analysis.study_runs import order_runs
 from headstart.records import Reference
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from studies import make_record, make_study
 
 

@@ -24,7 +24,7 @@ from headstart.analysis.study_runs import order_runs
 from headstart.config.metrics import describe_metric
 from headstart.stats.example_intervals import estimate_examples_interval
 from headstart.stats.measures import MeanMeasure
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 from studies import make_record, make_study
 
 ONES = np.ones((1, 8))

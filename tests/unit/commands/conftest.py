@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow.parquet as parquet
 import pytest
 
+import headstart
+
 
 @pytest.fixture
 def bloom_config(tmp_path: Path) -> Path:
@@ -53,3 +55,11 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]]:
         return calls
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, study_in: Callable[..., Path]) -> Path:
+    """The output of a small study of three seeds."""
+    where = tmp_path_factory.mktemp("compared")
+    headstart.run(headstart.load_study(study_in(where, seeds=[0, 1, 2])))
+    return where / "out"

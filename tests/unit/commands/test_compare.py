@@ -1,4 +1,4 @@
-"""`headstart compare` on a table, a study's folder and two of them: the laboratory's numbers, mistakes."""
+"""`headstart compare` on a table and on a study's folder: the laboratory's numbers, mistakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 import headstart
 from headstart.cli import main
 from headstart.commands.compare import compare
-from headstart.errors import HeadstartError
 from headstart.report.conclusions import explain_comparison
 from headstart.stats.two_way import estimate_two_way
 
@@ -89,14 +88,6 @@ def test_a_margin_is_in_points(tmp_path: Path) -> None:
     assert compare(file, margin=0.5).contrasts[0].verdict == "no difference"
     assert compare(file, margin=0.1).contrasts[0].verdict == "not worse"
     assert compare(file, margin=0.01).contrasts[0].verdict == "undecided"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, study_in: StudyFile) -> Path:
-    """The output of a small study of two seeds."""
-    where = tmp_path_factory.mktemp("compared")
-    headstart.run(headstart.load_study(study_in(where, seeds=[0, 1, 2])))
-    return where / "out"
 
 
 def test_a_studys_test_examples_are_known(folder: Path) -> None:
@@ -190,35 +181,6 @@ def test_comparing_needs_no_torch(lab: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_two_studies_are_compared_arm_by_arm(
-    folder: Path, tmp_path: Path, study_in: StudyFile, capfd: pytest.CaptureFixture[str]
-) -> None:
-    longer = {"epochs": 2, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
-    headstart.run(headstart.load_study(study_in(tmp_path, seeds=[0, 1, 2], training=longer)))
-    comparison = headstart.compare_studies(folder, tmp_path / "out")
-    assert [(row.arm, row.control) for row in comparison.contrasts] == [
-        (f"{arm} (B)", f"{arm} (A)") for arm in ("pretrained", "random", "words")
-    ]
-    assert {row.test_examples for row in comparison.contrasts} == {24}
-    assert comparison.contrasts[-1].difference == 0  # the bag of words is the same in both
-    assert (comparison.control, comparison.step_worth) == (None, ())
-    assert main(["compare", str(folder), str(tmp_path / "out")]) == 0
-    assert "B vs A" in capfd.readouterr().out
-
-
-def test_studies_of_other_test_examples_are_refused(
-    folder: Path, tmp_path: Path, study_in: StudyFile
-) -> None:
-    file = study_in(tmp_path, seeds=[0])
-    test = tmp_path / "reviews" / "test.jsonl"
-    test.write_text(
-        "".join(test.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8"
-    )
-    headstart.run(headstart.load_study(file))
-    with pytest.raises(HeadstartError, match="tested on different examples"):
-        headstart.compare_studies(folder, tmp_path / "out")
-
-
 @pytest.mark.parametrize(
     ("text", "words", "message"),
     [
@@ -241,13 +203,6 @@ def test_mistakes_are_named(
     file.write_text(text, encoding="utf-8")
     assert main(["compare", str(file), *words]) == 2
     assert message in capfd.readouterr().err
-
-
-def test_studies_without_a_shared_arm_are_refused(lab: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.csv"
-    other.write_text("arm,seed,accuracy\nnobody,0,60\nnobody,1,61\n", encoding="utf-8")
-    with pytest.raises(HeadstartError, match="share no arm of the same size"):
-        headstart.compare_studies(lab, other)
 
 
 def test_a_folder_of_an_earlier_version_is_refused(

@@ -10,6 +10,7 @@ import pytest
 
 from headstart import load_study, plan, run
 from headstart.cli import main
+from headstart.stages import listen_to_stages
 
 StudyFile = Callable[..., Path]
 
@@ -33,8 +34,11 @@ def test_when_all_is_done_nothing_is_left_to_pay(study_file: StudyFile) -> None:
 
 def test_what_takes_a_while_is_told(study_file: StudyFile) -> None:
     logged: list[str] = []
-    plan(load_study(study_file(workers=1)), logged.append, probe=True)
-    assert logged == ["making a few steps of each kind of run"]
+    told: list[str] = []
+    with listen_to_stages(told.append):
+        plan(load_study(study_file(workers=1)), logged.append, probe=True)
+    assert "timing a few steps of each kind of run" in told
+    assert logged == []
 
 
 def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:

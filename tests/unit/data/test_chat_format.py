@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chat_models import MARKED, TEMPLATES, TURN_END, make_chat_tokenizer
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.data.chat_format import ChatFormat, describe_prompts, find_stop_ids, identify_template
 from headstart.data.chat_templates import set_chat_template
 from headstart.data.corpus import Text

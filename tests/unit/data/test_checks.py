@@ -133,7 +133,7 @@ def test_label_absent_from_train_is_refused(tmp_path: Path, part: str) -> None:
 
 def test_single_class_is_refused(tmp_path: Path) -> None:
     error = refused(tmp_path, [("a", "x"), ("b", "x")])
-    assert error.got == "a single class, 'x', in the training texts"
+    assert error.got == "a single class, 'x', in the training examples"
 
 
 @pytest.mark.parametrize("label", [None, float("nan"), "", "  "])
@@ -163,7 +163,7 @@ def test_empty_part_is_refused(tmp_path: Path, part: str) -> None:
 
 def test_size_above_the_training_texts_is_refused(tmp_path: Path) -> None:
     error = refused(tmp_path, PLAIN, sizes=[4, 5, "all"])
-    assert error.got == "size 5 is more than the 4 training texts"
+    assert error.got == "size 5 is more than the 4 training examples"
 
 
 def test_size_of_all_training_texts_is_let_through(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_text_on_both_labels_in_train_is_no_other_label(tmp_path: Path) -> None:
 def test_imbalance_is_noticed_from_ten_to_one(tmp_path: Path, common: int, noticed: bool) -> None:
     train: list[Line] = [(f"text {i}", "big") for i in range(common)] + [("p", "small"), ("q", "small")]
     expected = (
-        f"class 'big' has {common} training texts, 'small' has 2: "
+        f"class 'big' has {common} training examples, 'small' has 2: "
         "use macro_f1 or balanced_accuracy alongside accuracy"
     )
     assert notices(corpus(tmp_path, train), "imbalance") == ([expected] if noticed else [])

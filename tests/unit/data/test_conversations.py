@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoTokenizer
 
-from headstart.config.study import Data, Prompts
+from headstart.config.language_section import Prompts
+from headstart.config.study import Data
 from headstart.data.chat_templates import set_chat_template
 from headstart.data.conversations import (
     drop_last_answer,

@@ -115,7 +115,7 @@ def test_what_macs_leave_in_class_folders_is_passed_over(tmp_path: Path) -> None
     "names", [("reviews_train.csv", "reviews_test.csv"), ("a.csv", "test.csv"), ("x-train.csv", "x.dev.csv")]
 )
 def test_files_of_several_parts_are_not_read_as_one(tmp_path: Path, names: tuple[str, ...]) -> None:
-    """The test would be among the training texts."""
+    """The test would be among the training examples."""
     for name in names:
         (tmp_path / name).write_text("text,label\na,x\n")
     with pytest.raises(DataError, match="files that are named after several parts: ") as caught:

@@ -1,4 +1,4 @@
-"""Test texts are grouped by the column that a study means, and where they are equal; by no other."""
+"""Test examples are grouped by the column that a study means, and where they are equal; by no other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def warnings(loaded: Corpus) -> list[str]:
 
 
 def lines(*names: object, column: str = "group", **more: Any) -> list[dict[str, Any]]:
-    """Different test texts of these groups."""
+    """Different test examples of these groups."""
     return [{"text": f"text {i}", "label": i % 2, column: name, **more} for i, name in enumerate(names)]
 
 
@@ -146,7 +146,7 @@ def test_one_value_that_nobody_named_is_no_group(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, lines(*["test"] * 12))
     assert groups(loaded) is None
     assert warnings(loaded) == [
-        "column group has one value in all test texts, so it is not used to group them"
+        "column group has one value in all test examples, so it is not used to group them"
     ]
 
 
@@ -154,15 +154,17 @@ def test_one_value_of_a_named_column_is_one_group(tmp_path: Path) -> None:
     loaded = corpus(tmp_path, lines(*["Ida"] * 12, column="film"), group="film")
     assert groups(loaded) == [0] * 12
     (message,) = warnings(loaded)
-    assert message.startswith("all test texts are in one group (column film): intervals hold for this test")
+    assert message.startswith(
+        "all test examples are in one group (column film): intervals hold for this test"
+    )
 
 
 @pytest.mark.parametrize(("n_groups", "is_few"), [(9, True), (10, False)])
 def test_few_groups_are_warned_of(tmp_path: Path, n_groups: int, is_few: bool) -> None:
     loaded = corpus(tmp_path, lines(*(i % n_groups for i in range(60))))
     expected = (
-        f"all test texts are in {n_groups} groups (column group): intervals over so few are uncertain; if "
-        "this is not how test texts are grouped, set data.group to another column, or to null"
+        f"all test examples are in {n_groups} groups (column group): intervals over so few are uncertain; if "
+        "this is not how test examples are grouped, set data.group to another column, or to null"
     )
     assert warnings(loaded) == ([expected] if is_few else [])
 

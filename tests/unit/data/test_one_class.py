@@ -43,7 +43,7 @@ def test_subsets_of_one_class_are_those_that_are_drawn(counts: tuple[int, int], 
     drawn = [train.labels[draw_training_texts(train, size, seed, study.data)] for seed in range(seeds)]
     alone = [seed for seed, labels in enumerate(drawn) if len(set(labels.tolist())) == 1]
     expected = [
-        f"size {size}: in {len(alone)} of {seeds} seeds all training texts have the same label "
+        f"size {size}: in {len(alone)} of {seeds} seeds all training examples have the same label "
         f"(seed {seed}: class 'x'), so nothing can be learnt from them; use larger sizes"
         for seed in alone[:1]
     ]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from headstart.config.study import Prompts
+from headstart.config.language_section import Prompts
 from headstart.data.batches import IGNORE_INDEX, collate, count_loss_tokens
 from headstart.data.chat_templates import set_chat_template
 from headstart.data.corpus import Text

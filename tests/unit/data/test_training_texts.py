@@ -131,7 +131,7 @@ def test_rows_of_one_group_have_one_number() -> None:
 def test_more_folds_than_texts_or_groups_are_refused() -> None:
     check_folds(NUMBERS, data("folds", folds=23))
     check_folds(NUMBERS, data("fixed", folds=24))
-    with pytest.raises(DataError, match=r"data\.folds: 24 folds of 23 training texts"):
+    with pytest.raises(DataError, match=r"data\.folds: 24 folds of 23 training examples"):
         check_folds(NUMBERS, data("folds", folds=24))
-    with pytest.raises(DataError, match="5 folds of 3 training groups of texts"):
+    with pytest.raises(DataError, match="5 folds of 3 groups of training examples"):
         check_folds(examples([0] * 6, [0, 0, 1, 1, 2, 2]), data("folds"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import headstart.engine.evaluate as module
-from headstart.engine.train import evaluate_part
+from headstart.engine.epochs import evaluate_part
 from headstart.errors import TrainingError
 from tiny import PAD, make_tiny_context, make_tiny_model, make_tiny_tokens, make_tiny_weights
 

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 import headstart
 from headstart import Stack, stack, unstack
-from headstart.engine.stack import find_stacking_obstacle
+from headstart.engine.stackable_layers import find_stacking_obstacle
 from headstart.errors import StackError
 from headstart.models.vocabulary import CompactEmbedding, compact_embedding
 from tiny import PAD, VOCABULARY, make_tiny_config, make_tiny_model, max_difference

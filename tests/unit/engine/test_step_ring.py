@@ -13,10 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from headstart.config.runs import Run
 from headstart.engine import step_ring
 from headstart.engine.member import Member, StepMark
+from headstart.engine.pack_rows import TrainingState
 from headstart.engine.runtime import StepNotes
-from headstart.engine.stack import count_members
+from headstart.engine.stacked_model import count_members
 from headstart.engine.step_ring import StepRing, choose_read_interval
-from headstart.engine.train import TrainingState, iter_training_steps, train
+from headstart.engine.train import iter_training_steps, train
 from headstart.events import EpochDone, StepDone
 from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, make_tiny_weights
 from watched import watch_optimiser
@@ -135,7 +136,7 @@ def test_the_host_waits_once_for_many_steps_of_any_number_of_members(
     """30 steps in epochs of 10, each of which ends with a read. At first it waited once a member and pass."""
     members = [Member(make_tiny_run(seed, epochs=3), np.arange(60)) for seed in range(count)]
     weights = make_tiny_weights([make_tiny_model(seed=seed) for seed in range(count)])
-    monkeypatch.setattr("headstart.engine.train.evaluate_part", _no_evaluation)
+    monkeypatch.setattr("headstart.engine.epochs.evaluate_part", _no_evaluation)
     with _Waits(monkeypatch) as waits:
         train(members, weights, make_tiny_context(), EventRecorder(), read_every=read_every)
     assert (waits.reads, waits.steps_read) == (reads, 30)

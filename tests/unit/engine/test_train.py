@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from headstart.engine.epochs import evaluate_part
 from headstart.engine.evaluate import require_scores
 from headstart.engine.member import Member, iter_step_batches
-from headstart.engine.train import evaluate_part, train
+from headstart.engine.train import train
 from headstart.errors import TrainingError
 from tiny import (
     EventRecorder,
@@ -81,7 +82,7 @@ def test_each_part_is_measured_once_an_epoch(curves: Any, monkeypatch: pytest.Mo
         measured.append(part)
         return evaluate_part(module, part, *more)
 
-    monkeypatch.setattr("headstart.engine.train.evaluate_part", counting)
+    monkeypatch.setattr("headstart.engine.epochs.evaluate_part", counting)
     train_members([make_tiny_run(epochs=2)], [make_tiny_model()], make_tiny_context(curves=curves))
     assert sorted(measured) == sorted([*{"valid", *curves}] * 2)
 
@@ -161,7 +162,7 @@ def _break_outputs(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
             scores[seed] = TrainingError("the model's outputs for example 1 are nan or infinite")
         return scores
 
-    monkeypatch.setattr("headstart.engine.train.evaluate_part", spoil)
+    monkeypatch.setattr("headstart.engine.epochs.evaluate_part", spoil)
 
 
 def _train_three() -> list[Member]:

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 
 from headstart.engine.member import Member
 from headstart.engine.optim.create import create_optimiser
-from headstart.engine.train import TrainingState, train
+from headstart.engine.pack_rows import TrainingState
+from headstart.engine.train import train
 from headstart.os_faults import MachineError
 from kept_states import load_last, save_after
 from tiny import (

@@ -13,9 +13,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 
 from headstart.config.study import Lora
+from headstart.engine.join_weights import join_weights
 from headstart.engine.member import Member
 from headstart.engine.train import train
-from headstart.engine.weights import join_weights
 from headstart.errors import ModelError
 from headstart.methods.four_bits import count_matrix_weights, list_quantisable_layers, quantise_model
 from headstart.methods.lora_layers import (

@@ -11,6 +11,7 @@ import pytest
 
 from headstart.errors import HeadstartError, ModelError
 from headstart.models.checkpoints import open_checkpoint, resolve_location
+from headstart.models.digests import digest_files
 from headstart.models.hub import is_pinned
 from headstart.store.runs import RunStore
 from small_studies import make_record
@@ -78,6 +79,13 @@ def test_a_folder_of_runs_refuses_an_id_whose_commit_is_another_now(hub: Move, t
 def make_provenance(checkpoint: str) -> dict[str, object]:
     names = ("headstart", "python", "torch", "transformers", "numpy", "platform", "processor", "started")
     return dict.fromkeys(names, "1") | {"commit": None, "data_digest": "d", "checkpoint_digest": checkpoint}
+
+
+def test_the_files_of_an_id_s_commit_are_noted(hub: Move, tiny_model: Path) -> None:
+    source = open_checkpoint("org/tiny", "classification", ("bad", "good")).source
+    assert source.digest == FIRST
+    assert source.files == digest_files(tiny_model)
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= source.files.keys()
 
 
 @pytest.mark.parametrize("name", ["org/tiny@nowhere", f"org/other@{FIRST}"])

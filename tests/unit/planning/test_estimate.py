@@ -13,9 +13,11 @@ import pytest
 from fake_gpus import fake_gpus, make_gpus
 from headstart import Plan, load_study, plan, run
 from headstart.config.runs import expand_runs
-from headstart.planning.estimate import StudyEstimate, describe_expected, estimate_study, predict_seconds
+from headstart.planning.estimate import estimate_study
+from headstart.planning.expected import describe_expected, predict_seconds
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepTimes
+from headstart.planning.study_estimate import StudyEstimate
 from headstart.records import Range
 from headstart.training.prepare import prepare_study
 

@@ -173,3 +173,21 @@ def test_who_is_idle_takes_the_next(
     going: list[float], waiting: list[float], workers: int, expected: float
 ) -> None:
     assert find_makespan(going, waiting, workers) == expected
+
+
+def test_between_events_it_counts_down_and_never_up_or_below_zero() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    assert left.count_down() is None
+    left.plan(plan(2, 100.0))
+    list(train(left, clock, "0", steps=10, seconds=10.0))
+    left.renew()
+    told = []
+    for _ in range(300):
+        seconds = left.count_down()
+        assert seconds is not None
+        told.append(seconds)
+        clock.now += 1.0
+    assert told[0] == left.estimate()
+    assert all(before >= after for before, after in pairwise(told))
+    assert told[-1] == 0.0

@@ -162,7 +162,9 @@ def test_a_margin_stated_after_the_results_is_said_beside_the_verdict() -> None:
 
 def test_the_table_says_for_which_training_texts_verdicts_hold() -> None:
     found = find("clear", 0, 3, ["all"], None, False)
-    assert "Verdicts hold for these training texts" in " ".join(rendered_lines(render_results_table(found)))
+    assert "Verdicts hold for these training examples" in " ".join(
+        rendered_lines(render_results_table(found))
+    )
     assert not any(
         "Verdicts hold" in sentence for sentence in choose_closing([*map(rank, close_study(found))])[:2]
     )

@@ -76,9 +76,9 @@ def test_marks() -> None:
 
 def test_the_end_of_a_runs_line() -> None:
     collapse = Collapse(reason="one answer", answer="'positive'", count=300, n_examples=300)
-    assert describe_collapse(collapse) == "; collapsed: answers 'positive' for 300 of 300 examples"
+    assert describe_collapse(collapse) == "; collapsed: answers 'positive' for 300 of 300 test examples"
     at_chance = {"reason": "loss", "right": 151, "loss": 0.6921, "chance_loss": 0.6931}
     assert describe_collapse(collapse.model_copy(update=at_chance)) == (
-        "; collapsed: training loss ended at 0.692 (guessing: 0.693), 151 of 300 examples right"
+        "; collapsed: training loss ended at 0.692 (guessing: 0.693), 151 of 300 test examples right"
     )
     assert describe_collapse(None) == ""

@@ -11,13 +11,8 @@ from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
 from headstart.errors import HeadstartError
 from headstart.records import Look, OutcomeRow, StoppingRule, WorthRow
-from headstart.report.comparison import (
-    make_tables,
-    name_tables,
-    render_comparison,
-    render_comparison_latex,
-    render_comparison_markdown,
-)
+from headstart.report.comparison import render_comparison, render_comparison_latex, render_comparison_markdown
+from headstart.report.comparison_tables import make_tables, name_tables
 from studies import rendered_lines
 
 LAB = """arm,seed,accuracy

@@ -71,7 +71,7 @@ def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert draw_conclusions(findings_of()) == [
         "pretrained beats random by 17.2 points: 80.7% vs 63.5% accuracy (95% interval "
         "+9.3 to +25.1; 3 seeds).",
-        "Verdicts hold for these training texts.",
+        "Verdicts hold for these training examples.",
     ]
 
 
@@ -154,7 +154,7 @@ def test_one_seed_is_warned_of() -> None:
         "No clear difference between pretrained and random: 90.0% vs 50.0% accuracy (one seed, so no "
         "interval).",
         "One seed gives no interval; use seeds=3 or more.",
-        "Verdicts hold for these training texts.",
+        "Verdicts hold for these training examples.",
     ]
 
 
@@ -329,10 +329,10 @@ def test_near_the_ceiling_a_verdict_names_errors() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "for these training texts"),
-        ({"data": {"path": "a.csv", "training_texts": "folds"}}, "for training texts like these"),
-        ({"data": {"path": "a.csv", "training_texts": "bootstrap"}}, "for training texts like these"),
-        ({"sizes": [2000]}, "for other draws of 2,000 of these training texts"),
+        ({}, "for these training examples"),
+        ({"data": {"path": "a.csv", "training_texts": "folds"}}, "for training examples like these"),
+        ({"data": {"path": "a.csv", "training_texts": "bootstrap"}}, "for training examples like these"),
+        ({"sizes": [2000]}, "for other draws of 2,000 of these training examples"),
     ],
 )
 def test_verdicts_say_for_which_training_texts_they_hold(changes: dict[str, Any], words: str) -> None:
@@ -342,9 +342,9 @@ def test_verdicts_say_for_which_training_texts_they_hold(changes: dict[str, Any]
 
 
 def test_each_size_has_its_own_question() -> None:
-    rows = [contrast(size=10, holds_for="for other draws"), contrast(holds_for="for these training texts")]
+    rows = [contrast(size=10, holds_for="for other draws"), contrast(holds_for="for these training examples")]
     assert explain_comparison(comparison(*rows))[-1] == (
-        "Verdicts hold at size 10 for other draws, at size all for these training texts."
+        "Verdicts hold at size 10 for other draws, at size all for these training examples."
     )
 
 
@@ -363,7 +363,9 @@ def test_a_table_never_says_no_difference_beside_an_interval_without_zero(
 
 
 def test_sizes_that_seeds_draw_are_told_of_once() -> None:
-    draws = [contrast(size=n, holds_for=f"for other draws of {n} of these training texts") for n in (16, 64)]
+    draws = [
+        contrast(size=n, holds_for=f"for other draws of {n} of these training examples") for n in (16, 64)
+    ]
     assert list(describe_training_texts(draws)) == [
-        "Verdicts hold for other draws of as many of these training texts."
+        "Verdicts hold for other draws of as many of these training examples."
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from headstart.analysis.judgements import Agreement
 from headstart.report.judge import describe_judgements, explain_judgements, make_judgement_tables
-from headstart.stats.paired_comparison import Verdict
+from headstart.stats.verdicts import Verdict
 from judged_studies import build_judgements
 
 FOUND = build_judgements()

@@ -11,7 +11,7 @@ from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
 from headstart.config.metrics import describe_metric
 from headstart.records import Contrast, RelativeErrors
-from headstart.report.comparison import make_tables
+from headstart.report.comparison_tables import make_tables
 from headstart.report.conclusions import explain_comparison
 from headstart.report.one_more_run import describe_errors, explain_one_more_run, make_one_more_run_table
 

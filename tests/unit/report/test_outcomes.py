@@ -22,7 +22,7 @@ def test_runs_that_failed() -> None:
     rows = [make_row(n_failed=2, n_collapsed=None), make_row("lora", 50, n_failed=1, n_collapsed=1)]
     (failed,) = describe_failed_runs(rows)
     assert failed.startswith(
-        "Some runs failed and are excluded (2 of 10 of random, 1 of 10 of lora with 50 examples)"
+        "Some runs failed and are excluded (2 of 10 of random, 1 of 10 of lora with 50 training examples)"
     )
 
 

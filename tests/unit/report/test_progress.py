@@ -125,9 +125,33 @@ def test_the_bar_shows_the_time_left_once_it_is_known() -> None:
     for step in (1, 2, 3):
         clock.now += 10.0
         progress.on_event(StepDone(RUN, step, 10, 0.25, 1e-5))
-        notes.append(progress._bars.tasks[0].fields["note"])
+        notes.append(progress._bars.tasks[0].fields["note"]())
     progress.hide()
     assert notes == ["", "about 6 min left", "about 6 min left"]
+
+
+def test_the_time_left_goes_down_by_the_clock_while_nothing_is_told() -> None:
+    """As while a run is tested: no event comes then. The bar is drawn all the time."""
+    clock, stream = _Clock(), StringIO()
+    progress = StudyProgress(
+        "accuracy", Console(file=stream, width=100, force_terminal=True, _environ={}), clock
+    )
+    progress.begin(4)
+    progress.on_event(_plan(100.0))
+    progress.on_event(RunStarted(RUN))
+    for step in (1, 2):
+        clock.now += 10.0
+        progress.on_event(StepDone(RUN, step, 10, 0.25, 1e-5))
+    note = progress._bars.tasks[0].fields["note"]
+    told = []
+    for _ in range(5):
+        told.append(note())
+        clock.now += 100.0
+    progress._bars.refresh()
+    progress.hide()
+    assert told[:2] == ["about 6 min left", "about 5 min left"]
+    assert told[-1] == "almost done", "never below zero"
+    assert "almost done" in stream.getvalue()
 
 
 def test_a_log_tells_the_time_left_with_each_run_and_at_most_every_half_minute_without() -> None:

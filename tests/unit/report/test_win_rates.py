@@ -10,7 +10,7 @@ import pytest
 
 from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
-from headstart.report.comparison import make_tables
+from headstart.report.comparison_tables import make_tables
 from headstart.report.conclusions import explain_comparison
 from headstart.report.win_rates import format_rate, make_win_rates_table
 from judged_studies import answer_alike, write_answered_study

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from headstart.stats.bounded import limit_variance
-from headstart.stats.paired_comparison import PairedScores, compare_paired, compare_unpaired
+from headstart.stats.compared import PairedScores
+from headstart.stats.paired_comparison import compare_paired
 from headstart.stats.sequential import SequenceKind, compute_sequential_interval
 from headstart.stats.two_way import estimate_difference, estimate_two_way
+from headstart.stats.unpaired_comparison import compare_unpaired
 
 
 def draw_right(draws: np.random.Generator, n_seeds: int, n_examples: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Paired comparisons: the laboratory's numbers, intervals for several at once, and verdicts."""
+"""Paired comparisons: the laboratory's numbers, and intervals for several at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from headstart.stats.compared import PairedScores
 from headstart.stats.confidence_sequence import compute_confidence_sequence
-from headstart.stats.paired_comparison import PairedScores, compare_paired, judge
+from headstart.stats.paired_comparison import compare_paired
 from headstart.stats.paired_tests import mcnemar_p
 from headstart.stats.resample import draw_example_counts
 from headstart.stats.sequential import compute_sequential_interval
 from headstart.stats.two_way import estimate_two_way
+from headstart.stats.verdicts import judge
 
 RANDOM = np.array([62.5, 64.5, 63.5])
 PRETRAINED = np.array([81.5, 78.0, 82.5])
@@ -230,29 +232,6 @@ def test_the_interval_for_all_at_once_is_bonferronis() -> None:
     assert (found.family_low, found.family_high) == pytest.approx((ends.low, ends.high))
     assert found.p is not None
     assert found.p_adjusted == pytest.approx(4 * found.p)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "margin", "verdict"),
-    [
-        (0.01, 0.2, None, "better"),
-        (-0.2, -0.01, None, "worse"),
-        (-0.1, 0.2, None, "undecided"),
-        (None, None, 0.1, "undecided"),
-        (-0.01, 0.02, 0.03, "no difference"),
-        (0.01, 0.02, 0.03, "no difference"),  # better, by less than matters
-        (-0.01, 0.02, 0.015, "not worse"),
-        (-0.02, 0.01, 0.015, "undecided"),
-        (0.01, 0.2, 0.03, "better"),
-        (-0.2, -0.01, 0.03, "worse"),
-    ],
-)
-def test_verdicts_are_read_off_the_interval(
-    low: float | None, high: float | None, margin: float | None, verdict: str
-) -> None:
-    assert judge(low, high, margin=margin) == verdict
-    turned = (None, None) if low is None or high is None else (-high, -low)
-    assert judge(*turned, margin=margin, lower_is_better=True) == verdict
 
 
 def test_which_way_is_better_turns_the_fiducial_probability_round() -> None:

@@ -11,13 +11,9 @@ from sacrebleu.metrics import CHRF
 
 from headstart.errors import OutputError
 from headstart.store.answer_columns import make_answer_columns, read_answered_prompts
-from headstart.store.predictions import (
-    PREDICTIONS_FILE,
-    Predictions,
-    make_example_columns,
-    read_predictions,
-    write_table,
-)
+from headstart.store.prediction_tables import Predictions
+from headstart.store.prediction_writer import make_example_columns, write_table
+from headstart.store.predictions import PREDICTIONS_FILE, read_predictions
 
 ANSWERS = ("bbb", "", "a long answer", "東京")
 REFERENCES = ("bbb", "nothing", "a longer one", "東京都")

@@ -193,17 +193,31 @@ def test_who_read_an_old_state_does_not_take_what_another_took_since(tmp_path: P
         assert list_names(tmp_path) == ["a.9.held"]
 
 
+@pytest.mark.parametrize("name", ["EPERM", "ENOTSUP", "EMLINK", "ENOSYS"])
 def test_where_links_are_not_possible_files_are_made_exclusively(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise PermissionError("no links here")
+        raise OSError(getattr(errno, name), "no links here")
 
     monkeypatch.setattr(os, "link", refuse)
     with hold(tmp_path):
         assert list_names(tmp_path) == ["a.1.held"]
         with pytest.raises(OutputError, match="in use"):
             hold(tmp_path)
+
+
+def test_where_no_thread_can_begin_the_lease_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OutputError, match="the thread that renews the lock cannot start: too many"):
+            hold(tmp_path)
+    assert list_names(tmp_path) == ["a.1.free"]
 
 
 def test_the_count_goes_on_while_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

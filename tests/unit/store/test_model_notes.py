@@ -46,8 +46,10 @@ def test_keys_on_disk(tmp_path: Path) -> None:
         "task": "classification",
         "method": "lora",
         "base": "org/model",
+        "base_revision": None,
         "base_files": None,
         "label_cells": "text",
+        "card": None,
     }
 
 

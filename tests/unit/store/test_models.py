@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import shutil
@@ -66,6 +67,7 @@ def test_best_model_has_notes_of_its_run(tmp_path: Path) -> None:
         method="lora",
         base="m",
         label_cells="int",
+        card=hashlib.sha256(b"card").hexdigest(),
     )
 
 

@@ -14,15 +14,9 @@ from headstart.engine.answers import score_answers
 from headstart.engine.generate import Answer
 from headstart.engine.metrics import compute_token_scores
 from headstart.store.answer_columns import make_answer_columns
-from headstart.store.predictions import (
-    PREDICTIONS_FILE,
-    TOKENS_FILE,
-    Predictions,
-    make_example_columns,
-    open_predictions,
-    read_predictions,
-    write_table,
-)
+from headstart.store.prediction_tables import Predictions
+from headstart.store.prediction_writer import make_example_columns, open_predictions, write_table
+from headstart.store.predictions import PREDICTIONS_FILE, TOKENS_FILE, read_predictions
 from headstart.store.recomputed import find_difference
 from headstart.tasks import load_task
 from headstart.tasks.columns import make_columns

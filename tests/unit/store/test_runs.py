@@ -15,7 +15,8 @@ import pytest
 from headstart.config.load import load_study
 from headstart.errors import OutputError
 from headstart.records import StoppingRule
-from headstart.store.predictions import PREDICTIONS_FILE, write_table
+from headstart.store.prediction_writer import write_table
+from headstart.store.predictions import PREDICTIONS_FILE
 from headstart.store.provenance import collect_provenance
 from headstart.store.runs import RunStore
 from small_studies import make_record, make_study

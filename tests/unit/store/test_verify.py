@@ -13,14 +13,9 @@ from headstart.config.traits import TASKS
 from headstart.errors import DamagedFileError, OutputError
 from headstart.records import RunRecord
 from headstart.store.answer_columns import make_answer_columns
-from headstart.store.predictions import (
-    PREDICTIONS_FILE,
-    PredictionReader,
-    Predictions,
-    make_example_columns,
-    open_predictions,
-    write_table,
-)
+from headstart.store.prediction_tables import Predictions
+from headstart.store.prediction_writer import make_example_columns, open_predictions, write_table
+from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
 from headstart.store.recomputed import compute_test_scores
 from headstart.store.runs import RunStore
 from headstart.store.verify import DamagedRun, list_done

@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 
 from headstart.analysis.measured_tests import ReadPredictions
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import RunRecord
 from headstart.stats.class_agreement import find_most_frequent
 from headstart.store.class_probabilities import read_class_probabilities
-from headstart.store.predictions import Predictions
+from headstart.store.prediction_tables import Predictions
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from headstart.analysis.details.class_cells import ClassCell, LabelCell
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.stats.class_agreement import count_pairs, measure_seed_agreement
 from headstart.stats.metrics import divide_or_zero
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.analysis.study_runs import StudyRuns, list_cells
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import RunRecord
 
 

@@ -10,12 +10,14 @@ from typing import Final
 import numpy as np
 
 from headstart.config.best_epoch import is_better_epoch
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import EpochPoint, RunRecord
-from headstart.store.step_losses import read_step_losses
+from headstart.store.event_scalars import read_scalars
 
 #: Of a curve of losses: more cannot be told apart in a figure of a column's width.
 _MOST_POINTS: Final = 200
+#: What `trackers.tensorboard` calls the training loss of a step.
+LOSS_TAG: Final = "train/loss"
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _list_tests(epochs: Sequence[EpochPoint], metric: str) -> tuple[float, ...] 
 
 def find_loss_curve(run: RunRecord, folder: Path) -> LossCurve:
     """The training loss of a run whose TensorBoard files lie there."""
-    by_step = read_step_losses(folder)
+    by_step = read_scalars(folder).get(LOSS_TAG, {})
     if not by_step:
         return LossCurve(tuple(one.step for one in run.epochs), tuple(one.train_loss for one in run.epochs))
     return thin_losses(np.array(list(by_step)), np.array(list(by_step.values())))

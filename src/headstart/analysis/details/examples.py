@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from headstart.analysis.details.class_cells import ClassCell
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 
 #: Examples of an arm, or of two, that are worth reading.
 _MOST: Final = 10

@@ -29,7 +29,7 @@ from headstart.analysis.details.origins import Origins, find_origins
 from headstart.analysis.findings import Findings
 from headstart.analysis.results import Results
 from headstart.analysis.study_runs import list_cells
-from headstart.config.study import find_largest_size
+from headstart.config.sizes import find_largest_size
 from headstart.store.layout import StudyLayout
 from headstart.store.predictions import PredictionReader
 

@@ -22,6 +22,7 @@ from headstart.config.metrics import MetricInfo
 from headstart.data.formats import Cells
 from headstart.data.lines import read_raw_lines
 from headstart.errors import DataError
+from headstart.os_faults import reading
 
 #: What Inspect's `value_to_float` makes of letters and words.
 _LETTERS: Final = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
@@ -73,7 +74,7 @@ def _is_log(file: Path) -> bool:
     if first:
         return {"status", "eval"} <= first.keys()
     try:
-        with file.open(encoding="utf-8") as stream:
+        with reading(file), file.open(encoding="utf-8") as stream:
             head = "".join(stream.read(1 << 12).split())
     except (OSError, UnicodeDecodeError):
         return False

@@ -13,6 +13,7 @@ from headstart.data.json_rows import holds_list
 from headstart.data.lines import read_pieces, read_raw_lines
 from headstart.errors import DataError
 from headstart.json_text import JsonTextError, parse_json
+from headstart.os_faults import reading
 
 #: Characters that are read of a file to tell its format.
 _HEAD: Final = 1 << 20
@@ -23,7 +24,7 @@ _LINE: Final = 1 << 26
 def read_first_object(file: Path) -> dict[str, Any]:
     """The first object of JSON Lines or of an array; empty where there is none."""
     try:
-        with file.open(encoding="utf-8") as stream:
+        with reading(file), file.open(encoding="utf-8") as stream:
             line = stream.readline(_LINE)
             text = line if line.strip() not in ("[", "") else line + stream.read(_HEAD)
     except (OSError, UnicodeDecodeError):

@@ -19,6 +19,7 @@ from headstart.analysis.item_files.fields import check_kind
 from headstart.analysis.item_files.item_table import ItemTable, ItemTableBuilder
 from headstart.data.formats import Cells
 from headstart.errors import DataError
+from headstart.os_faults import reading
 
 _DATE: Final = r"\d{4}-\d\d-\d\dT[\d.-]+"
 _FILE: Final = re.compile(rf"details_(?P<task>.+)_{_DATE}\.parquet")
@@ -52,13 +53,14 @@ class LightevalReader:
 def _read_rows(file: Path) -> Iterator[Cells]:
     """Only the columns that are needed: answers and tokens are large."""
     try:
-        parquet = pq.ParquetFile(file)
-        names = [name for name in (*_METRICS, *_DOCUMENTS) if name in parquet.schema_arrow.names]
-        number = 0
-        for batch in parquet.iter_batches(columns=names):
-            for cells in batch.to_pylist():
-                number += 1
-                yield f"{file} row {number}", cells
+        with reading(file):
+            parquet = pq.ParquetFile(file)
+            names = [name for name in (*_METRICS, *_DOCUMENTS) if name in parquet.schema_arrow.names]
+            number = 0
+            for batch in parquet.iter_batches(columns=names):
+                for cells in batch.to_pylist():
+                    number += 1
+                    yield f"{file} row {number}", cells
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"not Parquet: {error}", where=str(file)) from error
 

@@ -14,6 +14,7 @@ from typing import Final
 import pyarrow as pa
 
 from headstart.errors import DataError
+from headstart.os_faults import reading
 
 #: Compression method 93 of the ZIP specification (APPNOTE 4.4.5); 30 bytes precede names in a local header.
 _ZSTANDARD: Final = 93
@@ -35,7 +36,8 @@ def open_archive(file: Path) -> Iterator[zipfile.ZipFile]:
         DataError: it is damaged.
     """
     try:
-        archive = zipfile.ZipFile(file)
+        with reading(file):
+            archive = zipfile.ZipFile(file)
     except _DAMAGE as error:
         raise DataError(f"a damaged ZIP archive: {error}", where=str(file)) from error
     with archive:
@@ -50,7 +52,9 @@ def read_entry(archive: zipfile.ZipFile, name: str, file: Path) -> bytes:
     """
     info = archive.getinfo(name)
     try:
-        content = _read_zstandard(info, file) if info.compress_type == _ZSTANDARD else _read(archive, info)
+        with reading(file):
+            packed = info.compress_type == _ZSTANDARD
+            content = _read_zstandard(info, file) if packed else _read(archive, info)
     except _DAMAGE as error:
         raise DataError(f"{name} in it cannot be read: {error}", where=str(file)) from error
     if len(content) > _MOST:

@@ -23,7 +23,7 @@ class PartFiles:
 
     Attributes:
         keys: a study's `data` keys, and the files or folders for them.
-        train: the files that hold training texts; a folder, or the stem of parallel files, stands for itself.
+        train: the files of training examples; a folder, or the stem of parallel files, stands for itself.
         parts: those that have files of their own.
         separator: between the cells of a CSV file.
     """
@@ -34,7 +34,7 @@ class PartFiles:
     separator: str = ","
 
     def open_rows(self) -> Iterator[Cells]:
-        """The rows of the training texts."""
+        """The rows of the training examples."""
         (first, *more) = self.train
         if more:
             return read_files(self.train, self.separator)
@@ -60,7 +60,7 @@ def find_files(path: Path) -> PartFiles:
 
 
 def mention_siblings(found: PartFiles) -> list[str]:
-    """What lies beside a file of training texts, called as files of the other parts are, and is not read."""
+    """What lies beside a file of training examples, named like files of the other parts, and is not read."""
     train = found.train[0]
     if found.parts or not train.is_file() or name_part(train) != "train":
         return []

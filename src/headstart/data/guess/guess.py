@@ -20,7 +20,7 @@ from headstart.data.guess.texts import TextGuess, guess_texts
 from headstart.errors import DataError
 from headstart.wording import format_names
 
-#: With fewer rows of a class a split may leave it out of the training texts.
+#: With fewer rows of a class a split may leave it out of the training examples.
 _FEW_ROWS = 10
 _CLASSES_NAMED = 5
 

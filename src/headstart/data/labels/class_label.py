@@ -49,7 +49,9 @@ class ClassLabel(NamedLabel):
         """A single class leaves nothing to tell apart."""
         if len(names) < 2:
             raise DataError(
-                f"a single class, {names[0]!r}, in the training texts", where="data", expected="at least two"
+                f"a single class, {names[0]!r}, in the training examples",
+                where="data",
+                expected="at least two",
             )
 
     def find_only_value(self, labels: np.ndarray, names: Sequence[str]) -> str | None:
@@ -63,7 +65,7 @@ class ClassLabel(NamedLabel):
         if counts[most] >= IMBALANCE * counts[least]:
             yield StudyWarning(
                 kind="imbalance",
-                message=f"class {names[most]!r} has {counts[most]} training texts, {names[least]!r} has "
+                message=f"class {names[most]!r} has {counts[most]} training examples, {names[least]!r} has "
                 f"{counts[least]}: use macro_f1 or balanced_accuracy alongside accuracy",
             )
         yield from find_missing_labels(labels, names)

@@ -27,7 +27,7 @@ def find_missing_labels(labels: np.ndarray, names: Sequence[str]) -> Iterator[St
         if _means_nothing(name, counts):
             yield StudyWarning(
                 kind="missing-label",
-                message=f"class {name!r} ({count} training texts) often stands for a missing "
+                message=f"class {name!r} ({count} training examples) often stands for a missing "
                 "label: if it does here, remove these rows",
             )
 

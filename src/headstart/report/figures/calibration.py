@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from headstart.analysis.details.classes import Calibration
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.report.figures.canvas import Canvas, draw_grid, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.legend import draw_legend, measure_legend

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import Contrast
 from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
@@ -106,4 +106,4 @@ def _describe(findings: Findings, rows: Sequence[Contrast]) -> Iterator[str]:
     if findings.margin is not None and rows[0].metric == findings.study.metric:
         yield f"The band is the margin of {format_margin(rows[0].metric, findings.margin.value)}."
     if findings.stopping_rule is None and any(row.family_low is not None for row in rows):
-        yield "Thick lines are 95% intervals of each by itself, thin ones hold for all contrasts at once."
+        yield "Thick lines are unadjusted 95% intervals; thin ones are adjusted for all contrasts."

@@ -8,7 +8,7 @@ from typing import Final
 from headstart.analysis.details.costs import ArmCosts, Costs
 from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.report.figures.canvas import draw_grid, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.legend import draw_legend, measure_legend

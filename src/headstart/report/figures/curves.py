@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from headstart.analysis.details.curves import ArmCurve, Curves, RunCurve
 from headstart.config.metrics import describe_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.report.figures.canvas import Canvas, draw_grid, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.legend import draw_legend, measure_legend
@@ -23,9 +23,9 @@ Split = Literal["valid", "test"]
 T = TypeVar("T")
 _PLOT: Final = 132.0
 #: Of one figure, so that those of 200 runs stay small.
-_MOST_LINES: Final = 60
-_MOST_POINTS: Final = 36
-_MOST_EPOCHS: Final = 60
+_MOST_LINES: Final = 48
+_MOST_POINTS: Final = 24
+_MOST_EPOCHS: Final = 40
 _MOST_STEPS: Final = 60
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headstart.analysis.details.study_details import StudyDetails
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.report.figures.calibration import draw_calibration
 from headstart.report.figures.confusion import draw_confusion
 from headstart.report.figures.contrasts import draw_contrasts

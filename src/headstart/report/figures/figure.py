@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.report.figures.canvas import Canvas
 from headstart.report.figures.svg import make_standalone
 

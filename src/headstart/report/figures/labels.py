@@ -40,7 +40,7 @@ def draw_labels(findings: Findings, metric: str, styles: dict[str, ArmStyle]) ->
         return make_figure(
             canvas,
             name_figure("labels", metric),
-            f"Test {metric} by number of training texts",
+            f"Test {metric} by number of training examples",
             " ".join(_describe(rows, worths, amounts)),
             "labels",
             metric,
@@ -48,7 +48,7 @@ def draw_labels(findings: Findings, metric: str, styles: dict[str, ArmStyle]) ->
 
 
 def _find_amounts(findings: Findings) -> dict[int | str, int]:
-    """By size the number of training texts."""
+    """By size the number of training examples."""
     return {record.size: record.train_examples for record in findings.records if record.train_examples > 0}
 
 
@@ -66,7 +66,7 @@ def _add_plot(
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(*find_limits([end for row in rows for end in (row.mean, *_clip_ends(row))]))
     axes.yaxis.set_major_formatter(lambda value, _: format_tick(info, value))
-    axes.set_xlabel("training texts", labelpad=2)
+    axes.set_xlabel("training examples", labelpad=2)
     axes.set_ylabel(label_axis(metric, what="test"), labelpad=3)
     draw_grid(axes)
     return axes
@@ -88,7 +88,7 @@ def _draw_arm(
     )
     for row in ordered:
         x, ends = amounts[row.size], _clip_ends(row)
-        what = f"{row.arm}, {x:,} texts"
+        what = f"{row.arm}, {x:,} examples"
         if ends:
             tip = f"{what}: 95% interval {format_interval(row.metric, *ends)}"
             canvas.draw_line(axes, (x, x), ends, style, tip, linewidth=0.8, linestyle="-", alpha=0.7)
@@ -106,7 +106,7 @@ def _draw_worth(canvas: Canvas, axes: Axes, row: WorthRow, style: ArmStyle) -> N
 
 def _tell_worth(row: WorthRow) -> str:
     return (
-        f"{row.arm}, {row.amount:,} texts: worth {format_worth(row, 'worth')} "
+        f"{row.arm}, {row.amount:,} examples: worth {format_worth(row, 'worth')} "
         f"({format_worth_interval(row)}) of {row.control}"
     )
 
@@ -115,6 +115,6 @@ def _describe(
     rows: Sequence[SummaryRow], worths: Sequence[WorthRow], amounts: dict[int | str, int]
 ) -> Iterator[str]:
     for row in rows[:24]:
-        yield f"{row.arm}, {amounts[row.size]:,} texts: {format_score(row.metric, row.mean)}."
+        yield f"{row.arm}, {amounts[row.size]:,} examples: {format_score(row.metric, row.mean)}."
     for worth in worths[:12]:
         yield f"{_tell_worth(worth)}."

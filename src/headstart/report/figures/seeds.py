@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import RunRecord, SummaryRow
 from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure

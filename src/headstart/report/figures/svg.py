@@ -17,9 +17,9 @@ _NUMBER: Final = re.compile(r"-?\d+\.\d+(?:e-?\d+)?|-?\d+e-?\d+")
 _VARIABLE: Final = re.compile(r"var\(--[a-z0-9-]+,(#[0-9a-f]{6})\)")
 _FONT: Final = re.compile(r"(\d+(?:\.\d+)?)px")
 #: What marks that look alike have in common.
-_LOOKS: Final = frozenset(
-    "style stroke-width stroke-dasharray stroke-opacity fill-opacity opacity fill stroke text-anchor "
-    "font-size font-weight".split()
+_LOOKS: Final = (
+    *("style", "stroke-width", "stroke-dasharray", "stroke-opacity", "fill-opacity", "opacity", "fill"),
+    *("stroke", "text-anchor", "font-size", "font-weight"),
 )
 #: Where it stands once for a figure; others are what matplotlib's own font looks like.
 _ROOT_STYLE: Final = (

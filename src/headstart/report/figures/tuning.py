@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric, is_better
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 from headstart.records import GridRow
 from headstart.report.figures.canvas import Canvas, draw_grid, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure

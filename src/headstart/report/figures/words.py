@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from headstart.config.metrics import MetricInfo, describe_metric
-from headstart.config.study import Size
+from headstart.config.sizes import Size
 
 #: Mean width of a character of the font, as a share of its size.
 _CHARACTER = 0.56
@@ -41,5 +41,5 @@ def format_tick(info: MetricInfo, value: float) -> str:
 
 
 def describe_size(size: Size) -> str:
-    """`, 500 training texts`; nothing where a study has all."""
-    return "" if size == "all" else f", {size:,} training texts"
+    """`, 500 training examples`; nothing where a study has all."""
+    return "" if size == "all" else f", {size:,} training examples"

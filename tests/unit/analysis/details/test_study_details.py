@@ -14,7 +14,7 @@ from headstart.analysis.details.study_details import StudyDetails, read_details
 from headstart.config.study import Study
 from headstart.data.checks import load_corpus
 from headstart.records import Execution, Parameters, Provenance
-from headstart.store.predictions import open_predictions
+from headstart.store.prediction_writer import open_predictions
 from headstart.store.runs import RunStore
 from headstart.tasks.columns import ClassColumns
 from small_studies import make_record
