@@ -29,9 +29,9 @@ def main(file: str, device: str, epoch: int) -> int:
 def _die_at(epoch: int) -> None:
     """Before the state of this epoch is kept, so that the one before it is resumed."""
     from headstart.events import EpochDone, Event
-    from headstart.training import train_pack
+    from headstart.training.curves import Curves
 
-    curves: Any = train_pack._Curves
+    curves: Any = Curves
     on_event = curves.on_event
 
     def listen(self: Any, event: Event) -> None:

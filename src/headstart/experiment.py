@@ -40,6 +40,8 @@ from headstart.report.card import write_model_card
 from headstart.report.results_json import describe_findings
 from headstart.stages import tell_stage
 from headstart.store.states import describe_unused_states
+from headstart.trackers.guard import describe_switched_off
+from headstart.trackers.registry import track_study
 from headstart.training.answering import ANSWERS_LEFT_OUT
 from headstart.training.prepare import prepare_methods
 from headstart.training.prompts import summarise_conversations
@@ -72,12 +74,8 @@ def run_missing(
         opened.log(Caution(sentence))
     expected: Range | None = None
     if estimate.missing:
-        placement, expected = _train(opened, estimate, backend, on_event, placement)
-        if opened.missing:  # tuning has ended: which runs are judged is known now
-            for sentence in describe_changed_choices(opened.study, opened.records.values()):
-                opened.log(sentence)
-            judged = _plan_phase(opened).with_times_of(estimate.with_placement(placement))
-            _train(opened, judged, backend, on_event, placement)
+        with track_study(opened.study, opened.store, opened.runs, opened.log):
+            placement, expected = _train_phases(opened, estimate, backend, on_event, placement)
     findings = _write_findings(opened)
     opened.log(describe_end(len(findings.records), time.monotonic() - opened.began, expected))
     if all(record.status == "failed" for record in findings.records):
@@ -87,6 +85,19 @@ def run_missing(
             fix="the records in runs/ have the tracebacks; fix the cause and run again",
         )
     return Results(findings, opened.store.out, placement)
+
+
+def _train_phases(
+    opened: OpenStudy, estimate: StudyEstimate, backend: Backend, on_event: OnEvent, chosen: Placement | None
+) -> tuple[Placement, Range | None]:
+    """Train the missing runs, and then those whose settings they choose; gives what `_train` does."""
+    placement, expected = _train(opened, estimate, backend, on_event, chosen)
+    if opened.missing:  # tuning has ended: which runs are judged is known now
+        for sentence in describe_changed_choices(opened.study, opened.records.values()):
+            opened.log(sentence)
+        judged = _plan_phase(opened).with_times_of(estimate.with_placement(placement))
+        _train(opened, judged, backend, on_event, placement)
+    return placement, expected
 
 
 def _plan_phase(opened: OpenStudy) -> StudyEstimate:
@@ -148,9 +159,11 @@ def _train(
     if chosen is None and (sentence := describe_expected(in_all, placement)):
         opened.log(sentence)  # once: the time left is of all that follow
     backend.run_packs(packs, placement, on)
-    trained = (opened.records[run.key] for pack in packs for run in pack.runs if run.key in opened.records)
+    trained = [opened.records[run.key] for pack in packs for run in pack.runs if run.key in opened.records]
     if unused := describe_unused_states(trained):
         opened.log(Caution(unused))
+    for sentence in describe_switched_off(trained):
+        opened.log(Caution(sentence))
     opened.log(describe_placement(placement))
     return placement, predict_seconds(in_all, placement)
 

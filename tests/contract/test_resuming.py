@@ -109,11 +109,11 @@ class _InterruptedError(BaseException):
 def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have every state kept, and training end with the given epoch; gives the steps made since."""
     from headstart.training import resume as keep
-    from headstart.training.train_pack import _Curves
+    from headstart.training.curves import Curves
 
     monkeypatch.setattr(keep, "SAVE_INTERVAL", 0.0)
     monkeypatch.setattr(keep, "MAX_TIME_SHARE", float("inf"))
-    show, steps = _Curves.on_event, list[int]()
+    show, steps = Curves.on_event, list[int]()
 
     def on_event(self: Any, event: Event) -> None:
         if isinstance(event, StepDone):
@@ -122,7 +122,7 @@ def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         if isinstance(event, EpochDone) and event.epoch.epoch == epoch and steps:
             raise _InterruptedError
 
-    monkeypatch.setattr(_Curves, "on_event", on_event)
+    monkeypatch.setattr(Curves, "on_event", on_event)
     return steps
 
 

@@ -18,6 +18,7 @@ from headstart.config.section import Section
 from headstart.config.seed_lists import Seeds
 from headstart.config.sizes import Size, Sizes
 from headstart.config.study_checks import find_problems
+from headstart.config.trackers import Trackers
 from headstart.config.training_section import Training, Tune
 from headstart.config.traits import TaskName, check_task, get_method_traits, get_task_traits, list_tasks
 from headstart.shown import load_object
@@ -147,6 +148,11 @@ class Study(Section):
     )
     curves: tuple[Literal["valid", "test"], ...] = Field(
         default=("valid",), description="Parts evaluated after each epoch; test only on request."
+    )
+    trackers: Trackers = Field(
+        default=("tensorboard",),
+        description="What shows each run's curves: tensorboard, mlflow, wandb, trackio, each with settings "
+        "or without; [] for none.",
     )
     workers: int | Literal["auto"] = Field(
         default="auto",

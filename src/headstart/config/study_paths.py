@@ -22,6 +22,7 @@ def resolve_paths(plain: dict[str, Any], base: Path, changed: Collection[str]) -
     data, arms = _get_section(plain, "data"), _get_section(plain, "arms")
     plain.setdefault("out", Study.model_fields["out"].default)
     places = [(data, name, f"data.{name}") for name in _PATHS] + [(plain, "out", "out")]
+    places += _list_tracker_folders(plain)
     folders = [(data, "hub", "data.hub"), (plain, "model", "model")]
     folders += [(_get_section(arms, name), "init", f"arms.{name}.init") for name in arms]
     for section, key, dotted in places + folders:
@@ -34,11 +35,19 @@ def resolve_paths(plain: dict[str, Any], base: Path, changed: Collection[str]) -
         except ValueError as error:
             yield dotted, str(error)
             continue
-        if (section is data and key in _PATHS) or key == "out":
+        if (section is data and key in _PATHS) or key in ("out", "dir"):
             section[key] = str(path)
         elif value not in ("pretrained", "random") and (path.exists() or value.startswith((".", "/", "~"))):
             # A checkpoint or data set may be a folder or an id: a folder where one is there or it looks so.
             section[key] = str(path.resolve())
+
+
+def _list_tracker_folders(plain: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
+    """Each tracker's settings, whose `dir` is a folder."""
+    trackers = plain.get("trackers")
+    listed = trackers if isinstance(trackers, list) else [trackers]
+    named = [tracker for tracker in listed if isinstance(tracker, dict)]
+    return [(_get_section(tracker, name), "dir", "trackers") for tracker in named for name in tracker]
 
 
 def _get_section(values: dict[str, Any], key: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from headstart.store.provenance import read_git_commit
 from headstart.store.runs import RunStore
 from headstart.store.states import describe_damaged_state
 from headstart.store.verify import DamagedRun, describe_damage, list_done
+from headstart.trackers.registry import check_trackers
 from headstart.training.prepare import keep_precision, prepare_study
 from headstart.wording import Caution
 
@@ -92,6 +93,7 @@ def open_study(
     study = store.with_added_seeds(study)
     runs = expand_runs(study)
     store.check_same_study(study)
+    check_trackers(study)
     reader = PredictionReader(store.get_run_folder)
     if store.runs_folder.is_dir():
         tell_stage(f"checking the runs in {store.out}")

@@ -30,7 +30,8 @@ def _list_steps(findings: Findings, out: Path) -> Iterator[tuple[str, str]]:
     page = out / "report" / "index.html"
     if page.is_file():
         yield "report", str(_shorten(page))
-    yield "curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}"
+    if (out / "tensorboard").is_dir():
+        yield "curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}"
     arm = find_best_saved(findings, out)
     if arm is not None:
         model = _shorten(out / "models" / arm)

@@ -26,6 +26,11 @@ class StudyLayout:
         return self.own_folder / "folder.json"
 
     @property
+    def tracking_id_file(self) -> Path:
+        """What tells the study from others in services that show runs."""
+        return self.own_folder / "tracking-id"
+
+    @property
     def study_file(self) -> Path:
         """The study as it was run, every default filled in."""
         return self.out / "study.yaml"

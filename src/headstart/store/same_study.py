@@ -29,6 +29,7 @@ _MAY_CHANGE: Final = (
     "vocabulary",
     "execution",
     "report",
+    "trackers",
 )
 #: What is compared in another way than value by value.
 _COMPARED_APART: Final = frozenset({"arms", "training", "tune", "out", *_MAY_GROW, *_MAY_CHANGE})

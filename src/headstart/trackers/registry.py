@@ -1,48 +1,135 @@
-"""Which trackers show each run's curves: TensorBoard, and whatever else is registered here."""
+"""The trackers of a study's runs: of one run, of a pack's, and of the study as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Self
 
-from headstart.events import Event
-from headstart.os_faults import explain_system_error, writing
-from headstart.trackers.base import Tracker
-from headstart.trackers.tensorboard import TensorBoardTracker
+from headstart.config.runs import Run
+from headstart.config.section import Section
+from headstart.config.study import Study
+from headstart.config.trackers import TRACKERS, read_settings
+from headstart.config.traits import get_task_traits
+from headstart.errors import MissingExtraError
+from headstart.events import Event, Log, RunEnded, RunStarted
+from headstart.records import RunRecord
+from headstart.shown import load_object
+from headstart.store.layout import StudyLayout
+from headstart.trackers.base import End, TrackedRun, TrackedStudy, Tracker, TrackerClass
+from headstart.trackers.guard import GuardedTracker, explain_fault
+from headstart.wording import Caution
 
-#: Makes the tracker of one run, of the folder for its curves and of the metric that chooses its best epoch.
-MakeTracker = Callable[[Path, str], Tracker]
 
-TRACKERS: Final[dict[str, MakeTracker]] = {"tensorboard": TensorBoardTracker}
+def check_trackers(study: Study) -> None:
+    """See that the study's trackers can be used; imports none of them.
+
+    Raises:
+        MissingExtraError: a library is not installed.
+    """
+    for traits in (TRACKERS[name] for name in read_settings(study.trackers)):
+        if traits.library and traits.extra and find_spec(traits.library) is None:
+            raise MissingExtraError(traits.library, traits.extra, f"trackers: {traits.name}")
 
 
-def register_tracker(name: str, make_tracker: MakeTracker) -> None:
-    """Have every run from now on shown by one more tracker."""
-    TRACKERS[name] = make_tracker
+class RunTrackers:
+    """Every tracker of one run; none of them can end it."""
 
-
-class RunTrackers(ExitStack):
-    """Every tracker of one run; closed at the end of a `with` block."""
-
-    def __init__(self, folder: Path, metric: str) -> None:
-        super().__init__()
-        self._folder = folder
-        self.enter_context(writing(folder))  # left last: what a tracker's end meets is said too
-        with writing(folder):
-            self._trackers = [make_tracker(folder, metric) for make_tracker in TRACKERS.values()]
-        for tracker in self._trackers:
-            self.callback(tracker.close)
+    def __init__(self, tracked: TrackedRun, settings: Mapping[str, Section]) -> None:
+        self._trackers = [
+            GuardedTracker(name, partial(_make_tracker, name, tracked, section))
+            for name, section in settings.items()
+        ]
+        self.on_event(RunStarted(tracked.run))
 
     def on_event(self, event: Event) -> None:
-        """Tell each.
+        """Tell each."""
+        for tracker in self._trackers:
+            tracker.on_event(event)
 
-        Raises:
-            MachineError: what it writes cannot be written.
-        """
-        try:
-            for tracker in self._trackers:
-                tracker.on_event(event)
-        except OSError as error:
-            raise explain_system_error(error, self._folder) from error
+    def close(self) -> None:
+        """Have each finish."""
+        for tracker in self._trackers:
+            tracker.close()
+
+    def end(self, record: RunRecord) -> RunRecord:
+        """Tell each that the run has ended, and close it; the record with a warning for each switched off."""
+        self.on_event(RunEnded(record))
+        self.close()
+        faults = (tracker.warning for tracker in self._trackers)
+        warnings = (*record.warnings, *(warning for warning in faults if warning is not None))
+        return record.model_copy(update={"warnings": warnings})
+
+
+class PackTrackers:
+    """The trackers of each run of a pack, by its key; closed at the end of a `with` block."""
+
+    def __init__(self, study: Study, layout: StudyLayout, runs: Sequence[Run]) -> None:
+        tracked, settings = describe_study(study, layout), read_settings(study.trackers)
+        self._of_run = {
+            run.key: RunTrackers(TrackedRun(tracked, run, layout.get_curves_folder(run.key)), settings)
+            for run in runs
+        }
+
+    def __getitem__(self, key: str) -> RunTrackers:
+        return self._of_run[key]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for trackers in self._of_run.values():
+            trackers.close()
+
+
+@contextmanager
+def track_study(study: Study, layout: StudyLayout, runs: Sequence[Run], log: Log) -> Iterator[None]:
+    """A block in which the study's runs train: trackers are told of its begin and end, in this process."""
+    tracked, settings = describe_study(study, layout), read_settings(study.trackers)
+    for name, section in settings.items():
+        with _spare_study(name, log):
+            _load_class(name).begin_study(tracked, section, runs)
+    end: End = "interrupted"
+    try:
+        yield
+        end = "finished"
+    except Exception:
+        end = "failed"
+        raise
+    finally:
+        for name, section in settings.items():
+            with _spare_study(name, log):
+                _load_class(name).end_study(tracked, section, end)
+
+
+def describe_study(study: Study, layout: StudyLayout) -> TrackedStudy:
+    """What trackers know of a study."""
+    return TrackedStudy(
+        name=layout.out.resolve().name,
+        folder=layout.out,
+        metric=study.metric,
+        metrics=get_task_traits(study.task).metrics,
+        id_file=layout.tracking_id_file,
+    )
+
+
+@contextmanager
+def _spare_study(name: str, log: Log) -> Iterator[None]:
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a service does must not end the study
+        log(Caution(f"tracker {name}: {explain_fault(error)} (no effect on results)"))
+
+
+def _make_tracker(name: str, tracked: TrackedRun, settings: Section) -> Tracker:
+    return _load_class(name)(tracked, settings)
+
+
+def _load_class(name: str) -> TrackerClass:
+    made: TrackerClass = load_object(TRACKERS[name].implementation)
+    return made

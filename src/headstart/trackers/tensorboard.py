@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event as EventProto
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
-from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from headstart.config.runs import Run
 from headstart.data.markdown import escape_markdown
-from headstart.events import EpochDone, Event, RunEnded, StepDone
-from headstart.records import EpochPoint, RunRecord, Sample
-from headstart.trackers.base import ClosingTracker
-from headstart.trackers.end_scores import find_end_scores
+from headstart.events import Event, RunEnded, RunStarted
+from headstart.files import FILE_MODE, set_modes
+from headstart.records import Sample
+from headstart.trackers.base import BaseTracker, TrackedRun, TrackedStudy
+from headstart.trackers.points import list_points
+from headstart.trackers.run_settings import list_settings
+from headstart.trackers.tensorboard_pages import (
+    make_columns,
+    make_layout,
+    make_session_end,
+    make_session_start,
+    make_text_value,
+)
 
 
 def _leave_to_writer(args: threading.ExceptHookArgs) -> None:
@@ -38,74 +48,64 @@ def _hear_of_threads() -> None:
         threading.excepthook = _leave_to_writer
 
 
-class TensorBoardTracker(ClosingTracker):
-    """One run's event file: `train/*` by step, the rest by epoch, samples as text.
+class TensorBoardTracker(BaseTracker):
+    """One run's event file: the points of `points.list_points`, a row of HPARAMS, and samples as text."""
 
-    `best/valid_<metric>` and `best/test_<metric>` are the figures at the epoch that the selection rule
-    would choose so far; the test never chooses. What is only known of a run that ended, such as what its
-    answers are worth, stands at the epoch that was chosen, of a run without training at 0.
-    """
-
-    def __init__(self, folder: Path, metric: str) -> None:
+    def __init__(self, tracked: TrackedRun, settings: Any) -> None:
         _hear_of_threads()
-        self._writer = EventFileWriter(str(folder))
-        self._metric = metric
+        self._folder, self._metric = tracked.folder, tracked.study.metric
+        self._writer = EventFileWriter(str(tracked.folder))
+
+    @classmethod
+    def begin_study(cls, study: TrackedStudy, settings: Any, runs: Sequence[Run]) -> None:
+        """Write what the study's page of settings and its layout hold, once, beside the runs' folders."""
+        pages = [
+            make_columns([list_settings(run) for run in runs], study.metric),
+            make_layout(study.metrics, study.metric),
+        ]
+        digest = hashlib.sha256(b"".join(page.SerializeToString() for page in pages)).hexdigest()
+        _write_pages(study.folder / "tensorboard", pages, f".study-{digest[:12]}")
 
     def on_event(self, event: Event) -> None:
         """Write what an event brings."""
-        if isinstance(event, StepDone):
-            self._write_scalar("train/loss", event.loss, event.step)
-            self._write_scalar("train/lr", event.learning_rate, event.step)
-        elif isinstance(event, EpochDone):
-            self._write_epoch(event.epoch, event.best)
-        elif isinstance(event, RunEnded):
-            self._write_end(event.record)
+        if isinstance(event, RunStarted):
+            self._write(make_session_start(event.run.key, list_settings(event.run)), 0)
+        for point in list_points(event, self._metric):
+            for tag, value in point.values.items():
+                self._write(Summary(value=[Summary.Value(tag=tag, simple_value=value)]), point.at)
+        if isinstance(event, RunEnded):
             self._write_samples(event.record.samples)
-
-    def _write_end(self, record: RunRecord) -> None:
-        """The figures of the run that no epoch brought."""
-        step = record.best_epoch or 0
-        for part, scores in find_end_scores(record).items():
-            for metric, value in scores.items():
-                self._write_scalar(f"{part}/{metric}", value, step)
-            if self._metric in scores:
-                self._write_scalar(f"best/{part}_{self._metric}", scores[self._metric], step)
-
-    def _write_samples(self, samples: Sequence[Sample]) -> None:
-        """Prompts with their answers before training and after, each as a table of text."""
-        for i, sample in enumerate(samples):
-            self._write_text(f"samples/{i}", _format_sample(sample), 0)
+            self._write(make_session_end(is_done=event.record.status == "done", seconds=time.time()), 0)
 
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()
+        set_modes(self._folder)
 
-    def _write_epoch(self, epoch: EpochPoint, best: EpochPoint) -> None:
-        """One epoch's metrics, and those of the best epoch so far."""
-        for part, scores in (("valid", epoch.valid), ("test", epoch.test or {})):
-            for metric, value in scores.items():
-                self._write_scalar(f"{part}/{metric}", value, epoch.epoch)
-        for part, scores in (("valid", best.valid), ("test", best.test or {})):
-            if self._metric in scores:
-                self._write_scalar(f"best/{part}_{self._metric}", scores[self._metric], epoch.epoch)
+    def _write_samples(self, samples: Sequence[Sample]) -> None:
+        """Prompts with their answers before training and after, each as a table of text."""
+        described = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+        for i, sample in enumerate(samples):
+            text = _format_sample(sample).encode()
+            self._write(Summary(value=[make_text_value(f"samples/{i}", text, described, size=1)]), 0)
 
-    def _write_text(self, tag: str, markdown: str, step: int) -> None:
-        value = Summary.Value(
-            tag=tag,
-            metadata=SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text")),
-            tensor=TensorProto(
-                dtype="DT_STRING",
-                string_val=[markdown.encode()],
-                tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)]),
-            ),
-        )
-        self._write_summary(Summary(value=[value]), step)
-
-    def _write_scalar(self, tag: str, value: float, step: int) -> None:
-        self._write_summary(Summary(value=[Summary.Value(tag=tag, simple_value=value)]), step)
-
-    def _write_summary(self, summary: Summary, step: int) -> None:
+    def _write(self, summary: Summary, step: int) -> None:
         self._writer.add_event(EventProto(wall_time=time.time(), step=step, summary=summary))
+
+
+def _write_pages(folder: Path, pages: Sequence[Summary], suffix: str) -> None:
+    """Write them as a file of that suffix in place of an earlier one, unless it is there."""
+    earlier = list(folder.glob("events.out.tfevents.*.study-*"))
+    if any(file.name.endswith(suffix) for file in earlier):
+        return
+    writer = EventFileWriter(str(folder), filename_suffix=suffix)
+    for page in pages:
+        writer.add_event(EventProto(wall_time=time.time(), step=0, summary=page))
+    writer.close()
+    for file in earlier:
+        file.unlink(missing_ok=True)
+    for file in folder.glob(f"*{suffix}"):
+        file.chmod(FILE_MODE)
 
 
 def _format_sample(sample: Sample) -> str:

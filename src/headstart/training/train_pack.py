@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from typing import Final
+from typing import Any, Final
 
 from headstart import cuda
-from headstart.config.best_epoch import is_better_epoch
 from headstart.config.runs import Pack
 from headstart.device import choose_weights_dtype
 from headstart.engine.kind import uses_device_engine
@@ -17,22 +15,20 @@ from headstart.engine.member import Member, PackContext
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.runtime import StepNotes
-from headstart.engine.schedule import learning_rate
 from headstart.engine.train import train
 from headstart.engine.weights_layout import WeightsLayout
-from headstart.events import EpochDone, Event, OnEvent, RunEnded, RunStarted, StepDone
+from headstart.events import OnEvent, RunEnded, RunStarted
 from headstart.files import set_modes
 from headstart.machine_memory import measure_free_memory
 from headstart.methods import load_method
 from headstart.methods.base import BuiltModel, UntrainedMethod
-from headstart.os_faults import MachineError
 from headstart.prepared import PreparedRun, PreparedStudy
-from headstart.records import EpochPoint, RunRecord
+from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 from headstart.store.states import warn_of_unused_state
-from headstart.trackers.end_scores import find_end_scores
-from headstart.trackers.registry import RunTrackers
+from headstart.trackers.registry import PackTrackers
 from headstart.training.build import build_weights, make_context, make_members
+from headstart.training.curves import Curves
 from headstart.training.grouping import halve_pack
 from headstart.training.resume import TrainingStateSaver
 from headstart.training.run_records import PackFinisher, make_failed_record, make_result_record
@@ -56,40 +52,36 @@ def train_pack(
     cuda.start_peak_memory()  # of a pack that was too large, it also gives back what its halves need
     started = time.perf_counter()
     smaller: list[Pack] = []
-    try:
-        records = _run_methods(runs, store, workers, on_event)
-    except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
-        smaller = _cut_smaller(pack, error)
-        records = [make_failed_record(prepared, error) for prepared in runs]
+    with PackTrackers(study.study, store, pack.runs) as trackers:
+        try:
+            records = _run_methods(runs, store, workers, on_event, trackers)
+        except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
+            smaller = _cut_smaller(pack, error)
+            records = [make_failed_record(prepared, error) for prepared in runs]
+        if not smaller:
+            shared = _describe_pack(pack, time.perf_counter() - started)
+            records = [trackers[record.key].end(record.model_copy(update=shared)) for record in records]
     if smaller:  # outside of the handler, whose error holds on to what filled the memory
         return [r for part in smaller for r in train_pack(part, study, store, workers, on_event)]
-    shared = {
-        "seconds": time.perf_counter() - started,
-        "peak_memory_bytes": read_peak_bytes(),
-        "peak_device_memory_bytes": cuda.read_peak_memory(),
-        "estimate": pack.estimate,
-    }
     records = [
-        record.model_copy(update=shared | {"warnings": (*study.warnings, *record.warnings)})
-        for record in records
+        record.model_copy(update={"warnings": (*study.warnings, *record.warnings)}) for record in records
     ]
     for record in records:
-        with suppress(MachineError):  # a full disk: its curves lack their end, and nothing else
-            _show_end(record, store, study.study.metric)
         set_modes(store.get_run_folder(record.key))  # also what methods without training saved
-        set_modes(store.get_curves_folder(record.key))
     whole = store.write_pack(records)
     for record in whole:
         on_event(RunEnded(record))
     return whole
 
 
-def _show_end(record: RunRecord, store: RunStore, metric: str) -> None:
-    """Have trackers show what is known at the end alone, of runs without training too: they were closed when
-    training ended."""
-    if record.status == "done" and (record.samples or find_end_scores(record)):
-        with RunTrackers(store.get_curves_folder(record.key), metric) as trackers:
-            trackers.on_event(RunEnded(record))
+def _describe_pack(pack: Pack, seconds: float) -> dict[str, Any]:
+    """What the records of its runs have in common."""
+    return {
+        "seconds": seconds,
+        "peak_memory_bytes": read_peak_bytes(),
+        "peak_device_memory_bytes": cuda.read_peak_memory(),
+        "estimate": pack.estimate,
+    }
 
 
 def _cut_smaller(pack: Pack, error: Exception) -> list[Pack]:
@@ -100,22 +92,22 @@ def _cut_smaller(pack: Pack, error: Exception) -> list[Pack]:
 
 
 def _run_methods(
-    runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent
+    runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent, trackers: PackTrackers
 ) -> list[RunRecord]:
     method = load_method(runs[0].run.method)
     if not isinstance(method, UntrainedMethod):
-        return _train_members(runs, store, workers, on_event)
+        return _train_members(runs, store, workers, Curves(trackers, on_event))
     context = make_context(runs[0]) if method.traits.has_checkpoint else None
     results = [(run, method.run(run, context, store.get_run_folder(run.run.key))) for run in runs]
     return [make_result_record(run, result, workers) for run, result in results]
 
 
 def _train_members(
-    runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent
+    runs: Sequence[PreparedRun], store: RunStore, workers: int, curves: Curves
 ) -> list[RunRecord]:
     context, members = make_context(runs[0]), make_members(runs)
     kept: dict[str, BuiltModel] | None = {} if _can_keep_models(runs, context) else None
-    layout, notes, saver = _train(runs, members, context, store, on_event, kept)
+    layout, notes, saver = _train(runs, members, context, store, curves, kept)
     saver.save_learnt()
     told = notes if uses_device_engine(context.device) else None
     finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended)
@@ -149,7 +141,7 @@ def _train(
     members: Sequence[Member],
     context: PackContext,
     store: RunStore,
-    on_event: OnEvent,
+    curves: Curves,
     kept: dict[str, BuiltModel] | None,
 ) -> tuple[WeightsLayout, StepNotes, TrainingStateSaver]:
     """Train the members; gives how each one's trained weights lie, how a device made the steps, and what
@@ -161,48 +153,15 @@ def _train(
     weights = build_weights(runs, context, kept)
     optimiser = create_optimiser(weights, [prepared.run.training for prepared in runs])
     saver = TrainingStateSaver(runs, weights, context, store)
-    with _Curves(runs, store, context.metric, on_event) as curves:
-        for member in saver.resume(members, weights, optimiser):
-            curves.repeat(member)
-        notes = train(
-            members,
-            weights,
-            context,
-            curves.on_event,
-            saver.save,
-            save_interrupted=saver.save_interrupted,
-            optimiser=optimiser,
-        )
+    for member in saver.resume(members, weights, optimiser):
+        curves.repeat(member, context.metric)
+    notes = train(
+        members,
+        weights,
+        context,
+        curves.on_event,
+        saver.save,
+        save_interrupted=saver.save_interrupted,
+        optimiser=optimiser,
+    )
     return weights.layout, notes, saver
-
-
-class _Curves(ExitStack):
-    """Hands the engine's events on to each run's trackers, and to whoever listens."""
-
-    def __init__(self, runs: Sequence[PreparedRun], store: RunStore, metric: str, on_event: OnEvent) -> None:
-        super().__init__()
-        self._listener, self._metric = on_event, metric
-        self._trackers = {
-            prepared.run.key: self.enter_context(
-                RunTrackers(store.get_curves_folder(prepared.run.key), metric)
-            )
-            for prepared in runs
-        }
-
-    def on_event(self, event: Event) -> None:
-        """Draw a step or an epoch."""
-        if isinstance(event, StepDone | EpochDone):
-            self._trackers[event.run.key].on_event(event)
-        self._listener(event)
-
-    def repeat(self, member: Member) -> None:
-        """Draw again what the run had drawn when its state was saved, and tell its epochs."""
-        run, trackers = member.run, self._trackers[member.run.key]
-        for step, loss in enumerate(member.losses, start=1):
-            rate = learning_rate(run.training, step - 1, member.total_steps)
-            trackers.on_event(StepDone(run, step, member.total_steps, loss, rate))
-        best: EpochPoint | None = None
-        for epoch in member.epochs:
-            best = epoch if is_better_epoch(epoch, best, self._metric) else best
-            assert best is not None
-            self.on_event(EpochDone(run, epoch, best))

@@ -104,7 +104,7 @@ def _assert_whole(study: _Study, records: dict[str, RunRecord]) -> None:
     assert sorted(study.heard.ends) == sorted(records)
     for key in records:
         folder = study.store.get_curves_folder(key)
-        assert len(list(folder.iterdir())) == 2, "one file of its steps, one of its test"
+        assert len(list(folder.iterdir())) == 1, "one file, though smaller packs may have begun again"
         curve = EventAccumulator(str(folder))
         curve.Reload()
         assert [event.step for event in curve.Scalars("train/loss")] == list(range(1, STEPS + 1))

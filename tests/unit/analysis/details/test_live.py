@@ -9,9 +9,12 @@ import pytest
 from headstart.analysis.details.live import StudyProgress, find_progress
 from headstart.config.runs import expand_runs
 from headstart.config.study import Study
+from headstart.config.trackers import NoSettings
 from headstart.events import EpochDone, StepDone
 from headstart.records import EpochPoint, RunRecord
 from headstart.store.layout import StudyLayout
+from headstart.trackers.base import TrackedRun
+from headstart.trackers.registry import describe_study
 from headstart.trackers.tensorboard import TensorBoardTracker
 from small_studies import make_record, make_study
 
@@ -33,7 +36,8 @@ def make_epoch(epoch: int, valid: float, test: float) -> EpochPoint:
 def track(study: Study, layout: StudyLayout, key: str, scores: list[tuple[float, float]]) -> None:
     """What a tracker is told of a run that has ended these epochs."""
     run = next(run for run in expand_runs(study, {}) if run.key == key)
-    tracker = TensorBoardTracker(layout.get_curves_folder(key), study.metric)
+    tracked = TrackedRun(describe_study(study, layout), run, layout.get_curves_folder(key))
+    tracker = TensorBoardTracker(tracked, NoSettings())
     best = None
     for i, (valid, test) in enumerate(scores):
         for step in (2 * i + 1, 2 * i + 2):
