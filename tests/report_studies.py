@@ -14,7 +14,7 @@ from headstart.config.study import Study
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import Corpus
 from headstart.records import EpochPoint, Execution, Parameters, Provenance, RunRecord
-from headstart.store.predictions import open_predictions
+from headstart.store.prediction_writer import open_predictions
 from headstart.store.runs import RunStore
 from headstart.tasks.columns import ClassColumns
 

@@ -54,7 +54,7 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
             "console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None
         )
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", lambda dialog: _dismiss(dialog, faults))
         page.goto(file.as_uri())
         return page
 
@@ -62,6 +62,11 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def _dismiss(dialog: Any, faults: list[str]) -> None:
+    faults.append(f"dialog: {dialog.message}")
+    dialog.dismiss()
 
 
 def _pass_file(route: Any, file: Path, faults: list[str]) -> None:

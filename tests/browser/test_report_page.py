@@ -31,7 +31,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> headstart.WrittenReport
     """A study over sizes, with hostile classes, texts and question."""
     folder = tmp_path_factory.mktemp("report")
     labels = [f"{text[:60]} {i}" for i, text in enumerate(HOSTILE[:5])]
-    keys = {"question": f"{HOSTILE[0]} {HOSTILE[4]} {HOSTILE[6]}", "sizes": [20, 40]}
+    keys: dict[str, Any] = {"question": f"{HOSTILE[0]} {HOSTILE[4]} {HOSTILE[6]}", "sizes": [20, 40]}
     return headstart.write_report(
         write_report_study(folder, labels=labels, texts=HOSTILE, metrics=("accuracy", "loss"), **keys)
     )

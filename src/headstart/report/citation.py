@@ -7,7 +7,7 @@ from typing import Final
 
 _ENTRY: Final = """\
 @software{{headstart,
-  title   = {{Headstart: fine-tune text models with the control arm included}},
+  title   = {{Headstart: fine-tuning text models with the control arm included}},
   author  = {{{{The Headstart founders}}}},
   version = {{{version}}},
   license = {{Apache-2.0}}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import headstart
 from headstart.analysis.findings_comparison import compare_findings
-from headstart.report.comparison import name_tables
+from headstart.report.comparison_tables import name_tables
 from report_studies import write_report_study
 
 

@@ -12,7 +12,8 @@ from headstart.analysis.details.study_details import StudyDetails
 from headstart.analysis.findings import Findings
 from headstart.analysis.findings_comparison import compare_findings
 from headstart.config.study import Study
-from headstart.report.comparison import NamedTable, name_tables
+from headstart.report.comparison_tables import name_tables
+from headstart.report.named_tables import NamedTable
 from headstart.report.page.blocks import PageFigure, PageTable
 
 if TYPE_CHECKING:
