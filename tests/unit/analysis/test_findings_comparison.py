@@ -11,7 +11,7 @@ from report_studies import write_report_study
 
 
 def test_its_tables_are_those_of_compare(tmp_path: Path) -> None:
-    out = write_report_study(tmp_path, sizes=[20, 40], margin=1.0)
+    out = write_report_study(tmp_path, sizes=[20, 40], margin=1.0, metrics=("accuracy", "loss"))
     findings = headstart.load(out).findings
     for metric in ("accuracy", "loss"):
         expected = list(name_tables(headstart.compare(out, metric=metric)))
