@@ -46,6 +46,7 @@ def write_report_study(
     texts: Sequence[str] = (),
     failed: Sequence[str] = (),
     metrics: Sequence[str] = ("accuracy",),
+    n_parameters: int = 1000,
     **keys: Any,
 ) -> Path:
     """A study's folder with records, curves and predictions; gives it.
@@ -55,6 +56,7 @@ def write_report_study(
         texts: what test texts end in, in turn.
         failed: keys of runs that failed.
         metrics: that records have, of accuracy and loss.
+        n_parameters: of each model.
     """
     _write_data(folder, labels, texts)
     study = Study.model_validate(
@@ -74,7 +76,9 @@ def write_report_study(
     for size in study.sizes:
         for place, arm in enumerate(study.arms):
             for seed in study.seeds[: seeds if done is None else done]:
-                record = _make_record(arm, size, seed, corpus, epochs, place, metrics)
+                record = _make_record(arm, size, seed, corpus, epochs, place, metrics).model_copy(
+                    update={"parameters": Parameters(total=n_parameters, trainable=40)}
+                )
                 is_failed = record.key in failed
                 _write_run(store, _fail(record) if is_failed else record, corpus, place)
     return folder / "out"
@@ -139,7 +143,6 @@ def _describe_making(corpus: Corpus) -> dict[str, Any]:
     return {
         "seconds": 6.0,
         "peak_memory_bytes": 2**30,
-        "parameters": Parameters(total=1000, trainable=40),
         "execution": Execution(device="cpu", precision="fp32", threads=1, workers=1),
         "provenance": Provenance.model_validate(made),
     }

@@ -160,3 +160,9 @@ def test_a_study_that_wants_no_page_gets_none(tmp_path: Path) -> None:
     out = write_report_study(tmp_path, report=False)
     write_page_at_end(headstart.load(out), lambda sentence: None)
     assert not (out / "report").exists()
+
+
+def test_sixty_runs_are_less_than_half_a_megabyte(tmp_path: Path) -> None:
+    out = write_report_study(tmp_path, seeds=30, epochs=20, texts=["a review of some fifty words " * 10])
+    page = write_results_page(headstart.load(out))
+    assert 100_000 < page.stat().st_size < 500_000

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from headstart.analysis.details.origins import hide_home
 from headstart.data.controls import escape_hidden
 from headstart.report.figures.palette import ARM_COLOURS
 from headstart.report.page.blocks import StudyPage, find_number
+from headstart.report.page.inline_svg import shorten_svg
 from headstart.wording import format_count
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -53,7 +55,8 @@ def _make_environment() -> Environment:
         lstrip_blocks=True,
         finalize=_show_hidden,
     )
-    environment.filters["mark"] = Markup
+    numbers = count()
+    environment.filters["shorten"] = lambda figure: shorten_svg(figure.svg, figure.name, f"f{next(numbers)}")
     environment.filters["number"] = find_number
     return environment
 

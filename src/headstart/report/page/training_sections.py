@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headstart.analysis.details.costs import ArmCosts
+from headstart.analysis.details.model_parts import ModelParts
 from headstart.records import format_duration
 from headstart.report.page.blocks import Block, PageTable, Section, Sentences
 from headstart.report.page.material import PageMaterial
+from headstart.report.params import PLACES
 from headstart.report.units import format_bytes
 from headstart.wording import format_count, join_names
 
@@ -31,6 +33,27 @@ def _list_parameters(material: PageMaterial) -> Iterator[Block]:
         rows = [["arm", "parameters", "trainable", "trainable, %"], *map(_format_parameters, by_arm.values())]
         caption = "Parameters of one model of each arm, and those that training changes."
         yield PageTable("parameters", caption, rows, arms=material.arms)
+    for number, parts in enumerate(material.details.model_parts, 1):
+        yield _make_parts_table(parts, f"parts-{number}")
+
+
+def _make_parts_table(model: ModelParts, name: str) -> PageTable:
+    """Each part by its formula, as `headstart params` has it."""
+    breakdown = model.breakdown
+    rows = [
+        [
+            PLACES[part.place],
+            part.part,
+            part.formula or "= token embedding",
+            str(part.times),
+            f"{part.value:,}",
+        ]
+        for part in breakdown.parts
+    ]
+    legend = ", ".join(f"{symbol} {value:,} {meaning}" for symbol, value, meaning in breakdown.legend)
+    caption = f"Parameters of {join_names(model.arms)} by part: {breakdown.total:,} = {breakdown.as_sum}."
+    head = ["place", "part", "formula", "times", "parameters"]
+    return PageTable(name, caption, [head, *rows], 2, note=f"{legend}.", is_folded=True)
 
 
 def _format_parameters(row: ArmCosts) -> list[str]:

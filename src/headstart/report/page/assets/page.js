@@ -106,9 +106,12 @@
   };
   const hideTip = () => { tip.hidden = true; };
   const addTips = (plot) => {
+    for (const title of all("svg * > title", plot)) {
+      title.parentNode.dataset.tip = title.textContent;
+      title.remove(); // else the browser shows it a second time
+    }
     const marks = all("[data-tip]", plot);
     if (!marks.length) return;
-    for (const title of all("[data-tip] > title", plot)) title.remove(); // else the browser shows them a second time
     const find = (event) => event.target.closest?.("[data-tip]");
     plot.addEventListener("pointermove", (event) => { const mark = find(event); mark ? showTip(mark, event.clientX, event.clientY) : hideTip(); });
     plot.addEventListener("pointerleave", hideTip);
