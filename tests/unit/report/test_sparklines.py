@@ -26,10 +26,10 @@ def test_the_least_and_the_most_are_the_lowest_and_highest_block() -> None:
 
 
 def test_arms_are_drawn_on_one_scale_with_their_ends() -> None:
-    lines = render(make_curve("pretrained", 0.6, 0.8, 0.9), make_curve("random", 0.5, 0.5, 0.7))
+    lines = render(make_curve("pretrained", 0.6, 0.8, 0.9), make_curve("random", 0.5, 0.5, 0.75))
     assert lines[0] == "best valid accuracy so far, by epoch, mean over seeds:"
     assert lines[1].split() == ["pretrained", "▃▆█", "60.0", "to", "90.0"]
-    assert lines[2].split() == ["random", "▁▁▅", "50.0", "to", "70.0"]
+    assert lines[2].split() == ["random", "▁▁▅", "50.0", "to", "75.0"]
     assert lines[1].index("60.0") == lines[2].index("50.0")
 
 
