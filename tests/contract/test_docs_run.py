@@ -49,6 +49,7 @@ INPUTS: Final = {
     "power": ("source",),
     "push": ("folder",),
     "predict": ("model", "inputs"),
+    "report": ("sources",),
     "run": ("study",),
 }
 #: What examples call beside headstart.

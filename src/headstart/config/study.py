@@ -175,6 +175,9 @@ class Study(Section):
         default=ExecutionSettings(),
         description="How a GPU computes the steps; results do not depend on it.",
     )
+    report: bool = Field(
+        default=True, description="Write the results as a page, report/index.html, when the study ends."
+    )
     out: str = Field(default="runs/study", description="Output folder of the study.")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
