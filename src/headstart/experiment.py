@@ -69,7 +69,7 @@ def run_missing(
     for warning in estimate.warnings:
         opened.log(Caution(warning.message))
     for record in opened.done.values():
-        _promote(record, opened)  # an earlier call may have ended between a run and its promotion
+        _promote_earlier(record, opened)  # an earlier call may have ended between a run and its promotion
     for sentence in opened.store.describe_model_faults(opened.done):
         opened.log(Caution(sentence))
     expected: Range | None = None
@@ -144,8 +144,8 @@ def _train(
     def on(event: Event) -> None:
         if isinstance(event, RunEnded):
             opened.records[event.record.key] = event.record
-            _promote(event.record, opened)
             event = replace(event, collapse=_find_collapse(event.record, opened))
+            _promote(event, opened)
         on_event(event)
 
     prepare_methods([opened.prepared.select(run) for run in estimate.missing], opened.log)
@@ -213,14 +213,28 @@ def _write_findings(opened: OpenStudy) -> Findings:
     findings = make_findings(opened.study, records, warnings, read, opened.rule, looks, labels)
     findings = replace(findings, answers=collect_answers(findings, opened.store.get_run_folder))
     findings = replace(findings, warnings=(*findings.warnings, *_promote_chosen(findings, opened)))
-    opened.store.rewrite_cards(opened.study.arms, done, lambda record: _write_card(record, opened, findings))
+    opened.store.rewrite_cards(
+        opened.study.arms, done, lambda record: _describe_model(record, opened, findings)
+    )
     opened.store.write_json("results.json", describe_findings(findings))
     return findings
 
 
-def _promote(record: RunRecord, opened: OpenStudy) -> None:
+def _promote(ended: RunEnded, opened: OpenStudy) -> None:
     """Let the run's model become its arm's, if it is the best so far."""
-    opened.store.promote_model(record, opened.study, lambda best: _write_card(best, opened))
+    opened.store.promote_model(
+        ended.record, opened.study, lambda record: _write_card(record, opened, ended.collapse)
+    )
+
+
+def _promote_earlier(record: RunRecord, opened: OpenStudy) -> None:
+    """The same of a run of an earlier call; its predictions are read only where its model gets a card."""
+    opened.store.promote_model(record, opened.study, lambda best: _describe_model(best, opened))
+
+
+def _describe_model(record: RunRecord, opened: OpenStudy, findings: Findings | None = None) -> str:
+    """The card of a run that ended before, with what the study found, where that is known."""
+    return _write_card(record, opened, _find_collapse(record, opened), findings)
 
 
 def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarning]:
@@ -228,7 +242,7 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
     for arm in dict.fromkeys(row.arm for row in findings.grid_rows):
         best = find_best_run(findings.study, findings.records, findings.grid_rows, arm)
         is_there = opened.store.promote_chosen(
-            arm, best, lambda record: _write_card(record, opened, findings)
+            arm, best, lambda record: _describe_model(record, opened, findings)
         )
         if best is not None and not is_there:
             yield StudyWarning(
@@ -238,9 +252,10 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
             )
 
 
-def _write_card(record: RunRecord, opened: OpenStudy, findings: Findings | None = None) -> str:
+def _write_card(
+    record: RunRecord, opened: OpenStudy, collapse: Collapse | None, findings: Findings | None = None
+) -> str:
     names, arm = opened.prepared.corpus.label_names, opened.study.arms[record.arm]
     has_base = get_method_traits(arm.method).has_checkpoint
     base = read_base_card(get_checkpoint(opened.study, arm)) if has_base else None
-    collapse = _find_collapse(record, opened)
     return write_model_card(record, opened.study, names, collapse, base=base, findings=findings)

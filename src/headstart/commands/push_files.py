@@ -12,12 +12,13 @@ from typing import Final
 
 from headstart.errors import ModelError
 from headstart.files import hash_file, read_file
-from headstart.methods.word_files import is_word_model, load_words
+from headstart.methods.word_files import load_words
 from headstart.models.base_card import read_card_metadata
 from headstart.models.checkpoint_files import ADAPTER_CONFIG, check_folder
 from headstart.models.pushed_model import ModelFile
 from headstart.models.strict_json import read_strict_json
 from headstart.models.weight_files import check_weight_file, check_weights
+from headstart.models.word_folders import is_word_model
 from headstart.store.model_cards import CARD_FILE
 from headstart.store.model_notes import NOTES_FILE, ModelNotes, read_model_notes
 from headstart.store.model_use import INDEX_FILE

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from headstart.analysis.details.curves import LOSS_TAG, LossCurve, RunCurve, thin_losses
+from headstart.analysis.details.curves import NO_LOSSES, RunCurve
+from headstart.analysis.details.loss_curves import LOSS_TAG, thin_losses
 from headstart.config.metrics import is_better
 from headstart.config.runs import Run
 from headstart.config.sizes import Size
@@ -107,9 +108,7 @@ def _make_curve(run: Run, metric: str, scalars: Scalars) -> RunCurve:
         best_valid=tuple(valid[epoch] for epoch in best),
         best_test=tuple(test[epoch] for epoch in best) if has_test else None,
         best_epoch=None,
-        loss=thin_losses(np.array(list(losses)), np.array(list(losses.values())))
-        if losses
-        else LossCurve((), ()),
+        loss=thin_losses(np.array(list(losses)), np.array(list(losses.values()))) if losses else NO_LOSSES,
     )
 
 

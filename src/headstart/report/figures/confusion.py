@@ -12,6 +12,7 @@ from headstart.report.figures.canvas import WIDTH, Canvas, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import ArmStyle
 from headstart.report.figures.words import describe_size, measure, shorten
+from headstart.wording import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +94,7 @@ def _format_count(count: int) -> str:
 def _describe(confusion: Confusion, kept: list[int]) -> Iterator[str]:
     counts, names = confusion.counts, confusion.names
     right, every = int(np.trace(counts)), int(counts.sum())
-    yield f"{right:,} of {every:,} answers are right, over {confusion.n_seeds} seeds."
+    yield f"{right:,} of {every:,} answers are right, over {format_count(confusion.n_seeds, 'seed')}."
     wrong = counts - np.diag(np.diag(counts))
     for place in np.argsort(-wrong, axis=None, kind="stable")[:3]:
         i, j = np.unravel_index(place, wrong.shape)

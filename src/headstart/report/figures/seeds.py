@@ -15,6 +15,7 @@ from headstart.report.figures.palette import INK, MUTED, ArmStyle
 from headstart.report.figures.rows import MOST_ROWS, Row, add_rows, measure_rows
 from headstart.report.figures.words import describe_size, format_tick, label_axis
 from headstart.report.numbers import format_interval, format_metric, format_score
+from headstart.wording import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +86,7 @@ def _draw_row(
         canvas.draw_line(axes, ends, [_INTERVAL - place] * 2, style, tip, linewidth=1.4, linestyle="-")
     mean = [row.mean] * 2
     heights = (_INTERVAL - 0.11 - place, _INTERVAL + 0.11 - place)
-    tip = f"{row.arm}: mean {format_score(metric, row.mean)} of {row.n_seeds} seeds"
+    tip = f"{row.arm}: mean {format_score(metric, row.mean)} of {format_count(row.n_seeds, 'seed')}"
     canvas.draw_line(axes, mean, heights, style, tip, color=INK, linewidth=1.6, linestyle="-")
     for run in findings.select_chosen(row.arm, row.size):
         _draw_seed(canvas, axes, findings, run, metric, style, place)

@@ -15,6 +15,7 @@ from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import INK, MUTED, ArmStyle
 from headstart.report.figures.words import describe_size, format_tick, label_axis, shorten
 from headstart.report.numbers import format_hyperparameters, format_metric, format_score
+from headstart.wording import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -168,7 +169,9 @@ def _find_best(rows: Sequence[GridRow]) -> GridRow:
 
 def _tell(row: GridRow) -> str:
     what = (
-        "all failed" if row.mean is None else f"{format_score(row.metric, row.mean)} over {row.n_seeds} seeds"
+        "all failed"
+        if row.mean is None
+        else f"{format_score(row.metric, row.mean)} over {format_count(row.n_seeds, 'seed')}"
     )
     return f"{format_hyperparameters(row.hyperparameters)}: {what}{', chosen' if row.chosen else ''}"
 

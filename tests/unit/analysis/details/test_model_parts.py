@@ -30,7 +30,7 @@ def test_what_formulas_do_not_give_just_so_is_not_told(
     assert find_model_parts(findings, lambda arm: tiny_model) == ()
     for text in ("{}", "[1]", "{", '{"model_type": "bert"}', '{"model_type": "bert", "hidden_size": "x"}'):
         folder = make_folder(text)
-        assert find_model_parts(findings, {arm: folder for arm in findings.study.arms}.__getitem__) == ()
+        assert find_model_parts(findings, dict.fromkeys(findings.study.arms, folder).__getitem__) == ()
 
 
 @pytest.fixture
