@@ -121,4 +121,4 @@ def test_bits_do_not_hang_on_the_threads_of_the_process() -> None:
         with threadpool_limits(threads, user_api="blas"):
             fitted.append(fit_path(examples, "class", 2)[-1][1].linear.coef)
     assert fitted[0].shape[1] > 10_000
-    assert np.array_equal(*fitted)
+    assert np.array_equal(fitted[0], fitted[1])
