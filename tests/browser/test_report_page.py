@@ -67,6 +67,7 @@ def test_figures_are_drawn_side_by_side_or_below_each_other(page: Any) -> None:
 def test_an_arm_is_hidden_in_figures_and_tables(page: Any, by_keyboard: bool) -> None:
     button = page.get_by_role("button", name="random", exact=True)
     before = len(list_shown(page, "[data-arm=random]")), len(list_shown(page, "[data-arm=pretrained]"))
+    figures = len(list_shown(page, "figure"))
     if by_keyboard:
         button.focus()
         page.keyboard.press("Space")
@@ -74,6 +75,7 @@ def test_an_arm_is_hidden_in_figures_and_tables(page: Any, by_keyboard: bool) ->
         button.click()
     assert button.get_attribute("aria-pressed") == "false"
     assert list_shown(page, "[data-arm=random]") == []
+    assert len(list_shown(page, "figure")) < figures  # its own confusion matrices are hidden as a whole
     assert len(list_shown(page, "[data-arm=pretrained]")) == before[1]
     button.press("Enter")
     assert len(list_shown(page, "[data-arm=random]")) == before[0] > 10

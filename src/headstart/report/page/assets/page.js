@@ -31,6 +31,10 @@
     const off = new Set();
     const apply = () => {
       for (const element of all("[data-arm]", study)) element.toggleAttribute("data-off-arm", off.has(element.dataset.arm));
+      for (const figure of all("figure", study)) {
+        const owners = all("[data-arm]", figure);
+        if (owners.length) figure.toggleAttribute("data-off-arm", owners.every((one) => off.has(one.dataset.arm)));
+      }
       const chosen = { metric: selects.metric?.value || "", size: selects.size?.value || "" };
       for (const element of all("[data-metric], [data-size]", study)) {
         const isOff = ["metric", "size"].some((key) => chosen[key] && element.dataset[key] && element.dataset[key] !== chosen[key]);
