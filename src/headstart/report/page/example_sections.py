@@ -128,12 +128,14 @@ def _list_texts(material: PageMaterial) -> Iterator[PageTable]:
     details = material.details
     if details.wrong:
         head = ["arm", "example", _TEXT, "true class", "predicted", "confidence, %", "wrong seeds"]
-        caption = "The test texts that each arm got wrong with most confidence, the mean over seeds."
+        caption = "The test examples that each arm got wrong with most confidence, the mean over seeds."
         rows = _drop_texts([head, *map(_format_wrong, details.wrong)])
         yield PageTable("confidently-wrong", caption, rows, 1, arms=material.arms, prose=frozenset((_TEXT,)))
     if details.differ:
         head = ["arm", "control", "example", _TEXT, "true class", "right, %", "control right, %"]
-        caption = "Test texts on which an arm and its control differ most: the share of seeds that are right."
+        caption = (
+            "Test examples on which an arm and its control differ most: the share of seeds that are right."
+        )
         rows = _drop_texts([head, *map(_format_differ, details.differ)])
         yield PageTable("arms-differ", caption, rows, 1, arms=material.arms, prose=frozenset((_TEXT,)))
 

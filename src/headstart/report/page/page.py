@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from headstart.analysis.details.origins import hide_home
@@ -47,7 +48,7 @@ def render_page(pages: Sequence[StudyPage]) -> str:
 
 def _make_environment() -> Environment:
     """Everything that is put in is escaped; a name that a template misspells is an error."""
-    environment = Environment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(_ASSETS),
         autoescape=True,
         undefined=StrictUndefined,
