@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
+    from headstart.commands.watch import watch as watch
     from headstart.config.arm_section import Lora as Lora
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
@@ -114,6 +115,7 @@ _HOME = {
     "schema": "headstart.commands.schema",
     "stack": "headstart.engine.stack",
     "unstack": "headstart.engine.stack",
+    "watch": "headstart.commands.watch",
     "write_report": "headstart.commands.report",
 }
 __all__ = [
@@ -163,6 +165,7 @@ __all__ = [
     "schema",
     "stack",
     "unstack",
+    "watch",
     "write_report",
 ]
 

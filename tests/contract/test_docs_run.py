@@ -51,6 +51,7 @@ INPUTS: Final = {
     "predict": ("model", "inputs"),
     "report": ("sources",),
     "run": ("study",),
+    "watch": ("folder",),
 }
 #: What examples call beside headstart.
 OTHER_PROGRAMS: Final = ("cat", "pip", "python3", ".", "tensorboard", "make", "lm_eval", "git", "cd")

@@ -60,6 +60,7 @@ for _command in (
     sharing.push,
     results.compare,
     reports.report,
+    reports.watch,
     results.judge,
     results.power,
     model_facts.params,

@@ -55,6 +55,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart report runs/study --no-texts -o to-send",
         "headstart report runs/a runs/b -o report",
     ),
+    "watch": (
+        "headstart watch runs/study",
+        "headstart watch runs/study --port 8000 --open",
+    ),
     "judge": (
         "headstart judge runs/study --arm lora -o sheet.csv",
         "headstart judge runs/study --read ann.csv --read bob.csv",

@@ -80,7 +80,7 @@ def find_curves(
     """
     shown = [run for run in runs if run.epochs and all(metric in epoch.valid for epoch in run.epochs)]
     curves = [_find_curve(run, metric, chosen_by, losses.get(run.key, NO_LOSSES)) for run in shown]
-    return Curves(metric, tuple(curves), tuple(_average_arms(curves)))
+    return Curves(metric, tuple(curves), tuple(average_arms(curves)))
 
 
 def average_curves(runs: Sequence[RunRecord], metric: str) -> tuple[ArmCurve, ...]:
@@ -120,7 +120,7 @@ def _list_tests(epochs: Sequence[EpochPoint], metric: str) -> tuple[float, ...] 
     return tuple(epoch.test[metric] for epoch in epochs if epoch.test)
 
 
-def _average_arms(curves: Sequence[RunCurve]) -> Iterator[ArmCurve]:
+def average_arms(curves: Sequence[RunCurve]) -> Iterator[ArmCurve]:
     """The means over seeds, at the epochs that all of an arm's runs at a size have."""
     for arm, size in dict.fromkeys((curve.arm, curve.size) for curve in curves):
         of_cell = [curve for curve in curves if (curve.arm, curve.size) == (arm, size)]

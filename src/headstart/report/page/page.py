@@ -26,9 +26,15 @@ _ASSETS: Final = Path(__file__).parent / "assets"
 GENERATOR: Final = "headstart report"
 
 
-def render_page(pages: Sequence[StudyPage]) -> str:
-    """The document: it opens from a file without a network, and is whole without its script."""
+def render_page(pages: Sequence[StudyPage], *, live_version: str = "") -> str:
+    """The document: it opens from a file without a network, and is whole without its script.
+
+    Args:
+        live_version: tells it from what it will be later, where it is served and is to follow that: it then
+            asks its server for `version`, and for nothing else.
+    """
     style, script = _read_asset("page.css"), _read_asset("page.js")
+    live_script = _read_asset("live.js")
     return (
         _make_environment()
         .get_template("page.html.j2")
@@ -42,6 +48,9 @@ def render_page(pages: Sequence[StudyPage]) -> str:
             style=style,
             script=script,
             script_digest=_digest_script(script),
+            live_version=live_version,
+            live_script=live_script,
+            live_digest=_digest_script(live_script),
         )
     )
 
