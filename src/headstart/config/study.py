@@ -169,7 +169,7 @@ class Study(Section):
         default=ExecutionSettings(),
         description="How a GPU computes the steps; results do not depend on it.",
     )
-    out: str = Field(default="runs/study", description="Output folder of the study.")
+    out: str = Field(default="runs/study", min_length=1, description="Output folder of the study.")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         """What tells it from others."""
