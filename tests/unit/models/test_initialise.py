@@ -170,6 +170,6 @@ def test_too_many_threads_are_no_fault_of_the_weights(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("headstart.models.initialise.load_network", refuse)
-    with pytest.raises(MachineError, match="^too many processes or threads") as caught:
+    with pytest.raises(MachineError, match=r"^too many processes or threads") as caught:
         load_plain_model(checkpoint)
     assert caught.value.where is None
