@@ -12,6 +12,7 @@
     python benchmarks/coverage.py texts --repeats 500 --examples 2000
     python benchmarks/coverage.py items --examples 300 2000
     python benchmarks/coverage.py tiers --examples 300 2000
+    python benchmarks/coverage.py ranking --seeds 3 --repeats 300
     python benchmarks/coverage.py groups
     python benchmarks/coverage.py limits --examples 24 300 1000 --seeds 2 3 5 10 --repeats 1000
 
@@ -38,6 +39,7 @@ from coverage_laws import LEAN, draw_right, expect_accuracy, expect_macro_f1, ma
 from coverage_limits import simulate_limits
 from coverage_looks import simulate_looks
 from coverage_power import simulate_power, simulate_ranges
+from coverage_ranking import simulate_ranking
 from coverage_texts import simulate_texts
 from coverage_tuned import simulate_tuned
 from coverage_until import simulate_until
@@ -147,6 +149,7 @@ CASES: Final = {
     "texts": simulate_texts,
     "items": simulate_items,
     "tiers": simulate_tiers,
+    "ranking": simulate_ranking,
     "groups": simulate_groups,
     "limits": simulate_limits,
 }

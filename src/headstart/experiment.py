@@ -64,7 +64,7 @@ def run_missing(
     for warning in estimate.warnings:
         opened.log(Caution(warning.message))
     for record in opened.done.values():
-        _promote(record, opened)  # an earlier call may have ended between a run and its promotion
+        _promote_earlier(record, opened)  # an earlier call may have ended between a run and its promotion
     for sentence in opened.store.describe_model_faults(opened.done):
         opened.log(Caution(sentence))
     expected: Range | None = None
@@ -130,8 +130,8 @@ def _train(
     def on(event: Event) -> None:
         if isinstance(event, RunEnded):
             opened.records[event.record.key] = event.record
-            _promote(event.record, opened)
             event = replace(event, collapse=_find_collapse(event.record, opened))
+            _promote(event, opened)
         on_event(event)
 
     prepare_methods([opened.prepared.select(run) for run in estimate.missing], opened.log)
@@ -201,16 +201,28 @@ def _write_findings(opened: OpenStudy) -> Findings:
     return findings
 
 
-def _promote(record: RunRecord, opened: OpenStudy) -> None:
+def _promote(ended: RunEnded, opened: OpenStudy) -> None:
     """Let the run's model become its arm's, if it is the best so far."""
-    opened.store.promote_model(record, opened.study, lambda best: _write_card(best, opened))
+    opened.store.promote_model(
+        ended.record, opened.study, lambda record: _write_card(record, opened, ended.collapse)
+    )
+
+
+def _promote_earlier(record: RunRecord, opened: OpenStudy) -> None:
+    """The same of a run of an earlier call; its predictions are read only where its model gets a card."""
+    opened.store.promote_model(record, opened.study, lambda best: _describe_model(best, opened))
+
+
+def _describe_model(record: RunRecord, opened: OpenStudy) -> str:
+    """The card of a run that ended before."""
+    return _write_card(record, opened, _find_collapse(record, opened))
 
 
 def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarning]:
     """Let each tuned arm have the model of its best run; a warning where that was deleted."""
     for arm in dict.fromkeys(row.arm for row in findings.grid_rows):
         best = find_best_run(findings.study, findings.records, findings.grid_rows, arm)
-        is_there = opened.store.promote_chosen(arm, best, lambda record: _write_card(record, opened))
+        is_there = opened.store.promote_chosen(arm, best, lambda record: _describe_model(record, opened))
         if best is not None and not is_there:
             yield StudyWarning(
                 kind="model-gone",
@@ -219,6 +231,5 @@ def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarn
             )
 
 
-def _write_card(record: RunRecord, opened: OpenStudy) -> str:
-    names = opened.prepared.corpus.label_names
-    return write_model_card(record, opened.study, names, _find_collapse(record, opened))
+def _write_card(record: RunRecord, opened: OpenStudy, collapse: Collapse | None) -> str:
+    return write_model_card(record, opened.study, opened.prepared.corpus.label_names, collapse)

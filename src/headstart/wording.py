@@ -29,6 +29,11 @@ def join_names(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def join_ends(low: str, high: str) -> str:
+    """A range: `1.2 to 1.6`, or `1.2` where both ends are written alike."""
+    return low if low == high else f"{low} to {high}"
+
+
 def cut_text(text: str, most: int = 200) -> str:
     """The text, cut after `most` characters."""
     return text if len(text) <= most else f"{text[:most]}..."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headstart.wording import format_count, format_names
+from headstart.wording import format_count, format_names, join_ends
 
 
 def test_counts_have_a_plural() -> None:
@@ -15,3 +15,7 @@ def test_long_lists_say_how_many_more_there_are() -> None:
     assert format_names(["a"]) == "a"
     assert format_names(["a", "b", "c"]) == "a, b, c"
     assert format_names(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+def test_a_range_with_ends_that_are_written_alike_is_one_of_them() -> None:
+    assert (join_ends("1.2", "1.6"), join_ends("1.2", "1.2")) == ("1.2 to 1.6", "1.2")

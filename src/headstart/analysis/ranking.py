@@ -88,14 +88,16 @@ def rank_arms(
     runs: Iterable[RunRecord] = (),
     seed: int = 0,
 ) -> Ranking | None:
-    """The ranking at the largest size; None of fewer than three arms, of one candidate, of too many, or
-    where no arm has two seeds, so that nothing could tell them apart.
+    """The ranking at the largest size; None of fewer than three arms, as where there are no scores, of one
+    candidate, of too many, or where no arm has two seeds, so that nothing could tell them apart.
 
     Args:
         left_out: the arm that is no candidate.
         runs: by which the arms are judged, for what they cost.
         seed: of the bootstrap.
     """
+    if len(scores) < _FEWEST_ARMS:
+        return None
     size = find_largest_size({one.size for one in scores})
     at_size = [one for one in scores if one.size == size]
     candidates = [one for one in at_size if one.arm != left_out]

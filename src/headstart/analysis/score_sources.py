@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from headstart.analysis.study_runs import StudyRuns, order_runs
 from headstart.analysis.written_answers import collect_answers
 from headstart.config.fairness import DIFFERS
 from headstart.config.metrics import MetricInfo, describe_metric, settle_metric
+from headstart.data.equal_texts import LEAK
+from headstart.data.leaked_groups import GROUP_LEAK
 from headstart.errors import HeadstartError
 from headstart.os_faults import check_lookup
 from headstart.records import Look, Margin, OutcomeRow, Reference, RunRecord, StoppingRule
@@ -127,6 +129,12 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         )
     info = settle_metric(metric, lower_is_better, describe_metric(metric), str(folder))
     scores = tuple(collect_scores(runs, [metric], read)[metric])
+    if not scores:  # as of a tuned study that stopped before the runs by which its arms are judged
+        raise HeadstartError(
+            f"none of the runs that count has a test {metric!r} yet",
+            where=str(folder),
+            fix="finish the study: repeat `headstart run` with its study file",
+        )
     control = study.control_arm or scores[0].arm
     looks, rule = store.read_looks(), store.read_stopping_rule()
     margin = find_margin(study, metric, looks)
@@ -141,7 +149,8 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
         describe_choice(study),
         list_earlier_looks(looks, study.seeds),
         notes=(
-            *_list_differences(runs),
+            *_list_notes(runs, (DIFFERS,)),
+            *_list_notes(runs, (LEAK, GROUP_LEAK)),
             *(_explain_unspaced(store, runs.chosen) if metric == "token_f1" else ()),
         ),
         left_out=find_left_out(study),
@@ -151,10 +160,11 @@ def _open_study(folder: Path, metric: str | None, lower_is_better: bool | None) 
     )
 
 
-def _list_differences(runs: StudyRuns) -> Iterator[str]:
-    """In what arms differ from the control besides their claim, as the study and its records say."""
+def _list_notes(runs: StudyRuns, kinds: Collection[str]) -> Iterator[str]:
+    """What the study and its records say of these kinds: in what arms differ from the control besides their
+    claim, or what stands in train and in test."""
     warnings = (*runs.warnings, *(one for run in runs.chosen for one in run.warnings))
-    return (one.message for one in dict.fromkeys(warnings) if one.kind == DIFFERS)
+    return (one.message for one in dict.fromkeys(warnings) if one.kind in kinds)
 
 
 def _explain_unspaced(store: RunStore, runs: Sequence[RunRecord]) -> Iterator[str]:

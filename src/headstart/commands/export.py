@@ -21,6 +21,7 @@ from headstart.models.adapter_folders import is_adapter, read_adapter_shapes, re
 from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
+from headstart.models.word_folders import refuse_words
 from headstart.os_faults import check_lookup, writing
 from headstart.records import SCHEMA_VERSION
 from headstart.stages import tell_stage
@@ -93,6 +94,7 @@ def _check_adapter(model: Path) -> None:
     if model.is_dir():
         check_folder(str(model))
     if not is_adapter(model):
+        refuse_words(model)
         is_whole = (model / "config.json").is_file()
         raise ModelError(
             "contains no adapter" + ("; it is a whole model and needs no export" if is_whole else ""),

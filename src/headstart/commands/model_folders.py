@@ -32,6 +32,18 @@ def refuse_study_folder(folder: Path) -> None:
     )
 
 
+def say_how_to_save(folder: Path) -> str | None:
+    """What to do where an arm's model is not in its study's `models`: deleted, or never saved, as bags of
+    words were not by earlier versions. None of a folder that is no arm's."""
+    layout = StudyLayout(folder.parent.parent)
+    if folder.parent != layout.models_folder or not layout.study_file.is_file():
+        return None
+    runs = layout.runs_folder / folder.name
+    if not runs.is_dir():
+        return None
+    return f"to save the model again, delete {runs} and repeat `headstart run` with the study file"
+
+
 def list_models(layout: StudyLayout) -> list[str]:
     """The folders of the models that a study has left, by arm."""
     if not layout.models_folder.is_dir():

@@ -9,7 +9,7 @@ from typing import Any, Protocol, get_args
 
 import pyarrow as pa
 
-from headstart.commands.model_folders import refuse_study_folder
+from headstart.commands.model_folders import refuse_study_folder, say_how_to_save
 from headstart.commands.outputs import check_output_file
 from headstart.data.corpus import CellType, Text
 from headstart.data.delimited import read_separator
@@ -17,9 +17,9 @@ from headstart.data.formats import Cells
 from headstart.data.tables import add_columns, check_formats
 from headstart.data.texts import read_text
 from headstart.errors import DataError, ModelError
-from headstart.methods.word_files import is_word_model
 from headstart.methods.word_predictor import open_words
 from headstart.models.checkpoint_files import ADAPTER_CONFIG, check_folder
+from headstart.models.word_folders import is_word_model
 from headstart.os_faults import check_lookup
 from headstart.stages import LOADING, tell_stage
 from headstart.store.model_notes import ModelNotes, read_model_notes
@@ -61,7 +61,10 @@ def open_predictor(folder: Path, text: str | None = None) -> Predictor:
     is_network = any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG))
     if not is_network and not is_word_model(folder):
         raise ModelError(
-            "no saved model (no config.json)", where=str(folder), expected="a folder such as OUT/models/ARM"
+            "no saved model (no config.json)",
+            where=str(folder),
+            expected="a folder such as OUT/models/ARM",
+            fix=say_how_to_save(folder),
         )
     notes = read_model_notes(folder)
     columns, cells = _choose_columns(notes.text, text), _get_cell_type(notes)

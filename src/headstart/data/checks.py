@@ -13,6 +13,7 @@ from headstart.data.groups import choose_group_column, group_texts
 from headstart.data.labels.alike import find_alike
 from headstart.data.labels.base import LabelType
 from headstart.data.labels.registry import get_label_type
+from headstart.data.leaked_groups import find_leaked_groups
 from headstart.data.one_class import find_one_class
 from headstart.data.row_table import RowTable
 from headstart.data.sources import read_parts
@@ -45,13 +46,15 @@ def load_corpus(study: Study) -> Corpus:
     parts["train"] = replace(train, groups=number_groups(rows["train"]))
     check_folds(parts["train"], data)
     keys = {part: identify_rows(rows[part], label_type, data) for part in PARTS}
-    grouped = group_texts(rows["test"], keys["test"].texts, data, choose_group_column(data, label_type))
+    column = choose_group_column(data, label_type)
+    grouped = group_texts(rows["test"], keys["test"].texts, data, column)
     parts["test"] = replace(parts["test"], groups=grouped.groups)
     warnings = (
         *(doubt for read in sources.values() for doubt in read.find_doubts()),
         *find_duplicates(keys, data),
         *grouped.warnings,
         *find_leaks(keys),
+        *find_leaked_groups(rows, column, {part for part in PARTS if part not in sources}),
         *label_type.find_doubts(train.labels, names),
         *find_alike(names),
         *find_one_class(parts, names, label_type, study),

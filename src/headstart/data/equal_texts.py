@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from headstart.data.text_column import hash_texts
 from headstart.data.texts import make_text_key
 from headstart.records import StudyWarning
 from headstart.wording import format_count
+
+#: The kind of the warning of texts that leak, which comparisons show too.
+LEAK: Final = "leak"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def find_leaks(keys: Mapping[Part, RowKeys]) -> Iterator[StudyWarning]:
         also = f", {relabelled} of them with another label" if relabelled else ""
         share, verb = _format_share(len(leaked), of_part), "is" if len(leaked) == 1 else "are"
         yield StudyWarning(
-            kind="leak",
+            kind=LEAK,
             message=f"{format_count(len(leaked), 'text')} of {part} ({share}) {verb} also in "
             f"train{also}; remove them from {part} or from train: they inflate scores",
         )

@@ -55,7 +55,10 @@ class PlaceColumn:
 
 @dataclass(frozen=True, eq=False)
 class RowTable(Sequence[Row]):
-    """N rows; `groups` and `test_groups` hold None for rows without one."""
+    """N rows; `groups` and `test_groups` hold None for rows without one.
+
+    `test_groups` are by the column that groups test texts, also in the other parts.
+    """
 
     ids: np.ndarray
     places: PlaceColumn

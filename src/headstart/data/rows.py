@@ -46,7 +46,7 @@ class ReadRows:
 def read_rows(
     cells: Iterable[Cells], data: Data, label_type: LabelType, column: GroupColumn | None
 ) -> ReadRows:
-    """The rows of one source; `column` is that of the groups of test examples, where the test is among them.
+    """The rows of one source; `column` is that of the groups of test examples.
 
     Raises:
         DataError: a row cannot be read, and the study skips none; or no row can.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
     sources = _open_sources(data, label_type)
     tested: Part = "test" if "test" in sources else "train"  # which the test is split off
     column = choose_group_column(data, label_type)
+    # The others' groups are only compared with the test's: there the column may be absent, whoever names it.
+    spared = None if column is None else replace(column, key=None)
     parts: dict[Part, ReadRows] = {}
     for part, cells in sources.items():
         tell_stage(f"reading {_name_read(data, part)}")
-        parts[part] = read_rows(cells, data, label_type, column if part == tested else None)
+        parts[part] = read_rows(cells, data, label_type, column if part == tested else spared)
     for part, read in parts.items():
         if not read.rows:
             raise DataError("no rows", where=_name_source(data, part), expected="texts, one per row")
@@ -74,8 +77,9 @@ def _list_all_columns(path: Path, data: Data, label_type: LabelType, *, is_teste
     """Those of texts, labels and groups: each has its file where files stand in parallel."""
     columns = [*label_type.list_columns(data)]
     columns += [] if data.split.group is None else [data.split.group]
-    column = choose_group_column(data, label_type) if is_tested else None
-    if column is not None and (column.key is not None or has_parallel(path, column.name)):
+    column = choose_group_column(data, label_type)
+    is_named = column is not None and column.key is not None and is_tested
+    if column is not None and (is_named or has_parallel(path, column.name)):
         columns.append(column.name)
     return tuple(dict.fromkeys(columns))
 

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
+from threadpoolctl import threadpool_limits
 
 from headstart.config.metrics import is_better
 from headstart.config.traits import LabelKind
@@ -116,16 +117,21 @@ def _check_single(texts: Sequence[Text]) -> Sequence[str]:
 
 
 def fit_path(train: Examples, labels: LabelKind, outputs: int) -> list[tuple[float, WordModel]]:
-    """One fitted baseline for each strength, weakest regularisation last."""
+    """One fitted baseline for each strength, weakest regularisation last.
+
+    On one thread of BLAS: it would begin one for each processor, which wait for each other actively on those
+    that the process is pinned to, and sums divided among them have other bits than those of one.
+    """
     vectorizer = make_vectorizer()
     features = vectorizer.fit_transform(train.texts)
-    return [
-        (
-            strength,
-            WordModel(labels, outputs, vectorizer, _fit_model(features, train.labels, labels, strength)),
-        )
-        for strength in STRENGTHS
-    ]
+    with threadpool_limits(1, user_api="blas"):
+        return [
+            (
+                strength,
+                WordModel(labels, outputs, vectorizer, _fit_model(features, train.labels, labels, strength)),
+            )
+            for strength in STRENGTHS
+        ]
 
 
 def _fit_model(features: Any, y_true: np.ndarray, labels: LabelKind, strength: float) -> LinearModel:

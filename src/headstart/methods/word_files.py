@@ -21,9 +21,8 @@ from headstart.machine_memory import measure_memory_limit
 from headstart.methods.word_model import LEARNT, SETTINGS, LinearModel, WordModel, make_vectorizer
 from headstart.models.strict_json import read_strict_json, refuse_irregular
 from headstart.models.weight_files import is_pointer
+from headstart.models.word_folders import WORDS_FILE
 
-#: What tells the folder from others': kind of labels, their names, and the settings of the vectoriser.
-WORDS_FILE: Final = "words.json"
 _ARRAYS_FILE: Final = "words.safetensors"
 #: One word or word pair a line, in the order of the features.
 _VOCABULARY_FILE: Final = "vocabulary.txt"
@@ -44,11 +43,6 @@ class SavedWords:
 
     model: WordModel
     names: tuple[str, ...]
-
-
-def is_word_model(folder: Path) -> bool:
-    """Whether the folder holds a bag of words and not a network."""
-    return (folder / WORDS_FILE).is_file()
 
 
 def save_words(model: WordModel, names: Sequence[str], folder: Path, examples: Sequence[Text]) -> None:
@@ -119,7 +113,13 @@ def _read_settings(file: Path) -> tuple[LabelKind, int, tuple[str, ...]]:
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise _refuse(file, "has names that are not a list of texts", "a name for each class")
     expected = 1 if labels == "number" else len(names)
-    if type(outputs) is not int or outputs != expected or outputs < 1 or len(set(names)) < len(names):
+    if (
+        type(outputs) is not int
+        or outputs != expected
+        or outputs < 1
+        or len(set(names)) < len(names)
+        or (labels == "number" and names)
+    ):
         raise _refuse(
             file,
             f"has {len(set(names))} different names for {str(outputs)[:40]} outputs",

@@ -21,6 +21,7 @@ from headstart.models.config_limits import check_config
 from headstart.models.strict_json import read_strict_json
 from headstart.models.weight_files import check_weights, find_weight_files, unpickling_errors
 from headstart.models.weight_names import find_renaming
+from headstart.models.word_folders import refuse_words
 from headstart.os_faults import explain_system_error, is_of_the_machine
 
 EXPECTED_CHECKPOINT = (
@@ -61,6 +62,7 @@ def _find_config_file(location: str) -> Path | None:
     """The file that holds a configuration; None where none is there, which the library says."""
     path = Path(location)
     if path.is_dir():
+        refuse_words(path)
         if find_file_fault(path / "config.json") is None and not (path / "config.json").is_file():
             raise ModelError(
                 "no usable checkpoint: no config.json", where=location, expected=EXPECTED_CHECKPOINT

@@ -9,7 +9,7 @@ from headstart.config.traits import get_method_traits
 from headstart.planning.placement import Placement
 from headstart.planning.time_model import estimate_total_seconds
 from headstart.records import Range, format_duration
-from headstart.wording import format_count
+from headstart.wording import format_count, join_ends
 
 
 def predict_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None:
@@ -24,7 +24,7 @@ def predict_seconds(packs: Sequence[Pack], placement: Placement) -> Range | None
 def describe_expected(packs: Sequence[Pack], placement: Placement) -> str:
     """What is expected of packs that are about to train, in a sentence; empty where nothing is known."""
     seconds = predict_seconds(packs, placement)
-    parts = [f"{format_duration(seconds.low)} to {format_duration(seconds.high)}"] if seconds else []
+    parts = [join_ends(format_duration(seconds.low), format_duration(seconds.high))] if seconds else []
     estimates = [pack.estimate for pack in packs if pack.estimate]
     for sizes, what in (
         ([estimate.memory_bytes for estimate in estimates], "memory"),
@@ -32,12 +32,13 @@ def describe_expected(packs: Sequence[Pack], placement: Placement) -> str:
     ):
         if known := [size for size in sizes if size]:
             low, high = max(size.low for size in known), max(size.high for size in known)
-            parts.append(f"{low / 2**30:.1f} to {high / 2**30:.1f} GiB of {what} a process")
+            size = join_ends(f"{low / 2**30:.1f}", f"{high / 2**30:.1f}")
+            parts.append(f"{size} GiB of {what} a process")
     return f"expected: {', '.join(parts)}" if parts else ""
 
 
 def describe_end(runs: int, seconds: float, expected: Range | None) -> str:
     """How long so many runs took in all, beside what was expected of them."""
-    ends = (expected.low, expected.high) if expected else ()
-    span = f" (expected: {' to '.join(map(format_duration, ends))})" if ends else ""
+    ends = [format_duration(end) for end in (expected.low, expected.high)] if expected else []
+    span = f" (expected: {join_ends(*ends)})" if ends else ""
     return f"{format_count(runs, 'run')}, {format_duration(seconds)}{span}"

@@ -16,6 +16,7 @@ from headstart.planning.device_memory import count_sharing
 from headstart.planning.memory import MemoryEstimate
 from headstart.records import Gpu, Range, StudyWarning
 from headstart.training.prepare import load_libraries
+from headstart.wording import join_ends
 
 #: Bytes that a process holds for each byte of a step in use, by whether products are in 16 bits: what
 #: operators need inside, and what the allocator keeps between steps of other lengths.
@@ -71,7 +72,8 @@ def warn_of_memory(
     if memory.low * count_sharing(processes, gpus) <= free:
         return
     arms = ", ".join(dict.fromkeys(run.arm for run in runs))
-    size = f"{memory.low / 2**30:.1f} to {memory.high / 2**30:.1f} GiB{' of GPU memory' if gpus else ''}"
+    ends = join_ends(f"{memory.low / 2**30:.1f}", f"{memory.high / 2**30:.1f}")
+    size = f"{ends} GiB{' of GPU memory' if gpus else ''}"
     what = f"{pack} runs of {arms} together need" if pack > 1 else f"a run of {arms} needs"
     where = f" on {gpus[0].name}" if gpus else ""
     at_once = f"; {processes} processes at a time are requested" if processes > 1 else ""

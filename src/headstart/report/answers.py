@@ -11,7 +11,7 @@ from headstart.config.sizes import Size
 from headstart.records import Contrast, Margin, StoppingRule, SummaryRow
 from headstart.report.collapsed import qualify_arm
 from headstart.report.groups import describe_samples
-from headstart.report.intervals import NO_USEFUL_INTERVAL, format_ends
+from headstart.report.intervals import NO_USEFUL_INTERVAL, format_ends, is_tested
 from headstart.report.looks import describe_at_once
 from headstart.report.numbers import format_amount, format_margin, format_metric, format_p, format_score
 from headstart.report.one_more_run import describe_errors
@@ -137,15 +137,23 @@ def _describe_together(rows: Sequence[Contrast], told: Told) -> Iterator[str]:
     name = qualify_arm(told.name(of_first.control), of_first.n_control_collapsed)
     control = f"{name}{told.name_size(of_first)}"
     mean = f"{told.format_mean(of_first.control, of_first)} {of_first.metric}"
-    level = "95%" if told.rule is None else "95% at any number of seeds"
-    level += describe_at_once(of_first) if told.rule is None else ""
+    level = _describe_level(rows, told)
     for verdict in _VERDICTS:
         group = [row for row in rows if row.verdict == verdict]
         if group:
             ordered = sorted(group, key=lambda row: -abs(select_difference(row, told.rule)))
             arms = ", ".join(_describe_arm(row, told) for row in ordered[:_NAMED])
             more = f", and {len(group) - _NAMED} more" if len(group) > _NAMED else ""
-            yield f"{_open_group(verdict, control, told)} ({mean}; intervals of {level}): {arms}{more}."
+            yield f"{_open_group(verdict, control, told)} ({mean}; {level}): {arms}{more}."
+
+
+def _describe_level(rows: Sequence[Contrast], told: Told) -> str:
+    """What the intervals in brackets are; with one seed there are none."""
+    if not any(map(is_tested, rows)):
+        return "one seed, so no intervals" if rows[0].n_seeds == 1 else "no intervals"
+    if told.rule is not None:
+        return "intervals of 95% at any number of seeds"
+    return f"intervals of 95%{describe_at_once(rows[0])}"
 
 
 def _open_group(verdict: str, control: str, told: Told) -> str:
@@ -163,4 +171,5 @@ def _describe_arm(row: Contrast, told: Told) -> str:
     difference = format_metric(told.metric, select_difference(row, told.rule), signed=True)
     ends = format_ends(row, told.rule, told.metric)
     arm = qualify_arm(told.name(row.arm), row.n_collapsed)
-    return f"{arm} {difference} {told.metric.unit} ({ends or 'no interval'})"
+    interval = f" ({ends or 'no interval'})" if is_tested(row) else ""
+    return f"{arm} {difference} {told.metric.unit}{interval}"

@@ -39,7 +39,8 @@ def render_comparison(
     Raises:
         HeadstartError: there is none of this name.
     """
-    tables = select_tables(comparison, table)
+    # The table of answers stands above their samples, unless it is shown alone.
+    tables = [one for one in select_tables(comparison, table) if table or one.name != "answers"]
     # That a contrast has no interval is to be seen; that no arm's is known, a note says.
     rows = [drop_empty(one.rows) if one.name == "arms" else one.rows for one in tables]
     shown = [make_table(r, keys=one.keys, wraps=_WRAPS) for r, one in zip(rows, tables, strict=True)]

@@ -14,6 +14,8 @@ from headstart.report.ranking import describe_ranking_table, make_ranking_table
 from headstart.report.table_formats import Rows
 from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 from headstart.report.worth_tables import name_worth_tables
+from headstart.report.written_answers import CAPTION as ANSWERS_CAPTION
+from headstart.report.written_answers import make_answers_table
 
 
 def select_tables(comparison: Comparison, name: str | None) -> list[NamedTable]:
@@ -67,6 +69,8 @@ def name_tables(comparison: Comparison) -> Iterator[NamedTable]:
         sizes = [SIZE, *list_win_rate_sizes(comparison)]
         rows = [add_size(cells, size, has_sizes) for cells, size in zip(won, sizes, strict=True)]
         yield NamedTable("prompts", f"How often answers are better than those of {versus}.", rows, keys)
+    if answers := make_answers_table(comparison.answers):
+        yield NamedTable("answers", f"Answers to test prompts: {ANSWERS_CAPTION}.", answers)
     yield from name_worth_tables(comparison, has_sizes)
 
 

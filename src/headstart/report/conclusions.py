@@ -20,7 +20,7 @@ from headstart.report.cautions import explain_missing_contrasts, explain_roundin
 from headstart.report.closing import SAID_ELSEWHERE, Ranked, choose_closing, list_texts, rank_first
 from headstart.report.collapsed import describe_mark, explain_collapsed, mark_verdict
 from headstart.report.groups import explain_groups
-from headstart.report.intervals import holds_zero
+from headstart.report.intervals import holds_zero, is_tested
 from headstart.report.looks import explain_looks
 from headstart.report.numbers import format_margin
 from headstart.report.one_more_run import explain_one_more_run
@@ -160,7 +160,7 @@ def _advise(comparison: Comparison) -> Iterator[str]:
 
 
 def _explain_unknown_examples(rows: Sequence[Contrast]) -> Iterator[str]:
-    if any(row.test_examples is None for row in rows):
+    if any(row.test_examples is None and is_tested(row) for row in rows):
         yield "Per-example scores are not available: intervals hold for this test set only."
 
 
@@ -172,8 +172,8 @@ def format_verdict(row: Contrast, rule: StoppingRule | None) -> str:
 
 
 def is_family(rows: Sequence[Contrast]) -> bool:
-    """Whether verdicts allow for several contrasts."""
-    return any(row.n_tests > 1 for row in rows)
+    """Whether verdicts allow for several contrasts; one seed has neither interval nor p value that could."""
+    return any(row.n_tests > 1 and is_tested(row) for row in rows)
 
 
 def is_adjusted(rows: Sequence[Contrast]) -> bool:
@@ -190,7 +190,7 @@ def describe_level(rows: Sequence[Contrast]) -> str:
 
 def describe_training_texts(rows: Sequence[Contrast]) -> Iterator[str]:
     """For which training examples verdicts hold, which is another question at each size."""
-    sizes = {row.size: row.holds_for for row in rows if row.holds_for}
+    sizes = {row.size: row.holds_for for row in rows if row.holds_for and is_tested(row)}
     questions = dict.fromkeys(sizes.values())
     draws = [f"for other draws of {size:,} of these training examples" for size in sizes if size != "all"]
     if len(questions) > 1 and list(sizes.values()) == draws:

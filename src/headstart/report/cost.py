@@ -8,6 +8,7 @@ from headstart.planning.cost import CONTEXT_BYTES, GroupCost, MeasuredSteps, Stu
 from headstart.records import Parameters, Range, format_duration
 from headstart.report.tables import TerminalTable, make_table
 from headstart.report.units import format_bytes
+from headstart.wording import join_ends
 
 
 def render_cost_table(arms: Sequence[str], cost: StudyCost) -> TerminalTable:
@@ -39,7 +40,7 @@ def _describe_memory(group: GroupCost) -> str:
 
 
 def _describe_range(span: Range) -> str:
-    return f"{span.low / 2**30:.1f} to {span.high / 2**30:.1f} GiB"
+    return f"{join_ends(f'{span.low / 2**30:.1f}', f'{span.high / 2**30:.1f}')} GiB"
 
 
 def _describe_measured(measured: MeasuredSteps | None) -> str:
@@ -83,6 +84,6 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
         yield "time: not estimated; add --probe"
         return
     if seconds is not None:
-        yield f"time: {format_duration(seconds.low)} to {format_duration(seconds.high)}"
+        yield f"time: {join_ends(format_duration(seconds.low), format_duration(seconds.high))}"
     packs = f", at most {placement.pack} runs together" if placement.pack > 1 else ""
     yield f"  {max(1, placement.workers)} at a time{packs} ({placement.reason})"

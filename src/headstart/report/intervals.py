@@ -21,6 +21,11 @@ def select_interval(row: Contrast, rule: StoppingRule | None) -> tuple[float | N
     return select_ends(row, is_sequential=rule is not None)
 
 
+def is_tested(row: Contrast) -> bool:
+    """Whether there is anything to read a verdict off: an interval or a p value, which one seed has not."""
+    return any(value is not None for value in (row.low, row.sequence_low, row.p, row.p_sign_flip))
+
+
 def is_useful(low: float, high: float, metric: MetricInfo) -> bool:
     """Whether an interval leaves out a notable part of what a difference can be: 50 of 200 points.
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.records import WorthRow
+from headstart.wording import join_ends
 
 #: How tables call what is tuned.
 SHORT: Final = {"learning_rate": "rate", "weight_decay": "decay"}
@@ -74,8 +75,7 @@ def format_hyperparameters(values: Mapping[str, float]) -> str:
 
 def format_worth_interval(row: WorthRow) -> str:
     """Both ends of a worth's interval; one where they are the same."""
-    low, high = (format_worth(row, name) for name in ("low", "high"))
-    return low if low == high else f"{low} to {high}"
+    return join_ends(format_worth(row, "low"), format_worth(row, "high"))
 
 
 def format_worth(row: WorthRow, name: str) -> str:

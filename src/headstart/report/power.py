@@ -11,7 +11,7 @@ from headstart.analysis.power import ContrastPower, Leaderboard, PowerAnalysis, 
 from headstart.config.metrics import describe_metric
 from headstart.report.numbers import format_metric, get_unit
 from headstart.report.tables import Column, TerminalTable, make_table
-from headstart.wording import format_count
+from headstart.wording import format_count, join_ends
 
 
 def render_power(analysis: PowerAnalysis | Leaderboard) -> RenderableType:
@@ -46,20 +46,40 @@ def _make_detectable_table(analysis: PowerAnalysis) -> TerminalTable:
 
 
 def _describe(contrast: ContrastPower, metric: str) -> Iterator[str]:
-    shown = f"{_format_detectable(metric, contrast.detectable_difference)} {get_unit(metric)}"
     seeds = format_count(contrast.n_seeds, "seed")
     examples = format_count(contrast.test_examples, "test example")
-    yield f"{contrast.contrast}, {seeds}, {examples}: can detect differences of {shown} or more"
+    yield f"{contrast.contrast}, {seeds}, {examples}: {_describe_detectable(contrast, metric)}"
     if contrast.squares is not None and contrast.detectable_range is not None:
-        ends = " to ".join(_format_detectable(metric, end) for end in contrast.detectable_range)
         measured = format_count(contrast.squares.n_seeds, "seed")
-        yield f"  variances from {measured} are uncertain: {ends} (80% range)"
-    by_seeds, by_examples = (_format_detectable(metric, value) for value in contrast.detectable_doubled)
+        ends = _describe_ends(contrast.detectable_range, metric)
+        yield f"  variances from {measured} are uncertain: {ends}"
     factor = {"seeds": "seeds", "examples": "test examples"}[contrast.limiting_factor]
-    twice = f"{by_seeds} with twice the seeds, {by_examples} with twice the examples"
-    yield f"  {factor} are the limiting factor: {twice}"
+    yield f"  {factor} are the limiting factor: {_describe_doubled(contrast, metric)}"
     if contrast.difference is not None:
         yield from _describe_difference(contrast, contrast.difference, metric)
+
+
+def _describe_detectable(contrast: ContrastPower, metric: str) -> str:
+    """What is detected, or that nothing is: no difference can be as large as it would have to be."""
+    if contrast.detectable_difference > _find_most(metric):
+        return "cannot detect any difference"
+    shown = _format_detectable(metric, contrast.detectable_difference)
+    return f"can detect differences of {shown} {get_unit(metric)} or more"
+
+
+def _describe_ends(ends: tuple[float, float], metric: str) -> str:
+    """The range of what is detectable; one figure where both ends are written alike."""
+    if min(ends) > _find_most(metric):
+        return "none would be detected anywhere in the 80% range"
+    return f"{join_ends(*(_format_detectable(metric, end) for end in ends))} (80% range)"
+
+
+def _describe_doubled(contrast: ContrastPower, metric: str) -> str:
+    by_seeds, by_examples = contrast.detectable_doubled
+    if min(by_seeds, by_examples) > _find_most(metric):
+        return "twice the seeds or twice the examples are not enough either"
+    seeds, examples = (_format_detectable(metric, value) for value in (by_seeds, by_examples))
+    return f"{seeds} with twice the seeds, {examples} with twice the examples"
 
 
 def _describe_difference(contrast: ContrastPower, difference: float, metric: str) -> Iterator[str]:
@@ -84,11 +104,15 @@ def _describe_difference(contrast: ContrastPower, difference: float, metric: str
 
 def _format_detectable(metric: str, difference: float) -> str:
     """Shares cannot differ by more than 100 points, nor correlations by 2."""
-    lowest, highest = describe_metric(metric).bounds
-    most = highest - lowest
+    most = _find_most(metric)
     if difference <= most:
         return format_metric(metric, difference)
     return f"over {format_metric(metric, most).rstrip('0').rstrip('.')}"
+
+
+def _find_most(metric: str) -> float:
+    lowest, highest = describe_metric(metric).bounds
+    return highest - lowest
 
 
 def _format_difference(metric: str, difference: float) -> str:
@@ -97,7 +121,9 @@ def _format_difference(metric: str, difference: float) -> str:
 
 def _describe_required(count: int | None, thing: str, ends: tuple[int | None, int | None] | None) -> str:
     enough = f"{format_count(count, thing)} are enough" if count else f"no number of {thing}s is enough"
-    return enough if ends is None else f"{enough} ({_describe_range(*ends)})"
+    if ends is None or (count is None and ends[0] is None):
+        return enough
+    return f"{enough} ({_describe_range(*ends)})"
 
 
 def _describe_range(low: int | None, high: int | None) -> str:
@@ -106,7 +132,7 @@ def _describe_range(low: int | None, high: int | None) -> str:
         return "80% range: none"
     if high is None:
         return f"80% range: {low:,} to unlimited"
-    return f"80% range: {low:,} to {high:,}" if low != high else f"80% range: {low:,}"
+    return f"80% range: {join_ends(f'{low:,}', f'{high:,}')}"
 
 
 def _explain(analysis: PowerAnalysis) -> Iterator[str]:

@@ -127,3 +127,18 @@ def test_findings_hold_them_by_size_and_arm() -> None:
         "random collapsed in 2 of 2 runs with 2 training examples (always 'a'): at learning rate 3e-5 "
         "nothing "
     )
+
+
+def test_contrasts_with_a_baseline_count_runs_that_collapsed() -> None:
+    """As those with the control do."""
+    arms = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
+    values = {"pretrained": (0.7, 0.7, 0.9), "random": (0.8, 0.81, 0.8), "words": (0.9, 0.92, 0.91)}
+    study = make_study(arms=arms, seeds=3, control="random")
+    records = [make_record(arm, i, value) for arm, of in values.items() for i, value in enumerate(of)]
+
+    def read(key: str, metric: str) -> Predictions:
+        arm, _, seed = key.split("/")
+        return DEAD if values[arm][int(seed)] == 0.7 else LEARNT
+
+    (row,) = make_findings(study, records, (), read).baseline_contrasts
+    assert (row.control, row.n_collapsed, row.n_control_collapsed) == ("words", 2, 0)

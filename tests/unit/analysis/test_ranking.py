@@ -172,3 +172,7 @@ def test_runs_that_collapsed_are_noted_with_arms_and_pairs() -> None:
     pair = next(row for row in found.pairs if {row.arm, row.control} == {"full", "lora"})
     assert {pair.n_collapsed, pair.n_control_collapsed} == {2, 0}
     assert mark_ranking(None, rows) is None
+
+
+def test_no_scores_are_no_ranking() -> None:
+    assert rank_arms([], Judging(describe_metric("accuracy")), left_out=None) is None

@@ -228,3 +228,29 @@ def test_groups_go_where_their_texts_go(tmp_path: Path) -> None:
     selected = corpus(tmp_path, lines("a", "b", "a")).parts["test"].select(np.array([2, 1]))
     assert selected.groups is not None
     assert selected.groups.tolist() == [0, 1]
+
+
+def leaks(loaded: Corpus) -> list[str]:
+    return [warning.message for warning in loaded.warnings if warning.kind == "group-leak"]
+
+
+def test_groups_that_train_has_too_are_warned_of(tmp_path: Path) -> None:
+    train = [{"text": "good", "label": 1, "group": "a"}, {"text": "bad", "label": 0, "group": "b"}]
+    loaded = corpus(tmp_path, lines("a", "b", "c", "b"), train=train)
+    assert leaks(loaded)[1:] == [
+        "2 groups of test, such as a, by column group are also in train, with 3 texts of test (75.0%): "
+        "scores may be higher than for new groups; remove their texts from test or from train"
+    ]
+    assert leaks(corpus(tmp_path, lines("c", "d"), train=train))[1:] == []
+    assert leaks(corpus(tmp_path, lines("a", "b"))) == []  # train has no such column
+
+
+def test_groups_divided_by_chance_are_told_of_the_key_that_keeps_them_whole(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "label": i % 2, "author": f"n{i // 2 % 15}"} for i in range(60)]
+    file = write(tmp_path / "all.jsonl", rows)
+    values = {"data": {"path": file, "group": "author"}, "model": "m"}
+    first = leaks(load_corpus(Study.model_validate(values)))[0]
+    assert "groups of valid, such as n" in first
+    assert first.endswith("set data.split.group: author, so that no group stands in two parts")
+    values = {"data": {"path": file, "group": "author", "split": {"group": "author"}}, "model": "m"}
+    assert leaks(load_corpus(Study.model_validate(values))) == []

@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 from headstart.data.corpus import Examples
 from headstart.methods.bag_of_words import STRENGTHS, compute_logits, fit_path
@@ -108,3 +109,16 @@ def test_one_class_alone_is_certain() -> None:
     _, model = fit_path(_examples(np.full(8, 1)), "class", 3)[0]
     assert model.compute_outputs(["good", "new"]).tolist() == [[0, 1, 0], [0, 1, 0]]
     assert model.parameters == 0
+
+
+def test_bits_do_not_hang_on_the_threads_of_the_process() -> None:
+    # OpenBLAS divides sums of more than 10,000 values among its threads.
+    draws = np.random.default_rng(0).integers(0, 4000, (1500, 12))
+    texts = [" ".join(f"w{word}" for word in row) for row in draws]
+    examples = Examples(texts, np.arange(1500) % 2, list(range(1500)))
+    fitted = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            fitted.append(fit_path(examples, "class", 2)[-1][1].linear.coef)
+    assert fitted[0].shape[1] > 10_000
+    assert np.array_equal(fitted[0], fitted[1])

@@ -11,6 +11,7 @@ from headstart.analysis.comparison import Comparison
 from headstart.commands.compare import compare
 from headstart.errors import HeadstartError
 from headstart.records import Look, OutcomeRow, StoppingRule, WorthRow
+from headstart.records.answers import AnswerRow, AnswerSample, WrittenAnswers
 from headstart.report.comparison import render_comparison, render_comparison_latex, render_comparison_markdown
 from headstart.report.comparison_tables import make_tables, name_tables
 from studies import rendered_lines
@@ -223,3 +224,26 @@ def test_a_mark_has_its_note_in_every_format_and_beside_a_single_table(lab: Comp
         assert render_comparison_markdown(marked, table).count(note) == 1
         assert r"of the mean. $\dagger$ collapsed: nearly" in render_comparison_latex(marked, table)
     assert not any("†" in line for line in rendered_lines(render_comparison(lab)))
+
+
+def test_written_answers_are_a_table_in_every_format(lab: Comparison) -> None:
+    """chrF, exact match and stopped, escaped, and once on a terminal, where samples stand below."""
+    rows = (AnswerRow(arm=ODD, size="all", n_seeds=2, chrf=41.25, exact_match=0.5, stopped=1.0),)
+    sample = AnswerSample(run="x/all/0", prompt="say a", reference="aaa", before="", after="aa")
+    answered = replace(lab, answers=WrittenAnswers(rows=rows, samples=(sample,)))
+    table = next(one for one in name_tables(answered) if one.name == "answers")
+    assert table.rows == [["arm", "chrF", "exact match, %", "stopped, %"], [ODD, "41.2", "50.0", "100.0"]]
+    markdown = render_comparison_markdown(answered)
+    assert "| arm | chrF | exact match, % | stopped, % |" in markdown
+    assert "a_b\\|c&d | 41.2 | 50.0 | 100.0 |" in markdown
+    latex = render_comparison_latex(answered, "answers")
+    assert r"arm & chrF & exact match, \% & stopped, \% \\" in latex
+    assert r"a\_b|c\&d & 41.2 & 50.0 & 100.0 \\" in latex
+    assert "Answers to test prompts: means over seeds" in latex
+    lines = rendered_lines(render_comparison(answered))
+    assert sum("exact match, %" in line for line in lines) == 1
+    assert "before training (empty)" in lines
+    alone = rendered_lines(render_comparison(answered, "answers"))
+    assert any("41.2 50.0 100.0" in line for line in alone)
+    assert not any("before training" in line for line in alone)
+    assert "answers" not in [one.name for one in name_tables(lab)]

@@ -154,7 +154,6 @@ def test_one_seed_is_warned_of() -> None:
         "No clear difference between pretrained and random: 90.0% vs 50.0% accuracy (one seed, so no "
         "interval).",
         "One seed gives no interval; use seeds=3 or more.",
-        "Verdicts hold for these training examples.",
     ]
 
 
@@ -369,3 +368,33 @@ def test_sizes_that_seeds_draw_are_told_of_once() -> None:
     assert list(describe_training_texts(draws)) == [
         "Verdicts hold for other draws of as many of these training examples."
     ]
+
+
+def test_of_one_seed_nothing_is_said_of_intervals_that_there_are_not() -> None:
+    """ "Intervals and p values allow for 2 contrasts" stood below a table without any."""
+    untested: dict[str, Any] = dict.fromkeys(("low", "high", "family_low", "family_high", "p", "p_adjusted"))
+    untested |= {"p_sign_flip": None, "n_seeds": 1, "n_tests": 3, "verdict": "undecided"}
+    untested |= {"test_examples": None, "holds_for": "for these training examples"}
+    alone = comparison(*(contrast(arm=arm, **untested) for arm in "abc"))
+    said = " ".join(explain_comparison(replace(alone, summary=findings_of().summary)))
+    assert "One seed gives no interval" in said
+    for words in ("allow for", "intervals hold", "Verdicts hold", "intervals of", "at once"):
+        assert words not in said
+    assert "one seed, so no intervals): a +17.0 points, b +17.0 points, c +17.0 points." in said
+    three = explain_comparison(comparison(*(contrast(arm=arm, n_tests=3) for arm in "abc")))
+    assert any("Intervals and p values allow for 3 contrasts (Bonferroni)" in one for one in three)
+
+
+def test_a_baseline_contrast_over_runs_that_collapsed_says_so() -> None:
+    """Its sentence has the mark's word, for the arm and for the bag of words alike."""
+    words = {"arm": "pretrained", "control": "words", "difference": 0.17, "verdict": "better"}
+    arms = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
+    for counts, start in (
+        ({"n_collapsed": 2}, "pretrained (collapsed) beats the bag of words (words) by 17.0 points"),
+        ({"n_control_collapsed": 1}, "pretrained beats the bag of words (words) (collapsed) by 17.0 points"),
+        ({}, "pretrained beats the bag of words (words) by 17.0 points"),
+    ):
+        found = replace(
+            findings_of(), study=make_study(arms=arms), baseline_contrasts=(contrast(**words, **counts),)
+        )
+        assert any(one.startswith(start) for one in draw_conclusions(found)), draw_conclusions(found)

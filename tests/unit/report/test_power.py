@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,33 @@ def test_correlations_that_differ_by_more_than_two_are_shown_as_such() -> None:
     contrast = ContrastPower("a - b", VarianceComponents(9.0, 0.1, 0.0), 3, 2000, difference=None)
     lines = rendered_lines(render_power(PowerAnalysis("pearson", (contrast,))))
     assert any(line.startswith("a - b 1,000 over 2 over 2 ") for line in lines)
+
+
+def test_ranges_with_both_ends_open_are_a_sentence() -> None:
+    """It said "differences of over 100 points or more" and "over 100 to over 100"."""
+    squares = MeanSquares(900.0, 0.3, 0.2, n_seeds=2, n_units=20, n_examples=20)
+    noisy = VarianceComponents(seeds=9.0, examples=0.1, residual=0.0)
+    text = " ".join(shown(noisy, 0.05, squares=squares, n_seeds=2, test_examples=20))
+    assert "[a] - b, 2 seeds, 20 test examples: cannot detect any difference" in text
+    assert "are uncertain: none would be detected anywhere in the 80% range" in text
+    assert (
+        "seeds are the limiting factor: twice the seeds or twice the examples are not enough either" in text
+    )
+    assert "over 100 to" not in text
+    assert "over 100 with" not in text
+    assert "over 100 points" not in text
+
+
+def test_ranges_of_nothing_are_not_shown() -> None:
+    """No number of examples makes up for seeds that vary by so much: "(80% range: none)" added nothing."""
+    squares = MeanSquares(900.0, 0.3, 0.2, n_seeds=3, n_units=200, n_examples=200)
+    noisy = VarianceComponents(seeds=4.0, examples=0.1, residual=0.0)
+    lines = shown(noisy, 0.01, squares=squares, test_examples=200)
+    assert "with these seeds: no number of test examples is enough" in lines
+
+
+def test_a_range_whose_ends_are_written_alike_is_one_figure() -> None:
+    squares = MeanSquares(0.2, 0.2, 0.2, n_seeds=20, n_units=10**6, n_examples=10**6)
+    lines = shown(squares.estimate_components(), squares=squares, n_seeds=20, test_examples=10**6)
+    (told,) = [line for line in lines if "are uncertain" in line]
+    assert re.search(r"are uncertain: \d\.\d \(80% range\)$", told)

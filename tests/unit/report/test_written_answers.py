@@ -29,7 +29,7 @@ def test_metrics_stand_by_arm() -> None:
 def test_an_empty_answer_is_called_empty_and_a_long_one_is_cut() -> None:
     shown = " ".join(show(make_sample(), chrf=1.0))
     assert "prompt say a reference aaa before training (empty) after (lora/all/0) aaa" in shown
-    assert "".join(shown.split()).endswith("a" * 300 + "…")
+    assert "".join(shown.split()).endswith("a" * 300 + "...")
 
 
 def test_what_is_not_known_is_left_out() -> None:
