@@ -178,7 +178,7 @@ class Study(Section):
     report: bool = Field(
         default=True, description="Write the results as a page, report/index.html, when the study ends."
     )
-    out: str = Field(default="runs/study", description="Output folder of the study.")
+    out: str = Field(default="runs/study", min_length=1, description="Output folder of the study.")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         """What tells it from others."""
