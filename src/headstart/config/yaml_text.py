@@ -43,10 +43,10 @@ def read_yaml(text: str) -> Any:
     """
     if len(text) > _MOST_CHARACTERS:
         raise YamlTextError(f"{len(text):,} characters, at most {_MOST_CHARACTERS:,} expected")
-    yaml = YAML(typ="rt")
-    yaml.Parser = _CountingParser
+    reader = YAML(typ="rt")
+    reader.Parser = _CountingParser
     try:
-        return yaml.load(text)
+        return reader.load(text)
     except YamlTextError:
         raise
     except MarkedYAMLError as error:
