@@ -28,7 +28,7 @@ def list_score_sections(material: PageMaterial) -> Iterator[Section]:
 
 def list_question_sections(material: PageMaterial) -> Iterator[Section]:
     """Of what single studies ask beside: how many labels an arm is worth, and at which settings."""
-    yield Section("labels", "What labels are worth", tuple(_list_worth(material)))
+    yield Section("labels", "What labels and updates are worth", tuple(_list_worth(material)))
     yield Section("tuning", "Tuning", tuple(_list_tuning(material)))
 
 
