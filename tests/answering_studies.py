@@ -23,6 +23,7 @@ def write_answering_study(
         "model": str(model),
         "seeds": [0],
         "workers": 0,
+        "report": False,
         "device": "cpu",
         "out": str(folder / "out"),
     } | keys

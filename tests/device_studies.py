@@ -164,6 +164,7 @@ def write_study(folder: Path, name: str, model: Path, **changes: Any) -> Path:
         "curves": ["valid", "test"],
         "generation": {"max_new_tokens": 3, "texts": 2},
         "workers": 0,
+        "report": False,
         "pack": 6,
         "device": "cpu",
         "out": str(folder / "out"),

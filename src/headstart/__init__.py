@@ -44,9 +44,11 @@ if TYPE_CHECKING:
     from headstart.commands.predict_texts import TextPredictions as TextPredictions
     from headstart.commands.predict_texts import predict_texts as predict_texts
     from headstart.commands.push import push as push
+    from headstart.commands.report import write_report as write_report
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
+    from headstart.commands.watch import watch as watch
     from headstart.config.arm_section import Lora as Lora
     from headstart.config.load import load_study as load_study
     from headstart.config.study import Study as Study
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from headstart.models.accounting.sizes import ModelSize as ModelSize
     from headstart.models.pushed_model import PushedModel as PushedModel
     from headstart.planning.plan import Plan as Plan
+    from headstart.report.page.written import WrittenReport as WrittenReport
     from headstart.report.progress import StudyProgress as StudyProgress
     from headstart.report.study_file import StudyDraft as StudyDraft
 
@@ -86,6 +89,7 @@ _HOME = {
     "StudyDraft": "headstart.report.study_file",
     "StudyProgress": "headstart.report.progress",
     "TextPredictions": "headstart.commands.predict_texts",
+    "WrittenReport": "headstart.report.page.written",
     "compare": "headstart.commands.compare",
     "compare_items": "headstart.commands.compare_items",
     "compare_studies": "headstart.commands.compare_studies",
@@ -111,6 +115,8 @@ _HOME = {
     "schema": "headstart.commands.schema",
     "stack": "headstart.engine.stack",
     "unstack": "headstart.engine.stack",
+    "watch": "headstart.commands.watch",
+    "write_report": "headstart.commands.report",
 }
 __all__ = [
     "Answer",
@@ -133,6 +139,7 @@ __all__ = [
     "StudyDraft",
     "StudyProgress",
     "TextPredictions",
+    "WrittenReport",
     "compare",
     "compare_items",
     "compare_studies",
@@ -158,6 +165,8 @@ __all__ = [
     "schema",
     "stack",
     "unstack",
+    "watch",
+    "write_report",
 ]
 
 

@@ -71,7 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: LoopbackServer
     server_version = "headstart"
     sys_version = ""
-    protocol_version = "HTTP/1.1"
+    #: A connection for each request: none outlives the server.
+    protocol_version = "HTTP/1.0"
     timeout = 30
 
     def do_GET(self) -> None:

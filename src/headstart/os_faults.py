@@ -116,7 +116,7 @@ def beginning(what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, EOFError) as error:
-        if isinstance(error, EOFError):
+        if isinstance(error, EOFError | ConnectionError):
             raise MachineError(f"{what} cannot start: {_NO_FORK}", number=errno.EAGAIN, fix=_FEWER) from error
         if not is_system_error(error):
             raise

@@ -49,7 +49,9 @@ INPUTS: Final = {
     "power": ("source",),
     "push": ("folder",),
     "predict": ("model", "inputs"),
+    "report": ("sources",),
     "run": ("study",),
+    "watch": ("folder",),
 }
 #: What examples call beside headstart.
 OTHER_PROGRAMS: Final = ("cat", "pip", "python3", ".", "tensorboard", "make", "lm_eval", "git", "cd")

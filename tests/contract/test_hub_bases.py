@@ -11,6 +11,7 @@ import huggingface_hub.constants
 import pytest
 from safetensors.torch import load_file, save_file
 
+from answering_studies import write_answering_study
 from headstart.cli import main
 
 StudyFile = Callable[..., Path]
@@ -24,6 +25,11 @@ _ARMS = {
 
 @pytest.fixture
 def cache(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache with two commits of the tiny model."""
+    return _fill_cache(tmp_path, tiny_model, monkeypatch)
+
+
+def _fill_cache(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The hub's cache as it lies on a disk: blobs, links to them by name, and where its main branch is."""
     folder = tmp_path / "hub" / "models--org--tiny"
     (folder / "blobs").mkdir(parents=True)
@@ -86,6 +92,40 @@ def test_the_commit_is_loaded_and_changed_files_are_refused(
     assert main(["export", str(names[0]), "--merge", "-o", str(tmp_path / "whole")]) == 2
     assert "model.safetensors has changed since" in capsys.readouterr().err
     assert not (tmp_path / "whole").exists()
+
+
+def test_generate_loads_the_commit_and_refuses_changed_files(
+    tmp_path: Path, tiny_bloom: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("peft")
+    cache = _fill_cache(tmp_path, tiny_bloom, monkeypatch)
+    rows = {"path": [{"prompt": f"say {i}", "response": "yes"} for i in range(20)]}
+    arms = {"lora": {"init": "pretrained", "method": "lora", "lora": {"r": 2}}}
+    settings = {"arms": arms, "training": {"epochs": 1, "batch_size": 8}, "generation": {"texts": 0}}
+    file = write_answering_study(tmp_path, Path("org/tiny"), rows, **settings)
+    assert main(["run", str(file)]) == 0
+    model = tmp_path / "out" / "models" / "lora"
+    notes = json.loads((model / "headstart.json").read_text("utf-8"))
+    assert (notes["base"], notes["base_revision"]) == ("org/tiny", FIRST)
+    words = ["generate", str(model), "say 3", "--json", "--max-new-tokens", "8"]
+    capsys.readouterr()
+    assert main(words) == 0
+    before = capsys.readouterr().out
+    (cache / "refs" / "main").write_text(SECOND, "ascii")
+    assert main(words) == 0
+    assert capsys.readouterr().out == before, "whatever the branch holds now"
+    _scale(cache / "blobs" / f"{FIRST}-model.safetensors")
+    (tmp_path / "prompts.csv").write_text("prompt\nsay 3\n", "utf-8")
+    answers = tmp_path / "answers.csv"
+    for more in (
+        words,
+        ["generate", str(model), "--file", str(tmp_path / "prompts.csv"), "-o", str(answers)],
+    ):
+        assert main(more) == 2
+        assert "is not the one it was trained on: model.safetensors has changed since" in (
+            capsys.readouterr().err
+        )
+    assert not answers.exists()
 
 
 def test_a_study_whose_base_changed_in_the_cache_goes_on_with_no_other(

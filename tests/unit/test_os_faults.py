@@ -66,6 +66,8 @@ def test_a_server_that_cannot_fork_and_ends_is_explained() -> None:
         beginning("a worker process"),
     ):
         raise EOFError("unexpected EOF")
+    with pytest.raises(MachineError, match="too many processes"), beginning("a worker process"):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
     assert is_of_the_machine(RuntimeError("can't start new thread"))
     assert is_of_the_machine(MemoryError())
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from headstart.analysis.collapse_words import warn_of_collapsed
+from headstart.analysis.details.curves import ArmCurve
 from headstart.analysis.ranking import Ranking
 from headstart.analysis.scores import ArmScores
 from headstart.config.metrics import MetricInfo
@@ -35,6 +36,7 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
     `earlier_looks` are those at a study's results before it had the seeds it has.
     `reference` is what always giving the same answer scores; None where no labels are known.
     `grid_choice` says how grid points of tuned arms were chosen; empty where none was, or it is not known.
+    `curves` are the mean curves of a study's arms, where runs were made of epochs.
     `ranking` ranks the arms of a study, or of a table of scores, beside the contrasts with their control.
     """
 
@@ -57,6 +59,7 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
     ranking: Ranking | None = None
     answers: WrittenAnswers | None = None
     reference: Reference | None = None
+    curves: tuple[ArmCurve, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -85,6 +88,7 @@ class Comparison(Shown, view="headstart.report.views.comparison:COMPARISON"):
             "answers": self.answers.model_dump(mode="json") if self.answers else None,
             "notes": list(self.notes),
             "warnings": [warning.model_dump() for warning in warn_of_collapsed(self.outcomes)],
+            "curves": [asdict(curve) for curve in self.curves],
             "label_worth": [row.model_dump() for row in self.label_worth],
             "step_worth": [row.model_dump() for row in self.step_worth],
         }

@@ -134,7 +134,7 @@ def make_findings(
     collected = collect_scores(runs, runs.metrics, read)
     for metric, scores in collected.items():
         pairs = pair_with_control(scores, control) if control else []
-        judging = choose_judging(runs, metric, margin, stopping_rule, looks)
+        judging = choose_judging(runs, metric, find_margin(study, metric, looks), stopping_rule, looks)
         compared = compare_pairs(scores, pairs, judging, _SEED)
         summary += compared.summary
         contrasts += compared.contrasts

@@ -96,6 +96,20 @@ class Results(Shown, view="headstart.report.views.study:RESULTS"):
         )
         return comparison
 
+    def report(self, output: str | Path | None = None, *, texts: bool = True, force: bool = False) -> Path:
+        """Write the study's page as `headstart.write_report` does; arguments as there.
+
+        Returns:
+            Where the page is.
+
+        Raises:
+            HeadstartError: as `headstart.write_report`.
+        """
+        page: Path = load_object("headstart.commands.report:write_report")(
+            self.out, output=output, texts=texts, force=force
+        ).page
+        return page
+
     def to_dict(self) -> dict[str, Any]:
         """The content of `results.json`."""
         values: dict[str, Any] = load_object("headstart.report.results_json:describe_findings")(self.findings)

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import model_facts, models, results, sharing, studies
+from headstart.cli import model_facts, models, reports, results, sharing, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -59,6 +59,8 @@ for _command in (
     models.export,
     sharing.push,
     results.compare,
+    reports.report,
+    reports.watch,
     results.judge,
     results.power,
     model_facts.params,

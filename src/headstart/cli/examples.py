@@ -50,6 +50,15 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart compare scores.csv --control random --margin 0.5",
         "headstart compare old=a.jsonl new=b.jsonl --gate",
     ),
+    "report": (
+        "headstart report runs/study",
+        "headstart report runs/study --no-texts -o to-send",
+        "headstart report runs/a runs/b -o report",
+    ),
+    "watch": (
+        "headstart watch runs/study",
+        "headstart watch runs/study --port 8000 --open",
+    ),
     "judge": (
         "headstart judge runs/study --arm lora -o sheet.csv",
         "headstart judge runs/study --read ann.csv --read bob.csv",

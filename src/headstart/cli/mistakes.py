@@ -11,7 +11,7 @@ from headstart.errors import HeadstartError
 #: What other tools call our commands.
 _SYNONYMS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("train", "fit", "finetune", "fine-tune", "start", "resume", "continue"), "run"),
-    **dict.fromkeys(("evaluate", "eval", "test", "results", "show", "report", "stats"), "compare"),
+    **dict.fromkeys(("evaluate", "eval", "test", "results", "show", "stats"), "compare"),
     **dict.fromkeys(("classify", "label", "infer"), "predict"),
     **dict.fromkeys(("chat", "answer", "ask"), "generate"),
     **dict.fromkeys(("merge", "convert"), "export"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from headstart.analysis.collapsed import mark_contrasts
 from headstart.analysis.comparison import Comparison
 from headstart.analysis.contrasts import compare_pairs, pair_with_control
+from headstart.analysis.details.curves import average_curves
 from headstart.analysis.ranking import mark_ranking, rank_arms
 from headstart.analysis.score_sources import open_source
 from headstart.analysis.worth import estimate_worths
@@ -71,4 +72,5 @@ def compare(
         ranking=mark_ranking(ranking, opened.outcomes),
         answers=opened.answers,
         reference=opened.reference,
+        curves=average_curves(opened.runs, opened.metric.name),
     )

@@ -41,11 +41,17 @@ def check_output_folder(path: Path, *, force: bool, sources: tuple[Path, ...] = 
     Whatever else is in a folder has no other copy, perhaps: it is never removed.
 
     Args:
-        sources: folders that are read, which it may not replace.
+        sources: folders that are read, which it may neither replace nor be put into.
 
     Raises:
         OutputError: it may not.
     """
+    if any(source.resolve() in path.resolve().parents for source in sources):
+        raise OutputError(
+            "lies within the model's own folder, which would be changed by it",
+            where=str(path),
+            fix="choose another folder: -o FOLDER",
+        )
     if not _is_there(path):
         return
     if not force:

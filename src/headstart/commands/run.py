@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headstart.analysis.results import Results
+from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
@@ -60,4 +61,5 @@ def run(
         opened = open_study(study, log, fence=fence)
         on_begin(len(opened.missing) + len(opened.to_come))
         with open_local_backend(opened.prepared, opened.store, log) as backend:
-            return run_missing(opened, backend, on_event)
+            results = run_missing(opened, backend, on_event)
+        return write_page_at_end(results, log)

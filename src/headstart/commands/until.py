@@ -14,6 +14,7 @@ from typing import Final
 
 from headstart.analysis.findings import Findings
 from headstart.analysis.results import Results
+from headstart.commands.report_at_end import write_page_at_end
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.arm_settings import get_tuning_seeds
 from headstart.config.limits import MOST_SEEDS as MOST_ADDED
@@ -83,7 +84,8 @@ def run_until(
             preload_workers()
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
         with open_local_backend(opened.prepared, opened.store, log) as backend:
-            return _add_seeds(opened, rule, backend, on_event, on_begin)
+            results = _add_seeds(opened, rule, backend, on_event, on_begin)
+        return write_page_at_end(results, log)
 
 
 def _add_seeds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from headstart.config.section import Section
 from headstart.config.training_section import Training, Tune
@@ -29,7 +29,7 @@ class Lora(Section):
         description="The update is scaled by alpha / r; 8 sqrt(r), rounded, where absent: 32 at r = 16.",
     )
     dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout on the input of A.")
-    target: LoraRole | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+    target: LoraRole | tuple[str, ...] | None = Field(
         default=None,
         description="Layers with an adapter: a role, or names; by default what PEFT chooses for the model.",
     )
@@ -41,6 +41,13 @@ class Lora(Section):
         description="Scale by alpha / sqrt(r) (Kalajdzievski 2023, rank-stabilised LoRA); alpha is then 8 "
         "where absent.",
     )
+
+    @field_validator("target")
+    @classmethod
+    def _check_target(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(value, tuple) and not (value and all(value)):
+            raise ValueError(f"attention, mlp, all or names of layers expected, got {list(value)}")
+        return value
 
     @property
     def alpha_in_force(self) -> float:

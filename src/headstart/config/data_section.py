@@ -13,6 +13,8 @@ from headstart.config.section import Section
 AUTO_GROUP, IDENTICAL_GROUP = "auto", "identical"
 #: Whether each seed learns from the same texts, where it learns from all.
 TrainingTexts = Literal["fixed", "folds", "bootstrap"]
+#: An empty path would be the current folder.
+_Name = Annotated[str, Field(min_length=1)]
 
 
 def parse_separator(given: str) -> str:
@@ -52,16 +54,16 @@ class Split(Section):
 class Data(Section):
     """Where labelled texts come from: files, one file to be split, a hub data set, or an asset."""
 
-    train: str | None = Field(default=None, description="File or folder of training examples.")
-    valid: str | None = Field(default=None, description="Validation texts; split off `train` where absent.")
-    test: str | None = Field(default=None, description="Test examples; split off `train` where absent.")
-    path: str | None = Field(default=None, description="One file or folder, to be split into three.")
-    hub: str | None = Field(default=None, description="Data-set id on the Hugging Face hub, or its folder.")
+    train: _Name | None = Field(default=None, description="File or folder of training examples.")
+    valid: _Name | None = Field(default=None, description="Validation texts; split off `train` where absent.")
+    test: _Name | None = Field(default=None, description="Test examples; split off `train` where absent.")
+    path: _Name | None = Field(default=None, description="One file or folder, to be split into three.")
+    hub: _Name | None = Field(default=None, description="Data-set id on the Hugging Face hub, or its folder.")
     subset: str | None = Field(default=None, description="Configuration name of the hub data set.")
     revision: str | None = Field(default=None, description="Commit or tag of the hub data set.")
-    asset: str | None = Field(default=None, description="Package-index data set, such as rotten-tomatoes.")
+    asset: _Name | None = Field(default=None, description="Package-index data set, such as rotten-tomatoes.")
     text: str | tuple[str, str] = Field(default="text", description="Text column, or two for a pair.")
-    label: str | Annotated[tuple[str, ...], Field(max_length=MOST_NAMES)] = Field(
+    label: str | Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_NAMES)] = Field(
         default="label", description="Label column; for multi-label also a list of 0/1 columns."
     )
     prompt: str | Annotated[tuple[str, ...], Field(min_length=2)] = Field(
@@ -83,12 +85,12 @@ class Data(Section):
     label_separator: str = Field(
         default="|", min_length=1, description="Separator of labels in a multi-label cell."
     )
-    label_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+    label_names: tuple[_Name, ...] | None = Field(
         default=None,
         max_length=MOST_NAMES,
         description="Label names where multi-label cells are lists of 0 and 1; default: numbers.",
     )
-    group: Annotated[str, Field(min_length=1)] | None = Field(
+    group: _Name | None = Field(
         default=AUTO_GROUP,
         description="Column that groups test examples, for intervals; auto: that of "
         "split.group, or one named group; identical: only equal texts form a "

@@ -175,7 +175,10 @@ class Study(Section):
         default=ExecutionSettings(),
         description="How a GPU computes the steps; results do not depend on it.",
     )
-    out: str = Field(default="runs/study", description="Output folder of the study.")
+    report: bool = Field(
+        default=True, description="Write the results as a page, report/index.html, when the study ends."
+    )
+    out: str = Field(default="runs/study", min_length=1, description="Output folder of the study.")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         """What tells it from others."""

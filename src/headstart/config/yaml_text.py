@@ -15,6 +15,7 @@ from ruamel.yaml.events import (
     Event,
     NodeEvent,
 )
+from ruamel.yaml.parser import RoundTripParser
 
 #: Characters: 2,000 arms of ten settings each are a third of it.
 _MOST_CHARACTERS: Final = 1 << 20
@@ -42,11 +43,10 @@ def read_yaml(text: str) -> Any:
     """
     if len(text) > _MOST_CHARACTERS:
         raise YamlTextError(f"{len(text):,} characters, at most {_MOST_CHARACTERS:,} expected")
+    reader = YAML(typ="rt")
+    reader.Parser = _CountingParser
     try:
-        walk = _Walk()
-        for event in YAML(typ="rt").parse(text):
-            walk.take(event)
-        return YAML(typ="rt").load(text)
+        return reader.load(text)
     except YamlTextError:
         raise
     except MarkedYAMLError as error:
@@ -109,6 +109,20 @@ class _Walk:
         if any(collection.anchor == anchor for collection in self.stack):
             raise YamlTextError(f"*{anchor} contains itself", line)
         return self.sizes.get(anchor, 1)
+
+
+class _CountingParser(RoundTripParser):
+    """Counts each event on its way to the nodes, which are made before any value of them is."""
+
+    def __init__(self, loader: YAML) -> None:
+        super().__init__(loader)
+        self._walk = _Walk()
+
+    def get_event(self) -> Event:
+        """The next event, unless the document asks for too much by it."""
+        event: Event = super().get_event()
+        self._walk.take(event)
+        return event
 
 
 def convert_to_plain(node: Any) -> Any:

@@ -179,7 +179,8 @@ def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.Reco
                 rows = read_arrow(batch)
                 yield batch, [(f"{path} row {number + i}", cells) for i, cells in enumerate(rows, start=1)]
                 number += len(rows)
-    except (pa.ArrowException, OSError) as error:  # OSError: damage behind an intact footer
+    # OSError: damage behind an intact footer; UnicodeDecodeError: in the name of a column.
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"not Parquet: {error}", where=str(path)) from error
 
 

@@ -1,4 +1,4 @@
-"""Finds groups of texts, such as those of one author, that stand in train and in valid or test"""
+"""Finds groups of texts, such as those of one author, that stand in train and in valid or test."""
 
 from __future__ import annotations
 

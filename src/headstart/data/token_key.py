@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 #: Attributes beside the fast tokenizer's state that change what a call gives.
@@ -34,10 +37,31 @@ PROBES: Final = (
 )
 #: Few enough that the longest probes are cut, so that the side shows which is cut.
 _LENGTH: Final = 8
+#: Hashes of tokenizers, while `hashing_once` holds.
+_HASHES: Final[ContextVar[dict[Any, str] | None]] = ContextVar("_HASHES", default=None)
+
+
+@contextmanager
+def hashing_once() -> Iterator[None]:
+    """Within it each tokenizer is hashed once, at its first set of tokens: none may change in it."""
+    token = _HASHES.set({})
+    try:
+        yield
+    finally:
+        _HASHES.reset(token)
 
 
 def hash_tokenizer(tokenizer: Any) -> str:
     """Differs between tokenizers that give any text other tokens, as well as can be told."""
+    known = _HASHES.get()
+    if known is None:
+        return _hash(tokenizer)
+    if tokenizer not in known:
+        known[tokenizer] = _hash(tokenizer)
+    return known[tokenizer]
+
+
+def _hash(tokenizer: Any) -> str:
     parts = {
         "class": type(tokenizer).__name__,
         "state": _read_state(tokenizer),

@@ -142,6 +142,8 @@ class LocalBackend:
             for worker in self._listen(awaited):
                 message = worker.pipe.recv()
                 worker.hear(message)
+                if isinstance(message, JobDone) and message.error is not None:
+                    raise message.error
                 if isinstance(message, StepTimes):
                     times[self._workers.index(worker)] = message
         return [times[i] for i in range(len(self._workers))]

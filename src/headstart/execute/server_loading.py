@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from types import TracebackType
 from typing import Final
+
+from headstart.os_faults import is_of_the_machine
 
 #: Seconds between two looks.
 _LOOK_SECONDS: Final = 0.5
@@ -32,5 +35,14 @@ def stop_watch() -> None:
         _watch.join()
 
 
+def _pass_over_machine_faults(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print no traceback where the system lets nothing be forked: the process that asked for it says so."""
+    if not is_of_the_machine(error):
+        sys.__excepthook__(kind, error, trace)
+
+
 if sys.argv[0] == "-c":  # as multiprocessing begins it, and nobody who imports this to read or to test it
+    sys.excepthook = _pass_over_machine_faults
     _watch.start()

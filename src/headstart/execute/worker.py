@@ -20,6 +20,7 @@ from headstart.errors import HeadstartError
 from headstart.events import Event, OnEvent, StepDone
 from headstart.execute.parent_watch import end_with_parent
 from headstart.interrupts import Interrupted, end_by
+from headstart.os_faults import MachineError, beginning
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
@@ -85,17 +86,24 @@ def serve_jobs(pipe: Connection, study: PreparedStudy, store: RunStore, beat: fl
     Heartbeat comes every `beat` seconds, if any.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    end_with_parent()
     keep_freed_memory()
     voice = _Voice(pipe)
-    if beat is not None:
-        threading.Thread(target=voice.beat, args=(beat,), daemon=True).start()
     try:
+        _start_threads(voice, beat)
         _serve(pipe, voice, study, store)
+    except MachineError as error:
+        voice.send(JobDone(error))  # in place of an answer: no worker can begin here
     except LeaseLostError:
         pass  # the parent will find the same, and say it
     except Interrupted as interrupt:
         end_by(interrupt)
+
+
+def _start_threads(voice: _Voice, beat: float | None) -> None:
+    with beginning("a thread of a worker process"):
+        end_with_parent()
+        if beat is not None:
+            threading.Thread(target=voice.beat, args=(beat,), daemon=True).start()
 
 
 def _serve(pipe: Connection, voice: _Voice, study: PreparedStudy, store: RunStore) -> None:

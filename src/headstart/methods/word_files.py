@@ -113,7 +113,13 @@ def _read_settings(file: Path) -> tuple[LabelKind, int, tuple[str, ...]]:
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise _refuse(file, "has names that are not a list of texts", "a name for each class")
     expected = 1 if labels == "number" else len(names)
-    if type(outputs) is not int or outputs != expected or outputs < 1 or len(set(names)) < len(names):
+    if (
+        type(outputs) is not int
+        or outputs != expected
+        or outputs < 1
+        or len(set(names)) < len(names)
+        or (labels == "number" and names)
+    ):
         raise _refuse(
             file,
             f"has {len(set(names))} different names for {str(outputs)[:40]} outputs",

@@ -22,6 +22,7 @@ from headstart.models.strict_json import read_strict_json
 from headstart.models.weight_files import check_weights, find_weight_files, unpickling_errors
 from headstart.models.weight_names import find_renaming
 from headstart.models.word_folders import refuse_words
+from headstart.os_faults import explain_system_error, is_of_the_machine
 
 EXPECTED_CHECKPOINT = (
     "a folder with config.json, weights and tokenizer, a hub id that can be reached, or asset:minilm"
@@ -138,7 +139,8 @@ def model_errors(
 
 
 def refuse_own_error(error: BaseException) -> None:
-    """Raise again what is no fault of a checkpoint: a `HeadstartError`, or a kind that no library raises.
+    """Raise again what is no fault of a checkpoint: a `HeadstartError`, a fault of the machine, such as too
+    many threads, or a kind that no library raises.
 
     tokenizers raises plain `Exception`, of which everything else is a kind.
     """
@@ -146,6 +148,9 @@ def refuse_own_error(error: BaseException) -> None:
         type(error) is Exception or isinstance(error, _NAMED_ERRORS)
     ):
         raise error
+    # What asks for too much memory may itself be damaged.
+    if is_of_the_machine(error) and not isinstance(error, MemoryError):
+        raise explain_system_error(error) from error
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from headstart.report.collapsed import explain_mark
 from headstart.report.comparison_tables import select_tables
 from headstart.report.conclusions import close_comparison, explain_comparison
 from headstart.report.named_tables import NamedTable
+from headstart.report.sparklines import render_sparklines
 from headstart.report.table_formats import render_latex_table, render_markdown_table
 from headstart.report.tables import drop_empty, make_table
 from headstart.report.written_answers import render_answers
@@ -48,6 +49,8 @@ def render_comparison(
     if marked:  # once, below the last of them, whichever sentences are shown
         shown[marked[-1]] = replace(shown[marked[-1]], caption=explain_mark(rows[marked[-1]]))
     parts: list[RenderableType] = [part for one in shown for part in (one, Text())]
+    curves = render_sparklines(comparison.curves, comparison.info) if table is None else []
+    parts += [*curves, Text()] if curves else []
     answers = render_answers(comparison.answers) if table is None else []
     parts += [*answers[1:], Text()] if answers else []
     notes = explain_comparison(comparison) if all_notes else close_comparison(comparison, "add --all")

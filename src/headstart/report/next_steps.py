@@ -27,6 +27,9 @@ def render_next_steps(findings: Findings, out: Path) -> RenderableType:
 
 
 def _list_steps(findings: Findings, out: Path) -> Iterator[tuple[str, str]]:
+    page = out / "report" / "index.html"
+    if page.is_file():
+        yield "report", str(_shorten(page))
     if (out / "tensorboard").is_dir():
         yield "curves", f"tensorboard --logdir {_shorten(out / 'tensorboard')}"
     arm = find_best_saved(findings, out)

@@ -13,7 +13,8 @@ from headstart.models.accounting.sizes import LoraCount, ModelSize
 from headstart.report.tables import Column, TerminalTable, make_table
 from headstart.report.units import format_bytes
 
-_PLACES: dict[Place, str] = {
+#: How a table calls them.
+PLACES: dict[Place, str] = {
     "embeddings": "embeddings",
     "block": "each layer",
     "body": "body",
@@ -58,9 +59,9 @@ def _render_parts(size: ModelSize) -> TerminalTable:
 def _format_place(place: Place, times: int, parts: Sequence[PartCount]) -> tuple[str, ...]:
     """A place, and of a layer that stands several times its total."""
     if place != "block":
-        return _PLACES[place], "", "", ""
+        return PLACES[place], "", "", ""
     each, walked = sum(part.each for part in parts), sum(part.count for part in parts)
-    return _PLACES[place], "", f"{times} x {each:,}", f"{walked:,}"
+    return PLACES[place], "", f"{times} x {each:,}", f"{walked:,}"
 
 
 def _format_part(part: PartCount) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from headstart.analysis.details.curves import average_curves
 from headstart.analysis.findings import Findings
 from headstart.analysis.grid_search import describe_choice
 from headstart.config.arm_settings import get_choosing_seeds
@@ -23,6 +24,7 @@ from headstart.report.next_steps import render_next_steps
 from headstart.report.numbers import format_hyperparameters, format_metric, get_unit
 from headstart.report.ranking import render_ranking_table
 from headstart.report.references import explain_reference, make_reference_row
+from headstart.report.sparklines import render_sparklines
 from headstart.report.stopping import describe_anytime_brackets, is_of_median, select_difference
 from headstart.report.tables import Column, TerminalTable
 from headstart.report.warnings import render_warnings
@@ -34,6 +36,9 @@ def render_study_summary(findings: Findings, out: Path) -> RenderableType:
     parts: list[RenderableType] = [render_results_table(findings)]
     parts += [Text(), render_grid_table(findings)] if findings.grid_rows else []
     parts += [Text(), render_ranking_table(findings.ranking)] if findings.ranking else []
+    curves = average_curves(findings.chosen, findings.study.metric)
+    lines = render_sparklines(curves, describe_metric(findings.study.metric))
+    parts += [Text(), *lines] if lines else []
     parts += render_answers(findings.answers)
     parts += [Text(), *(Text(sentence) for sentence in close_study(findings))]
     parts += render_warnings(findings.warnings)

@@ -92,7 +92,7 @@ def read_answered_prompts(file: Path) -> AnsweredPrompts:
             references=tuple(columns["response"]),
             answers=tuple(columns["answer"]),
         )
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise DamagedFileError(
             f"answers cannot be read: {' '.join(str(error).split())}",
             where=str(file),

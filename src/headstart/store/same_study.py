@@ -28,6 +28,7 @@ _MAY_CHANGE: Final = (
     "pack",
     "vocabulary",
     "execution",
+    "report",
     "trackers",
 )
 #: What is compared in another way than value by value.

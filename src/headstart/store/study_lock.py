@@ -9,8 +9,10 @@ from typing import Final
 
 from headstart.events import Log, ignore_log
 from headstart.store.folder_mark import read_mark
+from headstart.store.holders import Holder
 from headstart.store.layout import StudyLayout
 from headstart.store.lease import Fence, hold_lease
+from headstart.store.lease_files import list_lease_files
 from headstart.store.same_study import check_folder
 
 _LEASE: Final = "folder"
@@ -42,6 +44,15 @@ def hold_study_folder(
     finally:
         if read_mark(layout) is None:
             _remove_traces(layout, made)
+
+
+def find_holder(out: Path) -> Holder | None:
+    """The process that has the study's folder `out`; None where none has, or it is known to have ended."""
+    files = list_lease_files(StudyLayout(out).own_folder, _LEASE)
+    if not files or files[-1].is_free:
+        return None
+    holder, _ = files[-1].read()
+    return None if holder is None or holder.is_gone else holder
 
 
 def _remove_traces(layout: StudyLayout, made: list[Path]) -> None:

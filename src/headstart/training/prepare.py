@@ -14,6 +14,7 @@ from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.cache_folder import tell_of_temporary_cache
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS, Corpus, Part
+from headstart.data.token_key import hashing_once
 from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_device, choose_precision, supports_bf16
 from headstart.events import Log, ignore_log
@@ -97,7 +98,7 @@ def _tokenise(
     keys = dict.fromkeys((run.checkpoint, limit) for run, limit in zip(runs, limits, strict=True))
     count = sum(len(corpus.parts[part]) for part in PARTS)
     tokens: dict[TokensKey, dict[Part, Tokens]] = {}
-    with naming_rows(study):
+    with naming_rows(study), hashing_once():
         for name, limit in keys:
             tell_stage(f"tokenising {count:,} texts for {name}")
             tokenizer = checkpoints[name].tokenizer

@@ -58,6 +58,17 @@ def test_what_is_no_model_is_never_replaced(tmp_path: Path, entries: list[str]) 
         check_output_folder(tmp_path, force=True)
 
 
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["new", "new/deeper", "../model/new"])
+def test_nothing_is_put_into_the_model_that_is_read(tmp_path: Path, name: str, force: bool) -> None:
+    """A study that has it would take it for a changed one."""
+    model = tmp_path / "model"
+    model.mkdir()
+    with pytest.raises(OutputError, match="lies within the model's own folder"):
+        check_output_folder(model / name, force=force, sources=(model,))
+    check_output_folder(tmp_path / "model-new", force=force, sources=(model,))
+
+
 def test_the_model_that_is_read_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     for source in (tmp_path, tmp_path / "model"):
@@ -92,7 +103,7 @@ def test_every_command_that_writes_a_file_has_the_rule(
     words = COMMANDS[command](tmp_path)
     (tmp_path / "in.csv").write_text("text,label,prompt\na,b,c\nd,e,f\n", encoding="utf-8")
     Path(words[-1]).write_text("mine", encoding="utf-8")
-    assert main(words) == 2
+    assert main([*words, "--quiet"]) == 2  # a slow machine says what it loads
     out, message = capfd.readouterr()
     assert (out, message) == (
         "",

@@ -14,7 +14,7 @@ from headstart.errors import HeadstartError
     [
         ("r=16,target=query_key_value", Lora(r=16, target=("query_key_value",))),
         ("target=query,value,r=8", Lora(r=8, target=("query", "value"))),
-        ("target=all", Lora(target="all")),
+        *((f"target={role}", Lora(target=role)) for role in ("attention", "mlp", "all")),
         (
             " r = 4 , alpha = 32 , dropout=0 , bias=all , rslora=true",
             Lora(r=4, alpha=32, dropout=0, bias="all", rslora=True),
@@ -42,6 +42,7 @@ def test_a_line_is_read(text: str, settings: Lora) -> None:
         ("r=0", "r: "),
         ("r=sixteen", "r: "),
         ("bias=some", "bias: "),
+        *((text, "target: attention, mlp, all or names") for text in ("target=", "target=,", "target=a,,b")),
     ],
 )
 def test_what_is_no_setting_is_refused(text: str, message: str) -> None:

@@ -12,6 +12,7 @@ from headstart.config.study import Study
 from headstart.errors import StudyError
 
 BASE = "data: {path: a.csv}\nmodel: m\n"
+SOURCES = ("train", "path", "hub", "asset")
 
 
 def write(folder: Path, text: str) -> Path:
@@ -90,6 +91,65 @@ def test_mistake_is_named_with_line_and_key(tmp_path: Path, line: str, message: 
     text = "# a comment\n" + line + "\n" + "".join(f"{key}: {value}\n" for key, value in base.items())
     (found,) = problems(tmp_path, text)
     assert found.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("seeds: []", "seeds: at least one expected, got an empty list"),
+        ("sizes: []", "sizes: at least one expected, got an empty list"),
+        ("curves: []", "curves: at least one expected, got an empty list"),
+        ("arms: []", "arms: a section of keys expected, got []"),
+        ("arms: {}", "arms: at least one arm expected"),
+        ("tune: {}", "tune: learning_rate or weight_decay expected, or both, got neither"),
+        ("tune: {learning_rate: []}", "tune.learning_rate: at least one expected, got an empty list"),
+        ("tune: {learning_rate: {full: []}}", "tune.learning_rate: at least one expected, got an empty list"),
+        ("tune: {weight_decay: []}", "tune.weight_decay: at least one expected, got an empty list"),
+        (
+            "tune: {weight_decay: [0], seeds: []}",
+            "tune.seeds: at least one expected, got an empty list",
+        ),
+        ("training: {betas: []}", "training.betas.0: is missing"),
+        ("training: {learning_rate: []}", "training.learning_rate: input should be a valid number, got []"),
+        (
+            "arms: {a: {method: lora, lora: {target: []}}}",
+            "arms.a.lora.target: attention, mlp, all or names of layers expected, got []",
+        ),
+        (
+            "arms: {a: {method: lora, lora: {target: [query, '']}}}",
+            "arms.a.lora.target: attention, mlp, all or names of layers expected, got ['query', '']",
+        ),
+        ("out: ''", "out: string should have at least 1 character, got ''"),
+        ("control: ''", "control: no arm is named ''; the arms are pretrained, random, words"),
+    ],
+)
+def test_empty_value_is_refused(tmp_path: Path, line: str, message: str) -> None:
+    assert problems(tmp_path, f"{BASE}{line}\n")[0] == f"study.yaml:3: {message}"
+
+
+@pytest.mark.parametrize("line", ["samples: []", "differs_in: []", "prompts: {}", "training: {}"])
+def test_empty_value_that_asks_for_nothing_is_read(tmp_path: Path, line: str) -> None:
+    assert load_study(write(tmp_path, f"{BASE}{line}\n")) == load_study(write(tmp_path, BASE))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        *((f"{key}: ''", f"data.{key}: string should have at least 1 character") for key in SOURCES),
+        *(
+            (f"train: a.csv, {key}: ''", f"data.{key}: string should have at least 1 character")
+            for key in ("valid", "test")
+        ),
+        ("path: a.csv, text: []", "data.text: input should be a valid string, got []"),
+        ("path: a.csv, prompt: []", "data.prompt: input should be a valid string, got []"),
+        ("path: a.csv, label: []", "data.label: input should be a valid string, got []"),
+        ("path: a.csv, label_names: []", "data: label_names: at least one name expected, and each once"),
+    ],
+)
+def test_empty_value_of_the_data_is_refused(tmp_path: Path, source: str, message: str) -> None:
+    text = f"model: m\ntask: multi-label\ndata: {{{source}}}\n"
+    said, *_ = problems(tmp_path, text)
+    assert said.startswith(f"study.yaml:3: {message}")
 
 
 def test_line_is_that_of_the_list_item(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from ruamel.yaml.parser import RoundTripParser
 
 from headstart.config.load import load_study
+from headstart.config.yaml_text import read_yaml
 from headstart.errors import StudyError
 
 HEAD = "data: {path: x.csv}\nmodel: m\n"
@@ -162,3 +164,17 @@ def test_plain_values_are_judged_like_a_file() -> None:
     endless["data"] = endless
     with pytest.raises(StudyError, match="sections nested without end"):
         load_study(endless)
+
+
+def test_a_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To count what it asks for costs no second parse."""
+    parsers: list[object] = []
+    begin = RoundTripParser.__init__
+
+    def count(self: RoundTripParser, loader: object) -> None:
+        parsers.append(self)
+        begin(self, loader)
+
+    monkeypatch.setattr(RoundTripParser, "__init__", count)
+    assert read_yaml("a: [1, 2]\nb: {c: d}\n") == {"a": [1, 2], "b": {"c": "d"}}
+    assert len(parsers) == 1

@@ -183,6 +183,15 @@ def test_parquet_damaged_before_its_footer_is_refused(tmp_path: Path) -> None:
     assert refused(file).startswith("a.parquet: not Parquet: ")
 
 
+def test_parquet_with_a_broken_name_of_a_column_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a"], "label": ["b"]}), file)
+    raw = file.read_bytes()
+    place = raw.index(b"\x18\x05label", raw.index(b"schema")) + 2  # not where statistics name it
+    file.write_bytes(raw[:place] + b"\x00\x00\x80el" + raw[place + 5 :])
+    assert refused(file).startswith("a.parquet: not Parquet: ")
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("last", [True, False])
 def test_parallel_files_are_read_side_by_side(tmp_path: Path, end: str, last: bool) -> None:

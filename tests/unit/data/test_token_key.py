@@ -9,7 +9,8 @@ import pytest
 from tokenizers import normalizers, processors
 from transformers import CanineTokenizer
 
-from headstart.data.token_key import hash_tokenizer
+from headstart.data import token_key
+from headstart.data.token_key import hash_tokenizer, hashing_once
 from headstart.data.tokenise import tokenise
 from tiny_checkpoints import make_tokenizer
 
@@ -49,6 +50,26 @@ def test_limits_of_earlier_calls_change_nothing() -> None:
     before = hash_tokenizer(tokenizer)
     tokenizer([TEXT, "a film"], truncation=True, max_length=3, padding=True)
     assert hash_tokenizer(tokenizer) == before == hash_tokenizer(make_tokenizer())
+
+
+def test_each_tokenizer_of_a_study_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its training, valid and test texts are three sets of tokens."""
+    hashed: list[Any] = []
+    take = token_key._hash
+
+    def listen(tokenizer: Any) -> str:
+        hashed.append(tokenizer)
+        return take(tokenizer)
+
+    monkeypatch.setattr(token_key, "_hash", listen)
+    first, second = make_tokenizer(), make_tokenizer(truncation_side="left")
+    with hashing_once():
+        keys = [hash_tokenizer(one) for one in (first, second, first, second)]
+    assert hashed == [first, second]
+    assert keys == [hash_tokenizer(first), hash_tokenizer(second)] * 2
+    first.add_tokens(["storyline"])
+    with hashing_once():
+        assert hash_tokenizer(first) != keys[0], "what was known of one study is not known of the next"
 
 
 def test_settings_of_slow_tokenizers_change_the_key() -> None:

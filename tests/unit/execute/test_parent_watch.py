@@ -109,6 +109,37 @@ def test_a_server_that_still_loads_ends_with_its_parent(tmp_path: Path) -> None:
     assert parent.returncode == -signal.SIGKILL
 
 
+FORKING = """
+import os, threading
+def refuse(*_):
+    raise {error}
+if {early}:
+    threading.Thread.start = refuse
+import headstart.execute.server_loading, headstart.execute.server_loaded
+os.fork = refuse
+os.fork()
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ("BlockingIOError(11, 'x')", ""),
+        ('RuntimeError("can\'t start new thread")', ""),
+        ("KeyError(1)", "KeyError: 1"),
+    ],
+)
+@pytest.mark.parametrize("early", [True, False])
+def test_a_server_that_may_not_fork_leaves_no_traceback(error: str, shown: str, early: bool) -> None:
+    """The process that asked it says what the matter is; what is a bug keeps its traceback."""
+    code = FORKING.format(error=error, early=early)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.strip().rpartition("\n")[2] == shown
+
+
 def test_a_server_that_has_loaded_has_no_thread_of_its_own() -> None:
     names = ("server_loading", "server_loaded")
     code = "import threading, " + ", ".join(f"headstart.execute.{name}" for name in names)

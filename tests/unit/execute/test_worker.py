@@ -111,3 +111,27 @@ def test_each_job_is_done_on_its_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     serve_jobs(pipe, None, tmp_path)  # type: ignore[arg-type]
     assert done == ["use 1", "time", "use 1", "train", "train"]
     assert pipe.sent == [times, JobDone(), JobDone()]
+
+
+@pytest.mark.parametrize("beat", [None, 1.0])
+def test_a_worker_that_may_begin_no_thread_says_so_and_ends(
+    beat: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ulimit -u`: in place of a traceback, and of runs that fail for it."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ours, theirs = multiprocessing.Pipe()
+    if beat is None:
+        monkeypatch.setattr(worker, "end_with_parent", refuse)
+    else:
+        monkeypatch.setattr("threading.Thread.start", refuse)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        serve_jobs(theirs, None, None, beat)  # type: ignore[arg-type]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    answer = ours.recv()
+    assert isinstance(answer, JobDone)
+    assert str(answer.error).startswith("a thread of a worker process cannot start: too many processes or")

@@ -144,6 +144,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "too few names": (edit_json(names=["n", "p"]), "2 different names for 3 outputs"),
     "a name twice": (edit_json(names=["n", "n", "p"]), "2 different names for 3 outputs"),
     "absurd outputs": (edit_json(outputs=10**30), "3 different names for 1000"),
+    "names for numbers": (edit_json(labels="number", outputs=1), "3 different names for 1 outputs"),
     "no JSON": (edit_bytes("words.json", lambda _: b"{"), "words.json cannot be read"),
     "no arrays": (lambda folder: (folder / "words.safetensors").unlink(), "words.safetensors is absent"),
     "cut arrays": (

@@ -15,6 +15,7 @@ from transformers import AutoModel
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import find_missing_keys, initialise_model, load_plain_model
+from headstart.os_faults import MachineError
 from tiny_checkpoints import write_checkpoint
 
 NAMES = ("bad", "good")
@@ -160,3 +161,15 @@ def test_other_names_are_shown(tmp_path: Path) -> None:
     opened = open_checkpoint(str(folder), "classification", NAMES)
     with pytest.raises(ModelError, match=r"have other names, such as net\.bert\.embeddings"):
         find_missing_keys(opened)
+
+
+def test_too_many_threads_are_no_fault_of_the_weights(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("headstart.models.initialise.load_network", refuse)
+    with pytest.raises(MachineError, match=r"^too many processes or threads") as caught:
+        load_plain_model(checkpoint)
+    assert caught.value.where is None

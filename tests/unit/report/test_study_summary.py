@@ -207,6 +207,7 @@ def test_the_best_arms_model_is_pointed_at_with_what_loads_it(
 
 
 def test_without_a_saved_model_none_is_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").mkdir()
     lines = rendered_lines(render_study_summary(findings_of(TWO), tmp_path))
     assert not any("headstart predict" in line or line.startswith("model") for line in lines)
     assert f"curves tensorboard --logdir {tmp_path}/tensorboard" in lines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,12 +11,6 @@ import numpy as np
 from headstart.config.best_epoch import is_better_epoch
 from headstart.config.sizes import Size
 from headstart.records import EpochPoint, RunRecord
-from headstart.store.event_scalars import read_scalars
-
-#: Of a curve of losses: more cannot be told apart in a figure of a column's width.
-_MOST_POINTS: Final = 200
-#: What `trackers.tensorboard` calls the training loss of a step.
-LOSS_TAG: Final = "train/loss"
 
 
 @dataclass(frozen=True)
@@ -29,6 +22,10 @@ class LossCurve:
 
     steps: tuple[int, ...]
     losses: tuple[float, ...]
+
+
+#: Of a run of which no step was told.
+NO_LOSSES: Final = LossCurve((), ())
 
 
 @dataclass(frozen=True)
@@ -78,12 +75,18 @@ def find_curves(
     """The curves of `runs`, those by which arms are judged, by one metric.
 
     Args:
-        losses: as `find_loss_curve`, by the key of each run that has epochs.
+        losses: as `find_loss_curve`, by key, of the runs that it is known of.
         chosen_by: the metric by which a run's epoch is chosen.
     """
     shown = [run for run in runs if run.epochs and all(metric in epoch.valid for epoch in run.epochs)]
-    curves = [_find_curve(run, metric, chosen_by, losses[run.key]) for run in shown]
-    return Curves(metric, tuple(curves), tuple(_average_arms(curves)))
+    curves = [_find_curve(run, metric, chosen_by, losses.get(run.key, NO_LOSSES)) for run in shown]
+    return Curves(metric, tuple(curves), tuple(average_arms(curves)))
+
+
+def average_curves(runs: Sequence[RunRecord], metric: str) -> tuple[ArmCurve, ...]:
+    """The mean curves of arms, from records alone; each run's best epoch is by the metric that chose it."""
+    choosing = next((run.selection.metric for run in runs if run.selection), metric)
+    return find_curves(runs, metric, {}, choosing).arms
 
 
 def _find_curve(run: RunRecord, metric: str, chosen_by: str, loss: LossCurve) -> RunCurve:
@@ -117,22 +120,7 @@ def _list_tests(epochs: Sequence[EpochPoint], metric: str) -> tuple[float, ...] 
     return tuple(epoch.test[metric] for epoch in epochs if epoch.test)
 
 
-def find_loss_curve(run: RunRecord, folder: Path) -> LossCurve:
-    """The training loss of a run whose TensorBoard files lie there."""
-    by_step = read_scalars(folder).get(LOSS_TAG, {})
-    if not by_step:
-        return LossCurve(tuple(one.step for one in run.epochs), tuple(one.train_loss for one in run.epochs))
-    return thin_losses(np.array(list(by_step)), np.array(list(by_step.values())))
-
-
-def thin_losses(steps: np.ndarray, losses: np.ndarray) -> LossCurve:
-    """The mean losses of at most 200 windows of consecutive steps, each at the last of its steps [K]."""
-    windows = np.array_split(np.arange(len(steps)), min(len(steps), _MOST_POINTS))
-    means = (float(np.mean(losses[window])) for window in windows)
-    return LossCurve(tuple(int(steps[window[-1]]) for window in windows), tuple(means))
-
-
-def _average_arms(curves: Sequence[RunCurve]) -> Iterator[ArmCurve]:
+def average_arms(curves: Sequence[RunCurve]) -> Iterator[ArmCurve]:
     """The means over seeds, at the epochs that all of an arm's runs at a size have."""
     for arm, size in dict.fromkeys((curve.arm, curve.size) for curve in curves):
         of_cell = [curve for curve in curves if (curve.arm, curve.size) == (arm, size)]

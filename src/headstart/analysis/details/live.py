@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from headstart.analysis.details.curves import LOSS_TAG, LossCurve, RunCurve, thin_losses
+from headstart.analysis.details.curves import NO_LOSSES, Curves, RunCurve, average_arms
+from headstart.analysis.details.loss_curves import LOSS_TAG, thin_losses
+from headstart.analysis.details.study_details import StudyDetails
 from headstart.config.metrics import is_better
 from headstart.config.runs import Run
 from headstart.config.sizes import Size
@@ -39,7 +41,7 @@ class RunUnderWay:
 
 
 @dataclass(frozen=True)
-class StudyProgress:
+class LiveStudy:
     """How far a study is: of `total` runs, those of the arms that are still being tuned among them, how many
     are done and have failed, and those that are under way.
     """
@@ -55,7 +57,7 @@ class StudyProgress:
         return self.done >= self.total
 
 
-def find_progress(study: Study, records: Sequence[RunRecord], layout: StudyLayout) -> StudyProgress:
+def find_live_study(study: Study, records: Sequence[RunRecord], layout: StudyLayout) -> LiveStudy:
     """How far the study is whose folder it is, by its records and the curves of runs without one.
 
     A run that was interrupted looks like one that trains: whether somebody trains is the folder's lock's
@@ -65,7 +67,7 @@ def find_progress(study: Study, records: Sequence[RunRecord], layout: StudyLayou
     needed = find_needed_runs(study, records)
     begun = [run for run in needed if run.key not in ended]
     found = (_find_run(run, study.metric, layout.get_curves_folder(run.key)) for run in begun)
-    return StudyProgress(
+    return LiveStudy(
         done=sum(ended.get(run.key) == "done" for run in needed),
         failed=sum(ended.get(run.key) == "failed" for run in needed),
         total=len(needed) + len(list_runs_to_come(study, records)),
@@ -107,9 +109,7 @@ def _make_curve(run: Run, metric: str, scalars: Scalars) -> RunCurve:
         best_valid=tuple(valid[epoch] for epoch in best),
         best_test=tuple(test[epoch] for epoch in best) if has_test else None,
         best_epoch=None,
-        loss=thin_losses(np.array(list(losses)), np.array(list(losses.values())))
-        if losses
-        else LossCurve((), ()),
+        loss=thin_losses(np.array(list(losses)), np.array(list(losses.values()))) if losses else NO_LOSSES,
     )
 
 
@@ -120,3 +120,14 @@ def _list_best_epochs(metric: str, valid: Mapping[int, float]) -> list[int]:
         is_new = not best or is_better(metric, score, valid[best[-1]])
         best.append(epoch if is_new else best[-1])
     return best
+
+
+def join_live_curves(details: StudyDetails, live: LiveStudy) -> StudyDetails:
+    """The same with the curves of runs under way among those of its metric, and in the means of arms."""
+    begun = tuple(run.curve for run in live.under_way if run.curve.epochs)
+    if not begun:
+        return details
+    metric = details.results.study.metric
+    first, *others = details.curves or (Curves(metric, (), ()),)
+    runs = (*first.runs, *begun)
+    return replace(details, curves=(Curves(metric, runs, tuple(average_arms(runs))), *others))

@@ -17,7 +17,7 @@ from headstart.analysis.details.classes import (
     score_classes,
 )
 from headstart.analysis.details.costs import Costs, sum_costs
-from headstart.analysis.details.curves import Curves, find_curves, find_loss_curve
+from headstart.analysis.details.curves import Curves, find_curves
 from headstart.analysis.details.example_texts import read_test_texts
 from headstart.analysis.details.examples import (
     ArmsDiffer,
@@ -25,6 +25,8 @@ from headstart.analysis.details.examples import (
     find_differing_examples,
     find_wrong_examples,
 )
+from headstart.analysis.details.loss_curves import find_loss_curve
+from headstart.analysis.details.model_parts import ModelParts, find_model_parts
 from headstart.analysis.details.origins import Origins, find_origins
 from headstart.analysis.findings import Findings
 from headstart.analysis.results import Results
@@ -52,6 +54,7 @@ class StudyDetails:
     differ: tuple[ArmsDiffer, ...]
     costs: Costs
     origins: Origins
+    model_parts: tuple[ModelParts, ...] = ()
 
 
 def read_details(results: Results, *, with_texts: bool = True) -> StudyDetails:
@@ -84,6 +87,7 @@ def read_details(results: Results, *, with_texts: bool = True) -> StudyDetails:
         differ=differ,
         costs=sum_costs(findings),
         origins=find_origins(findings.records, study),
+        model_parts=find_model_parts(findings, layout.get_arm_model_folder),
     )
 
 

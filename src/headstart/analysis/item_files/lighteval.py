@@ -38,7 +38,7 @@ class LightevalReader:
             return False
         try:
             names = pq.read_schema(file).names
-        except (pa.ArrowException, OSError):
+        except (pa.ArrowException, OSError, UnicodeDecodeError):
             return False
         return bool(set(names) & set(_METRICS)) and bool(set(names) & set(_DOCUMENTS))
 
@@ -61,7 +61,7 @@ def _read_rows(file: Path) -> Iterator[Cells]:
                 for cells in batch.to_pylist():
                     number += 1
                     yield f"{file} row {number}", cells
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"not Parquet: {error}", where=str(file)) from error
 
 

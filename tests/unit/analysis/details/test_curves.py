@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.analysis.details.curves import LossCurve, find_curves, find_loss_curve, thin_losses
+from headstart.analysis.details.curves import LossCurve, average_curves, find_curves
+from headstart.analysis.details.loss_curves import find_loss_curve, thin_losses
 from headstart.records import EpochPoint, RunRecord
 from small_studies import make_record
 
@@ -74,3 +75,9 @@ def test_many_losses_are_thinned_to_means() -> None:
     assert thinned.losses[0] == pytest.approx(0.003)
     few = thin_losses(steps[:7], steps[:7] / 1000)
     assert few == LossCurve(tuple(range(1, 8)), tuple(s / 1000 for s in range(1, 8)))
+
+
+def test_mean_curves_of_records_follow_the_metric_that_chose_the_epoch() -> None:
+    run = make_run(0, [0.5, 0.7, 0.6])
+    (arm,) = average_curves([run], "accuracy")
+    assert arm.best_valid == (0.5, 0.7, 0.7)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.analysis.details.live import StudyProgress, find_progress
+from headstart.analysis.details.live import LiveStudy, find_live_study
 from headstart.config.runs import expand_runs
 from headstart.config.study import Study
 from headstart.config.trackers import NoSettings
@@ -48,11 +48,11 @@ def track(study: Study, layout: StudyLayout, key: str, scores: list[tuple[float,
     tracker.close()
 
 
-def find(tmp_path: Path, records: list[RunRecord], scores: list[tuple[float, float]]) -> StudyProgress:
+def find(tmp_path: Path, records: list[RunRecord], scores: list[tuple[float, float]]) -> LiveStudy:
     study, layout = make_study(tmp_path, arms=ARMS, seeds=2, training={"epochs": 5}), StudyLayout(tmp_path)
     if scores:
         track(study, layout, "a/all/1", scores)
-    return find_progress(study, records, layout)
+    return find_live_study(study, records, layout)
 
 
 def test_a_run_with_curves_and_no_record_is_under_way(tmp_path: Path) -> None:

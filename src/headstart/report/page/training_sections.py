@@ -1,0 +1,112 @@
+"""Sections of what training did and took: curves, parameters, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headstart.analysis.details.costs import ArmCosts
+from headstart.analysis.details.model_parts import ModelParts
+from headstart.records import format_duration
+from headstart.report.page.blocks import Block, PageTable, Section, Sentences
+from headstart.report.page.material import PageMaterial
+from headstart.report.params import PLACES
+from headstart.report.units import format_bytes
+from headstart.wording import format_count, join_names
+
+_NONE = "-"
+
+
+def list_training_sections(material: PageMaterial) -> Iterator[Section]:
+    """Curves by epoch and step, and how large the models are."""
+    yield Section("curves", "Curves", tuple(material.list_figures("curves", "loss")))
+    yield Section("parameters", "Parameters", tuple(_list_parameters(material)))
+
+
+def list_cost_sections(material: PageMaterial) -> Iterator[Section]:
+    """What the runs took."""
+    yield Section("cost", "Cost", tuple(_list_costs(material)))
+
+
+def _list_parameters(material: PageMaterial) -> Iterator[Block]:
+    by_arm = {row.arm: row for row in material.details.costs.arms if row.parameters is not None}
+    if by_arm:
+        rows = [["arm", "parameters", "trainable", "trainable, %"], *map(_format_parameters, by_arm.values())]
+        caption = "Parameters of one model of each arm, and those that training changes."
+        yield PageTable("parameters", caption, rows, arms=material.arms)
+    for number, parts in enumerate(material.details.model_parts, 1):
+        yield _make_parts_table(parts, f"parts-{number}")
+
+
+def _make_parts_table(model: ModelParts, name: str) -> PageTable:
+    """Each part by its formula, as `headstart params` has it."""
+    breakdown = model.breakdown
+    rows = [
+        [
+            PLACES[part.place],
+            part.part,
+            part.formula or "= token embedding",
+            str(part.times),
+            f"{part.value:,}",
+        ]
+        for part in breakdown.parts
+    ]
+    legend = ", ".join(f"{symbol} {value:,} {meaning}" for symbol, value, meaning in breakdown.legend)
+    caption = f"Parameters of {join_names(model.arms)} by part: {breakdown.total:,} = {breakdown.as_sum}."
+    head = ["place", "part", "formula", "times", "parameters"]
+    return PageTable(name, caption, [head, *rows], 2, note=f"{legend}.", is_folded=True)
+
+
+def _format_parameters(row: ArmCosts) -> list[str]:
+    share = (
+        f"{100 * row.trainable / row.parameters:.2f}"
+        if row.parameters and row.trainable is not None
+        else _NONE
+    )
+    return [row.arm, _format_count(row.parameters), _format_count(row.trainable), share]
+
+
+def _format_count(count: int | None) -> str:
+    return _NONE if count is None else f"{count:,}"
+
+
+def _list_costs(material: PageMaterial) -> Iterator[Block]:
+    costs = material.details.costs
+    if not costs.arms:
+        return
+    n_runs = sum(row.n_runs + row.n_tuning_runs for row in costs.arms)
+    where = f" on {join_names(costs.devices)}" if costs.devices else ""
+    yield Sentences((f"{format_count(n_runs, 'run')} took {format_duration(costs.total_seconds)}{where}.",))
+    yield from material.list_figures("cost")
+    yield _make_cost_table(material)
+
+
+def _make_cost_table(material: PageMaterial) -> PageTable:
+    costs = material.details.costs
+    has_tuning = any(row.n_tuning_runs for row in costs.arms)
+    has_gpu = any(row.device_memory_bytes for row in costs.arms)
+    head = ["arm", "runs", "time per run", "time in all"]
+    head += ["tuning runs", "time for tuning"] * has_tuning + ["memory"] + ["GPU memory"] * has_gpu
+    rows = [
+        material.add_size(_format_cost(row, has_tuning=has_tuning, has_gpu=has_gpu), row.size)
+        for row in costs.arms
+    ]
+    caption = "What runs took: the mean time of a run that is evaluated, and the most memory of a process."
+    keys = 2 if material.has_sizes else 1
+    return PageTable(
+        "cost", caption, [material.add_size(head, "train size"), *rows], keys, arms=material.arms
+    )
+
+
+def _format_cost(row: ArmCosts, *, has_tuning: bool, has_gpu: bool) -> list[str]:
+    tuning = [str(row.n_tuning_runs), _format_seconds(row.tuning_seconds)] * has_tuning
+    times = [_format_seconds(row.seconds), _format_seconds(row.total_seconds)]
+    gpu = [_format_memory(row.device_memory_bytes)] * has_gpu
+    return [row.arm, str(row.n_runs), *times, *tuning, _format_memory(row.memory_bytes), *gpu]
+
+
+def _format_seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
+
+
+def _format_memory(count: int | None) -> str:
+    return format_bytes(count) if count else _NONE
