@@ -70,7 +70,7 @@ def parts(folder: Path, train: list[dict[str, Any]], **others: list[dict[str, An
 
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_missing_study_file(refused: Refused, tmp_path: Path, command: str) -> None:
-    assert "nowhere.yaml: cannot be read: No such file" in refused(command, tmp_path / "nowhere.yaml")
+    assert "nowhere.yaml: no such file: `headstart init DATA`" in refused(command, tmp_path / "nowhere.yaml")
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a/" * 2100 + "a"])
@@ -397,7 +397,10 @@ def test_process_ends_with_one_unbroken_message(tmp_path: Path) -> None:
     file = tmp_path / ("a-long-name-" * 10) / "study.yaml"
     done = headstart("run", file)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"reading {file}\nerror: {file}: cannot be read: No such file or directory\n"
+    assert (
+        done.stderr
+        == f"reading {file}\nerror: {file}: no such file: `headstart init DATA` writes a study file\n"
+    )
 
 
 def test_schema_is_json_on_standard_output() -> None:
