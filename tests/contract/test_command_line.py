@@ -459,7 +459,7 @@ def test_params_shows_a_table_no_wider_than_a_terminal(
 
 
 def test_explain_knows_its_topics(refused: Refused) -> None:
-    assert "one of lora" in refused("explain", "adam")
+    assert "no page about 'adam'" in refused("explain", "adam")
 
 
 def test_explain_shows_a_page(tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,7 @@ def find_only_metric(row: Cells, others: Sequence[str]) -> str:
             f"columns {', '.join(names) or 'none'}{f' besides {places}' if places else ''}",
             where=where,
             expected="columns arm, seed and one metric",
-            fix="name the metric: --metric COLUMN" if names else None,
+            fix="name the metric: --metric NAME" if names else None,
         )
     return names[0]
 
