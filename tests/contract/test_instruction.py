@@ -222,7 +222,7 @@ def test_samples_stand_side_by_side(done: Path) -> None:
     events = EventAccumulator(str(done / "tensorboard" / "full/all/0"))
     events.Reload()
     assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 391))
-    tags = events.Tags()["tensors"]
+    tags = [tag for tag in events.Tags()["tensors"] if not tag.startswith("_hparams_")]
     assert tags == ["samples/0", "samples/1"]
     (text,) = events.Tensors("samples/0")[0].tensor_proto.string_val
     assert b"say a 80" in text

@@ -30,7 +30,13 @@ def test_a_card_keeps_its_structure(question: str, model: str, labels: list[str]
         make_record("pretrained", 2, 0.5, valid=scores, test=scores), study, tuple(labels)
     )
     _, front, body = card.split("---\n", 2)
-    assert set(YAML(typ="safe").load(front)) == {"library_name", "pipeline_tag", "tags"}
+    assert set(YAML(typ="safe").load(front)) == {
+        "library_name",
+        "metrics",
+        "model-index",
+        "pipeline_tag",
+        "tags",
+    }
     assert list_blocks(body) == list_blocks(card_of_plain_words().split("---\n", 2)[2])
     check_shown(card)
 

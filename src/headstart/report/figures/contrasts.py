@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric
 from headstart.config.sizes import Size
-from headstart.records import Contrast
+from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import GRID, MUTED, ArmStyle
@@ -23,56 +24,73 @@ if TYPE_CHECKING:
 _HEIGHT = -0.58
 
 
+@dataclass(frozen=True)
+class DrawnContrasts:
+    """Contrasts of one metric at one size, its margin if any, and the rule that added seeds."""
+
+    rows: Sequence[Contrast]
+    margin: Margin | None
+    stopping_rule: StoppingRule | None
+
+
 def draw_contrasts(
     findings: Findings, metric: str, size: Size, styles: Mapping[str, ArmStyle]
 ) -> Figure | None:
     """Those of one metric at one size, of baselines too; None where there are none."""
     every = (*findings.contrasts, *findings.baseline_contrasts)
-    rows = [row for row in every if (row.metric, row.size) == (metric, size)][:MOST_ROWS]
+    rows = [row for row in every if (row.metric, row.size) == (metric, size)]
+    margin = findings.margin if metric == findings.study.metric else None
+    return draw_contrast_rows(DrawnContrasts(rows, margin, findings.stopping_rule), styles)
+
+
+def draw_contrast_rows(drawn: DrawnContrasts, styles: Mapping[str, ArmStyle]) -> Figure | None:
+    """The first of them; None where there are none."""
+    rows = drawn.rows[:MOST_ROWS]
     if not is_drawable([row.difference for row in rows]):
         return None
+    metric, size = rows[0].metric, rows[0].size
     info = describe_metric(metric)
     side = "left" if info.lower_is_better else "right"
     with open_canvas(measure_rows(len(rows))) as canvas:
         label = f"difference in {metric}, {get_unit(metric)} ({side}: better)"
-        axes = add_rows(canvas, [_head(findings, row) for row in rows], label)
-        axes.set_xlim(*find_limits([0.0, *_list_ends(findings, rows)]))
+        axes = add_rows(canvas, [_head(drawn, row) for row in rows], label)
+        axes.set_xlim(*find_limits([0.0, *_list_ends(drawn, rows)]))
         axes.xaxis.set_major_formatter(lambda value, _: format_tick(info, value))
-        _draw_zero(canvas, axes, findings, metric)
+        _draw_zero(canvas, axes, drawn, metric)
         for i, row in enumerate(rows):
-            _draw_row(canvas, axes, findings, row, styles[row.arm], _HEIGHT - i)
+            _draw_row(canvas, axes, drawn, row, styles[row.arm], _HEIGHT - i)
         return make_figure(
             canvas,
             name_figure("contrasts", metric, size),
             f"Differences in {metric} from the control{describe_size(size)}",
-            " ".join(_describe(findings, rows)),
+            " ".join(_describe(drawn, rows)),
             "contrasts",
             metric,
             size,
         )
 
 
-def _head(findings: Findings, row: Contrast) -> Row:
+def _head(drawn: DrawnContrasts, row: Contrast) -> Row:
     info = describe_metric(row.metric)
-    ends = format_ends(row, findings.stopping_rule, info)
+    ends = format_ends(row, drawn.stopping_rule, info)
     shown = f"{format_metric(row.metric, row.difference, signed=True)}{f' ({ends})' if ends else ''}"
     return Row(row.arm, f"{row.arm} - {row.control}", f"{shown} {row.verdict}")
 
 
-def _list_ends(findings: Findings, rows: Sequence[Contrast]) -> Iterator[float]:
+def _list_ends(drawn: DrawnContrasts, rows: Sequence[Contrast]) -> Iterator[float]:
     """What the axis is to hold; intervals no further than what a difference can be."""
     for row in rows:
         lowest, highest = describe_metric(row.metric).bounds
         most = highest - lowest
         yield row.difference
-        for end in (row.low, row.high, *select_interval(row, findings.stopping_rule)):
+        for end in (row.low, row.high, *select_interval(row, drawn.stopping_rule)):
             if end is not None:
                 yield max(-most, min(end, most))
 
 
-def _draw_zero(canvas: Canvas, axes: Axes, findings: Findings, metric: str) -> None:
-    margin = findings.margin
-    if margin is not None and metric == findings.study.metric:
+def _draw_zero(canvas: Canvas, axes: Axes, drawn: DrawnContrasts, metric: str) -> None:
+    margin = drawn.margin
+    if margin is not None:
         half = margin.value / describe_metric(metric).points
         band = axes.axvspan(-half, half, color=GRID, alpha=0.6, linewidth=0)
         canvas.mark(band, tip=f"margin: {format_margin(metric, margin.value)}")
@@ -80,13 +98,13 @@ def _draw_zero(canvas: Canvas, axes: Axes, findings: Findings, metric: str) -> N
 
 
 def _draw_row(
-    canvas: Canvas, axes: Axes, findings: Findings, row: Contrast, style: ArmStyle, y: float
+    canvas: Canvas, axes: Axes, drawn: DrawnContrasts, row: Contrast, style: ArmStyle, y: float
 ) -> None:
     name = f"{row.arm} - {row.control}"
-    wide = select_interval(row, findings.stopping_rule)
+    wide = select_interval(row, drawn.stopping_rule)
     for (low, high), width, what in (
         (wide, 0.8, "interval that verdicts follow"),
-        ((row.low, row.high) if findings.stopping_rule is None else (None, None), 2.0, "95% interval"),
+        ((row.low, row.high) if drawn.stopping_rule is None else (None, None), 2.0, "95% interval"),
     ):
         if low is not None and high is not None:
             tip = f"{name}: {what} {format_interval(row.metric, low, high, signed=True)}"
@@ -98,12 +116,12 @@ def _tell(row: Contrast) -> str:
     return f"{format_metric(row.metric, row.difference, signed=True)} {get_unit(row.metric)}"
 
 
-def _describe(findings: Findings, rows: Sequence[Contrast]) -> Iterator[str]:
+def _describe(drawn: DrawnContrasts, rows: Sequence[Contrast]) -> Iterator[str]:
     for row in rows:
-        ends = format_ends(row, findings.stopping_rule, describe_metric(row.metric))
+        ends = format_ends(row, drawn.stopping_rule, describe_metric(row.metric))
         amount = f"{_tell(row)}{f', interval {ends}' if ends else ''}"
         yield f"{row.arm} against {row.control}: {amount}: {row.verdict}."
-    if findings.margin is not None and rows[0].metric == findings.study.metric:
-        yield f"The band is the margin of {format_margin(rows[0].metric, findings.margin.value)}."
-    if findings.stopping_rule is None and any(row.family_low is not None for row in rows):
+    if drawn.margin is not None:
+        yield f"The band is the margin of {format_margin(rows[0].metric, drawn.margin.value)}."
+    if drawn.stopping_rule is None and any(row.family_low is not None for row in rows):
         yield "Thick lines are unadjusted 95% intervals; thin ones are adjusted for all contrasts."

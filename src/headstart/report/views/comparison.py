@@ -16,6 +16,7 @@ from headstart.analysis.judgements import Judgements
 from headstart.report.comparison import render_comparison
 from headstart.report.judge import describe_sheet, render_judgements
 from headstart.report.views.base import ReportView
+from headstart.report.views.figures import draw_comparison
 from headstart.report.views.frames import Row, dump_row
 from headstart.wording import format_count
 
@@ -64,6 +65,7 @@ COMPARISON: Final = ReportView(
         "step_worth": lambda comparison: map(dump_row, comparison.step_worth),
         "outcomes": lambda comparison: map(dump_row, comparison.outcomes),
     },
+    draw_comparison,
 )
 JUDGEMENTS: Final = ReportView(
     lambda found: f"{found.arm} against {found.control}: {found.verdict}, {found.prompts} prompts",

@@ -26,4 +26,5 @@ FINDINGS: Final = ReportView(
     lambda findings: RESULTS.summarise(_wrap(findings)),
     lambda findings: RESULTS.render(_wrap(findings)),
     {name: partial(_list_rows, name) for name in RESULTS.tables},
+    lambda findings: RESULTS.figures(_wrap(findings)),
 )

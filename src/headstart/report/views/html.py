@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -16,6 +16,9 @@ from headstart.data.controls import escape_hidden
 from headstart.report.tables import Column, TerminalTable
 from headstart.report.views.text import render_text
 
+if TYPE_CHECKING:
+    from headstart.report.figures.figure import Figure
+
 #: Colours are the page's own, so that it can be light or dark.
 _STYLE: Final = (
     ".headstart table{border-collapse:collapse;margin:.5em 0}"
@@ -25,15 +28,25 @@ _STYLE: Final = (
     ".headstart caption{caption-side:top;text-align:left;font-weight:bold}"
     ".headstart p{margin:.2em 0}.headstart pre{margin:.3em 0;background:none;color:inherit}"
 )
+_FIGURE_STYLE: Final = (
+    "display:inline-block;width:24em;max-width:100%;margin:.5em .5em 0 0;background:#fff;color:#1b1f24"
+)
 _TABLES: Final = (Table, TerminalTable)
 #: What text has that is laid out in columns of its own.
 _COLUMNS: Final = "  "
 
 
-def render_html(renderable: RenderableType) -> str:
-    """Tables as tables, sentences as paragraphs, and what is laid out by spaces as it is."""
+def render_html(renderable: RenderableType, figures: Sequence[Figure] = ()) -> str:
+    """Tables as tables, sentences as paragraphs, what is laid out by spaces as it is, and figures below."""
     blocks = "".join(_render_blocks(_flatten(renderable)))
-    return f'<div class="headstart"><style>{_STYLE}</style>{blocks}</div>'
+    drawn = "".join(map(_render_figure, figures))
+    return f'<div class="headstart"><style>{_STYLE}</style>{blocks}{drawn}</div>'
+
+
+def _render_figure(figure: Figure) -> str:
+    """On white, whatever the notebook's colours are; ids are of no other figure that the notebook shows."""
+    caption = f"<figcaption>{escape(figure.title)}</figcaption>"
+    return f'<figure style="{_FIGURE_STYLE}">{figure.svg}{caption}</figure>'
 
 
 def _flatten(renderable: RenderableType) -> Iterator[RenderableType]:

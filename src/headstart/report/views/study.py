@@ -16,6 +16,7 @@ from headstart.records import RunRecord
 from headstart.report.plan import render_plan
 from headstart.report.study_summary import render_study_summary
 from headstart.report.views.base import ReportView
+from headstart.report.views.figures import draw_results
 from headstart.report.views.frames import Row, dump_row, flatten_row
 from headstart.wording import format_count
 
@@ -159,4 +160,5 @@ RESULTS: Final = ReportView(
         "grid": _list_grid,
         "warnings": _list_warnings,
     },
+    draw_results,
 )
