@@ -133,5 +133,14 @@ def _write(merged: object, checkpoint: Checkpoint, folder: Path, model: Path, li
     if (model / NOTES_FILE).is_file():
         shutil.copyfile(model / NOTES_FILE, folder / NOTES_FILE)
     if (model / CARD_FILE).is_file():
-        card = read_file(model / CARD_FILE).decode("utf-8", errors="replace")
-        write_text(folder / CARD_FILE, describe_merged(card, generates=checkpoint.is_causal))
+        _write_card(model / CARD_FILE, folder / CARD_FILE, generates=checkpoint.is_causal)
+
+
+def _write_card(card: Path, target: Path, *, generates: bool) -> None:
+    """The card, which speaks of a whole model then; one that is no UTF-8, and so not ours, as it is."""
+    try:
+        text = read_file(card).decode("utf-8")
+    except UnicodeDecodeError:
+        shutil.copyfile(card, target)
+    else:
+        write_text(target, describe_merged(text, generates=generates))
