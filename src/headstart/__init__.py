@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from headstart.engine.stack import unstack as unstack
     from headstart.engine.stacked_model import Stack as Stack
     from headstart.errors import HeadstartError as HeadstartError
+    from headstart.loopback import LoopbackServer as LoopbackServer
     from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
     from headstart.models.accounting.sizes import ModelSize as ModelSize
     from headstart.models.pushed_model import PushedModel as PushedModel
@@ -77,6 +78,7 @@ _HOME = {
     "Judgements": "headstart.analysis.judgements",
     "JudgingSheet": "headstart.analysis.answer_pairs",
     "Leaderboard": "headstart.analysis.power",
+    "LoopbackServer": "headstart.loopback",
     "Lora": "headstart.config.arm_section",
     "LoraExplanation": "headstart.models.accounting.sizes",
     "ModelSize": "headstart.models.accounting.sizes",
@@ -127,6 +129,7 @@ __all__ = [
     "Judgements",
     "JudgingSheet",
     "Leaderboard",
+    "LoopbackServer",
     "Lora",
     "LoraExplanation",
     "ModelSize",

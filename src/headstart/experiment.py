@@ -234,7 +234,9 @@ def _promote_earlier(record: RunRecord, opened: OpenStudy) -> None:
 
 def _describe_model(record: RunRecord, opened: OpenStudy, findings: Findings | None = None) -> str:
     """The card of a run that ended before, with what the study found, where that is known."""
-    return _write_card(record, opened, _find_collapse(record, opened), findings)
+    known = findings.collapses if findings else {}
+    collapse = known[record.key] if record.key in known else _find_collapse(record, opened)
+    return _write_card(record, opened, collapse, findings)
 
 
 def _promote_chosen(findings: Findings, opened: OpenStudy) -> Iterator[StudyWarning]:

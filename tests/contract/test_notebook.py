@@ -27,7 +27,7 @@ def desk(tiny_roberta: Path, study_in: Callable[..., Path], tmp_path: Path) -> P
 
 @pytest.fixture
 def ran(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The notebook with its outputs; an error in a cell is raised. Nothing is written into the home folder."""
+    """The notebook with its outputs; an error in a cell is raised. The home folder stays as it is."""
     nbformat = pytest.importorskip("nbformat")
     client = pytest.importorskip("nbclient")
     for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):

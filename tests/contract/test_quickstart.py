@@ -84,6 +84,9 @@ def test_the_first_look_is_told_as_on_the_page(desk: Path) -> None:
     (out / "models" / "pretrained").mkdir(parents=True)
     for name in ("config.json", "model.safetensors"):  # what transformers loads
         (out / "models" / "pretrained" / name).write_text("{}", encoding="utf-8")
+    for name in ("tensorboard/events", "report/index.html"):
+        (out / name).parent.mkdir()
+        (out / name).write_text("", encoding="utf-8")
     stream = StringIO()
     Console(file=stream, width=90).print(render_study_summary(find_first_look(study), out))
     assert strip(stream.getvalue()) == strip(command.output)
