@@ -13,10 +13,19 @@ def choose_margin(of_study: Margin | None, given: float | None) -> Margin | None
     study's.
 
     Raises:
-        HeadstartError: it is not above zero.
+        HeadstartError: it is not above zero, or beyond what a number can be.
     """
     if given is None or (of_study and of_study.value == given):
         return of_study
-    if not 0 < given < math.inf:
-        raise HeadstartError(f"{given:g}", where="--margin", expected="a number above 0")
-    return Margin(value=given, stated="after the results")
+    value = _make_float(given)
+    if not 0 < value < math.inf:
+        raise HeadstartError(f"{value:g}", where="--margin", expected="a number above 0")
+    return Margin(value=value, stated="after the results")
+
+
+def _make_float(given: float) -> float:
+    """The number; a whole one that no float holds is infinite."""
+    try:
+        return float(given)
+    except OverflowError:
+        return math.inf if given > 0 else -math.inf

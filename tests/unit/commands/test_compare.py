@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import headstart
 from headstart.cli import main
 from headstart.commands.compare import compare
+from headstart.errors import HeadstartError
 from headstart.report.conclusions import explain_comparison
 from headstart.stats.two_way import estimate_two_way
 
@@ -75,6 +77,14 @@ def test_sizes_are_compared_apart(tmp_path: Path) -> None:
     assert [(row.amount, row.worth) for row in comparison.label_worth] == [(10, None), (20, None)]
     values = comparison.to_dict()["label_worth"][0]
     assert (values["worth_beyond"], values["largest"]) == ("more than the largest", 20)
+
+
+@pytest.mark.parametrize("margin", [0, -1, 10**400, -(10**400), math.inf, math.nan], ids=range(6))
+def test_a_margin_that_is_no_number_above_zero_is_refused(tmp_path: Path, margin: float) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text("arm,seed,accuracy\na,0,0.5\nb,0,0.6\n")
+    with pytest.raises(HeadstartError, match="a number above 0"):
+        compare(file, margin=margin)
 
 
 def test_a_margin_is_in_points(tmp_path: Path) -> None:
