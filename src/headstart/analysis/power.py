@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -129,22 +130,27 @@ class ContrastPower:
 
     @cached_property
     def detectable_range(self) -> tuple[float, float] | None:
-        """Where the detectable difference lies, with a chance of `RANGE`."""
-        return self.ranges.detectable_difference(self.n_seeds, self.test_examples) if self.ranges else None
+        """Where the detectable difference lies, with a chance of `RANGE`; it holds the estimate."""
+        if self.ranges is None:
+            return None
+        low, high = self.ranges.detectable_difference(self.n_seeds, self.test_examples)
+        return min(low, self.detectable_difference), max(high, self.detectable_difference)
 
     @cached_property
     def required_seeds_range(self) -> tuple[int | None, int | None] | None:
         """Where the required seeds lie; None as an end: no number is enough."""
         if self.ranges is None or self.difference is None:
             return None
-        return self.ranges.find_required_seeds(self.difference, self.test_examples)
+        found = self.ranges.find_required_seeds(self.difference, self.test_examples)
+        return _hold_estimate(found, self.required_seeds)
 
     @cached_property
     def required_examples_range(self) -> tuple[int | None, int | None] | None:
         """Where the required test examples lie; None as an end: no number is enough."""
         if self.ranges is None or self.difference is None:
             return None
-        return self.ranges.find_required_examples(self.difference, self.n_seeds)
+        found = self.ranges.find_required_examples(self.difference, self.n_seeds)
+        return _hold_estimate(found, self.required_examples)
 
     def _detect(self, n_seeds: int, n_examples: int) -> float:
         return detectable_difference(self.variances, n_seeds, n_examples, alpha=self.level)
@@ -186,6 +192,18 @@ class ContrastPower:
             "seed_cost": self.seed_cost,
             "cheapest_pair": asdict(self.cheapest_pair) if self.cheapest_pair else None,
         }
+
+
+def _hold_estimate(
+    ends: tuple[int | None, int | None], estimate: int | None
+) -> tuple[int | None, int | None]:
+    """The range, widened to hold the estimate: of variances that may be zero it can lie outside. None is no
+    end."""
+    low, high = (math.inf if end is None else end for end in ends)
+    value = math.inf if estimate is None else estimate
+    wide = min(low, value), max(high, value)
+    first, last = (None if end == math.inf else int(end) for end in wide)
+    return first, last
 
 
 def _name_counts(values: dict[int, float]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +57,23 @@ def test_measured_variances_have_ranges() -> None:
     assert row.required_examples_range == ranges.find_required_examples(0.05, 5)
     assert row.to_dict()["measured_seeds"] == 3
     assert replace(row, difference=None).required_seeds_range is None
+
+
+@pytest.mark.parametrize("squares", [(0.5, 0.1, 0.2), (0.21, 0.4, 0.2), (0.1, 0.1, 0.2), (2.0, 0.15, 0.2)])
+def test_ranges_hold_what_is_estimated(squares: tuple[float, float, float]) -> None:
+    """A variance that is estimated as zero may be anything: draws of it lie on one side of the estimate."""
+    measured = MeanSquares(*squares, n_seeds=2, n_units=1500, n_examples=1500)
+    row = replace(contrast(0.01), squares=measured, variances=measured.estimate_components())
+    assert row.detectable_range is not None
+    low, high = row.detectable_range
+    assert low <= row.detectable_difference <= high
+    for ends, estimate in (
+        (row.required_seeds_range, row.required_seeds),
+        (row.required_examples_range, row.required_examples),
+    ):
+        assert ends is not None
+        first, last = (math.inf if end is None else end for end in ends)
+        assert first <= (math.inf if estimate is None else estimate) <= last
 
 
 def test_without_a_difference_there_is_nothing_to_require() -> None:

@@ -38,7 +38,7 @@ def test_warnings_and_errors_are_told_to_who_is_quiet(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["plan", str(tmp_path / "none.yaml"), "-q"]) == 2
-    assert "none.yaml: cannot be read" in capfd.readouterr().err
+    assert "none.yaml: no such file" in capfd.readouterr().err
     with listen("accuracy") as (_, log, begin):
         begin(3)
         log("making a few steps")
