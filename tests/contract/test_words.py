@@ -34,7 +34,7 @@ POWER = ["power", "--test-examples", "500"]
         (["\x1b[2J"], r"\x1b[2J"),
         (["plan", "no\x1b[31m\u202e.yaml"], r"no\x1b[31m\u202e.yaml"),
         (["plan", "\0"], "null byte"),
-        (["plan", "\udcff"], "cannot be read"),
+        (["plan", "\udcff"], "no such file"),
         (["plan", ""], "is a folder, not a file"),
         (["init", "no\x1b[31m"], r"no\x1b[31m"),
         (["compare", "\0"], ""),

@@ -67,6 +67,8 @@ def _find_invalid(error: Any) -> tuple[str, str] | None:
     if not hasattr(cause, "errors"):
         return None
     found = cause.errors()[0]
+    if found["type"] == "value_error":  # of a library: it says what is wrong, not what was expected
+        return None
     words = (
         found["msg"]
         .partition(",")[0]
