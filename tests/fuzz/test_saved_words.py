@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +18,14 @@ from fuzzing import is_unlimited, own_folder, run_to_end
 from headstart.commands.export import export
 from headstart.commands.params import params
 from headstart.commands.predict import open_predictor
-from headstart.config.traits import LabelKind
 from headstart.data.corpus import Examples
 from headstart.methods.bag_of_words import fit_path
 from headstart.methods.word_files import save_words
 from headstart.store.model_notes import ModelNotes, write_model_notes
 from odd_values import edited_json, mutated_bytes, texts
+from word_texts import LABELS, TEXTS
 
-TEXTS = [
-    "good book",
-    "very good",
-    "bad book",
-    "so bad",
-    "Good good film",
-    "bad bad film",
-    "odd été",
-    "odd 東京",
-]
 ASKED = ("a good film", "", "\x1b[31m\u202e", "\0", "東京 odd", "a" * 300, "\udcff")
-LABELS: dict[LabelKind, np.ndarray] = {
-    "class": np.array([1, 1, 0, 0, 1, 0, 2, 2]),
-    "label-set": np.array([[1, 0, 1], [1, 0, 1], [0, 0, 1], [0, 0, 1]] * 2, np.float32),
-    "number": np.array([5, 4, 1, 2, 5, 1, 3, 3], np.float32),
-}
 TASKS = {"class": "classification", "label-set": "multi-label", "number": "regression"}
 KINDS = st.sampled_from(sorted(LABELS))
 
@@ -56,6 +43,14 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@contextmanager
+def copied(model: Path) -> Iterator[Path]:
+    """A copy of a model's folder, alone in another one, which is removed."""
+    with own_folder() as folder:
+        shutil.copytree(model, folder / "words")
+        yield folder / "words"
+
+
 def use(model: Path, folder: Path) -> None:
     """Ask what takes a model's folder, with what lies there."""
     predictor = run_to_end(open_predictor, model, folder=folder)
@@ -68,26 +63,22 @@ def use(model: Path, folder: Path) -> None:
 @settings(max_examples=200 if is_unlimited() else 20)
 @given(data=st.data(), kind=KINDS)
 def test_edited_files(saved: Path, data: st.DataObject, kind: str) -> None:
-    with own_folder() as folder:
-        copy = folder / "words"
-        shutil.copytree(saved / kind, copy)
+    with copied(saved / kind) as copy:
         file = copy / data.draw(st.sampled_from(sorted(file.name for file in copy.iterdir())))
         file.write_bytes(data.draw(edited_json(file.read_bytes())))
-        use(copy, folder)
+        use(copy, copy.parent)
 
 
 @settings(max_examples=200 if is_unlimited() else 20)
 @given(data=st.data(), kind=KINDS)
 def test_edited_headers_of_arrays(saved: Path, data: st.DataObject, kind: str) -> None:
-    with own_folder() as folder:
-        copy = folder / "words"
-        shutil.copytree(saved / kind, copy)
+    with copied(saved / kind) as copy:
         file = copy / "words.safetensors"
         whole = file.read_bytes()
         end = 8 + int.from_bytes(whole[:8], "little")
         header = data.draw(edited_json(whole[8:end]))
         file.write_bytes(len(header).to_bytes(8, "little") + header + whole[end:])
-        use(copy, folder)
+        use(copy, copy.parent)
 
 
 @st.composite
@@ -110,20 +101,16 @@ def edited_arrays(draw: st.DrawFn, file: Path) -> bytes:
 @settings(max_examples=200 if is_unlimited() else 20)
 @given(data=st.data(), kind=KINDS)
 def test_odd_arrays(saved: Path, data: st.DataObject, kind: str) -> None:
-    with own_folder() as folder:
-        copy = folder / "words"
-        shutil.copytree(saved / kind, copy)
+    with copied(saved / kind) as copy:
         file = copy / "words.safetensors"
         file.write_bytes(data.draw(edited_arrays(file)))
-        use(copy, folder)
+        use(copy, copy.parent)
 
 
 @settings(max_examples=200 if is_unlimited() else 20)
 @given(data=st.data(), kind=KINDS)
 def test_odd_vocabularies(saved: Path, data: st.DataObject, kind: str) -> None:
-    with own_folder() as folder:
-        copy = folder / "words"
-        shutil.copytree(saved / kind, copy)
+    with copied(saved / kind) as copy:
         file = copy / "vocabulary.txt"
         terms = file.read_text(encoding="utf-8").split("\n")
         for _ in range(data.draw(st.integers(1, 3))):
@@ -134,4 +121,4 @@ def test_odd_vocabularies(saved: Path, data: st.DataObject, kind: str) -> None:
         settings_file = copy / "words.json"
         changed = json.loads(settings_file.read_text(encoding="utf-8")) | {"names": json.loads(names)}
         settings_file.write_text(json.dumps(changed), encoding="utf-8")
-        use(copy, folder)
+        use(copy, copy.parent)

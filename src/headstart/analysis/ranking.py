@@ -172,7 +172,7 @@ def _measure_cost(arm: str, runs: Sequence[RunRecord]) -> ArmCost:
         arm=arm,
         n_runs=len(runs),
         parameters=max(counted, default=None),
-        seconds=float(np.mean([run.seconds / count for run, count in zip(runs, together, strict=True)])),
+        seconds=float(np.mean([run.own_seconds for run in runs])),
         memory_bytes=max(peaks) or None,
         together=max(together),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from headstart.analysis.details.study_details import StudyDetails, read_details
 from headstart.analysis.results import Results
@@ -27,6 +27,9 @@ from headstart.report.page.study_page import make_study_page
 from headstart.report.page.table_files import write_tables
 from headstart.report.page.written import WrittenReport
 from headstart.stages import tell_stage
+
+if TYPE_CHECKING:
+    from headstart.execute.open_study import OpenStudy
 
 #: In a study's folder, or in the present one for several studies.
 REPORT_FOLDER: Final = "report"
@@ -74,8 +77,11 @@ def write_report(
     return WrittenReport(folder / PAGE_FILE, names, len(page.encode()), tuple(figures), tuple(tables))
 
 
-def write_results_page(results: Results) -> Path:
+def write_results_page(results: Results, opened: OpenStudy | None = None) -> Path:
     """Write the page alone of a study that has just ended; what else of a report is there stays as it was.
+
+    Args:
+        opened: the study as it was run, which has read its data and predictions.
 
     Raises:
         OutputError: the folder holds a page of somebody else, or cannot be written.
@@ -83,7 +89,13 @@ def write_results_page(results: Results) -> Path:
     folder = results.out / REPORT_FOLDER
     if folder.exists() and not is_report(folder) and find_foreign(folder):
         check_report_folder(folder, force=False)
-    study, _ = next(_make_pages([read_details(results)], with_texts=True))
+    if opened is None:
+        details = read_details(results)
+    else:
+        details = read_details(
+            results, load=lambda study: opened.prepared.corpus, read=opened.read_predictions
+        )
+    study, _ = next(_make_pages([details], with_texts=True))
     write_text(folder / PAGE_FILE, render_page([study]))
     return folder / PAGE_FILE
 

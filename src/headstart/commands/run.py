@@ -62,4 +62,4 @@ def run(
         on_begin(len(opened.missing) + len(opened.to_come))
         with open_local_backend(opened.prepared, opened.store, log) as backend:
             results = run_missing(opened, backend, on_event)
-        return write_page_at_end(results, log)
+        return write_page_at_end(results, log, opened)

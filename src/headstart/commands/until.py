@@ -85,7 +85,7 @@ def run_until(
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
         with open_local_backend(opened.prepared, opened.store, log) as backend:
             results = _add_seeds(opened, rule, backend, on_event, on_begin)
-        return write_page_at_end(results, log)
+        return write_page_at_end(results, log, opened)
 
 
 def _add_seeds(

@@ -11,6 +11,9 @@ from pathlib import Path
 from headstart.analysis.details.live import find_live_study, join_live_curves
 from headstart.analysis.details.study_details import read_details
 from headstart.commands.load import load
+from headstart.config.study import Study
+from headstart.data.checks import load_corpus
+from headstart.data.corpus import Corpus
 from headstart.errors import HeadstartError
 from headstart.loopback import LoopbackServer, Page
 from headstart.report.figures.draw_all import draw_figures
@@ -56,6 +59,7 @@ class _LivePage:
     def __init__(self, out: Path, *, with_texts: bool) -> None:
         self._layout, self._with_texts = StudyLayout(out), with_texts
         self._made: tuple[str, Page] | None = None
+        self._data: tuple[Study, Corpus] | None = None
         self._lock = threading.Lock()
 
     def make(self) -> Page:
@@ -85,11 +89,17 @@ class _LivePage:
     def _render_study(self, version: str) -> str:
         results = load(self._layout.out)
         live = find_live_study(results.study, results.records, self._layout)
-        details = join_live_curves(read_details(results, with_texts=self._with_texts), live)
+        details = join_live_curves(read_details(results, with_texts=self._with_texts, load=self._load), live)
         study = make_study_page(details, draw_figures(details), with_texts=self._with_texts)
         is_held = find_holder(self._layout.out) is not None
         now = make_live_section(live, results.study.metric, is_held=is_held)
         return render_page([replace(study, state="", sections=(now, *study.sections))], live_version=version)
+
+    def _load(self, study: Study) -> Corpus:
+        """The study's data, read once: they are those of all its runs, or of none."""
+        if self._data is None or self._data[0] != study:
+            self._data = study, load_corpus(study)
+        return self._data[1]
 
 
 def _list_files(layout: StudyLayout) -> Iterator[str]:

@@ -29,7 +29,7 @@ class Prompts(Section):
 
 
 class Generation(Section):
-    """How prompts of valid and test are answered at the selected epoch: greedily."""
+    """How prompts of valid and test are answered at the selected epoch, by greedy decoding."""
 
     max_new_tokens: int = Field(
         default=64, ge=1, le=MOST_NEW_TOKENS, description="Maximum tokens per answer."

@@ -181,6 +181,11 @@ class RunRecord(Record):
         point = tuple(self.hyperparameters.items())
         return format_run_key(self.arm, self.size, self.seed, point, for_tuning=self.for_tuning)
 
+    @property
+    def own_seconds(self) -> float:
+        """Its equal part of the time of the runs that trained as one with it."""
+        return self.seconds / (self.execution.pack_size if self.execution else 1)
+
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         """What tells it from others, and how it ended: whole, a study's records are a million characters."""
         shown = ("best_epoch", "test") if self.status == "done" else ("error",)

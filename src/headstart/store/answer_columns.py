@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.errors import DamagedFileError
 from headstart.os_faults import reading
 from headstart.stats.answers import AnswerMeasures, measure_answers
+from headstart.store.damaged_tables import telling_damage
 
 #: Of each answer alone; `chrf` is for readers of the file, its counts are what figures are computed from.
 _MEASURES: Final = ("exact_match", "chrf", "token_f1", "chrf_counts")
@@ -81,7 +81,7 @@ def read_answered_prompts(file: Path) -> AnsweredPrompts:
     Raises:
         DamagedFileError: it cannot be read, or holds no answers.
     """
-    try:
+    with telling_damage(file, "answers"):
         with reading(file):
             columns: Mapping[str, list[Any]] = pq.read_table(file).to_pydict()
         return AnsweredPrompts(
@@ -92,9 +92,3 @@ def read_answered_prompts(file: Path) -> AnsweredPrompts:
             references=tuple(columns["response"]),
             answers=tuple(columns["answer"]),
         )
-    except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
-        raise DamagedFileError(
-            f"answers cannot be read: {' '.join(str(error).split())}",
-            where=str(file),
-            fix="run the study again: the run is redone, and the old files are kept in set-aside/",
-        ) from error

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.errors import DamagedFileError
-from headstart.store.predictions import PREDICTIONS_FILE, describe_cause
+from headstart.os_faults import reading
+from headstart.store.damaged_tables import telling_damage
+from headstart.store.predictions import PREDICTIONS_FILE
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +28,8 @@ def read_class_probabilities(folder: Path, names: tuple[str, ...]) -> ClassProba
         DamagedFileError: they cannot be read.
     """
     file = folder / PREDICTIONS_FILE
-    try:
-        table = pq.read_table(file, columns=["id", *(f"p_{name}" for name in names)])
+    with telling_damage(file, "predictions"):
+        with reading(file):
+            table = pq.read_table(file, columns=["id", *(f"p_{name}" for name in names)])
         ids, *columns = (column.to_numpy() for column in table.itercolumns())
-    except (OSError, pa.ArrowException, LookupError, ValueError) as error:
-        raise DamagedFileError(
-            f"predictions cannot be read: {describe_cause(error)}", where=str(file), fix="run the study again"
-        ) from error
-    return ClassProbabilities(ids, np.stack(columns, 1))
+        return ClassProbabilities(ids, np.stack(columns, 1))

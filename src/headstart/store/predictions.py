@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headstart.errors import DamagedFileError
 from headstart.os_faults import reading
+from headstart.store.damaged_tables import telling_damage
 from headstart.store.prediction_tables import Predictions, parse_table
 
 #: Metrics of a language model's tokens.
@@ -62,21 +61,9 @@ def find_predictions(folder: Path, metric: str) -> Path | None:
 
 
 def _read_file(file: Path) -> Predictions:
-    try:
+    with telling_damage(file, "predictions"):
         if not file.is_file():
             raise OSError("it is not a file")
         with reading(file):
             table = pq.read_table(file)
         return parse_table(table)
-    # What is no Parquet, and what has other columns, or other values in them, than are written here.
-    except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise DamagedFileError(
-            f"predictions cannot be read: {describe_cause(error)}",
-            where=str(file),
-            fix="run the study again: the run is redone, and the old files are kept in set-aside/",
-        ) from error
-
-
-def describe_cause(error: Exception) -> str:
-    """What a library says of a file, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__

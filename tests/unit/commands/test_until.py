@@ -176,6 +176,9 @@ class _Opened:
     to_come: tuple[()] = ()
     log: Log = ignore_log
 
+    def read_predictions(self, key: str, metric: str) -> None:
+        """There are none."""
+
     def with_seeds(self, seeds: tuple[int, ...]) -> _Opened:
         """The same with other seeds."""
         return replace(self, study=self.study.model_copy(update={"seeds": seeds}))

@@ -21,22 +21,8 @@ from headstart.methods.bag_of_words import fit_path
 from headstart.methods.word_files import load_words, save_words
 from headstart.methods.word_model import WordModel
 from headstart.stages import listen_to_stages
+from word_texts import LABELS, TEXTS
 
-TEXTS = [
-    "good book",
-    "very good",
-    "bad book",
-    "so bad",
-    "Good good film",
-    "bad bad film",
-    "odd été",
-    "odd 東京",
-]
-LABELS: dict[LabelKind, np.ndarray] = {
-    "class": np.array([1, 1, 0, 0, 1, 0, 2, 2]),
-    "label-set": np.array([[1, 0, 1], [1, 0, 1], [0, 0, 1], [0, 0, 1]] * 2, np.float32),
-    "number": np.array([5, 4, 1, 2, 5, 1, 3, 3], np.float32),
-}
 NAMES: dict[LabelKind, tuple[str, ...]] = {
     "class": ("n", "p", "odd"),
     "label-set": ("a", "b", "c"),

@@ -54,7 +54,7 @@ def sum_costs(runs: StudyRuns) -> Costs:
 
 
 def _sum_arm(records: Sequence[RunRecord], judged: Sequence[RunRecord]) -> ArmCosts:
-    of_judged = [_share_seconds(record) for record in judged]
+    of_judged = [record.own_seconds for record in judged]
     keys = {record.key for record in judged}
     others = [record for record in records if record.key not in keys]
     counted = next((record.parameters for record in records if record.parameters), None)
@@ -64,16 +64,11 @@ def _sum_arm(records: Sequence[RunRecord], judged: Sequence[RunRecord]) -> ArmCo
         n_runs=len(judged),
         n_tuning_runs=len(others),
         seconds=sum(of_judged) / len(of_judged) if of_judged else 0.0,
-        total_seconds=sum(map(_share_seconds, records)),
-        tuning_seconds=sum(map(_share_seconds, others)),
+        total_seconds=sum(record.own_seconds for record in records),
+        tuning_seconds=sum(record.own_seconds for record in others),
         memory_bytes=max((record.peak_memory_bytes or 0 for record in records), default=0) or None,
         device_memory_bytes=max((record.peak_device_memory_bytes or 0 for record in records), default=0)
         or None,
         parameters=counted.total if counted else None,
         trainable=counted.trainable if counted else None,
     )
-
-
-def _share_seconds(record: RunRecord) -> float:
-    """Its part of the time of the runs that trained as one with it."""
-    return record.seconds / (record.execution.pack_size if record.execution else 1)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from headstart.config.best_epoch import is_better_epoch
+from headstart.config.best_epoch import iter_best_places
 from headstart.config.sizes import Size
 from headstart.records import EpochPoint, RunRecord
 
@@ -90,7 +90,8 @@ def average_curves(runs: Sequence[RunRecord], metric: str) -> tuple[ArmCurve, ..
 
 
 def _find_curve(run: RunRecord, metric: str, chosen_by: str, loss: LossCurve) -> RunCurve:
-    best = list(_iter_best_epochs(run.epochs, chosen_by))
+    scores = (epoch.valid[chosen_by] for epoch in run.epochs)
+    best = [run.epochs[place] for place in iter_best_places(scores, chosen_by)]
     return RunCurve(
         arm=run.arm,
         size=run.size,
@@ -103,15 +104,6 @@ def _find_curve(run: RunRecord, metric: str, chosen_by: str, loss: LossCurve) ->
         best_epoch=run.best_epoch,
         loss=loss,
     )
-
-
-def _iter_best_epochs(epochs: Sequence[EpochPoint], chosen_by: str) -> Iterator[EpochPoint]:
-    """After each epoch the one that would be chosen so far."""
-    best: EpochPoint | None = None
-    for epoch in epochs:
-        if best is None or is_better_epoch(epoch, best, chosen_by):
-            best = epoch
-        yield best
 
 
 def _list_tests(epochs: Sequence[EpochPoint], metric: str) -> tuple[float, ...] | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from headstart.config.study import Study
-from headstart.data.checks import load_corpus
 from headstart.data.corpus import Corpus, Text
 from headstart.errors import HeadstartError
 from headstart.records import RunRecord
@@ -21,7 +20,7 @@ def read_test_texts(
     study: Study,
     records: Sequence[RunRecord],
     ids: Sequence[int],
-    load: Callable[[Study], Corpus] = load_corpus,
+    load: Callable[[Study], Corpus],
 ) -> Mapping[int, str]:
     """The beginnings of the test texts with these ids; none where the data cannot be read any more, or are
     not what the runs were tested on: a report then does without."""

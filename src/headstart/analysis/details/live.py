@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ import numpy as np
 from headstart.analysis.details.curves import NO_LOSSES, Curves, RunCurve, average_arms
 from headstart.analysis.details.loss_curves import LOSS_TAG, thin_losses
 from headstart.analysis.details.study_details import StudyDetails
-from headstart.config.metrics import is_better
+from headstart.config.best_epoch import iter_best_places
 from headstart.config.runs import Run
 from headstart.config.sizes import Size
 from headstart.config.study import Study
@@ -96,14 +96,15 @@ def _find_run(run: Run, metric: str, folder: Path) -> RunUnderWay | None:
 def _make_curve(run: Run, metric: str, scalars: Scalars) -> RunCurve:
     valid = scalars.get(_VALID_TAG + metric, {})
     test = scalars.get(_TEST_TAG + metric, {})
-    best = _list_best_epochs(metric, valid)
+    epochs = list(valid)
+    best = [epochs[place] for place in iter_best_places(valid.values(), metric)]
     has_test = bool(valid) and valid.keys() <= test.keys()
     losses = scalars.get(LOSS_TAG, {})
     return RunCurve(
         arm=run.arm,
         size=run.size,
         seed=run.seed,
-        epochs=tuple(valid),
+        epochs=tuple(epochs),
         valid=tuple(valid.values()),
         test=tuple(test[epoch] for epoch in valid) if has_test else None,
         best_valid=tuple(valid[epoch] for epoch in best),
@@ -111,15 +112,6 @@ def _make_curve(run: Run, metric: str, scalars: Scalars) -> RunCurve:
         best_epoch=None,
         loss=thin_losses(np.array(list(losses)), np.array(list(losses.values()))) if losses else NO_LOSSES,
     )
-
-
-def _list_best_epochs(metric: str, valid: Mapping[int, float]) -> list[int]:
-    """After each epoch the one that would be chosen so far; of equals the earlier."""
-    best: list[int] = []
-    for epoch, score in valid.items():
-        is_new = not best or is_better(metric, score, valid[best[-1]])
-        best.append(epoch if is_new else best[-1])
-    return best
 
 
 def join_live_curves(details: StudyDetails, live: LiveStudy) -> StudyDetails:

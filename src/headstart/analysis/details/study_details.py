@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from headstart.analysis.details.class_cells import ClassCell, LabelCell, read_class_cell, read_label_cell
@@ -29,9 +29,13 @@ from headstart.analysis.details.loss_curves import find_loss_curve
 from headstart.analysis.details.model_parts import ModelParts, find_model_parts
 from headstart.analysis.details.origins import Origins, find_origins
 from headstart.analysis.findings import Findings
+from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.results import Results
 from headstart.analysis.study_runs import list_cells
 from headstart.config.sizes import find_largest_size
+from headstart.config.study import Study
+from headstart.data.checks import load_corpus
+from headstart.data.corpus import Corpus
 from headstart.store.layout import StudyLayout
 from headstart.store.predictions import PredictionReader
 
@@ -57,25 +61,33 @@ class StudyDetails:
     model_parts: tuple[ModelParts, ...] = ()
 
 
-def read_details(results: Results, *, with_texts: bool = True) -> StudyDetails:
+def read_details(
+    results: Results,
+    *,
+    with_texts: bool = True,
+    load: Callable[[Study], Corpus] = load_corpus,
+    read: ReadPredictions | None = None,
+) -> StudyDetails:
     """All that is shown of a study beside its results, from the folder that they were read from.
 
     Predictions of classes and labels are read again, one arm and size at a time.
 
     Args:
         with_texts: show the texts of single test examples, where the study's data are still the same.
+        load: gives the study's data; who has them need not have them read again.
+        read: gives a run's predictions, likewise.
 
     Raises:
         DamagedFileError: predictions cannot be read.
     """
     findings, layout = results.findings, StudyLayout(results.out)
-    study, reader = findings.study, PredictionReader(layout.get_run_folder)
+    study, reader = findings.study, read or PredictionReader(layout.get_run_folder)
     cells = [runs for size, arm in list_cells(study) if (runs := findings.select_chosen(arm, size))]
     read_classes = (read_class_cell(runs, study.metric, reader, layout.get_run_folder) for runs in cells)
     classes = [cell for cell in read_classes if cell is not None]
     labels = [cell for runs in cells if (cell := read_label_cell(runs, study.metric, reader)) is not None]
     scored: list[ClassCell | LabelCell] = [*classes, *labels]
-    wrong, differ = _find_examples(findings, classes, with_texts=with_texts)
+    wrong, differ = _find_examples(findings, classes, load if with_texts else None)
     return StudyDetails(
         results=results,
         curves=tuple(_find_all_curves(findings, layout)),
@@ -102,9 +114,9 @@ def _find_all_curves(findings: Findings, layout: StudyLayout) -> Iterator[Curves
 
 
 def _find_examples(
-    findings: Findings, classes: Sequence[ClassCell], *, with_texts: bool
+    findings: Findings, classes: Sequence[ClassCell], load: Callable[[Study], Corpus] | None
 ) -> tuple[tuple[WrongExample, ...], tuple[ArmsDiffer, ...]]:
-    """Single examples at the largest size."""
+    """Single examples at the largest size, without their texts where nothing loads the data."""
     study = findings.study
     largest = {cell.arm: cell for cell in classes if cell.size == find_largest_size(study.sizes)}
     control = largest.get(study.control_arm or "")
@@ -112,7 +124,7 @@ def _find_examples(
     pairs = [(cell, control) for cell in largest.values() if control is not None and cell is not control]
     differ = [row for pair in pairs for row in find_differing_examples(*pair)]
     ids = {row.id for row in wrong} | {row.id for row in differ}
-    texts = read_test_texts(study, findings.records, sorted(ids)) if with_texts else {}
+    texts = read_test_texts(study, findings.records, sorted(ids), load) if load else {}
     return (
         tuple(replace(row, text=texts.get(row.id)) for row in wrong),
         tuple(replace(row, text=texts.get(row.id)) for row in differ),

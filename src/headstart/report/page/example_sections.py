@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from headstart.analysis.details.classes import Confusion
+from headstart.analysis.details.classes import ClassScores, Confusion, SeedAgreement
 from headstart.analysis.details.examples import ArmsDiffer, WrongExample
 from headstart.config.traits import get_method_traits
 from headstart.report.numbers import format_metric
@@ -18,7 +18,6 @@ _MOST_CLASSES: Final = 20
 _ANSWERS: Final = ("chrf", "exact_match", "stopped")
 _TEXT: Final = "text"
 _NO_TEXT: Final = "(not shown)"
-_SIZE: Final = "train size"
 
 
 def list_example_sections(material: PageMaterial) -> Iterator[Section]:
@@ -40,74 +39,39 @@ def _list_classes(material: PageMaterial) -> Iterator[Block]:
 
 
 def _list_scores(material: PageMaterial) -> Iterator[PageTable]:
-    scores = material.details.class_scores
-    if scores:
+    if scores := material.details.class_scores:
         head = ["arm", "class", "precision", "recall", "F1", "test examples"]
-        rows = [
-            material.add_size(
-                [
-                    row.arm,
-                    row.name,
-                    *map(_format_share, (row.precision, row.recall, row.f1)),
-                    f"{row.support:,}",
-                ],
-                row.size,
-            )
-            for row in scores
-        ]
+        rows = ((_format_scores(row), row.size) for row in scores)
         caption = "Precision, recall and F1 of each class in %, means over seeds."
-        keys = 3 if material.has_sizes else 2
-        yield PageTable(
-            "classes",
-            caption,
-            [material.add_size(head, _SIZE), *rows],
-            keys,
-            arms=material.arms,
-            is_folded=len(rows) > 30,
-        )
+        yield material.make_table("classes", caption, head, rows, keys=2, most=30)
+
+
+def _format_scores(row: ClassScores) -> list[str]:
+    shares = map(_format_share, (row.precision, row.recall, row.f1))
+    return [row.arm, row.name, *shares, f"{row.support:,}"]
 
 
 def _list_agreements(material: PageMaterial) -> Iterator[PageTable]:
-    agreements = material.details.agreements
-    if agreements:
+    if agreements := material.details.agreements:
         head = ["arm", "seeds", "agreement, %", "Cohen's kappa"]
-        rows = [
-            material.add_size(
-                [
-                    row.arm,
-                    str(row.n_seeds),
-                    _format_share(row.agreement),
-                    "-" if row.kappa is None else f"{row.kappa:.3f}",
-                ],
-                row.size,
-            )
-            for row in agreements
-        ]
+        rows = ((_format_agreement(row), row.size) for row in agreements)
         caption = (
             "How often two seeds of an arm give a test example the same class, means over pairs of seeds."
         )
-        yield PageTable(
-            "agreement",
-            caption,
-            [material.add_size(head, _SIZE), *rows],
-            _count_keys(material),
-            arms=material.arms,
-        )
+        yield material.make_table("agreement", caption, head, rows)
+
+
+def _format_agreement(row: SeedAgreement) -> list[str]:
+    kappa = "-" if row.kappa is None else f"{row.kappa:.3f}"
+    return [row.arm, str(row.n_seeds), _format_share(row.agreement), kappa]
 
 
 def _list_calibrations(material: PageMaterial) -> Iterator[PageTable]:
-    calibrations = material.details.calibrations
-    if calibrations:
+    if calibrations := material.details.calibrations:
         head = ["arm", "expected calibration error"]
-        rows = [material.add_size([row.arm, f"{row.error:.3f}"], row.size) for row in calibrations]
+        rows = (([row.arm, f"{row.error:.3f}"], row.size) for row in calibrations)
         caption = "Expected calibration error: the mean gap between confidence and accuracy, 0 at best."
-        yield PageTable(
-            "calibration",
-            caption,
-            [material.add_size(head, _SIZE), *rows],
-            _count_keys(material),
-            arms=material.arms,
-        )
+        yield material.make_table("calibration", caption, head, rows)
 
 
 def _make_confusion_table(confusion: Confusion, material: PageMaterial) -> PageTable:
@@ -169,20 +133,12 @@ def _list_answers(material: PageMaterial) -> Iterator[Block]:
         return
     if any(row.chrf is not None for row in answers.rows):
         head = ["arm", "chrF", "exact match, %", "stopped, %"]
-        rows = [
-            material.add_size(
-                [row.arm, *(format_metric(one, getattr(row, one)) for one in _ANSWERS)], row.size
-            )
+        rows = (
+            ([row.arm, *(format_metric(one, getattr(row, one)) for one in _ANSWERS)], row.size)
             for row in answers.rows
-        ]
-        caption = "Answers to test prompts, means over seeds; stopped: the answer ended with an end token."
-        yield PageTable(
-            "answers",
-            caption,
-            [material.add_size(head, _SIZE), *rows],
-            _count_keys(material),
-            arms=material.arms,
         )
+        caption = "Answers to test prompts, means over seeds; stopped: the answer ended with an end token."
+        yield material.make_table("answers", caption, head, rows)
     if material.with_texts:
         yield from (NamedTexts(tuple(list_lines(sample))) for sample in answers.samples)
         yield from _list_samples(material)
@@ -205,7 +161,3 @@ def _name_sample(key: str, prompt: str, before: str, after: str) -> tuple[tuple[
         ("before training", before or "(empty)"),
         (f"after ({key})", after or "(empty)"),
     )
-
-
-def _count_keys(material: PageMaterial) -> int:
-    return 2 if material.has_sizes else 1

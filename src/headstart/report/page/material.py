@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -79,6 +79,33 @@ class PageMaterial:
                 if table.name in names:
                     stem = table.name if is_main else f"{table.name}-{metric.replace('_', '-')}"
                     yield PageTable(stem, table.caption, table.rows, table.keys, "", metric, self.arms)
+
+    def make_table(
+        self,
+        name: str,
+        caption: str,
+        head: Sequence[str],
+        rows: Iterable[tuple[Sequence[str], object]],
+        keys: int = 1,
+        *,
+        most: int | None = None,
+    ) -> PageTable:
+        """A table of arms, with the training-set size behind each in studies that have several.
+
+        Args:
+            rows: the cells of each, without the size, and the size.
+            keys: columns that name a row, without the size.
+            most: rows above which it is folded.
+        """
+        cells = [self.add_size(row, size) for row, size in rows]
+        return PageTable(
+            name,
+            caption,
+            [self.add_size(head, "train size"), *cells],
+            keys + self.has_sizes,
+            arms=self.arms,
+            is_folded=most is not None and len(cells) > most,
+        )
 
     def add_size(self, cells: Sequence[str], size: object) -> list[str]:
         """With the training-set size behind the arm, in studies that have several."""

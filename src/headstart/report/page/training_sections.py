@@ -86,15 +86,9 @@ def _make_cost_table(material: PageMaterial) -> PageTable:
     has_gpu = any(row.device_memory_bytes for row in costs.arms)
     head = ["arm", "runs", "time per run", "time in all"]
     head += ["tuning runs", "time for tuning"] * has_tuning + ["memory"] + ["GPU memory"] * has_gpu
-    rows = [
-        material.add_size(_format_cost(row, has_tuning=has_tuning, has_gpu=has_gpu), row.size)
-        for row in costs.arms
-    ]
+    rows = ((_format_cost(row, has_tuning=has_tuning, has_gpu=has_gpu), row.size) for row in costs.arms)
     caption = "What runs took: the mean time of a run that is evaluated, and the most memory of a process."
-    keys = 2 if material.has_sizes else 1
-    return PageTable(
-        "cost", caption, [material.add_size(head, "train size"), *rows], keys, arms=material.arms
-    )
+    return material.make_table("cost", caption, head, rows)
 
 
 def _format_cost(row: ArmCosts, *, has_tuning: bool, has_gpu: bool) -> list[str]:
