@@ -1,8 +1,7 @@
-"""Chooses the family of transformers that computes what a fairseq checkpoint does; refuses by name what none does."""
+"""Chooses the family of transformers that computes what a fairseq checkpoint does; names what none does."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from transformers import AutoConfig
@@ -11,6 +10,7 @@ from headstart.data.fairseq.dictionary import Dictionary
 from headstart.errors import ModelError
 from headstart.models.fairseq.keys import FairseqKeys, make_refusal
 from headstart.models.fairseq.settings import FairseqSettings
+from headstart.models.fairseq.sizes import Sizes
 
 #: fairseq's activations (`utils.get_activation_fn`) by those of transformers with the same formula.
 ACTIVATIONS: Final = {
@@ -35,18 +35,6 @@ _EPSILON: Final = 1e-5
 _SPREAD: Final = 0.02
 #: A version below says that no norm stands behind the last layer.
 _NORM_VERSION: Final = 2
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Of a network: rows of its tables, layers, width, width within a layer, and heads of attention."""
-
-    vocabulary: int
-    positions: int
-    layers: int
-    width: int
-    inner_width: int
-    heads: int
 
 
 def choose_family(settings: FairseqSettings, dictionary: Dictionary, family: str | None, where: str) -> str:
@@ -113,7 +101,10 @@ def measure_sizes(settings: FairseqSettings, keys: FairseqKeys, where: str) -> S
     Raises:
         ModelError: the settings say others, or a table is missing.
     """
-    tables = [keys.body.get(name) for name in ("embed_tokens.weight", "embed_positions.weight", "layers.0.fc1.weight")]
+    tables = [
+        keys.body.get(name)
+        for name in ("embed_tokens.weight", "embed_positions.weight", "layers.0.fc1.weight")
+    ]
     shapes = [table.shape for table in tables if table is not None and len(table.shape) == 2]
     if len(shapes) != len(tables):
         raise ModelError("embeddings or the first layer are missing in its weights", where=where)
@@ -129,7 +120,9 @@ def measure_sizes(settings: FairseqSettings, keys: FairseqKeys, where: str) -> S
     heads = settings.heads
     if not heads or width % heads:
         raise ModelError(
-            f"encoder_attention_heads is {heads}", where=where, expected=f"a number that divides its width, {width}"
+            f"encoder_attention_heads is {heads}",
+            where=where,
+            expected=f"a number that divides its width, {width}",
         )
     return Sizes(vocabulary, positions, keys.layers, width, inner, heads)
 

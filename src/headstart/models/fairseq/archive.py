@@ -130,7 +130,9 @@ class _ZipStorages:
         """So many bytes of a storage, from byte `start` on."""
         info = self._find(f"data/{storage.key}")
         if info.file_size != storage.count * getattr(torch, STORAGES[storage.kind]).itemsize:
-            raise PickleError(f"storage {storage.key} has {info.file_size:,} bytes, not its {storage.count:,} numbers")
+            raise PickleError(
+                f"storage {storage.key} has {info.file_size:,} bytes, not its {storage.count:,} numbers"
+            )
         with self._archive.open(info) as stream:
             stream.seek(start)
             return bytearray(stream.read(count))

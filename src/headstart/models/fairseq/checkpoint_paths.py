@@ -1,4 +1,4 @@
-"""Finds a fairseq checkpoint's file, and what lies beside it: dictionary, labels' folder, tokenizer's files."""
+"""Finds a fairseq checkpoint's file, and what lies beside it: its dictionary, its tokenizer's files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_checkpoint(path: Path) -> Path:
             f"{path.name} is one part of a checkpoint that was saved in shards",
             where=str(path.parent),
             expected="a whole checkpoint",
-            fix="join the shards with fairseq's scripts/consolidate_fsdp_shards.py, and name the file it writes",
+            fix="join them with fairseq's scripts/consolidate_fsdp_shards.py, and name the file it writes",
         )
     fault = find_file_fault(path)
     if fault is not None or not path.is_file():
@@ -77,6 +77,6 @@ def find_dictionary(folders: Sequence[Path], checkpoint: Path) -> Path:
 
 
 def find_tokenizer_folder(folders: Sequence[Path]) -> Path:
-    """The first of the folders that has files of a tokenizer; else the first, whose lack is told elsewhere."""
+    """The first of the folders that has a tokenizer's files; else the first, whose lack is told elsewhere."""
     having = (folder for folder in folders if any(any(folder.glob(name)) for name in _TOKENIZERS))
     return next(having, folders[0])

@@ -17,7 +17,9 @@ def refuse_fairseq2(content: Mapping[Any, Any], where: str) -> None:
         ModelError: it is fairseq2's.
     """
     model = content.get("model")
-    keys = [key for part in (content, model) if isinstance(part, dict) for key in part if isinstance(key, str)]
+    keys = [
+        key for part in (content, model) if isinstance(part, dict) for key in part if isinstance(key, str)
+    ]
     if any(key in ("fs2", "model_key") or "encoder_frontend." in key for key in keys):
         raise ModelError(
             "a checkpoint of fairseq2, whose models are not those of fairseq",
@@ -35,12 +37,20 @@ def refuse_other_models(content: Mapping[Any, Any], arch: str, where: str) -> No
     """
     model = content.get("model")
     keys = [key for key in model if isinstance(key, str)] if isinstance(model, dict) else []
-    if not any(".encoder_attn." in key for key in keys) and not arch.startswith(("bart", "mbart", "data2vec")):
+    if not any(".encoder_attn." in key for key in keys) and not arch.startswith(
+        ("bart", "mbart", "data2vec")
+    ):
         return
     if arch.startswith("mbart"):
-        told, fix = "mBART, which writes a text from a text", "transformers has mBART under its own ids on the hub"
+        told, fix = (
+            "mBART, which writes a text from a text",
+            "transformers has mBART under its own ids on the hub",
+        )
     elif arch.startswith("bart"):
-        told, fix = "BART, which writes a text from a text", "transformers has BART under its own ids on the hub"
+        told, fix = (
+            "BART, which writes a text from a text",
+            "transformers has BART under its own ids on the hub",
+        )
     elif arch.startswith("data2vec"):
         told, fix = "data2vec, whose heads predict vectors", "transformers has data2vec-text on the hub"
     else:

@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class FairseqHead:
-    """A head that is taken, by fairseq's name; `classes` are its outputs; `note` why it is another than asked."""
+    """A head that is taken, by fairseq's name; `classes` are its outputs; `note` says why there is none."""
 
     kind: Kind
     name: str | None = None
@@ -77,7 +77,9 @@ def _check_classifier(name: str, keys: FairseqKeys, settings: FairseqSettings, w
     if set(weights) != _WEIGHTS:
         raise _refuse(name, f"the weights {format_names(sorted(map(_show, weights)), 6)}", where)
     if settings.pooler_activation != _TANH:
-        raise _refuse(name, f"the activation {_show(settings.pooler_activation)} (pooler_activation_fn)", where)
+        raise _refuse(
+            name, f"the activation {_show(settings.pooler_activation)} (pooler_activation_fn)", where
+        )
     inner = weights["dense.weight"].shape[:1]
     width = keys.body["embed_tokens.weight"].shape[1:]
     if inner != width:
@@ -100,7 +102,11 @@ def _refuse(name: str, what: str, where: str) -> ModelError:
 def _take_lm_head(keys: FairseqKeys, settings: FairseqSettings, is_wanted: bool, where: str) -> FairseqHead:
     missing = _LM_WEIGHTS - set(keys.lm_head)
     if not keys.lm_head or missing:
-        note = "no lm_head in it" if not keys.lm_head else f"its lm_head lacks {format_names(sorted(missing), 5)}"
+        note = (
+            "no lm_head in it"
+            if not keys.lm_head
+            else f"its lm_head lacks {format_names(sorted(missing), 5)}"
+        )
     elif settings.activation != _GELU:
         note = f"its lm_head computes by {_show(settings.activation)}, and that of transformers by {_GELU}"
     else:

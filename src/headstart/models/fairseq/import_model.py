@@ -13,7 +13,6 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceCl
 from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
 from headstart.errors import ModelError
 from headstart.models.fairseq.architecture import (
-    Sizes,
     check_network,
     choose_family,
     make_config,
@@ -27,6 +26,7 @@ from headstart.models.fairseq.imported import ImportedModel
 from headstart.models.fairseq.keys import FairseqKeys, read_keys
 from headstart.models.fairseq.labels import describe_outputs, find_label_file, read_labels
 from headstart.models.fairseq.settings import FairseqSettings, read_settings
+from headstart.models.fairseq.sizes import Sizes
 from headstart.models.fairseq.tokenizer import build_tokenizer
 from headstart.models.fairseq.weights import count_parameters, list_formats, read_weights
 from headstart.models.library import build_network, load_network, model_errors, silence_logs
@@ -115,9 +115,7 @@ def _read_parts(file: CheckpointFile, folders: list[Path], options: ImportOption
     dictionary = _read_dictionary(dictionary_file, sizes.vocabulary)
     family = choose_family(settings, dictionary, options.family, where)
     label_file, labels = _read_labels(folders, head, options.labels)
-    return _Parts(
-        settings, keys, dictionary, dictionary_file, family, sizes, head, label_file, labels
-    )
+    return _Parts(settings, keys, dictionary, dictionary_file, family, sizes, head, label_file, labels)
 
 
 def _read_version(file: CheckpointFile, keys: FairseqKeys) -> float:
@@ -169,7 +167,7 @@ def _build_tokenizer(folders: list[Path], parts: _Parts, kind: str | None) -> An
 def _write_network(
     weights: Mapping[str, torch.Tensor], config: Any, kind: Kind, folder: Path, where: str
 ) -> None:
-    """Write configuration and weights as `save_pretrained` does, and see that they are read again as they were."""
+    """Write configuration and weights as `save_pretrained` does, and see that they load as they were."""
     settings: dict[str, Any] = {"add_pooling_layer": False} if kind is Kind.NONE else {}
     with model_errors(where), silence_logs(), torch.device("meta"):
         network = build_network(_CLASSES[kind], config, **settings)
@@ -194,7 +192,7 @@ def _check_shapes(weights: Mapping[str, torch.Tensor], network: Any, where: str)
             f"{len(wrong)} weights are missing or of the wrong size, such as {name}: "
             f"{list(found[name]) if name in found else 'none'}",
             where=where,
-            expected=f"{list(expected[name]) if name in expected else 'none'}, by its settings and embeddings",
+            expected=f"{list(expected[name]) if name in expected else 'none'}, by its settings",
         )
 
 
@@ -231,8 +229,14 @@ def _list_notes(parts: _Parts, *, has_tokenizer: bool) -> list[str]:
         (head.note is not None, str(head.note)),
         (head.classes == 1, "one output: a number (problem_type regression)"),
         (is_unnamed, "no label dictionary: classes are LABEL_0, LABEL_1, ...; --labels FILE names them"),
-        (formats != ("float32",), f"weights in {', '.join(formats)}, written in float32 as fairseq loads them"),
-        (settings.activation_dropout > 0, f"activation dropout {settings.activation_dropout:g} has no counterpart"),
+        (
+            formats != ("float32",),
+            f"weights in {', '.join(formats)}, written in float32 as fairseq loads them",
+        ),
+        (
+            settings.activation_dropout > 0,
+            f"activation dropout {settings.activation_dropout:g} has no counterpart",
+        ),
         (settings.layer_dropout > 0, f"layer dropout {settings.layer_dropout:g} has no counterpart"),
         (not has_tokenizer, "no tokenizer written: Headstart needs one beside the model"),
     )

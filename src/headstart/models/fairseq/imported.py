@@ -6,18 +6,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from headstart.models.fairseq.architecture import Sizes
+from headstart.models.fairseq.sizes import Sizes
 from headstart.records import SCHEMA_VERSION
+from headstart.shown import Shown
 
 
-@dataclass(frozen=True)
-class ImportedModel:
+@dataclass(frozen=True, repr=False)
+class ImportedModel(Shown, view="headstart.report.views.imported:IMPORTED"):
     """A Hugging Face folder, `path`, that was made of the fairseq checkpoint `source`.
 
     `family` is the `model_type` of its configuration. `parameters` are those that fairseq counts, by part: a
-    table that is tied counts once. `heads` are the outputs of each head for classification by name, `head` the
-    one that was taken, or lm_head, or None. `dropped` are keys of the file that hold nothing learnt; `left_out`
-    are parts that were; `notes` are sentences.
+    tied table once. `heads` are the outputs of each head for classification by name, `head` the one that was
+    taken, or lm_head, or None. `dropped` are keys that hold nothing learnt, `left_out` parts that were not
+    taken along; `notes` are sentences.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Accounts for every key of a fairseq checkpoint's weights: renamed, split or dropped, else refused by name."""
+"""Accounts for every key of a fairseq checkpoint's weights: renamed, split, dropped or refused by name."""
 
 from __future__ import annotations
 
@@ -64,16 +64,20 @@ def read_keys(model: Any, where: str) -> FairseqKeys:
         ModelError: something in it is no tensor, is there under two names, or is none of a RoBERTa's weights.
     """
     if not isinstance(model, dict) or not model:
-        raise ModelError("no weights: model is not in it", where=where, expected="a checkpoint of fairseq's own")
-    wrong = [key for key, value in model.items() if not isinstance(key, str) or not isinstance(value, TensorRef)]
+        raise ModelError(
+            "no weights: model is not in it", where=where, expected="a checkpoint of fairseq's own"
+        )
+    wrong = [
+        key for key, value in model.items() if not isinstance(key, str) or not isinstance(value, TensorRef)
+    ]
     if wrong:
         raise ModelError(f"model holds something other than tensors: {ascii(wrong[0])[:80]}", where=where)
     dropped = tuple(key for key in model if _DROPPED.search(key))
-    names = _split_fused(_rename({key: value for key, value in model.items() if key not in dropped}, where), where)
-    version = next((model[key] for key in dropped if key.endswith("sentence_encoder.version")), None)
-    keys = FairseqKeys(
-        _take(names, _BODY), _take(names, _LM_HEAD), _take_heads(names), version, dropped
+    names = _split_fused(
+        _rename({key: value for key, value in model.items() if key not in dropped}, where), where
     )
+    version = next((model[key] for key in dropped if key.endswith("sentence_encoder.version")), None)
+    keys = FairseqKeys(_take(names, _BODY), _take(names, _LM_HEAD), _take_heads(names), version, dropped)
     _refuse_unknown(names, keys, where)
     return keys
 
@@ -150,7 +154,8 @@ def _refuse_unknown(names: Mapping[str, TensorRef], keys: FairseqKeys, where: st
 def make_refusal(what: str, where: str, key: str | None = None) -> ModelError:
     """What is said of a network that transformers' RoBERTa cannot compute."""
     return ModelError(
-        f"its network has {what}, which RoBERTa in transformers cannot have" + (f": {_show(key)}" if key else ""),
+        f"its network has {what}, which RoBERTa in transformers cannot have"
+        + (f": {_show(key)}" if key else ""),
         where=where,
         expected="fairseq's RoBERTa, post-norm or pre-norm, with learnt positions",
     )

@@ -24,7 +24,9 @@ def find_label_file(folders: Sequence[Path], given: Path | None) -> Path | None:
     if given is not None:
         file = given / "dict.txt" if given.is_dir() else given
         if not file.is_file():
-            raise ModelError("no such label dictionary", where=str(given), expected="fairseq's label/dict.txt")
+            raise ModelError(
+                "no such label dictionary", where=str(given), expected="fairseq's label/dict.txt"
+            )
         return file
     return next((folder / name for folder in folders for name in _PLACES if (folder / name).is_file()), None)
 

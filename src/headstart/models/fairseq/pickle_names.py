@@ -23,14 +23,27 @@ _ALLOWED: Final = frozenset(
     {
         *("argparse.Namespace", "collections.OrderedDict", "collections.defaultdict", "collections.Counter"),
         *("collections.deque", "_codecs.encode", "copyreg._reconstructor", "operator.getitem"),
-        *("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"),
+        *(
+            "torch._utils._rebuild_tensor",
+            "torch._utils._rebuild_tensor_v2",
+            "torch._utils._rebuild_parameter",
+        ),
         *("torch.nn.parameter.Parameter", "torch.Size", "torch.device"),
         *(f"torch.{name}" for name in STORAGES),
         *(f"torch.{name}" for name in (*STORAGES.values(), *_FORMATS)),
-        *("numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy.dtype", "numpy.ndarray"),
+        *(
+            "numpy.core.multiarray.scalar",
+            "numpy.core.multiarray._reconstruct",
+            "numpy.dtype",
+            "numpy.ndarray",
+        ),
         *("numpy._core.multiarray.scalar", "numpy._core.multiarray._reconstruct"),
-        *(f"builtins.{name}" for name in ("object", "type", "bool", "int", "float", "complex", "str", "bytes")),
+        *(
+            f"builtins.{name}"
+            for name in ("object", "type", "bool", "int", "float", "complex", "str", "bytes")
+        ),
         *(f"builtins.{name}" for name in ("set", "frozenset", "dict", "list", "tuple", "bytearray")),
+        *("builtins.long", "builtins.unicode"),  # of Python 2, as which pickles write int and str
         *("pathlib.Path", "pathlib.PosixPath", "pathlib.PurePosixPath"),
     }
 )

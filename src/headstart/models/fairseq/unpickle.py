@@ -1,7 +1,7 @@
 """Reads a pickle as data: its operations build plain values and records; no class is loaded, nothing called.
 
-The library's own `torch.load(weights_only=True)` calls what it allows, `bytearray` with any size among it, and
-reads every storage of older files, the optimiser's too.
+`torch.load(weights_only=True)` calls what it allows, `bytearray` with any size among it, and reads every storage
+of older files, the optimiser's too.
 """
 
 from __future__ import annotations
@@ -123,10 +123,7 @@ class _Machine:
         self.stack.append(self._memo[place])
 
     def _make_tuple(self, count: int | None) -> None:
-        if count is None:
-            items = self._pop_mark()
-        else:
-            items = [self.stack.pop() for _ in range(count)][::-1]
+        items = self._pop_mark() if count is None else [self.stack.pop() for _ in range(count)][::-1]
         self.stack.append(tuple(items))
 
     def _append(self, items: list[Any]) -> None:
@@ -173,7 +170,7 @@ class _Machine:
             raise PickleError("attributes for something that has none")
 
     def _charge(self, source: Any) -> None:
-        """See that all that is copied together is not endless: a few bytes can have it done again and again."""
+        """See that copies have an end: a few bytes can have a large list copied again and again."""
         self._copied += len(source) if isinstance(source, str | bytes | list | tuple | dict) else 0
         if self._copied > MOST_BYTES:
             raise PickleError(f"more than {MOST_BYTES >> 20} MiB of copies")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import torch
@@ -40,7 +39,7 @@ def read_weights(
     """Body and head in float32, by the names that the family gives them.
 
     Raises:
-        ModelError: a tensor cannot be read or holds no floating-point numbers; tables that are to be one differ.
+        ModelError: a tensor cannot be read or holds no floating-point numbers; tied tables differ.
     """
     layout = LAYOUTS[family]
     names = _name_all(keys, layout, head, str(file.path))
@@ -58,7 +57,9 @@ def _name_all(keys: FairseqKeys, layout: Layout, head: FairseqHead, where: str) 
     named = {name: name_body(name, layout) for name in keys.body}
     lost = [name for name, new in named.items() if new is None]
     if lost:
-        raise ModelError(f"{format_names(lost, 5)}: its family in transformers has no such weights", where=where)
+        raise ModelError(
+            f"{format_names(lost, 5)}: its family in transformers has no such weights", where=where
+        )
     prefix = _get_prefix(layout, head)
     refs = {prefix + str(named[name]).removeprefix(layout.prefix): ref for name, ref in keys.body.items()}
     if head.kind is Kind.CLASSIFIER and head.name is not None:
@@ -77,7 +78,9 @@ def _get_prefix(layout: Layout, head: FairseqHead) -> str:
 def _read(file: CheckpointFile, ref: TensorRef, name: str) -> torch.Tensor:
     kind = STORAGES[ref.storage.kind]
     if kind not in _FLOATS:
-        raise ModelError(f"{name} is in {kind}", where=str(file.path), expected=f"one of {', '.join(_FLOATS)}")
+        raise ModelError(
+            f"{name} is in {kind}", where=str(file.path), expected=f"one of {', '.join(_FLOATS)}"
+        )
     # fairseq loads half precision into a network in float32 as well.
     return file.read_tensor(ref).to(torch.float32)
 
@@ -97,4 +100,5 @@ def _tie(
         weights["lm_head.decoder.weight"] = embedding
     elif table is None:
         raise ModelError("untie_weights_roberta is set, and lm_head.weight is missing", where=str(file.path))
-    weights["lm_head.decoder.bias"] = weights["lm_head.bias"]
+    # Where tables are not tied, neither are the two names of the bias.
+    weights["lm_head.decoder.bias"] = weights["lm_head.bias"] if is_tied else weights["lm_head.bias"].clone()
