@@ -1,7 +1,7 @@
 """Reads a pickle as data: its operations build plain values and records; no class is loaded, nothing called.
 
-`torch.load(weights_only=True)` calls what it allows, `bytearray` with any size among it, and reads every storage
-of older files, the optimiser's too.
+`torch.load(weights_only=True)` calls what it allows, `bytearray` with any size among it; and it reads every storage
+of older files, those of the optimiser too.
 """
 
 from __future__ import annotations
