@@ -19,10 +19,8 @@ OLDER: Final = b"TNTIDX\x00\x00"
 _COMPRESSED: Final = b"HUFFIDX\x00\x00"
 VERSION: Final = 1
 #: What numbers are by the code in the index; those with a fraction are no ids.
-DTYPES: Final[dict[int, np.dtype]] = {
-    **{1: np.dtype("<u1"), 2: np.dtype("<i1"), 3: np.dtype("<i2"), 4: np.dtype("<i4")},
-    **{5: np.dtype("<i8"), 8: np.dtype("<u2"), 9: np.dtype("<u4"), 10: np.dtype("<u8")},
-}
+_NAMES: Final = {1: "<u1", 2: "<i1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2", 9: "<u4", 10: "<u8"}
+DTYPES: Final[dict[int, np.dtype]] = {code: np.dtype(name) for code, name in _NAMES.items()}
 _EXPECTED: Final = "an index and data of one run of fairseq-preprocess"
 
 
@@ -45,7 +43,7 @@ class BinarisedRows:
 
 
 def read_binarised(prefix: Path) -> BinarisedRows:
-    """The rows of `PREFIX.idx` and `PREFIX.bin`, of either of fairseq's two formats; the data stay on the disk.
+    """The rows of `PREFIX.idx` and `PREFIX.bin`, in either of fairseq's formats; the data stay on disk.
 
     Raises:
         DataError: a file is absent, cut, of another format, or its index points outside the data.

@@ -1,4 +1,4 @@
-"""Reads the rows of a folder that fairseq's sentence prediction is trained on: `input0`, `input1`, `label`."""
+"""Reads the rows of a folder for fairseq's sentence prediction: `input0`, `input1` and `label`."""
 
 from __future__ import annotations
 
@@ -37,10 +37,28 @@ def open_binarised_folder(folder: Path) -> dict[Part, Iterator[Cells]]:
             expected=f"{FIRST}/{DICTIONARY}, {FIRST}/train.idx, {FIRST}/train.bin and {LABEL}/, as "
             "fairseq-preprocess writes them",
         )
-    parts = {part: _read_part(folder, part) for part in PARTS if _list_shards(folder / FIRST, part)}
+    parts = {part: _read_part(folder, part) for part in list_parts(folder)}
     if "train" not in parts:
         raise DataError("no training examples", where=str(folder / FIRST), expected="train.idx and train.bin")
     return parts
+
+
+def list_parts(folder: Path) -> tuple[Part, ...]:
+    """The parts of a folder that have files."""
+    return tuple(part for part in PARTS if _list_shards(folder / FIRST, part))
+
+
+def open_index(index: Path) -> Iterator[Cells]:
+    """The rows of one index file: with labels, and second texts, where it is a part of such a folder.
+
+    Raises:
+        DataError: as `open_binarised_folder`.
+    """
+    if index.parent.name == FIRST and is_binarised_folder(index.parent.parent):
+        yield from _read_part(index.parent.parent, index.stem)
+        return
+    for where, text in _read_texts(index.parent.parent, index.parent.name, index.stem):
+        yield where, {"text": text}
 
 
 def has_pairs(folder: Path) -> bool:
@@ -48,7 +66,12 @@ def has_pairs(folder: Path) -> bool:
     return (folder / SECOND).is_dir()
 
 
-def _list_shards(folder: Path, part: Part) -> list[Path]:
+def has_labels(folder: Path, part: str) -> bool:
+    """Whether the rows of a part have labels."""
+    return bool(_list_shards(folder / LABEL, part)) or (folder / LABEL / f"{part}.label").is_file()
+
+
+def _list_shards(folder: Path, part: str) -> list[Path]:
     """The prefixes of a part's files: `train`, and of one that was written in pieces `train1` and so on."""
     shards = [folder / part]
     while add_suffix(folder / f"{part}{len(shards)}", ".idx").is_file():
@@ -56,19 +79,21 @@ def _list_shards(folder: Path, part: Part) -> list[Path]:
     return shards if add_suffix(shards[0], ".idx").is_file() else []
 
 
-def _read_part(folder: Path, part: Part) -> Iterator[Cells]:
+def _read_part(folder: Path, part: str) -> Iterator[Cells]:
     columns = {FIRST: _read_texts(folder, FIRST, part)}
     if has_pairs(folder):
         columns[SECOND] = _read_texts(folder, SECOND, part)
-    columns[LABEL] = _read_labels(folder, part)
+    if has_labels(folder, part):
+        columns[LABEL] = _read_labels(folder, part)
     for values in _join_columns(columns, folder, part):
-        where, first = values[0]
         cells = {name: text for name, (_, text) in zip(columns, values, strict=True)}
-        yield where, cells if SECOND in cells else {"text": first, LABEL: cells[LABEL]}
+        if SECOND not in cells:
+            cells = {"text": cells.pop(FIRST), **cells}
+        yield values[0][0], cells
 
 
 def _join_columns(
-    columns: dict[str, Iterator[tuple[str, str]]], folder: Path, part: Part
+    columns: dict[str, Iterator[tuple[str, str]]], folder: Path, part: str
 ) -> Iterator[list[tuple[str, str]]]:
     """The values of each row with their places; all columns have as many."""
     count = 0
@@ -89,21 +114,21 @@ def _join_columns(
         count += 1
 
 
-def _read_texts(folder: Path, column: str, part: Part) -> Iterator[tuple[str, str]]:
+def _read_texts(folder: Path, column: str, part: str) -> Iterator[tuple[str, str]]:
     dictionary = read_dictionary(folder / column / DICTIONARY)
     join = choose_join(dictionary, (folder, folder / column, folder.parent))
     for where, pieces in _read_pieces(folder / column, part, dictionary):
         yield where, join(pieces)
 
 
-def _read_pieces(folder: Path, part: Part, dictionary: Dictionary) -> Iterator[tuple[str, list[str]]]:
+def _read_pieces(folder: Path, part: str, dictionary: Dictionary) -> Iterator[tuple[str, list[str]]]:
     for shard in _list_shards(folder, part):
         for i, ids in enumerate(read_binarised(shard), start=1):
             where = f"{add_suffix(shard, '.idx')} row {i}"
             yield where, list_pieces(ids.tolist(), dictionary, where)
 
 
-def _read_labels(folder: Path, part: Part) -> Iterator[tuple[str, str]]:
+def _read_labels(folder: Path, part: str) -> Iterator[tuple[str, str]]:
     """The names of classes; where labels are numbers to be predicted, fairseq keeps them as lines of text."""
     text = folder / LABEL / f"{part}.label"
     if not _list_shards(folder / LABEL, part) and text.is_file():
