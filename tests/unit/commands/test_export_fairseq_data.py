@@ -79,7 +79,7 @@ def test_ids_are_those_of_the_model_and_end_with_its_mark(tmp_path: Path, model:
     for row, text in zip(read_binarised(tmp_path / "bin" / "input0" / "train"), SENTENCES, strict=True):
         assert row.tolist() == [*map(dictionary.find, processor.encode(text, out_type=str)), 2]
     labels = (tmp_path / "bin" / "label" / "dict.txt").read_text().splitlines()
-    assert labels == ["x 8", "y 8", "madeupword0000 0", "madeupword0001 0"]
+    assert labels == ["x 4", "y 4", "madeupword0000 0", "madeupword0001 0"]
     with pytest.raises(OutputError, match="already exists"):
         export_fairseq_data(_make_study(texts, model, ("x", "y")), tmp_path / "bin")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from headstart.data.corpus import Corpus, Examples, Part, Text
+from headstart.data.corpus import Corpus, Text
 from headstart.data.fairseq.dictionary import SPECIALS, Dictionary, make_dictionary, write_dictionary
 from headstart.data.fairseq.folder import DICTIONARY, FIRST, LABEL, SECOND
 from headstart.data.fairseq.writing import write_binarised
@@ -31,12 +31,12 @@ def write_corpus(corpus: Corpus, folder: Path, encode: Encode, dictionary: Dicti
     is_pair = not isinstance(corpus.parts["train"].texts[0], str)
     counts = Counter[int]()
     for place, column in enumerate((FIRST, SECOND) if is_pair else (FIRST,)):
-        of_column = Counter[int]()
         for part, examples in corpus.parts.items():
             rows = (encode(_choose(text, place)) for text in examples.texts)
-            of_column += write_binarised(folder / column / part, rows, dictionary)
-        write_dictionary(dictionary, folder / column / DICTIONARY, of_column)
-        counts += of_column
+            of_part = write_binarised(folder / column / part, rows, dictionary)
+            if part == "train":  # whose counts fairseq-preprocess writes
+                write_dictionary(dictionary, folder / column / DICTIONARY, of_part)
+            counts += of_part
     _write_labels(corpus, folder / LABEL)
     return counts
 
@@ -51,15 +51,11 @@ def _write_labels(corpus: Corpus, folder: Path) -> None:
             write_text(folder / f"{part}.label", "".join(f"{float(label)!r}\n" for label in examples.labels))
         return
     dictionary = _make_label_dictionary(corpus.label_names)
-    counts = Counter[int]()
     for part, examples in corpus.parts.items():
-        counts += _write_classes(examples, part, folder, dictionary)
-    write_dictionary(dictionary, folder / DICTIONARY, counts)
-
-
-def _write_classes(examples: Examples, part: Part, folder: Path, dictionary: Dictionary) -> Counter[int]:
-    rows: Iterable[list[int]] = ([len(SPECIALS) + int(label)] for label in examples.labels)
-    return write_binarised(folder / part, rows, dictionary)
+        rows = ([len(SPECIALS) + int(label)] for label in examples.labels)
+        counts = write_binarised(folder / part, rows, dictionary)
+        if part == "train":
+            write_dictionary(dictionary, folder / DICTIONARY, counts)
 
 
 def _make_label_dictionary(names: Sequence[str]) -> Dictionary:
