@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, RobertaTokenizer
 
 from fairseq_files import SENTENCES, UNSEEN, load_sentencepiece, train_sentencepiece, write_dictionary_of
 from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
-from headstart.errors import HeadstartError, ModelError
+from headstart.errors import HeadstartError, MissingExtraError, ModelError
 from headstart.models.fairseq.tokenizer import build_tokenizer
 
 ODD = (
@@ -241,3 +241,14 @@ def test_what_cannot_be_seen_is_asked_for(
     (tmp_path / "dict.txt").write_text("a 1\n")
     with pytest.raises(HeadstartError, match=message):
         build_tokenizer(tmp_path, read_dictionary(tmp_path / "dict.txt"), kind=kind)
+
+
+def test_pieces_that_need_sentencepiece_say_so_where_it_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dictionary = _make_sentencepiece(tmp_path, "bpe", SENTENCES[:3])
+    monkeypatch.setattr("headstart.models.fairseq.sentencepiece_pieces.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"headstart\[sentencepiece\]") as caught:
+        build_tokenizer(tmp_path, dictionary)
+    assert "sentencepiece.bpe.model" in str(caught.value)
+    assert build_tokenizer(tmp_path, _make_whole(tmp_path)).is_fast
