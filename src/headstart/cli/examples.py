@@ -40,6 +40,12 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "export": (
         "headstart export runs/study/models/lora -o merged",
         "headstart export runs/study/models/lora -o copy --adapter",
+        "headstart export runs/study/models/tuned --fairseq OUT",
+    ),
+    "import": (
+        "headstart import fairseq checkpoint_best.pt models/mine",
+        "headstart import fairseq camembert.v0 OUT",
+        "headstart import fairseq ck OUT --data data-bin",
     ),
     "push": (
         "headstart push runs/study --arm lora --repo me/x --dry-run",

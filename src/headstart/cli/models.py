@@ -195,9 +195,16 @@ def _answer_prompt(model: str, prompt: str, config: GenerationConfig, *, as_json
 
 def export(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A saved adapter's folder.", show_default=False)
+        Path,
+        typer.Argument(metavar="MODEL", help="A saved adapter's folder; a model's.", show_default=False),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write.")
+    ] = None,
+    fairseq: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder to write as fairseq's checkpoint, of a whole RoBERTa."),
+    ] = None,
     merge: Annotated[
         bool,
         typer.Option(
@@ -212,9 +219,30 @@ def export(
 ) -> None:
     """Merge an adapter with its base, to one model.
 
-    The whole model loads without PEFT.
+    The whole model loads without PEFT. With --fairseq a model that is whole becomes a checkpoint of fairseq.
     """
+    if (output is None) == (fairseq is None):
+        raise HeadstartError("one folder to write expected: -o FOLDER, or --fairseq FOLDER", where="export")
     tell_stage(LOADING)
+    if fairseq is not None:
+        _export_fairseq(model, fairseq, force=force, as_json=as_json)
+    elif output is not None:
+        _export_adapter(model, output, merge=merge, force=force, as_json=as_json)
+
+
+def _export_fairseq(model: Path, target: Path, *, force: bool, as_json: bool) -> None:
+    from headstart.commands.export_fairseq import export_fairseq
+
+    exported = export_fairseq(model, target, force=force)
+    if as_json:
+        print_json(exported.to_dict())
+        return
+    for note in exported.notes:
+        print_text(f"note: {note}")
+    print_text(f"wrote {target}: {exported.parameters:,} parameters, {', '.join(exported.files)}")
+
+
+def _export_adapter(model: Path, output: Path, *, merge: bool, force: bool, as_json: bool) -> None:
     from headstart.commands.export import export as export_model
 
     exported = export_model(model, output, merge=merge, force=force)
