@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from headstart.commands.export import ExportedModel as ExportedModel
     from headstart.commands.export import export as export
     from headstart.commands.export_fairseq import export_fairseq as export_fairseq
+    from headstart.commands.export_fairseq_data import ExportedData as ExportedData
+    from headstart.commands.export_fairseq_data import export_fairseq_data as export_fairseq_data
     from headstart.commands.generate import generate as generate
     from headstart.commands.generate import generate_file as generate_file
     from headstart.commands.import_ import import_fairseq as import_fairseq
@@ -77,6 +79,7 @@ _HOME = {
     "Answer": "headstart.engine.generate",
     "Comparison": "headstart.analysis.comparison",
     "ExportedCheckpoint": "headstart.models.fairseq.exported",
+    "ExportedData": "headstart.commands.export_fairseq_data",
     "ExportedModel": "headstart.commands.export",
     "GenerationConfig": "headstart.engine.generate",
     "HeadstartError": "headstart.errors",
@@ -104,6 +107,7 @@ _HOME = {
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
     "export_fairseq": "headstart.commands.export_fairseq",
+    "export_fairseq_data": "headstart.commands.export_fairseq_data",
     "generate": "headstart.commands.generate",
     "generate_file": "headstart.commands.generate",
     "import_fairseq": "headstart.commands.import_",
@@ -132,6 +136,7 @@ __all__ = [
     "Answer",
     "Comparison",
     "ExportedCheckpoint",
+    "ExportedData",
     "ExportedModel",
     "GenerationConfig",
     "HeadstartError",
@@ -159,6 +164,7 @@ __all__ = [
     "explain_lora",
     "export",
     "export_fairseq",
+    "export_fairseq_data",
     "generate",
     "generate_file",
     "import_fairseq",

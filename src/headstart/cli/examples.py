@@ -41,6 +41,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart export runs/study/models/lora -o merged",
         "headstart export runs/study/models/lora -o copy --adapter",
         "headstart export runs/study/models/tuned --fairseq OUT",
+        "headstart export study.yaml --fairseq books-bin",
     ),
     "import": (
         "headstart import fairseq checkpoint_best.pt models/mine",

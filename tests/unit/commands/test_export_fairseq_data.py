@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fairseq_files import SENTENCES, load_sentencepiece, train_sentencepiece, write_dictionary_of
+from headstart.cli import main
 from headstart.commands.export_fairseq_data import export_fairseq_data
 from headstart.config.load import load_study
 from headstart.config.study import Study
@@ -15,7 +16,9 @@ from headstart.data.checks import load_corpus
 from headstart.data.corpus import PARTS
 from headstart.data.fairseq.binarised import read_binarised
 from headstart.data.fairseq.dictionary import read_dictionary
-from headstart.errors import HeadstartError, ModelError, OutputError
+from headstart.data.formats import read_cells
+from headstart.data.tables import add_columns, check_formats
+from headstart.errors import DataError, HeadstartError, ModelError, OutputError
 from headstart.models.fairseq.tokenizer import build_tokenizer
 
 
@@ -92,3 +95,37 @@ def test_what_fairseq_has_no_form_for_is_refused(tmp_path: Path, model: Path, ti
     with pytest.raises(ModelError, match="its first tokens are"):
         export_fairseq_data(_make_study(texts, tiny_model, ("good", "bad")), tmp_path / "bin")
     assert not (tmp_path / "bin").exists()
+
+
+def test_the_command_takes_a_study_file(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    _make_study(texts, model, ("x", "y"))
+    study = tmp_path / "study.yaml"
+    study.write_text(f"data: {{path: {texts}}}\nmodel: {model}\n")
+    target = tmp_path / "bin"
+    assert main(["export", str(study), "--fairseq", str(target), "--json"]) == 0
+    written = json.loads(capsys.readouterr().out)
+    assert written["examples"] == {"train": 8, "valid": 4, "test": 4}
+    assert (written["path"], written["unknown"]) == (str(target), 0)
+    assert main(["export", str(study), "--fairseq", str(target)]) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert main(["init", str(target), "-o", str(tmp_path / "again.yaml")]) == 0
+    assert load_study(tmp_path / "again.yaml").data.fairseq == str(target)
+
+
+def test_predict_labels_binarised_texts(tmp_path: Path, model: Path) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    export_fairseq_data(_make_study(texts, model, ("x", "y")), tmp_path / "bin")
+    index = tmp_path / "bin" / "input0" / "test.idx"
+    for name in ("out.csv", "out.tsv", "out.jsonl"):
+        count = add_columns(index, tmp_path / name, lambda rows: [{"n": i} for i, _ in enumerate(rows)], list)
+        assert count == 4
+        cells = [row for _, row in read_cells(tmp_path / name)]
+        assert [row["text"] for row in cells] == [*SENTENCES[4:]]
+        assert [(row["label"], str(row["n"])) for row in cells] == [(c, str(i)) for i, c in enumerate("xyxy")]
+    with pytest.raises(DataError, match=r"output out\.parquet for input test\.idx"):
+        check_formats(index, tmp_path / "out.parquet")

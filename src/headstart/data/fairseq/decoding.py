@@ -57,7 +57,8 @@ def join_continued(pieces: Iterable[str]) -> str:
 
 
 def _make_gpt2_join(folders: Sequence[Path]) -> Join:
-    file = next((path for folder in folders if (path := folder / "encoder.json").is_file()), None)
+    places = [folder / name for folder in folders for name in ("encoder.json", "vocab.json")]
+    file = next((path for path in places if path.is_file()), None)
     if file is None:
         raise DataError(
             "a dictionary of numbers, as of GPT-2's tokens, and no encoder.json to read them by",

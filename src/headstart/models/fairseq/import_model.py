@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
+from headstart.data.fairseq.folder import is_binarised_folder
 from headstart.errors import ModelError
 from headstart.models.fairseq.architecture import (
     check_network,
@@ -25,6 +26,7 @@ from headstart.models.fairseq.heads import FairseqHead, Kind, choose_head, descr
 from headstart.models.fairseq.imported import ImportedModel
 from headstart.models.fairseq.keys import FairseqKeys, read_keys
 from headstart.models.fairseq.labels import describe_outputs, find_label_file, read_labels
+from headstart.models.fairseq.proof import ProvenIds, prove_ids
 from headstart.models.fairseq.settings import FairseqSettings, read_settings
 from headstart.models.fairseq.sizes import Sizes
 from headstart.models.fairseq.tokenizer import build_tokenizer
@@ -92,12 +94,13 @@ def import_checkpoint(source: Path, folder: Path, target: Path, options: ImportO
     with model_errors(str(path), "settings that transformers can build a network from"):
         config = make_config(parts.family, parts.settings, parts.sizes, parts.dictionary, **outputs)
     tokenizer = _build_tokenizer(folders, parts, options.tokenizer)
+    proven = None if tokenizer is None else _prove_ids(tokenizer, parts, folders)
     tell_stage(f"writing {target}")
     _write_network(weights, config, parts.head.kind, folder, str(path))
     if tokenizer is not None:
         with silence_logs():
             save_tokenizer(tokenizer, folder)
-    return _describe(parts, path, target, tokenizer)
+    return _describe(parts, path, target, tokenizer, proven)
 
 
 def _read_parts(file: CheckpointFile, folders: list[Path], options: ImportOptions) -> _Parts:
@@ -164,6 +167,23 @@ def _build_tokenizer(folders: list[Path], parts: _Parts, kind: str | None) -> An
     return tokenizer
 
 
+def _prove_ids(tokenizer: Any, parts: _Parts, folders: list[Path]) -> ProvenIds | None:
+    """Whether binarised texts, where there are some, get their ids again."""
+    data = next((folder for folder in folders if is_binarised_folder(folder)), None)
+    if data is None:
+        return None
+    tell_stage(f"comparing ids with {data}")
+    proven = prove_ids(tokenizer, parts.dictionary, data, find_tokenizer_folder(folders))
+    if proven.equal < proven.texts / 2:
+        raise ModelError(
+            f"its tokenizer is not that of the data: {proven}",
+            where=str(data),
+            expected="the tokenizer that the texts were divided with before fairseq-preprocess",
+            fix="put its files beside dict.txt; --tokenizer none imports without",
+        )
+    return proven
+
+
 def _write_network(
     weights: Mapping[str, torch.Tensor], config: Any, kind: Kind, folder: Path, where: str
 ) -> None:
@@ -196,7 +216,9 @@ def _check_shapes(weights: Mapping[str, torch.Tensor], network: Any, where: str)
         )
 
 
-def _describe(parts: _Parts, path: Path, target: Path, tokenizer: Any) -> ImportedModel:
+def _describe(
+    parts: _Parts, path: Path, target: Path, tokenizer: Any, proven: ProvenIds | None
+) -> ImportedModel:
     settings, head = parts.settings, parts.head
     taken = {"body", "lm_head" if head.kind is Kind.MASKED_LM else f"head {head.name}"}
     parameters = count_parameters(parts.keys, is_tied=not settings.unties_head)
@@ -217,11 +239,11 @@ def _describe(parts: _Parts, path: Path, target: Path, tokenizer: Any) -> Import
         tokenizer=None if tokenizer is None else type(tokenizer).__name__,
         dropped=parts.keys.dropped,
         left_out=tuple(part for part in parameters if part not in taken),
-        notes=tuple(_list_notes(parts, has_tokenizer=tokenizer is not None)),
+        notes=tuple(_list_notes(parts, proven, has_tokenizer=tokenizer is not None)),
     )
 
 
-def _list_notes(parts: _Parts, *, has_tokenizer: bool) -> list[str]:
+def _list_notes(parts: _Parts, proven: ProvenIds | None, *, has_tokenizer: bool) -> list[str]:
     settings, head = parts.settings, parts.head
     formats = list_formats(parts.keys)
     is_unnamed = head.kind is Kind.CLASSIFIER and head.classes != 1 and parts.label_file is None
@@ -238,6 +260,7 @@ def _list_notes(parts: _Parts, *, has_tokenizer: bool) -> list[str]:
             f"activation dropout {settings.activation_dropout:g} has no counterpart",
         ),
         (settings.layer_dropout > 0, f"layer dropout {settings.layer_dropout:g} has no counterpart"),
+        (proven is not None, str(proven)),
         (not has_tokenizer, "no tokenizer written: Headstart needs one beside the model"),
     )
     return [sentence for is_so, sentence in told if is_so]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from headstart.data.fairseq.binarised import add_suffix, read_binarised
+from headstart.data.fairseq.decoding import choose_join, list_pieces
 from headstart.data.fairseq.dictionary import Dictionary
-from headstart.data.fairseq.folder import FIRST, list_parts, open_index
+from headstart.data.fairseq.folder import FIRST, list_parts
 
 #: Rows that are looked at of each part: enough to meet rare pieces, and some seconds.
 MOST_ROWS: Final = 2000
@@ -34,16 +35,17 @@ class ProvenIds:
         )
 
 
-def prove_ids(tokenizer: Any, dictionary: Dictionary, folder: Path) -> ProvenIds:
+def prove_ids(tokenizer: Any, dictionary: Dictionary, folder: Path, files: Path) -> ProvenIds:
     """Decode the first texts of each part of `FOLDER/input0`, and see whether they get their ids again.
 
-    A text with `<unk>` is passed over: what stood there cannot be told.
+    A text with `<unk>` is passed over: what stood there cannot be told. `files` is the folder of the
+    tokenizer's files.
 
     Raises:
         DataError: the binarised data are damaged, or GPT-2's without the file to decode them by.
     """
     texts, equal, first = 0, 0, None
-    for where, text, ids in _iterate_rows(folder, dictionary):
+    for where, text, ids in _iterate_rows(folder, dictionary, files):
         if dictionary.unk in ids:
             continue
         texts += 1
@@ -55,13 +57,13 @@ def prove_ids(tokenizer: Any, dictionary: Dictionary, folder: Path) -> ProvenIds
     return ProvenIds(texts, equal, first)
 
 
-def _iterate_rows(folder: Path, dictionary: Dictionary) -> Iterator[tuple[str, str, list[int]]]:
+def _iterate_rows(folder: Path, dictionary: Dictionary, files: Path) -> Iterator[tuple[str, str, list[int]]]:
     """The place, the text and the ids, without start and end, of each row that is looked at."""
-    for part in list_parts(folder):
-        index = add_suffix(folder / FIRST / part, ".idx")
-        pairs = zip(read_binarised(folder / FIRST / part), open_index(index), strict=False)
-        for ids, (where, cells) in islice(pairs, MOST_ROWS):
-            yield where, str(cells.get("text", cells.get(FIRST))), _strip(ids.tolist(), dictionary)
+    join = choose_join(dictionary, (files, folder, folder / FIRST))
+    for prefix in (folder / FIRST / part for part in list_parts(folder)):
+        for i, row in enumerate(islice(read_binarised(prefix), MOST_ROWS), start=1):
+            ids, where = row.tolist(), f"{add_suffix(prefix, '.idx')} row {i}"
+            yield where, join(list_pieces(ids, dictionary, where)), _strip(ids, dictionary)
 
 
 def _strip(ids: Sequence[int], dictionary: Dictionary) -> list[int]:

@@ -32,7 +32,7 @@ def _binarise(folder: Path) -> None:
 def test_the_datas_own_tokenizer_gives_every_id_again(tmp_path: Path) -> None:
     _binarise(tmp_path)
     dictionary = read_dictionary(tmp_path / "input0" / "dict.txt")
-    proven = prove_ids(build_tokenizer(tmp_path, dictionary), dictionary, tmp_path)
+    proven = prove_ids(build_tokenizer(tmp_path, dictionary), dictionary, tmp_path, tmp_path)
     # Of eleven texts five hold a piece that the dictionary lacks.
     assert (proven.texts, proven.equal, proven.first) == (6, 6, None)
     assert str(proven) == "all 6 binarised texts get the ids that fairseq gave them"
@@ -42,6 +42,6 @@ def test_another_tokenizer_is_found_out(tmp_path: Path) -> None:
     _binarise(tmp_path)
     (tmp_path / "sentencepiece.bpe.model").write_bytes(train_sentencepiece("unigram"))
     dictionary = read_dictionary(tmp_path / "input0" / "dict.txt")
-    proven = prove_ids(build_tokenizer(tmp_path, dictionary), dictionary, tmp_path)
+    proven = prove_ids(build_tokenizer(tmp_path, dictionary), dictionary, tmp_path, tmp_path)
     assert proven.equal < proven.texts == 6
     assert str(proven).endswith(f"the first other: {tmp_path}/input0/train.idx row 1")
