@@ -42,6 +42,7 @@ INPUTS: Final = {
     "compare": ("sources",),
     "export": ("model",),
     "generate": ("model", "file"),
+    "import": ("path", "data"),
     "init": ("data",),
     "judge": ("study", "read"),
     "params": ("model",),
