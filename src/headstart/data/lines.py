@@ -1,4 +1,4 @@
-"""Reads the lines of UTF-8 text files; of what is no such file, says the line and the command that helps."""
+"""Reads the lines of UTF-8 text files, compressed ones too; says of others the line and the way to mend them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from headstart.data.compressed import is_compressed, open_bytes
 from headstart.errors import DataError
 from headstart.files import find_file_fault
 from headstart.os_faults import reading
@@ -59,7 +60,7 @@ def read_raw_lines(path: Path) -> Iterator[str]:
     """
     require_file(path)
     try:
-        with reading(path), path.open("rb") as file:
+        with reading(path), open_bytes(path) as file:
             check_head(file.read(_HEAD), path)
             file.seek(0)
             for number, raw in enumerate(_iterate_lines(file, path), start=1):
@@ -70,7 +71,7 @@ def read_raw_lines(path: Path) -> Iterator[str]:
 
 def _iterate_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
     """The lines of a file; only in one that is larger than the longest line is it worth a look."""
-    if path.stat().st_size <= LONGEST_LINE:
+    if path.stat().st_size <= LONGEST_LINE and not is_compressed(path):
         yield from file
         return
     number = 0
@@ -94,7 +95,7 @@ def read_pieces(path: Path) -> Iterator[str]:
     """
     decoder, number = codecs.getincrementaldecoder("utf-8")(), 1
     try:
-        with reading(path), path.open("rb") as file:
+        with reading(path), open_bytes(path) as file:
             check_head(file.read(_HEAD), path)
             file.seek(0)
             for raw in iter(lambda: file.readline(_PIECE), b""):
@@ -121,14 +122,24 @@ def read_table_lines(path: Path) -> Iterator[str]:
         DataError: lines end with a carriage return alone.
     """
     for number, line in enumerate(read_raw_lines(path), start=1):
-        if number == 1 and "\r" in line.rstrip("\r\n") and not line.endswith("\n"):
-            raise DataError(
-                "lines end with a carriage return (CR) alone, as on old Macs",
-                where=str(path),
-                expected="lines that end with LF, or with CR and LF",
-                fix=make_rewrite(path, "tr '\\r' '\\n' < {file} > {new}"),
-            )
+        if number == 1:
+            check_line_end(line, path)
         yield line
+
+
+def check_line_end(first: str, path: Path) -> None:
+    """Refuse a file whose lines end with a carriage return alone, by its first line.
+
+    Raises:
+        DataError: they do.
+    """
+    if "\r" in first.rstrip("\r\n") and not first.endswith("\n"):
+        raise DataError(
+            "lines end with a carriage return (CR) alone, as on old Macs",
+            where=str(path),
+            expected="lines that end with LF, or with CR and LF",
+            fix=make_rewrite(path, "tr '\\r' '\\n' < {file} > {new}"),
+        )
 
 
 def read_lines(path: Path) -> Iterator[str]:
