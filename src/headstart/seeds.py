@@ -52,11 +52,6 @@ def draw_16_bit(key: int, counter: tuple[int, int, int], count: int) -> np.ndarr
     SFC64 (Doty-Humphrey, PractRand), in half of Philox's time, from the state that numpy's `SeedSequence`
     hashes out of the key and the three numbers.
     """
-    return draw_64_bit(key, counter, -(-count // 4)).view(np.uint16)[:count]
-
-
-def draw_64_bit(key: int, counter: tuple[int, int, int], count: int) -> np.ndarray:
-    """As `draw_16_bit`: `count` uniform 64-bit numbers, shape [count], dtype uint64."""
     bits = np.random.SFC64(np.random.SeedSequence(key, spawn_key=counter))
-    words: np.ndarray = bits.random_raw(count)
-    return words
+    words: np.ndarray = bits.random_raw(-(-count // 4))
+    return words.view(np.uint16)[:count]

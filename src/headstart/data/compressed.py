@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from headstart.errors import DataError
 
@@ -47,7 +47,7 @@ def get_plain_suffix(path: Path) -> str:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
+def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     """The bytes of a file, unpacked where its name says that it is compressed.
 
     Raises:
@@ -55,8 +55,8 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         OSError: it cannot be opened or read.
     """
     if not is_compressed(path):
-        with path.open("rb") as file:
-            yield file
+        with path.open("rb") as plain:
+            yield plain
         return
     opener, name, check = _FORMATS[path.suffix.lower()]
     try:

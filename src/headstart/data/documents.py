@@ -122,7 +122,7 @@ def _read_file(file: Path, corpus: TextCorpus) -> Iterator[Located]:
 
 def _read_cell(cells: dict[str, Any], column: str, where: str) -> str:
     """The text of one row; empty for null."""
-    value = get_cell(cells, column, where, "corpus.column")
+    value = get_cell(cells, column, where, "data.text")
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -184,9 +184,9 @@ def _read_lines(file: Path, unit: DocumentUnit) -> Iterator[tuple[int, str]]:
 
 def _refuse_length(where: str, unit: DocumentUnit) -> DataError:
     fix = {
-        "line": "put each document on its own line, or set document: blank-line",
-        "blank-line": "put a blank line between documents, or set document: line",
-        "file": "set document: line or blank-line, or divide the file",
+        "line": "put each document on its own line, or set data.document: blank-line",
+        "blank-line": "put a blank line between documents, or set data.document: line",
+        "file": "set data.document: line or blank-line, or divide the file",
     }[unit]
     return DataError(
         f"a document of more than {LONGEST_DOCUMENT:,} characters",

@@ -1,4 +1,4 @@
-"""Reads the lines of UTF-8 text files, compressed ones too; says of others the line and the way to mend them."""
+"""Reads the lines of UTF-8 text files, compressed ones too; of others says line and remedy."""
 
 from __future__ import annotations
 
@@ -61,8 +61,7 @@ def read_raw_lines(path: Path) -> Iterator[str]:
     require_file(path)
     try:
         with reading(path), open_bytes(path) as file:
-            check_head(file.read(_HEAD), path)
-            file.seek(0)
+            check_head(file.peek(_HEAD)[:_HEAD], path)
             for number, raw in enumerate(_iterate_lines(file, path), start=1):
                 yield _decode_line(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, path, number)
     except OSError as error:
@@ -96,12 +95,11 @@ def read_pieces(path: Path) -> Iterator[str]:
     decoder, number = codecs.getincrementaldecoder("utf-8")(), 1
     try:
         with reading(path), open_bytes(path) as file:
-            check_head(file.read(_HEAD), path)
-            file.seek(0)
+            check_head(file.peek(_HEAD)[:_HEAD], path)
+            mark = codecs.BOM_UTF8
             for raw in iter(lambda: file.readline(_PIECE), b""):
-                whole = raw.removeprefix(codecs.BOM_UTF8) if file.tell() == len(raw) else raw
-                yield _decode_piece(decoder, whole, path, number)
-                number += raw.endswith(b"\n")
+                yield _decode_piece(decoder, raw.removeprefix(mark), path, number)
+                number, mark = number + raw.endswith(b"\n"), b""
             _decode_piece(decoder, b"", path, number)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
@@ -138,7 +136,7 @@ def check_line_end(first: str, path: Path) -> None:
             "lines end with a carriage return (CR) alone, as on old Macs",
             where=str(path),
             expected="lines that end with LF, or with CR and LF",
-            fix=make_rewrite(path, "tr '\\r' '\\n' < {file} > {new}"),
+            fix=_make_text_rewrite(path, "tr '\\r' '\\n' < {file} > {new}"),
         )
 
 
@@ -193,8 +191,15 @@ def make_rewrite(path: Path, command: str) -> str:
     return command.format(**{key: shlex.quote(name) for key, name in names.items()})
 
 
+def _make_text_rewrite(path: Path, command: str) -> str:
+    """As `make_rewrite`, of the text in a file that may be compressed."""
+    if not is_compressed(path):
+        return make_rewrite(path, command)
+    return f"unpack it, then: {make_rewrite(path.with_suffix(''), command)}"
+
+
 def _refuse_encoding(got: str, name: str, path: Path) -> DataError:
-    fix = make_rewrite(path, f"iconv -f {name} -t UTF-8 {{file}} > {{new}}")
+    fix = _make_text_rewrite(path, f"iconv -f {name} -t UTF-8 {{file}} > {{new}}")
     return DataError(got, where=str(path), expected="UTF-8 text", fix=fix)
 
 
@@ -204,7 +209,7 @@ def _decode_line(raw: bytes, path: Path, line: int) -> str:
             "a NUL byte",
             where=f"{path}:{line}",
             expected="text",
-            fix=make_rewrite(path, "tr -d '\\000' < {file} > {new}"),
+            fix=_make_text_rewrite(path, "tr -d '\\000' < {file} > {new}"),
         )
     try:
         return raw.decode("utf-8")
@@ -220,5 +225,5 @@ def _decode_line(raw: bytes, path: Path, line: int) -> str:
 def _suggest_encoding(raw: bytes, path: Path) -> str:
     """Windows-1252 has all characters of Latin-1, and quotation marks and dashes where that has controls."""
     names = ("Latin-1", "LATIN1") if _OPEN_BYTES.search(raw) else ("Windows-1252 or Latin-1", "WINDOWS-1252")
-    command = make_rewrite(path, f"iconv -f {names[1]} -t UTF-8 {{file}} > {{new}}")
+    command = _make_text_rewrite(path, f"iconv -f {names[1]} -t UTF-8 {{file}} > {{new}}")
     return f"if it is {names[0]}: {command}"
