@@ -99,7 +99,7 @@ class DocumentEncoder:
 
     def encode_all(self, documents: Iterable[str], workers: int) -> Iterator[EncodedPieces]:
         """The tokens of all documents, in their order, by so many threads."""
-        batches = _gather_batches(chain.from_iterable(map(_cut_document, documents)))
+        batches = _gather_batches(chain.from_iterable(map(cut_document, documents)))
         waiting: deque[Future[EncodedPieces]] = deque()
         with _encode_alone(), ThreadPoolExecutor(workers, thread_name_prefix="tokens") as pool:
             try:
@@ -129,8 +129,8 @@ def _find_frame(backend: Tokenizer, tokenizer: Any) -> tuple[tuple[int, ...], tu
     return before, after or tuple(ends[:1])
 
 
-def _cut_document(document: str) -> Iterator[Piece]:
-    """A document as one piece, or a long one as several."""
+def cut_document(document: str) -> Iterator[Piece]:
+    """A document as one piece, or a long one as several, each from a space on where there is one."""
     start, end = 0, 0
     while end < len(document):
         end = _find_end(document, start)
