@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from headstart.config.pretraining import PretrainingSettings
 from headstart.device import Precision, make_autocast_context
+from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.weights import Weights
@@ -50,7 +51,8 @@ class PassMaker:
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for i, one in enumerate(batch.passes):
             inputs = self._send(one)
-            with self._drop_out(step * self.settings.training.accumulation + i, one):
+            number = step * self.settings.training.accumulation + i
+            with self._drop_out(number, one), refuse_cudnn_attention():
                 loss = self._compute_compiled(inputs) / max(1, batch.targets)
                 loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
