@@ -86,7 +86,7 @@ def pretrain_model(
     device = choose_device(settings.device)
     trainer = _make_trainer(settings, model, tokenizer, blocks, valid, device)
     trainer.folder, trainer.check_held = folder, check_held
-    trainer.on_event, trainer.run = on_event, _make_run(settings, name)
+    trainer.on_event, trainer.run = on_event, make_run(settings, name)
     with defer_interrupts() as deferred:
         trainer.train(deferred)
     record = trainer.describe()
@@ -101,7 +101,7 @@ def forget_state(folder: Path) -> None:
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 
-def _make_run(settings: PretrainingSettings, name: str) -> Run:
+def make_run(settings: PretrainingSettings, name: str) -> Run:
     """The pretraining as events and trackers know runs."""
     training = make_training(settings.training)
     return Run(name, "all", settings.seed, "full", name, False, training)
