@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from headstart.commands.predict import predict as predict
     from headstart.commands.predict_texts import TextPredictions as TextPredictions
     from headstart.commands.predict_texts import predict_texts as predict_texts
-    from headstart.commands.pretrain import PretrainedModel as PretrainedModel
     from headstart.commands.pretrain import pretrain as pretrain
     from headstart.commands.push import push as push
     from headstart.commands.report import write_report as write_report
@@ -65,6 +64,7 @@ if TYPE_CHECKING:
     from headstart.loopback import LoopbackServer as LoopbackServer
     from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
     from headstart.models.accounting.sizes import ModelSize as ModelSize
+    from headstart.models.pretrained_model import PretrainedModel as PretrainedModel
     from headstart.models.pushed_model import PushedModel as PushedModel
     from headstart.planning.plan import Plan as Plan
     from headstart.report.page.written import WrittenReport as WrittenReport
@@ -88,7 +88,7 @@ _HOME = {
     "ModelSize": "headstart.models.accounting.sizes",
     "Plan": "headstart.planning.plan",
     "PowerAnalysis": "headstart.analysis.power",
-    "PretrainedModel": "headstart.commands.pretrain",
+    "PretrainedModel": "headstart.models.pretrained_model",
     "Pretraining": "headstart.config.pretraining",
     "PushedModel": "headstart.models.pushed_model",
     "Results": "headstart.analysis.results",

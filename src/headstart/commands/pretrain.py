@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,29 +14,17 @@ from headstart.config.trackers import read_settings
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.events import Event, Log, OnEvent, ignore_events, ignore_log
 from headstart.files import read_file, write_text
+from headstart.models.pretrained_model import PretrainedModel
 from headstart.pretraining.open import open_blocks, open_corpora, open_model, open_tokenizer
 from headstart.pretraining.run import forget_state, make_run, pretrain_model
 from headstart.pretraining.save import save_language_model
 from headstart.records.pretraining import PretrainingRecord
 from headstart.report.pretraining_card import make_pretraining_card
-from headstart.shown import Shown
 from headstart.store.pretraining_folder import PretrainingLayout, hold_pretraining_folder
 from headstart.trackers.base import TrackedRun, TrackedStudy
 from headstart.trackers.registry import RunTrackers, check_tracker_libraries, track
 
 _NAME: Final = "pretraining"
-
-
-@dataclass(frozen=True, repr=False)
-class PretrainedModel(Shown, view="headstart.report.views.pretraining:PRETRAINED"):
-    """What `headstart.pretrain` gives: the folder of the model, and the record of its training."""
-
-    folder: Path
-    record: PretrainingRecord
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for `--json`."""
-        return {"model": str(self.folder), **self.record.model_dump(mode="json")}
 
 
 def pretrain(

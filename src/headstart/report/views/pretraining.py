@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from headstart.commands.pretrain import PretrainedModel
+from headstart.models.pretrained_model import PretrainedModel
 from headstart.report.pretrain import render_pretraining
 from headstart.report.views.base import ReportView
 from headstart.report.views.frames import Row
