@@ -154,6 +154,11 @@ def test_origins_hide_the_home_folder(tmp_path: Path, monkeypatch: pytest.Monkey
     assert str(tmp_path) not in origins.study_yaml
     assert "~/train.csv" in origins.study_yaml
     assert dict(origins.versions)["torch"] == ("2.13.0",)
+    assert origins.commands == (
+        "# in the folder of Headstart's source, version 0.1.0",
+        "pip install -c constraints.txt .",
+        "headstart run study.yaml",
+    )
     assert dict(origins.checkpoint_digests) == {"a": ("files-2:abc",), "b": ("files-2:abc",)}
 
 
