@@ -235,3 +235,21 @@ def test_no_two_arms_look_alike() -> None:
     looks = {(style.colour, style.marker, style.dashes) for style in styles.values()}
     assert len(looks) == 40
     assert styles["arm-3"].colour == ARM_COLOURS[0]
+
+
+def _list_upright_lines(root: ET.Element) -> list[tuple[float, float]]:
+    """From where to where lines go straight up, whatever they are of."""
+    paths = " ".join(node.get("d", "") for node in root.iter(f"{_SVG}path"))
+    points = re.findall(r"M(-?[\d.]+) (-?[\d.]+)L(-?[\d.]+) (-?[\d.]+)", paths)
+    return [(float(a), float(b)) for x, a, other, b in points if x == other]
+
+
+@pytest.mark.parametrize("section", ["seeds", "contrasts"])
+def test_no_line_goes_through_the_text_of_a_row(figures: dict[str, Figure], section: str) -> None:
+    root = _read(next(figure for figure in figures.values() if figure.section == section))
+    written = [float(str(node.get("y"))) for node in root.iter(f"{_SVG}text") if node.get("font-weight")]
+    lines = _list_upright_lines(root)
+    assert len(written) >= 2
+    assert len(lines) > len(written)  # zero and the grid, once in each row
+    middle = [y - 2.5 for y in written]
+    assert not [y for y in middle for ends in lines if min(ends) <= y <= max(ends)]
