@@ -35,8 +35,10 @@ class ArmCosts:
 
 @dataclass(frozen=True)
 class Costs:
-    """Those of all arms. `devices` are what runs were computed on, each once. `joules` are None where a run lacks
-    them; `metered` says of what they are: the processor, the GPU, or both."""
+    """Those of all arms. `devices` are what runs were computed on, each once.
+
+    `joules` are None where a run lacks them; `metered` says of what they are: processor, GPU, or both.
+    """
 
     arms: tuple[ArmCosts, ...]
     total_seconds: float
