@@ -13,7 +13,15 @@ from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import GRID, MUTED, ArmStyle
-from headstart.report.figures.rows import MOST_ROWS, Row, add_rows, draw_row_grid, draw_upright, measure_rows
+from headstart.report.figures.rows import (
+    MOST_ROWS,
+    Row,
+    add_rows,
+    describe_limit,
+    draw_row_grid,
+    draw_upright,
+    measure_rows,
+)
 from headstart.report.figures.words import describe_size, format_tick
 from headstart.report.intervals import format_ends, select_interval
 from headstart.report.numbers import format_interval, format_margin, format_metric, get_unit
@@ -63,7 +71,8 @@ def draw_contrast_rows(drawn: DrawnContrasts, styles: Mapping[str, ArmStyle]) ->
         return make_figure(
             canvas,
             name_figure("contrasts", metric, size),
-            f"Differences in {metric} from the control{describe_size(size)}",
+            f"Differences in {metric} from the control{describe_size(size)}"
+            f"{describe_limit(len(rows), len(drawn.rows))}",
             " ".join(_describe(drawn, rows)),
             "contrasts",
             metric,

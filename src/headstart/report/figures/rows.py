@@ -35,6 +35,11 @@ class Row:
     text: str
 
 
+def describe_limit(shown: int, count: int) -> str:
+    """`, first 40 of 52`; nothing where all are shown."""
+    return f", first {shown} of {count:,}" if shown < count else ""
+
+
 def measure_rows(count: int) -> float:
     """The height of a canvas with that many rows, in points."""
     return _BOTTOM + _ROW * count + 3

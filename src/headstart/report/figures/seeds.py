@@ -12,7 +12,15 @@ from headstart.records import RunRecord, SummaryRow
 from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import INK, MUTED, ArmStyle
-from headstart.report.figures.rows import MOST_ROWS, Row, add_rows, draw_row_grid, draw_upright, measure_rows
+from headstart.report.figures.rows import (
+    MOST_ROWS,
+    Row,
+    add_rows,
+    describe_limit,
+    draw_row_grid,
+    draw_upright,
+    measure_rows,
+)
 from headstart.report.figures.words import describe_size, format_tick, label_axis
 from headstart.report.numbers import format_interval, format_metric, format_score
 from headstart.wording import format_count
@@ -26,7 +34,8 @@ _DOTS, _INTERVAL = -0.49, -0.69
 
 def draw_seeds(findings: Findings, metric: str, size: Size, styles: Mapping[str, ArmStyle]) -> Figure | None:
     """Test scores of one metric at one size; None where there are none."""
-    rows = [row for row in findings.summary if (row.metric, row.size) == (metric, size)][:MOST_ROWS]
+    of_all = [row for row in findings.summary if (row.metric, row.size) == (metric, size)]
+    rows = of_all[:MOST_ROWS]
     values = [score for row in rows for score in _list_scores(findings, row).values()]
     if not is_drawable(values):
         return None
@@ -51,7 +60,7 @@ def draw_seeds(findings: Findings, metric: str, size: Size, styles: Mapping[str,
         return make_figure(
             canvas,
             name_figure("seeds", metric, size),
-            f"Test {metric} of every seed{describe_size(size)}",
+            f"Test {metric} of every seed{describe_size(size)}{describe_limit(len(rows), len(of_all))}",
             " ".join(_describe(findings, rows, reference)),
             "seeds",
             metric,
