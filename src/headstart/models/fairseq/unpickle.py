@@ -1,7 +1,7 @@
 """Reads a pickle as data: its operations build plain values and records; no class is loaded, nothing called.
 
-`torch.load(weights_only=True)` calls what it allows, `bytearray` with any size among it, and reads every storage
-of older files, the optimiser's too.
+`torch.load(weights_only=True)` calls what it allows, `bytearray` of any size among it; and of older files it
+reads every storage, those of the optimiser too.
 """
 
 from __future__ import annotations
@@ -125,6 +125,10 @@ class _Machine:
     def _make_tuple(self, count: int | None) -> None:
         items = self._pop_mark() if count is None else [self.stack.pop() for _ in range(count)][::-1]
         self.stack.append(tuple(items))
+
+    def _gather(self, make: Callable[[list[Any]], Any]) -> None:
+        items = self._pop_mark()
+        self.stack.append(make(items))
 
     def _append(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -298,9 +302,8 @@ _OPERATIONS: Final[dict[str, Callable[[Any, Any], None]]] = {
     "TUPLE1": lambda m, _: m._make_tuple(1),
     "TUPLE2": lambda m, _: m._make_tuple(2),
     "TUPLE3": lambda m, _: m._make_tuple(3),
-    "LIST": lambda m, _: m.stack.append(m._pop_mark()),
-    "FROZENSET": lambda m, _: m.stack.append(m._pop_mark()),
-    "DICT": lambda m, _: m.stack.append(_pair(m._pop_mark())),
+    **dict.fromkeys(("LIST", "FROZENSET"), lambda m, _: m._gather(list)),
+    "DICT": lambda m, _: m._gather(_pair),
     "APPEND": lambda m, _: m._append([m.stack.pop()]),
     **dict.fromkeys(("APPENDS", "ADDITEMS"), lambda m, _: m._append(m._pop_mark())),
     "SETITEM": lambda m, _: m._set_items([m.stack.pop() for _ in range(2)][::-1]),
