@@ -39,7 +39,6 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "export": (
         "headstart export runs/study/models/lora -o merged",
-        "headstart export runs/study/models/lora -o copy --adapter",
         "headstart export runs/study/models/tuned --fairseq OUT",
         "headstart export study.yaml --fairseq books-bin",
     ),

@@ -49,7 +49,9 @@ def export_checkpoint(model: Path, folder: Path, target: Path) -> ExportedCheckp
         notes += ("no files of SentencePiece or BPE are in its folder: fairseq needs them to encode texts",)
     files = tuple(sorted(file.name for file in folder.iterdir()))
     head = HEAD if labels is not None else "lm_head" if kind.endswith(_MASKED_LM) else None
-    count = sum(value.numel() for name, value in network.named_parameters() if "token_type" not in name)
+    unread = ("lm_head.bias",) if head == "lm_head" and not config.tie_word_embeddings else ()
+    counted = (v for n, v in network.named_parameters() if "token_type" not in n and n not in unread)
+    count = sum(value.numel() for value in counted)
     return ExportedCheckpoint(target, model, config.model_type, head, count, files, notes)
 
 

@@ -31,7 +31,13 @@ from headstart.models.fairseq.settings import FairseqSettings, read_settings
 from headstart.models.fairseq.sizes import Sizes
 from headstart.models.fairseq.tokenizer import build_tokenizer
 from headstart.models.fairseq.weights import count_parameters, list_formats, read_weights
-from headstart.models.library import build_network, load_network, model_errors, silence_logs
+from headstart.models.library import (
+    build_network,
+    load_network,
+    load_tokenizer,
+    model_errors,
+    silence_logs,
+)
 from headstart.models.tokenizers import save_tokenizer
 from headstart.stages import tell_stage
 
@@ -98,8 +104,7 @@ def import_checkpoint(source: Path, folder: Path, target: Path, options: ImportO
     tell_stage(f"writing {target}")
     _write_network(weights, config, parts.head.kind, folder, str(path))
     if tokenizer is not None:
-        with silence_logs():
-            save_tokenizer(tokenizer, folder)
+        _write_tokenizer(tokenizer, folder, parts.family, str(path))
     return _describe(parts, path, target, tokenizer, proven)
 
 
@@ -182,6 +187,17 @@ def _prove_ids(tokenizer: Any, parts: _Parts, folders: list[Path]) -> ProvenIds 
             fix="put its files beside dict.txt; --tokenizer none imports without",
         )
     return proven
+
+
+def _write_tokenizer(tokenizer: Any, folder: Path, family: str, where: str) -> None:
+    """Save the tokenizer, and see that transformers reads it again: some families take fast ones alone."""
+    with silence_logs():
+        save_tokenizer(tokenizer, folder)
+        told = (
+            f"transformers has only fast tokenizers for {family}, and its {type(tokenizer).__name__} is none"
+        )
+        with model_errors(where, "a fast tokenizer; --tokenizer none imports without", told):
+            load_tokenizer(str(folder))
 
 
 def _write_network(

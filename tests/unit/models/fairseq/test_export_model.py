@@ -50,7 +50,6 @@ def make_model(
         {},
         {"untie_weights_roberta": True},
         PRE | {"layernorm_embedding": True},
-        PRE | {"layernorm_embedding": False},
     ],
 )
 def test_a_masked_language_model_goes_there_and_back(tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -69,6 +68,12 @@ def test_a_masked_language_model_goes_there_and_back(tmp_path: Path, changes: di
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert (tmp_path / "again" / "config.json").read_text() == (model / "config.json").read_text()
     assert again.total == exported.parameters
+
+
+def test_a_family_of_fast_tokenizers_alone(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="only fast tokenizers for xlm-roberta-xl"):
+        make_model(tmp_path, **PRE, layernorm_embedding=False)
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_classifier_goes_there_and_back_with_its_labels(tmp_path: Path) -> None:
