@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from headstart.commands.predict import predict as predict
     from headstart.commands.predict_texts import TextPredictions as TextPredictions
     from headstart.commands.predict_texts import predict_texts as predict_texts
+    from headstart.commands.pretrain import pretrain as pretrain
     from headstart.commands.push import push as push
     from headstart.commands.report import write_report as write_report
     from headstart.commands.run import run as run
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from headstart.commands.watch import watch as watch
     from headstart.config.arm_section import Lora as Lora
     from headstart.config.load import load_study as load_study
+    from headstart.config.load_pretraining import load_pretraining as load_pretraining
+    from headstart.config.pretraining import Pretraining as Pretraining
     from headstart.config.study import Study as Study
     from headstart.engine.generate import Answer as Answer
     from headstart.engine.generate import GenerationConfig as GenerationConfig
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from headstart.models.accounting.sizes import ModelSize as ModelSize
     from headstart.models.fairseq.exported import ExportedCheckpoint as ExportedCheckpoint
     from headstart.models.fairseq.imported import ImportedModel as ImportedModel
+    from headstart.models.pretrained_model import PretrainedModel as PretrainedModel
     from headstart.models.pushed_model import PushedModel as PushedModel
     from headstart.planning.plan import Plan as Plan
     from headstart.report.page.written import WrittenReport as WrittenReport
@@ -93,6 +97,8 @@ _HOME = {
     "ModelSize": "headstart.models.accounting.sizes",
     "Plan": "headstart.planning.plan",
     "PowerAnalysis": "headstart.analysis.power",
+    "PretrainedModel": "headstart.models.pretrained_model",
+    "Pretraining": "headstart.config.pretraining",
     "PushedModel": "headstart.models.pushed_model",
     "Results": "headstart.analysis.results",
     "Stack": "headstart.engine.stacked_model",
@@ -115,6 +121,7 @@ _HOME = {
     "judge_pairs": "headstart.commands.judge",
     "judge_read": "headstart.commands.judge",
     "load": "headstart.commands.load",
+    "load_pretraining": "headstart.config.load_pretraining",
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
     "plan": "headstart.commands.plan",
@@ -122,6 +129,7 @@ _HOME = {
     "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
     "predict_texts": "headstart.commands.predict_texts",
+    "pretrain": "headstart.commands.pretrain",
     "push": "headstart.commands.push",
     "read_leaderboard": "headstart.commands.power",
     "run": "headstart.commands.run",
@@ -150,6 +158,8 @@ __all__ = [
     "ModelSize",
     "Plan",
     "PowerAnalysis",
+    "PretrainedModel",
+    "Pretraining",
     "PushedModel",
     "Results",
     "Stack",
@@ -172,6 +182,7 @@ __all__ = [
     "judge_pairs",
     "judge_read",
     "load",
+    "load_pretraining",
     "load_study",
     "params",
     "plan",
@@ -179,6 +190,7 @@ __all__ = [
     "power_measured",
     "predict",
     "predict_texts",
+    "pretrain",
     "push",
     "read_leaderboard",
     "run",

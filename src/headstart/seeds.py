@@ -24,6 +24,8 @@ Purpose = Literal[
     "answers",
     "sample",
     "judging",
+    "masks",
+    "corpus",
 ]
 _PURPOSES = frozenset(get_args(Purpose))
 

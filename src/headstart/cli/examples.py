@@ -27,6 +27,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart run study.yaml seeds=5 out=runs/five-seeds",
         "headstart run study.yaml --until-decided 2 --most-seeds 30",
     ),
+    "pretrain": (
+        "headstart pretrain pretrain.yaml",
+        "headstart pretrain pretrain.yaml training.steps=1000",
+        "headstart pretrain pretrain.yaml task=causal-lm --quiet",
+    ),
     "predict": (
         'headstart predict runs/study/models/tuned "I loved it"',
         "headstart predict MODEL new.csv -o labelled.csv",

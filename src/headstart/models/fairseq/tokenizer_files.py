@@ -20,6 +20,7 @@ _REFUSED: Final = {
     "characters": "train on texts whose characters are spaced out, or pretrain a model with pieces",
     "bytes": "pretrain a model with pieces",
     "byte_bpe": "pretrain a model with pieces",
+    "hf_byte_bpe": "its files are those of gpt2: name that",
     "subword_nmt": "its codes are fastBPE's in another order; convert them to `A B COUNT` lines for fastbpe",
 }
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from transformers import AutoTokenizer
+
 from fairseq_files import (
     SENTENCES,
     UNSEEN,
@@ -12,7 +15,10 @@ from fairseq_files import (
     write_dictionary_of,
     write_mapped,
 )
+from fairseq_networks import WORDS, make_settings, make_state, write_folder, write_lines
+from headstart import import_fairseq
 from headstart.data.fairseq.dictionary import read_dictionary
+from headstart.errors import ModelError
 from headstart.models.fairseq.proof import prove_ids
 from headstart.models.fairseq.tokenizer import build_tokenizer
 
@@ -45,3 +51,23 @@ def test_another_tokenizer_is_found_out(tmp_path: Path) -> None:
     proven = prove_ids(build_tokenizer(tmp_path, dictionary), dictionary, tmp_path, tmp_path)
     assert proven.equal < proven.texts == 6
     assert str(proven).endswith(f"the first other: {tmp_path}/input0/train.idx row 1")
+
+
+@pytest.mark.parametrize("codes", ["own", "another's"])
+def test_an_import_says_so_and_refuses_another_tokenizer(tmp_path: Path, codes: str) -> None:
+    settings = make_settings()
+    folder = write_folder(tmp_path / "ck", settings, make_state(settings))
+    merges = [f"w {digit}</w> 1" for digit in range(10)] if codes == "own" else ["x y 1"]
+    (folder / "bpe.codes").write_text("".join(f"{line}\n" for line in merges))
+    data = tmp_path / "bin"
+    write_lines(data / "input0" / "dict.txt", WORDS)
+    write_mapped(data / "input0" / "train", [[4, 5, 2], [9, 2], [7, 3, 2]])
+    (data / "label").mkdir()
+    if codes == "own":
+        imported = import_fairseq(folder, tmp_path / "out", data=data)
+        assert "all 2 binarised texts get the ids that fairseq gave them" in imported.notes
+        assert AutoTokenizer.from_pretrained(tmp_path / "out")("w0 w5").input_ids == [0, 4, 9, 2]
+        return
+    with pytest.raises(ModelError, match="its tokenizer is not that of the data: 0 of 2 binarised texts"):
+        import_fairseq(folder, tmp_path / "out", data=data)
+    assert not (tmp_path / "out").exists()

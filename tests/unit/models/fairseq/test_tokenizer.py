@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from tokenizers.models import BPE
-from transformers import AutoTokenizer, RobertaTokenizer
+from transformers import AutoTokenizer, CamembertTokenizer, RobertaTokenizer, XLMRobertaTokenizer
+from transformers.convert_slow_tokenizer import CamembertConverter, XLMRobertaConverter
 
 from fairseq_files import SENTENCES, UNSEEN, load_sentencepiece, train_sentencepiece, write_dictionary_of
 from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
@@ -100,6 +101,27 @@ def test_a_whole_dictionary_gets_a_fast_tokenizer(tmp_path: Path) -> None:
         assert ids == _list_expected(tmp_path, dictionary, text), text
         # The pieces of XLM-R: what SentencePiece says, and one more.
         assert ids == [i + 1 if i else dictionary.unk for i in processor.encode(text)]
+
+
+def _list_scores(folder: Path) -> list[tuple[str, float]]:
+    processor = load_sentencepiece((folder / "sentencepiece.bpe.model").read_bytes())
+    return [(processor.id_to_piece(i), processor.get_score(i)) for i in range(len(processor))]
+
+
+def test_whole_dictionaries_have_the_ids_of_transformers_own_tokenizers(tmp_path: Path) -> None:
+    dictionary = _make_whole(tmp_path)
+    pieces = _list_scores(tmp_path)
+    peer = XLMRobertaTokenizer(**XLMRobertaConverter.convert_from_spm(vocab=pieces))
+    tokenizer = build_tokenizer(tmp_path, dictionary)
+    lines = (tmp_path / "dict.txt").read_text(encoding="utf-8")
+    flags = "".join(f"{symbol} 999 #fairseq:overwrite\n" for symbol in ("<unk>", "<s>", "</s>"))
+    (tmp_path / "dict.txt").write_text(flags + lines, encoding="utf-8")
+    other = build_tokenizer(tmp_path, read_dictionary(tmp_path / "dict.txt"))
+    other_peer = CamembertTokenizer(**CamembertConverter.convert_from_spm(vocab=pieces))
+    for text in (*SENTENCES, "un  beau <mask> !"):
+        assert tokenizer(text, text).input_ids == peer(text, text).input_ids
+        assert other(text, text).input_ids == other_peer(text, text).input_ids
+    assert (len(tokenizer), len(other)) == (len(peer), len(other_peer))
 
 
 def test_a_whole_dictionary_that_overwrites_special_symbols_is_camemberts(tmp_path: Path) -> None:
@@ -229,6 +251,7 @@ def _divide(peer: Tokenizer, text: str) -> list[str]:
         (("bpe.codes",), "gpt2", "no files of a gpt2 tokenizer"),
         (("bpe.codes", "x.model"), None, "files of several tokenizers"),
         ((), "characters", "a tokenizer of kind characters"),
+        ((), "hf_byte_bpe", "a tokenizer of kind hf_byte_bpe"),
         (("x.model",), None, "cannot be read|no pieces"),
         (("bpe.codes",), None, "not a merge: 'junk'"),
     ],
@@ -248,7 +271,7 @@ def test_pieces_that_need_sentencepiece_say_so_where_it_is_not_installed(
 ) -> None:
     dictionary = _make_sentencepiece(tmp_path, "bpe", SENTENCES[:3])
     monkeypatch.setattr("headstart.models.fairseq.sentencepiece_pieces.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"headstart\[sentencepiece\]") as caught:
+    with pytest.raises(MissingExtraError, match="needs the package 'sentencepiece'") as caught:
         build_tokenizer(tmp_path, dictionary)
     assert "sentencepiece.bpe.model" in str(caught.value)
     assert build_tokenizer(tmp_path, _make_whole(tmp_path)).is_fast
