@@ -95,6 +95,7 @@ def build_token_blocks(
         tell_stage("tokenising the corpus")
         batches = encoder.encode_all(corpus.iterate(), workers or count_processors())
         _write_blocks(batches, encoder, find_word_starts(tokenizer), block, target)
+        corpus.check_unchanged()
 
     entry = open_entry("blocks", digest[:32], write, folder)
     if not is_new:
