@@ -36,8 +36,8 @@ def read_all(paths: tuple[Path, ...], unit: DocumentUnit) -> list[str]:
     corpus = TextCorpus(paths, document=unit)
     documents = list(corpus.iterate())
     assert all(document.strip() for document in documents)
-    sides = divide_corpus(corpus, 0.5, seed=1)
-    assert sum(len(list(side.iterate())) for side in sides) == len(documents)
+    sides = [side.held_out for side in divide_corpus(corpus, 0.5, seed=1)]
+    assert all(sum(side is not None and side.holds(one) for side in sides) == 1 for one in documents)
     assert len(corpus.digest) == 64
     return documents
 

@@ -168,7 +168,7 @@ class _Tail:
 
     def _refuse(self) -> None:
         if not self._documents:
-            raise DataError("the corpus has no documents", expected="text: all of it is empty")
+            raise DataError("no documents", expected="text")
         raise DataError(
             f"{self._documents:,} documents with {self._tokens:,} tokens in all, less than one block",
             expected=f"{self._block:,} tokens at least, the length of a block",
