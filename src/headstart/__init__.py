@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from headstart.commands.explain import explain_lora as explain_lora
     from headstart.commands.export import ExportedModel as ExportedModel
     from headstart.commands.export import export as export
+    from headstart.commands.export_fairseq import export_fairseq as export_fairseq
+    from headstart.commands.export_fairseq_data import ExportedData as ExportedData
+    from headstart.commands.export_fairseq_data import export_fairseq_data as export_fairseq_data
     from headstart.commands.generate import generate as generate
     from headstart.commands.generate import generate_file as generate_file
+    from headstart.commands.import_ import import_fairseq as import_fairseq
     from headstart.commands.init import init as init
     from headstart.commands.judge import judge_pairs as judge_pairs
     from headstart.commands.judge import judge_read as judge_read
@@ -64,6 +68,8 @@ if TYPE_CHECKING:
     from headstart.loopback import LoopbackServer as LoopbackServer
     from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
     from headstart.models.accounting.sizes import ModelSize as ModelSize
+    from headstart.models.fairseq.exported import ExportedCheckpoint as ExportedCheckpoint
+    from headstart.models.fairseq.imported import ImportedModel as ImportedModel
     from headstart.models.pretrained_model import PretrainedModel as PretrainedModel
     from headstart.models.pushed_model import PushedModel as PushedModel
     from headstart.planning.plan import Plan as Plan
@@ -76,9 +82,12 @@ if TYPE_CHECKING:
 _HOME = {
     "Answer": "headstart.engine.generate",
     "Comparison": "headstart.analysis.comparison",
+    "ExportedCheckpoint": "headstart.models.fairseq.exported",
+    "ExportedData": "headstart.commands.export_fairseq_data",
     "ExportedModel": "headstart.commands.export",
     "GenerationConfig": "headstart.engine.generate",
     "HeadstartError": "headstart.errors",
+    "ImportedModel": "headstart.models.fairseq.imported",
     "Judgements": "headstart.analysis.judgements",
     "JudgingSheet": "headstart.analysis.answer_pairs",
     "Leaderboard": "headstart.analysis.power",
@@ -103,8 +112,11 @@ _HOME = {
     "compare_studies": "headstart.commands.compare_studies",
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
+    "export_fairseq": "headstart.commands.export_fairseq",
+    "export_fairseq_data": "headstart.commands.export_fairseq_data",
     "generate": "headstart.commands.generate",
     "generate_file": "headstart.commands.generate",
+    "import_fairseq": "headstart.commands.import_",
     "init": "headstart.commands.init",
     "judge_pairs": "headstart.commands.judge",
     "judge_read": "headstart.commands.judge",
@@ -131,9 +143,12 @@ _HOME = {
 __all__ = [
     "Answer",
     "Comparison",
+    "ExportedCheckpoint",
+    "ExportedData",
     "ExportedModel",
     "GenerationConfig",
     "HeadstartError",
+    "ImportedModel",
     "Judgements",
     "JudgingSheet",
     "Leaderboard",
@@ -158,8 +173,11 @@ __all__ = [
     "compare_studies",
     "explain_lora",
     "export",
+    "export_fairseq",
+    "export_fairseq_data",
     "generate",
     "generate_file",
+    "import_fairseq",
     "init",
     "judge_pairs",
     "judge_read",

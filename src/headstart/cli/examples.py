@@ -44,7 +44,13 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "export": (
         "headstart export runs/study/models/lora -o merged",
-        "headstart export runs/study/models/lora -o copy --adapter",
+        "headstart export runs/study/models/tuned --fairseq OUT",
+        "headstart export study.yaml --fairseq books-bin",
+    ),
+    "import": (
+        "headstart import fairseq checkpoint_best.pt models/mine",
+        "headstart import fairseq camembert.v0 OUT",
+        "headstart import fairseq ck OUT --data data-bin",
     ),
     "push": (
         "headstart push runs/study --arm lora --repo me/x --dry-run",

@@ -33,6 +33,7 @@ from headstart.errors import TrainingError
 from headstart.events import EpochDone, OnEvent, StepDone, StepMeasured, ignore_events
 from headstart.interrupts import Deferred, defer_interrupts
 from headstart.pretraining.batches import BlockReader, StepBatch, draw_ahead
+from headstart.pretraining.block_masks import restore_masks
 from headstart.pretraining.flops import StepCost, count_step_cost, find_peak
 from headstart.pretraining.language_model import LanguageModel
 from headstart.pretraining.optimiser import make_optimiser, make_training
@@ -153,6 +154,7 @@ def _release(weights: Weights, model: Any) -> None:
     values = weights.layout.view_parameters(weights.values[0])
     for name, parameter in model.named_parameters():
         parameter.data = values[name].detach().clone().cpu()
+    restore_masks(model)
     model.to("cpu").eval()
 
 
