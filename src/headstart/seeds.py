@@ -24,6 +24,7 @@ Purpose = Literal[
     "answers",
     "sample",
     "judging",
+    "shuffle",
 ]
 _PURPOSES = frozenset(get_args(Purpose))
 

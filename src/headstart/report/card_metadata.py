@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from headstart.config.arm_settings import get_checkpoint
+from headstart.config.arm_settings import get_checkpoint, is_whole_checkpoint
 from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.data.assets import is_asset
@@ -38,7 +38,7 @@ def find_artifact(record: RunRecord, study: Study) -> Artifact:
     """What the folder holds: of an adapter over random weights, whose base is nowhere else, a whole model."""
     arm = study.arms[record.arm]
     artifact = get_method_traits(arm.method).artifact
-    return "model" if artifact == "adapter" and arm.init == "random" else artifact
+    return "model" if artifact == "adapter" and not is_whole_checkpoint(arm.init) else artifact
 
 
 def name_data(study: Study) -> str:

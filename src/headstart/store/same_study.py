@@ -158,7 +158,7 @@ def _flatten_identity(study: Study) -> dict[str, Any]:
     flat = _flatten(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
     sections = {traits.section for traits in METHODS.values() if traits.section}
     for name, arm in study.arms.items():
-        in_force: dict[str, Any] = {"init": arm.init, "method": arm.method}
+        in_force: dict[str, Any] = {"init": arm.init if isinstance(arm.init, str) else arm.init.format_value(), "method": arm.method}
         if get_method_traits(arm.method).has_checkpoint:  # which reads none of these settings
             in_force |= resolve_training(study, arm).model_dump(mode="json")
             # What a grid replaces decides nothing.
