@@ -29,6 +29,11 @@ def get_partial_start(arm: Arm) -> PartialStart | None:
     return arm.init if isinstance(arm.init, PartialStart) and has_checkpoint else None
 
 
+def format_init(arm: Arm) -> str:
+    """Where the arm starts, as a study file has it in a line."""
+    return arm.init if isinstance(arm.init, str) else arm.init.format_value()
+
+
 def is_pretrained(arm: Arm) -> bool:
     """Whether the arm starts from a checkpoint's weights, all of them as they are."""
     return is_whole_checkpoint(arm.init) and get_method_traits(arm.method).has_checkpoint
@@ -37,6 +42,11 @@ def is_pretrained(arm: Arm) -> bool:
 def is_whole_checkpoint(init: str | PartialStart) -> bool:
     """Whether a start is a checkpoint as it lies, so that what is saved of a run need not hold its base."""
     return isinstance(init, str) and init != "random"
+
+
+def takes_weights(init: str | PartialStart) -> bool:
+    """Whether a start has weights of a checkpoint at all: vectors of the study's own texts are none."""
+    return init != "random" and not (isinstance(init, PartialStart) and init.embeddings)
 
 
 def name_checkpoint(checkpoint: str) -> str:

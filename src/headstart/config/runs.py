@@ -67,12 +67,18 @@ class Run:
         """Whether it starts from weights of its checkpoint, all or some."""
         return self.pretrained or self.start is not None
 
+    def describe_start(self) -> str | None:
+        """`pretrained`, `random`, or which part of the checkpoint, as in a study file; None without one."""
+        if self.start is not None:
+            return self.start.format_value()
+        return ("pretrained" if self.pretrained else "random") if self.checkpoint else None
+
     @property
     def base(self) -> str:
         """What its first weights are besides its checkpoint's: `pretrained`, or a draw of its seed."""
         if self.pretrained:
             return "pretrained"
-        return f"{self.start or 'random'}, seed {self.seed}"
+        return f"{self.describe_start()}, seed {self.seed}"
 
     @property
     def network(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from headstart.config.runs import Run
 from headstart.errors import ModelError
 from headstart.methods.corpus_embeddings import load_corpus_vectors
 from headstart.methods.start_parts import find_table_name, list_kept_names
+from headstart.models.checkpoints import Checkpoint
 from headstart.models.initialise import initialise_model
 from headstart.prepared import PreparedRun
 from headstart.seeds import make_generator
@@ -47,16 +48,26 @@ def build_partial_model(prepared: PreparedRun, start: PartialStart) -> nn.Module
     What the checkpoint does not give is, to the bit, what a random arm has with the same seed.
     """
     checkpoint, seed = prepared.checkpoint, prepared.run.seed
+    if start.embeddings is None:
+        return take_parts(checkpoint, start, seed, prepared.missing_keys)
     drawn = initialise_model(checkpoint, pretrained=False, seed=seed)
-    if start.embeddings:
-        _place_vectors(drawn, load_corpus_vectors(prepared))
-        return drawn
+    place_vectors(drawn, *load_corpus_vectors(prepared))
+    return drawn
+
+
+def take_parts(checkpoint: Checkpoint, start: PartialStart, seed: int, missing: Collection[str]) -> nn.Module:
+    """The model of a random arm, with the parts of the checkpoint that `start` keeps or shuffles.
+
+    Args:
+        missing: names of the weights that the checkpoint lacks.
+    """
+    drawn = initialise_model(checkpoint, pretrained=False, seed=seed)
     taken = dict(initialise_model(checkpoint, pretrained=True, seed=seed).named_parameters())
     if start.keep:
         kept = list_kept_names(drawn, start)
         _copy(drawn, {name: value for name, value in taken.items() if name in kept})
     else:
-        there = taken.keys() - prepared.missing_keys
+        there = taken.keys() - set(missing)
         _copy(drawn, {name: _shuffle(name, taken[name], seed) for name in taken if name in there})
     return drawn
 
@@ -78,17 +89,15 @@ def _shuffle(name: str, value: torch.Tensor, seed: int) -> torch.Tensor:
     return torch.from_numpy(shuffled).reshape(value.shape)
 
 
-def _place_vectors(model: nn.Module, vectors: tuple[np.ndarray, np.ndarray]) -> None:
-    """Put the corpus's vectors in the rows of their ids, scaled as these rows were drawn, in place.
+def place_vectors(model: nn.Module, ids: np.ndarray, vectors: np.ndarray) -> None:
+    """Put the corpus's vectors [U, D] in the rows `ids` [U] of the word embeddings, in place.
 
-    Both have zero mean nearly, so that a scale gives them one standard deviation.
+    They are scaled so that their entries have the standard deviation of those that were drawn for these rows.
+    Where vectors are narrower than the table, its other columns stay as they were drawn.
     """
-    ids, found = vectors
     table = dict(model.named_parameters())[find_table_name(model)]
+    rows, width = torch.from_numpy(ids), vectors.shape[1]
     with torch.no_grad():
-        rows = torch.from_numpy(ids)
-        drawn = table[rows, : found.shape[1]]
-        scale = float(drawn.std(correction=0)) / float(found.std() or 1.0)
-        table[rows, : found.shape[1]] = torch.from_numpy(np.ascontiguousarray(found)) * scale
-
-
+        drawn = table[rows, :width]
+        scale = float(drawn.std(correction=0)) / float(vectors.std() or 1.0)
+        table[rows, :width] = torch.from_numpy(np.ascontiguousarray(vectors)) * scale

@@ -36,7 +36,8 @@ def find_table_name(model: Any) -> str:
         ModelError: the family does not say which it is.
     """
     table = _get_table(model)
-    return next(name for name, parameter in model.named_parameters() if parameter is table.weight)
+    names = (name for name, parameter in model.named_parameters() if parameter is table.weight)
+    return str(next(names))
 
 
 def _list_modules(model: Any, start: PartialStart) -> Iterator[nn.Module]:
@@ -53,12 +54,15 @@ def _list_embeddings(base: Any) -> Iterator[nn.Module]:
 
     Of the smallest module that holds both the word embeddings and the layers, the children before the one
     with the layers: families whose tables are a module have one, GPT-2 and BLOOM have some, Llama its table.
+    A norm among them is the embeddings' where another one follows the layers; OPT's one is made before them
+    and follows them.
     """
     shared, of_layers = _split_path(_find_path(base, _get_table(base)), find_stack(base)[0])
-    for name, child in base.get_submodule(shared).named_children():
-        if name == of_layers:
-            return
-        yield child
+    children = dict(base.get_submodule(shared).named_children())
+    place = list(children).index(of_layers)
+    before, after = list(children.values())[:place], list(children.values())[place + 1 :]
+    has_last_norm = any(map(is_norm, after))
+    yield from (child for child in before if has_last_norm or not is_norm(child))
 
 
 def _split_path(table: str, stack: str) -> tuple[str, str]:
@@ -108,7 +112,8 @@ def _check_count(base: Any, stack: Sequence[nn.Module], count: int) -> None:
         )
     if count > len(stack):
         raise ModelError(
-            f"it has {format_count(len(stack), 'layer')}, not {count}", expected=f"at most {len(stack)} layers"
+            f"it has {format_count(len(stack), 'layer')}, not {count}",
+            expected=f"at most {len(stack)} layers",
         )
 
 
@@ -155,4 +160,4 @@ def _get_table(model: Any) -> Any:
 
 
 def _find_path(base: nn.Module, wanted: nn.Module) -> str:
-    return next(path for path, module in base.named_modules() if module is wanted)
+    return str(next(path for path, module in base.named_modules() if module is wanted))
