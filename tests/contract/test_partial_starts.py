@@ -45,7 +45,7 @@ def test_all_starts_share_a_pack_and_have_a_worth(
     (group,) = group_runs([prepared.select(run) for run in expand_runs(prepared.study)])
     assert len(group.runs) == 20
     assert main(["run", str(study)]) == 0
-    assert "computing word embeddings from the" in capsys.readouterr().err
+    assert "computing word embeddings from" in capsys.readouterr().err
     worth = {(row["arm"], row["size"]) for row in _read_results(tmp_path)["label_worth"]}
     assert worth == {(arm, size) for arm in ("pretrained", "lower", "shuffled", "svd") for size in (8, 16)}
     saved = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out" / "models" / "lower")

@@ -62,7 +62,7 @@ class PartialStart(Section):
     )
     embeddings: Literal["svd"] | None = Field(
         default=None,
-        description="svd: word embeddings from the training texts' co-occurrences; all else at random.",
+        description="svd: word embeddings from co-occurrences in the training examples; all else at random.",
     )
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ def prepare_corpus_vectors(runs: Iterable[PreparedRun], log: Log) -> None:
     for place, prepared in {_locate(prepared): prepared for prepared in wanting}.items():
         if not place.is_dir():
             texts = len(prepared.tokens["train"])
-            log(f"computing word embeddings from the {texts:,} training texts, without their labels")
+            log(f"computing word embeddings from {texts:,} training examples, without their labels")
         load_corpus_vectors(prepared)
 
 

@@ -160,7 +160,7 @@ def _describe_start(arm: Arm) -> str:
         return f"{arm.init} of its weights, the rest random"
     if arm.init.shuffle:
         return "its weights, each matrix shuffled"
-    return "random weights, with word embeddings from the training texts"
+    return "random weights, with word embeddings from the training examples"
 
 
 def _warn_of_collapse(collapse: Collapse | None) -> str:
