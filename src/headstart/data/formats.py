@@ -101,6 +101,8 @@ def read_cells(path: Path, columns: tuple[str, ...] = (), separator: str = ",") 
     if path.is_dir():
         return _read_folder(path, separator)
     require_file(path)
+    if path.suffix.lower() == ".idx" and path.exists():
+        return _read_binarised(path)
     if path.exists():
         return _choose_reader(path, separator)(path)
     if columns and all(_locate_parallel(path, column).is_file() for column in columns):
@@ -151,13 +153,25 @@ def refuse_format(path: Path, known: Iterable[str]) -> DataError:
     )
 
 
+def _read_binarised(path: Path) -> Iterator[Cells]:
+    # Here, as these rows are made of files of lines, which are read as others are.
+    from headstart.data.fairseq.folder import open_index
+
+    return open_index(path)
+
+
 def _read_parquet(path: Path) -> Iterator[Cells]:
     for _, rows in read_parquet_batches(path):
         yield from rows
 
 
-def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.RecordBatch, list[Cells]]]:
+def read_parquet_batches(
+    path: Path, size: int = 8192, column: str | None = None
+) -> Iterator[tuple[pa.RecordBatch, list[Cells]]]:
     """The batches of so many rows of a Parquet file, each with its rows.
+
+    Args:
+        column: the only one to read, where the file has it.
 
     Raises:
         DataError: it is none, is damaged, or has a column twice.
@@ -175,7 +189,8 @@ def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.Reco
                 check_pointer(head.read(64), path)
             file = pq.ParquetFile(path)
             _check_names(file.schema_arrow.names, path)
-            for batch in file.iter_batches(size):
+            columns = [column] if column in file.schema_arrow.names else None
+            for batch in file.iter_batches(size, columns=columns):
                 rows = read_arrow(batch)
                 yield batch, [(f"{path} row {number + i}", cells) for i, cells in enumerate(rows, start=1)]
                 number += len(rows)
