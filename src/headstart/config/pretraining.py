@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +18,8 @@ from headstart.config.trackers import Trackers
 
 _Name = Annotated[str, Field(min_length=1)]
 _Size = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+#: A network of more would take minutes to build, whatever its width.
+MOST_LAYERS: Final = 1000
 PretrainingTask = Literal["masked-lm", "causal-lm"]
 
 
@@ -66,7 +68,7 @@ class TokenizerTraining(Section):
 class ModelSizes(Section):
     """Sizes in place of the configuration's own."""
 
-    layers: _Size | None = Field(default=None, description="Layers.")
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] | None = Field(default=None, description="Layers.")
     width: _Size | None = Field(default=None, description="Width of a hidden state.")
     heads: _Size | None = Field(default=None, description="Attention heads of a layer.")
     feed_forward: _Size | None = Field(default=None, description="Width of the feed-forward part.")

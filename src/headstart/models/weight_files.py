@@ -131,7 +131,7 @@ def check_weight_file(file: Path) -> None:
         reason = "its end is missing"
         if is_archive and not is_broken:
             _refuse_compressed(file)
-    except (SafetensorError, OSError, zipfile.BadZipFile) as error:
+    except (SafetensorError, OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         is_broken, reason = True, str(error)
     if is_broken or file.stat().st_size == 0:
         raise ModelError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 import transformers
 from torch import nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
@@ -20,7 +21,8 @@ from headstart.models.checkpoint_files import check_folder, refuse_adapter, refu
 from headstart.models.checkpoints import resolve_location
 from headstart.models.initialise import cast_to_module, check_finite, draw_random_model
 from headstart.models.language_presets import apply_sizes, check_block, make_preset_config
-from headstart.models.library import load_network, model_errors, read_config, silence_logs
+from headstart.models.library import build_network, load_network, model_errors, read_config, silence_logs
+from headstart.models.size_checks import check_memory
 from headstart.models.tokenizers import read_tokenizer, save_tokenizer
 from headstart.models.train_tokenizer import train_tokenizer
 
@@ -122,6 +124,8 @@ def open_model(settings: Pretraining, tokenizer: Any, log: Log) -> nn.Module:
 def _draw(settings: Pretraining, config: Any) -> nn.Module:
     check_block(config, settings.training.block)
     library = getattr(transformers, _CLASSES[settings.task])
+    with model_errors(settings.model), silence_logs(), torch.device("meta"):
+        check_memory(build_network(library, config), settings.model)
     return cast_to_module(draw_random_model(config, settings.seed, "init", library))
 
 

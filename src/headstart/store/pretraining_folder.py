@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from headstart.files import write_text
 from headstart.store.lease import Fence, hold_lease
 
 _FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
+_LEASE: Final = "folder"
 #: What may differ when a pretraining goes on: it touches no number.
 _MAY_CHANGE: Final = ("out", "trackers", "save_every")
 
@@ -68,12 +70,25 @@ def hold_pretraining_folder(
     """
     layout = PretrainingLayout(Path(settings.out))
     _check_ours(layout)
-    with hold_lease(layout.own_folder, "folder", thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
+    with hold_lease(layout.own_folder, _LEASE, thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
         if layout.settings_file.is_file():
             _check_same(layout, settings)
-        else:
-            write_text(layout.settings_file, dump_pretraining(settings))
-        yield fence
+            yield fence
+            return
+        write_text(layout.settings_file, dump_pretraining(settings))
+        try:
+            yield fence
+        except HeadstartError:
+            _withdraw(layout)
+            raise
+
+
+def _withdraw(layout: PretrainingLayout) -> None:
+    """Forget a pretraining that was refused before it began: its corrected file is no other pretraining."""
+    own = [entry for entry in layout.own_folder.iterdir() if not entry.name.startswith(f"{_LEASE}.")]
+    if not own and not layout.curves_folder.exists() and not layout.model_folder.exists():
+        shutil.rmtree(layout.tokenizer_folder, ignore_errors=True)
+        layout.settings_file.unlink(missing_ok=True)
 
 
 def _check_ours(layout: PretrainingLayout) -> None:

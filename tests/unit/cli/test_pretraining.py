@@ -54,3 +54,18 @@ def test_a_mistake_is_one_message_and_leaves_nothing(file: Path, capsys: pytest.
 def test_the_schema_of_pretraining_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--pretraining"]) == 0
     assert "masking" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def test_a_mistake_that_is_corrected_is_no_other_pretraining(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pretrain", str(file), "sizes.heads=3"]) == 2
+    assert "width 16 and 3 heads" in capsys.readouterr().err
+    assert [one.name for one in (file.parent / "out").iterdir()] == [".headstart"]
+    assert main(["pretrain", str(file)]) == 0
+
+
+@pytest.mark.parametrize("change", ["model=[]", "sizes.layers=1000000", "sizes.width=99999998"])
+def test_odd_networks_end_in_one_message(file: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain", str(file), change]) == 2
+    assert capsys.readouterr().err.count("error: ") == 1

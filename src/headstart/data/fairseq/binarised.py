@@ -150,4 +150,7 @@ def _check(rows: BinarisedRows, index: _Index, data: Path) -> BinarisedRows:
             f"row {row + 1} has {int(sizes[row]):,} numbers from number {int(starts[row]):,} on, and "
             f"{data.name} holds {length:,}"
         )
+    # No writer stores rows over one another: a small file would else become texts of any length.
+    if (total := int(sizes.sum())) > length:
+        index.refuse(f"rows of {total:,} numbers in all, and {data.name} holds {length:,}")
     return rows

@@ -97,7 +97,7 @@ def _errors(path: Path) -> Iterator[None]:
             expected="tensors, and settings of argparse, OmegaConf or fairseq",
             fix="do not load this file with other programs either, unless you know who made it",
         ) from error
-    except (PickleError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
         raise ModelError(
             f"not a checkpoint that can be read: {ascii(str(error))[1:-1][:200]}",
             where=str(path),
@@ -150,7 +150,7 @@ class _ZipStorages:
 
 def _read_old(stream: IO[bytes], path: Path) -> tuple[Any, _OldStorages]:
     """The fourth of a file's pickles, and the storages that begin behind the fifth, their list."""
-    if read_pickle(stream) != _MAGIC or read_pickle(stream) != _VERSION:
+    if not _begins_as_torch(stream):
         raise PickleError("not of torch.save, or of torch before version 0.1.10")
     system = read_pickle(stream)
     if not isinstance(system, dict) or system.get("little_endian") is not (sys.byteorder == "little"):
@@ -161,6 +161,16 @@ def _read_old(stream: IO[bytes], path: Path) -> tuple[Any, _OldStorages]:
         raise PickleError("no list of its storages")
     storages = [known.get(str(key)[:80]) for key in keys]
     return content, _OldStorages(stream, [one for one in storages if one], path.stat().st_size)
+
+
+def _begins_as_torch(stream: IO[bytes]) -> bool:
+    """Whether the first two pickles are torch's magic number and version; a text has no pickle at all."""
+    try:
+        return bool(read_pickle(stream) == _MAGIC and read_pickle(stream) == _VERSION)
+    except ForbiddenNameError:
+        raise
+    except PickleError:
+        return False
 
 
 class _OldStorages:

@@ -43,6 +43,7 @@ from headstart.stages import tell_stage
 
 #: In place of a kind of tokenizer: the folder is to have none.
 NO_TOKENIZER: Final = "none"
+_BUILDABLE: Final = "settings that transformers can build a network from"
 _CLASSES: Final = {
     Kind.CLASSIFIER: AutoModelForSequenceClassification,
     Kind.MASKED_LM: AutoModelForMaskedLM,
@@ -97,7 +98,7 @@ def import_checkpoint(source: Path, folder: Path, target: Path, options: ImportO
         is_tied = not parts.settings.unties_head
         weights = read_weights(file, parts.keys, parts.family, parts.head, is_tied=is_tied)
     outputs = describe_outputs(parts.head.classes, parts.labels)
-    with model_errors(str(path), "settings that transformers can build a network from"):
+    with model_errors(str(path), _BUILDABLE):
         config = make_config(parts.family, parts.settings, parts.sizes, parts.dictionary, **outputs)
     tokenizer = _build_tokenizer(folders, parts, options.tokenizer)
     proven = None if tokenizer is None else _prove_ids(tokenizer, parts, folders)
@@ -205,7 +206,7 @@ def _write_network(
 ) -> None:
     """Write configuration and weights as `save_pretrained` does, and see that they load as they were."""
     settings: dict[str, Any] = {"add_pooling_layer": False} if kind is Kind.NONE else {}
-    with model_errors(where), silence_logs(), torch.device("meta"):
+    with model_errors(where, _BUILDABLE), silence_logs(), torch.device("meta"):
         network = build_network(_CLASSES[kind], config, **settings)
     _check_shapes(weights, network, where)
     network.load_state_dict(weights, assign=True)

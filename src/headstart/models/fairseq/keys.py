@@ -73,9 +73,8 @@ def read_keys(model: Any, where: str) -> FairseqKeys:
     if wrong:
         raise ModelError(f"model holds something other than tensors: {ascii(wrong[0])[:80]}", where=where)
     dropped = tuple(key for key in model if _DROPPED.search(key))
-    names = _split_fused(
-        _rename({key: value for key, value in model.items() if key not in dropped}, where), where
-    )
+    kept = {key: value for key, value in model.items() if not _DROPPED.search(key)}
+    names = _split_fused(_rename(kept, where), where)
     version = next((model[key] for key in dropped if key.endswith("sentence_encoder.version")), None)
     keys = FairseqKeys(_take(names, _BODY), _take(names, _LM_HEAD), _take_heads(names), version, dropped)
     _refuse_unknown(names, keys, where)
@@ -106,7 +105,7 @@ def _split_fused(model: Mapping[str, TensorRef], where: str) -> dict[str, Tensor
             raise ModelError(f"{_show(name)} has {rows} rows", where=where, expected="as many for q, k and v")
         else:
             parts = {f"{found[1]}{p}_proj.{found[2]}": _cut(value, i, rows // 3) for i, p in enumerate("qkv")}
-        twice = set(parts) & set(split)
+        twice = [part for part in parts if part in split]
         if twice:
             raise ModelError(f"{_show(min(twice))} is there twice, once fused", where=where)
         split |= parts

@@ -35,9 +35,10 @@ def read_labels(file: Path, classes: int) -> tuple[str, ...]:
     """The name of each class: class k is line k of the dictionary, whose padding names none.
 
     Raises:
-        ModelError: it names more classes than the head has; DataError: it is no dictionary.
+        ModelError: it names more classes than the head has, or two alike; DataError: it is no dictionary.
     """
     names = read_dictionary(file, with_mask=False).words
+    _check_distinct(names, classes, file)
     if len(names) > classes:
         raise ModelError(
             f"{len(names)} labels for a head of {classes} classes",
@@ -46,6 +47,19 @@ def read_labels(file: Path, classes: int) -> tuple[str, ...]:
             fix="--labels FILE, with the label/dict.txt of its data",
         )
     return names + tuple(f"LABEL_{i}" for i in range(len(names), classes))
+
+
+def _check_distinct(names: tuple[str, ...], classes: int, file: Path) -> None:
+    """A name that two classes have, one of them by `#fairseq:overwrite` or as a class without a line."""
+    known = {f"LABEL_{i}" for i in range(len(names), classes)}
+    for name in names:
+        if name in known:
+            raise ModelError(
+                f"the label {ascii(name)[:80]} for two classes",
+                where=str(file),
+                expected="a name of its own for each class",
+            )
+        known.add(name)
 
 
 def describe_outputs(classes: int | None, names: tuple[str, ...]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ _ALLOWED: Final = frozenset(
 _PACKAGES: Final = ("fairseq", "omegaconf", "typing")
 #: Names of modules in Python 2, and private ones, under which pickles write the public.
 _RENAMED: Final = {"__builtin__": "builtins", "copy_reg": "copyreg", "_operator": "operator"}
+_LONGEST: Final = 300
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -64,6 +65,6 @@ def is_allowed(module: str, name: str) -> bool:
 
     A dot within `name` is a look-up inside of what was named, which no checkpoint needs.
     """
-    if not all(map(_IDENTIFIER.fullmatch, (*module.split("."), name))):
+    if len(module) + len(name) > _LONGEST or not all(map(_IDENTIFIER.fullmatch, (*module.split("."), name))):
         return False
     return module.split(".")[0] in _PACKAGES or normalise_name(module, name) in _ALLOWED

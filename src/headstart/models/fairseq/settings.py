@@ -87,7 +87,7 @@ class _Values:
         if value is None:
             return default
         if type(value) is not int or not 0 <= value <= _LARGEST:
-            raise self._refuse(name, "a whole number")
+            raise self._refuse(name, f"a whole number from 0 to {_LARGEST:,}")
         return value
 
     def number(self, name: str, default: float) -> float:
@@ -96,7 +96,7 @@ class _Values:
         if value is None:
             return default
         if type(value) not in (int, float) or not 0 <= value <= _LARGEST:
-            raise self._refuse(name, "a number")
+            raise self._refuse(name, f"a number from 0 to {_LARGEST:,}")
         return float(value)
 
     def flag(self, name: str, default: bool) -> bool:
@@ -121,7 +121,8 @@ class _Values:
 
     def _refuse(self, name: str, expected: str) -> ModelError:
         value = self.find(name)
-        got = ascii(value)[:80] if type(value) in (str, float, bool) else f"a {type(value).__name__}"
+        is_short = type(value) in (str, float, bool) or (type(value) is int and abs(value) < 10**20)
+        got = ascii(value)[:80] if is_short else f"of type {type(value).__name__}"
         return ModelError(f"its setting {name} is {got}", where=self._where, expected=expected)
 
 

@@ -16,6 +16,8 @@ from headstart.models.fairseq.pickle_values import Name, Record, StorageRef, Ten
 #: Operations and bytes of the largest pickle: those of models with thousands of tensors have some 100,000.
 _MOST_STEPS: Final = 2_000_000
 MOST_BYTES: Final = 64 << 20
+#: An entry of a copied list or dictionary takes at least so many.
+_ENTRY_BYTES: Final = 32
 _LONGEST_LINE: Final = 4096
 _MOST_DIMENSIONS: Final = 8
 _LARGEST: Final = 2**48
@@ -120,6 +122,8 @@ class _Machine:
         self._memo[len(self._memo) if place is None else place] = self.stack[-1]
 
     def _recall(self, place: Any) -> None:
+        if place not in self._memo:
+            raise PickleError(f"it recalls number {place}, which it never kept")
         self.stack.append(self._memo[place])
 
     def _make_tuple(self, count: int | None) -> None:
@@ -167,7 +171,8 @@ class _Machine:
 
     def _set_state(self, _: Any) -> None:
         state, target = self.stack.pop(), self.stack[-1]
-        self._charge(state)
+        for part in state if isinstance(state, tuple) else (state,):
+            self._charge(part)
         if isinstance(target, Record):
             target.state.update(_flatten_state(state))
         elif type(target) is not dict:  # of an OrderedDict it is torch's `_metadata`, versions of modules
@@ -175,7 +180,8 @@ class _Machine:
 
     def _charge(self, source: Any) -> None:
         """See that copies have an end: a few bytes can have a large list copied again and again."""
-        self._copied += len(source) if isinstance(source, str | bytes | list | tuple | dict) else 0
+        size = len(source) if isinstance(source, str | bytes | list | tuple | dict) else 0
+        self._copied += size if isinstance(source, str | bytes) else size * _ENTRY_BYTES
         if self._copied > MOST_BYTES:
             raise PickleError(f"more than {MOST_BYTES >> 20} MiB of copies")
 
@@ -195,13 +201,18 @@ def _check_name(module: str, name: str) -> Name:
 def _pair(items: list[Any]) -> dict[Any, Any]:
     """A dictionary of keys and values by turns; keys are plain: a deep one could not be hashed."""
     for key in items[::2]:
-        if not isinstance(key, (*_KEYS, Record)) and not _is_flat(key):
+        if not isinstance(key, Record) and not _is_plain(key) and not _is_flat(key):
             raise PickleError("a key that is not plain")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
 def _is_flat(key: Any) -> bool:
-    return isinstance(key, tuple) and all(isinstance(part, _KEYS) for part in key)
+    return isinstance(key, tuple) and len(key) <= _MOST_DIMENSIONS and all(map(_is_plain, key))
+
+
+def _is_plain(key: Any) -> bool:
+    """Whether a key's hash is quick to take, each time anew: that of a number grows with its digits."""
+    return isinstance(key, _KEYS) and not (isinstance(key, int) and abs(key) > _LARGEST)
 
 
 def _flatten_state(state: Any) -> dict[Any, Any]:

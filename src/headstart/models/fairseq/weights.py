@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import torch
@@ -16,6 +17,8 @@ from headstart.models.fairseq.pickle_values import TensorRef
 from headstart.wording import format_names
 
 _FLOATS: Final = ("float32", "float16", "bfloat16", "float64")
+#: Times that weights may be as large as the file: a tied table stands in it under two names.
+_MOST_SHARED: Final = 2
 _EMBEDDING: Final = "embed_tokens.weight"
 
 
@@ -39,10 +42,11 @@ def read_weights(
     """Body and head in float32, by the names that the family gives them.
 
     Raises:
-        ModelError: a tensor cannot be read or holds no floating-point numbers; tied tables differ.
+        ModelError: a tensor cannot be read or holds what are no finite numbers; tied tables differ.
     """
     layout = LAYOUTS[family]
     names = _name_all(keys, layout, head, str(file.path))
+    _check_amount(names, file)
     weights = {name: _read(file, ref, name) for name, ref in names.items()}
     embedding = weights[f"{_get_prefix(layout, head)}embeddings.word_embeddings.weight"]
     # fairseq has no token types: a row of zeros adds nothing.
@@ -82,7 +86,27 @@ def _read(file: CheckpointFile, ref: TensorRef, name: str) -> torch.Tensor:
             f"{name} is in {kind}", where=str(file.path), expected=f"one of {', '.join(_FLOATS)}"
         )
     # fairseq loads half precision into a network in float32 as well.
-    return file.read_tensor(ref).to(torch.float32)
+    tensor = file.read_tensor(ref).to(torch.float32)
+    if not bool(tensor.isfinite().all()):
+        raise ModelError(
+            f"{name} contains nan or infinity", where=str(file.path), fix="take an earlier checkpoint"
+        )
+    return tensor
+
+
+def _check_amount(refs: Mapping[str, TensorRef], file: CheckpointFile) -> None:
+    """See that the file holds its weights: a hostile one points to the same numbers again and again."""
+    size, held = sum(map(_count_bytes, refs.values())), file.path.stat().st_size
+    if size > _MOST_SHARED * held:
+        raise ModelError(
+            f"weights of {size:,} bytes in a file of {held:,}",
+            where=str(file.path),
+            expected="numbers of its own for each table, except a head's that is tied",
+        )
+
+
+def _count_bytes(ref: TensorRef) -> int:
+    return ref.size * int(getattr(torch, STORAGES[ref.storage.kind]).itemsize)
 
 
 def _tie(

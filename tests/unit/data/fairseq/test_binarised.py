@@ -116,3 +116,13 @@ def test_absent_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file") as caught:
         read_binarised(tmp_path / "train")
     assert caught.value.where == str(tmp_path / "train.bin")
+
+
+def test_rows_over_one_another_are_refused(tmp_path: Path) -> None:
+    """A small index would make texts of any length of them."""
+    write_mapped(tmp_path / "train", [[5, 6, 2], [5, 6, 2]])
+    index = tmp_path / "train.idx"
+    index.write_bytes(index.read_bytes()[:-8] + struct.pack("<q", 0))
+    (tmp_path / "train.bin").write_bytes((tmp_path / "train.bin").read_bytes()[:6])
+    with pytest.raises(DataError, match=r"rows of 6 numbers in all, and train\.bin holds 3"):
+        read_binarised(tmp_path / "train")

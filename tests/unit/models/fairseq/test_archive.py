@@ -134,3 +134,26 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> Non
     file.write_bytes(content)
     with pytest.raises(ModelError), open_checkpoint_file(file):
         pass
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 99), (46, 0xFF)])
+def test_an_archive_whose_directory_lies_is_refused(tmp_path: Path, place: int, value: int) -> None:
+    """A version of zip that is not out yet; a name that is not UTF-8, where the archive says it is."""
+    file = tmp_path / "model.pt"
+    torch.save({"a": torch.ones(2)}, file)
+    content = bytearray(file.read_bytes())
+    start = content.find(b"PK\x01\x02")
+    content[start + 9] |= 0x08
+    content[start + place] = value
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match="cut or damaged"), open_checkpoint_file(file):
+        pass
+
+
+def test_a_text_is_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_text("hello\n", encoding="utf-8")
+    with (
+        pytest.raises(ModelError, match=r"not of torch\.save"),
+        open_checkpoint_file(tmp_path / "model.pt"),
+    ):
+        pass

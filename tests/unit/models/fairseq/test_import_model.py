@@ -390,3 +390,40 @@ def test_the_result_is_plain_values(tmp_path: Path) -> None:
     assert (values["family"], values["total"]) == ("roberta", imported.total)
     assert values["sizes"]["layers"] == 2
     assert "attention heads" in str(imported)
+
+
+def test_a_file_that_points_to_the_same_numbers_again_and_again_is_refused(tmp_path: Path) -> None:
+    settings = make_settings(encoder_layers=60)
+    state = make_state(settings)
+    first = {name: value for name, value in state.items() if ".layers.0." in name}
+    state |= {n.replace(".0.", f".{i}.", 1): value for i in range(2, 60) for n, value in first.items()}
+    folder = write_folder(tmp_path / "ck", settings, state)
+    with pytest.raises(ModelError, match=r"weights of [0-9,]+ bytes in a file of"):
+        import_fairseq(folder, tmp_path / "out", tokenizer="none")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path, value: float) -> None:
+    settings = make_settings()
+    state = make_state(settings, {"sst": 2})
+    state["classification_heads.sst.out_proj.bias"].fill_(value)
+    with pytest.raises(ModelError, match=r"classifier\.out_proj\.bias contains nan or infinity"):
+        import_fairseq(write_folder(tmp_path / "ck", settings, state), tmp_path / "out", tokenizer="none")
+
+
+@pytest.mark.parametrize("lines", ["a 1\na 1 #fairseq:overwrite\n", "LABEL_1 1\n"])
+def test_a_label_is_of_one_class(tmp_path: Path, lines: str) -> None:
+    settings = make_settings()
+    folder = write_folder(tmp_path / "ck", settings, make_state(settings, {"sst": 2}))
+    (folder / "label_dict.txt").write_text(lines, encoding="utf-8")
+    with pytest.raises(ModelError, match="for two classes"):
+        import_fairseq(folder, tmp_path / "out", tokenizer="none")
+
+
+def test_names_out_of_a_file_are_shown_on_one_line_and_cut(tmp_path: Path) -> None:
+    settings = make_settings(arch="x" * 1000, task="a\nerror: b")
+    folder = write_folder(tmp_path / "ck", settings, make_state(settings))
+    shown = str(import_fairseq(folder, tmp_path / "out", tokenizer="none")).splitlines()
+    assert not any(line.startswith("error") for line in shown)
+    assert max(map(len, shown)) < 300

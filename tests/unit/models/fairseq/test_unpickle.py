@@ -50,6 +50,40 @@ def test_plain_values_are_read_at_each_protocol(protocol: int) -> None:
     assert read(pickle.dumps(value, protocol)) == value
 
 
+TEXT = b"X" + struct.pack("<I", 1 << 20)
+MANY = b"}(" + b"".join(b"J" + struct.pack("<i", i) + b"N" for i in range(50_000)) + b"uq\x010"
+BOMBS = {
+    "a state in two parts": MANY
+    + b"cargparse\nNamespace\nq\x020]("
+    + b"h\x02)\x81h\x01N\x86b" * 90_000
+    + b"e.",
+    "numbers as keys": b"\x8b"
+    + struct.pack("<i", 1 << 23)
+    + b"\x11" * (1 << 23)
+    + b"q\x010}"
+    + b"h\x01Ns" * 90_000
+    + b".",
+    "tuples as keys": b"(" + b"K\x01" * 400_000 + b"tq\x010}" + b"h\x01Ns" * 90_000 + b".",
+    "a long module": TEXT
+    + b"fairseq."
+    + b"a." * ((1 << 19) - 4)
+    + b"q\x01("
+    + b"h\x01U\x01b\x93" * 90_000
+    + b"t.",
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
+def test_few_bytes_that_ask_for_hours_end_soon(content: bytes) -> None:
+    with limit_seconds(30), limit_growth(600 << 20), pytest.raises(PickleError):
+        read(content)
+
+
+def test_what_was_never_kept_is_said_in_words() -> None:
+    with pytest.raises(PickleError, match="it recalls number 5, which it never kept"):
+        read(b"h\x05.")
+
+
 def test_a_namespace_is_a_record_of_its_values() -> None:
     found = read(pickle.dumps(Namespace(arch="roberta", lr=[0.1]), 2))
     assert (type(found), found.kind) == (Record, "argparse.Namespace")
