@@ -25,6 +25,8 @@ Purpose = Literal[
     "sample",
     "judging",
     "shuffle",
+    "masks",
+    "corpus",
 ]
 _PURPOSES = frozenset(get_args(Purpose))
 

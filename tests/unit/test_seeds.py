@@ -46,7 +46,7 @@ def test_derived_number_has_the_bits_asked_for(bits: int) -> None:
 
 
 def test_unknown_purpose_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"unknown purpose 'luck'.*'batches', 'dropout', 'head'"):
+    with pytest.raises(ValueError, match=r"unknown purpose 'luck'.*'batches', 'corpus', 'dropout'"):
         derive_seed(0, "luck")  # type: ignore[arg-type]
 
 

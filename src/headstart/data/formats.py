@@ -156,8 +156,13 @@ def _read_parquet(path: Path) -> Iterator[Cells]:
         yield from rows
 
 
-def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.RecordBatch, list[Cells]]]:
+def read_parquet_batches(
+    path: Path, size: int = 8192, column: str | None = None
+) -> Iterator[tuple[pa.RecordBatch, list[Cells]]]:
     """The batches of so many rows of a Parquet file, each with its rows.
+
+    Args:
+        column: the only one to read, where the file has it.
 
     Raises:
         DataError: it is none, is damaged, or has a column twice.
@@ -175,7 +180,8 @@ def read_parquet_batches(path: Path, size: int = 8192) -> Iterator[tuple[pa.Reco
                 check_pointer(head.read(64), path)
             file = pq.ParquetFile(path)
             _check_names(file.schema_arrow.names, path)
-            for batch in file.iter_batches(size):
+            columns = [column] if column in file.schema_arrow.names else None
+            for batch in file.iter_batches(size, columns=columns):
                 rows = read_arrow(batch)
                 yield batch, [(f"{path} row {number + i}", cells) for i, cells in enumerate(rows, start=1)]
                 number += len(rows)

@@ -1,4 +1,4 @@
-"""Reads the lines of UTF-8 text files; of what is no such file, says the line and the command that helps."""
+"""Reads the lines of UTF-8 text files, compressed ones too; of others says line and remedy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from headstart.data.compressed import is_compressed, open_bytes
 from headstart.errors import DataError
 from headstart.files import find_file_fault
 from headstart.os_faults import reading
@@ -59,9 +60,8 @@ def read_raw_lines(path: Path) -> Iterator[str]:
     """
     require_file(path)
     try:
-        with reading(path), path.open("rb") as file:
-            check_head(file.read(_HEAD), path)
-            file.seek(0)
+        with reading(path), open_bytes(path) as file:
+            check_head(file.peek(_HEAD)[:_HEAD], path)
             for number, raw in enumerate(_iterate_lines(file, path), start=1):
                 yield _decode_line(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, path, number)
     except OSError as error:
@@ -70,7 +70,7 @@ def read_raw_lines(path: Path) -> Iterator[str]:
 
 def _iterate_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
     """The lines of a file; only in one that is larger than the longest line is it worth a look."""
-    if path.stat().st_size <= LONGEST_LINE:
+    if path.stat().st_size <= LONGEST_LINE and not is_compressed(path):
         yield from file
         return
     number = 0
@@ -94,13 +94,12 @@ def read_pieces(path: Path) -> Iterator[str]:
     """
     decoder, number = codecs.getincrementaldecoder("utf-8")(), 1
     try:
-        with reading(path), path.open("rb") as file:
-            check_head(file.read(_HEAD), path)
-            file.seek(0)
+        with reading(path), open_bytes(path) as file:
+            check_head(file.peek(_HEAD)[:_HEAD], path)
+            mark = codecs.BOM_UTF8
             for raw in iter(lambda: file.readline(_PIECE), b""):
-                whole = raw.removeprefix(codecs.BOM_UTF8) if file.tell() == len(raw) else raw
-                yield _decode_piece(decoder, whole, path, number)
-                number += raw.endswith(b"\n")
+                yield _decode_piece(decoder, raw.removeprefix(mark), path, number)
+                number, mark = number + raw.endswith(b"\n"), b""
             _decode_piece(decoder, b"", path, number)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
@@ -121,14 +120,24 @@ def read_table_lines(path: Path) -> Iterator[str]:
         DataError: lines end with a carriage return alone.
     """
     for number, line in enumerate(read_raw_lines(path), start=1):
-        if number == 1 and "\r" in line.rstrip("\r\n") and not line.endswith("\n"):
-            raise DataError(
-                "lines end with a carriage return (CR) alone, as on old Macs",
-                where=str(path),
-                expected="lines that end with LF, or with CR and LF",
-                fix=make_rewrite(path, "tr '\\r' '\\n' < {file} > {new}"),
-            )
+        if number == 1:
+            check_line_end(line, path)
         yield line
+
+
+def check_line_end(first: str, path: Path) -> None:
+    """Refuse a file whose lines end with a carriage return alone, by its first line.
+
+    Raises:
+        DataError: they do.
+    """
+    if "\r" in first.rstrip("\r\n") and not first.endswith("\n"):
+        raise DataError(
+            "lines end with a carriage return (CR) alone, as on old Macs",
+            where=str(path),
+            expected="lines that end with LF, or with CR and LF",
+            fix=_make_text_rewrite(path, "tr '\\r' '\\n' < {file} > {new}"),
+        )
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -182,8 +191,15 @@ def make_rewrite(path: Path, command: str) -> str:
     return command.format(**{key: shlex.quote(name) for key, name in names.items()})
 
 
+def _make_text_rewrite(path: Path, command: str) -> str:
+    """As `make_rewrite`, of the text in a file that may be compressed."""
+    if not is_compressed(path):
+        return make_rewrite(path, command)
+    return f"unpack it, then: {make_rewrite(path.with_suffix(''), command)}"
+
+
 def _refuse_encoding(got: str, name: str, path: Path) -> DataError:
-    fix = make_rewrite(path, f"iconv -f {name} -t UTF-8 {{file}} > {{new}}")
+    fix = _make_text_rewrite(path, f"iconv -f {name} -t UTF-8 {{file}} > {{new}}")
     return DataError(got, where=str(path), expected="UTF-8 text", fix=fix)
 
 
@@ -193,7 +209,7 @@ def _decode_line(raw: bytes, path: Path, line: int) -> str:
             "a NUL byte",
             where=f"{path}:{line}",
             expected="text",
-            fix=make_rewrite(path, "tr -d '\\000' < {file} > {new}"),
+            fix=_make_text_rewrite(path, "tr -d '\\000' < {file} > {new}"),
         )
     try:
         return raw.decode("utf-8")
@@ -209,5 +225,5 @@ def _decode_line(raw: bytes, path: Path, line: int) -> str:
 def _suggest_encoding(raw: bytes, path: Path) -> str:
     """Windows-1252 has all characters of Latin-1, and quotation marks and dashes where that has controls."""
     names = ("Latin-1", "LATIN1") if _OPEN_BYTES.search(raw) else ("Windows-1252 or Latin-1", "WINDOWS-1252")
-    command = make_rewrite(path, f"iconv -f {names[1]} -t UTF-8 {{file}} > {{new}}")
+    command = _make_text_rewrite(path, f"iconv -f {names[1]} -t UTF-8 {{file}} > {{new}}")
     return f"if it is {names[0]}: {command}"

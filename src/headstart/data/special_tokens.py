@@ -103,6 +103,10 @@ class SpecialTokens:
             ids += self.tokenizer(piece, add_special_tokens=False, split_special_tokens=is_text).input_ids
         return ids
 
+    def copy_for_texts(self) -> Tokenizer:
+        """A copy of the fast tokenizer for which every name in a text is text, and no text too long."""
+        return _rename_tokens(self.tokenizer, self._sentinels)
+
     def encode_batch(self, texts: Sequence[Any], max_length: int) -> Any:
         """As the tokenizer's own call on texts or pairs, cut at `max_length`; every name is text."""
         if not self.tokenizer.is_fast:

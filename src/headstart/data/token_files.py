@@ -23,7 +23,7 @@ class TokenWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._files = folder, ExitStack()
-        self._arrays: dict[str, _ArrayFile] = {}
+        self._arrays: dict[str, ArrayFile] = {}
         self._truncated = 0
         self._end = 0
 
@@ -53,7 +53,7 @@ class TokenWriter:
         name, dtype = file
         if name not in self._arrays:
             stream = self._files.enter_context((self._folder / name).open("wb"))
-            self._arrays[name] = _ArrayFile(stream, dtype)
+            self._arrays[name] = ArrayFile(stream, dtype)
         self._arrays[name].append(numbers)
 
     def __exit__(
@@ -65,22 +65,28 @@ class TokenWriter:
         np.save(self._folder / _TRUNCATED, np.array(self._truncated))
 
 
-class _ArrayFile:
-    """One array [n] in numpy's format, whose length is known at the end."""
+class ArrayFile:
+    """One array in numpy's format, whose length is known at the end: [n], or [n, row] of whole rows alone."""
 
-    def __init__(self, stream: BinaryIO, dtype: np.dtype) -> None:
-        self._stream, self._dtype, self._count = stream, dtype, 0
+    def __init__(self, stream: BinaryIO, dtype: np.dtype, row: int | None = None) -> None:
+        self._stream, self._dtype, self._row, self._count = stream, dtype, row, 0
         self._write_header()
 
     def append(self, numbers: np.ndarray) -> None:
+        """Append numbers [k]."""
         self._stream.write(np.ascontiguousarray(numbers, self._dtype).tobytes())
         self._count += len(numbers)
 
     def finish(self) -> None:
+        """Write the length, and cut off a row that is not whole."""
         # numpy leaves room in the header, so that it can be written anew for an array that grew.
         self._stream.seek(0)
         self._write_header()
+        if self._row is not None:
+            whole = self._count // self._row * self._row
+            self._stream.truncate(self._stream.tell() + whole * self._dtype.itemsize)
 
     def _write_header(self) -> None:
-        header = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False, "shape": (self._count,)}
+        shape = (self._count,) if self._row is None else (self._count // self._row, self._row)
+        header = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
         npy.write_array_header_1_0(self._stream, header)

@@ -1,0 +1,175 @@
+"""Documents become token ids on all processors, in order and within bounded memory; writes nothing.
+
+Threads, not processes: `tokenizers` encodes outside Python's lock, and what is left under it is a
+fifteenth of the time of one thread (decision 055).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from headstart.data.special_tokens import SpecialTokens
+from headstart.errors import ModelError
+
+#: Pieces of documents, and characters, that a thread encodes at once.
+_PIECES, _CHARACTERS = 1024, 500_000
+#: Characters of a piece: longer documents are encoded in pieces, each from a space on where there is one.
+_LONGEST_PIECE: Final = 200_000
+_SPACE: Final = re.compile(r"(?<=\S) (?=\S)")
+#: Batches in memory for each thread.
+_BATCHES: Final = 2
+_PARALLELISM: Final = "TOKENIZERS_PARALLELISM"
+#: The environment is the process's.
+_LOCK: Final = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A document, or a part of a long one."""
+
+    text: str
+    is_first: bool
+    is_last: bool
+
+
+@dataclass(frozen=True)
+class EncodedPieces:
+    """Pieces with their tokens, end to end: `ids` [sum of lengths], `lengths` [n].
+
+    The tokens that stand around a document are those of its first and its last piece.
+    """
+
+    pieces: tuple[Piece, ...]
+    ids: np.ndarray
+    lengths: np.ndarray
+
+
+class DocumentEncoder:
+    """Encodes documents as a fast tokenizer does, with the tokens that its template puts around each.
+
+    Where the template ends a document with nothing, the tokenizer's end-of-sequence token does (or, without
+    one, its separator); a tokenizer that has neither puts nothing between documents. Names of special tokens
+    in a text are text.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        if not tokenizer.is_fast:
+            raise ModelError(
+                f"its tokenizer ({type(tokenizer).__name__}) is written in Python",
+                where=str(tokenizer.name_or_path) or None,
+                expected="a fast tokenizer (tokenizer.json)",
+            )
+        self._backend: Tokenizer = SpecialTokens.of(tokenizer).copy_for_texts()
+        self.before, self.after = _find_frame(self._backend, tokenizer)
+        self.dtype = np.dtype(np.uint16 if len(tokenizer) <= 1 << 16 else np.int32)
+
+    def encode(self, pieces: tuple[Piece, ...]) -> EncodedPieces:
+        """The tokens of a few pieces."""
+        texts = [piece.text for piece in pieces]
+        encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        rows = []
+        for piece, encoding in zip(pieces, encodings, strict=True):
+            rows.append(
+                [*self.before] * piece.is_first + encoding.ids + [*self.after] * piece.is_last
+                if piece.is_first or piece.is_last
+                else encoding.ids
+            )
+        lengths = np.array([*map(len, rows)], np.int64)
+        ids = np.fromiter(chain.from_iterable(rows), self.dtype, int(lengths.sum()))
+        return EncodedPieces(pieces, ids, lengths)
+
+    def count_bytes(self, piece: Piece, tokens: int) -> int:
+        """The UTF-8 bytes of a piece that its first `tokens` tokens stand for, those around it included."""
+        offsets = self._backend.encode(piece.text, add_special_tokens=False).offsets
+        own = tokens - len(self.before) * piece.is_first
+        end = offsets[own][0] if 0 <= own < len(offsets) else len(piece.text) * (own > 0)
+        return len(piece.text[:end].encode())
+
+    def encode_all(self, documents: Iterable[str], workers: int) -> Iterator[EncodedPieces]:
+        """The tokens of all documents, in their order, by so many threads."""
+        batches = _gather_batches(chain.from_iterable(map(cut_document, documents)))
+        waiting: deque[Future[EncodedPieces]] = deque()
+        with _encode_alone(), ThreadPoolExecutor(workers, thread_name_prefix="tokens") as pool:
+            try:
+                for batch in batches:
+                    waiting.append(pool.submit(self.encode, batch))
+                    if len(waiting) > _BATCHES * workers:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _find_frame(backend: Tokenizer, tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids before and behind each document."""
+    own, framed = backend.encode("a", add_special_tokens=False).ids, backend.encode("a").ids
+    starts = range(len(framed) - len(own) + 1)
+    start = next((i for i in starts if framed[i : i + len(own)] == own), None)
+    if start is None:
+        raise ModelError(
+            "its tokenizer puts special tokens inside a text, not around it",
+            where=str(tokenizer.name_or_path) or None,
+            expected="a template such as <s> $A </s>",
+        )
+    before, after = tuple(framed[:start]), tuple(framed[start + len(own) :])
+    ends = [i for i in (tokenizer.eos_token_id, tokenizer.sep_token_id) if i is not None]
+    return before, after or tuple(ends[:1])
+
+
+def cut_document(document: str) -> Iterator[Piece]:
+    """A document as one piece, or a long one as several, each from a space on where there is one."""
+    start, end = 0, 0
+    while end < len(document):
+        end = _find_end(document, start)
+        yield Piece(document[start:end], start == 0, end == len(document))
+        start = end
+
+
+def _find_end(document: str, start: int) -> int:
+    """Where a piece ends: before a space within the longest piece's second half, if there is one."""
+    end = start + _LONGEST_PIECE
+    if end >= len(document):
+        return len(document)
+    space = _SPACE.search(document, start + _LONGEST_PIECE // 2, end)
+    return space.start() if space else end
+
+
+def _gather_batches(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, ...]]:
+    batch: list[Piece] = []
+    characters = 0
+    for piece in pieces:
+        batch.append(piece)
+        characters += len(piece.text)
+        if len(batch) >= _PIECES or characters >= _CHARACTERS:
+            yield tuple(batch)
+            batch, characters = [], 0
+    if batch:
+        yield tuple(batch)
+
+
+@contextmanager
+def _encode_alone() -> Iterator[None]:
+    """Have each call of `tokenizers` use the thread that makes it, and no others."""
+    with _LOCK:
+        before = os.environ.get(_PARALLELISM)
+        os.environ[_PARALLELISM] = "false"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_PARALLELISM]
+            else:
+                os.environ[_PARALLELISM] = before

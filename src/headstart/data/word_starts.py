@@ -1,0 +1,55 @@
+"""Which tokens of a vocabulary begin a word, as its tokenizer marks them; looks at no text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from headstart.data.special_tokens import list_special_tokens
+
+#: How byte-level tokenizers write the white space that stands before a word: space, tab, line ends.
+_BYTE_SPACES: Final = tuple("ĠĉĊčĭČ")
+
+
+def find_word_starts(tokenizer: Any) -> np.ndarray:
+    """Whether each token begins a word, shape [V], bool; special tokens do.
+
+    As fairseq's `is_beginning_of_word` has it, by what tokens look like: a piece of SentencePiece begins a
+    word with `▁`, one of a byte-level vocabulary with a space, one of WordPiece without `##`. So a word is
+    what stands between spaces, and with WordPiece a punctuation mark is one too. Where a vocabulary marks
+    no words, every token is one.
+    """
+    begins = _choose_rule(json.loads(tokenizer.backend_tokenizer.to_str()))
+    vocabulary: Mapping[str, int] = tokenizer.get_vocab()
+    starts = np.zeros(max(vocabulary.values()) + 1, np.bool_)
+    for token, i in vocabulary.items():
+        starts[i] = begins(token)
+    starts[sorted(list_special_tokens(tokenizer).values())] = True
+    return starts
+
+
+def _choose_rule(state: Mapping[str, Any]) -> Callable[[str], bool]:
+    steps = {step["type"]: step for key in ("pre_tokenizer", "decoder") for step in _list_steps(state[key])}
+    if state["model"]["type"] == "WordPiece":
+        prefix = state["model"]["continuing_subword_prefix"]
+        return lambda token: not token.startswith(prefix)
+    if "Metaspace" in steps:
+        mark = steps["Metaspace"]["replacement"]
+        return lambda token: token.startswith(mark)
+    if "ByteLevel" in steps:
+        return lambda token: token.startswith(_BYTE_SPACES)
+    if any("▁" in json.dumps(state[key], ensure_ascii=False) for key in ("normalizer", "decoder")):
+        return lambda token: token.startswith("▁")
+    return lambda token: True
+
+
+def _list_steps(step: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    """The steps of a sequence, one in another too."""
+    if step is None:
+        return
+    for one in step.get("pretokenizers", step.get("decoders", ())):
+        yield from _list_steps(one)
+    yield step
