@@ -15,9 +15,11 @@ from headstart.cli import main
 from headstart.config.load import load_study
 from headstart.config.runs import expand_runs
 from headstart.errors import ModelError
+from headstart.methods import adapted
 from headstart.methods.adapted import build_adapted_model, collect_texts, locate_adapted
 from headstart.methods.base import build_base_model
 from headstart.training.prepare import prepare_study
+from tiny_checkpoints import write_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 StudyFile = Callable[..., Path]
@@ -122,3 +124,48 @@ def test_qlora_is_refused(study_in: StudyFile, tmp_path: Path, capsys: pytest.Ca
     file = study_in(tmp_path, arms={"a": {"init": "adapted", "method": "qlora"}, "words": None})
     assert main(["run", str(file)]) == 2
     assert "qlora reads a whole checkpoint, not adapted" in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_adaptation_that_was_stopped_goes_on_to_the_same_weights(
+    study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str) -> dict[str, torch.Tensor]:
+        (file,) = (tmp_path / name / "adapted").glob("*/model.safetensors")
+        return load_file(file)
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    file = study_in(tmp_path, arms=ARMS, adapt=ADAPT)
+    assert main(["run", str(file), f"out={tmp_path / 'whole'}"]) == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(adapted, "save_file", stop)
+        assert main(["run", str(file)]) != 0
+    assert not list((tmp_path / "out").glob("adapted/*/model.safetensors"))
+    assert list((tmp_path / "out" / "adapted").rglob("*.*"))  # the state
+    assert main(["run", str(file)]) == 0
+    whole, gone_on = load("whole"), load("out")
+    assert all(torch.equal(whole[name], gone_on[name]) for name in whole)
+    assert [one.name for one in (tmp_path / "out" / "adapted").iterdir()] == [
+        one.name for one in (tmp_path / "whole" / "adapted").iterdir()
+    ]
+
+
+def test_a_causal_model_is_adapted_by_its_own_task(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_checkpoint(tmp_path / "gpt2", "gpt2")
+    file = study_in(tmp_path, arms=ARMS, adapt=ADAPT, model=str(model))
+    assert main(["run", str(file)]) == 0
+    assert "seed 0: causal-lm" in " ".join(capsys.readouterr().err.split())
+    assert len(_read_records(tmp_path / "out")) == 1
+
+
+def test_a_tokenizer_without_mask_token_is_refused(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_checkpoint(tmp_path / "roberta", "roberta")
+    for command in ("plan", "run"):
+        assert main([command, str(study_in(tmp_path, arms=ARMS, model=str(model)))]) == 2
+        assert "has no mask token" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
