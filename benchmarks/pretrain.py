@@ -33,7 +33,7 @@ from transformers import AutoModelForMaskedLM, RobertaConfig
 
 from headstart.config.pretraining import PretrainingSettings
 from headstart.data.token_blocks import TokenBlocks
-from headstart.device import choose_precision
+from headstart.device import choose_device, choose_precision
 from headstart.engine.memory import keep_freed_memory
 from headstart.pretraining import run as engine
 from headstart.pretraining.batches import StepBatch, draw_ahead
@@ -88,7 +88,7 @@ def make_blocks(size: Size, count: int) -> TokenBlocks:
 # --- Headstart ----------------------------------------------------------------------------------------
 
 
-def make_trainer(size: Size, steps: int, device: str, **training: Any) -> Any:
+def make_trainer(size: Size, steps: int, device: Any, **training: Any) -> Any:
     """The engine's own trainer, before its first step."""
     settings = PretrainingSettings.model_validate(
         {
@@ -99,10 +99,10 @@ def make_trainer(size: Size, steps: int, device: str, **training: Any) -> Any:
     )
     blocks = make_blocks(size, 4 * size.batch)
     model = make_model(size)
-    trainer = engine._make_trainer(
-        settings, model, make_tokenizer(), blocks, blocks, engine.choose_device(device)
+    trainer: Any = engine._make_trainer(
+        settings, model, make_tokenizer(), blocks, blocks, choose_device(device)
     )
-    trainer.run = engine._make_run(settings, "benchmark")
+    trainer.run = engine.make_run(settings, "benchmark")
     trainer._timed = time.perf_counter()
     trainer._is_validation_due = lambda steps: False
     trainer._is_save_due = lambda: False
@@ -140,7 +140,7 @@ def iterate_trainer(size: Size, steps: int, precision: str, device: str) -> Iter
     def work() -> None:
         try:
             run_trainer(size, steps, precision, device, go, times)
-        except BaseException as error:  # told to whoever waits
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits
             times.put(error)
         times.put(None)
 
@@ -344,7 +344,7 @@ def measure_captured(trainer: Any, batch: StepBatch, size: Size) -> dict[str, An
         trainer.optimiser.update()
         passes.weights.zero_gradients()
 
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(2):
@@ -453,7 +453,7 @@ def measure_on_gpu(budget: float, device: str, size: Size) -> list[dict[str, Any
             continue
         try:
             found += measure()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a line that says why
             print(f"{describe(measure)}: {type(error).__name__}: {str(error)[:300]}", flush=True)
             traceback.print_exc(limit=-4)
         torch.compiler.reset()

@@ -61,6 +61,17 @@ def read_peak_memory() -> int | None:
     return int(torch.cuda.max_memory_reserved()) or None
 
 
+def read_joules() -> float | None:
+    """What the GPU that this process computes on has used since its driver was loaded; None where there is
+    none, or it does not tell, as those before Volta and parts of a GPU."""
+    if not count_gpus():
+        return None
+    properties: Any = torch.cuda.get_device_properties(torch.cuda.current_device())
+    count = ctypes.c_ulonglong()
+    told = _ask_driver(f"GPU-{getattr(properties, 'uuid', '')}", "nvmlDeviceGetTotalEnergyConsumption", count)
+    return count.value / 1000 if told else None  # millijoules
+
+
 def _describe_gpu(index: int) -> Gpu:
     properties: Any = torch.cuda.get_device_properties(index)
     total = int(properties.total_memory)
@@ -79,16 +90,24 @@ class _MemoryInfo(ctypes.Structure):
 def _read_free_bytes(uuid: str) -> int | None:
     """What is free on a GPU as the driver's library tells; None where it is not there or knows no such GPU,
     as of a part of one."""
+    memory = _MemoryInfo()
+    return int(memory.free) if _ask_driver(uuid, "nvmlDeviceGetMemoryInfo", memory) else None
+
+
+def _ask_driver(uuid: str, question: str, answer: Any) -> bool:
+    """Have the driver's library write its answer about a GPU; False where it gives none."""
     library = _load_nvml()
     if library is None or library.nvmlInit_v2():
-        return None
-    handle, memory = ctypes.c_void_p(), _MemoryInfo()
+        return False
+    handle = ctypes.c_void_p()
     try:
         failed = library.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(handle))
-        failed = failed or library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory))
+        failed = failed or getattr(library, question)(handle, ctypes.byref(answer))
+    except AttributeError:  # a driver that does not know the question
+        return False
     finally:
         library.nvmlShutdown()
-    return None if failed else int(memory.free)
+    return not failed
 
 
 def _load_nvml() -> Any:

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headstart.installing import PLACE, format_install
+
 
 class HeadstartError(Exception):
     """An error that the user can fix: one message of at most four parts."""
@@ -104,5 +106,5 @@ class MissingExtraError(HeadstartError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed",
-            fix=f"pip install 'headstart[{extra}]'",
+            fix=f"in {PLACE}: {format_install([extra])}",
         )

@@ -162,6 +162,9 @@ def test_on_paper_all_is_shown(page: Any, tmp_path: Path) -> None:
     assert all(page.locator(f"#study-{name}").is_visible() for name in SECTIONS)
     assert page.locator("#study-settings pre").is_visible()
     assert not page.locator("nav").is_visible()
+    drawn = page.locator("#study-arms figure")
+    shown = [drawn.nth(i).is_visible() for i in range(drawn.count())]
+    assert shown == [True, True, False, False]  # of the study's metric, at both sizes
     page.pdf(path=str(tmp_path / "page.pdf"))
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 

@@ -350,7 +350,7 @@ def test_a_missing_library_is_named(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
     message = _refused(study_in(tmp_path, arms={"a": {"method": "lora"}, "words": None}), capsys)
-    assert "pip install 'headstart[lora]'" in message
+    assert "pip install -c constraints.txt '.[lora]'" in message
 
 
 def test_an_adapter_without_its_base_says_where_it_should_be(

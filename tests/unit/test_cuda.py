@@ -38,6 +38,10 @@ class _Library:
         memory._obj.free = self.free[self._asked]
         return 0
 
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: Any, count: Any) -> int:  # noqa: N802
+        count._obj.value = 1_500
+        return 0
+
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -121,3 +125,16 @@ def test_what_the_fork_server_loads_asks_nothing_of_cuda() -> None:
     """A process that has asked cannot be forked into one that computes on a GPU."""
     done = subprocess.run([sys.executable, "-c", _WATCH], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_energy_of_the_gpu_in_use_is_the_drivers(
+    two_gpus: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(cuda, "_load_nvml", lambda: _Library({"GPU-u1": 0}))
+    assert cuda.read_joules() == 1.5
+    for library in (None, _Library({"GPU-u0": 0}), _Library({}, starts=False)):
+        monkeypatch.setattr(cuda, "_load_nvml", lambda library=library: library)
+        assert cuda.read_joules() is None
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert cuda.read_joules() is None

@@ -53,7 +53,7 @@ def test_study_error_prints_one_problem_a_line() -> None:
 def test_missing_extra_says_what_to_install() -> None:
     error = MissingExtraError("datasets", "hub", "data.hub")
     assert error.got == "data.hub needs the package 'datasets', which is not installed"
-    assert error.fix == "pip install 'headstart[hub]'"
+    assert error.fix == "in the folder of Headstart's source: pip install -c constraints.txt '.[hub]'"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from headstart.config.traits import get_task_traits
 from headstart.data.filled_sheets import FilledSheet, read_sheet
 from headstart.data.judging_sheets import write_sheet
 from headstart.errors import DataError, HeadstartError
-from headstart.os_faults import check_lookup
+from headstart.os_faults import MachineError, check_lookup
 from headstart.store.answer_columns import AnsweredPrompts, read_answered_prompts
-from headstart.store.judging_keys import read_judging_key, write_judging_key
+from headstart.store.judging_keys import JudgingKey, read_judging_key, write_judging_key
 from headstart.store.predictions import PREDICTIONS_FILE, PredictionReader
+from headstart.store.read_choices import write_read_choices
 from headstart.store.runs import RunStore
 from headstart.store.study_lock import hold_study_folder
 
@@ -77,6 +79,9 @@ def judge_pairs(
 def judge_read(out: str | Path, files: Sequence[str | Path]) -> Judgements:
     """The contrast that people's choices make, one file for each judge, all of the same sheet.
 
+    The choices are kept in the study's folder, in place of those read of this sheet before, and
+    `write_report` shows them.
+
     Example:
         print(headstart.judge_read("runs/faq", ["anna.csv", "ben.csv"]))
 
@@ -88,11 +93,25 @@ def judge_read(out: str | Path, files: Sequence[str | Path]) -> Judgements:
     paths = [Path(file) for file in files]
     filled = [read_sheet(path) for path in paths]
     _check_judges(filled)
-    key = read_judging_key(RunStore(Path(out)), filled[0].sheet, paths[0])
+    store = RunStore(Path(out))
+    key = read_judging_key(store, filled[0].sheet, paths[0])
     by_judge: dict[str, Choices] = {
         name: read_choices(sheet, key) for name, sheet in zip(_name_judges(paths), filled, strict=True)
     }
-    return contrast_judgements(", ".join(map(str, paths)), key, by_judge, tuple(_find_copies(paths)))
+    notes = tuple(_find_copies(paths))
+    found = contrast_judgements(", ".join(map(str, paths)), key, by_judge, notes)
+    return replace(found, notes=(*notes, *_keep_choices(store, key, by_judge, notes)))
+
+
+def _keep_choices(
+    store: RunStore, key: JudgingKey, by_judge: Mapping[str, Choices], notes: tuple[str, ...]
+) -> Iterator[str]:
+    """Write what was read into the study's folder, where `headstart report` finds it; says where it cannot,
+    for the reading itself needs no place to write."""
+    try:
+        write_read_choices(store, key, by_judge, notes)
+    except MachineError as error:
+        yield f"Not kept for headstart report: {error}"
 
 
 def _read_source(store: RunStore, arm: str, control: str | None, size: Size | None) -> PairSource:

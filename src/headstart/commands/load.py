@@ -50,6 +50,11 @@ def load(out: str | Path) -> Results:
         HeadstartError: there is no such folder, it is no study's, or of another version; a run's files were
             changed since.
     """
+    return open_results(out)[0]
+
+
+def open_results(out: str | Path) -> tuple[Results, PredictionReader]:
+    """As `load`, with what has read the predictions: who needs them too need not read them again."""
     store = _open_store(Path(out))
     study, read = store.read_study(), PredictionReader(store.get_run_folder)
     records = store.read_verified(study, read)
@@ -59,7 +64,7 @@ def load(out: str | Path) -> Results:
     findings = replace(findings, answers=collect_answers(findings, store.get_run_folder))
     anew = (*findings.warnings, *warn_of_collapsed(findings.outcomes))
     noted = (warning for warning in _read_warnings(store) if warning not in anew)
-    return Results(replace(findings, warnings=(*noted, *findings.warnings)), store.out)
+    return Results(replace(findings, warnings=(*noted, *findings.warnings)), store.out), read
 
 
 def _open_store(out: Path) -> RunStore:

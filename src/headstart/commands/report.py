@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from headstart.analysis.details.study_details import StudyDetails, read_details
 from headstart.analysis.results import Results
-from headstart.commands.load import load
+from headstart.commands.load import open_results
 from headstart.commands.report_folder import (
     PAGE_FILE,
     check_report_folder,
@@ -20,7 +19,7 @@ from headstart.commands.report_folder import (
 from headstart.errors import HeadstartError, OutputError
 from headstart.files import write_text
 from headstart.report.figures.draw_all import draw_figures
-from headstart.report.figures.figure import Figure, save_figure
+from headstart.report.figures.figure import Figure, prefix_names, save_figure
 from headstart.report.page.blocks import StudyPage
 from headstart.report.page.page import render_page
 from headstart.report.page.study_page import make_study_page
@@ -111,9 +110,9 @@ def _check_output(folder: Path, sources: Sequence[str | Path]) -> None:
 
 
 def _read(source: str | Path, *, with_texts: bool) -> StudyDetails:
-    results = load(source)
     tell_stage(f"reading predictions of {source}")
-    return read_details(results, with_texts=with_texts)
+    results, read = open_results(source)
+    return read_details(results, with_texts=with_texts, read=read)
 
 
 def _make_pages(
@@ -122,18 +121,9 @@ def _make_pages(
     """Each study's sections and figures; of several studies names begin with the study's."""
     for number, one in enumerate(details, 1):
         name = "study" if len(details) == 1 else f"study-{number}"
-        figures = draw_figures(one)
-        if len(details) > 1:
-            figures = tuple(_rename(figure, f"{name}-{figure.name}") for figure in figures)
+        with prefix_names("" if len(details) == 1 else f"{name}-"):
+            figures = draw_figures(one)
         yield make_study_page(one, figures, name=name, with_texts=with_texts), figures
-
-
-def _rename(figure: Figure, name: str) -> Figure:
-    """With ids that no other study's figure has: they begin with the figure's name."""
-    svg = figure.svg.replace(f'"{figure.name}-title {figure.name}-desc"', f'"{name}-title {name}-desc"')
-    for before in (' id="', ' href="#', "url(#"):
-        svg = svg.replace(f"{before}{figure.name}-", f"{before}{name}-")
-    return replace(figure, name=name, svg=svg)
 
 
 def _save_figures(figures: Sequence[Figure], folder: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from headstart.analysis.details.live import find_live_study, join_live_curves
 from headstart.analysis.details.study_details import read_details
 from headstart.commands.load import load
 from headstart.config.study import Study
+from headstart.config.trackers import read_settings
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import Corpus
 from headstart.errors import HeadstartError
@@ -92,7 +93,8 @@ class _LivePage:
         details = join_live_curves(read_details(results, with_texts=self._with_texts, load=self._load), live)
         study = make_study_page(details, draw_figures(details), with_texts=self._with_texts)
         is_held = find_holder(self._layout.out) is not None
-        now = make_live_section(live, results.study.metric, is_held=is_held)
+        has_events = "tensorboard" in read_settings(results.study.trackers)
+        now = make_live_section(live, results.study.metric, is_held=is_held, has_events=has_events)
         return render_page([replace(study, state="", sections=(now, *study.sections))], live_version=version)
 
     def _load(self, study: Study) -> Corpus:

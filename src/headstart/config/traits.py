@@ -38,6 +38,7 @@ class MethodTraits:
         artifact: what it saves of a pretrained arm; a random arm's base is nowhere else, and is saved whole.
         cheaper: the method to turn to where memory does not hold this one.
         label_kinds: those of the tasks that it can learn.
+        extra: the extra of ours that installs what it needs.
     """
 
     name: str
@@ -53,6 +54,7 @@ class MethodTraits:
     artifact: Artifact = "model"
     cheaper: str | None = None
     label_kinds: tuple[LabelKind, ...] = ("class", "label-set", "number", "conversation")
+    extra: str | None = None
 
     @property
     def is_tunable(self) -> bool:
@@ -158,7 +160,13 @@ _LABELLED: Final[tuple[LabelKind, ...]] = ("class", "label-set", "number")
 register_method(MethodTraits("full", "headstart.methods.full:FULL", 3e-5, freezes_base=False, cheaper="lora"))
 register_method(
     MethodTraits(
-        "lora", "headstart.methods.lora:LORA", 2e-4, section="lora", artifact="adapter", cheaper="qlora"
+        "lora",
+        "headstart.methods.lora:LORA",
+        2e-4,
+        section="lora",
+        artifact="adapter",
+        cheaper="qlora",
+        extra="lora",
     )
 )
 register_method(
@@ -169,6 +177,7 @@ register_method(
         section="lora",
         needs_pretrained=True,
         artifact="adapter",
+        extra="qlora",
     )
 )
 register_method(
@@ -186,7 +195,13 @@ register_method(
 )
 register_method(
     MethodTraits(
-        "peft", "headstart.methods.peft:PEFT", 2e-4, section="peft", artifact="adapter", cheaper="qlora"
+        "peft",
+        "headstart.methods.peft:PEFT",
+        2e-4,
+        section="peft",
+        artifact="adapter",
+        cheaper="qlora",
+        extra="lora",
     )
 )
 register_method(

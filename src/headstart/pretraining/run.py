@@ -33,6 +33,7 @@ from headstart.errors import TrainingError
 from headstart.events import EpochDone, OnEvent, StepDone, StepMeasured, ignore_events
 from headstart.interrupts import Deferred, defer_interrupts
 from headstart.pretraining.batches import BlockReader, StepBatch, draw_ahead
+from headstart.pretraining.block_masks import restore_masks
 from headstart.pretraining.flops import StepCost, count_step_cost, find_peak
 from headstart.pretraining.language_model import LanguageModel
 from headstart.pretraining.optimiser import make_optimiser, make_training
@@ -86,7 +87,7 @@ def pretrain_model(
     device = choose_device(settings.device)
     trainer = _make_trainer(settings, model, tokenizer, blocks, valid, device)
     trainer.folder, trainer.check_held = folder, check_held
-    trainer.on_event, trainer.run = on_event, _make_run(settings, name)
+    trainer.on_event, trainer.run = on_event, make_run(settings, name)
     with defer_interrupts() as deferred:
         trainer.train(deferred)
     record = trainer.describe()
@@ -101,7 +102,7 @@ def forget_state(folder: Path) -> None:
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 
-def _make_run(settings: PretrainingSettings, name: str) -> Run:
+def make_run(settings: PretrainingSettings, name: str) -> Run:
     """The pretraining as events and trackers know runs."""
     training = make_training(settings.training)
     return Run(name, "all", settings.seed, "full", name, False, training)
@@ -153,6 +154,7 @@ def _release(weights: Weights, model: Any) -> None:
     values = weights.layout.view_parameters(weights.values[0])
     for name, parameter in model.named_parameters():
         parameter.data = values[name].detach().clone().cpu()
+    restore_masks(model)
     model.to("cpu").eval()
 
 

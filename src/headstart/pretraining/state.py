@@ -89,7 +89,7 @@ def _refuse(file: Path, why: str) -> DamagedFileError:
         f"cannot be resumed from: {why}",
         where=str(file),
         expected="the state that headstart wrote for this pretraining",
-        fix="delete the file to begin anew, or name another folder: out=FOLDER",
+        fix="delete the file to train from the start, or name another folder: out=FOLDER",
     )
 
 

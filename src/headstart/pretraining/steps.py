@@ -18,6 +18,7 @@ from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.weights import Weights
 from headstart.pretraining.batches import BlockBatch, StepBatch
+from headstart.pretraining.block_masks import skip_empty_masks
 from headstart.pretraining.language_model import IGNORED, LanguageModel, sum_losses
 from headstart.seeds import derive_seed
 
@@ -39,6 +40,7 @@ class PassMaker:
     def __post_init__(self) -> None:
         setting = self.settings.training.compile
         if setting == "on" or (setting == "auto" and self.device.type == "cuda"):
+            skip_empty_masks(self.model.model)
             self._compiled = torch.compile(self._compute_wide, fullgraph=True, dynamic=False)
 
     @property

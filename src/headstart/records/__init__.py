@@ -23,6 +23,7 @@ from headstart.records.findings import (
 from headstart.records.looks import Look, Looks, StoppingRule
 from headstart.records.run import (
     CheckpointDigest,
+    Energy,
     EpochPoint,
     Estimate,
     Execution,
@@ -45,6 +46,7 @@ __all__ = [
     "Collapse",
     "CollapsedArm",
     "Contrast",
+    "Energy",
     "EpochPoint",
     "Estimate",
     "Execution",

@@ -208,9 +208,9 @@ class TierRow(Record):
 class ArmCost(Record):
     """What a run of an arm took, by the records of `n_runs` runs at one size.
 
-    `seconds` is the mean over runs; of those that trained together each has an equal part. `memory_bytes` is
-    the most that a process held which trained up to `together` of them at once, on a GPU what torch reserved
-    there. `parameters` are those trained. Null where no record tells.
+    `seconds` and `joules` are means over runs; of those that trained together each has an equal part.
+    `memory_bytes` is the most that a process held which trained up to `together` of them at once, on a GPU
+    what torch reserved there. `parameters` are those trained. Null where no record tells.
     """
 
     arm: str
@@ -219,6 +219,7 @@ class ArmCost(Record):
     seconds: float
     memory_bytes: int | None
     together: int = 1
+    joules: float | None = None
 
 
 class WorthRow(Record):

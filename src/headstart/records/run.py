@@ -101,6 +101,22 @@ class Sample(Record):
     stopped_after: bool
 
 
+class Energy(Record):
+    """What a run used by the machine's own counters, in joules: its process's equal part of what processor
+    packages (RAPL) and its GPU (NVML) used while it trained; null where a counter is not there to be read.
+
+    Of a run in a pack, what the whole pack used, as its `seconds` are. Memory and fans are not in it.
+    """
+
+    processor_joules: float | None = None
+    gpu_joules: float | None = None
+
+    @property
+    def joules(self) -> float:
+        """Of both together, as far as they are known."""
+        return (self.processor_joules or 0.0) + (self.gpu_joules or 0.0)
+
+
 class CheckpointDigest(Record):
     """What tells a checkpoint from others: `digest` stands for all that decides what it computes.
 
@@ -165,6 +181,7 @@ class RunRecord(Record):
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
     peak_device_memory_bytes: int | None = None
+    energy: Energy | None = None
     estimate: Estimate | None = None
     execution: Execution | None = None
     provenance: Provenance | None = None
@@ -185,6 +202,13 @@ class RunRecord(Record):
     def own_seconds(self) -> float:
         """Its equal part of the time of the runs that trained as one with it."""
         return self.seconds / (self.execution.pack_size if self.execution else 1)
+
+    @property
+    def own_joules(self) -> float | None:
+        """Likewise of their energy; None where no counter told it."""
+        if self.energy is None:
+            return None
+        return self.energy.joules / (self.execution.pack_size if self.execution else 1)
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         """What tells it from others, and how it ended: whole, a study's records are a million characters."""

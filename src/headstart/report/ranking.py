@@ -13,7 +13,7 @@ from headstart.report.answers import name_size
 from headstart.report.collapsed import MARK, qualify_arm
 from headstart.report.numbers import format_interval, format_margin, format_metric, get_unit
 from headstart.report.tables import TerminalTable, make_table
-from headstart.report.units import format_bytes
+from headstart.report.units import format_bytes, format_energy
 from headstart.wording import format_count, join_names
 
 #: Arms that a sentence names.
@@ -29,7 +29,11 @@ def make_ranking_table(ranking: Ranking | None) -> list[list[str]]:
     has_costs = bool(ranking.costs)
     head = ["ranking", "tier", "rank (95%)", ranking.metric.name]
     head += ["trained parameters", "time per run", "memory"] if has_costs else []
-    return [head, *(_format_row(row, ranking, has_costs=has_costs) for row in ranking.tiers)]
+    has_energy = any(cost.joules is not None for cost in ranking.costs.values())
+    head += ["energy per run"] * has_energy
+    rows = (_format_row(row, ranking, has_costs=has_costs) for row in ranking.tiers)
+    energy = ([_format_joules(ranking.costs.get(row.arm))] * has_energy for row in ranking.tiers)
+    return [head, *([*row, *joules] for row, joules in zip(rows, energy, strict=True))]
 
 
 def render_ranking_table(ranking: Ranking) -> TerminalTable:
@@ -81,6 +85,10 @@ def _format_cost(cost: ArmCost | None) -> list[str]:
 
 def _format_seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
+
+
+def _format_joules(cost: ArmCost | None) -> str:
+    return "-" if cost is None or cost.joules is None else format_energy(cost.joules)
 
 
 def _format_memory(cost: ArmCost) -> str:

@@ -1,4 +1,4 @@
-"""How amounts of memory and disk are written."""
+"""How amounts of memory, disk and energy are written."""
 
 from __future__ import annotations
 
@@ -10,3 +10,11 @@ def format_bytes(count: float) -> str:
             return f"{count:.0f} bytes" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.2f} GiB"
+
+
+def format_energy(joules: float) -> str:
+    """Energy in watt-hours, of 3,600 joules each: `1.5 Wh`, `0.042 Wh`, `2.31 kWh`."""
+    hours = joules / 3600
+    if hours >= 1000:
+        return f"{hours / 1000:.2f} kWh"
+    return f"{hours:.0f} Wh" if hours >= 100 else f"{hours:.2g} Wh"

@@ -54,6 +54,15 @@ class StudyLayout:
         """Which answer is whose in a sheet of paired answers."""
         return self.judging_folder / f"{sheet}.json"
 
+    def read_choices_file(self, sheet: str) -> Path:
+        """What judges chose in a sheet that was read back."""
+        return self.judgements_folder / f"{sheet}.json"
+
+    @property
+    def judgements_folder(self) -> Path:
+        """What holds the choices of each sheet that was read back."""
+        return self.out / "judgements"
+
     @property
     def judging_folder(self) -> Path:
         """What holds a key for each sheet of paired answers."""

@@ -40,7 +40,8 @@ def sweep_study_folder(layout: StudyLayout, done: Iterable[str]) -> None:
     """
     sweep_leftovers(layout.out, _OF_STUDY)
     sweep_leftovers(layout.own_folder, [layout.mark_file.name])
-    sweep_leftovers(layout.judging_folder, matching=_KEY_OF_SHEET)
+    for sheets in (layout.judging_folder, layout.judgements_folder):
+        sweep_leftovers(sheets, matching=_KEY_OF_SHEET)
     _sweep_ended(layout.ended_folder)
     models = layout.models_folder
     sweep_leftovers(models, [arm.name for arm in _list_folders(layout.runs_folder)], replaced=True)

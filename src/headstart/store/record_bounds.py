@@ -61,6 +61,9 @@ def _list_counts(record: RunRecord) -> Iterator[tuple[str, float]]:
     yield "seconds", record.seconds
     yield "peak_memory_bytes", record.peak_memory_bytes or 0
     yield "peak_device_memory_bytes", record.peak_device_memory_bytes or 0
+    if record.energy is not None:
+        yield "energy.processor_joules", record.energy.processor_joules or 0
+        yield "energy.gpu_joules", record.energy.gpu_joules or 0
     if record.parameters is not None:
         yield "parameters.total", record.parameters.total
         yield "parameters.trainable", record.parameters.trainable

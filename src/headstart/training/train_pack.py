@@ -30,6 +30,7 @@ from headstart.trackers.registry import PackTrackers
 from headstart.training.build import build_weights, make_context, make_members
 from headstart.training.curves import Curves
 from headstart.training.grouping import halve_pack
+from headstart.training.pack_energy import make_meter, measure_energy
 from headstart.training.resume import TrainingStateSaver
 from headstart.training.run_records import PackFinisher, make_failed_record, make_result_record
 
@@ -52,14 +53,15 @@ def train_pack(
     cuda.start_peak_memory()  # of a pack that was too large, it also gives back what its halves need
     started = time.perf_counter()
     smaller: list[Pack] = []
-    with PackTrackers(study.study, store, pack.runs) as trackers:
+    with make_meter(runs[0]) as meter, PackTrackers(study.study, store, pack.runs) as trackers:
         try:
             records = _run_methods(runs, store, workers, on_event, trackers)
         except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
             smaller = _cut_smaller(pack, error)
             records = [make_failed_record(prepared, error) for prepared in runs]
         if not smaller:
-            shared = _describe_pack(pack, time.perf_counter() - started)
+            energy = measure_energy(meter, workers)
+            shared = _describe_pack(pack, time.perf_counter() - started) | {"energy": energy}
             records = [trackers[record.key].end(record.model_copy(update=shared)) for record in records]
     if smaller:  # outside of the handler, whose error holds on to what filled the memory
         return [r for part in smaller for r in train_pack(part, study, store, workers, on_event)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 import headstart
+from headstart.analysis.details.read_judgements import read_judgements
 from headstart.analysis.judgements import Judgements
 from headstart.cli import main
 from headstart.errors import HeadstartError
@@ -341,3 +343,35 @@ def test_mistakes_on_the_command_line(
 def test_a_folder_without_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["judge", str(tmp_path), "--arm", "a", "-o", str(tmp_path / "p.csv")]) == 2
     assert "contains no study" in capsys.readouterr().err
+
+
+def test_what_was_read_is_kept_and_stands_on_the_page(tmp_path: Path, sheet: Path) -> None:
+    found = judge(tmp_path, fill_sheet(sheet, tmp_path / "anna.csv", prefer_good))
+    kept = read_judgements(RunStore(tmp_path / "out"))
+    assert [replace(one, source=found.source) for one in kept] == [found]
+    written = headstart.write_report(tmp_path / "out")
+    page = written.page.read_text(encoding="utf-8")
+    assert "Judged by people" in page
+    assert "tuned beats base" in page
+    assert {"judgements.csv", "judges.tex"} <= set(written.tables)
+
+
+def test_a_later_reading_replaces_the_former(tmp_path: Path, sheet: Path) -> None:
+    for name in ("anna", "ben"):
+        judge(tmp_path, fill_sheet(sheet, tmp_path / f"{name}.csv", prefer_good))
+    (kept,) = read_judgements(RunStore(tmp_path / "out"))
+    assert [one.name for one in kept.judges] == ["ben"]
+
+
+@pytest.mark.parametrize("changed", ["judging", "judgements"])
+def test_choices_that_do_not_fit_their_key_are_refused(tmp_path: Path, sheet: Path, changed: str) -> None:
+    judge(tmp_path, fill_sheet(sheet, tmp_path / "anna.csv", prefer_good))
+    (file,) = (tmp_path / "out" / changed).glob("*.json")
+    values = json.loads(file.read_text())
+    if changed == "judging":
+        values["rows"][0]["first"] = {"arm": "control", "control": "arm"}[values["rows"][0]["first"]]
+    else:
+        values["judges"][0]["choices"]["999"] = "1"
+    file.write_text(json.dumps(values))
+    with pytest.raises(HeadstartError, match=r"another key|rows that the sheet had not"):
+        read_judgements(RunStore(tmp_path / "out"))

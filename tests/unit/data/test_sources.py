@@ -215,7 +215,7 @@ def test_hub_data_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(MissingExtraError, match="'datasets'") as caught:
         load_rows(data(hub="org/x"))
-    assert caught.value.fix == "pip install 'headstart[hub]'"
+    assert caught.value.fix == "in the folder of Headstart's source: pip install -c constraints.txt '.[hub]'"
 
 
 @pytest.mark.parametrize("group", ["null", '""', "NaN"])

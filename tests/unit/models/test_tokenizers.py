@@ -54,7 +54,7 @@ def test_sentencepiece_is_named_where_it_is_needed(tmp_path: Path) -> None:
     with pytest.raises(MissingExtraError) as caught:
         read_tokenizer(str(folder), "model")
     assert "model/spm.model needs the package 'sentencepiece'" in str(caught.value)
-    assert "pip install 'headstart[sentencepiece]'" in str(caught.value)
+    assert "pip install -c constraints.txt '.[sentencepiece]'" in str(caught.value)
 
 
 def test_a_tokenizer_that_is_code_is_refused(tmp_path: Path) -> None:

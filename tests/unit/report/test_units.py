@@ -1,10 +1,10 @@
-"""Amounts of bytes as people write them."""
+"""Amounts of bytes and energy as people write them."""
 
 from __future__ import annotations
 
 import pytest
 
-from headstart.report.units import format_bytes
+from headstart.report.units import format_bytes, format_energy
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ from headstart.report.units import format_bytes
 )
 def test_the_unit_follows_the_number(count: int, text: str) -> None:
     assert format_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("joules", "text"),
+    [(0, "0 Wh"), (151.2, "0.042 Wh"), (5400, "1.5 Wh"), (360_000, "100 Wh"), (8_316_000, "2.31 kWh")],
+)
+def test_energy_is_in_watt_hours(joules: float, text: str) -> None:
+    assert format_energy(joules) == text

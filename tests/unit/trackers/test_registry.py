@@ -138,4 +138,6 @@ def test_a_missing_library_ends_the_study_before_anything_is_read(
     check_trackers(make_study(tmp_path))
     with pytest.raises(MissingExtraError, match="trackers: mlflow needs the package 'mlflow'") as caught:
         check_trackers(make_study(tmp_path, trackers=["tensorboard", "mlflow"]))
-    assert caught.value.fix == "pip install 'headstart[mlflow]'"
+    assert (
+        caught.value.fix == "in the folder of Headstart's source: pip install -c constraints.txt '.[mlflow]'"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headstart.analysis.study_runs import StudyRuns, list_cells
@@ -16,7 +16,7 @@ class ArmCosts:
 
     `seconds` is the mean of a judged run, `total_seconds` is of all its runs, `tuning_seconds` of those that
     chose settings. Memory is the most that a process held, and torch on a GPU. `parameters` and `trainable`
-    are of one model. None where no record tells.
+    are of one model. `joules` are of all its runs. None where no record tells, or of energy not all do.
     """
 
     arm: str
@@ -30,15 +30,21 @@ class ArmCosts:
     device_memory_bytes: int | None
     parameters: int | None
     trainable: int | None
+    joules: float | None = None
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Those of all arms. `devices` are what runs were computed on, each once."""
+    """Those of all arms. `devices` are what runs were computed on, each once.
+
+    `joules` are None where a run lacks them; `metered` says of what they are: processor, GPU, or both.
+    """
 
     arms: tuple[ArmCosts, ...]
     total_seconds: float
     devices: tuple[str, ...]
+    joules: float | None = None
+    metered: tuple[str, ...] = ()
 
 
 def sum_costs(runs: StudyRuns) -> Costs:
@@ -50,7 +56,27 @@ def sum_costs(runs: StudyRuns) -> Costs:
         if (of_cell := [record for record in ended if (record.arm, record.size) == (arm, size)])
     )
     devices = dict.fromkeys(record.execution.device for record in ended if record.execution)
-    return Costs(arms, sum(arm.total_seconds for arm in arms), tuple(devices))
+    return Costs(
+        arms,
+        sum(arm.total_seconds for arm in arms),
+        tuple(devices),
+        _sum_joules(ended),
+        tuple(_list_metered(ended)),
+    )
+
+
+def _sum_joules(records: Sequence[RunRecord]) -> float | None:
+    joules = [record.own_joules for record in records]
+    known = [one for one in joules if one is not None]
+    return sum(known) if known and len(known) == len(joules) else None
+
+
+def _list_metered(records: Sequence[RunRecord]) -> Iterator[str]:
+    told = [record.energy for record in records if record.energy]
+    if any(energy.processor_joules is not None for energy in told):
+        yield "processor"
+    if any(energy.gpu_joules is not None for energy in told):
+        yield "GPU"
 
 
 def _sum_arm(records: Sequence[RunRecord], judged: Sequence[RunRecord]) -> ArmCosts:
@@ -71,4 +97,5 @@ def _sum_arm(records: Sequence[RunRecord], judged: Sequence[RunRecord]) -> ArmCo
         or None,
         parameters=counted.total if counted else None,
         trainable=counted.trainable if counted else None,
+        joules=_sum_joules(records),
     )

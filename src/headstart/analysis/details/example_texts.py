@@ -9,6 +9,7 @@ from headstart.config.study import Study
 from headstart.data.corpus import Corpus, Text
 from headstart.errors import HeadstartError
 from headstart.records import RunRecord
+from headstart.wording import cut_text
 
 #: Characters of a text that are kept.
 MOST_CHARACTERS: Final = 500
@@ -39,4 +40,4 @@ def read_test_texts(
 
 def _cut(text: Text) -> str:
     whole = text if isinstance(text, str) else _BETWEEN.join(text)
-    return whole if len(whole) <= MOST_CHARACTERS else f"{whole[: MOST_CHARACTERS - 1]}…"
+    return cut_text(whole, MOST_CHARACTERS)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from headstart.config.extras import list_extras
 from headstart.config.load import dump_study
 from headstart.config.study import Study
+from headstart.installing import PLACE, format_install
 from headstart.records import RunRecord
 
 #: Whose versions are recorded.
@@ -21,8 +23,8 @@ class Origins:
     """What all records agree on, and where they do not each value once: `versions` by package, `platforms`,
     `processors`, `devices`, `precisions`, `commits`, `data_digests` and `checkpoint_digests` by arm.
 
-    `study_yaml` is the study as it was run, paths below the home folder written with `~`. `commands` make it
-    again.
+    `study_yaml` is the study as it was run, paths below the home folder written with `~`. `commands` install
+    what made it, and make it again.
     """
 
     versions: tuple[tuple[str, tuple[str, ...]], ...]
@@ -43,8 +45,9 @@ def find_origins(records: Sequence[RunRecord], study: Study) -> Origins:
     made = [record.provenance for record in records if record.provenance]
     computed = [record.execution for record in records if record.execution]
     arms = dict.fromkeys(record.arm for record in records)
+    versions = {name: _list_values(getattr(one, name) for one in made) for name in _PACKAGES}
     return Origins(
-        versions=tuple((name, _list_values(getattr(one, name) for one in made)) for name in _PACKAGES),
+        versions=tuple(versions.items()),
         platforms=_list_values(one.platform for one in made),
         processors=_list_values(one.processor for one in made),
         devices=_list_values(one.device for one in computed),
@@ -54,8 +57,15 @@ def find_origins(records: Sequence[RunRecord], study: Study) -> Origins:
         checkpoint_digests=tuple((arm, digests) for arm in arms if (digests := _list_digests(records, arm))),
         started=min((one.started for one in made), default=None),
         study_yaml=hide_home(dump_study(study)),
-        commands=("headstart run study.yaml",),
+        commands=(*_list_installing(versions["headstart"], study), "headstart run study.yaml"),
     )
+
+
+def _list_installing(made_by: Sequence[str], study: Study) -> tuple[str, ...]:
+    """Of the version that made all runs, from its source; of several, from none."""
+    if len(made_by) != 1:
+        return ()
+    return f"# in {PLACE}, version {made_by[0]}", format_install(list_extras(study))
 
 
 def _list_digests(records: Sequence[RunRecord], arm: str) -> tuple[str, ...]:

@@ -28,7 +28,9 @@ from headstart.analysis.details.examples import (
 from headstart.analysis.details.loss_curves import find_loss_curve
 from headstart.analysis.details.model_parts import ModelParts, find_model_parts
 from headstart.analysis.details.origins import Origins, find_origins
+from headstart.analysis.details.read_judgements import read_judgements
 from headstart.analysis.findings import Findings
+from headstart.analysis.judgements import Judgements
 from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.results import Results
 from headstart.analysis.study_runs import list_cells
@@ -59,6 +61,7 @@ class StudyDetails:
     costs: Costs
     origins: Origins
     model_parts: tuple[ModelParts, ...] = ()
+    judgements: tuple[Judgements, ...] = ()
 
 
 def read_details(
@@ -78,7 +81,7 @@ def read_details(
         read: gives a run's predictions, likewise.
 
     Raises:
-        DamagedFileError: predictions cannot be read.
+        DamagedFileError: predictions, or what judges chose, cannot be read.
     """
     findings, layout = results.findings, StudyLayout(results.out)
     study, reader = findings.study, read or PredictionReader(layout.get_run_folder)
@@ -100,6 +103,7 @@ def read_details(
         costs=sum_costs(findings),
         origins=find_origins(findings.records, study),
         model_parts=find_model_parts(findings, layout.get_arm_model_folder),
+        judgements=read_judgements(layout),
     )
 
 

@@ -13,7 +13,15 @@ from headstart.records import Contrast, Margin, StoppingRule
 from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import GRID, MUTED, ArmStyle
-from headstart.report.figures.rows import MOST_ROWS, Row, add_rows, measure_rows
+from headstart.report.figures.rows import (
+    MOST_ROWS,
+    Row,
+    add_rows,
+    describe_limit,
+    draw_row_grid,
+    draw_upright,
+    measure_rows,
+)
 from headstart.report.figures.words import describe_size, format_tick
 from headstart.report.intervals import format_ends, select_interval
 from headstart.report.numbers import format_interval, format_margin, format_metric, get_unit
@@ -56,13 +64,15 @@ def draw_contrast_rows(drawn: DrawnContrasts, styles: Mapping[str, ArmStyle]) ->
         axes = add_rows(canvas, [_head(drawn, row) for row in rows], label)
         axes.set_xlim(*find_limits([0.0, *_list_ends(drawn, rows)]))
         axes.xaxis.set_major_formatter(lambda value, _: format_tick(info, value))
+        draw_row_grid(axes, len(rows))
         _draw_zero(canvas, axes, drawn, metric)
         for i, row in enumerate(rows):
             _draw_row(canvas, axes, drawn, row, styles[row.arm], _HEIGHT - i)
         return make_figure(
             canvas,
             name_figure("contrasts", metric, size),
-            f"Differences in {metric} from the control{describe_size(size)}",
+            f"Differences in {metric} from the control{describe_size(size)}"
+            f"{describe_limit(len(rows), len(drawn.rows))}",
             " ".join(_describe(drawn, rows)),
             "contrasts",
             metric,
@@ -94,7 +104,8 @@ def _draw_zero(canvas: Canvas, axes: Axes, drawn: DrawnContrasts, metric: str) -
         half = margin.value / describe_metric(metric).points
         band = axes.axvspan(-half, half, color=GRID, alpha=0.6, linewidth=0)
         canvas.mark(band, tip=f"margin: {format_margin(metric, margin.value)}")
-    canvas.mark(axes.axvline(0, color=MUTED, linewidth=0.8), tip="no difference")
+    line = draw_upright(axes, [0.0], len(drawn.rows[:MOST_ROWS]), color=MUTED, linewidth=0.8, zorder=1.5)
+    canvas.mark(line, tip="no difference")
 
 
 def _draw_row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from headstart.analysis.details.study_details import StudyDetails
 from headstart.config.sizes import Size
@@ -20,7 +21,7 @@ from headstart.report.figures.tuning import draw_tuning
 #: Of metrics other than the study's only the last size, where all of them would be more figures than this.
 _MOST_PAIRS = 12
 #: Confusion matrices and grids of more cells than a reader looks at.
-_MOST_MATRICES = 12
+MOST_MATRICES: Final = 12
 
 
 def draw_figures(details: StudyDetails) -> tuple[Figure, ...]:
@@ -46,8 +47,8 @@ def _draw_each(details: StudyDetails, styles: dict[str, ArmStyle]) -> Iterator[F
         draw_labels(findings, metric, styles) for metric in dict.fromkeys(metric for metric, _ in pairs)
     )
     tuned = dict.fromkeys((row.arm, row.size) for row in findings.grid_rows)
-    yield from (draw_tuning(findings, arm, size, styles) for arm, size in list(tuned)[-_MOST_MATRICES:])
-    yield from (draw_confusion(one, styles) for one in details.confusions[-_MOST_MATRICES:])
+    yield from (draw_tuning(findings, arm, size, styles) for arm, size in list(tuned)[-MOST_MATRICES:])
+    yield from (draw_confusion(one, styles) for one in details.confusions[-MOST_MATRICES:])
     yield from (draw_calibration(details.calibrations, size, styles) for size in sizes)
     yield from (draw_cost(details.costs, findings, size, styles) for size in sizes)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -16,6 +19,7 @@ Section = Literal[
 ]
 #: Files of a figure, by the ends of their names.
 FORMATS: Final = ("svg", "png", "pdf")
+_PREFIX: Final = ContextVar("prefix of figures' names", default="")
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,18 @@ def save_figure(figure: Figure, folder: Path) -> tuple[Path, ...]:
 
 
 def name_figure(*parts: object) -> str:
-    """The stem of a figure's files: `curves-macro-f1-all`."""
-    return re.sub(r"[^a-z0-9]+", "-", "-".join(map(str, parts)).lower()).strip("-")
+    """The stem of a figure's files: `curves-macro-f1-all`, after the prefix of `prefix_names`."""
+    return _PREFIX.get() + re.sub(r"[^a-z0-9]+", "-", "-".join(map(str, parts)).lower()).strip("-")
+
+
+@contextmanager
+def prefix_names(prefix: str) -> Iterator[None]:
+    """Have names of figures that are drawn meanwhile, and so all ids in them, begin with `prefix`."""
+    token = _PREFIX.set(prefix)
+    try:
+        yield
+    finally:
+        _PREFIX.reset(token)
 
 
 def make_figure(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from headstart.report.figures.canvas import WIDTH, Canvas, draw_grid
-from headstart.report.figures.palette import MUTED
+from headstart.report.figures.canvas import WIDTH, Canvas
+from headstart.report.figures.palette import GRID, MUTED
 from headstart.report.figures.words import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 _ROW: Final = 27.0
+#: Of a row's height, what its line of text takes.
+_TEXT: Final = 0.38
 _SIDE: Final = 5.0
 _BOTTOM: Final = 26.0
 #: Characters in the line above a row.
@@ -31,6 +35,11 @@ class Row:
     text: str
 
 
+def describe_limit(shown: int, count: int) -> str:
+    """`, first 40 of 52`; nothing where all are shown."""
+    return f", first {shown} of {count:,}" if shown < count else ""
+
+
 def measure_rows(count: int) -> float:
     """The height of a canvas with that many rows, in points."""
     return _BOTTOM + _ROW * count + 3
@@ -43,10 +52,28 @@ def add_rows(canvas: Canvas, rows: Sequence[Row], label: str) -> Axes:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(label, labelpad=2)
-    draw_grid(axes, "x")
     for i, row in enumerate(rows):
         _write_row(canvas, row, canvas.height - 3 - _ROW * i)
     return axes
+
+
+def draw_row_grid(axes: Axes, count: int) -> None:
+    """Faint lines at the ticks that are in sight, once the axis has its limits."""
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    draw_upright(axes, ticks, count, color=GRID, linewidth=0.4, zorder=0.5)
+
+
+def draw_upright(axes: Axes, places: Iterable[float], count: int, **style: Any) -> Line2D:
+    """Lines from top to bottom, broken where rows have their texts, which no line is to cross."""
+    x, y = list[float](), list[float]()
+    for place in places:
+        for row in range(count):
+            x += [place, place, math.nan]
+            y += [-row - _TEXT, -row - 1.0, math.nan]
+    (line,) = axes.plot(x, y, **style)
+    line.set_clip_on(False)
+    return line
 
 
 def _write_row(canvas: Canvas, row: Row, top: float) -> None:

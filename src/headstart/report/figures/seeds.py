@@ -12,7 +12,15 @@ from headstart.records import RunRecord, SummaryRow
 from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import INK, MUTED, ArmStyle
-from headstart.report.figures.rows import MOST_ROWS, Row, add_rows, measure_rows
+from headstart.report.figures.rows import (
+    MOST_ROWS,
+    Row,
+    add_rows,
+    describe_limit,
+    draw_row_grid,
+    draw_upright,
+    measure_rows,
+)
 from headstart.report.figures.words import describe_size, format_tick, label_axis
 from headstart.report.numbers import format_interval, format_metric, format_score
 from headstart.wording import format_count
@@ -26,7 +34,8 @@ _DOTS, _INTERVAL = -0.49, -0.69
 
 def draw_seeds(findings: Findings, metric: str, size: Size, styles: Mapping[str, ArmStyle]) -> Figure | None:
     """Test scores of one metric at one size; None where there are none."""
-    rows = [row for row in findings.summary if (row.metric, row.size) == (metric, size)][:MOST_ROWS]
+    of_all = [row for row in findings.summary if (row.metric, row.size) == (metric, size)]
+    rows = of_all[:MOST_ROWS]
     values = [score for row in rows for score in _list_scores(findings, row).values()]
     if not is_drawable(values):
         return None
@@ -37,16 +46,21 @@ def draw_seeds(findings: Findings, metric: str, size: Size, styles: Mapping[str,
         ends = [end for row in rows for end in _clip_ends(row) or ()]
         axes.set_xlim(*find_limits([*values, *ends, *([] if reference is None else [reference])]))
         axes.xaxis.set_major_formatter(lambda value, _: format_tick(info, value))
+        draw_row_grid(axes, len(rows))
         if reference is not None and findings.reference is not None:
             _draw_reference(
-                canvas, axes, reference, f"{findings.reference.name}: {format_score(metric, reference)}"
+                canvas,
+                axes,
+                reference,
+                len(rows),
+                f"{findings.reference.name}: {format_score(metric, reference)}",
             )
         for i, row in enumerate(rows):
             _draw_row(canvas, axes, findings, row, styles[row.arm], i)
         return make_figure(
             canvas,
             name_figure("seeds", metric, size),
-            f"Test {metric} of every seed{describe_size(size)}",
+            f"Test {metric} of every seed{describe_size(size)}{describe_limit(len(rows), len(of_all))}",
             " ".join(_describe(findings, rows, reference)),
             "seeds",
             metric,
@@ -73,8 +87,10 @@ def _clip_ends(row: SummaryRow) -> tuple[float, float] | None:
     return max(row.seeds_low, lowest), min(row.seeds_high, highest)
 
 
-def _draw_reference(canvas: Canvas, axes: Axes, value: float, tip: str) -> None:
-    canvas.mark(axes.axvline(value, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2))), tip=tip)
+def _draw_reference(canvas: Canvas, axes: Axes, value: float, n_rows: int, tip: str) -> None:
+    dashes = (0, (2, 2))
+    line = draw_upright(axes, [value], n_rows, color=MUTED, linewidth=0.8, linestyle=dashes, zorder=1.5)
+    canvas.mark(line, tip=tip)
 
 
 def _draw_row(

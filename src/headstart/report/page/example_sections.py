@@ -28,7 +28,8 @@ def list_example_sections(material: PageMaterial) -> Iterator[Section]:
 
 
 def _list_classes(material: PageMaterial) -> Iterator[Block]:
-    yield from material.list_figures("classes")
+    count = len(material.details.confusions)
+    yield from material.list_last_figures("classes", count, "confusion matrices")
     yield from _list_scores(material)
     yield from _list_agreements(material)
     yield from material.list_figures("calibration")

@@ -8,14 +8,20 @@ from headstart.report.numbers import format_metric
 from headstart.report.page.blocks import Block, PageTable, Section, Sentences
 from headstart.wording import format_count
 
+#: Curves of a run under way are read from TensorBoard's files alone.
+_NO_EVENTS = "The study has no tracker tensorboard: a run's curves are shown once it has ended."
 
-def make_live_section(live: LiveStudy, metric: str, *, is_held: bool) -> Section:
+
+def make_live_section(live: LiveStudy, metric: str, *, is_held: bool, has_events: bool = True) -> Section:
     """How far the study is.
 
     Args:
         is_held: some process trains it now.
+        has_events: runs write what curves under way are read from.
     """
     blocks: list[Block] = [Sentences(tuple(_describe(live, is_held=is_held)), leads=True)]
+    if not has_events:
+        blocks.append(Sentences((_NO_EVENTS,)))
     if live.under_way:
         blocks.append(_make_table(live, metric))
     return Section("now", "Now", tuple(blocks))

@@ -13,8 +13,9 @@ from headstart.analysis.findings import Findings
 from headstart.analysis.findings_comparison import compare_findings
 from headstart.config.study import Study
 from headstart.report.comparison_tables import name_tables
+from headstart.report.figures.draw_all import MOST_MATRICES
 from headstart.report.named_tables import NamedTable
-from headstart.report.page.blocks import PageFigure, PageTable
+from headstart.report.page.blocks import PageFigure, PageTable, Sentences
 
 if TYPE_CHECKING:
     from headstart.report.figures.figure import Figure
@@ -70,6 +71,13 @@ class PageMaterial:
     def list_figures(self, *sections: str) -> Iterator[PageFigure]:
         """Those that are drawn for these sections."""
         return (PageFigure(figure) for figure in self.figures if figure.section in sections)
+
+    def list_last_figures(self, section: str, count: int, what: str) -> Iterator[PageFigure | Sentences]:
+        """Those of a section that has `count` to show, and where only the last are drawn, how many."""
+        drawn = list(self.list_figures(section))
+        yield from drawn
+        if 0 < len(drawn) < count and len(drawn) == MOST_MATRICES:
+            yield Sentences((f"Drawn: the last {len(drawn)} of {count:,} {what}.",))
 
     def list_tables(self, *names: str) -> Iterator[PageTable]:
         """The tables of `headstart compare` with these names, by each metric."""

@@ -58,7 +58,6 @@ def _cut(digests: tuple[str, ...]) -> tuple[str, ...]:
 def _list_commands(material: PageMaterial) -> Iterator[Block]:
     origins = material.details.origins
     made_by = dict(origins.versions).get("headstart", ())
-    install = [f"pip install headstart=={made_by[0]}"] if len(made_by) == 1 else []
     label = "With the study file above as study.yaml, and the data and checkpoint where it says"
-    yield Code(label, "\n".join((*install, *origins.commands)))
+    yield Code(label, "\n".join(origins.commands))
     yield Code("BibTeX", format_citation(made_by[0] if len(made_by) == 1 else None))

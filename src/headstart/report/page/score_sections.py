@@ -64,7 +64,8 @@ def _list_tuning(material: PageMaterial) -> Iterator[Block]:
     findings = material.findings
     if not findings.grid_rows:
         return
-    yield from material.list_figures("tuning")
+    count = len({(row.arm, row.size) for row in findings.grid_rows})
+    yield from material.list_last_figures("tuning", count, "grids")
     yield make_page_table("tuning", render_grid_table(findings), material.arms)
     ends = tuple(warning.message for warning in findings.warnings if warning.kind == "grid-edge")
     if ends:

@@ -10,6 +10,7 @@ from headstart.analysis.results import Results
 from headstart.report.figures.palette import VARIABLES, style_arms
 from headstart.report.page.blocks import Section, StudyPage
 from headstart.report.page.example_sections import list_example_sections
+from headstart.report.page.judgement_section import list_judgement_sections
 from headstart.report.page.material import PageMaterial
 from headstart.report.page.origin_sections import list_origin_sections
 from headstart.report.page.score_sections import list_question_sections, list_score_sections
@@ -50,6 +51,7 @@ def _list_sections(material: PageMaterial) -> Iterator[Section]:
     yield from list_question_sections(material)
     yield from training[1:]
     yield from list_example_sections(material)
+    yield from list_judgement_sections(material)
     yield from list_cost_sections(material)
     yield from list_origin_sections(material)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headstart.analysis.details.costs import ArmCosts
+from headstart.analysis.details.costs import ArmCosts, Costs
 from headstart.analysis.details.model_parts import ModelParts
 from headstart.records import format_duration
 from headstart.report.page.blocks import Block, PageTable, Section, Sentences
 from headstart.report.page.material import PageMaterial
 from headstart.report.params import PLACES
-from headstart.report.units import format_bytes
+from headstart.report.units import format_bytes, format_energy
 from headstart.wording import format_count, join_names
 
 _NONE = "-"
@@ -75,18 +75,29 @@ def _list_costs(material: PageMaterial) -> Iterator[Block]:
         return
     n_runs = sum(row.n_runs + row.n_tuning_runs for row in costs.arms)
     where = f" on {join_names(costs.devices)}" if costs.devices else ""
-    yield Sentences((f"{format_count(n_runs, 'run')} took {format_duration(costs.total_seconds)}{where}.",))
+    took = f"{format_count(n_runs, 'run')} took {format_duration(costs.total_seconds)}{where}."
+    yield Sentences((took, *_tell_energy(costs)))
     yield from material.list_figures("cost")
     yield _make_cost_table(material)
+
+
+def _tell_energy(costs: Costs) -> Iterator[str]:
+    if costs.joules is not None:
+        of = join_names([f"the {name}" for name in costs.metered])
+        yield f"Energy of {of}, by the machine's own counters: {format_energy(costs.joules)}."
 
 
 def _make_cost_table(material: PageMaterial) -> PageTable:
     costs = material.details.costs
     has_tuning = any(row.n_tuning_runs for row in costs.arms)
     has_gpu = any(row.device_memory_bytes for row in costs.arms)
+    has_energy = any(row.joules is not None for row in costs.arms)
     head = ["arm", "runs", "time per run", "time in all"]
     head += ["tuning runs", "time for tuning"] * has_tuning + ["memory"] + ["GPU memory"] * has_gpu
-    rows = ((_format_cost(row, has_tuning=has_tuning, has_gpu=has_gpu), row.size) for row in costs.arms)
+    head += ["energy in all"] * has_energy
+    made = (_format_cost(row, has_tuning=has_tuning, has_gpu=has_gpu) for row in costs.arms)
+    energy = ([_format_joules(row.joules)] * has_energy for row in costs.arms)
+    rows = ((made_of + e, row.size) for made_of, e, row in zip(made, energy, costs.arms, strict=True))
     caption = "What runs took: the mean time of a run that is evaluated, and the most memory of a process."
     return material.make_table("cost", caption, head, rows)
 
@@ -100,6 +111,10 @@ def _format_cost(row: ArmCosts, *, has_tuning: bool, has_gpu: bool) -> list[str]
 
 def _format_seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
+
+
+def _format_joules(joules: float | None) -> str:
+    return _NONE if joules is None else format_energy(joules)
 
 
 def _format_memory(count: int | None) -> str:

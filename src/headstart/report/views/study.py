@@ -22,7 +22,7 @@ from headstart.wording import format_count
 
 #: Columns of a run that are no figures; what a record holds beside these is in `to_dict`.
 _PLACE: Final = ("arm", "size", "seed")
-_COSTS: Final = ("seconds", "peak_memory_bytes", "peak_device_memory_bytes")
+_COSTS: Final = ("seconds", "peak_memory_bytes", "peak_device_memory_bytes", "own_joules")
 
 
 def _summarise_plan(plan: Plan) -> str:

@@ -154,6 +154,11 @@ def test_origins_hide_the_home_folder(tmp_path: Path, monkeypatch: pytest.Monkey
     assert str(tmp_path) not in origins.study_yaml
     assert "~/train.csv" in origins.study_yaml
     assert dict(origins.versions)["torch"] == ("2.13.0",)
+    assert origins.commands == (
+        "# in the folder of Headstart's source, version 0.1.0",
+        "pip install -c constraints.txt .",
+        "headstart run study.yaml",
+    )
     assert dict(origins.checkpoint_digests) == {"a": ("files-2:abc",), "b": ("files-2:abc",)}
 
 
@@ -171,3 +176,15 @@ def test_a_folder_without_predictions_gives_what_it_can(tmp_path: Path) -> None:
 def forget_files(file: Path) -> None:
     values = json.loads(file.read_text())
     file.write_text(json.dumps(values | {"files": {}, "digest": None}))
+
+
+def test_energy_is_summed_where_every_run_tells_it(tmp_path: Path) -> None:
+    write_study(tmp_path, right=RIGHT)
+    files = sorted((tmp_path / "out/runs/a").rglob("record.json"))
+    for file, joules in zip(files, (7200.0, 3600.0), strict=True):
+        values = json.loads(file.read_text())
+        energy = {"processor_joules": joules, "gpu_joules": None}
+        file.write_text(json.dumps(values | {"energy": energy, "files": {}, "digest": None}))
+    costs = read_details(headstart.load(tmp_path / "out")).costs
+    assert [(arm.arm, arm.joules) for arm in costs.arms[:2]] == [("a", 5400.0), ("b", None)]  # two in a pack
+    assert (costs.joules, costs.metered) == (None, ("processor",))

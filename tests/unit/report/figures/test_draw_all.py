@@ -21,9 +21,11 @@ from headstart.records import GridRow, SummaryRow, WorthRow
 from headstart.report.figures.confusion import draw_confusion
 from headstart.report.figures.curves import draw_curve, draw_loss
 from headstart.report.figures.draw_all import draw_figures
-from headstart.report.figures.figure import Figure, save_figure
+from headstart.report.figures.figure import Figure, prefix_names, save_figure
 from headstart.report.figures.labels import draw_labels
 from headstart.report.figures.palette import ARM_COLOURS, style_arms
+from headstart.report.figures.rows import MOST_ROWS
+from headstart.report.figures.seeds import draw_seeds
 from headstart.report.figures.tuning import draw_tuning
 from studies import findings_of
 
@@ -235,3 +237,39 @@ def test_no_two_arms_look_alike() -> None:
     looks = {(style.colour, style.marker, style.dashes) for style in styles.values()}
     assert len(looks) == 40
     assert styles["arm-3"].colour == ARM_COLOURS[0]
+
+
+def _list_upright_lines(root: ET.Element) -> list[tuple[float, float]]:
+    """From where to where lines go straight up, whatever they are of."""
+    paths = " ".join(node.get("d", "") for node in root.iter(f"{_SVG}path"))
+    points = re.findall(r"M(-?[\d.]+) (-?[\d.]+)L(-?[\d.]+) (-?[\d.]+)", paths)
+    return [(float(a), float(b)) for x, a, other, b in points if x == other]
+
+
+@pytest.mark.parametrize("section", ["seeds", "contrasts"])
+def test_no_line_goes_through_the_text_of_a_row(figures: dict[str, Figure], section: str) -> None:
+    root = _read(next(figure for figure in figures.values() if figure.section == section))
+    written = [float(str(node.get("y"))) for node in root.iter(f"{_SVG}text") if node.get("font-weight")]
+    lines = _list_upright_lines(root)
+    assert len(written) >= 2
+    assert len(lines) > len(written)  # zero and the grid, once in each row
+    middle = [y - 2.5 for y in written]
+    assert not [y for y in middle for ends in lines if min(ends) <= y <= max(ends)]
+
+
+def test_a_prefix_begins_names_and_all_ids() -> None:
+    findings = findings_of({"random": (0.6, 0.62), "pretrained": (0.8, 0.78)})
+    with prefix_names("study-2-"):
+        figure = draw_seeds(findings, "accuracy", "all", style_arms(["random", "pretrained"], "random"))
+    ids = [str(node.get("id")) for node in _read(figure).iter() if node.get("id")]
+    assert figure is not None
+    assert figure.name == "study-2-seeds-accuracy-all"
+    assert ids
+    assert all(one.startswith(figure.name) for one in ids)
+
+
+def test_a_figure_of_too_many_rows_says_so() -> None:
+    scores = {f"arm-{i}": (0.5 + i / 200, 0.51 + i / 200) for i in range(MOST_ROWS + 2)}
+    figure = draw_seeds(findings_of(scores), "accuracy", "all", style_arms(list(scores), "arm-0"))
+    assert figure is not None
+    assert figure.title == "Test accuracy of every seed, first 40 of 42"
