@@ -110,7 +110,7 @@ def test_more_text_may_hold_nothing_that_is_evaluated(
     more.write_text(f"a film nobody saw\n {test}  \n", encoding="utf-8")
     assert main(["run", str(file)]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "adapt.text: document 2 is a text of valid or test" in said
+    assert "adapt.text: document 2 is an example of valid or test" in said
     assert "Traceback" not in said
 
 

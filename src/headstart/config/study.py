@@ -129,7 +129,8 @@ class Study(Section):
     )
     adapt: Adapt = Field(
         default=Adapt(),
-        description="How arms with init: adapted are first pretrained on the training texts, without labels.",
+        description="How arms with init: adapted are first pretrained, on all training examples "
+        "without their labels.",
     )
     prompts: Prompts = Field(
         default=Prompts(), description="How prompts are written and what is learnt; for task instruction."

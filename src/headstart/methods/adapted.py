@@ -77,14 +77,19 @@ class AdaptationTexts:
             if self.held_out is None or self.held_out.holds(text):
                 yield text
 
+    def check_unchanged(self) -> None:
+        """See that the files of `adapt.text` are those whose digest was taken."""
+        if self.more:
+            self.more.check_unchanged()
+
     def _iterate_all(self) -> Iterator[str]:
         yield from self.training.iterate()
         for number, text in enumerate(self.more.iterate() if self.more else (), 1):
             if _make_key(text) in self.unseen:
                 raise DataError(
-                    f"document {number:,} is a text of valid or test: {text[:60]!r}",
+                    f"document {number:,} is an example of valid or test: {text[:60]!r}",
                     where="adapt.text",
-                    expected="texts that no part evaluates on",
+                    expected="texts that neither part has",
                     fix="take the texts of valid and test out of the files",
                 )
             yield text
