@@ -21,6 +21,7 @@ SECTIONS: Final = {
     "key of `data.split`": "Split",
     "key of an arm": "Arm",
     "key of `init`": "PartialStart",
+    "key of `adapt`": "Adapt",
     "key of `lora`": "Lora",
     "key of `probe`": "Probe",
     "key of `training`": "Training",
