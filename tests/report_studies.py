@@ -47,6 +47,7 @@ def write_report_study(
     failed: Sequence[str] = (),
     metrics: Sequence[str] = ("accuracy",),
     n_parameters: int = 1000,
+    n_trainable: int = 40,
     **keys: Any,
 ) -> Path:
     """A study's folder with records, curves and predictions; gives it.
@@ -56,7 +57,7 @@ def write_report_study(
         texts: what test texts end in, in turn.
         failed: keys of runs that failed.
         metrics: that records have, of accuracy and loss.
-        n_parameters: of each model.
+        n_parameters: of each model, of which `n_trainable` train.
     """
     _write_data(folder, labels, texts)
     study = Study.model_validate(
@@ -77,7 +78,7 @@ def write_report_study(
         for place, arm in enumerate(study.arms):
             for seed in study.seeds[: seeds if done is None else done]:
                 record = _make_record(arm, size, seed, corpus, epochs, place, metrics).model_copy(
-                    update={"parameters": Parameters(total=n_parameters, trainable=40)}
+                    update={"parameters": Parameters(total=n_parameters, trainable=n_trainable)}
                 )
                 is_failed = record.key in failed
                 _write_run(store, _fail(record) if is_failed else record, corpus, place)
