@@ -112,7 +112,8 @@ def _make_record(
     known = {"accuracy": test, "loss": -test * math.log(SURE) - (1 - test) * math.log(other)}
     scores = {metric: known[metric] for metric in metrics}
     points = tuple(_make_point(i, epochs, scores) for i in range(epochs))
-    values = {"arm": arm, "size": size, "seed": seed, "status": "done", "train_examples": 60}
+    values = {"arm": arm, "size": size, "seed": seed, "status": "done"}
+    values["train_examples"] = 60 if size == "all" else size
     return RunRecord.model_validate(
         values | {"valid": scores, "test": scores} | _describe_making(corpus)
     ).model_copy(update={"epochs": points, "best_epoch": epochs})

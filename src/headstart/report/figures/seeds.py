@@ -116,7 +116,13 @@ def _draw_row(
 
 
 def _draw_seed(
-    canvas: Canvas, axes: Axes, findings: Findings, run: RunRecord, metric: str, style: ArmStyle, height: float
+    canvas: Canvas,
+    axes: Axes,
+    findings: Findings,
+    run: RunRecord,
+    metric: str,
+    style: ArmStyle,
+    height: float,
 ) -> None:
     score = (run.test or {}).get(metric)
     if score is None:
