@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,12 @@ def test_predictions_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     out = write_report_study(tmp_path, seeds=2, metrics=("accuracy", "loss"))
     read: list[Path] = []
     read_file = predictions._read_file
-    monkeypatch.setattr(predictions, "_read_file", lambda file: (read.append(file), read_file(file))[1])
+
+    def count(file: Path) -> Any:
+        read.append(file)
+        return read_file(file)
+
+    monkeypatch.setattr(predictions, "_read_file", count)
     headstart.write_report(out)
     assert sorted(read) == sorted(out.rglob("predictions.parquet"))
     assert len(read) == 4

@@ -14,8 +14,8 @@ from headstart.report.tables import TerminalTable
 if TYPE_CHECKING:
     from headstart.report.figures.figure import Figure
 
-#: A figure at the beginning of a cell, perhaps behind the mark of what is chosen: what the cell is sorted by.
-_NUMBER: Final = re.compile(r"(?:\* |<)?([-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)(?![\w])")
+#: A figure at the beginning of a cell, perhaps behind a mark, or a bound: what the cell is sorted by.
+_NUMBER: Final = re.compile(r"(?:\* |<|over |under )?([-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)(?![\w])")
 _UNITS: Final = {"s": 1, "min": 60, "h": 3600, "bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 #: Times and memory, which tables have in several units.
 _AMOUNT: Final = re.compile(rf"(\d+(?:\.\d+)?) ({'|'.join(_UNITS)})\b")
