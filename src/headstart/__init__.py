@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from headstart.commands.explain import explain_lora as explain_lora
     from headstart.commands.export import ExportedModel as ExportedModel
     from headstart.commands.export import export as export
+    from headstart.commands.export_fairseq import export_fairseq as export_fairseq
+    from headstart.commands.export_fairseq_data import ExportedData as ExportedData
+    from headstart.commands.export_fairseq_data import export_fairseq_data as export_fairseq_data
     from headstart.commands.generate import generate as generate
     from headstart.commands.generate import generate_file as generate_file
+    from headstart.commands.import_ import import_fairseq as import_fairseq
     from headstart.commands.init import init as init
     from headstart.commands.judge import judge_pairs as judge_pairs
     from headstart.commands.judge import judge_read as judge_read
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from headstart.commands.predict import predict as predict
     from headstart.commands.predict_texts import TextPredictions as TextPredictions
     from headstart.commands.predict_texts import predict_texts as predict_texts
+    from headstart.commands.pretrain import pretrain as pretrain
     from headstart.commands.push import push as push
     from headstart.commands.report import write_report as write_report
     from headstart.commands.run import run as run
@@ -51,6 +56,8 @@ if TYPE_CHECKING:
     from headstart.commands.watch import watch as watch
     from headstart.config.arm_section import Lora as Lora
     from headstart.config.load import load_study as load_study
+    from headstart.config.load_pretraining import load_pretraining as load_pretraining
+    from headstart.config.pretraining import Pretraining as Pretraining
     from headstart.config.study import Study as Study
     from headstart.engine.generate import Answer as Answer
     from headstart.engine.generate import GenerationConfig as GenerationConfig
@@ -61,6 +68,9 @@ if TYPE_CHECKING:
     from headstart.loopback import LoopbackServer as LoopbackServer
     from headstart.models.accounting.sizes import LoraExplanation as LoraExplanation
     from headstart.models.accounting.sizes import ModelSize as ModelSize
+    from headstart.models.fairseq.exported import ExportedCheckpoint as ExportedCheckpoint
+    from headstart.models.fairseq.imported import ImportedModel as ImportedModel
+    from headstart.models.pretrained_model import PretrainedModel as PretrainedModel
     from headstart.models.pushed_model import PushedModel as PushedModel
     from headstart.planning.plan import Plan as Plan
     from headstart.report.page.written import WrittenReport as WrittenReport
@@ -72,9 +82,12 @@ if TYPE_CHECKING:
 _HOME = {
     "Answer": "headstart.engine.generate",
     "Comparison": "headstart.analysis.comparison",
+    "ExportedCheckpoint": "headstart.models.fairseq.exported",
+    "ExportedData": "headstart.commands.export_fairseq_data",
     "ExportedModel": "headstart.commands.export",
     "GenerationConfig": "headstart.engine.generate",
     "HeadstartError": "headstart.errors",
+    "ImportedModel": "headstart.models.fairseq.imported",
     "Judgements": "headstart.analysis.judgements",
     "JudgingSheet": "headstart.analysis.answer_pairs",
     "Leaderboard": "headstart.analysis.power",
@@ -84,6 +97,8 @@ _HOME = {
     "ModelSize": "headstart.models.accounting.sizes",
     "Plan": "headstart.planning.plan",
     "PowerAnalysis": "headstart.analysis.power",
+    "PretrainedModel": "headstart.models.pretrained_model",
+    "Pretraining": "headstart.config.pretraining",
     "PushedModel": "headstart.models.pushed_model",
     "Results": "headstart.analysis.results",
     "Stack": "headstart.engine.stacked_model",
@@ -97,12 +112,16 @@ _HOME = {
     "compare_studies": "headstart.commands.compare_studies",
     "explain_lora": "headstart.commands.explain",
     "export": "headstart.commands.export",
+    "export_fairseq": "headstart.commands.export_fairseq",
+    "export_fairseq_data": "headstart.commands.export_fairseq_data",
     "generate": "headstart.commands.generate",
     "generate_file": "headstart.commands.generate",
+    "import_fairseq": "headstart.commands.import_",
     "init": "headstart.commands.init",
     "judge_pairs": "headstart.commands.judge",
     "judge_read": "headstart.commands.judge",
     "load": "headstart.commands.load",
+    "load_pretraining": "headstart.config.load_pretraining",
     "load_study": "headstart.config.load",
     "params": "headstart.commands.params",
     "plan": "headstart.commands.plan",
@@ -110,6 +129,7 @@ _HOME = {
     "power_measured": "headstart.commands.power",
     "predict": "headstart.commands.predict",
     "predict_texts": "headstart.commands.predict_texts",
+    "pretrain": "headstart.commands.pretrain",
     "push": "headstart.commands.push",
     "read_leaderboard": "headstart.commands.power",
     "run": "headstart.commands.run",
@@ -123,9 +143,12 @@ _HOME = {
 __all__ = [
     "Answer",
     "Comparison",
+    "ExportedCheckpoint",
+    "ExportedData",
     "ExportedModel",
     "GenerationConfig",
     "HeadstartError",
+    "ImportedModel",
     "Judgements",
     "JudgingSheet",
     "Leaderboard",
@@ -135,6 +158,8 @@ __all__ = [
     "ModelSize",
     "Plan",
     "PowerAnalysis",
+    "PretrainedModel",
+    "Pretraining",
     "PushedModel",
     "Results",
     "Stack",
@@ -148,12 +173,16 @@ __all__ = [
     "compare_studies",
     "explain_lora",
     "export",
+    "export_fairseq",
+    "export_fairseq_data",
     "generate",
     "generate_file",
+    "import_fairseq",
     "init",
     "judge_pairs",
     "judge_read",
     "load",
+    "load_pretraining",
     "load_study",
     "params",
     "plan",
@@ -161,6 +190,7 @@ __all__ = [
     "power_measured",
     "predict",
     "predict_texts",
+    "pretrain",
     "push",
     "read_leaderboard",
     "run",

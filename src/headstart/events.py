@@ -1,4 +1,4 @@
-"""What happens to runs while they train, as five frozen events; whoever listens is one function of them.
+"""What happens to runs while they train, as six frozen events; whoever listens is one function of them.
 
 What else is worth a sentence (data that are fetched, how packs are placed) goes to a `Log`.
 """
@@ -56,6 +56,15 @@ class StepDone:
 
 
 @dataclass(frozen=True)
+class StepMeasured:
+    """What else is known of a run at a step, by tag: the speed of a pretraining, say."""
+
+    run: Run
+    step: int
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
 class EpochDone:
     """A run ended an epoch; `best` is the one that the selection rule would choose so far."""
 
@@ -72,7 +81,7 @@ class RunEnded:
     collapse: Collapse | None = None
 
 
-Event = PacksPlanned | RunStarted | StepDone | EpochDone | RunEnded
+Event = PacksPlanned | RunStarted | StepDone | StepMeasured | EpochDone | RunEnded
 #: Takes every event; pipes, trackers, progress and a page's live view are such functions.
 OnEvent = Callable[[Event], None]
 #: Takes a sentence about what goes on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import subprocess
 import sys
@@ -131,5 +132,6 @@ COMMANDS = [one.name or one.callback.__name__ for one in app.registered_commands
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_has_a_file_and_a_test_named_like_it(command: str) -> None:
-    assert (SOURCE / "commands" / f"{command}.py").is_file()
-    assert (UNIT_TESTS / "commands" / f"test_{command}.py").is_file()
+    name = f"{command}_" if keyword.iskeyword(command) else command
+    assert (SOURCE / "commands" / f"{name}.py").is_file()
+    assert (UNIT_TESTS / "commands" / f"test_{name}.py").is_file()

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import model_facts, models, reports, results, sharing, studies
+from headstart.cli import importing, model_facts, models, pretraining, reports, results, sharing, studies
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -54,9 +54,11 @@ for _command in (
     studies.init,
     studies.plan,
     studies.run,
+    pretraining.pretrain,
     models.predict,
     models.generate,
     models.export,
+    importing.import_,
     sharing.push,
     results.compare,
     reports.report,
@@ -68,7 +70,7 @@ for _command in (
     studies.schema,
     studies.demo,
 ):
-    app.command(cls=Command, context_settings=_HELP)(_command)
+    app.command(_command.__name__.rstrip("_"), cls=Command, context_settings=_HELP)(_command)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -27,6 +27,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart run study.yaml seeds=5 out=runs/five-seeds",
         "headstart run study.yaml --until-decided 2 --most-seeds 30",
     ),
+    "pretrain": (
+        "headstart pretrain pretrain.yaml",
+        "headstart pretrain pretrain.yaml training.steps=1000",
+        "headstart pretrain pretrain.yaml task=causal-lm --quiet",
+    ),
     "predict": (
         'headstart predict runs/study/models/tuned "I loved it"',
         "headstart predict MODEL new.csv -o labelled.csv",
@@ -39,7 +44,13 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "export": (
         "headstart export runs/study/models/lora -o merged",
-        "headstart export runs/study/models/lora -o copy --adapter",
+        "headstart export runs/study/models/tuned --fairseq OUT",
+        "headstart export study.yaml --fairseq books-bin",
+    ),
+    "import": (
+        "headstart import fairseq checkpoint_best.pt models/mine",
+        "headstart import fairseq camembert.v0 OUT",
+        "headstart import fairseq ck OUT --data data-bin",
     ),
     "push": (
         "headstart push runs/study --arm lora --repo me/x --dry-run",

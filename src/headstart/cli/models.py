@@ -195,9 +195,18 @@ def _answer_prompt(model: str, prompt: str, config: GenerationConfig, *, as_json
 
 def export(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A saved adapter's folder.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A saved adapter's folder; a model's; a study file.", show_default=False
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write.")
+    ] = None,
+    fairseq: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder to write for fairseq: a RoBERTa, or a study's data."),
+    ] = None,
     merge: Annotated[
         bool,
         typer.Option(
@@ -212,9 +221,46 @@ def export(
 ) -> None:
     """Merge an adapter with its base, to one model.
 
-    The whole model loads without PEFT.
+    The whole model loads without PEFT. With --fairseq a model that is whole becomes a checkpoint of fairseq,
+    and the data of a study file become binarised data.
     """
+    if (output is None) == (fairseq is None):
+        raise HeadstartError("one folder to write expected: -o FOLDER, or --fairseq FOLDER", where="export")
     tell_stage(LOADING)
+    if fairseq is not None:
+        _export_fairseq(model, fairseq, force=force, as_json=as_json)
+    elif output is not None:
+        _export_adapter(model, output, merge=merge, force=force, as_json=as_json)
+
+
+def _export_fairseq(model: Path, target: Path, *, force: bool, as_json: bool) -> None:
+    if model.is_file():
+        _export_fairseq_data(model, target, force=force, as_json=as_json)
+        return
+    from headstart.commands.export_fairseq import export_fairseq
+
+    exported = export_fairseq(model, target, force=force)
+    if as_json:
+        print_json(exported.to_dict())
+        return
+    for note in exported.notes:
+        print_text(f"note: {note}")
+    print_text(f"wrote {target}: {exported.parameters:,} parameters, {', '.join(exported.files)}")
+
+
+def _export_fairseq_data(study: Path, target: Path, *, force: bool, as_json: bool) -> None:
+    from headstart.commands.export_fairseq_data import export_fairseq_data
+
+    exported = export_fairseq_data(study, target, force=force)
+    if as_json:
+        print_json(exported.to_dict())
+        return
+    sizes = ", ".join(f"{part} {count:,}" for part, count in exported.examples.items())
+    unknown = f", {exported.unknown:,} of them <unk>" if exported.unknown else ""
+    print_text(f"wrote {target}: {sizes}; {exported.pieces:,} pieces{unknown}")
+
+
+def _export_adapter(model: Path, output: Path, *, merge: bool, force: bool, as_json: bool) -> None:
     from headstart.commands.export import export as export_model
 
     exported = export_model(model, output, merge=merge, force=force)

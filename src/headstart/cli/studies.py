@@ -144,11 +144,14 @@ def _check_until(until_decided: float | None, given: dict[str, object]) -> None:
             )
 
 
-def schema(quiet: Quiet = False) -> None:
+def schema(
+    pretraining: Annotated[bool, typer.Option("--pretraining", help="Of pretraining files instead.")] = False,
+    quiet: Quiet = False,
+) -> None:
     """Print the JSON schema of study files."""
     from headstart.commands.schema import schema as make_schema
 
-    print_json(make_schema())
+    print_json(make_schema(pretraining=pretraining))
 
 
 def demo(

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from headstart.commands.model_folders import refuse_study_folder
-from headstart.commands.outputs import check_output_folder
+from headstart.commands.outputs import check_output_folder, open_output_folder
 from headstart.data.corpus import Text
 from headstart.errors import ModelError
-from headstart.files import read_file, replace_folder, write_folder_atomically, write_text
+from headstart.files import read_file, write_text
 from headstart.methods.peft_format import merge_adapter
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.adapter_folders import is_adapter, read_adapter_shapes, read_base_name
@@ -22,7 +19,7 @@ from headstart.models.checkpoint_files import check_folder
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.save import save_model
 from headstart.models.word_folders import refuse_words
-from headstart.os_faults import check_lookup, writing
+from headstart.os_faults import check_lookup
 from headstart.records import SCHEMA_VERSION
 from headstart.report.card_use import describe_merged
 from headstart.stages import tell_stage
@@ -75,7 +72,7 @@ def export(
         _write_merged(model, target, force=force)
     else:
         read_adapter_shapes(model)  # which refuses weights that are absent or cut
-        with _open_folder(target, force=force) as folder:
+        with open_output_folder(target, force=force) as folder:
             _copy(model, folder)
     return ExportedModel(target, model, merge, read_base_name(model))
 
@@ -86,7 +83,7 @@ def _write_merged(model: Path, target: Path, *, force: bool) -> None:
     checkpoint = open_checkpoint(str(model), *identify_task(model, notes), is_saved=True)
     merged = merge_adapter(load_saved_model(model, notes, checkpoint, precision=None))
     tell_stage(f"writing {target}")
-    with _open_folder(target, force=force) as folder:
+    with open_output_folder(target, force=force) as folder:
         _write(merged, checkpoint, folder, model, notes.max_length)
 
 
@@ -103,20 +100,6 @@ def _check_adapter(model: Path) -> None:
             where=str(model),
             expected="a folder such as OUT/models/ARM of a LoRA arm",
         )
-
-
-@contextmanager
-def _open_folder(target: Path, *, force: bool) -> Iterator[Path]:
-    """A folder to fill, which becomes `target`, in place of what is there where that is wanted."""
-    if not (force and target.exists()):
-        with write_folder_atomically(target) as folder:
-            yield folder
-        return
-    with writing(target), TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
-        folder = Path(scratch) / target.name
-        folder.mkdir()
-        yield folder
-        replace_folder(folder, target)
 
 
 def _copy(model: Path, folder: Path) -> None:

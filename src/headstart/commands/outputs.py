@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from headstart.errors import OutputError
+from headstart.files import replace_folder, write_folder_atomically
 from headstart.models.checkpoint_files import ADAPTER_CONFIG
 from headstart.os_faults import writing
 from headstart.store.model_notes import NOTES_FILE
@@ -71,6 +75,20 @@ def check_output_folder(path: Path, *, force: bool, sources: tuple[Path, ...] = 
             expected="an empty or new folder, or a model's",
             fix="choose another folder: -o FOLDER",
         )
+
+
+@contextmanager
+def open_output_folder(target: Path, *, force: bool) -> Iterator[Path]:
+    """A folder to fill, which becomes `target`, in place of what is there where that is wanted."""
+    if not (force and target.exists()):
+        with write_folder_atomically(target) as folder:
+            yield folder
+        return
+    with writing(target), TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
+        folder = Path(scratch) / target.name
+        folder.mkdir()
+        yield folder
+        replace_folder(folder, target)
 
 
 def _is_there(path: Path) -> bool:

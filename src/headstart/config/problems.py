@@ -46,11 +46,15 @@ _SHORT_NAMES: Final = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where each key of a study stands, for messages: the tree with its lines, and the overridden keys."""
+    """Where each key of a study stands, for messages: the tree with its lines, and the overridden keys.
+
+    `root` is the type of the whole file.
+    """
 
     name: str
     tree: Any
     overridden: frozenset[str]
+    root: type[BaseModel] = Study
 
     def locate(self, location: Sequence[str | int]) -> str:
         """`file:line` of the deepest part of `location` that the file holds, unless an override wrote it."""
@@ -125,8 +129,10 @@ def _iterate_paths(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
                 yield from _iterate_paths(kind, f"{prefix}{name}.")
 
 
-def _list_elsewhere(location: Sequence[str | int]) -> list[str]:
+def _list_elsewhere(location: Sequence[str | int], root: type[BaseModel]) -> list[str]:
     """The dotted keys that somebody may mean who wrote an unknown one at `location`."""
+    if root is not Study:
+        return [path for path in _iterate_paths(root) if path.rpartition(".")[0] != _join_dotted(location)]
     if location[:1] != ("arms",):
         return [path for path in list_paths() if path.rpartition(".")[0] != _join_dotted(location)]
     arm = _join_dotted(location[:2])
@@ -165,14 +171,15 @@ def _make_problem(item: Any, source: Source) -> Problem:
         location = tuple(key.split("."))
     if item["type"] == "extra_forbidden":
         parent = location[:-1]
-        message = describe_unknown(str(location[-1]), sorted(_list_keys(parent)), _list_elsewhere(parent))
+        known = sorted(_list_keys(parent, source.root))
+        message = describe_unknown(str(location[-1]), known, _list_elsewhere(parent, source.root))
     return Problem(source.locate(location), _join_dotted(location), message)
 
 
-def _list_keys(location: Sequence[str | int]) -> set[str]:
+def _list_keys(location: Sequence[str | int], root: type[BaseModel]) -> set[str]:
     """The keys that the section at `location` may hold."""
     in_arm = location[:1] == ("arms",)
-    section: type[BaseModel] = Arm if in_arm else Study
+    section: type[BaseModel] = Arm if in_arm else root
     for part in location[2:] if in_arm else location:  # an arm may be named like a section
         if part in section.model_fields:
             kinds = get_args(section.model_fields[part].annotation) or (

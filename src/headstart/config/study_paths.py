@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from headstart.config.study import Study
 
-_PATHS: Final = ("train", "valid", "test", "path")
+_PATHS: Final = ("train", "valid", "test", "path", "fairseq")
 #: What Linux takes: bytes of a path, and of each name in it.
 _LONGEST_PATH, _LONGEST_NAME = 4096, 255
 

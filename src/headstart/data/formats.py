@@ -101,6 +101,8 @@ def read_cells(path: Path, columns: tuple[str, ...] = (), separator: str = ",") 
     if path.is_dir():
         return _read_folder(path, separator)
     require_file(path)
+    if path.suffix.lower() == ".idx" and path.exists():
+        return _read_binarised(path)
     if path.exists():
         return _choose_reader(path, separator)(path)
     if columns and all(_locate_parallel(path, column).is_file() for column in columns):
@@ -149,6 +151,13 @@ def refuse_format(path: Path, known: Iterable[str]) -> DataError:
         expected=f"one of {', '.join(sorted(known))}",
         fix=None if way is None else make_rewrite(path, way),
     )
+
+
+def _read_binarised(path: Path) -> Iterator[Cells]:
+    # Here, as these rows are made of files of lines, which are read as others are.
+    from headstart.data.fairseq.folder import open_index
+
+    return open_index(path)
 
 
 def _read_parquet(path: Path) -> Iterator[Cells]:

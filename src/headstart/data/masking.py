@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -59,9 +60,15 @@ def draw_masks(
         chosen = _choose_tokens(keys, limits, is_plain)
     inputs = tokens.astype(np.int64)
     labels = np.where(chosen, inputs, IGNORE_INDEX)
-    ordinary = np.setdiff1d(np.arange(vocab_size), sorted(special_ids))
+    ordinary = _list_ordinary(vocab_size, frozenset(special_ids))
     inputs[chosen] = _replace(inputs[chosen], _to_unit(bits[chosen] & _LOW), mask_id, ordinary, replace)
     return inputs, labels
+
+
+@lru_cache(maxsize=4)
+def _list_ordinary(vocab_size: int, special_ids: frozenset[int]) -> np.ndarray:
+    """The ids that a random token may have: finding them takes as long as all else of a draw."""
+    return np.setdiff1d(np.arange(vocab_size), sorted(special_ids))
 
 
 def count_most_masks(length: int, share: float) -> int:

@@ -11,6 +11,7 @@ from headstart.config.study import Data
 from headstart.config.traits import TaskName
 from headstart.data.assets import fetch_data
 from headstart.data.corpus import PARTS, Part
+from headstart.data.fairseq.folder import open_binarised_folder
 from headstart.data.folders import PART_NAMES, find_parts
 from headstart.data.formats import SUFFIXES, Cells, has_parallel, read_cells, read_files
 from headstart.data.groups import choose_group_column
@@ -44,14 +45,14 @@ def read_parts(data: Data, task: TaskName) -> dict[Part, ReadRows]:
 
 
 def _name_source(data: Data, part: Part) -> str:
-    given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}
+    given = {"train": data.train or data.path or data.fairseq, "valid": data.valid, "test": data.test}
     return given[part] or f"data, part {part}"
 
 
 def _name_read(data: Data, part: Part) -> str:
     """What a part is read from, in few words."""
     own = {"train": data.train, "valid": data.valid, "test": data.test}[part]
-    return own or f"{data.path or data.hub or data.asset}, part {part}"
+    return own or f"{data.path or data.hub or data.asset or data.fairseq}, part {part}"
 
 
 def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cells]]:
@@ -60,6 +61,8 @@ def _open_sources(data: Data, label_type: LabelType) -> dict[Part, Iterator[Cell
         return _load_hub(data)
     if data.asset is not None:
         return {"train": fetch_data(data.asset)}
+    if data.fairseq is not None:
+        return open_binarised_folder(Path(data.fairseq))
     if data.path is not None and (files := find_parts(Path(data.path), SUFFIXES)):
         return {part: read_files(paths, data.separator) for part, paths in files.items()}
     given = {"train": data.train or data.path, "valid": data.valid, "test": data.test}

@@ -28,11 +28,15 @@ from headstart.os_faults import check_lookup
 CHUNK = 2048
 _JSON = (".jsonl", ".ndjson", ".json")
 _FORMATS = (".csv", ".tsv", ".parquet", *_JSON)
+#: fairseq's binarised texts, which are only read, and what may be written of them.
+_BINARISED, _OF_BINARISED = ".idx", (".csv", ".tsv", ".jsonl")
 _Rows = list[dict[str, Any]]
 
 
 def check_formats(source: Path, target: Path) -> None:
     """See that both are of one format that can be written, and that they are two.
+
+    Of fairseq's binarised texts a table is written.
 
     Raises:
         DataError: they are not.
@@ -45,13 +49,17 @@ def check_formats(source: Path, target: Path) -> None:
             where=str(target),
             expected="another file: a study refuses data that changed",
         )
-    if source.suffix.lower() not in _FORMATS:
+    suffix = source.suffix.lower()
+    if suffix not in (*_FORMATS, _BINARISED):
         raise refuse_format(source, _FORMATS)
-    if target.suffix.lower() != source.suffix.lower():
+    written = _OF_BINARISED if suffix == _BINARISED else (suffix,)
+    if target.suffix.lower() not in written:
         raise DataError(
             f"output {target.name} for input {source.name}",
             where=str(target),
-            expected=f"the same format: {source.suffix}",
+            expected=f"one of {', '.join(written)}"
+            if len(written) > 1
+            else f"the same format: {source.suffix}",
         )
 
 
@@ -77,7 +85,11 @@ def add_columns(
     chunks = _read_chunks(iter(read_cells(source, separator=separator)))
     first: list[Cells] = next(chunks, [])  # of no rows `make` still says what it would add
     rows = _join_columns(first, make(first))
-    header = [] if rows or source.suffix.lower() in _JSON else _extend_header(source, fields(), separator)
+    header = (
+        []
+        if rows or source.suffix.lower() in (*_JSON, _BINARISED)
+        else _extend_header(source, fields(), separator)
+    )
     with _open_writer(source, target, separator, header) as write:
         if rows:
             write(rows)
@@ -159,7 +171,7 @@ def _open_writer(
     ):
         if target.suffix.lower() not in _JSON:
             yield _make_delimited_writer(file, target, separator, header)
-        elif holds_list(source):
+        elif source.suffix.lower() in _JSON and holds_list(source):
             yield from _write_json_list(file)
         else:
             yield lambda rows: file.writelines(_format_json(row) + "\n" for row in rows)

@@ -46,7 +46,7 @@ def name_data(study: Study) -> str:
     data = study.data
     if named := data.asset or (data.hub if data.hub and _read_hub_id(data.hub) else None):
         return named
-    return Path(data.test or data.path or data.train or data.hub or "").name or "data"
+    return Path(data.test or data.path or data.train or data.hub or data.fairseq or "").name or "data"
 
 
 def format_metadata(record: RunRecord, study: Study, base: BaseCard) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from headstart.events import EpochDone, Event, RunEnded, StepDone
+from headstart.events import EpochDone, Event, RunEnded, StepDone, StepMeasured
 from headstart.records import EpochPoint, RunRecord
 from headstart.trackers.end_scores import find_end_scores
 
@@ -31,6 +31,8 @@ def list_points(event: Event, metric: str) -> Iterator[Point]:
     if isinstance(event, StepDone):
         values = {"train/loss": event.loss, "train/lr": event.learning_rate}
         yield Point("step", event.step, event.step, values)
+    elif isinstance(event, StepMeasured):
+        yield Point("step", event.step, event.step, event.values)
     elif isinstance(event, EpochDone):
         values = {**_tag_scores(event.epoch), **_tag_best(event.best, metric)}
         yield Point("epoch", event.epoch.epoch, event.epoch.step, values)

@@ -12,7 +12,7 @@ from typing import Self
 from headstart.config.runs import Run
 from headstart.config.section import Section
 from headstart.config.study import Study
-from headstart.config.trackers import TRACKERS, read_settings
+from headstart.config.trackers import TRACKERS, Trackers, read_settings
 from headstart.config.traits import get_task_traits
 from headstart.errors import MissingExtraError
 from headstart.events import Event, Log, RunEnded, RunStarted
@@ -30,7 +30,12 @@ def check_trackers(study: Study) -> None:
     Raises:
         MissingExtraError: a library is not installed.
     """
-    for traits in (TRACKERS[name] for name in read_settings(study.trackers)):
+    check_tracker_libraries(study.trackers)
+
+
+def check_tracker_libraries(trackers: Trackers) -> None:
+    """As `check_trackers`, of the key's value."""
+    for traits in (TRACKERS[name] for name in read_settings(trackers)):
         if traits.library and traits.extra and find_spec(traits.library) is None:
             raise MissingExtraError(traits.library, traits.extra, f"trackers: {traits.name}")
 
@@ -54,6 +59,11 @@ class RunTrackers:
         """Have each finish."""
         for tracker in self._trackers:
             tracker.close()
+
+    @property
+    def faults(self) -> list[str]:
+        """A sentence for each that was switched off."""
+        return [tracker.warning.message for tracker in self._trackers if tracker.warning is not None]
 
     def end(self, record: RunRecord) -> RunRecord:
         """Tell each that the run has ended, and close it; the record with a warning for each switched off."""
@@ -90,7 +100,15 @@ class PackTrackers:
 @contextmanager
 def track_study(study: Study, layout: StudyLayout, runs: Sequence[Run], log: Log) -> Iterator[None]:
     """A block in which the study's runs train: trackers are told of its begin and end, in this process."""
-    tracked, settings = describe_study(study, layout), read_settings(study.trackers)
+    with track(describe_study(study, layout), read_settings(study.trackers), runs, log):
+        yield
+
+
+@contextmanager
+def track(
+    tracked: TrackedStudy, settings: Mapping[str, Section], runs: Sequence[Run], log: Log
+) -> Iterator[None]:
+    """As `track_study`, of what trackers know of it."""
     for name, section in settings.items():
         with _spare_study(name, log):
             _load_class(name).begin_study(tracked, section, runs)

@@ -177,7 +177,9 @@ def test_negative_workers_are_refused() -> None:
 
 
 def test_data_needs_a_source() -> None:
-    with pytest.raises(ValidationError, match="one of train, path, hub, asset expected, got none of them"):
+    with pytest.raises(
+        ValidationError, match="one of train, path, hub, asset, fairseq expected, got none of them"
+    ):
         Data()
 
 

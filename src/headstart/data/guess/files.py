@@ -10,6 +10,7 @@ from pathlib import Path
 
 from headstart.data.corpus import PARTS, Part
 from headstart.data.delimited import split_line
+from headstart.data.fairseq.folder import FIRST, is_binarised_folder, list_parts
 from headstart.data.folders import PART_NAMES, find_parts, list_entries, name_part
 from headstart.data.formats import SUFFIXES, Cells, read_cells, read_files
 from headstart.data.lines import read_table_lines
@@ -50,6 +51,8 @@ def find_files(path: Path) -> PartFiles:
         DataError: a part has files of several formats, or its head is no text.
     """
     check_lookup(path)
+    if is_binarised_folder(path):
+        return PartFiles({"fairseq": path}, (path / FIRST / "train.idx",), list_parts(path))
     parts = _find_parts(path) if path.is_dir() else {}
     if not parts:
         return PartFiles({"path": path}, (path,), separator=_find_separator(path))

@@ -1,0 +1,142 @@
+"""Reads the rows of a folder for fairseq's sentence prediction: `input0`, `input1` and `label`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from headstart.data.corpus import PARTS, Part
+from headstart.data.fairseq.binarised import add_suffix, read_binarised
+from headstart.data.fairseq.decoding import choose_join, list_pieces
+from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
+from headstart.data.formats import Cells
+from headstart.data.lines import read_lines
+from headstart.errors import DataError
+
+#: The sub-folder of single texts, or first ones; of second ones; of labels, each with its dictionary.
+FIRST, SECOND, LABEL = "input0", "input1", "label"
+DICTIONARY: Final = "dict.txt"
+
+
+def is_binarised_folder(folder: Path) -> bool:
+    """Whether it is laid out as fairseq's sentence prediction wants its data."""
+    return (folder / FIRST / DICTIONARY).is_file() and (folder / LABEL).is_dir()
+
+
+def open_binarised_folder(folder: Path) -> dict[Part, Iterator[Cells]]:
+    """The rows of each part that is there, with the columns text and label; input0 and input1 of pairs.
+
+    Raises:
+        DataError: no such folder, or a file of it is absent, damaged or of another dictionary.
+    """
+    if not is_binarised_folder(folder):
+        raise DataError(
+            "no binarised data" if folder.is_dir() else "no such folder",
+            where=str(folder),
+            expected=f"{FIRST}/{DICTIONARY}, {FIRST}/train.idx, {FIRST}/train.bin and {LABEL}/, as "
+            "fairseq-preprocess writes them",
+        )
+    parts = {part: _read_part(folder, part) for part in list_parts(folder)}
+    if "train" not in parts:
+        raise DataError("no training examples", where=str(folder / FIRST), expected="train.idx and train.bin")
+    return parts
+
+
+def list_parts(folder: Path) -> tuple[Part, ...]:
+    """The parts of a folder that have files."""
+    return tuple(part for part in PARTS if _list_shards(folder / FIRST, part))
+
+
+def open_index(index: Path) -> Iterator[Cells]:
+    """The rows of one index file: with labels, and second texts, where it is a part of such a folder.
+
+    Raises:
+        DataError: as `open_binarised_folder`.
+    """
+    if index.parent.name == FIRST and is_binarised_folder(index.parent.parent):
+        yield from _read_part(index.parent.parent, index.stem)
+        return
+    for where, text in _read_texts(index.parent.parent, index.parent.name, index.stem):
+        yield where, {"text": text}
+
+
+def has_pairs(folder: Path) -> bool:
+    """Whether each row holds two texts."""
+    return (folder / SECOND).is_dir()
+
+
+def has_labels(folder: Path, part: str) -> bool:
+    """Whether the rows of a part have labels."""
+    return bool(_list_shards(folder / LABEL, part)) or (folder / LABEL / f"{part}.label").is_file()
+
+
+def _list_shards(folder: Path, part: str) -> list[Path]:
+    """The prefixes of a part's files: `train`, and of one that was written in pieces `train1` and so on."""
+    shards = [folder / part]
+    while add_suffix(folder / f"{part}{len(shards)}", ".idx").is_file():
+        shards.append(folder / f"{part}{len(shards)}")
+    return shards if add_suffix(shards[0], ".idx").is_file() else []
+
+
+def _read_part(folder: Path, part: str) -> Iterator[Cells]:
+    columns = {FIRST: _read_texts(folder, FIRST, part)}
+    if has_pairs(folder):
+        columns[SECOND] = _read_texts(folder, SECOND, part)
+    if has_labels(folder, part):
+        columns[LABEL] = _read_labels(folder, part)
+    for values in _join_columns(columns, folder, part):
+        cells = {name: text for name, (_, text) in zip(columns, values, strict=True)}
+        if SECOND not in cells:
+            cells = {"text": cells.pop(FIRST), **cells}
+        yield values[0][0], cells
+
+
+def _join_columns(
+    columns: dict[str, Iterator[tuple[str, str]]], folder: Path, part: str
+) -> Iterator[list[tuple[str, str]]]:
+    """The values of each row with their places; all columns have as many."""
+    count = 0
+    while True:
+        values = [next(column, None) for column in columns.values()]
+        given = [value for value in values if value is not None]
+        if not given:
+            return
+        if len(given) < len(values):
+            short = next(name for name, value in zip(columns, values, strict=True) if value is None)
+            raise DataError(
+                f"{short} has {count} rows of part {part}, and another column more",
+                where=str(folder),
+                expected=f"as many rows in {', '.join(columns)}",
+                fix="run fairseq-preprocess again on files with as many lines",
+            )
+        yield given
+        count += 1
+
+
+def _read_texts(folder: Path, column: str, part: str) -> Iterator[tuple[str, str]]:
+    dictionary = read_dictionary(folder / column / DICTIONARY)
+    join = choose_join(dictionary, (folder, folder / column, folder.parent))
+    for where, pieces in _read_pieces(folder / column, part, dictionary):
+        yield where, join(pieces)
+
+
+def _read_pieces(folder: Path, part: str, dictionary: Dictionary) -> Iterator[tuple[str, list[str]]]:
+    for shard in _list_shards(folder, part):
+        for i, ids in enumerate(read_binarised(shard), start=1):
+            where = f"{add_suffix(shard, '.idx')} row {i}"
+            yield where, list_pieces(ids.tolist(), dictionary, where)
+
+
+def _read_labels(folder: Path, part: str) -> Iterator[tuple[str, str]]:
+    """The names of classes; where labels are numbers to be predicted, fairseq keeps them as lines of text."""
+    text = folder / LABEL / f"{part}.label"
+    if not _list_shards(folder / LABEL, part) and text.is_file():
+        for i, line in enumerate(read_lines(text), start=1):
+            yield f"{text}:{i}", line.strip()
+        return
+    dictionary = read_dictionary(folder / LABEL / DICTIONARY, with_mask=False)
+    for where, pieces in _read_pieces(folder / LABEL, part, dictionary):
+        if len(pieces) != 1:
+            raise DataError(f"{len(pieces)} labels", where=where, expected="one label for each row")
+        yield where, pieces[0]

@@ -1,0 +1,1 @@
+"""Checkpoints of fairseq: what of them becomes a Hugging Face folder."""

@@ -1,0 +1,29 @@
+"""Gives each row of a fairseq dictionary a token of its own: those that no text reaches get a made-up one."""
+
+from __future__ import annotations
+
+from headstart.data.fairseq.dictionary import BOS, EOS, MASK, PAD, UNK, Dictionary
+
+
+def name_rows(dictionary: Dictionary) -> tuple[str, ...]:
+    """The token of each row, [rows]: its symbol where fairseq would read the symbol as this row.
+
+    Else it is made up: for the rows that a later line overwrites, and symbols with white space in them, at
+    which fairseq would divide them.
+    """
+    ids = dict(dictionary.indices) | find_special_ids(dictionary)
+    return tuple(
+        symbol if ids[symbol] == i and symbol.split() == [symbol] else make_up(i)
+        for i, symbol in enumerate(dictionary.symbols)
+    )
+
+
+def make_up(row: int) -> str:
+    """The token of a row that no text reaches."""
+    return f"<unused{row}>"
+
+
+def find_special_ids(dictionary: Dictionary) -> dict[str, int]:
+    """The ids of the special tokens, by token."""
+    ids = {BOS: dictionary.bos, PAD: dictionary.pad, EOS: dictionary.eos, UNK: dictionary.unk}
+    return ids if dictionary.mask is None else ids | {MASK: dictionary.mask}

@@ -1,0 +1,121 @@
+"""The output folder of a pretraining: where all lies, and whose it is; one process at a time writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from headstart.config.load_pretraining import dump_pretraining, load_pretraining
+from headstart.config.pretraining import Pretraining
+from headstart.errors import HeadstartError, OutputError
+from headstart.events import Log, ignore_log
+from headstart.files import write_text
+from headstart.store.lease import Fence, hold_lease
+
+_FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
+#: What may differ when a pretraining goes on: it touches no number.
+_MAY_CHANGE: Final = ("out", "trackers", "save_every")
+
+
+@dataclass(frozen=True)
+class PretrainingLayout:
+    """The paths in the folder `out` of one pretraining."""
+
+    out: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The pretraining, with every default filled in: by it the folder is known as ours."""
+        return self.out / "pretraining.yaml"
+
+    @property
+    def record_file(self) -> Path:
+        """What was trained and how it went; written last."""
+        return self.out / "pretraining.json"
+
+    @property
+    def model_folder(self) -> Path:
+        """The model with its tokenizer, as transformers loads it."""
+        return self.out / "model"
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """The tokenizer that was trained here."""
+        return self.out / "tokenizer"
+
+    @property
+    def curves_folder(self) -> Path:
+        """TensorBoard's events."""
+        return self.out / "tensorboard"
+
+    @property
+    def own_folder(self) -> Path:
+        """The state of training, and who holds the folder."""
+        return self.out / ".headstart"
+
+
+@contextmanager
+def hold_pretraining_folder(
+    settings: Pretraining, *, wait: bool = False, log: Log = ignore_log
+) -> Iterator[Fence]:
+    """Have the folder to this process alone while the block runs, as the folder of this pretraining.
+
+    Raises:
+        OutputError: another process has it, it holds another pretraining or something else.
+    """
+    layout = PretrainingLayout(Path(settings.out))
+    _check_ours(layout)
+    with hold_lease(layout.own_folder, "folder", thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
+        if layout.settings_file.is_file():
+            _check_same(layout, settings)
+        else:
+            write_text(layout.settings_file, dump_pretraining(settings))
+        yield fence
+
+
+def _check_ours(layout: PretrainingLayout) -> None:
+    if layout.settings_file.is_file() or not layout.out.exists():
+        return
+    if not layout.out.is_dir() or any(entry != layout.own_folder for entry in layout.out.iterdir()):
+        raise OutputError(
+            "contains something other than a pretraining",
+            where=str(layout.out),
+            expected="an empty or new folder, or one that an earlier pretraining left",
+            fix="choose another folder: out=FOLDER",
+        )
+
+
+def _check_same(layout: PretrainingLayout, settings: Pretraining) -> None:
+    try:
+        earlier = load_pretraining(layout.settings_file)
+    except HeadstartError as error:
+        raise OutputError(
+            f"the pretraining that was begun here cannot be read: {error}",
+            where=str(layout.settings_file),
+            fix="name another folder: out=FOLDER",
+        ) from error
+    old, new = _flatten(earlier.model_dump(mode="json")), _flatten(settings.model_dump(mode="json"))
+    differences = [
+        f"{key} was {old.get(key)}, is {new.get(key)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and key.partition(".")[0] not in _MAY_CHANGE
+    ]
+    if differences:
+        raise OutputError(
+            "the folder contains another pretraining; differences: " + "; ".join(differences),
+            where=str(layout.out),
+            expected="the same settings, which then go on where they were",
+            fix="undo the change, or name another folder: out=FOLDER",
+        )
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= (
+            _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        )
+    return flat
