@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 import headstart
 from headstart.analysis.details.adapter_parts import read_shapes, write_adapter_formula
 from headstart.analysis.details.model_parts import ModelParts, find_model_parts
+from headstart.store.layout import StudyLayout
 from report_studies import write_report_study
 
 SYMBOLS = {"D": 8, "F": 32, "R": 2}
@@ -101,3 +103,23 @@ def test_a_probe_trains_its_linear_layer_alone(tmp_path: Path, tiny_model: Path)
 )
 def test_formulas_are_rank_times_both_widths(weight: str, sizes: tuple[int, int], formula: str) -> None:
     assert write_adapter_formula(weight, sizes, SYMBOLS) == formula
+
+
+def test_parts_of_a_study_that_was_run(tmp_path: Path, study_in: Callable[..., Path]) -> None:
+    arms = {
+        "lora": {"method": "lora", "lora": {"r": 2, "target": "all"}},
+        "control": {"method": "lora", "lora": {"r": 2, "target": "all"}, "init": "random"},
+        "probe": {"method": "probe"},
+        "full": {},
+    }
+    results = headstart.run(
+        headstart.load_study(study_in(tmp_path, arms=arms, control="control", confounded=True))
+    )
+    layout = StudyLayout(results.out)
+    found = find_model_parts(results.findings, layout.get_arm_model_folder)
+    assert [parts.arms for parts in found] == [("lora", "control"), ("probe",), ("full",)]
+    counted = {record.arm: record.parameters for record in results.findings.records}
+    for parts in found:
+        one = counted[parts.arms[0]]
+        assert one is not None
+        assert (parts.breakdown.total, parts.trainable) == (one.total, one.trainable)
