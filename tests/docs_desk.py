@@ -11,6 +11,7 @@ from typing import Any
 
 import headstart
 from conftest import BAD, GOOD, review
+from fairseq_networks import WORDS, make_settings, make_state, write_folder, write_lines
 from judged_studies import write_answered_study
 from others_results import write_lm_eval
 
@@ -37,6 +38,22 @@ def write_desk(desk: Path, model: Path, write_study: Callable[..., Path]) -> Non
     write_answered_study(desk / "runs" / "faq")
     (desk / "runs" / "faq" / "models" / "lora").mkdir(parents=True)
     write_results_of_others(desk)
+    write_fairseq(desk)
+
+
+def write_fairseq(desk: Path) -> None:
+    """A classifier of fairseq's, and the folder of its binarised data with dictionaries and tokenizer."""
+    settings = make_settings(task="sentence_prediction")
+    write_folder(
+        desk / "checkpoints",
+        settings,
+        make_state(settings, {"sentence_classification_head": 2}),
+        name="checkpoint_best.pt",
+    )
+    shutil.move(desk / "checkpoints" / "dict.txt", desk / "checkpoints" / "words.txt")
+    write_lines(desk / "data-bin" / "input0" / "dict.txt", WORDS)
+    write_lines(desk / "data-bin" / "label" / "dict.txt", ("-1", "1", "madeupword0000", "madeupword0001"))
+    (desk / "data-bin" / "bpe.codes").write_text("w 0</w> 5\n", encoding="utf-8")
 
 
 def write_texts(desk: Path) -> None:

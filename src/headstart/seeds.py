@@ -24,6 +24,7 @@ Purpose = Literal[
     "answers",
     "sample",
     "judging",
+    "shuffle",
     "masks",
     "corpus",
 ]

@@ -42,6 +42,7 @@ INPUTS: Final = {
     "compare": ("sources",),
     "export": ("model",),
     "generate": ("model", "file"),
+    "import": ("path", "data"),
     "init": ("data",),
     "judge": ("study", "read"),
     "params": ("model",),
@@ -175,7 +176,9 @@ def strip_lines(text: str) -> list[str]:
 @pytest.mark.parametrize("block", select("yaml"), ids=str)
 def test_study_files_are_valid(block: Block) -> None:
     values = YAML(typ="safe").load(block.text)
-    if isinstance(values, dict):
+    if isinstance(values, dict) and "tokenizer" in values:
+        headstart.load_pretraining(values)
+    elif isinstance(values, dict):
         parts = {} if {"data", "model"} <= values.keys() else WHOLE_STUDY
         headstart.load_study({**parts, **values})
     elif values is not None:

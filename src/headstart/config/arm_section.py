@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from headstart.config.partial_start import Init
 from headstart.config.section import Section
 from headstart.config.training_section import Training, Tune
 from headstart.config.traits import METHODS, MethodName, check_method, list_methods
@@ -80,10 +81,10 @@ class Probe(Section):
 class Arm(Section):
     """An initialisation and a tuning method, with what it sets for itself."""
 
-    init: str = Field(
+    init: Init = Field(
         default="pretrained",
-        min_length=1,
-        description="pretrained, random, or any checkpoint (folder, hub id, asset:name).",
+        description="pretrained, random, any checkpoint (folder, hub id, asset:name), "
+        "or a part of the model's.",
     )
     method: _Method = Field(
         default="full",

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
+from headstart.config.partial_start import PartialStart
 from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 
@@ -18,12 +19,34 @@ RateSource = Literal["arm", "arm's grid", "study", "study's grid", "method"]
 
 def get_checkpoint(study: Study, arm: Arm) -> str:
     """The checkpoint whose architecture, and unless random whose weights, the arm starts from."""
-    return study.model if arm.init in ("pretrained", "random") else arm.init
+    is_named = isinstance(arm.init, str) and arm.init not in ("pretrained", "random")
+    return str(arm.init) if is_named else study.model
+
+
+def get_partial_start(arm: Arm) -> PartialStart | None:
+    """Which part of the checkpoint the arm starts from; None where it takes all or nothing of it."""
+    has_checkpoint = get_method_traits(arm.method).has_checkpoint
+    return arm.init if isinstance(arm.init, PartialStart) and has_checkpoint else None
+
+
+def format_init(arm: Arm) -> str:
+    """Where the arm starts, as a study file has it in a line."""
+    return arm.init if isinstance(arm.init, str) else arm.init.format_value()
 
 
 def is_pretrained(arm: Arm) -> bool:
-    """Whether the arm starts from a checkpoint's weights."""
-    return arm.init != "random" and get_method_traits(arm.method).has_checkpoint
+    """Whether the arm starts from a checkpoint's weights, all of them as they are."""
+    return is_whole_checkpoint(arm.init) and get_method_traits(arm.method).has_checkpoint
+
+
+def is_whole_checkpoint(init: str | PartialStart) -> bool:
+    """Whether a start is a checkpoint as it lies, so that what is saved of a run need not hold its base."""
+    return isinstance(init, str) and init != "random"
+
+
+def takes_weights(init: str | PartialStart) -> bool:
+    """Whether a start has weights of a checkpoint at all: vectors of the study's own texts are none."""
+    return init != "random" and not (isinstance(init, PartialStart) and init.embeddings)
 
 
 def name_checkpoint(checkpoint: str) -> str:

@@ -6,11 +6,12 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from headstart.config.partial_start import NAMED, PARTIAL
 from headstart.config.rates import BY_METHOD, FOR_ALL
 from headstart.config.study import Arm, Study
 from headstart.errors import Problem
@@ -21,7 +22,7 @@ _KEY_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PYDANTIC_PREFIX: Final = re.compile(r"^(Value error|Assertion failed), ")
 #: What pydantic puts into an error's location for a union or a constraint.
 _TYPE_NAME_PATTERN: Final = re.compile(
-    rf"int|str|float|\[key\]|{FOR_ALL}|{BY_METHOD}|(tuple\[|literal\[|function-|constrained).*"
+    rf"int|str|float|\[key\]|{FOR_ALL}|{BY_METHOD}|{NAMED}|{PARTIAL}|(tuple\[|literal\[|function-|constrained).*"
 )
 #: What is expected, by pydantic's kind of error; where it is not here, its own words say that.
 _EXPECTED: Final = {
@@ -124,7 +125,7 @@ def _iterate_paths(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
         yield f"{prefix}{name}"
         by_name = get_origin(field.annotation) is dict  # arms, whose names are the user's
-        for kind in () if by_name else (field.annotation, *get_args(field.annotation)):
+        for kind in () if by_name else _list_kinds(field.annotation):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield from _iterate_paths(kind, f"{prefix}{name}.")
 
@@ -182,11 +183,15 @@ def _list_keys(location: Sequence[str | int], root: type[BaseModel]) -> set[str]
     section: type[BaseModel] = Arm if in_arm else root
     for part in location[2:] if in_arm else location:  # an arm may be named like a section
         if part in section.model_fields:
-            kinds = get_args(section.model_fields[part].annotation) or (
-                section.model_fields[part].annotation,
-            )
+            kinds = _list_kinds(section.model_fields[part].annotation)
             section = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), section)
     return set(section.model_fields)
+
+
+def _list_kinds(annotation: Any) -> list[Any]:
+    """The types that a field may hold, without what is annotated of them."""
+    kinds = get_args(annotation) or (annotation,)
+    return [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds]
 
 
 def _has_location(tree: Any, location: Sequence[str | int]) -> bool:

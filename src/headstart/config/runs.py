@@ -13,12 +13,14 @@ from typing import Any, Final
 from headstart.config.arm_settings import (
     GridPoint,
     get_checkpoint,
+    get_partial_start,
     get_tuning_seeds,
     is_pretrained,
     list_grid_points,
     resolve_training,
 )
 from headstart.config.fairness import check_control
+from headstart.config.partial_start import PartialStart
 from headstart.config.sizes import Size
 from headstart.config.study import Lora, Probe, Study, Training
 from headstart.config.traits import MethodName, get_method_traits
@@ -34,6 +36,8 @@ class Run:
 
     `lora`, `probe` and `peft` are the methods' own settings; those of other methods are None. A run
     `for_tuning` only helps to choose among its arm's grid points: it is not tested, and leaves no model.
+    `start` is the part of its checkpoint that it starts from, None where that is all or, not `pretrained`,
+    nothing.
     """
 
     arm: str
@@ -48,6 +52,7 @@ class Run:
     probe: Probe | None = None
     peft: Mapping[str, Any] | None = None
     for_tuning: bool = False
+    start: PartialStart | None = None
 
     @property
     def key(self) -> str:
@@ -58,13 +63,31 @@ class Run:
         return f"<Run: {self.key}>"
 
     @property
+    def reads_weights(self) -> bool:
+        """Whether it starts from weights of its checkpoint, all or some."""
+        return self.pretrained or self.start is not None
+
+    def describe_start(self) -> str | None:
+        """`pretrained`, `random`, or which part of the checkpoint, as in a study file; None without one."""
+        if self.start is not None:
+            return self.start.format_value()
+        return ("pretrained" if self.pretrained else "random") if self.checkpoint else None
+
+    @property
+    def base(self) -> str:
+        """What its first weights are besides its checkpoint's: `pretrained`, or a draw of its seed."""
+        if self.pretrained:
+            return "pretrained"
+        return f"{self.describe_start()}, seed {self.seed}"
+
+    @property
     def network(self) -> str:
         """What decides which network it trains, and whether that can be, as one string: not how it steps.
 
         Of many arms that differ in such numbers alone a network is looked at once.
         """
         training = self.training.model_dump_json(exclude=_OF_STEPS)
-        own = (self.lora, self.probe, self.peft)
+        own = (self.lora, self.probe, self.peft, self.start)
         return repr((self.method, self.checkpoint, self.pretrained, training, *own))
 
     @property
@@ -151,4 +174,5 @@ def _make_run(
         probe=arm.probe,
         peft=arm.peft,
         for_tuning=for_tuning,
+        start=get_partial_start(arm),
     )

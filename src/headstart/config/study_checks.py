@@ -100,6 +100,13 @@ def _check_methods(study: Study) -> Iterator[str]:
                 f"arms.{name}.init: {arm.method} cannot start from random weights; "
                 "give a random arm method: lora, or full"
             )
+        elif method.needs_pretrained and not isinstance(arm.init, str):
+            yield (
+                f"arms.{name}.init: {arm.method} reads a whole checkpoint, not {arm.init.format_value()}; "
+                "give the arm method: lora, or full"
+            )
+        elif not method.has_checkpoint and not isinstance(arm.init, str):
+            yield f"arms.{name}.init: {arm.method} starts from no checkpoint, so it keeps no part of one"
         if task.labels not in method.label_kinds and task.generates:
             yield (
                 f"arms.{name}.method: {arm.method} predicts labels, but task: {study.task} needs "

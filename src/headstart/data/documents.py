@@ -94,16 +94,36 @@ def iterate_documents(corpus: TextCorpus) -> Iterator[str]:
     """The documents of a corpus in the order of its files, without those that are empty or held out.
 
     Raises:
-        DataError: a file cannot be read, or a document is no text or longer than `LONGEST_DOCUMENT`.
+        DataError: a file cannot be read, a document is no text or longer than `LONGEST_DOCUMENT`, or there is
+            none at all.
     """
+    read = given = 0
     for file in corpus.files:
         for where, text in _read_file(file, corpus):
             if not text or text.isspace():
                 continue
             if len(text) > LONGEST_DOCUMENT:
                 raise _refuse_length(where, corpus.document)
+            read += 1
             if corpus.held_out is None or corpus.held_out.holds(text):
+                given += 1
                 yield text
+    if not given:
+        raise _refuse_empty(read, corpus)
+
+
+def _refuse_empty(read: int, corpus: TextCorpus) -> DataError:
+    where = ", ".join(map(str, corpus.paths))
+    if corpus.held_out is None or not read:
+        return DataError("no documents: it is empty", where=where, expected="text")
+    share, is_valid = corpus.held_out.share, corpus.held_out.side == "valid"
+    outcome = "none of them is kept for validation" if is_valid else "all of them are kept for validation"
+    return DataError(
+        f"{read:,} documents, and {outcome}",
+        where=where,
+        expected=f"documents on both sides of a share of {share:g}",
+        fix="name files as data.valid, or set another data.valid_share",
+    )
 
 
 def _read_file(file: Path, corpus: TextCorpus) -> Iterator[Located]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
+from headstart.errors import DataError
 from headstart.files import hash_file
 from headstart.seeds import derive_seed
 from headstart.stages import tell_stage
@@ -27,6 +28,14 @@ class Corpus(Protocol):
 
     def iterate(self) -> Iterator[str]:
         """The documents, one after the other; not all of them are in memory at once."""
+        ...
+
+    def check_unchanged(self) -> None:
+        """See that the documents are still those of the digest, as far as can be told without reading them.
+
+        Raises:
+            DataError: they are not.
+        """
         ...
 
 
@@ -86,10 +95,20 @@ class TextCorpus:
         return tuple(file for path in self.paths for file in list_corpus_files(path))
 
     @cached_property
+    def _states(self) -> tuple[tuple[int, int], ...]:
+        """Size and time of each file when it was asked first."""
+        return _read_states(self.files)
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of the files' bytes and of how they are read; it reads them all."""
+        """SHA-256 of the files' bytes and of how they are read; it reads them all.
+
+        Raises:
+            DataError: a file is absent.
+        """
         from headstart.data.documents import name_reading
 
+        assert self._states is not None  # before the first byte is read
         tell_stage(f"hashing {_name_files(self.files)}")
         sha = hashlib.sha256()
         for file in self.files:
@@ -106,6 +125,21 @@ class TextCorpus:
         from headstart.data.documents import iterate_documents
 
         return iterate_documents(self)
+
+    def check_unchanged(self) -> None:
+        """See that no file has changed since the digest was taken.
+
+        Raises:
+            DataError: one has.
+        """
+        for file, before, now in zip(self.files, self._states, _read_states(self.files), strict=True):
+            if before != now:
+                raise DataError(
+                    "changed while it was read",
+                    where=str(file),
+                    expected="the same text from beginning to end",
+                    fix="wait until whoever writes it is done, or copy it, then run again",
+                )
 
 
 @dataclass(frozen=True)
@@ -126,6 +160,9 @@ class TextList:
         """The documents that are not empty."""
         return (document for document in self.documents if document.strip())
 
+    def check_unchanged(self) -> None:
+        """Nothing in memory changes."""
+
 
 def divide_corpus(corpus: TextCorpus, share: float, seed: int) -> tuple[TextCorpus, TextCorpus]:
     """What is trained on, and a share of the documents that is not; equal documents are on one side."""
@@ -133,6 +170,11 @@ def divide_corpus(corpus: TextCorpus, share: float, seed: int) -> tuple[TextCorp
         replace(corpus, held_out=HeldOut(share, seed, "train")),
         replace(corpus, held_out=HeldOut(share, seed, "valid")),
     )
+
+
+def _read_states(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
+    """Size in bytes and time of the last change, in nanoseconds, of each file."""
+    return tuple((state.st_size, state.st_mtime_ns) for state in (file.stat() for file in files))
 
 
 def _name_files(files: Sequence[Path]) -> str:

@@ -95,6 +95,7 @@ def build_token_blocks(
         tell_stage("tokenising the corpus")
         batches = encoder.encode_all(corpus.iterate(), workers or count_processors())
         _write_blocks(batches, encoder, find_word_starts(tokenizer), block, target)
+        corpus.check_unchanged()
 
     entry = open_entry("blocks", digest[:32], write, folder)
     if not is_new:
@@ -167,7 +168,7 @@ class _Tail:
 
     def _refuse(self) -> None:
         if not self._documents:
-            raise DataError("the corpus has no documents", expected="text: all of it is empty")
+            raise DataError("no documents", expected="text")
         raise DataError(
             f"{self._documents:,} documents with {self._tokens:,} tokens in all, less than one block",
             expected=f"{self._block:,} tokens at least, the length of a block",

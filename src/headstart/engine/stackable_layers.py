@@ -35,7 +35,7 @@ def get_layer_kind(module: nn.Module) -> str | None:
         return "embedding"
     if isinstance(module, FixedAffine):
         return "affine"
-    return "norm" if _is_norm(module) else None
+    return "norm" if is_norm(module) else None
 
 
 def is_linear_map(module: nn.Module) -> bool:
@@ -56,7 +56,7 @@ def _is_embedding(module: nn.Module) -> bool:
     return module.max_norm is None and not module.scale_grad_by_freq and not module.sparse
 
 
-def _is_norm(module: nn.Module) -> bool:
+def is_norm(module: nn.Module) -> bool:
     """A LayerNorm or RMSNorm, whatever the family calls it: nothing but a scale and perhaps a shift."""
     parameters = dict(module.named_parameters(recurse=False))
     are_vectors = all(p.dim() == 1 for p in parameters.values())

@@ -74,7 +74,7 @@ def locate_features(prepared: PreparedRun, settings: Probe) -> Path:
         "features-2",
         checkpoint.digest,
         checkpoint.name,
-        "pretrained" if run.pretrained else f"random, seed {run.seed}",
+        run.base,
         settings.pooling,
         prepared.precision,
         *(folder.name for folder in folders),

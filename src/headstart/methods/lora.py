@@ -107,9 +107,9 @@ def _convert_adapter(model: nn.Module, prepared: PreparedRun) -> Any:
 
 
 def identify_frozen_weights(prepared: PreparedRun) -> str:
-    """What tells a frozen base from others: the checkpoint's digest, or the seed of random weights."""
+    """What tells a frozen base from others: the checkpoint's digest, or what its seed draws."""
     run = prepared.run
-    return prepared.checkpoint.digest if run.pretrained else f"random, seed {run.seed}"
+    return prepared.checkpoint.digest if run.pretrained else run.base
 
 
 def estimate_base_bytes(skeleton: Any, precision: Precision) -> int:

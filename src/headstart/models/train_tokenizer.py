@@ -5,7 +5,8 @@ The same documents give the same tokenizer, to the last byte, on any number of p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Final, Literal
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -47,6 +48,7 @@ def train_tokenizer(
     tell_stage(f"training a {kind} tokenizer of {size:,} tokens")
     names = _CAUSAL if causal else _MASKED
     own = size if causal else size - 1
+    documents = _check_first(documents)
     if kind == "unigram":
         backend = train_unigram(documents, own, names, size)
     else:
@@ -62,6 +64,19 @@ def train_tokenizer(
     # It takes the space before it, as RoBERTa's does: "<mask>" stands for a word with its space.
     mask = AddedToken(_MASK, lstrip=True, normalized=False, special=True)
     return _wrap(backend, names | {"cls_token": "<s>", "sep_token": "</s>"}, mask_token=mask)
+
+
+def _check_first(documents: Iterable[str]) -> Iterator[str]:
+    """The same documents, of which there is one at least.
+
+    Raises:
+        DataError: there is none.
+    """
+    rest = iter(documents)
+    first = next(rest, None)
+    if first is None:
+        raise DataError("no documents", expected="text to train a tokenizer on")
+    return chain([first], rest)
 
 
 def _wrap(backend: Tokenizer, names: dict[str, str], **more: Any) -> PreTrainedTokenizerFast:

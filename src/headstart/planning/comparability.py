@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from headstart.config.arm_settings import ArmRates, RateSource, find_rates, get_grid_axes
+from headstart.config.arm_settings import (
+    ArmRates,
+    RateSource,
+    find_rates,
+    format_init,
+    get_grid_axes,
+    is_whole_checkpoint,
+)
 from headstart.config.fairness import describe_differences
-from headstart.config.study import Study
+from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits
 from headstart.records import Parameters, StudyWarning
 
@@ -121,15 +128,24 @@ def _warn_of_frozen_noise(
     """Random weights that stay as they are, but for a head and adapters, are no model that could learn."""
     for name, arm in study.arms.items():
         traits = get_method_traits(arm.method)
-        if arm.init == "random" and traits.freezes_base and traits.is_tunable:
+        if not is_whole_checkpoint(arm.init) and traits.freezes_base and traits.is_tunable:
             counted = parameters.get(name)
             yield StudyWarning(
                 kind="frozen-noise",
-                message=f"{name}: method {arm.method} trains {_describe_share(counted)} a "
-                "random network; the rest stays at its random initialisation, which "
-                "makes pretraining look better than it is. For a fair random arm, "
+                message=f"{name}: method {arm.method} trains {_describe_share(counted)} "
+                f"{_describe_network(arm)}, which makes pretraining look better than it is. For a fair "
+                f"{'random ' if arm.init == 'random' else ''}arm, "
                 f"train all of it, at its own rate: {_write_random_arm(study, name)}",
             )
+
+
+def _describe_network(arm: Arm) -> str:
+    """What stays as it began, of an arm whose base is frozen and is no checkpoint as it lies."""
+    if isinstance(arm.init, str):
+        return "a random network; the rest stays at its random initialisation"
+    if arm.init.shuffle:
+        return "a shuffled network; the rest stays shuffled"
+    return f"a network that is random but for its {arm.init}; the rest stays at its random initialisation"
 
 
 def _describe_share(counted: Parameters | None) -> str:
@@ -143,7 +159,8 @@ def _write_random_arm(study: Study, name: str) -> str:
     """The line of the study file that trains the arm whole; with which other arms have to be tuned alike."""
     tune = study.arms[name].tune or study.tune
     seeds = f", seeds: {tune.seeds if tune.seeds == 'shared' else list(tune.seeds)}" if tune else ""
-    line = f"{name}: {{init: random, method: full, tune: {{learning_rate: {_RATES_OF_RANDOM}{seeds}}}}}"
+    init = format_init(study.arms[name])
+    line = f"{name}: {{init: {init}, method: full, tune: {{learning_rate: {_RATES_OF_RANDOM}{seeds}}}}}"
     whole = [other for other, arm in study.arms.items() if arm.method == "full" and other != name]
     alike = f", and the same tune in {', '.join(whole)}" if whole else ""
     return f"arms: {{{line}}}{alike}"

@@ -11,7 +11,7 @@ from headstart.config.arm_settings import (
     list_grid_points,
     name_checkpoint,
 )
-from headstart.config.study import Study
+from headstart.config.study import Arm, Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.data.markdown import escape_markdown, format_code
 from headstart.models.base_card import BaseCard
@@ -144,12 +144,23 @@ def _describe_making(record: RunRecord, study: Study) -> str:
         )
     return _TUNED.format(
         checkpoint=format_code(name_checkpoint(get_checkpoint(study, arm))),
-        init="random weights" if arm.init == "random" else "its weights",
+        init=_describe_start(arm),
         version=version,
         train_examples=record.train_examples,
         seed=record.seed,
         epoch=record.best_epoch,
     )
+
+
+def _describe_start(arm: Arm) -> str:
+    """Which weights a model began with, of the checkpoint that is named beside it."""
+    if isinstance(arm.init, str):
+        return "random weights" if arm.init == "random" else "its weights"
+    if arm.init.keep:
+        return f"{arm.init} of its weights, the rest random"
+    if arm.init.shuffle:
+        return "its weights, each matrix shuffled"
+    return "random weights, with word embeddings from the training examples"
 
 
 def _warn_of_collapse(collapse: Collapse | None) -> str:

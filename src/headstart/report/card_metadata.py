@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from headstart.config.arm_settings import get_checkpoint
+from headstart.config.arm_settings import get_checkpoint, is_whole_checkpoint, takes_weights
 from headstart.config.study import Study
 from headstart.config.traits import Artifact, get_method_traits, get_task_traits
 from headstart.data.assets import is_asset
@@ -38,7 +38,7 @@ def find_artifact(record: RunRecord, study: Study) -> Artifact:
     """What the folder holds: of an adapter over random weights, whose base is nowhere else, a whole model."""
     arm = study.arms[record.arm]
     artifact = get_method_traits(arm.method).artifact
-    return "model" if artifact == "adapter" and arm.init == "random" else artifact
+    return "model" if artifact == "adapter" and not is_whole_checkpoint(arm.init) else artifact
 
 
 def name_data(study: Study) -> str:
@@ -90,7 +90,11 @@ def _list_values(record: RunRecord, study: Study, base: BaseCard) -> dict[str, A
 def _find_base_id(record: RunRecord, study: Study) -> str | None:
     """The hub id of the checkpoint whose weights the arm started from; None of a folder or an asset."""
     arm = study.arms[record.arm]
-    if arm.init == "random" or not get_method_traits(arm.method).has_checkpoint or record.provenance is None:
+    if (
+        not takes_weights(arm.init)
+        or not get_method_traits(arm.method).has_checkpoint
+        or record.provenance is None
+    ):
         return None
     # Of a folder the digests of its files are noted.
     is_folder = bool(record.provenance.checkpoint_files)

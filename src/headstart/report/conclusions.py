@@ -29,7 +29,7 @@ from headstart.report.ranking import explain_ranking, explain_ranking_costs
 from headstart.report.references import explain_reference
 from headstart.report.stopping import explain_stopping
 from headstart.report.win_rates import explain_win_rates
-from headstart.report.worth import describe_label_worths, explain_fall, explain_worth
+from headstart.report.worth import describe_label_worths, explain_fall, explain_worth, select_first_told
 
 
 def draw_conclusions(findings: Findings) -> list[str]:
@@ -53,15 +53,15 @@ def _rank_conclusions(findings: Findings) -> list[Ranked]:
     ranked += rank_first(explain_ranking(findings.ranking), 0, 0)
     ranked += _rank_outcomes(findings.outcomes, contrasts)
     ranked += rank_first(describe_answers(findings.baseline_contrasts, _name_baselines(told, findings)), 1, 4)
-    smallest = [row for row in findings.label_worth if row.size == study.sizes[0]]
-    ranked += rank_first(describe_label_worths(smallest), 2, 4)
+    first = select_first_told(findings.label_worth)
+    ranked += rank_first(describe_label_worths(first), 2, 4)
     ranked += rank_first(advise(contrasts, info, findings.stopping_rule, study.out), 1, 2)
     if contrasts and findings.stopping_rule is None:
         ranked += rank_first(explain_looks(findings.earlier_looks), 0, 0)
     if contrasts and findings.margin and findings.margin.stated == "after the results":
         ranked += rank_first(explain_margin(findings.margin, info), 0, 0)
     ranked += rank_first(describe_training_texts(contrasts), SAID_ELSEWHERE, SAID_ELSEWHERE)
-    return ranked + rank_first(explain_fall(smallest), 5, 5)
+    return ranked + rank_first(explain_fall(first), 5, 5)
 
 
 def _rank_outcomes(rows: Sequence[OutcomeRow], contrasts: Sequence[Contrast]) -> list[Ranked]:

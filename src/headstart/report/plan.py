@@ -84,7 +84,7 @@ def _format_arm(study: Study, name: str, keys: Sequence[str]) -> Iterator[str]:
     arm = study.arms[name]
     has_checkpoint = get_method_traits(arm.method).has_checkpoint
     yield f"{name} (control)" if name == study.control_arm else name
-    yield arm.init if has_checkpoint else "-"
+    yield str(arm.init) if has_checkpoint else "-"
     yield arm.method
     yield from (_describe_values(study, arm, key) if has_checkpoint else "-" for key in keys)
     yield ", ".join(map(str, study.sizes))

@@ -15,6 +15,14 @@ def describe_label_worths(rows: Sequence[WorthRow]) -> list[str]:
     return told or list(explain_unknown_worth(rows))
 
 
+def select_first_told(rows: Sequence[WorthRow]) -> list[WorthRow]:
+    """Of each arm the row with fewest labels of which something is sure, else that with fewest labels."""
+    of_arm: dict[str, list[WorthRow]] = {}
+    for row in sorted(rows, key=lambda row: row.amount):
+        of_arm.setdefault(row.arm, []).append(row)
+    return [next(filter(is_told, mine), mine[0]) for mine in of_arm.values()]
+
+
 def explain_unknown_worth(rows: Sequence[WorthRow], what: str = "labels") -> Iterator[str]:
     """That these sizes do not tell what anything is worth, said once."""
     if rows and not any(is_told(row) for row in rows):

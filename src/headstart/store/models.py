@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from headstart.config.arm_settings import get_checkpoint, name_checkpoint
+from headstart.config.arm_settings import get_checkpoint, is_whole_checkpoint, name_checkpoint
 from headstart.config.metrics import is_better
 from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
@@ -125,7 +125,7 @@ def _describe(record: RunRecord, study: Study, score: float) -> ModelNotes:
 
 def _needs_base(arm: Arm) -> bool:
     """Whether what the arm saves is nothing without its checkpoint; random weights are saved whole."""
-    return get_method_traits(arm.method).artifact in ("adapter", "probe") and arm.init != "random"
+    return get_method_traits(arm.method).artifact in ("adapter", "probe") and is_whole_checkpoint(arm.init)
 
 
 def _list_base_files(record: RunRecord) -> dict[str, str] | None:

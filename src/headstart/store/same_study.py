@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.config.arm_settings import get_grid_axes, get_tune, resolve_training
+from headstart.config.arm_settings import format_init, get_grid_axes, get_tune, resolve_training
 from headstart.config.load import load_study
 from headstart.config.study import Lora, Study, Tune
 from headstart.config.traits import METHODS, get_method_traits, get_task_traits
@@ -158,7 +158,7 @@ def _flatten_identity(study: Study) -> dict[str, Any]:
     flat = _flatten(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
     sections = {traits.section for traits in METHODS.values() if traits.section}
     for name, arm in study.arms.items():
-        in_force: dict[str, Any] = {"init": arm.init, "method": arm.method}
+        in_force: dict[str, Any] = {"init": format_init(arm), "method": arm.method}
         if get_method_traits(arm.method).has_checkpoint:  # which reads none of these settings
             in_force |= resolve_training(study, arm).model_dump(mode="json")
             # What a grid replaces decides nothing.

@@ -21,6 +21,7 @@ def list_settings(run: Run) -> dict[str, Setting]:
     settings |= {"seed": run.seed, "for_tuning": run.for_tuning}
     if get_method_traits(run.method).has_checkpoint:
         settings |= {"model": name_checkpoint(run.checkpoint), "pretrained": run.pretrained}
+        settings |= {"start": run.start.format_value()} if run.start else {}
         settings |= dict(_flatten(run.training.model_dump(mode="json")))
     sections = {"lora": run.lora, "probe": run.probe}
     for name, section in sections.items():

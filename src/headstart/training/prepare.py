@@ -19,6 +19,7 @@ from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_device, choose_precision, supports_bf16
 from headstart.events import Log, ignore_log
 from headstart.methods import load_method
+from headstart.methods.corpus_embeddings import prepare_corpus_vectors
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import find_missing_keys
 from headstart.models.vocabulary import find_used_ids
@@ -49,7 +50,7 @@ def prepare_study(
     checked = [load_task(study.task).check_checkpoint(one, study.prompts) for one in checkpoints.values()]
     # Fail early: whatever can be checked now must not fail after hours of training.
     loaded = [
-        run.checkpoint for run in neural if run.pretrained or get_method_traits(run.method).freezes_base
+        run.checkpoint for run in neural if run.reads_weights or get_method_traits(run.method).freezes_base
     ]
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     check_methods(neural, checkpoints, missing_keys)
@@ -145,8 +146,10 @@ def _has_open_precision(study: Study, arm: Arm) -> bool:
 
 
 def prepare_methods(runs: Iterable[PreparedRun], log: Log) -> None:
-    """Have each method compute, once, what its runs share."""
+    """Have what runs share computed once: vectors that they start from, and what each method needs."""
     of_method: dict[str, list[PreparedRun]] = {}
+    runs = list(runs)
+    prepare_corpus_vectors(runs, log)
     for prepared in runs:
         of_method.setdefault(prepared.run.method, []).append(prepared)
     for name, prepared_runs in of_method.items():

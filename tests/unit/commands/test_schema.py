@@ -20,6 +20,7 @@ SECTIONS: Final = {
     "key of `data`": "Data",
     "key of `data.split`": "Split",
     "key of an arm": "Arm",
+    "key of `init`": "PartialStart",
     "key of `lora`": "Lora",
     "key of `probe`": "Probe",
     "key of `training`": "Training",

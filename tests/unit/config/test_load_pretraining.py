@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from headstart.commands.schema import schema
 from headstart.config.load_pretraining import dump_pretraining, load_pretraining
+from headstart.config.pretraining import (
+    Masking,
+    ModelSizes,
+    Pretraining,
+    PretrainingData,
+    PretrainingSteps,
+)
 from headstart.errors import StudyError
 
 FILE = """\
@@ -75,6 +83,15 @@ def test_what_does_not_go_together(tmp_path: Path, overrides: list[str], message
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="is not there: the pretraining file expected"):
         load_pretraining(tmp_path / "no.yaml")
+
+
+def test_every_key_stands_in_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "pretrain.md").read_text(encoding="utf-8")
+    page = page[page.index("## The file") : page.index("## What it leaves")]
+    sections = (Pretraining, PretrainingData, ModelSizes, Masking, PretrainingSteps)
+    keys = {key for section in sections for key in section.model_fields}
+    words = set(re.findall(r"[a-z_]+", page))
+    assert keys - words == set()
 
 
 def test_the_schema_describes_every_key() -> None:

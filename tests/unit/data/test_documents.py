@@ -197,6 +197,23 @@ def test_digests_tell_texts_and_readings_apart(tmp_path: Path) -> None:
     assert len({digest, *(one.digest for one in others)}) == len(others) + 1
 
 
+@pytest.mark.parametrize("content", [b"", b"\n \n", gzip.compress(b"")])
+def test_a_corpus_without_documents_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    file = _write(tmp_path / ("a.txt.gz" if content[:1] == b"\x1f" else "a.txt"), content)
+    with pytest.raises(DataError, match="no documents: it is empty") as caught:
+        _read(file)
+    assert caught.value.where == str(file)
+
+
+@pytest.mark.parametrize(
+    ("share", "side", "words"), [(1e-9, 1, "none of them is kept"), (1 - 1e-9, 0, "all of them are kept")]
+)
+def test_a_side_without_documents_is_refused(tmp_path: Path, share: float, side: int, words: str) -> None:
+    file = _write(tmp_path / "a.txt", b"one\ntwo\n")
+    with pytest.raises(DataError, match=f"2 documents, and {words} for validation"):
+        list(divide_corpus(TextCorpus((file,)), share, 1)[side].iterate())
+
+
 def test_a_list_is_a_corpus_too() -> None:
     corpus = TextList(["one", " ", "two"])
     assert list(corpus.iterate()) == ["one", "two"]

@@ -154,6 +154,20 @@ def test_a_build_that_fails_leaves_nothing(tiny_model: Path, tmp_path: Path) -> 
     assert {path.name for path in (cache / "blocks").iterdir()} <= {".lock", ".in-use"}
 
 
+def test_a_file_that_grows_meanwhile_is_no_entry(tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    text = tmp_path / "a.txt"
+    text.write_text("\n".join(_make_documents()), encoding="utf-8")
+    corpus = TextCorpus((text,))
+    assert corpus.digest
+    with text.open("a", encoding="utf-8") as file:
+        file.write("\none more\n")
+    with pytest.raises(DataError, match="changed while it was read") as caught:
+        build_token_blocks(corpus, tokenizer, block=16, folder=tmp_path / "cache")
+    assert caught.value.where == str(text)
+    assert len(build_token_blocks(TextCorpus((text,)), tokenizer, block=16))
+
+
 @pytest.mark.parametrize(
     ("documents", "got"), [([], "no documents"), (["a"], "1 documents with 3 tokens in all")]
 )

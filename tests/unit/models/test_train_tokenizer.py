@@ -154,7 +154,7 @@ def test_a_vocabulary_too_small_for_characters_is_refused(kind: TokenizerKind) -
 
 
 def test_a_corpus_without_documents_is_refused(kind: TokenizerKind) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="no documents"):
         train_tokenizer([], kind, 300)
 
 

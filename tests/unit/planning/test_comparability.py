@@ -141,3 +141,22 @@ def test_what_is_not_counted_is_said_without_a_share() -> None:
 def test_what_trains_whole_or_from_a_checkpoint_or_not_at_all_is_not_said(arm: dict[str, Any]) -> None:
     more = {"task": "instruction"} if arm.get("method") == "none" else {}
     assert not warn({"a": arm, "b": LORA}, **more)
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        (
+            {"keep": "embeddings"},
+            "a network that is random but for its embeddings; the rest stays at",
+        ),
+        ({"shuffle": "matrices"}, "a shuffled network; the rest stays shuffled"),
+    ],
+)
+def test_a_partial_start_under_a_frozen_base_is_noise_too(init: dict[str, str], words: str) -> None:
+    said = warn({"full": FULL, "part": {"init": init, "method": "lora"}})["frozen-noise"]
+    assert words in said
+    (key, value), *_ = init.items()
+    line = said.partition("arms: {part: ")[2].partition("}}")[0] + "}}"
+    mended = YAML(typ="safe").load(line.replace("...", "1"))
+    assert mended["init"] == {key: value}

@@ -34,7 +34,7 @@ def check_exportable(config: Any, where: str) -> None:
     """
     if config.model_type not in LAYOUTS:
         raise ModelError(
-            f"a {config.model_type}, which is none of fairseq's RoBERTa models",
+            f"a {config.model_type}: fairseq's RoBERTa is no such model",
             where=where,
             expected=f"one of {', '.join(LAYOUTS)}",
         )

@@ -215,7 +215,7 @@ def _write_network(
         loaded = load_network(_CLASSES[kind], str(folder), dtype=torch.float32).state_dict()
     changed = [name for name, value in weights.items() if not torch.equal(loaded[name], value)]
     if changed:
-        raise ModelError(f"{changed[0]} is another one when it is loaded again", where=str(folder))
+        raise ModelError(f"{changed[0]} differs when it is loaded again", where=str(folder))
 
 
 def _check_shapes(weights: Mapping[str, torch.Tensor], network: Any, where: str) -> None:

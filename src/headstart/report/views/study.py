@@ -44,6 +44,7 @@ def _dump_planned(run: Run, *, is_settled: bool = True) -> dict[str, Any]:
         **{name: getattr(run, name) for name in _PLACE},
         "method": run.method,
         "pretrained": run.pretrained,
+        "start": run.describe_start(),
         "learning_rate": rate if is_settled else None,
         **{name: value if is_settled else None for name, value in point.items() if name != "learning_rate"},
         "for_tuning": run.for_tuning,

@@ -1,0 +1,56 @@
+"""The command pretrain: what it prints, as text and as JSON, and how mistakes end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headstart.cli import main
+
+FILE = """\
+data: {train: texts.txt, valid_share: 0.2}
+tokenizer: {train: bpe, size: 270}
+sizes: {layers: 1, width: 16, heads: 2, feed_forward: 16, positions: 20}
+training: {block: 16, batch_size: 4, steps: 2, precision: fp32}
+device: cpu
+trackers: []
+out: out
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # The setting lasts as long as a process, which here does more than train.
+    monkeypatch.setattr("headstart.engine.memory.keep_freed_memory", lambda: False)
+    lines = [f"the sun and the moon and tree number {i} by the river" for i in range(60)]
+    (tmp_path / "texts.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "pretrain.yaml").write_text(FILE, encoding="utf-8")
+    return tmp_path / "pretrain.yaml"
+
+
+def test_it_tells_validations_and_the_result_and_again_as_json(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pretrain", str(file)]) == 0
+    printed = capsys.readouterr()
+    assert "unigram entropy" in printed.out
+    assert "step 2: train loss" in printed.err
+    assert main(["pretrain", str(file), "--json", "-q"]) == 0
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert printed.err == ""
+    assert told["model"] == str(file.parent / "out" / "model")
+    assert (told["schema_version"], told["steps"]) == (1, 2)
+
+
+def test_a_mistake_is_one_message_and_leaves_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain", str(file), "training.stepz=3", "-q"]) == 2
+    assert "error: command line: training.stepz: unknown key; did you mean" in capsys.readouterr().err
+    assert not (file.parent / "out").exists()
+
+
+def test_the_schema_of_pretraining_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "--pretraining"]) == 0
+    assert "masking" in json.loads(capsys.readouterr().out)["properties"]
