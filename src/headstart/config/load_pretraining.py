@@ -94,8 +94,8 @@ def _resolve_paths(plain: dict[str, Any], base: Path, changed: Collection[str]) 
 
 def _list_folders(plain: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
     """Keys whose value may be a folder or an id."""
-    names = [] if plain.get("model") in PRESETS else ["model"]
-    return [(plain, name, name) for name in (*names, "tokenizer") if isinstance(plain.get(name), str)]
+    named = [name for name in ("model", "tokenizer") if isinstance(plain.get(name), str)]
+    return [(plain, name, name) for name in named if name != "model" or plain[name] not in PRESETS]
 
 
 def _resolve(section: Any, key: str, base: Path, *, is_id: bool) -> None:

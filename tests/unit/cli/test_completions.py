@@ -31,7 +31,7 @@ def complete(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Callable[..., list[
 
 
 def test_commands_and_options(complete: Callable[..., list[str]]) -> None:
-    assert complete("headstart pr") == ["predict"]
+    assert complete("headstart pred") == ["predict"]
     assert complete("headstart plan --pro") == ["--probe"]
     assert complete("headstart export --ada") == ["--adapter"]
 
@@ -39,6 +39,12 @@ def test_commands_and_options(complete: Callable[..., list[str]]) -> None:
 def test_keys_of_a_study(complete: Callable[..., list[str]]) -> None:
     assert complete("headstart run study.yaml training.epo") == ["training.epochs="]
     assert "seeds=" in complete("headstart plan study.yaml se")
+
+
+def test_keys_of_a_pretraining(complete: Callable[..., list[str]]) -> None:
+    assert complete("headstart pretrain pretrain.yaml training.ste") == ["training.steps="]
+    assert complete("headstart pretrain pretrain.yaml tokenizer.s") == ["tokenizer.size="]
+    assert complete("headstart pretrain pretrain.yaml arm") == []
 
 
 def test_arms_of_a_study_file_and_of_a_folder(complete: Callable[..., list[str]], tmp_path: Path) -> None:
@@ -52,7 +58,7 @@ def test_arms_of_a_study_file_and_of_a_folder(complete: Callable[..., list[str]]
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells(shell: str, complete: Callable[..., list[str]]) -> None:
-    (offered,) = complete("headstart pr", shell)
+    (offered,) = complete("headstart pred", shell)
     assert "predict" in offered
     assert "Label texts with a saved model" in offered
 
