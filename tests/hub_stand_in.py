@@ -31,11 +31,12 @@ class Repository:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the stand-in says in place of what is right."""
+    """What the stand-in says in place of what is right; `lacking` are bytes that it announces and keeps."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    lacking: int = 0
 
 
 @dataclass
@@ -186,7 +187,8 @@ def make_handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", str(len(answer.body) + answer.lacking))
+            self.close_connection = self.close_connection or answer.lacking > 0
             self.end_headers()
             self.wfile.write(answer.body)
 

@@ -47,6 +47,7 @@ def write_report_study(
     failed: Sequence[str] = (),
     metrics: Sequence[str] = ("accuracy",),
     n_parameters: int = 1000,
+    n_trainable: int = 40,
     **keys: Any,
 ) -> Path:
     """A study's folder with records, curves and predictions; gives it.
@@ -56,7 +57,7 @@ def write_report_study(
         texts: what test texts end in, in turn.
         failed: keys of runs that failed.
         metrics: that records have, of accuracy and loss.
-        n_parameters: of each model.
+        n_parameters: of each model, of which `n_trainable` train.
     """
     _write_data(folder, labels, texts)
     study = Study.model_validate(
@@ -77,7 +78,7 @@ def write_report_study(
         for place, arm in enumerate(study.arms):
             for seed in study.seeds[: seeds if done is None else done]:
                 record = _make_record(arm, size, seed, corpus, epochs, place, metrics).model_copy(
-                    update={"parameters": Parameters(total=n_parameters, trainable=40)}
+                    update={"parameters": Parameters(total=n_parameters, trainable=n_trainable)}
                 )
                 is_failed = record.key in failed
                 _write_run(store, _fail(record) if is_failed else record, corpus, place)
@@ -111,7 +112,8 @@ def _make_record(
     known = {"accuracy": test, "loss": -test * math.log(SURE) - (1 - test) * math.log(other)}
     scores = {metric: known[metric] for metric in metrics}
     points = tuple(_make_point(i, epochs, scores) for i in range(epochs))
-    values = {"arm": arm, "size": size, "seed": seed, "status": "done", "train_examples": 60}
+    values = {"arm": arm, "size": size, "seed": seed, "status": "done"}
+    values["train_examples"] = 60 if size == "all" else size
     return RunRecord.model_validate(
         values | {"valid": scores, "test": scores} | _describe_making(corpus)
     ).model_copy(update={"epochs": points, "best_epoch": epochs})

@@ -39,6 +39,8 @@ from headstart.records import Collapse, PlacementRecord, Range, RunRecord, Study
 from headstart.report.card import write_model_card
 from headstart.report.results_json import describe_findings
 from headstart.stages import tell_stage
+from headstart.store.adapted import describe_adapting
+from headstart.store.layout import StudyLayout
 from headstart.store.states import describe_unused_states
 from headstart.trackers.guard import describe_switched_off
 from headstart.trackers.registry import track_study
@@ -203,7 +205,7 @@ def _write_findings(opened: OpenStudy) -> Findings:
     """What all records say, in `results.json` too; each tuned arm gets the model of its chosen setting."""
     records = list(opened.records.values())
     unanswered = (one for record in records for one in record.warnings if one.kind == ANSWERS_LEFT_OUT)
-    warnings = (*opened.prepared.warnings, *unanswered)
+    warnings = (*opened.prepared.warnings, *unanswered, *describe_adapting(StudyLayout(opened.store.out)))
     done = opened.done
     has_results = any(run.key in done for run in opened.runs)
     # Logged first: a call that is killed before it writes results has then looked, and the next one knows.

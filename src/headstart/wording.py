@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Sequence
+from typing import Final
+
+#: What stands where a text is cut.
+CUT: Final = "..."
 
 
 class Caution(str):
@@ -36,7 +40,7 @@ def join_ends(low: str, high: str) -> str:
 
 def cut_text(text: str, most: int = 200) -> str:
     """The text, cut after `most` characters."""
-    return text if len(text) <= most else f"{text[:most]}..."
+    return text if len(text) <= most else f"{text[:most]}{CUT}"
 
 
 def shorten_repr(value: object, most: int = 200) -> str:

@@ -169,6 +169,24 @@ def test_on_paper_all_is_shown(page: Any, tmp_path: Path) -> None:
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_paper_has_the_figures_of_all_metrics_where_they_are_few(open_page: OpenPage, tmp_path: Path) -> None:
+    study = write_report_study(tmp_path, seeds=2, metrics=("accuracy", "loss"))
+    page = open_page(headstart.write_report(study).page)
+    drawn = page.locator("#study-arms figure")
+    assert [drawn.nth(i).is_visible() for i in range(drawn.count())] == [True, False]
+    page.emulate_media(media="print")
+    assert [drawn.nth(i).is_visible() for i in range(drawn.count())] == [True, True]
+
+
+def test_a_short_table_is_on_one_page(page: Any) -> None:
+    page.emulate_media(media="print")
+    breaks = page.locator(".box").evaluate_all(
+        "boxes => boxes.map(box => [box.querySelectorAll('tr').length, getComputedStyle(box).breakInside])"
+    )
+    assert {is_whole == "avoid" for rows, is_whole in breaks if rows <= 12} == {True}
+    assert {is_whole == "avoid" for rows, is_whole in breaks if rows > 13} <= {False}
+
+
 def test_hostile_texts_are_shown_as_text(page: Any) -> None:
     assert page.locator("h1").inner_text().startswith("<script>alert(1)</script> {{7*7}}")
     shown = page.locator("main").inner_text()

@@ -219,7 +219,7 @@ def test_a_size_that_the_control_lacks_is_said(shown: Run, tmp_path: Path) -> No
         f"{a},{n},{s},{60 + s + n}\n" for a, n in (("a", 10), ("b", 10), ("b", 20)) for s in range(3)
     )
     out = shown("compare", table(tmp_path, "arm,size,seed,accuracy\n" + rows))
-    assert "b (size 20): not compared, as a has no such size." in out
+    assert "b (size 20): not compared, as a has no scores of that size." in out
 
 
 # Spread that is none

@@ -10,7 +10,7 @@ import numpy as np
 from headstart.analysis.contrasts import contrast_pairs
 from headstart.analysis.judging import Judging
 from headstart.analysis.scores import ArmScores, Cell
-from headstart.config.arm_settings import is_pretrained
+from headstart.config.arm_settings import is_adapted, is_pretrained
 from headstart.config.study import Study
 from headstart.config.traits import get_method_traits
 from headstart.records import Contrast
@@ -40,5 +40,5 @@ def _list_pairs(study: Study) -> Iterator[tuple[Cell, Cell]]:
     has_model = {name: get_method_traits(arm.method).has_checkpoint for name, arm in study.arms.items()}
     for baseline in (name for name in study.arms if not has_model[name] and name != study.control_arm):
         for name, arm in study.arms.items():
-            if is_pretrained(arm):
+            if is_pretrained(arm) or is_adapted(arm):
                 yield (name, size), (baseline, size)

@@ -14,7 +14,7 @@ import numpy as np
 
 from headstart.analysis.measured_tests import ReadPredictions
 from headstart.analysis.study_runs import StudyRuns
-from headstart.config.arm_settings import ArmRates, find_rates, is_whole_checkpoint, resolve_training
+from headstart.config.arm_settings import ArmRates, find_rates, is_drawn_in_part, resolve_training
 from headstart.config.study import Study
 from headstart.config.traits import get_method_traits, get_task_traits
 from headstart.records import Collapse, CollapsedArm, Contrast, OutcomeRow, RunRecord
@@ -140,9 +140,7 @@ def _describe_training(study: Study, arm: str, runs: Sequence[RunRecord], rates:
     training = resolve_training(study, study.arms[arm])
     tuned = max((run.hyperparameters.get("learning_rate", 0.0) for run in runs), default=0.0)
     rate = tuned or training.peak_rate
-    is_high = rate > rates.suits_method * (
-        _HIGH if is_whole_checkpoint(study.arms[arm].init) else _HIGH_RANDOM
-    )
+    is_high = rate > rates.suits_method * (_HIGH_RANDOM if is_drawn_in_part(study.arms[arm].init) else _HIGH)
     last = max((run.epochs[-1] for run in runs if run.epochs), key=lambda point: point.step, default=None)
     trained = {"learning_rate": rate, "rate_is_high": is_high, "try_rates": _suggest_rates(rates, is_high)}
     if last is None:

@@ -14,7 +14,7 @@ from headstart.analysis.collapsed import (
 )
 from headstart.analysis.measured_tests import ReadPredictions, count_majority
 from headstart.analysis.study_runs import StudyRuns, list_cells
-from headstart.config.arm_settings import is_pretrained
+from headstart.config.arm_settings import is_adapted, is_pretrained
 from headstart.config.sizes import Size
 from headstart.records import Collapse, OutcomeRow
 from headstart.stats.shares import compute_wilson_interval
@@ -40,12 +40,13 @@ def list_outcomes(runs: StudyRuns, collapses: Collapses, read: ReadPredictions) 
     for size, arm in list_cells(runs.study):
         ended, n_failed = runs.select_chosen(arm, size), _count_failed(runs, arm, size)
         if ended or n_failed:
+            section = runs.study.arms[arm]
             row = OutcomeRow(
                 arm=arm,
                 size=size,
                 n_runs=len(ended) + n_failed,
                 n_failed=n_failed,
-                pretrained=is_pretrained(runs.study.arms[arm]),
+                pretrained=is_pretrained(section) or is_adapted(section),
             )
             yield _count_collapsed(row, runs, collapses).model_copy(update={"majority": majority})
 

@@ -83,8 +83,8 @@ class Arm(Section):
 
     init: Init = Field(
         default="pretrained",
-        description="pretrained, random, any checkpoint (folder, hub id, asset:name), "
-        "or a part of the model's.",
+        description="pretrained, random, adapted (pretrained further on the training examples), "
+        "any checkpoint (folder, hub id, asset:name), or a part of the model's.",
     )
     method: _Method = Field(
         default="full",

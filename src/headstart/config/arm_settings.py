@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from headstart.config.partial_start import PartialStart
 from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 
+#: Words for starts that are no checkpoint's name.
+NAMED_STARTS: Final = ("pretrained", "random", "adapted")
 #: One point of a tuned arm's grid, as (name, value) in the order of `Training`; empty where none is tuned.
 GridPoint = tuple[tuple[str, float], ...]
 #: Who sets an arm's learning rates; `method`: nobody, so that what suits its method stands.
@@ -19,7 +21,7 @@ RateSource = Literal["arm", "arm's grid", "study", "study's grid", "method"]
 
 def get_checkpoint(study: Study, arm: Arm) -> str:
     """The checkpoint whose architecture, and unless random whose weights, the arm starts from."""
-    is_named = isinstance(arm.init, str) and arm.init not in ("pretrained", "random")
+    is_named = isinstance(arm.init, str) and arm.init not in NAMED_STARTS
     return str(arm.init) if is_named else study.model
 
 
@@ -41,7 +43,17 @@ def is_pretrained(arm: Arm) -> bool:
 
 def is_whole_checkpoint(init: str | PartialStart) -> bool:
     """Whether a start is a checkpoint as it lies, so that what is saved of a run need not hold its base."""
-    return isinstance(init, str) and init != "random"
+    return isinstance(init, str) and init not in ("random", "adapted")
+
+
+def is_adapted(arm: Arm) -> bool:
+    """Whether the arm starts from the checkpoint as it was pretrained on the study's own texts."""
+    return arm.init == "adapted" and get_method_traits(arm.method).has_checkpoint
+
+
+def is_drawn_in_part(init: str | PartialStart) -> bool:
+    """Whether weights of a start's body are random, or shuffled."""
+    return init == "random" or not isinstance(init, str)
 
 
 def takes_weights(init: str | PartialStart) -> bool:

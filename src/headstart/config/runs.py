@@ -15,6 +15,7 @@ from headstart.config.arm_settings import (
     get_checkpoint,
     get_partial_start,
     get_tuning_seeds,
+    is_adapted,
     is_pretrained,
     list_grid_points,
     resolve_training,
@@ -37,7 +38,7 @@ class Run:
     `lora`, `probe` and `peft` are the methods' own settings; those of other methods are None. A run
     `for_tuning` only helps to choose among its arm's grid points: it is not tested, and leaves no model.
     `start` is the part of its checkpoint that it starts from, None where that is all or, not `pretrained`,
-    nothing.
+    nothing; one that is `adapted` starts from what was pretrained on the study's texts with its seed.
     """
 
     arm: str
@@ -53,6 +54,7 @@ class Run:
     peft: Mapping[str, Any] | None = None
     for_tuning: bool = False
     start: PartialStart | None = None
+    adapted: bool = False
 
     @property
     def key(self) -> str:
@@ -65,12 +67,14 @@ class Run:
     @property
     def reads_weights(self) -> bool:
         """Whether it starts from weights of its checkpoint, all or some."""
-        return self.pretrained or self.start is not None
+        return self.pretrained or self.adapted or self.start is not None
 
     def describe_start(self) -> str | None:
         """`pretrained`, `random`, or which part of the checkpoint, as in a study file; None without one."""
         if self.start is not None:
             return self.start.format_value()
+        if self.adapted:
+            return "adapted"
         return ("pretrained" if self.pretrained else "random") if self.checkpoint else None
 
     @property
@@ -87,7 +91,7 @@ class Run:
         Of many arms that differ in such numbers alone a network is looked at once.
         """
         training = self.training.model_dump_json(exclude=_OF_STEPS)
-        own = (self.lora, self.probe, self.peft, self.start)
+        own = (self.lora, self.probe, self.peft, self.start, self.adapted)
         return repr((self.method, self.checkpoint, self.pretrained, training, *own))
 
     @property
@@ -175,4 +179,5 @@ def _make_run(
         peft=arm.peft,
         for_tuning=for_tuning,
         start=get_partial_start(arm),
+        adapted=is_adapted(arm),
     )

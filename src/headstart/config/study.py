@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from headstart.config.adapt_section import Adapt
 from headstart.config.arm_section import Arm, Lora, LoraBias, LoraRole, Probe
 from headstart.config.data_section import AUTO_GROUP, IDENTICAL_GROUP, Data, Split
 from headstart.config.default_arms import BAG_OF_WORDS_ARM, add_words_arm, make_default_arms
@@ -125,6 +126,11 @@ class Study(Section):
     training: Training = Field(default=Training(), description="Training settings of all arms.")
     tune: Tune | None = Field(
         default=None, description="Settings that each arm tries; each gets its own best, chosen on valid."
+    )
+    adapt: Adapt = Field(
+        default=Adapt(),
+        description="How arms with init: adapted are first pretrained, on all training examples "
+        "without their labels.",
     )
     prompts: Prompts = Field(
         default=Prompts(), description="How prompts are written and what is learnt; for task instruction."

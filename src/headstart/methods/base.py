@@ -24,6 +24,7 @@ from headstart.engine.member import PackContext
 from headstart.engine.stackable_layers import find_stacking_obstacle
 from headstart.errors import ModelError
 from headstart.events import Log
+from headstart.methods.adapted import build_adapted_model
 from headstart.methods.partial_start import build_partial_model
 from headstart.models.accounting.counts import count_parameters
 from headstart.models.initialise import initialise_model
@@ -225,6 +226,8 @@ class UntrainedMethod(Method):
 def build_base_model(prepared: PreparedRun) -> nn.Module:
     """The run's model before its method has touched it, a function of arm and seed; float32 on the CPU."""
     run = prepared.run
+    if run.adapted:
+        return build_adapted_model(prepared)
     if run.start is not None:
         return build_partial_model(prepared, run.start)
     return initialise_model(prepared.checkpoint, pretrained=run.pretrained, seed=run.seed)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from headstart.data.assets import is_asset
+from headstart.data.assets import find_model, is_asset
 from headstart.files import find_file_fault
 from headstart.models.hub import find_cached_folder
 
@@ -42,11 +42,12 @@ class BaseCard:
 
 
 def read_base_card(checkpoint: str) -> BaseCard:
-    """The card of a checkpoint, a folder or a hub id, as far as it lies on this machine."""
-    if is_asset(checkpoint):
-        return BaseCard()
-    is_folder = Path(checkpoint).is_dir()
-    folder = Path(checkpoint) if is_folder else find_cached_folder(checkpoint.partition("@")[0])
+    """The card of a checkpoint, a folder, a hub id or an asset, as far as it lies on this machine.
+
+    Of an asset it is the card of the model, which the package brings along: what a package states of itself
+    is of those who packed it.
+    """
+    folder = _find_folder(checkpoint)
     values = (read_card_metadata(folder / _CARD_FILE) if folder is not None else None) or {}
     found = _match(_LICENSE, values.get("license"))
     is_other = found == "other"
@@ -56,6 +57,14 @@ def read_base_card(checkpoint: str) -> BaseCard:
         license_link=_match(_LINK, values.get("license_link")) if is_other else None,
         language=_match(_LANGUAGE, _take_only(values.get("language"))),
     )
+
+
+def _find_folder(checkpoint: str) -> Path | None:
+    if is_asset(checkpoint):
+        return find_model(checkpoint)
+    if Path(checkpoint).is_dir():
+        return Path(checkpoint)
+    return find_cached_folder(checkpoint.partition("@")[0])
 
 
 def read_card_metadata(file: Path) -> Mapping[str, Any] | None:

@@ -131,7 +131,8 @@ def check_weight_file(file: Path) -> None:
         reason = "its end is missing"
         if is_archive and not is_broken:
             _refuse_compressed(file)
-    except (SafetensorError, OSError, zipfile.BadZipFile) as error:
+    # ValueError: a name in the archive that is no text.
+    except (SafetensorError, OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         is_broken, reason = True, str(error)
     if is_broken or file.stat().st_size == 0:
         raise ModelError(

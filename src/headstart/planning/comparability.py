@@ -14,7 +14,7 @@ from headstart.config.arm_settings import (
     find_rates,
     format_init,
     get_grid_axes,
-    is_whole_checkpoint,
+    is_drawn_in_part,
 )
 from headstart.config.fairness import describe_differences
 from headstart.config.study import Arm, Study
@@ -128,7 +128,7 @@ def _warn_of_frozen_noise(
     """Random weights that stay as they are, but for a head and adapters, are no model that could learn."""
     for name, arm in study.arms.items():
         traits = get_method_traits(arm.method)
-        if not is_whole_checkpoint(arm.init) and traits.freezes_base and traits.is_tunable:
+        if is_drawn_in_part(arm.init) and traits.freezes_base and traits.is_tunable:
             counted = parameters.get(name)
             yield StudyWarning(
                 kind="frozen-noise",

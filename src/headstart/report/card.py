@@ -155,6 +155,8 @@ def _describe_making(record: RunRecord, study: Study) -> str:
 def _describe_start(arm: Arm) -> str:
     """Which weights a model began with, of the checkpoint that is named beside it."""
     if isinstance(arm.init, str):
+        if arm.init == "adapted":
+            return "its weights, first pretrained on the training examples without their labels"
         return "random weights" if arm.init == "random" else "its weights"
     if arm.init.keep:
         return f"{arm.init} of its weights, the rest random"

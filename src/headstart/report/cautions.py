@@ -31,7 +31,7 @@ def explain_missing_contrasts(comparison: Comparison) -> Iterator[str]:
         if row.arm != comparison.control and (row.arm, row.size) not in compared
     ]
     if comparison.control is not None and alone:
-        yield f"{format_names(alone)}: not compared, as {comparison.control} has no such size."
+        yield f"{format_names(alone)}: not compared, as {comparison.control} has no scores of that size."
 
 
 def explain_seeds_apart(comparison: Comparison) -> Iterator[str]:

@@ -69,6 +69,11 @@ class StudyLayout:
         return self.out / "judging"
 
     @property
+    def adapted_folder(self) -> Path:
+        """What was pretrained on the study's own texts: a folder for each seed."""
+        return self.out / "adapted"
+
+    @property
     def models_folder(self) -> Path:
         """What holds a model for each arm."""
         return self.out / "models"

@@ -9,6 +9,7 @@ from headstart.config.study import Study
 from headstart.config.traits import get_task_traits
 from headstart.errors import ModelError
 from headstart.methods import load_method
+from headstart.methods.adapted import check_adaptable
 from headstart.methods.partial_start import check_start
 from headstart.models.checkpoints import Checkpoint
 
@@ -34,6 +35,7 @@ def check_methods(
                 fix="set it to false",
             )
         missing = missing_keys.get(run.checkpoint, frozenset())
+        check_adaptable(run, checkpoint)
         check_start(run, checkpoint.build_skeleton())
         load_method(run.method).check(run, checkpoint.build_skeleton(), missing)
 

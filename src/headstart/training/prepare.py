@@ -19,6 +19,7 @@ from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_device, choose_precision, supports_bf16
 from headstart.events import Log, ignore_log
 from headstart.methods import load_method
+from headstart.methods.adapted import describe_adaptation, prepare_adapted
 from headstart.methods.corpus_embeddings import prepare_corpus_vectors
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import find_missing_keys
@@ -69,6 +70,7 @@ def prepare_study(
         used_ids=_find_used_ids(study, tokens, checkpoints),
         warnings=(
             *describe_other_checkpoints(study, neural, checkpoints),
+            *describe_adaptation(neural, study, corpus, _count_training_tokens(tokens)),
             *corpus.warnings,
             *unknown_words,
             *without_row,
@@ -107,6 +109,11 @@ def _tokenise(
                 part: task.encode(corpus.parts[part].texts, tokenizer, limit, study.prompts) for part in PARTS
             }
     return tokens
+
+
+def _count_training_tokens(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> int:
+    """Those of the longest reading of all training examples."""
+    return max((len(parts["train"].input_ids) for parts in tokens.values()), default=0)
 
 
 def _find_used_ids(
@@ -150,6 +157,7 @@ def prepare_methods(runs: Iterable[PreparedRun], log: Log) -> None:
     of_method: dict[str, list[PreparedRun]] = {}
     runs = list(runs)
     prepare_corpus_vectors(runs, log)
+    prepare_adapted(runs, log)
     for prepared in runs:
         of_method.setdefault(prepared.run.method, []).append(prepared)
     for name, prepared_runs in of_method.items():

@@ -195,6 +195,6 @@ def _identify_state(prepared: PreparedRun, context: PackContext, weights: Weight
         prepared.checkpoint.digest,
         "" if ids is None else hashlib.sha256(ids.tobytes()).hexdigest(),
         str(weights.layout),
-        *([repr(run.start)] if run.start else ()),
+        *([run.base] if run.start or run.adapted else ()),
     )
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from headstart.cli import main
 from headstart.commands.report import write_results_page
 from headstart.commands.report_at_end import write_page_at_end
 from headstart.errors import HeadstartError, OutputError
+from headstart.store import predictions
 from report_studies import HOSTILE, write_report_study
 
 
@@ -50,6 +52,31 @@ def test_what_was_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["report", str(out)]) == main(["report", str(out)]) == 0  # it replaces its own
     said = capsys.readouterr().out
     assert re.fullmatch(r"(wrote \S+index\.html \(\d+ kB\), with \d+ tables beside it\n){2}", said)
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_predictions_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = write_report_study(tmp_path, seeds=2, metrics=("accuracy", "loss"))
+    read: list[Path] = []
+    read_file = predictions._read_file
+
+    def count(file: Path) -> Any:
+        read.append(file)
+        return read_file(file)
+
+    monkeypatch.setattr(predictions, "_read_file", count)
+    headstart.write_report(out)
+    assert sorted(read) == sorted(out.rglob("predictions.parquet"))
+    assert len(read) == 4
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_an_arm_is_not_compared_where_all_runs_of_the_control_failed(tmp_path: Path) -> None:
+    out = write_report_study(tmp_path, seeds=2, failed=["random/all/0", "random/all/1"])
+    headstart.write_report(out)
+    page = read_page(out)
+    assert "Some runs failed and are excluded (2 of 2 of random)" in page
+    assert "pretrained (size all): not compared, as random has no scores of that size." in page
 
 
 @pytest.mark.usefixtures("_undrawn")

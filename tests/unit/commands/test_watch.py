@@ -109,6 +109,16 @@ def test_the_folder_stays_as_it_was(tmp_path: Path) -> None:
     assert {file: file.stat().st_mtime_ns for file in sorted(out.rglob("*"))} == before
 
 
+@pytest.mark.parametrize(("trackers", "is_told"), [(["tensorboard"], False), ([], True)])
+def test_without_the_tracker_whose_files_have_curves_it_is_said(
+    tmp_path: Path, trackers: list[str], is_told: bool
+) -> None:
+    out = write_report_study(tmp_path, seeds=1, trackers=trackers)
+    with watched(out) as connection:
+        page = ask(connection)
+    assert ("no tracker tensorboard: a run&#39;s curves are shown once it has ended" in page) is is_told
+
+
 def test_what_is_no_study_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(HeadstartError, match="holds no study"):
         headstart.watch(tmp_path)

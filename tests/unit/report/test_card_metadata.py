@@ -11,6 +11,8 @@ from huggingface_hub import ModelCard, metadata_load
 from markdown_it import MarkdownIt
 
 from headstart.config.study import Study
+from headstart.data import assets
+from headstart.data.assets import Asset
 from headstart.models.base_card import BaseCard, read_base_card
 from headstart.report.card import write_model_card
 from headstart.report.card_use import describe_merged
@@ -167,6 +169,19 @@ def test_the_card_of_an_ended_study_has_every_seed_the_control_and_the_verdict()
 def test_what_the_bases_card_states(tmp_path: Path, block: str, expected: BaseCard) -> None:
     (tmp_path / "README.md").write_text(f"---\n{block}\n---\n# Base\n", encoding="utf-8")
     assert read_base_card(str(tmp_path)) == expected
+
+
+def test_an_assets_card_is_the_models_that_was_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
+    asset = Asset("tiny", "model", "tiny==1", "0123456789ab" * 5, "pack/model/", "MIT", "this test")
+    monkeypatch.setattr(assets, "_ASSETS", (asset,))
+    assert read_base_card("asset:tiny") == read_base_card("asset:other") == BaseCard()  # nothing is fetched
+    folder = assets._get_folder(asset) / "pack" / "model"
+    folder.mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\nlanguage: en\n---\n", encoding="utf-8")
+    assert read_base_card("asset:tiny") == BaseCard("apache-2.0", language="en")
 
 
 def test_a_license_is_the_bases_or_a_line_to_fill() -> None:

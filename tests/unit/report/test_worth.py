@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from headstart.records import WorthRow
-from headstart.report.worth import describe_label_worth, describe_label_worths, explain_worth, is_told
+from headstart.report.worth import (
+    describe_label_worth,
+    describe_label_worths,
+    explain_worth,
+    is_told,
+    select_first_told,
+)
 
 OVER, UNDER = "more than the largest", "less than the smallest"
 #: Values of `worth`, or of an end, that are beyond the control's amounts.
@@ -85,3 +91,10 @@ def test_a_worth_that_may_be_anything_is_said_once_and_in_no_table() -> None:
     )
     assert not any(is_told(row) for row in open_rows)
     assert list(explain_worth(open_rows)) == [sentence]
+
+
+def test_of_each_arm_the_first_amount_is_told_of_which_something_is_sure() -> None:
+    unsure = row(500, "under", "over")
+    sure = row("over", "over", "over").model_copy(update={"size": 250, "amount": 250})
+    other = unsure.model_copy(update={"arm": "other"})
+    assert select_first_told([sure, unsure, other]) == [sure, other]

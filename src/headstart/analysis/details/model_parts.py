@@ -1,71 +1,106 @@
-"""What the parameters of an arm's saved model are, part by part, by formulas of its configuration alone."""
+"""What the parameters of an arm's saved model are, part by part, and which train, by formulas alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Final
 
+from headstart.analysis.details.adapter_parts import (
+    ADAPTER_FILE,
+    PROBE_FILE,
+    count_adapted,
+    count_probe,
+    find_rank,
+    read_shapes,
+)
+from headstart.analysis.details.saved_configs import (
+    CountedPart,
+    SavedModelConfig,
+    make_breakdown,
+    read_saved_model_config,
+    sort_parts,
+)
 from headstart.analysis.study_runs import StudyRuns
 from headstart.errors import HeadstartError
-from headstart.models.accounting.breakdown import ParameterBreakdown, PartCount, Place
-from headstart.models.accounting.decoders import DECODERS
-from headstart.models.accounting.encoders import ENCODERS
-from headstart.models.accounting.formulas import evaluate
-from headstart.models.accounting.gated_decoders import GATED_DECODERS
-from headstart.models.accounting.heads import read_head
-from headstart.models.accounting.layers import list_parts, read_symbols
-from headstart.store.json_files import read_json
-
-_FAMILIES: Final = ENCODERS | DECODERS | GATED_DECODERS
-#: What some families' files have in place of a name that formulas are read by.
-_OTHER_NAMES: Final = {
-    "hidden_size": ("n_embd", "dim", "d_model"),
-    "num_hidden_layers": ("n_layer", "n_layers"),
-    "num_attention_heads": ("n_head", "n_heads"),
-    "max_position_embeddings": ("n_positions",),
-}
-_ORDER: Final[tuple[Place, ...]] = ("embeddings", "block", "body", "pooler", "head", "lm-head")
+from headstart.models.accounting.breakdown import ParameterBreakdown
+from headstart.models.accounting.heads import Head
+from headstart.records import Parameters
 
 
 @dataclass(frozen=True)
 class ModelParts:
-    """The parts of the models of `arms`, which are built alike."""
+    """The parts of the models of `arms`, which are built alike.
+
+    `trained` has of each part how many weights train, beside a base that is frozen; empty where all do.
+    """
 
     arms: tuple[str, ...]
     breakdown: ParameterBreakdown
+    trained: tuple[int, ...] = ()
 
-
-class _Configuration(SimpleNamespace):
-    """A configuration as its file has it, whatever names the family writes; what the file lacks is None."""
-
-    def __getattr__(self, name: str) -> Any:
-        values = vars(self)
-        return next((values[other] for other in _OTHER_NAMES.get(name, ()) if other in values), None)
+    @property
+    def trainable(self) -> int:
+        """All that trains."""
+        return sum(self.trained) if self.trained else self.breakdown.total
 
 
 def find_model_parts(runs: StudyRuns, get_model_folder: Callable[[str], Path]) -> tuple[ModelParts, ...]:
     """Of each kind of model one, where the formulas give just the number that a run counted.
 
-    Models of other families, adapters, and arms whose model is not kept have none.
+    Models of other families, adapters other than LoRA's, and arms whose model is not kept have none. An
+    adapter over random weights is merged into them, and has the parts of an arm with the same settings.
     """
-    found: dict[tuple[PartCount, ...], tuple[list[str], ParameterBreakdown]] = {}
-    for arm in runs.study.arms:
-        total = next(
-            (run.parameters.total for run in runs.records if run.arm == arm and run.parameters), None
-        )
-        breakdown = _read_breakdown(get_model_folder(arm) / "config.json")
-        if breakdown is not None and breakdown.total == total:
-            found.setdefault(breakdown.parts, ([], breakdown))[0].append(arm)
-    return tuple(ModelParts(tuple(arms), breakdown) for arms, breakdown in found.values())
+    found: list[ModelParts] = []
+    arms = list(runs.study.arms)
+    for arm in arms:
+        parts = _read_parts(get_model_folder(arm), _list_counted(runs, arm))
+        if parts is not None:
+            _add(found, arm, parts)
+    for arm in arms:
+        twin = None if any(arm in parts.arms for parts in found) else _find_twin(runs, found, arm)
+        if twin is not None:
+            _add(found, arm, twin)
+    return tuple(found)
 
 
-def _read_breakdown(file: Path) -> ParameterBreakdown | None:
-    """By formulas; None where there is no such file, or they do not cover it."""
+def _add(found: list[ModelParts], arm: str, parts: ModelParts) -> None:
+    for place, other in enumerate(found):
+        if (other.breakdown.parts, other.trained) == (parts.breakdown.parts, parts.trained):
+            found[place] = replace(other, arms=(*other.arms, arm))
+            return
+    found.append(replace(parts, arms=(arm,)))
+
+
+def _list_counted(runs: StudyRuns, arm: str) -> list[Parameters]:
+    """What the arm's runs counted: several numbers where ranks are tuned."""
+    of_arm = (run.parameters for run in runs.records if run.arm == arm and run.parameters)
+    return list({(one.total, one.trainable): one for one in of_arm}.values())
+
+
+def _find_twin(runs: StudyRuns, found: list[ModelParts], arm: str) -> ModelParts | None:
+    """An arm's parts that has the same method with the same settings, and counted the same."""
+    study, counted = runs.study, _list_counted(runs, arm)
+    mine = study.arms[arm]
+    for parts in found:
+        theirs = study.arms[parts.arms[0]]
+        is_alike = (mine.method, mine.lora, mine.probe) == (theirs.method, theirs.lora, theirs.probe)
+        if is_alike and parts.trained and _is_counted(parts, counted):
+            return parts
+    return None
+
+
+def _is_counted(parts: ModelParts, counted: list[Parameters]) -> bool:
+    totals = [(one.total, one.trainable if parts.trained else parts.trainable) for one in counted]
+    return (parts.breakdown.total, parts.trainable) in totals
+
+
+def _read_parts(folder: Path, counted: list[Parameters]) -> ModelParts | None:
+    """By formulas; None where there is no such file, or they do not give what was counted."""
     try:
-        return _count(read_json(file)) if file.is_file() else None
+        model = read_saved_model_config(folder)
+        made = () if model is None else _list_candidates(model, folder)
+        return next((parts for parts in made if _is_counted(parts, counted)), None)
     except (
         HeadstartError,
         AttributeError,
@@ -76,28 +111,22 @@ def _read_breakdown(file: Path) -> ParameterBreakdown | None:
         return None
 
 
-def _count(values: Mapping[str, Any]) -> ParameterBreakdown | None:
-    config = _Configuration(**{"num_labels": len(values.get("id2label") or (0, 1)), **values})
-    family = _FAMILIES.get(str(config.model_type))
-    if family is None:
-        return None
-    symbols = read_symbols(config) | family.read_symbols(config)
-    parts = tuple(_list_counts(family.specify(config, read_head(config)), symbols))
-    return ParameterBreakdown(tuple(sorted(parts, key=lambda part: _ORDER.index(part.place))), symbols)
+def _list_candidates(model: SavedModelConfig, folder: Path) -> Iterator[ModelParts]:
+    """What the folder may hold: its configuration may name another head than that which trained."""
+    if (folder / ADAPTER_FILE).is_file():
+        shapes = read_shapes(folder / ADAPTER_FILE)
+        adapted = replace(model, symbols={**model.symbols, "R": find_rank(shapes)})
+        for head in dict.fromkeys((Head.CLASSIFICATION, Head.CAUSAL_LM, model.head)):
+            yield _make_parts(count_adapted(adapted, head, shapes), adapted, is_frozen=True)
+    elif (folder / PROBE_FILE).is_file():
+        shapes = read_shapes(folder / PROBE_FILE)
+        for head in (Head.CLASSIFICATION, Head.NONE):
+            yield _make_parts(count_probe(model, head, shapes), model, is_frozen=True)
+    else:
+        yield _make_parts(list(model.list_parts(model.head)), model, is_frozen=False)
 
 
-def _list_counts(sections: Iterator[Any], symbols: Mapping[str, int]) -> Iterator[PartCount]:
-    for section in sections:
-        times = evaluate(section.times, symbols)
-        for part in list_parts(section):
-            each = evaluate(part.formula, symbols)
-            yield PartCount(
-                place=section.place,
-                part=part.part,
-                kind=part.kind,
-                formula=part.formula,
-                times_formula=section.times,
-                times=times,
-                each=each,
-                count=each * times,
-            )
+def _make_parts(parts: list[CountedPart], model: SavedModelConfig, *, is_frozen: bool) -> ModelParts:
+    ordered = sort_parts(parts)
+    trained = tuple(part.trained for part in ordered) if is_frozen else ()
+    return ModelParts((), make_breakdown(ordered, model.symbols), trained)

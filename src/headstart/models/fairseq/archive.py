@@ -97,7 +97,7 @@ def _errors(path: Path) -> Iterator[None]:
             expected="tensors, and settings of argparse, OmegaConf or fairseq",
             fix="do not load this file with other programs either, unless you know who made it",
         ) from error
-    except (PickleError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
         raise ModelError(
             f"not a checkpoint that can be read: {ascii(str(error))[1:-1][:200]}",
             where=str(path),

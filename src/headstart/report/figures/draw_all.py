@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from headstart.analysis.details.study_details import StudyDetails
@@ -28,7 +29,15 @@ def draw_figures(details: StudyDetails) -> tuple[Figure, ...]:
     """Every figure that has something to show."""
     findings = details.results.findings
     styles = style_arms(findings.study.arms, findings.study.control_arm)
-    return tuple(figure for figure in _draw_each(details, styles) if figure is not None)
+    figures = tuple(figure for figure in _draw_each(details, styles) if figure is not None)
+    return figures if len(findings.study.sizes) == 1 else tuple(map(_name_largest_size, figures))
+
+
+def _name_largest_size(figure: Figure) -> Figure:
+    """Say of how many examples a figure is where it stands among those of other sizes."""
+    if figure.size != "all":
+        return figure
+    return replace(figure, title=f"{figure.title}, all training examples")
 
 
 def _draw_each(details: StudyDetails, styles: dict[str, ArmStyle]) -> Iterator[Figure | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Heights in a row: dots above, the interval below them.
 _DOTS, _INTERVAL = -0.49, -0.69
+#: How much higher the dot of a seed stands that scores just what another does, and how often at most.
+_STEP, _MOST_STEPS = 0.07, 2
 
 
 def draw_seeds(findings: Findings, metric: str, size: Size, styles: Mapping[str, ArmStyle]) -> Figure | None:
@@ -104,19 +107,29 @@ def _draw_row(
     heights = (_INTERVAL - 0.11 - place, _INTERVAL + 0.11 - place)
     tip = f"{row.arm}: mean {format_score(metric, row.mean)} of {format_count(row.n_seeds, 'seed')}"
     canvas.draw_line(axes, mean, heights, style, tip, color=INK, linewidth=1.6, linestyle="-")
+    seen: Counter[float | None] = Counter()
     for run in findings.select_chosen(row.arm, row.size):
-        _draw_seed(canvas, axes, findings, run, metric, style, place)
+        score = (run.test or {}).get(metric)
+        height = _DOTS - place + _STEP * min(seen[score], _MOST_STEPS)
+        seen[score] += 1
+        _draw_seed(canvas, axes, findings, run, metric, style, height)
 
 
 def _draw_seed(
-    canvas: Canvas, axes: Axes, findings: Findings, run: RunRecord, metric: str, style: ArmStyle, place: int
+    canvas: Canvas,
+    axes: Axes,
+    findings: Findings,
+    run: RunRecord,
+    metric: str,
+    style: ArmStyle,
+    height: float,
 ) -> None:
     score = (run.test or {}).get(metric)
     if score is None:
         return
     collapsed = findings.collapses.get(run.key) is not None
     tip = f"{run.arm}, seed {run.seed}: {format_score(metric, score)}{', collapsed' if collapsed else ''}"
-    canvas.draw_point(axes, score, _DOTS - place, style, tip, hollow=collapsed)
+    canvas.draw_point(axes, score, height, style, tip, hollow=collapsed)
 
 
 def _describe(findings: Findings, rows: list[SummaryRow], reference: float | None) -> Iterator[str]:

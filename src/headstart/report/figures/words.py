@@ -6,6 +6,7 @@ import unicodedata
 
 from headstart.config.metrics import MetricInfo, describe_metric
 from headstart.config.sizes import Size
+from headstart.wording import CUT, cut_text
 
 #: Mean width of a character of the font, as a share of its size.
 _CHARACTER = 0.56
@@ -14,7 +15,7 @@ _CHARACTER = 0.56
 def shorten(text: str, most: int) -> str:
     """At most that many characters in one line, none that XML refuses or that turns its neighbours."""
     plain = "".join(_clean(character) for character in text[: 4 * most])
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
+    return plain if len(plain) <= most else cut_text(plain, most - len(CUT))
 
 
 def _clean(character: str) -> str:

@@ -14,11 +14,13 @@ from headstart.report.tables import TerminalTable
 if TYPE_CHECKING:
     from headstart.report.figures.figure import Figure
 
-#: A figure at the beginning of a cell, perhaps behind the mark of what is chosen: what the cell is sorted by.
-_NUMBER: Final = re.compile(r"(?:\* |<)?([-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)(?![\w])")
+#: A figure at the beginning of a cell, perhaps behind a mark, or a bound: what the cell is sorted by.
+_NUMBER: Final = re.compile(r"(?:\* |<|over |under )?([-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)(?![\w])")
 _UNITS: Final = {"s": 1, "min": 60, "h": 3600, "bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 #: Times and memory, which tables have in several units.
 _AMOUNT: Final = re.compile(rf"(\d+(?:\.\d+)?) ({'|'.join(_UNITS)})\b")
+#: Figures of a study up to which paper has them all: some eight pages.
+MOST_PRINTED: Final = 24
 #: What stands where nothing is known.
 _NONE: Final = "-"
 _SIZE: Final = "train size"
@@ -170,6 +172,12 @@ class StudyPage:
     metrics: tuple[str, ...]
     sizes: tuple[str, ...]
     sections: tuple[Section, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether paper has room for the figures of all metrics, and not only for those that are chosen."""
+        figures = (one for part in self.sections for one in part.blocks if isinstance(one, PageFigure))
+        return sum(1 for _ in figures) <= MOST_PRINTED
 
     @property
     def tables(self) -> tuple[PageTable, ...]:

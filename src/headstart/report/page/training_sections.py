@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from headstart.analysis.details.costs import ArmCosts, Costs
 from headstart.analysis.details.model_parts import ModelParts
+from headstart.models.accounting.breakdown import PartCount
 from headstart.records import format_duration
 from headstart.report.page.blocks import Block, PageTable, Section, Sentences
 from headstart.report.page.material import PageMaterial
@@ -38,22 +39,28 @@ def _list_parameters(material: PageMaterial) -> Iterator[Block]:
 
 
 def _make_parts_table(model: ModelParts, name: str) -> PageTable:
-    """Each part by its formula, as `headstart params` has it."""
+    """Each part by its formula, as `headstart params` has it, and what of it trains beside a frozen base."""
     breakdown = model.breakdown
-    rows = [
-        [
-            PLACES[part.place],
-            part.part,
-            part.formula or "= token embedding",
-            str(part.times),
-            f"{part.value:,}",
-        ]
-        for part in breakdown.parts
-    ]
+    head = ["place", "part", "formula", "times", "parameters", *["trainable"] * bool(model.trained)]
+    rows = [_format_part(part) for part in breakdown.parts]
+    if model.trained:
+        rows = [[*row, f"{trained:,}"] for row, trained in zip(rows, model.trained, strict=True)]
     legend = ", ".join(f"{symbol} {value:,} {meaning}" for symbol, value, meaning in breakdown.legend)
-    caption = f"Parameters of {join_names(model.arms)} by part: {breakdown.total:,} = {breakdown.as_sum}."
-    head = ["place", "part", "formula", "times", "parameters"]
-    return PageTable(name, caption, [head, *rows], 2, note=f"{legend}.", is_folded=True)
+    return PageTable(name, _tell_parts(model), [head, *rows], 2, note=f"{legend}.", is_folded=True)
+
+
+def _format_part(part: PartCount) -> list[str]:
+    formula = part.formula or "= token embedding"
+    return [PLACES[part.place], part.part, formula, str(part.times), f"{part.value:,}"]
+
+
+def _tell_parts(model: ModelParts) -> str:
+    total = f"{model.breakdown.total:,} = {model.breakdown.as_sum}"
+    told = f"Parameters of {join_names(model.arms)} by part: {total}."
+    if not model.trained:
+        return told
+    share = 100 * model.trainable / model.breakdown.total
+    return f"{told} {model.trainable:,} are trainable ({share:.2f}%); the rest is frozen."
 
 
 def _format_parameters(row: ArmCosts) -> list[str]:

@@ -134,3 +134,17 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> Non
     file.write_bytes(content)
     with pytest.raises(ModelError), open_checkpoint_file(file):
         pass
+
+
+def test_a_name_in_the_archive_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    torch.save({"model": {"a": torch.arange(12.0)}}, file)
+    content = file.read_bytes()
+    place = content.rindex(b"PK\x01\x02")  # the last entry of the directory; its flags say UTF-8
+    name = place + 46
+    broken = bytearray(content)
+    broken[place + 9] |= 0x08
+    broken[name] = 0x80
+    file.write_bytes(bytes(broken))
+    with pytest.raises(ModelError, match="damaged"):
+        read_all(file)

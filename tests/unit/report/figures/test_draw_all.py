@@ -89,6 +89,22 @@ def test_every_seed_is_a_dot_to_scale(figures: dict[str, Figure]) -> None:
     assert "pretrained: mean 80.3%" in figures["seeds-accuracy-all"].description
 
 
+def test_seeds_that_score_alike_are_dots_of_their_own() -> None:
+    findings = findings_of({"random": (0.6, 0.6, 0.7, 0.6)})
+    figure = draw_seeds(findings, "accuracy", "all", style_arms(["random"], "random"))
+    dots = _find_tips(_read(figure), ", seed ")
+    assert len({(dot.get("x"), dot.get("y")) for dot in dots}) == 4
+    assert len({dot.get("x") for dot in dots}) == 2
+
+
+@pytest.mark.parametrize("sizes", [["all"], [5, "all"]])
+def test_the_largest_size_is_named_among_others_alone(sizes: list[int | str]) -> None:
+    findings = findings_of({"random": (0.6, 0.7)}, sizes=sizes)
+    titles = {figure.title for figure in draw_figures(build_details(findings)) if figure.size == "all"}
+    assert titles
+    assert all(title.endswith(", all training examples") is (len(sizes) > 1) for title in titles)
+
+
 def test_marks_of_an_arm_are_in_its_group(figures: dict[str, Figure]) -> None:
     root = _read(figures["curves-accuracy-valid-all"])
     groups = [node for node in root.iter(f"{_SVG}g") if node.get("class") == "arm"]
@@ -132,7 +148,7 @@ def test_names_are_text_whatever_they_hold() -> None:
     figure = draw_confusion(build_confusion("random", 4, names), style_arms(["random"], None))
     root = _read(figure)
     texts = {node.text for node in root.iter(f"{_SVG}text")}
-    assert {"<script>alert…", "$x$ & _y_", " \u05e9\u05dc", "😀 "} <= texts
+    assert {"<script>ale...", "$x$ & _y_", " \u05e9\u05dc", "😀 "} <= texts
     assert figure is not None
     assert "<script" not in figure.svg
 
