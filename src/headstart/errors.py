@@ -101,10 +101,10 @@ class TrainingError(HeadstartError):
 
 
 class MissingExtraError(HeadstartError):
-    """An optional dependency is needed and absent."""
+    """An optional dependency is needed and absent; `otherwise` says what goes without it."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, otherwise: str | None = None) -> None:
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed",
-            fix=f"in {PLACE}: {format_install([extra])}",
+            fix=f"in {PLACE}: {format_install([extra])}" + (f"; or {otherwise}" if otherwise else ""),
         )

@@ -1,4 +1,4 @@
-"""Completes words for the shell: arms of a study at hand, keys of a study file, metrics and topics."""
+"""Completes words for the shell: arms of a study at hand, keys of files, metrics and topics."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def complete_keys(ctx: typer.Context, incomplete: str) -> list[str]:
     from headstart.config.problems import list_paths
 
     return [] if "=" in incomplete else _select((f"{path}=" for path in list_paths()), incomplete)
+
+
+def complete_pretraining_keys(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Keys of a pretraining file, such as `training.steps=`."""
+    from headstart.config.pretraining import Pretraining
+    from headstart.config.problems import list_paths
+
+    return [] if "=" in incomplete else _select((f"{path}=" for path in list_paths(Pretraining)), incomplete)
 
 
 def complete_topics(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headstart.cli.completions import complete_pretraining_keys
 from headstart.cli.options import AsJson, Quiet, Wait
 from headstart.cli.output import is_quiet, print_json, print_news, print_rendered, print_text
 from headstart.cli.stages import show_stages
@@ -20,7 +21,11 @@ PretrainingFile = Annotated[
 ]
 Keys = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Keys to set, such as training.steps=1000."),
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Keys to set, such as training.steps=1000.",
+        autocompletion=complete_pretraining_keys,
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from headstart.commands.model_folders import refuse_study_folder
 from headstart.commands.outputs import check_output_file
 from headstart.commands.schema import schema
 from headstart.config.first_settings import choose_settings
@@ -16,7 +17,7 @@ from headstart.data.guess.guess import guess_data
 from headstart.files import read_file, write_text
 from headstart.models.checkpoint_files import refuse_absent
 from headstart.models.token_limit import read_token_limit
-from headstart.os_faults import check_lookup, writing
+from headstart.os_faults import writing
 from headstart.report.study_file import StudyDraft, count_training_texts, format_study
 from headstart.stages import tell_stage
 
@@ -50,7 +51,7 @@ def init(
 
     Raises:
         DataError: nothing readable in `data`, or no column that could be the text or the label.
-        ModelError: `model` is a path, and nothing is there.
+        ModelError: `model` is a path, and nothing is there, or a study's or a pretraining's folder.
         OutputError: `output` already exists, or cannot be written.
     """
     data, output = Path(data), Path(output)
@@ -85,9 +86,9 @@ def _draft_study(
     generates = get_task_traits(guess.task).generates
     chosen = model or (_CAUSAL_MODEL if generates else _MODEL)
     folder = Path(chosen).expanduser()
-    check_lookup(folder)
     if not folder.exists():
         refuse_absent(chosen)
+    refuse_study_folder(folder)
     settings = choose_settings(
         count_training_texts(guess),
         guess.long_tokens,

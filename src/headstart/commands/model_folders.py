@@ -1,4 +1,4 @@
-"""Tells a study's folder from a model's: who names the study is told of the models in it."""
+"""Tells a study's or pretraining's folder from a model's: who names it is told of the models in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.errors import ModelError
+from headstart.models.pretraining_folders import refuse_pretraining_folder
 from headstart.os_faults import check_lookup
 from headstart.store.layout import StudyLayout
 from headstart.wording import format_names
@@ -15,12 +16,13 @@ _SHOWN = 10
 
 
 def refuse_study_folder(folder: Path) -> None:
-    """See that `folder`, which is to be a model's, is not a study's.
+    """See that `folder`, which is to be a model's, is not a study's or a pretraining's.
 
     Raises:
         ModelError: it is; names the models there.
     """
     check_lookup(folder)
+    refuse_pretraining_folder(folder)
     if not is_study_folder(folder):
         return
     layout = StudyLayout(folder)

@@ -95,7 +95,7 @@ def _resolve_paths(plain: dict[str, Any], base: Path, changed: Collection[str]) 
 def _list_folders(plain: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
     """Keys whose value may be a folder or an id."""
     named = [name for name in ("model", "tokenizer") if isinstance(plain.get(name), str)]
-    return [(plain, name, name) for name in named if name == "tokenizer" or plain[name] not in PRESETS]
+    return [(plain, name, name) for name in named if name != "model" or plain[name] not in PRESETS]
 
 
 def _resolve(section: Any, key: str, base: Path, *, is_id: bool) -> None:

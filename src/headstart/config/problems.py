@@ -116,9 +116,9 @@ def suggest_path(key: str, paths: Sequence[str] | None = None) -> str | None:
     return None if meant is None else by_last[meant]
 
 
-def list_paths() -> tuple[str, ...]:
-    """Each key that a study may have outside of its arms, with dots; the less deep first."""
-    return tuple(sorted(_iterate_paths(Study), key=lambda path: path.count(".")))
+def list_paths(root: type[BaseModel] = Study) -> tuple[str, ...]:
+    """Each key that a study or other file may have outside of arms, with dots; the less deep first."""
+    return tuple(sorted(_iterate_paths(root), key=lambda path: path.count(".")))
 
 
 def _iterate_paths(section: type[BaseModel], prefix: str = "") -> Iterator[str]:

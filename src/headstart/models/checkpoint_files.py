@@ -11,6 +11,7 @@ from headstart.files import find_file_fault
 from headstart.json_text import parse_json
 from headstart.models.adapter_limits import check_adapter_config
 from headstart.models.config_limits import check_config, check_token_ids, check_tokenizer_config
+from headstart.models.pretraining_folders import refuse_pretraining_folder
 from headstart.models.strict_json import read_strict_json, refuse_irregular
 from headstart.models.weight_files import WEIGHTS, is_pointer
 
@@ -49,15 +50,16 @@ def check_folder(location: str) -> None:
     No weights are read.
 
     Raises:
-        ModelError: a path leads to no folder; a file is a pipe, a device or a broken link; a configuration
-            is none, or says what cannot be built; a file is a pointer of git-lfs, other than of weights,
-            which a run with random weights does not need.
+        ModelError: a path leads to no folder, or to a pretraining's; a file is a pipe, a device or a broken
+            link; a configuration is none, or says what cannot be built; a file is a pointer of git-lfs, other
+            than of weights, which a run with random weights does not need.
     """
     folder = Path(location)
     if not folder.is_dir():
         refuse_absent(location)
         _refuse_file(location)
         return
+    refuse_pretraining_folder(folder)
     for file in _list_files(location, folder):
         _check_file(file)
     for name, check in _CHECKS.items():

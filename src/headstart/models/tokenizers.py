@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from headstart.errors import MissingExtraError, ModelError
 from headstart.models.checkpoint_files import read_json_object
 from headstart.models.library import load_tokenizer, make_own_code_error, model_errors, silence_logs
+from headstart.models.pretraining_folders import refuse_pretraining_folder
 from headstart.models.tokenizer_limits import check_growth
 
 #: An empty tokenizer holds special tokens, and in some families the mark of a space.
@@ -36,6 +37,7 @@ def read_tokenizer(location: str, name: str) -> Any:
         MissingExtraError: it is a SentencePiece model, and SentencePiece is not installed.
     """
     folder = Path(location)
+    refuse_pretraining_folder(folder)
     if folder.is_dir() and not (folder / "tokenizer.json").is_file():
         _check_parts(folder, name)
     try:

@@ -64,7 +64,7 @@ def _train_pieces(
 ) -> list[tuple[str, float]]:
     """The pieces with their log probabilities, in the order of their ids."""
     if find_spec("sentencepiece") is None:
-        raise MissingExtraError("sentencepiece", "sentencepiece", "training a unigram tokenizer")
+        raise _make_missing_error()
     import sentencepiece
 
     sample = _sample_documents(documents)
@@ -90,6 +90,12 @@ def _train_pieces(
         raise _explain(error, own, size) from error
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     return [(processor.id_to_piece(i), processor.get_score(i)) for i in range(processor.get_piece_size())]
+
+
+def _make_missing_error() -> MissingExtraError:
+    """What to say where SentencePiece is not installed: the extra, and what goes without it."""
+    purpose, otherwise = "training a unigram tokenizer", "set tokenizer.train: bpe, which needs no extra"
+    return MissingExtraError("sentencepiece", "sentencepiece", purpose, otherwise)
 
 
 def _sample_documents(documents: Iterable[str]) -> list[str]:

@@ -42,6 +42,7 @@ from headstart.pretraining.state import Progress, load_state, save_state
 from headstart.pretraining.steps import PassMaker, keep_all_in_bf16
 from headstart.records import EpochPoint
 from headstart.records.pretraining import PretrainingRecord
+from headstart.store.pretraining_folder import STATE_FILE
 from headstart.store.provenance import read_version
 
 #: Seconds of training that may be lost, and the share of the time that writing states may take.
@@ -97,8 +98,6 @@ def pretrain_model(
 
 def forget_state(folder: Path) -> None:
     """Remove the state of a pretraining that is done, once its model is saved."""
-    from headstart.pretraining.state import STATE_FILE
-
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 

@@ -9,7 +9,6 @@ import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import torch
 from pydantic import TypeAdapter
@@ -21,9 +20,9 @@ from headstart.engine.weights import Weights
 from headstart.errors import DamagedFileError
 from headstart.files import write_file_atomically
 from headstart.records import EpochPoint
+from headstart.store.pretraining_folder import STATE_FILE
 from headstart.store.state_sums import SUMS_KEY, check_sums, dump_sums
 
-STATE_FILE: Final = "state.safetensors"
 _POINTS = TypeAdapter(list[EpochPoint])
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,12 @@ from headstart.files import write_text
 from headstart.store.lease import Fence, hold_lease
 
 _FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
-_LEASE: Final = "folder"
+#: The state of training, among what is our own.
+STATE_FILE: Final = "state.safetensors"
 #: What may differ when a pretraining goes on: it touches no number.
 _MAY_CHANGE: Final = ("out", "trackers", "save_every")
+#: What a tokenizer that was trained here is a function of: its documents, kind and size.
+_OF_TOKENIZER: Final = ("data", "seed", "task", "tokenizer")
 
 
 @dataclass(frozen=True)
@@ -70,25 +72,16 @@ def hold_pretraining_folder(
     """
     layout = PretrainingLayout(Path(settings.out))
     _check_ours(layout)
-    with hold_lease(layout.own_folder, _LEASE, thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
-        if layout.settings_file.is_file():
-            _check_same(layout, settings)
-            yield fence
-            return
-        write_text(layout.settings_file, dump_pretraining(settings))
-        try:
-            yield fence
-        except HeadstartError:
-            _withdraw(layout)
-            raise
+    with hold_lease(layout.own_folder, "folder", thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
+        _bind_settings(layout, settings)
+        yield fence
 
 
-def _withdraw(layout: PretrainingLayout) -> None:
-    """Forget a pretraining that was refused before it began: its corrected file is no other pretraining."""
-    own = [entry for entry in layout.own_folder.iterdir() if not entry.name.startswith(f"{_LEASE}.")]
-    if not own and not layout.curves_folder.exists() and not layout.model_folder.exists():
-        shutil.rmtree(layout.tokenizer_folder, ignore_errors=True)
-        layout.settings_file.unlink(missing_ok=True)
+def _bind_settings(layout: PretrainingLayout, settings: Pretraining) -> None:
+    """Write the settings that the folder is for, in place of earlier ones of which nothing came."""
+    if layout.settings_file.is_file() and _check_same(layout, settings):
+        return
+    write_text(layout.settings_file, dump_pretraining(settings))
 
 
 def _check_ours(layout: PretrainingLayout) -> None:
@@ -103,7 +96,8 @@ def _check_ours(layout: PretrainingLayout) -> None:
         )
 
 
-def _check_same(layout: PretrainingLayout, settings: Pretraining) -> None:
+def _check_same(layout: PretrainingLayout, settings: Pretraining) -> bool:
+    """Whether they are those of the file; others are refused where what was trained depends on them."""
     try:
         earlier = load_pretraining(layout.settings_file)
     except HeadstartError as error:
@@ -113,11 +107,13 @@ def _check_same(layout: PretrainingLayout, settings: Pretraining) -> None:
             fix="name another folder: out=FOLDER",
         ) from error
     old, new = _flatten(earlier.model_dump(mode="json")), _flatten(settings.model_dump(mode="json"))
-    differences = [
-        f"{key} was {old.get(key)}, is {new.get(key)}"
+    changed = [
+        key
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key) and key.partition(".")[0] not in _MAY_CHANGE
     ]
+    is_bound = _choose_bound(layout, earlier)
+    differences = [f"{key} was {old.get(key)}, is {new.get(key)}" for key in changed if is_bound(key)]
     if differences:
         raise OutputError(
             "the folder contains another pretraining; differences: " + "; ".join(differences),
@@ -125,6 +121,19 @@ def _check_same(layout: PretrainingLayout, settings: Pretraining) -> None:
             expected="the same settings, which then go on where they were",
             fix="undo the change, or name another folder: out=FOLDER",
         )
+    return not changed
+
+
+def _choose_bound(layout: PretrainingLayout, earlier: Pretraining) -> Callable[[str], bool]:
+    """Which keys may no longer change: all once weights were trained, before that a tokenizer's; of a file
+    that this program did not write, which it may not replace, all."""
+    trained = (layout.own_folder / STATE_FILE, layout.model_folder, layout.record_file)
+    is_ours = layout.settings_file.read_text(encoding="utf-8") == dump_pretraining(earlier)
+    if not is_ours or any(place.exists() for place in trained):
+        return lambda key: True
+    if layout.tokenizer_folder.exists():
+        return lambda key: key.partition(".")[0] in _OF_TOKENIZER
+    return lambda key: False
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

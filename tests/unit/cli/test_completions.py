@@ -41,6 +41,12 @@ def test_keys_of_a_study(complete: Callable[..., list[str]]) -> None:
     assert "seeds=" in complete("headstart plan study.yaml se")
 
 
+def test_keys_of_a_pretraining(complete: Callable[..., list[str]]) -> None:
+    assert complete("headstart pretrain pretrain.yaml training.ste") == ["training.steps="]
+    assert complete("headstart pretrain pretrain.yaml tokenizer.s") == ["tokenizer.size="]
+    assert complete("headstart pretrain pretrain.yaml arm") == []
+
+
 def test_arms_of_a_study_file_and_of_a_folder(complete: Callable[..., list[str]], tmp_path: Path) -> None:
     study = "data: {path: x.csv}\nmodel: m\narms: {tuned: {}, tiny: {}, random: {init: random}}\n"
     (tmp_path / "study.yaml").write_text(study, encoding="utf-8")

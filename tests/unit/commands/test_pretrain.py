@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,32 @@ def test_other_settings_in_the_same_folder_are_refused(texts: Path) -> None:
     with pytest.raises(OutputError, match=r"masking\.share was 0\.15, is 0\.3; seed was 0, is 1"):
         headstart.pretrain(make_settings(texts, "seed=1", "masking.share=0.3"))
     headstart.pretrain(make_settings(texts, "save_every=3"))
+
+
+def test_settings_bind_once_something_was_trained(texts: Path) -> None:
+    with pytest.raises(HeadstartError, match=r"tokenizer\.size: \d+") as raised:
+        headstart.pretrain(make_settings(texts, "tokenizer.size=4000"))
+    advised = re.search(r"tokenizer\.size: (\d+)", str(raised.value))
+    assert advised is not None
+    wrong = [f"tokenizer.size={advised[1]}", "sizes.heads=3"]
+    with pytest.raises(ModelError, match="a width that the heads divide"):
+        headstart.pretrain(make_settings(texts, *wrong))
+    # The tokenizer is trained: what it is a function of is bound, the model's sizes are not.
+    with pytest.raises(OutputError, match=r"differences: tokenizer\.size was \d+, is 280\n"):
+        headstart.pretrain(make_settings(texts))
+    result = headstart.pretrain(make_settings(texts, wrong[0]))
+    assert result.record.settings["sizes"]["heads"] == 2
+    with pytest.raises(OutputError, match=r"differences: sizes\.heads was 2, is 1"):
+        headstart.pretrain(make_settings(texts, wrong[0], "sizes.heads=1"))
+
+
+def test_a_file_that_we_did_not_write_is_not_replaced(texts: Path) -> None:
+    own = f"# mine\ndata: {{train: {texts}}}\n"
+    (texts.parent / "out").mkdir()
+    (texts.parent / "out" / "pretraining.yaml").write_text(own, encoding="utf-8")
+    with pytest.raises(OutputError, match="contains another pretraining"):
+        headstart.pretrain(make_settings(texts))
+    assert (texts.parent / "out" / "pretraining.yaml").read_text(encoding="utf-8") == own
 
 
 def test_a_folder_of_somebody_else_is_left_alone(texts: Path) -> None:

@@ -98,3 +98,9 @@ def test_the_schema_describes_every_key() -> None:
     described = schema(pretraining=True)
     assert described["$id"] == "urn:headstart:pretraining"
     assert all("description" in value for value in described["properties"].values())
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "3"])
+def test_a_model_that_is_no_name(tmp_path: Path, value: str) -> None:
+    with pytest.raises(StudyError, match="model"):
+        load_pretraining(write(tmp_path, FILE + f"model: {value}\n"))

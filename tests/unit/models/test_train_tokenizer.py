@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, BloomConfig, PreTrainedTokenizerFast, Ro
 
 from headstart.data.text_corpus import TextList
 from headstart.data.token_blocks import build_token_blocks
-from headstart.errors import DataError
+from headstart.errors import DataError, MissingExtraError
 from headstart.models import train_unigram
 from headstart.models.train_tokenizer import TokenizerKind, train_tokenizer
 
@@ -169,3 +169,14 @@ def test_of_a_very_large_corpus_a_share_is_learnt_from_whatever_its_order(
     sample = train_unigram._sample_documents(repeat())
     assert 2_000 < sum(map(len, sample)) <= 5_000
     assert sorted(train_unigram._sample_documents(reversed(list(repeat())))) == sorted(sample)
+
+
+def test_without_sentencepiece_extra_and_other_kind_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(train_unigram, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError) as caught:
+        _train("unigram")
+    assert "training a unigram tokenizer needs the package 'sentencepiece'" in caught.value.got
+    assert caught.value.fix is not None
+    assert caught.value.fix.endswith("'.[sentencepiece]'; or set tokenizer.train: bpe, which needs no extra")

@@ -16,8 +16,8 @@ import torch
 from headstart.errors import DamagedFileError, TrainingError
 from headstart.events import EpochDone, Event, StepDone
 from headstart.pretraining.run import pretrain_model
-from headstart.pretraining.state import STATE_FILE
 from headstart.records.pretraining import PretrainingRecord
+from headstart.store.pretraining_folder import STATE_FILE
 from tiny_pretraining import TOKENIZER, make_blocks, make_roberta, make_settings
 
 TESTS = Path(__file__).parents[2]
