@@ -13,7 +13,7 @@ PROGRAM = """
 import sys, threading
 from headstart import cli
 from headstart.commands import schema
-def fail(*_): raise ArithmeticError({message!r})
+def fail(*_, **__): raise ArithmeticError({message!r})
 schema.schema = fail
 if sys.argv[1] == "thread":
     cli.bugs.escape_tracebacks()

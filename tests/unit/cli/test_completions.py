@@ -31,7 +31,7 @@ def complete(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Callable[..., list[
 
 
 def test_commands_and_options(complete: Callable[..., list[str]]) -> None:
-    assert complete("headstart pr") == ["predict"]
+    assert complete("headstart predi") == ["predict"]
     assert complete("headstart plan --pro") == ["--probe"]
     assert complete("headstart export --ada") == ["--adapter"]
 
@@ -52,7 +52,7 @@ def test_arms_of_a_study_file_and_of_a_folder(complete: Callable[..., list[str]]
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells(shell: str, complete: Callable[..., list[str]]) -> None:
-    (offered,) = complete("headstart pr", shell)
+    (offered,) = complete("headstart predi", shell)
     assert "predict" in offered
     assert "Label texts with a saved model" in offered
 

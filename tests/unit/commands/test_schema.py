@@ -97,18 +97,20 @@ def test_the_documentation_has_every_key_and_its_default(heading: str, section: 
             assert "default" not in keys[key], key
 
 
-def list_documented_studies() -> Iterator[Any]:
-    """Every study file of the documentation, and every part of one."""
+def list_documented_files() -> Iterator[Any]:
+    """Every study file of the documentation, every part of one, and every pretraining file."""
     for block in list_all_blocks():
         values = YAML(typ="safe").load(block.text) if block.language == "yaml" else None
         if isinstance(values, dict):
             yield pytest.param(values, id=str(block))
 
 
-@pytest.mark.parametrize("study", [*list_documented_studies()])
-def test_it_takes_every_study_of_the_documentation(study: dict[str, Any]) -> None:
-    whole = {"data": {"path": "reviews.csv"}, "model": "asset:minilm", **study}
-    assert list(Draft202012Validator(schema()).iter_errors(whole)) == []
+@pytest.mark.parametrize("given", [*list_documented_files()])
+def test_it_takes_every_file_of_the_documentation(given: dict[str, Any]) -> None:
+    is_pretraining = "tokenizer" in given
+    parts = {} if is_pretraining else {"data": {"path": "reviews.csv"}, "model": "asset:minilm"}
+    validator = Draft202012Validator(schema(pretraining=is_pretraining))
+    assert list(validator.iter_errors({**parts, **given})) == []
 
 
 @pytest.mark.parametrize("words", [None, False, {"method": "bag-of-words"}])
