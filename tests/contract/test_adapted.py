@@ -27,6 +27,7 @@ from headstart.methods import adapted
 from headstart.methods.adapted import build_adapted_model, check_adaptable, collect_texts, locate_adapted
 from headstart.methods.base import build_base_model
 from headstart.pretraining import run as pretraining_run
+from headstart.pretraining.state import load_state
 from headstart.store.adapted import read_adapting
 from headstart.store.layout import StudyLayout
 from headstart.training.prepare import prepare_study
@@ -219,7 +220,6 @@ def test_a_killed_adaptation_goes_on_to_the_same_bits(
     (state,) = [path for path in out.glob("adapted/.*-state/*") if path.is_file()]
 
     resumed: list[int] = []
-    load_state = pretraining_run.load_state
 
     def load(*words: Any) -> Any:
         found = load_state(*words)
