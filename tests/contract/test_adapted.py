@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
+import headstart
+from answering_studies import write_answering_study
 from headstart.cli import main
-from headstart.config.load import load_study
+from headstart.config.load import dump_study, load_study
 from headstart.config.runs import expand_runs
 from headstart.errors import ModelError
 from headstart.methods import adapted
-from headstart.methods.adapted import build_adapted_model, collect_texts, locate_adapted
+from headstart.methods.adapted import build_adapted_model, check_adaptable, collect_texts, locate_adapted
 from headstart.methods.base import build_base_model
+from headstart.pretraining import run as pretraining_run
+from headstart.pretraining.state import load_state
+from headstart.store.adapted import read_adapting
+from headstart.store.layout import StudyLayout
 from headstart.training.prepare import prepare_study
 from tiny_checkpoints import write_checkpoint
 
@@ -50,10 +62,10 @@ def test_each_seed_is_adapted_once_kept_and_taken_again(
     warnings = json.loads((out / "results.json").read_text("utf-8"))["warnings"]
     note, cost = [one["message"] for one in warnings if one["kind"] == "adapted"]
     assert "once a seed (2 seeds); sizes count labels, not texts" in note
-    assert "on all 60 training examples, without labels, for 2 epochs of about" in note
+    assert "on all 60 training examples, without labels, for 2 epochs, once" in note
 
     assert "adapting took" in cost
-    assert "2 seeds" in cost
+    assert "(2 seeds, " in cost
 
     prepared, runs = _prepare(file)
     first, second = (prepared.select(run) for run in runs if run.arm == "adapted" and run.size == 8)
@@ -169,3 +181,158 @@ def test_a_tokenizer_without_mask_token_is_refused(
         assert main([command, str(study_in(tmp_path, arms=ARMS, model=str(model)))]) == 2
         assert "has no mask token" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
+
+
+#: What a process does that is killed while it adapts, after its third state, with the fourth unwritten.
+KILLED = """
+import os, signal, sys
+import torch
+torch.set_num_threads(1)
+from headstart.cli import main
+from headstart.pretraining import run
+run._SAVE_INTERVAL, run._MAX_TIME_SHARE = 0.0, float("inf")
+saved = 0
+save = run.save_state
+def save_or_die(*words):
+    global saved
+    saved += 1
+    if saved == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(*words)
+run.save_state = save_or_die
+sys.exit(main(["run", sys.argv[1]]))
+"""
+
+
+def test_a_killed_adaptation_goes_on_to_the_same_bits(
+    study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = study_in(tmp_path, arms=ARMS, adapt=ADAPT)
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED, str(file)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    out = tmp_path / "out"
+    assert not list(out.glob("adapted/*/model.safetensors"))
+    (state,) = [path for path in out.glob("adapted/.*-state/*") if path.is_file()]
+
+    resumed: list[int] = []
+
+    def load(*words: Any) -> Any:
+        found = load_state(*words)
+        resumed.append(found.steps if found else 0)
+        return found
+
+    monkeypatch.setattr(pretraining_run, "load_state", load)
+    assert main(["run", str(file)]) == 0
+    assert main(["run", str(file), f"out={tmp_path / 'whole'}"]) == 0
+    assert resumed == [3, 0]
+    assert not state.exists()
+    (killed,) = out.glob("adapted/*/model.safetensors")
+    (whole,) = (tmp_path / "whole").glob("adapted/*/model.safetensors")
+    assert killed.read_bytes() == whole.read_bytes()
+    first, second = (_read_scores(tmp_path / name) for name in ("out", "whole"))
+    assert first == second
+
+
+def _read_scores(out: Path) -> list[Any]:
+    runs = json.loads((out / "results.json").read_text("utf-8"))["runs"]
+    return [(one["arm"], one["test"]) for one in runs]
+
+
+def test_steps_in_place_of_epochs(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = study_in(tmp_path, arms=ARMS, adapt=ADAPT)  # of epochs: an override takes them out
+    assert main(["run", str(file), "adapt.steps=3"]) == 0
+    (record,) = read_adapting(StudyLayout(tmp_path / "out"))
+    assert (record.steps, record.tokens) == (3, 3 * 4 * 16)
+    note = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["warnings"][0]["message"]
+    assert "without labels, for 3 steps, once a seed" in note
+    study = load_study(file, ["adapt.steps=3"])
+    assert load_study(YAML(typ="safe").load(dump_study(study))) == study
+
+    capsys.readouterr()
+    assert main(["plan", str(study_in(tmp_path, arms=ARMS, adapt=ADAPT | {"steps": 3}))]) == 2
+    assert "epochs and steps both set" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_plan_tells_what_adapting_will_take(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = study_in(tmp_path, arms=ARMS, adapt=ADAPT, seeds=2)
+    assert main(["plan", str(file)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    plan = headstart.plan(load_study(file))
+    before = plan.to_dict()["cost"]["adapting"]
+    assert f"adapting: 2 times, each {before['steps']} steps, {before['tokens']:,} tokens; " in said
+    assert "time not estimated; add --probe" in said
+    assert before["seconds"] is None
+    prepared, runs = _prepare(file)
+    parameters = prepared.select(next(run for run in runs if run.adapted)).checkpoint.build_skeleton()
+    assert before["memory_bytes"] == 16 * sum(value.numel() for value in parameters.parameters())
+
+    probed = headstart.plan(load_study(file), probe=True).to_dict()["cost"]["adapting"]
+    assert 0 < probed["seconds"]["low"] < probed["seconds"]["high"]
+    assert not (tmp_path / "out").exists()
+
+    assert main(["run", str(file)]) == 0
+    records = read_adapting(StudyLayout(tmp_path / "out"))
+    assert {(record.steps, record.tokens) for record in records} == {(before["steps"], before["tokens"])}
+    assert headstart.plan(load_study(file)).to_dict()["cost"]["adapting"] is None
+    more = headstart.plan(load_study(file, ["seeds=5"])).to_dict()["cost"]["adapting"]
+    assert more["count"] == 3
+    seconds = [record.seconds for record in records]
+    assert more["seconds"]["low"] == pytest.approx(3 * 0.85 * min(seconds))
+    assert more["seconds"]["high"] == pytest.approx(3 * 1.15 * max(seconds))
+
+
+def test_the_page_tells_what_adapting_took(study_in: StudyFile, tmp_path: Path) -> None:
+    assert main(["run", str(study_in(tmp_path, arms=ARMS, adapt=ADAPT, report=True))]) == 0
+    (record,) = read_adapting(StudyLayout(tmp_path / "out"))
+    page = (tmp_path / "out" / "report" / "index.html").read_text("utf-8")
+    assert "Adapting took" in page
+    assert f"(1 seed, {record.tokens:,} tokens in all), beside the runs" in page
+
+
+def test_a_bloom_that_answers_is_adapted_to_the_conversations(tiny_bloom: Path, tmp_path: Path) -> None:
+    rows = {
+        part: [{"prompt": f"say {'ab'[i % 2]} {i}", "response": "ab"[i % 2] * 3} for i in range(start, end)]
+        for part, start, end in (("train", 10, 50), ("valid", 60, 66), ("test", 68, 74))
+    }
+    file = write_answering_study(
+        tmp_path,
+        tiny_bloom,
+        rows,
+        arms={"adapted": {"init": "adapted"}, "lora": {"init": "adapted", "method": "lora"}, "full": {}},
+        control="full",
+        adapt=ADAPT | {"batch_size": 2},
+        training={"epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "precision": "fp32"},
+        generation={"max_new_tokens": 4},
+        confounded=True,
+    )
+    prepared, runs = _prepare(file)
+    texts = list(collect_texts(prepared.study, prepared.corpus).iterate())
+    assert texts[0] == "say a 10\naaa"
+    assert len(texts) == 40
+    assert main(["run", str(file)]) == 0
+    (record,) = read_adapting(StudyLayout(tmp_path / "out"))  # one, which both arms start from
+    assert record.settings["task"] == "causal-lm"
+    of_arm = {run.arm: build_base_model(prepared.select(run)) for run in runs}
+    full, start = (dict(of_arm[arm].named_parameters()) for arm in ("full", "adapted"))
+    assert all(not torch.equal(full[name], start[name]) for name in full if name.endswith(".weight"))
+    lora = dict(of_arm["lora"].named_parameters())
+    assert all(torch.equal(lora[name], value) for name, value in start.items())
+    runs_done = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["runs"]
+    assert {one["arm"] for one in runs_done} == {"adapted", "lora", "full"}
+
+
+def test_a_slow_tokenizer_is_refused_before_anything_is_trained(tiny_model: Path) -> None:
+    study = load_study({"data": {"path": "unread.csv"}, "model": str(tiny_model), "arms": ARMS})
+    run = next(run for run in expand_runs(study) if run.adapted)
+    slow = SimpleNamespace(is_fast=False)
+    with pytest.raises(ModelError, match=r"(?s)is written in Python.*fast tokenizer"):
+        check_adaptable(run, SimpleNamespace(tokenizer=slow, name="slow"))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from headstart.events import Log, ignore_log
 from headstart.execute.local import open_local_backend, preload_workers
 from headstart.execute.open_study import OpenStudy, open_study
 from headstart.experiment import estimate_missing, plan_missing
+from headstart.planning.adapting import time_adapting
 from headstart.planning.measure import measure_groups
 from headstart.planning.plan import Plan
 from headstart.records import StudyWarning
@@ -46,6 +47,7 @@ def plan(study: Study, log: Log = ignore_log, *, probe: bool = False) -> Plan:
     if probe:
         with open_local_backend(opened.prepared, opened.store, log) as backend:
             estimate = measure_groups(estimate, backend)
+        estimate = time_adapting(estimate)
     planned = plan_missing(opened, estimate)
     return replace(planned, warnings=(*notes, *planned.warnings))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from headstart.config.limits import MOST_EPOCHS, MOST_IN_BATCH, MOST_TOKENS
+from headstart.config.limits import MOST_EPOCHS, MOST_IN_BATCH, MOST_STEPS, MOST_TOKENS
 from headstart.config.section import Section
+from headstart.wording import format_count
 
 _Name = Annotated[str, Field(min_length=1)]
 
@@ -25,6 +26,9 @@ class Adapt(Section):
     """Pretraining on the task's own texts (Gururangan et al. 2020, "Don't stop pretraining", section 4)."""
 
     epochs: float = Field(default=10, gt=0, le=MOST_EPOCHS, description="Passes over the texts.")
+    steps: int | None = Field(
+        default=None, ge=1, le=MOST_STEPS, description="Optimiser steps, in place of epochs."
+    )
     learning_rate: float = Field(default=1e-4, gt=0, lt=10, description="Peak learning rate.")
     batch_size: int = Field(default=32, ge=1, le=MOST_IN_BATCH, description="Blocks of tokens in a step.")
     block: int = Field(
@@ -37,3 +41,16 @@ class Adapt(Section):
         default=(),
         description="Files with more unlabelled text, a document a line or row; none of valid or test.",
     )
+
+    @model_validator(mode="after")
+    def _check_epochs_or_steps(self) -> Adapt:
+        if self.steps is not None and "epochs" in self.model_fields_set:
+            raise ValueError("epochs and steps both set; one of them expected")
+        return self
+
+    @property
+    def length(self) -> str:
+        """How long it trains, in words: `2 epochs`, `50 steps`."""
+        if self.steps is not None:
+            return format_count(self.steps, "step")
+        return f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}"

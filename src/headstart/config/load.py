@@ -79,6 +79,7 @@ def dump_study(study: Study) -> str:
     """The study as YAML with every default filled in; `load_study` reads it back to an equal study."""
     values = study.model_dump(mode="json")
     _drop_unset(values["training"])
+    _drop_unset(values["adapt"])
     for arm, typed in zip(values["arms"].values(), study.arms.values(), strict=True):
         if typed.lora is not None:
             arm["lora"]["alpha"] = typed.lora.alpha_in_force

@@ -41,8 +41,8 @@ def count_near(tokens: Tokens, left_out: Collection[int] = ()) -> tuple[np.ndarr
 def compute_ppmi(counts: Any) -> Any:
     """max(0, log #(w,c) #(D) / (#(w) #(c))), sparse [U, U]: positive pointwise mutual information.
 
-    Levy and Goldberg 2014, "Neural word embedding as implicit matrix factorization", sections 3.2 and 4.1,
-    not shifted.
+    Levy and Goldberg 2014, "Neural word embedding as implicit matrix factorization", section "Shifted
+    PPMI", not shifted.
     """
     table = counts.tocoo()
     sums, whole = np.asarray(counts.sum(axis=1)).ravel(), float(counts.sum())
@@ -54,7 +54,7 @@ def compute_ppmi(counts: Any) -> Any:
 
 def factorise(ppmi: Any, width: int) -> np.ndarray:
     """U_d sqrt(Sigma_d), float32 [U, at most `width`]: the symmetric factor of Levy and Goldberg 2014,
-    section 4.2, with the strongest directions first.
+    section "Spectral dimensionality reduction", with the strongest directions first.
 
     Each column's sign is that which makes its largest entry positive, so that it is one and not one of two.
     """

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoModelForCausalLM, AutoModelForMaskedLM
 
+from headstart.config.adapt_section import Adapt
 from headstart.config.pretraining import Masking, PretrainingSettings, PretrainingSteps, PretrainingTask
 from headstart.config.runs import Run
 from headstart.config.study import Study
@@ -124,9 +125,17 @@ def check_adaptable(run: Run, checkpoint: Checkpoint) -> None:
     """See that the run's checkpoint can be pretrained further, where it is to be.
 
     Raises:
-        ModelError: its tokenizer has no mask token.
+        ModelError: its tokenizer is not a fast one, or has no mask token.
     """
-    if run.adapted and choose_task(checkpoint) == "masked-lm" and checkpoint.tokenizer.mask_token_id is None:
+    if not run.adapted:
+        return
+    if not checkpoint.tokenizer.is_fast:
+        raise ModelError(
+            f"its tokenizer ({type(checkpoint.tokenizer).__name__}) is written in Python: {checkpoint.name}",
+            where=f"arms.{run.arm}.init",
+            expected="a checkpoint with a fast tokenizer (tokenizer.json)",
+        )
+    if choose_task(checkpoint) == "masked-lm" and checkpoint.tokenizer.mask_token_id is None:
         raise ModelError(
             f"the tokenizer of {checkpoint.name} has no mask token, which masked-language modelling needs",
             where=f"arms.{run.arm}.init",
@@ -136,20 +145,18 @@ def check_adaptable(run: Run, checkpoint: Checkpoint) -> None:
 
 def prepare_adapted(runs: Iterable[PreparedRun], log: Log) -> None:
     """Have the adapted weights of all runs that start from them in the study's folder."""
-    wanting = [prepared for prepared in runs if prepared.run.adapted]
-    for folder, prepared in {locate_adapted(prepared): prepared for prepared in wanting}.items():
-        if not _is_whole(folder, prepared):
-            _adapt(prepared, folder, log)
+    for folder, prepared in find_unadapted(runs).items():
+        _adapt(prepared, folder, log)
 
 
-def describe_adaptation(
-    runs: Iterable[Run], study: Study, corpus: Corpus, tokens: int
-) -> Iterator[StudyWarning]:
-    """That arms which are adapted read all training examples, for a plan and the results.
+def find_unadapted(runs: Iterable[PreparedRun]) -> dict[Path, PreparedRun]:
+    """A run for each adaptation that is to be made, by the folder of its weights."""
+    wanting = {locate_adapted(prepared): prepared for prepared in runs if prepared.run.adapted}
+    return {folder: prepared for folder, prepared in wanting.items() if not _is_whole(folder, prepared)}
 
-    Args:
-        tokens: of all training examples.
-    """
+
+def describe_adaptation(runs: Iterable[Run], study: Study, corpus: Corpus) -> Iterator[StudyWarning]:
+    """That arms which are adapted read all training examples, for a plan and the results."""
     adapted = [run for run in runs if run.adapted]
     if not adapted:
         return
@@ -160,7 +167,7 @@ def describe_adaptation(
     yield StudyWarning(
         kind="adapted",
         message=f"{join_names(list(arms))}: first pretrained on all {examples}{more}, without labels, for "
-        f"{study.adapt.epochs:g} epochs of about {tokens:,} tokens, once a seed "
+        f"{study.adapt.length}, once a seed "
         f"({format_count(len(seeds), 'seed')}){sizes}",
     )
 
@@ -199,7 +206,8 @@ def _identify(prepared: PreparedRun) -> str:
         _FORMAT,
         prepared.checkpoint.digest,
         prepared.study.corpus.digest,
-        study.adapt.model_dump_json(),
+        # Without what is not set: weights of before `steps` was a key are the same.
+        study.adapt.model_dump_json(exclude_none=True),
         *(TextCorpus((Path(path),)).digest for path in study.adapt.text),
         str(prepared.run.seed),
     )
@@ -220,14 +228,14 @@ def _is_whole(folder: Path, prepared: PreparedRun) -> bool:
 def _adapt(prepared: PreparedRun, folder: Path, log: Log) -> None:
     """Pretrain, from the state of a call that was interrupted where there is one, and keep the weights."""
     checkpoint, seed = prepared.checkpoint, prepared.run.seed
-    settings = _make_settings(prepared)
-    train, valid = _build_blocks(prepared, settings.training.block)
+    settings = make_settings(prepared)
+    train, valid = build_blocks(prepared, settings.training.block)
     examples = format_count(len(prepared.study.corpus.parts["train"]), "training example")
     log(
         f"adapting {checkpoint.name} to {examples}, seed {seed}: {settings.task}, "
-        f"{settings.training.epochs:g} epochs of {train.n_tokens:,} tokens"
+        f"{prepared.study.study.adapt.length}, of {train.n_tokens:,} tokens an epoch"
     )
-    model = _load_language_model(checkpoint, settings.task, seed)
+    model = load_language_model(checkpoint, settings.task, seed)
     state = folder.with_name(f".{folder.name}-state")
     record = pretrain_model(
         settings,
@@ -264,7 +272,8 @@ def _set_aside(folder: Path) -> None:
     folder.rename(other)
 
 
-def _make_settings(prepared: PreparedRun) -> PretrainingSettings:
+def make_settings(prepared: PreparedRun) -> PretrainingSettings:
+    """How the run's checkpoint is adapted."""
     adapt, checkpoint = prepared.study.study.adapt, prepared.checkpoint
     precision = prepared.precision
     return PretrainingSettings(
@@ -273,7 +282,7 @@ def _make_settings(prepared: PreparedRun) -> PretrainingSettings:
         training=PretrainingSteps(
             block=min(adapt.block, checkpoint.max_length),
             batch_size=adapt.batch_size,
-            epochs=adapt.epochs,
+            **_get_length(adapt),
             learning_rate=adapt.learning_rate,
             precision="bf16" if precision == "bf16" else "fp32",
         ),
@@ -283,7 +292,12 @@ def _make_settings(prepared: PreparedRun) -> PretrainingSettings:
     )
 
 
-def _build_blocks(prepared: PreparedRun, block: int) -> tuple[TokenBlocks, TokenBlocks]:
+def _get_length(adapt: Adapt) -> dict[str, Any]:
+    """Epochs or steps, whichever is in force."""
+    return {"epochs": adapt.epochs} if adapt.steps is None else {"steps": adapt.steps}
+
+
+def build_blocks(prepared: PreparedRun, block: int) -> tuple[TokenBlocks, TokenBlocks]:
     """What trains, and what measures: a part of the training texts; all of them where that fills no block."""
     texts = collect_texts(prepared.study.study, prepared.study.corpus)
     build = partial(build_token_blocks, tokenizer=prepared.checkpoint.tokenizer, block=block)
@@ -300,7 +314,7 @@ def _build_blocks(prepared: PreparedRun, block: int) -> tuple[TokenBlocks, Token
     return whole, whole
 
 
-def _load_language_model(checkpoint: Checkpoint, task: PretrainingTask, seed: int) -> Any:
+def load_language_model(checkpoint: Checkpoint, task: PretrainingTask, seed: int) -> Any:
     """The checkpoint as a language model; a head that it lacks is drawn by the seed."""
     with silence_logs(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "head", "language model", bits=64) >> 1)

@@ -70,11 +70,32 @@ class GroupCost:
 
 
 @dataclass(frozen=True)
+class AdaptingCost:
+    """What checkpoints are pretrained further, `count` times, before the runs: steps and tokens of each time.
+
+    `memory_bytes` is what weights, gradients and moments take, the least that is needed. `seconds` are of all
+    together, None where nothing was timed; `can_time` says whether `--probe` would.
+    """
+
+    count: int
+    steps: int
+    tokens: int
+    memory_bytes: int
+    can_time: bool
+    seconds: Range | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        sizes = {name: getattr(self, name) for name in ("count", "steps", "tokens", "memory_bytes")}
+        return sizes | {"seconds": _dump(self.seconds)}
+
+
+@dataclass(frozen=True)
 class StudyCost:
     """What the runs that are left will cost.
 
     `parameters` are by arm, None where they are not known. `gpus` are those that train, none on a CPU.
-    `placement`, `seconds` and `packs` are known once steps were timed.
+    `placement`, `seconds` and `packs` are known once steps were timed; `seconds` are without `adapting`.
     """
 
     parameters: dict[str, Parameters | None]
@@ -85,6 +106,7 @@ class StudyCost:
     seconds: Range | None = None
     packs: tuple[Pack, ...] | None = None
     gpus: tuple[Gpu, ...] = ()
+    adapting: AdaptingCost | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -96,6 +118,7 @@ class StudyCost:
                 "gpus": [gpu.model_dump() for gpu in self.gpus],
                 "disk": self.disk.to_dict(),
                 "seconds": _dump(self.seconds),
+                "adapting": self.adapting.to_dict() if self.adapting else None,
                 "placement": _dump_placement(self.placement) if self.placement else None,
                 "packs": None if self.packs is None else [_dump_pack(pack) for pack in self.packs],
             },

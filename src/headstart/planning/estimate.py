@@ -8,6 +8,7 @@ from pathlib import Path
 from headstart.config.runs import Run
 from headstart.machine_memory import measure_free_memory
 from headstart.methods import load_method
+from headstart.planning.adapting import estimate_adapting
 from headstart.planning.disk import estimate_disk
 from headstart.planning.group_estimate import GroupEstimate
 from headstart.planning.memory import MemoryEstimate, estimate_memory
@@ -49,6 +50,7 @@ def estimate_study(
         gpus=gpus,
         to_come=to_come,
         cautions=tuple(_list_cautions(of_arm)),
+        adapting=estimate_adapting([prepared.select(run) for run in (*missing, *to_come)]),
     )
 
 

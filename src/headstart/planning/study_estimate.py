@@ -8,7 +8,7 @@ from typing import Final
 
 from headstart.config.runs import Cell, Pack, Run
 from headstart.planning.comparability import warn_of_settings
-from headstart.planning.cost import DiskCost, StudyCost
+from headstart.planning.cost import AdaptingCost, DiskCost, StudyCost
 from headstart.planning.device_memory import add_context, find_least_free
 from headstart.planning.expected import predict_seconds
 from headstart.planning.group_estimate import GroupEstimate
@@ -42,6 +42,7 @@ class StudyEstimate:
     gpus: tuple[Gpu, ...] = ()
     to_come: tuple[Run, ...] = ()
     cautions: tuple[StudyWarning, ...] = ()
+    adapting: AdaptingCost | None = None
 
     @property
     def pack(self) -> int:
@@ -141,7 +142,15 @@ class StudyEstimate:
     def cost(self) -> StudyCost:
         """The same in plain types."""
         groups = tuple(estimate.to_cost(self.pack) for estimate in self.groups)
-        cost = StudyCost(self.parameters, groups, self.free_memory, self.disk, self.placement, gpus=self.gpus)
+        cost = StudyCost(
+            self.parameters,
+            groups,
+            self.free_memory,
+            self.disk,
+            self.placement,
+            gpus=self.gpus,
+            adapting=self.adapting,
+        )
         if self.placement is None:
             return cost
         planned = self.plan_packs(self.placement)

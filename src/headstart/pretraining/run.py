@@ -101,6 +101,11 @@ def forget_state(folder: Path) -> None:
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 
+def count_validations(steps: int) -> int:
+    """Validations of a pretraining of so many steps whose settings do not say how often."""
+    return math.ceil(steps / max(1, steps // _VALIDATIONS))
+
+
 def make_run(settings: PretrainingSettings, name: str) -> Run:
     """The pretraining as events and trackers know runs."""
     training = make_training(settings.training)

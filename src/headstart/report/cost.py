@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headstart.planning.cost import CONTEXT_BYTES, GroupCost, MeasuredSteps, StudyCost
+from headstart.planning.cost import CONTEXT_BYTES, AdaptingCost, GroupCost, MeasuredSteps, StudyCost
 from headstart.records import Parameters, Range, format_duration
 from headstart.report.tables import TerminalTable, make_table
 from headstart.report.units import format_bytes
-from headstart.wording import join_ends
+from headstart.wording import format_count, join_ends
 
 
 def render_cost_table(arms: Sequence[str], cost: StudyCost) -> TerminalTable:
@@ -77,6 +77,8 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
     yield f"disk: {needed}; {format_bytes(disk.free_bytes)} free"
     if disk.state_bytes:
         yield f"  plus up to {format_bytes(disk.state_bytes)} per unfinished run"
+    if cost.adapting:
+        yield from _describe_adapting(cost.adapting)
     placement, seconds = cost.placement, cost.seconds
     if not cost.groups:
         return  # nothing is left to train
@@ -87,3 +89,17 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
         yield f"time: {join_ends(format_duration(seconds.low), format_duration(seconds.high))}"
     packs = f", at most {placement.pack} runs together" if placement.pack > 1 else ""
     yield f"  {max(1, placement.workers)} at a time{packs} ({placement.reason})"
+
+
+def _describe_adapting(adapting: AdaptingCost) -> Iterator[str]:
+    """What is pretrained before the runs, and how long that is expected to take."""
+    times = "once" if adapting.count == 1 else f"{adapting.count} times"
+    yield (
+        f"adapting: {times}, each {format_count(adapting.steps, 'step')}, {adapting.tokens:,} tokens; "
+        f"{format_bytes(adapting.memory_bytes)} for weights, gradients and optimiser, plus activations"
+    )
+    seconds = adapting.seconds
+    if seconds is not None:
+        yield f"  {join_ends(format_duration(seconds.low), format_duration(seconds.high))}, before the runs"
+    else:
+        yield f"  time not estimated{'; add --probe' if adapting.can_time else ''}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from headstart.records import StudyWarning, format_duration
+from headstart.records.pretraining import PretrainingRecord
 from headstart.store.layout import StudyLayout
 from headstart.wording import format_count
 
@@ -15,18 +16,29 @@ RECORD = "adapted.json"
 
 def describe_adapting(layout: StudyLayout) -> Iterator[StudyWarning]:
     """A note with the seconds of all adaptations, which no run counts; none without one."""
-    seconds = [_read_seconds(file.read_text("utf-8")) for file in layout.adapted_folder.glob(f"*/{RECORD}")]
-    known = [each for each in seconds if each is not None]
-    if known:
-        yield StudyWarning(
-            kind="adapted",
-            message=f"adapting took {format_duration(sum(known))} "
-            f"({format_count(len(known), 'seed')}), beside the runs' own time",
-        )
+    if sentence := tell_adapting(read_adapting(layout)):
+        yield StudyWarning(kind="adapted", message=sentence)
 
 
-def _read_seconds(text: str) -> float | None:
+def tell_adapting(records: Sequence[PretrainingRecord]) -> str:
+    """What adaptations took, in a sentence without its full stop; empty without one."""
+    if not records:
+        return ""
+    tokens = format_count(sum(record.tokens for record in records), "token")
+    seeds = {record.settings.get("seed") for record in records}
+    seconds = format_duration(sum(record.seconds for record in records))
+    made = f"{format_count(len(seeds), 'seed')}, {tokens} in all"
+    return f"adapting took {seconds} ({made}), beside the runs' own time"
+
+
+def read_adapting(layout: StudyLayout) -> list[PretrainingRecord]:
+    """The records of the adaptations in a study's folder; one that cannot be read is left out."""
+    files = sorted(layout.adapted_folder.glob(f"seed-*/{RECORD}"))
+    return [record for file in files if (record := _read_record(file.read_text("utf-8")))]
+
+
+def _read_record(text: str) -> PretrainingRecord | None:
     try:
-        return float(json.loads(text)["record"]["seconds"])
+        return PretrainingRecord.model_validate(json.loads(text)["record"])
     except (ValueError, KeyError, TypeError):
         return None

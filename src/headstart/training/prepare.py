@@ -70,7 +70,7 @@ def prepare_study(
         used_ids=_find_used_ids(study, tokens, checkpoints),
         warnings=(
             *describe_other_checkpoints(study, neural, checkpoints),
-            *describe_adaptation(neural, study, corpus, _count_training_tokens(tokens)),
+            *describe_adaptation(neural, study, corpus),
             *corpus.warnings,
             *unknown_words,
             *without_row,
@@ -109,11 +109,6 @@ def _tokenise(
                 part: task.encode(corpus.parts[part].texts, tokenizer, limit, study.prompts) for part in PARTS
             }
     return tokens
-
-
-def _count_training_tokens(tokens: Mapping[TokensKey, Mapping[Part, Tokens]]) -> int:
-    """Those of the longest reading of all training examples."""
-    return max((len(parts["train"].input_ids) for parts in tokens.values()), default=0)
 
 
 def _find_used_ids(

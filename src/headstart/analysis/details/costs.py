@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from headstart.analysis.study_runs import StudyRuns, list_cells
 from headstart.config.sizes import Size
 from headstart.records import RunRecord
+from headstart.records.pretraining import PretrainingRecord
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Costs:
     """Those of all arms. `devices` are what runs were computed on, each once.
 
     `joules` are None where a run lacks them; `metered` says of what they are: processor, GPU, or both.
+    `adapting` are the records of checkpoints pretrained further, which no run's time counts.
     """
 
     arms: tuple[ArmCosts, ...]
@@ -45,9 +47,10 @@ class Costs:
     devices: tuple[str, ...]
     joules: float | None = None
     metered: tuple[str, ...] = ()
+    adapting: tuple[PretrainingRecord, ...] = ()
 
 
-def sum_costs(runs: StudyRuns) -> Costs:
+def sum_costs(runs: StudyRuns, adapting: tuple[PretrainingRecord, ...] = ()) -> Costs:
     """What all runs that ended took. Of runs that trained together each has an equal part of their time."""
     ended = [record for record in runs.records if record.status == "done"]
     arms = tuple(
@@ -62,6 +65,7 @@ def sum_costs(runs: StudyRuns) -> Costs:
         tuple(devices),
         _sum_joules(ended),
         tuple(_list_metered(ended)),
+        adapting,
     )
 
 

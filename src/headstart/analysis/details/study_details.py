@@ -38,6 +38,7 @@ from headstart.config.sizes import find_largest_size
 from headstart.config.study import Study
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import Corpus
+from headstart.store.adapted import read_adapting
 from headstart.store.layout import StudyLayout
 from headstart.store.predictions import PredictionReader
 
@@ -100,7 +101,7 @@ def read_details(
         agreements=tuple(row for cell in classes if (row := measure_agreement(cell))),
         wrong=wrong,
         differ=differ,
-        costs=sum_costs(findings),
+        costs=sum_costs(findings, tuple(read_adapting(layout))),
         origins=find_origins(findings.records, study),
         model_parts=find_model_parts(findings, layout.get_arm_model_folder),
         judgements=read_judgements(layout),

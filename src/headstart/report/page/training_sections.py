@@ -12,6 +12,7 @@ from headstart.report.page.blocks import Block, PageTable, Section, Sentences
 from headstart.report.page.material import PageMaterial
 from headstart.report.params import PLACES
 from headstart.report.units import format_bytes, format_energy
+from headstart.store.adapted import tell_adapting
 from headstart.wording import format_count, join_names
 
 _NONE = "-"
@@ -83,7 +84,9 @@ def _list_costs(material: PageMaterial) -> Iterator[Block]:
     n_runs = sum(row.n_runs + row.n_tuning_runs for row in costs.arms)
     where = f" on {join_names(costs.devices)}" if costs.devices else ""
     took = f"{format_count(n_runs, 'run')} took {format_duration(costs.total_seconds)}{where}."
-    yield Sentences((took, *_tell_energy(costs)))
+    adapting = tell_adapting(costs.adapting)
+    more = (f"{adapting[:1].upper()}{adapting[1:]}.",) if adapting else ()
+    yield Sentences((took, *more, *_tell_energy(costs)))
     yield from material.list_figures("cost")
     yield _make_cost_table(material)
 
