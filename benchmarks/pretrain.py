@@ -35,9 +35,10 @@ from headstart.config.pretraining import PretrainingSettings
 from headstart.data.token_blocks import TokenBlocks
 from headstart.device import choose_device, choose_precision
 from headstart.engine.memory import keep_freed_memory
-from headstart.pretraining import run as engine
 from headstart.pretraining.batches import StepBatch, draw_ahead
+from headstart.pretraining.create_trainer import create_trainer
 from headstart.pretraining.flops import count_step_cost, find_peak
+from headstart.pretraining.run import make_run
 from machine import machine
 
 VOCABULARY = 32_000
@@ -99,10 +100,8 @@ def make_trainer(size: Size, steps: int, device: Any, **training: Any) -> Any:
     )
     blocks = make_blocks(size, 4 * size.batch)
     model = make_model(size)
-    trainer: Any = engine._make_trainer(
-        settings, model, make_tokenizer(), blocks, blocks, choose_device(device)
-    )
-    trainer.run = engine.make_run(settings, "benchmark")
+    trainer: Any = create_trainer(settings, model, make_tokenizer(), blocks, blocks, choose_device(device))
+    trainer.run = make_run(settings, "benchmark")
     trainer._timed = time.perf_counter()
     trainer._is_validation_due = lambda steps: False
     trainer._is_save_due = lambda: False

@@ -23,10 +23,12 @@ from headstart.cli import main
 from headstart.config.load import dump_study, load_study
 from headstart.config.runs import expand_runs
 from headstart.errors import ModelError
-from headstart.methods import adapted
-from headstart.methods.adapted import build_adapted_model, check_adaptable, collect_texts, locate_adapted
+from headstart.methods import adapt
+from headstart.methods.adaptation_task import check_adaptable
+from headstart.methods.adaptation_texts import collect_texts
+from headstart.methods.adapted import build_adapted_model, locate_adapted
 from headstart.methods.base import build_base_model
-from headstart.pretraining import run as pretraining_run
+from headstart.pretraining import trainer
 from headstart.pretraining.state import load_state
 from headstart.store.adapted import read_adapting
 from headstart.store.layout import StudyLayout
@@ -151,7 +153,7 @@ def test_an_adaptation_that_was_stopped_goes_on_to_the_same_weights(
     file = study_in(tmp_path, arms=ARMS, adapt=ADAPT)
     assert main(["run", str(file), f"out={tmp_path / 'whole'}"]) == 0
     with monkeypatch.context() as patched:
-        patched.setattr(adapted, "save_file", stop)
+        patched.setattr(adapt, "save_file", stop)
         assert main(["run", str(file)]) != 0
     assert not list((tmp_path / "out").glob("adapted/*/model.safetensors"))
     assert list((tmp_path / "out" / "adapted").rglob("*.*"))  # the state
@@ -189,17 +191,17 @@ import os, signal, sys
 import torch
 torch.set_num_threads(1)
 from headstart.cli import main
-from headstart.pretraining import run
-run._SAVE_INTERVAL, run._MAX_TIME_SHARE = 0.0, float("inf")
+from headstart.pretraining import trainer
+trainer._SAVE_INTERVAL, trainer._MAX_TIME_SHARE = 0.0, float("inf")
 saved = 0
-save = run.save_state
+save = trainer.save_state
 def save_or_die(*words):
     global saved
     saved += 1
     if saved == 4:
         os.kill(os.getpid(), signal.SIGKILL)
     save(*words)
-run.save_state = save_or_die
+trainer.save_state = save_or_die
 sys.exit(main(["run", sys.argv[1]]))
 """
 
@@ -226,7 +228,7 @@ def test_a_killed_adaptation_goes_on_to_the_same_bits(
         resumed.append(found.steps if found else 0)
         return found
 
-    monkeypatch.setattr(pretraining_run, "load_state", load)
+    monkeypatch.setattr(trainer, "load_state", load)
     assert main(["run", str(file)]) == 0
     assert main(["run", str(file), f"out={tmp_path / 'whole'}"]) == 0
     assert resumed == [3, 0]

@@ -16,7 +16,8 @@ from fairseq_networks import make_settings, make_state, write_folder
 from fuzzing import is_unlimited, own_folder, run_to_end
 from headstart import import_fairseq
 from headstart.models.fairseq.archive import open_checkpoint_file
-from headstart.models.fairseq.unpickle import PickleError, read_pickle
+from headstart.models.fairseq.pickle_limits import PickleError
+from headstart.models.fairseq.unpickle import read_pickle
 from odd_values import mutated_bytes, values
 
 #: Operations of pickles, each followed by what a strategy draws.

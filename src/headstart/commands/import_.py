@@ -6,7 +6,8 @@ from pathlib import Path
 
 from headstart.commands.outputs import check_output_folder, open_output_folder
 from headstart.models.fairseq.checkpoint_paths import find_checkpoint
-from headstart.models.fairseq.import_model import ImportOptions, import_checkpoint
+from headstart.models.fairseq.import_model import import_checkpoint
+from headstart.models.fairseq.import_options import ImportOptions
 from headstart.models.fairseq.imported import ImportedModel
 from headstart.os_faults import check_lookup
 

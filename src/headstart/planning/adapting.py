@@ -11,13 +11,17 @@ from typing import Final
 
 from headstart.device import choose_device
 from headstart.events import EpochDone, Event, StepDone
-from headstart.methods.adapted import build_blocks, find_unadapted, load_language_model, make_settings
+from headstart.methods.adaptation_settings import make_settings
+from headstart.methods.adaptation_task import load_language_model
+from headstart.methods.adaptation_texts import build_blocks
+from headstart.methods.adapted import find_unadapted
 from headstart.planning.cost import AdaptingCost
 from headstart.planning.study_estimate import StudyEstimate
 from headstart.planning.time_model import DRIFT
 from headstart.prepared import PreparedRun
-from headstart.pretraining.run import count_validations, pretrain_model
+from headstart.pretraining.run import pretrain_model
 from headstart.pretraining.schedule import count_total_blocks, count_total_steps
+from headstart.pretraining.validation import count_validations
 from headstart.records import Range
 from headstart.stages import tell_stage
 from headstart.store.adapted import read_adapting

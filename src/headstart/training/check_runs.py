@@ -9,7 +9,7 @@ from headstart.config.study import Study
 from headstart.config.traits import get_task_traits
 from headstart.errors import ModelError
 from headstart.methods import load_method
-from headstart.methods.adapted import check_adaptable
+from headstart.methods.adaptation_task import check_adaptable
 from headstart.methods.partial_start import check_start
 from headstart.models.checkpoints import Checkpoint
 

@@ -19,7 +19,8 @@ from headstart.data.tokenise import Tokens
 from headstart.device import Precision, choose_device, choose_precision, supports_bf16
 from headstart.events import Log, ignore_log
 from headstart.methods import load_method
-from headstart.methods.adapted import describe_adaptation, prepare_adapted
+from headstart.methods.adapt import prepare_adapted
+from headstart.methods.adaptation_note import describe_adaptation
 from headstart.methods.corpus_embeddings import prepare_corpus_vectors
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import find_missing_keys

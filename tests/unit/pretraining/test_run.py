@@ -27,16 +27,16 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_run
-from headstart.pretraining import run
+from headstart.pretraining import trainer
 saved = 0
-save = run.save_state
+save = trainer.save_state
 def save_and_die(*words):
     global saved
     saved += 1
     if saved == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     save(*words)
-run.save_state = save_and_die
+trainer.save_state = save_and_die
 test_run.train(Path({folder!r}))
 """
 

@@ -14,9 +14,10 @@ from typing import IO, Any, Final, Protocol
 import torch
 
 from headstart.errors import ModelError
+from headstart.models.fairseq.pickle_limits import MOST_BYTES, ForbiddenNameError, PickleError
 from headstart.models.fairseq.pickle_names import STORAGES
 from headstart.models.fairseq.pickle_values import StorageRef, TensorRef
-from headstart.models.fairseq.unpickle import MOST_BYTES, ForbiddenNameError, PickleError, read_pickle
+from headstart.models.fairseq.unpickle import read_pickle
 from headstart.models.weight_files import check_weight_file
 from headstart.os_faults import reading
 

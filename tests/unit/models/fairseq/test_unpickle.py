@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from fuzzing import limit_growth, limit_seconds
+from headstart.models.fairseq.pickle_limits import ForbiddenNameError, PickleError
 from headstart.models.fairseq.pickle_values import Record
-from headstart.models.fairseq.unpickle import ForbiddenNameError, PickleError, read_pickle
+from headstart.models.fairseq.unpickle import read_pickle
 
 
 class Calls:
