@@ -86,9 +86,9 @@ def _draft_study(
     generates = get_task_traits(guess.task).generates
     chosen = model or (_CAUSAL_MODEL if generates else _MODEL)
     folder = Path(chosen).expanduser()
+    refuse_study_folder(folder)
     if not folder.exists():
         refuse_absent(chosen)
-    refuse_study_folder(folder)
     settings = choose_settings(
         count_training_texts(guess),
         guess.long_tokens,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from headstart.config.pretraining import Pretraining
 from headstart.config.trackers import read_settings
+from headstart.device import choose_device
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.events import Event, Log, OnEvent, ignore_events, ignore_log
 from headstart.files import read_file, write_text
@@ -84,6 +85,7 @@ def _read_record(layout: PretrainingLayout) -> PretrainingRecord | None:
 def _train(
     settings: Pretraining, layout: PretrainingLayout, on_event: OnEvent, log: Log, check_held: Any
 ) -> PretrainingRecord:
+    choose_device(settings.device)  # one that is not there is told before anything is trained
     corpora = open_corpora(settings)
     tokenizer = open_tokenizer(settings, corpora[0], layout.tokenizer_folder, log)
     model = open_model(settings, tokenizer, log)

@@ -87,6 +87,6 @@ def check_block(config: Any, block: int) -> None:
         raise ModelError(
             f"blocks of {block} tokens",
             where="training.block",
-            expected=f"at most {positions - offset}, which the model has positions for",
-            fix="set a shorter block, or for random weights sizes.positions",
+            expected=f"at most {max(0, positions - offset)}, which the model has positions for",
+            fix=f"set a shorter block, or for random weights sizes.positions={block + offset}",
         )

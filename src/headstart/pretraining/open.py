@@ -12,6 +12,7 @@ from torch import nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
 from headstart.config.pretraining import Pretraining, TokenizerTraining
+from headstart.data.documents import list_corpus_files
 from headstart.data.text_corpus import Corpus, TextCorpus, divide_corpus
 from headstart.data.token_blocks import TokenBlocks, build_token_blocks
 from headstart.errors import DataError, ModelError
@@ -31,6 +32,8 @@ _CLASSES: Final = {"masked-lm": "AutoModelForMaskedLM", "causal-lm": "AutoModelF
 
 def open_corpora(settings: Pretraining) -> tuple[Corpus, Corpus]:
     """The documents to train on, and those of validation."""
+    for path in (*settings.data.train_paths, *settings.data.valid_paths):
+        list_corpus_files(Path(path))  # what is absent is told before anything is trained
     train = _make_corpus(settings, settings.data.train_paths)
     if settings.data.valid_paths:
         return train, _make_corpus(settings, settings.data.valid_paths)

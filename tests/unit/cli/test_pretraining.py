@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from headstart.cli import main
 
@@ -68,3 +69,29 @@ def test_a_mistake_that_is_corrected_is_no_other_pretraining(
 def test_odd_networks_end_in_one_message(file: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", str(file), change]) == 2
     assert capsys.readouterr().err.count("error: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("data.valid=absent.txt", ("absent.txt: no such file or folder", "a file of text")),
+        ("sizes.positions=1", ("at most 0", "sizes.positions=18")),
+    ],
+)
+def test_what_is_absent_or_too_small_is_told_as_it_is(
+    change: str, words: tuple[str, ...], file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pretrain", str(file), change]) == 2
+    told = capsys.readouterr().err
+    assert [word for word in words if word not in told] == []
+    assert "valid_share" not in told
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_told_before_a_tokenizer_is_trained(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pretrain", str(file), "device=cuda"]) == 2
+    told = capsys.readouterr().err
+    assert "torch finds no CUDA device" in told
+    assert "tokenizer" not in told
