@@ -54,7 +54,7 @@ def test_what_is_ignored_stays_ignored() -> None:
 def test_a_command_says_what_ended_it(
     number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("headstart.commands.schema.schema", lambda: os.kill(os.getpid(), number))
+    monkeypatch.setattr("headstart.commands.schema.schema", lambda **_: os.kill(os.getpid(), number))
     assert main(["schema"]) == code
     assert f"interrupted by {number.name}: no partial files are left" in capsys.readouterr().err
 

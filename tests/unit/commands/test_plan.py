@@ -49,7 +49,7 @@ def test_plain_values_hold_all_of_it(study_file: StudyFile) -> None:
         *("prompt_formats", "learning_rates", "warnings", "runs", "to_come", "parameters", "groups", "cost"),
     ]
     cost = values["cost"]
-    assert set(cost) == {"memory", "gpus", "disk", "seconds", "placement", "packs"}
+    assert set(cost) == {"memory", "gpus", "disk", "seconds", "placement", "packs", "adapting"}
     assert set(cost["placement"]) == {"workers", "threads", "pack", "reason"}
     assert set(cost["disk"]) == {"bytes", "state_bytes", "free_bytes"}
     assert [pack["runs"] for pack in cost["packs"]] == [
