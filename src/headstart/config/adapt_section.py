@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from headstart.config.limits import MOST_EPOCHS, MOST_IN_BATCH, MOST_STEPS, MOST_TOKENS
-from headstart.config.section import Section
+from headstart.config.section import Section, wrap_string
+from headstart.config.training_checks import check_length
 from headstart.wording import format_count
 
 _Name = Annotated[str, Field(min_length=1)]
 
 
-def _wrap_single(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
 _Names = Annotated[
-    tuple[_Name, ...], BeforeValidator(_wrap_single, json_schema_input_type=_Name | list[_Name])
+    tuple[_Name, ...], BeforeValidator(wrap_string, json_schema_input_type=_Name | list[_Name])
 ]
 
 
@@ -42,11 +39,7 @@ class Adapt(Section):
         description="Files with more unlabelled text, a document a line or row; none of valid or test.",
     )
 
-    @model_validator(mode="after")
-    def _check_epochs_or_steps(self) -> Adapt:
-        if self.steps is not None and "epochs" in self.model_fields_set:
-            raise ValueError("epochs and steps both set; one of them expected")
-        return self
+    _check_length = model_validator(mode="after")(check_length)
 
     @property
     def length(self) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -14,6 +14,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from headstart.config.fairness import find_confounders
 from headstart.config.problems import Source, list_problems
+from headstart.config.section import Section
 from headstart.config.study import BAG_OF_WORDS_ARM, Study, make_default_arms
 from headstart.config.study_paths import resolve_paths
 from headstart.config.yaml_text import (
@@ -29,6 +30,7 @@ from headstart.os_faults import reading
 from headstart.wording import cut_text, shorten_repr
 
 _EXCLUSIVE_KEYS: Final = {"epochs": "steps", "steps": "epochs"}
+_File = TypeVar("_File", bound=Section)
 #: How files of data are called; a study that is JSON is read.
 _DATA: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 #: Dots in the key of an override; PEFT's own settings lie deepest.
@@ -58,9 +60,7 @@ def load_study(source: str | Path | Mapping[str, Any], overrides: Sequence[str] 
     changes = dict(parse_override(text) for text in overrides)
     if plain.get("arms") is None and any(key.startswith("arms.") for key in changes):
         plain["arms"] = make_default_arms()  # an override changes one arm; it does not drop the others
-    for key, value in changes.items():
-        assign_key(plain, key, value)
-    drop_exclusive_keys(plain, changes)
+    apply_changes(plain, changes)
     return _validate_study(plain, Source(name, tree, frozenset(changes)), base)
 
 
@@ -186,7 +186,7 @@ def _refuse(where: str, message: str, key: str = "") -> StudyError:
     return StudyError((Problem(where, key, message),))
 
 
-def assign_key(tree: dict[str, Any], key: str, value: Any) -> None:
+def _assign_key(tree: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     for name in parents:
         if not isinstance(tree.get(name), dict):
@@ -195,7 +195,14 @@ def assign_key(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[last] = value
 
 
-def drop_exclusive_keys(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
+def apply_changes(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Set the keys of overrides, in place; one of two that exclude each other takes the other out."""
+    for key, value in changes.items():
+        _assign_key(tree, key, value)
+    _drop_exclusive_keys(tree, changes)
+
+
+def _drop_exclusive_keys(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
     """`training.steps=100` beside the file's `epochs: 3` means 100 steps, and the other way round."""
     for key, value in changes.items():
         *parents, last = key.split(".")
@@ -208,15 +215,23 @@ def drop_exclusive_keys(tree: dict[str, Any], changes: Mapping[str, Any]) -> Non
         section.pop(rival, None)
 
 
-def _validate_study(plain: dict[str, Any], source: Source, base: Path) -> Study:
-    problems = tuple(
-        Problem(source.locate(key.split(".")), key, message)
-        for key, message in resolve_paths(plain, base, source.overridden)
-    )
+def validate_file(
+    kind: type[_File], plain: dict[str, Any], source: Source, paths: Iterable[tuple[str, str]]
+) -> tuple[_File, tuple[Problem, ...]]:
+    """The file's values as its type, and the problems with its paths, given as (key, message).
+
+    Raises:
+        StudyError: with these problems and those of the values, where the values have some.
+    """
+    problems = tuple(Problem(source.locate(key.split(".")), key, message) for key, message in paths)
     try:
-        study = Study.model_validate(plain)
+        return kind.model_validate(plain), problems
     except ValidationError as error:
         raise StudyError((*problems, *list_problems(error, source))) from error
+
+
+def _validate_study(plain: dict[str, Any], source: Source, base: Path) -> Study:
+    study, problems = validate_file(Study, plain, source, resolve_paths(plain, base, source.overridden))
     unfair = tuple(Problem(source.locate(key.split(".")), key, why) for key, why in find_confounders(study))
     if problems or unfair:
         raise StudyError(problems + unfair)

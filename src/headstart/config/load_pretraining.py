@@ -6,19 +6,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from headstart.config.load import (
-    assign_key,
+    apply_changes,
     copy_plain,
-    drop_exclusive_keys,
     format_yaml,
     make_plain,
     parse_file,
     parse_override,
+    validate_file,
 )
 from headstart.config.pretraining import PRESETS, Pretraining
-from headstart.config.problems import Source, list_problems
+from headstart.config.problems import Source
 from headstart.config.study_paths import locate
 from headstart.errors import Problem, StudyError
 from headstart.files import find_file_fault
@@ -45,10 +43,13 @@ def load_pretraining(source: str | Path | Mapping[str, Any], overrides: Sequence
         base, tree = file.resolve().parent, parse_file(file)
         plain = make_plain(tree, name)
     changes = dict(parse_override(text) for text in overrides)
-    for key, value in changes.items():
-        assign_key(plain, key, value)
-    drop_exclusive_keys(plain, changes)
-    return _validate(plain, Source(name, tree, frozenset(changes), Pretraining), base)
+    apply_changes(plain, changes)
+    source_file = Source(name, tree, frozenset(changes), Pretraining)
+    paths = _resolve_paths(plain, base, source_file.overridden)
+    settings, problems = validate_file(Pretraining, plain, source_file, paths)
+    if problems:
+        raise StudyError(problems)
+    return settings
 
 
 def dump_pretraining(settings: Pretraining) -> str:
@@ -63,20 +64,6 @@ def _check_file(file: Path) -> Path:
     if fault is not None:
         raise StudyError((Problem(str(file), "", f"is {fault}: the pretraining file expected"),))
     return file
-
-
-def _validate(plain: dict[str, Any], source: Source, base: Path) -> Pretraining:
-    problems = tuple(
-        Problem(source.locate(key.split(".")), key, message)
-        for key, message in _resolve_paths(plain, base, source.overridden)
-    )
-    try:
-        settings = Pretraining.model_validate(plain)
-    except ValidationError as error:
-        raise StudyError((*problems, *list_problems(error, source))) from error
-    if problems:
-        raise StudyError(problems)
-    return settings
 
 
 def _resolve_paths(plain: dict[str, Any], base: Path, changed: Collection[str]) -> Iterator[tuple[str, str]]:

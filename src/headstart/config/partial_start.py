@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from headstart.config.section import Section
+from headstart.config.section import Section, wrap_string
 from headstart.wording import join_names
 
 #: What pydantic puts into the location of an error, for what was given in place of the other.
@@ -25,10 +25,6 @@ NAMED, PARTIAL = "named-start", "partial-start"
 #: The first so many layers.
 _FIRST: Final = re.compile(r"(?:first )?([1-9][0-9]{0,3}) layers?")
 _PARTS: Final = ("embeddings", "layers", "norms")
-
-
-def _wrap_single(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
 
 
 def _check_part(name: str) -> str:
@@ -50,7 +46,7 @@ class PartialStart(Section):
     """
 
     keep: Annotated[
-        tuple[_Part, ...], BeforeValidator(_wrap_single, json_schema_input_type=_Part | list[_Part])
+        tuple[_Part, ...], BeforeValidator(wrap_string, json_schema_input_type=_Part | list[_Part])
     ] = Field(
         default=(),
         description="Parts of the checkpoint that stay, the rest at random: embeddings, norms, layers (all), "

@@ -15,16 +15,13 @@ from headstart.config.limits import (
 )
 from headstart.config.section import Section
 from headstart.config.trackers import Trackers
+from headstart.config.training_checks import Betas, check_length
 
 _Name = Annotated[str, Field(min_length=1)]
 _Size = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 #: A network of more would take minutes to build, whatever its width.
 MOST_LAYERS: Final = 1000
 PretrainingTask = Literal["masked-lm", "causal-lm"]
-
-
-def _wrap_single(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
 
 
 class PretrainingData(Section):
@@ -125,7 +122,7 @@ class PretrainingSteps(Section):
     weight_decay: float = Field(
         default=0.01, ge=0, description="Decoupled weight decay; not applied to biases and norms."
     )
-    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
+    betas: Betas = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
     epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
     momentum: float = Field(default=0.95, ge=0, lt=1, description="Muon's.")
     clip: float = Field(default=1.0, ge=0, description="Maximum gradient norm; 0: no clipping.")
@@ -138,18 +135,7 @@ class PretrainingSteps(Section):
         default="auto", description="torch.compile; auto: on a GPU. Falls back to eager, and says why."
     )
 
-    @field_validator("betas")
-    @classmethod
-    def _check_betas(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not all(0 <= beta < 1 for beta in value):
-            raise ValueError(f"two numbers from 0 up to, not including, 1 expected, got {list(value)}")
-        return value
-
-    @model_validator(mode="after")
-    def _check_epochs_or_steps(self) -> PretrainingSteps:
-        if self.steps is not None and "epochs" in self.model_fields_set:
-            raise ValueError("epochs and steps both set; one of them expected")
-        return self
+    _check_length = model_validator(mode="after")(check_length)
 
     @property
     def step_blocks(self) -> int:

@@ -23,6 +23,11 @@ class Section(BaseModel):
         return value
 
 
+def wrap_string(value: Any) -> Any:
+    """One string as a tuple of it, for keys that take one or several."""
+    return (value,) if isinstance(value, str) else value
+
+
 def _takes_numbers(kind: Any) -> bool:
     """Whether a type holds numbers, in whatever it is wrapped."""
     return kind in (int, float) or any(map(_takes_numbers, get_args(kind)))

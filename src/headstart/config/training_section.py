@@ -16,6 +16,7 @@ from headstart.config.limits import (
 from headstart.config.rates import RateGrids, Rates
 from headstart.config.section import Section
 from headstart.config.seed_lists import FIRST_TUNING_SEED, TuningSeeds
+from headstart.config.training_checks import Betas, check_length
 from headstart.config.traits import MethodName
 
 #: What `tune` can try values of, outermost first; keys of `Training`.
@@ -50,7 +51,7 @@ class Training(Section):
     weight_decay: WeightDecay = Field(
         default=0.01, description="AdamW's weight decay; not applied to biases and norms."
     )
-    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
+    betas: Betas = Field(default=(0.9, 0.98), description="AdamW's (RoBERTa's values).")
     epsilon: float = Field(default=1e-6, gt=0, description="AdamW's (RoBERTa's value).")
     clip: float = Field(default=1.0, ge=0, description="Maximum gradient norm of a run; 0: no clipping.")
     patience: int | None = Field(
@@ -73,18 +74,7 @@ class Training(Section):
         default="auto", description="auto: bf16 where the hardware multiplies in it, else fp32."
     )
 
-    @field_validator("betas")
-    @classmethod
-    def _check_betas(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not all(0 <= beta < 1 for beta in value):
-            raise ValueError(f"two numbers from 0 up to, not including, 1 expected, got {list(value)}")
-        return value
-
-    @model_validator(mode="after")
-    def _check_epochs_or_steps(self) -> Training:
-        if self.steps is not None and "epochs" in self.model_fields_set:
-            raise ValueError("epochs and steps both set; one of them expected")
-        return self
+    _check_length = model_validator(mode="after")(check_length)
 
     @property
     def peak_rate(self) -> float:
