@@ -8,13 +8,13 @@ import torch
 
 from headstart.config.pretraining import PretrainingSteps
 from headstart.config.study import Training
-from headstart.engine.optim.base import Optimiser
+from headstart.engine.optim.base import FixedOptimiser
 from headstart.engine.optim.create import create_optimiser
 from headstart.engine.optim.muon import MuonWithAdamW
 from headstart.engine.weights import Weights
 
 
-def make_optimiser(weights: Weights, model: Any, training: PretrainingSteps) -> Optimiser:
+def make_optimiser(weights: Weights, model: Any, training: PretrainingSteps) -> FixedOptimiser:
     """AdamW as studies have it, or Muon for the matrices between embeddings and head."""
     settings = make_training(training)
     if training.optimiser == "adamw":

@@ -18,8 +18,9 @@ from headstart.engine.weights import Weights
 Moments = Mapping[str, torch.Tensor]
 
 
-class Optimiser(Protocol):
-    """Updates R members, each with a learning rate, a gradient clip, settings and moments of its own.
+class FixedOptimiser(Protocol):
+    """Updates R members, each with a learning rate, a gradient clip, settings and moments of its own: the
+    same members from the first step to the last.
 
     A step does not wait for the device.
     """
@@ -34,14 +35,18 @@ class Optimiser(Protocol):
             clips: the largest norm that each member's gradient may have, [R]; 0 for no clipping.
         """
 
-    def select(self, rows: Sequence[int], weights: Weights) -> Optimiser:
-        """The optimiser of the members at `rows`, in this order, whose weights are now those of `weights`.
-
-        Moments need not be copied: this object may select other members afterwards, but not step.
-        """
-
     def export_moments(self, r: int) -> Moments:
         """Member r's moments, empty before its first step; views that the next step may overwrite."""
 
     def import_moments(self, r: int, moments: Moments) -> None:
         """Have member r continue from moments that `export_moments` gave, perhaps in another process."""
+
+
+class Optimiser(FixedOptimiser, Protocol):
+    """An optimiser whose members may leave."""
+
+    def select(self, rows: Sequence[int], weights: Weights) -> Optimiser:
+        """The optimiser of the members at `rows`, in this order, whose weights are now those of `weights`.
+
+        Moments need not be copied: this object may select other members afterwards, but not step.
+        """

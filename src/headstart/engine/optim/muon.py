@@ -16,7 +16,7 @@ _CLIP_EPSILON: Final = 1e-6
 
 
 class MuonWithAdamW:
-    """torch's Muon (Jordan et al. 2024) for matrices, its AdamW for all else: an `Optimiser` of one member.
+    """torch's Muon (Jordan et al. 2024) for matrices, its AdamW for all else: a `FixedOptimiser` of one run.
 
     Muon's step is scaled to the root mean square of AdamW's (Liu et al. 2025, "Muon is scalable for LLM
     training", section 2.2), so that one learning rate serves both.
@@ -36,16 +36,14 @@ class MuonWithAdamW:
         self._leaves = {name: leaf.detach().requires_grad_() for name, leaf in leaves.items()}
         for name, leaf in self._leaves.items():
             leaf.grad = grads[name]
-        by_muon, others = [], ([], [])  # type: ignore[var-annotated]
-        for name, leaf in self._leaves.items():
-            if name in matrices:
-                by_muon.append(leaf)
-            else:
-                others[0 if name in layout.decaying_names else 1].append(leaf)
-        decays = (training.weight_decay, 0.0)
-        groups = [{"params": some, "weight_decay": d} for some, d in zip(others, decays, strict=True) if some]
+        self._matrices = frozenset(matrices)
+        others = self._leaves.keys() - self._matrices
+        decaying = [leaf for name, leaf in self._leaves.items() if name in others & layout.decaying_names]
+        exempt = [leaf for name, leaf in self._leaves.items() if name in others - layout.decaying_names]
+        sides = ((decaying, training.weight_decay), (exempt, 0.0))
+        groups = [{"params": some, "weight_decay": decay} for some, decay in sides if some]
         self._muon = torch.optim.Muon(
-            by_muon,
+            [leaf for name, leaf in self._leaves.items() if name in self._matrices],
             lr=0.0,
             weight_decay=training.weight_decay,
             momentum=momentum,
@@ -70,16 +68,12 @@ class MuonWithAdamW:
         self._weights.refresh_narrow()
         return norm.unsqueeze(0)
 
-    def select(self, rows: Sequence[int], weights: Weights) -> MuonWithAdamW:
-        """Not of a pack: it has one member."""
-        raise NotImplementedError
-
     def export_moments(self, r: int) -> Moments:
         """Its moments by parameter, empty before the first step."""
         return {
             f"{name}|{key}": value
             for name, leaf in self._leaves.items()
-            for key, value in self._get_state(leaf).items()
+            for key, value in self._get_owner(name).state.get(leaf, {}).items()
         }
 
     def import_moments(self, r: int, moments: Moments) -> None:
@@ -87,14 +81,8 @@ class MuonWithAdamW:
         for key, value in moments.items():
             name, _, part = key.partition("|")
             leaf = self._leaves[name]
-            owner = self._muon if _is_in(leaf, self._muon) else self._adamw
-            owner.state[leaf][part] = value.to(leaf.device)
+            self._get_owner(name).state[leaf][part] = value.to(leaf.device)
 
-    def _get_state(self, leaf: torch.Tensor) -> dict[str, torch.Tensor]:
-        owner = self._muon if _is_in(leaf, self._muon) else self._adamw
-        found: dict[str, torch.Tensor] = owner.state.get(leaf, {})
-        return found
-
-
-def _is_in(leaf: torch.Tensor, optimiser: torch.optim.Optimizer) -> bool:
-    return any(leaf is one for group in optimiser.param_groups for one in group["params"])
+    def _get_owner(self, name: str) -> torch.optim.Optimizer:
+        """The optimiser that updates a parameter."""
+        return self._muon if name in self._matrices else self._adamw
