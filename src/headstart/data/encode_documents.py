@@ -6,13 +6,10 @@ the time of one thread (decision 055).
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -21,6 +18,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from headstart.data.special_tokens import SpecialTokens
+from headstart.environment import set_variable
 from headstart.errors import ModelError
 
 #: Pieces of documents, and characters, that a thread encodes at once.
@@ -31,8 +29,6 @@ _SPACE: Final = re.compile(r"(?<=\S) (?=\S)")
 #: Batches in memory for each thread.
 _BATCHES: Final = 2
 _PARALLELISM: Final = "TOKENIZERS_PARALLELISM"
-#: The environment is the process's.
-_LOCK: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,11 @@ class DocumentEncoder:
         """The tokens of all documents, in their order, by so many threads."""
         batches = _gather_batches(chain.from_iterable(map(cut_document, documents)))
         waiting: deque[Future[EncodedPieces]] = deque()
-        with _encode_alone(), ThreadPoolExecutor(workers, thread_name_prefix="tokens") as pool:
+        # Each call of `tokenizers` uses the thread that makes it, and no others.
+        with (
+            set_variable(_PARALLELISM, "false"),
+            ThreadPoolExecutor(workers, thread_name_prefix="tokens") as pool,
+        ):
             try:
                 for batch in batches:
                     waiting.append(pool.submit(self.encode, batch))
@@ -158,18 +158,3 @@ def _gather_batches(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, ...]]:
             batch, characters = [], 0
     if batch:
         yield tuple(batch)
-
-
-@contextmanager
-def _encode_alone() -> Iterator[None]:
-    """Have each call of `tokenizers` use the thread that makes it, and no others."""
-    with _LOCK:
-        before = os.environ.get(_PARALLELISM)
-        os.environ[_PARALLELISM] = "false"
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[_PARALLELISM]
-            else:
-                os.environ[_PARALLELISM] = before

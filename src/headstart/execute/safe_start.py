@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from headstart.environment import set_variable
+
 _SAFE_PATH: Final = "PYTHONSAFEPATH"
-#: The environment is the process's, whose threads may run studies side by side.
-_LOCK: Final = threading.Lock()
 
 
 @contextmanager
@@ -21,16 +19,8 @@ def keep_out_current_folder() -> Iterator[None]:
     multiprocessing begins them by `python -c`, which looks there first: a `torch.py` would be run. What the
     main script itself imports from is handed to workers afterwards, as it is there.
     """
-    with _LOCK:
-        before = os.environ.get(_SAFE_PATH)
-        os.environ[_SAFE_PATH] = "1"
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[_SAFE_PATH]
-            else:
-                os.environ[_SAFE_PATH] = before
+    with set_variable(_SAFE_PATH, "1"):
+        yield
 
 
 @contextmanager
