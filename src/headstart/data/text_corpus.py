@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -95,8 +95,8 @@ class TextCorpus:
         return tuple(file for path in self.paths for file in list_corpus_files(path))
 
     @cached_property
-    def _states(self) -> tuple[tuple[int, int], ...]:
-        """Size and time of each file when it was asked first."""
+    def _states(self) -> tuple[tuple[int, int, int], ...]:
+        """What tells each file from a changed one, when it was asked first."""
         return _read_states(self.files)
 
     @cached_property
@@ -108,11 +108,10 @@ class TextCorpus:
         """
         from headstart.data.documents import name_reading
 
-        assert self._states is not None  # before the first byte is read
         tell_stage(f"hashing {_name_files(self.files)}")
         sha = hashlib.sha256()
-        for file in self.files:
-            sha.update(f"{name_reading(file, self)} {hash_file(file)}\n".encode())
+        for file, state in zip(self.files, self._states, strict=True):
+            sha.update(f"{name_reading(file, self)} {_hash_once(file.absolute(), state)}\n".encode())
         sha.update(f"{self.held_out}".encode())
         return sha.hexdigest()
 
@@ -172,9 +171,15 @@ def divide_corpus(corpus: TextCorpus, share: float, seed: int) -> tuple[TextCorp
     )
 
 
-def _read_states(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
-    """Size in bytes and time of the last change, in nanoseconds, of each file."""
-    return tuple((state.st_size, state.st_mtime_ns) for state in (file.stat() for file in files))
+def _read_states(files: Sequence[Path]) -> tuple[tuple[int, int, int], ...]:
+    """Inode, size in bytes and time of the last change, in nanoseconds, of each file."""
+    return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in (file.stat() for file in files))
+
+
+@lru_cache(maxsize=4096)
+def _hash_once(file: Path, state: tuple[int, int, int]) -> str:
+    """SHA-256 of a file in this state, read once in each process: both sides of a division have it."""
+    return hash_file(file)
 
 
 def _name_files(files: Sequence[Path]) -> str:

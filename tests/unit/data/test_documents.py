@@ -17,6 +17,7 @@ from headstart.data import documents
 from headstart.data.documents import list_corpus_files
 from headstart.data.text_corpus import DocumentUnit, TextCorpus, TextList, divide_corpus
 from headstart.errors import DataError
+from headstart.files import hash_file
 
 _TEXT = "Un.\r\n  Deux é.\n\n \nTrois.\nQuatre.\n\n"
 _UNITS: dict[DocumentUnit, list[str]] = {
@@ -219,3 +220,23 @@ def test_a_list_is_a_corpus_too() -> None:
     assert list(corpus.iterate()) == ["one", "two"]
     assert corpus.digest != TextList(["one", "two"]).digest
     assert TextList(["ab", "c"]).digest != TextList(["a", "bc"]).digest
+
+
+def test_both_sides_of_a_division_read_a_file_once_for_their_digests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def hash_and_note(file: Path) -> str:
+        read.append(file)
+        return hash_file(file)
+
+    monkeypatch.setattr("headstart.data.text_corpus.hash_file", hash_and_note)
+    file = _write(tmp_path / "a.txt", b"one\ntwo\n")
+    train, valid = divide_corpus(TextCorpus((file,)), 0.5, 0)
+    assert train.digest != valid.digest
+    assert len(read) == 1
+    before = TextCorpus((file,)).digest
+    file.write_bytes(b"one\ntwo\nthree\n")
+    assert TextCorpus((file,)).digest != before
+    assert len(read) == 2
