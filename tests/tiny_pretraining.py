@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,9 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, BloomConfig
 
 from headstart.config.pretraining import PretrainingSettings
 from headstart.data.token_blocks import TokenBlocks
+from headstart.events import OnEvent, ignore_events
+from headstart.pretraining.run import pretrain_model
+from headstart.records.pretraining import PretrainingRecord
 
 VOCABULARY, BLOCK = 60, 12
 TOKENIZER: Any = SimpleNamespace(all_special_ids=[0, 1, 2, 3, 4], mask_token_id=4, pad_token_id=1)
@@ -54,4 +58,19 @@ def make_settings(task: str = "masked-lm", **training: Any) -> PretrainingSettin
     usual = {"block": BLOCK, "batch_size": 4, "precision": "fp64", "learning_rate": 1e-2, "steps": 3}
     return PretrainingSettings.model_validate(
         {"task": task, "device": "cpu", "trackers": [], "training": usual | training}
+    )
+
+
+def pretrain_tiny(
+    settings: PretrainingSettings, model: Any, folder: Path, on_event: OnEvent = ignore_events
+) -> PretrainingRecord:
+    """Train the model on such blocks, with a few others for validation."""
+    return pretrain_model(
+        settings,
+        model=model,
+        tokenizer=TOKENIZER,
+        blocks=make_blocks(),
+        valid=make_blocks(4, 1),
+        folder=folder,
+        on_event=on_event,
     )

@@ -14,10 +14,9 @@ from headstart.config.pretraining import PretrainingSettings
 from headstart.engine.kind import force_device_engine
 from headstart.errors import TrainingError
 from headstart.events import Event, StepDone
-from headstart.pretraining.run import pretrain_model
 from headstart.records.pretraining import PretrainingRecord
 from headstart.store.pretraining_folder import STATE_FILE
-from tiny_pretraining import TOKENIZER, make_blocks, make_bloom, make_roberta, make_settings
+from tiny_pretraining import make_bloom, make_roberta, make_settings, pretrain_tiny
 
 #: Steps of a pretraining here; a state is saved after every second one.
 STEPS = 6
@@ -51,15 +50,7 @@ def train(
     )
     model = make_model()
     with nullcontext() if is_host or device.type == "cuda" else force_device_engine():
-        record = pretrain_model(
-            settings,
-            model=model,
-            tokenizer=TOKENIZER,
-            blocks=make_blocks(),
-            valid=make_blocks(4, 1),
-            folder=folder,
-            on_event=on_event,
-        )
+        record = pretrain_tiny(settings, model, folder, on_event)
     return model.state_dict(), record
 
 

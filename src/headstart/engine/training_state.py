@@ -71,7 +71,7 @@ def save_training_state(
         "points": _POINTS.dump_json(member.epochs).decode(),
         "mark": json.dumps(asdict(mark)),
     }
-    progress[SUMS_KEY] = dump_sums({name: _sum_tensor(value) for name, value in tensors.items()}, progress)
+    progress[SUMS_KEY] = dump_sums({name: sum_tensor(value) for name, value in tensors.items()}, progress)
     if len(mark.together) > 1 and (folder / STATE_FILE).exists():
         (folder / STATE_FILE).replace(folder / _FORMER)
     with write_file_atomically(folder / STATE_FILE) as temporary:
@@ -101,7 +101,8 @@ def _read_mark(file: Path, identity: str) -> StateMark | None:
         return None
 
 
-def _sum_tensor(value: torch.Tensor) -> int:
+def sum_tensor(value: torch.Tensor) -> int:
+    """CRC-32 of a tensor's bytes."""
     return zlib.crc32(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import torch
-from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import MODEL_FOR_MASKED_LM_MAPPING
 
 from headstart.config.pretraining import PretrainingTask
 from headstart.config.runs import Run
 from headstart.errors import ModelError
 from headstart.models.checkpoints import Checkpoint
 from headstart.models.library import load_network, silence_logs
+from headstart.pretraining.language_model import LIBRARIES
 from headstart.seeds import derive_seed
-
-_LIBRARIES: Final[dict[PretrainingTask, Any]] = {
-    "masked-lm": AutoModelForMaskedLM,
-    "causal-lm": AutoModelForCausalLM,
-}
 
 
 def choose_task(checkpoint: Checkpoint) -> PretrainingTask:
@@ -53,5 +49,5 @@ def load_language_model(checkpoint: Checkpoint, task: PretrainingTask, seed: int
     with silence_logs(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "head", "language model", bits=64) >> 1)
         return load_network(
-            _LIBRARIES[task], checkpoint.location, config=checkpoint.config, dtype=torch.float32
+            LIBRARIES[task], checkpoint.location, config=checkpoint.config, dtype=torch.float32
         )

@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from headstart.data.text_corpus import TextCorpus
 from headstart.errors import ModelError
 from headstart.files import hash_file
-from headstart.models.initialise import initialise_model
+from headstart.models.initialise import copy_parameters, initialise_model
 from headstart.prepared import PreparedRun
 from headstart.store.adapted import RECORD
 from headstart.store.layout import StudyLayout
@@ -50,11 +49,7 @@ def build_adapted_model(prepared: PreparedRun) -> nn.Module:
         )
     model = initialise_model(prepared.checkpoint, pretrained=True, seed=prepared.run.seed)
     body: Any = model if prepared.checkpoint.is_causal else model.base_model
-    values = load_file(folder / WEIGHTS)
-    with torch.no_grad():
-        for name, parameter in body.named_parameters():
-            if name in values:
-                parameter.copy_(values[name])
+    copy_parameters(body, load_file(folder / WEIGHTS))
     return model
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from headstart.errors import ModelError
 from headstart.methods.corpus_embeddings import load_corpus_vectors
 from headstart.methods.start_parts import find_table_name, list_kept_names
 from headstart.models.checkpoints import Checkpoint
-from headstart.models.initialise import initialise_model
+from headstart.models.initialise import copy_parameters, initialise_model
 from headstart.prepared import PreparedRun
 from headstart.seeds import make_generator
 
@@ -65,19 +65,11 @@ def take_parts(checkpoint: Checkpoint, start: PartialStart, seed: int, missing: 
     taken = dict(initialise_model(checkpoint, pretrained=True, seed=seed).named_parameters())
     if start.keep:
         kept = list_kept_names(drawn, start)
-        _copy(drawn, {name: value for name, value in taken.items() if name in kept})
+        copy_parameters(drawn, {name: value for name, value in taken.items() if name in kept})
     else:
         there = taken.keys() - set(missing)
-        _copy(drawn, {name: _shuffle(name, taken[name], seed) for name in taken if name in there})
+        copy_parameters(drawn, {name: _shuffle(name, taken[name], seed) for name in taken if name in there})
     return drawn
-
-
-def _copy(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
-    """Give the model these values in place; names of tied weights are the first of each."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name in values:
-                parameter.copy_(values[name])
 
 
 def _shuffle(name: str, value: torch.Tensor, seed: int) -> torch.Tensor:

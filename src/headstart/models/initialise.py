@@ -67,6 +67,14 @@ def _list_head_names(model: Any) -> set[str]:
     return {name for name in model.state_dict() if not name.startswith(prefix)}
 
 
+def copy_parameters(model: Any, values: Mapping[str, torch.Tensor]) -> None:
+    """Give those parameters these values in place; names of tied weights are the first of each."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in values:
+                parameter.copy_(values[name])
+
+
 def cast_to_module(model: Any) -> torch.nn.Module:
     """The library's untyped model, typed."""
     assert isinstance(model, torch.nn.Module)

@@ -5,13 +5,20 @@ Shapes: B blocks of T tokens, K places, V vocabulary.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
+from headstart.config.pretraining import PretrainingTask
 from headstart.engine.losses import compute_token_losses, fix_shapes
 
+#: What each task's models are in transformers.
+LIBRARIES: Final[dict[PretrainingTask, Any]] = {
+    "masked-lm": AutoModelForMaskedLM,
+    "causal-lm": AutoModelForCausalLM,
+}
 #: A place or token that is not predicted.
 IGNORED = -100
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
-import transformers
 from torch import nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
@@ -26,8 +25,7 @@ from headstart.models.library import build_network, load_network, model_errors, 
 from headstart.models.size_checks import check_memory
 from headstart.models.tokenizers import read_tokenizer, save_tokenizer
 from headstart.models.train_tokenizer import train_tokenizer
-
-_CLASSES: Final = {"masked-lm": "AutoModelForMaskedLM", "causal-lm": "AutoModelForCausalLM"}
+from headstart.pretraining.language_model import LIBRARIES
 
 
 def open_corpora(settings: Pretraining) -> tuple[Corpus, Corpus]:
@@ -117,7 +115,7 @@ def open_model(settings: Pretraining, tokenizer: Any, log: Log) -> nn.Module:
         return _draw(settings, config)
     check_block(config, settings.training.block)
     with model_errors(settings.model), silence_logs():
-        library = getattr(transformers, _CLASSES[settings.task])
+        library = LIBRARIES[settings.task]
         model = cast_to_module(load_network(library, location, config=config, dtype="float32"))
     check_finite(model, settings.model)
     _check_rows(model, tokenizer, settings.model)
@@ -126,7 +124,7 @@ def open_model(settings: Pretraining, tokenizer: Any, log: Log) -> nn.Module:
 
 def _draw(settings: Pretraining, config: Any) -> nn.Module:
     check_block(config, settings.training.block)
-    library = getattr(transformers, _CLASSES[settings.task])
+    library = LIBRARIES[settings.task]
     with model_errors(settings.model), silence_logs(), torch.device("meta"):
         check_memory(build_network(library, config), settings.model)
     return cast_to_module(draw_random_model(config, settings.seed, "init", library))

@@ -6,16 +6,15 @@ Order, masks and dropout are functions of seed and step, so there is no generato
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from headstart.engine.optim.base import Optimiser
+from headstart.engine.optim.base import FixedOptimiser
+from headstart.engine.training_state import sum_tensor
 from headstart.engine.weights import Weights
 from headstart.errors import DamagedFileError
 from headstart.files import write_file_atomically
@@ -39,7 +38,7 @@ class Progress:
 
 
 def save_state(
-    folder: Path, identity: str, progress: Progress, weights: Weights, optimiser: Optimiser
+    folder: Path, identity: str, progress: Progress, weights: Weights, optimiser: FixedOptimiser
 ) -> None:
     """Write weights [P], moments and progress; the file there before stays until that is done."""
     tensors = {"weights": weights.values[0].contiguous()}
@@ -53,12 +52,12 @@ def save_state(
         "losses": json.dumps(progress.losses),
         "points": _POINTS.dump_json(progress.points).decode(),
     }
-    known[SUMS_KEY] = dump_sums({name: _sum(value) for name, value in tensors.items()}, known)
+    known[SUMS_KEY] = dump_sums({name: sum_tensor(value) for name, value in tensors.items()}, known)
     with write_file_atomically(folder / STATE_FILE) as temporary:
         save_file(tensors, temporary, metadata=known)
 
 
-def load_state(folder: Path, identity: str, weights: Weights, optimiser: Optimiser) -> Progress | None:
+def load_state(folder: Path, identity: str, weights: Weights, optimiser: FixedOptimiser) -> Progress | None:
     """Go on from the state in the folder; None where there is none, and nothing is changed then.
 
     Raises:
@@ -101,7 +100,3 @@ def _parse(known: dict[str, str]) -> Progress:
         losses=[float(loss) for loss in json.loads(known["losses"])],
         points=_POINTS.validate_json(known["points"]),
     )
-
-
-def _sum(value: torch.Tensor) -> int:
-    return zlib.crc32(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from headstart.config.pretraining import PretrainingSettings
 from headstart.config.runs import Run
 from headstart.data.token_blocks import TokenBlocks
 from headstart.device import describe_device
-from headstart.engine.optim.base import Optimiser
+from headstart.engine.optim.base import FixedOptimiser
 from headstart.engine.step_ring import choose_read_interval
 from headstart.errors import TrainingError
 from headstart.events import EpochDone, OnEvent, StepDone, StepMeasured, ignore_events
@@ -39,7 +39,7 @@ class Trainer:
     settings: PretrainingSettings
     reader: BlockReader
     passes: PassMaker
-    optimiser: Optimiser
+    optimiser: FixedOptimiser
     blocks: TokenBlocks
     valid: TokenBlocks
     identity: str
@@ -58,7 +58,7 @@ class Trainer:
         """Steps in all."""
         return count_total_steps(self.settings.training, len(self.blocks))
 
-    @property
+    @cached_property
     def cost(self) -> StepCost:
         """Operations of its tokens."""
         return count_step_cost(self.passes.model.model, self.settings.training.block)

@@ -18,7 +18,7 @@ from headstart.events import EpochDone, Event, StepDone
 from headstart.pretraining.run import pretrain_model
 from headstart.records.pretraining import PretrainingRecord
 from headstart.store.pretraining_folder import STATE_FILE
-from tiny_pretraining import TOKENIZER, make_blocks, make_roberta, make_settings
+from tiny_pretraining import TOKENIZER, make_blocks, make_roberta, make_settings, pretrain_tiny
 
 TESTS = Path(__file__).parents[2]
 #: What a process does that is killed at its third saved state, after it was written.
@@ -46,16 +46,7 @@ def train(folder: Path, on_event: Any = lambda event: None, **training: Any) -> 
     usual: dict[str, Any] = {"steps": 9, "precision": "fp32", "accumulation": 2} | training
     settings = make_settings(**usual).model_copy(update={"save_every": 2, "eval_every": 4})
     model = make_roberta(dropout=0.1)
-    record = pretrain_model(
-        settings,
-        model=model,
-        tokenizer=TOKENIZER,
-        blocks=make_blocks(),
-        valid=make_blocks(4, 1),
-        folder=folder,
-        on_event=on_event,
-    )
-    return model, record
+    return model, pretrain_tiny(settings, model, folder, on_event)
 
 
 def test_a_killed_pretraining_goes_on_to_the_same_bits(tmp_path: Path) -> None:
