@@ -8,6 +8,7 @@ from typing import Any
 from headstart.config.arm_settings import name_checkpoint
 from headstart.config.runs import Run
 from headstart.config.traits import get_method_traits
+from headstart.store.flat_values import flatten_values
 
 Setting = bool | int | float | str
 
@@ -32,8 +33,6 @@ def list_settings(run: Run) -> dict[str, Setting]:
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Setting]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value if isinstance(value, Setting) else str(value)
+    for key, value in flatten_values(values, prefix).items():
+        if value is not None:
+            yield key, value if isinstance(value, Setting) else str(value)
