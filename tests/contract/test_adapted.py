@@ -103,6 +103,9 @@ def test_damaged_weights_are_made_again(study_in: StudyFile, tmp_path: Path) -> 
     assert main(["run", str(file), "arms.more.init=adapted"]) == 0
     after = load_file(folder / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
+    (kept,) = (tmp_path / "out" / "set-aside" / folder.name).iterdir()
+    assert (kept / folder.name / "model.safetensors").is_file()
+    assert len(read_adapting(StudyLayout(tmp_path / "out"))) == 1  # what was set aside is counted no more
 
 
 def test_training_texts_alone_are_read(study_in: StudyFile, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from headstart.prepared import PreparedRun
 from headstart.pretraining.run import forget_state, pretrain_model
 from headstart.records.pretraining import PretrainingRecord
 from headstart.store.adapted import RECORD
+from headstart.store.layout import StudyLayout
+from headstart.store.set_aside import set_file_aside
 from headstart.wording import format_count
 
 
@@ -62,8 +64,7 @@ def _adapt(prepared: PreparedRun, folder: Path, log: Log) -> None:
 
 def _write_weights(prepared: PreparedRun, model: Any, record: PretrainingRecord, folder: Path) -> None:
     """Keep the body's weights and the record, with their digests."""
-    if folder.exists():
-        _set_aside(folder)
+    set_file_aside(StudyLayout(Path(prepared.study.study.out)), folder)  # damaged, or of other texts
     with write_folder_atomically(folder) as target:
         body: Any = model if prepared.checkpoint.is_causal else model.base_model
         values = {name: value.detach().contiguous() for name, value in body.named_parameters()}
@@ -71,11 +72,3 @@ def _write_weights(prepared: PreparedRun, model: Any, record: PretrainingRecord,
         kept = {"identity": identify_adapted(prepared), "sha256": hash_file(target / WEIGHTS)}
         text = json.dumps(kept | {"record": record.model_dump(mode="json")}, indent=1)
         (target / RECORD).write_text(text + "\n", encoding="utf-8")
-
-
-def _set_aside(folder: Path) -> None:
-    """Move damaged or other weights out of the way: what somebody may want is not deleted."""
-    number = 1
-    while (other := folder.with_name(f"{folder.name}-old-{number}")).exists():
-        number += 1
-    folder.rename(other)
