@@ -108,10 +108,10 @@ class TextCorpus:
         """
         from headstart.data.documents import name_reading
 
-        assert self._states is not None  # before the first byte is read
         tell_stage(f"hashing {_name_files(self.files)}")
         sha = hashlib.sha256()
-        for file in self.files:
+        # The states are asked before the first byte is read: what changes from here on is seen.
+        for file, _ in zip(self.files, self._states, strict=True):
             sha.update(f"{name_reading(file, self)} {hash_file(file)}\n".encode())
         sha.update(f"{self.held_out}".encode())
         return sha.hexdigest()
