@@ -8,7 +8,7 @@ from typing import Final
 import torch
 
 from headstart.errors import ModelError
-from headstart.models.fairseq.archive import CheckpointFile
+from headstart.models.fairseq.archive import CheckpointFile, get_format
 from headstart.models.fairseq.heads import FairseqHead, Kind
 from headstart.models.fairseq.keys import FairseqKeys
 from headstart.models.fairseq.names import LAYOUTS, Layout, name_body
@@ -106,7 +106,7 @@ def _check_amount(refs: Mapping[str, TensorRef], file: CheckpointFile) -> None:
 
 
 def _count_bytes(ref: TensorRef) -> int:
-    return ref.size * int(getattr(torch, STORAGES[ref.storage.kind]).itemsize)
+    return ref.size * get_format(ref.storage).itemsize
 
 
 def _tie(
