@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from headstart.data.checks import load_corpus
 from headstart.data.corpus import Part
 from headstart.data.fairseq.corpus_folder import write_corpus
 from headstart.data.fairseq.dictionary import SPECIALS, Dictionary, make_dictionary
+from headstart.data.special_tokens import encode_as_text
 from headstart.errors import HeadstartError, ModelError
 from headstart.models.checkpoints import resolve_location
 from headstart.models.tokenizers import read_tokenizer
@@ -70,14 +71,9 @@ def export_fairseq_data(
     dictionary = _make_dictionary(tokenizer, study.model)
     tell_stage("reading the data")
     corpus = load_corpus(study)
-
-    def encode(text: str) -> Sequence[int]:
-        ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
-        return [int(i) for i in ids]
-
     tell_stage(f"writing {target}")
     with open_output_folder(target, force=force) as folder:
-        counts = write_corpus(corpus, folder, encode, dictionary)
+        counts = write_corpus(corpus, folder, partial(encode_as_text, tokenizer), dictionary)
     sizes = {part: len(examples) for part, examples in corpus.parts.items()}
     return ExportedData(target, sizes, counts.total(), counts[dictionary.unk])
 

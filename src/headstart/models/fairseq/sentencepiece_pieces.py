@@ -14,6 +14,7 @@ from transformers import BartphoTokenizer
 from transformers.convert_slow_tokenizer import import_protobuf
 
 from headstart.data.fairseq.dictionary import BOS, SPECIALS, UNK, Dictionary, is_padding
+from headstart.data.special_tokens import encode_as_text
 from headstart.data.token_key import PROBES
 from headstart.errors import MissingExtraError, ModelError
 from headstart.models.fairseq.fast_backend import finish_fast_tokenizer, list_special_tokens
@@ -103,7 +104,7 @@ def _agrees(tokenizer: Any, model: Path, dictionary: Dictionary) -> bool:
 
     processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
     return all(
-        tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+        encode_as_text(tokenizer, text)
         == [dictionary.find(piece) for piece in processor.encode(text, out_type=str)]
         for text in PROBES
         if BOS not in text  # where these are text, who encodes has to say so: data/special_tokens.py
