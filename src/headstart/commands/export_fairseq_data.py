@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headstart.commands.outputs import check_output_folder
+from headstart.commands.outputs import check_output_folder, open_output_folder
 from headstart.config.load import load_study
 from headstart.config.study import Study
 from headstart.data.checks import load_corpus
 from headstart.data.corpus import Part
 from headstart.data.fairseq.corpus_folder import write_corpus
 from headstart.data.fairseq.dictionary import SPECIALS, Dictionary, make_dictionary
+from headstart.data.special_tokens import encode_as_text
 from headstart.errors import HeadstartError, ModelError
-from headstart.files import write_folder_atomically
 from headstart.models.checkpoints import resolve_location
 from headstart.models.tokenizers import read_tokenizer
 from headstart.os_faults import check_lookup
@@ -53,7 +53,7 @@ def export_fairseq_data(
         headstart.export_fairseq_data("study.yaml", "books-bin")
 
     Args:
-        force: write into an empty folder.
+        force: replace a model, or an empty folder, at `target`.
 
     Raises:
         StudyError, DataError: the study, or its data, cannot be used, or have no form in fairseq.
@@ -62,7 +62,7 @@ def export_fairseq_data(
     """
     study, target = study if isinstance(study, Study) else load_study(study), Path(target)
     check_lookup(target)
-    check_output_folder(target, force=force)
+    check_output_folder(target, force=force, sources=(Path(study.model),))
     if study.task not in _TASKS:
         raise HeadstartError(
             f"task {study.task}", where="task", expected=f"{' or '.join(_TASKS)}, which fairseq's data hold"
@@ -71,16 +71,9 @@ def export_fairseq_data(
     dictionary = _make_dictionary(tokenizer, study.model)
     tell_stage("reading the data")
     corpus = load_corpus(study)
-
-    def encode(text: str) -> Sequence[int]:
-        ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
-        return [int(i) for i in ids]
-
     tell_stage(f"writing {target}")
-    if target.exists():  # an empty folder, which gives way
-        target.rmdir()
-    with write_folder_atomically(target) as folder:
-        counts = write_corpus(corpus, folder, encode, dictionary)
+    with open_output_folder(target, force=force) as folder:
+        counts = write_corpus(corpus, folder, partial(encode_as_text, tokenizer), dictionary)
     sizes = {part: len(examples) for part, examples in corpus.parts.items()}
     return ExportedData(target, sizes, counts.total(), counts[dictionary.unk])
 

@@ -13,13 +13,14 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from headstart.data.cache_folder import get_cache_folder, use_temporary_cache
 from headstart.data.cache_use import hold_entry, list_held, locking
+from headstart.errors import DataError
 from headstart.files import hash_file, read_file, write_folder_atomically, write_text
 from headstart.json_text import parse_json
 from headstart.os_faults import MachineError, writing
@@ -64,6 +65,23 @@ def open_entry(kind: str, name: str, write: Callable[[Path], None], root: Path |
     if not _hold_whole(folder):
         _write_entry(folder, write)
     return folder
+
+
+@contextmanager
+def reading_entry(folder: Path, work: str) -> Iterator[None]:
+    """Within it an entry is read that was found whole before; `work` is what runs, for the message.
+
+    Raises:
+        DataError: it was removed meanwhile.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(
+            f"the cache entry was removed while the {work} ran",
+            where=str(folder),
+            fix="run again; do not clean the cache while headstart is running",
+        ) from error
 
 
 def open_asset(

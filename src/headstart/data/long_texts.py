@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from headstart.data.corpus import Text
+from headstart.data.tokenizer_steps import list_steps
 from headstart.errors import DataError
 
 #: Characters from which a text is worth a look.
@@ -123,23 +124,12 @@ def _is_local(tokenizer: Any) -> bool:
     if any(re.search(r"[\s▁]", token.content) for token in tokenizer.added_tokens_decoder.values()):
         return False
     state = json.loads(tokenizer.backend_tokenizer.to_str())
-    splitting = list(_list_steps(state["pre_tokenizer"], "pretokenizers"))
+    splitting = list(list_steps(state["pre_tokenizer"], "pretokenizers"))
     return (
-        all(map(_keeps_spaces, _list_steps(state["normalizer"], "normalizers")))
+        all(map(_keeps_spaces, list_steps(state["normalizer"], "normalizers")))
         and all(step["type"] in _SPLITTING_FURTHER or _splits(step) for step in splitting)
         and any(map(_splits, splitting))
     )
-
-
-def _list_steps(step: Mapping[str, Any] | None, key: str) -> Iterator[Mapping[str, Any]]:
-    """The steps of a sequence, one in another too."""
-    if step is None:
-        return
-    if step["type"] == "Sequence":
-        for one in step[key]:
-            yield from _list_steps(one, key)
-    else:
-        yield step
 
 
 def _keeps_spaces(step: Mapping[str, Any]) -> bool:

@@ -26,6 +26,11 @@ def list_special_tokens(tokenizer: Any) -> dict[str, int]:
     return {name: i for name, i in (added | declared).items() if name}
 
 
+def encode_as_text(tokenizer: Any, text: str) -> list[int]:
+    """The ids of a text without start and end tokens; names of special tokens in it are text."""
+    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids)
+
+
 @dataclass(frozen=True)
 class SpecialTokens:
     """Encodes texts in which some names of special tokens are the text's own.

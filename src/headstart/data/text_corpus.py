@@ -110,6 +110,7 @@ class TextCorpus:
 
         tell_stage(f"hashing {_name_files(self.files)}")
         sha = hashlib.sha256()
+        # The states are asked before the first byte is read: what changes from here on is seen.
         for file, state in zip(self.files, self._states, strict=True):
             sha.update(f"{name_reading(file, self)} {_hash_once(file.absolute(), state)}\n".encode())
         sha.update(f"{self.held_out}".encode())

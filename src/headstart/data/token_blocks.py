@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from headstart.data.cache import open_entry
+from headstart.data.cache import open_entry, reading_entry
 from headstart.data.encode_documents import DocumentEncoder, EncodedPieces, Piece
 from headstart.data.text_corpus import Corpus
 from headstart.data.token_files import ArrayFile
@@ -182,15 +182,9 @@ def _load_blocks(folder: Path, digest: str) -> TokenBlocks:
     Raises:
         DataError: it was removed meanwhile.
     """
-    try:
+    with reading_entry(folder, "command"):
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         tokens, starts = (np.load(folder / name, mmap_mode="r") for name in (_TOKENS, _STARTS))
-    except FileNotFoundError as error:
-        raise DataError(
-            "the cache entry was removed while the command ran",
-            where=str(folder),
-            fix="run again; do not clean the cache while headstart is running",
-        ) from error
     return TokenBlocks(tokens, starts, facts["n_bytes"], facts["n_documents"], digest)
 
 
@@ -206,19 +200,13 @@ def unigram_entropy(blocks: TokenBlocks, leave_out: Iterable[int] = ()) -> float
     counts = np.zeros(0, np.int64)
     flat = blocks.tokens.reshape(-1)
     for start in range(0, len(flat), _COUNTED_AT_ONCE):
-        more = np.bincount(flat[start : start + _COUNTED_AT_ONCE])
-        counts = _add_counts(counts, more)
+        more = np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=len(counts))
+        more[: len(counts)] += counts
+        counts = more
     kept = [i for i in leave_out if 0 <= i < len(counts)]
     counts[kept] = 0
     shares = counts[counts > 0] / max(int(counts.sum()), 1)
     return float(-(shares * np.log(shares)).sum()) + 0.0
-
-
-def _add_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    total = np.zeros(max(len(first), len(second)), np.int64)
-    total[: len(first)] += first
-    total[: len(second)] += second
-    return total
 
 
 def bits_per_byte(loss: float, blocks: TokenBlocks) -> float:

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.cache import open_entry, restore_entry
+from headstart.data.cache import open_entry, reading_entry, restore_entry
 from headstart.data.corpus import Text
 from headstart.data.long_texts import cut_long_texts
 from headstart.data.special_tokens import SpecialTokens
 from headstart.data.token_files import TokenWriter
 from headstart.data.token_key import hash_tokenizer
-from headstart.errors import DataError
 from headstart.os_faults import MachineError
 
 Encode = Callable[[Sequence[Text], Any, int], "Tokens"]
@@ -197,7 +196,7 @@ def _load_tokens(folder: Path) -> Tokens:
     Raises:
         DataError: it was removed meanwhile.
     """
-    try:
+    with reading_entry(folder, "study"):
         return Tokens(
             input_ids=_load(folder / "ids.npy"),
             starts=np.load(folder / "starts.npy"),
@@ -206,12 +205,6 @@ def _load_tokens(folder: Path) -> Tokens:
             folder=folder,
             loss_mask=_load_if_there(folder / "loss_mask.npy"),
         )
-    except FileNotFoundError as error:
-        raise DataError(
-            "the cache entry was removed while the study ran",
-            where=str(folder),
-            fix="run again; do not clean the cache while headstart is running",
-        ) from error
 
 
 def _load(file: Path) -> np.ndarray:

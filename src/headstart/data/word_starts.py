@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from headstart.data.special_tokens import list_special_tokens
+from headstart.data.tokenizer_steps import list_steps
 
 #: How byte-level tokenizers write the white space that stands before a word: space, tab, line ends.
 _BYTE_SPACES: Final = tuple("ĠĉĊčĭČ")
@@ -32,7 +33,11 @@ def find_word_starts(tokenizer: Any) -> np.ndarray:
 
 
 def _choose_rule(state: Mapping[str, Any]) -> Callable[[str], bool]:
-    steps = {step["type"]: step for key in ("pre_tokenizer", "decoder") for step in _list_steps(state[key])}
+    listed = [
+        *list_steps(state["pre_tokenizer"], "pretokenizers"),
+        *list_steps(state["decoder"], "decoders"),
+    ]
+    steps = {step["type"]: step for step in listed}
     if state["model"]["type"] == "WordPiece":
         prefix = state["model"]["continuing_subword_prefix"]
         return lambda token: not token.startswith(prefix)
@@ -44,12 +49,3 @@ def _choose_rule(state: Mapping[str, Any]) -> Callable[[str], bool]:
     if any("▁" in json.dumps(state[key], ensure_ascii=False) for key in ("normalizer", "decoder")):
         return lambda token: token.startswith("▁")
     return lambda token: True
-
-
-def _list_steps(step: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
-    """The steps of a sequence, one in another too."""
-    if step is None:
-        return
-    for one in step.get("pretokenizers", step.get("decoders", ())):
-        yield from _list_steps(one)
-    yield step

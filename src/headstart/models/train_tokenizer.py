@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Final, Literal
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from headstart.errors import DataError
+from headstart.models.roberta_template import make_mask_token, make_template
 from headstart.models.train_unigram import make_size_error, train_unigram
 from headstart.stages import tell_stage
 
@@ -20,7 +21,6 @@ TokenizerKind = Literal["unigram", "bpe"]
 #: The tokens that come first, in the order of their ids: RoBERTa's and BLOOM's.
 _MASKED: Final = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
 _CAUSAL: Final = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
-_MASK: Final = "<mask>"
 #: A pair that occurs once is no token.
 _LEAST_COUNT: Final = 2
 _BYTES: Final = 256
@@ -56,14 +56,8 @@ def train_tokenizer(
     if causal:
         # The first word of a text is the same token as further on.
         return _wrap(backend, names)
-    backend.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>",
-        pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", 0), ("</s>", 2)],
-    )
-    # It takes the space before it, as RoBERTa's does: "<mask>" stands for a word with its space.
-    mask = AddedToken(_MASK, lstrip=True, normalized=False, special=True)
-    return _wrap(backend, names | {"cls_token": "<s>", "sep_token": "</s>"}, mask_token=mask)
+    backend.post_processor = make_template(bos=0, eos=2)
+    return _wrap(backend, names | {"cls_token": "<s>", "sep_token": "</s>"}, mask_token=make_mask_token())
 
 
 def _check_first(documents: Iterable[str]) -> Iterator[str]:

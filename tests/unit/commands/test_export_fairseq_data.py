@@ -97,6 +97,21 @@ def test_what_fairseq_has_no_form_for_is_refused(tmp_path: Path, model: Path, ti
     assert not (tmp_path / "bin").exists()
 
 
+def test_force_replaces_an_empty_folder_or_another_model(tmp_path: Path, model: Path) -> None:
+    texts, target = tmp_path / "texts", tmp_path / "bin"
+    texts.mkdir()
+    target.mkdir()
+    with pytest.raises(HeadstartError, match="has a space in it"):
+        export_fairseq_data(_make_study(texts, model, ("very good", "bad")), target, force=True)
+    assert list(target.iterdir()) == []
+    (target / "config.json").write_text("{}")
+    study = _make_study(texts, model, ("x", "y"))
+    export_fairseq_data(study, target, force=True)
+    assert sorted(entry.name for entry in target.iterdir()) == ["input0", "label"]
+    with pytest.raises(OutputError, match="is the model's own folder"):
+        export_fairseq_data(study, model, force=True)
+
+
 def test_the_command_takes_a_study_file(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

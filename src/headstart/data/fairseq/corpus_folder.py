@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 from headstart.data.corpus import Corpus, Text
-from headstart.data.fairseq.dictionary import SPECIALS, Dictionary, make_dictionary, write_dictionary
+from headstart.data.fairseq.dictionary import SPECIALS, Dictionary, make_label_dictionary, write_dictionary
 from headstart.data.fairseq.folder import DICTIONARY, FIRST, LABEL, SECOND
 from headstart.data.fairseq.writing import write_binarised
 from headstart.errors import DataError
 from headstart.files import write_text
 
-#: fairseq rounds the length of a dictionary up to a multiple of it.
-_MULTIPLE: Final = 8
 #: From a text to the ids of its pieces, without start and end.
 Encode = Callable[[str], Sequence[int]]
 
@@ -50,7 +47,8 @@ def _write_labels(corpus: Corpus, folder: Path) -> None:
         for part, examples in corpus.parts.items():
             write_text(folder / f"{part}.label", "".join(f"{float(label)!r}\n" for label in examples.labels))
         return
-    dictionary = _make_label_dictionary(corpus.label_names)
+    dictionary = make_label_dictionary(corpus.label_names)
+    _check_labels(corpus.label_names, dictionary)
     for part, examples in corpus.parts.items():
         rows = ([len(SPECIALS) + int(label)] for label in examples.labels)
         counts = write_binarised(folder / part, rows, dictionary)
@@ -58,10 +56,7 @@ def _write_labels(corpus: Corpus, folder: Path) -> None:
             write_dictionary(dictionary, folder / DICTIONARY, counts)
 
 
-def _make_label_dictionary(names: Sequence[str]) -> Dictionary:
-    symbols = [*SPECIALS, *names]
-    padding = (f"madeupword{i:04d}" for i in range(-len(symbols) % _MULTIPLE))
-    dictionary = make_dictionary([*symbols, *padding])
+def _check_labels(names: Sequence[str], dictionary: Dictionary) -> None:
     wrong = next((name for name in names if name.split() != [name]), None)
     if wrong is not None or dictionary.words != tuple(names):
         raise DataError(
@@ -70,4 +65,3 @@ def _make_label_dictionary(names: Sequence[str]) -> Dictionary:
             expected="labels that can be symbols of fairseq's label/dict.txt",
             fix="rename it in the data",
         )
-    return dictionary

@@ -98,5 +98,5 @@ def list_pieces(ids: Sequence[int], dictionary: Dictionary, where: str) -> list[
         )
     # CamemBERT's dictionary has two of each.
     left_out = {*map(SPECIALS.index, ("<s>", "<pad>", "</s>")), dictionary.bos, dictionary.eos}
-    unknown = {dictionary.unk}
-    return [UNKNOWN_CHARACTER if i in unknown else dictionary.symbols[i] for i in ids if i not in left_out]
+    kept = (i for i in ids if i not in left_out)
+    return [UNKNOWN_CHARACTER if i == dictionary.unk else dictionary.symbols[i] for i in kept]

@@ -24,6 +24,7 @@ SPECIALS: Final = (BOS, PAD, EOS, UNK)
 _OVERWRITE: Final = "#fairseq:overwrite"
 #: Lines that fairseq adds until the length is a multiple of 8.
 _PADDING: Final = re.compile(r"madeupword\d{4,}")
+_MULTIPLE: Final = 8
 _EXPECTED: Final = "SYMBOL COUNT on each line, as fairseq-preprocess writes it"
 
 
@@ -65,6 +66,17 @@ class Dictionary:
 def is_padding(symbol: str) -> bool:
     """Whether fairseq made a symbol up, to round the length of a dictionary."""
     return _PADDING.fullmatch(symbol) is not None
+
+
+def make_padding(number: int) -> str:
+    """The symbol that fairseq makes up, by its number."""
+    return f"madeupword{number:04d}"
+
+
+def make_label_dictionary(names: Iterable[str]) -> Dictionary:
+    """The dictionary of labels, class k in line k, padded as fairseq pads it; checks no name."""
+    symbols = [*SPECIALS, *names]
+    return make_dictionary([*symbols, *map(make_padding, range(-len(symbols) % _MULTIPLE))])
 
 
 def read_dictionary(path: Path, *, with_mask: bool = True) -> Dictionary:
@@ -129,9 +141,7 @@ def write_dictionary(dictionary: Dictionary, path: Path, counts: Mapping[int, in
     end = len(dictionary) - 1 if dictionary.mask == len(dictionary) - 1 else len(dictionary)
     known = set(SPECIALS)
     lines = []
-    for i, symbol in enumerate(dictionary.symbols[:end]):
-        if i < len(SPECIALS):
-            continue
+    for i, symbol in enumerate(dictionary.symbols[len(SPECIALS) : end], start=len(SPECIALS)):
         flag = f" {_OVERWRITE}" if symbol in known else ""
         known.add(symbol)
         lines.append(f"{symbol} {(counts or {}).get(i, 0)}{flag}\n")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from headstart.data.corpus import PARTS, Part
 from headstart.data.fairseq.binarised import add_suffix, read_binarised
-from headstart.data.fairseq.decoding import choose_join, list_pieces
+from headstart.data.fairseq.decoding import Join, choose_join, list_pieces
 from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
 from headstart.data.formats import Cells
 from headstart.data.lines import read_lines
@@ -17,6 +19,30 @@ from headstart.errors import DataError
 #: The sub-folder of single texts, or first ones; of second ones; of labels, each with its dictionary.
 FIRST, SECOND, LABEL = "input0", "input1", "label"
 DICTIONARY: Final = "dict.txt"
+#: Where a value stands, and the value.
+Located = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _TextColumn:
+    """The texts in a sub-folder; its dictionary, which may have 250,000 lines, is read once for all parts."""
+
+    folder: Path
+
+    @cached_property
+    def _dictionary(self) -> Dictionary:
+        return read_dictionary(self.folder / DICTIONARY)
+
+    @cached_property
+    def _join(self) -> Join:
+        parent = self.folder.parent
+        return choose_join(self._dictionary, (parent, self.folder, parent.parent))
+
+    def read(self, part: str) -> Iterator[Located]:
+        """The texts of a part with their places."""
+        join = self._join
+        for where, pieces in _read_pieces(self.folder, part, self._dictionary):
+            yield where, join(pieces)
 
 
 def is_binarised_folder(folder: Path) -> bool:
@@ -37,7 +63,8 @@ def open_binarised_folder(folder: Path) -> dict[Part, Iterator[Cells]]:
             expected=f"{FIRST}/{DICTIONARY}, {FIRST}/train.idx, {FIRST}/train.bin and {LABEL}/, as "
             "fairseq-preprocess writes them",
         )
-    parts = {part: _read_part(folder, part) for part in list_parts(folder)}
+    texts = _open_columns(folder)
+    parts = {part: _read_part(folder, part, texts) for part in list_parts(folder)}
     if "train" not in parts:
         raise DataError("no training examples", where=str(folder / FIRST), expected="train.idx and train.bin")
     return parts
@@ -55,15 +82,21 @@ def open_index(index: Path) -> Iterator[Cells]:
         DataError: as `open_binarised_folder`.
     """
     if index.parent.name == FIRST and is_binarised_folder(index.parent.parent):
-        yield from _read_part(index.parent.parent, index.stem)
+        folder = index.parent.parent
+        yield from _read_part(folder, index.stem, _open_columns(folder))
         return
-    for where, text in _read_texts(index.parent.parent, index.parent.name, index.stem):
+    for where, text in _TextColumn(index.parent).read(index.stem):
         yield where, {"text": text}
 
 
 def has_pairs(folder: Path) -> bool:
     """Whether each row holds two texts."""
     return (folder / SECOND).is_dir()
+
+
+def _open_columns(folder: Path) -> dict[str, _TextColumn]:
+    names = (FIRST, SECOND) if has_pairs(folder) else (FIRST,)
+    return {name: _TextColumn(folder / name) for name in names}
 
 
 def has_labels(folder: Path, part: str) -> bool:
@@ -79,10 +112,8 @@ def _list_shards(folder: Path, part: str) -> list[Path]:
     return shards if add_suffix(shards[0], ".idx").is_file() else []
 
 
-def _read_part(folder: Path, part: str) -> Iterator[Cells]:
-    columns = {FIRST: _read_texts(folder, FIRST, part)}
-    if has_pairs(folder):
-        columns[SECOND] = _read_texts(folder, SECOND, part)
+def _read_part(folder: Path, part: str, texts: Mapping[str, _TextColumn]) -> Iterator[Cells]:
+    columns = {name: column.read(part) for name, column in texts.items()}
     if has_labels(folder, part):
         columns[LABEL] = _read_labels(folder, part)
     for values in _join_columns(columns, folder, part):
@@ -92,9 +123,7 @@ def _read_part(folder: Path, part: str) -> Iterator[Cells]:
         yield values[0][0], cells
 
 
-def _join_columns(
-    columns: dict[str, Iterator[tuple[str, str]]], folder: Path, part: str
-) -> Iterator[list[tuple[str, str]]]:
+def _join_columns(columns: dict[str, Iterator[Located]], folder: Path, part: str) -> Iterator[list[Located]]:
     """The values of each row with their places; all columns have as many."""
     count = 0
     while True:
@@ -114,13 +143,6 @@ def _join_columns(
         count += 1
 
 
-def _read_texts(folder: Path, column: str, part: str) -> Iterator[tuple[str, str]]:
-    dictionary = read_dictionary(folder / column / DICTIONARY)
-    join = choose_join(dictionary, (folder, folder / column, folder.parent))
-    for where, pieces in _read_pieces(folder / column, part, dictionary):
-        yield where, join(pieces)
-
-
 def _read_pieces(folder: Path, part: str, dictionary: Dictionary) -> Iterator[tuple[str, list[str]]]:
     for shard in _list_shards(folder, part):
         for i, ids in enumerate(read_binarised(shard), start=1):
@@ -128,7 +150,7 @@ def _read_pieces(folder: Path, part: str, dictionary: Dictionary) -> Iterator[tu
             yield where, list_pieces(ids.tolist(), dictionary, where)
 
 
-def _read_labels(folder: Path, part: str) -> Iterator[tuple[str, str]]:
+def _read_labels(folder: Path, part: str) -> Iterator[Located]:
     """The names of classes; where labels are numbers to be predicted, fairseq keeps them as lines of text."""
     text = folder / LABEL / f"{part}.label"
     if not _list_shards(folder / LABEL, part) and text.is_file():

@@ -30,7 +30,7 @@ FAMILIES: Final = {
     "gottbert": "roberta",
 }
 #: Of fairseq's LayerNorm; transformers' own default is 1e-12.
-_EPSILON: Final = 1e-5
+EPSILON: Final = 1e-5
 #: Of fairseq's `init_bert_params`.
 _SPREAD: Final = 0.02
 #: A version below says that no norm stands behind the last layer.
@@ -144,7 +144,7 @@ def make_config(
         hidden_dropout_prob=settings.dropout,
         attention_probs_dropout_prob=settings.attention_dropout,
         classifier_dropout=settings.pooler_dropout,
-        layer_norm_eps=_EPSILON,
+        layer_norm_eps=EPSILON,
         initializer_range=_SPREAD,
         pad_token_id=dictionary.pad,
         bos_token_id=dictionary.bos,

@@ -50,16 +50,20 @@ class CheckpointFile:
         Raises:
             ModelError: the file does not hold it whole.
         """
-        kind = getattr(torch, STORAGES[tensor.storage.kind])
+        kind = get_format(tensor.storage)
         if tensor.size == 0:
             return torch.empty(tensor.shape, dtype=kind)
-        last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True))
+        start, count = tensor.offset * kind.itemsize, tensor.span * kind.itemsize
         with _errors(self.path):
-            content = self._storages.read(
-                tensor.storage, tensor.offset * kind.itemsize, (last + 1) * kind.itemsize
-            )
+            content = self._storages.read(tensor.storage, start, count)
         numbers = torch.frombuffer(content, dtype=kind)
         return numbers.as_strided(tensor.shape, tensor.strides).contiguous()
+
+
+def get_format(storage: StorageRef) -> torch.dtype:
+    """The format of a storage's numbers."""
+    kind: torch.dtype = getattr(torch, STORAGES[storage.kind])
+    return kind
 
 
 @contextmanager
@@ -130,7 +134,7 @@ class _ZipStorages:
     def read(self, storage: StorageRef, start: int, count: int) -> bytearray:
         """So many bytes of a storage, from byte `start` on."""
         info = self._find(f"data/{storage.key}")
-        if info.file_size != storage.count * getattr(torch, STORAGES[storage.kind]).itemsize:
+        if info.file_size != storage.count * get_format(storage).itemsize:
             raise PickleError(
                 f"storage {storage.key} has {info.file_size:,} bytes, not its {storage.count:,} numbers"
             )
@@ -184,7 +188,7 @@ class _OldStorages:
             stream.seek(place)
             count = int.from_bytes(stream.read(_COUNT_BYTES), "little")
             self._places[storage.key] = place + _COUNT_BYTES
-            place += _COUNT_BYTES + count * getattr(torch, STORAGES[storage.kind]).itemsize
+            place += _COUNT_BYTES + count * get_format(storage).itemsize
             if count != storage.count or place > end:
                 raise PickleError(f"the file ends within storage {storage.key}, or it has another size")
 

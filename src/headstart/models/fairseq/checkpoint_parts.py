@@ -89,7 +89,7 @@ def _read_labels(
     """The file and the names of a classifier's labels; a number has none."""
     if given is not None and (head.kind is not Kind.CLASSIFIER or head.classes == 1):
         raise ModelError("labels for a head without classes", where=str(given), fix="leave out --labels")
-    if head.classes in (None, 1) or head.classes is None:
+    if head.classes is None or head.classes == 1:
         return None, ()
     file = find_label_file(folders, given)
     if file is None:

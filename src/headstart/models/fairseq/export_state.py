@@ -10,12 +10,11 @@ from typing import Any, Final
 import torch
 
 from headstart.errors import ModelError
-from headstart.models.fairseq.architecture import ACTIVATIONS
+from headstart.models.fairseq.architecture import ACTIVATIONS, EPSILON
 from headstart.models.fairseq.names import LAYOUTS, name_body
 
 #: The name of the head for classification, fairseq's default in `sentence_prediction`.
 HEAD: Final = "sentence_classification_head"
-_EPSILON: Final = 1e-5
 #: Of the encoder: a norm stands behind the last of pre-norm layers.
 _VERSION: Final = 3.0
 _LAYER_PARTS: Final = (
@@ -40,8 +39,8 @@ def check_exportable(config: Any, where: str) -> None:
         )
     refused = (
         (
-            config.layer_norm_eps != _EPSILON,
-            f"layer_norm_eps {config.layer_norm_eps:g}; fairseq has {_EPSILON:g}",
+            config.layer_norm_eps != EPSILON,
+            f"layer_norm_eps {config.layer_norm_eps:g}; fairseq has {EPSILON:g}",
         ),
         (_name_activation(config) is None, f"the activation {config.hidden_act}, which fairseq has not"),
         (config.is_decoder or config.add_cross_attention, "a decoder"),
@@ -65,13 +64,10 @@ def make_state(
     Raises:
         ModelError: the model has weights that fairseq's RoBERTa has not.
     """
-    layout = LAYOUTS[config.model_type]
-    names = dict(_name_weights(config))
-    prefix = layout.prefix if any(name.startswith(layout.prefix) for name in weights) else ""
-    places = {
-        new: (prefix + old.removeprefix(layout.prefix) if old.startswith(layout.prefix) else old)
-        for new, old in names.items()
-    }
+    prefix = LAYOUTS[config.model_type].prefix
+    if not any(name.startswith(prefix) for name in weights):  # a body alone
+        prefix = ""
+    places = dict(_name_weights(config, prefix))
     state = OrderedDict({"encoder.sentence_encoder.version": torch.tensor([_VERSION])})
     state |= {new: weights[old].detach().clone() for new, old in places.items() if old in weights}
     notes = [*_fold_types(state, weights, prefix), *_add_lm_head(state, config)]
@@ -82,15 +78,15 @@ def make_state(
     return state, tuple(notes)
 
 
-def _name_weights(config: Any) -> Iterator[tuple[str, str]]:
-    """fairseq's names in its order, each with that of transformers."""
+def _name_weights(config: Any, prefix: str) -> Iterator[tuple[str, str]]:
+    """fairseq's names in its order, each with that of transformers; `prefix` is before those of the body."""
     layers = (f"layers.{i}.{part}" for i in range(config.num_hidden_layers) for part in _LAYER_PARTS)
     stems = ("embed_tokens", "embed_positions", "layernorm_embedding", *layers, "layer_norm")
     for stem in stems:
         for kind in ("weight", "bias"):
             new = name_body(f"{stem}.{kind}", LAYOUTS[config.model_type])
             if new is not None and not (stem.startswith("embed_") and kind == "bias"):
-                yield f"encoder.sentence_encoder.{stem}.{kind}", new
+                yield f"encoder.sentence_encoder.{stem}.{kind}", f"{prefix}{new}"
     yield "encoder.lm_head.weight", "lm_head.decoder.weight"
     yield "encoder.lm_head.bias", "lm_head.decoder.bias"
     for name in ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias"):
@@ -120,9 +116,11 @@ def _add_lm_head(state: OrderedDict[str, torch.Tensor], config: Any) -> Iterator
         "weight": embedding.clone(),
         "bias": torch.zeros(rows),
         "dense.weight": torch.zeros(width, width),
+        "dense.bias": torch.zeros(width),
+        "layer_norm.weight": torch.ones(width),
+        "layer_norm.bias": torch.zeros(width),
     }
-    empty |= {"dense.bias": torch.zeros(width), "layer_norm.weight": torch.ones(width)}
-    for name, value in (empty | {"layer_norm.bias": torch.zeros(width)}).items():
+    for name, value in empty.items():
         state[f"encoder.lm_head.{name}"] = value
     yield "it has no lm_head, which fairseq's RoBERTa always has: one of zeros was written"
 

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.data.fairseq.dictionary import SPECIALS, make_dictionary, read_dictionary, write_dictionary
+from headstart.data.fairseq.dictionary import (
+    SPECIALS,
+    make_dictionary,
+    make_label_dictionary,
+    make_padding,
+    read_dictionary,
+    write_dictionary,
+)
 from headstart.errors import ModelError
 
 LABEL_FILE: Final = "label_dict.txt"
@@ -15,8 +22,6 @@ LABEL_FILE: Final = "label_dict.txt"
 _TOKENIZER_FILES: Final = (
     *("sentencepiece.bpe.model", "encoder.json", "vocab.bpe", "vocab.json", "merges.txt", "bpe.codes"),
 )
-#: fairseq rounds the length of a dictionary up to a multiple of it.
-_MULTIPLE: Final = 8
 
 
 def write_words(tokenizer: Any, rows: int, folder: Path, where: str) -> None:
@@ -41,7 +46,7 @@ def write_words(tokenizer: Any, rows: int, folder: Path, where: str) -> None:
 
 def _name_row(tokenizer: Any, row: int) -> str:
     token = tokenizer.convert_ids_to_tokens(row) if row < len(tokenizer) else None
-    return f"madeupword{row:04d}" if token is None else str(token)
+    return make_padding(row) if token is None else str(token)
 
 
 def _check_again(file: Path, symbols: Sequence[str], where: str) -> None:
@@ -58,12 +63,11 @@ def write_label_words(names: Sequence[str], folder: Path, where: str) -> None:
     Raises:
         ModelError: a label cannot stand in it.
     """
-    spare = -(len(SPECIALS) + len(names)) % _MULTIPLE
-    symbols = [*SPECIALS, *names, *(f"madeupword{i:04d}" for i in range(spare))]
-    if len(set(symbols)) != len(symbols) or any(not name.strip() for name in names):
+    dictionary = make_label_dictionary(names)
+    if len(dictionary.indices) != len(dictionary) or any(not name.strip() for name in names):
         raise ModelError("its labels are not one name each", where=where)
     file = folder / LABEL_FILE
-    write_dictionary(make_dictionary(symbols), file)
+    write_dictionary(dictionary, file)
     if read_dictionary(file, with_mask=False).words != tuple(names):
         raise ModelError("its labels cannot stand in a dictionary of fairseq", where=where)
 

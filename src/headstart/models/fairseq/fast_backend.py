@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
-from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from headstart.data.fairseq.dictionary import BOS, EOS, MASK, PAD, UNK, Dictionary
 from headstart.models.fairseq.row_names import find_special_ids
+from headstart.models.roberta_template import make_mask_token, make_template
 
 
 def finish_fast_tokenizer(backend: Tokenizer, dictionary: Dictionary) -> PreTrainedTokenizerFast:
@@ -18,11 +18,7 @@ def finish_fast_tokenizer(backend: Tokenizer, dictionary: Dictionary) -> PreTrai
     backend.add_special_tokens(
         [AddedToken(t, lstrip=t == MASK, normalized=False) for t in find_special_ids(dictionary)]
     )
-    backend.post_processor = TemplateProcessing(
-        single=f"{BOS} $A {EOS}",
-        pair=f"{BOS} $A {EOS} {EOS} $B {EOS}",
-        special_tokens=[(BOS, dictionary.bos), (EOS, dictionary.eos)],
-    )
+    backend.post_processor = make_template(dictionary.bos, dictionary.eos)
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         model_input_names=["input_ids", "attention_mask"],
@@ -37,4 +33,4 @@ def list_special_tokens(dictionary: Dictionary) -> dict[str, Any]:
     named |= {"unk_token": UNK, "pad_token": PAD}
     if dictionary.mask is None:
         return named
-    return named | {"mask_token": AddedToken(MASK, lstrip=True, normalized=False, special=True)}
+    return named | {"mask_token": make_mask_token()}

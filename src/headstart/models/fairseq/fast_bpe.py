@@ -8,11 +8,11 @@ from typing import Any
 
 from transformers import PhobertTokenizer
 
-from headstart.data.fairseq.dictionary import SPECIALS, UNK, Dictionary
+from headstart.data.fairseq.dictionary import UNK, Dictionary
 from headstart.data.lines import read_raw_lines
 from headstart.errors import ModelError
 from headstart.models.fairseq.fast_backend import list_special_tokens
-from headstart.models.fairseq.row_names import name_rows
+from headstart.models.fairseq.row_names import check_special_rows, write_rows
 from headstart.models.library import silence_logs
 
 
@@ -28,8 +28,7 @@ def build_fast_bpe(codes: Path, dictionary: Dictionary) -> Any:
     merges = [_read_merge(line, f"{codes}:{i}") for i, line in enumerate(read_raw_lines(codes), start=1)]
     files = TemporaryDirectory(prefix="headstart-")
     vocabulary, own_codes = Path(files.name, "vocab.txt"), Path(files.name, "bpe.codes")
-    rows = name_rows(dictionary)[len(SPECIALS) :]
-    vocabulary.write_text("".join(f"{row} 1\n" for row in rows), encoding="utf-8")
+    write_rows(dictionary, vocabulary)
     own_codes.write_text("".join(f"{first} {second} 1\n" for first, second in merges), encoding="utf-8")
     named: dict[str, Any] = {"mask_token": UNK} | list_special_tokens(dictionary)
     with silence_logs():
@@ -48,18 +47,3 @@ def _read_merge(line: str, where: str) -> tuple[str, str]:
             expected="A B COUNT, as fastBPE's learnbpe writes it",
         )
     return parts[0], parts[1]
-
-
-def check_special_rows(dictionary: Dictionary, file: Path) -> None:
-    """See that the special tokens have rows 0 to 3, where transformers' own dictionaries have them.
-
-    Raises:
-        ModelError: lines overwrite them.
-    """
-    if (dictionary.bos, dictionary.pad, dictionary.eos, dictionary.unk) != (0, 1, 2, 3):
-        raise ModelError(
-            "the dictionary overwrites <s> or </s>, and lacks pieces of the tokenizer",
-            where=str(file),
-            expected="a dictionary with one of the two",
-            fix="use the dict.txt and the tokenizer that were published together",
-        )

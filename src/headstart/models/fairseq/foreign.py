@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from headstart.errors import ModelError
 
-_EXPECTED = "a RoBERTa, CamemBERT, GottBERT or XLM-R of fairseq"
+_EXPECTED: Final = "a RoBERTa, CamemBERT, GottBERT or XLM-R of fairseq"
+#: How the names of other architectures begin, what these are, and where else they are.
+_OTHERS: Final = (
+    (
+        "mbart",
+        "mBART, which writes a text from a text",
+        "transformers has mBART under its own ids on the hub",
+    ),
+    ("bart", "BART, which writes a text from a text", "transformers has BART under its own ids on the hub"),
+    ("data2vec", "data2vec, whose heads predict vectors", "transformers has data2vec-text on the hub"),
+)
 
 
 def refuse_fairseq2(content: Mapping[Any, Any], where: str) -> None:
@@ -37,22 +47,8 @@ def refuse_other_models(content: Mapping[Any, Any], arch: str, where: str) -> No
     """
     model = content.get("model")
     keys = [key for key in model if isinstance(key, str)] if isinstance(model, dict) else []
-    if not any(".encoder_attn." in key for key in keys) and not arch.startswith(
-        ("bart", "mbart", "data2vec")
-    ):
+    found = next(((told, fix) for start, told, fix in _OTHERS if arch.startswith(start)), None)
+    if found is None and not any(".encoder_attn." in key for key in keys):
         return
-    if arch.startswith("mbart"):
-        told, fix = (
-            "mBART, which writes a text from a text",
-            "transformers has mBART under its own ids on the hub",
-        )
-    elif arch.startswith("bart"):
-        told, fix = (
-            "BART, which writes a text from a text",
-            "transformers has BART under its own ids on the hub",
-        )
-    elif arch.startswith("data2vec"):
-        told, fix = "data2vec, whose heads predict vectors", "transformers has data2vec-text on the hub"
-    else:
-        told, fix = f"an encoder with a decoder ({ascii(arch)[1:-1][:60] or 'no name'})", None
+    told, fix = found or (f"an encoder with a decoder ({ascii(arch)[1:-1][:60] or 'no name'})", None)
     raise ModelError(f"a checkpoint of {told}", where=where, expected=_EXPECTED, fix=fix)

@@ -10,7 +10,7 @@ from headstart.errors import ModelError
 from headstart.models.fairseq.architecture import make_config
 from headstart.models.fairseq.archive import open_checkpoint_file
 from headstart.models.fairseq.checkpoint_parts import CheckpointParts, read_parts
-from headstart.models.fairseq.checkpoint_paths import find_checkpoint, find_tokenizer_folder
+from headstart.models.fairseq.checkpoint_paths import find_tokenizer_folder
 from headstart.models.fairseq.describe_import import describe_import
 from headstart.models.fairseq.import_options import NO_TOKENIZER, ImportOptions
 from headstart.models.fairseq.imported import ImportedModel
@@ -24,8 +24,8 @@ from headstart.models.tokenizers import save_tokenizer
 from headstart.stages import tell_stage
 
 
-def import_checkpoint(source: Path, folder: Path, target: Path, options: ImportOptions) -> ImportedModel:
-    """Fill `folder`, which is to be `target`, with a model made of the checkpoint at `source`.
+def import_checkpoint(path: Path, folder: Path, target: Path, options: ImportOptions) -> ImportedModel:
+    """Fill `folder`, which is to be `target`, with a model made of the checkpoint in the file `path`.
 
     What was written is loaded again and compared with what was read, to the bit.
 
@@ -33,7 +33,6 @@ def import_checkpoint(source: Path, folder: Path, target: Path, options: ImportO
         ModelError: it is no checkpoint that transformers can compute; says which part is not.
         DataError: a dictionary is damaged.
     """
-    path = find_checkpoint(source)
     folders = [*([options.data] if options.data else []), path.parent]
     tell_stage(f"reading {path}")
     with open_checkpoint_file(path) as file:
@@ -43,8 +42,9 @@ def import_checkpoint(source: Path, folder: Path, target: Path, options: ImportO
     outputs = describe_outputs(parts.head.classes, parts.labels)
     with model_errors(str(path), BUILDABLE):
         config = make_config(parts.family, parts.settings, parts.sizes, parts.dictionary, **outputs)
-    tokenizer = _build_tokenizer(folders, parts, options.tokenizer)
-    proven = None if tokenizer is None else _prove_ids(tokenizer, parts, folders)
+    files = find_tokenizer_folder(folders)
+    tokenizer = _build_tokenizer(files, parts, options.tokenizer)
+    proven = None if tokenizer is None else _prove_ids(tokenizer, parts, folders, files)
     tell_stage(f"writing {target}")
     write_network(weights, config, parts.head.kind, folder, str(path))
     if tokenizer is not None:
@@ -52,22 +52,22 @@ def import_checkpoint(source: Path, folder: Path, target: Path, options: ImportO
     return describe_import(parts, path, target, tokenizer, proven)
 
 
-def _build_tokenizer(folders: list[Path], parts: CheckpointParts, kind: str | None) -> Any:
+def _build_tokenizer(files: Path, parts: CheckpointParts, kind: str | None) -> Any:
     if kind == NO_TOKENIZER:
         return None
-    tokenizer = build_tokenizer(find_tokenizer_folder(folders), parts.dictionary, kind=kind)
+    tokenizer = build_tokenizer(files, parts.dictionary, kind=kind)
     # Positions are counted from behind the padding's row on.
     tokenizer.model_max_length = parts.sizes.positions - parts.dictionary.pad - 1
     return tokenizer
 
 
-def _prove_ids(tokenizer: Any, parts: CheckpointParts, folders: list[Path]) -> ProvenIds | None:
+def _prove_ids(tokenizer: Any, parts: CheckpointParts, folders: list[Path], files: Path) -> ProvenIds | None:
     """Whether binarised texts, where there are some, get their ids again."""
     data = next((folder for folder in folders if is_binarised_folder(folder)), None)
     if data is None:
         return None
     tell_stage(f"comparing ids with {data}")
-    proven = prove_ids(tokenizer, parts.dictionary, data, find_tokenizer_folder(folders))
+    proven = prove_ids(tokenizer, parts.dictionary, data, files)
     if proven.equal < proven.texts / 2:
         raise ModelError(
             f"its tokenizer is not that of the data: {proven}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,5 +54,5 @@ def _make_plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Sizes):
-        return {one.name: getattr(value, one.name) for one in fields(value)}
+        return asdict(value)
     return list(value) if isinstance(value, tuple) else value

@@ -46,7 +46,7 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
 
 
 def name_body(name: str, layout: Layout) -> str | None:
-    """The name in transformers of a weight of the body; None where the family has none."""
+    """The name in transformers of a weight of the body, behind the prefix; None where the family has none."""
     stem, _, kind = name.rpartition(".")
     plain = {
         "embed_tokens": "embeddings.word_embeddings",
@@ -56,10 +56,10 @@ def name_body(name: str, layout: Layout) -> str | None:
     }
     if stem in plain:
         new = plain[stem]
-        return None if new is None else f"{layout.prefix}{new}.{kind}"
+        return None if new is None else f"{new}.{kind}"
     found = _LAYER.fullmatch(name)
     if found is None:
         return None
     norms = {"self_attn_layer_norm": layout.attention_norm, "final_layer_norm": layout.output_norm}
     inner = (_INNER | norms).get(found[2])
-    return None if inner is None else f"{layout.prefix}encoder.layer.{found[1]}.{inner}.{kind}"
+    return None if inner is None else f"encoder.layer.{found[1]}.{inner}.{kind}"

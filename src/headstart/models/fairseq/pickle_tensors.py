@@ -30,8 +30,7 @@ def make_tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> TensorRe
     if len(lengths) != len(steps):
         raise PickleError("a tensor whose strides are not those of its shape")
     tensor = TensorRef(storage, _check_count(offset), lengths, steps)
-    last = tensor.offset + sum((n - 1) * step for n, step in zip(lengths, steps, strict=True))
-    if tensor.size and (last >= storage.count or tensor.size > storage.count):
+    if tensor.size and (tensor.offset + tensor.span > storage.count or tensor.size > storage.count):
         raise PickleError(f"a tensor of shape {list(lengths)} in a storage of {storage.count:,} numbers")
     return tensor
 

@@ -49,3 +49,9 @@ class TensorRef:
         for length in self.shape:
             count *= length
         return count
+
+    @property
+    def span(self) -> int:
+        """How many numbers of the storage lie from its first to its last one, both included; of none 0."""
+        last = sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        return last + 1 if self.size else 0

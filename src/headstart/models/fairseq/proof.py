@@ -12,6 +12,7 @@ from headstart.data.fairseq.binarised import add_suffix, read_binarised
 from headstart.data.fairseq.decoding import choose_join, list_pieces
 from headstart.data.fairseq.dictionary import Dictionary
 from headstart.data.fairseq.folder import FIRST, list_parts
+from headstart.data.special_tokens import encode_as_text
 
 #: Rows that are looked at of each part: enough to meet rare pieces, and some seconds.
 MOST_ROWS: Final = 2000
@@ -49,8 +50,7 @@ def prove_ids(tokenizer: Any, dictionary: Dictionary, folder: Path, files: Path)
         if dictionary.unk in ids:
             continue
         texts += 1
-        again = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
-        if list(again) == ids:
+        if encode_as_text(tokenizer, text) == ids:
             equal += 1
         elif first is None:
             first = where

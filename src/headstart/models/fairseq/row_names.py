@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.data.fairseq.dictionary import BOS, EOS, MASK, PAD, UNK, Dictionary
+from pathlib import Path
+
+from headstart.data.fairseq.dictionary import BOS, EOS, MASK, PAD, SPECIALS, UNK, Dictionary
+from headstart.errors import ModelError
 
 
 def name_rows(dictionary: Dictionary) -> tuple[str, ...]:
@@ -27,3 +30,24 @@ def find_special_ids(dictionary: Dictionary) -> dict[str, int]:
     """The ids of the special tokens, by token."""
     ids = {BOS: dictionary.bos, PAD: dictionary.pad, EOS: dictionary.eos, UNK: dictionary.unk}
     return ids if dictionary.mask is None else ids | {MASK: dictionary.mask}
+
+
+def check_special_rows(dictionary: Dictionary, file: Path) -> None:
+    """See that the special tokens have rows 0 to 3, where transformers' own dictionaries have them.
+
+    Raises:
+        ModelError: lines overwrite them.
+    """
+    if (dictionary.bos, dictionary.pad, dictionary.eos, dictionary.unk) != (0, 1, 2, 3):
+        raise ModelError(
+            "the dictionary overwrites <s> or </s>, and lacks pieces of the tokenizer",
+            where=str(file),
+            expected="a dictionary with one of the two",
+            fix="use the dict.txt and the tokenizer that were published together",
+        )
+
+
+def write_rows(dictionary: Dictionary, file: Path) -> None:
+    """Write the rows behind the special ones as transformers' own dictionaries have them: `TOKEN COUNT`."""
+    rows = name_rows(dictionary)[len(SPECIALS) :]
+    file.write_text("".join(f"{row} 1\n" for row in rows), encoding="utf-8")

@@ -14,11 +14,11 @@ from transformers import BartphoTokenizer
 from transformers.convert_slow_tokenizer import import_protobuf
 
 from headstart.data.fairseq.dictionary import BOS, SPECIALS, UNK, Dictionary, is_padding
+from headstart.data.special_tokens import encode_as_text
 from headstart.data.token_key import PROBES
 from headstart.errors import MissingExtraError, ModelError
 from headstart.models.fairseq.fast_backend import finish_fast_tokenizer, list_special_tokens
-from headstart.models.fairseq.fast_bpe import check_special_rows
-from headstart.models.fairseq.row_names import find_special_ids, name_rows
+from headstart.models.fairseq.row_names import check_special_rows, find_special_ids, name_rows, write_rows
 
 SPACE: Final = "▁"
 #: Numbers in the model's own format (sentencepiece_model.proto): the algorithm, and kinds of pieces.
@@ -104,7 +104,7 @@ def _agrees(tokenizer: Any, model: Path, dictionary: Dictionary) -> bool:
 
     processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
     return all(
-        tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+        encode_as_text(tokenizer, text)
         == [dictionary.find(piece) for piece in processor.encode(text, out_type=str)]
         for text in PROBES
         if BOS not in text  # where these are text, who encodes has to say so: data/special_tokens.py
@@ -114,9 +114,8 @@ def _agrees(tokenizer: Any, model: Path, dictionary: Dictionary) -> bool:
 def _build_exact(model: Path, dictionary: Dictionary) -> Any:
     check_special_rows(dictionary, model)
     named: Mapping[str, Any] = {"mask_token": UNK} | list_special_tokens(dictionary)
-    rows = name_rows(dictionary)[len(SPECIALS) :]
     # It keeps what it reads here, and writes it out again when it is saved.
     with TemporaryDirectory(prefix="headstart-") as folder:
         lines = Path(folder, "dict.txt")
-        lines.write_text("".join(f"{row} 1\n" for row in rows), encoding="utf-8")
+        write_rows(dictionary, lines)
         return BartphoTokenizer(str(model), str(lines), **named)

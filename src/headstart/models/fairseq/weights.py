@@ -8,7 +8,7 @@ from typing import Final
 import torch
 
 from headstart.errors import ModelError
-from headstart.models.fairseq.archive import CheckpointFile
+from headstart.models.fairseq.archive import CheckpointFile, get_format
 from headstart.models.fairseq.heads import FairseqHead, Kind
 from headstart.models.fairseq.keys import FairseqKeys
 from headstart.models.fairseq.names import LAYOUTS, Layout, name_body
@@ -48,10 +48,10 @@ def read_weights(
     names = _name_all(keys, layout, head, str(file.path))
     _check_amount(names, file)
     weights = {name: _read(file, ref, name) for name, ref in names.items()}
-    embedding = weights[f"{_get_prefix(layout, head)}embeddings.word_embeddings.weight"]
+    prefix = _get_prefix(layout, head)
+    embedding = weights[f"{prefix}embeddings.word_embeddings.weight"]
     # fairseq has no token types: a row of zeros adds nothing.
-    types = f"{_get_prefix(layout, head)}embeddings.token_type_embeddings.weight"
-    weights[types] = torch.zeros(1, embedding.shape[1])
+    weights[f"{prefix}embeddings.token_type_embeddings.weight"] = torch.zeros(1, embedding.shape[1])
     if head.kind is Kind.MASKED_LM:
         _tie(weights, embedding, file, is_tied=is_tied)
     return weights
@@ -65,7 +65,7 @@ def _name_all(keys: FairseqKeys, layout: Layout, head: FairseqHead, where: str) 
             f"{format_names(lost, 5)}: its family in transformers has no such weights", where=where
         )
     prefix = _get_prefix(layout, head)
-    refs = {prefix + str(named[name]).removeprefix(layout.prefix): ref for name, ref in keys.body.items()}
+    refs = {f"{prefix}{named[name]}": ref for name, ref in keys.body.items()}
     if head.kind is Kind.CLASSIFIER and head.name is not None:
         refs |= {f"classifier.{name}": ref for name, ref in keys.heads[head.name].items()}
     if head.kind is Kind.MASKED_LM:
@@ -106,7 +106,7 @@ def _check_amount(refs: Mapping[str, TensorRef], file: CheckpointFile) -> None:
 
 
 def _count_bytes(ref: TensorRef) -> int:
-    return ref.size * int(getattr(torch, STORAGES[ref.storage.kind]).itemsize)
+    return ref.size * get_format(ref.storage).itemsize
 
 
 def _tie(

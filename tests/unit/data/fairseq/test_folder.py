@@ -16,7 +16,7 @@ from fairseq_files import (
 )
 from headstart.config.study import Study
 from headstart.data.fairseq.decoding import UNKNOWN_CHARACTER, choose_join
-from headstart.data.fairseq.dictionary import make_dictionary, read_dictionary
+from headstart.data.fairseq.dictionary import Dictionary, make_dictionary, read_dictionary
 from headstart.data.fairseq.folder import open_binarised_folder, open_index
 from headstart.data.sources import read_parts
 from headstart.errors import DataError
@@ -112,6 +112,21 @@ def test_an_index_alone_is_a_file_of_texts(tmp_path: Path) -> None:
     assert [*open_index(tmp_path / "data" / "train.idx")] == [
         (f"{tmp_path}/data/train.idx row 1", {"text": "a b"})
     ]
+
+
+def test_a_dictionary_is_read_once_for_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _make_folder(tmp_path)
+    read = list[Path]()
+
+    def note(path: Path) -> Dictionary:
+        read.append(path)
+        return read_dictionary(path)
+
+    parts = open_binarised_folder(tmp_path)
+    (tmp_path / "label").rename(tmp_path / "no-labels")
+    monkeypatch.setattr("headstart.data.fairseq.folder.read_dictionary", note)
+    assert [len(list(rows)) for rows in parts.values()] == [6, 2, 3]
+    assert read == [tmp_path / "input0" / "dict.txt"]
 
 
 def test_what_does_not_belong_together_is_one_error(tmp_path: Path) -> None:
