@@ -21,6 +21,7 @@ from headstart.report.figures.draw_all import draw_figures
 from headstart.report.page.live_section import make_live_section
 from headstart.report.page.page import render_page
 from headstart.report.page.study_page import make_study_page
+from headstart.store.adapted import list_adapting_files
 from headstart.store.layout import StudyLayout
 from headstart.store.study_lock import find_holder
 
@@ -111,6 +112,8 @@ def _list_files(layout: StudyLayout) -> Iterator[str]:
         for file in folder.rglob("*"):
             if file.name == "record.json" or file.name.startswith("events."):
                 yield _describe_file(file)
+    for file in (*layout.judgements_folder.glob("*.json"), *list_adapting_files(layout)):
+        yield _describe_file(file)
     yield _describe_file(layout.looks_file)
     yield _describe_file(layout.study_file)
 

@@ -81,6 +81,16 @@ def test_the_page_follows_the_folder(tmp_path: Path) -> None:
         assert "4 of 4 runs are done." in ask(connection)
 
 
+@pytest.mark.parametrize("file", ["judgements/abcdefghijkl.json", "adapted/seed-0-model/adapted.json"])
+def test_what_was_judged_or_adapted_since_makes_another_page(tmp_path: Path, file: str) -> None:
+    out = write_report_study(tmp_path, seeds=1)
+    with watched(out) as connection:
+        before = ask(connection, "/version")
+        (out / file).parent.mkdir(parents=True)
+        (out / file).write_text("{}")
+        assert ask(connection, "/version") != before
+
+
 def test_a_run_under_way_is_in_the_table_and_in_the_curves(tmp_path: Path) -> None:
     out = write_report_study(tmp_path, seeds=2)
     layout = StudyLayout(out)
