@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from headstart.config.load_pretraining import dump_pretraining, load_pretraining
 from headstart.config.pretraining import Pretraining
 from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log, ignore_log
 from headstart.files import write_text
+from headstart.store.flat_keys import flatten_keys
 from headstart.store.lease import Fence, hold_lease
 
 _FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
@@ -106,7 +107,7 @@ def _check_same(layout: PretrainingLayout, settings: Pretraining) -> bool:
             where=str(layout.settings_file),
             fix="name another folder: out=FOLDER",
         ) from error
-    old, new = _flatten(earlier.model_dump(mode="json")), _flatten(settings.model_dump(mode="json"))
+    old, new = (flatten_keys(one.model_dump(mode="json")) for one in (earlier, settings))
     changed = [
         key
         for key in sorted(old.keys() | new.keys())
@@ -134,12 +135,3 @@ def _choose_bound(layout: PretrainingLayout, earlier: Pretraining) -> Callable[[
     if layout.tokenizer_folder.exists():
         return lambda key: key.partition(".")[0] in _OF_TOKENIZER
     return lambda key: False
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= (
-            _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-        )
-    return flat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from headstart.config.load import load_study
 from headstart.config.study import Lora, Study, Tune
 from headstart.config.traits import METHODS, get_method_traits, get_task_traits
 from headstart.errors import HeadstartError, OutputError
+from headstart.store.flat_keys import flatten_keys
 from headstart.store.folder_mark import check_ours, is_free
 from headstart.store.layout import StudyLayout
 from headstart.store.names import check_names
@@ -155,7 +156,7 @@ def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
 def _flatten_identity(study: Study) -> dict[str, Any]:
     """All that decides a run, flat: each arm with its settings as they are in force."""
     unread = set() if get_task_traits(study.task).generates else {"prompts"}
-    flat = _flatten(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
+    flat = flatten_keys(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
     sections = {traits.section for traits in METHODS.values() if traits.section}
     for name, arm in study.arms.items():
         in_force: dict[str, Any] = {"init": format_init(arm), "method": arm.method}
@@ -172,13 +173,3 @@ def _flatten_identity(study: Study) -> dict[str, Any]:
 def _settle_alpha(lora: Lora) -> dict[str, Any]:
     """The settings with the alpha that is in force, named or not."""
     return lora.model_dump(mode="json") | {"alpha": float(lora.alpha_in_force)}
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
