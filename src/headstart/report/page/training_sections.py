@@ -13,7 +13,7 @@ from headstart.report.page.material import PageMaterial
 from headstart.report.params import PLACES
 from headstart.report.units import format_bytes, format_energy, format_run_time
 from headstart.store.adapted import tell_adapting
-from headstart.wording import format_count, join_names
+from headstart.wording import capitalise, format_count, join_names
 
 _NONE = "-"
 
@@ -85,7 +85,7 @@ def _list_costs(material: PageMaterial) -> Iterator[Block]:
     where = f" on {join_names(costs.devices)}" if costs.devices else ""
     took = f"{format_count(n_runs, 'run')} took {format_duration(costs.total_seconds)}{where}."
     adapting = tell_adapting(costs.adapting)
-    more = (f"{adapting[:1].upper()}{adapting[1:]}.",) if adapting else ()
+    more = (f"{capitalise(adapting)}.",) if adapting else ()
     yield Sentences((took, *more, *_tell_energy(costs)))
     yield from material.list_figures("cost")
     yield _make_cost_table(material)
