@@ -21,6 +21,11 @@ def format_count(count: int, thing: str, plural: str | None = None) -> str:
     return f"{count:,} {thing if count == 1 else plural or f'{thing}s'}"
 
 
+def capitalise(text: str) -> str:
+    """As a sentence begins; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def format_names(names: Sequence[str], most: int = 3) -> str:
     """`a, b, c and 2 more`."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import cohen_kappa_score
 
 from headstart.config.sizes import Size
 from headstart.data.filled_sheets import Choice, FilledSheet
@@ -198,4 +197,7 @@ def _compare_judges(by_judge: Mapping[str, Choices]) -> Iterator[Agreement]:
 def _compute_kappa(first: Sequence[Choice], second: Sequence[Choice]) -> float | None:
     if len({*first, *second}) < 2:
         return None
+    # Imported only now: it brings pandas, and of most studies nothing was judged.
+    from sklearn.metrics import cohen_kappa_score
+
     return float(cohen_kappa_score(list(first), list(second)))

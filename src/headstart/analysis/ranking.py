@@ -11,6 +11,7 @@ import numpy as np
 from headstart.analysis.collapsed import mark_contrasts
 from headstart.analysis.contrasts import compare_pairs
 from headstart.analysis.judging import Judging, select_ends
+from headstart.analysis.run_energy import list_own_joules
 from headstart.analysis.scores import ArmScores
 from headstart.analysis.tiers import find_tiers, list_pairs
 from headstart.config.metrics import MetricInfo
@@ -167,8 +168,7 @@ def _measure_costs(runs: Sequence[RunRecord]) -> dict[str, ArmCost]:
 def _measure_cost(arm: str, runs: Sequence[RunRecord]) -> ArmCost:
     together = [run.execution.pack_size if run.execution else 1 for run in runs]
     peaks = [run.peak_device_memory_bytes or run.peak_memory_bytes or 0 for run in runs]
-    joules = [run.own_joules for run in runs]
-    known = [one for one in joules if one is not None]
+    joules = list_own_joules(runs)
     counted = [run.parameters.trainable for run in runs if run.parameters]
     return ArmCost(
         arm=arm,
@@ -177,7 +177,7 @@ def _measure_cost(arm: str, runs: Sequence[RunRecord]) -> ArmCost:
         seconds=float(np.mean([run.own_seconds for run in runs])),
         memory_bytes=max(peaks) or None,
         together=max(together),
-        joules=float(np.mean(known)) if known and len(known) == len(runs) else None,
+        joules=float(np.mean(joules)) if joules else None,
     )
 
 

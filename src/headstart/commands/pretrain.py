@@ -21,7 +21,8 @@ from headstart.pretraining.run import forget_state, make_run, pretrain_model
 from headstart.pretraining.save import save_language_model
 from headstart.records.pretraining import PretrainingRecord
 from headstart.report.pretraining_card import make_pretraining_card
-from headstart.store.pretraining_folder import PretrainingLayout, hold_pretraining_folder
+from headstart.store.pretraining_folder import hold_pretraining_folder
+from headstart.store.pretraining_layout import PretrainingLayout
 from headstart.trackers.base import TrackedRun, TrackedStudy
 from headstart.trackers.registry import RunTrackers, check_tracker_libraries, track
 

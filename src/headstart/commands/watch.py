@@ -10,7 +10,7 @@ from pathlib import Path
 
 from headstart.analysis.details.live import find_live_study, join_live_curves
 from headstart.analysis.details.study_details import read_details
-from headstart.commands.load import load
+from headstart.commands.load import load, open_results
 from headstart.config.study import Study
 from headstart.config.trackers import read_settings
 from headstart.data.checks import load_corpus
@@ -21,6 +21,7 @@ from headstart.report.figures.draw_all import draw_figures
 from headstart.report.page.live_section import make_live_section
 from headstart.report.page.page import render_page
 from headstart.report.page.study_page import make_study_page
+from headstart.store.adapted import list_adapting_files
 from headstart.store.layout import StudyLayout
 from headstart.store.study_lock import find_holder
 
@@ -88,9 +89,10 @@ class _LivePage:
             return Page(f"{error}\n".encode(), _TEXT, (("Refresh", "5"),))
 
     def _render_study(self, version: str) -> str:
-        results = load(self._layout.out)
+        results, read = open_results(self._layout.out)
         live = find_live_study(results.study, results.records, self._layout)
-        details = join_live_curves(read_details(results, with_texts=self._with_texts, load=self._load), live)
+        details = read_details(results, with_texts=self._with_texts, load=self._load, read=read)
+        details = join_live_curves(details, live)
         study = make_study_page(details, draw_figures(details), with_texts=self._with_texts)
         is_held = find_holder(self._layout.out) is not None
         has_events = "tensorboard" in read_settings(results.study.trackers)
@@ -110,6 +112,8 @@ def _list_files(layout: StudyLayout) -> Iterator[str]:
         for file in folder.rglob("*"):
             if file.name == "record.json" or file.name.startswith("events."):
                 yield _describe_file(file)
+    for file in (*layout.judgements_folder.glob("*.json"), *list_adapting_files(layout)):
+        yield _describe_file(file)
     yield _describe_file(layout.looks_file)
     yield _describe_file(layout.study_file)
 

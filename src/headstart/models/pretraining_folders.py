@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.errors import ModelError
-from headstart.store.pretraining_folder import PretrainingLayout
+from headstart.store.pretraining_layout import PretrainingLayout
 
 
 def refuse_pretraining_folder(folder: Path) -> None:

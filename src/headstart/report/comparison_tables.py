@@ -16,6 +16,7 @@ from headstart.report.win_rates import list_win_rate_sizes, make_win_rates_table
 from headstart.report.worth_tables import name_worth_tables
 from headstart.report.written_answers import CAPTION as ANSWERS_CAPTION
 from headstart.report.written_answers import make_answers_table
+from headstart.wording import capitalise
 
 
 def select_tables(comparison: Comparison, name: str | None) -> list[NamedTable]:
@@ -43,15 +44,15 @@ def name_tables(comparison: Comparison) -> Iterator[NamedTable]:
     has_sizes = any(row.size != "all" for row in comparison.summary)
     keys = 2 if has_sizes else 1
     if comparison.tiers:
-        caption = f"{_capitalise(metric)} of each arm, the best mean first, and which arms beat it."
+        caption = f"{capitalise(metric)} of each arm, the best mean first, and which arms beat it."
         yield NamedTable("tiers", caption, make_tiers_table(comparison))
         return
     if comparison.of_models:
-        caption = f"{_capitalise(metric)} of each arm, one run each, with 95% confidence intervals (CI)."
+        caption = f"{capitalise(metric)} of each arm, one run each, with 95% confidence intervals (CI)."
         yield NamedTable("arms", caption, make_models_table(comparison))
     else:
         caption = (
-            f"{_capitalise(metric)} of each arm: mean ± sample standard deviation over seeds, with 95% "
+            f"{capitalise(metric)} of each arm: mean ± sample standard deviation over seeds, with 95% "
             "confidence intervals (CI) of the mean."
         )
         yield NamedTable("arms", caption, make_arms_table(comparison, has_sizes), keys)
@@ -72,7 +73,3 @@ def name_tables(comparison: Comparison) -> Iterator[NamedTable]:
     if answers := make_answers_table(comparison.answers):
         yield NamedTable("answers", f"Answers to test prompts: {ANSWERS_CAPTION}.", answers)
     yield from name_worth_tables(comparison, has_sizes)
-
-
-def _capitalise(text: str) -> str:
-    return text[:1].upper() + text[1:]

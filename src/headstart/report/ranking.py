@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from headstart.analysis.ranking import Ranking, find_cheapest
-from headstart.records import ArmCost, TierRow, format_duration
+from headstart.records import ArmCost, TierRow
 from headstart.report.answers import name_size
 from headstart.report.collapsed import MARK, qualify_arm
 from headstart.report.numbers import format_interval, format_margin, format_metric, get_unit
 from headstart.report.tables import TerminalTable, make_table
-from headstart.report.units import format_bytes, format_energy
+from headstart.report.units import format_bytes, format_energy, format_run_time
 from headstart.wording import format_count, join_names
 
 #: Arms that a sentence names.
@@ -31,9 +31,8 @@ def make_ranking_table(ranking: Ranking | None) -> list[list[str]]:
     head += ["trained parameters", "time per run", "memory"] if has_costs else []
     has_energy = any(cost.joules is not None for cost in ranking.costs.values())
     head += ["energy per run"] * has_energy
-    rows = (_format_row(row, ranking, has_costs=has_costs) for row in ranking.tiers)
-    energy = ([_format_joules(ranking.costs.get(row.arm))] * has_energy for row in ranking.tiers)
-    return [head, *([*row, *joules] for row, joules in zip(rows, energy, strict=True))]
+    rows = (_format_row(row, ranking, has_costs=has_costs, has_energy=has_energy) for row in ranking.tiers)
+    return [head, *rows]
 
 
 def render_ranking_table(ranking: Ranking) -> TerminalTable:
@@ -41,10 +40,10 @@ def render_ranking_table(ranking: Ranking) -> TerminalTable:
     return replace(make_table(make_ranking_table(ranking)), caption=describe_ranking_table(ranking))
 
 
-def _format_row(row: TierRow, ranking: Ranking, *, has_costs: bool) -> list[str]:
+def _format_row(row: TierRow, ranking: Ranking, *, has_costs: bool, has_energy: bool) -> list[str]:
     mean = format_metric(ranking.metric, row.mean) + (MARK if row.arm in ranking.collapsed else "")
     cells = [row.arm, str(row.tier), format_ranks(row), mean]
-    return [*cells, *_format_cost(ranking.costs.get(row.arm))] if has_costs else cells
+    return [*cells, *_format_cost(ranking.costs.get(row.arm), has_energy=has_energy)] if has_costs else cells
 
 
 def format_ranks(row: TierRow) -> str:
@@ -73,22 +72,15 @@ def _describe_left_out(ranking: Ranking) -> str:
     return f"; {ranking.left_out}, the control, is not ranked{but}"
 
 
-def _format_cost(cost: ArmCost | None) -> list[str]:
+def _format_cost(cost: ArmCost | None, *, has_energy: bool) -> list[str]:
     if cost is None:
-        return ["-"] * 3
+        return ["-"] * (3 + has_energy)
     return [
         "-" if cost.parameters is None else f"{cost.parameters:,}",
-        _format_seconds(cost.seconds),
+        format_run_time(cost.seconds),
         _format_memory(cost) or "-",
+        *["-" if cost.joules is None else format_energy(cost.joules)] * has_energy,
     ]
-
-
-def _format_seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
-
-
-def _format_joules(cost: ArmCost | None) -> str:
-    return "-" if cost is None or cost.joules is None else format_energy(cost.joules)
 
 
 def _format_memory(cost: ArmCost) -> str:
@@ -201,7 +193,7 @@ def _add_cost(ranking: Ranking, arm: str) -> str:
     parameters = [] if cost.parameters is None else [f"{cost.parameters:,} trained parameters"]
     memory = f", {_format_memory(cost)}" if cost.memory_bytes else ""
     together = " at once" if cost.memory_bytes and cost.together > 1 else ""
-    return f" ({', '.join([*parameters, f'{_format_seconds(cost.seconds)} per run{memory}{together}'])})"
+    return f" ({', '.join([*parameters, f'{format_run_time(cost.seconds)} per run{memory}{together}'])})"
 
 
 def suggest_compare(ranking: Ranking | None, control: str | None, out: Path) -> list[tuple[str, str]]:

@@ -1,6 +1,8 @@
-"""How amounts of memory, disk and energy are written."""
+"""How times of runs, and amounts of memory, disk and energy, are written."""
 
 from __future__ import annotations
+
+from headstart.records import format_duration
 
 
 def format_bytes(count: float) -> str:
@@ -10,6 +12,11 @@ def format_bytes(count: float) -> str:
             return f"{count:.0f} bytes" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.2f} GiB"
+
+
+def format_run_time(seconds: float) -> str:
+    """As `format_duration`, below ten seconds with a tenth: `2.4 s`."""
+    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
 
 
 def format_energy(joules: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from headstart.records import StudyWarning, format_duration
 from headstart.records.pretraining import PretrainingRecord
@@ -33,12 +34,16 @@ def tell_adapting(records: Sequence[PretrainingRecord]) -> str:
 
 def read_adapting(layout: StudyLayout) -> list[PretrainingRecord]:
     """The records of the adaptations in a study's folder; one that cannot be read is left out."""
-    files = sorted(layout.adapted_folder.glob(f"seed-*/{RECORD}"))
-    return [record for file in files if (record := _read_record(file.read_text("utf-8")))]
+    return [record for file in list_adapting_files(layout) if (record := _read_record(file))]
 
 
-def _read_record(text: str) -> PretrainingRecord | None:
+def list_adapting_files(layout: StudyLayout) -> list[Path]:
+    """Where these records lie."""
+    return sorted(layout.adapted_folder.glob(f"seed-*/{RECORD}"))
+
+
+def _read_record(file: Path) -> PretrainingRecord | None:
     try:
-        return PretrainingRecord.model_validate(json.loads(text)["record"])
-    except (ValueError, KeyError, TypeError):
+        return PretrainingRecord.model_validate(json.loads(file.read_text("utf-8"))["record"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,10 +1,9 @@
-"""The output folder of a pretraining: where all lies, and whose it is; one process at a time writes it."""
+"""The output folder of a pretraining: whose it is, and of which settings; one process at a time writes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +12,9 @@ from headstart.config.pretraining import Pretraining
 from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log, ignore_log
 from headstart.files import write_text
-from headstart.store.flat_values import flatten_values
+from headstart.store.flat_keys import flatten_keys
 from headstart.store.lease import Fence, hold_lease
+from headstart.store.pretraining_layout import PretrainingLayout
 
 _FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
 #: The state of training, among what is our own.
@@ -23,43 +23,6 @@ STATE_FILE: Final = "state.safetensors"
 _MAY_CHANGE: Final = ("out", "trackers", "save_every")
 #: What a tokenizer that was trained here is a function of: its documents, kind and size.
 _OF_TOKENIZER: Final = ("data", "seed", "task", "tokenizer")
-
-
-@dataclass(frozen=True)
-class PretrainingLayout:
-    """The paths in the folder `out` of one pretraining."""
-
-    out: Path
-
-    @property
-    def settings_file(self) -> Path:
-        """The pretraining, with every default filled in: by it the folder is known as ours."""
-        return self.out / "pretraining.yaml"
-
-    @property
-    def record_file(self) -> Path:
-        """What was trained and how it went; written last."""
-        return self.out / "pretraining.json"
-
-    @property
-    def model_folder(self) -> Path:
-        """The model with its tokenizer, as transformers loads it."""
-        return self.out / "model"
-
-    @property
-    def tokenizer_folder(self) -> Path:
-        """The tokenizer that was trained here."""
-        return self.out / "tokenizer"
-
-    @property
-    def curves_folder(self) -> Path:
-        """TensorBoard's events."""
-        return self.out / "tensorboard"
-
-    @property
-    def own_folder(self) -> Path:
-        """The state of training, and who holds the folder."""
-        return self.out / ".headstart"
 
 
 @contextmanager
@@ -107,7 +70,7 @@ def _check_same(layout: PretrainingLayout, settings: Pretraining) -> bool:
             where=str(layout.settings_file),
             fix="name another folder: out=FOLDER",
         ) from error
-    old, new = (flatten_values(one.model_dump(mode="json")) for one in (earlier, settings))
+    old, new = (flatten_keys(one.model_dump(mode="json")) for one in (earlier, settings))
     changed = [
         key
         for key in sorted(old.keys() | new.keys())

@@ -11,7 +11,7 @@ from headstart.config.load import load_study
 from headstart.config.study import Lora, Study, Tune
 from headstart.config.traits import METHODS, get_method_traits, get_task_traits
 from headstart.errors import HeadstartError, OutputError
-from headstart.store.flat_values import flatten_values
+from headstart.store.flat_keys import flatten_keys
 from headstart.store.folder_mark import check_ours, is_free
 from headstart.store.layout import StudyLayout
 from headstart.store.names import check_names
@@ -156,7 +156,7 @@ def _list_growing(study: Study) -> Iterator[tuple[str, tuple[Any, ...]]]:
 def _flatten_identity(study: Study) -> dict[str, Any]:
     """All that decides a run, flat: each arm with its settings as they are in force."""
     unread = set() if get_task_traits(study.task).generates else {"prompts"}
-    flat = flatten_values(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
+    flat = flatten_keys(study.model_dump(mode="json", exclude={*_COMPARED_APART, *unread}))
     sections = {traits.section for traits in METHODS.values() if traits.section}
     for name, arm in study.arms.items():
         in_force: dict[str, Any] = {"init": format_init(arm), "method": arm.method}

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.compat.proto.event_pb2 import Event
@@ -16,6 +17,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 import headstart
 from headstart.errors import HeadstartError
+from headstart.store import predictions
 from headstart.store.layout import StudyLayout
 from headstart.store.study_lock import find_holder, hold_study_folder
 from report_studies import write_report_study
@@ -48,6 +50,23 @@ def ask(connection: http.client.HTTPConnection, path: str = "/") -> str:
     return answer.read().decode()
 
 
+def test_a_look_reads_predictions_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = write_report_study(tmp_path, seeds=2)
+    with watched(out) as connection:
+        read: list[Path] = []
+        read_file = predictions._read_file
+
+        def count(file: Path) -> Any:
+            read.append(file)
+            return read_file(file)
+
+        monkeypatch.setattr(predictions, "_read_file", count)
+        monkeypatch.setattr("headstart.commands.watch.draw_figures", lambda details: ())
+        ask(connection)
+    assert sorted(read) == sorted(out.rglob("predictions.parquet"))
+    assert len(read) == 4
+
+
 def test_the_page_follows_the_folder(tmp_path: Path) -> None:
     out = write_report_study(tmp_path, seeds=2)
     record = StudyLayout(out).record_file("random/all/1")
@@ -60,6 +79,16 @@ def test_the_page_follows_the_folder(tmp_path: Path) -> None:
         later.rename(record)
         assert ask(connection, "/version") != version
         assert "4 of 4 runs are done." in ask(connection)
+
+
+@pytest.mark.parametrize("file", ["judgements/abcdefghijkl.json", "adapted/seed-0-model/adapted.json"])
+def test_what_was_judged_or_adapted_since_makes_another_page(tmp_path: Path, file: str) -> None:
+    out = write_report_study(tmp_path, seeds=1)
+    with watched(out) as connection:
+        before = ask(connection, "/version")
+        (out / file).parent.mkdir(parents=True)
+        (out / file).write_text("{}")
+        assert ask(connection, "/version") != before
 
 
 def test_a_run_under_way_is_in_the_table_and_in_the_curves(tmp_path: Path) -> None:

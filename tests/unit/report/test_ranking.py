@@ -67,6 +67,13 @@ def test_the_table_holds_tiers_ranks_and_costs() -> None:
     assert make_ranking_table(None) == []
 
 
+def test_energy_is_the_last_column_where_an_arm_has_it() -> None:
+    metered = {"full": COSTS["full"].model_copy(update={"joules": 5400.0}), "lora": COSTS["lora"]}
+    table = make_ranking_table(replace(RANKING, costs=metered))
+    assert [cells[-1] for cells in table] == ["energy per run", "1.5 Wh", "-", "-"]
+    assert {len(cells) for cells in table} == {8}
+
+
 def test_without_a_margin_it_is_said_how_to_ask() -> None:
     tiers, margin = said()
     assert tiers.startswith("Best first, tier 1: full and lora; tier 2: probe (95%, ")

@@ -1,10 +1,10 @@
-"""Amounts of bytes and energy as people write them."""
+"""Times of runs, and amounts of bytes and energy, as people write them."""
 
 from __future__ import annotations
 
 import pytest
 
-from headstart.report.units import format_bytes, format_energy
+from headstart.report.units import format_bytes, format_energy, format_run_time
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_the_unit_follows_the_number(count: int, text: str) -> None:
 )
 def test_energy_is_in_watt_hours(joules: float, text: str) -> None:
     assert format_energy(joules) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0.0 s"), (2.44, "2.4 s"), (10, "10 s"), (600, "10 min")])
+def test_short_runs_have_a_tenth_of_a_second(seconds: float, text: str) -> None:
+    assert format_run_time(seconds) == text

@@ -12,7 +12,8 @@ from typing import Final, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
-from headstart.analysis.details.saved_configs import CountedPart, SavedModelConfig, make_count
+from headstart.analysis.details.saved_configs import CountedPart, SavedModelConfig
+from headstart.models.accounting.breakdown import Kind, count_by_formula
 from headstart.models.accounting.formulas import add_formulas, evaluate
 from headstart.models.accounting.heads import Head
 from headstart.models.accounting.layers import LayerSpec, SectionSpec
@@ -62,8 +63,8 @@ def count_probe(model: SavedModelConfig, head: Head, shapes: Shapes) -> list[Cou
     if shapes.get("classifier.weight") != (outputs, symbols["D"]):
         return []
     body = [part for part in model.list_parts(head) if part.count.place not in ("head", "lm-head")]
-    linear = (("classifier", "D·C", "weights"), ("biases", "C", "biases"))
-    counts = [make_count("head", name, formula, "1", symbols, kind) for name, formula, kind in linear]
+    linear: tuple[tuple[str, Kind, str], ...] = (("classifier", "weights", "D·C"), ("biases", "biases", "C"))
+    counts = [count_by_formula("head", *part, "1", symbols) for part in linear]
     return [*body, *(CountedPart(count, trained=count.value) for count in counts)]
 
 
@@ -113,13 +114,13 @@ def _count_adapter(
     section: SectionSpec, layer: LayerSpec, sizes: Sequence[tuple[int, int]], symbols: Mapping[str, int]
 ) -> CountedPart:
     is_everywhere = evaluate(section.times, symbols) == len(sizes)
-    count = make_count(
+    count = count_by_formula(
         section.place,
         f"{layer.part} adapter",
+        "weights",
         write_adapter_formula(layer.weight, sizes[0], symbols),
         section.times if is_everywhere else str(len(sizes)),
         symbols,
-        "weights",
     )
     return CountedPart(count, trained=count.value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from headstart.analysis.run_energy import list_own_joules
 from headstart.analysis.study_runs import StudyRuns, list_cells
 from headstart.config.sizes import Size
 from headstart.records import RunRecord
@@ -70,9 +71,8 @@ def sum_costs(runs: StudyRuns, adapting: tuple[PretrainingRecord, ...] = ()) -> 
 
 
 def _sum_joules(records: Sequence[RunRecord]) -> float | None:
-    joules = [record.own_joules for record in records]
-    known = [one for one in joules if one is not None]
-    return sum(known) if known and len(known) == len(joules) else None
+    joules = list_own_joules(records)
+    return sum(joules) if joules else None
 
 
 def _list_metered(records: Sequence[RunRecord]) -> Iterator[str]:

@@ -8,16 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
-from headstart.models.accounting.breakdown import ParameterBreakdown, PartCount, Place
-from headstart.models.accounting.decoders import DECODERS
-from headstart.models.accounting.encoders import ENCODERS
-from headstart.models.accounting.formulas import evaluate
-from headstart.models.accounting.gated_decoders import GATED_DECODERS
+from headstart.models.accounting.breakdown import PLACES, ParameterBreakdown, PartCount, count_by_formula
+from headstart.models.accounting.families import FAMILIES
 from headstart.models.accounting.heads import Head, read_head
 from headstart.models.accounting.layers import SectionSpec, list_parts, read_symbols
 from headstart.store.json_files import read_json
 
-_FAMILIES: Final = ENCODERS | DECODERS | GATED_DECODERS
 #: What some families' files have in place of a name that formulas are read by.
 _OTHER_NAMES: Final = {
     "hidden_size": ("n_embd", "dim", "d_model"),
@@ -25,7 +21,6 @@ _OTHER_NAMES: Final = {
     "num_attention_heads": ("n_head", "n_heads"),
     "max_position_embeddings": ("n_positions",),
 }
-_ORDER: Final[tuple[Place, ...]] = ("embeddings", "block", "body", "pooler", "head", "lm-head")
 
 
 @dataclass(frozen=True)
@@ -51,14 +46,14 @@ class SavedModelConfig:
 
     def list_sections(self, head: Head) -> tuple[SectionSpec, ...]:
         """The model's sections with such a head."""
-        return tuple(_FAMILIES[self.config.model_type].specify(self.config, head))
+        return tuple(FAMILIES[self.config.model_type].specify(self.config, head))
 
     def list_parts(self, head: Head) -> Iterator[CountedPart]:
         """The model's parts by their formulas, in the family's order."""
         for section in self.list_sections(head):
             for part in list_parts(section):
-                count = make_count(
-                    section.place, part.part, part.formula, section.times, self.symbols, part.kind
+                count = count_by_formula(
+                    section.place, part.part, part.kind, part.formula, section.times, self.symbols
                 )
                 yield CountedPart(count, part.parameters)
 
@@ -82,7 +77,7 @@ def read_saved_model_config(folder: Path) -> SavedModelConfig | None:
         return None
     values = read_json(file)
     config = _Configuration(**{"num_labels": len(values.get("id2label") or (0, 1)), **values})
-    family = _FAMILIES.get(str(config.model_type))
+    family = FAMILIES.get(str(config.model_type))
     return (
         None
         if family is None
@@ -90,17 +85,9 @@ def read_saved_model_config(folder: Path) -> SavedModelConfig | None:
     )
 
 
-def make_count(
-    place: Place, part: str, formula: str, times_formula: str, symbols: Mapping[str, int], kind: Any
-) -> PartCount:
-    """One line by its formulas, which nothing walks."""
-    times, each = evaluate(times_formula, symbols), evaluate(formula, symbols)
-    return PartCount(place, part, kind, formula, times_formula, times, each, count=each * times)
-
-
-def sort_parts(parts: Iterator[CountedPart] | list[CountedPart]) -> list[CountedPart]:
+def sort_parts(parts: list[CountedPart]) -> list[CountedPart]:
     """In the order of a table: places as they stand in a model."""
-    return sorted(parts, key=lambda part: _ORDER.index(part.count.place))
+    return sorted(parts, key=lambda part: PLACES.index(part.count.place))
 
 
 def make_breakdown(parts: list[CountedPart], symbols: Mapping[str, int]) -> ParameterBreakdown:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from headstart.errors import HeadstartError
-from headstart.models.accounting.formulas import MEANINGS, list_symbols
+from headstart.models.accounting.formulas import MEANINGS, evaluate, list_symbols
 
 #: Where in a model a part stands, in the order of a table.
 Place = Literal["embeddings", "block", "body", "pooler", "head", "lm-head"]
+PLACES: Final[tuple[Place, ...]] = get_args(Place)
 Kind = Literal["weights", "biases", "norms"]
 #: What `omit` can name besides the parts themselves.
 _GROUPS = ("biases", "norms", "embeddings", "blocks", "pooler", "head", "lm-head")
@@ -57,6 +58,14 @@ class PartCount:
             "value": self.value,
             "count": self.count,
         }
+
+
+def count_by_formula(
+    place: Place, part: str, kind: Kind, formula: str, times_formula: str, symbols: Mapping[str, int]
+) -> PartCount:
+    """One line by its formulas alone, which nothing has walked: `count` is the formula's too."""
+    times, each = evaluate(times_formula, symbols), evaluate(formula, symbols)
+    return PartCount(place, part, kind, formula, times_formula, times, each, count=each * times)
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,19 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
 
 from headstart.errors import ModelError
-from headstart.models.accounting.breakdown import ParameterBreakdown, PartCount, Place
-from headstart.models.accounting.decoders import DECODERS
-from headstart.models.accounting.encoders import ENCODERS
-from headstart.models.accounting.formulas import evaluate
-from headstart.models.accounting.gated_decoders import GATED_DECODERS
+from headstart.models.accounting.breakdown import PLACES, ParameterBreakdown, PartCount, count_by_formula
+from headstart.models.accounting.families import FAMILIES
 from headstart.models.accounting.heads import Head
 from headstart.models.accounting.layers import Family, PartSpec, SectionSpec, list_parts, read_symbols
 from headstart.records import Parameters
 
-#: What a model is made of, by `model_type`.
-FAMILIES = ENCODERS | DECODERS | GATED_DECODERS
-_PLACES: tuple[Place, ...] = get_args(Place)
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
@@ -39,7 +34,7 @@ def count_by_part(model: Any, config: Any, head: Head) -> ParameterBreakdown:
     """
     family = _find_family(model, config)
     symbols = read_symbols(config) | family.read_symbols(config)
-    sections = sorted(family.specify(config, head), key=lambda section: _PLACES.index(section.place))
+    sections = sorted(family.specify(config, head), key=lambda section: PLACES.index(section.place))
     walked = _walk(model)
     parts = tuple(
         _count_part(section, part, symbols, walked) for section in sections for part in list_parts(section)
@@ -88,16 +83,8 @@ def _count_part(
     section: SectionSpec, part: PartSpec, symbols: Mapping[str, int], walked: dict[str, int]
 ) -> PartCount:
     """The part by its formula and by the walk; takes what it counts out of `walked`: nothing counts twice."""
-    return PartCount(
-        place=section.place,
-        part=part.part,
-        kind=part.kind,
-        formula=part.formula,
-        times_formula=section.times,
-        times=evaluate(section.times, symbols),
-        each=evaluate(part.formula, symbols),
-        count=sum(walked.pop(name, 0) for name in part.parameters),
-    )
+    counted = count_by_formula(section.place, part.part, part.kind, part.formula, section.times, symbols)
+    return replace(counted, count=sum(walked.pop(name, 0) for name in part.parameters))
 
 
 def _describe_differences(parts: Sequence[PartCount]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric
 from headstart.config.sizes import Size
 from headstart.records import Contrast, Margin, StoppingRule
-from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
+from headstart.report.figures.canvas import Canvas, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import GRID, MUTED, ArmStyle
 from headstart.report.figures.rows import (
@@ -18,11 +18,11 @@ from headstart.report.figures.rows import (
     Row,
     add_rows,
     describe_limit,
-    draw_row_grid,
     draw_upright,
     measure_rows,
+    scale_rows,
 )
-from headstart.report.figures.words import describe_size, format_tick
+from headstart.report.figures.words import describe_size
 from headstart.report.intervals import format_ends, select_interval
 from headstart.report.numbers import format_interval, format_margin, format_metric, get_unit
 
@@ -62,10 +62,8 @@ def draw_contrast_rows(drawn: DrawnContrasts, styles: Mapping[str, ArmStyle]) ->
     with open_canvas(measure_rows(len(rows))) as canvas:
         label = f"difference in {metric}, {get_unit(metric)} ({side}: better)"
         axes = add_rows(canvas, [_head(drawn, row) for row in rows], label)
-        axes.set_xlim(*find_limits([0.0, *_list_ends(drawn, rows)]))
-        axes.xaxis.set_major_formatter(lambda value, _: format_tick(info, value))
-        draw_row_grid(axes, len(rows))
-        _draw_zero(canvas, axes, drawn, metric)
+        scale_rows(axes, metric, [0.0, *_list_ends(drawn, rows)])
+        _draw_zero(canvas, axes, drawn.margin, metric)
         for i, row in enumerate(rows):
             _draw_row(canvas, axes, drawn, row, styles[row.arm], _HEIGHT - i)
         return make_figure(
@@ -98,13 +96,12 @@ def _list_ends(drawn: DrawnContrasts, rows: Sequence[Contrast]) -> Iterator[floa
                 yield max(-most, min(end, most))
 
 
-def _draw_zero(canvas: Canvas, axes: Axes, drawn: DrawnContrasts, metric: str) -> None:
-    margin = drawn.margin
+def _draw_zero(canvas: Canvas, axes: Axes, margin: Margin | None, metric: str) -> None:
     if margin is not None:
         half = margin.value / describe_metric(metric).points
         band = axes.axvspan(-half, half, color=GRID, alpha=0.6, linewidth=0)
         canvas.mark(band, tip=f"margin: {format_margin(metric, margin.value)}")
-    line = draw_upright(axes, [0.0], len(drawn.rows[:MOST_ROWS]), color=MUTED, linewidth=0.8, zorder=1.5)
+    line = draw_upright(axes, [0.0], color=MUTED, linewidth=0.8, zorder=1.5)
     canvas.mark(line, tip="no difference")
 
 

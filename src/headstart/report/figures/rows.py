@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from headstart.report.figures.canvas import WIDTH, Canvas
+from headstart.config.metrics import describe_metric
+from headstart.report.figures.canvas import WIDTH, Canvas, find_limits
 from headstart.report.figures.palette import GRID, MUTED
-from headstart.report.figures.words import shorten
+from headstart.report.figures.words import format_tick, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,18 +58,20 @@ def add_rows(canvas: Canvas, rows: Sequence[Row], label: str) -> Axes:
     return axes
 
 
-def draw_row_grid(axes: Axes, count: int) -> None:
-    """Faint lines at the ticks that are in sight, once the axis has its limits."""
-    low, high = axes.get_xlim()
+def scale_rows(axes: Axes, metric: str, values: Sequence[float]) -> None:
+    """Have the axis hold these values of the metric, with faint lines at the ticks that are in sight."""
+    info = describe_metric(metric)
+    low, high = axes.set_xlim(*find_limits(values))
+    axes.xaxis.set_major_formatter(lambda value, _: format_tick(info, value))
     ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
-    draw_upright(axes, ticks, count, color=GRID, linewidth=0.4, zorder=0.5)
+    draw_upright(axes, ticks, color=GRID, linewidth=0.4, zorder=0.5)
 
 
-def draw_upright(axes: Axes, places: Iterable[float], count: int, **style: Any) -> Line2D:
+def draw_upright(axes: Axes, places: Iterable[float], **style: Any) -> Line2D:
     """Lines from top to bottom, broken where rows have their texts, which no line is to cross."""
     x, y = list[float](), list[float]()
     for place in places:
-        for row in range(count):
+        for row in range(round(-axes.get_ylim()[0])):
             x += [place, place, math.nan]
             y += [-row - _TEXT, -row - 1.0, math.nan]
     (line,) = axes.plot(x, y, **style)

@@ -10,7 +10,7 @@ from headstart.analysis.findings import Findings
 from headstart.config.metrics import describe_metric
 from headstart.config.sizes import Size
 from headstart.records import RunRecord, SummaryRow
-from headstart.report.figures.canvas import Canvas, find_limits, is_drawable, open_canvas
+from headstart.report.figures.canvas import Canvas, is_drawable, open_canvas
 from headstart.report.figures.figure import Figure, make_figure, name_figure
 from headstart.report.figures.palette import INK, MUTED, ArmStyle
 from headstart.report.figures.rows import (
@@ -18,11 +18,11 @@ from headstart.report.figures.rows import (
     Row,
     add_rows,
     describe_limit,
-    draw_row_grid,
     draw_upright,
     measure_rows,
+    scale_rows,
 )
-from headstart.report.figures.words import describe_size, format_tick, label_axis
+from headstart.report.figures.words import describe_size, label_axis
 from headstart.report.numbers import format_interval, format_metric, format_score
 from headstart.wording import format_count
 
@@ -42,21 +42,14 @@ def draw_seeds(findings: Findings, metric: str, size: Size, styles: Mapping[str,
     values = [score for row in rows for score in _list_scores(findings, row).values()]
     if not is_drawable(values):
         return None
-    info = describe_metric(metric)
     reference = findings.reference.scores.get(metric) if findings.reference else None
     with open_canvas(measure_rows(len(rows))) as canvas:
         axes = add_rows(canvas, [_head(row) for row in rows], label_axis(metric, what="test"))
         ends = [end for row in rows for end in _clip_ends(row) or ()]
-        axes.set_xlim(*find_limits([*values, *ends, *([] if reference is None else [reference])]))
-        axes.xaxis.set_major_formatter(lambda value, _: format_tick(info, value))
-        draw_row_grid(axes, len(rows))
+        scale_rows(axes, metric, [*values, *ends, *([] if reference is None else [reference])])
         if reference is not None and findings.reference is not None:
             _draw_reference(
-                canvas,
-                axes,
-                reference,
-                len(rows),
-                f"{findings.reference.name}: {format_score(metric, reference)}",
+                canvas, axes, reference, f"{findings.reference.name}: {format_score(metric, reference)}"
             )
         for i, row in enumerate(rows):
             _draw_row(canvas, axes, findings, row, styles[row.arm], i)
@@ -90,9 +83,9 @@ def _clip_ends(row: SummaryRow) -> tuple[float, float] | None:
     return max(row.seeds_low, lowest), min(row.seeds_high, highest)
 
 
-def _draw_reference(canvas: Canvas, axes: Axes, value: float, n_rows: int, tip: str) -> None:
+def _draw_reference(canvas: Canvas, axes: Axes, value: float, tip: str) -> None:
     dashes = (0, (2, 2))
-    line = draw_upright(axes, [value], n_rows, color=MUTED, linewidth=0.8, linestyle=dashes, zorder=1.5)
+    line = draw_upright(axes, [value], color=MUTED, linewidth=0.8, linestyle=dashes, zorder=1.5)
     canvas.mark(line, tip=tip)
 
 

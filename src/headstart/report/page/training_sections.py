@@ -11,9 +11,9 @@ from headstart.records import format_duration
 from headstart.report.page.blocks import Block, PageTable, Section, Sentences
 from headstart.report.page.material import PageMaterial
 from headstart.report.params import PLACES
-from headstart.report.units import format_bytes, format_energy
+from headstart.report.units import format_bytes, format_energy, format_run_time
 from headstart.store.adapted import tell_adapting
-from headstart.wording import format_count, join_names
+from headstart.wording import capitalise, format_count, join_names
 
 _NONE = "-"
 
@@ -85,7 +85,7 @@ def _list_costs(material: PageMaterial) -> Iterator[Block]:
     where = f" on {join_names(costs.devices)}" if costs.devices else ""
     took = f"{format_count(n_runs, 'run')} took {format_duration(costs.total_seconds)}{where}."
     adapting = tell_adapting(costs.adapting)
-    more = (f"{adapting[:1].upper()}{adapting[1:]}.",) if adapting else ()
+    more = (f"{capitalise(adapting)}.",) if adapting else ()
     yield Sentences((took, *more, *_tell_energy(costs)))
     yield from material.list_figures("cost")
     yield _make_cost_table(material)
@@ -105,22 +105,18 @@ def _make_cost_table(material: PageMaterial) -> PageTable:
     head = ["arm", "runs", "time per run", "time in all"]
     head += ["tuning runs", "time for tuning"] * has_tuning + ["memory"] + ["GPU memory"] * has_gpu
     head += ["energy in all"] * has_energy
-    made = (_format_cost(row, has_tuning=has_tuning, has_gpu=has_gpu) for row in costs.arms)
-    energy = ([_format_joules(row.joules)] * has_energy for row in costs.arms)
-    rows = ((made_of + e, row.size) for made_of, e, row in zip(made, energy, costs.arms, strict=True))
+    has = {"has_tuning": has_tuning, "has_gpu": has_gpu, "has_energy": has_energy}
+    rows = ((_format_cost(row, **has), row.size) for row in costs.arms)
     caption = "What runs took: the mean time of a run that is evaluated, and the most memory of a process."
     return material.make_table("cost", caption, head, rows)
 
 
-def _format_cost(row: ArmCosts, *, has_tuning: bool, has_gpu: bool) -> list[str]:
-    tuning = [str(row.n_tuning_runs), _format_seconds(row.tuning_seconds)] * has_tuning
-    times = [_format_seconds(row.seconds), _format_seconds(row.total_seconds)]
+def _format_cost(row: ArmCosts, *, has_tuning: bool, has_gpu: bool, has_energy: bool) -> list[str]:
+    tuning = [str(row.n_tuning_runs), format_run_time(row.tuning_seconds)] * has_tuning
+    times = [format_run_time(row.seconds), format_run_time(row.total_seconds)]
     gpu = [_format_memory(row.device_memory_bytes)] * has_gpu
-    return [row.arm, str(row.n_runs), *times, *tuning, _format_memory(row.memory_bytes), *gpu]
-
-
-def _format_seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
+    energy = [_format_joules(row.joules)] * has_energy
+    return [row.arm, str(row.n_runs), *times, *tuning, _format_memory(row.memory_bytes), *gpu, *energy]
 
 
 def _format_joules(joules: float | None) -> str:

@@ -20,8 +20,8 @@ from transformers import (
 from headstart.config.study import Lora
 from headstart.errors import HeadstartError, ModelError
 from headstart.methods.lora_count import count_lora
-from headstart.models.accounting.counts import FAMILIES as KNOWN
 from headstart.models.accounting.counts import count_by_part, count_parameters
+from headstart.models.accounting.families import FAMILIES as KNOWN
 from headstart.models.accounting.heads import Head, read_head
 from tiny import FAMILIES, GROUPED, make_tiny_config
 
