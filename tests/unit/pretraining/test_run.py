@@ -26,6 +26,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
+import torch
+torch.set_num_threads({threads})  # sums, and so bits, depend on them
 import test_run
 from headstart.pretraining import trainer
 saved = 0
@@ -52,7 +54,8 @@ def train(folder: Path, on_event: Any = lambda event: None, **training: Any) -> 
 def test_a_killed_pretraining_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     whole, record = train(tmp_path / "whole")
     folder = tmp_path / "killed"
-    program = KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
+    here = str(Path(__file__).parent)
+    program = KILLED.format(tests=here, threads=torch.get_num_threads(), folder=str(folder))
     paths = os.pathsep.join([str(TESTS), *sys.path])
     died = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": paths}, check=False
