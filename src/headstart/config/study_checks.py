@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from headstart.config.arm_section import Arm
 from headstart.config.default_arms import is_bag_of_words
 from headstart.config.limits import MOST_RUNS
+from headstart.config.parallel import find_parallel_problems
 from headstart.config.traits import TASKS, get_method_traits, get_task_traits
 from headstart.wording import format_count
 
@@ -153,5 +154,6 @@ _CHECKS: Final = (
     _check_tuning_seeds,
     _check_methods,
     _check_samples,
+    find_parallel_problems,
     _check_runs,
 )

@@ -16,6 +16,7 @@ from headstart import cuda
 from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_steps import DeviceStage, DeviceSteps
 from headstart.engine.graphs import Capture, Capturing, CudaCapture
+from headstart.engine.group_steps import GroupSteps
 from headstart.engine.host_steps import HostSteps
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext
@@ -50,7 +51,7 @@ class Runtime(Protocol):
 
 
 class _HostRuntime:
-    """Steps on the CPU."""
+    """Steps that the host makes."""
 
     notes = StepNotes()
 
@@ -59,6 +60,8 @@ class _HostRuntime:
 
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> HostSteps:
         """As `Runtime`."""
+        if self._context.group is not None:
+            return GroupSteps(members, weights, optimiser, self._context, self._context.group)
         return HostSteps(members, weights, optimiser, self._context)
 
     def release_memory(self) -> None:
