@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import FileStore
 
 from headstart.config.parallel import ParallelKind
 from headstart.engine.group import Group
@@ -81,7 +82,7 @@ def _serve(pipe: Connection, rank: int, size: int) -> None:
             function, kind, args, file = pipe.recv()
         except (EOFError, OSError):
             return
-        store = dist.FileStore(str(file), size)
+        store = FileStore(str(file), size)
         dist.init_process_group(
             "gloo", store=store, rank=rank, world_size=size, timeout=timedelta(seconds=PATIENCE)
         )

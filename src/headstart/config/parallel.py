@@ -65,8 +65,8 @@ def find_parallel_problems(study: Study) -> Iterator[str]:
         )
     for name, arm in study.arms.items():
         traits = get_method_traits(arm.method)
-        if traits.has_steps and arm.method not in _METHODS or traits.is_tiny:
+        if (traits.has_steps and arm.method not in _METHODS) or traits.is_tiny:
             known = " or ".join(_METHODS)
-            yield f"arms.{name}.method: {arm.method} cannot be trained with parallel: {kind}; {known} expected"
+            yield f"arms.{name}.method: {arm.method} does not go with parallel: {kind}; {known} expected"
         if traits.has_checkpoint and arm.init == "adapted":
-            yield f"arms.{name}.init: adapted is pretrained by one process, so it cannot go with parallel: {kind}"
+            yield f"arms.{name}.init: adapted does not go with parallel: {kind}: one process pretrains it"

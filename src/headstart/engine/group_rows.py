@@ -1,4 +1,4 @@
-"""Shares a forward pass out among the processes of a group: each computes its own rows of the batch, or batches.
+"""Shares a forward pass out among the processes of a group: each computes its own rows, or batches.
 
 Shapes: B rows of the whole batch, b of this process, T tokens of both.
 """
@@ -34,7 +34,7 @@ def share_rows(micro_batch: MicroBatch, group: Group) -> MicroBatch:
 
 
 def deal_batches(batches: Sequence[np.ndarray], group: Group) -> list[np.ndarray]:
-    """This process's batches of an evaluation, as many as each other's: where there are too few, the first."""
+    """This process's batches of an evaluation, as many as the others': where too few are left, the first."""
     own = list(batches[group.rank :: group.size])
     rounds = -(-len(batches) // group.size)
     return own + [batches[0]] * (rounds - len(own))

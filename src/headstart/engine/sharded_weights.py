@@ -6,8 +6,8 @@ among the processes. What a file holds is the whole row: that of one process, fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -26,9 +26,12 @@ from headstart.engine.weights_layout import (
     order_trained_parameters,
 )
 
+#: What AdamW keeps of each weight, by torch's names.
+MOMENTS: Final = ("exp_avg", "exp_avg_sq")
+
 
 class ShardedWeights(Weights):
-    """The part of one model's weights that this process holds, and the module that gathers them as it computes.
+    """This process's part of one model's weights, and the module that gathers them as it computes.
 
     Gradients and moments are of the same part. `values` and `grads` are empty: torch holds them by parameter.
 
@@ -94,6 +97,17 @@ class ShardedWeights(Weights):
             if whole is not None and values is not None:
                 whole[slot.start : slot.stop] = values.flatten()
         return whole
+
+    def gather_moments(self, moments: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor] | None:
+        """What `ShardedAdamW` exported in each process, as one has it, in the first; None elsewhere."""
+        whole = {name: self.gather_row(moments[name]) for name in MOMENTS if moments}
+        if not self._group.leads:
+            return None
+        gathered = {}
+        for i, columns in enumerate((self.decayed, self.exempt) if moments else ()):
+            gathered[f"{i}.step"] = moments["step"].cpu().clone()
+            gathered |= {f"{i}.{name}": row[columns] for name, row in whole.items() if row is not None}
+        return gathered
 
     def take_own(self, row: torch.Tensor) -> torch.Tensor:
         """This process's part [p] of a whole row [P], on its device."""

@@ -7,7 +7,7 @@ of linear maps, which lie side by side around the border, are views of a copy in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -177,6 +177,14 @@ class Weights:
         """Give member r the weights of a whole row [P]."""
         self.values[r] = row.to(self.values.device)
         self.refresh_narrow()
+
+    def gather_row(self, row: torch.Tensor) -> torch.Tensor | None:
+        """The whole row [P] of which each process holds what `get_row` gave: that, where each holds all."""
+        return row
+
+    def gather_moments(self, moments: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor] | None:
+        """Likewise of an optimiser's moments."""
+        return moments
 
     def take_own(self, row: torch.Tensor) -> torch.Tensor:
         """What this process holds of a whole row [P], on its device: all of it."""

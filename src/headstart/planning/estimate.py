@@ -12,6 +12,7 @@ from headstart.planning.adapting import estimate_adapting
 from headstart.planning.disk import estimate_disk
 from headstart.planning.group_estimate import GroupEstimate
 from headstart.planning.memory import MemoryEstimate, estimate_memory
+from headstart.planning.parallel import share_need
 from headstart.planning.study_estimate import StudyEstimate
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import Gpu, Parameters, StudyWarning
@@ -79,6 +80,8 @@ def _estimate_groups(
     needs: dict[str, MemoryEstimate | None] = {}
     for group in group_runs(missing):
         if group.shape not in needs:
-            needs[group.shape] = estimate_memory([of_run[run.key] for run in group.runs])
+            need = estimate_memory([of_run[run.key] for run in group.runs])
+            study, training = missing[0].study.study, group.runs[0].training
+            needs[group.shape] = share_need(need, study, training.batch_size)
         captures = missing[0].study.study.execution.graph != "off"
         yield GroupEstimate(group, needs[group.shape], process_bytes, on_gpu=on_gpu, captures=captures)

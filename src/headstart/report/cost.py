@@ -88,7 +88,8 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
     if seconds is not None:
         yield f"time: {join_ends(format_duration(seconds.low), format_duration(seconds.high))}"
     packs = f", at most {placement.pack} runs together" if placement.pack > 1 else ""
-    yield f"  {max(1, placement.workers)} at a time{packs} ({placement.reason})"
+    together = f", by {placement.ranks} processes together" if placement.ranks > 1 else ""
+    yield f"  {max(1, placement.workers)} at a time{packs}{together} ({placement.reason})"
 
 
 def _describe_adapting(adapting: AdaptingCost) -> Iterator[str]:

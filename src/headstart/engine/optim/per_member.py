@@ -92,7 +92,7 @@ def _update(adamw: torch.optim.AdamW, rate: float, clip: float) -> torch.Tensor:
 
 
 def step_clipped(adamw: torch.optim.AdamW, norm: torch.Tensor, rate: float, clip: float) -> None:
-    """The step at `rate` with gradients of norm `norm` [] clipped to norm `clip`; none where it is not finite.
+    """The step at `rate`, gradients of norm `norm` [] clipped to norm `clip`; none where it is not finite.
 
     The two attributes are what torch's `GradScaler` sets: the fused kernel reads them where the weights are,
     divides gradients by the one without a pass of its own and does nothing where the other is 1. So the host

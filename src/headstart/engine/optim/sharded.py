@@ -13,10 +13,8 @@ from headstart.config.study import Training
 from headstart.engine.group import Group
 from headstart.engine.optim.base import Moments
 from headstart.engine.optim.per_member import create_adamw, step_clipped
-from headstart.engine.sharded_weights import ShardedWeights
+from headstart.engine.sharded_weights import MOMENTS, ShardedWeights
 from headstart.engine.weights import Weights
-
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class ShardedAdamW:
@@ -27,8 +25,7 @@ class ShardedAdamW:
         decaying, exempt = weights.create_part_leaves()
         self._leaves = [*decaying, *exempt]
         # A process may have no row of a parameter: then it has nothing to update.
-        kept = [[leaf for leaf in leaves if leaf.numel()] for leaves in (decaying, exempt)]
-        self._adamw = create_adamw(*kept, training)
+        self._adamw = create_adamw(_drop_empty(decaying), _drop_empty(exempt), training)
 
     def step(self, rates: Sequence[float], clips: Sequence[float]) -> torch.Tensor:
         """Update the weights from the gradient; gives its norm over all processes before clipping, [1]."""
@@ -50,7 +47,10 @@ class ShardedAdamW:
         return self._group.add_up(total).sqrt().to(like.dtype)
 
     def export_moments(self, r: int) -> Moments:
-        """This process's moments, empty before the first step: `step`, and rows [p] of both moments."""
+        """This process's moments, empty before the first step: `step`, and rows [p] of both moments.
+
+        `ShardedWeights.gather_moments` makes of them what one process has.
+        """
         states = [self._adamw.state.get(leaf, {}) for leaf in self._leaves]
         steps = [state["step"] for state in states if "step" in state]
         if not steps:
@@ -59,27 +59,14 @@ class ShardedAdamW:
             name: self._weights.join_parts(
                 [state.get(name, leaf) for state, leaf in zip(states, self._leaves, strict=True)]
             )
-            for name in _MOMENTS
+            for name in MOMENTS
         }
-
-    def gather_moments(self, moments: Moments) -> Moments | None:
-        """What `export_moments` gave in each process as one process has it, in the first; None elsewhere."""
-        whole = {name: self._weights.gather_row(moments[name]) for name in _MOMENTS if moments}
-        if not self._group.leads or not moments:
-            return {} if self._group.leads else None
-        gathered = {}
-        for i, columns in enumerate((self._weights.decayed, self._weights.exempt)):
-            gathered[f"{i}.step"] = moments["step"].cpu().clone()
-            for name, row in whole.items():
-                assert row is not None
-                gathered[f"{i}.{name}"] = row[columns]
-        return gathered
 
     def import_moments(self, r: int, moments: Moments) -> None:
         """Continue from moments as one process has them: take this process's part."""
         if not moments:
             return
-        for name in _MOMENTS:
+        for name in MOMENTS:
             row = torch.cat([moments[f"{i}.{name}"].cpu() for i in range(2)])
             parts = self._weights.split_row(self._weights.take_own(row))
             for leaf, part in zip(self._leaves, parts, strict=True):
@@ -92,3 +79,7 @@ class ShardedAdamW:
     def select(self, rows: Sequence[int], weights: Weights) -> ShardedAdamW:
         """None but the one there is stays: nobody asks."""
         raise NotImplementedError("a run that a group of processes trains is alone")
+
+
+def _drop_empty(leaves: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    return [leaf for leaf in leaves if leaf.numel()]
