@@ -12,6 +12,7 @@ from headstart.cli.listening import listen
 from headstart.cli.options import AsJson, Force, Overrides, Quiet, StudyFile, Wait
 from headstart.cli.output import print_json, print_news, print_rendered, print_text
 from headstart.cli.stages import show_stages
+from headstart.config.torchrun import is_follower
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt
 from headstart.stages import LOADING, tell_stage
@@ -169,6 +170,11 @@ def demo(
 def _run_and_print(
     study: Study, *, as_json: bool, wait: bool, until: tuple[float, dict[str, Any]] | None = None
 ) -> None:
+    if is_follower():
+        from headstart.execute.torchrun import take_part
+
+        take_part(study)
+        return
     try:
         with listen(study.metric) as listeners:
             tell_stage(LOADING)

@@ -10,7 +10,7 @@ from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.group import open_backend
+from headstart.execute.group import open_backend, refuse_follower
 from headstart.execute.local import preload_workers, refuse_in_worker
 from headstart.execute.open_study import open_study
 from headstart.experiment import run_missing
@@ -56,6 +56,7 @@ def run(
     """
     require_study(study)
     refuse_in_worker()
+    refuse_follower()
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         if study.workers != 0:
             preload_workers()

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from math import ceil
-from typing import Final
 
 from headstart.config.parallel import Parallel
 from headstart.config.study import Study
+from headstart.config.torchrun import read_world
 from headstart.device import count_gpus
 from headstart.errors import HeadstartError
 from headstart.planning.memory import MemoryEstimate
 from headstart.planning.placement import Placement
 from headstart.processors import count_threads
-
-#: Set by torchrun for each process that it begins.
-_TORCHRUN: Final = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-
-
-def is_in_torchrun() -> bool:
-    """Whether torchrun began this process."""
-    return "TORCHELASTIC_RUN_ID" in os.environ and all(name in os.environ for name in _TORCHRUN)
 
 
 def count_ranks(study: Study) -> int:
@@ -30,11 +21,19 @@ def count_ranks(study: Study) -> int:
     Raises:
         HeadstartError: so many cannot be, or their number is not known.
     """
+    world = read_world()
     if study.parallel is None:
+        if world is not None and world.size > 1:
+            raise HeadstartError(
+                f"torchrun has begun {world.size} processes, and the study trains each model by one",
+                where="parallel",
+                expected="ddp or fsdp inside torchrun",
+                fix="set it, or run without torchrun",
+            )
         return 1
     gpus, asked = count_gpus(study.device), study.parallel.processes
-    if is_in_torchrun():
-        return _take_world(study.parallel, int(os.environ["WORLD_SIZE"]))
+    if world is not None:
+        return _take_world(study.parallel, world.size)
     if asked == "auto":
         if gpus < 2:
             what = "no GPU" if gpus == 0 else "one GPU"
@@ -71,7 +70,8 @@ def place_together(study: Study) -> Placement:
     """The placement of a study with `parallel`: one run at a time, by all processes; nothing is timed."""
     assert study.parallel is not None
     ranks = count_ranks(study)
-    here = int(os.environ["LOCAL_WORLD_SIZE"]) if is_in_torchrun() else ranks
+    world = read_world()
+    here = world.local_size if world else ranks
     return Placement(1, count_threads(here), f"parallel: {study.parallel.kind}", 1, ranks=ranks)
 
 

@@ -1,4 +1,4 @@
-"""Studies that several processes train together: equal to one process, resumed, and failed in one sentence."""
+"""Studies that several processes train together: equal to one process, resumed, failed in one sentence."""
 
 from __future__ import annotations
 
