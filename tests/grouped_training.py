@@ -78,7 +78,7 @@ def train_case(group: Group | None, case: Case) -> Outcome:
         train([member], weights, context, heard, optimiser=optimiser)
     learnt, moments = member.weights, optimiser.export_moments(0)
     if group is not None and group.kind == "fsdp" and learnt is not None:
-        learnt, moments = weights.gather_row(learnt), optimiser.gather_moments(moments)
+        learnt, moments = weights.gather_row(learnt), weights.gather_moments(moments)
     scores = [dict(point.valid) for point in heard.points]
     error = str(member.error) if member.error else None
     return Outcome(heard.losses, scores, learnt, dict(moments or {}), error)

@@ -17,6 +17,8 @@ KINDS: tuple[ParallelKind, ...] = ("ddp", "fsdp")
 CASES = {
     "bert": Case(),
     "modernbert": Case("modernbert"),
+    "deberta-v2, with masks of distances": Case("deberta-v2", settings={"batch_size": 4}),
+    "albert, one block called twice": Case("albert"),
     "llama, a tied batch of odd rows": Case("llama", settings={"batch_size": 5}),
     "gpt2, regression": Case("gpt2", "regression"),
     "roberta, several labels": Case("roberta", "multi-label"),

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from answering_studies import write_answering_study
 from headstart import Results, load_study, run
 from headstart.errors import HeadstartError
 from headstart.events import EpochDone, Event, OnEvent, StepDone, ignore_events
@@ -135,3 +136,32 @@ def _enter_torchrun(monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
     for name, value in {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+
+
+@pytest.mark.parametrize("packing", [False, True], ids=["a row each", "packed"])
+def test_conversations_are_what_they_are_in_one_process(
+    tiny_bloom: Path, tmp_path: Path, packing: bool
+) -> None:
+    """Of batches in which tokens count, and not texts; answered by the first process alone."""
+    rows = [{"prompt": f"say {'a' * (1 + i % 5)}", "response": "b" * (1 + i % 7)} for i in range(36)]
+
+    def train(name: str, **changes: Any) -> RunRecord:
+        file = write_answering_study(
+            tmp_path,
+            tiny_bloom,
+            {"train": rows[:22], "valid": rows[22:28], "test": rows[28:]},
+            arms={"full": {}},
+            training={"epochs": 1, "batch_size": 5, "accumulation": 2, "precision": "fp64"},
+            prompts={"packing": packing},
+            generation={"texts": 2, "max_new_tokens": 4},
+            workers=1,
+            out=str(tmp_path / name),
+            **changes,
+        )
+        (record,) = run(load_study(file)).findings.records
+        return record
+
+    alone, together = train("alone"), train("together", parallel={"kind": "fsdp", "processes": 2})
+    assert together.error is None
+    assert together.epochs[0].train_loss == pytest.approx(alone.epochs[0].train_loss, abs=1e-9)
+    assert together.test == pytest.approx(alone.test, abs=1e-9)

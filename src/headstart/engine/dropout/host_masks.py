@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -66,12 +66,21 @@ class HostMasks:
         shape = (like.shape[0] // len(self._keys), *like.shape[1:])
         masks = []
         for stream, key in zip(self._streams, self._keys, strict=True):
-            own_shape = self._get_member_shape(like.shape, key)
+            if key.share is not None and not self._has_rows(like.shape):
+                own_shape, key = tuple(like.shape), replace(key, share=None)
+            else:
+                own_shape = self._get_member_shape(like.shape, key)
             kept = draw_16_bit(stream, (site, key.step, 0), math.prod(own_shape)) >= threshold
             masks.append(_pad_mask(_take_share(kept.reshape(own_shape), key), shape))
         mask = masks[0] if len(masks) == 1 else np.concatenate(masks)
         bits = np.negative(mask.view(np.int8), dtype=f"i{like.element_size()}")
         return torch.from_numpy(bits).view(like.shape).to(like.device)
+
+    def _has_rows(self, shape: torch.Size) -> bool:
+        """Whether the first dimension holds the batch's rows; a table of distances, say, is no row's."""
+        if shape[0] % self._rows:
+            return False
+        return len(shape) > 2 or shape[0] in (self._rows, self._rows * self._tokens)
 
     def _get_member_shape(self, shape: torch.Size, key: DropoutKey) -> tuple[int, ...]:
         """The shape that a tensor of `shape` has when the member is alone."""
