@@ -94,7 +94,7 @@ def test_a_run_of_each_method_is_equal_to_the_bit(done: Path, key: str) -> None:
     assert key in replay.pack
     assert len(replay.pack) == record.execution.pack_size
     assert {file.name: file.recorded for file in replay.files} == record.files
-    assert all(file.is_same for file in replay.files)
+    assert all(file.is_same for file in replay.files if file.counts)
     assert replay.count >= len(record.valid or {}) + len(record.test or {})
     assert (replay.conditions, replay.alterations) == ((), ())
     assert (_list_files(done), _list_leftovers()) == (before, leftovers)

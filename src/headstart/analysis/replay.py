@@ -1,5 +1,4 @@
-"""What a replay of a run says beside its record: what is equal to the bit, what differs, by how much, and
-under which other conditions; trains nothing."""
+"""Says of a replayed run what is equal to its record to the bit, what differs, by how much, and what else did."""
 
 from __future__ import annotations
 
@@ -121,7 +120,7 @@ class Replay(Shown, view="headstart.report.views.replay:REPLAY"):
             "run": self.run,
             "verdict": self.verdict,
             "pack": list(self.pack),
-            "files": [asdict(file) for file in self.files],
+            "files": [asdict(file) | {"same": file.is_same} for file in self.files],
             "metrics_compared": self.count,
             "metrics": [_describe_metric(one) for one in self.metrics],
             "columns": [asdict(column) for column in self.columns],
@@ -162,7 +161,7 @@ def compare_replay(
     others = tuple(name for name in _OTHERS if getattr(record, name) != getattr(replayed, name))
     conditions = tuple(_list_conditions(record, replayed))
     alterations = (*found.alterations, *_find_altered(files, metrics, others, conditions))
-    is_equal = all(file.is_same for file in files) and not metrics and not others
+    is_equal = all(file.is_same for file in files if file.counts) and not metrics and not others
     return Replay(
         study=layout.out,
         run=record.key,
@@ -241,7 +240,8 @@ def _find_altered(
 ) -> Iterator[str]:
     """A record whose digests are those of the replay, and whose figures are not: both are functions of the
     same training, in the same versions."""
-    has_files = bool(files) and all(file.is_same for file in files)
+    counted = [file for file in files if file.counts]
+    has_files = bool(counted) and all(file.is_same for file in counted)
     is_same_version = not {condition.name for condition in conditions} & set(_VERSIONS)
     if has_files and is_same_version and (metrics or others):
         names = dict.fromkeys((*(f"{one.part} {one.metric}" for one in metrics), *others))

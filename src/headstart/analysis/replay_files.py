@@ -27,7 +27,8 @@ _WEIGHTS: Final = (".safetensors", ".bin", ".npz", ".npy")
 class FileMatch:
     """A file of the run: its SHA-256 as recorded, and of the replay; None where it left no such file.
 
-    `kind` is `model` for what else a model is saved with: its configuration, its tokenizer.
+    `kind` is `model` for what else a model is saved with: its configuration, its tokenizer. These hold no
+    weights, and may name places and modes of the process that wrote them: no verdict depends on them.
     """
 
     name: str
@@ -39,6 +40,11 @@ class FileMatch:
     def is_same(self) -> bool:
         """Whether they are equal to the bit."""
         return self.recorded == self.replayed
+
+    @property
+    def counts(self) -> bool:
+        """Whether the verdict depends on it."""
+        return self.kind != "model"
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ def _describe_files(replay: Replay, kind: FileKind, differing: Sequence[str]) ->
         return f"differ: {'; '.join(_describe_columns(replay.columns))}"
     if kind == "weights" and replay.weights is not None:
         return f"differ, by {replay.weights:.2g} at most"
-    return f"differ: {format_names(differing, _SHOWN)}"
+    names = format_names(differing, _SHOWN)
+    return f"differ: {names}" if kind != "model" else f"differ, without a weight in them: {names}"
 
 
 def _describe_columns(columns: Sequence[ColumnDifference]) -> Iterator[str]:
@@ -132,7 +133,11 @@ def _list_lines(replay: Replay) -> Iterator[str]:
 def _explain(replay: Replay) -> str:
     """What differences may come from."""
     if replay.verdict == "altered":
-        if all(file.is_same for file in replay.files) and not replay.metrics and not replay.others:
+        if (
+            all(file.is_same for file in replay.files if file.counts)
+            and not replay.metrics
+            and not replay.others
+        ):
             return "The replay gives what the record says: what was changed lies beside it."
         return ""
     if replay.verdict == "equal":
