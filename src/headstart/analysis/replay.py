@@ -1,4 +1,4 @@
-"""Says of a replayed run what is equal to its record to the bit, what differs, by how much, and what else did."""
+"""Says of a replayed run what is equal to its record to the bit, and what differs, by how much, and why."""
 
 from __future__ import annotations
 

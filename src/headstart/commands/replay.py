@@ -1,4 +1,4 @@
-"""What `headstart replay` does: trains one run again, elsewhere, and holds what comes out against its record."""
+"""What `headstart replay` does: trains one run again, elsewhere, and holds the outcome against its record."""
 
 from __future__ import annotations
 
