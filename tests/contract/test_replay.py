@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,15 +79,12 @@ def _edit(out: Path, key: str, *, seal: bool, **changes: Any) -> None:
     file.write_text(json.dumps(values), encoding="utf-8")
 
 
-def _list_leftovers() -> list[str]:
-    import tempfile
-
-    return [entry.name for entry in Path(tempfile.gettempdir()).glob("headstart-replay-*")]
-
-
 @pytest.mark.parametrize("key", [*(f"{arm}/all/1" for arm in ARMS if arm != "tuned"), TUNED])
-def test_a_run_of_each_method_is_equal_to_the_bit(done: Path, key: str) -> None:
-    before, leftovers = _list_files(done), _list_leftovers()
+def test_a_run_of_each_method_is_equal_to_the_bit(
+    done: Path, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = _list_files(done)
     replay = headstart.replay(done, key)
     assert replay.verdict == "equal", replay
     record = _read(done, key)
@@ -97,7 +95,8 @@ def test_a_run_of_each_method_is_equal_to_the_bit(done: Path, key: str) -> None:
     assert all(file.is_same for file in replay.files if file.counts)
     assert replay.count >= len(record.valid or {}) + len(record.test or {})
     assert (replay.conditions, replay.alterations) == ((), ())
-    assert (_list_files(done), _list_leftovers()) == (before, leftovers)
+    assert _list_files(done) == before
+    assert not list(tmp_path.glob("headstart-replay-*"))
 
 
 def test_judged_runs_of_a_tuned_arm_are_found_by_their_grid_point(done: Path) -> None:
@@ -149,6 +148,8 @@ def test_the_command_says_it_and_can_keep_what_was_trained(
     assert record["files"] == _read(done, "words/all/0").files
     assert main(["replay", str(done), "words/all/0", "--keep", str(kept)]) == 2
     assert "already exists" in capsys.readouterr().err
+    assert main(["replay", str(done), "words/all/0", "--keep", str(done / "kept")]) == 2
+    assert "lies within the study's folder" in capsys.readouterr().err
     assert main(["replay", str(done), "words/all/0", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert (values["schema_version"], values["verdict"], values["metrics"]) == (2, "equal", [])

@@ -14,7 +14,7 @@ from headstart.commands.outputs import check_output_folder
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.runs import Pack
 from headstart.config.study import Study
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.local import preload_workers, refuse_in_worker
 from headstart.execute.replay_pack import PackToReplay, replay_pack, trained_here
@@ -62,8 +62,7 @@ def replay(
     """
     refuse_in_worker()
     store, kept = open_store(Path(out)), None if keep is None else Path(keep)
-    if kept is not None:
-        check_output_folder(kept, force=False, sources=(store.out,))
+    _check_kept(kept, store)
     study = store.read_study()
     tell_stage(f"reading run {run}")
     found, notes = read_finished(store, study, run), list[str]()
@@ -80,6 +79,23 @@ def replay(
     with _open_folder(kept) as folder:
         replayed = replay_pack(wanted, folder, on_event, log)
         return _compare(wanted, found, replayed, folder, tuple(notes), kept)
+
+
+def _check_kept(kept: Path | None, store: StudyLayout) -> None:
+    """See that what is trained may be kept there.
+
+    Raises:
+        OutputError: something is there, or it is in the study's own folder.
+    """
+    if kept is None:
+        return
+    if kept.resolve().is_relative_to(store.out.resolve()):
+        raise OutputError(
+            "lies within the study's folder, in which nothing is written",
+            where=str(kept),
+            fix="choose another folder: --keep FOLDER",
+        )
+    check_output_folder(kept, force=False)
 
 
 def _compare(
