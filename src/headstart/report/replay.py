@@ -138,7 +138,7 @@ def _explain(replay: Replay) -> str:
             and not replay.metrics
             and not replay.others
         ):
-            return "The replay gives what the record says: what was changed lies beside it."
+            return "The replay gives what the record says of predictions, weights and metrics."
         return ""
     if replay.verdict == "equal":
         return "The other conditions changed nothing." if replay.conditions else ""

@@ -82,7 +82,7 @@ def test_an_altered_one_says_what_was_changed() -> None:
     lines = show(verdict="altered", alterations=("study.yaml was changed",))
     assert lines[0] == "random/all/0: the record, or a file beside it, is not what the run wrote"
     assert "Changed: study.yaml was changed." in lines
-    assert "The replay gives what the record says: what was changed lies beside it." in lines
+    assert "The replay gives what the record says of predictions, weights and metrics." in lines
 
 
 def test_plain_values_have_no_nan() -> None:
