@@ -102,6 +102,7 @@ def _train(
             on_event=tell,
             check_held=check_held,
             name=_NAME,
+            log=log,
         )
     check_held()
     card = make_pretraining_card(record)

@@ -135,6 +135,10 @@ class PretrainingSteps(Section):
         default="auto", description="torch.compile; auto: on a GPU. Falls back to eager, and says why."
     )
 
+    graph: Literal["auto", "off"] = Field(
+        default="auto", description="Steps as CUDA graphs; auto: on a GPU. Falls back, and says why."
+    )
+
     _check_length = model_validator(mode="after")(check_length)
 
     @property
