@@ -112,3 +112,8 @@ Init = Annotated[
     Annotated[str, Field(min_length=1), Tag(NAMED)] | Annotated[PartialStart, Tag(PARTIAL)],
     Discriminator(_choose_tag),
 ]
+
+
+def format_start(init: str | PartialStart) -> str:
+    """Where an arm starts, as a study file has it in a line."""
+    return init if isinstance(init, str) else init.format_value()

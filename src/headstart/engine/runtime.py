@@ -107,14 +107,29 @@ def open_runtime(
     if not uses_device_engine(context.device):
         yield _HostRuntime(context)
         return
-    if context.device.type != "cuda":
-        yield _DeviceRuntime(context, capture, compiler)
+    with open_capture(context.device, capture, wanted=context.captures == "auto") as chosen:
+        yield _DeviceRuntime(context, chosen, compiler)
+
+
+@contextmanager
+def open_capture(
+    device: torch.device, capture: Capture | None = None, *, wanted: bool = True
+) -> Iterator[Capture | None]:
+    """What captures on a device, None where nothing is to be captured; what is computed inside the block is
+    computed on a stream on which that can be.
+
+    Args:
+        capture: instead of CUDA's own.
+        wanted: False where CUDA's own is not to be used.
+    """
+    if device.type != "cuda":
+        yield capture
         return
     check_compiler()
-    if capture is None and context.captures == "auto":
+    if capture is None and wanted:
         capture = CudaCapture()
-    with _side_stream(context.device):
-        yield _DeviceRuntime(context, capture, compiler)
+    with _side_stream(device):
+        yield capture
 
 
 def check_compiler() -> None:

@@ -14,6 +14,7 @@ from headstart.planning.group_estimate import GroupEstimate
 from headstart.planning.memory import MemoryEstimate, estimate_memory
 from headstart.planning.parallel import share_need
 from headstart.planning.study_estimate import StudyEstimate
+from headstart.planning.warmups import warn_of_warmups
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import Gpu, Parameters, StudyWarning
 from headstart.training.grouping import group_runs
@@ -50,7 +51,7 @@ def estimate_study(
         free_memory=measure_free_memory(),
         gpus=gpus,
         to_come=to_come,
-        cautions=tuple(_list_cautions(of_arm)),
+        cautions=(*_list_cautions(of_arm), *warn_of_warmups(list(map(prepared.select, missing)))),
         adapting=estimate_adapting([prepared.select(run) for run in (*missing, *to_come)]),
     )
 
