@@ -129,6 +129,26 @@ def test_more_text_may_hold_nothing_that_is_evaluated(
     assert "Traceback" not in said
 
 
+def test_more_text_that_is_not_there_is_missed_before_a_folder_is_made(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = study_in(tmp_path, arms=ARMS, adapt=ADAPT | {"text": "nowhere.txt"})
+    assert main(["run", str(file)]) == 2
+    assert "nowhere.txt: no such file or folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adaptation_that_diverges_names_its_own_rate(
+    study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trainer.math, "isfinite", lambda value: False)
+    assert main(["run", str(study_in(tmp_path, arms=ARMS, adapt=ADAPT))]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "error: adapt: seed 0: no longer finite at step 1" in said
+    assert "fix: set a lower adapt.learning_rate" in said
+    assert not list((tmp_path / "out").glob("adapted/*/model.safetensors"))
+
+
 def test_adapters_over_adapted_weights_are_saved_whole(study_in: StudyFile, tmp_path: Path) -> None:
     arms = {"adapted": {"init": "adapted", "method": "lora"}, "words": None}
     assert main(["run", str(study_in(tmp_path, arms=arms, adapt=ADAPT))]) == 0

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from headstart.config.partial_start import PartialStart, format_start
+from headstart.config.partial_start import NAMED_STARTS, PartialStart, format_start
 from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 
-#: Words for starts that are no checkpoint's name.
-NAMED_STARTS: Final = ("pretrained", "random", "adapted")
 #: One point of a tuned arm's grid, as (name, value) in the order of `Training`; empty where none is tuned.
 GridPoint = tuple[tuple[str, float], ...]
 #: Who sets an arm's learning rates; `method`: nobody, so that what suits its method stands.
