@@ -41,6 +41,11 @@ def find_again(earlier: PlacementRecord | None, opened: OpenStudy) -> Placement 
     """
     if earlier is None or (opened.rule is None and not set(_list_runs(opened)) <= set(earlier.runs)):
         return None
+    return restore_placement(earlier)
+
+
+def restore_placement(earlier: PlacementRecord) -> Placement:
+    """The placement that a folder has on record."""
     return Placement(earlier.workers, earlier.threads, earlier.reason, earlier.pack, kept=earlier.packs)
 
 
