@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from headstart.errors import OutputError
 from headstart.store.lease import hold_lease
@@ -19,7 +20,9 @@ from headstart.store.taking import choose_next
 EVENTS = ("open", "os.listdir", "os.scandir", "os.link", "os.remove", "os.rename", "os.chmod", "os.mkdir")
 
 
-def take_all(folder: str, packs: int, seed: int, flat: bool, results: multiprocessing.SimpleQueue) -> None:
+def take_all(
+    folder: str, packs: int, seed: int, flat: bool, results: multiprocessing.SimpleQueue[Any]
+) -> None:
     """Take every pack, mark it as ended if none did, and send what that cost."""
     counts: Counter[str] = Counter()
     root = Path(folder)
@@ -51,7 +54,7 @@ def measure(folder: Path, packs: int, workers: int, *, flat: bool) -> dict[str, 
     A pack that another has ended is taken once more in vain by each: no marks are listed here.
     """
     (folder / "ended").mkdir(parents=True)
-    results: multiprocessing.SimpleQueue = multiprocessing.SimpleQueue()
+    results: multiprocessing.SimpleQueue[Any] = multiprocessing.SimpleQueue()
     began = time.monotonic()
     processes = [
         multiprocessing.Process(target=take_all, args=(str(folder), packs, seed, flat, results))
