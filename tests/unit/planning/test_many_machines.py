@@ -6,7 +6,7 @@ import json
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.planning.many_machines import (
@@ -23,6 +23,8 @@ from headstart.records import Range
 
 SPANS = st.lists(st.integers(1, 30), min_size=1, max_size=6)
 NONE = Range(low=0, high=0)
+#: Nothing here is judged by the clock: the machine may be busy.
+UNTIMED = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def make_work(*phases: list[int] | list[float], serial: float = 0.0) -> Work:
@@ -40,6 +42,7 @@ def find_best(spans: list[int], workers: int) -> int:
     )
 
 
+@UNTIMED
 @given(SPANS, st.integers(1, 4))
 def test_a_schedule_is_within_grahams_bound_of_the_best(spans: list[int], workers: int) -> None:
     """R. L. Graham 1969: longest first takes at most 4/3 - 1/(3 m) of the shortest schedule."""
@@ -56,12 +59,14 @@ def test_grahams_own_worst_case_is_reached() -> None:
     assert find_best([3, 3, 2, 2, 2], 2) == 6
 
 
+@UNTIMED
 @given(SPANS, SPANS, st.integers(1, 8))
 def test_one_more_worker_never_costs_time(first: list[int], second: list[int], workers: int) -> None:
     work = make_work(first, second)
     assert schedule(work, workers + 1).high <= schedule(work, workers).high
 
 
+@UNTIMED
 @given(SPANS, SPANS, st.integers(1, 3))
 def test_enough_is_the_first_number_from_which_nothing_is_saved(
     first: list[int], second: list[int], workers: int
