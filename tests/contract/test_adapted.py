@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from headstart.config.load import dump_study, load_study
 from headstart.config.runs import expand_runs
 from headstart.errors import ModelError
 from headstart.methods import adapt
-from headstart.methods.adaptation_task import check_adaptable
 from headstart.methods.adaptation_texts import collect_texts
 from headstart.methods.adapted import build_adapted_model, locate_adapted
 from headstart.methods.base import build_base_model
@@ -353,11 +351,3 @@ def test_a_bloom_that_answers_is_adapted_to_the_conversations(tiny_bloom: Path, 
     assert all(torch.equal(lora[name], value) for name, value in start.items())
     runs_done = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["runs"]
     assert {one["arm"] for one in runs_done} == {"adapted", "lora", "full"}
-
-
-def test_a_slow_tokenizer_is_refused_before_anything_is_trained(tiny_model: Path) -> None:
-    study = load_study({"data": {"path": "unread.csv"}, "model": str(tiny_model), "arms": ARMS})
-    run = next(run for run in expand_runs(study) if run.adapted)
-    slow = SimpleNamespace(is_fast=False)
-    with pytest.raises(ModelError, match=r"(?s)is written in Python.*fast tokenizer"):
-        check_adaptable(run, SimpleNamespace(tokenizer=slow, name="slow"))  # type: ignore[arg-type]

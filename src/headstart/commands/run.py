@@ -10,7 +10,8 @@ from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
+from headstart.execute.group import open_backend, refuse_follower
+from headstart.execute.local import preload_workers, refuse_in_worker
 from headstart.execute.open_study import open_study
 from headstart.experiment import run_missing
 from headstart.store.study_lock import hold_study_folder
@@ -55,11 +56,12 @@ def run(
     """
     require_study(study)
     refuse_in_worker()
+    refuse_follower()
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         if study.workers != 0:
             preload_workers()
         opened = open_study(study, log, fence=fence)
         on_begin(len(opened.missing) + len(opened.to_come))
-        with open_local_backend(opened.prepared, opened.store, log) as backend:
+        with open_backend(opened.prepared, opened.store, log) as backend:
             results = run_missing(opened, backend, on_event)
         return write_page_at_end(results, log, opened)

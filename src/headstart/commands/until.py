@@ -24,7 +24,8 @@ from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
-from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
+from headstart.execute.group import open_backend, refuse_follower
+from headstart.execute.local import preload_workers, refuse_in_worker
 from headstart.execute.open_study import OpenStudy, open_study
 from headstart.experiment import run_missing
 from headstart.planning.placement import Placement
@@ -77,13 +78,14 @@ def run_until(
     """
     require_study(study)
     refuse_in_worker()
+    refuse_follower()
     _count_contrasts(study)  # what can never be decided touches no folder
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         rule, seeds = _choose_rule(study, width, most_seeds, sequence)
         if study.workers != 0:
             preload_workers()
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
-        with open_local_backend(opened.prepared, opened.store, log) as backend:
+        with open_backend(opened.prepared, opened.store, log) as backend:
             results = _add_seeds(opened, rule, backend, on_event, on_begin)
         return write_page_at_end(results, log, opened)
 

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from headstart.config.partial_start import NAMED_STARTS, PartialStart
+from headstart.config.partial_start import NAMED_STARTS, PartialStart, format_start
 from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 
@@ -31,7 +31,7 @@ def get_partial_start(arm: Arm) -> PartialStart | None:
 
 def format_init(arm: Arm) -> str:
     """Where the arm starts, as a study file has it in a line."""
-    return arm.init if isinstance(arm.init, str) else arm.init.format_value()
+    return format_start(arm.init)
 
 
 def is_pretrained(arm: Arm) -> bool:

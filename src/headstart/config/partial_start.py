@@ -160,3 +160,8 @@ Init = Annotated[
     Annotated[_Name, Tag(NAMED)] | Annotated[PartialStart, Tag(PARTIAL)],
     Discriminator(_choose_tag),
 ]
+
+
+def format_start(init: str | PartialStart) -> str:
+    """Where an arm starts, as a study file has it in a line."""
+    return init if isinstance(init, str) else init.format_value()

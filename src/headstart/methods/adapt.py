@@ -53,6 +53,7 @@ def _adapt(prepared: PreparedRun, folder: Path, log: Log) -> None:
             valid=valid,
             folder=state,
             name=f"adapted, seed {seed}",
+            log=log,
         )
     _write_weights(prepared, model, record, folder)
     forget_state(state)
