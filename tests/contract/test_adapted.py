@@ -141,7 +141,7 @@ def test_more_text_that_is_not_there_is_missed_before_a_folder_is_made(
 def test_an_adaptation_that_diverges_names_its_own_rate(
     study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(trainer.math, "isfinite", lambda value: False)
+    monkeypatch.setattr("headstart.pretraining.trainer.math.isfinite", lambda value: False)
     assert main(["run", str(study_in(tmp_path, arms=ARMS, adapt=ADAPT))]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "error: adapt: seed 0: no longer finite at step 1" in said
