@@ -12,7 +12,7 @@ from headstart.config.study import Study
 from headstart.execute.open_study import OpenStudy
 from headstart.planning.placement import Placement
 from headstart.processors import count_processors
-from headstart.records import Gpu, PlacementRecord
+from headstart.records import PlacementRecord
 from headstart.store.provenance import describe_processor
 
 
@@ -23,7 +23,7 @@ def note_placement(
     cut = tuple(tuple(run.key for run in pack.runs) for pack in packs)
     runs = (*(earlier.runs if earlier else ()), *_list_runs(opened))
     return PlacementRecord(
-        machine=_describe_machine(opened.gpus),
+        machine=_describe_machine(opened),
         asked=_list_asked(opened.study),
         workers=placement.workers,
         threads=placement.threads,
@@ -46,7 +46,7 @@ def find_again(earlier: PlacementRecord | None, opened: OpenStudy) -> Placement 
 
 def list_changes(earlier: PlacementRecord, opened: OpenStudy) -> list[str]:
     """What keeps the folder's placement from being taken again: what is asked for, or the machine."""
-    asked, machine = _list_asked(opened.study), _describe_machine(opened.gpus)
+    asked, machine = _list_asked(opened.study), _describe_machine(opened)
     changes = [
         f"{key}: {now} (was {earlier.asked[key]})"
         for key, now in asked.items()
@@ -63,6 +63,8 @@ def _list_asked(study: Study) -> dict[str, int | str]:
     return {"workers": study.workers, "pack": study.pack}
 
 
-def _describe_machine(gpus: Sequence[Gpu]) -> str:
-    names = ", ".join(gpu.name for gpu in gpus)
+def _describe_machine(opened: OpenStudy) -> str:
+    if opened.cluster is not None:
+        return opened.cluster.name
+    names = ", ".join(gpu.name for gpu in opened.gpus)
     return f"{describe_processor()}, {count_processors()} usable" + (f", {names}" if names else "")
