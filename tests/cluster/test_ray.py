@@ -22,7 +22,7 @@ pytestmark = [
 ]
 StudyIn = Callable[..., Path]
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-TRAINING = {"steps": 240, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
+TRAINING = {"steps": 120, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
 ARMS: dict[str, Any] = {"pretrained": {}, "random": {"init": "random"}, "words": {"method": "bag-of-words"}}
 #: What a record says that is of the moment or the machine, and not of the run; its own digest covers these.
 PASSING = {

@@ -117,7 +117,7 @@ def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log
         log(
             Caution(
                 f"{token.file.parents[2]} is not seen from {format_names(blind)}: results come back through "
-                "Ray's object store, and a run whose node is lost begins anew"
+                "Ray's object store, and a run whose node is lost restarts from the beginning"
             )
         )
 

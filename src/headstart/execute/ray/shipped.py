@@ -71,7 +71,7 @@ def _find_here(checkpoint: Checkpoint, source: CheckpointDigest) -> Checkpoint:
         checkpoint = replace(checkpoint, location=_look_up(checkpoint))
     if checkpoint.digest != source.digest:
         raise ModelError(
-            "the checkpoint is another here than where the study was started",
+            "the checkpoint differs from the one that the study was started with",
             where=f"{checkpoint.name} on node {socket.gethostname()}",
             expected=f"the digest {source.digest}",
             fix="copy the same files to all nodes, or use a folder that all of them share",
