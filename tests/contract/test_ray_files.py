@@ -1,4 +1,4 @@
-"""The files of docs/ray can be read by those they are for, as far as that is known without Slurm and Kubernetes."""
+"""The files of docs/ray can be read by those they are for, as far as that is known without their clusters."""
 
 from __future__ import annotations
 

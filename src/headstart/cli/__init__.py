@@ -7,7 +7,17 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import importing, model_facts, models, pretraining, reports, results, sharing, studies
+from headstart.cli import (
+    importing,
+    model_facts,
+    models,
+    pretraining,
+    replaying,
+    reports,
+    results,
+    sharing,
+    studies,
+)
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -63,6 +73,7 @@ for _command in (
     results.compare,
     reports.report,
     reports.watch,
+    replaying.replay,
     results.judge,
     results.power,
     model_facts.params,

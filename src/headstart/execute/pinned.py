@@ -22,6 +22,7 @@ def note_placement(
     """What the folder is to say of it, and of what it said before where that still holds."""
     cut = tuple(tuple(run.key for run in pack.runs) for pack in packs)
     runs = (*(earlier.runs if earlier else ()), *_list_runs(opened))
+    before = earlier.packs if earlier else ()  # of runs that tuned too, when what they chose trains
     return PlacementRecord(
         machine=_describe_machine(opened),
         asked=_list_asked(opened.study),
@@ -30,7 +31,7 @@ def note_placement(
         pack=placement.pack,
         reason=placement.reason,
         runs=tuple(dict.fromkeys(runs)),
-        packs=tuple(dict.fromkeys((*placement.kept, *cut))),
+        packs=tuple(dict.fromkeys((*placement.kept, *before, *cut))),
     )
 
 
