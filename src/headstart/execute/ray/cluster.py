@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from headstart.errors import HeadstartError, MissingExtraError
@@ -21,7 +23,7 @@ from headstart.execute.ray.calls import (
     Node,
     Shared,
 )
-from headstart.interrupts import keep_handlers
+from headstart.interrupts import defer_interrupts, keep_handlers
 
 #: Seconds for which an answer of the mailbox is awaited.
 _ANSWER_SECONDS: Final = 10.0
@@ -29,6 +31,7 @@ _ANSWER_SECONDS: Final = 10.0
 _MOST_LETTERS: Final = 100_000
 #: The first line of what Ray says of a fault is enough.
 _MOST_SAID: Final = 200
+_HOST_AND_PORT: Final = re.compile(r"([^:/]+):([0-9]+)")
 _FIX: Final = (
     "see `ray status --address ADDRESS`; name a cluster that runs: --address HOST:6379, or RAY_ADDRESS"
 )
@@ -141,7 +144,8 @@ class RayCluster:
         """As `Cluster`."""
         if not handles:
             return []
-        ready, _ = self._ray.wait(list(handles), num_returns=len(handles), timeout=seconds)
+        with _deferring():
+            ready, _ = self._ray.wait(list(handles), num_returns=len(handles), timeout=seconds)
         return list(ready)
 
     def fetch(self, handle: Handle) -> Any:
@@ -149,7 +153,8 @@ class RayCluster:
         errors = self._ray.exceptions
         self._going.discard(handle)
         try:
-            return self._ray.get(handle)
+            with _deferring():
+                return self._ray.get(handle)
         except errors.RayTaskError as error:
             raise _find_cause(error) from error
         except errors.RayError as error:
@@ -163,7 +168,8 @@ class RayCluster:
     def read_letters(self) -> list[Letter]:
         """As `Cluster`."""
         try:
-            letters: list[Letter] = self._ray.get(self._box.take.remote(), timeout=_ANSWER_SECONDS)
+            with _deferring():
+                letters: list[Letter] = self._ray.get(self._box.take.remote(), timeout=_ANSWER_SECONDS)
         except self._ray.exceptions.RayError as error:  # GetTimeoutError is one
             raise NoAnswerError(_shorten(error)) from error
         return letters
@@ -195,15 +201,43 @@ def _connect(address: str | None) -> None:
             where="--backend ray",
             fix="call ray.shutdown() before headstart.run",
         )
+    _check_port(named)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        with keep_handlers():  # Ray's own for SIGTERM would end us at once
+        with keep_handlers(), _deferring():  # Ray's own for SIGTERM would end us at once
             ray.init(address=named, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
     except (ConnectionError, TimeoutError, ValueError) as error:
         what = "no Ray cluster answers" + ("" if named == "auto" else f" at {named}")
         raise HeadstartError(f"{what}: {_shorten(error)}", where="--address", fix=_FIX) from error
     except RuntimeError as error:
         raise _explain_refusal(error, named) from error
+
+
+def _check_port(address: str) -> None:
+    """See that somebody listens there: Ray would try for minutes.
+
+    Raises:
+        HeadstartError: nobody does.
+    """
+    match = _HOST_AND_PORT.fullmatch(address)
+    if match is None:
+        return
+    try:
+        socket.create_connection((match[1], int(match[2])), timeout=_ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        what = f"no Ray cluster answers at {address}: {_shorten(error)}"
+        raise HeadstartError(what, where="--address", fix=_FIX) from error
+
+
+@contextmanager
+def _deferring() -> Iterator[None]:
+    """Have signals wait until a call of Ray's is over: an error raised inside would seem a fault of its own."""
+    with defer_interrupts() as deferred:
+        try:
+            yield
+        except Exception:
+            deferred.raise_seen()
+            raise
 
 
 def _explain_refusal(error: RuntimeError, address: str) -> HeadstartError:
