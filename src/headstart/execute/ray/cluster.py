@@ -231,7 +231,7 @@ def _check_port(address: str) -> None:
 
 @contextmanager
 def _deferring() -> Iterator[None]:
-    """Have signals wait until a call of Ray's is over: an error raised inside would seem a fault of its own."""
+    """Have signals wait until a call of Ray's is over, for which an error inside it is a fault of its own."""
     with defer_interrupts() as deferred:
         try:
             yield
