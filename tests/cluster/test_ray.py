@@ -168,6 +168,6 @@ def test_a_cluster_that_is_not_there_is_one_message(
     file = write_study(study_in, tmp_path / "there")
     words = [sys.executable, "-m", "headstart", "run", str(file), "--backend", "ray", "--quiet"]
     done = cluster.head.run(*words, "--address", f"{cluster.head.address}:1", capture_output=True)
-    assert done.returncode == 1, done.stdout
+    assert done.returncode == 2, done.stdout
     assert "no Ray cluster answers" in done.stderr
     assert "Traceback" not in done.stderr
