@@ -30,6 +30,8 @@ _EXECUTION: Final = {
     "precision": "precision",
     "threads": "threads",
     "pack_size": "runs in its pack",
+    "parallel": "how several processes train it",
+    "processes": "processes that train it together",
     "vocabulary_rows": "embedding rows in training",
     "pinned": "kept to own processors",
     "captured": "CUDA graphs",

@@ -10,7 +10,8 @@ from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log
 from headstart.execute.backend import Backend
-from headstart.execute.local import open_local_backend, preload_workers
+from headstart.execute.group import open_backend as open_here
+from headstart.execute.local import preload_workers
 from headstart.execute.open_study import OpenStudy
 from headstart.execute.ray.backend import open_ray_backend
 
@@ -36,6 +37,12 @@ def prepare_backend(study: Study, backend: BackendName, address: str | None) -> 
             )
         if study.workers != 0:
             preload_workers()
+    elif study.parallel is not None:
+        raise HeadstartError(
+            "parallel trains one model by processes of this machine",
+            where="--backend ray",
+            fix="leave parallel out of the study, or --backend ray",
+        )
 
 
 @contextmanager
@@ -51,5 +58,5 @@ def open_backend(
         with open_ray_backend(opened, address, log) as (opened, on_ray):
             yield opened, on_ray
     else:
-        with open_local_backend(opened.prepared, opened.store, log) as on_this_machine:
+        with open_here(opened.prepared, opened.store, log) as on_this_machine:
             yield opened, on_this_machine

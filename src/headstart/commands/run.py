@@ -11,6 +11,7 @@ from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
+from headstart.execute.group import refuse_follower
 from headstart.execute.local import refuse_in_worker
 from headstart.execute.open_study import open_study
 from headstart.experiment import run_missing
@@ -60,6 +61,7 @@ def run(
     """
     require_study(study)
     refuse_in_worker()
+    refuse_follower()
     prepare_backend(study, backend, address)
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         opened = open_study(study, log, fence=fence)

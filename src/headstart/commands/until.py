@@ -25,6 +25,7 @@ from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
+from headstart.execute.group import refuse_follower
 from headstart.execute.local import refuse_in_worker
 from headstart.execute.open_study import OpenStudy, open_study
 from headstart.experiment import run_missing
@@ -80,6 +81,7 @@ def run_until(
     """
     require_study(study)
     refuse_in_worker()
+    refuse_follower()
     prepare_backend(study, backend, address)
     _count_contrasts(study)  # what can never be decided touches no folder
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:

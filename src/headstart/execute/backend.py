@@ -55,7 +55,7 @@ class Losses:
             ended: the keys of its runs that were told of.
         """
         is_killed = code is None or code < 0 or code == _UNKNOWN_CODE
-        return self.take_back_lost(pack, _describe_end(code), ended, on_event, again=is_killed)
+        return self.take_back_lost(pack, describe_end(code), ended, on_event, again=is_killed)
 
     def take_back_lost(
         self,
@@ -73,7 +73,7 @@ class Losses:
             again: whether the same pack may be tried once more; if `blameless`, this time does not count.
         """
         keys = tuple(run.key for run in pack.runs)
-        if self._finish_recorded(pack, ended, on_event):
+        if self.finish_recorded(pack, ended, on_event):
             return []
         if again and (blameless or keys not in self._lost):
             self._lost.update([] if blameless else [keys])
@@ -86,7 +86,7 @@ class Losses:
         self._record_failure(pack, f"{how}, twice" if again else how, on_event)
         return []
 
-    def _finish_recorded(self, pack: Pack, ended: Collection[str], on_event: OnEvent) -> bool:
+    def finish_recorded(self, pack: Pack, ended: Collection[str], on_event: OnEvent) -> bool:
         """Whether all of the pack's runs had ended; those that were not told of are told of now."""
         records = self._store.settle_pack([run.key for run in pack.runs])
         for record in records:
@@ -105,7 +105,8 @@ class Losses:
         on_event(RunEnded(record))
 
 
-def _describe_end(code: int | None) -> str:
+def describe_end(code: int | None) -> str:
+    """How a process ended with this code, or minus the signal that killed it; None where nobody knows."""
     if code is None or code == _UNKNOWN_CODE:
         return "ended for an unknown reason"
     return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

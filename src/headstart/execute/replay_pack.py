@@ -10,12 +10,13 @@ from typing import Final
 
 import torch
 
+from headstart.config.parallel import Parallel
 from headstart.config.runs import Pack
 from headstart.config.study import ExecutionSettings, Study
 from headstart.environment import set_variable
 from headstart.errors import HeadstartError, TrainingError
 from headstart.events import Log, OnEvent
-from headstart.execute.local import open_local_backend
+from headstart.execute.group import open_backend
 from headstart.methods.adapted import locate_adapted
 from headstart.planning.placement import Placement
 from headstart.prepared import PreparedStudy
@@ -74,7 +75,7 @@ def replay_pack(wanted: PackToReplay, folder: Path, on_event: OnEvent, log: Log)
     store = RunStore(folder)
     with _taking_adapted(wanted, prepared), set_variable(STATE_SECONDS_VARIABLE, _NEVER):
         prepare_methods([prepared.select(run) for run in wanted.pack.runs], log)
-        with _setting_threads(wanted), open_local_backend(prepared, store, log) as backend:
+        with _setting_threads(wanted), open_backend(prepared, store, log) as backend:
             backend.run_packs([wanted.pack], _place(wanted), on_event)
     record = read_record(store.record_file(wanted.record.key), store)
     if record.status != "done":
@@ -90,7 +91,15 @@ def _settle_study(study: Study, execution: Execution | None, folder: Path) -> St
         changes["device"] = "cpu" if is_on_cpu else "auto"
         changes["vocabulary"] = "full" if execution.vocabulary_rows is None else "used"
         changes["execution"] = _settle_steps(study.execution, execution)
+        changes["parallel"] = _settle_group(execution)
     return study.model_copy(update=changes)
+
+
+def _settle_group(execution: Execution) -> Parallel | None:
+    """As many processes as trained the run together, if they did."""
+    if execution.parallel is None:
+        return None
+    return Parallel.model_validate({"kind": execution.parallel, "processes": execution.processes})
 
 
 def _settle_steps(asked: ExecutionSettings, execution: Execution) -> ExecutionSettings:

@@ -78,10 +78,14 @@ class TrainingStateSaver:
         """Write the states of those that go on, all of one step, if the last ones are old enough; and what
         those have learnt that have ended."""
         now = self._clock()
-        if going and self._is_due(now):
+        if going and self._decide(now):
             self._write_turn(going, states)
             self._last = self._clock()
             self._spent += self._last - now
+
+    def _decide(self, now: float) -> bool:
+        """Whether to write states of those that go on."""
+        return self._is_due(now)
 
     def _is_due(self, now: float) -> bool:
         return now - self._last >= self._interval and self._spent <= self._max_share * (now - self._began)
