@@ -27,6 +27,7 @@ from headstart.execute.backend import Backend
 from headstart.execute.open_study import OpenStudy
 from headstart.execute.pinned import find_again, list_changes, note_placement
 from headstart.models.base_card import read_base_card
+from headstart.planning.cluster_placement import place_on_cluster
 from headstart.planning.estimate import estimate_study
 from headstart.planning.expected import describe_end, describe_expected, predict_seconds
 from headstart.planning.measure import place_study
@@ -112,7 +113,7 @@ def _plan_phase(opened: OpenStudy) -> StudyEstimate:
 def estimate_missing(opened: OpenStudy) -> StudyEstimate:
     """What the runs that are missing, and those to come, will need, before a step is made."""
     tell_stage("estimating memory and disk")
-    return estimate_study(
+    estimate = estimate_study(
         opened.runs,
         opened.missing,
         opened.prepared,
@@ -121,6 +122,7 @@ def estimate_missing(opened: OpenStudy) -> StudyEstimate:
         opened.gpus,
         to_come=opened.to_come,
     )
+    return replace(estimate, free_memory=opened.cluster.best.memory) if opened.cluster else estimate
 
 
 def plan_missing(opened: OpenStudy, estimate: StudyEstimate) -> Plan:
@@ -183,7 +185,8 @@ def _place(
     """Where they train: as `earlier` has it, which is the folder's own, or else chosen."""
     if again := find_again(earlier, opened):
         return again
-    placement = place_study(estimate, backend)
+    cluster = opened.cluster
+    placement = place_on_cluster(estimate, backend, cluster) if cluster else place_study(estimate, backend)
     backend.stop()  # a process that has timed steps keeps the memory of its largest pack
     return replace(placement, kept=earlier.packs) if earlier else placement
 

@@ -124,6 +124,21 @@ def defer_interrupts() -> Iterator[Deferred]:
     deferred.raise_seen()
 
 
+@contextmanager
+def keep_handlers() -> Iterator[None]:
+    """Have handlers of signals afterwards that were there before, whatever a library sets inside the block.
+
+    Does nothing but in the main thread.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    former = {number: signal.getsignal(number) for number in _list_known()} if is_main else {}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
 def _list_known() -> list[int]:
     return [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
 

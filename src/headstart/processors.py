@@ -29,9 +29,10 @@ def count_processors() -> int:
     return max(1, min(there, read_cpu_quota() or there))
 
 
-def count_threads(workers: int) -> int:
-    """Threads of each of so many processes: their share of the processors, as `OMP_NUM_THREADS` allows."""
-    share = max(1, count_processors() // workers)
+def count_threads(workers: int, processors: int | None = None) -> int:
+    """Threads of each of so many processes: their share of the processors, by default this machine's, as
+    `OMP_NUM_THREADS` allows."""
+    share = max(1, (processors or count_processors()) // workers)
     return min(share, _read_asked_threads() or share)
 
 

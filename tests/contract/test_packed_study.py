@@ -52,7 +52,7 @@ _CIRCUMSTANCES = {"seconds", "estimate", "execution", "provenance"} | {
 def _one_thread(one_thread: None) -> Iterator[None]:
     """In workers too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("headstart.planning.placement_choice.count_processors", lambda: 1)
+        patch.setattr("headstart.planning.host.count_processors", lambda: 1)
         yield
 
 

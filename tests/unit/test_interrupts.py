@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from headstart.cli import main
-from headstart.interrupts import Interrupted, raise_interrupts
+from headstart.interrupts import Interrupted, keep_handlers, raise_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +93,10 @@ def _await_end(pid: int) -> None:
         while process.status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < end
             time.sleep(0.01)
+
+
+def test_handlers_that_a_library_sets_do_not_stay() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with keep_handlers():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGTERM) == before

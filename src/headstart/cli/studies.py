@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import typer
 
@@ -130,6 +130,18 @@ def run(
             show_default=False,
         ),
     ] = None,
+    backend: Annotated[
+        Literal["local", "ray"],
+        typer.Option(metavar="local|ray", help="What trains: this machine, or a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Of the Ray cluster; default: RAY_ADDRESS, else that of this machine.",
+            show_default=False,
+        ),
+    ] = None,
     wait: Wait = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -143,11 +155,12 @@ def run(
     with show_stages(after=0.0):
         loaded = _load_study(study, overrides)
     _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
+    how = _How(wait=wait, backend=backend, address=address)
     if until_decided is None:
-        _run_and_print(loaded, as_json=as_json, wait=wait)
+        _run_and_print(loaded, how, as_json=as_json)
     else:
         options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
-        _run_and_print(loaded, as_json=as_json, wait=wait, until=(until_decided, options))
+        _run_and_print(loaded, how, as_json=as_json, until=(until_decided, options))
 
 
 def _load_study(file: Path, overrides: Sequence[str] | None) -> Study:
@@ -188,11 +201,19 @@ def demo(
     """
     from headstart.commands.demo import load_demo
 
-    _run_and_print(load_demo(overrides or ()), as_json=as_json, wait=wait)
+    _run_and_print(load_demo(overrides or ()), _How(wait=wait), as_json=as_json)
+
+
+class _How(TypedDict, total=False):
+    """What is the same wherever a study is run: whether it waits for others, and what trains."""
+
+    wait: bool
+    backend: Literal["local", "ray"]
+    address: str | None
 
 
 def _run_and_print(
-    study: Study, *, as_json: bool, wait: bool, until: tuple[float, dict[str, Any]] | None = None
+    study: Study, how: _How, *, as_json: bool, until: tuple[float, dict[str, Any]] | None = None
 ) -> None:
     if is_follower():
         from headstart.execute.torchrun import take_part
@@ -207,9 +228,9 @@ def _run_and_print(
             from headstart.report.study_summary import render_study_summary
 
             if until is None:
-                results = run_study(study, *listeners, wait=wait)
+                results = run_study(study, *listeners, **how)
             else:
-                results = run_until(study, until[0], *listeners, wait=wait, **until[1])
+                results = run_until(study, until[0], *listeners, **how, **until[1])
         if as_json:
             print_json(results.to_dict())
         else:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headstart.analysis.results import Results
+from headstart.commands.backends import BackendName, open_backend, prepare_backend
 from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.group import open_backend, refuse_follower
-from headstart.execute.local import preload_workers, refuse_in_worker
+from headstart.execute.group import refuse_follower
+from headstart.execute.local import refuse_in_worker
 from headstart.execute.open_study import open_study
 from headstart.experiment import run_missing
 from headstart.store.study_lock import hold_study_folder
@@ -31,6 +32,8 @@ def run(
     on_begin: OnBegin = ignore_begin,
     *,
     wait: bool = False,
+    backend: BackendName = "local",
+    address: str | None = None,
 ) -> Results:
     """Train the missing runs of the study, and return its findings.
 
@@ -49,6 +52,8 @@ def run(
         log: is told in sentences what else goes on: data that are fetched, warnings, what is expected.
         on_begin: is told how many runs are about to train.
         wait: for another process that uses the folder, and then go on from what it has left.
+        backend: what trains: "local" is worker processes of this machine, "ray" tasks of a Ray cluster.
+        address: of the cluster, such as `10.0.0.1:6379`; else `RAY_ADDRESS`, or the one of this machine.
 
     Raises:
         HeadstartError: whatever keeps the study from being run, such as another process that uses its
@@ -57,11 +62,10 @@ def run(
     require_study(study)
     refuse_in_worker()
     refuse_follower()
+    prepare_backend(study, backend, address)
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
-        if study.workers != 0:
-            preload_workers()
         opened = open_study(study, log, fence=fence)
         on_begin(len(opened.missing) + len(opened.to_come))
-        with open_backend(opened.prepared, opened.store, log) as backend:
-            results = run_missing(opened, backend, on_event)
+        with open_backend(opened, backend, address, log) as (opened, opened_backend):
+            results = run_missing(opened, opened_backend, on_event)
         return write_page_at_end(results, log, opened)

@@ -14,6 +14,7 @@ from typing import Final
 
 from headstart.analysis.findings import Findings
 from headstart.analysis.results import Results
+from headstart.commands.backends import BackendName, open_backend, prepare_backend
 from headstart.commands.report_at_end import write_page_at_end
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.arm_settings import get_tuning_seeds
@@ -24,8 +25,8 @@ from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
-from headstart.execute.group import open_backend, refuse_follower
-from headstart.execute.local import preload_workers, refuse_in_worker
+from headstart.execute.group import refuse_follower
+from headstart.execute.local import refuse_in_worker
 from headstart.execute.open_study import OpenStudy, open_study
 from headstart.experiment import run_missing
 from headstart.planning.placement import Placement
@@ -51,6 +52,8 @@ def run_until(
     most_seeds: int = MOST_SEEDS,
     sequence: SequenceKind | None = None,
     wait: bool = False,
+    backend: BackendName = "local",
+    address: str | None = None,
 ) -> Results:
     """Run the study with ever more seeds, until every arm's contrast with the control is decided.
 
@@ -70,7 +73,7 @@ def run_until(
         most_seeds: where it ends in any case.
         sequence: what the interval is made by: `signs` by default, which assume no law, or `t`, which takes
             differences to be normal and needs fewer seeds. It stays the folder's.
-        wait: as in `run`.
+        wait, backend, address: as in `run`.
 
     Raises:
         HeadstartError: as `run`; there is no contrast, the width is not above zero, so few seeds give no
@@ -79,14 +82,13 @@ def run_until(
     require_study(study)
     refuse_in_worker()
     refuse_follower()
+    prepare_backend(study, backend, address)
     _count_contrasts(study)  # what can never be decided touches no folder
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         rule, seeds = _choose_rule(study, width, most_seeds, sequence)
-        if study.workers != 0:
-            preload_workers()
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
-        with open_backend(opened.prepared, opened.store, log) as backend:
-            results = _add_seeds(opened, rule, backend, on_event, on_begin)
+        with open_backend(opened, backend, address, log) as (opened, opened_backend):
+            results = _add_seeds(opened, rule, opened_backend, on_event, on_begin)
         return write_page_at_end(results, log, opened)
 
 

@@ -54,19 +54,36 @@ class Losses:
             code: the process's exit code, or minus the signal that killed it; None or 255 where nobody knows.
             ended: the keys of its runs that were told of.
         """
-        how, keys = describe_end(code), tuple(run.key for run in pack.runs)
+        is_killed = code is None or code < 0 or code == _UNKNOWN_CODE
+        return self.take_back_lost(pack, describe_end(code), ended, on_event, again=is_killed)
+
+    def take_back_lost(
+        self,
+        pack: Pack,
+        how: str,
+        ended: Collection[str],
+        on_event: OnEvent,
+        *,
+        again: bool,
+        blameless: bool = False,
+    ) -> list[Pack]:
+        """The same where it is known in words how the process was lost.
+
+        Args:
+            again: whether the same pack may be tried once more; if `blameless`, this time does not count.
+        """
+        keys = tuple(run.key for run in pack.runs)
         if self.finish_recorded(pack, ended, on_event):
             return []
-        is_killed = code is None or code < 0 or code == _UNKNOWN_CODE
-        if is_killed and keys not in self._lost:
-            self._lost.add(keys)
+        if again and (blameless or keys not in self._lost):
+            self._lost.update([] if blameless else [keys])
             self._log(f"a worker process {how}; resuming from the saved state: {', '.join(keys)}")
             return [pack]
         if len(pack.runs) > 1:
             halves = halve_pack(pack)
             self._log(f"a worker process {how}; retrying in two halves: {', '.join(keys)}")
             return halves
-        self._record_failure(pack, f"{how}, twice" if is_killed else how, on_event)
+        self._record_failure(pack, f"{how}, twice" if again else how, on_event)
         return []
 
     def finish_recorded(self, pack: Pack, ended: Collection[str], on_event: OnEvent) -> bool:

@@ -10,6 +10,7 @@ from headstart.config.runs import Run, expand_runs
 from headstart.config.study import Study
 from headstart.device import list_gpus
 from headstart.events import Log, ignore_log
+from headstart.planning.cluster_placement import TrainingCluster
 from headstart.planning.parallel import count_ranks
 from headstart.planning.process_memory import measure_process_bytes
 from headstart.planning.tuning import find_needed_runs, list_runs_to_come
@@ -36,6 +37,7 @@ class OpenStudy:
     `read_predictions` reads each file once. `process_bytes` is what a process holds before it has a model.
     `gpus` are those that train, none on a CPU, as they were before the study had processes there. `rule` is
     the one by which seeds are added, if they are.
+    `cluster` is what trains, where this machine does not.
     `log` is told what goes on; `began` is when it was opened, or got its seeds, by `time.monotonic`.
     """
 
@@ -50,6 +52,7 @@ class OpenStudy:
     rule: StoppingRule | None
     log: Log
     began: float
+    cluster: TrainingCluster | None = None
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -70,6 +73,12 @@ class OpenStudy:
     def missing(self) -> tuple[Run, ...]:
         """The runs to be trained now: not done before, nor tried since the study was opened."""
         return tuple(run for run in self.runs if run.key not in self.records)
+
+    def on_cluster(self, cluster: TrainingCluster) -> OpenStudy:
+        """The same, to be trained there."""
+        prepared = replace(self.prepared, precision=cluster.precision)
+        prepared = keep_precision(prepared, self.done.values(), cluster.supports_bf16)
+        return replace(self, prepared=prepared, gpus=cluster.gpus, cluster=cluster)
 
     def with_seeds(self, seeds: tuple[int, ...]) -> OpenStudy:
         """The same with other seeds: nothing that was prepared depends on them."""

@@ -13,7 +13,7 @@ from headstart.execute.open_study import OpenStudy
 from headstart.planning.parallel import count_ranks
 from headstart.planning.placement import Placement
 from headstart.processors import count_processors
-from headstart.records import Gpu, PlacementRecord
+from headstart.records import PlacementRecord
 from headstart.store.provenance import describe_processor
 
 
@@ -25,7 +25,7 @@ def note_placement(
     runs = (*(earlier.runs if earlier else ()), *_list_runs(opened))
     before = earlier.packs if earlier else ()  # of runs that tuned too, when what they chose trains
     return PlacementRecord(
-        machine=_describe_machine(opened.gpus),
+        machine=_describe_machine(opened),
         asked=_list_asked(opened.study),
         workers=placement.workers,
         threads=placement.threads,
@@ -60,7 +60,7 @@ def restore_placement(earlier: PlacementRecord, study: Study) -> Placement:
 
 def list_changes(earlier: PlacementRecord, opened: OpenStudy) -> list[str]:
     """What keeps the folder's placement from being taken again: what is asked for, or the machine."""
-    asked, machine = _list_asked(opened.study), _describe_machine(opened.gpus)
+    asked, machine = _list_asked(opened.study), _describe_machine(opened)
     changes = [
         f"{key}: {now} (was {earlier.asked[key]})"
         for key, now in asked.items()
@@ -80,6 +80,8 @@ def _list_asked(study: Study) -> dict[str, int | str]:
     return asked | {"parallel": f"{study.parallel.kind} of {count_ranks(study)}"}
 
 
-def _describe_machine(gpus: Sequence[Gpu]) -> str:
-    names = ", ".join(gpu.name for gpu in gpus)
+def _describe_machine(opened: OpenStudy) -> str:
+    if opened.cluster is not None:
+        return opened.cluster.name
+    names = ", ".join(gpu.name for gpu in opened.gpus)
     return f"{describe_processor()}, {count_processors()} usable" + (f", {names}" if names else "")

@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 from headstart.planning.cost import CONTEXT_BYTES
 from headstart.planning.device_memory import count_sharing, find_least_free
+from headstart.planning.host import HERE, Host
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepTimes, find_device_peak_bytes
-from headstart.processors import count_threads
 from headstart.records import Gpu, Range
 from headstart.training.grouping import Group
 
@@ -30,29 +30,38 @@ EstimateDeviceMemory = Callable[[Group, int], Range | None]
 
 
 def spread_over_gpus(
-    groups: Sequence[Group], gpus: Sequence[Gpu], workers: int | Literal["auto"], pack: int
+    groups: Sequence[Group],
+    gpus: Sequence[Gpu],
+    workers: int | Literal["auto"],
+    pack: int,
+    host: Host = HERE,
 ) -> Placement:
     """The processes for groups of runs: one a GPU, or as many as are asked for, but none without a pack.
 
     Args:
         pack: the most runs as one.
+        host: that has the GPUs.
     """
-    packs = sum(-(-len(group.runs) // min(pack, group.most)) for group in groups)
+    packs = host.share(sum(-(-len(group.runs) // min(pack, group.most)) for group in groups))
     if workers != "auto":
         count = max(1, min(workers, packs))
-        return Placement(count, count_threads(count), "asked for")
+        return Placement(count, host.count_threads(count), "asked for")
     count = max(1, min(len(gpus), packs))
     if count == 1:
         return Placement(1, 0, f"one process on {gpus[0].name}")
-    return Placement(count, count_threads(count), f"{count} processes, one per GPU")
+    return Placement(count, host.count_threads(count), f"{count} processes, one per GPU")
 
 
 def fill_gpus(
-    placement: Placement, groups: Sequence[Group], gpus: Sequence[Gpu], estimate: EstimateDeviceMemory
+    placement: Placement,
+    groups: Sequence[Group],
+    gpus: Sequence[Gpu],
+    estimate: EstimateDeviceMemory,
+    host: Host = HERE,
 ) -> Placement:
     """The placement with packs as large as memory surely holds, none so large that a process has no runs."""
     together = [group for group in groups if group.most > 1]
-    most = min(_MOST_AS_ONE, max((share_runs(group, placement) for group in together), default=1))
+    most = min(_MOST_AS_ONE, max((share_runs(group, placement, host) for group in together), default=1))
     room = _MEMORY_SHARE * _measure_room(placement, gpus) - CONTEXT_BYTES
     for size in range(most, 1, -1):
         if all(_is_surely_held(estimate(group, min(size, group.most)), room) for group in together):
@@ -61,9 +70,9 @@ def fill_gpus(
     return placement
 
 
-def share_runs(group: Group, placement: Placement) -> int:
+def share_runs(group: Group, placement: Placement, host: Host = HERE) -> int:
     """The most runs of a group in a pack, where each process gets its share of them."""
-    return -(-group.most // max(1, placement.workers))
+    return host.share(-(-group.most // max(1, placement.workers)))
 
 
 def is_held_by_gpus(times: Sequence[StepTimes], placement: Placement, gpus: Sequence[Gpu]) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from headstart.planning.gpu_placement import fill_gpus
 from headstart.planning.group_estimate import GroupEstimate
+from headstart.planning.host import HERE, Host
 from headstart.planning.parallel import place_together
 from headstart.planning.placement import Placement, place_in_this_process
-from headstart.planning.placement_choice import choose_placement
+from headstart.planning.placement_choice import Auto, choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimer
 from headstart.planning.study_estimate import StudyEstimate
 from headstart.records import Range
@@ -16,10 +17,15 @@ from headstart.stages import tell_stage
 from headstart.training.grouping import Group
 
 
-def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
+def place_study(
+    study_estimate: StudyEstimate, timer: StepTimer, host: Host = HERE, workers: int | Auto | None = None
+) -> Placement:
     """The placement for the runs that are missing: as the study asks, else by timing real steps.
 
     On a GPU also by what is expected of its memory.
+
+    Args:
+        host: the machine, or one of several that are alike, and `workers` what is asked of each of these.
     """
     prepared, gpus = study_estimate.prepared, study_estimate.gpus
     study = prepared.study
@@ -39,11 +45,12 @@ def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
         [estimate.group for estimate in study_estimate.groups],
         {run.key: prepared.select(run).train_count for run in study_estimate.missing},
         timer,
-        workers=study.workers,
+        workers=study.workers if workers is None else workers,
         pack=study.pack,
         bytes_each=int(max((memory.low for memory in alone if memory), default=0)),
         gpus=gpus,
         estimate=estimate_on_gpu,
+        host=host,
     )
 
 

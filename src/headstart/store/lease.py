@@ -79,6 +79,39 @@ class Fence:
         raise LeaseLostError(what, where=str(self.file.parent.parent), fix=fix)
 
 
+@dataclass(frozen=True)
+class Fences:
+    """Several leases, all of which must be in force."""
+
+    parts: tuple[Fence, ...]
+
+    def check(self) -> None:
+        """As `Fence.check`, of each."""
+        for part in self.parts:
+            part.check()
+
+
+def lend_lease(folder: Path, name: str, holder: Holder) -> Fence:
+    """A lease for a process elsewhere that works for this one; it is in force until `withdraw` ends it.
+
+    Nobody renews it: who lends it sees by other means whether the other lives.
+
+    Raises:
+        MachineError: its file cannot be written.
+    """
+    fence = Fence(folder / f"{name}.1.{HELD}", holder)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        make_lease_file(fence.file, holder)
+    return fence
+
+
+def withdraw(fence: Fence) -> None:
+    """End a lease that was lent: whoever has it writes no more."""
+    with suppress(OSError):
+        fence.file.unlink(missing_ok=True)
+
+
 @contextmanager
 def hold_lease(
     folder: Path, name: str, *, thing: Path, fix: str, wait: bool = False, log: Log = ignore_log

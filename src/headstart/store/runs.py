@@ -16,7 +16,7 @@ from headstart.store.ended_packs import read_unsettled, settle_pack, settle_pack
 from headstart.store.folder_mark import write_mark
 from headstart.store.json_files import read_json
 from headstart.store.layout import StudyLayout
-from headstart.store.lease import Fence
+from headstart.store.lease import Fence, Fences
 from headstart.store.leftovers import sweep_study_folder
 from headstart.store.looks import log_look, read_looks
 from headstart.store.model_cards import MakeCard, rewrite_cards
@@ -44,7 +44,7 @@ from headstart.store.verify import DamagedRun, ReadPredictions, check_runs, read
 class RunStore(StudyLayout):
     """The folder `<out>` of one study; `fence` says whether this process may write there, if it was asked."""
 
-    fence: Fence | None = None
+    fence: Fence | Fences | None = None
 
     def check_held(self) -> None:
         """See that the folder is still this process's alone, where it was taken.

@@ -97,12 +97,24 @@ def _open_checkpoints(runs: Sequence[Run], study: Study, corpus: Corpus, log: Lo
 def _tokenise(
     runs: Sequence[Run], study: Study, corpus: Corpus, checkpoints: Mapping[str, Checkpoint]
 ) -> dict[TokensKey, dict[Part, Tokens]]:
-    task = load_task(study.task)
     limits = [
         checkpoints[run.checkpoint].resolve_max_length(run.training.max_length, run.virtual_tokens)
         for run in runs
     ]
     keys = dict.fromkeys((run.checkpoint, limit) for run, limit in zip(runs, limits, strict=True))
+    return _encode_parts(tuple(keys), study, corpus, checkpoints)
+
+
+def tokenise_here(prepared: PreparedStudy, keys: Sequence[TokensKey]) -> PreparedStudy:
+    """The same with these tokens, in the cache of this machine: those of another are not seen here."""
+    tokens = _encode_parts(keys, prepared.study, prepared.corpus, prepared.checkpoints)
+    return replace(prepared, tokens=tokens)
+
+
+def _encode_parts(
+    keys: Sequence[TokensKey], study: Study, corpus: Corpus, checkpoints: Mapping[str, Checkpoint]
+) -> dict[TokensKey, dict[Part, Tokens]]:
+    task = load_task(study.task)
     count = sum(len(corpus.parts[part]) for part in PARTS)
     tokens: dict[TokensKey, dict[Part, Tokens]] = {}
     with naming_rows(study), hashing_once():
@@ -132,17 +144,22 @@ def _choose_precision(study: Study, runs: Sequence[Run]) -> Precision:
     return choose_precision("auto", choose_device(study.device)) if is_open else "fp32"
 
 
-def keep_precision(prepared: PreparedStudy, done: Iterable[RunRecord]) -> PreparedStudy:
+def keep_precision(
+    prepared: PreparedStudy, done: Iterable[RunRecord], has_bf16: bool | None = None
+) -> PreparedStudy:
     """The same, going on in the precision of runs that are `done`, so that arms stay comparable.
 
     Not where the hardware lacks it: to emulate bf16 can take many times as long.
+
+    Args:
+        has_bf16: whether it has instructions for that; None to look at this machine's.
     """
     study = prepared.study
     is_open = {name: _has_open_precision(study, arm) for name, arm in study.arms.items()}
     used = {r.execution.precision for r in done if r.execution and is_open.get(r.arm)}
     if used == {"fp32"}:
         return replace(prepared, precision="fp32")
-    if used == {"bf16"} and supports_bf16(choose_device(study.device)):
+    if used == {"bf16"} and (supports_bf16(choose_device(study.device)) if has_bf16 is None else has_bf16):
         return replace(prepared, precision="bf16")
     return prepared
 

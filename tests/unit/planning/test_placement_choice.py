@@ -12,7 +12,6 @@ import pytest
 from fake_gpus import make_gpus
 from headstart.config.runs import Run
 from headstart.config.study import Training
-from headstart.planning import placement_choice
 from headstart.planning.placement import Placement
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
@@ -64,7 +63,7 @@ class _Timer:
 @pytest.fixture(autouse=True)
 def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cores, and 8 GiB free."""
-    monkeypatch.setattr(placement_choice, "count_processors", lambda: 2)
+    monkeypatch.setattr("headstart.planning.host.count_processors", lambda: 2)
     monkeypatch.setattr("headstart.processors.count_processors", lambda: 2)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
