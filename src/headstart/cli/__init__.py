@@ -7,7 +7,17 @@ from typing import Annotated, Final
 
 import typer
 
-from headstart.cli import importing, model_facts, models, pretraining, reports, results, sharing, studies
+from headstart.cli import (
+    importing,
+    model_facts,
+    models,
+    pretraining,
+    reports,
+    results,
+    sharing,
+    studies,
+    working,
+)
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
 from headstart.cli.mistakes import describe_mistake
@@ -54,6 +64,7 @@ for _command in (
     studies.init,
     studies.plan,
     studies.run,
+    working.work,
     pretraining.pretrain,
     models.predict,
     models.generate,

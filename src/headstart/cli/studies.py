@@ -108,6 +108,12 @@ def run(
         ),
     ] = None,
     wait: Wait = False,
+    no_local_workers: Annotated[
+        bool,
+        typer.Option(
+            "--no-local-workers", help="Train nothing here: let headstart work on other machines do it."
+        ),
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -118,11 +124,12 @@ def run(
     with show_stages(after=0.0):
         loaded = _load_study(study, overrides)
     _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
+    where: dict[str, Any] = {"wait": wait, "local_workers": not no_local_workers}
     if until_decided is None:
-        _run_and_print(loaded, as_json=as_json, wait=wait)
+        _run_and_print(loaded, where, as_json=as_json)
     else:
         options = {"sequence": sequence} | ({} if most_seeds is None else {"most_seeds": most_seeds})
-        _run_and_print(loaded, as_json=as_json, wait=wait, until=(until_decided, options))
+        _run_and_print(loaded, where, as_json=as_json, until=(until_decided, options))
 
 
 def _load_study(file: Path, overrides: Sequence[str] | None) -> Study:
@@ -163,11 +170,15 @@ def demo(
     """
     from headstart.commands.demo import load_demo
 
-    _run_and_print(load_demo(overrides or ()), as_json=as_json, wait=wait)
+    _run_and_print(load_demo(overrides or ()), {"wait": wait}, as_json=as_json)
 
 
 def _run_and_print(
-    study: Study, *, as_json: bool, wait: bool, until: tuple[float, dict[str, Any]] | None = None
+    study: Study,
+    where: dict[str, Any],
+    *,
+    as_json: bool,
+    until: tuple[float, dict[str, Any]] | None = None,
 ) -> None:
     try:
         with listen(study.metric) as listeners:
@@ -177,9 +188,9 @@ def _run_and_print(
             from headstart.report.study_summary import render_study_summary
 
             if until is None:
-                results = run_study(study, *listeners, wait=wait)
+                results = run_study(study, *listeners, **where)
             else:
-                results = run_until(study, until[0], *listeners, wait=wait, **until[1])
+                results = run_until(study, until[0], *listeners, **(where | until[1]))
         if as_json:
             print_json(results.to_dict())
         else:

@@ -10,9 +10,12 @@ from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
+from headstart.execute.local import open_local_backend
 from headstart.execute.open_study import open_study
+from headstart.execute.pool import preload_workers, refuse_in_worker
+from headstart.execute.queue import open_queue_backend
 from headstart.experiment import run_missing
+from headstart.store.queue_end import end_queue
 from headstart.store.study_lock import hold_study_folder
 
 #: Is told how many runs are about to train.
@@ -30,6 +33,7 @@ def run(
     on_begin: OnBegin = ignore_begin,
     *,
     wait: bool = False,
+    local_workers: bool = True,
 ) -> Results:
     """Train the missing runs of the study, and return its findings.
 
@@ -48,6 +52,8 @@ def run(
         log: is told in sentences what else goes on: data that are fetched, warnings, what is expected.
         on_begin: is told how many runs are about to train.
         wait: for another process that uses the folder, and then go on from what it has left.
+        local_workers: train here; else the runs wait for `headstart work` on any machine that sees the
+            folder, and this process plans, waits and concludes.
 
     Raises:
         HeadstartError: whatever keeps the study from being run, such as another process that uses its
@@ -56,10 +62,13 @@ def run(
     require_study(study)
     refuse_in_worker()
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
-        if study.workers != 0:
-            preload_workers()
+        if local_workers:
+            end_queue(Path(study.out), wait=wait, log=log)
+            if study.workers != 0:
+                preload_workers()
         opened = open_study(study, log, fence=fence)
         on_begin(len(opened.missing) + len(opened.to_come))
-        with open_local_backend(opened.prepared, opened.store, log) as backend:
+        open_backend = open_local_backend if local_workers else open_queue_backend
+        with open_backend(opened.prepared, opened.store, log) as backend:
             results = run_missing(opened, backend, on_event)
         return write_page_at_end(results, log, opened)

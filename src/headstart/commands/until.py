@@ -24,13 +24,16 @@ from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
-from headstart.execute.local import open_local_backend, preload_workers, refuse_in_worker
+from headstart.execute.local import open_local_backend
 from headstart.execute.open_study import OpenStudy, open_study
+from headstart.execute.pool import preload_workers, refuse_in_worker
+from headstart.execute.queue import open_queue_backend
 from headstart.experiment import run_missing
 from headstart.planning.placement import Placement
 from headstart.records import Contrast, StoppingRule
 from headstart.report.numbers import format_metric, get_unit
 from headstart.stats.sequential import SequenceKind, find_min_seeds
+from headstart.store.queue_end import end_queue
 from headstart.store.runs import RunStore
 from headstart.store.study_lock import hold_study_folder
 
@@ -50,6 +53,7 @@ def run_until(
     most_seeds: int = MOST_SEEDS,
     sequence: SequenceKind | None = None,
     wait: bool = False,
+    local_workers: bool = True,
 ) -> Results:
     """Run the study with ever more seeds, until every arm's contrast with the control is decided.
 
@@ -70,6 +74,7 @@ def run_until(
         sequence: what the interval is made by: `signs` by default, which assume no law, or `t`, which takes
             differences to be normal and needs fewer seeds. It stays the folder's.
         wait: as in `run`.
+        local_workers: as in `run`.
 
     Raises:
         HeadstartError: as `run`; there is no contrast, the width is not above zero, so few seeds give no
@@ -80,10 +85,13 @@ def run_until(
     _count_contrasts(study)  # what can never be decided touches no folder
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         rule, seeds = _choose_rule(study, width, most_seeds, sequence)
-        if study.workers != 0:
-            preload_workers()
+        if local_workers:
+            end_queue(Path(study.out), wait=wait, log=log)
+            if study.workers != 0:
+                preload_workers()
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
-        with open_local_backend(opened.prepared, opened.store, log) as backend:
+        open_backend = open_local_backend if local_workers else open_queue_backend
+        with open_backend(opened.prepared, opened.store, log) as backend:
             results = _add_seeds(opened, rule, backend, on_event, on_begin)
         return write_page_at_end(results, log, opened)
 
