@@ -16,7 +16,7 @@ from hashed import hash_results
 StudyFile = Callable[..., Path]
 HEADSTART = (sys.executable, "-m", "headstart")
 ENV = {"OMP_NUM_THREADS": "1", "HEADSTART_STALE_SECONDS": "10", "HEADSTART_STATE_SECONDS": "0"}
-TRAINING = {"epochs": 60, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
+TRAINING = {"epochs": 30, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
 
 
 def find_packs_in_hand(out: Path, host: str) -> list[str]:
@@ -72,13 +72,8 @@ def test_a_study_of_two_machines_ends_like_a_local_one_though_one_is_cut_off(
 
 
 def _has_state(out: Path, host: str) -> bool:
-    """Whether a pack that the machine has in hand has been trained for a while."""
-    told = [
-        file.read_text("utf-8")
-        for pack in find_packs_in_hand(out, host)
-        for file in (out / ".headstart/queue/leases" / pack).glob("told.*.jsonl")
-    ]
-    return any('"kind":"epoch"' in text for text in told)
+    """Whether the machine has a pack in hand, and somebody has saved a state."""
+    return bool(find_packs_in_hand(out, host)) and any(out.glob("runs/*/*/*/checkpoint/*"))
 
 
 def test_each_machine_has_its_own_name(nodes: list[Node], tmp_path: Path) -> None:

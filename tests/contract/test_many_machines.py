@@ -53,9 +53,9 @@ class _Site:
         return self.read(name)
 
     def await_epochs(self, process: subprocess.Popen[str], name: str) -> None:
-        """Wait until whoever has a pack has trained some of it."""
+        """Wait until whoever has a pack has saved a state of it."""
         until = time.monotonic() + 300
-        while not any('"epoch"' in file.read_text("utf-8") for file in self.queue.glob("leases/*/told.*")):
+        while not any(self.out.glob("runs/*/*/*/checkpoint/*")):
             assert process.poll() is None, self.read(name)
             assert time.monotonic() < until, self.read(name)
             time.sleep(0.05)
