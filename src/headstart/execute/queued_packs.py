@@ -59,12 +59,14 @@ def adopt_packs(packs: Sequence[Pack], files: QueueFiles, log: Log) -> list[Pack
         runs = [wanted.get(run.key) for run in queued.runs]
         if all(runs) and not any(run in part.runs for part in adopted for run in runs):
             adopted.append(Pack(tuple(run for run in runs if run is not None), queued.estimate))
-    kept = planned | {identify_pack(run.key for run in pack.runs) for pack in adopted}
+    others = _leave_out(packs, {run.key for pack in adopted for run in pack.runs})
+    published = [*adopted, *others]
+    kept = {identify_pack(run.key for run in pack.runs) for pack in published}
     for name in files.list_taken() - kept:
         files.remove_leases(name)
     if count := len(in_hand & kept):
         log(f"workers go on with {format_count(count, 'pack')} of an earlier call")
-    return [*adopted, *_leave_out(packs, {run.key for pack in adopted for run in pack.runs})]
+    return published
 
 
 def _is_held(files: QueueFiles, name: str) -> bool:
